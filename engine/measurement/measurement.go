@@ -1,0 +1,222 @@
+// Package measurement holds the nouns that every stage of mtric shares: whom
+// we ask (RSI, Family, Transport, Path), who asks (VantagePoint), what is asked
+// (Query) and what came of it (Answer, Outcome, Route, Run).
+//
+// Admitted here is a type that at least two stages exchange or that is a row of
+// a file. Forbidden are behaviour that needs network, clock or files, and types
+// of a library: this package imports the standard library only.
+//
+// The struct tags of Answer, Route and Run are the column contract of the
+// Parquet files, in column order; a pointer is a nullable column.
+package measurement
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// RSI is the letter of a root server identifier, "a" to "m" for the root
+// server system; a plan may watch further servers under labels of its own.
+type RSI string
+
+// VantagePoint is the three-digit number of a vantage point, the first label
+// of its host name nnn.mtric.net.
+type VantagePoint string
+
+var vantagePoint = regexp.MustCompile(`^[0-9]{3}$`)
+
+// Valid reports whether v is three digits.
+func (v VantagePoint) Valid() bool { return vantagePoint.MatchString(string(v)) }
+
+// Family is an address family.
+type Family string
+
+// The two address families [jhb].
+const (
+	IPv4 Family = "ipv4"
+	IPv6 Family = "ipv6"
+)
+
+// Families lists both address families in the order of reports.
+var Families = []Family{IPv4, IPv6}
+
+// FamilyOf returns the family of an address; an IPv4-mapped IPv6 address is IPv4.
+func FamilyOf(a netip.Addr) Family {
+	if a.Unmap().Is4() {
+		return IPv4
+	}
+	return IPv6
+}
+
+// Transport is the transport protocol of a query.
+type Transport string
+
+// The two transports [ykn].
+const (
+	UDP Transport = "udp"
+	TCP Transport = "tcp"
+)
+
+// Transports lists both transports in the order of reports.
+var Transports = []Transport{UDP, TCP}
+
+// Path is one of the four ways to an RSI: a family and a transport.
+type Path struct {
+	Family    Family
+	Transport Transport
+}
+
+// String writes the path as plans and reports do, "ipv6/tcp".
+func (p Path) String() string { return string(p.Family) + "/" + string(p.Transport) }
+
+// ParsePath reads what String writes.
+func ParsePath(s string) (Path, error) {
+	f, t, _ := strings.Cut(s, "/")
+	p := Path{Family(f), Transport(t)}
+	if (p.Family != IPv4 && p.Family != IPv6) || (p.Transport != UDP && p.Transport != TCP) {
+		return Path{}, fmt.Errorf("path %q: want ipv4/udp, ipv4/tcp, ipv6/udp or ipv6/tcp", s)
+	}
+	return p, nil
+}
+
+// Keep says which response wires a query keeps in its rows.
+type Keep string
+
+// KeepOdd keeps the wire of whatever is not a plain good answer: another rcode
+// than NOERROR, AA clear, TC set, no serial, strays, or unparsable.
+const (
+	KeepNever  Keep = "never"
+	KeepOdd    Keep = "odd"
+	KeepAlways Keep = "always"
+)
+
+// Query is one planned question over one path; it becomes exactly one Answer.
+type Query struct {
+	Label     string // of the plan's query block: "soa", "correctness", …
+	RSI       RSI
+	Family    Family
+	Transport Transport
+	Address   netip.Addr // invalid where the plan knows no address of the family
+	Port      uint16
+
+	// Name is the absolute question name in presentation form with the letter
+	// case to be sent (0x20 [zon]), Type its mnemonic; the class is IN.
+	Name string
+	Type string
+
+	NSID     bool   // ask for the server's identity, RFC 5001 [mgj]
+	DNSSEC   bool   // set DO [rhe]
+	UDPSize  uint16 // EDNS buffer size [rja]
+	RetryTCP bool   // ask a truncated UDP answer again over TCP [hjw]
+
+	Timeout time.Duration // from the send, TCP connect included [ywz]
+	Pace    time.Duration // least wait after this send before the next
+	Keep    Keep
+}
+
+// Outcome is what became of a query: a closed vocabulary. Only Answered with
+// rcode NOERROR is available; LocalError enters no metric.
+type Outcome string
+
+// The outcomes. Connection errors count as timeouts in every metric [dfl][dks].
+const (
+	Answered    Outcome = "answered"    // a matching, parsable reply wholly received in time, whatever its rcode
+	Timeout     Outcome = "timeout"     // none within the timeout
+	Refused     Outcome = "refused"     // ECONNREFUSED: RST to a connect, ICMP port unreachable
+	Unreachable Outcome = "unreachable" // no route, no address of that family, ICMP unreachable
+	Reset       Outcome = "reset"       // ECONNRESET, EPIPE, closed before a whole message
+	Malformed   Outcome = "malformed"   // a matching reply that does not parse or whose counts lie
+	LocalError  Outcome = "local_error" // never sent: no socket, no buffer, interrupted before its turn
+)
+
+// Outcomes lists the whole vocabulary.
+var Outcomes = []Outcome{Answered, Timeout, Refused, Unreachable, Reset, Malformed, LocalError}
+
+// Verdict is the judgement of a correctness answer.
+type Verdict string
+
+// The verdicts. Unchecked is never counted as correct.
+const (
+	Correct   Verdict = "correct"
+	Incorrect Verdict = "incorrect"
+	Unchecked Verdict = "unchecked"
+)
+
+// Answer is a row of the table answers: one planned query and what came of it.
+// Times are UTC in whole microseconds.
+type Answer struct {
+	VantagePoint  VantagePoint `parquet:"vantage_point,dict" json:"vantage_point"`
+	Interval      time.Time    `parquet:"interval,timestamp(microsecond)" json:"interval"`
+	SentAt        *time.Time   `parquet:"sent_at,optional,timestamp(microsecond)" json:"sent_at"` // null exactly when local_error
+	Query         string       `parquet:"query,dict" json:"query"`
+	RSI           RSI          `parquet:"rsi,dict" json:"rsi"`
+	Family        Family       `parquet:"family,dict" json:"family"`
+	Transport     Transport    `parquet:"transport,dict" json:"transport"` // as drawn, also after a retry over TCP
+	Address       string       `parquet:"address,dict" json:"address"`     // empty where the plan knows none
+	QName         string       `parquet:"qname,dict" json:"qname"`
+	QType         string       `parquet:"qtype,dict" json:"qtype"`
+	Outcome       Outcome      `parquet:"outcome,dict" json:"outcome"`
+	Error         *string      `parquet:"error,optional,dict" json:"error"`
+	LatencyUS     *int64       `parquet:"latency_us,optional" json:"latency_us"` // only when answered
+	ConnectUS     *int64       `parquet:"connect_us,optional" json:"connect_us"` // TCP only
+	RCode         *string      `parquet:"rcode,optional,dict" json:"rcode"`
+	AA            *bool        `parquet:"aa,optional" json:"aa"`
+	TC            *bool        `parquet:"tc,optional" json:"tc"`
+	Attempts      int32        `parquet:"attempts" json:"attempts"`       // 2: asked again over TCP [hjw]; all else is then of the TCP attempt
+	Serial        *int64       `parquet:"serial,optional" json:"serial"`  // of the reply's only SOA RRset, "." IN, one record
+	NSID          *string      `parquet:"nsid,optional,dict" json:"nsid"` // text if printable, else 0x…
+	Strays        int32        `parquet:"strays" json:"strays"`           // datagrams dropped for id, question or QR
+	ResponseSize  *int32       `parquet:"response_size,optional" json:"response_size"`
+	Response      []byte       `parquet:"response,optional" json:"response"` // wire; nil is null
+	Verdict       *Verdict     `parquet:"verdict,optional,dict" json:"verdict"`
+	VerdictSerial *int64       `parquet:"verdict_serial,optional" json:"verdict_serial"`
+	Failures      []string     `parquet:"failures,list,dict" json:"failures"`
+}
+
+// Hop is one step of a route. Address and RTT are nil where nobody answered.
+type Hop struct {
+	TTL     int32   `parquet:"ttl" json:"ttl"`
+	Address *string `parquet:"address,optional" json:"address"`
+	RTTUS   *int64  `parquet:"rtt_us,optional" json:"rtt_us"`
+}
+
+// Route is a row of the table routes: the path to one address [vno].
+type Route struct {
+	VantagePoint VantagePoint `parquet:"vantage_point,dict" json:"vantage_point"`
+	Interval     time.Time    `parquet:"interval,timestamp(microsecond)" json:"interval"`
+	StartedAt    time.Time    `parquet:"started_at,timestamp(microsecond)" json:"started_at"`
+	RSI          RSI          `parquet:"rsi,dict" json:"rsi"`
+	Family       Family       `parquet:"family,dict" json:"family"`
+	Address      string       `parquet:"address,dict" json:"address"`
+	Method       string       `parquet:"method,dict" json:"method"`
+	StopReason   string       `parquet:"stop_reason,dict" json:"stop_reason"`
+	Reached      bool         `parquet:"reached" json:"reached"`
+	Complete     bool         `parquet:"complete" json:"complete"` // false where the trace was cut short
+	HopCount     int32        `parquet:"hop_count" json:"hop_count"`
+	Hops         []Hop        `parquet:"hops,list" json:"hops"`
+}
+
+// Run is a row of the table runs: the facts of one interval at one vantage
+// point. A VP's files carry it as the metadata key mtric.run; the last three
+// columns are the collector's.
+type Run struct {
+	VantagePoint      VantagePoint `parquet:"vantage_point,dict" json:"vantage_point"`
+	Interval          time.Time    `parquet:"interval,timestamp(microsecond)" json:"interval"`
+	StartedAt         time.Time    `parquet:"started_at,timestamp(microsecond)" json:"started_at"`
+	JitterMS          int32        `parquet:"jitter_ms" json:"jitter_ms"`
+	ElapsedMS         int32        `parquet:"elapsed_ms" json:"elapsed_ms"`
+	Planned           int32        `parquet:"planned" json:"planned"`
+	Answered          int32        `parquet:"answered" json:"answered"`
+	EngineVersion     string       `parquet:"engine_version,dict" json:"engine_version"`
+	Plan              string       `parquet:"plan,dict" json:"plan"`
+	PlanSHA256        string       `parquet:"plan_sha256,dict" json:"plan_sha256"`
+	ClockSynchronized *bool        `parquet:"clock_synchronized,optional" json:"clock_synchronized"` // [ugt]
+	ClockErrorUS      *int64       `parquet:"clock_error_us,optional" json:"clock_error_us"`         // timex.maxerror
+	Timestamps        string       `parquet:"timestamps,dict" json:"timestamps"`                     // "kernel" when every UDP latency has it, else "user"
+	ReceivedAt        time.Time    `parquet:"received_at,timestamp(microsecond)" json:"received_at,omitzero"`
+	File              string       `parquet:"file" json:"file,omitempty"`
+	SHA256            string       `parquet:"sha256" json:"sha256,omitempty"`
+}

@@ -1,0 +1,285 @@
+// Package plan turns HCL text into a checked, pure value: the same text always
+// gives the same Plan and the same hash. No function of the language reads
+// clock, network, environment or randomness; chance is declared in the plan and
+// drawn by the engine.
+package plan
+
+import (
+	"net/netip"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Plan is a whole plan, evaluated and checked: every reference resolved, every
+// list in a fixed order (by label; servers by group, then RSI), so that its
+// JSON is canonical. Times are UTC.
+type Plan struct {
+	Name          string         `json:"name"`
+	Description   string         `json:"description"`
+	Requires      string         `json:"requires"` // version constraint on the engine, may be empty
+	Paths         Paths          `json:"paths"`
+	VantagePoints []VantagePoint `json:"vantage_points"`
+	Collector     *Collector     `json:"collector"`
+	Servers       []Server       `json:"servers"`
+	Schedules     []Schedule     `json:"schedules"`
+	Queries       []Query        `json:"queries"`
+	Traceroutes   []Traceroute   `json:"traceroutes"`
+	ZoneSources   []ZoneSource   `json:"zone_sources"` // by priority
+	Anchors       []Anchor       `json:"anchors"`
+	Thresholds    []Threshold    `json:"thresholds"` // in the order of reports
+	Rules         []Rule         `json:"rules"`
+	Reports       []Report       `json:"reports"`
+	Retention     []Retention    `json:"retention"`
+
+	// What the operator may add without changing what is measured; left out of
+	// the hash.
+	Exclusions  []Note    `json:"-"`
+	Annotations []Note    `json:"-"`
+	Silences    []Silence `json:"-"`
+
+	// Sources holds every file read, by the name used in positions, for
+	// diagnostics of later stages (CEL).
+	Sources map[string][]byte `json:"-"`
+}
+
+// Paths are the places of files, relative to the metrics user's home unless absolute.
+type Paths struct {
+	Output     string `json:"output"`     // Output; sent files in Sent below, root zones in RootZones below
+	Logs       string `json:"logs"`       // Logs
+	State      string `json:"state"`      // State
+	Originals  string `json:"originals"`  // Originals
+	Quarantine string `json:"quarantine"` // Quarantine
+	Lake       string `json:"lake"`       // Lake
+	Reports    string `json:"reports"`    // Reports
+	Dropboxes  string `json:"dropboxes"`  // /sftp/transfer-{vantage_point}/incoming
+}
+
+// VantagePoint is one place to measure from; From and Until bound its expected
+// intervals, nil is open.
+type VantagePoint struct {
+	ID       measurement.VantagePoint `json:"id"`
+	Host     string                   `json:"host"`
+	Region   string                   `json:"region"` // africa, asia_pacific, europe, latin_america, north_america
+	Metro    string                   `json:"metro"`
+	Provider string                   `json:"provider"`
+	From     *time.Time               `json:"from"`
+	Until    *time.Time               `json:"until"`
+}
+
+// Collector is the machine that gathers; Label is "c00".
+type Collector struct {
+	Label string `json:"label"`
+	Host  string `json:"host"`
+	SFTP  SFTP   `json:"sftp"`
+}
+
+// SFTP says how a vantage point reaches its dropbox on the collector. User may
+// hold {vantage_point}; file names are relative to the home.
+type SFTP struct {
+	User       string `json:"user"`
+	Port       uint16 `json:"port"`
+	Key        string `json:"key"`
+	KnownHosts string `json:"known_hosts"`
+	Directory  string `json:"directory"` // on the collector, "incoming"
+}
+
+// Server is one RSI of a server block; Group is the block's label, by which
+// queries refer to it (server.root).
+type Server struct {
+	Group     string          `json:"group"`
+	RSI       measurement.RSI `json:"rsi"`
+	Name      string          `json:"name"`
+	Port      uint16          `json:"port"`
+	Addresses []Address       `json:"addresses"` // by family, then From
+}
+
+// Address is one dated address: valid in [From, Until), nil is open [yns].
+type Address struct {
+	Family  measurement.Family `json:"family"`
+	Address netip.Addr         `json:"address"`
+	From    *time.Time         `json:"from"`
+	Until   *time.Time         `json:"until"`
+}
+
+// AddressAt returns the address of the family that is valid at t, the start of
+// an interval; false where there is none (reading A23).
+func (s Server) AddressAt(f measurement.Family, t time.Time) (netip.Addr, bool) {
+	for _, a := range s.Addresses {
+		if a.Family == f && (a.From == nil || !t.Before(*a.From)) && (a.Until == nil || t.Before(*a.Until)) {
+			return a.Address, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// Schedule says how often: Every is a multiple of five minutes that divides a
+// day; Jitter bounds the random wait at the start [fzk].
+type Schedule struct {
+	Label  string   `json:"label"`
+	Every  Duration `json:"every"`
+	Jitter Duration `json:"jitter"`
+}
+
+// Due reports whether the schedule measures in the interval with this label.
+func (s Schedule) Due(label time.Time) bool {
+	return label.Unix()%int64(time.Duration(s.Every)/time.Second) == 0
+}
+
+// OnTruncation says what to do with a truncated UDP answer.
+const (
+	KeepTruncated = "keep"
+	RetryTCP      = "retry_tcp"
+)
+
+// Query is a query block. Either QName and QType or Choices are given.
+type Query struct {
+	Label        string                  `json:"label"`
+	Description  string                  `json:"description"`
+	Schedule     string                  `json:"schedule"`
+	Servers      []string                `json:"servers"` // groups
+	QName        string                  `json:"qname"`
+	QType        string                  `json:"qtype"`
+	Choices      []Choice                `json:"choices"`
+	Transports   []measurement.Transport `json:"transports"`
+	Families     []measurement.Family    `json:"families"`
+	Pick         int                     `json:"pick"` // how many of the paths, drawn anew for each RSI and interval; 0 is all
+	Timeout      Duration                `json:"timeout"`
+	Retries      int                     `json:"retries"` // always 0 [xyl]
+	OnTruncation string                  `json:"on_truncation"`
+	KeepResponse measurement.Keep        `json:"keep_response"`
+	DNSSEC       bool                    `json:"dnssec"`
+	UDPSize      uint16                  `json:"udp_size"`
+	NSID         bool                    `json:"nsid"`
+	Pace         Duration                `json:"pace"`
+}
+
+// Choice is one kind of question a query draws from: either RRsets of the
+// newest root zone (Root types at the apex, TLD types at delegations, Except
+// "owner/TYPE") or a name with <letters:N>.
+type Choice struct {
+	Label  string   `json:"label"`
+	Weight int      `json:"weight"`
+	Root   []string `json:"root"`
+	TLD    []string `json:"tld"`
+	Except []string `json:"except"`
+	QName  string   `json:"qname"`
+	QType  string   `json:"qtype"`
+}
+
+// Traceroute is a traceroute block; the traces start after the queries named in
+// After have been written and pushed, and end within Limit [vno].
+type Traceroute struct {
+	Label    string               `json:"label"`
+	Schedule string               `json:"schedule"`
+	Servers  []string             `json:"servers"`
+	Families []measurement.Family `json:"families"`
+	After    []string             `json:"after"`
+	Tool     string               `json:"tool"`   // scamper
+	Method   string               `json:"method"` // icmp-paris, udp-paris, tcp, …
+	Limit    Duration             `json:"limit"`  // for all traces together
+	Attempts int                  `json:"attempts"`
+	Wait     Duration             `json:"wait"`      // for a reply, whole seconds
+	GapLimit int                  `json:"gap_limit"` // silent hops before giving up
+	PPS      int                  `json:"pps"`       // packets a second
+}
+
+// ZoneSource is a place to fetch root zones from; exactly one of URL, AXFR
+// (host:port) and File is set.
+type ZoneSource struct {
+	Label    string   `json:"label"`
+	Priority int      `json:"priority"` // lowest first
+	URL      string   `json:"url"`
+	AXFR     string   `json:"axfr"`
+	File     string   `json:"file"`
+	Timeout  Duration `json:"timeout"`
+	MaxSize  int64    `json:"max_size"` // bytes
+}
+
+// Anchor is a trust anchor of the root, valid in [From, Until).
+type Anchor struct {
+	Label string     `json:"label"`
+	DS    string     `json:"ds"` // "20326 8 2 E06D…"
+	From  *time.Time `json:"from"`
+	Until *time.Time `json:"until"`
+}
+
+// Threshold is what a metric must meet; equality meets it (reading A8).
+// Availability and correctness have AtLeast, publication latency AtMost,
+// response latency UDP and TCP.
+type Threshold struct {
+	Metric  string    `json:"metric"`
+	AtLeast *Percent  `json:"at_least,omitempty"`
+	AtMost  *Duration `json:"at_most,omitempty"`
+	UDP     *Duration `json:"udp,omitempty"`
+	TCP     *Duration `json:"tcp,omitempty"`
+}
+
+// Metrics lists the labels a threshold block may have, in the order of reports.
+var Metrics = []string{
+	"rsi_availability", "rsi_response_latency", "rsi_correctness", "rsi_publication_latency",
+	"rss_availability", "rss_response_latency", "rss_correctness", "rss_publication_latency",
+}
+
+// Rule is an alert rule; Expr and Summary are compiled by engine/alert. The
+// ranges place their text in the plan's files.
+type Rule struct {
+	Label    string   `json:"label"`
+	On       string   `json:"on"`    // run, window, machine, report
+	Where    string   `json:"where"` // vantage_point, collector; empty is both
+	Over     []string `json:"over"`  // of rsi, family, transport, vantage_point, query
+	Window   Duration `json:"window"`
+	Hold     Duration `json:"hold"`
+	Expr     string   `json:"expr"`
+	Severity string   `json:"severity"` // info, warning, critical
+	Summary  string   `json:"summary"`
+	Runbook  string   `json:"runbook"`
+
+	ExprRange    Range `json:"-"`
+	SummaryRange Range `json:"-"`
+}
+
+// Range is a piece of a plan file: byte offsets [Start, End) of the literal
+// text and the position of its first byte, lines and columns from 1.
+type Range struct {
+	File       string
+	Start, End int
+	Line, Col  int
+}
+
+// Note is an exclusion [raz][hnr][xjv][dew] or an annotation [bmu]: rows whose
+// interval label lies in [From, Until) of any of the places named.
+type Note struct {
+	Label         string                     `json:"label"`
+	By            string                     `json:"by"`
+	Reason        string                     `json:"reason"`
+	Added         time.Time                  `json:"added"`
+	From          time.Time                  `json:"from"`
+	Until         time.Time                  `json:"until"`
+	VantagePoints []measurement.VantagePoint `json:"vantage_points"`
+	RSIs          []measurement.RSI          `json:"rsis"`
+	Paths         []string                   `json:"paths"` // "ipv6/tcp"
+}
+
+// Silence mutes alerts in [From, Until) whose labels equal all of Match.
+type Silence struct {
+	Label  string            `json:"label"`
+	Match  map[string]string `json:"match"` // "rule" and the labels of over
+	Reason string            `json:"reason"`
+	From   time.Time         `json:"from"`
+	Until  time.Time         `json:"until"`
+}
+
+// Report is a report block: Period "month" or "week", Publish of text, json, html.
+type Report struct {
+	Label   string   `json:"label"`
+	Period  string   `json:"period"`
+	Publish []string `json:"publish"`
+}
+
+// Retention says how long files of a kind are kept; nil Keep is for ever. The
+// label is one of sent, originals, quarantine, logs, lake.
+type Retention struct {
+	Label string    `json:"label"`
+	Keep  *Duration `json:"keep"`
+}
