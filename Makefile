@@ -1,0 +1,44 @@
+# Mtric. "make" alone lists the targets.
+SHELL := /bin/bash
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION ?= 1.0.0-dev
+RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
+FUZZTIME ?= 20s
+SCRIPTS := $(shell git ls-files '*.sh' .ci/run 2>/dev/null)
+
+.PHONY: help build demo test test-system lint fuzz bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
+
+build: ## build bin/mtric
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X mtric.net/mtric/engine/cli.Version=$(VERSION)' -o bin/mtric .
+
+demo: build ## the whole system on this machine: no internet, no root
+	@bin/mtric demo
+
+test: ## everything that needs neither root nor internet
+	go vet ./...
+	go test $(RACE) -timeout 10m ./...
+
+test-system: ## against real NSD, Knot, BIND, scamper, OpenSSH (Debian, root; installs what it needs)
+	testdata/rig/install.sh
+	go test -tags system -count=1 -timeout 25m -run 'TestSystem' -v ./engine/cli
+
+lint: ## gofmt, vet, staticcheck, shellcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	go vet ./... && go vet -tags system ./engine/cli
+	go run $(STATICCHECK) ./...
+	go run $(STATICCHECK) -tags system ./engine/cli
+	shellcheck $(SCRIPTS)
+
+fuzz: ## each fuzz test for FUZZTIME (20s)
+	@set -e; for p in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
+
+bench: ## the bars of docs/architecture.md: accuracy of latency, time of an interval, start
+	go test -run '^$$' -bench . -benchtime 5x ./engine/probe ./engine/cli
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,173 @@
+// Package cli is the command line: flags, wiring, printing and exit codes. What
+// the commands do lives in the other packages; Run is the whole program.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Version is the engine's version, set at release by the linker.
+var Version = "1.0.0-dev"
+
+// Exit codes, the same for every command.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitFindings    = 3
+	exitPartly      = 4
+	exitBusy        = 5
+	exitInterrupted = 130
+)
+
+const exitHelp = `
+Exit codes:
+  0    done
+  1    failed
+  2    plan or usage wrong
+  3    done, with findings (alert firing, threshold missed, rule test failed,
+       answer incorrect, verify differs, fmt --check differs)
+  4    partly done (some unchecked)
+  5    another run holds the lock, or it is done already
+  130  interrupted
+`
+
+// exitError ends the program with a code of its own. A nil err says that
+// whatever there was to say has been printed.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// usagef is a mistake of the user's: exit 2.
+func usagef(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// busyf says that there is nothing to do here: exit 5.
+func busyf(format string, args ...any) error {
+	return &exitError{exitBusy, fmt.Errorf(format, args...)}
+}
+
+// findingsf says that all was done and something was found: exit 3.
+func findingsf(format string, args ...any) error {
+	return &exitError{exitFindings, fmt.Errorf(format, args...)}
+}
+
+// app is one call of the program: its streams and the world it runs in.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	flags    flags
+
+	hostname func() (string, error)
+	clock    func() time.Time // the true clock; commands use now, which --now may replace
+}
+
+// Run is the program: it never exits and never touches the process's own
+// streams. The result is the exit code.
+func Run(args []string, in io.Reader, out, errw io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	a := &app{in: in, out: out, err: errw, hostname: os.Hostname, clock: time.Now}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errw)
+	return a.exit(root.ExecuteContext(ctx))
+}
+
+// exit prints what is left to say of err and returns its code.
+func (a *app) exit(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	code := exitFailed
+	var exit *exitError
+	switch {
+	case errors.As(err, &exit):
+		code = exit.code
+	case errors.Is(err, context.Canceled):
+		code = exitInterrupted
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintf(a.err, "mtric: %s\n", text)
+	}
+	return code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mtric",
+		Short: "Measure the DNS root server system as RSSAC047v2 asks",
+		Long: `Mtric measures the DNS root server system as RSSAC047v2 asks, and proves what it says.
+
+On a vantage point cron runs "mtric measure" every five minutes; "mtric demo"
+shows the whole system on this machine.`,
+		Version:       Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%w\nTry \"%s --help\".", err, c.CommandPath())
+	})
+	a.flags.add(root.PersistentFlags())
+	root.AddCommand(a.measureCommand(), a.pushCommand(), a.queryCommand(), a.showCommand(),
+		a.planCommand(), a.demoCommand(), a.versionCommand())
+	root.CompletionOptions.HiddenDefaultCmd = false
+	markUsage(root)
+	return root
+}
+
+// markUsage gives every command the table of exit codes in its help and makes
+// wrong arguments a usage error.
+func markUsage(c *cobra.Command) {
+	c.SetUsageTemplate(c.UsageTemplate() + exitHelp)
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usagef("%w\nTry \"%s --help\".", err, c.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		markUsage(sub)
+	}
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if a.flags.json {
+				return a.printJSON(map[string]string{"version": Version})
+			}
+			_, err := fmt.Fprintln(a.out, Version)
+			return err
+		},
+	}
+}

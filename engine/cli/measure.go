@@ -1,0 +1,294 @@
+package cli
+
+import (
+	"context"
+	crand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/probe"
+	"mtric.net/mtric/engine/rootzone"
+)
+
+// Time limits of what follows the queries (design.md, "The way of the data"):
+// nothing may cost a measurement.
+const (
+	deliverLimit = 30 * time.Second // to push the new answers before the traces
+	quietBefore  = 30 * time.Second // nothing is done any more before the next interval
+)
+
+type measureOptions struct {
+	noWait bool
+	seed   uint64
+	seeded bool
+}
+
+func (a *app) measureCommand() *cobra.Command {
+	var o measureOptions
+	c := &cobra.Command{
+		Use:   "measure",
+		Short: "Measure one interval: ask every RSI, write and push the answers, trace the routes",
+		Long: `Measure asks every query that the plan has for the present interval, once, waits
+for the answers, writes them to Output/ and pushes them to the collector; then it
+traces the routes. Cron runs it every five minutes on each vantage point.`,
+		Example: "  mtric measure --vp 101 --home /tmp/101 --no-wait\n  mtric measure --plan plans/rssac047 --plan local --dry-run",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.seeded = c.Flags().Changed("seed")
+			return a.measure(c.Context(), o)
+		},
+	}
+	c.Flags().BoolVar(&o.noWait, "no-wait", false, "start at once, without the random wait")
+	c.Flags().Uint64Var(&o.seed, "seed", 0, "draw questions and order from this `NUMBER` to repeat a run (default: random)")
+	return c
+}
+
+// measure is the command: it ends with the error that its exit code is made of.
+func (a *app) measure(ctx context.Context, o measureOptions) (err error) {
+	var p *plan.Plan
+	defer func() { a.recordFatal("measure", p, err) }()
+	vp, err := a.vantagePoint()
+	if err != nil {
+		return err
+	}
+	if p, err = a.loadPlan(); err != nil {
+		return err
+	}
+	r, err := o.rand()
+	if err != nil {
+		return err
+	}
+	if a.flags.dryRun {
+		return a.printDraw(p, r)
+	}
+	s, err := a.openStation(p, string(vp))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.closeLog()) }()
+	unlock, err := s.lock("measure")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+
+	started := s.now()
+	m := &measuring{station: s, vp: vp, rand: r, started: started, label: interval.Of(started), app: a}
+	if err := m.begin(); err != nil {
+		return err
+	}
+	if !o.noWait {
+		m.wait(ctx)
+	}
+	return m.run(ctx)
+}
+
+func (o measureOptions) rand() (*rand.Rand, error) {
+	var seed [32]byte
+	if o.seeded {
+		binary.LittleEndian.PutUint64(seed[:], o.seed)
+	} else if _, err := crand.Read(seed[:]); err != nil {
+		return nil, fmt.Errorf("random seed: %w", err)
+	}
+	return rand.New(rand.NewChaCha8(seed)), nil
+}
+
+// measuring is one interval at one vantage point.
+type measuring struct {
+	*station
+	app     *app
+	vp      measurement.VantagePoint
+	label   time.Time // of the interval, whatever the jitter [wyn]
+	started time.Time
+	jitter  time.Duration
+	rand    *rand.Rand
+
+	facts    measurement.Run // the runs row, known once the answers are in
+	findings []error         // what went wrong after the answers were safe
+}
+
+// file is the path of the interval's file of a table.
+func (m *measuring) file(table string) string {
+	return filepath.Join(m.output, lake.Name(m.label, m.vp, table))
+}
+
+// begin refuses an interval that has been measured and logs those that were
+// skipped.
+func (m *measuring) begin() error {
+	name := lake.Name(m.label, m.vp, "answers")
+	for _, dir := range []string{m.output, m.sent} {
+		there, err := exists(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if there {
+			m.log.Warn("interval measured already", "interval", m.label, "file", filepath.Join(dir, name))
+			return busyf("interval %s: measured already, %s", interval.Format(m.label), filepath.Join(dir, name))
+		}
+	}
+	memory := filepath.Join(m.state, "last-interval")
+	if data, err := os.ReadFile(memory); err == nil {
+		if last, err := interval.Parse(strings.TrimSpace(string(data))); err == nil {
+			if skipped := int(m.label.Sub(last)/interval.Length) - 1; skipped > 0 {
+				m.log.Warn("intervals skipped", "count", skipped, "after", last, "before", m.label)
+			}
+		}
+	}
+	return renameio.WriteFile(memory, []byte(interval.Format(m.label)+"\n"), 0o644)
+}
+
+// wait is the random wait at the start of an interval [fzk]. An interruption
+// ends it: the rows are written all the same.
+func (m *measuring) wait(ctx context.Context) {
+	m.jitter = interval.Jitter(m.rand, dueJitter(m.plan, m.label))
+	select {
+	case <-time.After(m.jitter):
+	case <-ctx.Done():
+	}
+}
+
+// dueJitter is the longest jitter of the schedules due: one draw a run.
+func dueJitter(p *plan.Plan, label time.Time) time.Duration {
+	var most time.Duration
+	for _, s := range p.Schedules {
+		if s.Due(label) {
+			most = max(most, time.Duration(s.Jitter))
+		}
+	}
+	return most
+}
+
+// run asks, writes and pushes; then come the traces and what is left over, which
+// may fail without harm to the answers.
+func (m *measuring) run(ctx context.Context) error {
+	answers, err := m.ask(ctx)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		m.log.Warn("interrupted; the answers so far are written", "interval", m.label)
+		return &exitError{code: exitInterrupted, err: fmt.Errorf("interval %s: interrupted; the answers so far are in %s", interval.Format(m.label), answers)}
+	}
+	end := m.label.Add(interval.Length - quietBefore)
+	m.deliver(ctx, deliverLimit, []string{answers})
+	if err := m.trace(ctx, end); err != nil {
+		return err
+	}
+	m.deliverUnsent(ctx, end)
+	if err := m.tidy(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return &exitError{code: exitInterrupted, err: errors.New("interrupted after the answers were written")}
+	}
+	if len(m.findings) > 0 {
+		return findingsf("interval %s: measured, but %w", interval.Format(m.label), errors.Join(m.findings...))
+	}
+	return nil
+}
+
+// ask sends the interval's queries and writes the answers. Nothing that is
+// wrong with the correctness queries' zone may cost the others (fault F13).
+func (m *measuring) ask(ctx context.Context) (string, error) {
+	zone, err := m.newestZone()
+	m.condition("measure", "no-root-zone", alert.Warning, err)
+	queries := probe.Draw(m.plan, m.label, zone, m.rand)
+	bar := m.app.progress(len(queries), "asking")
+	prober := &probe.Prober{Now: m.now, Log: m.log, Progress: bar.step}
+	began := time.Now()
+	result := prober.Run(ctx, m.vp, m.label, queries)
+	bar.done()
+	m.facts = m.runRow(result, time.Since(began), prober)
+	path := m.file("answers")
+	if err := lake.Write(path, result.Answers, m.metadata()); err != nil {
+		return "", err
+	}
+	if err := lake.WriteSidecar(path); err != nil {
+		return "", err
+	}
+	m.log.Info("interval measured", "interval", m.label, "planned", m.facts.Planned, "answered", m.facts.Answered,
+		"elapsed_ms", m.facts.ElapsedMS, "timestamps", m.facts.Timestamps)
+	return path, nil
+}
+
+// newestZone returns the newest good zone or, with the reason, nil: then the
+// correctness queries ask the root's own RRsets.
+func (m *measuring) newestZone() (*rootzone.Zone, error) {
+	zone, err := rootzone.Newest(m.zones)
+	if err != nil {
+		return zone, fmt.Errorf("root zone for the correctness queries: %w", err)
+	}
+	return zone, nil
+}
+
+func (m *measuring) runRow(r probe.Result, elapsed time.Duration, p *probe.Prober) measurement.Run {
+	run := measurement.Run{
+		VantagePoint: m.vp, Interval: m.label, StartedAt: m.started.UTC().Truncate(time.Microsecond),
+		JitterMS: int32(m.jitter.Milliseconds()), ElapsedMS: int32(elapsed.Milliseconds()),
+		Planned: int32(len(r.Answers)), EngineVersion: Version, Plan: m.plan.Name, PlanSHA256: m.plan.SHA256(),
+		Timestamps: "user",
+	}
+	for _, row := range r.Answers {
+		if row.Outcome == measurement.Answered {
+			run.Answered++
+		}
+	}
+	if r.KernelTimestamps {
+		run.Timestamps = "kernel"
+	}
+	run.ClockSynchronized, run.ClockErrorUS = p.ClockState()
+	return run
+}
+
+func (m *measuring) metadata() lake.Metadata {
+	return lake.Metadata{Version: Version, Plan: m.plan.Name, PlanSHA256: m.facts.PlanSHA256, Run: &m.facts}
+}
+
+// tidy deletes what was sent longer ago than the plan keeps it.
+func (m *measuring) tidy() error {
+	keep := retention(m.plan, "sent")
+	if keep == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(m.sent)
+	if err != nil {
+		return fmt.Errorf("sent files: %w", err)
+	}
+	oldest := m.now().Add(-*keep)
+	for _, e := range entries {
+		stamp, _, _ := strings.Cut(e.Name(), "-")
+		label, err := interval.Parse(stamp)
+		if err != nil || !label.Before(oldest) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(m.sent, e.Name())); err != nil {
+			return fmt.Errorf("sent files: %w", err)
+		}
+	}
+	return nil
+}
+
+// retention is how long the plan keeps files of a kind; nil is for ever.
+func retention(p *plan.Plan, kind string) *time.Duration {
+	for _, r := range p.Retention {
+		if r.Label == kind && r.Keep != nil {
+			d := time.Duration(*r.Keep)
+			return &d
+		}
+	}
+	return nil
+}

@@ -1,0 +1,291 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/probe"
+	"mtric.net/mtric/engine/rootzone"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Check, show and format plans; derive cron lines and the inventory",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.planCheckCommand(), a.planShowCommand(), a.planFmtCommand(), a.planCrontabCommand(), a.planInventoryCommand())
+	return c
+}
+
+func (a *app) planCheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "check",
+		Short:   "Say every mistake of a plan, or that there is none",
+		Example: "  mtric plan check --plan plans/rssac047 --plan local",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := a.loadPlan()
+			if err != nil {
+				return err
+			}
+			if a.flags.json {
+				return a.printJSON(map[string]string{"plan": p.Name, "plan_sha256": p.SHA256()})
+			}
+			if a.flags.quiet {
+				return nil
+			}
+			_, err = fmt.Fprintf(a.out, "plan %s is good: %d servers, %d queries, %d vantage points, %d rules; sha256 %s\n",
+				p.Name, len(p.Servers), len(p.Queries), len(p.VantagePoints), len(p.Rules), p.SHA256())
+			return err
+		},
+	}
+}
+
+func (a *app) planShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show",
+		Short: "Show what would be sent in an interval, by server and path",
+		Long: `Show prints what one interval sends, by query, server and path; with --json the
+whole evaluated plan in canonical form, whose sha256 is the plan's hash.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := a.loadPlan()
+			if err != nil {
+				return err
+			}
+			if a.flags.json {
+				_, err = a.out.Write(p.JSON())
+				return err
+			}
+			now, err := a.now()
+			if err != nil {
+				return err
+			}
+			return a.printSending(p, interval.Of(now()))
+		},
+	}
+}
+
+// printSending prints the table of plan show.
+func (a *app) printSending(p *plan.Plan, label time.Time) error {
+	lines := plan.Sent(p, label)
+	queries := 0
+	err := writeTable(a.out, "QUERY RSI PATH ADDRESS QUESTION", lines, func(l plan.Line) []string {
+		queries += l.Count
+		return []string{l.Query, string(l.RSI), l.Path, l.Address, l.Question}
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "\nplan %s, interval %s: %d queries from each vantage point\n", p.Name, stamp(label), queries)
+	return err
+}
+
+// printDraw prints the queries that measure would send now, in their order.
+func (a *app) printDraw(p *plan.Plan, r *rand.Rand) error {
+	home, err := a.home()
+	if err != nil {
+		return err
+	}
+	now, err := a.now()
+	if err != nil {
+		return err
+	}
+	zone, err := rootzone.Newest(filepath.Join(under(home, p.Paths.Output), "RootZones"))
+	if err != nil {
+		fmt.Fprintf(a.err, "mtric: root zone for the correctness queries: %v\n", err)
+	}
+	queries := probe.Draw(p, interval.Of(now()), zone, r)
+	return writeTable(a.out, "QUERY RSI PATH ADDRESS PORT QNAME QTYPE", queries, func(q measurement.Query) []string {
+		address := ""
+		if q.Address.IsValid() {
+			address = q.Address.String()
+		}
+		return []string{q.Label, string(q.RSI), measurement.Path{Family: q.Family, Transport: q.Transport}.String(),
+			address, strconv.Itoa(int(q.Port)), q.Name, q.Type}
+	})
+}
+
+func (a *app) planFmtCommand() *cobra.Command {
+	var check bool
+	c := &cobra.Command{
+		Use:   "fmt PATH…",
+		Short: "Write plan files in the one form",
+		Long: `Fmt rewrites *.hcl files, and those of directories, in the canonical form and names
+the files it changed. A file that does not parse is reported and left alone.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, paths []string) error { return a.planFmt(paths, check) },
+	}
+	c.Flags().BoolVar(&check, "check", false, "change nothing; exit 3 when a file differs")
+	return c
+}
+
+func (a *app) planFmt(paths []string, check bool) error {
+	files, err := planFiles(paths)
+	if err != nil {
+		return err
+	}
+	var differ int
+	var broken error
+	for _, f := range files {
+		changed, err := a.formatFile(f, check || a.flags.dryRun)
+		var exit *exitError
+		switch {
+		case errors.As(err, &exit):
+			broken = err
+		case err != nil:
+			return err
+		case changed:
+			differ++
+			fmt.Fprintln(a.out, f)
+		}
+	}
+	if broken != nil {
+		return broken
+	}
+	if check && differ > 0 {
+		return findingsf("%d files differ from the canonical form; mtric plan fmt mends them", differ)
+	}
+	return nil
+}
+
+// formatFile formats one file and says whether it differed.
+func (a *app) formatFile(file string, keep bool) (bool, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return false, fmt.Errorf("format: %w", err)
+	}
+	if info.Size() > plan.MaxFileSize {
+		return false, usagef("%s: %d bytes; a plan file has at most %d", file, info.Size(), plan.MaxFileSize)
+	}
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return false, fmt.Errorf("format: %w", err)
+	}
+	out, mistakes := plan.Format(src, file)
+	if err := a.printMistakes(mistakes); err != nil {
+		return false, err
+	}
+	if bytes.Equal(src, out) {
+		return false, nil
+	}
+	if keep {
+		return true, nil
+	}
+	return true, renameio.WriteFile(file, out, info.Mode().Perm(), renameio.IgnoreUmask())
+}
+
+// planFiles lists the *.hcl files among and directly below paths.
+func planFiles(paths []string) ([]string, error) {
+	var files []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, usagef("%w", err)
+		}
+		if !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		found, err := fs.Glob(os.DirFS(path), "*.hcl")
+		if err != nil {
+			return nil, fmt.Errorf("folder %s: %w", path, err)
+		}
+		if len(found) == 0 {
+			return nil, usagef("folder %s: has no *.hcl file", path)
+		}
+		for _, f := range found {
+			files = append(files, filepath.Join(path, f))
+		}
+	}
+	sort.Strings(files)
+	return files, nil
+}
+
+func (a *app) planCrontabCommand() *cobra.Command {
+	var role, binary string
+	c := &cobra.Command{
+		Use:     "crontab --role vantage_point|collector",
+		Short:   "Print the cron lines of a machine",
+		Example: "  mtric plan crontab --role vantage_point --vp 101 --plan /etc/mtric/plan",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := a.loadPlan()
+			if err != nil {
+				return err
+			}
+			o := plan.CronOptions{Binary: binary, VP: a.flags.vp, Args: a.planArgs()}
+			text, err := plan.Crontab(p, role, o)
+			if err != nil {
+				return usagef("%w", err)
+			}
+			if a.flags.json {
+				return a.printJSON(map[string]string{"crontab": text})
+			}
+			_, err = fmt.Fprint(a.out, text)
+			return err
+		},
+	}
+	c.Flags().StringVar(&role, "role", "", "vantage_point or collector")
+	c.Flags().StringVar(&binary, "binary", "mtric", "how cron finds the program")
+	if err := c.MarkFlagRequired("role"); err != nil {
+		panic(err) // the flag is defined two lines above
+	}
+	return c
+}
+
+// planArgs are the flags that make another command read the same plan.
+func (a *app) planArgs() []string {
+	var args []string
+	for _, d := range a.flags.plans {
+		args = append(args, "--plan", d)
+	}
+	for _, v := range a.flags.vars {
+		args = append(args, "--var", v)
+	}
+	if a.flags.home != "" {
+		args = append(args, "--home", a.flags.home)
+	}
+	if a.flags.vp != "" {
+		args = append(args, "--vp", a.flags.vp)
+	}
+	return args
+}
+
+func (a *app) planInventoryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "inventory",
+		Short: "Print Ansible's dynamic inventory",
+		Long:  `Inventory prints the plan's vantage points and collector as the JSON that Ansible asks an inventory program for.`,
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := a.loadPlan()
+			if err != nil {
+				return err
+			}
+			out, err := plan.Inventory(p)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.out, strings.TrimSpace(string(out)))
+			return err
+		},
+	}
+}

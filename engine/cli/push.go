@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/transfer"
+)
+
+// pushLimit bounds "mtric push" by hand; under measure the interval does.
+const pushLimit = 4 * time.Minute
+
+func (a *app) pushCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "push",
+		Short: "Send what is unsent to the collector",
+		Long: `Push sends every complete file that lies in Output/ to this vantage point's dropbox
+on the collector and moves what was delivered to Output/Sent/.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.push(c.Context()) },
+	}
+}
+
+func (a *app) push(ctx context.Context) (err error) {
+	var p *plan.Plan
+	defer func() { a.recordFatal("push", p, err) }()
+	vp, err := a.vantagePoint()
+	if err != nil {
+		return err
+	}
+	if p, err = a.loadPlan(); err != nil {
+		return err
+	}
+	if p.Collector == nil {
+		return usagef("plan %s: has no collector block, so there is nowhere to push to", p.Name)
+	}
+	s, err := a.openStation(p, string(vp))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.closeLog()) }()
+	files, err := transfer.Unsent(s.output)
+	if err != nil {
+		return err
+	}
+	if a.flags.dryRun {
+		for _, f := range files {
+			fmt.Fprintln(a.out, f)
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pushLimit)
+	defer cancel()
+	sent, err := s.send(ctx, a, files)
+	if err != nil {
+		return fmt.Errorf("%d of %d files sent: %w", len(sent), len(files), err)
+	}
+	if !a.flags.quiet && (isTerminal(a.err) || a.flags.json) {
+		return a.printSent(sent)
+	}
+	return nil
+}
+
+func (a *app) printSent(sent []string) error {
+	if a.flags.json {
+		if sent == nil {
+			sent = []string{}
+		}
+		return a.printJSON(map[string][]string{"sent": sent})
+	}
+	_, err := fmt.Fprintf(a.out, "%d files sent\n", len(sent))
+	return err
+}
+
+// send pushes files under the push lock, so that no two pushes write the same
+// file, and notes in the alert file whether the collector can be reached.
+func (s *station) send(ctx context.Context, a *app, files []string) ([]string, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	unlock, err := s.lock("push")
+	if err != nil {
+		return nil, err
+	}
+	bar := a.progress(len(files), "pushing")
+	result, err := s.pusher(bar.step).Push(ctx, files)
+	bar.done()
+	s.condition("push", "unsent", alert.Warning, err)
+	for _, f := range result.Sent {
+		s.log.Info("sent", "file", filepath.Base(f))
+	}
+	return result.Sent, errors.Join(err, unlock())
+}
+
+// pusher is what reaches this vantage point's dropbox on the plan's collector.
+func (s *station) pusher(sent func()) *transfer.Pusher {
+	c := s.plan.Collector
+	return &transfer.Pusher{
+		Target: transfer.Target{
+			Host:       c.Host,
+			Port:       c.SFTP.Port,
+			User:       strings.ReplaceAll(c.SFTP.User, "{vantage_point}", s.machine),
+			KeyFile:    under(s.home, c.SFTP.Key),
+			KnownHosts: under(s.home, c.SFTP.KnownHosts),
+			Directory:  c.SFTP.Directory,
+		},
+		Sent:     s.sent,
+		Log:      s.log,
+		Progress: sent,
+	}
+}
+
+// deliver pushes files within limit. A push that fails is an alert and a
+// finding; the files stay and the next interval sends them.
+func (m *measuring) deliver(ctx context.Context, limit time.Duration, files []string) {
+	if m.plan.Collector == nil || limit <= 0 || ctx.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	_, err := m.send(ctx, m.app, files)
+	var busy *exitError
+	if errors.As(err, &busy) {
+		return // another push runs and will send these files or leave them to the next interval
+	}
+	if err != nil {
+		m.findings = append(m.findings, fmt.Errorf("push: %w", err))
+	}
+}
+
+// deliverUnsent pushes whatever lies unsent, until the given time. When the push
+// of this interval's answers has just failed the collector is not tried again.
+func (m *measuring) deliverUnsent(ctx context.Context, until time.Time) {
+	files, err := transfer.Unsent(m.output)
+	if err != nil {
+		m.findings = append(m.findings, fmt.Errorf("unsent files: %w", err))
+		return
+	}
+	m.deliver(ctx, until.Sub(m.now()), files)
+}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+func (a *app) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show FILE…",
+		Short: "Show the rows of answers, routes or runs files",
+		Long: `Show prints the rows of Parquet files of the tables answers, routes and runs as a
+table, or with --json as JSON lines with every column (wires in hex).`,
+		Example: "  mtric show ~/Output/Sent/202611222240-101.answers.parquet\n  mtric show --json FILE | jq 'select(.outcome != \"answered\")'",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, files []string) error {
+			for _, f := range files {
+				if err := a.show(f); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// show prints one file by the table that its columns say it is.
+func (a *app) show(file string) error {
+	table, err := lake.TableOf(file)
+	if err != nil {
+		return err
+	}
+	switch table {
+	case lake.Answers:
+		return showRows(a, file, answerHeader, answerCells, answerJSON)
+	case lake.Routes:
+		return showRows(a, file, routeHeader, routeCells, asIs)
+	case lake.Runs:
+		return showRows(a, file, runHeader, runCells, asIs)
+	default:
+		return fmt.Errorf("%s: table %s cannot be shown", file, table)
+	}
+}
+
+func showRows[T lake.Row](a *app, file, header string, cells func(T) []string, line func(T) any) error {
+	rows, _, err := lake.Read[T](file)
+	if err != nil {
+		return err
+	}
+	if a.flags.json {
+		e := json.NewEncoder(a.out)
+		e.SetEscapeHTML(false)
+		for _, r := range rows {
+			if err := e.Encode(line(r)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return writeTable(a.out, header, rows, cells)
+}
+
+// writeTable prints aligned columns; an absent value is a dash.
+func writeTable[T any](w io.Writer, header string, rows []T, cells func(T) []string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.ReplaceAll(header, " ", "\t"))
+	for _, r := range rows {
+		row := cells(r)
+		for i, c := range row {
+			if c == "" {
+				row[i] = "-"
+			}
+		}
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
+}
+
+const answerHeader = "INTERVAL VP QUERY RSI PATH QNAME QTYPE OUTCOME RCODE MS FLAGS SERIAL NSID STRAYS ERROR"
+
+func answerCells(r measurement.Answer) []string {
+	return []string{stamp(r.Interval), string(r.VantagePoint), r.Query, string(r.RSI),
+		measurement.Path{Family: r.Family, Transport: r.Transport}.String(), r.QName, r.QType,
+		string(r.Outcome), text(r.RCode), millis(r.LatencyUS), answerFlags(r), number(r.Serial), text(r.NSID),
+		nonzero(int64(r.Strays)), text(r.Error)}
+}
+
+func answerFlags(r measurement.Answer) string {
+	var f []string
+	if r.AA != nil && *r.AA {
+		f = append(f, "aa")
+	}
+	if r.TC != nil && *r.TC {
+		f = append(f, "tc")
+	}
+	if r.Attempts > 1 {
+		f = append(f, fmt.Sprintf("x%d", r.Attempts))
+	}
+	return strings.Join(f, ",")
+}
+
+// answerLine is the row as JSON with its wire in hex, as every other JSON of
+// mtric writes binary.
+type answerLine struct {
+	measurement.Answer
+	Response *string `json:"response"`
+}
+
+func answerJSON(r measurement.Answer) any {
+	l := answerLine{Answer: r}
+	if r.Response != nil {
+		wire := hex.EncodeToString(r.Response)
+		l.Response = &wire
+	}
+	return l
+}
+
+func asIs[T any](r T) any { return r }
+
+const routeHeader = "INTERVAL VP RSI FAMILY ADDRESS METHOD STOP REACHED COMPLETE HOPS ROUTE"
+
+func routeCells(r measurement.Route) []string {
+	var hops []string
+	for _, h := range r.Hops {
+		hop := "*"
+		if h.Address != nil {
+			hop = *h.Address
+		}
+		hops = append(hops, hop)
+	}
+	return []string{stamp(r.Interval), string(r.VantagePoint), string(r.RSI), string(r.Family), r.Address, r.Method,
+		r.StopReason, strconv.FormatBool(r.Reached), strconv.FormatBool(r.Complete), strconv.Itoa(int(r.HopCount)), strings.Join(hops, " ")}
+}
+
+const runHeader = "INTERVAL VP STARTED JITTER_MS ELAPSED_MS PLANNED ANSWERED VERSION PLAN SYNCHRONIZED CLOCK_ERROR_US TIMESTAMPS"
+
+func runCells(r measurement.Run) []string {
+	synchronized := ""
+	if r.ClockSynchronized != nil {
+		synchronized = strconv.FormatBool(*r.ClockSynchronized)
+	}
+	return []string{stamp(r.Interval), string(r.VantagePoint), r.StartedAt.UTC().Format(time.RFC3339), strconv.Itoa(int(r.JitterMS)),
+		strconv.Itoa(int(r.ElapsedMS)), strconv.Itoa(int(r.Planned)), strconv.Itoa(int(r.Answered)), r.EngineVersion, r.Plan,
+		synchronized, number(r.ClockErrorUS), r.Timestamps}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	if *s == "" {
+		return `""`
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '?' // a terminal must not obey what a server sent
+		}
+		return r
+	}, *s)
+}
+
+func number(n *int64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatInt(*n, 10)
+}
+
+func nonzero(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// millis writes microseconds as milliseconds with three places.
+func millis(us *int64) string {
+	if us == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d.%03d", *us/1000, *us%1000)
+}

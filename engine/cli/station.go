@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/plan"
+)
+
+// station is one machine of the system as its commands see it: where its files
+// lie, its log, its alert file and its time.
+type station struct {
+	machine string // nnn or c00
+	plan    *plan.Plan
+
+	home, output, sent, zones, logs, state string
+
+	now  func() time.Time
+	log  *slog.Logger
+	book *alert.Book
+
+	closeLog func() error
+}
+
+// openStation makes the folders that are missing and opens the log.
+func (a *app) openStation(p *plan.Plan, machine string) (*station, error) {
+	home, err := a.home()
+	if err != nil {
+		return nil, err
+	}
+	now, err := a.now()
+	if err != nil {
+		return nil, err
+	}
+	s := &station{machine: machine, plan: p, now: now, home: home,
+		output: under(home, p.Paths.Output), logs: under(home, p.Paths.Logs), state: under(home, p.Paths.State)}
+	s.sent, s.zones = filepath.Join(s.output, "Sent"), filepath.Join(s.output, "RootZones")
+	for _, dir := range []string{s.output, s.sent, s.zones, s.logs, s.state} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("folder %s: %w", dir, err)
+		}
+	}
+	s.book = &alert.Book{Machine: machine, Logs: s.logs, State: s.state, Now: now}
+	s.log, s.closeLog, err = openLog(s.logs, machine)
+	return s, err
+}
+
+// lock takes the lock of a command and returns what gives it back. Another
+// holder is exit 5.
+func (s *station) lock(command string) (func() error, error) {
+	path := filepath.Join(s.state, command+".lock")
+	l := flock.New(path)
+	held, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if !held {
+		s.log.Warn("another run holds the lock", "command", command, "lock", path)
+		return nil, busyf("%s: another run holds %s", command, path)
+	}
+	return l.Unlock, nil
+}
+
+// condition notes in the alert file whether something that needs a person
+// holds, and in the log why.
+func (s *station) condition(command, name string, severity alert.Severity, err error) {
+	c := alert.Condition{Rule: "mtric." + command, Severity: severity,
+		Labels: []alert.Label{{Name: "condition", Value: name}}}
+	if err != nil {
+		c.Summary = err.Error()
+		s.log.Error(name, "command", command, "error", err)
+	} else {
+		c.Summary = "no longer so"
+	}
+	if err := s.book.Set(c, err != nil); err != nil {
+		s.log.Error("alert not written", "error", err)
+	}
+}
+
+// recordFatal writes the error that ended a command that cron runs to the alert
+// file. It works without a plan, for a plan that does not load is such an error.
+func (a *app) recordFatal(command string, p *plan.Plan, err error) {
+	var exit *exitError
+	if err == nil || (errors.As(err, &exit) && exit.code != exitUsage) {
+		return
+	}
+	machine, nameErr := a.machine()
+	home, homeErr := a.home()
+	now, nowErr := a.now()
+	if errors.Join(nameErr, homeErr, nowErr) != nil {
+		return
+	}
+	logs := "Logs"
+	if p != nil {
+		logs = p.Paths.Logs
+	}
+	if err.Error() == "" {
+		err = errors.New("the plan has mistakes; mtric plan check shows them")
+	}
+	book := &alert.Book{Machine: machine, Logs: under(home, logs), Now: now}
+	if writeErr := book.Fatal(command, err); writeErr != nil {
+		fmt.Fprintf(a.err, "mtric: %v\n", writeErr)
+	}
+}
+
+// exists says whether there is a file of that name.
+func exists(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,125 @@
+package engine_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "mtric.net/mtric"
+
+// level is the height of each package; it may import only from a smaller one.
+// An import that goes up or sideways makes two stages one, and neither can then
+// be read, tested or replaced alone.
+var level = map[string]int{
+	"engine/measurement": 0, "engine/interval": 0, "engine/diag": 0, "plans": 0,
+	"engine/plan": 1, "engine/rootzone": 1, "engine/scamper": 1, "engine/lake": 1, "engine/transfer": 1,
+	"engine/probe": 2, "engine/lab": 2, "engine/simulate": 2, "metrics": 2, "metrics/correctness": 2,
+	"engine/ingest": 3, "engine/alert": 3, "engine/report": 3,
+	"engine/cli": 4,
+	"engine":     0, // the map
+	"":           5, // main
+}
+
+// homes says which packages may import a library that has one role: a second
+// place would give it a second.
+var homes = map[string][]string{
+	"github.com/hashicorp/hcl/v2":      {"engine/diag", "engine/plan"},
+	"github.com/google/cel-go":         {"engine/alert"},
+	"github.com/miekg/dns":             {"engine/rootzone", "engine/probe", "engine/lab", "engine/simulate", "metrics/correctness"},
+	"github.com/parquet-go/parquet-go": {"engine/lake"},
+	"github.com/apache/arrow":          {"engine/lake"},
+	"github.com/pkg/sftp":              {"engine/transfer"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestLayers(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		own, known := level[name]
+		if !known {
+			t.Errorf("%s has no level: put it into the table here and into docs/architecture.md", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if reason := refuse(name, own, imported); reason != "" {
+				t.Error(reason)
+			}
+		}
+	}
+}
+
+// refuse says why the package may not import that path; empty when it may.
+func refuse(name string, own int, imported string) string {
+	if rest, ours := strings.CutPrefix(imported, module+"/"); ours {
+		if theirs := level[rest]; theirs >= own {
+			return fmt.Sprintf("%s (level %d) imports %s (level %d): a package imports only from a smaller level, "+
+				"so that each stage can be read and tested without those after it; move what both need down", name, own, rest, theirs)
+		}
+		return ""
+	}
+	for library, places := range homes {
+		if (imported == library || strings.HasPrefix(imported, library+"/")) && !slices.Contains(places, name) {
+			return fmt.Sprintf("%s imports %s, which has its role in %s only: go through that package", name, imported, strings.Join(places, ", "))
+		}
+	}
+	return ""
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = ".."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var ours []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.ImportPath == module || strings.HasPrefix(p.ImportPath, module+"/") {
+			ours = append(ours, p)
+		}
+	}
+	if len(ours) < 5 {
+		t.Fatalf("go list names only %d packages of ours", len(ours))
+	}
+	return ours
+}
+
+func TestLayersRefuse(t *testing.T) {
+	for _, c := range []struct {
+		name, imported string
+		refused        bool
+	}{
+		{"engine/plan", module + "/engine/measurement", false},
+		{"engine/plan", module + "/engine/probe", true},
+		{"engine/plan", module + "/engine/lake", true},
+		{"engine/plan", "github.com/hashicorp/hcl/v2/hclsyntax", false},
+		{"engine/cli", "github.com/miekg/dns", true},
+		{"engine/cli", "github.com/spf13/cobra", false},
+	} {
+		if got := refuse(c.name, level[c.name], c.imported); (got != "") != c.refused {
+			t.Errorf("%s imports %s: %q", c.name, c.imported, got)
+		}
+	}
+}

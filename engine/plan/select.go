@@ -1,0 +1,38 @@
+package plan
+
+import (
+	"slices"
+	"time"
+)
+
+// ServersOf returns the servers of the groups, in the plan's order.
+func (p *Plan) ServersOf(groups []string) []Server {
+	var servers []Server
+	for _, s := range p.Servers {
+		if slices.Contains(groups, s.Group) {
+			servers = append(servers, s)
+		}
+	}
+	return servers
+}
+
+// Query returns the query block with this label; false where there is none.
+func (p *Plan) Query(label string) (Query, bool) {
+	for _, q := range p.Queries {
+		if q.Label == label {
+			return q, true
+		}
+	}
+	return Query{}, false
+}
+
+// Due reports whether the schedule with this label measures in the interval
+// with that label; a schedule the plan does not have is never due.
+func (p *Plan) Due(schedule string, label time.Time) bool {
+	for _, s := range p.Schedules {
+		if s.Label == schedule {
+			return s.Due(label)
+		}
+	}
+	return false
+}
