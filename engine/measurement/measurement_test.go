@@ -1,0 +1,51 @@
+package measurement_test
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+func TestPathsReadBack(t *testing.T) {
+	for _, f := range measurement.Families {
+		for _, tr := range measurement.Transports {
+			p := measurement.Path{Family: f, Transport: tr}
+			if back, err := measurement.ParsePath(p.String()); err != nil || back != p {
+				t.Errorf("%s: read back as %s, %v", p, back, err)
+			}
+		}
+	}
+	for _, s := range []string{"", "ipv4", "udp/ipv4", "ipv4/udp/", "IPv4/udp", "ipv5/tcp"} {
+		if p, err := measurement.ParsePath(s); err == nil {
+			t.Errorf("%q: read as %s", s, p)
+		}
+	}
+}
+
+func TestVantagePointValid(t *testing.T) {
+	for s, want := range map[string]bool{"101": true, "000": true, "c00": false, "1010": false, "10": false, "": false, "１０１": false, "10a": false} {
+		if got := measurement.VantagePoint(s).Valid(); got != want {
+			t.Errorf("%q: valid %v", s, got)
+		}
+	}
+}
+
+func TestFamilyOf(t *testing.T) {
+	for s, want := range map[string]measurement.Family{
+		"198.41.0.4": measurement.IPv4, "2001:503:ba3e::2:30": measurement.IPv6, "::ffff:198.41.0.4": measurement.IPv4,
+	} {
+		if got := measurement.FamilyOf(netip.MustParseAddr(s)); got != want {
+			t.Errorf("%s: %s", s, got)
+		}
+	}
+}
+
+// The vocabulary of design.md is closed: other programs match on these words.
+func TestOutcomes(t *testing.T) {
+	want := []measurement.Outcome{"answered", "timeout", "refused", "unreachable", "reset", "malformed", "local_error"}
+	if !slices.Equal(measurement.Outcomes, want) {
+		t.Errorf("outcomes %v", measurement.Outcomes)
+	}
+}
