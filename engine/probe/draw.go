@@ -1,0 +1,179 @@
+package probe
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/rootzone"
+)
+
+// Draw lists the queries of one interval in random order. All chance of the plan
+// is drawn here from r, independently for each query, RSI and path (readings A1,
+// A2): which paths [thb][ogo], which choice by weight [yyg], which RRset of the
+// zone [mow] or which letters [dse], and the case of the letters of every name
+// [zon].
+//
+// Without a zone the choices ask for the apex types of the plan only. A choice
+// that has nothing to ask leaves the draw; a query whose choices all have
+// nothing is not asked. Where an RSI has no address of a family at the label,
+// the query's Address is invalid: it still becomes a row.
+func Draw(p *plan.Plan, label time.Time, zone *rootzone.Zone, r *rand.Rand) []measurement.Query {
+	var queries []measurement.Query
+	for _, q := range p.Queries {
+		if !due(p, q.Schedule, label) {
+			continue
+		}
+		questions := newQuestions(q, zone)
+		if questions.total == 0 {
+			continue
+		}
+		paths := pathsOf(q)
+		for _, s := range p.Servers {
+			if !slices.Contains(q.Servers, s.Group) {
+				continue
+			}
+			for _, path := range pick(paths, q.Pick, r) {
+				name, qtype := questions.draw(r)
+				queries = append(queries, newQuery(q, s, path, label, mixCase(name, r), qtype))
+			}
+		}
+	}
+	r.Shuffle(len(queries), func(i, j int) { queries[i], queries[j] = queries[j], queries[i] })
+	return queries
+}
+
+func due(p *plan.Plan, schedule string, label time.Time) bool {
+	return slices.ContainsFunc(p.Schedules, func(s plan.Schedule) bool { return s.Label == schedule && s.Due(label) })
+}
+
+func newQuery(q plan.Query, s plan.Server, path measurement.Path, label time.Time, name, qtype string) measurement.Query {
+	address, found := s.AddressAt(path.Family, label)
+	if !found {
+		address = netip.Addr{}
+	}
+	return measurement.Query{
+		Label: q.Label, RSI: s.RSI, Family: path.Family, Transport: path.Transport, Address: address, Port: s.Port,
+		Name: name, Type: qtype,
+		NSID: q.NSID, DNSSEC: q.DNSSEC, UDPSize: q.UDPSize, RetryTCP: q.OnTruncation == plan.RetryTCP,
+		Timeout: time.Duration(q.Timeout), Pace: time.Duration(q.Pace), Keep: q.KeepResponse,
+	}
+}
+
+func pathsOf(q plan.Query) []measurement.Path {
+	var paths []measurement.Path
+	for _, f := range q.Families {
+		for _, t := range q.Transports {
+			paths = append(paths, measurement.Path{Family: f, Transport: t})
+		}
+	}
+	return paths
+}
+
+// pick draws n of the paths, each set of n as likely as any other; 0 is all.
+func pick(paths []measurement.Path, n int, r *rand.Rand) []measurement.Path {
+	if n <= 0 || n >= len(paths) {
+		return paths
+	}
+	picked := make([]measurement.Path, n)
+	for i, at := range r.Perm(len(paths))[:n] {
+		picked[i] = paths[at]
+	}
+	return picked
+}
+
+// questions is what one query block may ask.
+type questions struct {
+	choices []choice
+	total   int // of weights
+}
+
+// choice is one kind of question: any of the RRsets, each as likely as the
+// others. An owner may be a template.
+type choice struct {
+	weight int
+	sets   []rootzone.RRset
+}
+
+func newQuestions(q plan.Query, zone *rootzone.Zone) questions {
+	if len(q.Choices) == 0 {
+		return questions{[]choice{{1, []rootzone.RRset{{Owner: q.QName, Type: q.QType}}}}, 1}
+	}
+	var all questions
+	for _, c := range q.Choices {
+		sets := []rootzone.RRset{{Owner: c.QName, Type: c.QType}}
+		if c.QName == "" {
+			sets = eligible(c, zone)
+		}
+		if len(sets) > 0 && c.Weight > 0 {
+			all.choices = append(all.choices, choice{c.Weight, sets})
+			all.total += c.Weight
+		}
+	}
+	return all
+}
+
+// eligible lists the RRsets of the zone that a choice names, without those it
+// excepts [unt].
+func eligible(c plan.Choice, zone *rootzone.Zone) []rootzone.RRset {
+	var sets []rootzone.RRset
+	if zone == nil {
+		for _, t := range c.Root {
+			sets = append(sets, rootzone.RRset{Owner: ".", Type: t})
+		}
+	} else {
+		sets = slices.DeleteFunc(zone.RRsets(), func(s rootzone.RRset) bool {
+			types := c.TLD
+			if s.Owner == "." {
+				types = c.Root
+			}
+			return !slices.Contains(types, s.Type)
+		})
+	}
+	return slices.DeleteFunc(sets, func(s rootzone.RRset) bool {
+		return slices.ContainsFunc(c.Except, func(e string) bool { return strings.EqualFold(e, s.String()) })
+	})
+}
+
+func (q questions) draw(r *rand.Rand) (name, qtype string) {
+	at := r.IntN(q.total)
+	for _, c := range q.choices {
+		if at -= c.weight; at < 0 {
+			set := c.sets[r.IntN(len(c.sets))]
+			return expand(set.Owner, r), set.Type
+		}
+	}
+	panic("weights do not add up to their sum")
+}
+
+var letters = regexp.MustCompile(`<letters:([0-9]{1,2})>`)
+
+// expand draws the letters of <letters:N>; their case is drawn by mixCase.
+func expand(name string, r *rand.Rand) string {
+	return letters.ReplaceAllStringFunc(name, func(s string) string {
+		n, _ := strconv.Atoi(letters.FindStringSubmatch(s)[1])
+		drawn := make([]byte, n)
+		for i := range drawn {
+			drawn[i] = 'a' + byte(r.IntN(26))
+		}
+		return string(drawn)
+	})
+}
+
+// mixCase gives each ASCII letter a random case: thirty bits or so that a
+// forger who cannot see the query must guess [zon].
+func mixCase(name string, r *rand.Rand) string {
+	mixed := []byte(name)
+	for i, b := range mixed {
+		if 'a' <= b|0x20 && b|0x20 <= 'z' {
+			mixed[i] = b ^ byte(r.IntN(2))<<5
+		}
+	}
+	return string(mixed)
+}

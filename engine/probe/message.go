@@ -1,0 +1,229 @@
+package probe
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// headerSize is the length of a DNS header; the question follows it.
+const headerSize = 12
+
+// defaultUDPSize is announced where EDNS is used and the plan gives no size [rja].
+const defaultUDPSize = 1220
+
+// request is a query on the wire.
+type request struct {
+	wire     []byte
+	question []byte // the part of wire that a reply must repeat byte for byte [doh]
+}
+
+// newRequest writes a query with a random id [wsb]. RD is clear, the letter case
+// of the name is kept.
+func newRequest(q measurement.Query, source io.Reader) (request, error) {
+	var id [2]byte
+	if _, err := io.ReadFull(random(source), id[:]); err != nil {
+		return request{}, localError("no random id")
+	}
+	qtype, known := typeOf(q.Type)
+	if !known {
+		return request{}, localError("unknown type " + q.Type)
+	}
+	m := new(dns.Msg)
+	m.Id = binary.BigEndian.Uint16(id[:])
+	m.Question = []dns.Question{{Name: q.Name, Qtype: qtype, Qclass: dns.ClassINET}}
+	bare, err := m.Pack()
+	if err != nil {
+		return request{}, localError("bad name " + q.Name)
+	}
+	if q.NSID || q.DNSSEC || q.UDPSize > 0 {
+		m.SetEdns0(max(q.UDPSize, dns.MinMsgSize), q.DNSSEC)
+		opt := m.IsEdns0()
+		if q.UDPSize == 0 {
+			opt.SetUDPSize(defaultUDPSize)
+		}
+		if q.NSID {
+			opt.Option = append(opt.Option, &dns.EDNS0_NSID{Code: dns.EDNS0NSID}) // [mgj]
+		}
+	}
+	wire, err := m.Pack()
+	if err != nil {
+		return request{}, localError("bad name " + q.Name)
+	}
+	return request{wire: wire, question: wire[headerSize:len(bare)]}, nil
+}
+
+// typeOf reads a mnemonic or RFC 3597's TYPE123.
+func typeOf(s string) (uint16, bool) {
+	if t, found := dns.StringToType[s]; found {
+		return t, true
+	}
+	number, found := strings.CutPrefix(s, "TYPE")
+	t, err := strconv.ParseUint(number, 10, 16)
+	return uint16(t), found && err == nil
+}
+
+// mismatch says why a message is no reply to the request, "" where it is one: a
+// response with our id, an ordinary query's opcode, and our one question
+// repeated byte for byte, letter case included [doh][zon]. A reply without the
+// question, as some servers send with FORMERR, proves nothing and matches not.
+func (r request) mismatch(wire []byte) string {
+	switch {
+	case len(wire) < headerSize:
+		return "shorter than a header"
+	case !bytes.Equal(wire[:2], r.wire[:2]):
+		return "wrong id"
+	case wire[2]&0x80 == 0:
+		return "QR is 0"
+	case wire[2]>>3&0xf != dns.OpcodeQuery:
+		return "wrong opcode"
+	case binary.BigEndian.Uint16(wire[4:]) != 1:
+		return "wrong number of questions"
+	case len(wire) < headerSize+len(r.question) || !bytes.Equal(wire[headerSize:headerSize+len(r.question)], r.question):
+		return "wrong question"
+	}
+	return ""
+}
+
+// truncated is the TC bit of a message that matches.
+func truncated(wire []byte) bool { return wire[2]&0x02 != 0 }
+
+// reply is what a row tells of a message.
+type reply struct {
+	rcode  string
+	aa, tc bool
+	serial *int64
+	nsid   *string
+}
+
+// parse reads a message that matches its request. Every byte must belong to a
+// record and every record that the header counts must be there.
+func (r request) parse(wire []byte) (*reply, error) {
+	off := headerSize + len(r.question)
+	var records []dns.RR
+	for section, name := range []string{"answer", "authority", "additional"} {
+		count := binary.BigEndian.Uint16(wire[6+2*section:])
+		for range count {
+			if off == len(wire) {
+				return nil, malformedError("fewer records than the header counts")
+			}
+			rr, end, err := dns.UnpackRR(wire, off)
+			if err != nil {
+				return nil, malformedError("bad record in " + name)
+			}
+			if withoutData(rr) {
+				return nil, malformedError("record without data in " + name)
+			}
+			records, off = append(records, rr), end
+		}
+	}
+	if off != len(wire) {
+		return nil, malformedError("bytes after the last record")
+	}
+	opt, err := onlyOPT(records)
+	if err != nil {
+		return nil, err
+	}
+	rcode := int(wire[3] & 0xf)
+	if opt != nil {
+		rcode |= opt.ExtendedRcode()
+	}
+	return &reply{
+		rcode:  rcodeName(rcode),
+		aa:     wire[2]&0x04 != 0,
+		tc:     truncated(wire),
+		serial: serial(records, rcode),
+		nsid:   nsid(opt),
+	}, nil
+}
+
+// withoutData finds the empty records that UnpackRR lets pass as updates
+// (RFC 2136): read on, an SOA among them would show serial 0.
+func withoutData(rr dns.RR) bool {
+	if rr.Header().Rdlength > 0 {
+		return false
+	}
+	switch rr.(type) {
+	case *dns.OPT, *dns.NULL, *dns.APL, *dns.RFC3597:
+		return false
+	}
+	return true
+}
+
+func onlyOPT(records []dns.RR) (*dns.OPT, error) {
+	var only *dns.OPT
+	for _, rr := range records {
+		if opt, ok := rr.(*dns.OPT); ok {
+			if only != nil {
+				return nil, malformedError("more than one OPT")
+			}
+			only = opt
+		}
+	}
+	return only, nil
+}
+
+// rcodeName gives the mnemonic, "RCODE" and the number where there is none. 16
+// is BADVERS in an answer without TSIG.
+func rcodeName(rcode int) string {
+	if rcode == dns.RcodeBadVers {
+		return "BADVERS"
+	}
+	if name, found := dns.RcodeToString[rcode]; found {
+		return name
+	}
+	return fmt.Sprintf("RCODE%d", rcode)
+}
+
+// serial is that of the message's only SOA record, when it is the root's.
+func serial(records []dns.RR, rcode int) *int64 {
+	if rcode != dns.RcodeSuccess && rcode != dns.RcodeNameError {
+		return nil
+	}
+	var only dns.RR
+	for _, rr := range records {
+		if rr.Header().Rrtype != dns.TypeSOA {
+			continue
+		}
+		if only != nil {
+			return nil
+		}
+		only = rr
+	}
+	soa, ok := only.(*dns.SOA)
+	if !ok || soa.Hdr.Name != "." || soa.Hdr.Class != dns.ClassINET {
+		return nil
+	}
+	return new(int64(soa.Serial))
+}
+
+// nsid is the server's identity (RFC 5001): the text where it is printable
+// ASCII, else 0x and hex digits; nil where the option is absent.
+func nsid(opt *dns.OPT) *string {
+	if opt == nil {
+		return nil
+	}
+	for _, o := range opt.Option {
+		option, ok := o.(*dns.EDNS0_NSID)
+		if !ok {
+			continue
+		}
+		raw, err := hex.DecodeString(option.Nsid)
+		if err != nil {
+			return nil
+		}
+		if bytes.ContainsFunc(raw, func(c rune) bool { return c < ' ' || c > '~' }) {
+			return new("0x" + option.Nsid)
+		}
+		return new(string(raw))
+	}
+	return nil
+}

@@ -1,0 +1,283 @@
+// Package probe sends every query of one interval and brings home one row for
+// each, whatever happens: a failed query is data, not an error.
+//
+// Draw turns a plan into the queries of an interval, in random order. Prober
+// sends them, paced, one goroutine each; udp.go and tcp.go hold the two ways of
+// asking, message.go what a reply is, outcome.go what an error means.
+package probe
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Prober asks. The zero value works; every field is optional.
+type Prober struct {
+	// Now reads the wall and the monotonic clock together; time.Now unless told.
+	Now func() time.Time
+	// Rand gives the query ids [wsb]; crypto/rand unless told.
+	Rand io.Reader
+	// Control is called on every socket before it connects, as that of
+	// net.Dialer; its error fails the query as if the system call had failed.
+	Control func(network, address string, c syscall.RawConn) error
+	// Log receives a line for each datagram that did not match; silent unless told.
+	Log *slog.Logger
+	// Progress hears how many queries of the run are done, one call at a time.
+	Progress func(done, total int)
+}
+
+// Result is what came of the queries of one interval.
+type Result struct {
+	// Answers has one row for each query, sorted by query, RSI, family and
+	// transport, as the lake is.
+	Answers []measurement.Answer
+	// KernelTimestamps is true when no UDP latency rests on the program's own
+	// clock reading at receipt.
+	KernelTimestamps bool
+}
+
+// Run sends the queries in their order, each one its predecessor's Pace later,
+// and waits for all of them. When ctx ends it returns at once: queries not yet
+// sent or still waiting become local_error, what is answered stays. All sockets
+// are closed on return.
+func (p *Prober) Run(ctx context.Context, vp measurement.VantagePoint, label time.Time, queries []measurement.Query) Result {
+	defer holdStamps()()
+	rows := make([]measurement.Answer, len(queries))
+	var (
+		wg     sync.WaitGroup
+		user   atomic.Bool
+		report = p.progress(len(queries))
+		next   = time.Now()
+	)
+	for i, q := range queries {
+		if sleepUntil(ctx, next) != nil {
+			rows[i] = p.unsent(vp, label, q)
+			report()
+			continue
+		}
+		next = time.Now().Add(q.Pace)
+		wg.Go(func() {
+			done := p.ask(ctx, q)
+			rows[i] = row(vp, label, q, done)
+			if done.outcome == measurement.Answered && done.transport == measurement.UDP && !done.kernel {
+				user.Store(true)
+			}
+			report()
+		})
+	}
+	wg.Wait()
+	slices.SortStableFunc(rows, compareRows)
+	return Result{Answers: rows, KernelTimestamps: !user.Load()}
+}
+
+// Ask sends one query now, exactly as Run does, and returns its row and the
+// reply's wire, nil where there is none, whatever the query keeps.
+func (p *Prober) Ask(ctx context.Context, vp measurement.VantagePoint, label time.Time, q measurement.Query) (measurement.Answer, []byte) {
+	defer holdStamps()()
+	if ctx.Err() != nil {
+		return p.unsent(vp, label, q), nil
+	}
+	done := p.ask(ctx, q)
+	return row(vp, label, q, done), done.wire
+}
+
+// attempt is what came of asking once, or of both times for a truncated answer.
+type attempt struct {
+	transport measurement.Transport // of the last time
+	outcome   measurement.Outcome
+	err       string
+	sent      time.Time // zero where nothing was sent
+	latency   time.Duration
+	connect   time.Duration // TCP; negative where there was no connection
+	kernel    bool          // the latency rests on a kernel stamp
+	attempts  int32
+	strays    int32
+	wire      []byte // of the reply that matched
+	reply     *reply // nil where the wire does not parse
+	truncated bool   // TC of the reply that matched, parsed or not
+}
+
+// fail ends an attempt with what an error means.
+func (a attempt) fail(err error) attempt {
+	a.outcome, a.err = classify(err)
+	return a
+}
+
+// ask sends a query over its transport and asks a truncated answer again over
+// TCP, with a fresh timeout, where the query says so [hjw]. A TC bit is believed
+// also where the rest of the message does not parse, since a server may cut
+// anywhere (RFC 2181, section 9).
+func (p *Prober) ask(ctx context.Context, q measurement.Query) attempt {
+	first := p.attempt(ctx, q, q.Transport)
+	if !q.RetryTCP || q.Transport != measurement.UDP || !first.truncated {
+		return first
+	}
+	second := p.attempt(ctx, q, measurement.TCP)
+	second.sent, second.strays, second.attempts = first.sent, first.strays, 2
+	return second
+}
+
+func (p *Prober) attempt(ctx context.Context, q measurement.Query, t measurement.Transport) attempt {
+	a := attempt{transport: t, connect: -1, attempts: 1}
+	if !q.Address.IsValid() {
+		a.sent = p.now()
+		return a.fail(errNoAddress)
+	}
+	message, err := newRequest(q, p.Rand)
+	if err != nil {
+		return a.fail(err)
+	}
+	if t == measurement.TCP {
+		return p.askTCP(ctx, q, message, a)
+	}
+	return p.askUDP(ctx, q, message, a)
+}
+
+// unsent is the row of a query whose turn never came.
+func (p *Prober) unsent(vp measurement.VantagePoint, label time.Time, q measurement.Query) measurement.Answer {
+	a := attempt{transport: q.Transport, connect: -1, attempts: 0}
+	return row(vp, label, q, a.fail(errNeverSent))
+}
+
+// dialer opens sockets without any feature that hides latency [zbf]: Go never
+// asks for TCP Fast Open, and multipath TCP is off.
+func (p *Prober) dialer(before func(c syscall.RawConn)) *net.Dialer {
+	d := &net.Dialer{KeepAlive: -1, ControlContext: func(_ context.Context, network, address string, c syscall.RawConn) error {
+		if p.Control != nil {
+			if err := p.Control(network, address, c); err != nil {
+				return err
+			}
+		}
+		before(c)
+		return nil
+	}}
+	d.SetMultipathTCP(false)
+	return d
+}
+
+func (p *Prober) now() time.Time {
+	if p.Now != nil {
+		return p.Now()
+	}
+	return time.Now()
+}
+
+func (p *Prober) log() *slog.Logger {
+	if p.Log != nil {
+		return p.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func (p *Prober) progress(total int) func() {
+	if p.Progress == nil {
+		return func() {}
+	}
+	var mu sync.Mutex
+	done := 0
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		done++
+		p.Progress(done, total)
+	}
+}
+
+// row writes what came of a query as its row. Only a query that is local_error
+// was, for the metrics, never sent.
+func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a attempt) measurement.Answer {
+	r := measurement.Answer{
+		VantagePoint: vp, Interval: label.UTC(), Query: q.Label, RSI: q.RSI, Family: q.Family, Transport: q.Transport,
+		QName: q.Name, QType: q.Type, Outcome: a.outcome, Attempts: a.attempts, Strays: a.strays,
+	}
+	if q.Address.IsValid() {
+		r.Address = q.Address.String()
+	}
+	if a.err != "" {
+		r.Error = &a.err
+	}
+	if a.outcome == measurement.LocalError {
+		return r
+	}
+	sent := a.sent.UTC().Truncate(time.Microsecond) // Truncate drops the monotonic reading as well
+	r.SentAt = &sent
+	if a.connect >= 0 {
+		r.ConnectUS = new(a.connect.Microseconds())
+	}
+	if a.wire != nil {
+		r.ResponseSize = new(int32(len(a.wire)))
+		if q.Keep == measurement.KeepAlways || q.Keep == measurement.KeepOdd && odd(q, a) {
+			r.Response = a.wire
+		}
+	}
+	if a.outcome == measurement.Answered {
+		r.LatencyUS = new(a.latency.Microseconds())
+		r.RCode, r.AA, r.TC = new(a.reply.rcode), new(a.reply.aa), new(a.reply.tc)
+		r.Serial, r.NSID = a.reply.serial, a.reply.nsid
+	}
+	return r
+}
+
+// odd tells whether an answer is anything but plainly good. Only a question for
+// the SOA misses a serial.
+func odd(q measurement.Query, a attempt) bool {
+	return a.outcome != measurement.Answered || a.reply.rcode != "NOERROR" || !a.reply.aa || a.reply.tc ||
+		a.strays > 0 || a.attempts > 1 || a.reply.serial == nil && q.Type == "SOA"
+}
+
+// compareRows is the order of the lake within one interval and vantage point.
+func compareRows(a, b measurement.Answer) int {
+	return cmp.Or(
+		strings.Compare(a.Query, b.Query),
+		strings.Compare(string(a.RSI), string(b.RSI)),
+		strings.Compare(string(a.Family), string(b.Family)),
+		strings.Compare(string(a.Transport), string(b.Transport)),
+	)
+}
+
+func sleepUntil(ctx context.Context, t time.Time) error {
+	wait := time.Until(t)
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// inTime is the one place of the limit: the answer may take the timeout and not
+// a nanosecond more [ywz].
+func inTime(latency, timeout time.Duration) bool { return latency <= timeout }
+
+// addStray counts one more datagram that did not match.
+func (a *attempt) addStray() {
+	if a.strays < math.MaxInt32 {
+		a.strays++
+	}
+}
+
+// random is the source of query ids.
+func random(r io.Reader) io.Reader {
+	if r == nil {
+		return rand.Reader
+	}
+	return r
+}

@@ -1,0 +1,227 @@
+// Package rootzone is the archive of root zones: files <serial>.root.txt in
+// master format, kept on the collector for ever and on a vantage point the
+// latest. A vantage point draws its correctness questions from the newest good
+// one [mow].
+package rootzone
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// MaxSize bounds the text of a zone in bytes; the root zone has about 2.3 MB.
+const MaxSize = 64 << 20
+
+// RRset names a set of records of the zone: Owner absolute and in lower case,
+// Type as a mnemonic.
+type RRset struct{ Owner, Type string }
+
+// String writes "us./NS", as plans name RRsets.
+func (s RRset) String() string { return s.Owner + "/" + s.Type }
+
+// Zone is what a root zone offers to ask for.
+type Zone struct {
+	Serial uint32
+
+	// Skipped says why Newest passed over files that claim to be newer, newest
+	// first; an operator should be told. Read leaves it nil.
+	Skipped []error
+
+	apex []string // types at ".", sorted
+	ns   []string // top-level domains with NS, sorted
+	ds   []string // top-level domains with DS, sorted
+}
+
+// RRsets lists what the zone has at its apex, of every type but RRSIG, then the
+// NS and then the DS RRsets of its top-level domains, each in order of names.
+// The caller may keep and change the slice.
+func (z *Zone) RRsets() []RRset {
+	sets := make([]RRset, 0, len(z.apex)+len(z.ns)+len(z.ds))
+	for _, t := range z.apex {
+		sets = append(sets, RRset{".", t})
+	}
+	for _, owner := range z.ns {
+		sets = append(sets, RRset{owner, "NS"})
+	}
+	for _, owner := range z.ds {
+		sets = append(sets, RRset{owner, "DS"})
+	}
+	return sets
+}
+
+// Read parses a root zone in master format. It refuses text above MaxSize,
+// $INCLUDE and $GENERATE, classes other than IN, and what is visibly not whole:
+// a last line without its end, an apex without exactly one SOA, without NS or
+// without DNSKEY, an NSEC chain with a gap. Signatures are not checked here.
+// The name stands for the source in errors.
+func Read(r io.Reader, name string) (*Zone, error) {
+	text, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("zone %s: %w", name, err)
+	}
+	zone, err := parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("zone %s: %w", name, err)
+	}
+	return zone, nil
+}
+
+func parse(text []byte) (*Zone, error) {
+	switch {
+	case len(text) > MaxSize:
+		return nil, fmt.Errorf("more than %d bytes", MaxSize)
+	case len(text) == 0:
+		return nil, errors.New("empty")
+	case text[len(text)-1] != '\n':
+		return nil, errors.New("cut short: the last line has no end")
+	case generates(text):
+		return nil, errors.New("$GENERATE is not allowed")
+	}
+	var c content
+	// Without an origin a relative name is an error, not a guess.
+	parser := dns.NewZoneParser(bufio.NewReader(bytes.NewReader(text)), "", "")
+	parser.SetIncludeAllowed(false)
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		if err := c.add(rr); err != nil {
+			return nil, err
+		}
+	}
+	if err := parser.Err(); err != nil {
+		return nil, err
+	}
+	return c.zone()
+}
+
+// generates reports whether the text names $GENERATE anywhere. The lexer joins
+// a word across parentheses and line ends, so these do not hide it; that a
+// comment is refused as well costs nothing in a root zone.
+func generates(text []byte) bool {
+	joined := bytes.Map(func(r rune) rune {
+		if strings.ContainsRune("()\r\n", r) {
+			return -1
+		}
+		return r
+	}, text)
+	return bytes.Contains(bytes.ToUpper(joined), []byte("$GENERATE"))
+}
+
+// content gathers what is seen of a zone while it is read.
+type content struct {
+	soa  []*dns.SOA
+	apex map[string]bool
+	ns   map[string]bool
+	ds   map[string]bool
+	next map[string]string // NSEC: owner to next name
+}
+
+func (c *content) add(rr dns.RR) error {
+	h := rr.Header()
+	owner, kind := dns.CanonicalName(h.Name), dns.Type(h.Rrtype).String()
+	if h.Class != dns.ClassINET {
+		return fmt.Errorf("%s/%s: class %s, want IN", owner, kind, dns.Class(h.Class))
+	}
+	if withoutData(rr) {
+		return fmt.Errorf("%s/%s: record without data", owner, kind)
+	}
+	if nsec, ok := rr.(*dns.NSEC); ok {
+		if _, twice := c.next[owner]; twice {
+			return fmt.Errorf("%s has two NSEC records", owner)
+		}
+		put(&c.next, owner, dns.CanonicalName(nsec.NextDomain))
+	}
+	soa, isSOA := rr.(*dns.SOA)
+	switch {
+	case isSOA && owner != ".":
+		return fmt.Errorf("SOA of %s in a root zone", owner)
+	case isSOA:
+		c.soa = append(c.soa, soa)
+	}
+	switch {
+	case owner == "." && h.Rrtype != dns.TypeRRSIG:
+		put(&c.apex, kind, true)
+	case dns.CountLabel(owner) != 1:
+	case h.Rrtype == dns.TypeNS:
+		put(&c.ns, owner, true)
+	case h.Rrtype == dns.TypeDS:
+		put(&c.ds, owner, true)
+	}
+	return nil
+}
+
+// withoutData finds records that the parser takes for a dynamic update: a type
+// at the end of a line and nothing after it.
+func withoutData(rr dns.RR) bool {
+	newRR, known := dns.TypeToRR[rr.Header().Rrtype]
+	if !known {
+		return false
+	}
+	empty := newRR()
+	*empty.Header() = *rr.Header()
+	return reflect.DeepEqual(rr, empty)
+}
+
+func put[V any](m *map[string]V, key string, value V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[key] = value
+}
+
+func (c *content) zone() (*Zone, error) {
+	switch {
+	case len(c.soa) != 1:
+		return nil, fmt.Errorf("%d SOA records at the apex, want one", len(c.soa))
+	case !c.apex["NS"]:
+		return nil, errors.New("no NS at the apex")
+	case !c.apex["DNSKEY"]:
+		return nil, errors.New("no DNSKEY at the apex")
+	}
+	if err := c.chain(); err != nil {
+		return nil, err
+	}
+	return &Zone{Serial: c.soa[0].Serial, apex: sorted(c.apex), ns: sorted(c.ns), ds: sorted(c.ds)}, nil
+}
+
+// chain follows the NSEC records once around from the apex: a transfer that
+// broke off leaves names that are pointed at and absent. A zone without NSEC
+// has no chain to follow.
+func (c *content) chain() error {
+	if len(c.next) == 0 {
+		return nil
+	}
+	at, steps := ".", 0
+	for steps == 0 || at != "." && steps < len(c.next) {
+		next, found := c.next[at]
+		if !found {
+			return fmt.Errorf("not whole: the NSEC chain breaks at %s", at)
+		}
+		at = next
+		steps++
+	}
+	if at != "." || steps != len(c.next) {
+		return fmt.Errorf("not whole: the NSEC chain has %d of %d names", steps, len(c.next))
+	}
+	for owner := range c.ns {
+		if _, found := c.next[owner]; !found {
+			return fmt.Errorf("not whole: no NSEC at %s", owner)
+		}
+	}
+	return nil
+}
+
+func sorted(set map[string]bool) []string {
+	keys := make([]string, 0, len(set))
+	for k := range set {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
