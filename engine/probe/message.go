@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -30,7 +31,7 @@ type request struct {
 // of the name is kept.
 func newRequest(q measurement.Query, source io.Reader) (request, error) {
 	var id [2]byte
-	if _, err := io.ReadFull(random(source), id[:]); err != nil {
+	if _, err := io.ReadFull(source, id[:]); err != nil {
 		return request{}, localError("no random id")
 	}
 	qtype, known := typeOf(q.Type)
@@ -45,12 +46,9 @@ func newRequest(q measurement.Query, source io.Reader) (request, error) {
 		return request{}, localError("bad name " + q.Name)
 	}
 	if q.NSID || q.DNSSEC || q.UDPSize > 0 {
-		m.SetEdns0(max(q.UDPSize, dns.MinMsgSize), q.DNSSEC)
-		opt := m.IsEdns0()
-		if q.UDPSize == 0 {
-			opt.SetUDPSize(defaultUDPSize)
-		}
+		m.SetEdns0(cmp.Or(q.UDPSize, defaultUDPSize), q.DNSSEC)
 		if q.NSID {
+			opt := m.IsEdns0()
 			opt.Option = append(opt.Option, &dns.EDNS0_NSID{Code: dns.EDNS0NSID}) // [mgj]
 		}
 	}

@@ -28,7 +28,8 @@ import (
 type Prober struct {
 	// Now reads the wall and the monotonic clock together; time.Now unless told.
 	Now func() time.Time
-	// Rand gives the query ids [wsb]; crypto/rand unless told.
+	// Rand gives the query ids [wsb], to many goroutines at once; crypto/rand
+	// unless told.
 	Rand io.Reader
 	// Control is called on every socket before it connects, as that of
 	// net.Dialer; its error fails the query as if the system call had failed.
@@ -136,7 +137,7 @@ func (p *Prober) attempt(ctx context.Context, q measurement.Query, t measurement
 		a.sent = p.now()
 		return a.fail(errNoAddress)
 	}
-	message, err := newRequest(q, p.Rand)
+	message, err := newRequest(q, p.random())
 	if err != nil {
 		return a.fail(err)
 	}
@@ -235,7 +236,7 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 // the SOA misses a serial.
 func odd(q measurement.Query, a attempt) bool {
 	return a.outcome != measurement.Answered || a.reply.rcode != "NOERROR" || !a.reply.aa || a.reply.tc ||
-		a.strays > 0 || a.attempts > 1 || a.reply.serial == nil && q.Type == "SOA"
+		a.strays > 0 || a.reply.serial == nil && q.Type == "SOA"
 }
 
 // compareRows is the order of the lake within one interval and vantage point.
@@ -274,10 +275,9 @@ func (a *attempt) addStray() {
 	}
 }
 
-// random is the source of query ids.
-func random(r io.Reader) io.Reader {
-	if r == nil {
-		return rand.Reader
+func (p *Prober) random() io.Reader {
+	if p.Rand != nil {
+		return p.Rand
 	}
-	return r
+	return rand.Reader
 }

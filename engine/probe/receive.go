@@ -54,7 +54,7 @@ func (r *receiver) next() (d datagram, err error) {
 		return !errors.Is(err, unix.EAGAIN)
 	})
 	if waitErr == nil || !errors.Is(waitErr, os.ErrDeadlineExceeded) {
-		return d, cmpErr(waitErr, err)
+		return d, firstOf(waitErr, err)
 	}
 	if r.drained++; r.drained > maxDrained {
 		return datagram{}, waitErr

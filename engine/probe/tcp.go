@@ -17,8 +17,7 @@ import (
 // all of it [ywz]. What does not match is malformed here: nobody else can put
 // bytes into a connection.
 func (p *Prober) askTCP(ctx context.Context, q measurement.Query, message request, a attempt) attempt {
-	deadline := time.Now().Add(q.Timeout)
-	dialCtx, cancel := context.WithDeadline(ctx, deadline)
+	dialCtx, cancel := context.WithTimeout(ctx, q.Timeout)
 	defer cancel()
 	a.sent = p.now()
 	dialer := p.dialer(func(syscall.RawConn) { a.sent = p.now() })
@@ -28,7 +27,7 @@ func (p *Prober) askTCP(ctx context.Context, q measurement.Query, message reques
 	}
 	a.connect = p.now().Sub(a.sent)
 	defer conn.Close()
-	if err := conn.SetDeadline(deadline); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(q.Timeout - a.connect)); err != nil {
 		return a.fail(err)
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()

@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"net"
 	"net/netip"
@@ -56,19 +57,22 @@ func (p *Prober) askUDP(ctx context.Context, q measurement.Query, message reques
 		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
 			return a.fail(errInterrupted)
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return a.fail(cmpErr(noted, errTimeout))
+			return a.fail(firstOf(noted, errTimeout))
 		case err != nil:
-			noted = cmpErr(noted, err)
+			if outcome, _ := classify(err); outcome == measurement.LocalError {
+				return a.fail(err)
+			}
+			noted = firstOf(noted, err)
 			continue
 		}
 		a.latency, a.kernel = latency(a.sent, p.now(), d.stamp)
-		if !inTime(a.latency, q.Timeout) {
-			return a.fail(cmpErr(noted, errLate))
-		}
 		if why := message.mismatch(d.wire); why != "" {
 			a.addStray()
 			p.logStray(q, a.strays, why, d.wire)
 			continue
+		}
+		if !inTime(a.latency, q.Timeout) {
+			return a.fail(firstOf(noted, errLate))
 		}
 		return a.take(message, bytes.Clone(d.wire), d.cut)
 	}
@@ -93,11 +97,11 @@ func (p *Prober) logStray(q measurement.Query, n int32, why string, wire []byte)
 		return
 	}
 	p.log().Warn("stray datagram", "query", q.Label, "rsi", q.RSI, "family", q.Family, "address", q.Address,
-		"reason", why, "size", len(wire), "header", wire[:min(len(wire), headerSize)])
+		"reason", why, "size", len(wire), "header", hex.EncodeToString(wire[:min(len(wire), headerSize)]))
 }
 
-// cmpErr returns the first error that is not nil.
-func cmpErr(errs ...error) error {
+// firstOf returns the first error that is not nil.
+func firstOf(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
 			return err

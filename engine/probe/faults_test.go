@@ -1,0 +1,208 @@
+package probe_test
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/probe"
+)
+
+// loop is a record whose owner points at itself.
+func loop(wire []byte) []byte {
+	wire = wire[:12+questionLength(wire)]
+	binary.BigEndian.PutUint16(wire[10:], 0)
+	return append(wire, 0xc0, byte(len(wire)), 0, 6, 0, 1, 0, 0, 0, 0, 0, 0)
+}
+
+func questionLength(wire []byte) int {
+	off := 12
+	for wire[off] != 0 {
+		off += 1 + int(wire[off])
+	}
+	return off + 5 - 12
+}
+
+// faults are replies with one defect each. Over UDP what does not match is a
+// stray and what matches but does not parse is malformed; over TCP both are
+// malformed.
+var faults = []struct {
+	name   string
+	reply  func(query []byte) []byte
+	stray  bool
+	reason string // the error over TCP
+}{
+	{"wrong id", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Id++ }) }, true, "wrong id"},
+	{"QR 0", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Response = false }) }, true, "QR is 0"},
+	{"other opcode", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }) }, true, "wrong opcode"},
+	{"other name", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Question[0].Name = "www." }) }, true, "wrong question"},
+	{"letter case lost", func(q []byte) []byte {
+		return changed(q, func(m *dns.Msg) { m.Question[0].Name = strings.ToLower(m.Question[0].Name) })
+	}, true, "wrong question"},
+	{"other type", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeNS }) }, true, "wrong question"},
+	{"other class", func(q []byte) []byte {
+		return changed(q, func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS })
+	}, true, "wrong question"},
+	{"no question", func(q []byte) []byte {
+		return changed(q, func(m *dns.Msg) { m.Question = nil; m.Rcode = dns.RcodeFormatError })
+	}, true, "wrong number of questions"},
+	{"two questions", func(q []byte) []byte {
+		return changed(q, func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) })
+	}, true, "wrong number of questions"},
+	{"short", func(q []byte) []byte { return bent(q, func(b []byte) []byte { return b[:11] }) }, true, "shorter than a header"},
+	{"question cut", func(q []byte) []byte { return bent(q, func(b []byte) []byte { return b[:20] }) }, true, "wrong question"},
+	{"compression loop", func(q []byte) []byte { return bent(q, loop) }, false, "bad record in answer"},
+	{"record cut", func(q []byte) []byte { return bent(q, func(b []byte) []byte { return b[:len(b)-1] }) }, false, "bad record in additional"},
+	{"counts lie", func(q []byte) []byte {
+		return bent(q, func(b []byte) []byte { binary.BigEndian.PutUint16(b[10:], 2); return b })
+	}, false, "fewer records than the header counts"},
+	{"bare header claims 13", func(q []byte) []byte {
+		return bent(q, func(b []byte) []byte { b[7] = 13; return b[:12+questionLength(b)] })
+	}, false, "fewer records than the header counts"},
+	{"bytes at the end", func(q []byte) []byte { return bent(q, func(b []byte) []byte { return append(b, 0) }) }, false, "bytes after the last record"},
+	{"two OPT", func(q []byte) []byte {
+		return changed(q, func(m *dns.Msg) { m.Extra = append(m.Extra, m.Extra[0]) })
+	}, false, "more than one OPT"},
+	{"SOA without data", func(q []byte) []byte {
+		return changed(q, func(m *dns.Msg) {
+			m.Answer = []dns.RR{&dns.ANY{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSOA, Class: dns.ClassINET}}}
+		})
+	}, false, "record without data in answer"},
+}
+
+func TestFaultyReplies(t *testing.T) {
+	for _, f := range faults {
+		t.Run("udp/"+f.name, func(t *testing.T) {
+			t.Parallel()
+			// The good answer follows: a stray must not keep it away, and what
+			// is malformed must not be saved by it.
+			at := serveUDP(t, "127.0.0.1", func(c *net.UDPConn, from netip.AddrPort, q []byte) {
+				send(c, from, f.reply(q), pack(good(q)))
+			})
+			r, _ := new(probe.Prober).Ask(t.Context(), vp, label, soaQuery(at, measurement.UDP))
+			if f.stray {
+				hold(t, r, want{measurement.Answered, "", 1})
+			} else {
+				hold(t, r, want{measurement.Malformed, f.reason, 0})
+			}
+			if r.Response == nil {
+				t.Error("the wire of an odd answer is not kept")
+			}
+		})
+		t.Run("tcp/"+f.name, func(t *testing.T) {
+			t.Parallel()
+			at := serveTCP(t, "127.0.0.1", func(c *net.TCPConn, q []byte) { c.Write(framed(f.reply(q))) })
+			r, _ := new(probe.Prober).Ask(t.Context(), vp, label, soaQuery(at, measurement.TCP))
+			hold(t, r, want{measurement.Malformed, f.reason, 0})
+			if r.Response == nil || r.ConnectUS == nil {
+				t.Error("the wire of an odd answer or the connect time is not kept")
+			}
+		})
+	}
+}
+
+func TestStrayAloneTimesOut(t *testing.T) {
+	at := serveUDP(t, "127.0.0.1", func(c *net.UDPConn, from netip.AddrPort, q []byte) {
+		wrong := changed(q, func(m *dns.Msg) { m.Id++ })
+		send(c, from, wrong, wrong, wrong, wrong, wrong)
+	})
+	var log strings.Builder
+	q := soaQuery(at, measurement.UDP)
+	q.Timeout = 200 * time.Millisecond
+	p := probe.Prober{Log: newLog(&log)}
+	r, wire := p.Ask(t.Context(), vp, label, q)
+	hold(t, r, want{measurement.Timeout, "no answer in time", 5})
+	if wire != nil {
+		t.Error("a stray was handed out as the reply")
+	}
+	if n := strings.Count(log.String(), "stray datagram"); n != 3 {
+		t.Errorf("%d log lines, want the first 3 strays:\n%s", n, &log)
+	}
+	if !strings.Contains(log.String(), "rsi=a") || !strings.Contains(log.String(), `reason="wrong id"`) {
+		t.Errorf("log names no RSI or reason:\n%s", &log)
+	}
+}
+
+// TestOtherSource: only the asked address and port can answer [doh].
+func TestOtherSource(t *testing.T) {
+	other, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	at := serveUDP(t, "127.0.0.1", func(_ *net.UDPConn, from netip.AddrPort, q []byte) {
+		other.WriteTo(pack(good(q)), net.UDPAddrFromAddrPort(from))
+	})
+	q := soaQuery(at, measurement.UDP)
+	q.Timeout = 200 * time.Millisecond
+	r, _ := new(probe.Prober).Ask(t.Context(), vp, label, q)
+	hold(t, r, want{measurement.Timeout, "no answer in time", 0})
+}
+
+// TestSecondAnswer: the first reply that matches is final.
+func TestSecondAnswer(t *testing.T) {
+	at := serveUDP(t, "127.0.0.1", func(c *net.UDPConn, from netip.AddrPort, q []byte) {
+		send(c, from, pack(good(q)), changed(q, func(m *dns.Msg) { m.Rcode = dns.RcodeRefused }))
+	})
+	r, _ := new(probe.Prober).Ask(t.Context(), vp, label, soaQuery(at, measurement.UDP))
+	hold(t, r, want{measurement.Answered, "", 0})
+	if *r.RCode != "NOERROR" {
+		t.Errorf("rcode %s of the second answer", *r.RCode)
+	}
+}
+
+// TestAnswerAfterICMP binds the asked port only when the kernel has told the client
+// that nobody listens there.
+func TestAnswerAfterICMP(t *testing.T) {
+	at := closedPort(t, "127.0.0.1", "udp")
+	q := soaQuery(at, measurement.UDP)
+	clientPort := make(chan netip.AddrPort, 1)
+	p := probe.Prober{
+		Rand: zeros{}, // the id, so that the late server knows what to answer
+		Control: func(_, _ string, c syscall.RawConn) (err error) {
+			if e := c.Control(func(fd uintptr) {
+				if err = unix.Bind(int(fd), &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+					return
+				}
+				var sa unix.Sockaddr
+				if sa, err = unix.Getsockname(int(fd)); err == nil {
+					clientPort <- netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(sa.(*unix.SockaddrInet4).Port))
+				}
+			}); e != nil {
+				return e
+			}
+			return err
+		},
+	}
+	go func() {
+		to := <-clientPort
+		time.Sleep(100 * time.Millisecond)
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		query := new(dns.Msg)
+		query.SetQuestion(q.Name, dns.TypeSOA)
+		query.Id = 0
+		send(c, to, pack(good(pack(query))))
+	}()
+	r, _ := p.Ask(t.Context(), vp, label, q)
+	hold(t, r, want{measurement.Answered, "", 0})
+	if *r.LatencyUS < 100_000 {
+		t.Errorf("latency %d us, but the answer took at least 100 ms", *r.LatencyUS)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }

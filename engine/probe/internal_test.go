@@ -1,0 +1,159 @@
+package probe
+
+import (
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// TestLatency: now is wall and monotonic time together, the stamp wall time.
+func TestLatency(t *testing.T) {
+	sent := time.Now()
+	after := func(d time.Duration) time.Time { return sent.Add(d) }
+	for _, c := range []struct {
+		name   string
+		now    time.Time
+		stamp  time.Time
+		want   time.Duration
+		kernel bool
+	}{
+		{"read 3 ms after receipt", after(23 * time.Millisecond), after(20 * time.Millisecond), 20 * time.Millisecond, true},
+		{"read at receipt", after(20 * time.Millisecond), after(20 * time.Millisecond), 20 * time.Millisecond, true},
+		{"stamp at the send", after(20 * time.Millisecond), after(0), 0, true},
+		{"no stamp", after(23 * time.Millisecond), time.Time{}, 23 * time.Millisecond, false},
+		{"negative age", after(23 * time.Millisecond), after(24 * time.Millisecond), 23 * time.Millisecond, false},
+		{"age above elapsed", after(23 * time.Millisecond), after(-1), 23 * time.Millisecond, false},
+	} {
+		got, kernel := latency(sent, c.now, c.stamp.Round(0))
+		if got != c.want || kernel != c.kernel {
+			t.Errorf("%s: %v, kernel %v; want %v, %v", c.name, got, kernel, c.want, c.kernel)
+		}
+	}
+}
+
+// TestDrain: what had come in by the deadline is read after it.
+func TestDrain(t *testing.T) {
+	server, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	conn, err := new(Prober).dialer(func(syscall.RawConn) {}).Dial("udp", server.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	server.WriteTo([]byte("one"), conn.LocalAddr())
+	server.WriteTo([]byte("two"), conn.LocalAddr())
+	r, err := newReceiver(t.Context(), conn.(*net.UDPConn), time.Now().Add(-time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	for _, want := range []string{"one", "two"} {
+		d, err := r.next()
+		if err != nil || string(d.wire) != want {
+			t.Errorf("got %q, %v; want %q", d.wire, err, want)
+		}
+	}
+	if _, err := r.next(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v, want the deadline", err)
+	}
+}
+
+func TestStampOfGarbage(t *testing.T) {
+	for _, oob := range []string{"", "00", strings.Repeat("ff", 40), "1000000000000000" + "01000000" + "23000000", "1400000000000000" + "01000000" + "23000000" + "00000000"} {
+		b, err := hex.DecodeString(oob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := stampOf(b); !got.IsZero() {
+			t.Errorf("stamp %v in %s", got, oob)
+		}
+	}
+}
+
+// FuzzReply: no message makes the reader of replies panic, and what it accepts
+// repeats our id and question and can be read by the library as a whole.
+func FuzzReply(f *testing.F) {
+	q := measurement.Query{Name: "CoM.", Type: "DS", NSID: true, DNSSEC: true}
+	message, err := newRequest(q, strings.NewReader("id"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	query := new(dns.Msg)
+	if err := query.Unpack(message.wire); err != nil {
+		f.Fatal(err)
+	}
+	for _, edit := range []func(*dns.Msg){
+		func(m *dns.Msg) {},
+		func(m *dns.Msg) { m.Truncated = true },
+		func(m *dns.Msg) { m.Extra = append(m.Extra, m.Extra...) },
+		func(m *dns.Msg) { m.Rcode, m.Ns = dns.RcodeNameError, m.Answer },
+		func(m *dns.Msg) { m.Compress = true },
+	} {
+		m := new(dns.Msg)
+		m.SetReply(query)
+		for _, s := range []string{
+			". 86400 IN SOA a.root-servers.net. nstld.verisign-grs.com. 2026112200 1800 900 604800 86400",
+			"com. 86400 IN DS 19718 13 2 8ACBB0CD28F41250A80A491389424D341522D946B0DA0C0291F2D3D771D7805A",
+			". 86400 IN NSEC aaa. NS SOA RRSIG NSEC DNSKEY ZONEMD",
+		} {
+			rr, err := dns.NewRR(s)
+			if err != nil {
+				f.Fatal(err)
+			}
+			m.Answer = append(m.Answer, rr)
+		}
+		m.SetEdns0(1232, true)
+		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: "61ff"}}
+		edit(m)
+		wire, err := m.Pack()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(wire)
+		f.Add(wire[:len(wire)-3])
+	}
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		if message.mismatch(wire) != "" {
+			return
+		}
+		reply, err := message.parse(wire)
+		if err != nil {
+			if outcome, text := classify(err); outcome != measurement.Malformed || text == "" {
+				t.Errorf("%v is %s %q", err, outcome, text)
+			}
+			return
+		}
+		m := new(dns.Msg)
+		if err := m.Unpack(wire); err != nil {
+			t.Fatalf("accepted what the library refuses: %v", err)
+		}
+		if m.Id != query.Id || !m.Response || m.Question[0] != query.Question[0] {
+			t.Errorf("accepted a reply to another question: %v", m.Question)
+		}
+		if reply.rcode == "" || reply.serial != nil && (*reply.serial < 0 || *reply.serial > 1<<32-1) {
+			t.Errorf("%+v", reply)
+		}
+	})
+}
+
+// TestRandomFails: without an id nothing is sent.
+func TestRandomFails(t *testing.T) {
+	_, err := newRequest(measurement.Query{Name: ".", Type: "SOA"}, io.LimitReader(strings.NewReader("i"), 1))
+	if outcome, text := classify(err); outcome != measurement.LocalError || text != "no random id" {
+		t.Errorf("%s %q", outcome, text)
+	}
+}
