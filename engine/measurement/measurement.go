@@ -170,7 +170,7 @@ type Answer struct {
 	NSID          *string      `parquet:"nsid,optional,dict" json:"nsid"` // text if printable, else 0x…
 	Strays        int32        `parquet:"strays" json:"strays"`           // datagrams dropped for id, question or QR
 	ResponseSize  *int32       `parquet:"response_size,optional" json:"response_size"`
-	Response      []byte       `parquet:"response,optional" json:"response"` // wire; nil is null
+	Response      []byte       `parquet:"response,optional,plain" json:"response"` // wire; nil is null
 	Verdict       *Verdict     `parquet:"verdict,optional,dict" json:"verdict"`
 	VerdictSerial *int64       `parquet:"verdict_serial,optional" json:"verdict_serial"`
 	Failures      []string     `parquet:"failures,list,dict" json:"failures"`
@@ -179,7 +179,7 @@ type Answer struct {
 // Hop is one step of a route. Address and RTT are nil where nobody answered.
 type Hop struct {
 	TTL     int32   `parquet:"ttl" json:"ttl"`
-	Address *string `parquet:"address,optional" json:"address"`
+	Address *string `parquet:"address,optional,dict" json:"address"`
 	RTTUS   *int64  `parquet:"rtt_us,optional" json:"rtt_us"`
 }
 
@@ -217,6 +217,6 @@ type Run struct {
 	ClockErrorUS      *int64       `parquet:"clock_error_us,optional" json:"clock_error_us"`         // timex.maxerror
 	Timestamps        string       `parquet:"timestamps,dict" json:"timestamps"`                     // "kernel" when every UDP latency has it, else "user"
 	ReceivedAt        time.Time    `parquet:"received_at,timestamp(microsecond)" json:"received_at,omitzero"`
-	File              string       `parquet:"file" json:"file,omitempty"`
-	SHA256            string       `parquet:"sha256" json:"sha256,omitempty"`
+	File              string       `parquet:"file,dict" json:"file,omitempty"`
+	SHA256            string       `parquet:"sha256,dict" json:"sha256,omitempty"`
 }

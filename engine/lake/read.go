@@ -1,0 +1,227 @@
+package lake
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Bounds of what is read: a vantage point's file has 65 rows and some 30 KB, a
+// day of two hundred vantage points under four million rows.
+const (
+	MaxFileSize = 256 << 20
+	MaxRows     = 8_000_000
+	maxExpanded = 4 << 30 // bytes of all columns, uncompressed, as the file claims
+)
+
+// Read returns all rows of a file and what the file says of itself. The columns
+// must be exactly those of the type, and the sidecar, where there is one, must
+// match: Parquet sees little of its own damage, and the library that reads it
+// takes what a damaged page claims at its word. A file made to harm must not be
+// read in a process that matters; what a vantage point sent is ingest's to isolate.
+func Read[T Row](path string) (rows []T, meta Metadata, err error) {
+	err = open(path, func(f *parquet.File) error {
+		if err := sameColumns(parquet.SchemaOf(*new(T)), f.Schema()); err != nil {
+			return fmt.Errorf("not a file of %s: %w", tableOf[T](), err)
+		}
+		if meta, err = parseMetadata(f.Lookup); err != nil {
+			return err
+		}
+		rows, err = readAll[T](f)
+		return err
+	})
+	return rows, meta, err
+}
+
+func readAll[T Row](f *parquet.File) (rows []T, err error) {
+	r := parquet.NewGenericReader[T](f)
+	defer func() { err = errors.Join(err, r.Close()) }()
+	const batch = 4096
+	for {
+		buffer := make([]T, min(batch, f.NumRows()-int64(len(rows))+1))
+		n, err := r.Read(buffer)
+		rows = append(rows, buffer[:n]...)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if int64(len(rows)) != f.NumRows() {
+		return nil, fmt.Errorf("holds %d rows, claims %d", len(rows), f.NumRows())
+	}
+	return rows, nil
+}
+
+// TableOf says by its columns which table a file holds.
+func TableOf(path string) (table Table, err error) {
+	err = open(path, func(f *parquet.File) error {
+		var reasons []string
+		for _, t := range []struct {
+			table  Table
+			schema *parquet.Schema
+		}{
+			{Answers, parquet.SchemaOf(measurement.Answer{})},
+			{Routes, parquet.SchemaOf(measurement.Route{})},
+			{Runs, parquet.SchemaOf(measurement.Run{})},
+		} {
+			err := sameColumns(t.schema, f.Schema())
+			if err == nil {
+				table = t.table
+				return nil
+			}
+			reasons = append(reasons, fmt.Sprintf("not %s: %v", t.table, err))
+		}
+		return fmt.Errorf("columns of no table: %s", strings.Join(reasons, "; "))
+	})
+	return table, err
+}
+
+// open gives the file to use, after checks that bound what the library will
+// allocate, and turns its panics into errors: this is the one place for both.
+func open(path string, use func(*parquet.File) error) (err error) {
+	if err := CheckSidecar(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("damaged Parquet: %v", r)
+		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}()
+	f, err := os.Open(path)
+	if err != nil {
+		return errors.Unwrap(err) // path is named above
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := checkFrame(f, info); err != nil {
+		return err
+	}
+	p, err := parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return fmt.Errorf("damaged Parquet: %w", err)
+	}
+	if err := checkClaims(p); err != nil {
+		return err
+	}
+	return use(p)
+}
+
+// checkFrame looks at what surrounds the data: "PAR1", the footer's length, "PAR1".
+func checkFrame(f *os.File, info os.FileInfo) error {
+	const frame = 12
+	if !info.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
+	if info.Size() > MaxFileSize {
+		return fmt.Errorf("%d bytes, more than %d", info.Size(), MaxFileSize)
+	}
+	var head [4]byte
+	var tail [8]byte
+	if info.Size() < frame {
+		return errors.New("too short for Parquet")
+	}
+	if _, err := f.ReadAt(head[:], 0); err != nil {
+		return err
+	}
+	if _, err := f.ReadAt(tail[:], info.Size()-int64(len(tail))); err != nil {
+		return err
+	}
+	if string(head[:]) != "PAR1" || string(tail[4:]) != "PAR1" {
+		return errors.New("not Parquet, or cut short")
+	}
+	if footer := int64(binary.LittleEndian.Uint32(tail[:4])); footer > info.Size()-frame {
+		return errors.New("damaged Parquet: the footer is longer than the file")
+	}
+	return nil
+}
+
+// checkClaims bounds what the footer says is to come.
+func checkClaims(p *parquet.File) error {
+	if n := p.NumRows(); n < 0 || n > MaxRows {
+		return fmt.Errorf("claims %d rows, more than %d", n, MaxRows)
+	}
+	var rows, bytes int64
+	for _, g := range p.Metadata().RowGroups {
+		rows += g.NumRows
+		for _, c := range g.Columns {
+			if c.MetaData.Codec != format.Zstd {
+				return fmt.Errorf("column %s is compressed by %s, want zstd", strings.Join(c.MetaData.PathInSchema, "."), c.MetaData.Codec)
+			}
+			if c.MetaData.TotalUncompressedSize < 0 || c.MetaData.TotalUncompressedSize > maxExpanded {
+				return fmt.Errorf("claims a column of %d bytes", c.MetaData.TotalUncompressedSize)
+			}
+			bytes += c.MetaData.TotalUncompressedSize
+		}
+	}
+	if bytes > maxExpanded {
+		return fmt.Errorf("claims %d bytes, more than %d", bytes, int64(maxExpanded))
+	}
+	if rows != p.NumRows() {
+		return fmt.Errorf("damaged Parquet: row groups have %d rows, the file claims %d", rows, p.NumRows())
+	}
+	return nil
+}
+
+// sameColumns compares the columns by name, type, nullability and order. The
+// library itself reads missing columns and other types without a word.
+func sameColumns(want, got *parquet.Schema) error {
+	return sameFields("", want.Fields(), got.Fields())
+}
+
+func sameFields(under string, want, got []parquet.Field) error {
+	for i, w := range want {
+		name := under + w.Name()
+		if i >= len(got) {
+			return fmt.Errorf("column %s is missing", name)
+		}
+		if got[i].Name() != w.Name() {
+			return fmt.Errorf("column %d is %s, want %s", i+1, under+got[i].Name(), name)
+		}
+		if a, b := describe(w), describe(got[i]); a != b {
+			return fmt.Errorf("column %s is %s, want %s", name, b, a)
+		}
+		if err := sameFields(name+".", w.Fields(), got[i].Fields()); err != nil {
+			return err
+		}
+	}
+	if len(got) > len(want) {
+		return fmt.Errorf("column %s is unknown", under+got[len(want)].Name())
+	}
+	return nil
+}
+
+// describe is a column's nullability and type, "optional TIMESTAMP(…)".
+func describe(n parquet.Node) string {
+	repetition := "required"
+	switch {
+	case n.Optional():
+		repetition = "optional"
+	case n.Repeated():
+		repetition = "repeated"
+	}
+	if !n.Leaf() {
+		kind := "group"
+		if t := n.Type(); t != nil && t.LogicalType() != nil {
+			kind = t.LogicalType().String()
+		}
+		return repetition + " " + kind
+	}
+	return repetition + " " + n.Type().String()
+}
