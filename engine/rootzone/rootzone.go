@@ -156,8 +156,8 @@ func (c *content) add(rr dns.RR) error {
 	return nil
 }
 
-// withoutData finds records that the parser takes for a dynamic update: a type
-// at the end of a line and nothing after it.
+// withoutData finds records that the parser lets pass as dynamic updates,
+// written with RFC 3597's "\# 0".
 func withoutData(rr dns.RR) bool {
 	newRR, known := dns.TypeToRR[rr.Header().Rrtype]
 	if !known {
@@ -198,16 +198,21 @@ func (c *content) chain() error {
 		return nil
 	}
 	at, steps := ".", 0
-	for steps == 0 || at != "." && steps < len(c.next) {
+	for {
 		next, found := c.next[at]
 		if !found {
 			return fmt.Errorf("not whole: the NSEC chain breaks at %s", at)
 		}
 		at = next
-		steps++
+		if steps++; at == "." {
+			break
+		}
+		if steps > len(c.next) {
+			return errors.New("the NSEC chain does not come back to the apex")
+		}
 	}
-	if at != "." || steps != len(c.next) {
-		return fmt.Errorf("not whole: the NSEC chain has %d of %d names", steps, len(c.next))
+	if steps != len(c.next) {
+		return fmt.Errorf("the NSEC chain has %d of %d names", steps, len(c.next))
 	}
 	for owner := range c.ns {
 		if _, found := c.next[owner]; !found {
