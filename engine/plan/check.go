@@ -1,0 +1,148 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// decode reads every block, those first that others are compared with.
+func (l *loader) decode(t top) {
+	l.decodePlan(t.plans)
+	for _, step := range []struct {
+		decode func(*block)
+		kinds  []string
+	}{
+		{l.decodeVantagePoint, []string{"vantage_point"}},
+		{l.decodeCollector, []string{"collector"}},
+		{l.decodeServer, []string{"server"}},
+		{l.decodeSchedule, []string{"schedule"}},
+		{l.decodeQuery, []string{"query"}},
+		{l.decodeTraceroute, []string{"traceroute"}},
+		{l.decodeZoneSource, []string{"zone_source"}},
+		{l.decodeAnchor, []string{"anchor"}},
+		{l.decodeThreshold, []string{"threshold"}},
+		{l.decodeRule, []string{"rule"}},
+		{l.decodeNote, []string{"exclusion", "annotation"}},
+		{l.decodeSilence, []string{"silence"}},
+		{l.decodeReport, []string{"report"}},
+		{l.decodeRetention, []string{"retention"}},
+	} {
+		for _, b := range l.blocks {
+			if slices.Contains(step.kinds, b.Type) {
+				step.decode(b)
+			}
+		}
+	}
+}
+
+// The times between the queries and the traces, design.md "The way of the data".
+const pushLimit = Duration(30 * time.Second)
+
+// check looks at what blocks must be together.
+func (l *loader) check() {
+	p := l.plan
+	for _, q := range p.Queries {
+		l.oneAddress(q)
+		switch q.Label {
+		case "soa":
+			l.checkSOA(q)
+		case "correctness":
+			l.checkCorrectness(q)
+		}
+	}
+	l.checkFit()
+	l.checkReports()
+}
+
+// oneAddress reports an RSI that a query would ask twice, from two groups:
+// the rows could not be told apart.
+func (l *loader) oneAddress(q Query) {
+	d := l.decoders["query "+q.Label]
+	groups := map[measurement.RSI]string{}
+	for _, s := range l.plan.ServersOf(q.Servers) {
+		if other, ok := groups[s.RSI]; ok {
+			d.errorf("servers", "Ask one of them by a query of another label (reading A23).",
+				"RSI %q is in server.%s and in server.%s", s.RSI, other, s.Group)
+		}
+		groups[s.RSI] = s.Group
+	}
+}
+
+// checkFit reports schedules whose interval is too short for what they start:
+// jitter, queries, push and traces must end before the next interval.
+func (l *loader) checkFit() {
+	for _, s := range l.plan.Schedules {
+		longest, count := Duration(0), 0
+		var pace Duration
+		for _, q := range l.plan.Queries {
+			if q.Schedule != s.Label {
+				continue
+			}
+			n := len(l.plan.ServersOf(q.Servers)) * cmp.Or(q.Pick, len(q.Transports)*len(q.Families))
+			count, pace = count+n, pace+Duration(n)*q.Pace
+			wait := q.Timeout
+			if q.OnTruncation == RetryTCP {
+				wait *= 2 // the timeout is restarted [hjw]
+			}
+			longest = max(longest, wait)
+		}
+		total := s.Jitter + pace + longest
+		parts := fmt.Sprintf("jitter %s, sending %d queries %s, the longest wait for an answer %s", s.Jitter, count, pace, longest)
+		at := l.block("schedule", s.Label)
+		for _, t := range l.plan.Traceroutes {
+			if t.Schedule == s.Label {
+				at = l.block("traceroute", t.Label)
+				total += t.Limit + pushLimit
+				parts += fmt.Sprintf(", pushing them %s, traces %s", pushLimit, t.Limit)
+			}
+		}
+		if count > 0 && at != nil && total > Duration(interval.Length) {
+			l.errorf(at.DefRange(), "It takes "+parts+".", "what schedule.%s starts takes %s and does not fit into an interval of 5m", s.Label, total)
+		}
+	}
+}
+
+// block finds a block, nil where there is none.
+func (l *loader) block(kind, label string) *block {
+	for _, b := range l.blocks {
+		if b.Type == kind && b.label == label {
+			return b
+		}
+	}
+	return nil
+}
+
+// checkReports holds plans with a report block to what reports are made of.
+func (l *loader) checkReports() {
+	p := l.plan
+	if len(p.Reports) == 0 {
+		return
+	}
+	at := l.block("report", p.Reports[0].Label).DefRange()
+	for _, label := range []string{"soa", "correctness"} {
+		if l.block("query", label) == nil {
+			l.errorf(at, fmt.Sprintf("Add query %q, or remove the report blocks; every metric is made of the queries soa and correctness.", label),
+				"a report without query %q", label)
+		}
+	}
+	var missing []string
+	for _, m := range Metrics {
+		if l.block("threshold", m) == nil {
+			missing = append(missing, m)
+		}
+	}
+	if len(missing) > 0 {
+		l.errorf(at, "Add threshold blocks for: "+strings.Join(missing, ", ")+".", "a report without all thresholds")
+	}
+	if soa, ok := p.Query("soa"); ok {
+		if c, ok := p.Query("correctness"); ok && !slices.Equal(soa.Servers, c.Servers) {
+			l.decoders["query correctness"].errorf("servers", "Name the same servers as query soa does.", "correctness asks other servers than soa")
+		}
+	}
+}

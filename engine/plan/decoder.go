@@ -1,0 +1,395 @@
+package plan
+
+import (
+	"fmt"
+	"math/big"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// decoder reads the typed attributes of one block. Every method reports a bad
+// value at the value's own place and returns the default in its stead.
+type decoder struct {
+	l      *loader
+	t      *blockType
+	ctx    *hcl.EvalContext
+	what   string // `query "soa"`, for messages
+	at     hcl.Range
+	attrs  hcl.Attributes
+	blocks hcl.Blocks
+}
+
+// item is a value and its place.
+type item struct {
+	v  cty.Value
+	at hcl.Range
+}
+
+// errorf reports a mistake at an attribute, or at the block where it is absent.
+func (d *decoder) errorf(name, remedy, format string, args ...any) {
+	d.l.errorf(d.place(name), remedy, format, args...)
+}
+
+func (d *decoder) place(name string) hcl.Range {
+	if a := d.attrs[name]; a != nil {
+		return a.Expr.Range()
+	}
+	return d.at
+}
+
+// has reports whether the attribute is written and not null.
+func (d *decoder) has(name string) bool {
+	_, ok := d.get(name)
+	return ok
+}
+
+// get evaluates an attribute; false where it is absent, null (which means the
+// same, so that an expression can leave an attribute out) or reported already.
+func (d *decoder) get(name string) (item, bool) {
+	a := d.attrs[name]
+	if a == nil {
+		return item{}, false
+	}
+	v := d.l.eval(a.Expr, d.ctx)
+	if !v.IsWhollyKnown() {
+		return item{}, false
+	}
+	if v.IsNull() {
+		for _, s := range d.t.attrs {
+			if s.name == name && s.must {
+				d.errorf(name, "It takes: "+s.kind+".", "%s of %s is null", name, d.what)
+			}
+		}
+		return item{}, false
+	}
+	return item{v, a.Expr.Range()}, true
+}
+
+// to converts a value; kind says in words what is wanted.
+func (d *decoder) to(it item, want cty.Type, kind string) (cty.Value, bool) {
+	c, err := convert.Convert(it.v, want)
+	if err != nil || c.IsNull() || !c.IsWhollyKnown() {
+		d.l.errorf(it.at, "Write "+example(want)+".", "want %s, not %s", kind, valueWords(it.v))
+		return cty.NilVal, false
+	}
+	return c, true
+}
+
+func (d *decoder) itemText(it item, kind string) (string, bool) {
+	if it.v.Type() == cty.Bool {
+		d.l.errorf(it.at, "Write "+example(cty.String)+".", "want %s, not true or false", kind)
+		return "", false
+	}
+	v, ok := d.to(it, cty.String, kind)
+	if !ok {
+		return "", false
+	}
+	return v.AsString(), true
+}
+
+func (d *decoder) text(name, def string) string {
+	it, ok := d.get(name)
+	if !ok {
+		return def
+	}
+	if s, ok := d.itemText(it, "text"); ok {
+		return s
+	}
+	return def
+}
+
+// line is text without line breaks and control characters: it becomes a cell
+// of a file or a word of an alert line.
+func (d *decoder) line(name, def string) string {
+	s := d.text(name, def)
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		d.errorf(name, "Write it on one line.", "%s holds control characters", name)
+		return def
+	}
+	return s
+}
+
+func (d *decoder) flag(name string, def bool) bool {
+	it, ok := d.get(name)
+	if !ok {
+		return def
+	}
+	v, ok := d.to(it, cty.Bool, "true or false")
+	return ok && v.True() || !ok && def
+}
+
+// number reads a whole number within [lo, hi].
+func (d *decoder) number(name string, def, lo, hi int64) int64 {
+	it, ok := d.get(name)
+	if !ok {
+		return def
+	}
+	v, ok := d.to(it, cty.Number, "a number")
+	if !ok {
+		return def
+	}
+	n, accuracy := v.AsBigFloat().Int64()
+	if accuracy != big.Exact || n < lo || n > hi {
+		d.errorf(name, fmt.Sprintf("Give a whole number from %d to %d.", lo, hi), "%s is out of range", name)
+		return def
+	}
+	return n
+}
+
+func (d *decoder) itemDuration(it item) (Duration, bool) {
+	if it.v.Type() == cty.Number {
+		d.l.errorf(it.at, `Durations have units: "4s", "5m", "250ms", "1d12h".`, "a duration without unit")
+		return 0, false
+	}
+	s, ok := d.itemText(it, "a duration")
+	if !ok {
+		return 0, false
+	}
+	v, err := ParseDuration(s)
+	if err != nil {
+		d.l.errorf(it.at, `Write numbers with the units d, h, m, s, ms, us: "4s", "5m", "1d12h".`, "%q is no duration", s)
+		return 0, false
+	}
+	return v, true
+}
+
+// duration reads a duration within [lo, hi].
+func (d *decoder) duration(name string, def, lo, hi Duration) Duration {
+	it, ok := d.get(name)
+	if !ok {
+		return def
+	}
+	v, ok := d.itemDuration(it)
+	if !ok {
+		return def
+	}
+	if v < lo || v > hi {
+		d.errorf(name, fmt.Sprintf("Give a duration from %s to %s.", lo, hi), "%s of %s is out of range", name, v)
+		return def
+	}
+	return v
+}
+
+// moment reads a time; nil where it is absent.
+func (d *decoder) moment(name string) *time.Time {
+	it, ok := d.get(name)
+	if !ok {
+		return nil
+	}
+	s, ok := d.itemText(it, "a time")
+	if !ok {
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil && t.Year() >= 1980 && t.Year() <= 2200 {
+			t = t.UTC()
+			return &t
+		}
+	}
+	d.errorf(name, `Write RFC 3339, such as "2026-03-02T10:00:00Z", or a day, "2026-03-02", for its 00:00 UTC.`, "%q is no time", s)
+	return nil
+}
+
+// order reports a span that ends before it begins; the end is not part of it.
+func (d *decoder) order(from, until string, a, b *time.Time) {
+	if a != nil && b != nil && !a.Before(*b) {
+		d.errorf(until, fmt.Sprintf("The span goes from %s up to, not including, %s.", from, until),
+			"%s is not after %s", until, from)
+	}
+}
+
+// enum reads one of a few words.
+func (d *decoder) enum(name, def string, known ...string) string {
+	it, ok := d.get(name)
+	if !ok {
+		return def
+	}
+	if s, ok := d.itemEnum(it, name, known); ok {
+		return s
+	}
+	return def
+}
+
+func (d *decoder) itemEnum(it item, name string, known []string) (string, bool) {
+	s, ok := d.itemText(it, "text")
+	if ok && !slices.Contains(known, s) {
+		d.l.errorf(it.at, didYouMean(s, known, "Values"), "%s has no value %q", name, s)
+		return "", false
+	}
+	return s, ok
+}
+
+// list reads a list with the place of each element where it is written out.
+func (d *decoder) list(name string) ([]item, bool) {
+	it, ok := d.get(name)
+	if !ok {
+		return nil, false
+	}
+	t := it.v.Type()
+	if !t.IsTupleType() && !t.IsListType() && !t.IsSetType() {
+		d.errorf(name, "Write a list: [ … ].", "want a list, not %s", valueWords(it.v))
+		return nil, false
+	}
+	exprs, _ := hcl.ExprList(d.attrs[name].Expr)
+	items := []item{}
+	for e := it.v.ElementIterator(); e.Next(); {
+		_, v := e.Element()
+		at := it.at
+		if n := len(items); len(exprs) == it.v.LengthInt() {
+			at = exprs[n].Range()
+		}
+		items = append(items, item{v, at})
+	}
+	return items, true
+}
+
+// enums reads a list of words, each once, and returns it in the order of known.
+func (d *decoder) enums(name string, def []string, known ...string) []string {
+	items, ok := d.list(name)
+	if !ok {
+		return def
+	}
+	given := map[string]bool{}
+	for _, it := range items {
+		s, ok := d.itemEnum(it, name, known)
+		if ok && given[s] {
+			d.l.errorf(it.at, "Name it once.", "%q twice in %s", s, name)
+		}
+		given[s] = true
+	}
+	if len(items) == 0 {
+		d.errorf(name, "Values: "+strings.Join(known, ", ")+".", "%s is empty", name)
+	}
+	return slices.DeleteFunc(slices.Clone(known), func(s string) bool { return !given[s] })
+}
+
+// texts reads a list of texts, each once, in the order written.
+func (d *decoder) texts(name string) []item {
+	items, _ := d.list(name)
+	seen := map[string]bool{}
+	var all []item
+	for _, it := range items {
+		s, ok := d.itemText(it, "text")
+		if !ok {
+			continue
+		}
+		if seen[s] {
+			d.l.errorf(it.at, "Name it once.", "%q twice in %s", s, name)
+			continue
+		}
+		seen[s] = true
+		all = append(all, item{cty.StringVal(s), it.at})
+	}
+	return all
+}
+
+// object reads an object attribute's entries, those written out with their
+// places; a key that is not known is reported.
+func (d *decoder) object(name string, known []string) map[string]item {
+	it, ok := d.get(name)
+	if !ok {
+		return nil
+	}
+	t := it.v.Type()
+	if !t.IsObjectType() && !t.IsMapType() {
+		d.errorf(name, "Write an object: { name = value }.", "want an object, not %s", valueWords(it.v))
+		return nil
+	}
+	keys, places := map[string]hcl.Range{}, map[string]hcl.Range{}
+	pairs, _ := hcl.ExprMap(d.attrs[name].Expr)
+	for _, p := range pairs {
+		if k, diags := p.Key.Value(d.ctx); !diags.HasErrors() && k.IsKnown() && !k.IsNull() && k.Type() == cty.String {
+			keys[k.AsString()], places[k.AsString()] = p.Key.Range(), p.Value.Range()
+		}
+	}
+	out := map[string]item{}
+	for e := it.v.ElementIterator(); e.Next(); {
+		k, v := e.Element()
+		key, at := k.AsString(), it.at
+		if r, ok := keys[key]; ok {
+			at = r
+		}
+		if known != nil && !slices.Contains(known, key) {
+			d.l.errorf(at, didYouMean(key, known, "Keys"), "no key %q in %s", key, name)
+			continue
+		}
+		if r, ok := places[key]; ok {
+			at = r
+		}
+		if !v.IsNull() {
+			out[key] = item{v, at}
+		}
+	}
+	return out
+}
+
+// refs reads one reference or a list of them and returns the labels, sorted.
+func (d *decoder) refs(name, kind string) []string {
+	it, ok := d.get(name)
+	if !ok {
+		return nil
+	}
+	items := []item{it}
+	if t := it.v.Type(); t.IsTupleType() || t.IsListType() || t.IsSetType() {
+		if items, _ = d.list(name); len(items) == 0 {
+			d.errorf(name, "Name at least one, such as "+kind+"."+first(d.l.names[kind])+".", "%s is empty", name)
+		}
+	}
+	labels := []string{}
+	for _, it := range items {
+		label, ok := d.ref(it, kind)
+		if ok && slices.Contains(labels, label) {
+			d.l.errorf(it.at, "Name it once.", "%s.%s twice in %s", kind, label, name)
+		} else if ok {
+			labels = append(labels, label)
+		}
+	}
+	slices.Sort(labels)
+	return labels
+}
+
+func (d *decoder) ref(it item, kind string) (string, bool) {
+	if !it.v.IsNull() && it.v.Type().Equals(refType) {
+		r := it.v.EncapsulatedValue().(*ref)
+		if r.kind == kind {
+			return r.label, true
+		}
+	}
+	remedy := "Write a reference, such as " + kind + "." + first(d.l.names[kind]) + "."
+	if it.v.Type() == cty.String && !it.v.IsNull() {
+		if best, ok := nearest(it.v.AsString(), d.l.names[kind]); ok {
+			remedy = "Write " + kind + "." + best + ", without quotes."
+		}
+	}
+	d.l.errorf(it.at, remedy, "want a reference to a %s, not %s", kind, valueWords(it.v))
+	return "", false
+}
+
+// address reads an IP address of one family.
+func (d *decoder) address(name string) (netip.Addr, bool) {
+	it, ok := d.get(name)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	s, ok := d.itemText(it, "an address")
+	if !ok {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(s)
+	family := map[bool]string{true: "IPv4", false: "IPv6"}[name == "ipv4"]
+	switch {
+	case err != nil || a.Is4() != (name == "ipv4") || a.Is4In6() || a.Zone() != "":
+		d.errorf(name, "Write it as digits, without port, prefix length or zone.", "%q is no %s address", s, family)
+	case a.IsUnspecified() || a.IsMulticast():
+		d.errorf(name, "Give the address of one server.", "%s cannot be asked", a)
+	default:
+		return a, true
+	}
+	return netip.Addr{}, false
+}

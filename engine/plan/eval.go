@@ -1,0 +1,250 @@
+package plan
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// scope lists what may be named below each root: "var", "local", "server", ….
+type scope map[string][]string
+
+// env is the surroundings an expression is evaluated in.
+type env struct {
+	dir   int      // whose files functions read
+	roots []string // which roots may be named here
+	each  cty.Value
+}
+
+// The roots that expressions may name, by place.
+var (
+	inVariable = []string{"var"}
+	inLocals   = []string{"var", "local"}
+	inBlock    = []string{"var", "local", "server", "schedule", "query"}
+	inEach     = append([]string{"each"}, inBlock...)
+)
+
+// ref is a reference to a block; refType is its type in expressions.
+type ref struct{ kind, label string }
+
+var refType = cty.Capsule("reference", reflect.TypeFor[ref]())
+
+func (l *loader) context(e env) *hcl.EvalContext {
+	vars := map[string]cty.Value{}
+	for _, r := range e.roots {
+		if v, ok := l.base[r]; ok {
+			vars[r] = v
+		}
+	}
+	if e.each != cty.NilVal {
+		vars["each"] = e.each
+	}
+	return &hcl.EvalContext{Variables: vars, Functions: l.functions[e.dir]}
+}
+
+// eval evaluates an expression whose references were checked; an unknown
+// value means that the mistake is reported already.
+func (l *loader) eval(expr hcl.Expression, ctx *hcl.EvalContext) cty.Value {
+	if l.bad[expr.Range()] {
+		return cty.DynamicVal
+	}
+	v, diags := expr.Value(ctx)
+	if l.budget.spent() {
+		l.exhausted(expr.Range())
+		return cty.DynamicVal
+	}
+	l.diags = append(l.diags, diags...)
+	if diags.HasErrors() {
+		return cty.DynamicVal
+	}
+	v, _ = v.UnmarkDeep()
+	if !v.IsWhollyKnown() && !l.diags.HasErrors() {
+		l.errorf(expr.Range(), "Every value of a plan must be known when it is loaded.", "value is not known")
+	}
+	return v
+}
+
+// evalTo evaluates and converts; it reports a value of another type.
+func (l *loader) evalTo(expr hcl.Expression, ctx *hcl.EvalContext, want cty.Type) (cty.Value, bool) {
+	v := l.eval(expr, ctx)
+	if !v.IsWhollyKnown() {
+		return cty.DynamicVal, false
+	}
+	c, err := convert.Convert(v, want)
+	if err != nil || (c.IsNull() && want != cty.DynamicPseudoType) {
+		l.errorf(expr.Range(), "Write "+example(want)+".", "want %s, not %s", typeWords(want), valueWords(v))
+		return cty.DynamicVal, false
+	}
+	return c, true
+}
+
+// typeWords names a type in messages.
+func typeWords(t cty.Type) string {
+	switch {
+	case t == cty.String:
+		return "text"
+	case t == cty.Number:
+		return "a number"
+	case t == cty.Bool:
+		return "true or false"
+	case t.Equals(refType):
+		return "a reference"
+	}
+	if t.IsObjectType() {
+		return "an object"
+	}
+	if t.IsTupleType() {
+		return "a list"
+	}
+	return typeexpr.TypeString(t)
+}
+
+// valueWords names a value in messages.
+func valueWords(v cty.Value) string {
+	if v.IsNull() {
+		return "null"
+	}
+	if v.Type().Equals(refType) {
+		r := v.EncapsulatedValue().(*ref)
+		return "the reference " + r.kind + "." + r.label
+	}
+	return typeWords(v.Type())
+}
+
+func example(t cty.Type) string {
+	switch t {
+	case cty.String:
+		return `text in quotes, such as "text"`
+	case cty.Number:
+		return "a number, such as 10"
+	case cty.Bool:
+		return "true or false"
+	}
+	return "a value of the type " + typeWords(t)
+}
+
+// checkExpr reports every name in expr that does not exist, and marks expr
+// bad. The roots are those of the place and the iterators of dynamic blocks.
+func (l *loader) checkExpr(expr hclsyntax.Expression, roots []string, iterators []string) bool {
+	before := len(l.diags)
+	for _, t := range expr.Variables() {
+		l.checkTraversal(t, roots, iterators)
+	}
+	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
+		if c, ok := n.(*hclsyntax.FunctionCallExpr); ok && c.Name != stepMeter && c.Name != textMeter {
+			if _, ok := l.functions[0][c.Name]; !ok {
+				l.errorf(c.NameRange, didYouMean(c.Name, l.functionNames(), "Functions"), "no function %q", c.Name)
+			}
+		}
+		return nil
+	})
+	if len(l.diags) == before {
+		return true
+	}
+	l.bad[expr.Range()] = true
+	return false
+}
+
+func (l *loader) functionNames() []string {
+	return slices.DeleteFunc(sortedKeys(l.functions[0]), func(s string) bool { return strings.HasPrefix(s, "#") })
+}
+
+func (l *loader) checkTraversal(t hcl.Traversal, roots, iterators []string) {
+	root := t.RootName()
+	if slices.Contains(iterators, root) {
+		return
+	}
+	if !slices.Contains(roots, root) {
+		l.unknownRoot(t, root, append(slices.Clone(roots), iterators...))
+		return
+	}
+	known := l.names[root]
+	if root == "each" {
+		known = []string{"key", "value"}
+	}
+	if len(t) < 2 {
+		l.errorf(t.SourceRange(), "Name one of them, such as "+root+"."+first(known)+".", "%q alone is no value", root)
+		return
+	}
+	name, ok := step(t[1])
+	if !ok {
+		return // computed index: evaluation finds what is wrong
+	}
+	if !slices.Contains(known, name) {
+		what := map[string]string{"var": "variable", "each": "each"}[root]
+		if what == "" {
+			what = root
+		}
+		l.errorf(t[1].SourceRange(), didYouMeanField(name, known, what), "no %s %q", what, name)
+		return
+	}
+	l.checkSteps(t, name)
+}
+
+// checkSteps follows the attributes after the name of a variable or local.
+func (l *loader) checkSteps(t hcl.Traversal, name string) {
+	v, ok := l.base[t.RootName()]
+	if !ok || !v.IsKnown() || !v.Type().IsObjectType() || !v.Type().HasAttribute(name) {
+		return
+	}
+	v = v.GetAttr(name)
+	for _, s := range t[2:] {
+		key, ok := step(s)
+		if !ok || !v.IsKnown() || v.IsNull() || !v.Type().IsObjectType() {
+			return
+		}
+		if !v.Type().HasAttribute(key) {
+			l.errorf(s.SourceRange(), didYouMeanField(key, sortedKeys(v.Type().AttributeTypes()), "attribute"),
+				"no attribute %q in %s.%s", key, t.RootName(), name)
+			return
+		}
+		v = v.GetAttr(key)
+	}
+}
+
+func step(s hcl.Traverser) (string, bool) {
+	switch s := s.(type) {
+	case hcl.TraverseAttr:
+		return s.Name, true
+	case hcl.TraverseIndex:
+		if s.Key.Type() == cty.String && s.Key.IsKnown() && !s.Key.IsNull() {
+			return s.Key.AsString(), true
+		}
+	}
+	return "", false
+}
+
+func first(known []string) string {
+	if len(known) == 0 {
+		return "name"
+	}
+	return known[0]
+}
+
+func didYouMeanField(name string, known []string, what string) string {
+	if len(known) == 0 {
+		return fmt.Sprintf("This plan has no %s at all.", what)
+	}
+	return didYouMean(name, known, "There are")
+}
+
+func (l *loader) unknownRoot(t hcl.Traversal, root string, roots []string) {
+	remedy := didYouMean(root, roots, "Names that may stand here begin with")
+	_, near := nearest(root, roots)
+	switch {
+	case root == "each":
+		remedy = "each.key and each.value exist in blocks with for_each only."
+	case slices.Contains(inBlock, root):
+		remedy = "References to blocks cannot stand here; values with a name belong into a locals block."
+	case len(t) == 1 && !near:
+		remedy = "Text stands in quotes: " + quote(root) + "."
+	}
+	l.errorf(t[0].SourceRange(), remedy, "no name %q here", root)
+}

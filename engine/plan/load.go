@@ -1,0 +1,167 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+
+	"mtric.net/mtric/engine/diag"
+)
+
+// Version is the version of the plan language and engine that a plan's
+// requires is compared with, unless a Loader says otherwise.
+const Version = "1.0.0"
+
+// Loader loads plans for an engine of one version.
+type Loader struct {
+	Version string // of the engine, such as "1.2.0-dev"; empty is Version
+}
+
+// Load loads a plan with the default Loader.
+func Load(dirs []Dir, vars map[string]string) (*Plan, diag.List) {
+	return Loader{}.Load(dirs, vars)
+}
+
+// Load reads the plan files of dirs[0], lays those of the further directories
+// over them, sets variables from vars (as given by --var) and returns the
+// evaluated and checked plan, with every mistake there is. The plan is nil
+// exactly when the list has errors.
+//
+// It goes by phases: (1) parse every file and see whether the plan asks for a
+// newer engine, so that an old one says "too old" rather than "syntax error";
+// (2) lay the directories over each other; (3) variables; (4) locals, in the
+// order of their dependencies; (5) for_each; (6) each block on its own; (7)
+// what blocks must be together.
+func (ld Loader) Load(dirs []Dir, vars map[string]string) (p *Plan, list diag.List) {
+	l := &loader{version: ld.Version, dirs: dirs, sources: map[string][]byte{}, budget: newBudget(),
+		bad: map[hcl.Range]bool{}, decoders: map[string]*decoder{}, plan: &Plan{}}
+	if l.version == "" {
+		l.version = Version
+	}
+	// A bug in a library must not take an interval's measurements down.
+	defer func() {
+		if r := recover(); r != nil {
+			l.errorf(hcl.Range{}, "This is a bug in mtric; please report it with the plan.", "internal error: %v", r)
+			p, list = nil, l.list()
+		}
+	}()
+	l.load(vars)
+	if l.diags.HasErrors() {
+		return nil, l.list()
+	}
+	l.plan.Sources = l.sources
+	return l.plan, l.list()
+}
+
+// loader is the state of one Load.
+type loader struct {
+	version string
+	dirs    []Dir
+	sources map[string][]byte
+	diags   hcl.Diagnostics
+	syntax  hcl.Diagnostics // the parser's; dropped where the engine is too old
+	budget  *budget
+	bad     map[hcl.Range]bool // expressions whose references are reported already
+
+	functions []map[string]function.Function // by directory
+	base      map[string]cty.Value           // var and local, later the references
+	names     scope                          // what references may name
+	blocks    []*block                       // after overlay and for_each, by kind and label
+	decoders  map[string]*decoder            // of blocks that check looks at again, by kind and label
+	plan      *Plan
+}
+
+func (l *loader) load(vars map[string]string) {
+	plans, settings := l.readAll()
+	if !l.requirement(plans) {
+		return
+	}
+	l.diags = append(l.diags, l.syntax...)
+	if l.syntax.HasErrors() {
+		return // what the parser left out would look like further mistakes
+	}
+	for _, f := range slices.Concat(plans, settings) {
+		meter(f.body)
+	}
+	top := l.overlay(plans)
+
+	l.base, l.names = map[string]cty.Value{}, scope{}
+	l.variables(top.variables, settings, vars)
+	l.locals(top.locals)
+	l.expand(top.blocks)
+	l.references()
+	l.decode(top)
+	l.check()
+	if l.budget.spent() && !l.diags.HasErrors() {
+		l.exhausted(hcl.Range{})
+	}
+	l.finish()
+}
+
+// readAll reads every directory; a directory without plan files is a mistake
+// of the first one only, since a site may have settings and nothing else.
+func (l *loader) readAll() (plans, settings []file) {
+	if len(l.dirs) == 0 {
+		l.errorf(hcl.Range{}, "Name a directory with plan files.", "no plan directory")
+	}
+	for n, d := range l.dirs {
+		l.functions = append(l.functions, functions(d.FS, l.budget))
+		before := len(l.diags) + len(l.syntax)
+		p, v := l.readDir(n)
+		plans, settings = append(plans, p...), append(settings, v...)
+		if len(p)+len(v) == 0 && len(l.diags)+len(l.syntax) == before {
+			l.errorf(hcl.Range{Filename: d.Name}, "A plan is every *.hcl file of one directory; *.test.hcl files do not count.",
+				"no plan files here")
+		}
+	}
+	return plans, settings
+}
+
+func (l *loader) errorf(at hcl.Range, remedy, format string, args ...any) {
+	l.report(hcl.DiagError, at, remedy, format, args...)
+}
+
+func (l *loader) warnf(at hcl.Range, remedy, format string, args ...any) {
+	l.report(hcl.DiagWarning, at, remedy, format, args...)
+}
+
+func (l *loader) report(s hcl.DiagnosticSeverity, at hcl.Range, remedy, format string, args ...any) {
+	d := &hcl.Diagnostic{Severity: s, Summary: fmt.Sprintf(format, args...), Detail: remedy}
+	if at.Filename != "" {
+		d.Subject = &at
+	}
+	l.diags = append(l.diags, d)
+}
+
+// exhausted reports once that the budget is spent.
+func (l *loader) exhausted(at hcl.Range) {
+	const summary = "the plan is too large to evaluate"
+	for _, d := range l.diags {
+		if d.Summary == summary {
+			return
+		}
+	}
+	l.errorf(at, "Its for expressions and templates make more than any plan needs.", summary)
+}
+
+// list returns what there is to say, sorted, each thing once, in one voice:
+// hcl begins its summaries with a capital.
+func (l *loader) list() diag.List {
+	out := diag.List{Diags: l.diags, Sources: l.sources}
+	out.Diags = out.Sorted()
+	for i, d := range out.Diags {
+		r, n := utf8.DecodeRuneInString(d.Summary)
+		if second, _ := utf8.DecodeRuneInString(d.Summary[n:]); unicode.IsUpper(r) && unicode.IsLower(second) && !strings.HasPrefix(d.Summary, "CEL") {
+			c := *d
+			c.Summary = string(unicode.ToLower(r)) + d.Summary[n:]
+			out.Diags[i] = &c
+		}
+	}
+	return out
+}

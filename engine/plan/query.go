@@ -1,0 +1,240 @@
+package plan
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+)
+
+const day = Duration(24 * time.Hour)
+
+var (
+	recordType = regexp.MustCompile(`^([A-Z][A-Z0-9-]{0,15}|TYPE[0-9]{1,5})$`)
+	letters    = regexp.MustCompile(`<letters:([0-9]{1,2})>`)
+)
+
+func (l *loader) decodeSchedule(b *block) {
+	d := l.open(b)
+	s := Schedule{Label: b.label, Every: d.duration("every", Duration(interval.Length), 1, day),
+		Jitter: d.duration("jitter", 0, 0, Duration(time.Minute))} // [fzk]
+	if s.Every%Duration(interval.Length) != 0 || day%s.Every != 0 {
+		d.errorf("every", `Intervals are five minutes long [wyn]: "5m", "10m", "15m", "20m", "30m", "1h", … "1d".`,
+			"%s is no multiple of 5m that divides a day", s.Every)
+	}
+	if s.Jitter >= s.Every {
+		d.errorf("jitter", "Make it shorter.", "jitter is not shorter than the interval")
+	}
+	l.plan.Schedules = append(l.plan.Schedules, s)
+}
+
+func (l *loader) decodeQuery(b *block) {
+	d := l.open(b)
+	q := Query{
+		Label:        b.label,
+		Description:  d.text("description", ""),
+		Schedule:     first(append(d.refs("schedule", "schedule"), "")),
+		Servers:      d.refs("servers", "server"),
+		QName:        d.question("qname"),
+		QType:        d.recordType("qtype"),
+		Timeout:      d.duration("timeout", Duration(4*time.Second), Duration(time.Millisecond), Duration(interval.Length)), // [ywz]
+		Retries:      int(d.number("retries", 0, 0, 1<<20)),
+		OnTruncation: d.enum("on_truncation", KeepTruncated, KeepTruncated, RetryTCP),
+		KeepResponse: measurement.Keep(d.enum("keep_response", string(measurement.KeepOdd),
+			string(measurement.KeepNever), string(measurement.KeepOdd), string(measurement.KeepAlways))),
+		DNSSEC:  d.flag("dnssec", false),
+		UDPSize: uint16(d.number("udp_size", 1220, 512, 65535)), // [rja], reading A21
+		NSID:    d.flag("nsid", true),                           // [mgj]
+		Pace:    d.duration("pace", Duration(2*time.Millisecond), 0, Duration(time.Second)),
+	}
+	for _, s := range d.enums("transports", []string{"udp", "tcp"}, "udp", "tcp") {
+		q.Transports = append(q.Transports, measurement.Transport(s))
+	}
+	q.Families = d.families()
+	paths := int64(len(q.Transports) * len(q.Families))
+	q.Pick = int(d.number("pick", 0, 1, max(paths, 1)))
+	for _, inner := range d.blocks {
+		e := l.openBody(inner.Body, typeNamed(d.t.blocks, "choose"), d.ctx, what("choose", inner.Labels[0]), inner.DefRange)
+		for _, c := range q.Choices {
+			if c.Label == inner.Labels[0] {
+				l.errorf(inner.DefRange, "Give it another label.", "%s is there already", e.what)
+			}
+		}
+		q.Choices = append(q.Choices, e.choice(inner.Labels[0]))
+	}
+
+	if q.Retries != 0 {
+		d.errorf("retries", "Leave it 0: a query that failed is not asked again [xyl] [dks].", "retries are not allowed")
+	}
+	switch {
+	case len(q.Choices) > 0 && (q.QName != "" || q.QType != ""):
+		d.errorf("qname", "Remove qname and qtype, or the choose blocks.", "%s has a question and choose blocks", d.what)
+	case len(q.Choices) == 0 && (q.QName == "" || q.QType == "") && !d.reported("qname", "qtype"):
+		l.errorf(d.at, "Give qname and qtype, or choose blocks to draw from.", "%s asks nothing", d.what)
+	}
+	l.plan.Queries = append(l.plan.Queries, q)
+	l.decoders[b.Type+" "+b.label] = d
+}
+
+// reported tells whether one of the attributes is written; an empty value
+// then stands for one that was refused.
+func (d *decoder) reported(names ...string) bool {
+	for _, n := range names {
+		if d.attrs[n] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *decoder) families() []measurement.Family {
+	var all []measurement.Family
+	for _, s := range d.enums("families", []string{"ipv4", "ipv6"}, "ipv4", "ipv6") {
+		all = append(all, measurement.Family(s))
+	}
+	return all
+}
+
+// choice reads one choose block: RRsets of the zone, or a drawn name.
+func (d *decoder) choice(label string) Choice {
+	c := Choice{Label: label, Weight: int(d.number("weight", 1, 1, 1000000)),
+		Root: d.recordTypes("root"), TLD: d.recordTypes("tld"), QName: d.question("qname"), QType: d.recordType("qtype")}
+	for _, it := range d.texts("except") {
+		owner, typ, ok := strings.Cut(it.v.AsString(), "/")
+		if owner != "." {
+			owner = strings.TrimSuffix(owner, ".")
+		}
+		if !ok || !recordType.MatchString(typ) || !(owner == "." || checkDomain(owner+".")) {
+			d.l.errorf(it.at, `Write an owner and a type, such as "arpa./NS".`, "%q is no RRset", it.v.AsString())
+			continue
+		}
+		if owner != "." {
+			owner += "."
+		}
+		c.Except = append(c.Except, strings.ToLower(owner)+"/"+typ)
+	}
+	zone, drawn := len(c.Root)+len(c.TLD) > 0, c.QName != "" || c.QType != ""
+	switch {
+	case zone && drawn:
+		d.l.errorf(d.at, "Use two choose blocks.", "%s has both RRsets of the zone and a question", d.what)
+	case drawn && (c.QName == "" || c.QType == "") && !d.reported("qname", "qtype"):
+		d.l.errorf(d.at, "Give both qname and qtype.", "%s has half a question", d.what)
+	case !zone && !drawn && !d.reported("qname"):
+		d.l.errorf(d.at, "Give root and tld, lists of record types, or qname and qtype.", "%s has nothing to draw from", d.what)
+	}
+	return c
+}
+
+// question reads a question name; <letters:N> stands for N letters drawn anew
+// for every query.
+func (d *decoder) question(name string) string {
+	it, ok := d.get(name)
+	if !ok {
+		return ""
+	}
+	s, ok := d.itemText(it, "a name")
+	if !ok {
+		return ""
+	}
+	drawn := letters.ReplaceAllStringFunc(s, func(m string) string {
+		n, err := strconv.Atoi(letters.FindStringSubmatch(m)[1])
+		if err != nil || n < 1 {
+			return m // refused below, for its <
+		}
+		return strings.Repeat("x", n)
+	})
+	if !checkDomain(drawn) {
+		remedy := `Write labels, each followed by a dot; "." is the root; <letters:10> is ten random letters.`
+		if checkDomain(drawn + ".") {
+			remedy = "Add the dot at the end: " + quote(s+".") + "."
+		}
+		d.errorf(name, remedy, "%q is no absolute domain name", s)
+		return ""
+	}
+	return s
+}
+
+func (d *decoder) recordType(name string) string {
+	it, ok := d.get(name)
+	if !ok {
+		return ""
+	}
+	return d.itemType(it)
+}
+
+func (d *decoder) recordTypes(name string) []string {
+	var all []string
+	for _, it := range d.texts(name) {
+		if t := d.itemType(it); t != "" {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// itemType reads the mnemonic of a record type that can be asked for.
+func (d *decoder) itemType(it item) string {
+	s, ok := d.itemText(it, "a record type")
+	switch {
+	case !ok:
+		return ""
+	case !recordType.MatchString(s):
+		remedy := `Write the mnemonic, such as "SOA".`
+		if recordType.MatchString(strings.ToUpper(s)) {
+			remedy = "Write " + quote(strings.ToUpper(s)) + "."
+		}
+		d.l.errorf(it.at, remedy, "%q is no record type", s)
+		return ""
+	case !knownType(s):
+		d.l.errorf(it.at, didYouMean(s, recordTypes, "Types"), "%q is no record type", s)
+		return ""
+	}
+	return s
+}
+
+// recordTypes are the mnemonics a plan may use; further types go by TYPEnnn.
+var recordTypes = strings.Fields(`A AAAA ANY AXFR CAA CDNSKEY CDS CNAME CSYNC DNAME DNSKEY DS HINFO HTTPS LOC MX NAPTR
+	NS NSEC NSEC3 NSEC3PARAM PTR RRSIG SOA SRV SSHFP SVCB TLSA TXT URI ZONEMD`)
+
+func knownType(s string) bool {
+	if n, err := strconv.ParseUint(strings.TrimPrefix(s, "TYPE"), 10, 16); err == nil && strings.HasPrefix(s, "TYPE") {
+		return n > 0
+	}
+	for _, t := range recordTypes {
+		if s == t {
+			return s != "AXFR" // not a query with one answer
+		}
+	}
+	return false
+}
+
+func (l *loader) decodeTraceroute(b *block) {
+	d := l.open(b)
+	t := Traceroute{
+		Label:    b.label,
+		Schedule: first(append(d.refs("schedule", "schedule"), "")),
+		Servers:  d.refs("servers", "server"),
+		Families: d.families(),
+		Tool:     d.enum("tool", "scamper", "scamper"),
+		Method:   d.enum("method", "icmp-paris", "icmp", "icmp-paris", "tcp", "tcp-ack", "udp", "udp-paris"),
+		Limit:    d.duration("limit", 0, Duration(time.Second), Duration(interval.Length)),
+		Attempts: int(d.number("attempts", 1, 1, 10)),
+		Wait:     d.duration("wait", Duration(time.Second), Duration(time.Second), Duration(10*time.Second)),
+		GapLimit: int(d.number("gap_limit", 3, 1, 30)),
+		PPS:      int(d.number("pps", 100, 1, 10000)),
+	}
+	if t.Wait%Duration(time.Second) != 0 {
+		d.errorf("wait", `scamper waits whole seconds: "1s", "2s", ….`, "%s is no whole number of seconds", t.Wait)
+	}
+	t.After = d.l.names["query"]
+	if it, ok := d.get("after"); ok && it.v.Type() != cty.DynamicPseudoType {
+		t.After = d.refs("after", "query")
+	}
+	l.plan.Traceroutes = append(l.plan.Traceroutes, t)
+	l.decoders[b.Type+" "+b.label] = d
+}

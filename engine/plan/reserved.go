@@ -1,0 +1,122 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// reserved checks the queries that metrics are made of: one that asked
+// something else would silently turn a metric of RSSAC047 into another.
+type reserved struct {
+	l *loader
+	d *decoder
+	q Query
+}
+
+// must reports an attribute that is not as the requirement says.
+func (r reserved) must(ok bool, name, tag, remedy string) {
+	if !ok {
+		r.report(hcl.DiagError, name, tag, remedy)
+	}
+}
+
+// should reports like must where the plan has a report block, else it warns:
+// a plan for trials may go its own way as long as nobody publishes it.
+func (r reserved) should(ok bool, name, tag, remedy string) {
+	severity := hcl.DiagWarning
+	if len(r.l.plan.Reports) > 0 {
+		severity = hcl.DiagError
+	}
+	if !ok {
+		r.report(severity, name, tag, remedy)
+	}
+}
+
+func (r reserved) report(s hcl.DiagnosticSeverity, name, tag, remedy string) {
+	r.l.report(s, r.d.place(name), remedy, "query %q is reserved for the metrics of RSSAC047: %s is not what %s asks", r.q.Label, name, tag)
+}
+
+// common checks what both queries share.
+func (r reserved) common(timeoutTag string) {
+	q := r.q
+	r.must(len(q.Transports) == 2, "transports", pathTag(q, "[ykn]", "[ogo]"), `Write transports = ["udp", "tcp"].`)
+	r.must(len(q.Families) == 2, "families", pathTag(q, "[jhb]", "[thb]"), `Write families = ["ipv4", "ipv6"].`)
+	r.should(q.Timeout == Duration(4*time.Second), "timeout", timeoutTag, `Write timeout = "4s".`)
+	r.should(q.NSID, "nsid", "[mgj]", "Write nsid = true.")
+	for _, s := range r.l.plan.Schedules {
+		if s.Label == q.Schedule {
+			r.must(s.Every == Duration(interval.Length), "schedule", pathTag(q, "[wyn] [mba]", "[wyn] [wca]"), `Use a schedule with every = "5m".`)
+		}
+	}
+}
+
+func pathTag(q Query, soa, correctness string) string {
+	if q.Label == "soa" {
+		return soa
+	}
+	return correctness
+}
+
+// checkSOA checks the query of availability, latency and publication latency [dzn].
+func (l *loader) checkSOA(q Query) {
+	r := reserved{l, l.decoders["query soa"], q}
+	r.must(len(q.Choices) == 0, "qname", "[hht]", `Replace the choose blocks by qname = "." and qtype = "SOA".`)
+	if len(q.Choices) == 0 {
+		r.must(q.QName == "." || q.QName == "", "qname", "[hht]", `Write qname = ".".`)
+		r.must(q.QType == "SOA" || q.QType == "", "qtype", "[hht]", `Write qtype = "SOA".`)
+	}
+	r.must(q.Pick == 0, "pick", "[ykn] [jhb]", "Remove pick: every path is asked in every interval.")
+	r.must(q.OnTruncation == KeepTruncated, "on_truncation", "[hjw]", `Write on_truncation = "keep": only correctness queries are asked again over TCP.`)
+	r.common("[ywz]")
+}
+
+// checkCorrectness checks the query of correctness, RSSAC047 section 5.3.
+func (l *loader) checkCorrectness(q Query) {
+	r := reserved{l, l.decoders["query correctness"], q}
+	r.must(q.Pick == 1, "pick", "[thb] [ogo]", "Write pick = 1: one path, drawn anew each time.")
+	r.must(q.DNSSEC, "dnssec", "[rhe]", "Write dnssec = true.")
+	r.must(q.UDPSize == 1220, "udp_size", "[rja]", "Write udp_size = 1220.")
+	r.must(q.OnTruncation == RetryTCP, "on_truncation", "[hjw]", `Write on_truncation = "retry_tcp".`)
+	r.must(q.KeepResponse == measurement.KeepAlways, "keep_response", "[otd]", `Write keep_response = "always": answers are judged by their wire.`)
+	r.common("[twf]")
+	r.must(len(q.Choices) > 0, "qname", "[mow]", "Replace qname and qtype by choose blocks.")
+
+	positive, negative := 0, 0
+	for _, c := range q.Choices {
+		if c.QName == "" {
+			positive += c.Weight
+			r.positive(c)
+		} else {
+			negative += c.Weight
+			r.must(c.QName == "www.rssac047-test.<letters:10>.", "choose "+c.Label, "[hkc] [dse]", `Write qname = "www.rssac047-test.<letters:10>.".`)
+			r.must(c.QType == "A", "choose "+c.Label, "[hkc]", `Write qtype = "A".`)
+		}
+	}
+	if len(q.Choices) > 0 {
+		r.should(positive == 9*negative, "weight", "[yyg]", "Nine of ten questions are positive: write weight = 90 and weight = 10.")
+	}
+}
+
+func (r reserved) positive(c Choice) {
+	r.choice(c, "root", c.Root, []string{"SOA", "DNSKEY", "NS"}, "[njh] [hmc] [xca]")
+	r.choice(c, "tld", c.TLD, []string{"NS", "DS"}, "[max] [kmd]")
+	if slices.Contains(c.TLD, "NS") {
+		r.must(slices.Contains(c.Except, "arpa./NS"), "choose "+c.Label, "[unt]", `Add except = ["arpa./NS"]: some RSIs serve arpa themselves.`)
+	}
+}
+
+// choice reports types that no rule judges, and types left out.
+func (r reserved) choice(c Choice, name string, have, want []string, tags string) {
+	for _, t := range have {
+		r.must(slices.Contains(want, t), "choose "+c.Label, tags, "Types of "+name+" that can be judged: "+strings.Join(want, ", ")+".")
+	}
+	for _, t := range want {
+		r.should(slices.Contains(have, t), "choose "+c.Label, tags, "Write "+name+` = ["`+strings.Join(want, `", "`)+`"].`)
+	}
+}

@@ -1,0 +1,102 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Line is one row of what an interval sends: a query or a traceroute block, to
+// one RSI over one path. A query that picks among its paths has one line for
+// the RSI, Path "1 of 4" and every address it may go to.
+type Line struct {
+	Query    string // label of the block
+	RSI      measurement.RSI
+	Path     string // "ipv4/udp", "1 of 4", or "ipv4/icmp-paris" for a trace
+	Address  string // with the port where it is not 53; "-" where there is none
+	Question string // ". SOA", or what is drawn from
+	Count    int    // queries sent; 0 for a trace
+}
+
+// Sent returns what the interval with this label sends from each vantage
+// point, in the order of the plan.
+func Sent(p *Plan, label time.Time) []Line {
+	var lines []Line
+	for _, q := range p.Queries {
+		if !p.Due(q.Schedule, label) {
+			continue
+		}
+		for _, s := range p.ServersOf(q.Servers) {
+			lines = append(lines, sentQuery(q, s, label)...)
+		}
+	}
+	for _, t := range p.Traceroutes {
+		if !p.Due(t.Schedule, label) {
+			continue
+		}
+		for _, s := range p.ServersOf(t.Servers) {
+			for _, f := range t.Families {
+				if a, ok := s.AddressAt(f, label); ok {
+					lines = append(lines, Line{Query: t.Label, RSI: s.RSI, Path: string(f) + "/" + t.Method, Address: a.String(), Question: "route"})
+				}
+			}
+		}
+	}
+	return lines
+}
+
+func sentQuery(q Query, s Server, label time.Time) []Line {
+	question := q.QName + " " + q.QType
+	if len(q.Choices) > 0 {
+		question = drawn(q.Choices)
+	}
+	line := func(path, address string, n int) Line {
+		return Line{Query: q.Label, RSI: s.RSI, Path: path, Address: address, Question: question, Count: n}
+	}
+	var lines []Line
+	var addresses []string
+	for _, f := range q.Families {
+		address := place(s, f, label)
+		addresses = append(addresses, address)
+		for _, t := range q.Transports {
+			lines = append(lines, line(measurement.Path{Family: f, Transport: t}.String(), address, 1))
+		}
+	}
+	if q.Pick > 0 && q.Pick < len(lines) {
+		return []Line{line(fmt.Sprintf("%d of %d", q.Pick, len(lines)), strings.Join(addresses, " or "), q.Pick)}
+	}
+	return lines
+}
+
+// place writes an address as a person would look for it.
+func place(s Server, f measurement.Family, label time.Time) string {
+	a, ok := s.AddressAt(f, label)
+	switch {
+	case !ok:
+		return "-"
+	case s.Port == 53:
+		return a.String()
+	case f == measurement.IPv6:
+		return fmt.Sprintf("[%s]:%d", a, s.Port)
+	}
+	return fmt.Sprintf("%s:%d", a, s.Port)
+}
+
+// drawn writes choices as "90: . SOA,DNSKEY,NS and TLD NS,DS; 10: name. A".
+func drawn(choices []Choice) string {
+	var all []string
+	for _, c := range choices {
+		var of []string
+		if len(c.Root) > 0 {
+			of = append(of, ". "+strings.Join(c.Root, ","))
+		}
+		if len(c.TLD) > 0 {
+			of = append(of, "TLD "+strings.Join(c.TLD, ","))
+		}
+		all = append(all, fmt.Sprintf("%d: %s", c.Weight, cmp.Or(strings.Join(of, " or "), c.QName+" "+c.QType)))
+	}
+	return strings.Join(all, "; ")
+}

@@ -1,0 +1,161 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+var rsiName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,15}$`)
+
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+// placed is an address and where it is written.
+type placed struct {
+	Address
+	at    hcl.Range
+	dated bool
+}
+
+// decodeServer reads one RSI. The attributes ipv4 and ipv6 are the address of
+// today: valid from the end of the last dated address block of the family.
+func (l *loader) decodeServer(b *block) {
+	d := l.open(b)
+	rsi := d.line("rsi", "")
+	s := Server{Group: b.label, RSI: measurement.RSI(rsi), Port: uint16(d.number("port", 53, 1, 65535))}
+	if rsi != "" && !rsiName.MatchString(rsi) {
+		d.errorf("rsi", `Write the letter of the RSI, "a", in lower case.`, "%q is no RSI", rsi)
+		rsi = ""
+	}
+	s.Name = d.domain("name", rsi+".root-servers.net.")
+
+	all := d.dated()
+	for _, family := range measurement.Families {
+		a, ok := d.address(string(family))
+		if !ok {
+			continue
+		}
+		from := l.latest(all, family, d)
+		all = append(all, placed{Address{Family: family, Address: a, From: from}, d.place(string(family)), false})
+	}
+	slices.SortStableFunc(all, func(a, b placed) int {
+		if c := strings.Compare(string(a.Family), string(b.Family)); c != 0 {
+			return c
+		}
+		return compareStart(a.From, b.From)
+	})
+	for i, a := range all {
+		for _, earlier := range all[:i] {
+			if a.Family == earlier.Family && overlap(a.From, a.Until, earlier.From, earlier.Until) {
+				l.errorf(a.at, fmt.Sprintf("The other is %s at %s. Exactly one address of a family is valid at any time [yns]: give valid_until and valid_from.",
+					earlier.Address.Address, position(earlier.at)), "%s of %s overlaps another %s address", a.Address.Address, rsi, a.Family)
+			}
+		}
+		s.Addresses = append(s.Addresses, a.Address)
+	}
+	if len(all) == 0 && !l.diags.HasErrors() {
+		l.errorf(d.at, "Give ipv4 or ipv6.", "%s %s has no address", d.what, rsi)
+	}
+	if rsi == "" {
+		return // reported, and no key to go on with
+	}
+	for _, other := range l.plan.Servers {
+		if other.Group == s.Group && other.RSI == s.RSI {
+			l.errorf(d.place("rsi"), "Within one group each RSI stands once.", "RSI %q twice in server.%s", rsi, s.Group)
+			return
+		}
+	}
+	l.plan.Servers = append(l.plan.Servers, s)
+}
+
+// dated reads the address blocks.
+func (d *decoder) dated() []placed {
+	var all []placed
+	for _, b := range d.blocks {
+		e := d.l.openBody(b.Body, typeNamed(d.t.blocks, "address"), d.ctx, "address of "+d.what, b.DefRange)
+		from, until := e.moment("valid_from"), e.moment("valid_until")
+		e.order("valid_from", "valid_until", from, until)
+		if !e.has("ipv4") && !e.has("ipv6") && !d.l.diags.HasErrors() {
+			d.l.errorf(b.DefRange, "Give ipv4 or ipv6, and valid_until or valid_from.", "no address in %s", e.what)
+		}
+		for _, family := range measurement.Families {
+			if a, ok := e.address(string(family)); ok {
+				all = append(all, placed{Address{family, a, from, until}, e.place(string(family)), true})
+			}
+		}
+	}
+	return all
+}
+
+// latest is the end of the last dated address of the family, nil without any.
+func (l *loader) latest(all []placed, family measurement.Family, d *decoder) *time.Time {
+	var last *time.Time
+	for _, a := range all {
+		if a.Family != family {
+			continue
+		}
+		if a.Until == nil {
+			l.errorf(a.at, fmt.Sprintf("The attribute %s is the address of today; end this one with valid_until, or remove the attribute at %s.",
+				family, position(d.place(string(family)))), "an address without end beside the attribute %s", family)
+			return nil
+		}
+		if last == nil || a.Until.After(*last) {
+			last = a.Until
+		}
+	}
+	return last
+}
+
+// compareStart orders starts of spans; an open one comes first.
+func compareStart(a, b *time.Time) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
+	}
+	return a.Compare(*b)
+}
+
+// domain reads an absolute domain name of at most 253 characters.
+func (d *decoder) domain(name, def string) string {
+	s := d.line(name, def)
+	if s == "" || checkDomain(s) {
+		return s
+	}
+	remedy := "Write labels of letters, digits, - and _, each followed by a dot."
+	if checkDomain(s + ".") {
+		remedy = "Add the dot at the end: " + quote(s+".") + "."
+	}
+	d.errorf(name, remedy, "%q is no absolute domain name", s)
+	return def
+}
+
+func checkDomain(s string) bool {
+	if s == "." {
+		return true
+	}
+	if len(s) > 254 || !strings.HasSuffix(s, ".") {
+		return false
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
+			return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' && r != '-' && r != '*'
+		}) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,67 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+)
+
+// didYouMean is the sentence that names the known name nearest to the given
+// one, or all of them where none is near; empty where there are none.
+func didYouMean(given string, known []string, kind string) string {
+	if best, ok := nearest(given, known); ok {
+		return "Did you mean " + quote(best) + "?"
+	}
+	if len(known) == 0 {
+		return ""
+	}
+	names := slices.Sorted(slices.Values(known))
+	more := ""
+	if len(names) > 24 {
+		names, more = names[:24], ", …"
+	}
+	return kind + ": " + strings.Join(names, ", ") + more + "."
+}
+
+func quote(s string) string { return `"` + s + `"` }
+
+// nearest finds the known name with the fewest letters changed, at most a
+// third of them; the first in the order of the alphabet where several are.
+func nearest(given string, known []string) (string, bool) {
+	best, least := "", max(len(given)/3, 1)+1
+	for _, k := range slices.Sorted(slices.Values(known)) {
+		if strings.EqualFold(k, given) {
+			return k, true
+		}
+		if d := distance(given, k); d < least {
+			best, least = k, d
+		}
+	}
+	return best, best != ""
+}
+
+// distance is the number of letters to insert, delete, change or swap with
+// their neighbour; more than 64 letters are never near.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	before, prev, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(prev[j]+1, row[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, prev, row = prev, row, before
+	}
+	return prev[len(b)]
+}

@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// decodeZoneSource reads a place to fetch root zones from [ooy].
+func (l *loader) decodeZoneSource(b *block) {
+	d := l.open(b)
+	s := ZoneSource{
+		Label:    b.label,
+		Priority: int(d.number("priority", 100, 0, 1000000)),
+		URL:      d.url("url"),
+		AXFR:     d.hostPort("axfr"),
+		File:     d.line("file", ""),
+		Timeout:  d.duration("timeout", Duration(time.Minute), Duration(time.Second), Duration(20*time.Minute)),
+		MaxSize:  d.number("max_size", 16<<20, 1<<10, 1<<30),
+	}
+	n := 0
+	for _, name := range []string{"url", "axfr", "file"} {
+		if d.has(name) {
+			n++
+		}
+	}
+	if n != 1 {
+		l.errorf(d.at, "Give exactly one of url, axfr and file.", "%s has %d places to fetch from", d.what, n)
+	}
+	l.plan.ZoneSources = append(l.plan.ZoneSources, s)
+}
+
+func (d *decoder) url(name string) string {
+	s := d.line(name, "")
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil {
+		d.errorf(name, `Write it whole, such as "https://www.internic.net/domain/root.zone".`, "%q is no URL of a zone", s)
+		return ""
+	}
+	return s
+}
+
+// hostPort reads "host" or "host:port" and returns host:port, 53 unless told.
+func (d *decoder) hostPort(name string) string {
+	s := d.line(name, "")
+	if s == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		host, port = strings.Trim(s, "[]"), "53"
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 || (!isAddress(host) && !hostName.MatchString(host)) {
+		d.errorf(name, `Write a name or an address, with a port if it is not 53: "xfr.lax.dns.icann.org", "[2001:db8::1]:5353".`,
+			"%q is no host to transfer from", s)
+		return ""
+	}
+	return net.JoinHostPort(host, port)
+}
+
+var dsData = regexp.MustCompile(`^([0-9]{1,5}) ([0-9]{1,3}) ([0-9]{1,3}) ([0-9A-F]+)$`)
+
+// digestLength is the number of hexadecimal digits by DS digest type.
+var digestLength = map[string]int{"1": 40, "2": 64, "4": 96}
+
+// decodeAnchor reads a trust anchor of the root.
+func (l *loader) decodeAnchor(b *block) {
+	d := l.open(b)
+	a := Anchor{Label: b.label, From: d.moment("valid_from"), Until: d.moment("valid_until")}
+	d.order("valid_from", "valid_until", a.From, a.Until)
+	a.DS = strings.ToUpper(strings.Join(strings.Fields(d.line("ds", "")), " "))
+	m := dsData.FindStringSubmatch(a.DS)
+	switch {
+	case !d.has("ds"):
+	case m == nil:
+		d.errorf("ds", `Write key tag, algorithm, digest type and digest: "20326 8 2 E06D44…".`, "no DS record data")
+	case digestLength[m[3]] == 0:
+		d.errorf("ds", "Types are 1 (SHA-1), 2 (SHA-256) and 4 (SHA-384).", "digest type %s", m[3])
+	case len(m[4]) != digestLength[m[3]]:
+		d.errorf("ds", fmt.Sprintf("A digest of type %s has %d hexadecimal digits.", m[3], digestLength[m[3]]), "the digest has %d digits", len(m[4]))
+	case m[1] != b.label:
+		d.errorf("ds", "The label of an anchor is its key tag.", "key tag %s in anchor %q", m[1], b.label)
+	}
+	l.plan.Anchors = append(l.plan.Anchors, a)
+}

@@ -1,0 +1,59 @@
+# What the demo is measured by: the thresholds of rssac047 and a few rules.
+
+threshold "{each.key}" {
+  for_each = {
+    rsi_availability = 96     # percent [ydw]
+    rsi_correctness  = 100    # [ahw]
+    rss_availability = 99.999 # [wzz]
+    rss_correctness  = 100    # [gfh]
+  }
+  at_least = each.value
+}
+
+threshold "{each.key}_response_latency" {
+  for_each = {
+    rsi = { udp = "250ms", tcp = "500ms" } # [zuc] [bpl]
+    rss = { udp = "150ms", tcp = "300ms" } # [uwf] [lmx]
+  }
+  udp = { at_most = each.value.udp }
+  tcp = { at_most = each.value.tcp }
+}
+
+threshold "{each.key}_publication_latency" {
+  for_each = { rsi = "65m", rss = "35m" } # [fwa] [zkl]
+  at_most  = each.value
+}
+
+report "monthly" {
+  period = "month"
+}
+
+report "weekly" {
+  period = "week"
+}
+
+rule "rsi-unavailable" {
+  on       = "window"
+  over     = ["rsi", "transport", "family"]
+  window   = "15m"
+  severity = "warning"
+  expr     = "window.sent >= 3 && window.availability < threshold.rsi_availability"
+  summary  = "{rsi}.root over {family}/{transport} was {window.availability}% available in the last quarter of an hour"
+}
+
+rule "wrong-answer" {
+  on       = "window"
+  over     = ["rsi"]
+  window   = "1h"
+  severity = "critical"
+  expr     = "window.incorrect > 0" # [xog]
+  summary  = "{rsi}.root gave {window.incorrect} answers that match no root zone of the last 48 hours"
+}
+
+rule "no-output" {
+  on       = "machine"
+  where    = "vantage_point"
+  severity = "critical"
+  expr     = "machine.output.newest_age > duration('6m')"
+  summary  = "no output from the most recent run: the newest is {machine.output.newest_age} old"
+}

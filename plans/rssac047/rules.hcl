@@ -1,0 +1,101 @@
+# When somebody should be told. The expressions are CEL; latencies are in ms,
+# publication latency in minutes, availability in percent.
+
+# ------------------------------------------------ at a vantage point, each run
+
+rule "nothing-answered" {
+  on       = "run"
+  severity = "critical"
+  expr     = "run.planned > 0 && run.answered == 0"
+  summary  = "none of {run.planned} queries was answered: is this vantage point cut off?"
+}
+
+# ------------------------------------------- on the collector, over all of them
+
+rule "rsi-unavailable" {
+  on       = "window"
+  over     = ["rsi", "transport", "family"]
+  window   = "1h"
+  hold     = "15m" # it must stay true that long before anybody is told
+  severity = "warning"
+
+  # Three vantage points: what only one or two see may be their own trouble.
+  expr = <<CEL
+    window.sent >= 100 &&
+    window.availability < threshold.rsi_availability &&
+    window.vantage_points_failing >= 3
+  CEL
+
+  summary = "{rsi}.root over {family}/{transport} was {window.availability}% available in the last hour"
+  runbook = "docs/runbook.md#rsi-unavailable"
+}
+
+rule "wrong-answer" {
+  on       = "window"
+  over     = ["rsi"]
+  window   = "1h"
+  severity = "critical"
+  expr     = "window.incorrect > 0" # [xog]
+  summary  = "{rsi}.root gave {window.incorrect} answers that match no root zone of the last 48 hours"
+  runbook  = "docs/runbook.md#wrong-answer"
+}
+
+rule "slower-than-before" {
+  on       = "window"
+  over     = ["rsi", "transport", "family"]
+  window   = "24h"
+  severity = "info"
+
+  expr = <<CEL
+    window.sent > 1000 &&
+    window.median_latency > 2.0 * previous.median_latency
+  CEL
+
+  summary = "{rsi}.root over {family}/{transport}: the median went from {previous.median_latency} ms to {window.median_latency} ms"
+  runbook = "docs/runbook.md#slower-than-before"
+}
+
+# --------------------------------------------------------------- each machine
+
+rule "no-output" {
+  on       = "machine"
+  where    = "vantage_point"
+  severity = "critical"
+  expr     = "machine.output.newest_age > duration('6m')" # [wyn]
+  summary  = "no output from the most recent run: the newest is {machine.output.newest_age} old"
+  runbook  = "docs/runbook.md#no-output"
+}
+
+rule "disk-filling" {
+  on       = "machine"
+  severity = "warning"
+  expr     = "machine.disk.used_percent > 80.0"
+  summary  = "the disk is {machine.disk.used_percent}% full"
+  runbook  = "docs/runbook.md#disk-filling"
+}
+
+rule "clock-not-synchronised" {
+  on       = "machine"
+  severity = "critical"
+  expr     = "!machine.clock.synchronized" # [ugt]
+  summary  = "the clock is not synchronised: times of signatures and of publication are in doubt"
+  runbook  = "docs/runbook.md#clock-not-synchronised"
+}
+
+rule "nothing-received" {
+  on       = "machine"
+  where    = "collector"
+  severity = "critical"
+  expr     = "machine.originals.received_since_last_run == 0"
+  summary  = "Originals is not fuller than on the last run"
+  runbook  = "docs/runbook.md#nothing-received"
+}
+
+rule "no-new-root-zone" {
+  on       = "machine"
+  where    = "collector"
+  severity = "warning"
+  expr     = "machine.zones.added_24h == 0" # [ooy]
+  summary  = "no new root zone for 24 hours"
+  runbook  = "docs/runbook.md#no-new-root-zone"
+}
