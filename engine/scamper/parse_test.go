@@ -1,0 +1,169 @@
+package scamper_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/scamper"
+)
+
+const target = `"type":"trace","dst":"192.0.2.1","stop_reason":"COMPLETED"`
+
+func TestParse(t *testing.T) {
+	hop := func(ttl any, address string) string {
+		return fmt.Sprintf(`{"addr":%q,"probe_ttl":%v,"rtt":1.5}`, address, ttl)
+	}
+	for _, c := range []struct {
+		name, text string
+		traces     int
+		bad        int
+		complete   bool
+		hops       string // of the first trace
+	}{
+		{"empty", "", 0, 0, false, ""},
+		{"one hop", "{" + target + `,"hops":[` + hop(1, "10.0.0.1") + "]}", 1, 0, true, "10.0.0.1"},
+		{"no hops", "{" + target + "}", 1, 0, true, ""},
+		{"hops null", "{" + target + `,"hops":null}`, 1, 0, true, ""},
+		{"hops of another type", "{" + target + `,"hops":"none"}`, 1, 0, true, ""},
+		{"unknown fields", "{" + target + `,"novel":[{"x":1}],"hops":[{"addr":"10.0.0.1","probe_ttl":1,"novel":{}}]}`, 1, 0, true, "10.0.0.1"},
+		{"silent hops", "{" + target + `,"hops":[` + hop(2, "10.0.0.2") + "," + hop(4, "10.0.0.4") + "]}", 1, 0, true, "* 10.0.0.2 * 10.0.0.4"},
+		{"out of order", "{" + target + `,"hops":[` + hop(2, "10.0.0.2") + "," + hop(1, "10.0.0.1") + "]}", 1, 0, true, "10.0.0.1 10.0.0.2"},
+		{"two replies, first counts", "{" + target + `,"hops":[` + hop(1, "10.0.0.1") + "," + hop(1, "10.0.0.9") + "]}", 1, 0, true, "10.0.0.1"},
+		{"float for integer", "{" + target + `,"hops":[` + hop(1.0, "10.0.0.1") + "]}", 1, 0, true, "10.0.0.1"},
+		{"wrong TTLs", "{" + target + `,"hops":[` + hop(-1, "10.0.0.1") + "," + hop(0, "10.0.0.2") + "," + hop(256, "10.0.0.3") + "," + hop("1e1", "10.0.0.4") + "]}", 1, 0, true, ""},
+		{"wrong address", "{" + target + `,"hops":[` + hop(1, "nowhere") + "]}", 1, 0, true, ""},
+		{"IPv6 in another form", `{"type":"trace","dst":"2001:DB8:0::1","stop_reason":"GAPLIMIT","hops":[` + hop(1, "2001:DB8:0:0::2") + "]}", 1, 0, true, "2001:db8::2"},
+		{"no target", `{"type":"trace","stop_reason":"COMPLETED"}`, 0, 1, false, ""},
+		{"no stop reason", `{"type":"trace","dst":"192.0.2.1"}`, 1, 0, false, ""},
+		{"not JSON", "scamper: usage", 0, 1, false, ""},
+		{"other kinds", `{"type":"tracelb","dst":"192.0.2.1"}` + "\n" + `{"UUID":"x"}` + "\n" + `[1]`, 0, 1, false, ""},
+		{"cut within a hop", "{" + target + `,"hops":[` + hop(1, "10.0.0.1") + `,{"addr":"10.0`, 1, 0, false, "10.0.0.1"},
+		{"cut after the start", "{" + target + `,"start":{"sec":1,"usec":2},"hop_co`, 1, 0, false, ""},
+		{"cut before anything", `{"type":"tra`, 0, 1, false, ""},
+		{"good after bad", "oops\n{" + target + "}\n", 1, 1, true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, err := scamper.Parse(strings.NewReader(c.text))
+			if err != nil || len(out.Traces) != c.traces || out.Bad != c.bad {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			if c.traces == 0 {
+				return
+			}
+			first := out.Traces[0]
+			if got := hops(measurement.Route{Hops: first.Hops}); got != c.hops || first.Complete != c.complete {
+				t.Errorf("hops %q, complete %v", got, first.Complete)
+			}
+		})
+	}
+}
+
+// The decimals of scamper's milliseconds become microseconds exactly.
+func TestRTT(t *testing.T) {
+	for text, want := range map[string]int64{"0.063": 63, "0.0639": 63, "12.001": 12001, "7": 7000, "0": 0, "0.29": 290, "1.005": 1005, "2.675": 2675,
+		"-1": -1, "1e3": -1, `"5"`: 5000, `"x"`: -1, "99999999999999999999": -1, "null": -1} {
+		out, err := scamper.Parse(strings.NewReader("{" + target + `,"hops":[{"addr":"10.0.0.1","probe_ttl":1,"rtt":` + text + "}]}"))
+		if err != nil || len(out.Traces) != 1 || len(out.Traces[0].Hops) != 1 {
+			t.Fatalf("%s: %+v, %v", text, out, err)
+		}
+		got := int64(-1)
+		if rtt := out.Traces[0].Hops[0].RTTUS; rtt != nil {
+			got = *rtt
+		}
+		if got != want {
+			t.Errorf("rtt %s: %d µs, want %d", text, got, want)
+		}
+	}
+}
+
+func TestReached(t *testing.T) {
+	for text, want := range map[string]bool{
+		"{" + target + "}": true,
+		`{"type":"trace","dst":"192.0.2.1","stop_reason":"UNREACH","hops":[{"addr":"192.0.2.1","probe_ttl":3}]}`: true,
+		`{"type":"trace","dst":"192.0.2.1","stop_reason":"UNREACH","hops":[{"addr":"10.0.0.1","probe_ttl":3}]}`:  false,
+		`{"type":"trace","dst":"192.0.2.1","stop_reason":"GAPLIMIT"}`:                                            false,
+	} {
+		out, err := scamper.Parse(strings.NewReader(text))
+		if err != nil || len(out.Traces) != 1 || out.Traces[0].Reached() != want {
+			t.Errorf("%s: %+v, %v", text, out, err)
+		}
+	}
+}
+
+func TestParseIsBounded(t *testing.T) {
+	many := "{" + target + `,"hops":[` + strings.Repeat(`{"addr":"10.0.0.1","probe_ttl":7},`, 20_000) + `{"addr":"10.0.0.1","probe_ttl":255}]}`
+	out, err := scamper.Parse(strings.NewReader(many))
+	if err != nil || len(out.Traces) != 1 || len(out.Traces[0].Hops) != 255 {
+		t.Errorf("many hops: %d traces, %v", len(out.Traces), err)
+	}
+	long := `{"type":"trace","x":"` + strings.Repeat("a", 2<<20)
+	if out, err := scamper.Parse(strings.NewReader(long)); err != nil || out.Bad != 1 {
+		t.Errorf("long line: %+v, %v", out, err)
+	}
+	deep := strings.Repeat(`{"a":`, 100_000)
+	if out, err := scamper.Parse(strings.NewReader(deep)); err != nil || out.Bad != 1 {
+		t.Errorf("deep line: %+v, %v", out, err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("{" + target + `,"start":{"sec":1795389506,"usec":535732},"hop_count":2,"hops":[{"addr":"10.0.0.1","probe_ttl":1,"rtt":0.5}]}`)
+	f.Add("{" + target + `,"hops":[{"addr":"10.0.0.1","probe_ttl":1},{"addr"`)
+	f.Add(`{"type":"cycle-stop"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		out, err := scamper.Parse(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tr := range out.Traces {
+			if len(tr.Hops) > 255 || tr.HopCount < 0 || tr.HopCount > 255 || !tr.Target.IsValid() {
+				t.Fatalf("trace %+v", tr)
+			}
+			for i, h := range tr.Hops {
+				if int(h.TTL) != i+1 || (h.RTTUS != nil && *h.RTTUS < 0) {
+					t.Fatalf("hop %+v", h)
+				}
+			}
+		}
+	})
+}
+
+// Genuine output of scamper, by version and method: every trace is read, no
+// line is bad, and whatever says COMPLETED ends at its target.
+func TestRealOutput(t *testing.T) {
+	dir := os.Getenv("MTRIC_REAL_DATA")
+	if dir == "" {
+		t.Skip("MTRIC_REAL_DATA is not set: set it to a folder with scamper/*.json to read genuine scamper output")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "scamper", "*.json*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scamper output in %s: %v", dir, err)
+	}
+	traces := 0
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := scamper.Parse(strings.NewReader(string(text)))
+		if err != nil || out.Bad > 0 {
+			t.Errorf("%s: %d bad lines, %v", name, out.Bad, err)
+		}
+		if want := strings.Count(string(text), `"type":"trace",`); len(out.Traces) != want && !strings.Contains(name, "scamper2") {
+			t.Errorf("%s: %d traces, want %d", name, len(out.Traces), want)
+		}
+		for _, tr := range out.Traces {
+			if !tr.Complete || tr.Started.IsZero() || (tr.StopReason == "COMPLETED" && (len(tr.Hops) == 0 || *tr.Hops[len(tr.Hops)-1].Address != tr.Target.String())) {
+				t.Errorf("%s: %+v", name, tr)
+			}
+		}
+		traces += len(out.Traces)
+	}
+	if traces < 100 {
+		t.Errorf("only %d traces", traces)
+	}
+}

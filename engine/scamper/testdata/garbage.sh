@@ -1,0 +1,3 @@
+#!/bin/sh
+# Plays a program that is not scamper.
+echo "Usage: scamper [-v]"
