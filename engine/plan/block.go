@@ -39,6 +39,8 @@ type body struct {
 // checkBody reports, before anything is evaluated, attributes and blocks that
 // do not exist or are missing, and names in expressions that do not exist.
 func (l *loader) checkBody(b *hclsyntax.Body, t *blockType, p body) {
+	before := len(l.diags)
+	defer func() { l.faulty[p.at] = l.faulty[p.at] || len(l.diags) > before }()
 	for _, name := range sortedKeys(b.Attributes) {
 		a := b.Attributes[name]
 		switch {
@@ -127,46 +129,60 @@ func (l *loader) checkDynamic(b *hclsyntax.Block, inner *blockType, p body) bool
 
 // expand checks every block and makes one block of each for_each element.
 func (l *loader) expand(sources []source) {
-	taken := map[string]hcl.Range{}
+	taken := map[string]*block{}
 	for _, s := range sources {
-		for _, b := range l.instances(s) {
+		made, ok := l.instances(s)
+		if !ok {
+			l.unmade[s.Type] = append(l.unmade[s.Type], s.Labels[0])
+		}
+		for _, b := range made {
 			key := s.Type + " " + b.label
-			if old, ok := taken[key]; ok && s.Type != "server" {
-				l.errorf(s.DefRange(), "for_each made a label that another block has, at "+position(old)+".",
+			old, ok := taken[key]
+			switch {
+			case !ok || s.Type == "server":
+				l.blocks = append(l.blocks, b)
+				taken[key] = b
+			case old.dir == b.dir:
+				l.errorf(s.DefRange(), "for_each made a label that another block has, at "+position(old.DefRange())+".",
 					"%s is there already", what(s.Type, b.label))
-				continue
+			case old.dir < b.dir:
+				*old = *b // laid over an instance of for_each
 			}
-			taken[key] = s.DefRange()
-			l.blocks = append(l.blocks, b)
 		}
 	}
+	slices.SortStableFunc(l.blocks, func(a, b *block) int {
+		if c := strings.Compare(a.Type, b.Type); c != 0 {
+			return c
+		}
+		return strings.Compare(a.label, b.label)
+	})
 }
 
 // instances returns the blocks that s stands for. A label that holds
 // {each.key} has it replaced, a server keeps its label as the name of the
-// group, and every other label has "-KEY" appended.
-func (l *loader) instances(s source) []*block {
+// group, and every other label has "-KEY" appended. False where for_each failed.
+func (l *loader) instances(s source) ([]*block, bool) {
 	a := s.Body.Attributes["for_each"]
 	if a == nil {
 		if strings.Contains(s.Labels[0], eachKey) {
 			l.errorf(s.LabelRanges[0], "Add for_each, or write the label out.", "%s in a block without for_each", eachKey)
 		}
-		return []*block{{source: s, label: s.Labels[0]}}
+		return []*block{{source: s, label: s.Labels[0]}}, true
 	}
 	if !l.checkExpr(a.Expr, inLocals, nil) {
-		return nil
+		return nil, false
 	}
 	v := l.eval(a.Expr, l.context(env{dir: s.dir, roots: inLocals}))
 	if !v.IsWhollyKnown() {
-		return nil
+		return nil, false
 	}
 	if t := v.Type(); v.IsNull() || (!t.IsMapType() && !t.IsObjectType() && !t.Equals(cty.Set(cty.String)) && !t.Equals(cty.Set(cty.DynamicPseudoType))) {
 		l.errorf(a.Expr.Range(), "Give a map, an object, or a set of texts: toset([…]).", "for_each over %s", valueWords(v))
-		return nil
+		return nil, false
 	}
 	if n := v.LengthInt(); n > mostInstances {
 		l.errorf(a.Expr.Range(), fmt.Sprintf("At most %d.", mostInstances), "for_each makes %d blocks", n)
-		return nil
+		return nil, false
 	}
 	var all []*block
 	for it := v.ElementIterator(); it.Next(); {
@@ -182,12 +198,12 @@ func (l *loader) instances(s source) []*block {
 			label += "-" + k.AsString()
 		}
 		if !validLabel(label) {
-			l.errorf(a.Expr.Range(), "Use letters, digits, _ and -, at most 63 of them.", "for_each makes the label %q", label)
+			l.errorf(a.Expr.Range(), "Use letters, digits, _ and -, at most 63 of them.", "%q, made by for_each, cannot be a label", label)
 			continue
 		}
 		all = append(all, &block{s, label, cty.ObjectVal(map[string]cty.Value{"key": k, "value": e})})
 	}
-	return all
+	return all, true
 }
 
 // references makes the blocks' labels known to expressions, then checks every
@@ -199,6 +215,9 @@ func (l *loader) references() {
 			if b.Type == kind {
 				values[b.label] = cty.CapsuleVal(refType, &ref{kind, b.label})
 			}
+		}
+		for _, label := range l.unmade[kind] {
+			values[label] = cty.DynamicVal
 		}
 		l.base[kind], l.names[kind] = cty.ObjectVal(values), sortedKeys(values)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -74,38 +76,49 @@ func (l *loader) oneAddress(q Query) {
 	}
 }
 
-// checkFit reports schedules whose interval is too short for what they start:
-// jitter, queries, push and traces must end before the next interval.
+// checkFit reports a plan whose interval is too short for what it starts:
+// jitter, queries, push and traces must end before the next one. Every
+// schedule divides a day, so at 00:00 all of them are due together.
 func (l *loader) checkFit() {
-	for _, s := range l.plan.Schedules {
-		longest, count := Duration(0), 0
-		var pace Duration
-		for _, q := range l.plan.Queries {
-			if q.Schedule != s.Label {
-				continue
-			}
-			n := len(l.plan.ServersOf(q.Servers)) * cmp.Or(q.Pick, len(q.Transports)*len(q.Families))
-			count, pace = count+n, pace+Duration(n)*q.Pace
-			wait := q.Timeout
-			if q.OnTruncation == RetryTCP {
-				wait *= 2 // the timeout is restarted [hjw]
-			}
-			longest = max(longest, wait)
+	p := l.plan
+	var jitter, longest, pace, traces Duration
+	count := 0
+	for _, s := range p.Schedules {
+		jitter = max(jitter, s.Jitter)
+	}
+	for _, q := range p.Queries {
+		n := len(p.ServersOf(q.Servers)) * cmp.Or(q.Pick, len(q.Transports)*len(q.Families))
+		count, pace = count+n, pace+Duration(n)*q.Pace
+		wait := q.Timeout
+		if q.OnTruncation == RetryTCP {
+			wait *= 2 // the timeout is restarted [hjw]
 		}
-		total := s.Jitter + pace + longest
-		parts := fmt.Sprintf("jitter %s, sending %d queries %s, the longest wait for an answer %s", s.Jitter, count, pace, longest)
-		at := l.block("schedule", s.Label)
-		for _, t := range l.plan.Traceroutes {
-			if t.Schedule == s.Label {
-				at = l.block("traceroute", t.Label)
-				total += t.Limit + pushLimit
-				parts += fmt.Sprintf(", pushing them %s, traces %s", pushLimit, t.Limit)
-			}
-		}
-		if count > 0 && at != nil && total > Duration(interval.Length) {
-			l.errorf(at.DefRange(), "It takes "+parts+".", "what schedule.%s starts takes %s and does not fit into an interval of 5m", s.Label, total)
+		longest = max(longest, wait)
+	}
+	for _, t := range p.Traceroutes {
+		traces += t.Limit
+	}
+	total := jitter + pace + longest + traces
+	parts := fmt.Sprintf("jitter %s, sending %d queries %s, the longest wait for an answer %s", jitter, count, pace, longest)
+	if traces > 0 {
+		total += pushLimit
+		parts += fmt.Sprintf(", pushing the answers %s, traces %s", pushLimit, traces)
+	}
+	if total > Duration(interval.Length) && !l.diags.HasErrors() {
+		l.errorf(l.last(), "It takes "+parts+". Shorten one of them.", "an interval takes %s and must end within 5m", total)
+	}
+}
+
+// last is where to look when an interval takes too long: the traces, else the
+// queries.
+func (l *loader) last() hcl.Range {
+	var at hcl.Range
+	for _, b := range l.blocks {
+		if b.Type == "traceroute" || (b.Type == "query" && at.Filename == "") {
+			at = b.DefRange()
 		}
 	}
+	return at
 }
 
 // block finds a block, nil where there is none.
@@ -137,7 +150,7 @@ func (l *loader) checkReports() {
 			missing = append(missing, m)
 		}
 	}
-	if len(missing) > 0 {
+	if len(missing) > 0 && len(l.unmade["threshold"]) == 0 {
 		l.errorf(at, "Add threshold blocks for: "+strings.Join(missing, ", ")+".", "a report without all thresholds")
 	}
 	if soa, ok := p.Query("soa"); ok {

@@ -199,7 +199,7 @@ func (d *decoder) moment(name string) *time.Time {
 // order reports a span that ends before it begins; the end is not part of it.
 func (d *decoder) order(from, until string, a, b *time.Time) {
 	if a != nil && b != nil && !a.Before(*b) {
-		d.errorf(until, fmt.Sprintf("The span goes from %s up to, not including, %s.", from, until),
+		d.errorf(until, fmt.Sprintf("A span begins with %s and ends before %s.", from, until),
 			"%s is not after %s", until, from)
 	}
 }

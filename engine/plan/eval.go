@@ -57,10 +57,14 @@ func (l *loader) eval(expr hcl.Expression, ctx *hcl.EvalContext) cty.Value {
 	}
 	v, diags := expr.Value(ctx)
 	if l.budget.spent() {
-		l.exhausted(expr.Range())
+		if l.spentAt.Filename == "" {
+			l.spentAt = expr.Range()
+		}
 		return cty.DynamicVal
 	}
-	l.diags = append(l.diags, diags...)
+	for _, d := range diags {
+		l.diags = append(l.diags, inOurWords(d))
+	}
 	if diags.HasErrors() {
 		return cty.DynamicVal
 	}
@@ -69,6 +73,26 @@ func (l *loader) eval(expr hcl.Expression, ctx *hcl.EvalContext) cty.Value {
 		l.errorf(expr.Range(), "Every value of a plan must be known when it is loaded.", "value is not known")
 	}
 	return v
+}
+
+// inOurWords shortens what hcl says of a function that failed.
+func inOurWords(d *hcl.Diagnostic) *hcl.Diagnostic {
+	call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d)
+	if !ok || call.FunctionCallError() == nil {
+		return d
+	}
+	c := *d
+	wrong, remedy, _ := strings.Cut(call.FunctionCallError().Error(), "; ")
+	c.Summary, c.Detail = call.CalledFunctionName()+": "+wrong, sentence(remedy)
+	return &c
+}
+
+// sentence writes what follows a semicolon in an error as a sentence.
+func sentence(s string) string {
+	if s == "" {
+		return "Look at the function's arguments in docs/plan-language.md."
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
 // evalTo evaluates and converts; it reports a value of another type.
@@ -140,7 +164,11 @@ func (l *loader) checkExpr(expr hclsyntax.Expression, roots []string, iterators 
 	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
 		if c, ok := n.(*hclsyntax.FunctionCallExpr); ok && c.Name != stepMeter && c.Name != textMeter {
 			if _, ok := l.functions[0][c.Name]; !ok {
-				l.errorf(c.NameRange, didYouMean(c.Name, l.functionNames(), "Functions"), "no function %q", c.Name)
+				remedy := didYouMean(c.Name, l.functionNames(), "Functions")
+				if slices.Contains(impure, c.Name) {
+					remedy = "A plan is pure: no function reads clock, network, environment or randomness, nor any file but root hints."
+				}
+				l.errorf(c.NameRange, remedy, "no function %q", c.Name)
 			}
 		}
 		return nil
@@ -151,6 +179,9 @@ func (l *loader) checkExpr(expr hclsyntax.Expression, roots []string, iterators 
 	l.bad[expr.Range()] = true
 	return false
 }
+
+// impure are functions that people know from other languages of this kind.
+var impure = strings.Fields("env file fileset now random shuffle templatefile timestamp uuid uuidv4 http")
 
 func (l *loader) functionNames() []string {
 	return slices.DeleteFunc(sortedKeys(l.functions[0]), func(s string) bool { return strings.HasPrefix(s, "#") })

@@ -16,7 +16,7 @@ import (
 )
 
 // errTooLarge is what a function says instead of building an enormous value.
-var errTooLarge = errors.New("too large a value for a plan")
+var errTooLarge = errors.New("too large a value; keep data out of plans")
 
 // functions returns the functions of the language for the files of one
 // directory. All are pure: none reads clock, network, environment or
@@ -125,7 +125,7 @@ func durationFunc() function.Function {
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			d, err := ParseDuration(args[0].AsString())
 			if err != nil {
-				return cty.NilVal, function.NewArgError(0, err)
+				return cty.NilVal, function.NewArgErrorf(0, "%q is no duration; write numbers with the units d, h, m, s, ms, us, such as \"1d12h\"", args[0].AsString())
 			}
 			s := fmt.Sprintf("%d.%09d", int64(d)/int64(time.Second), int64(d)%int64(time.Second))
 			return cty.ParseNumberVal(s)
@@ -141,7 +141,7 @@ func percentFunc() function.Function {
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			p, err := ParsePercent(strings.TrimSuffix(args[0].AsString(), "%"))
 			if err != nil {
-				return cty.NilVal, function.NewArgError(0, err)
+				return cty.NilVal, function.NewArgErrorf(0, "%q is no percentage; write a decimal number from 0 to 100, such as \"99.9%%\"", args[0].AsString())
 			}
 			return cty.ParseNumberVal(p.String())
 		},
@@ -156,13 +156,13 @@ func cidrFunc() function.Function {
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			prefix, err := netip.ParsePrefix(args[0].AsString())
 			if err != nil {
-				return cty.NilVal, function.NewArgErrorf(0, "%q is not a prefix such as \"192.0.2.0/24\"", args[0].AsString())
+				return cty.NilVal, function.NewArgErrorf(0, "%q is no prefix; write one such as \"192.0.2.0/24\"", args[0].AsString())
 			}
 			n, accuracy := args[1].AsBigFloat().Int(nil)
 			base := prefix.Masked().Addr()
 			sum := new(big.Int).SetBytes(base.AsSlice())
 			if accuracy != big.Exact || n.Sign() < 0 || n.BitLen() > base.BitLen()-prefix.Bits() {
-				return cty.NilVal, function.NewArgErrorf(1, "%s has no address of that number", prefix)
+				return cty.NilVal, function.NewArgErrorf(1, "%s has no address of that number; its addresses are counted from 0", prefix)
 			}
 			b := sum.Add(sum, n).FillBytes(make([]byte, base.BitLen()/8))
 			a, _ := netip.AddrFromSlice(b)
@@ -182,9 +182,12 @@ func hintsFunc(fsys fs.FS) function.Function {
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			name := args[0].AsString()
 			if !fs.ValidPath(name) {
-				return cty.NilVal, function.NewArgErrorf(0, "%q is not a path within the plan's directory", name)
+				return cty.NilVal, function.NewArgErrorf(0, "%q is no path within the plan's directory; put the file beside this one", name)
 			}
 			src, err := readBounded(fsys, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				return cty.NilVal, function.NewArgErrorf(0, "there is no file %s; put it beside this one", name)
+			}
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, err)
 			}

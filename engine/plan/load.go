@@ -40,7 +40,7 @@ func Load(dirs []Dir, vars map[string]string) (*Plan, diag.List) {
 // what blocks must be together.
 func (ld Loader) Load(dirs []Dir, vars map[string]string) (p *Plan, list diag.List) {
 	l := &loader{version: ld.Version, dirs: dirs, sources: map[string][]byte{}, budget: newBudget(),
-		bad: map[hcl.Range]bool{}, decoders: map[string]*decoder{}, plan: &Plan{}}
+		bad: map[hcl.Range]bool{}, decoders: map[string]*decoder{}, unmade: map[string][]string{}, faulty: map[hcl.Range]bool{}, plan: &Plan{}}
 	if l.version == "" {
 		l.version = Version
 	}
@@ -64,20 +64,28 @@ type loader struct {
 	version string
 	dirs    []Dir
 	sources map[string][]byte
+	total   int // bytes read
 	diags   hcl.Diagnostics
 	syntax  hcl.Diagnostics // the parser's; dropped where the engine is too old
 	budget  *budget
+	spentAt hcl.Range          // the expression at which the budget ran out
 	bad     map[hcl.Range]bool // expressions whose references are reported already
 
 	functions []map[string]function.Function // by directory
 	base      map[string]cty.Value           // var and local, later the references
 	names     scope                          // what references may name
 	blocks    []*block                       // after overlay and for_each, by kind and label
+	faulty    map[hcl.Range]bool             // blocks, by header, in which checkBody found a mistake
+	unmade    map[string][]string            // by kind, labels of blocks whose for_each failed; references to them are no mistake
 	decoders  map[string]*decoder            // of blocks that check looks at again, by kind and label
 	plan      *Plan
 }
 
 func (l *loader) load(vars map[string]string) {
+	if len(l.dirs) == 0 {
+		l.errorf(hcl.Range{}, "Name a directory with plan files.", "no plan directory")
+		return
+	}
 	plans, settings := l.readAll()
 	if !l.requirement(plans) {
 		return
@@ -92,24 +100,24 @@ func (l *loader) load(vars map[string]string) {
 	top := l.overlay(plans)
 
 	l.base, l.names = map[string]cty.Value{}, scope{}
-	l.variables(top.variables, settings, vars)
-	l.locals(top.locals)
-	l.expand(top.blocks)
-	l.references()
-	l.decode(top)
-	l.check()
-	if l.budget.spent() && !l.diags.HasErrors() {
-		l.exhausted(hcl.Range{})
+	for _, phase := range []func(){
+		func() { l.variables(top.variables, settings, vars) },
+		func() { l.locals(top.locals) },
+		func() { l.expand(top.blocks) },
+		l.references,
+		func() { l.decode(top) },
+		l.check,
+		l.finish,
+	} {
+		if phase(); l.budget.spent() {
+			l.exhausted() // what comes next would only see values missing
+			return
+		}
 	}
-	l.finish()
 }
 
-// readAll reads every directory; a directory without plan files is a mistake
-// of the first one only, since a site may have settings and nothing else.
+// readAll reads every directory; one without any plan file was named by mistake.
 func (l *loader) readAll() (plans, settings []file) {
-	if len(l.dirs) == 0 {
-		l.errorf(hcl.Range{}, "Name a directory with plan files.", "no plan directory")
-	}
 	for n, d := range l.dirs {
 		l.functions = append(l.functions, functions(d.FS, l.budget))
 		before := len(l.diags) + len(l.syntax)
@@ -139,15 +147,9 @@ func (l *loader) report(s hcl.DiagnosticSeverity, at hcl.Range, remedy, format s
 	l.diags = append(l.diags, d)
 }
 
-// exhausted reports once that the budget is spent.
-func (l *loader) exhausted(at hcl.Range) {
-	const summary = "the plan is too large to evaluate"
-	for _, d := range l.diags {
-		if d.Summary == summary {
-			return
-		}
-	}
-	l.errorf(at, "Its for expressions and templates make more than any plan needs.", summary)
+// exhausted reports that the budget is spent, at the expression that spent it.
+func (l *loader) exhausted() {
+	l.errorf(l.spentAt, "Its for expressions and templates make more than any plan needs.", "the plan is too large to evaluate")
 }
 
 // list returns what there is to say, sorted, each thing once, in one voice:

@@ -72,7 +72,7 @@ func (d *decoder) knownVantagePoint(it item, v measurement.VantagePoint) bool {
 		d.l.errorf(it.at, `Write its number, three digits: "101".`, "no vantage point %q", v)
 		return false
 	}
-	if len(known) > 0 && !slices.Contains(known, string(v)) {
+	if len(known) > 0 && !slices.Contains(known, string(v)) && len(d.l.unmade["vantage_point"]) == 0 {
 		d.l.errorf(it.at, didYouMean(string(v), known, "Vantage points"), "no vantage point %q", v)
 		return false
 	}
@@ -89,7 +89,9 @@ func (d *decoder) knownRSI(it item, r measurement.RSI) bool {
 			known = append(known, string(s.RSI))
 		}
 	}
-	d.l.errorf(it.at, didYouMean(string(r), known, "RSIs"), "no RSI %q", r)
+	if len(d.l.unmade["server"]) == 0 {
+		d.l.errorf(it.at, didYouMeanField(string(r), known, "RSI"), "no RSI %q", r)
+	}
 	return false
 }
 
@@ -122,8 +124,8 @@ func (d *decoder) knownRule(it item) {
 	for _, r := range d.l.plan.Rules {
 		names = append(names, r.Label)
 	}
-	if name := it.v.AsString(); !slices.Contains(names, name) {
-		d.l.errorf(it.at, didYouMean(name, names, "Rules"), "no rule %q", name)
+	if name := it.v.AsString(); !slices.Contains(names, name) && len(d.l.unmade["rule"]) == 0 {
+		d.l.errorf(it.at, didYouMeanField(name, names, "rule"), "no rule %q", name)
 	}
 }
 

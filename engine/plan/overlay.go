@@ -133,7 +133,7 @@ func (l *loader) header(s source) bool {
 		l.errorf(s.LabelRanges[1], "Remove the second label.", "a %s block has one label", s.Type)
 	case t.label != "" && !validLabel(s.Labels[0]):
 		l.errorf(s.LabelRanges[0], "Use letters, digits, _ and -, at most 63 of them; with for_each also {each.key}.",
-			"label %q of %s block", s.Labels[0], s.Type)
+			"%q cannot be the label of a %s", s.Labels[0], s.Type)
 	default:
 		return true
 	}

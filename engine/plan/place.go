@@ -38,12 +38,12 @@ func (l *loader) decodeVantagePoint(b *block) {
 	}
 	d.order("from", "until", v.From, v.Until)
 	if !v.ID.Valid() {
-		l.errorf(b.LabelRanges[0], `The label is the number of the vantage point, three digits: "101".`, "label %q of a vantage point", b.label)
+		l.errorf(b.LabelRanges[0], `The label is the number of the vantage point, three digits: "101".`, "%q is no vantage point", b.label)
 	}
 	for i, other := range l.plan.VantagePoints {
 		if v.Metro != "" && strings.EqualFold(v.Metro, other.Metro) && overlap(v.From, v.Until, other.From, other.Until) {
 			l.warnf(d.place("metro"), "RSSAC047 asks for at most one vantage point in a metropolitan area [ttz].",
-				"%s has vantage point %s already", v.Metro, l.plan.VantagePoints[i].ID)
+				"%q has vantage point %s already", v.Metro, l.plan.VantagePoints[i].ID)
 			break
 		}
 	}
@@ -60,7 +60,7 @@ func (l *loader) decodeCollector(b *block) {
 	d := l.open(b)
 	c := Collector{Label: b.label, Host: d.host("host", b.label+".mtric.net"), SFTP: d.sftp()}
 	if b.label != "c00" {
-		l.errorf(b.LabelRanges[0], `Name it "c00".`, "label %q of a collector", b.label)
+		l.errorf(b.LabelRanges[0], `Name it "c00".`, "%q is no collector", b.label)
 	}
 	if l.plan.Collector != nil {
 		l.errorf(b.DefRange(), "A plan has one collector.", "a second collector")

@@ -57,7 +57,10 @@ func (l *loader) decodeQuery(b *block) {
 	}
 	q.Families = d.families()
 	paths := int64(len(q.Transports) * len(q.Families))
-	q.Pick = int(d.number("pick", 0, 1, max(paths, 1)))
+	if paths == 0 {
+		paths = 4 // reported already
+	}
+	q.Pick = int(d.number("pick", 0, 1, paths))
 	for _, inner := range d.blocks {
 		e := l.openBody(inner.Body, typeNamed(d.t.blocks, "choose"), d.ctx, what("choose", inner.Labels[0]), inner.DefRange)
 		for _, c := range q.Choices {
@@ -66,6 +69,7 @@ func (l *loader) decodeQuery(b *block) {
 			}
 		}
 		q.Choices = append(q.Choices, e.choice(inner.Labels[0]))
+		l.decoders["choose "+b.label+" "+inner.Labels[0]] = e
 	}
 
 	if q.Retries != 0 {
@@ -74,7 +78,7 @@ func (l *loader) decodeQuery(b *block) {
 	switch {
 	case len(q.Choices) > 0 && (q.QName != "" || q.QType != ""):
 		d.errorf("qname", "Remove qname and qtype, or the choose blocks.", "%s has a question and choose blocks", d.what)
-	case len(q.Choices) == 0 && (q.QName == "" || q.QType == "") && !d.reported("qname", "qtype"):
+	case len(q.Choices) == 0 && (q.QName == "" || q.QType == "") && !d.reported("qname", "qtype") && !l.faulty[d.at]:
 		l.errorf(d.at, "Give qname and qtype, or choose blocks to draw from.", "%s asks nothing", d.what)
 	}
 	l.plan.Queries = append(l.plan.Queries, q)
@@ -124,7 +128,7 @@ func (d *decoder) choice(label string) Choice {
 		d.l.errorf(d.at, "Use two choose blocks.", "%s has both RRsets of the zone and a question", d.what)
 	case drawn && (c.QName == "" || c.QType == "") && !d.reported("qname", "qtype"):
 		d.l.errorf(d.at, "Give both qname and qtype.", "%s has half a question", d.what)
-	case !zone && !drawn && !d.reported("qname"):
+	case !zone && !drawn && !d.reported("qname") && !d.l.faulty[d.at]:
 		d.l.errorf(d.at, "Give root and tld, lists of record types, or qname and qtype.", "%s has nothing to draw from", d.what)
 	}
 	return c

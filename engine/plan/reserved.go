@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +40,11 @@ func (r reserved) should(ok bool, name, tag, remedy string) {
 }
 
 func (r reserved) report(s hcl.DiagnosticSeverity, name, tag, remedy string) {
-	r.l.report(s, r.d.place(name), remedy, "query %q is reserved for the metrics of RSSAC047: %s is not what %s asks", r.q.Label, name, tag)
+	if a := r.d.attrs[name]; a != nil && !r.l.eval(a.Expr, r.d.ctx).IsWhollyKnown() {
+		return // its own mistake is reported
+	}
+	remedy += fmt.Sprintf(" The metrics are made of query %q; one of another label may differ.", r.q.Label)
+	r.l.report(s, r.d.place(name), remedy, "query %q: %s is not what RSSAC047 asks %s", r.q.Label, name, tag)
 }
 
 // common checks what both queries share.
@@ -89,13 +94,14 @@ func (l *loader) checkCorrectness(q Query) {
 
 	positive, negative := 0, 0
 	for _, c := range q.Choices {
-		if c.QName == "" {
+		if len(c.Root)+len(c.TLD) > 0 {
 			positive += c.Weight
-			r.positive(c)
-		} else {
+			r.inside(c).positive(c)
+		} else if c.QName != "" {
 			negative += c.Weight
-			r.must(c.QName == "www.rssac047-test.<letters:10>.", "choose "+c.Label, "[hkc] [dse]", `Write qname = "www.rssac047-test.<letters:10>.".`)
-			r.must(c.QType == "A", "choose "+c.Label, "[hkc]", `Write qtype = "A".`)
+			in := r.inside(c)
+			in.must(c.QName == "www.rssac047-test.<letters:10>.", "qname", "[hkc] [dse]", `Write qname = "www.rssac047-test.<letters:10>.".`)
+			in.must(c.QType == "A", "qtype", "[hkc]", `Write qtype = "A".`)
 		}
 	}
 	if len(q.Choices) > 0 {
@@ -103,20 +109,30 @@ func (l *loader) checkCorrectness(q Query) {
 	}
 }
 
+// inside reports at a choose block.
+func (r reserved) inside(c Choice) reserved {
+	r.d = r.l.decoders["choose "+r.q.Label+" "+c.Label]
+	return r
+}
+
 func (r reserved) positive(c Choice) {
-	r.choice(c, "root", c.Root, []string{"SOA", "DNSKEY", "NS"}, "[njh] [hmc] [xca]")
-	r.choice(c, "tld", c.TLD, []string{"NS", "DS"}, "[max] [kmd]")
+	r.choice("root", c.Root, []string{"SOA", "DNSKEY", "NS"}, "[njh] [hmc] [xca]")
+	r.choice("tld", c.TLD, []string{"NS", "DS"}, "[max] [kmd]")
 	if slices.Contains(c.TLD, "NS") {
-		r.must(slices.Contains(c.Except, "arpa./NS"), "choose "+c.Label, "[unt]", `Add except = ["arpa./NS"]: some RSIs serve arpa themselves.`)
+		r.must(slices.Contains(c.Except, "arpa./NS"), "except", "[unt]", `Add except = ["arpa./NS"]: some RSIs serve arpa themselves.`)
 	}
 }
 
 // choice reports types that no rule judges, and types left out.
-func (r reserved) choice(c Choice, name string, have, want []string, tags string) {
+func (r reserved) choice(name string, have, want []string, tags string) {
+	remedy := "Write " + name + ` = ["` + strings.Join(want, `", "`) + `"].`
 	for _, t := range have {
-		r.must(slices.Contains(want, t), "choose "+c.Label, tags, "Types of "+name+" that can be judged: "+strings.Join(want, ", ")+".")
+		if !slices.Contains(want, t) {
+			r.must(false, name, tags, remedy+" Answers of type "+t+" are judged by no rule.")
+			return
+		}
 	}
 	for _, t := range want {
-		r.should(slices.Contains(have, t), "choose "+c.Label, tags, "Write "+name+` = ["`+strings.Join(want, `", "`)+`"].`)
+		r.should(slices.Contains(have, t), name, tags, remedy)
 	}
 }

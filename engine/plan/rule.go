@@ -96,7 +96,7 @@ func (d *decoder) cel() (string, Range) {
 	}
 	place, value, ok := d.literal(a.Expr)
 	switch {
-	case !ok:
+	case !ok || strings.Contains(value, "${") || strings.Contains(value, "%{"):
 		d.errorf("expr", "Write the CEL between quotes or <<CEL and CEL, without ${…}: other parts of the plan are seen as threshold and over.",
 			"expr is not plain text")
 		return "", Range{}

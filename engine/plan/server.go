@@ -45,7 +45,10 @@ func (l *loader) decodeServer(b *block) {
 		if !ok {
 			continue
 		}
-		from := l.latest(all, family, d)
+		from, ok := l.latest(all, family, d)
+		if !ok {
+			continue
+		}
 		all = append(all, placed{Address{Family: family, Address: a, From: from}, d.place(string(family)), false})
 	}
 	slices.SortStableFunc(all, func(a, b placed) int {
@@ -63,8 +66,8 @@ func (l *loader) decodeServer(b *block) {
 		}
 		s.Addresses = append(s.Addresses, a.Address)
 	}
-	if len(all) == 0 && !l.diags.HasErrors() {
-		l.errorf(d.at, "Give ipv4 or ipv6.", "%s %s has no address", d.what, rsi)
+	if len(all) == 0 && !l.faulty[d.at] && d.attrs["ipv4"] == nil && d.attrs["ipv6"] == nil {
+		l.errorf(d.at, "Give ipv4 or ipv6.", "%s has no address", strings.TrimSpace(d.what+" "+rsi))
 	}
 	if rsi == "" {
 		return // reported, and no key to go on with
@@ -85,7 +88,7 @@ func (d *decoder) dated() []placed {
 		e := d.l.openBody(b.Body, typeNamed(d.t.blocks, "address"), d.ctx, "address of "+d.what, b.DefRange)
 		from, until := e.moment("valid_from"), e.moment("valid_until")
 		e.order("valid_from", "valid_until", from, until)
-		if !e.has("ipv4") && !e.has("ipv6") && !d.l.diags.HasErrors() {
+		if !e.has("ipv4") && !e.has("ipv6") && e.attrs["ipv4"] == nil && e.attrs["ipv6"] == nil && !d.l.faulty[b.DefRange] {
 			d.l.errorf(b.DefRange, "Give ipv4 or ipv6, and valid_until or valid_from.", "no address in %s", e.what)
 		}
 		for _, family := range measurement.Families {
@@ -97,8 +100,9 @@ func (d *decoder) dated() []placed {
 	return all
 }
 
-// latest is the end of the last dated address of the family, nil without any.
-func (l *loader) latest(all []placed, family measurement.Family, d *decoder) *time.Time {
+// latest is the end of the last dated address of the family, nil without any;
+// false where one has no end.
+func (l *loader) latest(all []placed, family measurement.Family, d *decoder) (*time.Time, bool) {
 	var last *time.Time
 	for _, a := range all {
 		if a.Family != family {
@@ -107,13 +111,13 @@ func (l *loader) latest(all []placed, family measurement.Family, d *decoder) *ti
 		if a.Until == nil {
 			l.errorf(a.at, fmt.Sprintf("The attribute %s is the address of today; end this one with valid_until, or remove the attribute at %s.",
 				family, position(d.place(string(family)))), "an address without end beside the attribute %s", family)
-			return nil
+			return nil, false
 		}
 		if last == nil || a.Until.After(*last) {
 			last = a.Until
 		}
 	}
-	return last
+	return last, true
 }
 
 // compareStart orders starts of spans; an open one comes first.

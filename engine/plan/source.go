@@ -22,11 +22,11 @@ const MaxFileSize = 1 << 20
 // Bounds on what is read: a plan may come from anybody, and hcl's recursive
 // parser would overflow the stack on 100,000 parentheses.
 const (
-	mostBytes     = MaxFileSize
-	mostFiles     = 256  // of one directory
-	mostDepth     = 100  // of brackets, braces, quotes and templates
-	mostOperators = 5000 // of one attribute; a chain of operators nests as well
-	mostDigits    = 32   // of one number
+	mostFiles     = 256     // of one directory
+	mostTotal     = 8 << 20 // bytes of all files
+	mostDepth     = 100     // of brackets, braces, quotes and templates
+	mostOperators = 5000    // of one attribute; a chain of operators nests as well
+	mostDigits    = 32      // of one number
 )
 
 // Dir is a directory of plan files. Name stands before the file names in
@@ -100,7 +100,7 @@ func (l *loader) unreadable(name string, err error) {
 	l.errorf(hcl.Range{Filename: name}, remedy, "cannot be read: %v", err)
 }
 
-// readBounded reads a regular file of at most mostBytes.
+// readBounded reads a regular file of at most MaxFileSize.
 func readBounded(fsys fs.FS, name string) ([]byte, error) {
 	info, err := fs.Stat(fsys, name)
 	if err != nil {
@@ -114,12 +114,12 @@ func readBounded(fsys fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, mostBytes+1))
+	src, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(src) > mostBytes {
-		return nil, fmt.Errorf("larger than %d bytes", mostBytes)
+	if len(src) > MaxFileSize {
+		return nil, fmt.Errorf("larger than %d bytes", MaxFileSize)
 	}
 	return src, nil
 }
@@ -128,6 +128,10 @@ func readBounded(fsys fs.FS, name string) ([]byte, error) {
 // parsable; nil where it may not even be given to the parser.
 func (l *loader) parse(src []byte, name string) *hclsyntax.Body {
 	l.sources[name] = src
+	if l.total += len(src); l.total > mostTotal {
+		l.errorf(hcl.Range{Filename: name}, "Keep data out of plans.", "the plan's files have more than %d bytes together", mostTotal)
+		return nil
+	}
 	if d := unfit(src, name); d != nil {
 		l.diags = append(l.diags, d)
 		return nil
@@ -158,8 +162,8 @@ func unfit(src []byte, name string) *hcl.Diagnostic {
 		return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail,
 			Subject: &hcl.Range{Filename: name, Start: start, End: end}}
 	}
-	if len(src) > mostBytes {
-		return at(0, fmt.Sprintf("file larger than %d bytes", mostBytes), "Split it into several files.")
+	if len(src) > MaxFileSize {
+		return at(0, fmt.Sprintf("file larger than %d bytes", MaxFileSize), "Split it into several files.")
 	}
 	if i := bytes.IndexByte(src, 0); i >= 0 {
 		return at(i, "NUL byte in a plan file", "Plan files are text; is this another kind of file?")

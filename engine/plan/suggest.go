@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// didYouMean is the sentence that names the known name nearest to the given
-// one, or all of them where none is near; empty where there are none.
+// didYouMean names the known name nearest to the given one, and all of them
+// where they are few or none is near; empty where there are none.
 func didYouMean(given string, known []string, kind string) string {
-	if best, ok := nearest(given, known); ok {
+	best, ok := nearest(given, known)
+	if ok && (len(known) == 1 || len(known) > 12) {
 		return "Did you mean " + quote(best) + "?"
 	}
 	if len(known) == 0 {
@@ -19,15 +20,20 @@ func didYouMean(given string, known []string, kind string) string {
 	if len(names) > 24 {
 		names, more = names[:24], ", …"
 	}
-	return kind + ": " + strings.Join(names, ", ") + more + "."
+	all := kind + ": " + strings.Join(names, ", ") + more + "."
+	if ok {
+		return "Did you mean " + quote(best) + "? " + all
+	}
+	return all
 }
 
 func quote(s string) string { return `"` + s + `"` }
 
 // nearest finds the known name with the fewest letters changed, at most a
 // third of them; the first in the order of the alphabet where several are.
+// Letter case counts for nothing.
 func nearest(given string, known []string) (string, bool) {
-	best, least := "", max(len(given)/3, 1)+1
+	best, least := "", len(given)/3+1
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if strings.EqualFold(k, given) {
 			return k, true

@@ -27,7 +27,7 @@ func (l *loader) decodeThreshold(b *block) {
 	}
 	for _, name := range []string{"at_least", "at_most", "udp", "tcp"} {
 		switch right, given := slices.Contains(wanted, name), d.attrs[name] != nil; {
-		case right && !given:
+		case right && !given && !l.faulty[d.at]:
 			l.errorf(d.at, "Add "+thresholdExample[name]+".", "%s lacks %q", d.what, name)
 		case given && !right:
 			d.errorf(name, "This metric takes "+strings.Join(wanted, " and ")+".", "%s has no %q", d.what, name)

@@ -150,8 +150,9 @@ func (l *loader) flag(name, text string, vars map[string]*variable) {
 		return
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), place, hcl.InitialPos)
-	l.diags = append(l.diags, diags...)
-	if diags.HasErrors() {
+	if diags.HasErrors() || len(expr.Variables()) > 0 {
+		l.errorf(at, fmt.Sprintf("The variable is declared at %s.", position(v.source.DefRange())),
+			"variable %q wants %s", name, typeWords(v.typ))
 		return
 	}
 	root := &hclsyntax.ParenthesesExpr{Expression: expr}
@@ -192,9 +193,7 @@ func (l *loader) locals(locals map[string]local) {
 	l.names["local"] = names
 	needs := map[string][]string{}
 	for _, name := range names {
-		expr := locals[name].Expr
-		l.checkExpr(expr, inLocals, nil)
-		for _, t := range expr.Variables() {
+		for _, t := range locals[name].Expr.Variables() {
 			if t.RootName() == "local" && len(t) > 1 {
 				if n, ok := step(t[1]); ok && !slices.Contains(needs[name], n) {
 					needs[name] = append(needs[name], n)
@@ -215,6 +214,7 @@ func (l *loader) locals(locals map[string]local) {
 	for _, name := range order {
 		a := locals[name]
 		l.base["local"] = cty.ObjectVal(values)
+		l.checkExpr(a.Expr, inLocals, nil) // now that the attributes of those it needs are known
 		v := l.eval(a.Expr, l.context(env{dir: a.dir, roots: inLocals}))
 		if _, _, ok := weigh(v); !ok {
 			l.errorf(a.Expr.Range(), "Keep tables of data out of plans.", "local %q is too large", name)
@@ -223,12 +223,9 @@ func (l *loader) locals(locals map[string]local) {
 		values[name] = v
 	}
 	l.base["local"] = cty.ObjectVal(values)
-	// Attributes of other locals are known only now.
 	for _, name := range names {
-		if !l.bad[locals[name].Expr.Range()] {
-			for _, t := range locals[name].Expr.Variables() {
-				l.checkTraversal(t, inLocals, nil)
-			}
+		if !slices.Contains(order, name) {
+			l.checkExpr(locals[name].Expr, inLocals, nil)
 		}
 	}
 }

@@ -1,0 +1,8 @@
+query "extra" {
+  schedule = schedule.interval
+  servers  = server.root
+
+  choose = {
+    root = ["SOA"]
+  }
+}

@@ -1,0 +1,4 @@
+query "extra" {
+  qname = "."
+  qtype = "SOA"
+}

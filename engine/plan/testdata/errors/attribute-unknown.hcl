@@ -1,0 +1,5 @@
+schedule "slow" {
+  every  = "10m"
+  jiter  = "5s"
+  colour = "red"
+}

@@ -1,0 +1,6 @@
+server "other" {
+  rsi = "z"
+  adress {
+    ipv4 = "192.0.2.1"
+  }
+}

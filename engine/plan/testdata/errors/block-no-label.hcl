@@ -1,0 +1,3 @@
+schedule {
+  every = "5m"
+}

@@ -1,0 +1,3 @@
+schedule "a" "b" {
+  every = "5m"
+}

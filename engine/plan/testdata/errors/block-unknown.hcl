@@ -1,0 +1,3 @@
+treshold "rsi_correctness" {
+  at_least = 100
+}

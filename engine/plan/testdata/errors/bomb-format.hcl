@@ -1,0 +1,3 @@
+locals {
+  wide = format("%99999999d", 1)
+}

@@ -1,0 +1,4 @@
+schedule "slow" {
+  every  = "10 minutes"
+  jitter = 5
+}

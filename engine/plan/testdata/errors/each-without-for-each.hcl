@@ -1,0 +1,3 @@
+schedule "slow" {
+  every = each.value
+}

@@ -1,0 +1,4 @@
+schedule "slow" {
+  for_each = server.root
+  every    = "10m"
+}

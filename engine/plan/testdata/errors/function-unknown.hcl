@@ -1,0 +1,3 @@
+schedule "slow" {
+  every = dration("10m")
+}

@@ -1,0 +1,3 @@
+schedule "every five minutes" {
+  every = "5m"
+}

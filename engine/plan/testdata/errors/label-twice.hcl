@@ -1,0 +1,7 @@
+schedule "slow" {
+  every = "10m"
+}
+
+schedule "slow" {
+  every = "15m"
+}

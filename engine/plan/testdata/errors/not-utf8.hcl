@@ -1,0 +1,3 @@
+plan "x" {
+  description = "café"
+}

@@ -1,0 +1,6 @@
+plan "demo" {
+  paths = {
+    outputs   = "/srv/out"
+    dropboxes = "/sftp/incoming"
+  }
+}

@@ -1,0 +1,9 @@
+query "extra" {
+  schedule   = schedule.interval
+  servers    = server.root
+  qname      = "www.example"
+  qtype      = "soa"
+  transports = ["udp", "tls"]
+  families   = []
+  pick       = 9
+}

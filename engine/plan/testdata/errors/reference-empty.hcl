@@ -1,0 +1,6 @@
+query "extra" {
+  schedule = schedule.interval
+  servers  = []
+  qname    = "."
+  qtype    = "SOA"
+}

@@ -1,0 +1,6 @@
+query "extra" {
+  schedule = schedule.interval
+  servers  = [query.soa]
+  qname    = "."
+  qtype    = "SOA"
+}

@@ -1,0 +1,6 @@
+query "extra" {
+  schedule = "interval"
+  servers  = server.root
+  qname    = "."
+  qtype    = "SOA"
+}

@@ -1,0 +1,6 @@
+query "extra" {
+  schedule = schedule.interval
+  servers  = servers.root
+  qname    = "."
+  qtype    = SOA
+}

@@ -1,0 +1,6 @@
+query "extra" {
+  schedule = schedule.intervall
+  servers  = server.root
+  qname    = "."
+  qtype    = "SOA"
+}

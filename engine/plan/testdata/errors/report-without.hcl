@@ -1,0 +1,7 @@
+# alone
+plan "small" {
+}
+
+report "monthly" {
+  period = "monthly"
+}

@@ -1,0 +1,3 @@
+plan "demo" {
+  requires = "one point oh"
+}

@@ -1,0 +1,3 @@
+plan "demo" {
+  requires = ">= ${var.port_base}"
+}

@@ -1,0 +1,4 @@
+schedule "slow" {
+  every  = "7m"
+  jitter = "90s"
+}

@@ -1,0 +1,9 @@
+server "other" {
+  rsi  = "Z"
+  name = "z.root-servers.net"
+  port = 70000
+}
+
+server "more" {
+  rsi = "y"
+}

@@ -1,0 +1,4 @@
+query "extra" {
+  schedule = schedule.interval
+  qname = 
+}

@@ -1,0 +1,5 @@
+traceroute "path" {
+  schedule = schedule.interval
+  servers  = server.root
+  limit    = "280s"
+}

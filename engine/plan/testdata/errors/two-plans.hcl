@@ -1,0 +1,5 @@
+plan "one" {
+}
+
+plan "two" {
+}

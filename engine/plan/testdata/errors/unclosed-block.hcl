@@ -1,0 +1,2 @@
+schedule "slow" {
+  every = "10m"

@@ -1,0 +1,6 @@
+vantage_point "lima" {
+  host     = "lima mtric net"
+  region   = "south_america"
+  metro    = "Lima"
+  provider = ["two", "of them"]
+}

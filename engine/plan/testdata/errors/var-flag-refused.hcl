@@ -1,0 +1,1 @@
+# --var port_base=80

@@ -1,0 +1,4 @@
+variable "ports" {
+  type    = "number"
+  default = 1
+}

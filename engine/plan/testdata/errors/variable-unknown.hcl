@@ -1,0 +1,7 @@
+schedule "slow" {
+  every = var.evry
+}
+
+variable "every" {
+  default = "10m"
+}

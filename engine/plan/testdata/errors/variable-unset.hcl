@@ -1,0 +1,3 @@
+variable "operator" {
+  type = string
+}

@@ -1,0 +1,8 @@
+zone_source "two" {
+  url  = "ftp://ftp.example/root.zone"
+  axfr = "b.root-servers.net:dns"
+}
+
+zone_source "none" {
+  priority = -1
+}
