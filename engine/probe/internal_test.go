@@ -55,7 +55,7 @@ func TestDrain(t *testing.T) {
 	defer conn.Close()
 	server.WriteTo([]byte("one"), conn.LocalAddr())
 	server.WriteTo([]byte("two"), conn.LocalAddr())
-	r, err := newReceiver(t.Context(), conn.(*net.UDPConn), time.Now().Add(-time.Second))
+	r, err := newReceiver(t.Context(), conn, time.Now().Add(-time.Second), 512)
 	if err != nil {
 		t.Fatal(err)
 	}

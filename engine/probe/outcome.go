@@ -37,6 +37,8 @@ func (e localError) Error() string { return string(e) }
 // packet filter: EPERM) is local_error and charged to nobody. A missing route or
 // family is unreachable by the contract, and EACCES comes from a router that
 // prohibits (ICMPv6 code 1) or a prohibiting route, so it is unreachable too.
+// No error that an ICMP message can cause is local_error: a forged one could
+// then take a query out of the metrics.
 var meanings = map[syscall.Errno]struct {
 	outcome measurement.Outcome
 	text    string
@@ -51,6 +53,7 @@ var meanings = map[syscall.Errno]struct {
 	syscall.ENONET:        {measurement.Unreachable, "host unreachable"},
 	syscall.ENETDOWN:      {measurement.Unreachable, "network down"},
 	syscall.ENOPROTOOPT:   {measurement.Unreachable, "protocol unreachable"},
+	syscall.EOPNOTSUPP:    {measurement.Unreachable, "source route refused"},
 	syscall.EPROTO:        {measurement.Unreachable, "parameter problem"},
 	syscall.EACCES:        {measurement.Unreachable, "prohibited"},
 	syscall.EADDRNOTAVAIL: {measurement.Unreachable, "no local address of that family"},

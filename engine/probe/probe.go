@@ -46,7 +46,8 @@ type Result struct {
 	// transport, as the lake is.
 	Answers []measurement.Answer
 	// KernelTimestamps is true when no UDP latency rests on the program's own
-	// clock reading at receipt.
+	// clock reading at receipt. TCP has no say: its stamps count where they can
+	// (see tcp.go) and are not needed.
 	KernelTimestamps bool
 }
 
@@ -162,6 +163,7 @@ func (p *Prober) dialer(before func(c syscall.RawConn)) *net.Dialer {
 				return err
 			}
 		}
+		wantStamps(c)
 		before(c)
 		return nil
 	}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -12,15 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// datagram is one UDP payload, valid until the next is read; stamp is the
-// kernel's, zero where it gave none; cut where the buffer was too small.
-type datagram struct {
+// chunk is one UDP payload or a piece of a TCP stream (empty at its end), valid
+// until the next is read; stamp is the kernel's, zero where it gave none; cut
+// where the buffer was too small for the datagram.
+type chunk struct {
 	wire  []byte
 	stamp time.Time
 	cut   bool
 }
 
-// receiver reads datagrams with their stamps until a deadline or until its
+// receiver reads a socket with the kernel's stamps until a deadline or until its
 // context ends, whichever is first. After the deadline it still hands out what
 // had come in: a reader that is scheduled late must not lose an answer that was
 // in time.
@@ -32,8 +34,9 @@ type receiver struct {
 	drained int
 }
 
-func newReceiver(ctx context.Context, conn *net.UDPConn, deadline time.Time) (*receiver, error) {
-	raw, err := conn.SyscallConn()
+// newReceiver reads chunks of up to size bytes.
+func newReceiver(ctx context.Context, conn net.Conn, deadline time.Time, size int) (*receiver, error) {
+	raw, err := conn.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return nil, err
 	}
@@ -41,44 +44,91 @@ func newReceiver(ctx context.Context, conn *net.UDPConn, deadline time.Time) (*r
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
-	return &receiver{raw: raw, stop: stop, wire: make([]byte, maxMessage), oob: make([]byte, 256)}, nil
+	return &receiver{raw: raw, stop: stop, wire: make([]byte, size), oob: make([]byte, 256)}, nil
 }
 
 func (r *receiver) close() { r.stop() }
 
-// next returns a datagram, the error that the kernel holds for the socket (an
-// ICMP message), or os.ErrDeadlineExceeded.
-func (r *receiver) next() (d datagram, err error) {
+// next returns a chunk, the error that the kernel holds for the socket (from an
+// ICMP message or an RST), or os.ErrDeadlineExceeded.
+func (r *receiver) next() (c chunk, err error) {
 	waitErr := r.raw.Read(func(fd uintptr) bool {
-		d, err = r.read(fd)
+		c, err = r.read(fd)
 		return !errors.Is(err, unix.EAGAIN)
 	})
 	if waitErr == nil || !errors.Is(waitErr, os.ErrDeadlineExceeded) {
-		return d, firstOf(waitErr, err)
+		return c, firstOf(waitErr, err)
 	}
 	if r.drained++; r.drained > maxDrained {
-		return datagram{}, waitErr
+		return chunk{}, waitErr
 	}
-	if controlErr := r.raw.Control(func(fd uintptr) { d, err = r.read(fd) }); controlErr != nil {
-		return datagram{}, controlErr
+	if controlErr := r.raw.Control(func(fd uintptr) { c, err = r.read(fd) }); controlErr != nil {
+		return chunk{}, controlErr
 	}
 	if errors.Is(err, unix.EAGAIN) {
-		return datagram{}, waitErr
+		return chunk{}, waitErr
 	}
-	return d, err
+	return c, err
 }
 
-func (r *receiver) read(fd uintptr) (datagram, error) {
+func (r *receiver) read(fd uintptr) (chunk, error) {
 	for {
 		n, oobn, flags, _, err := unix.Recvmsg(int(fd), r.wire, r.oob, unix.MSG_DONTWAIT)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
-			return datagram{}, err
+			return chunk{}, err
 		}
-		return datagram{wire: r.wire[:n], stamp: stampOf(r.oob[:oobn]), cut: flags&unix.MSG_TRUNC != 0}, nil
+		return chunk{wire: r.wire[:n], stamp: stampOf(r.oob[:oobn]), cut: flags&unix.MSG_TRUNC != 0}, nil
 	}
+}
+
+// latency is the time from sent to the receipt of what was read at now. The
+// kernel's stamp is wall clock, so its age is taken against the wall reading of
+// now and subtracted from the monotonic time that has passed: a step of the
+// clock between send and receipt does no harm. An age that cannot be (the clock
+// stepped within these microseconds, or there is no stamp) leaves the time of
+// reading.
+func latency(sent, now, stamp time.Time) (d time.Duration, kernel bool) {
+	elapsed := now.Sub(sent)
+	if stamp.IsZero() {
+		return elapsed, false
+	}
+	age := now.Round(0).Sub(stamp) // Round drops the monotonic reading
+	if age < 0 || age > elapsed {
+		return elapsed, false
+	}
+	return elapsed - age, true
+}
+
+// wantStamps asks the kernel for receive stamps and wantErrors for ICMP errors,
+// of which a UDP socket is otherwise told port unreachable only. Both are best
+// effort: where the kernel refuses, the time of reading counts and errors time
+// out. A TCP socket must not ask for errors: a forged one would end it.
+func wantStamps(c syscall.RawConn) {
+	_ = c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) })
+}
+
+func wantErrors(c syscall.RawConn, to netip.Addr) {
+	_ = c.Control(func(fd uintptr) {
+		if to.Unmap().Is4() {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+		} else {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+		}
+	})
+}
+
+// holdStamps keeps one stamping socket open: the kernel starts to stamp, for all
+// sockets, a moment after the first one asks. It returns what closes it.
+func holdStamps() func() {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return func() {}
+	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	return func() { _ = unix.Close(fd) }
 }
 
 // stampOf finds the kernel's receive stamp among control messages.

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -27,16 +29,28 @@ func (p *Prober) askTCP(ctx context.Context, q measurement.Query, message reques
 	}
 	a.connect = p.now().Sub(a.sent)
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(q.Timeout - a.connect)); err != nil {
+	deadline := time.Now().Add(q.Timeout - a.connect)
+	if err := conn.SetWriteDeadline(deadline); err != nil {
 		return a.fail(err)
 	}
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-
-	wire, err := exchange(conn, message.wire)
-	a.latency = p.now().Sub(a.sent)
+	// One write, so that the length and the message travel in one segment.
+	if _, err := conn.Write(message.framed()); err != nil {
+		return a.fail(interrupted(ctx, err))
+	}
+	r, err := newReceiver(ctx, conn, deadline, 4096)
+	if err != nil {
+		return a.fail(err)
+	}
+	defer r.close()
+	wire, stamp, err := r.message()
+	now := p.now()
 	if err != nil {
 		return a.fail(interrupted(ctx, err))
 	}
+	if !oneSegment(conn) {
+		stamp = time.Time{}
+	}
+	a.latency, a.kernel = latency(a.sent, now, stamp)
 	if !inTime(a.latency, q.Timeout) {
 		return a.fail(errLate)
 	}
@@ -47,32 +61,58 @@ func (p *Prober) askTCP(ctx context.Context, q measurement.Query, message reques
 	return a.take(message, wire, false)
 }
 
+// framed puts the length before the query.
+func (r request) framed() []byte {
+	b := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(r.wire)), uint16(len(r.wire)))
+	return append(b, r.wire...)
+}
+
+// message reads the first message of a stream, and the stamp of the read that
+// completed it.
+func (r *receiver) message() ([]byte, time.Time, error) {
+	var got []byte
+	for {
+		c, err := r.next()
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		if len(c.wire) == 0 {
+			return nil, time.Time{}, io.ErrUnexpectedEOF
+		}
+		got = append(got, c.wire...)
+		if len(got) < 2 {
+			continue
+		}
+		n := int(binary.BigEndian.Uint16(got))
+		if n == 0 {
+			return nil, time.Time{}, malformedError("message of length 0")
+		}
+		if len(got) >= 2+n {
+			return got[2 : 2+n : 2+n], c.stamp, nil
+		}
+	}
+}
+
+// oneSegment reports whether all data of a connection came in one segment. Only
+// then is its stamp that of the answer's last byte: of several segments the last
+// may have come before one that was lost and sent again.
+func oneSegment(conn net.Conn) bool {
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return false
+	}
+	one := false
+	err = raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		one = err == nil && info.Data_segs_in == 1
+	})
+	return one && err == nil
+}
+
 // interrupted replaces the error of a call that was cut off because ctx ended.
 func interrupted(ctx context.Context, err error) error {
 	if outcome, _ := classify(err); ctx.Err() != nil && (outcome == measurement.Timeout || outcome == measurement.LocalError) {
 		return errInterrupted
 	}
 	return err
-}
-
-// exchange sends one message with its length before it, in one segment, and
-// reads the first message that comes back.
-func exchange(conn net.Conn, message []byte) ([]byte, error) {
-	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(message)), uint16(len(message)))
-	if _, err := conn.Write(append(framed, message...)); err != nil {
-		return nil, err
-	}
-	var length [2]byte
-	if _, err := io.ReadFull(conn, length[:]); err != nil {
-		return nil, err
-	}
-	n := binary.BigEndian.Uint16(length[:])
-	if n == 0 {
-		return nil, malformedError("message of length 0")
-	}
-	wire := make([]byte, n)
-	if _, err := io.ReadFull(conn, wire); err != nil {
-		return nil, err
-	}
-	return wire, nil
 }

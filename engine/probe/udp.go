@@ -5,13 +5,10 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"net"
 	"net/netip"
 	"os"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/measurement"
 )
@@ -32,7 +29,7 @@ const (
 // deadline: what anybody can forge must not end a query.
 func (p *Prober) askUDP(ctx context.Context, q measurement.Query, message request, a attempt) attempt {
 	a.sent = p.now()
-	dialer := p.dialer(func(c syscall.RawConn) { prepare(c, q.Address) })
+	dialer := p.dialer(func(c syscall.RawConn) { wantErrors(c, q.Address) })
 	conn, err := dialer.DialContext(ctx, "udp", netip.AddrPortFrom(q.Address, q.Port).String())
 	if err != nil {
 		return a.fail(err)
@@ -43,8 +40,7 @@ func (p *Prober) askUDP(ctx context.Context, q measurement.Query, message reques
 	if err != nil {
 		return a.fail(err)
 	}
-	deadline := time.Now().Add(q.Timeout)
-	r, err := newReceiver(ctx, conn.(*net.UDPConn), deadline)
+	r, err := newReceiver(ctx, conn, time.Now().Add(q.Timeout), maxMessage)
 	if err != nil {
 		return a.fail(err)
 	}
@@ -52,7 +48,7 @@ func (p *Prober) askUDP(ctx context.Context, q measurement.Query, message reques
 
 	var noted error
 	for {
-		d, err := r.next()
+		c, err := r.next()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
 			return a.fail(errInterrupted)
@@ -65,16 +61,16 @@ func (p *Prober) askUDP(ctx context.Context, q measurement.Query, message reques
 			noted = firstOf(noted, err)
 			continue
 		}
-		a.latency, a.kernel = latency(a.sent, p.now(), d.stamp)
-		if why := message.mismatch(d.wire); why != "" {
+		a.latency, a.kernel = latency(a.sent, p.now(), c.stamp)
+		if why := message.mismatch(c.wire); why != "" {
 			a.addStray()
-			p.logStray(q, a.strays, why, d.wire)
+			p.logStray(q, a.strays, why, c.wire)
 			continue
 		}
 		if !inTime(a.latency, q.Timeout) {
 			return a.fail(firstOf(noted, errLate))
 		}
-		return a.take(message, bytes.Clone(d.wire), d.cut)
+		return a.take(message, bytes.Clone(c.wire), c.cut)
 	}
 }
 
@@ -108,47 +104,4 @@ func firstOf(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-// latency is the time from sent to the receipt of a datagram read at now. The
-// kernel's stamp is wall clock, so its age is taken against the wall reading of
-// now and subtracted from the monotonic time that has passed: a step of the
-// clock between send and receipt does no harm. An age that cannot be (the clock
-// stepped within these microseconds, or there is no stamp) leaves the time of
-// reading.
-func latency(sent, now, stamp time.Time) (d time.Duration, kernel bool) {
-	elapsed := now.Sub(sent)
-	if stamp.IsZero() {
-		return elapsed, false
-	}
-	age := now.Round(0).Sub(stamp) // Round drops the monotonic reading
-	if age < 0 || age > elapsed {
-		return elapsed, false
-	}
-	return elapsed - age, true
-}
-
-// prepare asks the kernel for receive stamps and for ICMP errors: without the
-// latter only port unreachable is told to a UDP socket. Both are best effort;
-// where the kernel refuses, the time of reading counts and errors time out.
-func prepare(c syscall.RawConn, to netip.Addr) {
-	_ = c.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
-		if to.Unmap().Is4() {
-			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1)
-		} else {
-			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
-		}
-	})
-}
-
-// holdStamps keeps one stamping socket open: the kernel starts to stamp, for all
-// sockets, a moment after the first one asks. It returns what closes it.
-func holdStamps() func() {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return func() {}
-	}
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
-	return func() { _ = unix.Close(fd) }
 }
