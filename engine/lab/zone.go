@@ -1,0 +1,198 @@
+package lab
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// DefaultTLDs is how many top-level domains a zone has unless told.
+const DefaultTLDs = 1450
+
+// maxTLDs bounds what Generate is asked for: fifty times the real zone.
+const maxTLDs = 72500
+
+// Options say which zone Generate makes. Equal options give equal zones, to the
+// last byte of the last signature.
+type Options struct {
+	Seed   uint64
+	Serial uint32 // of the SOA record; by custom YYYYMMDDnn
+	TLDs   int    // top-level domains; 0 is DefaultTLDs, never fewer than seven (com, arpa, …)
+
+	// Inception and Expiration are those of every signature, in whole seconds.
+	Inception  time.Time
+	Expiration time.Time
+
+	Keys *Keys // nil: NewKeys(Seed)
+}
+
+// Zone is one version of a root zone, whole and signed. It never changes, so
+// goroutines and servers may share it.
+type Zone struct {
+	Serial     uint32
+	Inception  time.Time
+	Expiration time.Time
+
+	seed  uint64
+	keys  *Keys
+	model *model
+	sets  map[setKey]*rrset
+	names []string // owners of records, in canonical order
+	chain []string // owners of NSEC records: the apex and the top-level domains
+}
+
+type setKey struct {
+	owner string // in lower case
+	rtype uint16
+}
+
+// rrset is an RRset with its signature, nil where the root does not sign:
+// delegation NS and glue.
+type rrset struct {
+	rrs []dns.RR
+	sig *dns.RRSIG
+}
+
+// Generate makes a root zone of the real one's shape.
+func Generate(o Options) (*Zone, error) {
+	if o.TLDs == 0 {
+		o.TLDs = DefaultTLDs
+	}
+	if o.TLDs < 0 || o.TLDs > maxTLDs {
+		return nil, fmt.Errorf("zone %d: %d top-level domains: want 1 to %d", o.Serial, o.TLDs, maxTLDs)
+	}
+	if o.Keys == nil {
+		keys, err := NewKeys(o.Seed)
+		if err != nil {
+			return nil, fmt.Errorf("zone %d: %w", o.Serial, err)
+		}
+		o.Keys = keys
+	}
+	z := &Zone{Serial: o.Serial, Inception: o.Inception, Expiration: o.Expiration, seed: o.Seed, keys: o.Keys,
+		model: newModel(rand.New(stream(o.Seed, "zone")), max(o.TLDs, len(firstTLDs)))}
+	return z.complete(nil)
+}
+
+// complete makes the records from the model and signs them. Signatures of the
+// version before are kept where record and validity are the same.
+func (z *Zone) complete(before *Zone) (*Zone, error) {
+	z.Inception, z.Expiration = z.Inception.UTC().Truncate(time.Second), z.Expiration.UTC().Truncate(time.Second)
+	if !z.Expiration.After(z.Inception) {
+		return nil, fmt.Errorf("zone %d: expiration %s is not after inception %s", z.Serial,
+			z.Expiration.Format(time.RFC3339), z.Inception.Format(time.RFC3339))
+	}
+	z.makeRecords()
+	if err := z.sign(before); err != nil {
+		return nil, fmt.Errorf("zone %d: %w", z.Serial, err)
+	}
+	return z, nil
+}
+
+func (z *Zone) makeRecords() {
+	z.sets = make(map[setKey]*rrset, 8*len(z.model.tlds))
+	z.add(&dns.SOA{Hdr: header(".", dns.TypeSOA, ttlSigned), Ns: "a.root-servers.net.", Mbox: "nstld.verisign-grs.com.",
+		Serial: z.Serial, Refresh: 1800, Retry: 900, Expire: 604800, Minttl: 86400})
+	// Copies, as packing a record writes to its header and keys may be shared.
+	z.add(dns.Copy(z.keys.zsk.public), dns.Copy(z.keys.ksk.public))
+	for i, letter := range "abcdefghijklm" {
+		host := string(letter) + ".root-servers.net."
+		z.add(&dns.NS{Hdr: header(".", dns.TypeNS, ttlRoot), Ns: host})
+		z.add(rootServers[i].records(host, ttlRoot)...)
+	}
+	for _, tld := range slices.Sorted(maps.Keys(z.model.tlds)) {
+		d := z.model.tlds[tld]
+		for _, host := range d.ns {
+			z.add(&dns.NS{Hdr: header(tld, dns.TypeNS, ttlReferal), Ns: host})
+		}
+		for _, ds := range d.ds {
+			ds.Hdr = header(tld, dns.TypeDS, ttlSigned)
+			z.add(&ds)
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(z.model.hosts)) {
+		z.add(z.model.hosts[host].records(host, ttlReferal)...)
+	}
+	z.link()
+}
+
+// link makes the NSEC chain: the apex, then the top-level domains, round.
+func (z *Zone) link() {
+	z.chain = append(slices.SortedFunc(maps.Keys(z.model.tlds), compareNames), ".")
+	slices.SortFunc(z.chain, compareNames)
+	for i, owner := range z.chain {
+		types := []uint16{dns.TypeNS, dns.TypeSOA, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeDNSKEY, dns.TypeZONEMD}
+		if owner != "." {
+			types = []uint16{dns.TypeNS, dns.TypeRRSIG, dns.TypeNSEC}
+			if len(z.model.tlds[owner].ds) > 0 {
+				types = []uint16{dns.TypeNS, dns.TypeDS, dns.TypeRRSIG, dns.TypeNSEC}
+			}
+		}
+		z.add(&dns.NSEC{Hdr: header(owner, dns.TypeNSEC, ttlSigned), NextDomain: z.chain[(i+1)%len(z.chain)], TypeBitMap: types})
+	}
+}
+
+func (z *Zone) add(rrs ...dns.RR) {
+	for _, rr := range rrs {
+		k := setKey{rr.Header().Name, rr.Header().Rrtype}
+		if z.sets[k] == nil {
+			z.sets[k] = &rrset{}
+		}
+		z.sets[k].rrs = append(z.sets[k].rrs, rr)
+	}
+}
+
+func (z *Zone) set(owner string, rtype uint16) *rrset { return z.sets[setKey{owner, rtype}] }
+
+// DS is the trust anchor: a DS record of the key signing key (SHA-256) in
+// master format, without line end.
+func (z *Zone) DS() string { return z.keys.ksk.public.ToDS(dns.SHA256).String() }
+
+// TLDs are the names of the top-level domains, "us.", in canonical order.
+func (z *Zone) TLDs() []string { return slices.Clone(z.chain[1:]) }
+
+// RRs are copies of all records in the order of IANA's file: names in canonical
+// order, at the apex the SOA record first, each RRset followed by its signature.
+func (z *Zone) RRs() []dns.RR {
+	var all []dns.RR
+	for _, owner := range z.names {
+		for _, t := range typeOrder {
+			s := z.set(owner, t)
+			if s == nil {
+				continue
+			}
+			for _, rr := range s.rrs {
+				all = append(all, dns.Copy(rr))
+			}
+			if s.sig != nil {
+				all = append(all, dns.Copy(s.sig))
+			}
+		}
+	}
+	return all
+}
+
+// typeOrder is every type a zone has, in the order of IANA's file.
+var typeOrder = []uint16{dns.TypeSOA, dns.TypeNS, dns.TypeDS, dns.TypeNSEC, dns.TypeDNSKEY, dns.TypeZONEMD, dns.TypeA, dns.TypeAAAA}
+
+// WriteTo writes the zone in master format, one record a line.
+func (z *Zone) WriteTo(w io.Writer) (int64, error) {
+	b := bufio.NewWriter(w)
+	var written int64
+	for _, rr := range z.RRs() {
+		n, err := fmt.Fprintln(b, rr)
+		written += int64(n)
+		if err != nil {
+			return written, fmt.Errorf("zone %d: %w", z.Serial, err)
+		}
+	}
+	if err := b.Flush(); err != nil {
+		return written - int64(b.Buffered()), fmt.Errorf("zone %d: %w", z.Serial, err)
+	}
+	return written, nil
+}
