@@ -13,7 +13,7 @@ import (
 const (
 	mostSteps  = 1 << 18  // of evaluation: iterations by the length of what is repeated, values handed to functions
 	mostText   = 64 << 20 // bytes put together by all templates and joins
-	mostLeaves = 20000    // values within one local or argument
+	mostLeaves = 10000    // values within one local or argument
 	mostString = 1 << 20  // bytes of all strings within one local or argument
 	mostBinary = 4096     // a number lies within two to this power
 )
@@ -45,9 +45,9 @@ func meter(tree hclsyntax.Node) {
 		case *hclsyntax.SplatExpr:
 			e.Source = call(stepMeter, e.Source, price(e))
 		case *hclsyntax.BinaryOpExpr:
-			e.LHS = call(textMeter, e.LHS) // == compares whole structures
+			e.LHS = call(textMeter, e.LHS, comparison) // == compares whole structures
 		case *hclsyntax.ConditionalExpr:
-			e.TrueResult = call(textMeter, e.TrueResult) // both results are converted to one type
+			e.TrueResult = call(textMeter, e.TrueResult, comparison) // both results are converted to one type
 		case *hclsyntax.TemplateExpr:
 			for i, p := range e.Parts {
 				e.Parts[i] = call(textMeter, p)
@@ -62,6 +62,15 @@ func price(e hclsyntax.Expression) hclsyntax.Expression {
 	r := e.Range()
 	return &hclsyntax.LiteralValueExpr{Val: cty.NumberIntVal(int64(1 + (r.End.Byte-r.Start.Byte)/64)), SrcRange: r}
 }
+
+// Prices by the leaf, in steps: cty's comparisons and conversions look at
+// types and values of every leaf many times.
+const (
+	comparePrice  = 50
+	functionPrice = 4
+)
+
+var comparison = &hclsyntax.LiteralValueExpr{Val: cty.NumberIntVal(comparePrice)}
 
 func call(name string, args ...hclsyntax.Expression) hclsyntax.Expression {
 	r := args[0].Range()
@@ -104,15 +113,21 @@ func (b *budget) meters() map[string]function.Function {
 			price, _ := args[1].AsBigFloat().Int64()
 			b.steps -= n * int(price)
 		}),
-		textMeter: of(func(args []cty.Value) { b.pay(args[0]) }),
+		textMeter: of(func(args []cty.Value) {
+			price := int64(1)
+			if len(args) > 1 {
+				price, _ = args[1].AsBigFloat().Int64()
+			}
+			b.pay(args[0], int(price))
+		}),
 	}
 }
 
-// pay charges for looking at all of v; false where v is too large on its own
-// or the budget is spent.
-func (b *budget) pay(v cty.Value) bool {
+// pay charges for working through all of v at a price per leaf; false where v
+// is too large on its own or the budget is spent.
+func (b *budget) pay(v cty.Value, price int) bool {
 	leaves, text, ok := weigh(v)
-	b.steps -= leaves - 1
+	b.steps -= (leaves - 1) * price
 	b.text -= text + 1
 	if !ok {
 		b.text = -1

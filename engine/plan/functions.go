@@ -67,7 +67,7 @@ func bounded(name string, f function.Function, b *budget) function.Function {
 		VarParam: f.VarParam(),
 		Type: func(args []cty.Value) (cty.Type, error) {
 			for _, a := range args {
-				if !b.pay(a) {
+				if !b.pay(a, functionPrice) {
 					return cty.NilType, errTooLarge
 				}
 			}
