@@ -9,10 +9,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/probe"
 )
 
 // Version is the engine's version, set at release by the linker.
@@ -80,6 +83,7 @@ type app struct {
 
 	hostname func() (string, error)
 	clock    func() time.Time // the true clock; commands use now, which --now may replace
+	adjtimex probe.Clock      // how far the clock can be trusted
 }
 
 // Run is the program: it never exits and never touches the process's own
@@ -144,12 +148,17 @@ shows the whole system on this machine.`,
 // wrong arguments a usage error.
 func markUsage(c *cobra.Command) {
 	c.SetUsageTemplate(c.UsageTemplate() + exitHelp)
+	c.SuggestionsMinimumDistance = 2
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usagef("%w\nTry \"%s --help\".", err, c.CommandPath())
+			err := check(c, args)
+			if err == nil {
+				return nil
 			}
-			return nil
+			if near := c.SuggestionsFor(strings.Join(args, " ")); len(near) > 0 {
+				return usagef("%w\nDid you mean \"%s\"?", err, near[0])
+			}
+			return usagef("%w\nTry \"%s --help\".", err, c.CommandPath())
 		}
 	}
 	for _, sub := range c.Commands() {

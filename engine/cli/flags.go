@@ -99,7 +99,7 @@ func (a *app) printMistakes(l diag.List) error {
 	if len(l.Diags) > 0 {
 		var err error
 		if a.flags.json {
-			err = l.WriteJSON(a.err)
+			err = l.WriteJSON(a.out)
 		} else {
 			err = l.WriteText(a.err, isTerminal(a.err))
 		}

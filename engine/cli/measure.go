@@ -122,14 +122,14 @@ type measuring struct {
 }
 
 // file is the path of the interval's file of a table.
-func (m *measuring) file(table string) string {
+func (m *measuring) file(table lake.Table) string {
 	return filepath.Join(m.output, lake.Name(m.label, m.vp, table))
 }
 
 // begin refuses an interval that has been measured and logs those that were
 // skipped.
 func (m *measuring) begin() error {
-	name := lake.Name(m.label, m.vp, "answers")
+	name := lake.Name(m.label, m.vp, lake.Answers)
 	for _, dir := range []string{m.output, m.sent} {
 		there, err := exists(filepath.Join(dir, name))
 		if err != nil {
@@ -204,16 +204,14 @@ func (m *measuring) run(ctx context.Context) error {
 // ask sends the interval's queries and writes the answers. Nothing that is
 // wrong with the correctness queries' zone may cost the others (fault F13).
 func (m *measuring) ask(ctx context.Context) (string, error) {
-	zone, err := m.newestZone()
-	m.condition("measure", "no-root-zone", alert.Warning, err)
-	queries := probe.Draw(m.plan, m.label, zone, m.rand)
+	queries := probe.Draw(m.plan, m.label, m.newestZone(), m.rand)
 	bar := m.app.progress(len(queries), "asking")
-	prober := &probe.Prober{Now: m.now, Log: m.log, Progress: bar.step}
+	prober := &probe.Prober{Now: m.now, Log: m.log, Progress: func(int, int) { bar.step() }}
 	began := time.Now()
 	result := prober.Run(ctx, m.vp, m.label, queries)
 	bar.done()
-	m.facts = m.runRow(result, time.Since(began), prober)
-	path := m.file("answers")
+	m.facts = m.runRow(result, time.Since(began))
+	path := m.file(lake.Answers)
 	if err := lake.Write(path, result.Answers, m.metadata()); err != nil {
 		return "", err
 	}
@@ -225,17 +223,20 @@ func (m *measuring) ask(ctx context.Context) (string, error) {
 	return path, nil
 }
 
-// newestZone returns the newest good zone or, with the reason, nil: then the
-// correctness queries ask the root's own RRsets.
-func (m *measuring) newestZone() (*rootzone.Zone, error) {
+// newestZone returns the newest good zone, or nil: then the correctness queries
+// ask the root's own RRsets. Either way an alert says what is wrong.
+func (m *measuring) newestZone() *rootzone.Zone {
 	zone, err := rootzone.Newest(m.zones)
 	if err != nil {
-		return zone, fmt.Errorf("root zone for the correctness queries: %w", err)
+		err = fmt.Errorf("correctness asks the root's own RRsets only: %w; put a zone into %s", err, m.zones)
+	} else if len(zone.Skipped) > 0 {
+		err = fmt.Errorf("an older root zone is used: %w", errors.Join(zone.Skipped...))
 	}
-	return zone, nil
+	m.condition("measure", "root-zone", alert.Warning, err)
+	return zone
 }
 
-func (m *measuring) runRow(r probe.Result, elapsed time.Duration, p *probe.Prober) measurement.Run {
+func (m *measuring) runRow(r probe.Result, elapsed time.Duration) measurement.Run {
 	run := measurement.Run{
 		VantagePoint: m.vp, Interval: m.label, StartedAt: m.started.UTC().Truncate(time.Microsecond),
 		JitterMS: int32(m.jitter.Milliseconds()), ElapsedMS: int32(elapsed.Milliseconds()),
@@ -250,7 +251,8 @@ func (m *measuring) runRow(r probe.Result, elapsed time.Duration, p *probe.Probe
 	if r.KernelTimestamps {
 		run.Timestamps = "kernel"
 	}
-	run.ClockSynchronized, run.ClockErrorUS = p.ClockState()
+	clock := m.app.adjtimex.State()
+	run.ClockSynchronized, run.ClockErrorUS = clock.Synchronized, clock.ErrorUS
 	return run
 }
 

@@ -35,11 +35,13 @@ anything else as its query "correctness". It writes nothing. No answer is exit 3
 	c.Flags().BoolVar(&o.tcp, "tcp", false, "over TCP")
 	c.Flags().BoolVarP(&o.four, "ipv4", "4", false, "over IPv4 (default where the RSI has it)")
 	c.Flags().BoolVarP(&o.six, "ipv6", "6", false, "over IPv6")
-	c.MarkFlagsMutuallyExclusive("ipv4", "ipv6")
 	return c
 }
 
 func (a *app) query(ctx context.Context, args []string, o queryOptions) error {
+	if o.four && o.six {
+		return usagef("-4 and -6: one query goes over one family")
+	}
 	p, err := a.loadPlan()
 	if err != nil {
 		return err

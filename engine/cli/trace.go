@@ -45,7 +45,7 @@ func (m *measuring) trace(ctx context.Context, until time.Time) error {
 	if len(routes) == 0 {
 		return nil
 	}
-	path := m.file("routes")
+	path := m.file(lake.Routes)
 	if err := lake.Write(path, routes, m.metadata()); err != nil {
 		return err
 	}

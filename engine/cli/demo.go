@@ -1,0 +1,241 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lab"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/transfer"
+	"mtric.net/mtric/plans"
+)
+
+// What the demo plants, so that the table has something to show.
+const (
+	demoIntervals = 3
+	demoRefusing  = "c" // refuses TCP
+	demoSlow      = "f"
+	demoStale     = "k"
+	demoDelay     = 150 * time.Millisecond
+	demoTLDs      = 1450
+)
+
+type demoOptions struct {
+	keep  string
+	serve bool
+}
+
+func (a *app) demoCommand() *cobra.Command {
+	var o demoOptions
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Show the whole system on this machine: no internet, no root",
+		Long: `Demo starts thirteen root servers in this process, three of them with a fault, lets
+three vantage points measure them for three intervals, pushes the files to an SFTP
+dropbox, and reads from what arrived there how each root server did.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), o) },
+	}
+	c.Flags().StringVar(&o.keep, "keep", "", "keep all files in this `DIR` (default: a new folder below the temporary one)")
+	c.Flags().BoolVar(&o.serve, "serve", false, "keep the root servers up afterwards, until interrupted")
+	return c
+}
+
+// demoWorld is what the demo starts: root servers, a dropbox, the plan's variables.
+type demoWorld struct {
+	app     *app
+	dir     string
+	zone    *lab.Zone
+	system  *lab.System
+	dropbox *transfer.Dropbox
+	vars    []string
+	plan    *plan.Plan
+}
+
+func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
+	w := &demoWorld{app: a, dir: o.keep}
+	defer func() { err = errors.Join(err, w.close()) }()
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"a root zone of the real one's shape, signed with keys of its own", w.makeZones},
+		{"13 root servers on 127.0.53.1 to .13 and ::1", w.startServers},
+		{"an SFTP dropbox as the collector has it", w.startDropbox},
+		{"3 vantage points", w.makeVantagePoints},
+		{fmt.Sprintf("%d intervals at each: 52 SOA queries and 13 for correctness, then the push", demoIntervals), w.measure},
+	} {
+		began := time.Now()
+		w.say("  %-76s", step.what)
+		if err := step.do(ctx); err != nil {
+			w.say("\n")
+			return err
+		}
+		w.say(" %5.1f s\n", time.Since(began).Seconds())
+	}
+	rows, err := w.received()
+	if err != nil {
+		return err
+	}
+	if err := a.printDemo(w, rows); err != nil {
+		return err
+	}
+	if o.serve {
+		w.say("\nThe root servers stay up until you press Ctrl-C.\n")
+		<-ctx.Done()
+	}
+	return nil
+}
+
+func (w *demoWorld) say(format string, args ...any) {
+	if !w.app.flags.quiet && !w.app.flags.json {
+		fmt.Fprintf(w.app.out, format, args...)
+	}
+}
+
+func (w *demoWorld) close() error {
+	var errs []error
+	if w.system != nil {
+		errs = append(errs, w.system.Close())
+	}
+	if w.dropbox != nil {
+		errs = append(errs, w.dropbox.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (w *demoWorld) makeZones(context.Context) error {
+	w.say("\n")
+	var err error
+	if w.dir == "" {
+		w.dir, err = os.MkdirTemp("", "mtric-demo-")
+	} else {
+		w.dir, err = filepath.Abs(w.dir)
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(w.dir, 0o755); err != nil {
+		return err
+	}
+	day := interval.Day(w.app.clock())
+	w.zone, err = lab.Generate(lab.Options{Seed: 47, Serial: demoSerial(day, 1), TLDs: demoTLDs,
+		Inception: day.AddDate(0, 0, -1), Expiration: day.AddDate(0, 0, 13)})
+	return err
+}
+
+// demoSerial is the serial that the root zone has by custom: date and number.
+func demoSerial(day time.Time, n uint32) uint32 {
+	date, err := strconv.ParseUint(day.Format("20060102"), 10, 32)
+	if err != nil {
+		panic(err) // eight digits
+	}
+	return uint32(date)*100 + n
+}
+
+func (w *demoWorld) startServers(context.Context) error {
+	all := measurement.RSI(demoStale)
+	system, err := lab.Start(lab.Config{Zone: w.zone, Faults: []lab.Fault{
+		{Kind: lab.Refuse, RSIs: []measurement.RSI{demoRefusing}, Transports: []measurement.Transport{measurement.TCP}},
+		{Kind: lab.Delay, RSIs: []measurement.RSI{demoSlow}, Delay: demoDelay},
+		{Kind: lab.Stale, RSIs: []measurement.RSI{all}},
+	}})
+	w.system = system
+	return err
+}
+
+func (w *demoWorld) startDropbox(context.Context) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("dropbox: %w", err)
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return err
+	}
+	w.vars = []string{"port_base=" + strconv.Itoa(w.system.PortBase()), "sftp_port=" + port, fmt.Sprintf("ipv6=%t", w.system.IPv6)}
+	embedded, _ := plans.Dir("demo")
+	set := map[string]string{"port_base": strconv.Itoa(w.system.PortBase()), "sftp_port": port, "ipv6": fmt.Sprint(w.system.IPv6)}
+	p, mistakes := plan.Load([]plan.Dir{{Name: "plans/demo", FS: embedded}}, set)
+	if err := w.app.printMistakes(mistakes); err != nil {
+		return err
+	}
+	w.plan = p
+	if w.dropbox, err = transfer.NewDropbox(filepath.Join(w.dir, "sftp")); err != nil {
+		return err
+	}
+	go w.dropbox.Serve(l)
+	return nil
+}
+
+// home is the folder of one vantage point.
+func (w *demoWorld) home(vp measurement.VantagePoint) string { return filepath.Join(w.dir, string(vp)) }
+
+// makeVantagePoints gives each its key, the pinned host key and a root zone.
+func (w *demoWorld) makeVantagePoints(context.Context) error {
+	c := w.plan.Collector
+	for _, vp := range w.plan.VantagePoints {
+		home := w.home(vp.ID)
+		authorized, err := transfer.GenerateKey(under(home, c.SFTP.Key))
+		if err != nil {
+			return err
+		}
+		if err := w.dropbox.Allow("transfer-"+string(vp.ID), authorized); err != nil {
+			return err
+		}
+		known := transfer.KnownHostsLine(c.Host, c.SFTP.Port, w.dropbox.HostKey())
+		if err := os.WriteFile(under(home, c.SFTP.KnownHosts), []byte(known), 0o600); err != nil {
+			return err
+		}
+		zones := filepath.Join(home, w.plan.Paths.Output, "RootZones")
+		if err := os.MkdirAll(zones, 0o755); err != nil {
+			return err
+		}
+		var text bytes.Buffer
+		if _, err := w.zone.WriteTo(&text); err != nil {
+			return err
+		}
+		name := fmt.Sprintf("%d.root.txt", w.zone.Serial)
+		if err := os.WriteFile(filepath.Join(zones, name), text.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure runs the command itself, once for each vantage point and interval;
+// the intervals are those just past.
+func (w *demoWorld) measure(ctx context.Context) error {
+	present := interval.Of(w.app.clock())
+	for i := range demoIntervals {
+		label := present.Add(time.Duration(i-demoIntervals+1) * interval.Length)
+		g, ctx := errgroup.WithContext(ctx)
+		for _, vp := range w.plan.VantagePoints {
+			g.Go(func() error {
+				one := &app{in: w.app.in, out: w.app.out, err: w.app.err, hostname: w.app.hostname, clock: w.app.clock, flags: flags{
+					plans: []string{"demo"}, vars: w.vars, home: w.home(vp.ID), vp: string(vp.ID), quiet: true,
+					now: label.Add(time.Second).Format(time.RFC3339)}}
+				if err := one.measure(ctx, measureOptions{noWait: true}); err != nil {
+					return fmt.Errorf("vantage point %s: %w", vp.ID, err)
+				}
+				return nil
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// received reads every answers file that arrived in the dropboxes, sidecars
+// checked.
+func (w *demoWorld) received() ([]measurement.Answer, error) {
+	files, err := filepath.Glob(filepath.Join(w.dir, "sftp", "transfer-*", "incoming", "*.answers.parquet"))
+	if err != nil {
+		return nil, err
+	}
+	if want := demoIntervals * len(w.plan.VantagePoints); len(files) != want {
+		return nil, fmt.Errorf("dropbox: %d answers files arrived, want %d", len(files), want)
+	}
+	var rows []measurement.Answer
+	for _, f := range files {
+		if err := lake.CheckSidecar(f); err != nil {
+			return nil, err
+		}
+		some, _, err := lake.Read[measurement.Answer](f)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, some...)
+	}
+	return rows, nil
+}
+
+// demoCell is what one RSI did over one path.
+type demoCell struct {
+	sent, good int
+	latencies  []int64 // µs, of good answers
+}
+
+// median is the middle of the good answers' latencies in µs; false without any.
+func (c demoCell) median() (int64, bool) {
+	if len(c.latencies) == 0 {
+		return 0, false
+	}
+	l := slices.Sorted(slices.Values(c.latencies))
+	return (l[(len(l)-1)/2] + l[len(l)/2]) / 2, true
+}
+
+func (c demoCell) String() string {
+	if c.sent == 0 {
+		return "not asked"
+	}
+	percent := fmt.Sprintf("%d %%", 100*c.good/c.sent) // towards failing: 99.9 is not 100
+	if us, ok := c.median(); ok {
+		return fmt.Sprintf("%s %s ms", percent, millis(&us))
+	}
+	return percent + " -"
+}
+
+// demoRow is one RSI in the demo's table.
+type demoRow struct {
+	RSI     measurement.RSI
+	cells   map[measurement.Path]*demoCell
+	serials []int64
+}
+
+// demoRows sums up the SOA answers by RSI and path: available is NOERROR within
+// the timeout and nothing else [yve].
+func demoRows(answers []measurement.Answer) []*demoRow {
+	byRSI := map[measurement.RSI]*demoRow{}
+	var rows []*demoRow
+	for _, a := range answers {
+		if a.Query != "soa" || a.Outcome == measurement.LocalError {
+			continue
+		}
+		row := byRSI[a.RSI]
+		if row == nil {
+			row = &demoRow{RSI: a.RSI, cells: map[measurement.Path]*demoCell{}}
+			byRSI[a.RSI] = row
+			rows = append(rows, row)
+		}
+		path := measurement.Path{Family: a.Family, Transport: a.Transport}
+		cell := row.cells[path]
+		if cell == nil {
+			cell = &demoCell{}
+			row.cells[path] = cell
+		}
+		cell.sent++
+		if a.Outcome == measurement.Answered && a.RCode != nil && *a.RCode == "NOERROR" {
+			cell.good++
+			cell.latencies = append(cell.latencies, *a.LatencyUS)
+		}
+		if a.Serial != nil && !slices.Contains(row.serials, *a.Serial) {
+			row.serials = append(row.serials, *a.Serial)
+		}
+	}
+	slices.SortFunc(rows, func(x, y *demoRow) int { return strings.Compare(string(x.RSI), string(y.RSI)) })
+	return rows
+}
+
+// printDemo prints the table and what to try next.
+func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
+	rows := demoRows(answers)
+	if a.flags.json {
+		return a.printJSON(demoJSON(w, rows, len(answers)))
+	}
+	w.say("\n%d answers, read back from the Parquet in the dropboxes: available, and median latency\n\n", len(answers))
+	var paths []measurement.Path
+	header := "RSI"
+	for _, f := range measurement.Families {
+		for _, t := range measurement.Transports {
+			p := measurement.Path{Family: f, Transport: t}
+			paths = append(paths, p)
+			header += " " + p.String()
+		}
+	}
+	err := writeTable(a.out, header+" SERIAL", rows, func(r *demoRow) []string {
+		cells := []string{string(r.RSI)}
+		for _, p := range paths {
+			if c := r.cells[p]; c != nil {
+				cells = append(cells, c.String())
+			} else {
+				cells = append(cells, "")
+			}
+		}
+		return append(cells, w.serials(r))
+	})
+	if err != nil {
+		return err
+	}
+	if !w.system.IPv6 {
+		w.say("\nThis machine has no IPv6 loopback: the IPv6 paths are unreachable, which counts as unavailable [dfl].\n")
+	}
+	w.say("\nPlanted: %s refuses TCP, %s answers %d ms late, %s serves an older zone.\n",
+		demoRefusing, demoSlow, demoDelay.Milliseconds(), demoStale)
+	a.printNext(w)
+	return nil
+}
+
+// serials lists the serials an RSI served and marks what is not the newest.
+func (w *demoWorld) serials(r *demoRow) string {
+	var list []string
+	for _, s := range r.serials {
+		text := fmt.Sprint(s)
+		if s != int64(w.zone.Serial) {
+			text += " (stale)"
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, ", ")
+}
+
+func (a *app) printNext(w *demoWorld) {
+	vars := ""
+	for _, v := range w.vars {
+		vars += " --var " + v
+	}
+	vp := w.plan.VantagePoints[0].ID
+	fmt.Fprintf(a.out, `
+Try next:
+  mtric show %[1]s/sftp/transfer-%[2]s/incoming/*.answers.parquet
+  mtric plan show --plan demo
+  mtric plan check --plan plans/demo          # after changing something there
+  cat %[1]s/%[2]s/Logs/%[2]s-log.txt
+  mtric demo --serve                          # then, from another terminal:
+  mtric query c . SOA --tcp --plan demo%[3]s
+`, w.dir, vp, vars)
+}
+
+// demoJSON is the table for programs.
+func demoJSON(w *demoWorld, rows []*demoRow, answers int) any {
+	type cell struct {
+		RSI       measurement.RSI `json:"rsi"`
+		Path      string          `json:"path"`
+		Sent      int             `json:"sent"`
+		Good      int             `json:"good"`
+		LatencyUS *int64          `json:"median_latency_us"`
+		Serials   []int64         `json:"serials"`
+	}
+	cells := []cell{}
+	for _, r := range rows {
+		for _, f := range measurement.Families {
+			for _, t := range measurement.Transports {
+				p := measurement.Path{Family: f, Transport: t}
+				c := r.cells[p]
+				if c == nil {
+					continue
+				}
+				one := cell{RSI: r.RSI, Path: p.String(), Sent: c.sent, Good: c.good, Serials: r.serials}
+				if us, ok := c.median(); ok {
+					one.LatencyUS = &us
+				}
+				cells = append(cells, one)
+			}
+		}
+	}
+	return map[string]any{"dir": w.dir, "answers": answers, "serial": w.zone.Serial, "ipv6": w.system.IPv6, "cells": cells}
+}
