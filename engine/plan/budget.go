@@ -63,6 +63,22 @@ func price(e hclsyntax.Expression) hclsyntax.Expression {
 	return &hclsyntax.LiteralValueExpr{Val: cty.NumberIntVal(int64(1 + (r.End.Byte-r.Start.Byte)/64)), SrcRange: r}
 }
 
+// meterBody meters a whole file but for the types of variables, whose defaults
+// typeexpr evaluates without any functions.
+func meterBody(body *hclsyntax.Body) {
+	types := map[*hclsyntax.Block]*hclsyntax.Attribute{}
+	for _, b := range body.Blocks {
+		if a := b.Body.Attributes["type"]; b.Type == "variable" && a != nil {
+			types[b] = a
+			delete(b.Body.Attributes, "type")
+		}
+	}
+	meter(body)
+	for b, a := range types {
+		b.Body.Attributes["type"] = a
+	}
+}
+
 // Prices by the leaf, in steps: cty's comparisons and conversions look at
 // types and values of every leaf many times.
 const (

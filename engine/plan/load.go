@@ -95,7 +95,7 @@ func (l *loader) load(vars map[string]string) {
 		return // what the parser left out would look like further mistakes
 	}
 	for _, f := range slices.Concat(plans, settings) {
-		meter(f.body)
+		meterBody(f.body)
 	}
 	top := l.overlay(plans)
 

@@ -16,11 +16,11 @@ query "soa" {
 query "correctness" {
   schedule      = schedule.interval
   servers       = server.root
-  pick          = 1 # [thb] [ogo]
-  timeout       = "4s" # [twf]
+  pick          = 1           # [thb] [ogo]
+  timeout       = "4s"        # [twf]
   on_truncation = "retry_tcp" # [hjw]
-  dnssec        = true # [rhe]
-  udp_size      = 1220 # [rja]
+  dnssec        = true        # [rhe]
+  udp_size      = 1220        # [rja]
   keep_response = "always"
 
   choose "positive" {

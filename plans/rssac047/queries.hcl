@@ -16,9 +16,9 @@ query "soa" {
   transports = local.transports
   families   = local.families
 
-  timeout = "4s" # [ywz]
-  retries = 0    # [xyl] [dks]
-  nsid    = true # [mgj]
+  timeout = "4s"  # [ywz]
+  retries = 0     # [xyl] [dks]
+  nsid    = true  # [mgj]
   pace    = "2ms" # between two sends: a burst would disturb what it measures
 
   on_truncation = "keep" # a truncated answer is available all the same
