@@ -142,14 +142,14 @@ func eligible(c plan.Choice, zone *rootzone.Zone) []rootzone.RRset {
 }
 
 func (q questions) draw(r *rand.Rand) (name, qtype string) {
-	at := r.IntN(q.total)
-	for _, c := range q.choices {
-		if at -= c.weight; at < 0 {
-			set := c.sets[r.IntN(len(c.sets))]
-			return expand(set.Owner, r), set.Type
-		}
+	at, i := r.IntN(q.total), 0
+	for at >= q.choices[i].weight {
+		at -= q.choices[i].weight
+		i++
 	}
-	panic("weights do not add up to their sum")
+	sets := q.choices[i].sets
+	set := sets[r.IntN(len(sets))]
+	return expand(set.Owner, r), set.Type
 }
 
 var letters = regexp.MustCompile(`<letters:([0-9]{1,2})>`)
