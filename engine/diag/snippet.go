@@ -88,7 +88,7 @@ func offset(line []byte, p hcl.Pos, src []byte) int {
 		}
 	}
 	at := 0
-	for range p.Column - 1 {
+	for i := 1; i < p.Column && at < len(line); i++ {
 		_, n := utf8.DecodeRune(line[at:])
 		at += n
 	}
