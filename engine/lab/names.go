@@ -3,7 +3,10 @@ package lab
 import (
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/miekg/dns"
 )
 
 // Every zone has these, however small: hosts of other top-level domains live
@@ -102,22 +105,37 @@ func letters(r *rand.Rand, from string, count int) string {
 	return string(b)
 }
 
-// compareNames orders names as RFC 4034 section 6.1 does: by labels from the
-// right, in lower case. Names here carry no escapes that sort differently.
+// compareNames orders names as RFC 4034 section 6.1 does: labels from the right,
+// as octets in lower case, a name before those below it.
 func compareNames(a, b string) int {
-	la, lb := labels(a), labels(b)
+	la, lb := dns.SplitDomainName(a), dns.SplitDomainName(b)
 	for i := 1; i <= len(la) && i <= len(lb); i++ {
-		if c := strings.Compare(la[len(la)-i], lb[len(lb)-i]); c != 0 {
+		if c := strings.Compare(octets(la[len(la)-i]), octets(lb[len(lb)-i])); c != 0 {
 			return c
 		}
 	}
 	return len(la) - len(lb)
 }
 
-func labels(name string) []string {
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	if name == "" {
-		return nil
+// octets undoes the escapes of presentation form and lowers ASCII letters.
+func octets(label string) string {
+	label = strings.ToLower(label) // presentation form is ASCII only
+	if !strings.Contains(label, "\\") {
+		return label
 	}
-	return strings.Split(name, ".")
+	var b strings.Builder
+	for i := 0; i < len(label); i++ {
+		if label[i] != '\\' || i+1 == len(label) {
+			b.WriteByte(label[i])
+			continue
+		}
+		if n, err := strconv.ParseUint(label[i+1:min(i+4, len(label))], 10, 8); err == nil && i+4 <= len(label) {
+			b.WriteByte(byte(n))
+			i += 3
+			continue
+		}
+		i++
+		b.WriteByte(label[i])
+	}
+	return b.String()
 }
