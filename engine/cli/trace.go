@@ -27,7 +27,7 @@ func (m *measuring) trace(ctx context.Context, until time.Time) error {
 		due++
 		tracer := &scamper.Tracer{Command: t.Tool, Log: m.log, Now: m.now}
 		limited, cancel := context.WithTimeout(ctx, until.Sub(m.now()))
-		traced, err := tracer.Trace(limited, t, m.vp, m.label, targets)
+		traced, err := tracer.Trace(limited, traceOptions(t), m.vp, m.label, targets)
 		cancel()
 		routes = append(routes, traced...)
 		if err != nil {
@@ -50,6 +50,11 @@ func (m *measuring) trace(ctx context.Context, until time.Time) error {
 		return err
 	}
 	return lake.WriteSidecar(path)
+}
+
+func traceOptions(t plan.Traceroute) scamper.Options {
+	return scamper.Options{Method: t.Method, Limit: time.Duration(t.Limit), Attempts: t.Attempts,
+		Wait: time.Duration(t.Wait), GapLimit: t.GapLimit, PPS: t.PPS}
 }
 
 // traceTargets lists the addresses of a traceroute block that are valid at label.

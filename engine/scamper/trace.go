@@ -2,6 +2,7 @@ package scamper
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,6 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/plan"
 )
 
 // grace is how long scamper has to end after it was told to.
@@ -31,23 +31,33 @@ type Target struct {
 	Address netip.Addr
 }
 
+// Options say how to trace; a plan's traceroute block has them.
+type Options struct {
+	Method   string        // icmp-paris, udp-paris, tcp, …
+	Limit    time.Duration // for all traces together
+	Attempts int           // probes for each TTL
+	Wait     time.Duration // for a reply, whole seconds
+	GapLimit int           // silent hops before a trace ends
+	PPS      int           // packets a second
+}
+
 // Tracer runs scamper. The zero value works.
 type Tracer struct {
-	Command string           // name or path; the plan's tool unless told
+	Command string           // name or path; scamper unless told
 	Now     func() time.Time // time.Now unless told
 	Log     *slog.Logger     // silent unless told
 }
 
-// Trace traces to all targets with one process, no longer than the plan's limit
+// Trace traces to all targets with one process, no longer than the limit
 // and ctx allow, and returns one route for each target in their order, also for
 // those that scamper did not come to. An error says why some are missing and how
 // to mend it; the routes are good all the same.
-func (t *Tracer) Trace(ctx context.Context, b plan.Traceroute, vp measurement.VantagePoint, label time.Time, targets []Target) ([]measurement.Route, error) {
+func (t *Tracer) Trace(ctx context.Context, o Options, vp measurement.VantagePoint, label time.Time, targets []Target) ([]measurement.Route, error) {
 	if len(targets) == 0 {
 		return nil, nil
 	}
 	started := t.now()
-	output, err := t.run(ctx, b, targets)
+	output, err := t.run(ctx, o, targets)
 	routes := make([]measurement.Route, 0, len(targets))
 	byAddress := map[netip.Addr]Trace{}
 	for _, trace := range output.Traces {
@@ -58,7 +68,7 @@ func (t *Tracer) Trace(ctx context.Context, b plan.Traceroute, vp measurement.Va
 	missing := 0
 	for _, target := range targets {
 		r := measurement.Route{VantagePoint: vp, Interval: label, StartedAt: started, RSI: target.RSI, Family: target.Family,
-			Address: target.Address.String(), Method: b.Method, StopReason: NotTraced, Hops: []measurement.Hop{}}
+			Address: target.Address.String(), Method: o.Method, StopReason: NotTraced, Hops: []measurement.Hop{}}
 		trace, done := byAddress[target.Address]
 		if done {
 			fill(&r, trace)
@@ -73,7 +83,7 @@ func (t *Tracer) Trace(ctx context.Context, b plan.Traceroute, vp measurement.Va
 	}
 	if missing > 0 {
 		return routes, fmt.Errorf("%d of %d routes not traced: %s ended without them (%d lines of its output do not parse)",
-			missing, len(targets), t.command(b), output.Bad)
+			missing, len(targets), t.command(), output.Bad)
 	}
 	return routes, nil
 }
@@ -92,9 +102,9 @@ func fill(r *measurement.Route, t Trace) {
 
 // arguments is the command line: addresses come typed from the plan, and no
 // shell is between.
-func arguments(b plan.Traceroute, targets []Target) []string {
-	trace := fmt.Sprintf("trace -P %s -q %d -w %d -g %d", b.Method, b.Attempts, int(time.Duration(b.Wait)/time.Second), b.GapLimit)
-	args := []string{"-O", "json", "-o", "-", "-p", strconv.Itoa(b.PPS), "-c", trace, "-i"}
+func arguments(o Options, targets []Target) []string {
+	trace := fmt.Sprintf("trace -P %s -q %d -w %d -g %d", o.Method, o.Attempts, int(o.Wait/time.Second), o.GapLimit)
+	args := []string{"-O", "json", "-o", "-", "-p", strconv.Itoa(o.PPS), "-c", trace, "-i"}
 	for _, target := range targets {
 		args = append(args, target.Address.String())
 	}
@@ -103,10 +113,10 @@ func arguments(b plan.Traceroute, targets []Target) []string {
 
 // run starts scamper and reads what it prints until it ends or its time is up;
 // then the whole process group is told to end, and after a grace killed.
-func (t *Tracer) run(ctx context.Context, b plan.Traceroute, targets []Target) (Output, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(b.Limit))
+func (t *Tracer) run(ctx context.Context, o Options, targets []Target) (Output, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.Limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, t.command(b), arguments(b, targets)...)
+	cmd := exec.CommandContext(ctx, t.command(), arguments(o, targets)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace // then the pipes are closed: scamper's part that runs as another user cannot be killed by us
@@ -118,9 +128,9 @@ func (t *Tracer) run(ctx context.Context, b plan.Traceroute, targets []Target) (
 	}
 	output, parseErr := Parse(&stdout.buffer)
 	if t.Log != nil {
-		t.Log.Info("routes traced", "tool", t.command(b), "traces", len(output.Traces), "targets", len(targets), "whole", output.Whole, "bad_lines", output.Bad)
+		t.Log.Info("routes traced", "tool", t.command(), "traces", len(output.Traces), "targets", len(targets), "whole", output.Whole, "bad_lines", output.Bad)
 	}
-	return output, errors.Join(explain(ctx, t.command(b), err, stderr.buffer.String()), parseErr)
+	return output, errors.Join(explain(ctx, t.command(), err, stderr.buffer.String()), parseErr)
 }
 
 // explain turns the end of the process into an error that says what to do.
@@ -141,12 +151,7 @@ func explain(ctx context.Context, command string, err error, stderr string) erro
 	}
 }
 
-func (t *Tracer) command(b plan.Traceroute) string {
-	if t.Command != "" {
-		return t.Command
-	}
-	return b.Tool
-}
+func (t *Tracer) command() string { return cmp.Or(t.Command, "scamper") }
 
 func (t *Tracer) now() time.Time {
 	if t.Now != nil {

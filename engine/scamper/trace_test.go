@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/scamper"
 )
 
@@ -23,9 +22,8 @@ var (
 	}
 )
 
-func block(limit time.Duration) plan.Traceroute {
-	return plan.Traceroute{Label: "path", Tool: "scamper", Method: "icmp-paris", Limit: plan.Duration(limit),
-		Attempts: 1, Wait: plan.Duration(time.Second), GapLimit: 3, PPS: 100}
+func options(limit time.Duration) scamper.Options {
+	return scamper.Options{Method: "icmp-paris", Limit: limit, Attempts: 1, Wait: time.Second, GapLimit: 3, PPS: 100}
 }
 
 // trace plays scamper by a script; nothing of it may outlive the call.
@@ -37,7 +35,7 @@ func trace(t *testing.T, script string, limit time.Duration) ([]measurement.Rout
 		script = "mtric-test-no-such-program"
 	}
 	tracer := &scamper.Tracer{Command: script, Now: func() time.Time { return started }}
-	routes, err := tracer.Trace(context.Background(), block(limit), "101", label, targets)
+	routes, err := tracer.Trace(context.Background(), options(limit), "101", label, targets)
 	if len(routes) != len(targets) {
 		t.Fatalf("%d routes for %d targets", len(routes), len(targets))
 	}
@@ -126,7 +124,7 @@ func TestTraceInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	tracer := &scamper.Tracer{Command: "./testdata/hang.sh"}
-	routes, err := tracer.Trace(ctx, block(time.Minute), "101", label, targets)
+	routes, err := tracer.Trace(ctx, options(time.Minute), "101", label, targets)
 	if err == nil || len(routes) != 2 {
 		t.Errorf("%d routes, %v", len(routes), err)
 	}
@@ -134,7 +132,7 @@ func TestTraceInterrupted(t *testing.T) {
 
 func TestNothingToTrace(t *testing.T) {
 	tracer := &scamper.Tracer{Command: "./testdata/fail.sh"}
-	if routes, err := tracer.Trace(context.Background(), block(time.Minute), "101", label, nil); routes != nil || err != nil {
+	if routes, err := tracer.Trace(context.Background(), options(time.Minute), "101", label, nil); routes != nil || err != nil {
 		t.Errorf("%v, %v", routes, err)
 	}
 }

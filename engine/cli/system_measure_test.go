@@ -1,0 +1,309 @@
+//go:build system
+
+package cli_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// TestSystem runs the program against real servers: NSD, Knot, BIND, scamper,
+// OpenSSH, DuckDB and pandas. One rig serves all parts, which run in this order.
+func TestSystem(t *testing.T) {
+	r := startRig(t)
+	t.Run("measure without a zone", r.testWithoutZone)
+	t.Run("measure", r.testMeasure)
+	t.Run("delays", r.testDelays)
+	t.Run("readers", r.testReaders)
+	t.Run("traces", r.testTraces)
+	t.Run("push", r.testPush)
+	t.Run("faults of servers and paths", r.testFaults)
+	t.Run("faults of answers", r.testAnswerFaults)
+}
+
+func (r *rig) testWithoutZone(t *testing.T) {
+	home := r.home(t)
+	for _, a := range r.measure(t, home, r.plan(t, "", untraced), 0) {
+		r.checkGood(t, a)
+		if a.Query == "correctness" && (a.QName != "." || !slices.Contains([]string{"SOA", "NS", "DNSKEY"}, a.QType)) {
+			t.Errorf("asked %s %s without a zone", a.QName, a.QType)
+		}
+	}
+	alerts, err := os.ReadFile(filepath.Join(home, "Logs", "101-alerts.txt"))
+	if err != nil || !strings.Contains(string(alerts), "FIRING rule=mtric.measure condition=root-zone") {
+		t.Errorf("alerts %q, %v", alerts, err)
+	}
+}
+
+// 52 SOA and 13 correctness rows right on all three kinds of servers.
+func (r *rig) testMeasure(t *testing.T) {
+	plan := r.plan(t, "", untraced)
+	kinds := map[string]int{}
+	for range 4 {
+		home := r.home(t)
+		r.giveZone(t, home)
+		counts := map[string]int{}
+		for _, a := range r.measure(t, home, plan, 0) {
+			counts[a.Query]++
+			r.checkGood(t, a)
+			if a.Query == "correctness" {
+				kinds[a.QType+" "+*a.RCode]++
+			}
+		}
+		if counts["soa"] != 52 || counts["correctness"] != 13 {
+			t.Errorf("rows %v", counts)
+		}
+	}
+	t.Logf("correctness questions: %v", kinds)
+	if kinds["NS NOERROR"] == 0 || kinds["DS NOERROR"] == 0 {
+		t.Errorf("of 52 questions none of a kind: %v", kinds)
+	}
+}
+
+// checkGood holds a row to what a good server answers.
+func (r *rig) checkGood(t *testing.T, a measurement.Answer) {
+	t.Helper()
+	where := fmt.Sprintf("%s %s %s/%s %s %s", a.Query, a.RSI, a.Family, a.Transport, a.QName, a.QType)
+	if a.Outcome != measurement.Answered || a.LatencyUS == nil || a.RCode == nil || a.AA == nil || a.NSID == nil {
+		t.Errorf("%s: %s %v", where, a.Outcome, deref(a.Error))
+		return
+	}
+	if want := fmt.Sprintf("rig-%s-01.mtric.example", a.RSI); *a.NSID != want {
+		t.Errorf("%s: NSID %q", where, *a.NSID)
+	}
+	if *a.LatencyUS <= 0 || *a.LatencyUS > 1_000_000 || a.Strays != 0 || (a.Transport == measurement.TCP) != (a.ConnectUS != nil) {
+		t.Errorf("%s: latency %d, strays %d, connect %v", where, *a.LatencyUS, a.Strays, a.ConnectUS)
+	}
+	rcode, authoritative, serial := "NOERROR", true, false
+	switch {
+	case a.QType == "SOA":
+		serial = true
+	case a.QType == "A":
+		rcode, serial = "NXDOMAIN", true
+	case a.QType == "NS" && a.QName != ".":
+		authoritative = false
+	}
+	if *a.RCode != rcode || *a.AA != authoritative || (a.Serial != nil) != serial || (serial && *a.Serial != r.serial) {
+		t.Errorf("%s: rcode %s, aa %v, serial %v", where, *a.RCode, *a.AA, a.Serial)
+	}
+	if (a.Query == "correctness") != (a.Response != nil) {
+		t.Errorf("%s: %d bytes kept", where, len(a.Response))
+	}
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// Delays of 20 and 120 ms on the way to a server are seen to within 1 ms.
+func (r *rig) testDelays(t *testing.T) {
+	daemon := filepath.Join(r.dir, "delayd")
+	r.build(filepath.Join(rigScripts, "delayd"), daemon)
+	plan := r.plan(t, "", untraced)
+	base := r.medians(t, plan)
+	for _, tables := range []string{"iptables", "ip6tables"} {
+		r.in("r3", tables, "-A", "FORWARD", "-j", "NFQUEUE", "--queue-num", "7", "--queue-bypass")
+		t.Cleanup(func() { r.in("r3", tables, "-F", "FORWARD") })
+	}
+	delays := map[string]time.Duration{"a/ipv4": 20 * time.Millisecond, "b/ipv6": 20 * time.Millisecond,
+		"c/ipv4": 120 * time.Millisecond, "d/ipv6": 120 * time.Millisecond}
+	r.start(t, "r3", daemon, v4('a', 53)+"=20ms", v6('b', 53)+"=20ms", v4('c', 53)+"=120ms", v6('d', 53)+"=120ms")
+	delayed := r.medians(t, plan)
+	for where, delay := range delays {
+		for transport, packets := range map[string]time.Duration{"udp": 1, "tcp": 2} { // of TCP, SYN and query
+			key := where + "/" + transport
+			seen := delayed[key] - base[key]
+			t.Logf("%s: %s seen of %s", key, seen, packets*delay)
+			if off := seen - packets*delay; off.Abs() > packets*time.Millisecond {
+				t.Errorf("%s: %s seen, %s planted", key, seen, packets*delay)
+			}
+		}
+	}
+}
+
+// medians measures some intervals and returns the median latency of the SOA
+// queries by RSI and path, "a/ipv4/udp".
+func (r *rig) medians(t *testing.T, plan string) map[string]time.Duration {
+	t.Helper()
+	all := map[string][]time.Duration{}
+	for range 7 {
+		for _, a := range r.measure(t, r.home(t), plan, 0) {
+			if a.Query == "soa" && a.LatencyUS != nil {
+				key := fmt.Sprintf("%s/%s/%s", a.RSI, a.Family, a.Transport)
+				all[key] = append(all[key], time.Duration(*a.LatencyUS)*time.Microsecond)
+			}
+		}
+	}
+	median := map[string]time.Duration{}
+	for key, l := range all {
+		slices.Sort(l)
+		median[key] = l[len(l)/2]
+	}
+	return median
+}
+
+// Real scamper through three routers, both families.
+func (r *rig) testTraces(t *testing.T) {
+	home := r.home(t)
+	r.measure(t, home, r.plan(t, "", ""), 0)
+	file := newest(t, home, "routes")
+	must(t, lake.CheckSidecar(file))
+	routes, _, err := lake.Read[measurement.Route](file)
+	must(t, err)
+	if len(routes) != 26 {
+		t.Fatalf("%d routes", len(routes))
+	}
+	for _, route := range routes {
+		want := []string{"10.53.200.1", "10.53.201.1", "10.53.202.1", v4(route.RSI[0], 53)}
+		if route.Family == measurement.IPv6 {
+			want = []string{"fd53:c8::1", "fd53:c9::1", "fd53:ca::1", v6(route.RSI[0], 53)}
+		}
+		var got []string
+		for _, h := range route.Hops {
+			got = append(got, deref(h.Address))
+		}
+		if !slices.Equal(got, want) || !route.Reached || !route.Complete || route.StopReason != "COMPLETED" || route.HopCount != 4 {
+			t.Errorf("%s %s: %v %+v", route.RSI, route.Family, got, route)
+		}
+	}
+}
+
+// expectation is what the SOA row of an RSI over a path must be.
+type expectation struct {
+	rsi, path string // path "" is all four, "udp" both families of it
+	outcome   measurement.Outcome
+	rcode     string
+	also      func(measurement.Answer) bool
+}
+
+// expect compares the SOA rows with what was planted; what is not named must be
+// good.
+func (r *rig) expect(t *testing.T, rows []measurement.Answer, want []expectation) {
+	t.Helper()
+	for _, a := range rows {
+		if a.Query != "soa" {
+			continue
+		}
+		path := measurement.Path{Family: a.Family, Transport: a.Transport}.String()
+		at := slices.IndexFunc(want, func(e expectation) bool {
+			return e.rsi == string(a.RSI) && (e.path == "" || e.path == path || e.path == string(a.Transport) || e.path == string(a.Family))
+		})
+		if at < 0 {
+			r.checkGood(t, a)
+			continue
+		}
+		e := want[at]
+		if a.Outcome != e.outcome || deref(a.RCode) != e.rcode || (e.also != nil && !e.also(a)) {
+			t.Errorf("%s %s: %s rcode %q strays %d serial %v tc %v latency %s error %q, want %s %q", a.RSI, path, a.Outcome, deref(a.RCode),
+				a.Strays, number(a.Serial), a.TC, number(a.LatencyUS), deref(a.Error), e.outcome, e.rcode)
+		}
+		if (a.LatencyUS != nil) != (e.outcome == measurement.Answered) {
+			t.Errorf("%s %s: %s with latency %s", a.RSI, path, a.Outcome, number(a.LatencyUS))
+		}
+	}
+}
+
+func number(n *int64) string {
+	if n == nil {
+		return "-"
+	}
+	return fmt.Sprint(*n)
+}
+
+func (r *rig) testFaults(t *testing.T) {
+	reject := func(letter byte, protocol, v4with, v6with string) {
+		r.in(string(letter), "iptables", "-A", "INPUT", "-p", protocol, "--dport", "53", "-j", "REJECT", "--reject-with", v4with)
+		r.in(string(letter), "ip6tables", "-A", "INPUT", "-p", protocol, "--dport", "53", "-j", "REJECT", "--reject-with", v6with)
+	}
+	for _, tables := range []string{"iptables", "ip6tables"} {
+		r.in("a", tables, "-A", "INPUT", "-p", "udp", "--dport", "53", "-j", "DROP")
+	}
+	reject('b', "udp", "icmp-port-unreachable", "icmp6-port-unreachable")
+	reject('c', "tcp", "tcp-reset", "tcp-reset")
+	reject('d', "udp", "icmp-host-unreachable", "icmp6-addr-unreachable")
+	reject('d', "tcp", "icmp-host-unreachable", "icmp6-addr-unreachable")
+	r.signal('e', syscall.SIGSTOP)
+	r.in("vp", "ip", "-6", "route", "add", "unreachable", "fd53:6::/64")
+	r.in("h", "ip", "link", "set", "far8", "down")
+	must(t, os.Remove(filepath.Join(r.dir, "run", "g", "root.zone")))
+	r.restart(t, 'g')
+	older, err := os.ReadFile(r.older)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(r.dir, "run", "i", "root.zone"), older, 0o644))
+	r.restart(t, 'i')
+	t.Cleanup(func() {
+		for _, l := range []string{"a", "b", "c", "d"} {
+			r.in(l, "iptables", "-F", "INPUT")
+			r.in(l, "ip6tables", "-F", "INPUT")
+		}
+		r.signal('e', syscall.SIGCONT)
+		r.in("vp", "ip", "-6", "route", "delete", "unreachable", "fd53:6::/64")
+	})
+	rows := r.measure(t, r.home(t), r.plan(t, "", untraced), 0)
+	older1 := func(a measurement.Answer) bool { return a.Serial != nil && *a.Serial == r.serial-1 }
+	r.expect(t, rows, []expectation{
+		{"a", "udp", measurement.Timeout, "", nil},
+		{"b", "udp", measurement.Refused, "", nil},
+		{"c", "tcp", measurement.Refused, "", nil},
+		{"d", "", measurement.Unreachable, "", nil},
+		{"e", "", measurement.Timeout, "", nil},
+		{"f", "ipv6", measurement.Unreachable, "", nil},
+		{"g", "", measurement.Answered, "SERVFAIL", nil},
+		{"h", "ipv6/tcp", measurement.Unreachable, "", nil}, // the last router finds no neighbour within the time
+		{"h", "ipv4/tcp", measurement.Unreachable, "", nil},
+		{"h", "udp", measurement.Unreachable, "", nil},
+		{"i", "", measurement.Answered, "NOERROR", older1},
+	})
+}
+
+// testAnswerFaults puts a spoiling proxy in front of eight servers at a time.
+func (r *rig) testAnswerFaults(t *testing.T) {
+	daemon := filepath.Join(r.dir, "faultd")
+	r.build(filepath.Join(rigScripts, "faultd"), daemon)
+	modes := map[byte]string{'a': "wrongid", 'b': "wrongquestion", 'c': "servfail", 'd': "truncate", 'e': "tcpclose", 'f': "garbage",
+		'j': "slow", 'k': "late", 'l': "query", 'm': "noaa"}
+	fronted := ""
+	for letter, mode := range modes {
+		fronted += string(letter)
+		net := strings.IndexByte(letters, letter) + 1
+		r.in(string(letter), "ip", "address", "add", v4(letter, 54)+"/24", "dev", fmt.Sprintf("far%d", net))
+		r.in(string(letter), "ip", "-6", "address", "add", v6(letter, 54)+"/64", "dev", fmt.Sprintf("far%d", net), "nodad")
+		r.start(t, string(letter), daemon, mode, v4(letter, 53)+":53", v4(letter, 54)+":53", "["+v6(letter, 54)+"]:53")
+	}
+	rows := r.measure(t, r.home(t), r.plan(t, fronted, untraced), 0)
+	stray := func(a measurement.Answer) bool { return a.Strays > 0 }
+	r.expect(t, slices.DeleteFunc(slices.Clone(rows), func(a measurement.Answer) bool { return strings.Contains("ghi", string(a.RSI)) }), []expectation{
+		{"a", "udp", measurement.Timeout, "", stray},
+		{"a", "tcp", measurement.Malformed, "", nil},
+		{"b", "udp", measurement.Timeout, "", stray},
+		{"b", "tcp", measurement.Malformed, "", nil},
+		{"c", "", measurement.Answered, "SERVFAIL", nil},
+		{"d", "udp", measurement.Answered, "NOERROR", func(a measurement.Answer) bool { return *a.TC && a.Attempts == 1 && a.Serial == nil }},
+		{"e", "tcp", measurement.Reset, "", nil},
+		{"f", "udp", measurement.Timeout, "", stray},
+		{"f", "tcp", measurement.Malformed, "", nil},
+		{"j", "", measurement.Answered, "NOERROR", func(a measurement.Answer) bool { return *a.LatencyUS >= 3_900_000 && *a.LatencyUS <= 4_000_000 }},
+		{"k", "", measurement.Timeout, "", nil},
+		{"l", "udp", measurement.Timeout, "", stray},
+		{"l", "tcp", measurement.Malformed, "", nil},
+		{"m", "", measurement.Answered, "NOERROR", func(a measurement.Answer) bool { return !*a.AA && a.Response != nil }},
+	})
+	for _, a := range rows {
+		if a.Query == "correctness" && a.RSI == "d" && a.Transport == measurement.UDP &&
+			(a.Attempts != 2 || a.Outcome != measurement.Answered || *a.TC || a.ConnectUS == nil) {
+			t.Errorf("truncated correctness answer: %+v", a)
+		}
+	}
+}
