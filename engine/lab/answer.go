@@ -53,6 +53,8 @@ type asked struct {
 	rtype uint16
 	do    bool
 	rd    bool
+
+	anyClass bool
 }
 
 // compose answers a question of class IN from the zone.
@@ -91,7 +93,7 @@ func (z *Zone) composeApex(q asked, f Flavour) draft {
 		d.put(q, f, answerSection, truncates, set)
 		if q.rtype == dns.TypeNS {
 			z.putGlue(&d, f, ".")
-		} else if q.rtype != dns.TypeDNSKEY || f != BIND {
+		} else if q.rtype != dns.TypeDNSKEY {
 			z.putApexNS(&d, q, f)
 		}
 	}
@@ -131,7 +133,7 @@ func (z *Zone) putAll(d *draft, q asked, f Flavour) {
 // putApexNS adds the NS RRset to the authority section, as NSD and BIND do
 // where there is room.
 func (z *Zone) putApexNS(d *draft, q asked, f Flavour) {
-	if f == Knot || f == BIND && q.rd {
+	if f == Knot || f == BIND && q.rd || q.anyClass {
 		return
 	}
 	d.put(q, f, authoritySection, ends, z.set(".", dns.TypeNS))

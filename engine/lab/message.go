@@ -65,7 +65,7 @@ func (r responder) parse(raw []byte, tcp bool) (query *parsed, answer *dns.Msg) 
 		return nil, r.failure(p, dns.RcodeFormatError)
 	case p.opt != nil && p.opt.Version() != 0:
 		a := r.failure(p, dns.RcodeBadVers)
-		if f := r.flavour; f != Knot {
+		if r.flavour != Knot {
 			a.IsEdns0().Option = nil
 		}
 		return nil, a
@@ -85,8 +85,13 @@ func (r responder) refuseOpcode(p *parsed) *dns.Msg {
 		rcode = dns.RcodeNotImplemented
 	}
 	a := r.failure(p, rcode)
-	if r.flavour == NSD {
+	switch r.flavour {
+	case NSD:
 		a.Question, a.Extra = nil, nil
+	case BIND:
+		if rcode == dns.RcodeNotImplemented {
+			a.Question = nil
+		}
 	}
 	return a
 }
@@ -131,12 +136,13 @@ func (r responder) answer(p *parsed, z *Zone) *dns.Msg {
 		return r.failure(p, dns.RcodeFormatError)
 	case q.Qclass != dns.ClassINET && q.Qclass != dns.ClassANY:
 		return r.failure(p, dns.RcodeRefused)
+	case r.flavour == BIND && (q.Qtype == dns.TypeOPT || q.Qtype >= dns.TypeTKEY && q.Qtype <= dns.TypeAXFR):
+		return r.failure(p, dns.RcodeFormatError)
 	case q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR:
 		return r.failure(p, dns.RcodeNotImplemented) // over TCP transfer has answered
-	case r.flavour == BIND && (q.Qtype == dns.TypeOPT || q.Qtype == dns.TypeTSIG || q.Qtype == dns.TypeTKEY):
-		return r.failure(p, dns.RcodeFormatError)
 	}
-	d := z.compose(asked{name: strings.ToLower(q.Name), rtype: q.Qtype, do: p.opt != nil && p.opt.Do(), rd: p.msg.RecursionDesired}, r.flavour)
+	d := z.compose(asked{name: strings.ToLower(q.Name), rtype: q.Qtype, do: p.opt != nil && p.opt.Do(), rd: p.msg.RecursionDesired,
+		anyClass: q.Qclass == dns.ClassANY}, r.flavour)
 	a := r.start(p)
 	a.Rcode, a.Authoritative = d.rcode, d.aa && !(q.Qclass == dns.ClassANY && r.flavour == NSD)
 	d.recase(q.Name, r.flavour)
