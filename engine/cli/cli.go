@@ -80,6 +80,7 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	flags    flags
+	self     string // how the user calls the program
 
 	hostname func() (string, error)
 	clock    func() time.Time // the true clock; commands use now, which --now may replace
@@ -91,7 +92,7 @@ type app struct {
 func Run(args []string, in io.Reader, out, errw io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	a := &app{in: in, out: out, err: errw, hostname: os.Hostname, clock: time.Now}
+	a := &app{in: in, out: out, err: errw, self: os.Args[0], hostname: os.Hostname, clock: time.Now}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)

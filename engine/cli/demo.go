@@ -19,7 +19,6 @@ import (
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/transfer"
-	"mtric.net/mtric/plans"
 )
 
 // What the demo plants, so that the table has something to show.
@@ -60,6 +59,7 @@ type demoWorld struct {
 	zone    *lab.Zone
 	system  *lab.System
 	dropbox *transfer.Dropbox
+	serving chan error // what ended the dropbox
 	vars    []string
 	plan    *plan.Plan
 }
@@ -113,11 +113,13 @@ func (w *demoWorld) close() error {
 	if w.dropbox != nil {
 		errs = append(errs, w.dropbox.Close())
 	}
+	if w.serving != nil {
+		errs = append(errs, <-w.serving)
+	}
 	return errors.Join(errs...)
 }
 
 func (w *demoWorld) makeZones(context.Context) error {
-	w.say("\n")
 	var err error
 	if w.dir == "" {
 		w.dir, err = os.MkdirTemp("", "mtric-demo-")
@@ -146,11 +148,10 @@ func demoSerial(day time.Time, n uint32) uint32 {
 }
 
 func (w *demoWorld) startServers(context.Context) error {
-	all := measurement.RSI(demoStale)
 	system, err := lab.Start(lab.Config{Zone: w.zone, Faults: []lab.Fault{
 		{Kind: lab.Refuse, RSIs: []measurement.RSI{demoRefusing}, Transports: []measurement.Transport{measurement.TCP}},
 		{Kind: lab.Delay, RSIs: []measurement.RSI{demoSlow}, Delay: demoDelay},
-		{Kind: lab.Stale, RSIs: []measurement.RSI{all}},
+		{Kind: lab.Stale, RSIs: []measurement.RSI{demoStale}},
 	}})
 	w.system = system
 	return err
@@ -166,17 +167,15 @@ func (w *demoWorld) startDropbox(context.Context) error {
 		return err
 	}
 	w.vars = []string{"port_base=" + strconv.Itoa(w.system.PortBase()), "sftp_port=" + port, fmt.Sprintf("ipv6=%t", w.system.IPv6)}
-	embedded, _ := plans.Dir("demo")
-	set := map[string]string{"port_base": strconv.Itoa(w.system.PortBase()), "sftp_port": port, "ipv6": fmt.Sprint(w.system.IPv6)}
-	p, mistakes := plan.Load([]plan.Dir{{Name: "plans/demo", FS: embedded}}, set)
-	if err := w.app.printMistakes(mistakes); err != nil {
+	reader := &app{out: w.app.out, err: w.app.err, flags: flags{plans: []string{"demo"}, vars: w.vars}}
+	if w.plan, err = reader.loadPlan(); err != nil {
 		return err
 	}
-	w.plan = p
 	if w.dropbox, err = transfer.NewDropbox(filepath.Join(w.dir, "sftp")); err != nil {
 		return err
 	}
-	go w.dropbox.Serve(l)
+	w.serving = make(chan error, 1)
+	go func() { w.serving <- w.dropbox.Serve(l) }()
 	return nil
 }
 

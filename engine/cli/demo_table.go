@@ -161,13 +161,14 @@ func (a *app) printNext(w *demoWorld) {
 	vp := w.plan.VantagePoints[0].ID
 	fmt.Fprintf(a.out, `
 Try next:
-  mtric show %[1]s/sftp/transfer-%[2]s/incoming/*.answers.parquet
-  mtric plan show --plan demo
-  mtric plan check --plan plans/demo          # after changing something there
+  %[4]s show %[1]s/sftp/transfer-%[2]s/incoming/*.answers.parquet
+  %[4]s plan show --plan demo
+  %[4]s plan check --plan plans/demo      # after changing something there
   cat %[1]s/%[2]s/Logs/%[2]s-log.txt
-  mtric demo --serve                          # then, from another terminal:
-  mtric query c . SOA --tcp --plan demo%[3]s
-`, w.dir, vp, vars)
+  %[4]s demo --serve                      # then, from another terminal, with the variables it prints:
+  %[4]s query c . SOA --tcp --plan demo%[3]s
+  rm -r %[1]s
+`, w.dir, vp, vars, a.self)
 }
 
 // demoJSON is the table for programs.

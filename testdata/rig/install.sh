@@ -28,10 +28,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     [ $try = 2 ] && exit 1
   done
 fi
-if ! "$cache/venv/bin/python" -c 'import duckdb, pandas, pyarrow' 2>/dev/null; then
+if ! "$cache/venv/bin/python" -c 'import duckdb, pandas, pyarrow, pytz' 2>/dev/null; then
   python3 -m venv "$cache/venv"
   for try in 1 2; do
-    if "$cache/venv/bin/pip" install -q --disable-pip-version-check duckdb pandas pyarrow; then break; fi
+    if "$cache/venv/bin/pip" install -q --disable-pip-version-check duckdb pandas pyarrow pytz; then break; fi
     [ $try = 2 ] && exit 1
   done
 fi

@@ -100,10 +100,22 @@ func (q packetQueue) serve(delays map[netip.Addr]time.Duration) error {
 			}
 			if binary.NativeEndian.Uint16(rest[4:]) == subsystemQueue<<8|typePacket {
 				id, destination := packet(rest[unix.NLMSG_HDRLEN+4 : size])
-				time.AfterFunc(delays[destination], func() { check(q.accept(id)) })
+				due := time.Now().Add(delays[destination])
+				go func() {
+					sleepUntil(due)
+					check(q.accept(id))
+				}()
 			}
 			rest = rest[min(align(size), len(rest)):]
 		}
+	}
+}
+
+// sleepUntil is exact to some 60 µs, where Go's own timers round up to 1 ms.
+func sleepUntil(due time.Time) {
+	for rest := time.Until(due); rest > 0; rest = time.Until(due) {
+		t := unix.NsecToTimespec(rest.Nanoseconds())
+		_ = unix.Nanosleep(&t, nil) // interrupted: the loop goes on
 	}
 }
 
