@@ -20,14 +20,14 @@ import (
 // zone [mow] or which letters [dse], and the case of the letters of every name
 // [zon].
 //
-// Without a zone the choices ask for the apex types of the plan only. A choice
-// that has nothing to ask leaves the draw; a query whose choices all have
+// Without a zone a query that draws from RRsets asks for those at the apex only:
+// they are there whatever the zone. A choice that has nothing to ask leaves the draw; a query whose choices all have
 // nothing is not asked. Where an RSI has no address of a family at the label,
 // the query's Address is invalid: it still becomes a row.
 func Draw(p *plan.Plan, label time.Time, zone *rootzone.Zone, r *rand.Rand) []measurement.Query {
 	var queries []measurement.Query
 	for _, q := range p.Queries {
-		if !due(p, q.Schedule, label) {
+		if !p.Due(q.Schedule, label) {
 			continue
 		}
 		questions := newQuestions(q, zone)
@@ -35,10 +35,7 @@ func Draw(p *plan.Plan, label time.Time, zone *rootzone.Zone, r *rand.Rand) []me
 			continue
 		}
 		paths := pathsOf(q)
-		for _, s := range p.Servers {
-			if !slices.Contains(q.Servers, s.Group) {
-				continue
-			}
+		for _, s := range p.ServersOf(q.Servers) {
 			for _, path := range pick(paths, q.Pick, r) {
 				name, qtype := questions.draw(r)
 				queries = append(queries, newQuery(q, s, path, label, mixCase(name, r), qtype))
@@ -47,10 +44,6 @@ func Draw(p *plan.Plan, label time.Time, zone *rootzone.Zone, r *rand.Rand) []me
 	}
 	r.Shuffle(len(queries), func(i, j int) { queries[i], queries[j] = queries[j], queries[i] })
 	return queries
-}
-
-func due(p *plan.Plan, schedule string, label time.Time) bool {
-	return slices.ContainsFunc(p.Schedules, func(s plan.Schedule) bool { return s.Label == schedule && s.Due(label) })
 }
 
 func newQuery(q plan.Query, s plan.Server, path measurement.Path, label time.Time, name, qtype string) measurement.Query {
@@ -106,7 +99,11 @@ func newQuestions(q plan.Query, zone *rootzone.Zone) questions {
 		return questions{[]choice{{1, []rootzone.RRset{{Owner: q.QName, Type: q.QType}}}}, 1}
 	}
 	var all questions
+	fromZone := slices.ContainsFunc(q.Choices, func(c plan.Choice) bool { return c.QName == "" })
 	for _, c := range q.Choices {
+		if zone == nil && fromZone && c.QName != "" {
+			continue
+		}
 		sets := []rootzone.RRset{{Owner: c.QName, Type: c.QType}}
 		if c.QName == "" {
 			sets = eligible(c, zone)

@@ -129,6 +129,8 @@ func TestDraw(t *testing.T) {
 			switch {
 			case q.Label == "soa" && lower != "./SOA":
 				t.Fatalf("soa asks %s", lower)
+			case q.Type == "A" && !withZone:
+				t.Fatalf("asks %s without a zone", q.Name)
 			case q.Label == "correctness" && q.Type == "A" && !negative.MatchString(q.Name):
 				t.Fatalf("negative name %s", q.Name)
 			case q.Label == "correctness" && q.Type != "A" && !slices.Contains(asked, lower):
