@@ -358,7 +358,7 @@ func TestShape(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		defer f.Close() // read only
 		unzipped, err := gzip.NewReader(f)
 		if err != nil {
 			t.Fatal(err)
