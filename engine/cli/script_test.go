@@ -1,16 +1,24 @@
 package cli_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"mtric.net/mtric/engine/cli"
+	"mtric.net/mtric/engine/lab"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/transfer"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden output in testdata/script")
@@ -19,6 +27,94 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"mtric": func() { os.Exit(cli.Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
+}
+
+// world is what the scripts run against: a root server system in good order, one
+// with faults, and for each script a dropbox for vantage point 101.
+type world struct {
+	zone         *lab.Zone
+	good, faulty *lab.System
+}
+
+// faults of the second system, by RSI.
+var faults = []lab.Fault{
+	{Kind: lab.Refuse, RSIs: []measurement.RSI{"c"}, Transports: []measurement.Transport{measurement.TCP}},
+	{Kind: lab.ServFail, RSIs: []measurement.RSI{"d"}},
+	{Kind: lab.Drop, RSIs: []measurement.RSI{"e"}},
+	{Kind: lab.Stale, RSIs: []measurement.RSI{"k"}},
+	{Kind: lab.TC, RSIs: []measurement.RSI{"m"}},
+}
+
+func newWorld(t *testing.T) *world {
+	now := time.Now()
+	zone, err := lab.Generate(lab.Options{Seed: 1, Serial: 2026112301, TLDs: 40, Inception: now.Add(-time.Hour), Expiration: now.AddDate(0, 0, 13)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{zone: zone}
+	for _, s := range []struct {
+		system **lab.System
+		faults []lab.Fault
+	}{{&w.good, nil}, {&w.faulty, faults}} {
+		if *s.system, err = lab.Start(lab.Config{Zone: zone, Faults: s.faults}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := (*s.system).Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	return w
+}
+
+// setup gives a script its home: zone.txt, id and known_hosts of vantage point
+// 101, and DEMO and FAULTY, the flags that make a command ask the two systems.
+func (w *world) setup(env *testscript.Env) error {
+	var text bytes.Buffer
+	if _, err := w.zone.WriteTo(&text); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(env.WorkDir, "zone.txt"), text.Bytes(), 0o644); err != nil {
+		return err
+	}
+	box, err := transfer.NewDropbox(filepath.Join(env.WorkDir, "sftp"))
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- box.Serve(l) }()
+	env.Defer(func() { _, _ = box.Close(), <-served })
+	line, err := transfer.GenerateKey(filepath.Join(env.WorkDir, ".ssh", "id_ed25519"))
+	if err != nil {
+		return err
+	}
+	if err := box.Allow("transfer-101", line); err != nil {
+		return err
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return err
+	}
+	known := transfer.KnownHostsLine("127.0.0.1", uint16(number), box.HostKey())
+	if err := os.WriteFile(filepath.Join(env.WorkDir, ".ssh", "known_hosts"), []byte(known), 0o600); err != nil {
+		return err
+	}
+	for name, s := range map[string]*lab.System{"PORTS": w.good, "FAULTY_PORTS": w.faulty} {
+		env.Setenv(name, fmt.Sprintf("port_base=%d", s.PortBase()))
+	}
+	env.Setenv("SFTP", "sftp_port="+port)
+	env.Setenv("IPV6", fmt.Sprintf("ipv6=%t", w.good.IPv6))
+	env.Setenv("HOME", env.WorkDir)
+	if program, err := exec.LookPath("mtric"); err == nil {
+		env.Setenv("MTRIC", program) // for scripts that change PATH
+	}
+	return nil
 }
 
 // status runs a program and compares its exit code: status 2 mtric plan check.
@@ -46,6 +142,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "../../testdata/script",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
+		Setup:               newWorld(t).setup,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status},
 	})
 }

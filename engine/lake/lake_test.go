@@ -186,7 +186,7 @@ func TestFileForm(t *testing.T) {
 		if c.MetaData.Codec != format.Zstd {
 			t.Errorf("%s: codec %s", name, c.MetaData.Codec)
 		}
-		dictionary := slices.Contains(c.MetaData.Encoding, format.RLEDictionary) || slices.Contains(c.MetaData.Encoding, format.PlainDictionary)
+		dictionary := slices.Contains(c.MetaData.Encoding, format.RLEDictionary)
 		isText := c.MetaData.Type == format.ByteArray && name != "response"
 		if isText != dictionary {
 			t.Errorf("%s: encodings %v", name, c.MetaData.Encoding)

@@ -1,0 +1,83 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mtric.net/mtric/engine/cli"
+)
+
+// The planted faults stand out, and nothing else does.
+func TestDemo(t *testing.T) {
+	dir := t.TempDir()
+	var out, errs bytes.Buffer
+	if code := cli.Run([]string{"demo", "--json", "--keep", dir}, strings.NewReader(""), &out, &errs); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &errs)
+	}
+	var report struct {
+		Answers int
+		Serial  int64
+		IPv6    bool
+		Cells   []struct {
+			RSI, Path  string
+			Sent, Good int
+			Latency    *int64 `json:"median_latency_us"`
+			Serials    []int64
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	if report.Answers != 3*3*65 || len(report.Cells) != 52 {
+		t.Errorf("%d answers in %d cells", report.Answers, len(report.Cells))
+	}
+	for _, c := range report.Cells {
+		good := 9
+		if c.RSI == "c" && strings.HasSuffix(c.Path, "/tcp") || !report.IPv6 && strings.HasPrefix(c.Path, "ipv6") {
+			good = 0
+		}
+		if c.Sent != 9 || c.Good != good || (c.Latency == nil) != (good == 0) {
+			t.Errorf("%+v, want %d good of 9", c, good)
+			continue
+		}
+		if good == 0 {
+			continue
+		}
+		if slow := *c.Latency >= 150_000; slow != (c.RSI == "f") {
+			t.Errorf("%s %s: median %d µs", c.RSI, c.Path, *c.Latency)
+		}
+		serial := report.Serial
+		if c.RSI == "k" {
+			serial--
+		}
+		if len(c.Serials) != 1 || c.Serials[0] != serial {
+			t.Errorf("%s %s: serials %d, want %d", c.RSI, c.Path, c.Serials, serial)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*", "Output", "*.parquet"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("unsent: %v, %v", left, err)
+	}
+}
+
+func TestDemoForPeople(t *testing.T) {
+	dir := t.TempDir()
+	var out, errs bytes.Buffer
+	if code := cli.Run([]string{"demo", "--keep", dir}, strings.NewReader(""), &out, &errs); code != 0 || errs.Len() > 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &errs)
+	}
+	for _, want := range []string{"585 answers, read back from the Parquet in the dropboxes", "(stale)", "0 % -", "Planted: c refuses TCP", "Try next:"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, &out)
+		}
+	}
+	// What it says to try works.
+	log := filepath.Join(dir, "101", "Logs", "101-log.txt")
+	if _, err := os.Stat(log); err != nil || !strings.Contains(out.String(), log) {
+		t.Errorf("%s: %v", log, err)
+	}
+}
