@@ -38,6 +38,7 @@ func (l List) Sorted() hcl.Diagnostics {
 	})
 }
 
+// compare orders by place and then by text; 0 means that the two say the same.
 func compare(a, b *hcl.Diagnostic) int {
 	x, y := subject(a), subject(b)
 	if c := strings.Compare(x.Filename, y.Filename); c != 0 {
@@ -57,6 +58,7 @@ func compare(a, b *hcl.Diagnostic) int {
 	return strings.Compare(a.Detail, b.Detail)
 }
 
+// subject is the place of d, the zero Range where it has none.
 func subject(d *hcl.Diagnostic) hcl.Range {
 	if d.Subject == nil {
 		return hcl.Range{}
@@ -114,6 +116,7 @@ func (l List) WriteText(w io.Writer, color bool) error {
 	return err
 }
 
+// text prints one diagnostic: place and summary, the lines, the remedy.
 func (l List) text(b *bytes.Buffer, d *hcl.Diagnostic, color bool) {
 	on, off := "\x1b[1;31m", "\x1b[0m"
 	kind := ""

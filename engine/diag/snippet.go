@@ -128,6 +128,7 @@ func blank(text []byte, clipped bool) string {
 	return b.String()
 }
 
+// columns is the width of text on a terminal.
 func columns(text []byte) int {
 	n := 0
 	for _, r := range string(text) {

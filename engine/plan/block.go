@@ -24,6 +24,7 @@ type block struct {
 	each  cty.Value // NilVal without for_each
 }
 
+// what names a block in messages: query "soa".
 func what(kind, label string) string { return kind + " " + quote(label) }
 
 // body says what checkBody needs to know of the place of a body.
@@ -64,6 +65,8 @@ func (l *loader) checkBody(b *hclsyntax.Body, t *blockType, p body) {
 	})
 }
 
+// noAttribute reports an attribute that the block does not have; a block written
+// as an attribute is the commonest way to get there.
 func (l *loader) noAttribute(a *hclsyntax.Attribute, t *blockType, p body) {
 	remedy := didYouMean(a.Name, t.names(), "Attributes")
 	if typeNamed(t.blocks, a.Name) != nil {

@@ -29,8 +29,10 @@ type budget struct {
 	steps, text int
 }
 
+// newBudget is the budget of one Load.
 func newBudget() *budget { return &budget{steps: mostSteps, text: mostText} }
 
+// spent reports whether a bound was exceeded; from then on every value is unknown.
 func (b *budget) spent() bool { return b.steps < 0 || b.text < 0 }
 
 // meter rewrites a parsed tree so that every iteration and every piece of a
@@ -88,6 +90,7 @@ const (
 
 var comparison = &hclsyntax.LiteralValueExpr{Val: cty.NumberIntVal(comparePrice)}
 
+// call wraps args[0] into a call of a metering function that stands at its place.
 func call(name string, args ...hclsyntax.Expression) hclsyntax.Expression {
 	r := args[0].Range()
 	return &hclsyntax.FunctionCallExpr{Name: name, Args: args,

@@ -70,6 +70,7 @@ func Crontab(p *Plan, role string, o CronOptions) (string, error) {
 	return b.String(), nil
 }
 
+// hasRule reports whether a rule of this kind is evaluated on machines of the role.
 func hasRule(p *Plan, role, on string) bool {
 	return slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.On == on && (r.Where == "" || r.Where == role) })
 }

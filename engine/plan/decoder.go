@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"math/big"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +35,7 @@ func (d *decoder) errorf(name, remedy, format string, args ...any) {
 	d.l.errorf(d.place(name), remedy, format, args...)
 }
 
+// place is where to point for an attribute: its value, or the block it is missing from.
 func (d *decoder) place(name string) hcl.Range {
 	if a := d.attrs[name]; a != nil {
 		return a.Expr.Range()
@@ -81,6 +81,8 @@ func (d *decoder) to(it item, want cty.Type, kind string) (cty.Value, bool) {
 	return c, true
 }
 
+// itemText reads text. Numbers convert, as in a template; true and false do not:
+// nobody means the word.
 func (d *decoder) itemText(it item, kind string) (string, bool) {
 	if it.v.Type() == cty.Bool {
 		d.l.errorf(it.at, "Write "+example(cty.String)+".", "want %s, not true or false", kind)
@@ -93,6 +95,7 @@ func (d *decoder) itemText(it item, kind string) (string, bool) {
 	return v.AsString(), true
 }
 
+// text reads text; def stands for an absent or refused value here and below.
 func (d *decoder) text(name, def string) string {
 	it, ok := d.get(name)
 	if !ok {
@@ -115,6 +118,7 @@ func (d *decoder) line(name, def string) string {
 	return s
 }
 
+// flag reads true or false.
 func (d *decoder) flag(name string, def bool) bool {
 	it, ok := d.get(name)
 	if !ok {
@@ -142,6 +146,8 @@ func (d *decoder) number(name string, def, lo, hi int64) int64 {
 	return n
 }
 
+// itemDuration reads a duration. A bare number is refused: the reader could not
+// know whether seconds or milliseconds were meant.
 func (d *decoder) itemDuration(it item) (Duration, bool) {
 	if it.v.Type() == cty.Number {
 		d.l.errorf(it.at, `Durations have units: "4s", "5m", "250ms", "1d12h".`, "a duration without unit")
@@ -216,6 +222,7 @@ func (d *decoder) enum(name, def string, known ...string) string {
 	return def
 }
 
+// itemEnum reads one word of known.
 func (d *decoder) itemEnum(it item, name string, known []string) (string, bool) {
 	s, ok := d.itemText(it, "text")
 	if ok && !slices.Contains(known, s) {
@@ -354,6 +361,8 @@ func (d *decoder) refs(name, kind string) []string {
 	return labels
 }
 
+// ref reads a reference to a block of one kind. Text gets a remedy of its own, as
+// quoting a reference is the commonest mistake.
 func (d *decoder) ref(it item, kind string) (string, bool) {
 	if !it.v.IsNull() && it.v.Type().Equals(refType) {
 		r := it.v.EncapsulatedValue().(*ref)
@@ -369,27 +378,4 @@ func (d *decoder) ref(it item, kind string) (string, bool) {
 	}
 	d.l.errorf(it.at, remedy, "want a reference to a %s, not %s", kind, valueWords(it.v))
 	return "", false
-}
-
-// address reads an IP address of one family.
-func (d *decoder) address(name string) (netip.Addr, bool) {
-	it, ok := d.get(name)
-	if !ok {
-		return netip.Addr{}, false
-	}
-	s, ok := d.itemText(it, "an address")
-	if !ok {
-		return netip.Addr{}, false
-	}
-	a, err := netip.ParseAddr(s)
-	family := map[bool]string{true: "IPv4", false: "IPv6"}[name == "ipv4"]
-	switch {
-	case err != nil || a.Is4() != (name == "ipv4") || a.Is4In6() || a.Zone() != "":
-		d.errorf(name, "Write it as digits, without port, prefix length or zone.", "%q is no %s address", s, family)
-	case a.IsUnspecified() || a.IsMulticast():
-		d.errorf(name, "Give the address of one server.", "%s cannot be asked", a)
-	default:
-		return a, true
-	}
-	return netip.Addr{}, false
 }

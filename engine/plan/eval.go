@@ -36,6 +36,7 @@ type ref struct{ kind, label string }
 
 var refType = cty.Capsule("reference", reflect.TypeFor[ref]())
 
+// context holds the roots that may be named in e, and the functions of its directory.
 func (l *loader) context(e env) *hcl.EvalContext {
 	vars := map[string]cty.Value{}
 	for _, r := range e.roots {
@@ -142,6 +143,7 @@ func valueWords(v cty.Value) string {
 	return typeWords(v.Type())
 }
 
+// example shows how a value of the type is written.
 func example(t cty.Type) string {
 	switch t {
 	case cty.String:
@@ -183,10 +185,12 @@ func (l *loader) checkExpr(expr hclsyntax.Expression, roots []string, iterators 
 // impure are functions that people know from other languages of this kind.
 var impure = strings.Fields("env file fileset now random shuffle templatefile timestamp uuid uuidv4 http")
 
+// functionNames lists the functions a plan may call; the meters stay unnamed.
 func (l *loader) functionNames() []string {
 	return slices.DeleteFunc(sortedKeys(l.functions[0]), func(s string) bool { return strings.HasPrefix(s, "#") })
 }
 
+// checkTraversal reports the first name of a reference that does not exist.
 func (l *loader) checkTraversal(t hcl.Traversal, roots, iterators []string) {
 	root := t.RootName()
 	if slices.Contains(iterators, root) {
@@ -240,6 +244,8 @@ func (l *loader) checkSteps(t hcl.Traversal, name string) {
 	}
 }
 
+// step is the name that one step of a reference goes to; false for an index that
+// must be computed.
 func step(s hcl.Traverser) (string, bool) {
 	switch s := s.(type) {
 	case hcl.TraverseAttr:
@@ -252,6 +258,7 @@ func step(s hcl.Traverser) (string, bool) {
 	return "", false
 }
 
+// first is an example among the known names.
 func first(known []string) string {
 	if len(known) == 0 {
 		return "name"
@@ -259,6 +266,7 @@ func first(known []string) string {
 	return known[0]
 }
 
+// didYouMeanField is didYouMean for the name after a root.
 func didYouMeanField(name string, known []string, what string) string {
 	if len(known) == 0 {
 		return fmt.Sprintf("This plan has no %s at all.", what)
@@ -266,12 +274,16 @@ func didYouMeanField(name string, known []string, what string) string {
 	return didYouMean(name, known, "There are")
 }
 
+// unknownRoot reports a reference that begins with no known root. Mostly it is a
+// text without quotes, or a reference where none can be resolved yet.
 func (l *loader) unknownRoot(t hcl.Traversal, root string, roots []string) {
 	remedy := didYouMean(root, roots, "Names that may stand here begin with")
 	_, near := nearest(root, roots)
 	switch {
 	case root == "each":
 		remedy = "each.key and each.value exist in blocks with for_each only."
+	case root == "var" || root == "local":
+		remedy = "Values with a name are not known here; write the value itself."
 	case slices.Contains(inBlock, root):
 		remedy = "References to blocks cannot stand here; values with a name belong into a locals block."
 	case len(t) == 1 && !near:

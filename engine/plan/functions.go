@@ -115,6 +115,7 @@ func inflates(name string, args []cty.Value) bool {
 	return false
 }
 
+// text is a parameter that takes text.
 func text(name string) function.Parameter { return function.Parameter{Name: name, Type: cty.String} }
 
 // durationFunc makes durations comparable: duration("1m30s") is 90, in seconds.
@@ -205,6 +206,7 @@ func hintsFunc(fsys fs.FS) function.Function {
 	})
 }
 
+// orNull makes an absent address null, which counts as an attribute left out.
 func orNull(s string) cty.Value {
 	if s == "" {
 		return cty.NullVal(cty.String)

@@ -150,7 +150,7 @@ func TestHostileDirectories(t *testing.T) {
 		}, "more than 256 plan files"},
 		{"much text", func(t *testing.T, dir string) {
 			for i := range 10 {
-				write(t, dir, fmt.Sprintf("%d.hcl", i), "# " + strings.Repeat("x", 1000000))
+				write(t, dir, fmt.Sprintf("%d.hcl", i), "# "+strings.Repeat("x", 1000000))
 			}
 		}, "more than 8388608 bytes together"},
 		{"large hints", func(t *testing.T, dir string) {

@@ -81,6 +81,8 @@ type loader struct {
 	plan      *Plan
 }
 
+// load runs the phases; see Loader.Load. A phase sees what the ones before it
+// put into l, and reports into l.diags without stopping.
 func (l *loader) load(vars map[string]string) {
 	if len(l.dirs) == 0 {
 		l.errorf(hcl.Range{}, "Name a directory with plan files.", "no plan directory")
@@ -131,10 +133,12 @@ func (l *loader) readAll() (plans, settings []file) {
 	return plans, settings
 }
 
+// errorf reports a mistake: the format says what is wrong, the remedy how to mend it.
 func (l *loader) errorf(at hcl.Range, remedy, format string, args ...any) {
 	l.report(hcl.DiagError, at, remedy, format, args...)
 }
 
+// warnf reports what looks wrong but fails nothing.
 func (l *loader) warnf(at hcl.Range, remedy, format string, args ...any) {
 	l.report(hcl.DiagWarning, at, remedy, format, args...)
 }

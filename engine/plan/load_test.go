@@ -274,7 +274,9 @@ query "probe" {
 }
 
 func TestFunctions(t *testing.T) {
-	check := func(expr string) string { return "  validation {\n    condition = " + expr + "\n    error     = \"no\"\n  }\n" }
+	check := func(expr string) string {
+		return "  validation {\n    condition = " + expr + "\n    error     = \"no\"\n  }\n"
+	}
 	for _, expr := range []string{
 		`duration("1m30s") == 90`, `duration("250ms") == 0.25`, `duration("1d") < duration("24h1ms")`,
 		`percent("99.999%") == 99.999`, `cidr("127.0.53.0/24", 13) == "127.0.53.13"`, `cidr("2001:db8::/32", 10) == "2001:db8::a"`,

@@ -79,6 +79,7 @@ func (d *decoder) knownVantagePoint(it item, v measurement.VantagePoint) bool {
 	return true
 }
 
+// knownRSI checks that the plan has a server of that name.
 func (d *decoder) knownRSI(it item, r measurement.RSI) bool {
 	var known []string
 	for _, s := range d.l.plan.Servers {
@@ -119,6 +120,8 @@ func (l *loader) decodeSilence(b *block) {
 	l.plan.Silences = append(l.plan.Silences, s)
 }
 
+// knownRule checks that a silence names a rule there is; a misspelt one would
+// mute nothing, and nobody would notice.
 func (d *decoder) knownRule(it item) {
 	var names []string
 	for _, r := range d.l.plan.Rules {
@@ -129,6 +132,7 @@ func (d *decoder) knownRule(it item) {
 	}
 }
 
+// decodeReport reads what reports are written; the CLI's styles are their periods.
 func (l *loader) decodeReport(b *block) {
 	d := l.open(b)
 	l.plan.Reports = append(l.plan.Reports, Report{
@@ -141,6 +145,8 @@ func (l *loader) decodeReport(b *block) {
 // kinds of files that retention knows.
 var kept = []string{"sent", "originals", "quarantine", "logs", "lake"}
 
+// decodeRetention reads how long files are kept. Less than a day would delete
+// what the next machine has not fetched yet.
 func (l *loader) decodeRetention(b *block) {
 	d := l.open(b)
 	if !slices.Contains(kept, b.label) {

@@ -140,6 +140,7 @@ func (l *loader) header(s source) bool {
 	return false
 }
 
+// twice reports a label used twice within a directory, naming both places.
 func (l *loader) twice(s, old source) {
 	what := s.Type
 	if len(s.Labels) > 0 {
@@ -154,6 +155,7 @@ func position(r hcl.Range) string {
 	return fmt.Sprintf("%s:%d:%d", r.Filename, r.Start.Line, r.Start.Column)
 }
 
+// overlayLocals lays a locals block over those of earlier directories, name by name.
 func (l *loader) overlayLocals(locals map[string]local, s source) {
 	for _, b := range s.Body.Blocks {
 		l.errorf(b.TypeRange, "Write values as name = value.", "a block %q inside locals", b.Type)
@@ -181,6 +183,8 @@ func validLabel(s string) bool {
 	})
 }
 
+// sortedKeys is how maps are walked here: no order of a map may reach a message
+// or the hash.
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

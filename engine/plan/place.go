@@ -26,6 +26,8 @@ func (d *decoder) host(name, def string) string {
 	return s
 }
 
+// decodeVantagePoint reads a place to measure from. Two in one metropolitan area
+// at the same time are warned of, not refused: a site may be moving [ttz].
 func (l *loader) decodeVantagePoint(b *block) {
 	d := l.open(b)
 	v := VantagePoint{ID: measurement.VantagePoint(b.label),
@@ -56,6 +58,8 @@ func overlap(from1, until1, from2, until2 *time.Time) bool {
 	return !before(until1, from2) && !before(until2, from1)
 }
 
+// decodeCollector reads the machine that gathers; its label is also its name in
+// files and flags, hence fixed.
 func (l *loader) decodeCollector(b *block) {
 	d := l.open(b)
 	c := Collector{Label: b.label, Host: d.host("host", b.label+".mtric.net"), SFTP: d.sftp()}

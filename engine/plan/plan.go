@@ -2,6 +2,16 @@
 // gives the same Plan and the same hash. No function of the language reads
 // clock, network, environment or randomness; chance is declared in the plan and
 // drawn by the engine.
+//
+// In the order of Load: source.go reads files within bounds, overlay.go lays
+// directories over each other, variables.go evaluates variables and locals,
+// block.go expands for_each and checks names, eval.go evaluates expressions,
+// budget.go bounds what that may cost, decoder.go reads typed attributes; a
+// file for each family of blocks (place, server, query, zone, threshold, rule,
+// notes) decodes it, reserved.go and check.go look at what blocks must be
+// together, json.go writes the canonical form. schema.go is the list of all
+// blocks and attributes. Derived from a plan: sent.go, crontab.go,
+// inventory.go.
 package plan
 
 import (

@@ -19,6 +19,8 @@ var (
 	letters    = regexp.MustCompile(`<letters:([0-9]{1,2})>`)
 )
 
+// decodeSchedule reads how often. The period divides a day, so that every day
+// has the same intervals and Schedule.Due needs no memory.
 func (l *loader) decodeSchedule(b *block) {
 	d := l.open(b)
 	s := Schedule{Label: b.label, Every: d.duration("every", Duration(interval.Length), 1, day),
@@ -33,6 +35,8 @@ func (l *loader) decodeSchedule(b *block) {
 	l.plan.Schedules = append(l.plan.Schedules, s)
 }
 
+// decodeQuery reads what is asked. What makes the reserved labels special is
+// checked later, when reports and schedules are known.
 func (l *loader) decodeQuery(b *block) {
 	d := l.open(b)
 	q := Query{
@@ -96,6 +100,7 @@ func (d *decoder) reported(names ...string) bool {
 	return true
 }
 
+// families reads which address families are used, both unless told.
 func (d *decoder) families() []measurement.Family {
 	var all []measurement.Family
 	for _, s := range d.enums("families", []string{"ipv4", "ipv6"}, "ipv4", "ipv6") {
@@ -163,6 +168,7 @@ func (d *decoder) question(name string) string {
 	return s
 }
 
+// recordType reads one record type, empty where absent or refused.
 func (d *decoder) recordType(name string) string {
 	it, ok := d.get(name)
 	if !ok {
@@ -171,6 +177,7 @@ func (d *decoder) recordType(name string) string {
 	return d.itemType(it)
 }
 
+// recordTypes reads a list of record types in the order written.
 func (d *decoder) recordTypes(name string) []string {
 	var all []string
 	for _, it := range d.texts(name) {
@@ -205,6 +212,7 @@ func (d *decoder) itemType(it item) string {
 var recordTypes = strings.Fields(`A AAAA ANY AXFR CAA CDNSKEY CDS CNAME CSYNC DNAME DNSKEY DS HINFO HTTPS LOC MX NAPTR
 	NS NSEC NSEC3 NSEC3PARAM PTR RRSIG SOA SRV SSHFP SVCB TLSA TXT URI ZONEMD`)
 
+// knownType reports whether a query with one answer can ask for s.
 func knownType(s string) bool {
 	if n, err := strconv.ParseUint(strings.TrimPrefix(s, "TYPE"), 10, 16); err == nil && strings.HasPrefix(s, "TYPE") {
 		return n > 0
@@ -217,6 +225,7 @@ func knownType(s string) bool {
 	return false
 }
 
+// decodeTraceroute reads the route traces [vno]. Without after they follow all queries.
 func (l *loader) decodeTraceroute(b *block) {
 	d := l.open(b)
 	t := Traceroute{

@@ -39,6 +39,8 @@ func (r reserved) should(ok bool, name, tag, remedy string) {
 	}
 }
 
+// report names the attribute and the requirement; nothing is said of an
+// attribute whose own mistake is reported.
 func (r reserved) report(s hcl.DiagnosticSeverity, name, tag, remedy string) {
 	if a := r.d.attrs[name]; a != nil && !r.l.eval(a.Expr, r.d.ctx).IsWhollyKnown() {
 		return // its own mistake is reported
@@ -61,6 +63,7 @@ func (r reserved) common(timeoutTag string) {
 	}
 }
 
+// pathTag chooses the requirement by the query.
 func pathTag(q Query, soa, correctness string) string {
 	if q.Label == "soa" {
 		return soa
@@ -115,6 +118,7 @@ func (r reserved) inside(c Choice) reserved {
 	return r
 }
 
+// positive checks a choose block that draws from the zone.
 func (r reserved) positive(c Choice) {
 	r.choice("root", c.Root, []string{"SOA", "DNSKEY", "NS"}, "[njh] [hmc] [xca]")
 	r.choice("tld", c.TLD, []string{"NS", "DS"}, "[max] [kmd]")

@@ -17,8 +17,10 @@ type blockType struct {
 	blocks      []blockType
 }
 
+// need is an attribute that must be written.
 func need(name, kind string) attribute { return attribute{name: name, kind: kind, must: true} }
 
+// may is an attribute with a default.
 func may(name, kind, def string) attribute { return attribute{name: name, kind: kind, def: def} }
 
 // note is the schema that exclusions and annotations share.
@@ -107,6 +109,7 @@ var language = []blockType{
 	}},
 }
 
+// typeNamed finds a block type, nil where there is none.
 func typeNamed(types []blockType, kind string) *blockType {
 	for i := range types {
 		if types[i].kind == kind {
@@ -116,6 +119,7 @@ func typeNamed(types []blockType, kind string) *blockType {
 	return nil
 }
 
+// kinds lists the names of block types, for suggestions.
 func kinds(types []blockType) []string {
 	var all []string
 	for _, t := range types {

@@ -48,6 +48,7 @@ func Sent(p *Plan, label time.Time) []Line {
 	return lines
 }
 
+// sentQuery lists what one query sends to one server.
 func sentQuery(q Query, s Server, label time.Time) []Line {
 	question := q.QName + " " + q.QType
 	if len(q.Choices) > 0 {

@@ -133,6 +133,29 @@ func compareStart(a, b *time.Time) int {
 	return a.Compare(*b)
 }
 
+// address reads an IP address of one family.
+func (d *decoder) address(name string) (netip.Addr, bool) {
+	it, ok := d.get(name)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	s, ok := d.itemText(it, "an address")
+	if !ok {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(s)
+	family := map[bool]string{true: "IPv4", false: "IPv6"}[name == "ipv4"]
+	switch {
+	case err != nil || a.Is4() != (name == "ipv4") || a.Is4In6() || a.Zone() != "":
+		d.errorf(name, "Write it as digits, without port, prefix length or zone.", "%q is no %s address", s, family)
+	case a.IsUnspecified() || a.IsMulticast():
+		d.errorf(name, "Give the address of one server.", "%s cannot be asked", a)
+	default:
+		return a, true
+	}
+	return netip.Addr{}, false
+}
+
 // domain reads an absolute domain name of at most 253 characters.
 func (d *decoder) domain(name, def string) string {
 	s := d.line(name, def)
@@ -147,6 +170,8 @@ func (d *decoder) domain(name, def string) string {
 	return def
 }
 
+// checkDomain reports whether s is an absolute name of plain labels; escapes and
+// octets above 127 have no use in a plan.
 func checkDomain(s string) bool {
 	if s == "." {
 		return true

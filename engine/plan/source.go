@@ -85,6 +85,7 @@ func (l *loader) readDir(n int) (plans, vars []file) {
 	return plans, vars
 }
 
+// unreadable reports a file or directory that cannot be read, with the reason of the system.
 func (l *loader) unreadable(name string, err error) {
 	remedy := "Check the path and its permissions."
 	switch {

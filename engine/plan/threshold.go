@@ -57,6 +57,7 @@ var thresholdExample = map[string]string{
 	"udp": `udp = { at_most = "250ms" }`, "tcp": `tcp = { at_most = "500ms" }`,
 }
 
+// atMost reads the bound of a latency.
 func (d *decoder) atMost(it item) *Duration {
 	v, ok := d.itemDuration(it)
 	if !ok {
@@ -92,6 +93,7 @@ func (d *decoder) percent(name string) *Percent {
 	return &p
 }
 
+// decimal writes f as a decimal number, empty where it is beyond any percentage.
 func decimal(f *big.Float) string {
 	if f.IsInf() || f.MantExp(nil) > 64 {
 		return "" // refused by ParsePercent

@@ -58,6 +58,7 @@ func (l *loader) variables(blocks map[string]source, settings []file, flags map[
 	}
 }
 
+// variable reads a declaration and its default.
 func (l *loader) variable(s source) *variable {
 	v := &variable{source: s, typ: cty.DynamicPseudoType}
 	l.checkBody(s.Body, typeNamed(language, "variable"), body{what: what(s.Type, s.Labels[0]), at: s.DefRange(), skip: []string{"type", "validation"}})
@@ -120,6 +121,7 @@ func (l *loader) settings(f file, vars map[string]*variable) {
 	}
 }
 
+// noVariable reports a value for a variable that is not declared.
 func (l *loader) noVariable(name string, vars map[string]*variable, at hcl.Range) {
 	l.errorf(at, didYouMeanField(name, sortedKeys(vars), "variable"), "no variable %q", name)
 }

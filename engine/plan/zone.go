@@ -34,6 +34,8 @@ func (l *loader) decodeZoneSource(b *block) {
 	l.plan.ZoneSources = append(l.plan.ZoneSources, s)
 }
 
+// url reads a whole http or https URL; one with a password in it is refused, as
+// plans are published.
 func (d *decoder) url(name string) string {
 	s := d.line(name, "")
 	if s == "" {
