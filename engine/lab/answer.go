@@ -34,10 +34,11 @@ const (
 )
 
 const (
-	truncates  = iota // TC is set and nothing follows
-	ends              // nothing follows
-	left              // it is left out
-	leftWithTC        // it is left out and TC is set: in-domain glue, RFC 9471
+	truncates   = iota // TC is set and nothing follows
+	ends               // nothing follows
+	left               // it is left out
+	leftWithTC         // it is left out and TC is set: in-domain glue of Knot, RFC 9471
+	leftOrFirst        // it is left out, and TC is set where it is the first: in-domain glue of NSD
 )
 
 // draft is an answer before it is fitted.
@@ -224,8 +225,10 @@ func (z *Zone) putGlue(d *draft, f Flavour, zone string) {
 	for _, rr := range ns {
 		host := strings.ToLower(rr.(*dns.NS).Ns)
 		without := left
-		if f == Knot && zone != "." && dns.IsSubDomain(zone, host) {
+		if inDomain := zone != "." && dns.IsSubDomain(zone, host); inDomain && f == Knot {
 			without = leftWithTC
+		} else if inDomain && f == NSD {
+			without = leftOrFirst
 		}
 		for _, t := range []uint16{dns.TypeA, dns.TypeAAAA} {
 			s := z.set(host, t)

@@ -15,14 +15,14 @@ import (
 
 // The keys of the real root zone: RSA of 2048 bits, RSASHA256 (algorithm 8).
 const (
-	primeBits  = 1024
-	exponent   = 65537
-	flagsZSK   = 256
-	flagsKSK   = 257
-	ttlDNSKEY  = 172800
-	ttlSigned  = 86400 // SOA, DS, NSEC, ZONEMD
-	ttlRoot    = 518400
-	ttlReferal = 172800
+	primeBits   = 1024
+	exponent    = 65537
+	flagsZSK    = 256
+	flagsKSK    = 257
+	ttlDNSKEY   = 172800
+	ttlSigned   = 86400 // SOA, DS, NSEC, ZONEMD
+	ttlRoot     = 518400
+	ttlReferral = 172800
 )
 
 // Keys are the key signing key and the zone signing key of generated zones.

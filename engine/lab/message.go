@@ -208,17 +208,19 @@ func (d *draft) fit(a *dns.Msg, limit int, f Flavour, edns bool) *dns.Msg {
 			fitted = trial
 			continue
 		}
-		if p.without == ends {
-			break
-		}
-		if p.without != left {
-			fitted.Truncated = true
-		}
-		if p.without == truncates {
+		switch p.without {
+		case ends:
+			return &fitted
+		case truncates:
 			if f == BIND {
 				return emptied(a, p, limit, edns)
 			}
-			break
+			fitted.Truncated = true
+			return &fitted
+		case leftWithTC:
+			fitted.Truncated = true
+		case leftOrFirst:
+			fitted.Truncated = fitted.Truncated || len(fitted.Extra) == len(a.Extra)
 		}
 	}
 	return &fitted

@@ -108,7 +108,7 @@ func (z *Zone) makeRecords() {
 	for _, tld := range slices.Sorted(maps.Keys(z.model.tlds)) {
 		d := z.model.tlds[tld]
 		for _, host := range d.ns {
-			z.add(&dns.NS{Hdr: header(tld, dns.TypeNS, ttlReferal), Ns: host})
+			z.add(&dns.NS{Hdr: header(tld, dns.TypeNS, ttlReferral), Ns: host})
 		}
 		for _, ds := range d.ds {
 			ds.Hdr = header(tld, dns.TypeDS, ttlSigned)
@@ -116,7 +116,7 @@ func (z *Zone) makeRecords() {
 		}
 	}
 	for _, host := range slices.Sorted(maps.Keys(z.model.hosts)) {
-		z.add(z.model.hosts[host].records(host, ttlReferal)...)
+		z.add(z.model.hosts[host].records(host, ttlReferral)...)
 	}
 	z.link()
 }
