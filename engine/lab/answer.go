@@ -78,6 +78,7 @@ func (z *Zone) compose(q asked, f Flavour) draft {
 		d.put(q, f, answerSection, truncates, z.set(tld, dns.TypeNSEC))
 		z.putApexNS(&d, q, f)
 	default:
+		// At the cut itself only DS (and BIND's NSEC) is the parent's to answer.
 		return z.composeReferral(q, f, tld)
 	}
 	return d
@@ -146,7 +147,7 @@ func (z *Zone) putApexNS(d *draft, q asked, f Flavour) {
 func (z *Zone) composeReferral(q asked, f Flavour, tld string) draft {
 	var d draft
 	sets := []*rrset{z.set(tld, dns.TypeNS)}
-	if q.do {
+	if q.do { // the DS RRset, or the proof that there is none (RFC 4035 section 3.1.4)
 		proof := z.set(tld, dns.TypeDS)
 		if proof == nil {
 			proof = z.set(tld, dns.TypeNSEC)

@@ -133,6 +133,7 @@ func (e *endpoint) readUDP(c *net.UDPConn) {
 		case err != nil:
 			continue // an ICMP error of an earlier answer
 		}
+		// Each in its own goroutine, so that a late answer holds nobody up.
 		query := append([]byte(nil), buffer[:n]...)
 		e.queries.Add(1)
 		e.system.tasks.Go(func() { e.answerUDP(c, client, query) })

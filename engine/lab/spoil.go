@@ -25,6 +25,7 @@ type delivery struct {
 func (s *System) spoil(p *parsed, a *dns.Msg, z *Zone, faults []Fault) (*delivery, error) {
 	d := &delivery{}
 	seed := flipSeed(s.seed, p)
+	// Faults of the message and of its way first, then those that need the wire.
 	for _, f := range faults {
 		switch f.Kind {
 		case Drop, Loss:
