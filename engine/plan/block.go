@@ -14,8 +14,12 @@ import (
 // eachKey stands in a label for the key of the for_each element.
 const eachKey = "{each.key}"
 
-// mostInstances bounds what one for_each makes.
-const mostInstances = 1000
+// Bounds on blocks; several checks compare each with each.
+const (
+	mostInstances = 1000 // of one for_each, and blocks inside one block
+	mostBlocks    = 5000 // of a plan
+	mostNames     = 1000 // locals
+)
 
 // block is one block after overlay and for_each.
 type block struct {
@@ -134,6 +138,10 @@ func (l *loader) checkDynamic(b *hclsyntax.Block, inner *blockType, p body) bool
 func (l *loader) expand(sources []source) {
 	taken := map[string]*block{}
 	for _, s := range sources {
+		if len(l.blocks) > mostBlocks {
+			l.errorf(s.DefRange(), "Keep data out of plans.", "more than %d blocks", mostBlocks)
+			return
+		}
 		made, ok := l.instances(s)
 		if !ok {
 			l.unmade[s.Type] = append(l.unmade[s.Type], s.Labels[0])
@@ -267,5 +275,9 @@ func (l *loader) openBody(b hcl.Body, t *blockType, ctx *hcl.EvalContext, what s
 	}
 	content, _, diags := b.PartialContent(schema)
 	l.diags = append(l.diags, diags...)
+	if len(content.Blocks) > mostInstances {
+		l.errorf(at, fmt.Sprintf("At most %d.", mostInstances), "%s holds %d blocks", what, len(content.Blocks))
+		content.Blocks = nil
+	}
 	return &decoder{l: l, t: t, ctx: ctx, what: what, at: at, attrs: content.Attributes, blocks: content.Blocks}
 }

@@ -77,6 +77,13 @@ server "x" {
     content { ipv4 = "192.0.2.1" }
   }
 }`, "too large"},
+		{"mistakes", `plan "x" {}` + "\nlocals {\n" + many("n%d = 1\n", 400) + many("x%d = local.m\n", 600) + "}", "200 more"},
+		{"locals", `plan "x" {}` + "\nlocals {\n" + many("n%d = 1\n", 30000) + "}", "more than 1000 locals"},
+		{"syntax", many("x%d =\n", 100000), "invalid expression"},
+		{"blocks", many("schedule \"s%d\" {\n  every = \"5m\"\n}\n", 20000), "5000 blocks"},
+		{"many times for_each", `plan "x" {}` + "\nlocals {\n  n = toset([for n in range(1000) : \"n${n}\"])\n}\n" +
+			many("server \"s%d\" {\n  for_each = local.n\n  rsi = \"x\"\n}\n", 5000), ""},
+		{"addresses", "plan \"x\" {}\nserver \"s\" {\n  rsi = \"x\"\n" + many("address {\nipv4 = \"192.0.2.1\"\n}#%d\n", 20000) + "}\n", "holds 20000 blocks"},
 		{"instances", `plan "x" {}
 locals { n = toset([for n in range(1000) : "n${n}"]) }
 ` + instances(5), ""},
@@ -90,6 +97,15 @@ func doubled(name, form string, n int) string {
 	var b strings.Builder
 	for i := 1; i <= n; i++ {
 		fmt.Fprintf(&b, " %s%d = "+strings.ReplaceAll(form, "%[1]s", fmt.Sprintf("%s%d", name, i-1))+"\n", name, i)
+	}
+	return b.String()
+}
+
+// many repeats a line with numbers counting up.
+func many(form string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, form, i)
 	}
 	return b.String()
 }

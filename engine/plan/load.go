@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,13 @@ import (
 // Version is the version of the plan language and engine that a plan's
 // requires is compared with, unless a Loader says otherwise.
 const Version = "1.0.0"
+
+// mostReports is how many mistakes are looked for; a person reads the first few,
+// and a hostile plan could hold millions.
+const mostReports = 300
+
+// errEnough ends a Load from wherever it is, once mostReports were found.
+var errEnough = errors.New("enough mistakes")
 
 // Loader loads plans for an engine of one version.
 type Loader struct {
@@ -46,8 +54,11 @@ func (ld Loader) Load(dirs []Dir, vars map[string]string) (p *Plan, list diag.Li
 	}
 	// A bug in a library must not take an interval's measurements down.
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		if r != nil && r != errEnough {
 			l.errorf(hcl.Range{}, "This is a bug in mtric; please report it with the plan.", "internal error: %v", r)
+		}
+		if r != nil {
 			p, list = nil, l.list()
 		}
 	}()
@@ -144,6 +155,9 @@ func (l *loader) warnf(at hcl.Range, remedy, format string, args ...any) {
 }
 
 func (l *loader) report(s hcl.DiagnosticSeverity, at hcl.Range, remedy, format string, args ...any) {
+	if len(l.diags) == mostReports {
+		panic(errEnough)
+	}
 	d := &hcl.Diagnostic{Severity: s, Summary: fmt.Sprintf(format, args...), Detail: remedy}
 	if at.Filename != "" {
 		d.Subject = &at

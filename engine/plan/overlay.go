@@ -100,6 +100,10 @@ func (l *loader) overlay(plans []file) top {
 			}
 		}
 	}
+	if len(t.locals) > mostNames || len(labelled) > mostBlocks {
+		l.errorf(hcl.Range{Filename: l.dirs[0].Name}, "Keep data out of plans.", "more than %d locals or %d blocks", mostNames, mostBlocks)
+		panic(errEnough) // going on would take too long
+	}
 	for _, key := range sortedKeys(labelled) {
 		if s := labelled[key]; s.Type == "variable" {
 			t.variables[s.Labels[0]] = s

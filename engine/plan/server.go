@@ -62,6 +62,7 @@ func (l *loader) decodeServer(b *block) {
 			if a.Family == earlier.Family && overlap(a.From, a.Until, earlier.From, earlier.Until) {
 				l.errorf(a.at, fmt.Sprintf("The other is %s at %s. Exactly one address of a family is valid at any time [yns]: give valid_until and valid_from.",
 					earlier.Address.Address, position(earlier.at)), "%s of %s overlaps another %s address", a.Address.Address, rsi, a.Family)
+				break
 			}
 		}
 		s.Addresses = append(s.Addresses, a.Address)

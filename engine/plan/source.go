@@ -138,7 +138,7 @@ func (l *loader) parse(src []byte, name string) *hclsyntax.Body {
 		return nil
 	}
 	f, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	l.syntax = append(l.syntax, diags...)
+	l.syntax = append(l.syntax, diags[:min(len(diags), mostReports)]...)
 	if f == nil {
 		return nil
 	}

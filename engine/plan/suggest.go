@@ -38,6 +38,9 @@ func nearest(given string, known []string) (string, bool) {
 		if strings.EqualFold(k, given) {
 			return k, true
 		}
+		if max(len(k)-len(given), len(given)-len(k)) >= least {
+			continue
+		}
 		if d := distance(given, k); d < least {
 			best, least = k, d
 		}
