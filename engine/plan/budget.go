@@ -11,7 +11,7 @@ import (
 // range(1000) are a billion steps, forty locals that each double the one
 // before are a terabyte.
 const (
-	mostSteps  = 1 << 18  // of evaluation: iterations by the length of what is repeated, values handed to functions
+	mostSteps  = 1 << 17  // of evaluation: iterations by the length of what is repeated, values handed to functions
 	mostText   = 64 << 20 // bytes put together by all templates and joins
 	mostLeaves = 10000    // values within one local or argument
 	mostString = 1 << 20  // bytes of all strings within one local or argument
