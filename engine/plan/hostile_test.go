@@ -165,10 +165,10 @@ func TestHostileDirectories(t *testing.T) {
 			}
 		}, "more than 256 plan files"},
 		{"much text", func(t *testing.T, dir string) {
-			for i := range 10 {
+			for i := range 6 {
 				write(t, dir, fmt.Sprintf("%d.hcl", i), "# "+strings.Repeat("x", 1000000))
 			}
-		}, "more than 8388608 bytes together"},
+		}, "more than 4194304 bytes together"},
 		{"large hints", func(t *testing.T, dir string) {
 			write(t, dir, "root.hints", strings.Repeat("; comment\n", 200000))
 			write(t, dir, "a.hcl", "plan \"x\" {}\nlocals {\n  x = hints(\"root.hints\")\n}\n")

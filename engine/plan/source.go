@@ -23,7 +23,7 @@ const MaxFileSize = 1 << 20
 // parser would overflow the stack on 100,000 parentheses.
 const (
 	mostFiles     = 256     // of one directory
-	mostTotal     = 8 << 20 // bytes of all files
+	mostTotal     = 4 << 20 // bytes of all files
 	mostDepth     = 100     // of brackets, braces, quotes and templates
 	mostOperators = 5000    // of one attribute; a chain of operators nests as well
 	mostDigits    = 32      // of one number
