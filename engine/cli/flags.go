@@ -63,7 +63,7 @@ func (a *app) loadPlan() (*plan.Plan, error) {
 		}
 		vars[name] = value
 	}
-	p, mistakes := plan.Load(dirs, vars)
+	p, mistakes := plan.Loader{Version: Version}.Load(dirs, vars)
 	if err := a.printMistakes(mistakes); err != nil {
 		return nil, err
 	}
