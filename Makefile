@@ -18,6 +18,8 @@ demo: build ## the whole system on this machine: no internet, no root
 	@bin/mtric demo
 
 test: ## everything that needs neither root nor internet
+	@test -n "$$MTRIC_REAL_DATA" || echo "MTRIC_REAL_DATA is not set: the tests over genuine zones, responses and traces are skipped (see CONTRIBUTING.md)"
+	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
 	go vet ./...
 	go test $(RACE) -timeout 10m ./...
 
