@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/transfer"
 )
@@ -42,20 +44,17 @@ func (a *app) push(ctx context.Context) (err error) {
 	if p.Collector == nil {
 		return usagef("plan %s: has no collector block, so there is nowhere to push to", p.Name)
 	}
+	if a.flags.dryRun {
+		return a.printWaiting(p)
+	}
 	s, err := a.openStation(p, string(vp))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.closeLog()) }()
-	files, err := transfer.Unsent(s.output)
+	files, err := s.unsent()
 	if err != nil {
 		return err
-	}
-	if a.flags.dryRun {
-		for _, f := range files {
-			fmt.Fprintln(a.out, f)
-		}
-		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, pushLimit)
 	defer cancel()
@@ -78,6 +77,58 @@ func (a *app) printSent(sent []string) error {
 	}
 	_, err := fmt.Fprintf(a.out, "%d files sent\n", len(sent))
 	return err
+}
+
+// printWaiting is the dry run: the files that a push would send, nothing touched.
+func (a *app) printWaiting(p *plan.Plan) error {
+	home, err := a.home()
+	if err != nil {
+		return err
+	}
+	files, err := waiting(under(home, p.Paths.Output))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		fmt.Fprintln(a.out, f)
+	}
+	return nil
+}
+
+// waiting lists the files of a vantage point that lie in Output, oldest first.
+func waiting(output string) ([]string, error) {
+	entries, err := os.ReadDir(output)
+	if err != nil {
+		return nil, fmt.Errorf("unsent files: %w", err)
+	}
+	var files []string
+	for _, e := range entries {
+		if _, _, _, err := lake.ParseName(e.Name()); err == nil {
+			files = append(files, filepath.Join(output, e.Name()))
+		}
+	}
+	return files, nil
+}
+
+// unsent lists what is to be pushed. A file that a killed run left without its
+// sidecar is whole, since it was renamed into place: it gets its sidecar here,
+// else its interval would neither be sent nor measured again.
+func (s *station) unsent() ([]string, error) {
+	files, err := waiting(s.output)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		sealed, err := exists(lake.Sidecar(f))
+		if err == nil && !sealed {
+			s.log.Warn("sidecar was missing", "file", filepath.Base(f))
+			err = lake.WriteSidecar(f)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("unsent files: %w", err)
+		}
+	}
+	return transfer.Unsent(s.output)
 }
 
 // send pushes files under the push lock, so that no two pushes write the same
@@ -139,9 +190,9 @@ func (m *measuring) deliver(ctx context.Context, limit time.Duration, files []st
 // deliverUnsent pushes whatever lies unsent, until the given time. When the push
 // of this interval's answers has just failed the collector is not tried again.
 func (m *measuring) deliverUnsent(ctx context.Context, until time.Time) {
-	files, err := transfer.Unsent(m.output)
+	files, err := m.unsent()
 	if err != nil {
-		m.findings = append(m.findings, fmt.Errorf("unsent files: %w", err))
+		m.findings = append(m.findings, err)
 		return
 	}
 	m.deliver(ctx, until.Sub(m.now()), files)
