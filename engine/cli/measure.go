@@ -260,25 +260,35 @@ func (m *measuring) metadata() lake.Metadata {
 	return lake.Metadata{Version: Version, Plan: m.plan.Name, PlanSHA256: m.facts.PlanSHA256, Run: &m.facts}
 }
 
-// tidy deletes what was sent longer ago than the plan keeps it.
+// tidy deletes what was sent longer ago than the plan keeps it, and what a
+// killed run left half written.
 func (m *measuring) tidy() error {
-	keep := retention(m.plan, "sent")
-	if keep == nil {
-		return nil
+	if err := m.removeOld(m.output, m.label.Add(-24*time.Hour), func(name string) (string, bool) { return strings.CutPrefix(name, ".") }); err != nil {
+		return err
 	}
-	entries, err := os.ReadDir(m.sent)
+	if keep := retention(m.plan, "sent"); keep != nil {
+		return m.removeOld(m.sent, m.now().Add(-*keep), func(name string) (string, bool) { return name, true })
+	}
+	return nil
+}
+
+// removeOld removes the files of intervals before oldest from a folder; named
+// tells from a file's name the one that begins with an interval, if it is of
+// that kind.
+func (m *measuring) removeOld(dir string, oldest time.Time, named func(string) (string, bool)) error {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("sent files: %w", err)
+		return fmt.Errorf("old files: %w", err)
 	}
-	oldest := m.now().Add(-*keep)
 	for _, e := range entries {
-		stamp, _, _ := strings.Cut(e.Name(), "-")
+		name, ours := named(e.Name())
+		stamp, _, _ := strings.Cut(name, "-")
 		label, err := interval.Parse(stamp)
-		if err != nil || !label.Before(oldest) {
+		if !ours || err != nil || !label.Before(oldest) {
 			continue
 		}
-		if err := os.Remove(filepath.Join(m.sent, e.Name())); err != nil {
-			return fmt.Errorf("sent files: %w", err)
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("old files: %w", err)
 		}
 	}
 	return nil

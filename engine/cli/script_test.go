@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 
 // setup gives a script its home: zone.txt, id and known_hosts of vantage point
 // 101, and DEMO and FAULTY, the flags that make a command ask the two systems.
-func (w *world) setup(env *testscript.Env) error {
+func (w *world) setup(env *testscript.Env, atEnd func(func())) error {
 	var text bytes.Buffer
 	if _, err := w.zone.WriteTo(&text); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (w *world) setup(env *testscript.Env) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- box.Serve(l) }()
-	env.Defer(func() { _, _ = box.Close(), <-served })
+	atEnd(func() { _, _ = box.Close(), <-served })
 	line, err := transfer.GenerateKey(filepath.Join(env.WorkDir, ".ssh", "id_ed25519"))
 	if err != nil {
 		return err
@@ -138,11 +138,12 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func TestScripts(t *testing.T) {
+	w := newWorld(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
-		Setup:               newWorld(t).setup,
+		Setup:               func(env *testscript.Env) error { return w.setup(env, env.Defer) },
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status},
 	})
 }

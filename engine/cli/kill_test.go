@@ -1,0 +1,81 @@
+package cli_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Killed at any moment, measure loses nothing and sends nothing twice: whatever
+// interval was written arrives whole with a later run.
+func TestKilledAnywhere(t *testing.T) {
+	home := t.TempDir()
+	env := &testscript.Env{WorkDir: home}
+	if err := newWorld(t).setup(env, t.Cleanup); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "mtric") // by this name the test binary is the program
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Date(2026, 11, 23, 1, 30, 0, 0, time.UTC)
+	measure := func(i int) *exec.Cmd {
+		return exec.Command(program, "measure", "--no-wait", "--vp", "101", "--home", home, "--plan", "demo",
+			"--var", env.Getenv("PORTS"), "--var", env.Getenv("SFTP"), "--var", env.Getenv("IPV6"),
+			"--now", start.Add(time.Duration(i)*5*time.Minute).Format(time.RFC3339))
+	}
+	const runs = 16
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range runs {
+		cmd := measure(i)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(r.IntN(700)) * time.Millisecond)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	if out, err := measure(runs).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	incoming := filepath.Join(home, "sftp", "transfer-101", "incoming")
+	arrived, err := filepath.Glob(filepath.Join(incoming, "*.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range arrived {
+		rows, _, err := lake.Read[measurement.Answer](f)
+		if err == nil {
+			err = lake.CheckSidecar(f)
+		}
+		if err != nil || len(rows) != 65 {
+			t.Errorf("%d rows, %v", len(rows), err)
+		}
+		if _, err := os.Stat(filepath.Join(home, "Output", "Sent", filepath.Base(f))); err != nil {
+			t.Error(err)
+		}
+	}
+	sent, err := filepath.Glob(filepath.Join(home, "Output", "Sent", "*.parquet"))
+	if err != nil || len(sent) != len(arrived) || len(sent) < 2 {
+		t.Errorf("%d files sent, %d arrived, %v", len(sent), len(arrived), err)
+	}
+	for _, pattern := range []string{"*.parquet", "*.sha256"} {
+		if left, err := filepath.Glob(filepath.Join(home, "Output", pattern)); err != nil || len(left) > 0 {
+			t.Errorf("left in Output: %v, %v", left, err)
+		}
+	}
+	t.Log(fmt.Sprintf("%d of %d intervals were written before the kill", len(arrived)-1, runs))
+}
