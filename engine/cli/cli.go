@@ -141,14 +141,13 @@ shows the whole system on this machine.`,
 	root.AddCommand(a.measureCommand(), a.pushCommand(), a.queryCommand(), a.showCommand(),
 		a.planCommand(), a.demoCommand(), a.versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetUsageTemplate(root.UsageTemplate() + exitHelp) // the other commands take the root's
 	markUsage(root)
 	return root
 }
 
-// markUsage gives every command the table of exit codes in its help and makes
-// wrong arguments a usage error.
+// markUsage makes wrong arguments of every command a usage error.
 func markUsage(c *cobra.Command) {
-	c.SetUsageTemplate(c.UsageTemplate() + exitHelp)
 	c.SuggestionsMinimumDistance = 2
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
