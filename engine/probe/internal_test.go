@@ -48,7 +48,7 @@ func TestDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	conn, err := new(Prober).dialer(func(syscall.RawConn) {}).Dial("udp", server.LocalAddr().String())
+	conn, err := new(Prober).dialer(func(syscall.RawConn) error { return nil }).Dial("udp", server.LocalAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -156,7 +156,7 @@ func (p *Prober) unsent(vp measurement.VantagePoint, label time.Time, q measurem
 
 // dialer opens sockets without any feature that hides latency [zbf]: Go never
 // asks for TCP Fast Open, and multipath TCP is off.
-func (p *Prober) dialer(before func(c syscall.RawConn)) *net.Dialer {
+func (p *Prober) dialer(before func(c syscall.RawConn) error) *net.Dialer {
 	d := &net.Dialer{KeepAlive: -1, ControlContext: func(_ context.Context, network, address string, c syscall.RawConn) error {
 		if p.Control != nil {
 			if err := p.Control(network, address, c); err != nil {
@@ -164,8 +164,7 @@ func (p *Prober) dialer(before func(c syscall.RawConn)) *net.Dialer {
 			}
 		}
 		wantStamps(c)
-		before(c)
-		return nil
+		return before(c)
 	}}
 	d.SetMultipathTCP(false)
 	return d

@@ -22,21 +22,26 @@ func (p *Prober) askTCP(ctx context.Context, q measurement.Query, message reques
 	dialCtx, cancel := context.WithTimeout(ctx, q.Timeout)
 	defer cancel()
 	a.sent = p.now()
-	dialer := p.dialer(func(syscall.RawConn) { a.sent = p.now() })
-	conn, err := dialer.DialContext(dialCtx, "tcp", netip.AddrPortFrom(q.Address, q.Port).String())
+	to := netip.AddrPortFrom(q.Address, q.Port)
+	query := message.framed()
+	var deadline time.Time
+	dialer := p.dialer(func(c syscall.RawConn) error {
+		a.sent, deadline = p.now(), time.Now().Add(q.Timeout)
+		var connected time.Time
+		var err error
+		if controlErr := c.Control(func(fd uintptr) { connected, err = p.connect(dialCtx, int(fd), to, query) }); controlErr != nil {
+			return controlErr
+		}
+		if !connected.IsZero() {
+			a.connect = connected.Sub(a.sent)
+		}
+		return err
+	})
+	conn, err := dialer.DialContext(dialCtx, "tcp", to.String())
 	if err != nil {
 		return a.fail(interrupted(ctx, err))
 	}
-	a.connect = p.now().Sub(a.sent)
 	defer conn.Close()
-	deadline := time.Now().Add(q.Timeout - a.connect)
-	if err := conn.SetWriteDeadline(deadline); err != nil {
-		return a.fail(err)
-	}
-	// One write, so that the length and the message travel in one segment.
-	if _, err := conn.Write(message.framed()); err != nil {
-		return a.fail(interrupted(ctx, err))
-	}
 	r, err := newReceiver(ctx, conn, deadline, 4096)
 	if err != nil {
 		return a.fail(err)

@@ -29,7 +29,7 @@ const (
 // deadline: what anybody can forge must not end a query.
 func (p *Prober) askUDP(ctx context.Context, q measurement.Query, message request, a attempt) attempt {
 	a.sent = p.now()
-	dialer := p.dialer(func(c syscall.RawConn) { wantErrors(c, q.Address) })
+	dialer := p.dialer(func(c syscall.RawConn) error { wantErrors(c, q.Address); return nil })
 	conn, err := dialer.DialContext(ctx, "udp", netip.AddrPortFrom(q.Address, q.Port).String())
 	if err != nil {
 		return a.fail(err)
