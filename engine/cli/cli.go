@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,7 +115,11 @@ func (a *app) exit(err error) int {
 	case errors.Is(err, context.Canceled):
 		code = exitInterrupted
 	}
-	if text := err.Error(); text != "" {
+	switch text := err.Error(); {
+	case text == "":
+	case a.flags.json:
+		_ = json.NewEncoder(a.err).Encode(map[string]any{"error": text, "exit_code": code}) // nobody is left to tell
+	default:
 		fmt.Fprintf(a.err, "mtric: %s\n", text)
 	}
 	return code
