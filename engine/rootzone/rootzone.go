@@ -35,6 +35,8 @@ type Zone struct {
 	// first; an operator should be told. Read leaves it nil.
 	Skipped []error
 
+	records []dns.RR // nil unless read by ReadWhole
+
 	apex []string // types at ".", sorted
 	ns   []string // top-level domains with NS, sorted
 	ds   []string // top-level domains with DS, sorted
@@ -62,19 +64,25 @@ func (z *Zone) RRsets() []RRset {
 // a last line without its end, an apex without exactly one SOA, without NS or
 // without DNSKEY, an NSEC chain with a gap. Signatures are not checked here.
 // The name stands for the source in errors.
-func Read(r io.Reader, name string) (*Zone, error) {
+func Read(r io.Reader, name string) (*Zone, error) { return read(r, name, false) }
+
+// ReadWhole is Read and keeps the records, which Validate and Digest need: some
+// ten times the memory.
+func ReadWhole(r io.Reader, name string) (*Zone, error) { return read(r, name, true) }
+
+func read(r io.Reader, name string, whole bool) (*Zone, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("zone %s: %w", name, err)
 	}
-	zone, err := parse(text)
+	zone, err := parse(text, whole)
 	if err != nil {
 		return nil, fmt.Errorf("zone %s: %w", name, err)
 	}
 	return zone, nil
 }
 
-func parse(text []byte) (*Zone, error) {
+func parse(text []byte, whole bool) (*Zone, error) {
 	switch {
 	case len(text) > MaxSize:
 		return nil, fmt.Errorf("more than %d bytes", MaxSize)
@@ -86,6 +94,7 @@ func parse(text []byte) (*Zone, error) {
 		return nil, errors.New("$GENERATE is not allowed")
 	}
 	var c content
+	var records []dns.RR
 	// Without an origin a relative name is an error, not a guess.
 	parser := dns.NewZoneParser(bufio.NewReader(bytes.NewReader(text)), "", "")
 	parser.SetIncludeAllowed(false)
@@ -93,11 +102,18 @@ func parse(text []byte) (*Zone, error) {
 		if err := c.add(rr); err != nil {
 			return nil, err
 		}
+		if whole {
+			records = append(records, rr)
+		}
 	}
 	if err := parser.Err(); err != nil {
 		return nil, err
 	}
-	return c.zone()
+	zone, err := c.zone()
+	if err == nil {
+		zone.records = records
+	}
+	return zone, err
 }
 
 // generates reports whether the text names $GENERATE anywhere. The lexer joins
