@@ -228,7 +228,7 @@ func (m *measuring) ask(ctx context.Context) (string, error) {
 func (m *measuring) newestZone() *rootzone.Zone {
 	zone, err := rootzone.Newest(m.zones)
 	if err != nil {
-		err = fmt.Errorf("correctness asks the root's own RRsets only: %w; put a zone into %s", err, m.zones)
+		err = fmt.Errorf("correctness asks the root's own RRsets only: %w; mtric zone add puts one into %s", err, m.zones)
 	} else if len(zone.Skipped) > 0 {
 		err = fmt.Errorf("an older root zone is used: %w", errors.Join(zone.Skipped...))
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,14 +69,26 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// setup gives a script its home: zone.txt, id and known_hosts of vantage point
-// 101, and DEMO and FAULTY, the flags that make a command ask the two systems.
+// setup gives a script its home: zone.txt, site/ with its anchor, key and
+// known_hosts of vantage point 101, and as variables the plan's values that make
+// a command ask one system or the other.
 func (w *world) setup(env *testscript.Env, atEnd func(func())) error {
 	var text bytes.Buffer
 	if _, err := w.zone.WriteTo(&text); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(env.WorkDir, "zone.txt"), text.Bytes(), 0o644); err != nil {
+		return err
+	}
+	// A plan to lie over another: the zone's own trust anchor.
+	_, ds, _ := strings.Cut(w.zone.DS(), "DS")
+	ds = strings.TrimSpace(ds)
+	tag, _, _ := strings.Cut(ds, " ")
+	site := fmt.Sprintf("anchor %q {\n  ds = %q\n}\n", tag, ds)
+	if err := os.Mkdir(filepath.Join(env.WorkDir, "site"), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(env.WorkDir, "site", "anchor.hcl"), []byte(site), 0o644); err != nil {
 		return err
 	}
 	box, err := transfer.NewDropbox(filepath.Join(env.WorkDir, "sftp"))

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 )
 
@@ -44,25 +43,15 @@ func Compare(a, b uint32) int {
 // error wraps ErrNone and the reasons where no file is good or the
 // folder does not exist.
 func Newest(dir string) (*Zone, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("root zones: %w", err)
-	}
-	var serials []uint32
-	for _, e := range entries {
-		m := fileName.FindStringSubmatch(e.Name())
-		if m == nil {
-			continue
-		}
-		if n, err := strconv.ParseUint(m[1], 10, 32); err == nil {
-			serials = append(serials, uint32(n))
-		}
+	serials, err := Serials(dir)
+	if err != nil {
+		return nil, err
 	}
 	var skipped []error
 	for len(serials) > 0 {
-		newest := slices.MaxFunc(serials, Compare)
-		serials = slices.DeleteFunc(serials, func(s uint32) bool { return s == newest })
-		zone, err := open(filepath.Join(dir, FileName(newest)), newest)
+		newest := serials[len(serials)-1]
+		serials = serials[:len(serials)-1]
+		zone, err := open(filepath.Join(dir, FileName(newest)), false)
 		if err == nil {
 			zone.Skipped = skipped
 			return zone, nil
@@ -76,8 +65,9 @@ func Newest(dir string) (*Zone, error) {
 	return nil, none
 }
 
-// open reads the zone of one file and holds it to the serial of its name.
-func open(path string, serial uint32) (*Zone, error) {
+// open reads a zone file. The serial in its name, where it is of the archive's
+// form, must be the zone's.
+func open(path string, whole bool) (*Zone, error) {
 	name := filepath.Base(path)
 	info, err := os.Stat(path)
 	if err != nil {
@@ -91,11 +81,11 @@ func open(path string, serial uint32) (*Zone, error) {
 		return nil, fmt.Errorf("zone %s: %w", name, err)
 	}
 	defer f.Close()
-	zone, err := Read(f, name)
+	zone, err := read(f, name, whole)
 	if err != nil {
 		return nil, err
 	}
-	if zone.Serial != serial {
+	if fileName.MatchString(name) && name != FileName(zone.Serial) {
 		return nil, fmt.Errorf("zone %s: holds serial %d", name, zone.Serial)
 	}
 	return zone, nil

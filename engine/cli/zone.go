@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/rootzone"
+)
+
+func (a *app) zoneCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "zone",
+		Short: "Keep and verify root zones",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "add FILE[.gz]",
+		Short: "Validate a root zone and keep it in Output/RootZones",
+		Long: `Add reads a root zone in master format, proves it by the plan's trust anchors at the
+time its SOA record was signed, and keeps it once, as <serial>.root.txt. The same
+records under the same serial are the same zone; others are refused.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.zoneAdd(args[0]) },
+	}, &cobra.Command{
+		Use:   "list",
+		Short: "List the root zones at hand, oldest first",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return a.zoneList() },
+	}, &cobra.Command{
+		Use:   "verify [FILE…]",
+		Short: "Validate root zones, all at hand or those of files",
+		Args:  cobra.ArbitraryArgs,
+		RunE:  func(_ *cobra.Command, files []string) error { return a.zoneVerify(files) },
+	})
+	return c
+}
+
+// zoneDir is the plan and the folder of its root zones.
+func (a *app) zoneDir() (*plan.Plan, string, error) {
+	p, err := a.loadPlan()
+	if err != nil {
+		return nil, "", err
+	}
+	home, err := a.home()
+	if err != nil {
+		return nil, "", err
+	}
+	return p, filepath.Join(under(home, p.Paths.Output), "RootZones"), nil
+}
+
+func (a *app) zoneAdd(file string) error {
+	p, dir, err := a.zoneDir()
+	if err != nil {
+		return err
+	}
+	zone, err := provenZone(p, file)
+	if err != nil {
+		return err
+	}
+	added := false
+	if !a.flags.dryRun {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("root zones: %w", err)
+		}
+		if added, err = rootzone.Save(dir, zone); err != nil {
+			return err
+		}
+	}
+	if a.flags.json {
+		return a.printJSON(map[string]any{"serial": zone.Serial, "added": added})
+	}
+	if a.flags.quiet {
+		return nil
+	}
+	outcome := map[bool]string{true: "added", false: "good, and at hand already"}[added]
+	if a.flags.dryRun {
+		outcome = "good"
+	}
+	_, err = fmt.Fprintf(a.out, "zone %d: %s\n", zone.Serial, outcome)
+	return err
+}
+
+// provenZone reads a zone file, gzipped or not, and validates it at the time it
+// was signed, never by the wall clock: an archive is older than its signatures.
+func provenZone(p *plan.Plan, file string) (*rootzone.Zone, error) {
+	zone, err := readZone(file)
+	if err != nil {
+		return nil, err
+	}
+	at, err := zone.SignedAt()
+	if err != nil {
+		return nil, err
+	}
+	return zone, zone.Validate(anchors(p), at)
+}
+
+func readZone(file string) (zone *rootzone.Zone, err error) {
+	if !strings.HasSuffix(file, ".gz") {
+		return rootzone.Open(file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("zone: %w", err)
+	}
+	defer f.Close()
+	var unzipped io.Reader
+	if unzipped, err = gzip.NewReader(f); err != nil {
+		return nil, fmt.Errorf("zone %s: %w", file, err)
+	}
+	return rootzone.ReadWhole(unzipped, filepath.Base(file))
+}
+
+func anchors(p *plan.Plan) []rootzone.Anchor {
+	var all []rootzone.Anchor
+	for _, a := range p.Anchors {
+		all = append(all, rootzone.Anchor{DS: a.DS, From: a.From, Until: a.Until})
+	}
+	return all
+}
+
+// zoneLine is one zone at hand.
+type zoneLine struct {
+	Serial uint32    `json:"serial"`
+	File   string    `json:"file"`
+	Bytes  int64     `json:"bytes"`
+	Kept   time.Time `json:"kept_at"`
+}
+
+func (a *app) zoneList() error {
+	_, dir, err := a.zoneDir()
+	if err != nil {
+		return err
+	}
+	serials, err := rootzone.Serials(dir)
+	if err != nil {
+		return err
+	}
+	lines := []zoneLine{}
+	for _, s := range serials {
+		path := filepath.Join(dir, rootzone.FileName(s))
+		info, err := os.Stat(path)
+		if err != nil {
+			return fmt.Errorf("root zones: %w", err)
+		}
+		lines = append(lines, zoneLine{s, path, info.Size(), info.ModTime().UTC()})
+	}
+	if a.flags.json {
+		return a.printJSON(lines)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return writeTable(a.out, "SERIAL KEPT BYTES FILE", lines, func(l zoneLine) []string {
+		return []string{fmt.Sprint(l.Serial), l.Kept.Format(time.RFC3339), fmt.Sprint(l.Bytes), l.File}
+	})
+}
+
+// zoneVerify prints a line for each zone; one that does not validate is exit 3.
+func (a *app) zoneVerify(files []string) error {
+	p, dir, err := a.zoneDir()
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		serials, err := rootzone.Serials(dir)
+		if err != nil {
+			return err
+		}
+		for _, s := range serials {
+			files = append(files, filepath.Join(dir, rootzone.FileName(s)))
+		}
+	}
+	type verdict struct {
+		File   string `json:"file"`
+		Serial uint32 `json:"serial,omitempty"`
+		Good   bool   `json:"good"`
+		Reason string `json:"reason,omitempty"`
+	}
+	verdicts := []verdict{}
+	bad := 0
+	bar := a.progress(len(files), "verifying")
+	for _, f := range files {
+		zone, err := provenZone(p, f)
+		bar.step()
+		v := verdict{File: f, Good: err == nil}
+		if err != nil {
+			bad++
+			v.Reason = err.Error()
+		}
+		if zone != nil {
+			v.Serial = zone.Serial
+		}
+		verdicts = append(verdicts, v)
+	}
+	bar.done()
+	if a.flags.json {
+		err = a.printJSON(verdicts)
+	} else {
+		for _, v := range verdicts {
+			line := v.File + ": good"
+			if !v.Good {
+				line = v.File + ": " + v.Reason
+			}
+			_, printErr := fmt.Fprintln(a.out, line)
+			err = errors.Join(err, printErr)
+		}
+	}
+	if err == nil && bad > 0 {
+		return findingsf("%d of %d zones do not validate", bad, len(verdicts))
+	}
+	return err
+}
