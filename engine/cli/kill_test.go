@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -77,5 +76,5 @@ func TestKilledAnywhere(t *testing.T) {
 			t.Errorf("left in Output: %v, %v", left, err)
 		}
 	}
-	t.Log(fmt.Sprintf("%d of %d intervals were written before the kill", len(arrived)-1, runs))
+	t.Logf("%d of %d intervals were written before the kill", len(arrived)-1, runs)
 }
