@@ -240,6 +240,14 @@ func (r *rig) testFaults(t *testing.T) {
 		r.in(string(letter), "iptables", "-A", "INPUT", "-p", protocol, "--dport", "53", "-j", "REJECT", "--reject-with", v4with)
 		r.in(string(letter), "ip6tables", "-A", "INPUT", "-p", protocol, "--dport", "53", "-j", "REJECT", "--reject-with", v6with)
 	}
+	t.Cleanup(func() {
+		for _, l := range []string{"a", "b", "c", "d"} {
+			r.in(l, "iptables", "-F", "INPUT")
+			r.in(l, "ip6tables", "-F", "INPUT")
+		}
+		r.signal('e', syscall.SIGCONT)
+		_ = r.command("vp", "ip", "-6", "route", "delete", "unreachable", "fd53:6::/64").Run() // where it was set
+	})
 	for _, tables := range []string{"iptables", "ip6tables"} {
 		r.in("a", tables, "-A", "INPUT", "-p", "udp", "--dport", "53", "-j", "DROP")
 	}
@@ -256,14 +264,6 @@ func (r *rig) testFaults(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(r.dir, "run", "i", "root.zone"), older, 0o644))
 	r.restart(t, 'i')
-	t.Cleanup(func() {
-		for _, l := range []string{"a", "b", "c", "d"} {
-			r.in(l, "iptables", "-F", "INPUT")
-			r.in(l, "ip6tables", "-F", "INPUT")
-		}
-		r.signal('e', syscall.SIGCONT)
-		r.in("vp", "ip", "-6", "route", "delete", "unreachable", "fd53:6::/64")
-	})
 	rows := r.measure(t, r.home(t), r.plan(t, "", untraced), 0)
 	older1 := func(a measurement.Answer) bool { return a.Serial != nil && *a.Serial == r.serial-1 }
 	r.expect(t, rows, []expectation{

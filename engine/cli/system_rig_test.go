@@ -327,6 +327,12 @@ func (r *rig) children(pid int) []int {
 func (r *rig) restart(t *testing.T, letter byte) {
 	t.Helper()
 	r.signal(letter, syscall.SIGKILL)
+	for range 100 { // a killed server holds its port for a moment, and the new one would end
+		if !strings.Contains(r.in(string(letter), "ss", "-Hlntu"), ":53 ") {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 	dir := filepath.Join(r.dir, "run", string(letter))
 	text, err := os.ReadFile(filepath.Join(dir, "command"))
 	must(t, err)
@@ -337,12 +343,13 @@ func (r *rig) restart(t *testing.T, letter byte) {
 	must(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = log.Close() })
 	must(t, os.WriteFile(filepath.Join(dir, "pid"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o644))
-	for range 100 {
+	for range 200 {
 		out, _ := r.command("vp", "dig", "+tries=1", "+time=1", "@"+v4(letter, 53), ".", "SOA").Output()
 		if bytes.Contains(out, []byte("status: ")) {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatalf("root server %c does not answer after its restart", letter)
+	said, _ := os.ReadFile(log.Name())
+	t.Fatalf("root server %c does not answer after its restart; its log:\n%s", letter, said)
 }
