@@ -129,20 +129,37 @@ func (r *rig) testDelays(t *testing.T) {
 			v6(letters[i], 53)+"="+cmp.Or(delays[l+"/ipv6"], 3*time.Millisecond).String())
 	}
 	r.start(t, "r3", planted...)
-	delayed := r.medians(t, plan)
+	// Another program on the machine may lengthen what is seen: three tries.
+	var off []string
+	for range 3 {
+		if off = r.offDelays(t, plan, base, delays); len(off) == 0 {
+			break
+		}
+	}
+	for _, o := range off {
+		t.Error(o)
+	}
 	if r.timestamps != "kernel" {
 		t.Errorf("timestamps %q", r.timestamps)
 	}
+}
+
+// offDelays says which of the planted delays were not seen to within 1 ms a
+// packet; of TCP, SYN and query are delayed.
+func (r *rig) offDelays(t *testing.T, plan string, base, delays map[string]time.Duration) (off []string) {
+	t.Helper()
+	delayed := r.medians(t, plan)
 	for where, delay := range delays {
-		for transport, packets := range map[string]time.Duration{"udp": 1, "tcp": 2} { // of TCP, SYN and query
+		for transport, packets := range map[string]time.Duration{"udp": 1, "tcp": 2} {
 			key := where + "/" + transport
 			seen := delayed[key] - base[key]
 			t.Logf("%s: %s seen of %s", key, seen, packets*delay)
-			if off := seen - packets*delay; off.Abs() > packets*time.Millisecond {
-				t.Errorf("%s: %s seen, %s planted", key, seen, packets*delay)
+			if (seen - packets*delay).Abs() > packets*time.Millisecond {
+				off = append(off, fmt.Sprintf("%s: %s seen, %s planted", key, seen, packets*delay))
 			}
 		}
 	}
+	return off
 }
 
 // medians measures some intervals and returns the median latency of the SOA
