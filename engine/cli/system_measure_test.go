@@ -21,6 +21,7 @@ import (
 // OpenSSH, DuckDB and pandas. One rig serves all parts, which run in this order.
 func TestSystem(t *testing.T) {
 	r := startRig(t)
+	t.Run("zones", r.testZones)
 	t.Run("measure without a zone", r.testWithoutZone)
 	t.Run("measure", r.testMeasure)
 	t.Run("delays", r.testDelays)
@@ -29,6 +30,26 @@ func TestSystem(t *testing.T) {
 	t.Run("push", r.testPush)
 	t.Run("faults of servers and paths", r.testFaults)
 	t.Run("faults of answers", r.testAnswerFaults)
+}
+
+// Zones that another program has signed, ZONEMD included, prove themselves by
+// their own anchor and by no other.
+func (r *rig) testZones(t *testing.T) {
+	tag, _, _ := strings.Cut(r.anchor, " ")
+	plan := r.plan(t, "", fmt.Sprintf("anchor %q {\n  ds = %q\n}\n", tag, r.anchor))
+	home := r.home(t)
+	flags := []string{"--home", home, "--plan", "rssac047", "--plan", plan}
+	for _, zone := range []string{r.zone, r.older} {
+		if out, errs, code := r.mtric(t, append([]string{"zone", "add", zone}, flags...)...); code != 0 {
+			t.Errorf("zone add %s: exit code %d\n%s%s", zone, code, out, errs)
+		}
+	}
+	if out, errs, code := r.mtric(t, append([]string{"zone", "verify"}, flags...)...); code != 0 || strings.Count(out, ": good\n") != 2 {
+		t.Errorf("zone verify: exit code %d\n%s%s", code, out, errs)
+	}
+	if out, _, code := r.mtric(t, "zone", "verify", r.zone, "--home", home, "--plan", "rssac047"); code != 3 || !strings.Contains(out, "no key of an anchor") {
+		t.Errorf("zone verify by IANA's anchors: exit code %d\n%s", code, out)
+	}
 }
 
 func (r *rig) testWithoutZone(t *testing.T) {

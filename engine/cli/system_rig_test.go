@@ -35,6 +35,7 @@ type rig struct {
 	zone       string // the file all servers serve
 	older      string // the same with an older serial
 	serial     int64
+	anchor     string // DS of the key that signed both
 	uid        int
 	timestamps string // of the last run read
 	gid        int
@@ -117,6 +118,9 @@ func (r *rig) makeZones() {
 		source := filepath.Join(data, "rootzone", "root-2026082200.norrsig.zone.gz")
 		r.t.Logf("zone: %s, signed with own keys", source)
 		r.script(r.t, "zones.sh", zones, source, fmt.Sprint(serial), fmt.Sprint(serial-1))
+		ds, err := exec.Command("ldns-key2ds", "-n", "-2", filepath.Join(zones, "ksk.key")).Output()
+		must(r.t, err)
+		r.anchor = dsData(string(ds))
 		return
 	}
 	r.t.Log("zone: generated; set MTRIC_REAL_DATA to a folder with rootzone/ for the genuine one")
@@ -129,7 +133,14 @@ func (r *rig) makeZones() {
 		_, err = z.WriteTo(&text)
 		must(r.t, err)
 		must(r.t, os.WriteFile(path(s), text.Bytes(), 0o644))
+		r.anchor = dsData(z.DS())
 	}
+}
+
+// dsData is the data of a DS record in master format, as a plan's anchor has it.
+func dsData(record string) string {
+	_, data, _ := strings.Cut(strings.Join(strings.Fields(record), " "), " DS ")
+	return data
 }
 
 // in runs a command in the namespace of a machine and fails the test when it fails.
