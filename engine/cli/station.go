@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -89,8 +90,8 @@ func (s *station) condition(command, name string, severity alert.Severity, err e
 // file. It works without a plan, for a plan that does not load is such an error.
 func (a *app) recordFatal(command string, p *plan.Plan, err error) {
 	var exit *exitError
-	if err == nil || (errors.As(err, &exit) && exit.code != exitUsage) {
-		return
+	if err == nil || errors.Is(err, context.Canceled) || (errors.As(err, &exit) && exit.code != exitUsage) {
+		return // done, interrupted, or done with something to say
 	}
 	machine, nameErr := a.machine()
 	home, homeErr := a.home()
