@@ -198,7 +198,7 @@ func (b *Book) load() ([]string, error) {
 func (b *Book) save(held []string) error {
 	data, err := json.Marshal(held)
 	if err == nil {
-		err = renameio.WriteFile(b.memory(), append(data, '\n'), 0o644)
+		err = renameio.WriteFile(b.memory(), append(data, '\n'), 0o644, renameio.WithTempDir(b.State))
 	}
 	if err != nil {
 		return fmt.Errorf("alert state: %w", err)

@@ -91,6 +91,7 @@ func (a *app) measure(ctx context.Context, o measureOptions) (err error) {
 	if err := m.begin(); err != nil {
 		return err
 	}
+	m.tidy() // before the queries: a full disk must be able to heal
 	if !o.noWait {
 		m.wait(ctx)
 	}
@@ -148,7 +149,10 @@ func (m *measuring) begin() error {
 			}
 		}
 	}
-	return renameio.WriteFile(memory, []byte(interval.Format(m.label)+"\n"), 0o644)
+	if err := renameio.WriteFile(memory, []byte(interval.Format(m.label)+"\n"), 0o644, renameio.WithTempDir(m.state)); err != nil {
+		m.log.Error("last interval not noted", "error", err) // a line of the log must not cost a measurement
+	}
+	return nil
 }
 
 // wait is the random wait at the start of an interval [fzk]. An interruption
@@ -184,14 +188,12 @@ func (m *measuring) run(ctx context.Context) error {
 		return &exitError{code: exitInterrupted, err: fmt.Errorf("interval %s: interrupted; the answers so far are in %s", interval.Format(m.label), answers)}
 	}
 	end := m.label.Add(interval.Length - quietBefore)
-	m.deliver(ctx, deliverLimit, []string{answers})
+	m.deliver(ctx, min(deliverLimit, end.Sub(m.now())), []string{answers})
 	if err := m.trace(ctx, end); err != nil {
-		return err
+		m.log.Error("routes not written", "error", err)
+		m.findings = append(m.findings, err)
 	}
 	m.deliverUnsent(ctx, end)
-	if err := m.tidy(); err != nil {
-		return err
-	}
 	if ctx.Err() != nil {
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted after the answers were written")}
 	}
@@ -262,14 +264,15 @@ func (m *measuring) metadata() lake.Metadata {
 
 // tidy deletes what was sent longer ago than the plan keeps it, and what a
 // killed run left half written.
-func (m *measuring) tidy() error {
-	if err := m.removeOld(m.output, m.label.Add(-24*time.Hour), func(name string) (string, bool) { return strings.CutPrefix(name, ".") }); err != nil {
-		return err
-	}
+func (m *measuring) tidy() {
+	err := m.removeOld(m.output, m.label.Add(-24*time.Hour), func(name string) (string, bool) { return strings.CutPrefix(name, ".") })
 	if keep := retention(m.plan, "sent"); keep != nil {
-		return m.removeOld(m.sent, m.now().Add(-*keep), func(name string) (string, bool) { return name, true })
+		err = errors.Join(err, m.removeOld(m.sent, m.now().Add(-*keep), func(name string) (string, bool) { return name, true }))
 	}
-	return nil
+	if err != nil {
+		m.log.Error("old files not removed", "error", err)
+		m.findings = append(m.findings, err)
+	}
 }
 
 // removeOld removes the files of intervals before oldest from a folder; named

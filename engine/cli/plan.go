@@ -189,7 +189,7 @@ func (a *app) formatFile(file string, keep bool) (bool, error) {
 	if keep {
 		return true, nil
 	}
-	return true, renameio.WriteFile(file, out, info.Mode().Perm(), renameio.IgnoreUmask())
+	return true, renameio.WriteFile(file, out, info.Mode().Perm(), renameio.IgnoreUmask(), renameio.WithTempDir(filepath.Dir(file)))
 }
 
 // planFiles lists the *.hcl files among and directly below paths.

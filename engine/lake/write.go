@@ -25,7 +25,7 @@ func Write[T Row](path string, rows []T, meta Metadata) (err error) {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -80,7 +80,7 @@ func WriteSidecar(path string) error {
 		return fmt.Errorf("sidecar of %s: %w", path, err)
 	}
 	line := sum + "  " + filepath.Base(path) + "\n"
-	if err := renameio.WriteFile(Sidecar(path), []byte(line), 0o644); err != nil {
+	if err := renameio.WriteFile(Sidecar(path), []byte(line), 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
 		return fmt.Errorf("sidecar of %s: %w", path, err)
 	}
 	return syncDir(filepath.Dir(path))

@@ -43,7 +43,7 @@ func Save(dir string, z *Zone) (added bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := renameio.WriteFile(path, text, 0o644); err != nil {
+	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(dir)); err != nil {
 		return false, fmt.Errorf("zone %d: %w", z.Serial, err)
 	}
 	return true, nil

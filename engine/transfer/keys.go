@@ -29,7 +29,7 @@ func GenerateKey(path string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", fmt.Errorf("key %s: %w", path, err)
 	}
-	if err := renameio.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+	if err := renameio.WriteFile(path, pem.EncodeToMemory(block), 0o600, renameio.WithTempDir(filepath.Dir(path))); err != nil {
 		return "", fmt.Errorf("key %s: %w", path, err)
 	}
 	key, err := ssh.NewPublicKey(public)

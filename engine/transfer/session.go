@@ -86,9 +86,13 @@ func (p *Pusher) dial(ctx context.Context, address string) (*stallConn, error) {
 	return &stallConn{Conn: conn, limit: p.stall()}, nil
 }
 
-// close ends the session; a connection that is lost already is no error.
+// close ends the session; a connection that is lost already is no error. It
+// waits for the server's own end, but no longer than the server may be silent,
+// nor than ctx allows: keepalives of a server that hangs must not hold us.
 func (s *session) close() error {
-	s.stop()
+	defer s.stop()
+	enough := time.AfterFunc(s.conn.limit, func() { _ = s.conn.Close() })
+	defer enough.Stop()
 	if s.client != nil {
 		_ = s.client.Close()
 	}
