@@ -36,6 +36,8 @@ func TestKilledAnywhere(t *testing.T) {
 			"--var", env.Getenv("PORTS"), "--var", env.Getenv("SFTP"), "--var", env.Getenv("IPV6"),
 			"--now", start.Add(time.Duration(i)*5*time.Minute).Format(time.RFC3339))
 	}
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
 	const runs = 16
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range runs {
@@ -70,6 +72,9 @@ func TestKilledAnywhere(t *testing.T) {
 	sent, err := filepath.Glob(filepath.Join(home, "Output", "Sent", "*.parquet"))
 	if err != nil || len(sent) != len(arrived) || len(sent) < 2 {
 		t.Errorf("%d files sent, %d arrived, %v", len(sent), len(arrived), err)
+	}
+	if strays, err := os.ReadDir(temporary); err != nil || len(strays) > 0 {
+		t.Errorf("left in the temporary folder, where nothing tidies: %v, %v", strays, err)
 	}
 	for _, pattern := range []string{"*.parquet", "*.sha256"} {
 		if left, err := filepath.Glob(filepath.Join(home, "Output", pattern)); err != nil || len(left) > 0 {

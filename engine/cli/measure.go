@@ -188,12 +188,12 @@ func (m *measuring) run(ctx context.Context) error {
 		return &exitError{code: exitInterrupted, err: fmt.Errorf("interval %s: interrupted; the answers so far are in %s", interval.Format(m.label), answers)}
 	}
 	end := m.label.Add(interval.Length - quietBefore)
-	m.deliver(ctx, min(deliverLimit, end.Sub(m.now())), []string{answers})
+	m.deliver(ctx, min(deliverLimit, end.Sub(m.now())), only(answers))
 	if err := m.trace(ctx, end); err != nil {
 		m.log.Error("routes not written", "error", err)
 		m.findings = append(m.findings, err)
 	}
-	m.deliverUnsent(ctx, end)
+	m.deliver(ctx, end.Sub(m.now()), m.unsent)
 	if ctx.Err() != nil {
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted after the answers were written")}
 	}

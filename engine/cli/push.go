@@ -52,15 +52,11 @@ func (a *app) push(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.closeLog()) }()
-	files, err := s.unsent()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, pushLimit)
 	defer cancel()
-	sent, err := s.send(ctx, a, files)
+	sent, err := s.send(ctx, a, s.unsent)
 	if err != nil {
-		return fmt.Errorf("%d of %d files sent: %w", len(sent), len(files), err)
+		return fmt.Errorf("%d files sent: %w", len(sent), err)
 	}
 	if !a.flags.quiet && (isTerminal(a.err) || a.flags.json) {
 		return a.printSent(sent)
@@ -110,41 +106,53 @@ func waiting(output string) ([]string, error) {
 	return files, nil
 }
 
-// unsent lists what is to be pushed. A file that a killed run left without its
-// sidecar is whole, since it was renamed into place: it gets its sidecar here,
-// else its interval would neither be sent nor measured again.
+// unsent lists what is to be pushed; the caller holds the push lock. A file that
+// a killed run left without its sidecar is whole, since it was renamed into
+// place: it gets its sidecar here, else its interval would neither be sent nor
+// measured again. What cannot be sealed is told and does not hold the others.
 func (s *station) unsent() ([]string, error) {
 	files, err := waiting(s.output)
 	if err != nil {
 		return nil, err
 	}
+	var failed []error
 	for _, f := range files {
 		sealed, err := exists(lake.Sidecar(f))
-		if err == nil && !sealed {
-			s.log.Warn("sidecar was missing", "file", filepath.Base(f))
-			err = lake.WriteSidecar(f)
+		if err != nil || sealed {
+			failed = append(failed, err)
+			continue
 		}
-		if err != nil {
-			return nil, fmt.Errorf("unsent files: %w", err)
+		if _, err := lake.TableOf(f); err != nil {
+			failed = append(failed, fmt.Errorf("unsent file: %w; move it away", err))
+			continue
 		}
+		s.log.Warn("sidecar was missing", "file", filepath.Base(f))
+		failed = append(failed, lake.WriteSidecar(f))
 	}
-	return transfer.Unsent(s.output)
+	ready, err := transfer.Unsent(s.output)
+	return ready, errors.Join(append(failed, err)...)
 }
 
-// send pushes files under the push lock, so that no two pushes write the same
-// file, and notes in the alert file whether the collector can be reached.
-func (s *station) send(ctx context.Context, a *app, files []string) ([]string, error) {
-	if len(files) == 0 {
-		return nil, nil
-	}
+// send lists files and pushes them, both under the push lock, so that no two
+// pushes take the same file, and notes in the alert file whether something
+// cannot be delivered. An interruption says nothing about the collector and
+// leaves that as it was.
+func (s *station) send(ctx context.Context, a *app, list func() ([]string, error)) ([]string, error) {
 	unlock, err := s.lock("push")
 	if err != nil {
 		return nil, err
 	}
-	bar := a.progress(len(files), "pushing")
-	result, err := s.pusher(bar.step).Push(ctx, files)
-	bar.done()
-	s.condition("push", "unsent", alert.Warning, err)
+	files, listed := list()
+	var result transfer.Result
+	if len(files) > 0 {
+		bar := a.progress(len(files), "pushing")
+		result, err = s.pusher(bar.step).Push(ctx, files)
+		bar.done()
+	}
+	err = errors.Join(listed, err)
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		s.condition("push", "unsent", alert.Warning, err)
+	}
 	for _, f := range result.Sent {
 		s.log.Info("sent", "file", filepath.Base(f))
 	}
@@ -169,31 +177,31 @@ func (s *station) pusher(sent func()) *transfer.Pusher {
 	}
 }
 
-// deliver pushes files within limit. A push that fails is an alert and a
-// finding; the files stay and the next interval sends them.
-func (m *measuring) deliver(ctx context.Context, limit time.Duration, files []string) {
+// deliver pushes what list names within limit. A push that fails is an alert and
+// a finding; the files stay and the next interval sends them.
+func (m *measuring) deliver(ctx context.Context, limit time.Duration, list func() ([]string, error)) {
 	if m.plan.Collector == nil || limit <= 0 || ctx.Err() != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	_, err := m.send(ctx, m.app, files)
+	_, err := m.send(ctx, m.app, list)
 	var busy *exitError
 	if errors.As(err, &busy) {
 		return // another push runs and will send these files or leave them to the next interval
 	}
 	if err != nil {
-		m.findings = append(m.findings, fmt.Errorf("push: %w", err))
+		m.findings = append(m.findings, err)
 	}
 }
 
-// deliverUnsent pushes whatever lies unsent, until the given time. When the push
-// of this interval's answers has just failed the collector is not tried again.
-func (m *measuring) deliverUnsent(ctx context.Context, until time.Time) {
-	files, err := m.unsent()
-	if err != nil {
-		m.findings = append(m.findings, err)
-		return
+// only lists one file, unless another push has delivered it meanwhile.
+func only(file string) func() ([]string, error) {
+	return func() ([]string, error) {
+		there, err := exists(file)
+		if !there {
+			return nil, err
+		}
+		return []string{file}, nil
 	}
-	m.deliver(ctx, until.Sub(m.now()), files)
 }

@@ -90,7 +90,7 @@ func (s *station) condition(command, name string, severity alert.Severity, err e
 // file. It works without a plan, for a plan that does not load is such an error.
 func (a *app) recordFatal(command string, p *plan.Plan, err error) {
 	var exit *exitError
-	if err == nil || errors.Is(err, context.Canceled) || (errors.As(err, &exit) && exit.code != exitUsage) {
+	if err == nil || a.flags.dryRun || errors.Is(err, context.Canceled) || (errors.As(err, &exit) && exit.code != exitUsage) {
 		return // done, interrupted, or done with something to say
 	}
 	machine, nameErr := a.machine()

@@ -38,7 +38,9 @@ func (m *measuring) trace(ctx context.Context, until time.Time) error {
 		return nil
 	}
 	err := errors.Join(failed...)
-	m.condition("measure", "traces", alert.Warning, err)
+	if ctx.Err() == nil { // an interruption says nothing about scamper
+		m.condition("measure", "traces", alert.Warning, err)
+	}
 	if err != nil {
 		m.findings = append(m.findings, err)
 	}

@@ -144,6 +144,8 @@ func explain(ctx context.Context, command string, err error, stderr string) erro
 		return nil
 	case errors.Is(err, exec.ErrNotFound):
 		return fmt.Errorf("%w; install the package scamper", err)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("%s: interrupted%s: %w", command, said, ctx.Err())
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: stopped at its time limit%s: %w", command, said, ctx.Err())
 	default:

@@ -23,6 +23,9 @@ import (
 type Dropbox struct {
 	// Quota is how many bytes one file may have; 0 is no limit. Set it before Serve.
 	Quota int64
+	// Linger is a fault for tests: the server never ends a session by itself and
+	// keeps the connection alive. Set it before Serve.
+	Linger bool
 
 	root   string
 	signer ssh.Signer
@@ -189,6 +192,12 @@ func (d *Dropbox) session(channel ssh.Channel, requests <-chan *ssh.Request, roo
 		u := &upload{root: root, quota: d.Quota}
 		server := sftp.NewRequestServer(channel, sftp.Handlers{FileGet: u, FilePut: u, FileCmd: u, FileList: u})
 		err := server.Serve()
+		for d.Linger { // until the connection is lost
+			if _, err := channel.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
 		if errors.Is(err, io.EOF) {
 			err = nil
 		}

@@ -138,6 +138,23 @@ func TestContextEndsThePush(t *testing.T) {
 	}
 }
 
+// A server that never ends the session after the last file, and keeps it alive,
+// does not hold the push.
+func TestServerHangsAtTheClose(t *testing.T) {
+	s := newSite(t)
+	s.dropbox.Linger = true
+	s.pusher.Stall = 500 * time.Millisecond
+	file := s.file(5, 1000)
+	began := time.Now()
+	if _, err := s.push(file); err != nil {
+		t.Error(err)
+	}
+	if elapsed := time.Since(began); elapsed > 10*time.Second {
+		t.Errorf("took %s", elapsed)
+	}
+	s.delivered(file)
+}
+
 func TestQuotaFull(t *testing.T) {
 	s := newSite(t)
 	s.dropbox.Quota = 50_000
