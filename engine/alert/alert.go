@@ -83,7 +83,7 @@ func quoted(s string) string {
 type Book struct {
 	Machine string
 	Logs    string // folder of the alert file
-	State   string // folder of the memory; losing it repeats lines, it loses none
+	State   string // folder of the memory; losing it repeats what fires, and what ends meanwhile has no RESOLVED
 	Now     func() time.Time
 }
 

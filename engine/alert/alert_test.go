@@ -88,7 +88,7 @@ func TestConditionsDifferByLabels(t *testing.T) {
 	}
 }
 
-func TestLostOrDamagedMemoryRepeatsButLosesNothing(t *testing.T) {
+func TestLostOrDamagedMemoryRepeatsWhatFires(t *testing.T) {
 	b := newBook(t)
 	for i := range 2 {
 		if err := b.Set(unsent, true); err != nil {

@@ -91,8 +91,9 @@ type app struct {
 // Run is the program: it never exits and never touches the process's own
 // streams. The result is the exit code.
 func Run(args []string, in io.Reader, out, errw io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	defer context.AfterFunc(ctx, stop)() // a second signal ends the program at once
 	a := &app{in: in, out: out, err: errw, self: os.Args[0], hostname: os.Hostname, clock: time.Now}
 	root := a.root()
 	root.SetArgs(args)

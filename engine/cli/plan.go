@@ -231,7 +231,11 @@ func (a *app) planCrontabCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := plan.CronOptions{Binary: binary, VP: a.flags.vp, Args: a.planArgs()}
+			args, err := a.planArgs()
+			if err != nil {
+				return err
+			}
+			o := plan.CronOptions{Binary: binary, VP: a.flags.vp, Args: args}
 			text, err := plan.Crontab(p, role, o)
 			if err != nil {
 				return usagef("%w", err)
@@ -248,22 +252,32 @@ func (a *app) planCrontabCommand() *cobra.Command {
 	return c
 }
 
-// planArgs are the flags that make another command read the same plan.
-func (a *app) planArgs() []string {
+// planArgs are the flags that make another command read the same plan; folders
+// are absolute, since cron runs elsewhere.
+func (a *app) planArgs() ([]string, error) {
 	var args []string
 	for _, d := range a.flags.plans {
+		if info, err := os.Stat(d); err == nil && info.IsDir() {
+			if d, err = filepath.Abs(d); err != nil {
+				return nil, fmt.Errorf("plan folder: %w", err)
+			}
+		}
 		args = append(args, "--plan", d)
 	}
 	for _, v := range a.flags.vars {
 		args = append(args, "--var", v)
 	}
 	if a.flags.home != "" {
-		args = append(args, "--home", a.flags.home)
+		home, err := a.home()
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--home", home)
 	}
 	if a.flags.vp != "" {
 		args = append(args, "--vp", a.flags.vp)
 	}
-	return args
+	return args, nil
 }
 
 func (a *app) planInventoryCommand() *cobra.Command {

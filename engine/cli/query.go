@@ -61,6 +61,9 @@ func (a *app) query(ctx context.Context, args []string, o queryOptions) error {
 	if err := a.printQuery(row, wire); err != nil {
 		return err
 	}
+	if ctx.Err() != nil {
+		return &exitError{code: exitInterrupted}
+	}
 	if row.Outcome != measurement.Answered {
 		return &exitError{code: exitFindings}
 	}

@@ -59,26 +59,26 @@ func (t Trace) Reached() bool {
 // short is kept as far as it goes; the error is the reader's alone.
 func Parse(r io.Reader) (Output, error) {
 	var out Output
-	lines := bufio.NewScanner(io.LimitReader(r, maxOutput))
-	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
-	for lines.Scan() {
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
-			continue
+	lines := bufio.NewReaderSize(io.LimitReader(r, maxOutput), maxLine)
+	for {
+		line, err := lines.ReadSlice('\n')
+		tooLong := errors.Is(err, bufio.ErrBufferFull)
+		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a line that is too long
+			_, err = lines.ReadSlice('\n')
 		}
-		if !out.add(line, true) && !out.salvage(line) {
+		switch line = bytes.TrimSpace(line); {
+		case tooLong:
+			out.Bad++
+		case len(line) > 0 && !out.add(line, true) && !out.salvage(line):
 			out.Bad++
 		}
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return out, fmt.Errorf("scamper output: %w", err)
+		}
 	}
-	err := lines.Err()
-	if errors.Is(err, bufio.ErrTooLong) {
-		out.Bad++
-		err = nil
-	}
-	if err != nil {
-		err = fmt.Errorf("scamper output: %w", err)
-	}
-	return out, err
 }
 
 // object is a line or a hop: fields are read one by one, so that one of an

@@ -100,8 +100,9 @@ func TestParseIsBounded(t *testing.T) {
 	if err != nil || len(out.Traces) != 1 || len(out.Traces[0].Hops) != 255 {
 		t.Errorf("many hops: %d traces, %v", len(out.Traces), err)
 	}
-	long := `{"type":"trace","x":"` + strings.Repeat("a", 2<<20)
-	if out, err := scamper.Parse(strings.NewReader(long)); err != nil || out.Bad != 1 {
+	one := "{" + target + "}\n"
+	long := `{"type":"trace","x":"` + strings.Repeat("a", 3<<20) + "\n"
+	if out, err := scamper.Parse(strings.NewReader(one + long + one + `{"type":"cycle-stop"}`)); err != nil || out.Bad != 1 || len(out.Traces) != 2 || !out.Whole {
 		t.Errorf("long line: %+v, %v", out, err)
 	}
 	deep := strings.Repeat(`{"a":`, 100_000)
