@@ -25,16 +25,18 @@ const Schema = "1"
 // Table names a kind of rows, and of files.
 type Table string
 
-// The tables of a vantage point; runs are a table of the lake.
+// The tables. A vantage point writes answers and routes; runs and zones are the
+// collector's.
 const (
 	Answers Table = "answers"
 	Routes  Table = "routes"
 	Runs    Table = "runs"
+	Zones   Table = "zones"
 )
 
 // Row is a type of rows that has a table.
 type Row interface {
-	measurement.Answer | measurement.Route | measurement.Run
+	measurement.Answer | measurement.Route | measurement.Run | measurement.Zone
 }
 
 // Metadata is what a file says of itself: keys mtric.version, mtric.schema,
@@ -111,50 +113,68 @@ func ParseName(name string) (label time.Time, vp measurement.VantagePoint, table
 	return label, vp, table, nil
 }
 
-// columns are the keys a table is sorted by, in order.
-var columns = map[Table][]string{
+// keys are the columns a table is sorted by, in order; no two rows share them all.
+var keys = map[Table][]string{
 	Answers: {"interval", "vantage_point", "query", "rsi", "family", "transport"},
 	Routes:  {"interval", "vantage_point", "rsi", "family"},
 	Runs:    {"interval", "vantage_point"},
+	Zones:   {"serial"},
 }
 
 // tableOf is the table of a type of rows.
 func tableOf[T Row]() Table {
-	switch any(*new(T)).(type) {
-	case measurement.Answer:
+	switch any((*T)(nil)).(type) {
+	case *measurement.Answer:
 		return Answers
-	case measurement.Route:
+	case *measurement.Route:
 		return Routes
-	default:
+	case *measurement.Run:
 		return Runs
+	default:
+		return Zones
 	}
 }
 
-// sortRows brings rows into their table's order and times to whole
-// microseconds UTC, in place.
-func sortRows[T Row](rows []T) {
-	switch rows := any(rows).(type) {
-	case []measurement.Answer:
-		slices.SortStableFunc(rows, func(a, b measurement.Answer) int {
-			return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint), cmp.Compare(a.Query, b.Query),
-				cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Transport, b.Transport))
-		})
-	case []measurement.Route:
-		slices.SortStableFunc(rows, func(a, b measurement.Route) int {
-			return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint),
-				cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.Family, b.Family))
-		})
-	case []measurement.Run:
-		slices.SortStableFunc(rows, func(a, b measurement.Run) int {
-			return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint))
-		})
+func compareAnswers(a, b *measurement.Answer) int {
+	return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint), cmp.Compare(a.Query, b.Query),
+		cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Transport, b.Transport))
+}
+
+func compareRoutes(a, b *measurement.Route) int {
+	return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint),
+		cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.Family, b.Family))
+}
+
+func compareRuns(a, b *measurement.Run) int {
+	return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint))
+}
+
+func compareZones(a, b *measurement.Zone) int { return cmp.Compare(a.Serial, b.Serial) }
+
+// order compares two rows by their table's key.
+func order[T Row]() func(a, b *T) int {
+	var f any = compareZones
+	switch tableOf[T]() {
+	case Answers:
+		f = compareAnswers
+	case Routes:
+		f = compareRoutes
+	case Runs:
+		f = compareRuns
 	}
+	return f.(func(a, b *T) int)
+}
+
+// sortRows brings rows into their table's order, in place.
+func sortRows[T Row](rows []T) {
+	compare := order[T]()
+	slices.SortStableFunc(rows, func(a, b T) int { return compare(&a, &b) })
 }
 
 // sorting says in the file by what it is sorted.
 func sorting(t Table) parquet.SortingOption {
 	var by []parquet.SortingColumn
-	for _, c := range columns[t] {
+	for _, c := range keys[t] {
 		by = append(by, parquet.Ascending(c))
 	}
 	return parquet.SortingColumns(by...)

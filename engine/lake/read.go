@@ -74,6 +74,7 @@ func TableOf(path string) (table Table, err error) {
 			{Answers, parquet.SchemaOf(measurement.Answer{})},
 			{Routes, parquet.SchemaOf(measurement.Route{})},
 			{Runs, parquet.SchemaOf(measurement.Run{})},
+			{Zones, parquet.SchemaOf(measurement.Zone{})},
 		} {
 			err := sameColumns(t.schema, f.Schema())
 			if err == nil {

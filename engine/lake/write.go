@@ -1,15 +1,11 @@
 package lake
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/google/renameio/v2"
 	"github.com/parquet-go/parquet-go"
@@ -20,22 +16,42 @@ const rowGroup = 122_880
 
 // Write makes the file at path out of rows, in their table's order: whole under
 // its name, or not there. The temporary file beside it starts with a dot.
-func Write[T Row](path string, rows []T, meta Metadata) (err error) {
+func Write[T Row](path string, rows []T, meta Metadata) error {
+	w, err := Create[T](path, meta)
+	if err != nil {
+		return err
+	}
+	rows = slices.Clone(rows)
+	sortRows(rows)
+	if err := w.Write(rows); err != nil {
+		return errors.Join(err, w.Discard())
+	}
+	return w.Close()
+}
+
+// Writer makes a file of rows that come in their table's order, any number of
+// them in the memory of one row group. Until Close the file is not there; then
+// it is whole. Close or Discard ends a Writer, and only one of the two.
+type Writer[T Row] struct {
+	path    string
+	file    *renameio.PendingFile
+	out     *parquet.GenericWriter[T]
+	compare func(a, b *T) int
+	last    T
+	rows    int64
+}
+
+// Create begins the file at path, whose folder must exist; its temporary file
+// lies beside it and starts with a dot.
+func Create[T Row](path string, meta Metadata) (*Writer[T], error) {
 	pairs, err := meta.pairs()
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
-	defer func() {
-		if err = errors.Join(err, f.Cleanup()); err != nil {
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
-	rows = slices.Clone(rows)
-	sortRows(rows)
 	options := []parquet.WriterOption{
 		parquet.Compression(&parquet.Zstd),
 		parquet.DataPageVersion(1),
@@ -47,17 +63,56 @@ func Write[T Row](path string, rows []T, meta Metadata) (err error) {
 	for _, p := range pairs {
 		options = append(options, parquet.KeyValueMetadata(p[0], p[1]))
 	}
-	w := parquet.NewGenericWriter[T](f, options...)
-	if _, err := w.Write(rows); err != nil {
-		return err
+	return &Writer[T]{path: path, file: f, out: parquet.NewGenericWriter[T](f, options...), compare: order[T]()}, nil
+}
+
+// Write appends rows; one that comes before an earlier one by the table's key is
+// an error, for readers count on the order.
+func (w *Writer[T]) Write(rows []T) error {
+	for i := range rows {
+		before := &w.last
+		if i > 0 {
+			before = &rows[i-1]
+		}
+		if w.rows > 0 && w.compare(before, &rows[i]) > 0 {
+			return fmt.Errorf("write %s: row %d is out of order", w.path, w.rows)
+		}
+		w.rows++
 	}
-	if err := w.Close(); err != nil {
-		return err
+	if len(rows) > 0 {
+		w.last = rows[len(rows)-1]
 	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return err
+	if _, err := w.out.Write(rows); err != nil {
+		return fmt.Errorf("write %s: %w", w.path, err)
 	}
-	return syncDir(filepath.Dir(path))
+	return nil
+}
+
+// Close publishes the file under its name.
+func (w *Writer[T]) Close() error { return w.publish(nil) }
+
+// publish finishes the file, has it checked where check is not nil, and gives it
+// its name.
+func (w *Writer[T]) publish(check func(path string) error) error {
+	err := w.out.Close()
+	if err == nil && check != nil {
+		err = check(w.file.Name())
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", w.path, errors.Join(err, w.file.Cleanup()))
+	}
+	if err := w.file.CloseAtomicallyReplace(); err != nil {
+		return fmt.Errorf("write %s: %w", w.path, errors.Join(err, w.file.Cleanup()))
+	}
+	return syncDir(filepath.Dir(w.path))
+}
+
+// Discard gives the file up; whatever was there under its name stays.
+func (w *Writer[T]) Discard() error {
+	if err := w.file.Cleanup(); err != nil {
+		return fmt.Errorf("write %s: %w", w.path, err)
+	}
+	return nil
 }
 
 // syncDir makes a rename in the folder survive a loss of power.
@@ -67,64 +122,4 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// Sidecar is the name of the file's sidecar.
-func Sidecar(path string) string { return path + ".sha256" }
-
-// WriteSidecar writes the file's sha256 beside it, as sha256sum does. It is
-// written last: a file without sidecar is not there yet.
-func WriteSidecar(path string) error {
-	sum, err := sum(path)
-	if err != nil {
-		return fmt.Errorf("sidecar of %s: %w", path, err)
-	}
-	line := sum + "  " + filepath.Base(path) + "\n"
-	if err := renameio.WriteFile(Sidecar(path), []byte(line), 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
-		return fmt.Errorf("sidecar of %s: %w", path, err)
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// maxSidecar bounds a sidecar: a sum, two blanks and a file name.
-const maxSidecar = 512
-
-// CheckSidecar compares the file with its sidecar; a missing sidecar is an error
-// that is fs.ErrNotExist.
-func CheckSidecar(path string) error {
-	f, err := os.Open(Sidecar(path))
-	if err != nil {
-		return fmt.Errorf("sidecar: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSidecar+1))
-	if err != nil {
-		return fmt.Errorf("sidecar %s: %w", f.Name(), err)
-	}
-	want, name, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), "  ")
-	if len(text) > maxSidecar || len(want) != 2*sha256.Size || name != filepath.Base(path) {
-		return fmt.Errorf("sidecar %s: want one line of sha256sum for %s", f.Name(), filepath.Base(path))
-	}
-	got, err := sum(path)
-	if err != nil {
-		return err
-	}
-	if got != want {
-		return fmt.Errorf("%s: sha256 is %s, its sidecar says %s", path, got, want)
-	}
-	return nil
-}
-
-// sum is the sha256 of a file in hex.
-func sum(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -6,7 +6,7 @@
 // a file. Forbidden are behaviour that needs network, clock or files, and types
 // of a library: this package imports the standard library only.
 //
-// The struct tags of Answer, Route and Run are the column contract of the
+// The struct tags of Answer, Route, Run and Zone are the column contract of the
 // Parquet files, in column order; a pointer is a nullable column.
 package measurement
 
@@ -219,4 +219,27 @@ type Run struct {
 	ReceivedAt        time.Time    `parquet:"received_at,timestamp(microsecond)" json:"received_at,omitzero"`
 	File              string       `parquet:"file,dict" json:"file,omitempty"`
 	SHA256            string       `parquet:"sha256,dict" json:"sha256,omitempty"`
+}
+
+// ZoneState is what is known of a root zone by its serial: a closed vocabulary.
+type ZoneState string
+
+// The states. A serial seen from one RSI only, or never archived within seven
+// days of being seen, is bogus: no metric takes it for a zone [A13].
+const (
+	ZoneArchived ZoneState = "archived" // validated, in the archive
+	ZoneSeen     ZoneState = "seen"     // not archived, seen from two RSIs
+	ZoneBogus    ZoneState = "bogus"    // not accepted
+)
+
+// Zone is a row of the table zones: a serial of the root zone. First seen in use
+// (A15) is the earlier of FirstSeen and ArchivedAt.
+type Zone struct {
+	Serial       int64      `parquet:"serial" json:"serial"`
+	FirstSeen    *time.Time `parquet:"first_seen,optional,timestamp(microsecond)" json:"first_seen"` // reply in hand, of the earliest sighting; not accepted while bogus
+	FirstSeenRSI *RSI       `parquet:"first_seen_rsi,optional,dict" json:"first_seen_rsi"`
+	ArchivedAt   *time.Time `parquet:"archived_at,optional,timestamp(microsecond)" json:"archived_at"`
+	Source       *string    `parquet:"source,optional,dict" json:"source"` // where the archive had it from
+	SHA256       *string    `parquet:"sha256,optional,dict" json:"sha256"` // of the archived file
+	State        ZoneState  `parquet:"state,dict" json:"state"`
 }

@@ -1,0 +1,73 @@
+package lake
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+)
+
+// Sidecar is the name of the file's sidecar.
+func Sidecar(path string) string { return path + ".sha256" }
+
+// WriteSidecar writes the file's sha256 beside it, as sha256sum does. It is
+// written last: a file without sidecar is not there yet.
+func WriteSidecar(path string) error {
+	sum, err := sum(path)
+	if err != nil {
+		return fmt.Errorf("sidecar of %s: %w", path, err)
+	}
+	line := sum + "  " + filepath.Base(path) + "\n"
+	if err := renameio.WriteFile(Sidecar(path), []byte(line), 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
+		return fmt.Errorf("sidecar of %s: %w", path, err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// maxSidecar bounds a sidecar: a sum, two blanks and a file name.
+const maxSidecar = 512
+
+// CheckSidecar compares the file with its sidecar; a missing sidecar is an error
+// that is fs.ErrNotExist.
+func CheckSidecar(path string) error {
+	f, err := os.Open(Sidecar(path))
+	if err != nil {
+		return fmt.Errorf("sidecar: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSidecar+1))
+	if err != nil {
+		return fmt.Errorf("sidecar %s: %w", f.Name(), err)
+	}
+	want, name, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), "  ")
+	if len(text) > maxSidecar || len(want) != 2*sha256.Size || name != filepath.Base(path) {
+		return fmt.Errorf("sidecar %s: want one line of sha256sum for %s", f.Name(), filepath.Base(path))
+	}
+	got, err := sum(path)
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("%s: sha256 is %s, its sidecar says %s", path, got, want)
+	}
+	return nil
+}
+
+// sum is the sha256 of a file in hex.
+func sum(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,107 @@
+package lake
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Store is a lake: <Dir>/<table>/yyyymm=YYYYMM/<table>-YYYYMMDD.parquet, one file
+// a day and table, and <Dir>/zones/zones.parquet. Files change only by being
+// replaced whole, so a reader with a glob never sees a row twice or misses one.
+type Store struct {
+	Dir     string // the folder that holds answers/
+	Version string // of the engine, goes into what is written
+}
+
+// Path is the file of a table for the day (UTC) that t lies in; the table zones
+// has one file for all time.
+func (s Store) Path(table Table, t time.Time) string {
+	if table == Zones {
+		return filepath.Join(s.Dir, string(Zones), string(Zones)+".parquet")
+	}
+	day := interval.Day(t)
+	return filepath.Join(s.Dir, string(table), "yyyymm="+interval.Partition(day), fmt.Sprintf("%s-%s.parquet", table, day.Format("20060102")))
+}
+
+// DayFile is one day of a table.
+type DayFile struct {
+	Day  time.Time // 00:00 UTC
+	Path string
+}
+
+var month = regexp.MustCompile(`^yyyymm=[0-9]{6}$`)
+
+// Days lists the files of a table that can hold intervals of [from, until), by
+// day; a zero time is no bound. A lake without the table has none. A *.parquet
+// file that is not named as the lake names its own is an error, since a glob of
+// an analyst's would read it.
+func (s Store) Days(table Table, from, until time.Time) ([]DayFile, error) {
+	root := filepath.Join(s.Dir, string(table))
+	partitions, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lake: %w", err)
+	}
+	var days []DayFile
+	for _, p := range partitions {
+		if !p.IsDir() || !month.MatchString(p.Name()) {
+			if strings.HasSuffix(p.Name(), ".parquet") {
+				return nil, stranger(filepath.Join(root, p.Name()))
+			}
+			continue
+		}
+		files, err := os.ReadDir(filepath.Join(root, p.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("lake: %w", err)
+		}
+		for _, f := range files {
+			path := filepath.Join(root, p.Name(), f.Name())
+			if !strings.HasSuffix(f.Name(), ".parquet") || strings.HasPrefix(f.Name(), ".") || strings.HasPrefix(f.Name(), "_") {
+				continue // being written, or no data
+			}
+			day, err := time.Parse(string(table)+"-20060102.parquet", f.Name())
+			if err != nil || s.Path(table, day) != path {
+				return nil, stranger(path)
+			}
+			if (until.IsZero() || day.Before(until)) && (from.IsZero() || day.AddDate(0, 0, 1).After(from)) {
+				days = append(days, DayFile{day, path})
+			}
+		}
+	}
+	slices.SortFunc(days, func(a, b DayFile) int { return a.Day.Compare(b.Day) })
+	return days, nil
+}
+
+func stranger(path string) error {
+	return fmt.Errorf("lake: %s is not a file of the lake; move it away", path)
+}
+
+// Zones reads the table zones, by serial; a lake without it has none.
+func (s Store) Zones() ([]measurement.Zone, error) {
+	rows, _, err := Read[measurement.Zone](s.Path(Zones, time.Time{}))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return rows, err
+}
+
+// SaveZones replaces the table zones.
+func (s Store) SaveZones(rows []measurement.Zone) error {
+	path := s.Path(Zones, time.Time{})
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("lake: %w", err)
+	}
+	return Write(path, rows, Metadata{Version: s.Version})
+}
