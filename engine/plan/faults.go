@@ -1,0 +1,232 @@
+package plan
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Fault is something that goes wrong in a simulated lake: a block of a faults
+// file. It is no part of a plan and never of a measurement.
+type Fault struct {
+	Label string    `json:"label"`
+	Kind  FaultKind `json:"kind"`
+
+	// Where; empty is everywhere. Connections are reset over TCP only.
+	VantagePoints []measurement.VantagePoint `json:"vantage_points"`
+	RSIs          []measurement.RSI          `json:"rsis"`
+	Paths         []string                   `json:"paths"` // "ipv6/tcp"
+
+	From  time.Time `json:"from"` // interval labels in [From, Until)
+	Until time.Time `json:"until"`
+
+	By      Duration `json:"by"`      // slow, stale: how much
+	Percent int      `json:"percent"` // of the queries it strikes; 100 unless told
+	RCode   string   `json:"rcode"`   // rcode
+	Tags    []string `json:"tags"`    // wrong: rules of RSSAC047 to be broken; empty is one for each kind of question
+}
+
+// FaultKind is what goes wrong: a closed vocabulary.
+type FaultKind string
+
+// The kinds. The first six are outcomes of a query; the RSI answers in the others.
+const (
+	FaultDown        FaultKind = "down"        // no answer: timeout
+	FaultRefused     FaultKind = "refused"     // ECONNREFUSED
+	FaultUnreachable FaultKind = "unreachable" // no route
+	FaultReset       FaultKind = "reset"       // of TCP connections
+	FaultMalformed   FaultKind = "malformed"   // a reply that does not parse
+	FaultLocalError  FaultKind = "local_error" // the vantage point could not send
+	FaultServFail    FaultKind = "servfail"    // rcode SERVFAIL
+	FaultRCode       FaultKind = "rcode"       // any other rcode
+	FaultSlow        FaultKind = "slow"        // answers come later by By
+	FaultStale       FaultKind = "stale"       // zones come later by By
+	FaultFrozen      FaultKind = "frozen"      // the zone of From until Until
+	FaultWrong       FaultKind = "wrong"       // correctness answers break a rule
+	FaultSilent      FaultKind = "silent"      // the vantage point makes no run
+)
+
+// FaultKinds lists the vocabulary.
+var FaultKinds = []FaultKind{FaultDown, FaultRefused, FaultUnreachable, FaultReset, FaultMalformed, FaultLocalError,
+	FaultServFail, FaultRCode, FaultSlow, FaultStale, FaultFrozen, FaultWrong, FaultSilent}
+
+// FaultTags are the rules that a wrong answer can be made to break, by the kind
+// of question whose answers they judge.
+var FaultTags = map[string][]string{
+	"TLD/NS":   {"ujy", "pdd", "vnk"},
+	"TLD/DS":   {"yot", "cpf"},
+	"./SOA":    {"xhr", "obw"},
+	"./NS":     {"csz", "wal"},
+	"./DNSKEY": {"occ", "eou"},
+	"negative": {"gpl", "axj", "czb"},
+}
+
+// faultType is the schema of a fault block.
+var faultType = []blockType{{kind: "fault", label: "name", attrs: []attribute{
+	need("kind", "one of down, refused, unreachable, reset, malformed, local_error, servfail, rcode, slow, stale, frozen, wrong, silent"),
+	may("vantage_points", "list of labels", "all"), may("rsis", "list of RSIs", "all"), may("paths", "list of paths", "all"),
+	need("from", "time"), need("until", "time"),
+	may("by", "duration", "none"), may("percent", "number", "100"), may("rcode", "rcode", "none"), may("tags", "list of tags", "one for each kind of question"),
+}}}
+
+// LoadFaults reads the text of a faults file: fault blocks, in the language of
+// plans but without variables and references. The vantage points and RSIs it
+// may name are those of known. The faults are sorted by label, and nil exactly
+// when the list has errors; name stands before positions.
+func LoadFaults(src []byte, name string, known *Plan) (faults []Fault, list diag.List) {
+	l := &loader{version: Version, sources: map[string][]byte{}, budget: newBudget(), bad: map[hcl.Range]bool{},
+		decoders: map[string]*decoder{}, unmade: map[string][]string{}, faulty: map[hcl.Range]bool{}, base: map[string]cty.Value{}, names: scope{}, plan: known}
+	defer func() {
+		r := recover()
+		if r != nil && r != errEnough {
+			l.errorf(hcl.Range{}, "This is a bug in mtric; please report it with the file.", "internal error: %v", r)
+		}
+		if r != nil || l.diags.HasErrors() {
+			faults = nil
+		}
+		list = l.list()
+	}()
+	faults = []Fault{}
+	l.functions = append(l.functions, functions(embed.FS{}, l.budget))
+	file := l.parse(src, name)
+	l.diags = append(l.diags, l.syntax...)
+	if file == nil || l.diags.HasErrors() {
+		return nil, list
+	}
+	meterBody(file)
+	for _, n := range sortedKeys(file.Attributes) {
+		l.errorf(file.Attributes[n].NameRange, "Write a block: fault \"NAME\" { … }.", "attribute %q outside any block", n)
+	}
+	places := map[string]hcl.Range{}
+	for i, b := range file.Blocks {
+		if i == mostInstances {
+			l.errorf(b.DefRange(), fmt.Sprintf("At most %d.", mostInstances), "%d faults", len(file.Blocks))
+			break
+		}
+		switch {
+		case b.Type != "fault":
+			l.errorf(b.TypeRange, didYouMean(b.Type, []string{"fault"}, "Blocks"), "no block %q in a faults file", b.Type)
+			continue
+		case len(b.Labels) != 1 || !validLabel(b.Labels[0]):
+			l.errorf(b.DefRange(), `Write fault "NAME" { … } with letters, digits, _ and -.`, "a fault needs one label")
+			continue
+		}
+		if at, twice := places[b.Labels[0]]; twice {
+			l.errorf(b.DefRange(), "Give it another label.", "%s is there already, at %s", what("fault", b.Labels[0]), position(at))
+			continue
+		}
+		places[b.Labels[0]] = b.DefRange()
+		l.checkBody(b.Body, &faultType[0], body{what: what("fault", b.Labels[0]), at: b.DefRange()})
+		d := l.openBody(b.Body, &faultType[0], l.context(env{}), what("fault", b.Labels[0]), b.DefRange())
+		faults = append(faults, d.fault(b.Labels[0]))
+	}
+	if l.budget.spent() {
+		l.exhausted()
+	}
+	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Label, b.Label) })
+	return faults, list
+}
+
+// faultPaths are the paths a fault may name; connections are reset over TCP only.
+var faultPaths = []string{"ipv4/udp", "ipv4/tcp", "ipv6/udp", "ipv6/tcp"}
+
+// FaultRCodes are the rcodes that rcode faults may answer with. Of NXDOMAIN the
+// simulator could not say which rule of correctness it breaks.
+var FaultRCodes = []string{"FORMERR", "NOTIMP", "REFUSED", "BADVERS"}
+
+// fault reads a fault block.
+func (d *decoder) fault(label string) Fault {
+	f := Fault{Label: label, From: d.required("from"), Until: d.required("until"), Percent: 100,
+		VantagePoints: []measurement.VantagePoint{}, RSIs: []measurement.RSI{}, Paths: []string{}, Tags: []string{}}
+	var words []string
+	for _, k := range FaultKinds {
+		words = append(words, string(k))
+	}
+	f.Kind = FaultKind(d.enum("kind", "", words...))
+	d.order("from", "until", &f.From, &f.Until)
+	for _, name := range []string{"vantage_points", "rsis", "paths", "tags"} {
+		if items, ok := d.list(name); ok && len(items) == 0 {
+			d.errorf(name, "Leave it out to mean all.", "%s is empty", name)
+		}
+	}
+	for _, it := range d.texts("vantage_points") {
+		if v := measurement.VantagePoint(it.v.AsString()); d.knownVantagePoint(it, v) {
+			f.VantagePoints = append(f.VantagePoints, v)
+		}
+	}
+	for _, it := range d.texts("rsis") {
+		if r := measurement.RSI(it.v.AsString()); d.knownRSI(it, r) {
+			f.RSIs = append(f.RSIs, r)
+		}
+	}
+	for _, it := range d.texts("paths") {
+		p, err := measurement.ParsePath(it.v.AsString())
+		switch {
+		case err != nil:
+			d.l.errorf(it.at, didYouMean(it.v.AsString(), faultPaths, "Paths"), "no path %q", it.v.AsString())
+		case f.Kind == FaultReset && p.Transport == measurement.UDP:
+			d.l.errorf(it.at, `Only connections are reset; for UDP there is kind = "refused".`, "reset of %s", p)
+		default:
+			f.Paths = append(f.Paths, p.String())
+		}
+	}
+	if f.Kind != "" {
+		d.faultDetails(&f)
+	}
+	return f
+}
+
+// faultDetails reads what belongs to some kinds only; one that would change
+// nothing is a mistake, for its writer meant something.
+func (d *decoder) faultDetails(f *Fault) {
+	longest := Duration(time.Minute)
+	if f.Kind == FaultStale {
+		longest = 60 * day
+	}
+	if f.Kind == FaultSlow || f.Kind == FaultStale {
+		f.By = d.duration("by", 0, Duration(time.Microsecond), longest)
+	}
+	f.Percent = int(d.number("percent", 100, 1, 100))
+	f.RCode = d.enum("rcode", "", FaultRCodes...)
+	if d.has("tags") {
+		f.Tags = d.enums("tags", f.Tags, faultTagNames()...)
+	}
+	kinds := map[string][]FaultKind{
+		"by":      {FaultSlow, FaultStale},
+		"rcode":   {FaultRCode},
+		"tags":    {FaultWrong},
+		"percent": {FaultDown, FaultRefused, FaultUnreachable, FaultReset, FaultMalformed, FaultLocalError, FaultServFail, FaultRCode, FaultSlow, FaultWrong},
+		"rsis":    without(FaultKinds, FaultSilent),
+		"paths":   without(FaultKinds, FaultSilent),
+	}
+	for _, name := range sortedKeys(kinds) {
+		switch belongs := slices.Contains(kinds[name], f.Kind); {
+		case !belongs && d.has(name):
+			d.errorf(name, "Remove it.", "a fault of kind %s has no %q", f.Kind, name)
+		case belongs && !d.has(name) && (name == "by" || name == "rcode"):
+			d.l.errorf(d.at, "Add "+map[string]string{"by": `by = "10m"`, "rcode": `rcode = "REFUSED"`}[name]+".", "%s lacks %q", d.what, name)
+		}
+	}
+}
+
+// faultTagNames lists the tags of FaultTags, sorted.
+func faultTagNames() []string {
+	var all []string
+	for _, tags := range FaultTags {
+		all = append(all, tags...)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func without(kinds []FaultKind, drop FaultKind) []FaultKind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k FaultKind) bool { return k == drop })
+}

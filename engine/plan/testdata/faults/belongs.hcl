@@ -1,0 +1,23 @@
+fault "silent" {
+  kind  = "silent"
+  rsis  = ["a"]
+  paths = ["ipv4/udp"]
+  from  = "2026-11-01"
+  until = "2026-11-02"
+  by    = "5m"
+}
+fault "reset" {
+  kind  = "reset"
+  paths = ["ipv4/udp"]
+  from  = "2026-11-01"
+  until = "2026-11-02"
+  rcode = "REFUSED"
+  tags  = ["pdd"]
+}
+fault "stale" {
+  kind    = "stale"
+  from    = "2026-11-01"
+  until   = "2026-11-02"
+  by      = "61d"
+  percent = 10
+}

@@ -1,0 +1,4 @@
+falt "x" {}
+fault {}
+fault "two" "labels" {}
+x = 1
