@@ -299,3 +299,26 @@ func TestManyRowsBecomeRowGroups(t *testing.T) {
 		t.Error("not sorted")
 	}
 }
+
+// A row without a response has none when read, whatever the rows beside it have.
+func TestNullResponsesStayNull(t *testing.T) {
+	for pattern := range 1 << 9 {
+		var rows []measurement.Answer
+		for i := range 9 {
+			a := measurement.Answer{VantagePoint: "101", Interval: label, RSI: measurement.RSI(rune('a' + i))}
+			if pattern>>i&1 == 1 {
+				a.Response = []byte{1}
+			}
+			rows = append(rows, a)
+		}
+		got, _, err := lake.Read[measurement.Answer](write(t, rows))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range rows {
+			if (got[i].Response == nil) != (rows[i].Response == nil) {
+				t.Fatalf("pattern %09b: row %d came back as %v", pattern, i, got[i].Response)
+			}
+		}
+	}
+}

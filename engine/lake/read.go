@@ -90,7 +90,7 @@ func TableOf(path string) (table Table, err error) {
 
 // open gives the file to use, after checks that bound what the library will
 // allocate, and turns its panics into errors: this is the one place for both.
-func open(path string, use func(*parquet.File) error) (err error) {
+func open(path string, use func(*parquet.File) error, options ...parquet.FileOption) (err error) {
 	if err := CheckSidecar(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -114,7 +114,7 @@ func open(path string, use func(*parquet.File) error) (err error) {
 	if err := checkFrame(f, info); err != nil {
 		return err
 	}
-	p, err := parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true))
+	p, err := parquet.OpenFile(f, info.Size(), append(options, parquet.SkipBloomFilters(true))...)
 	if err != nil {
 		return fmt.Errorf("damaged Parquet: %w", err)
 	}

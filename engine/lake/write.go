@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/renameio/v2"
 	"github.com/parquet-go/parquet-go"
+
+	"mtric.net/mtric/engine/measurement"
 )
 
 // rowGroup is how many rows a row group has at most: what engines split work by.
@@ -39,6 +41,7 @@ type Writer[T Row] struct {
 	compare func(a, b *T) int
 	last    T
 	rows    int64
+	copied  int64 // rows at the head that came by copy
 }
 
 // Create begins the file at path, whose folder must exist; its temporary file
@@ -74,7 +77,7 @@ func (w *Writer[T]) Write(rows []T) error {
 		if i > 0 {
 			before = &rows[i-1]
 		}
-		if w.rows > 0 && w.compare(before, &rows[i]) > 0 {
+		if w.rows > w.copied && w.compare(before, &rows[i]) > 0 {
 			return fmt.Errorf("write %s: row %d is out of order", w.path, w.rows)
 		}
 		w.rows++
@@ -82,10 +85,39 @@ func (w *Writer[T]) Write(rows []T) error {
 	if len(rows) > 0 {
 		w.last = rows[len(rows)-1]
 	}
-	if _, err := w.out.Write(rows); err != nil {
-		return fmt.Errorf("write %s: %w", w.path, err)
+	for len(rows) > 0 {
+		n := alike(rows)
+		if _, err := w.out.Write(rows[:n]); err != nil {
+			return fmt.Errorf("write %s: %w", w.path, err)
+		}
+		rows = rows[n:]
 	}
 	return nil
+}
+
+// alike is how many rows at the head have a response or have none, all of them.
+// The library takes a null for an empty value in some mixtures: in its search
+// for runs of nulls (v0.32.0, writeRowsFuncOfOptional) it stops at the wrong bit.
+// Only columns that are optional without being pointers are concerned.
+func alike[T Row](rows []T) int {
+	answers, ok := any(rows).([]measurement.Answer)
+	if !ok {
+		return len(rows)
+	}
+	n := 1
+	for n < len(answers) && (answers[n].Response == nil) == (answers[0].Response == nil) {
+		n++
+	}
+	return n
+}
+
+// copy appends a row group of another file of the table as it is; the caller
+// knows that its rows come before all that follow.
+func (w *Writer[T]) copy(g parquet.RowGroup) error {
+	n, err := w.out.WriteRowGroup(g)
+	w.rows += n
+	w.copied = w.rows
+	return err
 }
 
 // Close publishes the file under its name.

@@ -1,0 +1,224 @@
+package lake
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// Column is a column of a batch: one entry a row in the field of its kind.
+type Column struct {
+	Int   []int64  // TIMESTAMP in µs since 1970 UTC, INT64, INT32, BOOLEAN as 0 and 1; 0 where null
+	Index []int32  // STRING: place in Dict; -1 where null
+	Dict  []string // the batch's own: the same text may have another place in the next batch
+	Bytes [][]byte // BYTE_ARRAY without a text's meaning; nil where null
+	Null  []bool   // true where null; nil when the column has no nulls here
+}
+
+// Text is a STRING column's text at a row; empty where it is null.
+func (c *Column) Text(row int) string {
+	if i := c.Index[row]; i >= 0 {
+		return c.Dict[i]
+	}
+	return ""
+}
+
+// Place finds a text in Dict: the Index of its rows, or -2 where no row has it.
+func (c *Column) Place(text string) int32 {
+	for i, t := range c.Dict {
+		if t == text {
+			return int32(i)
+		}
+	}
+	return -2
+}
+
+// slice is the column's rows of [from, until).
+func (c *Column) slice(from, until int) Column {
+	v := Column{Dict: c.Dict}
+	if c.Int != nil {
+		v.Int = c.Int[from:until]
+	}
+	if c.Index != nil {
+		v.Index = c.Index[from:until]
+	}
+	if c.Bytes != nil {
+		v.Bytes = c.Bytes[from:until]
+	}
+	if c.Null != nil {
+		v.Null = c.Null[from:until]
+	}
+	return v
+}
+
+// read fills the column from a chunk of so many rows; its memory is used again.
+func (c *Column) read(chunk parquet.ColumnChunk, leaf *parquet.Column, rows int) (err error) {
+	c.Int, c.Index, c.Bytes, c.Null, c.Dict = c.Int[:0], c.Index[:0], c.Bytes[:0], c.Null[:0], nil
+	r := reader{column: c, text: leaf.Type().LogicalType() != nil, places: map[string]int32{}}
+	pages := chunk.Pages()
+	defer func() { err = errors.Join(err, pages.Close()) }()
+	n := 0
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		err = r.page(page, leaf)
+		n += int(page.NumValues())
+		parquet.Release(page)
+		if err != nil {
+			return err
+		}
+	}
+	if n != rows {
+		return fmt.Errorf("has %d values in a row group of %d rows", n, rows)
+	}
+	if !r.nulls {
+		c.Null = nil
+	}
+	return nil
+}
+
+// reader is a column while its pages are read.
+type reader struct {
+	column *Column
+	text   bool // of byte arrays
+	nulls  bool
+	dict   parquet.Dictionary // that Dict began with
+	places map[string]int32   // of the texts in Dict
+}
+
+// page appends a page. Its values are those that are not null, in order.
+func (r *reader) page(page parquet.Page, leaf *parquet.Column) error {
+	c, data := r.column, page.Data()
+	levels, full := page.DefinitionLevels(), byte(leaf.MaxDefinitionLevel())
+	total := int(page.NumValues())
+	present := total - int(page.NumNulls())
+	if full > 0 && len(levels) != total {
+		return fmt.Errorf("damaged: %d levels for %d values", len(levels), total)
+	}
+	r.nulls = r.nulls || present < total
+	if full > 0 {
+		for _, l := range levels {
+			c.Null = append(c.Null, l != full)
+		}
+	} else {
+		c.Null = append(c.Null, make([]bool, total)...)
+	}
+	null := c.Null[len(c.Null)-total:]
+	switch kind := leaf.Type().Kind(); {
+	case page.Dictionary() != nil && kind == parquet.ByteArray && r.text:
+		if err := r.learn(page.Dictionary()); err != nil {
+			return err
+		}
+		return spread(&c.Index, data.Int32(), null, present, -1)
+	case page.Dictionary() != nil:
+		return fmt.Errorf("dictionary of %s is not read", kind)
+	case kind == parquet.Int64:
+		return spread(&c.Int, data.Int64(), null, present, 0)
+	case kind == parquet.Int32:
+		return spread(&c.Int, widen(data.Int32()), null, present, 0)
+	case kind == parquet.Boolean:
+		return spread(&c.Int, unpack(data.Boolean(), present), null, present, 0)
+	case kind == parquet.ByteArray:
+		bytes, offsets := data.ByteArray()
+		return r.byteArrays(bytes, offsets, null, present)
+	default:
+		return fmt.Errorf("type %s is not read", kind)
+	}
+}
+
+// learn takes over a chunk's dictionary. Each text has one place, or a count by
+// place would miss rows.
+func (r *reader) learn(d parquet.Dictionary) error {
+	if r.dict == d {
+		return nil
+	}
+	if len(r.places) > 0 {
+		return errors.New("damaged: a dictionary after values")
+	}
+	r.dict = d
+	for i := range d.Len() {
+		r.place(string(d.Index(int32(i)).ByteArray()))
+	}
+	if len(r.places) != d.Len() {
+		return errors.New("damaged: the dictionary has a text twice")
+	}
+	return nil
+}
+
+func (r *reader) byteArrays(data []byte, offsets []uint32, null []bool, present int) error {
+	if len(offsets) != present+1 || int(offsets[present]) > len(data) {
+		return fmt.Errorf("damaged: %d offsets for %d values", len(offsets), present)
+	}
+	if r.text {
+		places := make([]int32, present)
+		for i := range places {
+			places[i] = r.place(string(data[offsets[i]:offsets[i+1]]))
+		}
+		return spread(&r.column.Index, places, null, present, -1)
+	}
+	own := append(make([]byte, 0, len(data)), data...) // the page's memory is given back
+	values := make([][]byte, present)
+	for i := range values {
+		values[i] = own[offsets[i]:offsets[i+1]:offsets[i+1]]
+	}
+	return spread(&r.column.Bytes, values, null, present, nil)
+}
+
+func (r *reader) place(text string) int32 {
+	p, known := r.places[text]
+	if !known {
+		p = int32(len(r.column.Dict))
+		r.column.Dict = append(r.column.Dict, text)
+		r.places[text] = p
+	}
+	return p
+}
+
+// spread appends the values at the rows that are not null, absent at the others.
+func spread[V any](to *[]V, values []V, null []bool, present int, absent V) error {
+	if len(values) < present {
+		return fmt.Errorf("damaged: %d values, %d promised", len(values), present)
+	}
+	if present == len(null) {
+		*to = append(*to, values[:present]...)
+		return nil
+	}
+	out := *to
+	for i, next := 0, 0; i < len(null); i++ {
+		if null[i] {
+			out = append(out, absent)
+			continue
+		}
+		if next == present {
+			return errors.New("damaged: fewer values than rows that have one")
+		}
+		out = append(out, values[next])
+		next++
+	}
+	*to = out
+	return nil
+}
+
+func widen(in []int32) []int64 {
+	out := make([]int64, len(in))
+	for i, v := range in {
+		out[i] = int64(v)
+	}
+	return out
+}
+
+// unpack takes n booleans out of their bits.
+func unpack(bits []byte, n int) []int64 {
+	out := make([]int64, min(n, 8*len(bits)))
+	for i := range out {
+		out[i] = int64(bits[i/8] >> (i % 8) & 1)
+	}
+	return out
+}

@@ -1,0 +1,270 @@
+package lake
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Measured is a type of rows that belong to one vantage point's interval.
+type Measured interface {
+	measurement.Answer | measurement.Route | measurement.Run
+}
+
+// Merged is what a merge did.
+type Merged struct {
+	Added   int64 // rows that were new
+	Known   int64 // rows that the lake had already, the same
+	Clashes []Clash
+}
+
+// Clash is one vantage point's interval that was left out since a row of it
+// differs from the row of that key that was there first.
+type Clash struct {
+	VantagePoint measurement.VantagePoint
+	Interval     time.Time
+	Reason       string
+}
+
+// Merge brings the rows of files, each in the order of the table's key, into the
+// table's file of a day: a row that is there already changes nothing, and of one
+// vantage point's interval in one file all rows come in or none. What a file's
+// rows say of the same key is compared but for the columns that the collector
+// writes. The new file takes the old one's place at once, after its order and
+// number of rows were read back; when there is nothing new it is left alone.
+// Memory is bounded by a row group, whatever the size of the day.
+func Merge[T Measured](s Store, day time.Time, files []string) (Merged, error) {
+	path := s.Path(tableOf[T](), day)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return Merged{}, fmt.Errorf("merge: %w", err)
+	}
+	m := &merging[T]{path: path, compare: order[T]()}
+	if err := m.run(s, files); err != nil {
+		return Merged{}, fmt.Errorf("merge into %s: %w", path, err)
+	}
+	return m.done, nil
+}
+
+// merging is one merge on its way.
+type merging[T Measured] struct {
+	path    string
+	compare func(a, b *T) int
+	out     *Writer[T]
+	done    Merged
+	had     int64 // rows of the old file
+}
+
+func (m *merging[T]) run(s Store, files []string) (err error) {
+	var sources []*source[T]
+	defer func() {
+		for _, src := range sources {
+			src.stop()
+		}
+	}()
+	for _, f := range files {
+		src, err := newSource[T](f, 0)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, src)
+	}
+	if m.out, err = Create[T](m.path, Metadata{Version: s.Version}); err != nil {
+		return err
+	}
+	old, err := m.keep(first(sources))
+	if err == nil {
+		if old != nil {
+			sources = slices.Insert(sources, 0, old)
+		}
+		err = m.groups(sources, old != nil)
+	}
+	if err != nil || m.done.Added == 0 {
+		return errors.Join(err, m.out.Discard())
+	}
+	return m.out.publish(m.verify)
+}
+
+// first is the earliest interval of the sources.
+func first[T Measured](sources []*source[T]) time.Time {
+	var earliest time.Time
+	for _, s := range sources {
+		if s.head == nil {
+			continue
+		}
+		if at, _ := groupOf(&s.head[0]); earliest.IsZero() || at.Before(earliest) {
+			earliest = at
+		}
+	}
+	return earliest
+}
+
+// keep copies the old file's row groups that lie wholly before the first new
+// interval as they are, and returns the rest as a source. Nil is no old file.
+func (m *merging[T]) keep(from time.Time) (*source[T], error) {
+	copied := 0
+	err := open(m.path, func(f *parquet.File) error {
+		m.had = f.NumRows()
+		leaf := f.Root().Column(labels)
+		for _, g := range f.RowGroups() {
+			if _, last, known := labelsOf(g, leaf); !known || last >= from.UnixMicro() {
+				return nil
+			}
+			if err := m.out.copy(g); err != nil {
+				return err
+			}
+			copied++
+		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newSource[T](m.path, copied)
+}
+
+// groups writes all groups in order; the sources that have the same one agree or
+// the later gives way. The first source may be the lake's own.
+func (m *merging[T]) groups(sources []*source[T], own bool) error {
+	for {
+		var least *source[T]
+		for _, s := range sources {
+			if s.head != nil && (least == nil || compareGroups(&s.head[0], &least.head[0]) < 0) {
+				least = s
+			}
+		}
+		if least == nil {
+			return nil
+		}
+		var group []T
+		key := least.head[0]
+		for i, s := range sources {
+			if s.head == nil || compareGroups(&s.head[0], &key) != 0 {
+				continue
+			}
+			if own && i == 0 {
+				group = s.head
+			} else {
+				group = m.join(group, s.head)
+			}
+			if err := s.next(); err != nil {
+				return err
+			}
+		}
+		if err := m.out.Write(group); err != nil {
+			return err
+		}
+	}
+}
+
+// join adds the rows of one vantage point's interval to those that were first.
+func (m *merging[T]) join(group, rows []T) []T {
+	joined := slices.Clone(group)
+	var known int64
+	for i := range rows {
+		at, found := slices.BinarySearchFunc(group, rows[i], func(a, b T) int { return m.compare(&a, &b) })
+		switch {
+		case i > 0 && m.compare(&rows[i-1], &rows[i]) == 0 && sameMeasured(&rows[i-1], &rows[i]):
+			known++
+		case !found && (i == 0 || m.compare(&rows[i-1], &rows[i]) != 0):
+			joined = append(joined, rows[i])
+		case found && sameMeasured(&group[at], &rows[i]):
+			known++
+		default:
+			label, vp := groupOf(&rows[i])
+			m.done.Clashes = append(m.done.Clashes, Clash{vp, label, fmt.Sprintf("row %s differs from the one that came first", keyText(&rows[i]))})
+			return group
+		}
+	}
+	m.done.Known += known
+	m.done.Added += int64(len(joined) - len(group))
+	if len(group) > 0 && len(joined) > len(group) {
+		sortRows(joined)
+	}
+	return joined
+}
+
+// verify reads the new file's keys back: as many rows as there must be, each
+// group's intervals in order.
+func (m *merging[T]) verify(path string) error {
+	return open(path, func(f *parquet.File) error {
+		if want := m.had + m.done.Added; f.NumRows() != want {
+			return fmt.Errorf("holds %d rows, want %d", f.NumRows(), want)
+		}
+		leaf := f.Root().Column(labels)
+		var c Column
+		var last int64
+		for _, g := range f.RowGroups() {
+			if err := c.read(g.ColumnChunks()[leaf.Index()], leaf, int(g.NumRows())); err != nil {
+				return err
+			}
+			for _, at := range c.Int {
+				if at < last {
+					return errors.New("intervals are out of order")
+				}
+				last = at
+			}
+		}
+		return nil
+	}, parquet.SkipPageIndex(true))
+}
+
+// groupOf is the interval and the vantage point of a row.
+func groupOf[T Measured](row *T) (time.Time, measurement.VantagePoint) {
+	switch r := any(row).(type) {
+	case *measurement.Answer:
+		return r.Interval, r.VantagePoint
+	case *measurement.Route:
+		return r.Interval, r.VantagePoint
+	case *measurement.Run:
+		return r.Interval, r.VantagePoint
+	}
+	panic("lake: a row of no vantage point")
+}
+
+func compareGroups[T Measured](a, b *T) int {
+	at, vp := groupOf(a)
+	bt, other := groupOf(b)
+	if c := at.Compare(bt); c != 0 {
+		return c
+	}
+	return cmp.Compare(vp, other)
+}
+
+// keyText names a row by its key.
+func keyText[T Measured](row *T) string {
+	switch r := any(row).(type) {
+	case *measurement.Answer:
+		return fmt.Sprintf("%s of %s over %s/%s", r.Query, r.RSI, r.Family, r.Transport)
+	case *measurement.Route:
+		return fmt.Sprintf("to %s over %s", r.RSI, r.Family)
+	}
+	return "of the run"
+}
+
+// sameMeasured compares what a vantage point said: the columns that the
+// collector fills in are left out.
+func sameMeasured[T Measured](a, b *T) bool {
+	x, y := *a, *b
+	for _, p := range []any{&x, &y} {
+		switch r := p.(type) {
+		case *measurement.Answer:
+			r.Verdict, r.VerdictSerial, r.Failures = nil, nil, nil
+		case *measurement.Run:
+			r.ReceivedAt, r.File, r.SHA256 = time.Time{}, "", ""
+		}
+	}
+	return reflect.DeepEqual(x, y)
+}

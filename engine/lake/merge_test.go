@@ -1,0 +1,214 @@
+package lake_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+var midnight = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+
+// group is what one vantage point wrote in one interval of the day.
+func group(vp measurement.VantagePoint, slot, rows int, latency int64) []measurement.Answer {
+	var g []measurement.Answer
+	for i := range rows {
+		g = append(g, measurement.Answer{VantagePoint: vp, Interval: midnight.Add(time.Duration(slot) * 5 * time.Minute),
+			Query: "soa", RSI: measurement.RSI(rune('a' + i)), Family: "ipv4", Transport: "udp", Outcome: "answered", LatencyUS: ptr(latency)})
+	}
+	return g
+}
+
+func spool(t testing.TB, dir string, groups ...[]measurement.Answer) string {
+	t.Helper()
+	f, err := os.CreateTemp(dir, "spool*.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if err := lake.Write(f.Name(), slices.Concat(groups...), lake.Metadata{}); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
+func TestMergeKeepsWhatCameFirst(t *testing.T) {
+	dir := t.TempDir()
+	s := lake.Store{Dir: filepath.Join(dir, "Lake"), Version: "1"}
+	first := group("101", 3, 4, 10)
+	merge := func(want lake.Merged, groups ...[]measurement.Answer) {
+		t.Helper()
+		got, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, groups...)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	merge(lake.Merged{Added: 4}, first)
+	path := s.Path(lake.Answers, midnight)
+	if want := filepath.Join(dir, "Lake", "answers", "yyyymm=202611", "answers-20261122.parquet"); path != want {
+		t.Errorf("path %s, want %s", path, want)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	merge(lake.Merged{Known: 4}, first)
+	if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) {
+		t.Error("a file that came twice changed the lake")
+	}
+	other := group("101", 3, 5, 10)
+	other[2].LatencyUS = ptr(int64(11))
+	merge(lake.Merged{Added: 2, Clashes: []lake.Clash{{VantagePoint: "101", Interval: midnight.Add(15 * time.Minute),
+		Reason: "row soa of c over ipv4/udp differs from the one that came first"}}}, other, group("102", 3, 2, 10))
+	judged := group("101", 3, 5, 10)
+	judged[0].Verdict, judged[0].Failures = ptr(measurement.Incorrect), []string{"pdd: x"}
+	merge(lake.Merged{Known: 4, Added: 1}, judged)
+	rows, _, err := lake.Read[measurement.Answer](path)
+	want := slices.Concat(group("101", 3, 5, 10), group("102", 3, 2, 10))
+	if diff := cmp.Diff(want, rows, cmpopts.EquateEmpty()); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+}
+
+// The law of merging: whatever comes in whatever order and portions, any number
+// of times, the lake holds each row once, in order.
+func TestMergeInAnyOrderIsOneLake(t *testing.T) {
+	dir := t.TempDir()
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		s := lake.Store{Dir: filepath.Join(dir, fmt.Sprint(n))}
+		var all [][]measurement.Answer
+		for slot := range rapid.IntRange(1, 6).Draw(rt, "slots") {
+			for vp := range rapid.IntRange(1, 3).Draw(rt, "vps") {
+				all = append(all, group(measurement.VantagePoint(fmt.Sprintf("10%d", vp)), slot, rapid.IntRange(1, 4).Draw(rt, "rows"), 7))
+			}
+		}
+		want := slices.Concat(all...)
+		order := rapid.Permutation(append(slices.Clone(all), all[0])).Draw(rt, "order")
+		for len(order) > 0 {
+			var files []string
+			for range rapid.IntRange(1, 3).Draw(rt, "files") {
+				take := min(len(order), rapid.IntRange(1, 4).Draw(rt, "take"))
+				if take > 0 {
+					files = append(files, spool(t, dir, order[:take]...))
+				}
+				order = order[take:]
+			}
+			if _, err := lake.Merge[measurement.Answer](s, midnight, files); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			rt.Fatal(err, diff)
+		}
+		left, err := filepath.Glob(filepath.Join(s.Dir, "*", "*", ".*"))
+		if err != nil || len(left) > 0 {
+			rt.Fatal(left, err)
+		}
+	})
+}
+
+// Row groups before the first new interval are taken over as they are; the
+// result must be the same as if every row had been written anew.
+func TestMergeAfterWholeRowGroups(t *testing.T) {
+	dir := t.TempDir()
+	s := lake.Store{Dir: dir}
+	var day []measurement.Answer
+	for slot := range 288 {
+		for vp := range 40 {
+			day = append(day, group(measurement.VantagePoint(fmt.Sprintf("%03d", 100+vp)), slot, 13, int64(slot))...)
+		}
+	}
+	late := slices.DeleteFunc(slices.Clone(day), func(a measurement.Answer) bool { return a.VantagePoint != "120" || a.Interval.Hour() < 20 })
+	early := slices.DeleteFunc(slices.Clone(day), func(a measurement.Answer) bool { return a.VantagePoint == "120" && a.Interval.Hour() >= 20 })
+	for _, rows := range [][]measurement.Answer{early, late} {
+		if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, rows)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(day) {
+		t.Fatalf("%d rows, want %d", len(got), len(day))
+	}
+	for i := range day {
+		if diff := cmp.Diff(day[i], got[i], cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(i, diff)
+		}
+	}
+}
+
+func TestMergeOfNothingLeavesNothing(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	if m, err := lake.Merge[measurement.Run](s, midnight, nil); err != nil || m.Added != 0 {
+		t.Error(m, err)
+	}
+	if days, err := s.Days(lake.Runs, time.Time{}, time.Time{}); err != nil || len(days) != 0 {
+		t.Error(days, err)
+	}
+}
+
+func TestDamagedDayFileIsNotReplaced(t *testing.T) {
+	dir := t.TempDir()
+	s := lake.Store{Dir: dir}
+	path := s.Path(lake.Answers, midnight)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("PAR1 this was a day PAR1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, group("101", 1, 2, 3))})
+	if err == nil || !strings.Contains(err.Error(), "answers-20261122.parquet") {
+		t.Errorf("error %v", err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "PAR1 this was a day PAR1" {
+		t.Error("the damaged file was changed", err)
+	}
+}
+
+func TestDaysRefusesStrangers(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	part := filepath.Join(s.Dir, "answers", "yyyymm=202611")
+	if err := os.MkdirAll(part, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	touch := func(name string) string {
+		path := filepath.Join(part, name)
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, name := range []string{"answers-20261121.parquet", "answers-20261122.parquet", "answers-20261123.parquet", ".answers-20261122.parquet123", "notes.txt"} {
+		touch(name)
+	}
+	days, err := s.Days(lake.Answers, midnight.Add(time.Hour), midnight.AddDate(0, 0, 1))
+	if err != nil || len(days) != 1 || !days[0].Day.Equal(midnight) {
+		t.Error(days, err)
+	}
+	for _, name := range []string{"answers-20261222.parquet", "copy.parquet", "runs-20261122.parquet"} {
+		path := touch(name)
+		if _, err := s.Days(lake.Answers, time.Time{}, time.Time{}); err == nil || !strings.Contains(err.Error(), name+" is not a file of the lake; move it away") {
+			t.Errorf("%s: %v", name, err)
+		}
+		os.Remove(path)
+	}
+}

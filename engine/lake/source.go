@@ -1,0 +1,102 @@
+package lake
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// batch is how many rows are read at a time.
+const batch = 4096
+
+// stream yields the rows of a file from a row group on, in batches that are the
+// receiver's to keep. An error ends it.
+func stream[T Row](path string, from int) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		err := open(path, func(f *parquet.File) error {
+			if err := sameColumns(parquet.SchemaOf(*new(T)), f.Schema()); err != nil {
+				return fmt.Errorf("not a file of %s: %w", tableOf[T](), err)
+			}
+			if _, err := parseMetadata(f.Lookup); err != nil {
+				return err
+			}
+			for _, g := range f.RowGroups()[min(from, len(f.RowGroups())):] {
+				if more, err := yieldGroup(g, yield); err != nil || !more {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// yieldGroup yields the rows of a row group and says whether more are wanted.
+func yieldGroup[T Row](g parquet.RowGroup, yield func([]T, error) bool) (more bool, err error) {
+	r := parquet.NewGenericRowGroupReader[T](g)
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for left := g.NumRows(); left > 0; {
+		rows := make([]T, min(batch, left))
+		n, err := r.Read(rows)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		if n == 0 {
+			return false, fmt.Errorf("damaged: a row group ends %d rows early", left)
+		}
+		left -= int64(n)
+		if !yield(rows[:n], nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// source hands out the rows of a file by vantage point's interval.
+type source[T Measured] struct {
+	head []T // the next group, nil at the end
+	rest []T // rows read and not yet handed out
+	pull func() ([]T, error, bool)
+	stop func()
+}
+
+func newSource[T Measured](path string, from int) (*source[T], error) {
+	s := &source[T]{}
+	s.pull, s.stop = iter.Pull2(stream[T](path, from))
+	if err := s.next(); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// next reads the group after head.
+func (s *source[T]) next() error {
+	s.head = nil
+	for {
+		end := 0
+		for end < len(s.rest) && compareGroups(&s.rest[end], &s.rest[0]) == 0 {
+			end++
+		}
+		if end < len(s.rest) {
+			s.head, s.rest = s.rest[:end:end], s.rest[end:]
+			return nil
+		}
+		rows, err, more := s.pull()
+		if err != nil {
+			return err
+		}
+		if !more {
+			if end > 0 {
+				s.head, s.rest = s.rest, nil
+			}
+			return nil
+		}
+		s.rest = append(s.rest[:len(s.rest):len(s.rest)], rows...)
+	}
+}
