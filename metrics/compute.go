@@ -1,0 +1,196 @@
+package metrics
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Result is all there is to say of a period.
+type Result struct {
+	N, K       int
+	Values     []Value // in the order of Names, then RSI, family, transport
+	Coverage   []Coverage
+	Unexpected []measurement.VantagePoint // in the data, not in the plan, or outside their dates
+	Strangers  []measurement.RSI          // in the data, not among the plan's servers
+	Unchecked  int64                      // correctness answers that wait for a verdict
+	Places     []Place                    // by vantage point, RSI and path
+	Lags       []Lag                      // every value of publication latency, by T(s), serial, RSI, vantage point
+	Hours      []Hours                    // by RSI and path
+}
+
+// Coverage says how much of what was expected of a vantage point is there, in
+// intervals of the period.
+type Coverage struct {
+	VantagePoint
+	Expected int64 // within its dates, before the data end
+	Received int64 // with any row, also excluded ones
+	Excluded int64 // of the expected ones: those that leave every metric
+}
+
+// Place is what one RSI looked like from one vantage point over one path, with
+// the exclusions of the RSI's metrics taken out.
+type Place struct {
+	VantagePoint          measurement.VantagePoint
+	RSI                   measurement.RSI
+	Path                  measurement.Path
+	Asked, OK             int64
+	Min, Median, P95, Max *Fraction // µs; nil without an answer
+}
+
+// Hours is an RSI's availability hour by hour over the period.
+type Hours struct {
+	RSI       measurement.RSI
+	Path      measurement.Path
+	Asked, OK []int32
+}
+
+// computation is one Compute.
+type computation struct {
+	*Accumulator
+	raw, system, rsi *view
+	zones            zones
+	accepted         map[uint32]bool
+	result           *Result
+}
+
+// Compute reads the metrics off what was added; the rows of the table zones say
+// which serials are of root zones. It must not run beside Add.
+func (a *Accumulator) Compute(zoneRows []measurement.Zone) *Result {
+	c := &computation{Accumulator: a, zones: zones{}, accepted: map[uint32]bool{}, result: &Result{N: a.n, K: K(a.n)}}
+	for _, z := range zoneRows {
+		c.zones[uint32(z.Serial)] = z
+	}
+	c.raw = a.see(asMeasured)
+	c.system, c.rsi = c.raw, c.raw
+	if len(a.cfg.Exclusions) > 0 {
+		c.system, c.rsi = a.see(forSystem), a.see(forRSIs)
+	}
+	for s, g := range c.raw.sightings() {
+		c.accepted[s] = c.zones.accepts(s, g)
+	}
+	c.result.Values = slices.Concat(c.rsiPaths(), c.rsiCorrectness(), c.rsiPublication(),
+		c.rssPaths(), c.rssCorrectness(), c.rssPublication())
+	order := func(v Value) int { return slices.Index(Names, v.Metric) }
+	slices.SortStableFunc(c.result.Values, func(x, y Value) int { return order(x) - order(y) })
+	c.places()
+	c.hours()
+	c.coverage()
+	for v := range a.unexpected {
+		c.result.Unexpected = append(c.result.Unexpected, v)
+	}
+	for r := range a.strangers {
+		c.result.Strangers = append(c.result.Strangers, r)
+	}
+	slices.Sort(c.result.Unexpected)
+	slices.Sort(c.result.Strangers)
+	return c.result
+}
+
+// parallel runs do for 0 … n-1 on all CPUs.
+func (a *Accumulator) parallel(n int, do func(int)) {
+	var group sync.WaitGroup
+	next := make(chan int, n)
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		group.Go(func() {
+			for i := range next {
+				do(i)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// places fills in what each vantage point saw.
+func (c *computation) places() {
+	v := c.rsi
+	per := c.n * len(paths)
+	c.result.Places = make([]Place, len(v.vps)*per)
+	c.parallel(len(c.result.Places), func(i int) {
+		vp, rsi, path := i/per, i%per/len(paths), i%len(paths)
+		pieces := v.cells(vp, rsi, path)
+		t, r := count(pieces), rank(pieces)
+		p := Place{VantagePoint: v.vps[vp].ID, RSI: c.cfg.RSIs[rsi], Path: paths[path], Asked: t.asked(), OK: t.ok()}
+		if r.count > 0 {
+			p.Min, p.Median, p.P95, p.Max = whole(r.min), &r.median, whole(r.p95), whole(r.max)
+		}
+		c.result.Places[i] = p
+	})
+}
+
+// hours fills in the course of availability.
+func (c *computation) hours() {
+	const perHour = perDay / 24
+	c.result.Hours = make([]Hours, c.n*len(paths))
+	c.parallel(len(c.result.Hours), func(i int) {
+		rsi, path := i/len(paths), i%len(paths)
+		h := Hours{RSI: c.cfg.RSIs[rsi], Path: paths[path]}
+		from := (path*c.n + rsi) * perDay
+		for _, d := range c.rsi.days {
+			if !d.counted {
+				continue
+			}
+			var asked, ok [24]int32
+			for _, b := range d.blocks {
+				if b == nil {
+					continue
+				}
+				for slot, cell := range b.cells[from : from+perDay] {
+					if sent(cell) {
+						asked[slot/perHour]++
+					}
+					if cell >= cellOK {
+						ok[slot/perHour]++
+					}
+				}
+			}
+			h.Asked, h.OK = append(h.Asked, asked[:]...), append(h.OK, ok[:]...)
+		}
+		c.result.Hours[i] = h
+	})
+}
+
+// coverage counts intervals by vantage point [raz] (reading A6).
+func (c *computation) coverage() {
+	for i, vp := range c.raw.vps {
+		cov := Coverage{VantagePoint: vp}
+		for label := c.cfg.From; label.Before(earlier(c.cfg.Until, c.cfg.DataUntil)); label = label.Add(interval.Length) {
+			if vp.From != nil && label.Before(*vp.From) || vp.Until != nil && !label.Before(*vp.Until) {
+				continue
+			}
+			cov.Expected++
+			cov.Excluded += one(c.leavesAll(vp.ID, label))
+			at := int(label.UnixMicro()-c.from) / int(interval.Length.Microseconds())
+			if b := c.raw.days[at/perDay].blocks[i]; b != nil {
+				cov.Received += int64(b.received[at%perDay])
+			}
+		}
+		c.result.Coverage = append(c.result.Coverage, cov)
+	}
+}
+
+// leavesAll says whether exclusions take a whole VP-interval out of every metric.
+func (c *computation) leavesAll(vp measurement.VantagePoint, label time.Time) bool {
+	left := slices.Clone(paths[:])
+	for _, e := range c.cfg.Exclusions {
+		if len(e.RSIs) > 0 || label.Before(e.From) || !label.Before(e.Until) ||
+			len(e.VantagePoints) > 0 && !slices.Contains(e.VantagePoints, vp) {
+			continue
+		}
+		if len(e.Paths) == 0 {
+			return true
+		}
+		for _, p := range e.Paths {
+			left = slices.DeleteFunc(left, func(q measurement.Path) bool { return p == q })
+		}
+	}
+	return len(left) == 0
+}

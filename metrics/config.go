@@ -1,0 +1,150 @@
+package metrics
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+// VantagePoint is one whose intervals are expected; From and Until bound them,
+// nil is open.
+type VantagePoint struct {
+	ID          measurement.VantagePoint
+	From, Until *time.Time
+}
+
+// Exclusion takes rows out of the metrics whose interval label lies in
+// [From, Until) [raz] [xjv]. An empty list is every place. Without RSIs the rows
+// leave all metrics; with RSIs they leave these RSIs' metrics, and the metrics
+// of the system stay as measured.
+type Exclusion struct {
+	From, Until   time.Time
+	VantagePoints []measurement.VantagePoint
+	RSIs          []measurement.RSI
+	Paths         []measurement.Path
+}
+
+// Config is all that the numbers depend on beside the data.
+type Config struct {
+	RSIs          []measurement.RSI // of query soa, in the order of reports; n is their number [dlw]
+	VantagePoints []VantagePoint    // empty: those in the data, for the whole period
+	Exclusions    []Exclusion
+	Limits        map[string]Limit // by metric, response latencies by metric/transport
+
+	// The period is whole days, [From, Until) of interval labels (reading A9).
+	// Rows of DataUntil and later are not read; it bounds the look-ahead.
+	From, Until, DataUntil time.Time
+}
+
+// LimitKey is the key of a metric's threshold in Config.Limits.
+func LimitKey(metric string, t measurement.Transport) string {
+	if metric == RSILatency || metric == RSSLatency {
+		return metric + "/" + string(t)
+	}
+	return metric
+}
+
+// FromPlan takes the configuration of a period from a plan: servers and
+// thresholds, vantage points and exclusions.
+func FromPlan(p *plan.Plan, from, until, dataUntil time.Time) (Config, error) {
+	c := Config{From: from.UTC(), Until: until.UTC(), DataUntil: dataUntil.UTC(), Limits: map[string]Limit{}}
+	q, ok := p.Query(QuerySOA)
+	if !ok {
+		return c, fmt.Errorf("plan %s: no query %q: the metrics are made of it", p.Name, QuerySOA)
+	}
+	for _, s := range p.ServersOf(q.Servers) {
+		c.RSIs = append(c.RSIs, s.RSI)
+	}
+	for _, v := range p.VantagePoints {
+		c.VantagePoints = append(c.VantagePoints, VantagePoint{v.ID, v.From, v.Until})
+	}
+	for _, n := range p.Exclusions {
+		e := Exclusion{From: n.From, Until: n.Until, VantagePoints: n.VantagePoints, RSIs: n.RSIs}
+		for _, s := range n.Paths {
+			path, err := measurement.ParsePath(s)
+			if err != nil {
+				return c, fmt.Errorf("exclusion %s: %w", n.Label, err)
+			}
+			e.Paths = append(e.Paths, path)
+		}
+		c.Exclusions = append(c.Exclusions, e)
+	}
+	for _, t := range p.Thresholds {
+		c.limits(t)
+	}
+	return c, c.check()
+}
+
+// limits takes over one threshold block, in the units of values.
+func (c *Config) limits(t plan.Threshold) {
+	put := func(key string, d *plan.Duration, unit time.Duration) {
+		if d != nil {
+			c.Limits[key] = Limit{Bound: big.NewRat(int64(*d), int64(unit))}
+		}
+	}
+	if t.AtLeast != nil {
+		c.Limits[t.Metric] = Limit{AtLeast: true, Bound: t.AtLeast.Rat()}
+	}
+	put(t.Metric, t.AtMost, time.Minute)
+	put(LimitKey(t.Metric, measurement.UDP), t.UDP, time.Millisecond)
+	put(LimitKey(t.Metric, measurement.TCP), t.TCP, time.Millisecond)
+}
+
+// check says what would make the numbers meaningless.
+func (c *Config) check() error {
+	if len(c.RSIs) == 0 {
+		return fmt.Errorf("no root server identifiers: the plan's query %q names no servers", QuerySOA)
+	}
+	for i, r := range c.RSIs {
+		if slices.Contains(c.RSIs[:i], r) {
+			return fmt.Errorf("rsi %s stands twice among the servers of query %q", r, QuerySOA)
+		}
+	}
+	if c.From != interval.Day(c.From) || c.Until != interval.Day(c.Until) || !c.From.Before(c.Until) {
+		return fmt.Errorf("period %s to %s: want whole days UTC, the first before the last", c.From.Format(time.RFC3339), c.Until.Format(time.RFC3339))
+	}
+	if c.DataUntil != interval.Of(c.DataUntil) {
+		return fmt.Errorf("data until %s: want the start of an interval", c.DataUntil.Format(time.RFC3339))
+	}
+	for _, m := range Names {
+		for _, t := range measurement.Transports {
+			if l := c.Limits[LimitKey(m, t)]; l.Bound == nil {
+				return fmt.Errorf("no threshold %s: add a threshold block to the plan", LimitKey(m, t))
+			}
+		}
+	}
+	return nil
+}
+
+// window is what must be read: the period with look-back and look-ahead.
+func (c *Config) window() (from, until time.Time) {
+	return c.From.Add(-LookBack), earlier(c.DataUntil, c.Until.Add(LookAhead))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// RSSAC047 returns the thresholds of RSSAC047v2 [ydw] [zuc] [bpl] [ahw] [fwa]
+// [wzz] [uwf] [lmx] [gfh] [zkl].
+func RSSAC047() map[string]Limit {
+	most := func(n int64) Limit { return Limit{Bound: big.NewRat(n, 1)} }
+	return map[string]Limit{
+		RSIAvailability: {AtLeast: true, Bound: big.NewRat(96, 1)},
+		RSSAvailability: {AtLeast: true, Bound: big.NewRat(99_999, 1000)},
+		RSICorrectness:  {AtLeast: true, Bound: big.NewRat(100, 1)},
+		RSSCorrectness:  {AtLeast: true, Bound: big.NewRat(100, 1)},
+
+		LimitKey(RSILatency, measurement.UDP): most(250), LimitKey(RSILatency, measurement.TCP): most(500),
+		LimitKey(RSSLatency, measurement.UDP): most(150), LimitKey(RSSLatency, measurement.TCP): most(300),
+		RSIPublication: most(65), RSSPublication: most(35),
+	}
+}

@@ -1,0 +1,361 @@
+package metrics
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Columns are what the metrics read of the table answers.
+var Columns = []string{
+	"interval", "vantage_point", "query", "rsi", "family", "transport",
+	"outcome", "latency_us", "rcode", "tc", "serial", "verdict",
+}
+
+// Batch is a piece of the table answers, a column for each name of Columns.
+type Batch struct {
+	Rows                                        int
+	Interval, LatencyUS, TC, Serial             *lake.Column
+	VantagePoint, Query, RSI, Family, Transport *lake.Column
+	Outcome, RCode, Verdict                     *lake.Column
+}
+
+// Accumulator gathers answers for a period. Add may be called concurrently; the
+// result does not depend on the order of rows, batches or files.
+type Accumulator struct {
+	cfg   Config
+	n     int
+	from  int64 // window of interval labels, µs
+	until int64
+	days  []*day
+	rsis  map[string]int32
+
+	mu         sync.Mutex // guards what follows
+	vps        []VantagePoint
+	index      map[string]int32
+	open       bool // vantage points are those of the data
+	unexpected map[measurement.VantagePoint]bool
+	strangers  map[measurement.RSI]bool
+}
+
+// New makes an empty accumulator.
+func New(cfg Config) (*Accumulator, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	from, until := cfg.window()
+	a := &Accumulator{cfg: cfg, n: len(cfg.RSIs), from: from.UnixMicro(), until: until.UnixMicro(),
+		vps: slices.Clone(cfg.VantagePoints), open: len(cfg.VantagePoints) == 0, rsis: map[string]int32{}, index: map[string]int32{},
+		unexpected: map[measurement.VantagePoint]bool{}, strangers: map[measurement.RSI]bool{}}
+	for i, r := range cfg.RSIs {
+		a.rsis[string(r)] = int32(i)
+	}
+	for i, v := range a.vps {
+		a.index[string(v.ID)] = int32(i)
+	}
+	for d := from; d.Before(until); d = d.AddDate(0, 0, 1) {
+		a.days = append(a.days, &day{number: len(a.days), counted: !d.Before(cfg.From) && d.Before(cfg.Until)})
+	}
+	return a, nil
+}
+
+// Scan adds what the lake's answers have for the period, its look-back and its
+// look-ahead. Workers is how many files are read at a time, 0 one for each CPU.
+func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) error {
+	from, until := a.cfg.window()
+	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: Columns, Workers: workers}
+	return scan.Run(ctx, func(b *lake.Batch) error {
+		return a.Add(Batch{Rows: b.Rows, Interval: b.Column("interval"), LatencyUS: b.Column("latency_us"), TC: b.Column("tc"),
+			Serial: b.Column("serial"), VantagePoint: b.Column("vantage_point"), Query: b.Column("query"), RSI: b.Column("rsi"),
+			Family: b.Column("family"), Transport: b.Column("transport"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"),
+			Verdict: b.Column("verdict")})
+	})
+}
+
+// decoded is a batch whose texts have been looked up: each table is read at a
+// row's place in the dictionary plus one, entry 0 stands for null.
+type decoded struct {
+	Batch
+	vp, query, rsi, family, transport, outcome, rcode, verdict []int32
+	seenVP, seenRSI                                            []bool // by place plus one: a row of the period names it
+}
+
+// Values of the lookup tables that are not an index.
+const (
+	unknown  = int32(-1)
+	answered = int32(cellOK) // outcome answered, and rcode NOERROR
+
+	querySOA         = 1
+	queryCorrectness = 2
+)
+
+var outcomeCells = map[string]int32{
+	string(measurement.Answered): answered, string(measurement.Timeout): int32(cellTimeout), string(measurement.Refused): int32(cellRefused),
+	string(measurement.Unreachable): int32(cellUnreachable), string(measurement.Reset): int32(cellReset),
+	string(measurement.Malformed): int32(cellMalformed), string(measurement.LocalError): int32(cellLocal),
+}
+
+var rcodeCells = map[string]int32{
+	"NOERROR": answered, "SERVFAIL": int32(cellServfail), "REFUSED": int32(cellRcodeRefused), "NXDOMAIN": int32(cellNXDomain),
+}
+
+var verdictChecks = map[string]int32{
+	string(measurement.Correct): int32(checkCorrect), string(measurement.Incorrect): int32(checkIncorrect), string(measurement.Unchecked): int32(checkUnchecked),
+}
+
+func table(c *lake.Column, null int32, of func(string) int32) []int32 {
+	t := []int32{null}
+	for _, text := range c.Dict {
+		t = append(t, of(text))
+	}
+	return t
+}
+
+func fromMap(m map[string]int32, missing int32) func(string) int32 {
+	return func(s string) int32 {
+		if v, ok := m[s]; ok {
+			return v
+		}
+		return missing
+	}
+}
+
+// decode looks the batch's texts up.
+func (a *Accumulator) decode(b Batch) *decoded {
+	d := &decoded{Batch: b}
+	d.vp = table(b.VantagePoint, unknown, a.place)
+	d.query = table(b.Query, 0, fromMap(map[string]int32{QuerySOA: querySOA, QueryCorrectness: queryCorrectness}, 0))
+	d.rsi = table(b.RSI, unknown, fromMap(a.rsis, unknown))
+	d.family = table(b.Family, unknown, fromMap(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 2}, unknown))
+	d.transport = table(b.Transport, unknown, fromMap(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}, unknown))
+	d.outcome = table(b.Outcome, unknown, fromMap(outcomeCells, unknown))
+	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
+	d.verdict = table(b.Verdict, 0, fromMap(verdictChecks, unknown))
+	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
+	return d
+}
+
+// place is the index of a vantage point; of one not expected, unknown.
+func (a *Accumulator) place(id string) int32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, known := a.index[id]
+	if !known && a.open {
+		i, known = int32(len(a.vps)), true
+		a.vps = append(a.vps, VantagePoint{ID: measurement.VantagePoint(id)})
+		a.index[id] = i
+	}
+	if !known {
+		return unknown
+	}
+	return i
+}
+
+// bounds are the vantage points' dates in µs.
+func (a *Accumulator) bounds() (from, until []int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, v := range a.vps {
+		f, u := int64(math.MinInt64), int64(math.MaxInt64)
+		if v.From != nil {
+			f = v.From.UnixMicro()
+		}
+		if v.Until != nil {
+			u = v.Until.UnixMicro()
+		}
+		from, until = append(from, f), append(until, u)
+	}
+	return from, until
+}
+
+// Add takes a batch; it may be used again afterwards. Rows outside the window, of
+// other queries, of RSIs and vantage points not expected count nowhere. An error
+// says which row contradicts itself: such data is not fit for verdicts.
+func (a *Accumulator) Add(b Batch) error {
+	d := a.decode(b)
+	vpFrom, vpUntil := a.bounds()
+	var at struct {
+		label int64
+		slot  int
+		day   *day
+		in    bool
+	}
+	at.label = math.MinInt64
+	defer func() {
+		if at.day != nil {
+			at.day.mu.Unlock()
+		}
+	}()
+	for i := range b.Rows {
+		query := d.query[b.Query.Index[i]+1]
+		if query == 0 {
+			continue
+		}
+		if t := b.Interval.Int[i]; t != at.label {
+			at.label, at.in = t, t >= a.from && t < a.until
+			if !at.in {
+				continue
+			}
+			slot := (t - a.from) / interval.Length.Microseconds()
+			if t != a.from+slot*interval.Length.Microseconds() {
+				return d.damaged(i, "the label is not the start of an interval")
+			}
+			at.slot = int(slot % perDay)
+			if next := a.days[slot/perDay]; next != at.day {
+				if at.day != nil {
+					at.day.mu.Unlock()
+				}
+				at.day = next
+				at.day.mu.Lock()
+			}
+		}
+		if !at.in {
+			continue
+		}
+		vp, rsi := d.vp[b.VantagePoint.Index[i]+1], d.rsi[b.RSI.Index[i]+1]
+		if vp < 0 || at.label < vpFrom[vp] || at.label >= vpUntil[vp] {
+			d.seenVP[b.VantagePoint.Index[i]+1] = d.seenVP[b.VantagePoint.Index[i]+1] || at.day.counted
+			continue
+		}
+		if rsi < 0 {
+			d.seenRSI[b.RSI.Index[i]+1] = d.seenRSI[b.RSI.Index[i]+1] || at.day.counted
+			continue
+		}
+		if err := a.row(d, at.day, at.slot, i, int(vp), int(rsi), query); err != nil {
+			return err
+		}
+	}
+	a.remember(d)
+	return nil
+}
+
+// remember notes who was in the data of the period without being expected.
+func (a *Accumulator) remember(d *decoded) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, seen := range d.seenVP[1:] {
+		if seen {
+			a.unexpected[measurement.VantagePoint(d.VantagePoint.Dict[i])] = true
+		}
+	}
+	for i, seen := range d.seenRSI[1:] {
+		if seen {
+			a.strangers[measurement.RSI(d.RSI.Dict[i])] = true
+		}
+	}
+}
+
+// row puts one row into its cell.
+func (a *Accumulator) row(d *decoded, day *day, slot, i, vp, rsi int, query int32) error {
+	family, transport := d.family[d.Family.Index[i]+1], d.transport[d.Transport.Index[i]+1]
+	if family < 0 || transport < 0 {
+		return d.damaged(i, "unknown family or transport")
+	}
+	cell, err := d.cell(i)
+	if err != nil {
+		return err
+	}
+	b := day.block(vp, a.n, func() bool { return a.touches(day.number, measurement.VantagePoint(d.VantagePoint.Text(i))) })
+	b.received[slot] = 1
+	place := (int(family+transport)*a.n+rsi)*perDay + slot
+	if query == queryCorrectness {
+		return d.check(i, b, cell, place, len(paths)*a.n*perDay, day.counted)
+	}
+	if day.counted {
+		if b.cells[place] != cellAbsent {
+			return d.damaged(i, "stands twice in the lake")
+		}
+		b.cells[place] = cell
+	}
+	if !sent(cell) {
+		return nil
+	}
+	code := &b.serials[rsi*perDay+slot]
+	*code = max(*code, serialNone)
+	if b.byPath != nil {
+		b.byPath[place] = serialNone
+	}
+	if cell < cellOK || d.Serial.Null != nil && d.Serial.Null[i] {
+		return nil
+	}
+	serial := d.Serial.Int[i]
+	if serial < 0 || serial > math.MaxUint32 {
+		return d.damaged(i, fmt.Sprintf("serial %d", serial))
+	}
+	*code = day.sets.add(*code, uint32(serial))
+	if b.byPath != nil {
+		b.byPath[place] = day.sets.add(serialNone, uint32(serial))
+	}
+	return nil
+}
+
+// cell reads what became of a query.
+func (d *decoded) cell(i int) (uint32, error) {
+	outcome := d.outcome[d.Outcome.Index[i]+1]
+	if outcome < 0 {
+		return 0, d.damaged(i, "unknown outcome")
+	}
+	if outcome != answered {
+		return uint32(outcome), nil
+	}
+	rcode := d.rcode[d.RCode.Index[i]+1]
+	us := d.LatencyUS.Int[i]
+	switch {
+	case rcode < 0:
+		return 0, d.damaged(i, "answered without rcode")
+	case us < 0 || d.LatencyUS.Null != nil && d.LatencyUS.Null[i]:
+		return 0, d.damaged(i, "answered without latency")
+	case us > Deadline.Microseconds():
+		return cellLate, nil
+	case rcode == answered:
+		return cellOK + uint32(us), nil
+	}
+	return uint32(rcode), nil
+}
+
+// check puts a correctness answer into its cell. Received is NOERROR or NXDOMAIN
+// in time; one that is not truncated and has no verdict waits for it.
+func (d *decoded) check(i int, b *block, cell uint32, place, size int, counted bool) error {
+	if !counted {
+		return nil
+	}
+	check := checkUnanswered
+	switch {
+	case cell == cellLocal:
+		check = checkLocal
+	case cell >= cellOK || cell == cellNXDomain:
+		verdict := d.verdict[d.Verdict.Index[i]+1]
+		if verdict < 0 {
+			return d.damaged(i, "unknown verdict")
+		}
+		truncated := d.TC.Int[i] != 0 && (d.TC.Null == nil || !d.TC.Null[i])
+		if verdict > 0 {
+			check = uint8(verdict)
+		} else if !truncated {
+			check = checkUnchecked
+		}
+	}
+	if b.checks == nil {
+		b.checks = make([]uint8, size)
+	}
+	if b.checks[place] != checkAbsent {
+		return d.damaged(i, "stands twice in the lake")
+	}
+	b.checks[place] = check
+	return nil
+}
+
+// damaged says which row is not fit for verdicts.
+func (d *decoded) damaged(i int, what string) error {
+	return fmt.Errorf("answers, interval %s, vantage point %s, query %s, %s %s/%s: %s",
+		time.UnixMicro(d.Interval.Int[i]).UTC().Format("2006-01-02T15:04Z"), cmp.Or(d.VantagePoint.Text(i), "?"), d.Query.Text(i),
+		cmp.Or(d.RSI.Text(i), "?"), d.Family.Text(i), d.Transport.Text(i), what)
+}
