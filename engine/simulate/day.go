@@ -1,0 +1,245 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+// batchRows is how many rows are handed to the writer at a time.
+const batchRows = 8192
+
+// dayWork is one day being made. Only its own goroutine touches it.
+type dayWork struct {
+	w        *world
+	out      *lake.Writer[measurement.Answer]
+	batch    batch
+	part     *part
+	arrivals *arrivals
+	streams  []*rand.PCG // by vantage point
+
+	// Of the interval at work.
+	label     time.Time
+	index     int // since From
+	active    []*fault
+	due       []*ask
+	addresses [][][2]string // by due query, server, family
+	newest    int           // zone archived before the interval ends
+	names     *names
+
+	queries []query // of one run, in the order of the lake
+}
+
+// query is one question of a run.
+type query struct {
+	ask     *ask
+	server  int // number within the ask
+	path    int
+	asked   question
+	name    string // as sent
+	offset  int64  // µs after the jitter
+	address string
+}
+
+// day writes the rows of one day and counts them.
+func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *part, err error) {
+	out, err := lake.Create[measurement.Answer](store.Path(lake.Answers, day), lake.Metadata{Version: w.Version})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, out.Discard())
+		}
+	}()
+	labels := w.intervals(day)
+	d := &dayWork{w: w, out: out, batch: newBatch(), part: w.newPart(day, labels), arrivals: w.arrivals(day)}
+	for _, v := range w.vps {
+		d.streams = append(d.streams, rand.NewPCG(mix(w.Seed, streamDay, uint64(day.Unix()), text(string(v.id))), 0))
+	}
+	var runs []measurement.Run
+	for _, label := range labels {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		d.begin(label)
+		for v := range w.vps {
+			run, made, err := d.run(v)
+			if err != nil {
+				return nil, err
+			}
+			if made {
+				runs = append(runs, run)
+			}
+		}
+	}
+	if err := d.flush(); err != nil {
+		return nil, err
+	}
+	d.part.runs = int64(len(runs))
+	if err := lake.Write(store.Path(lake.Runs, day), runs, lake.Metadata{Version: w.Version}); err != nil {
+		return nil, err
+	}
+	return d.part, out.Close()
+}
+
+// begin makes ready what all vantage points share in an interval.
+func (d *dayWork) begin(label time.Time) {
+	w := d.w
+	d.label, d.index = label, int(label.Sub(w.From)/interval.Length)
+	d.active = w.active(label)
+	d.due, d.addresses = d.due[:0], d.addresses[:0]
+	for i := range w.asks {
+		a := &w.asks[i]
+		if !w.Plan.Due(a.Schedule, label) {
+			continue
+		}
+		both := make([][2]string, len(a.servers))
+		for s, dates := range a.addresses {
+			both[s] = [2]string{dates[0].at(label), dates[1].at(label)}
+		}
+		d.due, d.addresses = append(d.due, a), append(d.addresses, both)
+	}
+	_, d.newest = w.window(label.UnixMicro(), label.Add(interval.Length).UnixMicro())
+	d.names = w.names
+}
+
+// run makes one run of a vantage point, false where it makes none. What it would
+// have drawn is drawn all the same, so that later runs stay as they are.
+func (d *dayWork) run(v int) (measurement.Run, bool, error) {
+	r := d.streams[v]
+	d.draw(r)
+	jitter, started := d.jitter(r)
+	place := &d.w.vps[v]
+	silent := silenced(d.active, v)
+	if silent != nil && place.in(d.label) {
+		d.part.struck[silent.number] += int64(len(d.queries))
+	}
+	makes := silent == nil && place.in(d.label)
+	if makes && len(d.batch.rows)+len(d.queries) > cap(d.batch.rows) {
+		if err := d.flush(); err != nil {
+			return measurement.Run{}, false, err
+		}
+	}
+	tally := d.part.begin(d.index, v, makes)
+	answered, last := 0, int64(0)
+	for i := range d.queries {
+		q := &d.queries[i]
+		o := d.observe(v, q, started+jitter+q.offset, r)
+		if !makes {
+			continue
+		}
+		d.batch.add(d, v, q, &o)
+		tally.take(q, &o)
+		if o.outcome == measurement.Answered {
+			answered++
+		}
+		last = max(last, q.offset+o.latency, q.offset+o.waited)
+	}
+	if !makes {
+		return measurement.Run{}, false, nil
+	}
+	tally.end()
+	return d.runRow(place.id, started, jitter, last, answered), true, nil
+}
+
+// draw draws the questions of a run and the order they are sent in.
+func (d *dayWork) draw(r *rand.PCG) {
+	d.queries = d.queries[:0]
+	for i, a := range d.due {
+		for s := range a.servers {
+			picked := a.paths
+			if n := a.width(); n == 1 && len(a.paths) > 1 {
+				at := below(r, len(a.paths))
+				picked = a.paths[at : at+1]
+			} else if n < len(a.paths) {
+				picked = pick(a.paths, n, r)
+			}
+			for _, path := range picked {
+				q := query{ask: a, server: s, path: path, address: d.addresses[i][s][familyOf(path)]}
+				if d.names.totals[a.number] == 0 {
+					continue // nothing to ask
+				}
+				q.asked, q.name = d.names.draw(a.number, r)
+				d.queries = append(d.queries, q)
+			}
+		}
+	}
+	n := len(d.queries)
+	if n == 0 {
+		return
+	}
+	// A stride that shares no factor with n visits every place once.
+	at, stride := below(r, n), 1+below(r, n)
+	for gcd(stride, n) != 1 {
+		stride++
+	}
+	for i := range n {
+		q := &d.queries[(at+i*stride)%n]
+		q.offset = int64(i) * time.Duration(q.ask.Pace).Microseconds()
+	}
+}
+
+// pick draws n of the paths, in the order of the lake.
+func pick(from []int, n int, r *rand.PCG) []int {
+	left := slices.Clone(from)
+	for len(left) > n {
+		at := below(r, len(left))
+		left = slices.Delete(left, at, at+1)
+	}
+	return left
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// jitter draws the wait of a run [fzk] and when its program started, in µs:
+// cron is up to a second and a half late.
+func (d *dayWork) jitter(r *rand.PCG) (jitter, started int64) {
+	most := plan.Duration(0)
+	for _, s := range d.w.Plan.Schedules {
+		if slices.ContainsFunc(d.due, func(a *ask) bool { return a.Schedule == s.Label }) {
+			most = max(most, s.Jitter)
+		}
+	}
+	started = d.label.UnixMicro() + int64(200_000+below(r, 1_300_000))
+	drawn := below(r, max(int(time.Duration(most)/time.Millisecond), 1))
+	return int64(drawn) * 1000, started
+}
+
+func (d *dayWork) runRow(vp measurement.VantagePoint, started, jitter, last int64, answered int) measurement.Run {
+	elapsed := jitter + last + 3000
+	name := lake.Name(d.label, vp, lake.Answers)
+	h := mix(d.w.Seed, streamRun, uint64(d.label.Unix()), text(string(vp)))
+	synchronized, clockError := true, int64(200+h%20_000)
+	var sum string
+	for i := range uint64(4) {
+		sum += fmt.Sprintf("%016x", mix(h, i))
+	}
+	return measurement.Run{
+		VantagePoint: vp, Interval: d.label, StartedAt: time.UnixMicro(started).UTC(), JitterMS: int32(jitter / 1000),
+		ElapsedMS: int32(elapsed / 1000), Planned: int32(len(d.queries)), Answered: int32(answered),
+		EngineVersion: d.w.Version, Plan: d.w.Plan.Name, PlanSHA256: d.w.planSum, ClockSynchronized: &synchronized, ClockErrorUS: &clockError,
+		Timestamps: "kernel", ReceivedAt: time.UnixMicro(started + elapsed + int64(h>>32%3_000_000)).UTC(), File: name, SHA256: sum,
+	}
+}
+
+func (d *dayWork) flush() error {
+	if err := d.out.Write(d.batch.rows); err != nil {
+		return err
+	}
+	d.batch.reset()
+	return nil
+}

@@ -1,0 +1,93 @@
+package simulate
+
+import (
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+// fault is a plan.Fault made ready: what it covers by number.
+type fault struct {
+	plan.Fault
+	number      int // in Config.Faults
+	from, until time.Time
+	vps, rsis   []bool
+	paths       [4]bool
+	by          int64 // µs
+	draw        uint64
+}
+
+// precedence orders faults that meet in one query: what happens first on the way
+// of a query wins. Slow and stale add up.
+func precedence(k plan.FaultKind) int { return slices.Index(plannedOrder, k) }
+
+var plannedOrder = []plan.FaultKind{plan.FaultSilent, plan.FaultLocalError, plan.FaultUnreachable, plan.FaultRefused,
+	plan.FaultReset, plan.FaultDown, plan.FaultMalformed, plan.FaultRCode, plan.FaultServFail,
+	plan.FaultSlow, plan.FaultFrozen, plan.FaultStale, plan.FaultWrong}
+
+func (w *world) newFault(f plan.Fault) fault {
+	made := fault{Fault: f, number: slices.IndexFunc(w.Faults, func(o plan.Fault) bool { return o.Label == f.Label }),
+		from: f.From, until: f.Until, by: time.Duration(f.By).Microseconds(), draw: mix(w.Seed, streamFault, text(f.Label))}
+	for _, v := range w.vps {
+		made.vps = append(made.vps, len(f.VantagePoints) == 0 || slices.Contains(f.VantagePoints, v.id))
+	}
+	for _, x := range w.rsis {
+		made.rsis = append(made.rsis, len(f.RSIs) == 0 || slices.Contains(f.RSIs, x))
+	}
+	for i, p := range paths {
+		made.paths[i] = (len(f.Paths) == 0 || slices.Contains(f.Paths, p.String())) &&
+			(f.Kind != plan.FaultReset || p.Transport == measurement.TCP)
+	}
+	return made
+}
+
+// active are the faults of an interval.
+func (w *world) active(label time.Time) []*fault {
+	var all []*fault
+	for i := range w.faults {
+		if f := &w.faults[i]; !label.Before(f.from) && label.Before(f.until) {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// strikes reports whether the fault hits one query. What share it hits is drawn
+// from its label, so that nothing else depends on it.
+func (f *fault) strikes(label time.Time, v, x, path int, ask string) bool {
+	if !f.vps[v] || !f.rsis[x] || !f.paths[path] {
+		return false
+	}
+	return f.Percent >= 100 || mix(f.draw, uint64(label.Unix()), uint64(v), uint64(x), uint64(path), text(ask))%100 < uint64(f.Percent)
+}
+
+// silenced reports whether the vantage point makes no run.
+func silenced(active []*fault, v int) *fault {
+	for _, f := range active {
+		if f.Kind == plan.FaultSilent && f.vps[v] {
+			return f
+		}
+	}
+	return nil
+}
+
+// tag is the rule that a wrong answer to such a question breaks; empty where the
+// fault names none for it.
+func (f *fault) tag(k kind, draw uint64) string {
+	if k == otherKind {
+		return ""
+	}
+	known := plan.FaultTags[kindNames[k]]
+	var fit []string
+	for _, t := range known {
+		if len(f.Tags) == 0 || slices.Contains(f.Tags, t) {
+			fit = append(fit, t)
+		}
+	}
+	if len(fit) == 0 {
+		return ""
+	}
+	return fit[draw%uint64(len(fit))]
+}

@@ -1,0 +1,197 @@
+package simulate
+
+import (
+	"math/rand/v2"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+// Losses that are there without any fault, as often as a quiet network has them,
+// in 2^-20: one UDP query in two thousand, one connection in five thousand, of
+// which a tenth is reset. The truth counts what came of them.
+const (
+	lossUDP   = 524
+	lossTCP   = 210
+	lossReset = 21
+)
+
+// The rcodes that rows point at.
+var (
+	noError  = new("NOERROR")
+	nxDomain = new("NXDOMAIN")
+	servFail = new("SERVFAIL")
+)
+
+// observe asks: the way of a query through the network, then what the server
+// says. It draws the same numbers whatever happens.
+func (d *dayWork) observe(v int, q *query, sent int64, r *rand.PCG) observation {
+	x := q.ask.servers[q.server]
+	chance, tcp := r.Uint64(), tcpPath(q.path)
+	o := observation{outcome: measurement.Answered, sent: sent + int64(chance>>52%200), connect: -1, attempts: 1}
+	base := d.w.base[d.w.baseOf(v, x, familyOf(q.path))]
+	o.latency = d.trip(base, chance)
+	if tcp {
+		o.connect = d.trip(base, r.Uint64())
+		o.latency += o.connect
+	}
+	if q.address == "" {
+		o.fail(q, measurement.Unreachable, &textNoAddress)
+		return o
+	}
+	f := d.strike(v, x, q, &o)
+	if lost := chance >> 32 & 0xfffff; o.err == nil {
+		switch {
+		case !tcp && lost < lossUDP, tcp && lost < lossTCP-lossReset:
+			o.fail(q, measurement.Timeout, &textTimeout)
+		case tcp && lost < lossTCP:
+			o.fail(q, measurement.Reset, &textReset)
+		}
+	}
+	if o.outcome != measurement.Answered {
+		return o
+	}
+	if o.latency += f.slower; o.latency > q.ask.timeout {
+		o.fail(q, measurement.Timeout, &textTimeout)
+		return o
+	}
+	if f.rcode != nil {
+		o.reply = reply{rcode: f.rcode, size: 12 + 4 + int32(len(q.name)) + 1 + 11}
+		return o
+	}
+	at := sent + o.latency/2 // the query reaches the server half way
+	served := d.arrivals.served(min(at, f.frozen)-f.older, v, x, familyOf(q.path))
+	o.reply = d.answer(q, served)
+	if q.ask.judged {
+		d.judge(q, &o, f.wrong, sent)
+	}
+	return o
+}
+
+// trip is one round trip in µs: the base, spread lognormally, 20 to 150 µs in
+// the machines, and a delay now and then.
+func (d *dayWork) trip(base int64, chance uint64) int64 {
+	t := base*d.w.jitter[chance&4095]>>10 + 20 + int64(chance>>12&127)
+	if chance>>20&1023 < 4 {
+		t += int64(chance >> 40 % 120_000)
+	}
+	return t
+}
+
+// fail ends a query without answer.
+func (o *observation) fail(q *query, outcome measurement.Outcome, text *string) {
+	o.outcome, o.err = outcome, text
+	o.waited = o.latency
+	switch {
+	case outcome == measurement.Timeout:
+		o.waited, o.connect = q.ask.timeout, -1
+	case outcome != measurement.Reset && outcome != measurement.Malformed:
+		o.connect = -1
+	}
+	o.latency = 0
+}
+
+// effect is what the faults do to a query that is answered.
+type effect struct {
+	slower, older, frozen int64 // µs; frozen is a time
+	rcode                 *string
+	wrong                 *fault
+	tag                   string
+}
+
+const never = 1 << 62
+
+// strike lets the active faults hit a query, in order of precedence.
+func (d *dayWork) strike(v, x int, q *query, o *observation) effect {
+	e := effect{frozen: never}
+	for _, f := range d.active {
+		if f.Kind == plan.FaultSilent || !f.strikes(d.label, v, x, q.path, q.ask.Label) {
+			continue
+		}
+		switch f.Kind {
+		case plan.FaultLocalError, plan.FaultUnreachable, plan.FaultRefused, plan.FaultReset, plan.FaultDown, plan.FaultMalformed:
+			if o.err == nil {
+				cut(q, o, f.Kind)
+			}
+		case plan.FaultRCode, plan.FaultServFail:
+			if e.rcode == nil {
+				e.rcode = servFail
+				if f.Kind == plan.FaultRCode {
+					e.rcode = &f.RCode
+				}
+			}
+		case plan.FaultSlow:
+			e.slower += f.by
+		case plan.FaultStale:
+			e.older += f.by
+		case plan.FaultFrozen:
+			e.frozen = min(e.frozen, f.from.UnixMicro())
+		case plan.FaultWrong:
+			if !q.ask.judged || e.wrong != nil || f.tag(q.asked.kind, 0) == "" {
+				continue
+			}
+			e.wrong = f
+		}
+		d.part.struck[f.number]++
+	}
+	return e
+}
+
+// cut is a fault of the way: no answer that could be read.
+func cut(q *query, o *observation, k plan.FaultKind) {
+	switch k {
+	case plan.FaultLocalError:
+		o.fail(q, measurement.LocalError, &textNoBuffer)
+	case plan.FaultUnreachable:
+		o.fail(q, measurement.Unreachable, &textUnreachable)
+	case plan.FaultRefused:
+		o.fail(q, measurement.Refused, &textRefused)
+	case plan.FaultReset:
+		o.fail(q, measurement.Reset, &textReset)
+	case plan.FaultDown:
+		o.fail(q, measurement.Timeout, &textTimeout)
+	case plan.FaultMalformed:
+		o.fail(q, measurement.Malformed, &textMalformed)
+		o.reply = reply{size: int32(12 + len(q.name) + 5)}
+	}
+}
+
+// answer is what a server of that zone says, without a wire.
+func (d *dayWork) answer(q *query, served int) reply {
+	r := reply{rcode: noError, aa: true, zone: served, verdict: d.newest, size: q.asked.size}
+	switch q.asked.kind {
+	case negative:
+		r.rcode, r.serial = nxDomain, true
+	case rootSOA:
+		r.serial = true
+	case tldNS, otherKind:
+		r.aa = false // a referral
+	}
+	if r.serial {
+		r.verdict = served
+	}
+	return r
+}
+
+// judge gives an answer its verdict. Zones without wires differ in their SOA
+// alone, so that only answers that carry it show that a zone is too old.
+func (d *dayWork) judge(q *query, o *observation, f *fault, sent int64) {
+	o.reply.judged = true
+	if o.reply.serial && o.reply.zone < d.newest-1 {
+		oldest, _ := d.w.window(sent, d.label.Add(interval.Length).UnixMicro())
+		if o.reply.zone < oldest {
+			o.reply.verdict = d.newest
+			o.wrong = &wrong{tag: "vnk", failure: "vnk: SOA RRset of . is that of no zone of the 48 hours before"}
+		}
+	}
+	if f == nil || o.wrong != nil {
+		return
+	}
+	tag := f.tag(q.asked.kind, mix(f.draw, uint64(sent)))
+	o.wrong = &wrong{tag: tag, failure: tag + ": planted by fault " + f.Label, fault: f}
+	switch tag {
+	case "ujy", "yot", "xhr", "csz", "occ", "gpl":
+		o.reply.aa = !o.reply.aa
+	}
+}

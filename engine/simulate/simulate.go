@@ -1,0 +1,162 @@
+// Package simulate writes a lake of any size whose truth is known: rows as the
+// collector would keep them, from vantage points, servers and zones that never
+// were, with faults where a faults file says so, and the true value of every
+// metric beside it.
+//
+// World (world.go, zones.go) says what each server would answer and when;
+// day.go walks through the intervals of one day and asks; reply.go lets losses
+// and faults (fault.go) have their say. What is written to rows goes at the same
+// time, query by query, into truth.go, which counts by the definitions of
+// RSSAC047 sections 5 and 6 and by nothing else: it is the oracle of package
+// metrics and must share no code with it.
+//
+// Everything follows from the seed. Each vantage point and day has a random
+// stream of its own, and faults draw from none: neither the number of workers
+// nor a fault changes any other row.
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+// Config says what to simulate. Equal configs give equal files, byte for byte.
+type Config struct {
+	Plan          *plan.Plan // with the queries soa and correctness
+	VantagePoints []measurement.VantagePoint
+	From, Until   time.Time // interval labels in [From, Until)
+	Seed          uint64
+	Faults        []plan.Fault
+	Version       string // of the engine, goes into the files
+
+	Workers  int                   // days at work at the same time; 0 is one for each core
+	Progress func(done, total int) // hears of days, one call at a time; may be nil
+}
+
+// mostDays bounds a simulation: ten years.
+const mostDays = 3660
+
+// VantagePoints returns the first n vantage points of the plan or, where the
+// plan has none, n numbers of its own: 901 to 999, then 801 and so on.
+func VantagePoints(p *plan.Plan, n int) ([]measurement.VantagePoint, error) {
+	if n < 1 || n > 900 {
+		return nil, fmt.Errorf("%d vantage points: want 1 to 900", n)
+	}
+	var all []measurement.VantagePoint
+	for _, v := range p.VantagePoints {
+		all = append(all, v.ID)
+	}
+	if len(all) > 0 && len(all) < n {
+		return nil, fmt.Errorf("%d vantage points: the plan %q has %d", n, p.Name, len(all))
+	}
+	for i := 0; len(all) < n; i++ {
+		number := 901 + i
+		for number > 999 {
+			number -= 99 + 100
+		}
+		all = append(all, measurement.VantagePoint(fmt.Sprintf("%03d", number)))
+	}
+	return all[:n], nil
+}
+
+// check says what is wrong with a config.
+func (c *Config) check() error {
+	switch {
+	case c.From != interval.Of(c.From) || c.Until != interval.Of(c.Until):
+		return fmt.Errorf("simulate %s to %s: want multiples of %s", c.From.Format(time.RFC3339), c.Until.Format(time.RFC3339), interval.Length)
+	case !c.From.Before(c.Until):
+		return fmt.Errorf("simulate: %s is not before %s", c.From.Format(time.RFC3339), c.Until.Format(time.RFC3339))
+	case c.Until.Sub(c.From) > mostDays*24*time.Hour:
+		return fmt.Errorf("simulate: more than %d days", mostDays)
+	case c.From.Year() < 1980 || c.Until.Year() > 2200:
+		return fmt.Errorf("simulate: %s is not between 1980 and 2200", c.From.Format(time.RFC3339))
+	case len(c.VantagePoints) == 0:
+		return fmt.Errorf("simulate: no vantage points")
+	}
+	for _, label := range []string{"soa", "correctness"} {
+		if _, found := c.Plan.Query(label); !found {
+			return fmt.Errorf("simulate: the plan %q lacks query %q, which the metrics are made of", c.Plan.Name, label)
+		}
+	}
+	return nil
+}
+
+// Run writes the lake into dir, which must be there and hold no tables, a day at
+// a time, and returns the truth. When ctx ends it stops after the rows at hand;
+// whole days stay.
+func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	w, err := newWorld(c)
+	if err != nil {
+		return nil, err
+	}
+	store := lake.Store{Dir: dir, Version: c.Version}
+	var days []time.Time
+	for d := interval.Day(c.From); d.Before(c.Until); d = d.AddDate(0, 0, 1) {
+		days = append(days, d)
+	}
+	for _, d := range days {
+		for _, t := range []lake.Table{lake.Answers, lake.Runs} {
+			if err := os.MkdirAll(filepath.Dir(store.Path(t, d)), 0o755); err != nil {
+				return nil, fmt.Errorf("simulate: %w", err)
+			}
+		}
+	}
+	workers := c.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	total := newTally(w, len(days))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
+	var mu sync.Mutex
+	done := 0
+	for i, d := range days {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			part, err := w.day(ctx, store, d)
+			if err != nil {
+				return fmt.Errorf("simulate %s: %w", d.Format(time.DateOnly), err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			total.add(i, part)
+			if done++; c.Progress != nil {
+				c.Progress(done, len(days))
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	zones := total.zones()
+	if err := store.SaveZones(zones); err != nil {
+		return nil, err
+	}
+	return total.truth(c, len(zones)), nil
+}
+
+// sortedVPs is the order of rows.
+func sortedVPs(vps []measurement.VantagePoint) []measurement.VantagePoint {
+	vps = slices.Clone(vps)
+	slices.Sort(vps)
+	return slices.Compact(vps)
+}

@@ -1,0 +1,130 @@
+package simulate
+
+import (
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Zones are numbered: two for each day since 1970, published about 05:00 and
+// 17:00 UTC. Serials are YYYYMMDD00 and YYYYMMDD01 and rise with the numbers, so
+// that numbers compare as serials do (RFC 1982).
+
+// The times of a new zone, in µs after its publication. The archive has it
+// before any server, so that "first seen in use" (A15) is the time of archiving.
+const (
+	archivedBy = 60 * second
+	firstSite  = 90 * second
+	lastSite   = firstSite + (240+120+2400)*second // no site is later, but for faults
+)
+
+// zoneAt is the newest zone published at t (µs since 1970).
+func (w *world) zoneAt(t int64) int {
+	z := int(t/(86400*second))*2 + 1
+	for w.published(z) > t {
+		z--
+	}
+	return z
+}
+
+// published is the time of a zone's publication in µs.
+func (w *world) published(z int) int64 {
+	return (int64(z/2)*86400+int64(5+z%2*12)*3600)*second + int64(mix(w.Seed, streamZone, uint64(z))%(900*second))
+}
+
+// archived is when the collector has it.
+func (w *world) archived(z int) int64 {
+	return w.published(z) + int64(mix(w.Seed, streamZone, uint64(z), 1)%archivedBy)
+}
+
+// serial is a zone's serial number.
+func serial(z int) int64 {
+	d := time.Unix(int64(z/2)*86400, 0).UTC()
+	return (int64(d.Year())*10000+int64(d.Month())*100+int64(d.Day()))*100 + int64(z%2)
+}
+
+// reaches is when the site that answers a vantage point gets a zone, in µs: most
+// are two minutes late at most, one in fifty takes up to forty.
+func (w *world) reaches(z, v, x, f int) int64 {
+	h := mix(w.Seed, streamSite, uint64(z), text(string(w.vps[v].id)), text(string(w.rsis[x])), uint64(f))
+	late := int64(h % (120 * second))
+	if h>>32%50 == 0 {
+		late += int64(h >> 8 % (2400 * second))
+	}
+	return w.published(z) + w.delay[x] + late
+}
+
+// arrivals are the times at which the zones of a day reach every site.
+type arrivals struct {
+	w      *world
+	newest int // the last zone of the day
+	times  [4][]int64
+}
+
+func (w *world) arrivals(day time.Time) *arrivals {
+	a := &arrivals{w: w, newest: int(day.Unix()/86400)*2 + 1}
+	for i := range a.times {
+		a.times[i] = make([]int64, len(w.vps)*len(w.rsis)*2)
+		for v := range w.vps {
+			for x := range w.rsis {
+				for f := range 2 {
+					a.times[i][w.baseOf(v, x, f)] = w.reaches(a.newest-i, v, x, f)
+				}
+			}
+		}
+	}
+	return a
+}
+
+// served is the zone that a site serves at t. Beyond the times at hand, where
+// only faults go, each zone is asked for.
+func (a *arrivals) served(t int64, v, x, f int) int {
+	at := a.w.baseOf(v, x, f)
+	for i := range a.times {
+		if a.times[i][at] <= t {
+			return a.newest - i
+		}
+	}
+	z := a.w.zoneAt(t)
+	for a.w.reaches(z, v, x, f) > t {
+		z--
+	}
+	return z
+}
+
+// window is the range of zones that correctness may be judged by at q, the
+// interval ending at end, all in µs: those archived from 48 hours before q up to
+// end, and always the newest known before q [yhu], A15.
+func (w *world) window(q, end int64) (oldest, newest int) {
+	newest = w.zoneAt(end)
+	for w.archived(newest) > end {
+		newest--
+	}
+	before := newest
+	for w.archived(before) > q {
+		before--
+	}
+	oldest = before
+	for w.archived(oldest-1) >= q-48*3600*second {
+		oldest--
+	}
+	return oldest, newest
+}
+
+// zoneRow is the row of a zone that was seen or archived.
+func (w *world) zoneRow(z int, seen *sighting) measurement.Zone {
+	source := "simulate"
+	archived := time.UnixMicro(w.archived(z)).UTC()
+	row := measurement.Zone{Serial: serial(z), ArchivedAt: &archived, Source: &source, State: measurement.ZoneArchived}
+	if seen != nil {
+		at, rsi := time.UnixMicro(seen.at).UTC(), w.rsis[seen.rsi]
+		row.FirstSeen, row.FirstSeenRSI = &at, &rsi
+	}
+	return row
+}
+
+// sighting is the first time a serial was in hand.
+type sighting struct {
+	at  int64 // µs
+	rsi int
+}
