@@ -1,0 +1,290 @@
+package metrics_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
+)
+
+// Serials that random worlds show: of real zones, one from a single mouth, and
+// some around the wrap.
+var worldSerials = []int64{4294967294, 4294967295, serialZero, 1, 2}
+
+// randomWorld is a small lake: outcomes of every kind, missing runs and rows,
+// serials that go back and forth, rows of look-back and look-ahead.
+func randomWorld(r *rand.Rand) (metrics.Config, []measurement.Answer) {
+	cfg := config(1, 1+r.IntN(3), 2+r.IntN(4))
+	from, until := -3, 9
+	if r.IntN(2) == 0 {
+		from, until = 283, 295
+	}
+	cfg.DataUntil = label(until)
+	var rows []measurement.Answer
+	for at := from; at < until; at++ {
+		for v := range cfg.VantagePoints {
+			if r.IntN(8) == 0 {
+				continue // no run
+			}
+			for _, rsi := range cfg.RSIs {
+				for _, p := range allPaths {
+					if r.IntN(20) > 0 {
+						rows = append(rows, soa(v, at, rsi, p, randomResult(r, at-from)))
+					}
+				}
+				c := randomResult(r, 0)
+				c.serial, c.tc = 0, r.IntN(10) == 0
+				if c.outcome == measurement.Answered && (c.rcode == "NOERROR" || c.rcode == "NXDOMAIN") && !c.tc {
+					c.verdict = []measurement.Verdict{measurement.Correct, measurement.Correct, measurement.Correct, measurement.Incorrect, measurement.Unchecked, ""}[r.IntN(6)]
+				}
+				rows = append(rows, answer(metrics.QueryCorrectness, vp(v), label(at), rsi, allPaths[r.IntN(4)], c))
+			}
+		}
+	}
+	return cfg, rows
+}
+
+func randomResult(r *rand.Rand, age int) result {
+	us := []int64{0, 1, int64(r.IntN(50)), int64(r.IntN(4_000_000)), 150_000, 250_000, 4_000_000}[r.IntN(7)]
+	switch n := r.IntN(20); {
+	case n < 6:
+		return failed(measurement.Outcomes[1+r.IntN(len(measurement.Outcomes)-1)])
+	case n == 6:
+		us = 4_000_001
+	case n == 7:
+		return result{outcome: measurement.Answered, rcode: []string{"SERVFAIL", "REFUSED", "NXDOMAIN", "BADVERS"}[r.IntN(4)], us: us}
+	}
+	x := good(us)
+	if i := min(age/3, len(worldSerials)-1); r.IntN(10) > 0 {
+		x.serial = worldSerials[max(0, i-r.IntN(2))]
+	} else if r.IntN(5) == 0 {
+		x.serial = worldSerials[r.IntN(len(worldSerials))]
+	}
+	return x
+}
+
+func randomExclusions(r *rand.Rand, cfg metrics.Config) (list []metrics.Exclusion) {
+	for range 1 + r.IntN(3) {
+		at := r.IntN(300) - 5
+		if r.IntN(2) == 0 {
+			at = r.IntN(10) - 3
+		}
+		e := metrics.Exclusion{From: label(at), Until: label(at + 1 + r.IntN(5))}
+		if r.IntN(2) == 0 {
+			e.VantagePoints = append(e.VantagePoints, vp(r.IntN(3)))
+		}
+		if r.IntN(2) == 0 {
+			e.RSIs = append(e.RSIs, cfg.RSIs[r.IntN(len(cfg.RSIs))])
+		}
+		if r.IntN(2) == 0 {
+			e.Paths = append(e.Paths, allPaths[r.IntN(4)])
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// world draws a random world from rapid's seed.
+func world(t *rapid.T) (metrics.Config, []measurement.Answer, *rand.Rand) {
+	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+	cfg, rows := randomWorld(r)
+	if r.IntN(3) > 0 {
+		cfg.Exclusions = randomExclusions(r, cfg)
+	}
+	return cfg, rows, r
+}
+
+func computed(t *rapid.T, cfg metrics.Config, rows []measurement.Answer, zones ...measurement.Zone) *metrics.Result {
+	a, err := metrics.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Add(batch(rows)); err != nil {
+		t.Fatal(err)
+	}
+	return a.Compute(zones)
+}
+
+// Every value equals brute force, with and without exclusions.
+func TestBruteForce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, rows, r := world(t)
+		b := brute{cfg: cfg, rows: rows, zones: map[int64]measurement.ZoneState{}}
+		var zones []measurement.Zone
+		for _, s := range worldSerials {
+			if state := r.IntN(6); state < 2 {
+				zones = append(zones, measurement.Zone{Serial: max(s, 0), State: []measurement.ZoneState{measurement.ZoneArchived, measurement.ZoneBogus}[state]})
+				b.zones[max(s, 0)] = zones[len(zones)-1].State
+			}
+		}
+		for _, v := range computed(t, cfg, rows, zones...).Values {
+			system := v.RSI == ""
+			level := 2
+			if system {
+				level = 1
+			}
+			for _, side := range []struct {
+				level int
+				side  metrics.Side
+			}{{level, v.Side}, {0, v.Without}} {
+				want := b.value(v, side.level)
+				got := bruteValue{"none", side.side.Count, side.side.Verdict}
+				if side.side.Censored {
+					got.fraction = "late"
+				}
+				if side.side.Fraction != nil {
+					got.fraction = side.side.Fraction.String()
+				}
+				if got != want {
+					t.Errorf("%s %s %s/%s level %d: %v, brute force %v", v.Metric, v.RSI, v.Family, v.Transport, side.level, got, want)
+				}
+			}
+		}
+	})
+}
+
+func (b brute) value(v metrics.Value, level int) bruteValue {
+	p := measurement.Path{Family: v.Family, Transport: v.Transport}
+	switch v.Metric {
+	case metrics.RSIAvailability:
+		a, _ := b.rsi(v.RSI, p, level)
+		return a
+	case metrics.RSILatency:
+		_, l := b.rsi(v.RSI, p, level)
+		return l
+	case metrics.RSSAvailability:
+		a, _ := b.rss(p, level)
+		return a
+	case metrics.RSSLatency:
+		_, l := b.rss(p, level)
+		return l
+	case metrics.RSICorrectness, metrics.RSSCorrectness:
+		return b.correctness(v.RSI, level, v.Limit.Bound)
+	default:
+		return b.publication(v.RSI, level, v.Limit.Bound)
+	}
+}
+
+// The order of rows, their split in batches and the workers that add them change
+// nothing, nor does the order in which vantage points first appear.
+func TestOrderDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, rows, r := world(t)
+		if r.IntN(3) == 0 {
+			cfg.VantagePoints = nil
+		}
+		want := computed(t, cfg, rows)
+		r.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+		a, err := metrics.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var group sync.WaitGroup
+		for piece := range slices.Chunk(rows, 1+r.IntN(len(rows)+1)) {
+			group.Go(func() {
+				if err := a.Add(batch(piece)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		if got := a.Compute(nil); !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v\nwant %+v", got, want)
+		}
+	})
+}
+
+// Excluding nothing changes nothing: an exclusion where no row is.
+func TestExcludingNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, rows, _ := world(t)
+		cfg.Exclusions = nil
+		want := computed(t, cfg, rows)
+		cfg.Exclusions = []metrics.Exclusion{{From: label(100), Until: label(110), Paths: allPaths}}
+		got := computed(t, cfg, rows)
+		if !reflect.DeepEqual(got.Values, want.Values) {
+			t.Errorf("%+v\nwant %+v", got.Values, want.Values)
+		}
+		for i, v := range got.Values {
+			if !reflect.DeepEqual(v.Side, v.Without) {
+				t.Errorf("%d: with %+v, without %+v", i, v.Side, v.Without)
+			}
+		}
+	})
+}
+
+// One more failure never improves availability, and never turns a fail into a pass.
+func TestFailureNeverImproves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, rows, r := world(t)
+		before := computed(t, cfg, rows)
+		i := r.IntN(len(rows))
+		if rows[i].Outcome == measurement.LocalError {
+			return // was never sent: it would be a row more
+		}
+		rows[i].Outcome, rows[i].LatencyUS, rows[i].RCode, rows[i].Serial, rows[i].Verdict = measurement.Timeout, nil, nil, nil, nil
+		for j, v := range computed(t, cfg, rows).Values {
+			if v.Metric != metrics.RSIAvailability && v.Metric != metrics.RSSAvailability || v.Fraction == nil || before.Values[j].Fraction == nil {
+				continue
+			}
+			if old := before.Values[j]; v.Fraction.Rat().Cmp(old.Fraction.Rat()) > 0 || old.Verdict == metrics.Fail && v.Verdict == metrics.Pass {
+				// A partial run that had k answers leaves the sum when it loses one (A6).
+				if v.Metric == metrics.RSSAvailability && v.Diagnostics.Skipped > old.Diagnostics.Skipped {
+					continue
+				}
+				t.Errorf("%s %s: a failure more, %s after %s", v.Metric, v.RSI, v.Fraction, old.Fraction)
+			}
+		}
+	})
+}
+
+// The system's counts are the sums of the RSIs' where nothing is excluded.
+func TestSystemIsTheSum(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, rows, _ := world(t)
+		cfg.Exclusions = nil
+		counts := map[string]int64{}
+		for _, v := range computed(t, cfg, rows).Values {
+			counts[v.Metric] += v.Count
+		}
+		for _, pair := range [][2]string{{metrics.RSICorrectness, metrics.RSSCorrectness}, {metrics.RSIPublication, metrics.RSSPublication}} {
+			if counts[pair[0]] != counts[pair[1]] {
+				t.Errorf("%s has %d in all, %s %d", pair[0], counts[pair[0]], pair[1], counts[pair[1]])
+			}
+		}
+	})
+}
+
+// Places, hours and values tell the same sums.
+func TestDrillDownAddsUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, rows, _ := world(t)
+		r := computed(t, cfg, rows)
+		key := func(rsi measurement.RSI, p measurement.Path) string { return fmt.Sprint(rsi, p) }
+		places, hours := map[string]int64{}, map[string]int64{}
+		for _, p := range r.Places {
+			places[key(p.RSI, p.Path)] += p.Asked*1_000_000 + p.OK
+		}
+		for _, h := range r.Hours {
+			for i := range h.Asked {
+				hours[key(h.RSI, h.Path)] += int64(h.Asked[i])*1_000_000 + int64(h.OK[i])
+			}
+		}
+		for _, v := range r.Values {
+			if v.Metric != metrics.RSIAvailability || v.Fraction == nil {
+				continue
+			}
+			k := key(v.RSI, measurement.Path{Family: v.Family, Transport: v.Transport})
+			if want := v.Count*1_000_000 + v.Fraction.Num; places[k] != want || hours[k] != want {
+				t.Errorf("%s: value %d, places %d, hours %d", k, want, places[k], hours[k])
+			}
+		}
+	})
+}
