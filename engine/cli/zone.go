@@ -19,11 +19,11 @@ import (
 func (a *app) zoneCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "zone",
-		Short: "Keep and verify root zones",
+		Short: "Fetch, keep and verify root zones",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(&cobra.Command{
+	c.AddCommand(a.zoneFetchCommand(), &cobra.Command{
 		Use:   "add FILE[.gz]",
 		Short: "Validate a root zone and keep it in Output/RootZones",
 		Long: `Add reads a root zone in master format, proves it by the plan's trust anchors at the
@@ -69,10 +69,7 @@ func (a *app) zoneAdd(file string) error {
 	}
 	added := false
 	if !a.flags.dryRun {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("root zones: %w", err)
-		}
-		if added, err = rootzone.Save(dir, zone); err != nil {
+		if added, err = a.keepZone(p, dir, zone, file); err != nil {
 			return err
 		}
 	}
@@ -88,6 +85,31 @@ func (a *app) zoneAdd(file string) error {
 	}
 	_, err = fmt.Fprintf(a.out, "zone %d: %s\n", zone.Serial, outcome)
 	return err
+}
+
+// keepZone saves a zone and puts on record that it was added by hand.
+func (a *app) keepZone(p *plan.Plan, dir string, zone *rootzone.Zone, file string) (added bool, err error) {
+	now, err := a.now()
+	if err != nil {
+		return false, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return false, fmt.Errorf("root zones: %w", err)
+	}
+	unlock, err := a.lockZones(p)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if added, err = rootzone.Save(dir, zone); err != nil {
+		return false, err
+	}
+	sum, err := rootzone.FileSHA256(filepath.Join(dir, rootzone.FileName(zone.Serial)))
+	if err != nil {
+		return added, err
+	}
+	return added, rootzone.AppendRecord(dir, rootzone.Record{At: now(), Serial: zone.Serial,
+		Source: "file " + file, SHA256: sum, Added: added, ByHand: true})
 }
 
 // provenZone reads a zone file, gzipped or not, and validates it at the time it

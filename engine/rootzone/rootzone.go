@@ -20,6 +20,16 @@ import (
 // MaxSize bounds the text of a zone in bytes; the root zone has about 2.3 MB.
 const MaxSize = 64 << 20
 
+// maxSet bounds the records of an owner and type: the root zone's largest RRset
+// has 13, and what is done with an RRset costs the square of its records.
+const maxSet = 256
+
+// What is left of a zone that was cut off, within a line or between two.
+var (
+	errCut  = errors.New("cut short")
+	errPart = errors.New("not whole")
+)
+
 // RRset names a set of records of the zone: Owner absolute and in lower case,
 // Type as a mnemonic.
 type RRset struct{ Owner, Type string }
@@ -89,7 +99,7 @@ func parse(text []byte, whole bool) (*Zone, error) {
 	case len(text) == 0:
 		return nil, errors.New("empty")
 	case text[len(text)-1] != '\n':
-		return nil, errors.New("cut short: the last line has no end")
+		return nil, fmt.Errorf("%w: the last line has no end", errCut)
 	case generates(text):
 		return nil, errors.New("$GENERATE is not allowed")
 	}
@@ -136,6 +146,7 @@ type content struct {
 	ns   map[string]bool
 	ds   map[string]bool
 	next map[string]string // NSEC: owner to next name
+	size map[setKey]int
 }
 
 func (c *content) add(rr dns.RR) error {
@@ -146,6 +157,10 @@ func (c *content) add(rr dns.RR) error {
 	}
 	if withoutData(rr) {
 		return fmt.Errorf("%s/%s: record without data", owner, kind)
+	}
+	k := setKey{owner, h.Rrtype}
+	if put(&c.size, k, c.size[k]+1); c.size[k] > maxSet {
+		return fmt.Errorf("%s/%s: more than %d records", owner, kind, maxSet)
 	}
 	if nsec, ok := rr.(*dns.NSEC); ok {
 		if _, twice := c.next[owner]; twice {
@@ -184,9 +199,9 @@ func withoutData(rr dns.RR) bool {
 	return reflect.DeepEqual(rr, empty)
 }
 
-func put[V any](m *map[string]V, key string, value V) {
+func put[K comparable, V any](m *map[K]V, key K, value V) {
 	if *m == nil {
-		*m = map[string]V{}
+		*m = map[K]V{}
 	}
 	(*m)[key] = value
 }
@@ -217,7 +232,7 @@ func (c *content) chain() error {
 	for {
 		next, found := c.next[at]
 		if !found {
-			return fmt.Errorf("not whole: the NSEC chain breaks at %s", at)
+			return fmt.Errorf("%w: the NSEC chain breaks at %s", errPart, at)
 		}
 		at = next
 		if steps++; at == "." {
@@ -232,7 +247,7 @@ func (c *content) chain() error {
 	}
 	for owner := range c.ns {
 		if _, found := c.next[owner]; !found {
-			return fmt.Errorf("not whole: no NSEC at %s", owner)
+			return fmt.Errorf("%w: no NSEC at %s", errPart, owner)
 		}
 	}
 	return nil

@@ -18,6 +18,9 @@ import (
 // to it.
 var ErrBogus = errors.New("does not validate")
 
+// ErrAnchor says that a zone is not of the anchors' keys; ErrBogus comes with it.
+var ErrAnchor = errors.New("no key of an anchor that is believed then")
+
 // Anchor is a trust anchor of the root: a DS record of its key signing key,
 // believed in [From, Until), nil is open.
 type Anchor struct {
@@ -119,7 +122,7 @@ func (v *validation) trustedKeys(anchors []Anchor) ([]*dns.DNSKEY, error) {
 		}
 	}
 	if len(anchored) == 0 {
-		return nil, fmt.Errorf("./DNSKEY: no key of an anchor that is believed then")
+		return nil, fmt.Errorf("./DNSKEY: %w", ErrAnchor)
 	}
 	for _, sig := range v.sigs[k] {
 		if v.verify(sig, k, anchored) == nil {
