@@ -16,6 +16,7 @@ type brute struct {
 	cfg   metrics.Config
 	rows  []measurement.Answer
 	zones map[int64]measurement.ZoneState
+	known map[int64]bool // answers of accepted
 }
 
 // bruteValue is what brute says of a metric.
@@ -174,13 +175,17 @@ func (b brute) accepted(serial int64) bool {
 	if state, known := b.zones[serial]; known {
 		return state != measurement.ZoneBogus
 	}
+	if known, told := b.known[serial]; told {
+		return known
+	}
 	from := map[measurement.RSI]bool{}
 	for _, a := range b.of("soa", 0) {
 		if isOK(a) && a.Serial != nil && *a.Serial == serial {
 			from[a.RSI] = true
 		}
 	}
-	return len(from) > 1
+	b.known[serial] = len(from) > 1
+	return b.known[serial]
 }
 
 // published lists T(s) of the serials of the period.

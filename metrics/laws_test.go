@@ -116,7 +116,7 @@ func computed(t *rapid.T, cfg metrics.Config, rows []measurement.Answer, zones .
 func TestBruteForce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg, rows, r := world(t)
-		b := brute{cfg: cfg, rows: rows, zones: map[int64]measurement.ZoneState{}}
+		b := brute{cfg: cfg, rows: rows, zones: map[int64]measurement.ZoneState{}, known: map[int64]bool{}}
 		var zones []measurement.Zone
 		for _, s := range worldSerials {
 			if state := r.IntN(6); state < 2 {
