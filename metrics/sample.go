@@ -114,21 +114,6 @@ func (h *histogram) add(us uint32) {
 	h.count++
 }
 
-func (h *histogram) merge(o *histogram) {
-	h.count += o.count
-	for i, page := range o.pages {
-		switch {
-		case page == nil:
-		case h.pages[i] == nil:
-			h.pages[i] = page
-		default:
-			for j, n := range page {
-				h.pages[i][j] += n
-			}
-		}
-	}
-}
-
 func (h *histogram) rank() ranks {
 	r := ranks{count: h.count}
 	if h.count == 0 {
