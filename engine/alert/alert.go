@@ -142,6 +142,10 @@ func (b *Book) Set(c Condition, holds bool) error {
 	return b.save(held)
 }
 
+// Tell writes the line of something that happened and has no end: nothing is
+// remembered, and nothing resolves it.
+func (b *Book) Tell(c Condition) error { return b.append(b.event(c, Firing)) }
+
 func (b *Book) event(c Condition, s State) Event {
 	return Event{Time: b.Now(), Machine: b.Machine, Severity: c.Severity, State: s,
 		Rule: c.Rule, Labels: c.Labels, Summary: c.Summary}

@@ -22,6 +22,14 @@ func (p bar) step() {
 	}
 }
 
+// at draws the bar at so many steps of a number that is known only now.
+func (p bar) at(done, of int) {
+	if p.b != nil {
+		p.b.ChangeMax(of)
+		_ = p.b.Set(done)
+	}
+}
+
 func (p bar) done() {
 	if p.b != nil {
 		_ = p.b.Finish()

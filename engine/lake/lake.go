@@ -171,6 +171,18 @@ func sortRows[T Row](rows []T) {
 	slices.SortStableFunc(rows, func(a, b T) int { return compare(&a, &b) })
 }
 
+// Disorder returns the place of the first row that does not come after the one
+// before it by the table's key, or 0: then rows are in order and no two share it.
+func Disorder[T Row](rows []T) int {
+	compare := order[T]()
+	for i := 1; i < len(rows); i++ {
+		if compare(&rows[i-1], &rows[i]) >= 0 {
+			return i
+		}
+	}
+	return 0
+}
+
 // sorting says in the file by what it is sorted.
 func sorting(t Table) parquet.SortingOption {
 	var by []parquet.SortingColumn

@@ -29,7 +29,15 @@ const (
 // takes what a damaged page claims at its word. A file made to harm must not be
 // read in a process that matters; what a vantage point sent is ingest's to isolate.
 func Read[T Row](path string) (rows []T, meta Metadata, err error) {
+	return ReadUpTo[T](path, MaxRows)
+}
+
+// ReadUpTo is Read of a file that claims at most so many rows.
+func ReadUpTo[T Row](path string, most int64) (rows []T, meta Metadata, err error) {
 	err = open(path, func(f *parquet.File) error {
+		if f.NumRows() > most {
+			return fmt.Errorf("claims %d rows, more than %d", f.NumRows(), most)
+		}
 		if err := sameColumns(parquet.SchemaOf(*new(T)), f.Schema()); err != nil {
 			return fmt.Errorf("not a file of %s: %w", tableOf[T](), err)
 		}

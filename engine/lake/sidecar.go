@@ -18,7 +18,7 @@ func Sidecar(path string) string { return path + ".sha256" }
 // WriteSidecar writes the file's sha256 beside it, as sha256sum does. It is
 // written last: a file without sidecar is not there yet.
 func WriteSidecar(path string) error {
-	sum, err := sum(path)
+	sum, err := Sum(path)
 	if err != nil {
 		return fmt.Errorf("sidecar of %s: %w", path, err)
 	}
@@ -29,8 +29,17 @@ func WriteSidecar(path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// maxSidecar bounds a sidecar: a sum, two blanks and a file name.
-const maxSidecar = 512
+// MaxSidecar bounds a sidecar in bytes: a sum, two blanks and a file name.
+const MaxSidecar = 512
+
+// ParseSidecar returns the sha256, in hex, that a sidecar says of the file name.
+func ParseSidecar(text []byte, name string) (string, error) {
+	sum, named, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), "  ")
+	if raw, err := hex.DecodeString(sum); len(text) > MaxSidecar || err != nil || len(raw) != sha256.Size || named != name {
+		return "", fmt.Errorf("sidecar: want one line of sha256sum for %s", name)
+	}
+	return strings.ToLower(sum), nil
+}
 
 // CheckSidecar compares the file with its sidecar; a missing sidecar is an error
 // that is fs.ErrNotExist.
@@ -40,15 +49,15 @@ func CheckSidecar(path string) error {
 		return fmt.Errorf("sidecar: %w", err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSidecar+1))
+	text, err := io.ReadAll(io.LimitReader(f, MaxSidecar+1))
 	if err != nil {
 		return fmt.Errorf("sidecar %s: %w", f.Name(), err)
 	}
-	want, name, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), "  ")
-	if len(text) > maxSidecar || len(want) != 2*sha256.Size || name != filepath.Base(path) {
-		return fmt.Errorf("sidecar %s: want one line of sha256sum for %s", f.Name(), filepath.Base(path))
+	want, err := ParseSidecar(text, filepath.Base(path))
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	got, err := sum(path)
+	got, err := Sum(path)
 	if err != nil {
 		return err
 	}
@@ -58,8 +67,8 @@ func CheckSidecar(path string) error {
 	return nil
 }
 
-// sum is the sha256 of a file in hex.
-func sum(path string) (string, error) {
+// Sum is the sha256 of a file in hex.
+func Sum(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err

@@ -1,0 +1,231 @@
+package ingest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// dropbox is the folder that one vantage point may write into while we read it:
+// nothing in it is what it was a moment ago.
+type dropbox struct {
+	vp   measurement.VantagePoint
+	path string
+	root *os.Root
+}
+
+// alerts is the kind of an alerts.json; it has no table in the lake.
+const alerts lake.Table = "alerts"
+
+// waiting is a complete file in a dropbox: its sidecar is there.
+type waiting struct {
+	box   *dropbox
+	name  string
+	vp    measurement.VantagePoint // of the name
+	label time.Time
+	table lake.Table
+}
+
+const placeholder = "{vantage_point}"
+
+// open opens every dropbox of the pattern.
+func (r *run) open() ([]*dropbox, error) {
+	before, after, found := strings.Cut(r.Dropboxes, placeholder)
+	if !found {
+		return nil, fmt.Errorf("dropboxes %q: want a path with %s in it", r.Dropboxes, placeholder)
+	}
+	paths, err := filepath.Glob(escapeGlob(before) + "[0-9][0-9][0-9]" + escapeGlob(after))
+	if err != nil {
+		return nil, fmt.Errorf("dropboxes %s: %w", r.Dropboxes, err)
+	}
+	var boxes []*dropbox
+	for _, path := range paths {
+		info, err := os.Lstat(path)
+		if err == nil && !info.IsDir() {
+			r.left(path, "is not a folder")
+			continue
+		}
+		root, err := os.OpenRoot(path)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("dropbox %s: %w", path, err), closeAll(boxes))
+		}
+		vp := measurement.VantagePoint(path[len(before) : len(before)+3])
+		boxes = append(boxes, &dropbox{vp, path, root})
+	}
+	return boxes, nil
+}
+
+func escapeGlob(s string) string {
+	return regexp.MustCompile(`[*?\[\\]`).ReplaceAllString(s, `\$0`)
+}
+
+func closeAll(boxes []*dropbox) error {
+	var errs []error
+	for _, b := range boxes {
+		errs = append(errs, b.root.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// left notes what stays in a dropbox and needs a person.
+func (r *run) left(path, why string) {
+	r.result.Left = append(r.result.Left, fmt.Sprintf("%s %s", quoted(path), why))
+	r.log.Warn("left in the dropbox", "path", path, "reason", why)
+}
+
+// Arrived names the complete files in the dropboxes and touches nothing.
+func (in *Ingester) Arrived() ([]string, error) {
+	r := &run{Ingester: in, log: slog.New(slog.DiscardHandler)}
+	boxes, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, b := range boxes {
+		names, err := r.names(b)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("dropbox %s: %w", b.path, err), closeAll(boxes))
+		}
+		for name := range names {
+			if _, ours := parse(b, name); ours && names[name+sidecarSuffix] {
+				all = append(all, filepath.Join(b.path, name))
+			}
+		}
+	}
+	slices.Sort(all)
+	return all, closeAll(boxes)
+}
+
+// list finds the complete files of all dropboxes, in order of time, and moves to
+// Quarantine what no vantage point of ours would have sent.
+func (r *run) list(boxes []*dropbox) ([]waiting, error) {
+	var all []waiting
+	for _, b := range boxes {
+		files, err := r.listOne(b)
+		if err != nil {
+			return nil, fmt.Errorf("dropbox %s: %w", b.path, err)
+		}
+		all = append(all, files...)
+	}
+	slices.SortFunc(all, func(a, b waiting) int {
+		return cmp.Or(a.label.Compare(b.label), cmp.Compare(a.box.vp, b.box.vp), cmp.Compare(a.name, b.name))
+	})
+	return all, nil
+}
+
+func (r *run) listOne(b *dropbox) ([]waiting, error) {
+	names, err := r.names(b)
+	if err != nil {
+		return nil, err
+	}
+	var files []waiting
+	for name := range names {
+		base, isSidecar := strings.CutSuffix(name, sidecarSuffix)
+		switch w, ours := parse(b, base); {
+		case isSidecar && names[base]:
+			// goes with its file
+		case isSidecar && ours:
+			err = r.orphan(w)
+		case !isSidecar && ours && names[name+sidecarSuffix]:
+			files = append(files, w)
+		case !isSidecar && ours:
+			err = r.overdue(b, name, 7*24*time.Hour, "its sidecar never came")
+		case strings.HasSuffix(name, partSuffix):
+			err = r.overdue(b, name, 24*time.Hour, "an upload that was never finished")
+		default:
+			err = r.banish(b, name, "no vantage point writes a file of this name")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+const (
+	sidecarSuffix = ".sha256"
+	partSuffix    = ".part"
+)
+
+// names is what lies in the dropbox, up to a bound: a vantage point may make any
+// number of entries, but not cost us any memory.
+func (r *run) names(b *dropbox) (map[string]bool, error) {
+	d, err := b.root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names := map[string]bool{}
+	for {
+		batch, err := d.Readdirnames(1000)
+		for _, name := range batch {
+			names[name] = true
+		}
+		if errors.Is(err, io.EOF) {
+			return names, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(names) > maxEntries {
+			r.left(b.path, fmt.Sprintf("has more than %d entries; the others wait", maxEntries))
+			return names, nil
+		}
+	}
+}
+
+// parse reads a file's name; ours is false where no vantage point of ours writes
+// such a name.
+func parse(b *dropbox, name string) (w waiting, ours bool) {
+	w = waiting{box: b, name: name}
+	var err error
+	if w.label, w.vp, w.table, err = lake.ParseName(name); err == nil {
+		return w, true
+	}
+	stem, isAlerts := strings.CutSuffix(name, ".alerts.json")
+	stamp, vp, _ := strings.Cut(stem, "-")
+	w.vp, w.table = measurement.VantagePoint(vp), alerts
+	w.label, err = interval.Parse(stamp)
+	return w, isAlerts && err == nil && w.vp.Valid()
+}
+
+// orphan deals with a sidecar without its file: a run that was killed after it
+// unlinked the file leaves one, then the file is in Originals or Quarantine.
+func (r *run) orphan(w waiting) error {
+	text, _, err := w.box.small(w.name + sidecarSuffix)
+	if err != nil {
+		return r.banish(w.box, w.name+sidecarSuffix, err.Error())
+	}
+	if sum, err := lake.ParseSidecar(text, w.name); err == nil && (r.kept(r.original(w), sum) || r.rejectedBefore(w.name, sum)) {
+		return r.unlink(w.box, w.name+sidecarSuffix)
+	}
+	return r.overdue(w.box, w.name+sidecarSuffix, 24*time.Hour, "a sidecar without its file")
+}
+
+// overdue leaves what may still be on its way, and rejects it after a while. The
+// time is the folder's own record of change, which a vantage point cannot set.
+func (r *run) overdue(b *dropbox, name string, after time.Duration, why string) error {
+	info, err := b.root.Lstat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.started.Sub(changed(info)) < after {
+		return nil
+	}
+	return r.banish(b, name, why)
+}

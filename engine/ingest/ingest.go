@@ -1,0 +1,316 @@
+// Package ingest brings what vantage points sent into the lake, so that nothing
+// is lost, nothing is counted twice and nothing hostile gets in.
+//
+// A file's way: it is copied out of the dropbox (take), read and checked in a
+// process of its own (reader), merged into the lake by key (lake.Merge), and then
+// kept in Originals or, with its reason, in Quarantine; the original is unlinked
+// last. Whenever that is broken off, the next run begins again from the dropbox
+// and comes to the same lake.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+// Bounds of what a vantage point may send: its file of an interval has 65 rows
+// and some 30 KB.
+const (
+	MaxFileSize = 64 << 20
+	MaxRows     = 200_000
+	maxAlerts   = 64 << 10 // of an alerts.json
+	maxEntries  = 100_000  // of a dropbox, looked at in one run
+)
+
+// Ingester is one run of ingest. The caller holds a lock: there is one at a time.
+type Ingester struct {
+	Plan *plan.Plan
+	Lake lake.Store
+
+	Dropboxes  string // pattern with {vantage_point}, as plan.Paths has it
+	Originals  string
+	Quarantine string
+	RootZones  string // the archive, for the table zones
+
+	// Reader is the command whose standard streams ReadFiles serves: a process
+	// that what a vantage point sent may kill. Nil is this program's own
+	// "ingest-reader".
+	Reader   func(context.Context) *exec.Cmd
+	Memory   int64         // bytes that reading may take above the reader's own; 0 is 256 MiB
+	Patience time.Duration // for one file in the reader; 0 is 30 s
+
+	Now      func() time.Time // nil is time.Now
+	Log      *slog.Logger     // nil is silent
+	Progress func(done, of int)
+
+	// Step is called before every change to a file, named; an error ends the run
+	// there, as a kill would. For tests.
+	Step func(what string) error
+}
+
+// Result is what a run did.
+type Result struct {
+	Files       int          `json:"files"`      // that came into the lake or were there already
+	Added       int64        `json:"rows_added"` // answers and routes
+	Known       int64        `json:"rows_known"` // that the lake had already
+	Quarantined []Rejected   `json:"quarantined"`
+	Left        []string     `json:"left"` // in the dropboxes, with the reason, for a person to look at
+	Zones       ZonesChanged `json:"zones"`
+}
+
+// Rejected is a file that went to Quarantine.
+type Rejected struct {
+	VantagePoint measurement.VantagePoint `json:"vantage_point"` // of the dropbox
+	File         string                   `json:"file"`
+	Reason       string                   `json:"reason"`
+}
+
+// filesAtOnce bounds how many files are on their way at a time: disk for their
+// copies and spools, and memory for their runs rows.
+const filesAtOnce = 20_000
+
+// Run ingests what lies complete in the dropboxes, oldest day first. What is
+// wrong with a file is in the result; an error is of this machine, and then what
+// is not finished is still in its dropbox.
+func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
+	r := &run{Ingester: in, now: time.Now, log: in.Log, readers: runtime.GOMAXPROCS(0)}
+	if in.Now != nil {
+		r.now = in.Now
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	r.started = r.now().UTC()
+	r.intake = filepath.Join(in.Originals, ".intake")
+	defer func() {
+		r.result.Quarantined = append([]Rejected{}, r.result.Quarantined...)
+		r.result.Left = append([]string{}, r.result.Left...)
+		r.result.Zones.complete()
+		result = r.result
+		err = errors.Join(err, os.RemoveAll(r.intake))
+	}()
+	if err := r.prepare(); err != nil {
+		return r.result, err
+	}
+	boxes, err := r.open()
+	if err != nil {
+		return r.result, err
+	}
+	defer func() { err = errors.Join(err, closeAll(boxes)) }()
+	waiting, err := r.list(boxes)
+	if err != nil {
+		return r.result, err
+	}
+	r.total = len(waiting)
+	for day := range days(waiting) {
+		for part := range slices.Chunk(day, filesAtOnce) {
+			if err := ctx.Err(); err != nil {
+				return r.result, err
+			}
+			if err := r.day(ctx, part); err != nil {
+				return r.result, err
+			}
+		}
+	}
+	if err := r.keepZones(); err != nil {
+		return r.result, err
+	}
+	return r.result, r.forget()
+}
+
+// run is a run on its way.
+type run struct {
+	*Ingester
+	now     func() time.Time
+	log     *slog.Logger
+	started time.Time
+	intake  string // copies and spools; whatever a killed run left there is of no use
+	readers int
+
+	total, done int
+	spools      int
+	sightings   map[sightingKey]time.Time
+	result      Result
+}
+
+func (r *run) prepare() error {
+	if err := os.RemoveAll(r.intake); err != nil {
+		return fmt.Errorf("ingest: %w", err)
+	}
+	for _, dir := range []string{r.intake, r.Originals, r.Quarantine} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("ingest: %w", err)
+		}
+	}
+	return nil
+}
+
+// step is where a test may end the run.
+func (r *run) step(format string, args ...any) error {
+	if r.Step == nil {
+		return nil
+	}
+	return r.Step(fmt.Sprintf(format, args...))
+}
+
+func (r *run) progress() {
+	r.done++
+	if r.Progress != nil {
+		r.Progress(r.done, r.total)
+	}
+}
+
+// days yields the files of each day; they come in order of their intervals.
+func days(files []waiting) func(yield func([]waiting) bool) {
+	return func(yield func([]waiting) bool) {
+		for len(files) > 0 {
+			day := interval.Day(files[0].label)
+			n := 1
+			for n < len(files) && interval.Day(files[n].label).Equal(day) {
+				n++
+			}
+			if !yield(files[:n]) {
+				return
+			}
+			files = files[n:]
+		}
+	}
+}
+
+// day brings the files of one day into the lake and keeps or rejects each.
+func (r *run) day(ctx context.Context, files []waiting) error {
+	taken, err := r.takeAll(ctx, files)
+	if err != nil {
+		return err
+	}
+	spools, err := r.read(ctx, taken)
+	if err != nil {
+		return err
+	}
+	if err := r.merge(interval.Day(files[0].label), taken, spools); err != nil {
+		return err
+	}
+	for _, t := range taken {
+		r.sight(t)
+	}
+	if err := r.keepZones(); err != nil {
+		return err
+	}
+	for _, t := range taken {
+		if err := r.settle(t); err != nil {
+			return err
+		}
+		r.progress()
+	}
+	for _, s := range slices.Concat(spools.answers, spools.routes) {
+		if err := os.Remove(s); err != nil {
+			return fmt.Errorf("ingest: %w", err)
+		}
+	}
+	return nil
+}
+
+// spooled are the files that the reader made of what it read: good rows, in order.
+type spooled struct{ answers, routes []string }
+
+// merge brings a day's rows into its tables. Answers and routes come before runs:
+// a runs row says that its interval is there.
+func (r *run) merge(day time.Time, files []*taken, spools spooled) error {
+	clashes := map[claim]string{}
+	for _, table := range []struct {
+		name  lake.Table
+		files []string
+		merge func(lake.Store, time.Time, []string) (lake.Merged, error)
+	}{
+		{lake.Answers, spools.answers, lake.Merge[measurement.Answer]},
+		{lake.Routes, spools.routes, lake.Merge[measurement.Route]},
+	} {
+		if len(table.files) == 0 {
+			continue
+		}
+		if err := r.step("merge %s", table.name); err != nil {
+			return err
+		}
+		m, err := table.merge(r.Lake, day, table.files)
+		if err != nil {
+			return err
+		}
+		r.count(table.name, m, clashes)
+	}
+	reject(files, clashes)
+	return r.mergeRuns(day, files)
+}
+
+// claim is what a file stands for: it is the only one of its kind.
+type claim struct {
+	vp    measurement.VantagePoint
+	label time.Time
+	table lake.Table
+}
+
+func (r *run) count(table lake.Table, m lake.Merged, clashes map[claim]string) {
+	if table != lake.Runs {
+		r.result.Added += m.Added
+		r.result.Known += m.Known
+	}
+	for _, c := range m.Clashes {
+		clashes[claim{c.VantagePoint, c.Interval.UTC(), table}] = c.Reason
+	}
+}
+
+// reject marks the files whose rows the lake has otherwise: the first one wins.
+func reject(files []*taken, clashes map[claim]string) {
+	for _, t := range files {
+		if reason, clash := clashes[claim{t.vp, t.label, t.table}]; clash && t.reason == "" {
+			t.reason = "disagrees with the lake: " + reason
+		}
+	}
+}
+
+// mergeRuns brings in the runs row of every file of answers that was accepted.
+func (r *run) mergeRuns(day time.Time, files []*taken) error {
+	var rows []measurement.Run
+	for _, t := range files {
+		if t.reason == "" && t.table == lake.Answers && t.run != nil {
+			row := *t.run
+			row.ReceivedAt, row.File, row.SHA256 = t.received, t.name, t.sha256
+			rows = append(rows, row)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := r.step("merge runs"); err != nil {
+		return err
+	}
+	spool := filepath.Join(r.intake, "runs.parquet")
+	if err := lake.Write(spool, rows, lake.Metadata{Version: r.Lake.Version}); err != nil {
+		return err
+	}
+	m, err := lake.Merge[measurement.Run](r.Lake, day, []string{spool})
+	if err != nil {
+		return err
+	}
+	clashes := map[claim]string{}
+	r.count(lake.Runs, m, clashes)
+	for c, reason := range clashes {
+		delete(clashes, c)
+		c.table = lake.Answers
+		clashes[c] = reason
+	}
+	reject(files, clashes)
+	return os.Remove(spool)
+}

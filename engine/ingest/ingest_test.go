@@ -1,0 +1,429 @@
+package ingest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+// TestMain lets this test binary be the reader that ingest starts.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == ingest.ReaderCommand {
+		if err := ingest.ReadFiles(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+var (
+	day = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// collector is a collector's home with dropboxes beside it.
+type collector struct {
+	t   testing.TB
+	dir string
+	in  ingest.Ingester
+}
+
+func newCollector(t testing.TB) *collector {
+	dir := t.TempDir()
+	c := &collector{t: t, dir: dir}
+	c.in = ingest.Ingester{
+		Plan:       &plan.Plan{Queries: []plan.Query{{Label: "soa", Timeout: plan.Duration(4 * time.Second)}, {Label: "correctness", Timeout: plan.Duration(4 * time.Second)}}},
+		Lake:       lake.Store{Dir: filepath.Join(dir, "Lake"), Version: "1.0.0"},
+		Dropboxes:  filepath.Join(dir, "sftp", "transfer-{vantage_point}", "incoming"),
+		Originals:  filepath.Join(dir, "Originals"),
+		Quarantine: filepath.Join(dir, "Quarantine"),
+		RootZones:  filepath.Join(dir, "Output", "RootZones"),
+		Now:        func() time.Time { return now },
+	}
+	return c
+}
+
+// box is the dropbox of a vantage point.
+func (c *collector) box(vp measurement.VantagePoint) string {
+	path := filepath.Join(c.dir, "sftp", "transfer-"+string(vp), "incoming")
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+	return path
+}
+
+func (c *collector) ingest() ingest.Result {
+	c.t.Helper()
+	r, err := c.in.Run(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return r
+}
+
+// interval is what a vantage point measured: twelve answers of good shape.
+func answersOf(vp measurement.VantagePoint, label time.Time) []measurement.Answer {
+	var rows []measurement.Answer
+	for _, rsi := range []measurement.RSI{"a", "b", "c"} {
+		for _, transport := range measurement.Transports {
+			for _, query := range []string{"soa", "correctness"} {
+				sent := label.Add(7 * time.Second)
+				a := measurement.Answer{VantagePoint: vp, Interval: label, SentAt: &sent, Query: query, RSI: rsi, Family: "ipv4", Transport: transport,
+					Address: "198.41.0.4", QName: ".", QType: "SOA", Outcome: measurement.Answered, LatencyUS: ptr(int64(20_000)), RCode: ptr("NOERROR"),
+					AA: ptr(true), TC: ptr(false), Attempts: 1, Serial: ptr(int64(2026112200)), ResponseSize: ptr(int32(3)), NSID: ptr("x" + string(rsi))}
+				if query == "correctness" {
+					a.Response = []byte{1, 2, 3}
+				}
+				rows = append(rows, a)
+			}
+		}
+	}
+	slices.SortFunc(rows, func(a, b measurement.Answer) int {
+		return strings.Compare(a.Query+string(a.RSI)+string(a.Transport), b.Query+string(b.RSI)+string(b.Transport))
+	})
+	return rows
+}
+
+func runOf(rows []measurement.Answer, vp measurement.VantagePoint, label time.Time) *measurement.Run {
+	r := &measurement.Run{VantagePoint: vp, Interval: label, StartedAt: label.Add(time.Second), Planned: int32(len(rows)), EngineVersion: "1.0.0",
+		Plan: "rssac047", PlanSHA256: strings.Repeat("ab", 32), Timestamps: "kernel"}
+	for _, a := range rows {
+		if a.Outcome == measurement.Answered {
+			r.Answered++
+		}
+	}
+	return r
+}
+
+func metaOf(r *measurement.Run) lake.Metadata {
+	return lake.Metadata{Version: "1.0.0", Plan: r.Plan, PlanSHA256: r.PlanSHA256, Run: r}
+}
+
+// send puts a file with its sidecar into a dropbox.
+func send[T lake.Row](c *collector, box string, name string, rows []T, meta lake.Metadata) string {
+	c.t.Helper()
+	path := filepath.Join(box, name)
+	if err := lake.Write(path, rows, meta); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := lake.WriteSidecar(path); err != nil {
+		c.t.Fatal(err)
+	}
+	return path
+}
+
+// measure sends what a vantage point in good order sends for an interval.
+func (c *collector) measure(vp measurement.VantagePoint, label time.Time) {
+	rows := answersOf(vp, label)
+	meta := metaOf(runOf(rows, vp, label))
+	send(c, c.box(vp), lake.Name(label, vp, lake.Answers), rows, meta)
+	send(c, c.box(vp), lake.Name(label, vp, lake.Routes), routesOf(vp, label), meta)
+}
+
+func routesOf(vp measurement.VantagePoint, label time.Time) []measurement.Route {
+	return []measurement.Route{{VantagePoint: vp, Interval: label, StartedAt: label.Add(30 * time.Second), RSI: "a", Family: "ipv4", Address: "198.41.0.4",
+		Method: "icmp-echo-paris", StopReason: "COMPLETED", Reached: true, Complete: true, HopCount: 2,
+		Hops: []measurement.Hop{{TTL: 1, Address: ptr("10.0.0.1"), RTTUS: ptr(int64(9))}, {TTL: 2}}}}
+}
+
+func readDay[T lake.Measured](c *collector, table lake.Table, at time.Time) []T {
+	c.t.Helper()
+	rows, _, err := lake.Read[T](c.in.Lake.Path(table, at))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return rows
+}
+
+func left(t testing.TB, dir string) []string {
+	t.Helper()
+	var names []string
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestFilesBecomeTheLake(t *testing.T) {
+	c := newCollector(t)
+	yesterday := day.Add(-5 * time.Minute)
+	for _, vp := range []measurement.VantagePoint{"101", "102"} {
+		for _, label := range []time.Time{day, day.Add(5 * time.Minute), yesterday} {
+			c.measure(vp, label)
+		}
+	}
+	r := c.ingest()
+	if r.Files != 12 || r.Added != 6*12+6 || r.Known != 0 || len(r.Quarantined) != 0 || len(r.Left) != 0 {
+		t.Errorf("%+v", r)
+	}
+	want := slices.Concat(answersOf("101", day), answersOf("102", day), answersOf("101", day.Add(5*time.Minute)), answersOf("102", day.Add(5*time.Minute)))
+	for i := range want {
+		if want[i].Query == "correctness" {
+			want[i].Verdict = ptr(measurement.Unchecked)
+		}
+	}
+	if diff := cmp.Diff(want, readDay[measurement.Answer](c, lake.Answers, day), cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+	if got := readDay[measurement.Answer](c, lake.Answers, yesterday); len(got) != 24 {
+		t.Errorf("%d rows of yesterday", len(got))
+	}
+	if got := readDay[measurement.Route](c, lake.Routes, day); len(got) != 4 || len(got[0].Hops) != 2 {
+		t.Errorf("routes %+v", got)
+	}
+	runs := readDay[measurement.Run](c, lake.Runs, day)
+	if len(runs) != 4 {
+		t.Fatalf("runs %+v", runs)
+	}
+	sum, err := lake.Sum(filepath.Join(c.in.Originals, "202611", runs[1].File))
+	if err != nil || sum != runs[1].SHA256 || runs[1].File != "202611220000-102.answers.parquet" || runs[1].ReceivedAt.IsZero() || runs[1].Planned != 12 {
+		t.Error(runs[1], sum, err)
+	}
+	for _, vp := range []measurement.VantagePoint{"101", "102"} {
+		if names := left(t, c.box(vp)); len(names) != 0 {
+			t.Errorf("left in the dropbox: %v", names)
+		}
+	}
+	originals := left(t, filepath.Join(c.in.Originals, "202611"))
+	if len(originals) != 24 {
+		t.Errorf("originals: %v", originals)
+	}
+	for _, name := range originals {
+		if !strings.HasSuffix(name, ".sha256") {
+			if err := lake.CheckSidecar(filepath.Join(c.in.Originals, "202611", name)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if names := left(t, c.in.Originals); !slices.Equal(names, []string{"202611"}) {
+		t.Errorf("beside the originals: %v", names)
+	}
+}
+
+// A file that comes twice changes nothing: not a row, not the file of the lake.
+func TestSecondTimeChangesNothing(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	c.ingest()
+	before, err := os.Stat(c.in.Lake.Path(lake.Answers, day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.measure("101", day)
+	r := c.ingest()
+	if r.Added != 0 || r.Known != 13 || r.Files != 2 || len(r.Quarantined) != 0 {
+		t.Errorf("%+v", r)
+	}
+	after, err := os.Stat(c.in.Lake.Path(lake.Answers, day))
+	if err != nil || !os.SameFile(before, after) {
+		t.Error("the lake was rewritten", err)
+	}
+}
+
+func TestFirstFileWins(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	c.ingest()
+	first := readDay[measurement.Answer](c, lake.Answers, day)
+	rows := answersOf("101", day)
+	rows[4].LatencyUS = ptr(int64(19_999))
+	name := lake.Name(day, "101", lake.Answers)
+	send(c, c.box("101"), name, rows, metaOf(runOf(rows, "101", day)))
+	rows = answersOf("101", day.Add(5*time.Minute))
+	send(c, c.box("101"), lake.Name(day.Add(5*time.Minute), "101", lake.Answers), rows, metaOf(runOf(rows, "101", day.Add(5*time.Minute))))
+	r := c.ingest()
+	want := []ingest.Rejected{{VantagePoint: "101", File: name, Reason: "disagrees with the lake: row correctness of c over ipv4/tcp differs from the one that came first"}}
+	if diff := cmp.Diff(want, r.Quarantined); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(first, readDay[measurement.Answer](c, lake.Answers, day)[:12]); diff != "" {
+		t.Error(diff)
+	}
+	if got := left(t, c.in.Quarantine); !slices.Equal(got, []string{name, name + ".reason.txt"}) {
+		t.Errorf("quarantine: %v", got)
+	}
+	if runs := readDay[measurement.Run](c, lake.Runs, day); len(runs) != 2 {
+		t.Errorf("runs %+v", runs)
+	}
+}
+
+// Another file of the same rows is not counted again and does not replace the
+// original.
+func TestSameRowsInAnotherFile(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	c.ingest()
+	rows := answersOf("101", day)
+	meta := metaOf(runOf(rows, "101", day))
+	meta.Version = "1.0.1"
+	name := lake.Name(day, "101", lake.Answers)
+	sum, err := lake.Sum(filepath.Join(c.in.Originals, "202611", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(c, c.box("101"), name, rows, meta)
+	r := c.ingest()
+	if len(r.Quarantined) != 1 || !strings.Contains(r.Quarantined[0].Reason, "another file of this name was ingested, sha256 "+sum) || r.Added != 0 {
+		t.Errorf("%+v", r)
+	}
+	if again, err := lake.Sum(filepath.Join(c.in.Originals, "202611", name)); err != nil || again != sum {
+		t.Error("the original was replaced", err)
+	}
+}
+
+func TestWithoutSidecarItIsNotThereYet(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	name := lake.Name(day, "101", lake.Answers)
+	sidecar := filepath.Join(c.box("101"), name+".sha256")
+	if err := os.Rename(sidecar, sidecar+".part"); err != nil {
+		t.Fatal(err)
+	}
+	r := c.ingest()
+	if r.Files != 1 || len(r.Quarantined) != 0 {
+		t.Errorf("%+v", r)
+	}
+	if got := left(t, c.box("101")); !slices.Equal(got, []string{name, name + ".sha256.part"}) {
+		t.Errorf("left: %v", got)
+	}
+	later := time.Now().Add(8 * 24 * time.Hour) // by the kernel's clock
+	c.in.Now = func() time.Time { return later }
+	if r := c.ingest(); len(r.Quarantined) != 2 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAlertsAreKept(t *testing.T) {
+	c := newCollector(t)
+	put := func(name, text string) {
+		path := filepath.Join(c.box("101"), name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := lake.WriteSidecar(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("202611220000-101.alerts.json", `{"firing":[]}`)
+	put("202611220005-101.alerts.json", `{"firing":`)
+	put("202611220010-101.alerts.json", `"`+strings.Repeat("x", 64<<10)+`"`)
+	r := c.ingest()
+	if r.Files != 1 || len(r.Quarantined) != 2 || r.Quarantined[0].Reason != "not JSON" || !strings.Contains(r.Quarantined[1].Reason, "more than 65536 bytes") {
+		t.Errorf("%+v", r)
+	}
+	if data, err := os.ReadFile(filepath.Join(c.in.Originals, "202611", "202611220000-101.alerts.json")); err != nil || string(data) != `{"firing":[]}` {
+		t.Error(string(data), err)
+	}
+}
+
+// A sidecar that stays behind when a run is killed between its two unlinks must
+// neither wait for ever nor be taken for a loss.
+func TestOrphanSidecarIsKnown(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	sidecar := filepath.Join(c.box("101"), lake.Name(day, "101", lake.Answers)+".sha256")
+	text, err := os.ReadFile(sidecar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ingest()
+	if err := os.WriteFile(sidecar, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.ingest(); len(r.Quarantined) != 0 || len(left(t, c.box("101"))) != 0 {
+		t.Errorf("%+v, left %v", r, left(t, c.box("101")))
+	}
+	other := bytes.Replace(text, text[:4], []byte("0000"), 1)
+	if err := os.WriteFile(sidecar, other, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.ingest(); len(r.Quarantined) != 0 || len(left(t, c.box("101"))) != 1 {
+		t.Errorf("%+v, left %v", r, left(t, c.box("101")))
+	}
+}
+
+func TestRetention(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	c.measure("102", day)
+	send(c, c.box("102"), lake.Name(day, "101", lake.Answers), answersOf("101", day), metaOf(runOf(answersOf("101", day), "101", day)))
+	c.ingest()
+	c.in.Plan.Retention = []plan.Retention{{Label: "originals", Keep: ptr(plan.Duration(24 * time.Hour))}, {Label: "quarantine", Keep: ptr(plan.Duration(24 * time.Hour))},
+		{Label: "lake", Keep: nil}}
+	at := func(after time.Duration, originals, quarantined int) {
+		t.Helper()
+		c.in.Now = func() time.Time { return time.Now().Add(after) }
+		c.ingest()
+		if n := len(left(t, filepath.Join(c.in.Originals, "202611"))); n != originals {
+			t.Errorf("after %s: %d originals, want %d", after, n, originals)
+		}
+		if n := len(left(t, c.in.Quarantine)); n != quarantined {
+			t.Errorf("after %s: %d in quarantine, want %d", after, n, quarantined)
+		}
+	}
+	at(time.Hour, 8, 2)
+	at(25*time.Hour, 8, 0) // a month of originals stays, whatever the plan says
+	at(32*24*time.Hour, 0, 0)
+	if got := readDay[measurement.Answer](c, lake.Answers, day); len(got) != 24 {
+		t.Errorf("the lake has %d rows", len(got))
+	}
+}
+
+// A run that cannot write must leave everything where it is.
+func TestOwnTroubleLosesNothing(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	before := left(t, c.box("101"))
+	if err := os.WriteFile(filepath.Join(c.dir, "Lake"), nil, 0o644); err != nil { // a file where the folder must be
+		t.Fatal(err)
+	}
+	if _, err := c.in.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "Lake") {
+		t.Errorf("error %v", err)
+	}
+	if after := left(t, c.box("101")); !slices.Equal(before, after) {
+		t.Errorf("left %v", after)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.in.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	c.in.Reader = func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "/nonexistent") }
+	if err := os.Remove(filepath.Join(c.dir, "Lake")); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.in.Run(t.Context()); err == nil || len(r.Quarantined) != 0 {
+		t.Errorf("without a reader: %+v, %v", r, err)
+	}
+	if after := left(t, c.box("101")); !slices.Equal(before, after) {
+		t.Errorf("left %v", after)
+	}
+}
+

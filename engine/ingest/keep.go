@@ -1,0 +1,283 @@
+package ingest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+)
+
+// original is where a file that was ingested is kept.
+func (r *run) original(w waiting) string {
+	return filepath.Join(r.Originals, interval.Partition(w.label), w.name)
+}
+
+// settle keeps the file, in Originals with its sidecar or in Quarantine with its
+// reason, and then unlinks it in the dropbox.
+func (r *run) settle(t *taken) error {
+	if t.reason == "" {
+		t.reason = r.twin(t)
+	}
+	if t.reason != "" {
+		if err := r.quarantine(t.box, t.name, t.copy, t.reason, t.sha256); err != nil {
+			return err
+		}
+	} else if err := r.keep(t); err != nil {
+		return err
+	}
+	// The file goes first: a sidecar alone is known for what it is (orphan), a
+	// file alone would wait for its sidecar.
+	if err := r.unlink(t.box, t.name); err != nil {
+		return err
+	}
+	return r.unlink(t.box, t.name+sidecarSuffix)
+}
+
+// twin says why a file cannot be kept in Originals: another of its name is there,
+// although their rows agree.
+func (r *run) twin(t *taken) string {
+	sum, err := lake.Sum(r.original(t.waiting))
+	if err != nil || sum == t.sha256 {
+		return "" // none there, or the same
+	}
+	return "another file of this name was ingested, sha256 " + sum + "; the rows of this one agree with the lake and were not counted again"
+}
+
+func (r *run) keep(t *taken) error {
+	path := r.original(t.waiting)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("originals: %w", err)
+	}
+	if err := r.step("keep %s", t.name); err != nil {
+		return err
+	}
+	if err := os.Rename(t.copy, path); err != nil {
+		return fmt.Errorf("originals: %w", err)
+	}
+	if err := renameio.WriteFile(lake.Sidecar(path), t.sidecar, 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
+		return fmt.Errorf("originals: %w", err)
+	}
+	r.result.Files++
+	return syncDir(filepath.Dir(path))
+}
+
+// banish moves what does not belong into a dropbox to Quarantine.
+func (r *run) banish(b *dropbox, name, why string) error {
+	info, err := b.root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		r.left(filepath.Join(b.path, name), "is a folder; look at it and remove it")
+		return nil
+	}
+	copied, sum := "", ""
+	f, _, err := b.regular(name)
+	switch {
+	case err == nil:
+		copied = filepath.Join(r.intake, "banished")
+		var size int64
+		size, sum, err = copyTo(copied, io.LimitReader(f, maxEvidence))
+		if err = errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		if size == maxEvidence {
+			why += fmt.Sprintf(" (its first %d bytes are kept)", maxEvidence)
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	default:
+		why += ": " + err.Error()
+		if target, err := b.root.Readlink(name); err == nil {
+			why += ", a link to " + quoted(target)
+		}
+	}
+	if err := r.quarantine(b, name, copied, why, sum); err != nil {
+		return err
+	}
+	return r.unlink(b, name)
+}
+
+// quarantine keeps a file and the reason why it was not ingested; the reason
+// comes first, so that no file is there without one. Copied is empty where there
+// is nothing to keep but the reason.
+func (r *run) quarantine(b *dropbox, name, copied, reason, sum string) error {
+	if err := r.step("quarantine %s", name); err != nil {
+		return err
+	}
+	path := r.quarantinePlace(name, sum)
+	text := fmt.Sprintf("file: %s\nfrom: %s\ntaken: %s\nsha256: %s\nreason: %s\n",
+		quoted(name), b.path, r.started.Format(time.RFC3339), sum, oneLine(reason))
+	if err := renameio.WriteFile(path+reasonSuffix, []byte(text), 0o644, renameio.WithTempDir(r.Quarantine)); err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	if copied != "" {
+		if err := move(copied, path); err != nil {
+			return fmt.Errorf("quarantine: %w", err)
+		}
+	}
+	r.result.Quarantined = append(r.result.Quarantined, Rejected{b.vp, name, oneLine(reason)})
+	r.log.Warn("quarantined", "vantage_point", b.vp, "file", name, "reason", reason, "kept", path)
+	return syncDir(r.Quarantine)
+}
+
+const reasonSuffix = ".reason.txt"
+
+// quarantinePlace is a path that is free, or that holds the same file from a run
+// that was killed.
+func (r *run) quarantinePlace(name, sum string) string {
+	base := filepath.Join(r.Quarantine, plainName(name))
+	for n := 1; ; n++ {
+		path := base
+		if n > 1 {
+			path = fmt.Sprintf("%s.%d", base, n)
+		}
+		_, err := os.Lstat(path + reasonSuffix)
+		if errors.Is(err, fs.ErrNotExist) || r.saysSum(path, sum) {
+			return path
+		}
+	}
+}
+
+// saysSum reports whether the reason file at path is of a file with that sum.
+func (r *run) saysSum(path, sum string) bool {
+	text, err := os.ReadFile(path + reasonSuffix)
+	return err == nil && bytes.Contains(text, []byte("\nsha256: "+sum+"\n"))
+}
+
+// rejectedBefore reports whether a file of that name and sum is in Quarantine.
+func (r *run) rejectedBefore(name, sum string) bool {
+	return r.saysSum(r.quarantinePlace(name, sum), sum)
+}
+
+// kept reports whether the file at path has that sum.
+func (r *run) kept(path, sum string) bool {
+	have, err := lake.Sum(path)
+	return err == nil && have == sum
+}
+
+// unlink removes a file of the dropbox; one that is gone already is none of our
+// concern.
+func (r *run) unlink(b *dropbox, name string) error {
+	if err := r.step("unlink %s", name); err != nil {
+		return err
+	}
+	if err := b.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("dropbox %s: %w", b.path, err)
+	}
+	return nil
+}
+
+// move renames, or copies where the folders lie on different disks.
+func move(from, to string) error {
+	err := os.Rename(from, to)
+	if err == nil {
+		return nil
+	}
+	f, openErr := os.Open(from)
+	if openErr != nil {
+		return err
+	}
+	defer f.Close()
+	part := filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+partSuffix)
+	if _, _, err := copyTo(part, f); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(part, to), os.Remove(from))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// plainName is a name that is harmless in a shell, a log and a file system.
+func plainName(name string) string {
+	plain := strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._-", c) {
+			return c
+		}
+		return '_'
+	}, name)
+	plain = strings.TrimLeft(plain, ".-")
+	if plain == name && len(plain) <= 100 {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return plain[:min(len(plain), 60)] + "_" + hex.EncodeToString(sum[:4])
+}
+
+// quoted is a name of a stranger's as it may be printed: bare when harmless.
+func quoted(s string) string {
+	if plainName(s) == s || filepath.IsAbs(s) && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return s
+	}
+	return fmt.Sprintf("%.300q", s)
+}
+
+// oneLine makes a reason that may quote a stranger fit for a line of text.
+func oneLine(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(s, "?"))
+	if len(s) > 2000 {
+		s = s[:2000] + "…"
+	}
+	return s
+}
+
+// forget removes originals and quarantined files older than the plan keeps them.
+func (r *run) forget() error {
+	return errors.Join(
+		r.forgetIn(r.Originals, "originals", 31*24*time.Hour),
+		r.forgetIn(r.Quarantine, "quarantine", 0))
+}
+
+// forgetIn goes by the time a file was put there. A month of originals stays
+// whatever the plan says: a report must be provable until it is final.
+func (r *run) forgetIn(dir, kind string, least time.Duration) error {
+	for _, ret := range r.Plan.Retention {
+		if ret.Label != kind || ret.Keep == nil {
+			continue
+		}
+		oldest := r.started.Add(-max(time.Duration(*ret.Keep), least))
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil && changed(info).Before(oldest) {
+				err = os.Remove(path)
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("retention of %s: %w", kind, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package ingest
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// ReaderCommand is the hidden command that serves as Ingester.Reader.
+const ReaderCommand = "ingest-reader"
+
+// order is what the reader is to do: one JSON document on its input.
+type order struct {
+	Spool    string           `json:"spool"` // folder for what it makes
+	Memory   int64            `json:"memory"`
+	Version  string           `json:"version"`
+	Timeouts map[string]int64 `json:"timeouts"`
+	Files    []orderFile      `json:"files"`
+}
+
+type orderFile struct {
+	Path         string                   `json:"path"`
+	VantagePoint measurement.VantagePoint `json:"vantage_point"`
+	Interval     time.Time                `json:"interval"`
+	Table        lake.Table               `json:"table"`
+}
+
+// report is a line of the reader's output: what it is about to do with a file,
+// what came of it, or a file that it made.
+type report struct {
+	Begin     *int             `json:"begin,omitempty"`
+	Done      *int             `json:"done,omitempty"`
+	Reason    string           `json:"reason,omitempty"` // why the file is rejected
+	Run       *measurement.Run `json:"run,omitempty"`
+	Sightings []sighting       `json:"sightings,omitempty"`
+	Spool     string           `json:"spool,omitempty"`
+	Table     lake.Table       `json:"table,omitempty"`
+}
+
+// sighting is a serial that an answer of the query soa showed [kzu].
+type sighting struct {
+	Serial int64           `json:"serial"`
+	RSI    measurement.RSI `json:"rsi"`
+	At     time.Time       `json:"at"` // the reply in hand
+}
+
+// spoolRows is how many rows are gathered before they are written out.
+const spoolRows = 50_000
+
+// ReadFiles is the reader: it reads files that may be made to harm, checks every
+// row against the contract, and writes the good ones out in order. It bounds its
+// own memory first. That it dies is expected; what it wrote before does not count.
+func ReadFiles(in io.Reader, out io.Writer) error {
+	var o order
+	if err := json.NewDecoder(bufio.NewReader(in)).Decode(&o); err != nil {
+		return fmt.Errorf("%s: order: %w", ReaderCommand, err)
+	}
+	if err := limitMemory(o.Memory); err != nil {
+		return fmt.Errorf("%s: %w", ReaderCommand, err)
+	}
+	r := &reader{order: o, out: json.NewEncoder(out)}
+	for i, f := range o.Files {
+		if err := r.out.Encode(report{Begin: &i}); err != nil {
+			return err
+		}
+		rep := r.file(f)
+		rep.Done = &i
+		if err := r.out.Encode(rep); err != nil {
+			return err
+		}
+		if len(r.answers)+len(r.routes) > spoolRows {
+			if err := r.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return r.flush()
+}
+
+// limitMemory lets this process have so many bytes more than it has now: beyond
+// that it is ended by its own runtime, whatever a file claims.
+func limitMemory(more int64) error {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return fmt.Errorf("memory: %w", err)
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 6 {
+		return fmt.Errorf("memory: /proc/self/statm says %q", text)
+	}
+	pages, err := strconv.ParseUint(fields[5], 10, 64) // data and stack
+	if err != nil {
+		return fmt.Errorf("memory: %w", err)
+	}
+	debug.SetMemoryLimit(more / 2)
+	limit := pages*uint64(os.Getpagesize()) + uint64(more)
+	return errors.Join(
+		unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}),
+		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}))
+}
+
+// reader gathers good rows.
+type reader struct {
+	order
+	out     *json.Encoder
+	answers []measurement.Answer
+	routes  []measurement.Route
+	spools  int
+}
+
+// file reads one file; what is wrong with it is in the report.
+func (r *reader) file(f orderFile) report {
+	c := checker{vp: f.VantagePoint, label: f.Interval.UTC(), timeouts: r.Timeouts}
+	var rep report
+	var err error
+	if f.Table == lake.Answers {
+		rep, err = r.fileOfAnswers(f.Path, c)
+	} else {
+		rep, err = r.fileOfRoutes(f.Path, c)
+	}
+	if err != nil {
+		text := strings.ReplaceAll(err.Error(), f.Path, "file") // the name of our copy says nothing
+		return report{Reason: strings.TrimPrefix(text, "file: ")}
+	}
+	return rep
+}
+
+func (r *reader) fileOfAnswers(path string, c checker) (report, error) {
+	rows, meta, err := readRows[measurement.Answer](path)
+	if err != nil {
+		return report{}, err
+	}
+	if err := c.metadata(meta, rows); err != nil {
+		return report{}, err
+	}
+	for i := range rows {
+		if err := c.answer(&rows[i]); err != nil {
+			return report{}, fmt.Errorf("row %d: %w", i+1, err)
+		}
+		rows[i].Verdict = pending(&rows[i])
+	}
+	if err := unique(rows); err != nil {
+		return report{}, err
+	}
+	seen, err := sightingsOf(rows)
+	if err != nil {
+		return report{}, err
+	}
+	r.answers = append(r.answers, rows...)
+	return report{Run: meta.Run, Sightings: seen}, nil
+}
+
+func (r *reader) fileOfRoutes(path string, c checker) (report, error) {
+	rows, meta, err := readRows[measurement.Route](path)
+	if err != nil {
+		return report{}, err
+	}
+	if err := c.metadata(meta, nil); err != nil {
+		return report{}, err
+	}
+	for i := range rows {
+		if err := c.route(&rows[i]); err != nil {
+			return report{}, fmt.Errorf("row %d: %w", i+1, err)
+		}
+	}
+	if err := unique(rows); err != nil {
+		return report{}, err
+	}
+	r.routes = append(r.routes, rows...)
+	return report{}, nil
+}
+
+func readRows[T lake.Measured](path string) ([]T, lake.Metadata, error) {
+	rows, meta, err := lake.ReadUpTo[T](path, MaxRows)
+	if err == nil && rows == nil {
+		rows = []T{}
+	}
+	return rows, meta, err
+}
+
+// unique refuses rows that share a key; they come in its order or not at all.
+func unique[T lake.Measured](rows []T) error {
+	if i := lake.Disorder(rows); i > 0 {
+		return fmt.Errorf("row %d: has the key of an earlier row, or is out of order", i+1)
+	}
+	return nil
+}
+
+// mostSightings bounds the serials of one file: an RSI shows one or two.
+const mostSightings = 1000
+
+// sightingsOf finds the serials that valid replies show, the earliest of each RSI
+// (A13, first part: answered, NOERROR, one SOA of the root).
+func sightingsOf(rows []measurement.Answer) ([]sighting, error) {
+	earliest := map[sightingKey]time.Time{}
+	for i := range rows {
+		a := &rows[i]
+		if a.Query != "soa" || a.Outcome != measurement.Answered || *a.RCode != "NOERROR" || a.Serial == nil {
+			continue
+		}
+		at := a.SentAt.Add(time.Duration(*a.LatencyUS) * time.Microsecond).UTC()
+		if was, known := earliest[sightingKey{*a.Serial, a.RSI}]; !known || at.Before(was) {
+			earliest[sightingKey{*a.Serial, a.RSI}] = at
+		}
+		if len(earliest) > mostSightings {
+			return nil, fmt.Errorf("shows more than %d serials", mostSightings)
+		}
+	}
+	var found []sighting
+	for k, at := range earliest {
+		found = append(found, sighting{k.serial, k.rsi, at})
+	}
+	return found, nil
+}
+
+// flush writes the rows gathered as files of the lake's order.
+func (r *reader) flush() error {
+	if len(r.answers) > 0 {
+		if err := spoolOut(r, lake.Answers, r.answers); err != nil {
+			return err
+		}
+	}
+	if len(r.routes) > 0 {
+		if err := spoolOut(r, lake.Routes, r.routes); err != nil {
+			return err
+		}
+	}
+	r.answers, r.routes = nil, nil
+	return nil
+}
+
+func spoolOut[T lake.Measured](r *reader, table lake.Table, rows []T) error {
+	r.spools++
+	path := filepath.Join(r.Spool, fmt.Sprintf("%s-%d.parquet", table, r.spools))
+	if err := lake.Write(path, rows, lake.Metadata{Version: r.Version}); err != nil {
+		return err
+	}
+	return r.out.Encode(report{Spool: path, Table: table})
+}

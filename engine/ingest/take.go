@@ -1,0 +1,256 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// taken is a file in our possession: a copy that nobody else can write.
+type taken struct {
+	waiting
+	copy     string // below Originals/.intake
+	size     int64
+	sha256   string
+	sidecar  []byte
+	received time.Time // the sidecar's arrival
+
+	reason    string           // why it is rejected; empty while it is not
+	run       *measurement.Run // of its metadata, once read
+	sightings []sighting       // serials that its answers show
+}
+
+// takersAtOnce copies so many files at a time: the disk's own waiting for each
+// fsync is most of the time.
+const takersAtOnce = 8
+
+// takeAll copies the files, bounded and hashed. What is wrong with a file is in
+// its reason; an error is our own disk's.
+func (r *run) takeAll(ctx context.Context, files []waiting) ([]*taken, error) {
+	all := make([]*taken, len(files))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(takersAtOnce)
+	for i, w := range files {
+		group.Go(func() (err error) {
+			if err = ctx.Err(); err == nil {
+				all[i], err = r.take(w, filepath.Join(r.intake, fmt.Sprintf("%06d", i)))
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	gone := 0
+	for _, t := range all {
+		if t != nil {
+			all[gone] = t
+			gone++
+		}
+	}
+	return all[:gone], nil
+}
+
+// errTheirs is what is wrong with a file in a dropbox, not with us.
+type errTheirs struct{ error }
+
+func (e errTheirs) Unwrap() error { return e.error }
+
+func theirs(format string, args ...any) error { return errTheirs{fmt.Errorf(format, args...)} }
+
+// take copies a file. A file that went away in the meantime is nil. Of a file
+// that is wrong the copy is kept as well, where there is anything to copy.
+func (r *run) take(w waiting, to string) (*taken, error) {
+	t := &taken{waiting: w, copy: to}
+	text, info, sidecarErr := w.box.small(w.name + sidecarSuffix)
+	copyErr := r.copyOut(t)
+	for _, err := range []error{sidecarErr, copyErr} {
+		var wrong errTheirs
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, nil
+		case errors.As(err, &wrong):
+			t.reason = err.Error()
+		case err != nil:
+			return nil, fmt.Errorf("dropbox %s: %s: %w", w.box.path, quoted(w.name), err)
+		}
+	}
+	if t.size == 0 {
+		if _, err := os.Lstat(t.copy); err != nil {
+			t.copy = ""
+		}
+	}
+	if t.reason == "" {
+		t.sidecar, t.received = text, arrival(info, w.label)
+		t.reason = t.compare(r.started)
+	}
+	return t, nil
+}
+
+// compare holds the copy against its sidecar and its name against the dropbox.
+func (t *taken) compare(now time.Time) string {
+	want, err := lake.ParseSidecar(t.sidecar, t.name)
+	switch {
+	case err != nil:
+		return err.Error()
+	case want != t.sha256:
+		return fmt.Sprintf("sha256 is %s, its sidecar says %s", t.sha256, want)
+	case t.vp != t.box.vp:
+		return fmt.Sprintf("a file of vantage point %s in the dropbox of %s", t.vp, t.box.vp)
+	}
+	if why := checkLabel(t.label, now); why != "" {
+		return why
+	}
+	if t.table == alerts {
+		return checkAlerts(t.copy, t.size)
+	}
+	return ""
+}
+
+// arrival is when the sidecar came: its time of writing, unless that is not
+// between the interval and the folder's own record of change, which a vantage
+// point cannot set; then it is that.
+func arrival(info os.FileInfo, label time.Time) time.Time {
+	written, entered := info.ModTime(), changed(info)
+	if written.Before(label) || written.After(entered) {
+		written = entered
+	}
+	return written.UTC().Truncate(time.Microsecond)
+}
+
+// changed is the inode's time of change, set by the kernel alone.
+func changed(info os.FileInfo) time.Time {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(s.Ctim.Unix()).UTC()
+	}
+	return info.ModTime().UTC()
+}
+
+// regular opens a file of the dropbox that is a regular file with one link, and
+// that file and no other: not what a link put there in the meantime points to.
+func (b *dropbox) regular(name string) (*os.File, os.FileInfo, error) {
+	before, err := b.root.Lstat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !before.Mode().IsRegular() {
+		return nil, nil, theirs("is not a regular file but %s", before.Mode().Type())
+	}
+	f, err := b.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, err
+		}
+		return nil, nil, theirs("cannot be opened: %w", err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !os.SameFile(before, info):
+		err = theirs("was replaced while it was opened")
+	case links(info) != 1:
+		err = theirs("has %d links, want one", links(info))
+	default:
+		return f, info, nil
+	}
+	return nil, nil, errors.Join(err, f.Close())
+}
+
+func links(info os.FileInfo) uint64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Nlink)
+	}
+	return 1
+}
+
+// small reads a sidecar.
+func (b *dropbox) small(name string) ([]byte, os.FileInfo, error) {
+	f, info, err := b.regular(name)
+	if err != nil {
+		return nil, nil, sidecarTrouble(err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, lake.MaxSidecar+1))
+	if err != nil {
+		return nil, nil, theirs("sidecar cannot be read: %w", err)
+	}
+	return text, info, nil
+}
+
+func sidecarTrouble(err error) error {
+	var wrong errTheirs
+	if errors.As(err, &wrong) {
+		return theirs("sidecar %w", wrong.error)
+	}
+	return err
+}
+
+// copyOut copies the file while hashing it: what is judged is what was copied,
+// whatever an open handle still writes into the original.
+func (r *run) copyOut(t *taken) error {
+	f, _, err := t.box.regular(t.name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := r.step("copy %s", t.name); err != nil {
+		return err
+	}
+	limit := int64(MaxFileSize)
+	if t.table == alerts {
+		limit = maxAlerts
+	}
+	t.size, t.sha256, err = copyTo(t.copy, io.LimitReader(f, limit+1))
+	if err != nil {
+		return err
+	}
+	if t.size > limit {
+		return errors.Join(theirs("has more than %d bytes; only its first part is kept", limit), os.Truncate(t.copy, maxEvidence))
+	}
+	return nil
+}
+
+// maxEvidence is how much is kept of a file that is too large.
+const maxEvidence = 1 << 20
+
+// copyTo writes and fsyncs a new file.
+func copyTo(path string, from io.Reader) (size int64, sum string, err error) {
+	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return 0, "", err
+	}
+	h := sha256.New()
+	if size, err = io.Copy(io.MultiWriter(to, h), from); err == nil {
+		err = to.Sync()
+	}
+	if err = errors.Join(err, to.Close()); err != nil {
+		return 0, "", err
+	}
+	return size, hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// checkAlerts looks at an alerts.json, which is kept as it is.
+func checkAlerts(path string, size int64) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	if int64(len(data)) != size || !json.Valid(data) {
+		return "not JSON"
+	}
+	return ""
+}

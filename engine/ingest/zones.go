@@ -1,0 +1,235 @@
+package ingest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
+)
+
+// giveUp is how long a serial that answers show may be missing in the archive:
+// then it is bogus, and nothing waits for it any longer.
+const giveUp = 7 * 24 * time.Hour
+
+// ZonesChanged says what became of the table zones.
+type ZonesChanged struct {
+	New     []int64 `json:"new"`     // serials that were not there
+	Earlier []int64 `json:"earlier"` // whose first use moved back: a sighting arrived late
+	Missing []int64 `json:"missing"` // accepted, and not in the archive
+}
+
+type sightingKey struct {
+	serial int64
+	rsi    measurement.RSI
+}
+
+// complete sorts the lists, none of them nil.
+func (z *ZonesChanged) complete() {
+	for _, list := range []*[]int64{&z.New, &z.Earlier, &z.Missing} {
+		slices.Sort(*list)
+		*list = append([]int64{}, slices.Compact(*list)...)
+	}
+}
+
+// sight notes the serials of a file that was accepted. Only the plan's vantage points
+// are believed, where it has any: two serials of a stranger's would do.
+func (r *run) sight(t *taken) {
+	if t.reason != "" || !r.expected(t.vp, t.label) {
+		return
+	}
+	if r.sightings == nil {
+		r.sightings = map[sightingKey]time.Time{}
+	}
+	for _, s := range t.sightings {
+		k := sightingKey{s.Serial, s.RSI}
+		if was, known := r.sightings[k]; !known || s.At.Before(was) {
+			r.sightings[k] = s.At
+		}
+	}
+}
+
+// expected says whether the vantage point counts at that time.
+func (r *run) expected(vp measurement.VantagePoint, label time.Time) bool {
+	for _, v := range r.Plan.VantagePoints {
+		if v.ID == vp {
+			return (v.From == nil || !label.Before(*v.From)) && (v.Until == nil || label.Before(*v.Until))
+		}
+	}
+	return len(r.Plan.VantagePoints) == 0
+}
+
+// keepZones brings the table zones up to the archive and the sightings of this
+// run (A13, A15). It comes before the files leave their dropboxes: after a kill
+// their sightings come again with them.
+func (r *run) keepZones() error {
+	had, err := r.Lake.Zones()
+	if err != nil {
+		return err
+	}
+	rows := map[int64]*measurement.Zone{}
+	for i := range had {
+		z := had[i]
+		rows[z.Serial] = &z
+	}
+	if err := r.archived(rows); err != nil {
+		return err
+	}
+	for _, s := range r.sorted() {
+		r.see(rows, s)
+	}
+	now := r.settled(rows, had)
+	if slices.EqualFunc(now, had, sameZone) {
+		return nil
+	}
+	if err := r.step("save zones"); err != nil {
+		return err
+	}
+	return r.Lake.SaveZones(now)
+}
+
+// sorted is the sightings in order of time, so that the first of a serial is the
+// first.
+func (r *run) sorted() []sighting {
+	var all []sighting
+	for k, at := range r.sightings {
+		all = append(all, sighting{k.serial, k.rsi, at})
+	}
+	slices.SortFunc(all, func(a, b sighting) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.RSI, b.RSI))
+	})
+	return all
+}
+
+// archived marks what is in the archive, with the record of how it came there.
+func (r *run) archived(rows map[int64]*measurement.Zone) error {
+	serials, err := rootzone.Serials(r.RootZones)
+	if err != nil {
+		return err
+	}
+	records, err := rootzone.Records(r.RootZones)
+	if err != nil {
+		return err
+	}
+	for _, serial := range serials {
+		z := rows[int64(serial)]
+		if z != nil && z.State == measurement.ZoneArchived {
+			continue
+		}
+		if z == nil {
+			z = &measurement.Zone{Serial: int64(serial)}
+			rows[z.Serial] = z
+		}
+		if err := r.archive(z, records); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// archive fills in the archive's columns of a zone that has come to it.
+func (r *run) archive(z *measurement.Zone, records []rootzone.Record) error {
+	path := filepath.Join(r.RootZones, rootzone.FileName(uint32(z.Serial)))
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("root zones: %w", err)
+	}
+	sum, err := lake.Sum(path)
+	if err != nil {
+		return fmt.Errorf("root zones: %w", err)
+	}
+	at, source := info.ModTime().UTC().Truncate(time.Microsecond), "unknown"
+	for _, rec := range records {
+		if int64(rec.Serial) == z.Serial && rec.Added {
+			at, source = rec.At.UTC().Truncate(time.Microsecond), rec.Source
+			break
+		}
+	}
+	z.State, z.ArchivedAt, z.Source, z.SHA256 = measurement.ZoneArchived, &at, &source, &sum
+	return nil
+}
+
+// see applies a sighting. A serial from one RSI only stays bogus until another
+// RSI or the archive has it too; its first sighting is the earliest all the same.
+func (r *run) see(rows map[int64]*measurement.Zone, s sighting) {
+	z := rows[s.Serial]
+	if z == nil {
+		rows[s.Serial] = &measurement.Zone{Serial: s.Serial, FirstSeen: &s.At, FirstSeenRSI: &s.RSI, State: measurement.ZoneBogus}
+		return
+	}
+	if z.State == measurement.ZoneBogus && z.FirstSeenRSI != nil && *z.FirstSeenRSI != s.RSI {
+		z.State = measurement.ZoneSeen
+	}
+	if z.FirstSeen == nil || s.At.Before(*z.FirstSeen) {
+		z.FirstSeen, z.FirstSeenRSI = &s.At, &s.RSI
+	}
+}
+
+// settled is the table by serial, and notes in the result what is new in it.
+func (r *run) settled(rows map[int64]*measurement.Zone, had []measurement.Zone) []measurement.Zone {
+	archive := false
+	for _, z := range rows {
+		archive = archive || z.State == measurement.ZoneArchived
+	}
+	before := map[int64]measurement.Zone{}
+	for _, z := range had {
+		before[z.Serial] = z
+	}
+	changed := &r.result.Zones
+	changed.Missing = nil
+	var now []measurement.Zone
+	for _, z := range rows {
+		// Without any archive nothing could ever be archived, and two RSIs are
+		// all the proof there is.
+		if archive && z.State == measurement.ZoneSeen && r.started.Sub(*z.FirstSeen) > giveUp {
+			z.State = measurement.ZoneBogus
+		}
+		was, known := before[z.Serial]
+		switch {
+		case !known:
+			changed.New = append(changed.New, z.Serial)
+		case firstUse(*z).Before(firstUse(was)):
+			changed.Earlier = append(changed.Earlier, z.Serial)
+		}
+		if z.State == measurement.ZoneSeen {
+			changed.Missing = append(changed.Missing, z.Serial)
+		}
+		now = append(now, *z)
+	}
+	slices.SortFunc(now, func(a, b measurement.Zone) int { return cmp.Compare(a.Serial, b.Serial) })
+	return now
+}
+
+// firstUse is when a zone was first seen in use (A15): the earlier of the first
+// sighting and the time the archive had it.
+func firstUse(z measurement.Zone) time.Time {
+	switch {
+	case z.FirstSeen == nil && z.ArchivedAt == nil:
+		return time.Time{}
+	case z.FirstSeen == nil || z.ArchivedAt != nil && z.ArchivedAt.Before(*z.FirstSeen):
+		return *z.ArchivedAt
+	}
+	return *z.FirstSeen
+}
+
+func sameZone(a, b measurement.Zone) bool {
+	return a.Serial == b.Serial && a.State == b.State && same(a.FirstSeen, b.FirstSeen, time.Time.Equal) &&
+		same(a.ArchivedAt, b.ArchivedAt, time.Time.Equal) && same(a.FirstSeenRSI, b.FirstSeenRSI, equal[measurement.RSI]) &&
+		same(a.Source, b.Source, equal[string]) && same(a.SHA256, b.SHA256, equal[string])
+}
+
+func same[T any](a, b *T, equal func(T, T) bool) bool {
+	return a == b || a != nil && b != nil && equal(*a, *b)
+}
+
+func equal[T comparable](a, b T) bool { return a == b }
