@@ -22,8 +22,7 @@ type part struct {
 	received, correct []int64    // by RSI
 
 	first   int     // index of the day's first interval since From
-	minima  []int16 // zone less w.oldest, by interval, vantage point, RSI; unseen where no valid response
-	ran     []bool  // by interval, vantage point
+	minima  []int16 // zone less w.oldest, by interval, vantage point, RSI; or unasked, unseen
 	sighted map[int]sighting
 	begun   map[int]int // zone to the index of its first interval in a valid response to soa
 
@@ -35,8 +34,11 @@ type part struct {
 	scratch [4][]int64 // latencies of one run by path
 }
 
-// unseen stands for no zone.
-const unseen = math.MinInt16
+// Instead of a zone: nothing was sent; no valid response came [tub].
+const (
+	unasked = math.MinInt16
+	unseen  = math.MinInt16 + 1
+)
 
 // rssPart is what one day adds to the metrics of the RSS over a path.
 type rssPart struct {
@@ -50,10 +52,10 @@ func (w *world) newPart(day time.Time, labels []time.Time) *part {
 	p := &part{w: w, month: interval.Month(day), soa: w.soaServers(), sent: make([]int64, cells), ok: make([]int64, cells),
 		latency: make([][]uint32, cells), received: make([]int64, len(w.rsis)), correct: make([]int64, len(w.rsis)),
 		first: int(labels[0].Sub(w.From) / interval.Length), minima: make([]int16, len(labels)*len(w.vps)*len(w.rsis)),
-		ran: make([]bool, len(labels)*len(w.vps)), sighted: map[int]sighting{}, begun: map[int]int{}, struck: make([]int64, len(w.faults))}
-	p.k = (2*(len(p.soa)-1) + 2) / 3
+		sighted: map[int]sighting{}, begun: map[int]int{}, struck: make([]int64, len(w.faults))}
+	p.k = kOf(len(p.soa))
 	for i := range p.minima {
-		p.minima[i] = unseen
+		p.minima[i] = unasked
 	}
 	return p
 }
@@ -78,10 +80,9 @@ type runTally struct {
 	local [4]bool // a query of this path was never sent
 }
 
-// begin starts to count a run; one that is not made is only known not to be.
-func (p *part) begin(index, v int, makes bool) *runTally {
+// begin starts to count a run.
+func (p *part) begin(index, v int) *runTally {
 	p.now = runTally{p: p, index: index, v: v}
-	p.ran[(index-p.first)*len(p.w.vps)+v] = makes
 	for i := range p.scratch {
 		p.scratch[i] = p.scratch[i][:0]
 	}
@@ -126,6 +127,8 @@ func (t *runTally) takeSOA(path, x int, o *observation) {
 	p, cell := t.p, 4*x+path
 	p.sent[cell]++
 	t.sent[path]++
+	least := &p.minima[((t.index-p.first)*len(p.w.vps)+t.v)*len(p.w.rsis)+x]
+	*least = max(*least, unseen)
 	if o.outcome != measurement.Answered || *o.reply.rcode != "NOERROR" {
 		return
 	}
@@ -140,7 +143,6 @@ func (t *runTally) takeSOA(path, x int, o *observation) {
 	if i, found := p.begun[zone]; !found || t.index < i {
 		p.begun[zone] = t.index
 	}
-	least := &p.minima[((t.index-p.first)*len(p.w.vps)+t.v)*len(p.w.rsis)+x]
 	if n := int16(zone - p.w.oldest); *least == unseen || n < *least {
 		*least = n // the minimum of the four pairs [cnj]
 	}

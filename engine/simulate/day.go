@@ -34,7 +34,9 @@ type dayWork struct {
 	addresses [][][2]string // by due query, server, family
 	newest    int           // zone archived before the interval ends
 	names     *names
+	ends      int64 // µs
 
+	err     error   // the first that kept a wire from being made
 	queries []query // of one run, in the order of the lake
 }
 
@@ -108,8 +110,9 @@ func (d *dayWork) begin(label time.Time) {
 		}
 		d.due, d.addresses = append(d.due, a), append(d.addresses, both)
 	}
-	_, d.newest = w.window(label.UnixMicro(), label.Add(interval.Length).UnixMicro())
-	d.names = w.names
+	d.ends = label.Add(interval.Length).UnixMicro()
+	_, d.newest = w.window(label.UnixMicro(), d.ends)
+	d.names = w.namesAt(label)
 }
 
 // run makes one run of a vantage point, false where it makes none. What it would
@@ -129,13 +132,20 @@ func (d *dayWork) run(v int) (measurement.Run, bool, error) {
 			return measurement.Run{}, false, err
 		}
 	}
-	tally := d.part.begin(d.index, v, makes)
+	tally := d.part.begin(d.index, v)
 	answered, last := 0, int64(0)
 	for i := range d.queries {
 		q := &d.queries[i]
-		o := d.observe(v, q, started+jitter+q.offset, r)
+		chance := [2]uint64{r.Uint64()}
+		if tcpPath(q.path) {
+			chance[1] = r.Uint64()
+		}
 		if !makes {
 			continue
+		}
+		o := d.observe(v, q, started+jitter+q.offset, chance)
+		if d.err != nil {
+			return measurement.Run{}, false, d.err
 		}
 		d.batch.add(d, v, q, &o)
 		tally.take(q, &o)

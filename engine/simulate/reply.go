@@ -1,9 +1,9 @@
 package simulate
 
 import (
-	"math/rand/v2"
+	"math"
+	"slices"
 
-	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
@@ -25,15 +25,15 @@ var (
 )
 
 // observe asks: the way of a query through the network, then what the server
-// says. It draws the same numbers whatever happens.
-func (d *dayWork) observe(v int, q *query, sent int64, r *rand.PCG) observation {
+// says. All chance but that of faults has been drawn: faults change no other row.
+func (d *dayWork) observe(v int, q *query, sent int64, drawn [2]uint64) observation {
 	x := q.ask.servers[q.server]
-	chance, tcp := r.Uint64(), tcpPath(q.path)
+	chance, tcp := drawn[0], tcpPath(q.path)
 	o := observation{outcome: measurement.Answered, sent: sent + int64(chance>>52%200), connect: -1, attempts: 1}
 	base := d.w.base[d.w.baseOf(v, x, familyOf(q.path))]
 	o.latency = d.trip(base, chance)
 	if tcp {
-		o.connect = d.trip(base, r.Uint64())
+		o.connect = d.trip(base, drawn[1])
 		o.latency += o.connect
 	}
 	if q.address == "" {
@@ -62,9 +62,19 @@ func (d *dayWork) observe(v int, q *query, sent int64, r *rand.PCG) observation 
 	}
 	at := sent + o.latency/2 // the query reaches the server half way
 	served := d.arrivals.served(min(at, f.frozen)-f.older, v, x, familyOf(q.path))
-	o.reply = d.answer(q, served)
-	if q.ask.judged {
+	if q.ask.judged && d.w.wires != nil {
+		if d.err = d.wire(v, q, &o, served); d.err != nil {
+			return o
+		}
+	} else {
+		o.reply = d.answer(q, served)
+	}
+	if q.ask.judged && !o.reply.tc {
 		d.judge(q, &o, f.wrong, sent)
+	}
+	if keep := q.ask.KeepResponse; keep == measurement.KeepNever ||
+		keep == measurement.KeepOdd && o.reply.aa && !o.reply.tc && o.reply.rcode == noError {
+		o.reply.wire = nil
 	}
 	return o
 }
@@ -97,10 +107,12 @@ type effect struct {
 	slower, older, frozen int64 // µs; frozen is a time
 	rcode                 *string
 	wrong                 *fault
-	tag                   string
 }
 
 const never = 1 << 62
+
+// noZone is the verdict of no zone at all.
+const noZone = math.MinInt
 
 // strike lets the active faults hit a query, in order of precedence.
 func (d *dayWork) strike(v, x int, q *query, o *observation) effect {
@@ -132,6 +144,7 @@ func (d *dayWork) strike(v, x int, q *query, o *observation) effect {
 				continue
 			}
 			e.wrong = f
+			continue // counted where it changes the answer
 		}
 		d.part.struck[f.number]++
 	}
@@ -177,21 +190,33 @@ func (d *dayWork) answer(q *query, served int) reply {
 // judge gives an answer its verdict. Zones without wires differ in their SOA
 // alone, so that only answers that carry it show that a zone is too old.
 func (d *dayWork) judge(q *query, o *observation, f *fault, sent int64) {
-	o.reply.judged = true
-	if o.reply.serial && o.reply.zone < d.newest-1 {
-		oldest, _ := d.w.window(sent, d.label.Add(interval.Length).UnixMicro())
-		if o.reply.zone < oldest {
-			o.reply.verdict = d.newest
-			o.wrong = &wrong{tag: "vnk", failure: "vnk: SOA RRset of . is that of no zone of the 48 hours before"}
+	r := &o.reply
+	r.judged = true
+	if d.w.wires == nil && r.serial && r.zone < d.newest-1 {
+		if oldest, _ := d.w.window(sent, d.ends); r.zone < oldest {
+			r.verdict = noZone
 		}
 	}
-	if f == nil || o.wrong != nil {
+	if r.verdict == noZone {
+		r.verdict = d.newest
+		o.wrong = &wrong{tag: "vnk", failure: "vnk: the records are those of no zone of the 48 hours before"}
+		return
+	}
+	if f == nil || (r.rcode == nxDomain) != (q.asked.kind == negative) {
 		return
 	}
 	tag := f.tag(q.asked.kind, mix(f.draw, uint64(sent)))
-	o.wrong = &wrong{tag: tag, failure: tag + ": planted by fault " + f.Label, fault: f}
-	switch tag {
-	case "ujy", "yot", "xhr", "csz", "occ", "gpl":
-		o.reply.aa = !o.reply.aa
+	if r.wire != nil {
+		spoiled, changed, err := spoil(r.wire, tag)
+		if err != nil || !changed {
+			d.err = err
+			return
+		}
+		r.wire, r.size = spoiled, int32(len(spoiled))
 	}
+	if slices.Contains(aaTags, tag) {
+		r.aa = !r.aa
+	}
+	d.part.struck[f.number]++
+	o.wrong = &wrong{tag: tag, failure: tag + ": planted by fault " + f.Label, fault: f}
 }

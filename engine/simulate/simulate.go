@@ -17,6 +17,7 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,6 +41,7 @@ type Config struct {
 	From, Until   time.Time // interval labels in [From, Until)
 	Seed          uint64
 	Faults        []plan.Fault
+	Zones         Zones  // makes the wires of correctness answers; nil: without wires
 	Version       string // of the engine, goes into the files
 
 	Workers  int                   // days at work at the same time; 0 is one for each core
@@ -72,8 +74,13 @@ func VantagePoints(p *plan.Plan, n int) ([]measurement.VantagePoint, error) {
 	return all[:n], nil
 }
 
-// check says what is wrong with a config.
-func (c *Config) check() error {
+// Days is how many days the simulation touches.
+func (c *Config) Days() int {
+	return int(interval.Day(c.Until.Add(-1)).Sub(interval.Day(c.From))/(24*time.Hour)) + 1
+}
+
+// Check says what is wrong with a config: mistakes of whoever made it.
+func (c *Config) Check() error {
 	switch {
 	case c.From != interval.Of(c.From) || c.Until != interval.Of(c.Until):
 		return fmt.Errorf("simulate %s to %s: want multiples of %s", c.From.Format(time.RFC3339), c.Until.Format(time.RFC3339), interval.Length)
@@ -98,7 +105,7 @@ func (c *Config) check() error {
 // a time, and returns the truth. When ctx ends it stops after the rows at hand;
 // whole days stay.
 func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	w, err := newWorld(c)
@@ -117,6 +124,11 @@ func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
 			}
 		}
 	}
+	if c.Zones != nil {
+		if err := w.startWires(dir); err != nil {
+			return nil, fmt.Errorf("simulate: %w", err)
+		}
+	}
 	workers := c.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -127,6 +139,11 @@ func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
 	var mu sync.Mutex
 	done := 0
 	for i, d := range days {
+		if w.wires != nil && ctx.Err() == nil { // zones follow each other, so days begin in order
+			if err := w.wires.open(d); err != nil {
+				return nil, fmt.Errorf("simulate: %w", errors.Join(err, g.Wait()))
+			}
+		}
 		g.Go(func() error {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -134,6 +151,9 @@ func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
 			part, err := w.day(ctx, store, d)
 			if err != nil {
 				return fmt.Errorf("simulate %s: %w", d.Format(time.DateOnly), err)
+			}
+			if w.wires != nil {
+				w.wires.close(d)
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ type Value struct {
 	Denominator *int64                `json:"denominator"`
 	Count       int64                 `json:"count"`
 	Censored    bool                  `json:"censored"`
-	Threshold   any                   `json:"threshold"` // as the plan writes it; null without
+	Threshold   *json.Number          `json:"threshold"` // in the unit; null without
 	Verdict     string                `json:"verdict"`   // pass, fail, no_data
 
 	Unobservable int64 `json:"unobservable,omitempty"` // publication: dropped for lack of runs (A12)
@@ -168,6 +169,9 @@ func (t *tally) zones() []measurement.Zone {
 	for z := range t.sighted {
 		oldest = min(oldest, z)
 	}
+	if t.w.wires != nil {
+		oldest = t.w.oldest // each has its file
+	}
 	for z := oldest; z <= newest; z++ {
 		if t.w.archived(z) >= t.w.Until.UnixMicro() {
 			continue
@@ -217,7 +221,12 @@ func (t *tally) truth(c Config, zones int) *Truth {
 }
 
 // kOf is how many of n RSIs must answer.
-func kOf(n int) int { return (2*(n-1) + 2) / 3 }
+func kOf(n int) int {
+	if n < 2 {
+		return n
+	}
+	return (2*(n-1) + 2) / 3 // rounded up [dlw]
+}
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {

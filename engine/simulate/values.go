@@ -1,8 +1,11 @@
 package simulate
 
 import (
+	"encoding/json"
 	"math"
+	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -89,7 +92,7 @@ func (w *world) share(metric string, x int, p *measurement.Path, good, asked, co
 	v, t := w.value(metric, "percent", x, p)
 	v.Count = count
 	if t != nil && t.AtLeast != nil {
-		v.Threshold = t.AtLeast
+		v.Threshold = new(json.Number(t.AtLeast.String()))
 	}
 	if asked == 0 {
 		return v
@@ -111,7 +114,7 @@ func (w *world) latencyValue(metric string, x int, p measurement.Path, h *histog
 		most = map[measurement.Transport]*plan.Duration{measurement.UDP: t.UDP, measurement.TCP: t.TCP}[p.Transport]
 	}
 	if most != nil {
-		v.Threshold = most
+		v.Threshold = inUnit(*most, time.Millisecond)
 	}
 	if h.count == 0 {
 		return v
@@ -149,21 +152,22 @@ func (t *tally) publication(x int, from, until, dataUntil time.Time) publication
 			continue
 		}
 		for v := range w.vps {
-			seen, ran := -1, false
+			seen, asked := -1, false
 			for i := begun; i < end && seen < 0; i++ {
-				if z := t.minimum(i, v, x); z != unseen && z >= zone {
+				switch z := t.minimum(i, v, x); {
+				case z >= zone:
 					seen = i
-				} else if t.ran(i, v) {
-					ran = true
+				case z != unasked:
+					asked = true
 				}
 			}
 			switch {
-			case seen >= 0 && (seen == begun || ran):
+			case seen >= 0 && (seen == begun || asked):
 				p.minutes = append(p.minutes, int64(seen-begun)*int64(interval.Length/time.Minute))
-			case seen < 0 && ran:
+			case seen < 0 && asked:
 				p.minutes = append(p.minutes, beyond)
 			default:
-				p.unobservable++ // the vantage point made no run meanwhile (A12)
+				p.unobservable++ // nobody asked meanwhile (A12)
 			}
 		}
 	}
@@ -201,19 +205,15 @@ func (t *tally) dayOf(i int) (*part, int) {
 	return p, i - p.first
 }
 
-// minimum is m(v,X,t) as the number of a zone, unseen where it is undefined.
+// minimum is m(v,X,t) as the number of a zone; unseen or unasked, smaller than
+// all of them, where it is undefined.
 func (t *tally) minimum(i, v, x int) int {
 	p, at := t.dayOf(i)
 	n := p.minima[(at*len(t.w.vps)+v)*len(t.w.rsis)+x]
-	if n == unseen {
-		return unseen
+	if n <= unseen {
+		return int(n)
 	}
 	return int(n) + t.w.oldest
-}
-
-func (t *tally) ran(i, v int) bool {
-	p, at := t.dayOf(i)
-	return p.ran[at*len(t.w.vps)+v]
 }
 
 // publicationValue is the median in minutes [yzp] [zgb].
@@ -221,7 +221,7 @@ func (w *world) publicationValue(metric string, x int, p publication) Value {
 	v, t := w.value(metric, "min", x, nil)
 	v.Count, v.Unobservable = int64(len(p.minutes)), p.unobservable
 	if t != nil && t.AtMost != nil {
-		v.Threshold = t.AtMost
+		v.Threshold = inUnit(*t.AtMost, time.Minute)
 	}
 	if len(p.minutes) == 0 {
 		return v
@@ -243,4 +243,11 @@ func (w *world) publicationValue(metric string, x int, p publication) Value {
 		v.verdict(n*int64(time.Minute) <= int64(*t.AtMost)*d)
 	}
 	return v
+}
+
+// inUnit writes a duration as a decimal number of units, for people: verdicts
+// compare the durations themselves.
+func inUnit(d plan.Duration, unit time.Duration) *json.Number {
+	text := big.NewRat(int64(d), int64(unit)).FloatString(12)
+	return new(json.Number(strings.TrimRight(strings.TrimRight(text, "0"), ".")))
 }

@@ -38,7 +38,8 @@ type world struct {
 	nsids []string // of the site that answers: by vantage point, RSI
 	delay []int64  // µs from publication to the first site: by RSI
 
-	names   *names
+	names   *names     // without wires
+	wires   *wireWorld // nil without wires
 	planSum string
 	oldest  int // no zone in any row is older
 }
@@ -114,7 +115,7 @@ func (w *world) reachBack() error {
 	if stale > mostStale {
 		return fmt.Errorf("simulate: faults make zones %s late, more than %d days", stale, mostStale/(24*time.Hour))
 	}
-	w.oldest = w.zoneAt(since.Add(-stale).UnixMicro()) - 2
+	w.oldest = w.zoneAt(since.Add(-stale-72*time.Hour).UnixMicro()) - 2 // 48 hours to be judged by, and one before
 	return nil
 }
 

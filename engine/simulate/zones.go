@@ -116,6 +116,10 @@ func (w *world) zoneRow(z int, seen *sighting) measurement.Zone {
 	source := "simulate"
 	archived := time.UnixMicro(w.archived(z)).UTC()
 	row := measurement.Zone{Serial: serial(z), ArchivedAt: &archived, Source: &source, State: measurement.ZoneArchived}
+	if w.wires != nil {
+		sum := w.wires.sums[z]
+		row.SHA256 = &sum
+	}
 	if seen != nil {
 		at, rsi := time.UnixMicro(seen.at).UTC(), w.rsis[seen.rsi]
 		row.FirstSeen, row.FirstSeenRSI = &at, &rsi

@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/simulate"
+)
+
+// The files of a simulated lake that are no tables; readers of the lake pass
+// over names that begin with an underscore.
+const (
+	simulateMarker = "_simulate.lock" // the folder is ours: it may be made anew
+	simulateTruth  = "_truth.json"    // what was printed; written last, so that it says the lake is whole
+)
+
+// simulateParts is all that a simulation makes in its folder.
+var simulateParts = []string{simulateMarker, simulateTruth, "answers", "runs", "zones", simulate.RootZones}
+
+type simulateFlags struct {
+	out, from, until, faults string
+	vps                      int
+	seed                     uint64
+	wires                    bool
+}
+
+func (a *app) simulateCommand() *cobra.Command {
+	var f simulateFlags
+	c := &cobra.Command{
+		Use:   "simulate --out DIR --vps N --from TIME --until TIME --seed S",
+		Short: "Write a lake whose truth is known",
+		Long: `Simulate makes DIR a lake as the collector keeps it, of vantage points, servers and
+root zones that never were, and prints the true value of every metric as JSON (also
+kept as DIR/_truth.json). The same seed gives the same files, whatever the machine.
+
+The vantage points are the first of the plan or, where it has none, 901, 902, …
+DIR must be empty, new, or the output of an earlier simulation, which is replaced.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.simulate(c, f) },
+	}
+	c.Flags().StringVar(&f.out, "out", "", "the `DIR` that becomes a lake")
+	c.Flags().IntVar(&f.vps, "vps", 20, "how many vantage points")
+	c.Flags().StringVar(&f.from, "from", "", "first interval, a `TIME` (RFC 3339) or day (2026-11-01)")
+	c.Flags().StringVar(&f.until, "until", "", "end of the intervals, exclusive, a `TIME` or day")
+	c.Flags().Uint64Var(&f.seed, "seed", 1, "what all chance follows from")
+	c.Flags().StringVar(&f.faults, "faults", "", "`FILE` of fault blocks, see docs/simulate.md")
+	c.Flags().BoolVar(&f.wires, "wires", false, "correctness answers carry wire responses of generated zones, kept in DIR/rootzones")
+	return c
+}
+
+func (a *app) simulate(c *cobra.Command, f simulateFlags) error {
+	for _, name := range []string{"out", "from", "until"} {
+		if c.Flag(name).Value.String() == "" {
+			return usagef("simulate: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())
+		}
+	}
+	config, err := a.simulation(f)
+	if err != nil {
+		return err
+	}
+	if err := config.Check(); err != nil {
+		return usagef("%w", err)
+	}
+	if a.flags.dryRun {
+		if _, err := strangers(f.out); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(a.out, "would write %d days of %d vantage points to %s\n", config.Days(), len(config.VantagePoints), f.out)
+		return err
+	}
+	unlock, err := a.clearOut(f.out)
+	if err != nil {
+		return err
+	}
+	bar := a.progress(config.Days(), "simulating days")
+	config.Progress = func(int, int) { bar.step() }
+	truth, err := simulate.Run(c.Context(), f.out, config)
+	bar.done()
+	if err == nil {
+		err = a.tellTruth(f.out, truth)
+	}
+	return errors.Join(err, unlock())
+}
+
+// simulation puts the configuration together from flags, plan and faults file.
+func (a *app) simulation(f simulateFlags) (simulate.Config, error) {
+	config := simulate.Config{Seed: f.seed, Version: Version}
+	var err error
+	for name, to := range map[string]*time.Time{f.from: &config.From, f.until: &config.Until} {
+		if *to, err = parseLabel(name); err != nil {
+			return config, err
+		}
+	}
+	if config.Plan, err = a.loadPlan(); err != nil {
+		return config, err
+	}
+	if config.VantagePoints, err = simulate.VantagePoints(config.Plan, f.vps); err != nil {
+		return config, usagef("--vps: %w", err)
+	}
+	if f.wires {
+		config.Zones = &labZones{}
+	}
+	if f.faults == "" {
+		return config, nil
+	}
+	src, err := readFaults(f.faults)
+	if err != nil {
+		return config, usagef("--faults: %w", err)
+	}
+	known := *config.Plan
+	known.VantagePoints = nil
+	for _, id := range config.VantagePoints {
+		known.VantagePoints = append(known.VantagePoints, plan.VantagePoint{ID: id})
+	}
+	faults, mistakes := plan.LoadFaults(src, f.faults, &known)
+	config.Faults = faults
+	return config, a.printMistakes(mistakes)
+}
+
+// readFaults reads a faults file, no larger than a plan file may be.
+func readFaults(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory, want a file", path)
+	}
+	return io.ReadAll(io.LimitReader(file, plan.MaxFileSize+1)) // LoadFaults refuses what is larger
+}
+
+// parseLabel reads the start of an interval.
+func parseLabel(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			if t = t.UTC(); t != interval.Of(t) {
+				return t, usagef("time %q: want the start of an interval, a multiple of %s", s, interval.Length)
+			}
+			return t, nil
+		}
+	}
+	return time.Time{}, usagef("time %q: want RFC 3339, such as 2026-11-01T00:00:00Z, or a day, 2026-11-01", s)
+}
+
+// clearOut makes the folder ready: empty but for the marker, whose lock it holds.
+func (a *app) clearOut(dir string) (unlock func() error, err error) {
+	ours, err := strangers(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("simulate: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, simulateMarker))
+	held, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", lock.Path(), err)
+	}
+	if !held {
+		return nil, busyf("simulate: another run holds %s", lock.Path())
+	}
+	for _, name := range simulateParts {
+		if name == simulateMarker || !ours {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return nil, errors.Join(fmt.Errorf("simulate: %w", err), lock.Unlock())
+		}
+	}
+	return lock.Unlock, nil
+}
+
+// strangers refuses a folder that holds anything but a former simulation, which
+// is ours to replace.
+func strangers(dir string) (ours bool, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, usagef("--out: %w", err)
+	}
+	for _, e := range entries {
+		ours = ours || e.Name() == simulateMarker
+	}
+	for _, e := range entries {
+		if !ours || !slices.Contains(simulateParts, e.Name()) {
+			return false, usagef("--out %s: holds %s, which no simulation wrote; give a folder that is new or empty", dir, e.Name())
+		}
+	}
+	return ours, nil
+}
+
+// tellTruth writes the truth beside the lake and prints it.
+func (a *app) tellTruth(dir string, truth *simulate.Truth) error {
+	text, err := json.Marshal(truth)
+	if err != nil {
+		return fmt.Errorf("truth: %w", err)
+	}
+	text = append(text, '\n')
+	path := filepath.Join(dir, simulateTruth)
+	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(dir)); err != nil {
+		return fmt.Errorf("truth: %w", err)
+	}
+	_, err = a.out.Write(text)
+	return err
+}

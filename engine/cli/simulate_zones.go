@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"errors"
+	"time"
+
+	"mtric.net/mtric/engine/lab"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/simulate"
+)
+
+// labZones lets a simulation answer from the lab's zones.
+type labZones struct{ last *lab.Zone }
+
+func (z *labZones) Start(seed uint64, serial uint32, inception, expiration time.Time) (simulate.Zone, string, error) {
+	first, err := lab.Generate(lab.Options{Seed: seed, Serial: serial, Inception: inception, Expiration: expiration})
+	if err != nil {
+		return nil, "", err
+	}
+	z.last = first
+	return labZone{first}, first.DS(), nil
+}
+
+func (z *labZones) Next(serial uint32) (simulate.Zone, error) {
+	if z.last == nil {
+		return nil, errors.New("no first zone")
+	}
+	next, err := z.last.NextVersion(lab.Revision{Serial: serial})
+	if err != nil {
+		return nil, err
+	}
+	z.last = next
+	return labZone{next}, nil
+}
+
+func (z *labZones) Software(rsi measurement.RSI) string { return string(lab.FlavourOf(rsi)) }
+
+type labZone struct{ *lab.Zone }
+
+func (z labZone) Answer(query []byte, software, nsid string, tcp bool) ([]byte, error) {
+	return z.Zone.Answer(query, lab.Flavour(software), nsid, tcp)
+}

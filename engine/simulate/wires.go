@@ -1,0 +1,419 @@
+package simulate
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+// RootZones is the folder of the zones that wires were made from, beside the
+// tables of the lake: <serial>.root.txt, and anchors.ds with the trust anchor.
+const RootZones = "rootzones"
+
+// Zones makes root zones and what servers answer from them. Package lab does so;
+// it is handed in because packages of one level do not import each other.
+type Zones interface {
+	// Start makes the first zone; every signature is valid from inception to
+	// expiration. It returns the trust anchor, a DS record in master format.
+	Start(seed uint64, serial uint32, inception, expiration time.Time) (Zone, string, error)
+	// Next makes the zone that follows the last one made.
+	Next(serial uint32) (Zone, error)
+	// Software is the kind of server that an RSI runs; its answers depend on it.
+	Software(rsi measurement.RSI) string
+}
+
+// Zone is one root zone. Many goroutines use it at the same time.
+type Zone interface {
+	TLDs() []string   // with NS, "us.", in canonical order
+	Secure() []string // with DS
+	WriteTo(w io.Writer) (int64, error)
+	// Answer is the wire response to a wire query.
+	Answer(query []byte, software, nsid string, tcp bool) ([]byte, error)
+}
+
+// wireWorld is the zones of a simulation with wires.
+type wireWorld struct {
+	w      *world
+	source Zones
+	dir    string
+	next   int // the zone to be made next
+
+	mu   sync.Mutex
+	sets map[int]*wireSet // those that some day at work or to come needs
+	sums map[int]string   // sha256 of each file, by zone
+	days map[time.Time]int
+}
+
+// wireSet is one zone and the answers made from it so far.
+type wireSet struct {
+	number int
+	zone   Zone
+	names  *names
+	tlds   []string // without the last dot, in canonical order
+
+	mu    sync.Mutex
+	made  map[wireKey]*template
+	equal map[equalKey]bool
+}
+
+// wireKey is all that an answer depends on but for the letters of a name that
+// does not exist, its case, the id and the text of the NSID. NSID is its length.
+type wireKey struct {
+	name, qtype, software string
+	gap                   int // after which TLD a name that does not exist sorts; -1
+	tcp                   bool
+	nsid                  int
+}
+
+// equalKey asks whether another zone gives the same answer.
+type equalKey struct {
+	wireKey
+	zone int
+}
+
+// template is an answer to a question in lower case, with id 0.
+type template struct {
+	wire     []byte
+	question int // octets of the name
+	nsid     int // where its text begins; negative without
+	rcode    string
+	aa, tc   bool
+	serial   bool
+}
+
+// startWires begins with the oldest zone that any answer can need.
+func (w *world) startWires(dir string) error {
+	zones := filepath.Join(dir, RootZones)
+	if err := os.MkdirAll(zones, 0o755); err != nil {
+		return fmt.Errorf("root zones: %w", err)
+	}
+	ww := &wireWorld{w: w, source: w.Zones, dir: zones, next: w.oldest, sets: map[int]*wireSet{}, sums: map[int]string{}, days: map[time.Time]int{}}
+	begin := time.UnixMicro(w.published(w.oldest)).UTC()
+	zone, anchor, err := w.Zones.Start(w.Seed, uint32(serial(ww.next)), begin.AddDate(0, 0, -7), w.Until.AddDate(0, 0, 30))
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(filepath.Join(zones, "anchors.ds"), []byte(anchor+"\n"), 0o644, renameio.WithTempDir(zones)); err != nil {
+		return fmt.Errorf("anchors: %w", err)
+	}
+	w.wires = ww
+	return ww.keep(zone)
+}
+
+// keep saves a zone and takes it into use.
+func (ww *wireWorld) keep(zone Zone) error {
+	var text bytes.Buffer
+	if _, err := zone.WriteTo(&text); err != nil {
+		return err
+	}
+	path := filepath.Join(ww.dir, fmt.Sprintf("%d.root.txt", serial(ww.next)))
+	if err := renameio.WriteFile(path, text.Bytes(), 0o644, renameio.WithTempDir(ww.dir)); err != nil {
+		return fmt.Errorf("root zone: %w", err)
+	}
+	sum := sha256.Sum256(text.Bytes())
+	set := &wireSet{number: ww.next, zone: zone, names: newNames(ww.w.asks, zone.TLDs(), zone.Secure()),
+		made: map[wireKey]*template{}, equal: map[equalKey]bool{}}
+	for _, tld := range zone.TLDs() {
+		set.tlds = append(set.tlds, strings.TrimSuffix(tld, "."))
+	}
+	ww.mu.Lock()
+	defer ww.mu.Unlock()
+	ww.sets[ww.next], ww.sums[ww.next] = set, hex.EncodeToString(sum[:])
+	ww.next++
+	return nil
+}
+
+// open makes the zones of a day; close lets go of those that no day needs any
+// more. Days are opened in order.
+func (ww *wireWorld) open(day time.Time) error {
+	ww.mu.Lock()
+	ww.days[day] = ww.need(day)
+	ww.mu.Unlock()
+	for newest := ww.w.zoneAt(day.AddDate(0, 0, 1).Add(time.Hour).UnixMicro()); ww.next <= newest; {
+		zone, err := ww.source.Next(uint32(serial(ww.next)))
+		if err != nil {
+			return err
+		}
+		if err := ww.keep(zone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ww *wireWorld) close(day time.Time) {
+	ww.mu.Lock()
+	defer ww.mu.Unlock()
+	delete(ww.days, day)
+	needed := ww.need(day.AddDate(0, 0, 1))
+	for _, n := range ww.days {
+		needed = min(needed, n)
+	}
+	for z := range ww.sets {
+		if z < needed {
+			delete(ww.sets, z)
+		}
+	}
+}
+
+// need is the oldest zone that a day's answers can be made from or judged by:
+// that of 48 hours before, or of a fault that goes on then or later.
+func (ww *wireWorld) need(day time.Time) int {
+	w := ww.w
+	oldest := day.Add(-72 * time.Hour)
+	late := time.Duration(0)
+	for i := range w.faults {
+		f := &w.faults[i]
+		switch {
+		case !f.until.After(day):
+		case f.Kind == plan.FaultStale:
+			late += time.Duration(f.By)
+		case f.Kind == plan.FaultFrozen:
+			oldest = earlier(oldest, f.from.Add(-24*time.Hour))
+		}
+	}
+	return max(w.zoneAt(oldest.Add(-late).UnixMicro()), w.oldest)
+}
+
+func (ww *wireWorld) set(zone int) *wireSet {
+	ww.mu.Lock()
+	defer ww.mu.Unlock()
+	return ww.sets[zone]
+}
+
+// namesAt are the questions of an interval: those of the newest zone archived
+// when it begins [mow].
+func (w *world) namesAt(label time.Time) *names {
+	if w.wires == nil {
+		return w.names
+	}
+	z := w.zoneAt(label.UnixMicro())
+	for w.archived(z) > label.UnixMicro() {
+		z--
+	}
+	return w.wires.set(z).names
+}
+
+// key names the template of a question's answer.
+func (s *wireSet) key(name, qtype, software string, k kind, tcp bool, nsid int) wireKey {
+	key := wireKey{name: strings.ToLower(name), qtype: qtype, software: software, gap: -1, tcp: tcp, nsid: nsid}
+	if k != negative {
+		return key
+	}
+	labels := strings.Split(strings.TrimSuffix(key.name, "."), ".")
+	last := labels[len(labels)-1]
+	at := sort.SearchStrings(s.tlds, last)
+	if at == len(s.tlds) || s.tlds[at] != last {
+		key.name, key.gap = fmt.Sprint(len(key.name)), at // any name of that length in that gap has the same answer
+	}
+	return key
+}
+
+// template finds or makes an answer.
+func (s *wireSet) template(key wireKey, name string, q *ask) (*template, error) {
+	s.mu.Lock()
+	t := s.made[key]
+	s.mu.Unlock()
+	if t != nil {
+		return t, nil
+	}
+	placeholder := strings.Repeat("~", key.nsid)
+	query, err := wireQuery(strings.ToLower(name), key.qtype, q)
+	if err != nil {
+		return nil, err
+	}
+	wire, err := s.zone.Answer(query, key.software, placeholder, key.tcp)
+	if err != nil {
+		return nil, err
+	}
+	if t, err = newTemplate(wire, placeholder); err != nil {
+		return nil, fmt.Errorf("zone %d: answer to %s/%s: %w", serial(s.number), name, key.qtype, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made[key] = t
+	return t, nil
+}
+
+// wireQuery is the query as probe sends it, with id 0.
+func wireQuery(name, qtype string, q *ask) ([]byte, error) {
+	m := new(dns.Msg)
+	m.Question = []dns.Question{{Name: name, Qtype: dns.StringToType[qtype], Qclass: dns.ClassINET}}
+	if q.NSID || q.DNSSEC || q.UDPSize > 0 {
+		m.SetEdns0(max(q.UDPSize, 512), q.DNSSEC)
+		if q.NSID {
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_NSID{Code: dns.EDNS0NSID}}
+		}
+	}
+	wire, err := m.Pack()
+	if err != nil {
+		return nil, fmt.Errorf("query %s/%s: %w", name, qtype, err)
+	}
+	return wire, nil
+}
+
+func newTemplate(wire []byte, placeholder string) (*template, error) {
+	m := new(dns.Msg)
+	if err := m.Unpack(wire); err != nil {
+		return nil, err
+	}
+	t := &template{wire: wire, rcode: dns.RcodeToString[m.Rcode], aa: m.Authoritative, tc: m.Truncated, nsid: -1}
+	for t.question = 12; wire[t.question] != 0; t.question += int(wire[t.question]) + 1 {
+		// the question's name is never compressed
+	}
+	t.question++
+	t.question -= 12
+	if placeholder != "" {
+		t.nsid = bytes.LastIndex(wire, []byte(placeholder))
+	}
+	for _, rr := range append(append([]dns.RR(nil), m.Answer...), m.Ns...) {
+		if _, ok := rr.(*dns.SOA); ok && rr.Header().Name == "." {
+			t.serial = true
+		}
+	}
+	return t, nil
+}
+
+// fill is the template's answer to a question as it was sent.
+func (t *template) fill(name, nsid string, id uint16) []byte {
+	wire := bytes.Clone(t.wire)
+	wire[0], wire[1] = byte(id>>8), byte(id)
+	for at, rest := 12, name; rest != "." && rest != ""; {
+		var label string
+		label, rest, _ = strings.Cut(rest, ".")
+		at += 1 + copy(wire[at+1:], label)
+	}
+	if t.nsid >= 0 {
+		copy(wire[t.nsid:], nsid)
+	}
+	return wire
+}
+
+// matches reports whether two answers hold the same RRsets, TTLs and signatures
+// aside: then the one is right by the other's zone (A16, A17).
+func (t *template) matches(o *template) bool {
+	if t.rcode != o.rcode || t.aa != o.aa || t.serial || o.serial {
+		return false // an SOA record tells the zones apart
+	}
+	a, errA := content(t.wire)
+	b, errB := content(o.wire)
+	if errA != nil || errB != nil || len(a) != len(b) {
+		return false
+	}
+	for r := range a {
+		if !b[r] {
+			return false
+		}
+	}
+	return true
+}
+
+// content is the set of a message's records by section.
+func content(wire []byte) (map[string]bool, error) {
+	m := new(dns.Msg)
+	if err := m.Unpack(wire); err != nil {
+		return nil, err
+	}
+	all := map[string]bool{}
+	for section, rrs := range [][]dns.RR{m.Answer, m.Ns, m.Extra} {
+		for _, rr := range rrs {
+			switch rr.(type) {
+			case *dns.RRSIG, *dns.OPT:
+				continue
+			}
+			rr.Header().Ttl = 0
+			all[fmt.Sprint(section, rr)] = true
+		}
+	}
+	return all, nil
+}
+
+// wire makes the answer to a correctness query: over UDP, and over TCP where
+// that was truncated [hjw].
+func (d *dayWork) wire(v int, q *query, o *observation, served int) error {
+	w := d.w
+	x := q.ask.servers[q.server]
+	nsid := w.nsids[w.at(v, x)]
+	if !q.ask.NSID {
+		nsid = ""
+	}
+	set := w.wires.set(served)
+	key := set.key(q.name, q.asked.qtype, w.wires.source.Software(w.rsis[x]), q.asked.kind, tcpPath(q.path), len(nsid))
+	t, err := set.template(key, q.name, q.ask)
+	if err != nil {
+		return err
+	}
+	if t.tc && !key.tcp && q.ask.OnTruncation == plan.RetryTCP {
+		o.attempts, key.tcp = 2, true
+		again := mix(uint64(o.sent), uint64(x), streamSite)
+		o.connect = d.trip(w.base[w.baseOf(v, x, familyOf(q.path))], again)
+		o.latency = o.connect + d.trip(w.base[w.baseOf(v, x, familyOf(q.path))], again>>7)
+		if t, err = set.template(key, q.name, q.ask); err != nil {
+			return err
+		}
+	}
+	o.reply = reply{rcode: noError, aa: t.aa, tc: t.tc, zone: served, serial: t.serial,
+		wire: t.fill(q.name, nsid, uint16(mix(uint64(o.sent), uint64(x)))), verdict: noZone}
+	if t.rcode != "NOERROR" {
+		o.reply.rcode = nxDomain
+	}
+	o.reply.size = int32(len(o.reply.wire))
+	return d.match(q, o, set, key, t)
+}
+
+// match finds the newest zone of the window that explains an answer; where there
+// is none the reply's verdict stays as it is.
+func (d *dayWork) match(q *query, o *observation, served *wireSet, key wireKey, t *template) error {
+	oldest, newest := d.newest-1, d.newest
+	if served.number < oldest {
+		oldest, newest = d.w.window(o.sent, d.ends)
+	}
+	for z := newest; z >= oldest; z-- {
+		same := z == served.number
+		if !same && !t.serial {
+			var err error
+			if same, err = served.sameIn(d.w.wires.set(z), key, q, t); err != nil {
+				return err
+			}
+		}
+		if same {
+			o.reply.verdict = z
+			return nil
+		}
+	}
+	return nil
+}
+
+// sameIn reports whether the zone other gives the same answer.
+func (s *wireSet) sameIn(other *wireSet, key wireKey, q *query, t *template) (bool, error) {
+	memo := equalKey{key, other.number}
+	s.mu.Lock()
+	same, known := s.equal[memo]
+	s.mu.Unlock()
+	if known {
+		return same, nil
+	}
+	theirs, err := other.template(other.key(q.name, key.qtype, key.software, q.asked.kind, key.tcp, key.nsid), q.name, q.ask)
+	if err != nil {
+		return false, err
+	}
+	same = t.matches(theirs)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.equal[memo] = same
+	return same, nil
+}
