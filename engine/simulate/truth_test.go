@@ -1,0 +1,192 @@
+package simulate_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/simulate"
+)
+
+// faultsOf reads a faults file for a config.
+func faultsOf(t testing.TB, c simulate.Config, src string) []plan.Fault {
+	t.Helper()
+	known := *c.Plan
+	known.VantagePoints = nil
+	for _, v := range c.VantagePoints {
+		known.VantagePoints = append(known.VantagePoints, plan.VantagePoint{ID: v})
+	}
+	faults, l := plan.LoadFaults([]byte(src), "faults.hcl", &known)
+	if l.HasErrors() {
+		t.Fatal(l.Error())
+	}
+	return faults
+}
+
+func run(t testing.TB, c simulate.Config) (*simulate.Truth, string) {
+	t.Helper()
+	dir := t.TempDir()
+	truth, err := simulate.Run(context.Background(), dir, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return truth, dir
+}
+
+// everything goes wrong here, over the change of a month.
+const everything = `
+fault "cut" {
+  kind           = "down"
+  rsis           = ["a", "b", "c", "d", "e", "f"]
+  vantage_points = ["901"]
+  from           = "2026-10-31T20:00:00Z"
+  until          = "2026-10-31T22:00:00Z"
+}
+fault "no-ipv6" {
+  kind           = "unreachable"
+  vantage_points = ["902"]
+  paths          = ["ipv6/udp", "ipv6/tcp"]
+  from           = "2026-11-01T02:00:00Z"
+  until          = "2026-11-01T09:00:00Z"
+}
+fault "refuses" {
+  kind  = "refused"
+  rsis  = ["g"]
+  from  = "2026-11-01"
+  until = "2026-11-02"
+}
+fault "resets" {
+  kind    = "reset"
+  rsis    = ["h"]
+  from    = "2026-11-01"
+  until   = "2026-11-02"
+  percent = 30
+}
+fault "garbles" {
+  kind    = "malformed"
+  rsis    = ["h"]
+  from    = "2026-11-01"
+  until   = "2026-11-02"
+  percent = 5
+}
+fault "fails" {
+  kind    = "servfail"
+  rsis    = ["i"]
+  from    = "2026-10-31T18:00:00Z"
+  until   = "2026-11-01T18:00:00Z"
+  percent = 40
+}
+fault "rejects" {
+  kind  = "rcode"
+  rsis  = ["i"]
+  paths = ["ipv4/udp"]
+  rcode = "REFUSED"
+  from  = "2026-11-01T10:00:00Z"
+  until = "2026-11-01T11:00:00Z"
+}
+fault "no-buffers" {
+  kind           = "local_error"
+  vantage_points = ["903"]
+  from           = "2026-11-01T04:00:00Z"
+  until          = "2026-11-01T07:00:00Z"
+  percent        = 45
+}
+fault "no-buffers-at-all" {
+  kind           = "local_error"
+  vantage_points = ["903"]
+  from           = "2026-11-01T17:00:00Z"
+  until          = "2026-11-01T18:20:00Z"
+}
+fault "slow" {
+  kind  = "slow"
+  rsis  = ["j", "k"]
+  by    = "300ms"
+  from  = "2026-10-31T18:00:00Z"
+  until = "2026-11-01T18:00:00Z"
+}
+fault "slower" {
+  kind  = "slow"
+  rsis  = ["k"]
+  paths = ["ipv4/tcp"]
+  by    = "3900ms"
+  from  = "2026-10-31T18:00:00Z"
+  until = "2026-11-01T18:00:00Z"
+}
+fault "late" {
+  kind  = "stale"
+  rsis  = ["l"]
+  by    = "2h"
+  from  = "2026-10-31"
+  until = "2026-11-03"
+}
+fault "very-late" {
+  kind           = "stale"
+  rsis           = ["m"]
+  vantage_points = ["901"]
+  by             = "3d"
+  from           = "2026-11-01T01:00:00Z"
+  until          = "2026-11-03"
+}
+fault "frozen" {
+  kind           = "frozen"
+  rsis           = ["m"]
+  vantage_points = ["902", "903"]
+  from           = "2026-10-31T20:00:00Z"
+  until          = "2026-11-01T20:00:00Z"
+}
+fault "lies" {
+  kind    = "wrong"
+  rsis    = ["d", "e"]
+  from    = "2026-11-01T02:00:00Z"
+  until   = "2026-11-01T04:00:00Z"
+  percent = 50
+}
+fault "gone" {
+  kind           = "silent"
+  vantage_points = ["902"]
+  from           = "2026-11-01T16:50:00Z"
+  until          = "2026-11-01T19:30:00Z"
+}
+`
+
+// TestTruthIsTrue works all metrics out of the rows again.
+func TestTruthIsTrue(t *testing.T) {
+	quiet := config(t, 3, 36*time.Hour)
+	faulty := quiet
+	faulty.From, faulty.Until = start.Add(-7*time.Hour), start.Add(40*time.Hour)
+	faulty.Faults = faultsOf(t, faulty, everything)
+	short := config(t, 2, 10*time.Minute)
+	for name, c := range map[string]simulate.Config{"quiet": quiet, "faulty": faulty, "short": short} {
+		t.Run(name, func(t *testing.T) {
+			truth, dir := run(t, c)
+			rows := rowsOf[measurement.Answer](t, dir, lake.Answers)
+			if int64(len(rows)) != truth.Rows.Answers {
+				t.Errorf("%d rows, the truth says %d", len(rows), truth.Rows.Answers)
+			}
+			compare(t, brute{c.Plan, rows, c.From, c.Until, c.Until}, truth.Values)
+			for _, m := range truth.Months {
+				if m.From != interval.Month(m.From) && m.From != c.From || m.Month != m.From.Format("2006-01") {
+					t.Errorf("month %s from %s", m.Month, m.From)
+				}
+				compare(t, brute{c.Plan, rows, m.From, m.Until, m.DataUntil}, m.Values)
+			}
+			if n := map[string]int{"quiet": 1, "faulty": 2, "short": 1}[name]; len(truth.Months) != n {
+				t.Errorf("%d months, want %d", len(truth.Months), n)
+			}
+		})
+	}
+}
+
+func compare(t *testing.T, b brute, got []simulate.Value) {
+	t.Helper()
+	if d := cmp.Diff(b.values(), got, cmpopts.IgnoreFields(simulate.Value{}, "Threshold", "Unit")); d != "" {
+		t.Errorf("%s to %s: -from rows +truth:\n%s", b.from, b.until, d)
+	}
+}
