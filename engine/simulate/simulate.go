@@ -52,10 +52,10 @@ type Config struct {
 const mostDays = 3660
 
 // VantagePoints returns the first n vantage points of the plan or, where the
-// plan has none, n numbers of its own: 901 to 999, then 801 and so on.
+// plan has none, n numbers of its own: 901 to 999, then 800 to 899 and so on.
 func VantagePoints(p *plan.Plan, n int) ([]measurement.VantagePoint, error) {
-	if n < 1 || n > 900 {
-		return nil, fmt.Errorf("%d vantage points: want 1 to 900", n)
+	if n < 1 || n > 899 {
+		return nil, fmt.Errorf("%d vantage points: want 1 to 899", n)
 	}
 	var all []measurement.VantagePoint
 	for _, v := range p.VantagePoints {
@@ -66,8 +66,8 @@ func VantagePoints(p *plan.Plan, n int) ([]measurement.VantagePoint, error) {
 	}
 	for i := 0; len(all) < n; i++ {
 		number := 901 + i
-		for number > 999 {
-			number -= 99 + 100
+		if i > 98 {
+			number = 800 - (i-99)/100*100 + (i-99)%100
 		}
 		all = append(all, measurement.VantagePoint(fmt.Sprintf("%03d", number)))
 	}
