@@ -123,6 +123,9 @@ func (w *world) setup(env *testscript.Env, atEnd func(func())) error {
 	}
 	env.Setenv("SFTP", "sftp_port="+port)
 	env.Setenv("IPV6", fmt.Sprintf("ipv6=%t", w.good.IPv6))
+	if err := w.serveZones(env, atEnd); err != nil {
+		return err
+	}
 	env.Setenv("HOME", env.WorkDir)
 	if program, err := exec.LookPath("mtric"); err == nil {
 		env.Setenv("MTRIC", program) // for scripts that change PATH
@@ -157,6 +160,6 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Setup:               func(env *testscript.Env) error { return w.setup(env, env.Defer) },
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status, "sighting": sighting},
 	})
 }
