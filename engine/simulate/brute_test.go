@@ -115,7 +115,9 @@ func fraction(n, d, count int64) simulate.Value {
 
 func (b brute) availability(x measurement.RSI, p measurement.Path) simulate.Value {
 	good, sent := int64(0), int64(0)
-	for _, a := range b.within("soa", func(a measurement.Answer) bool { return a.RSI == x && a.Family == p.Family && a.Transport == p.Transport }) {
+	for _, a := range b.within("soa", func(a measurement.Answer) bool {
+		return a.RSI == x && a.Family == p.Family && a.Transport == p.Transport
+	}) {
 		if a.Outcome == measurement.LocalError {
 			continue
 		}
@@ -129,7 +131,9 @@ func (b brute) availability(x measurement.RSI, p measurement.Path) simulate.Valu
 
 func (b brute) latency(x measurement.RSI, p measurement.Path) simulate.Value {
 	var us []int64
-	for _, a := range b.within("soa", func(a measurement.Answer) bool { return a.RSI == x && a.Family == p.Family && a.Transport == p.Transport }) {
+	for _, a := range b.within("soa", func(a measurement.Answer) bool {
+		return a.RSI == x && a.Family == p.Family && a.Transport == p.Transport
+	}) {
 		if available(a) {
 			us = append(us, *a.LatencyUS)
 		}
