@@ -143,7 +143,8 @@ func (ww *wireWorld) open(day time.Time) error {
 	ww.mu.Lock()
 	ww.days[day] = ww.need(day)
 	ww.mu.Unlock()
-	for newest := ww.w.zoneAt(day.AddDate(0, 0, 1).Add(time.Hour).UnixMicro()); ww.next <= newest; {
+	end := earlier(day.AddDate(0, 0, 1), ww.w.Until).UnixMicro()
+	for ww.w.archived(ww.next) < end {
 		zone, err := ww.source.Next(uint32(serial(ww.next)))
 		if err != nil {
 			return err

@@ -93,11 +93,11 @@ func (a *arrivals) served(t int64, v, x, f int) int {
 }
 
 // window is the range of zones that correctness may be judged by at q, the
-// interval ending at end, all in µs: those archived from 48 hours before q up to
-// end, and always the newest known before q [yhu], A15.
+// interval ending at end, all in µs: those archived from 48 hours before q to
+// before end, and always the newest known before q [yhu], A15.
 func (w *world) window(q, end int64) (oldest, newest int) {
 	newest = w.zoneAt(end)
-	for w.archived(newest) > end {
+	for w.archived(newest) >= end {
 		newest--
 	}
 	before := newest
