@@ -121,7 +121,8 @@ func (t *transfer) message(wire []byte) error {
 	return nil
 }
 
-// head checks what RFC 5936, 2.2.1 and 2.2.2 say of each message.
+// head checks what RFC 5936, 2.2.1 and 2.2.2 say of each message. AA is ignored
+// as recommended there: Knot leaves it clear.
 func (t *transfer) head(m *dns.Msg, wire []byte) error {
 	wrong := func(format string, args ...any) error {
 		return refuse(NotZone, "message %d: %s", t.messages, fmt.Sprintf(format, args...))
@@ -133,8 +134,6 @@ func (t *transfer) head(m *dns.Msg, wire []byte) error {
 		return wrong("no response to a query")
 	case m.Rcode != dns.RcodeSuccess:
 		return refuse(Unavailable, "rcode %s: the server gives no transfer", rcode(m.Rcode))
-	case !m.Authoritative:
-		return wrong("not authoritative (AA clear)")
 	case m.Truncated:
 		return wrong("truncated (TC set)")
 	case len(m.Answer) != int(binary.BigEndian.Uint16(wire[6:])): // the library forgives counts that lie
