@@ -22,6 +22,7 @@ import (
 func TestSystem(t *testing.T) {
 	r := startRig(t)
 	t.Run("zones", r.testZones)
+	t.Run("zone fetch", r.testZoneFetch)
 	t.Run("measure without a zone", r.testWithoutZone)
 	t.Run("measure", r.testMeasure)
 	t.Run("delays", r.testDelays)

@@ -3,6 +3,7 @@
 # three routers away from the vantage point: vp - r1 - r2 - r3 - a…m.
 # NSD serves a d g j m, Knot b e h k, BIND c f i l; RSI number N has 10.53.N.53
 # and fd53:N(hex)::53, port 53; the vantage point 10.53.200.2 and fd53:c8::2.
+# All but m give zone transfers to the vantage point and its first router.
 # PREFIX names the namespaces, RUN is the folder of the servers. Needs root.
 set -euo pipefail
 zone=$(readlink -f "$1")
@@ -50,6 +51,8 @@ for net in 200 201; do
   ip -n "${P}r3" -6 route add "fd53:$(printf %x $net)::/64" via fd53:ca::2
 done
 
+clients=(10.53.200.0/23 fd53:c8::/63) # who may transfer the zone
+
 nsd_conf() {
   cat <<C
 server:
@@ -72,6 +75,7 @@ zone:
   name: "."
   zonefile: root.zone
 C
+  [ "$l" = m ] || printf '  provide-xfr: %s NOKEY\n' "${clients[@]}"
 }
 
 knot_conf() {
@@ -90,6 +94,10 @@ log:
     any: warning
 database:
     storage: "$dir/db"
+acl:
+  - id: transfer
+    address: [ ${clients[0]}, ${clients[1]} ]
+    action: transfer
 template:
   - id: default
     storage: "$dir"
@@ -98,6 +106,7 @@ template:
 zone:
   - domain: .
     file: root.zone
+    acl: transfer
 C
 }
 
@@ -109,7 +118,7 @@ options {
   recursion no; server-id "$nsid"; dnssec-validation no; notify no; minimal-responses no-auth-recursive;
 };
 controls { };
-zone "." { type primary; file "root.zone"; };
+zone "." { type primary; file "root.zone"; allow-transfer { ${clients[0]}; ${clients[1]}; }; };
 C
 }
 
