@@ -128,16 +128,16 @@ func (f *fetching) run(ctx context.Context) error {
 		return err // an interruption says nothing about the sources
 	}
 	f.tell(result, err)
+	missing, missed := f.missing()
 	if err != nil {
-		return err
+		return errors.Join(err, missed)
 	}
 	f.log.Info("root zone fetched", "serial", result.Serial, "source", result.Source, "added", result.Added)
-	findings := slices.Clone(result.Damaged)
+	var findings []error
 	for _, r := range result.Refusals {
 		findings = append(findings, r)
 	}
-	missing, err := f.missing(result)
-	findings = append(findings, err)
+	findings = append(append(findings, result.Damaged...), missed)
 	if f.latest {
 		findings = append(findings, rootzone.KeepLatest(f.zones, result.Serial))
 	}
@@ -182,17 +182,21 @@ func kindSeverity(k rootzone.Kind) alert.Severity {
 }
 
 // missing lists the serials that answers show and the archive lacks, oldest
-// first. Judging waits for them.
-func (f *fetching) missing(result rootzone.Result) ([]uint32, error) {
+// first; judging waits for them. The error says so, or why nobody knows.
+func (f *fetching) missing() ([]uint32, error) {
 	missing := []uint32{}
 	if f.latest {
 		return missing, nil // an archive of one zone lacks all others
 	}
+	serials, err := rootzone.Serials(f.zones)
+	if err != nil {
+		return missing, err
+	}
 	seen, err := f.seen()
 	if err != nil {
-		return missing, fmt.Errorf("serials that answers show: %w", err)
+		err = fmt.Errorf("serials that answers show: %w", err)
 	}
-	serials, err := rootzone.Serials(f.zones)
+	f.condition("zone fetch", "unknown-sightings", alert.Warning, err)
 	if err != nil {
 		return missing, err
 	}
@@ -203,7 +207,7 @@ func (f *fetching) missing(result rootzone.Result) ([]uint32, error) {
 	}
 	slices.SortFunc(missing, rootzone.Compare)
 	if len(missing) > 0 {
-		err = fmt.Errorf("answers show zones that the archive lacks (newest fetched: %d): %v; mtric zone add puts a file into it", result.Serial, missing)
+		err = fmt.Errorf("answers show zones that the archive lacks: %v; mtric zone add puts a file into it", missing)
 	}
 	f.condition("zone fetch", "missing-zones", alert.Warning, err)
 	return missing, err

@@ -3,19 +3,27 @@ package cli_test
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
 )
 
 // serveZones gives a script places to fetch root zones from: $HTTPS with
@@ -45,7 +53,7 @@ func (w *world) serveZones(env *testscript.Env, atEnd func(func())) error {
 	texts["/cut"] = texts["/next"][:20_000]
 	texts["/page"] = "<html><body>503 Service Unavailable</body></html>\n"
 	texts["/tampered"] = strings.Replace(texts["/next"], "IN\tA\t", "IN\tA\t1", 1)
-	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, known := texts[r.URL.Path]
 		tag := strconv.Quote(r.URL.Path)
 		w.Header().Set("ETag", tag)
@@ -58,6 +66,8 @@ func (w *world) serveZones(env *testscript.Env, atEnd func(func())) error {
 			fmt.Fprint(w, text)
 		}
 	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of programs that are killed while they ask
+	s.StartTLS()
 	atEnd(s.Close)
 	ca := filepath.Join(env.WorkDir, "ca.pem")
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
@@ -83,4 +93,75 @@ func sighting(ts *testscript.TestScript, neg bool, args []string) {
 		rows = append(rows, measurement.Zone{Serial: int64(serial), State: measurement.ZoneState(args[1])})
 	}
 	ts.Check(lake.Store{Dir: ts.MkAbs(args[0]), Version: "test"}.SaveZones(rows))
+}
+
+// Killed at any moment, zone fetch leaves whole zones and readable records, and
+// the next run goes on as if nothing had been.
+func TestZoneFetchKilledAnywhere(t *testing.T) {
+	home := t.TempDir()
+	env := &testscript.Env{WorkDir: home}
+	w := newWorld(t)
+	if err := w.setup(env, t.Cleanup); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "mtric") // by this name the test binary is the program
+	self, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(self, program)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := filepath.Join(home, "plan")
+	if err := os.Mkdir(plan, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fetch := func(path string) *exec.Cmd {
+		text := fmt.Sprintf("zone_source \"x\" {\n  url = %q\n}\n", env.Getenv("HTTPS")+path)
+		if err := os.WriteFile(filepath.Join(plan, "x.hcl"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(program, "zone", "fetch", "--vp", "c00", "--home", home, "--plan", "demo", "--plan", filepath.Join(home, "site"), "--plan", plan)
+		cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+env.Getenv("SSL_CERT_FILE"))
+		return cmd
+	}
+	zones := filepath.Join(home, "Output", "RootZones")
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range 24 {
+		if i%4 == 0 { // again as if the zone were new
+			if err := os.RemoveAll(zones); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := fetch("/zone")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(r.IntN(120)) * time.Millisecond)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if _, err := rootzone.Records(zones); err != nil {
+			t.Error(err)
+		}
+		if _, err := rootzone.Open(filepath.Join(zones, "2026112301.root.txt")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Error(err)
+		}
+	}
+	if out, err := fetch("/next").CombinedOutput(); err != nil || len(out) > 0 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	records, err := rootzone.Records(zones)
+	if err != nil || len(records) == 0 || records[len(records)-1].Serial != 2026112302 {
+		t.Errorf("records %v, %v", records, err)
+	}
+	entries, err := os.ReadDir(zones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			t.Errorf("left: %s", e.Name())
+		}
+	}
+	t.Logf("%d fetches were on record before the kill", len(records)-1)
 }

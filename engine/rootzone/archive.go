@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,7 +47,39 @@ func Save(dir string, z *Zone) (added bool, err error) {
 	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(dir)); err != nil {
 		return false, fmt.Errorf("zone %d: %w", z.Serial, err)
 	}
-	return true, nil
+	return true, syncDir(dir)
+}
+
+// syncDir brings the names in a folder to the disk: a zone on record must
+// outlive a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("root zones: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("root zones: %w", err)
+	}
+	return nil
+}
+
+// unfinished are the files that a killed run was writing.
+var unfinished = regexp.MustCompile(`^\.([0-9]+\.root\.txt|fetches\.jsonl|validators\.json)[0-9]+$`)
+
+// sweep removes what killed runs left; nobody else may be writing.
+func sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("root zones: %w", err)
+	}
+	for _, e := range entries {
+		if unfinished.MatchString(e.Name()) {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return fmt.Errorf("root zones: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // Open reads a zone file whole. A file of the archive's form must hold the

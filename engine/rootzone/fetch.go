@@ -126,6 +126,9 @@ func (f *Fetcher) Fetch(ctx context.Context, sources []Source) (Result, error) {
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
 		return result, fmt.Errorf("root zones: %w", err)
 	}
+	if err := sweep(f.Dir); err != nil {
+		return result, err
+	}
 	newest, err := f.newest(&result)
 	if err != nil {
 		return result, err

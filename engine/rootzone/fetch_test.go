@@ -302,6 +302,25 @@ func TestFetchInterrupted(t *testing.T) {
 	}
 }
 
+// What killed runs left goes, and nothing else does.
+func TestFetchSweeps(t *testing.T) {
+	zones := versions(t, 1)
+	f := fetcher(t, zones[0])
+	must(t, os.MkdirAll(f.Dir, 0o755))
+	for _, name := range []string{".2026112000.root.txt123", ".fetches.jsonl9", ".validators.json77", ".mine", "notes.txt", ".root.txt"} {
+		put(t, f.Dir, name, "x")
+	}
+	fetch(t, f, file(t, text(zones[0].RRs())))
+	var names []string
+	for name := range content(t, f.Dir) {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if want := []string{".mine", ".root.txt", "2026112000.root.txt", "fetches.jsonl", "notes.txt"}; !slices.Equal(names, want) {
+		t.Errorf("left %v, want %v", names, want)
+	}
+}
+
 func zipped(t testing.TB, text string) string {
 	t.Helper()
 	var b bytes.Buffer

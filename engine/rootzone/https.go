@@ -28,14 +28,20 @@ type validators struct {
 // memory has the validators by URL. Losing it costs a transfer in full.
 type memory map[string]validators
 
-// put remembers a server's validators; one that is absurdly long is not worth it.
+// put remembers a server's validators. Some that cannot be sent back, or are
+// absurdly long, are not worth it.
 func (m memory) put(place string, v validators) {
-	const longest = 512
-	if v.ETag == "" && v.LastModified == "" || len(v.ETag) > longest || len(v.LastModified) > longest {
+	if v.ETag == "" && v.LastModified == "" || !sendable(v.ETag) || !sendable(v.LastModified) {
 		delete(m, place)
 		return
 	}
 	m[place] = v
+}
+
+// sendable says whether text may stand in the head of a request.
+func sendable(text string) bool {
+	const longest = 512
+	return len(text) <= longest && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 func (f *Fetcher) memoryFile() string { return filepath.Join(f.Dir, "validators.json") }
