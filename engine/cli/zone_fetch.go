@@ -216,7 +216,7 @@ func (f *fetching) missing() ([]uint32, error) {
 // seenZones reads the accepted serials from the lake's table zones; without a
 // lake there are none.
 func (a *app) seenZones(p *plan.Plan, home string) func() ([]uint32, error) {
-	dir := cmp.Or(a.flags.lake, under(home, p.Paths.Lake))
+	dir := a.lakeDir(home, p)
 	return func() ([]uint32, error) {
 		rows, err := lake.Store{Dir: dir}.Zones()
 		if err != nil {

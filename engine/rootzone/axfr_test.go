@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -284,3 +285,17 @@ func (r *replay) RemoteAddr() net.Addr             { return nil }
 func (r *replay) SetDeadline(time.Time) error      { return nil }
 func (r *replay) SetReadDeadline(time.Time) error  { return nil }
 func (r *replay) SetWriteDeadline(time.Time) error { return nil }
+
+// One fetch of a zone of the real one's size, by AXFR from the lab.
+func BenchmarkFetchAXFR(b *testing.B) {
+	z, err := lab.Generate(lab.Options{Seed: 1, Serial: 2026112000, Inception: signedAt, Expiration: signedAt.AddDate(0, 0, 14)})
+	must(b, err)
+	s, err := lab.Start(lab.Config{Zone: z})
+	must(b, err)
+	b.Cleanup(func() { must(b, s.Close()) })
+	f := fetcher(b, z)
+	for b.Loop() {
+		must(b, os.RemoveAll(f.Dir))
+		fetch(b, f, rootzone.Source{Label: "lab", AXFR: s.Addr("b", measurement.IPv4).String()})
+	}
+}
