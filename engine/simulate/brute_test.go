@@ -39,7 +39,7 @@ type brute struct {
 	end         time.Time // of the data read for it
 }
 
-func available(a measurement.Answer) bool {
+func available(a *measurement.Answer) bool {
 	return a.Outcome == measurement.Answered && *a.RCode == "NOERROR"
 }
 
@@ -95,11 +95,14 @@ func (b brute) values() []simulate.Value {
 	return all
 }
 
-// within are the rows of a query whose interval lies in the period (A9).
-func (b brute) within(query string, pick func(a measurement.Answer) bool) []measurement.Answer {
-	var some []measurement.Answer
-	for _, a := range b.rows {
-		if a.Query == query && !a.Interval.Before(b.from) && a.Interval.Before(b.until) && pick(a) {
+// within are the rows of a query whose interval lies in the period (A9), of an
+// RSI and a path; the zero RSI is every one.
+func (b brute) within(query string, x measurement.RSI, p *measurement.Path) []*measurement.Answer {
+	var some []*measurement.Answer
+	for i := range b.rows {
+		a := &b.rows[i]
+		if a.Query == query && (x == "" || a.RSI == x) && (p == nil || a.Family == p.Family && a.Transport == p.Transport) &&
+			!a.Interval.Before(b.from) && a.Interval.Before(b.until) {
 			some = append(some, a)
 		}
 	}
@@ -115,9 +118,7 @@ func fraction(n, d, count int64) simulate.Value {
 
 func (b brute) availability(x measurement.RSI, p measurement.Path) simulate.Value {
 	good, sent := int64(0), int64(0)
-	for _, a := range b.within("soa", func(a measurement.Answer) bool {
-		return a.RSI == x && a.Family == p.Family && a.Transport == p.Transport
-	}) {
+	for _, a := range b.within("soa", x, &p) {
 		if a.Outcome == measurement.LocalError {
 			continue
 		}
@@ -131,9 +132,7 @@ func (b brute) availability(x measurement.RSI, p measurement.Path) simulate.Valu
 
 func (b brute) latency(x measurement.RSI, p measurement.Path) simulate.Value {
 	var us []int64
-	for _, a := range b.within("soa", func(a measurement.Answer) bool {
-		return a.RSI == x && a.Family == p.Family && a.Transport == p.Transport
-	}) {
+	for _, a := range b.within("soa", x, &p) {
 		if available(a) {
 			us = append(us, *a.LatencyUS)
 		}
@@ -163,7 +162,7 @@ func median(values []int64) simulate.Value {
 
 func (b brute) correctness(x measurement.RSI) simulate.Value {
 	good, received := int64(0), int64(0)
-	for _, a := range b.within("correctness", func(a measurement.Answer) bool { return x == "" || a.RSI == x }) {
+	for _, a := range b.within("correctness", x, nil) {
 		if a.Outcome != measurement.Answered || (*a.RCode != "NOERROR" && *a.RCode != "NXDOMAIN") {
 			continue
 		}
@@ -182,7 +181,7 @@ func (b brute) system(p measurement.Path, k int) (availability, latency simulate
 		at time.Time
 	}
 	asked, lost, us := map[run]int64{}, map[run]bool{}, map[run][]int64{}
-	for _, a := range b.within("soa", func(a measurement.Answer) bool { return a.Family == p.Family && a.Transport == p.Transport }) {
+	for _, a := range b.within("soa", "", &p) {
 		r := run{a.VantagePoint, a.Interval}
 		if a.Outcome == measurement.LocalError {
 			lost[r] = true
@@ -221,8 +220,9 @@ func (b brute) publication(x measurement.RSI) (minutes []int64, unobservable int
 	least, asked := map[place]int64{}, map[place]bool{}
 	vps := map[measurement.VantagePoint]bool{}
 	first := time.Time{}
-	for _, a := range b.rows {
-		if a.Query != "soa" || !a.Interval.Before(b.end) && a.RSI == x {
+	for i := range b.rows {
+		a := &b.rows[i]
+		if a.Query != "soa" || !a.Interval.Before(b.end) {
 			continue
 		}
 		vps[a.VantagePoint] = true

@@ -39,20 +39,43 @@ func files(t testing.TB, dir string) map[string]string {
 	return all
 }
 
+const everywhere = `
+fault "some" {
+  kind    = "wrong"
+  rsis    = ["c", "d"]
+  from    = "2026-11-01T02:00:00Z"
+  until   = "2026-11-03"
+  percent = 50
+}
+fault "late" {
+  kind  = "stale"
+  by    = "20h"
+  rsis  = ["e"]
+  from  = "2026-11-01T02:00:00Z"
+  until = "2026-11-03"
+}
+fault "cut" {
+  kind    = "down"
+  from    = "2026-11-02T02:00:00Z"
+  until   = "2026-11-03"
+  percent = 20
+}
+`
+
 // TestSameBytes: the same config gives the same bytes, however many work at it;
 // another seed others.
 func TestSameBytes(t *testing.T) {
-	c := config(t, 2, 4*24*time.Hour)
-	c.Faults = faultsOf(t, c, strings.ReplaceAll(everything, `["902", "903"]`, `["902"]`)[:strings.Index(everything, `fault "no-buffers"`)])
+	c := config(t, 1, 3*24*time.Hour)
+	c.Faults = faultsOf(t, c, everywhere)
 	var first map[string]string
 	var truth *simulate.Truth
-	for _, workers := range []int{1, 1, 4, 0} {
+	for _, workers := range []int{1, 1, 3} {
 		c.Workers = workers
 		got, dir := run(t, c)
 		if first == nil {
 			first, truth = files(t, dir), got
-			if len(first) != 9 {
-				t.Errorf("%d files, want two for each of four days, and the zones", len(first))
+			if len(first) != 7 {
+				t.Errorf("%d files, want two for each of three days, and the zones", len(first))
 			}
 			continue
 		}
@@ -76,8 +99,8 @@ func TestSameBytes(t *testing.T) {
 
 // TestRowsAreAsMeasured holds rows to what measure and ingest promise of theirs.
 func TestRowsAreAsMeasured(t *testing.T) {
-	c := config(t, 3, 30*time.Hour)
-	c.From, c.Until = c.From.Add(-4*time.Hour), c.Until.Add(10*time.Hour)
+	c := config(t, 3, 20*time.Hour)
+	c.From = c.From.Add(-4 * time.Hour)
 	c.Faults = faultsOf(t, c, everything)
 	truth, dir := run(t, c)
 	rows := rowsOf[measurement.Answer](t, dir, lake.Answers)
@@ -162,7 +185,7 @@ func checkRow(t *testing.T, p *plan.Plan, a measurement.Answer) {
 
 // TestDraws: paths and questions are drawn as the plan says.
 func TestDraws(t *testing.T) {
-	c := config(t, 4, 24*time.Hour)
+	c := config(t, 2, 24*time.Hour)
 	_, dir := run(t, c)
 	paths, kinds, names, upper, letters := map[string]int{}, map[string]int{}, map[string]bool{}, 0, 0
 	total := 0
@@ -185,7 +208,7 @@ func TestDraws(t *testing.T) {
 	}
 	near := func(what string, n, of, percent int) {
 		t.Helper()
-		if diff := 100*n - percent*of; diff > of || diff < -of {
+		if diff := 100*n - percent*of; diff > 2*of || diff < -2*of {
 			t.Errorf("%s: %d of %d, want about %d %%", what, n, of, percent)
 		}
 	}
@@ -194,7 +217,7 @@ func TestDraws(t *testing.T) {
 	}
 	near("negative", kinds["A"], total, 10)
 	near("upper case", upper, letters, 50)
-	if kinds["DS"] == 0 || kinds["NS"] == 0 || kinds["DNSKEY"] == 0 || kinds["SOA"] == 0 || len(names) < 2000 {
+	if kinds["DS"] == 0 || kinds["NS"] == 0 || kinds["DNSKEY"] == 0 || kinds["SOA"] == 0 || len(names) < 1500 {
 		t.Errorf("%v, %d names", kinds, len(names))
 	}
 }
@@ -226,7 +249,7 @@ func TestZonesTable(t *testing.T) {
 
 // TestStopped: a simulation that is interrupted leaves whole days or nothing.
 func TestStopped(t *testing.T) {
-	c := config(t, 2, 6*24*time.Hour)
+	c := config(t, 1, 6*24*time.Hour)
 	c.Workers = 1
 	ctx, cancel := context.WithCancel(context.Background())
 	c.Progress = func(done, _ int) {
@@ -243,7 +266,7 @@ func TestStopped(t *testing.T) {
 			t.Errorf("%s is left", name)
 		}
 	}
-	if n := len(rowsOf[measurement.Answer](t, dir, lake.Answers)); n == 0 || n%(2*288*65) != 0 {
+	if n := len(rowsOf[measurement.Answer](t, dir, lake.Answers)); n == 0 || n%(288*65) != 0 {
 		t.Errorf("%d rows", n)
 	}
 }

@@ -158,9 +158,9 @@ fault "gone" {
 
 // TestTruthIsTrue works all metrics out of the rows again.
 func TestTruthIsTrue(t *testing.T) {
-	quiet := config(t, 3, 36*time.Hour)
+	quiet := config(t, 3, 20*time.Hour)
 	faulty := quiet
-	faulty.From, faulty.Until = start.Add(-7*time.Hour), start.Add(40*time.Hour)
+	faulty.From, faulty.Until = start.Add(-7*time.Hour), start.Add(27*time.Hour)
 	faulty.Faults = faultsOf(t, faulty, everything)
 	short := config(t, 2, 10*time.Minute)
 	for name, c := range map[string]simulate.Config{"quiet": quiet, "faulty": faulty, "short": short} {
