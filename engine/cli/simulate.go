@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -173,15 +174,27 @@ func (a *app) clearOut(dir string) (unlock func() error, err error) {
 	if !held {
 		return nil, busyf("simulate: another run holds %s", lock.Path())
 	}
-	for _, name := range simulateParts {
-		if name == simulateMarker || !ours {
-			continue
-		}
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-			return nil, errors.Join(fmt.Errorf("simulate: %w", err), lock.Unlock())
-		}
+	if err := removeFormer(dir, ours); err != nil {
+		return nil, errors.Join(fmt.Errorf("simulate: %w", err), lock.Unlock())
 	}
 	return lock.Unlock, nil
+}
+
+// removeFormer empties a folder that strangers has found to be ours.
+func removeFormer(dir string, ours bool) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil || !ours {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == simulateMarker {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // strangers refuses a folder that holds anything but a former simulation, which
@@ -198,7 +211,8 @@ func strangers(dir string) (ours bool, err error) {
 		ours = ours || e.Name() == simulateMarker
 	}
 	for _, e := range entries {
-		if !ours || !slices.Contains(simulateParts, e.Name()) {
+		// What a killed run left of the truth begins with a dot.
+		if !ours || !slices.Contains(simulateParts, e.Name()) && !strings.HasPrefix(e.Name(), "."+simulateTruth) {
 			return false, usagef("--out %s: holds %s, which no simulation wrote; give a folder that is new or empty", dir, e.Name())
 		}
 	}
@@ -215,6 +229,11 @@ func (a *app) tellTruth(dir string, truth *simulate.Truth) error {
 	path := filepath.Join(dir, simulateTruth)
 	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(dir)); err != nil {
 		return fmt.Errorf("truth: %w", err)
+	}
+	for _, f := range truth.Faults {
+		if f.Queries == 0 && !a.flags.quiet {
+			fmt.Fprintf(a.err, "mtric: fault %q struck no query; look at its times and places\n", f.Label)
+		}
 	}
 	_, err = a.out.Write(text)
 	return err
