@@ -31,8 +31,7 @@ const (
 )
 
 // read has the files read by readers, and returns what these made of them. A file
-// that a reader does not survive is rejected; the others of its batch are then
-// read one to a reader, so that none suffers for another.
+// that a reader does not survive is rejected, and none suffers for another.
 func (r *run) read(ctx context.Context, files []*taken) (spooled, error) {
 	var good []*taken
 	for _, t := range files {
@@ -60,39 +59,33 @@ func (r *run) read(ctx context.Context, files []*taken) (spooled, error) {
 	return all, err
 }
 
-// batch reads files with one reader, or with one each when that dies.
+// batch reads files with one reader. When it dies over one of them, what it made
+// is of no use: those before that file and those after it are read again, by
+// readers of their own, so a file is read twice for each that kills, at most.
 func (r *run) batch(ctx context.Context, files []*taken) (spooled, error) {
-	made, culprit, err := r.reader(ctx, files)
-	if err == nil || culprit == nil {
+	if len(files) == 0 {
+		return spooled{}, nil
+	}
+	made, at, err := r.reader(ctx, files)
+	if err == nil || at < 0 {
 		return made, err
 	}
-	culprit.reason = err.Error()
-	r.log.Warn("a file ended its reader", "vantage_point", culprit.box.vp, "file", culprit.name, "error", err)
-	var all spooled
-	for _, t := range files {
-		if t == culprit {
-			continue
-		}
-		made, culprit, err := r.reader(ctx, []*taken{t})
-		switch {
-		case err == nil:
-			all.answers = append(all.answers, made.answers...)
-			all.routes = append(all.routes, made.routes...)
-		case culprit == nil:
-			return all, err
-		default:
-			culprit.reason = err.Error()
-		}
+	files[at].reason = err.Error()
+	r.log.Warn("a file ended its reader", "vantage_point", files[at].box.vp, "file", files[at].name, "error", err)
+	head, err := r.batch(ctx, files[:at])
+	if err != nil {
+		return head, err
 	}
-	return all, nil
+	rest, err := r.batch(ctx, files[at+1:])
+	return spooled{append(head.answers, rest.answers...), append(head.routes, rest.routes...)}, err
 }
 
-// reader runs one reader over files. When it dies over a file, that is the
-// culprit and the error says how; an error without culprit is of this machine.
-func (r *run) reader(ctx context.Context, files []*taken) (made spooled, culprit *taken, err error) {
+// reader runs one reader over files. When it dies over one, at is its place and
+// the error says how; an error with at -1 is of this machine.
+func (r *run) reader(ctx context.Context, files []*taken) (made spooled, at int, err error) {
 	dir, err := os.MkdirTemp(r.intake, "spool-")
 	if err != nil {
-		return spooled{}, nil, fmt.Errorf("ingest: %w", err)
+		return spooled{}, -1, fmt.Errorf("ingest: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -102,17 +95,17 @@ func (r *run) reader(ctx context.Context, files []*taken) (made spooled, culprit
 	s := &session{files: files}
 	if err = s.run(ctx, r, dir); err != nil {
 		if ctx.Err() != nil {
-			return spooled{}, nil, ctx.Err()
+			return spooled{}, -1, ctx.Err()
 		}
 		if s.inHand >= 0 {
-			return spooled{}, files[s.inHand], err
+			return spooled{}, s.inHand, err
 		}
-		return spooled{}, nil, fmt.Errorf("ingest: reader: %w", err)
+		return spooled{}, -1, fmt.Errorf("ingest: reader: %w", err)
 	}
 	for i, t := range files {
 		t.reason, t.run, t.sightings = s.reports[i].Reason, s.reports[i].Run, s.reports[i].Sightings
 	}
-	return s.made, nil, nil
+	return s.made, -1, nil
 }
 
 // session is one reader at work.
@@ -137,6 +130,7 @@ func (s *session) run(ctx context.Context, r *run, dir string) error {
 	cmd.Stderr = last
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGKILL) }
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.WaitDelay = time.Second // a child of its own may hold its streams open
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -157,6 +151,7 @@ func (s *session) run(ctx context.Context, r *run, dir string) error {
 		err = s.take(lines.Bytes(), dir)
 	}
 	if err = errors.Join(err, lines.Err()); err != nil {
+		watch.Stop()
 		cancel()
 	}
 	waitErr := cmd.Wait()

@@ -155,7 +155,11 @@ func (r *run) prepare() error {
 			return fmt.Errorf("ingest: %w", err)
 		}
 	}
-	return nil
+	half, err := filepath.Glob(filepath.Join(escapeGlob(r.Quarantine), ".*"))
+	for _, path := range half {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return errors.Join(err, r.Lake.Sweep())
 }
 
 // step is where a test may end the run.

@@ -426,4 +426,3 @@ func TestOwnTroubleLosesNothing(t *testing.T) {
 		t.Errorf("left %v", after)
 	}
 }
-

@@ -66,7 +66,7 @@ func (r *run) keep(t *taken) error {
 	if err := os.Rename(t.copy, path); err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
-	if err := renameio.WriteFile(lake.Sidecar(path), t.sidecar, 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
+	if err := renameio.WriteFile(lake.Sidecar(path), t.sidecar, 0o644, renameio.WithTempDir(r.intake)); err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
 	r.result.Files++

@@ -143,16 +143,13 @@ func (r *reader) fileOfAnswers(path string, c checker) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	if err := c.metadata(meta, rows); err != nil {
-		return report{}, err
-	}
 	for i := range rows {
 		if err := c.answer(&rows[i]); err != nil {
 			return report{}, fmt.Errorf("row %d: %w", i+1, err)
 		}
 		rows[i].Verdict = pending(&rows[i])
 	}
-	if err := unique(rows); err != nil {
+	if err := errors.Join(unique(rows), c.metadata(meta, rows)); err != nil {
 		return report{}, err
 	}
 	seen, err := sightingsOf(rows)

@@ -84,6 +84,23 @@ func (s Store) Days(table Table, from, until time.Time) ([]DayFile, error) {
 	return days, nil
 }
 
+// Sweep removes what writers that were killed left half made. The caller is the
+// lake's only writer.
+func (s Store) Sweep() error {
+	var errs []error
+	for _, pattern := range []string{filepath.Join("*", "yyyymm=*", ".*"), filepath.Join(string(Zones), ".*")} {
+		left, err := fs.Glob(os.DirFS(s.Dir), filepath.ToSlash(pattern))
+		errs = append(errs, err)
+		for _, name := range left {
+			errs = append(errs, os.Remove(filepath.Join(s.Dir, filepath.FromSlash(name))))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("lake: %w", err)
+	}
+	return nil
+}
+
 func stranger(path string) error {
 	return fmt.Errorf("lake: %s is not a file of the lake; move it away", path)
 }

@@ -59,6 +59,7 @@ func Create[T Row](path string, meta Metadata) (*Writer[T], error) {
 		parquet.Compression(&parquet.Zstd),
 		parquet.DataPageVersion(1),
 		parquet.DataPageStatistics(true),
+		parquet.SkipPageBounds("response"), // the least of a page's wires tells nobody anything, and takes room
 		parquet.MaxRowsPerRowGroup(rowGroup),
 		parquet.CreatedBy("mtric", meta.Version, ""),
 		parquet.SortingWriterConfig(sorting(tableOf[T]())),

@@ -1,0 +1,160 @@
+package ingest_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+var errKilled = errors.New("killed")
+
+// state is all that a reader of the collector's files can see, but for times of
+// arrival, which are the file system's.
+func (c *collector) state() map[string]any {
+	s := map[string]any{}
+	for _, d := range []time.Time{day, day.AddDate(0, 0, -1)} {
+		date := d.Format("0102")
+		s["answers"+date] = readDay[measurement.Answer](c, lake.Answers, d)
+		s["routes"+date] = readDay[measurement.Route](c, lake.Routes, d)
+		runs := readDay[measurement.Run](c, lake.Runs, d)
+		for i := range runs {
+			runs[i].ReceivedAt = time.Time{}
+		}
+		s["runs"+date] = runs
+	}
+	zones, err := c.in.Lake.Zones()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	s["zones"] = zones
+	for _, root := range []string{"Originals", "Quarantine", "sftp", "Lake"} {
+		err := filepath.WalkDir(filepath.Join(c.dir, root), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			name := strings.TrimPrefix(path, c.dir)
+			sum := ""
+			if root != "Lake" && !strings.HasSuffix(name, ".reason.txt") {
+				sum, err = lake.Sum(path)
+			}
+			s[name] = sum
+			return err
+		})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// fill is a dropbox of two vantage points with all that can happen in it: two
+// days, files for a second time, one that disagrees, one that is damaged, one
+// that does not belong.
+func fill(c *collector) {
+	yesterday := day.Add(-5 * time.Minute)
+	for _, vp := range []measurement.VantagePoint{"101", "102"} {
+		c.measure(vp, yesterday)
+		c.measure(vp, day)
+	}
+	c.ingest() // what came before
+	other := answersOf("101", yesterday)
+	other[0].RCode = ptr("SERVFAIL")
+	send(c, c.box("101"), lake.Name(yesterday, "101", lake.Answers), other, metaOf(runOf(other, "101", yesterday)))
+	c.measure("102", day)
+	for _, vp := range []measurement.VantagePoint{"101", "102"} {
+		c.measure(vp, day.Add(5*time.Minute))
+	}
+	damaged := filepath.Join(c.box("102"), lake.Name(day.Add(10*time.Minute), "102", lake.Answers))
+	for path, text := range map[string]string{damaged: "PAR1xxxxxxxxxPAR1", filepath.Join(c.box("101"), "rubbish"): "rubbish"} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	if err := lake.WriteSidecar(damaged); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// The law of ingest: broken off before any step whatever, and begun again, it
+// comes to the same lake, originals, quarantine and dropboxes.
+func TestKilledAnywhereComesToTheSame(t *testing.T) {
+	whole := newCollector(t)
+	fill(whole)
+	steps := 0
+	whole.in.Step = func(string) error { steps++; return nil }
+	whole.ingest()
+	want := whole.state()
+	if steps < 15 {
+		t.Fatalf("only %d steps", steps)
+	}
+	for kill := range steps {
+		c := newCollector(t)
+		fill(c)
+		n := 0
+		last := ""
+		c.in.Step = func(what string) error {
+			last = what
+			if n++; n > kill {
+				return errKilled
+			}
+			return nil
+		}
+		if _, err := c.in.Run(t.Context()); !errors.Is(err, errKilled) {
+			t.Fatalf("step %d: %v", kill, err)
+		}
+		// What a kill leaves besides: half-made files.
+		for _, path := range []string{
+			filepath.Join(c.in.Originals, ".intake", "000000"),
+			filepath.Join(filepath.Dir(c.in.Lake.Path(lake.Answers, day)), ".answers-20261122.parquet123"),
+			filepath.Join(filepath.Dir(c.in.Lake.Path(lake.Zones, day)), ".zones.parquet123"),
+		} {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte("half"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.in.Step = nil
+		c.ingest()
+		if diff := cmp.Diff(want, c.state(), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("killed before %q: %s", last, diff)
+		}
+	}
+}
+
+// Two more laws: portions do not matter, nor does the order of arrival.
+func TestPortionsComeToTheSame(t *testing.T) {
+	labels := []time.Time{day, day.Add(5 * time.Minute), day.Add(-5 * time.Minute), day.Add(10 * time.Minute)}
+	var want map[string]any
+	for name, order := range map[string][][]int{"at once": {{0, 1, 2, 3}}, "one by one": {{0}, {1}, {2}, {3}}, "late": {{3, 1}, {2}, {0, 3}}} {
+		c := newCollector(t)
+		for _, portion := range order {
+			for _, i := range portion {
+				c.measure("101", labels[i])
+			}
+			c.ingest()
+		}
+		got := c.state()
+		if want == nil {
+			want = got
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Error(name, diff)
+		}
+	}
+	if len(want) == 0 {
+		t.Error(fmt.Sprint("nothing came"))
+	}
+}

@@ -1,0 +1,168 @@
+package ingest_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/rootzone"
+)
+
+// show sends an interval in which each RSI shows the serial given, if any.
+func (c *collector) show(vp measurement.VantagePoint, label time.Time, serials map[measurement.RSI]int64) {
+	rows := answersOf(vp, label)
+	for i := range rows {
+		rows[i].Serial = nil
+		if s, ok := serials[rows[i].RSI]; ok {
+			rows[i].Serial = &s
+		}
+	}
+	send(c, c.box(vp), lake.Name(label, vp, lake.Answers), rows, metaOf(runOf(rows, vp, label)))
+}
+
+func (c *collector) zones() map[int64]measurement.Zone {
+	c.t.Helper()
+	rows, err := c.in.Lake.Zones()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	m := map[int64]measurement.Zone{}
+	for _, z := range rows {
+		m[z.Serial] = z
+	}
+	return m
+}
+
+// archive puts a zone file into the archive with its record.
+func (c *collector) archive(serial uint32, at time.Time) {
+	if err := os.MkdirAll(c.in.RootZones, 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.in.RootZones, rootzone.FileName(serial)), []byte("zone"), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := rootzone.AppendRecord(c.in.RootZones, rootzone.Record{At: at, Serial: serial, Source: "internic", Added: true}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// seen is when a reply of the interval is in hand, in the files of these tests.
+func seen(label time.Time) time.Time { return label.Add(7*time.Second + 20*time.Millisecond) }
+
+// A13: one RSI alone proves nothing; with a second one the earliest sighting counts.
+func TestSerialNeedsTwoRSIs(t *testing.T) {
+	c := newCollector(t)
+	c.show("101", day, map[measurement.RSI]int64{"a": 2026112201})
+	r := c.ingest()
+	if z := c.zones()[2026112201]; z.State != measurement.ZoneBogus || !z.FirstSeen.Equal(seen(day)) || *z.FirstSeenRSI != "a" || len(r.Zones.Missing) != 0 {
+		t.Errorf("one RSI: %+v, %+v", z, r.Zones)
+	}
+	c.show("102", day.Add(10*time.Minute), map[measurement.RSI]int64{"a": 2026112201})
+	c.ingest()
+	if z := c.zones()[2026112201]; z.State != measurement.ZoneBogus {
+		t.Errorf("the same RSI elsewhere: %+v", z)
+	}
+	c.show("101", day.Add(15*time.Minute), map[measurement.RSI]int64{"b": 2026112201})
+	r = c.ingest()
+	if z := c.zones()[2026112201]; z.State != measurement.ZoneSeen || !z.FirstSeen.Equal(seen(day)) || *z.FirstSeenRSI != "a" {
+		t.Errorf("two RSIs: %+v", z)
+	}
+	if diff := cmp.Diff(ingest.ZonesChanged{New: []int64{}, Earlier: []int64{}, Missing: []int64{2026112201}}, r.Zones); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A15: a sighting that arrives late moves the first use back.
+func TestLateSightingMovesFirstUseBack(t *testing.T) {
+	c := newCollector(t)
+	both := map[measurement.RSI]int64{"a": 2026112201, "b": 2026112201}
+	c.show("101", day.Add(time.Hour), both)
+	c.ingest()
+	c.show("102", day, map[measurement.RSI]int64{"c": 2026112201})
+	r := c.ingest()
+	if z := c.zones()[2026112201]; !z.FirstSeen.Equal(seen(day)) || *z.FirstSeenRSI != "c" || len(r.Zones.Earlier) != 1 {
+		t.Errorf("%+v, %+v", z, r.Zones)
+	}
+	c.show("102", day.Add(30*time.Minute), both)
+	if r = c.ingest(); len(r.Zones.Earlier) != 0 || !c.zones()[2026112201].FirstSeen.Equal(seen(day)) {
+		t.Errorf("%+v", r.Zones)
+	}
+}
+
+func TestArchiveIsProof(t *testing.T) {
+	c := newCollector(t)
+	c.show("101", day, map[measurement.RSI]int64{"a": 2026112201})
+	c.ingest()
+	at := day.Add(20 * time.Minute)
+	c.archive(2026112201, at)
+	c.archive(2026112202, at)
+	c.ingest()
+	sum, err := lake.Sum(filepath.Join(c.in.RootZones, "2026112201.root.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := measurement.Zone{Serial: 2026112201, FirstSeen: ptr(seen(day)), FirstSeenRSI: ptr(measurement.RSI("a")), ArchivedAt: &at,
+		Source: ptr("internic"), SHA256: &sum, State: measurement.ZoneArchived}
+	if diff := cmp.Diff(want, c.zones()[2026112201]); diff != "" {
+		t.Error(diff)
+	}
+	if z := c.zones()[2026112202]; z.State != measurement.ZoneArchived || z.FirstSeen != nil || !z.ArchivedAt.Equal(at) {
+		t.Errorf("%+v", z)
+	}
+}
+
+// After seven days what the archive never had is bogus; without an archive two
+// RSIs are all the proof there is.
+func TestNeverArchivedBecomesBogus(t *testing.T) {
+	both := map[measurement.RSI]int64{"a": 2026112201, "b": 2026112201}
+	for _, archive := range []bool{true, false} {
+		c := newCollector(t)
+		if archive {
+			c.archive(2026112200, day.Add(-time.Hour))
+		}
+		c.show("101", day, both)
+		c.ingest()
+		c.in.Now = func() time.Time { return day.Add(7*24*time.Hour + time.Hour) }
+		c.ingest()
+		want := measurement.ZoneSeen
+		if archive {
+			want = measurement.ZoneBogus
+		}
+		if z := c.zones()[2026112201]; z.State != want {
+			t.Errorf("archive %t: %+v", archive, z)
+		}
+	}
+}
+
+// A vantage point that the plan lacks, or lacks at that time, proves nothing, and
+// neither does a reply that is not plainly good.
+func TestWhoseSightingsCount(t *testing.T) {
+	both := map[measurement.RSI]int64{"a": 2026112201, "b": 2026112201}
+	c := newCollector(t)
+	c.in.Plan.VantagePoints = []plan.VantagePoint{{ID: "101", Until: ptr(day.Add(time.Hour))}}
+	c.show("102", day, both)
+	c.show("101", day.Add(time.Hour), both)
+	if c.ingest(); len(c.zones()) != 0 {
+		t.Errorf("%+v", c.zones())
+	}
+	c.show("101", day, both)
+	if c.ingest(); len(c.zones()) != 1 {
+		t.Errorf("%+v", c.zones())
+	}
+	c = newCollector(t)
+	rows := answersOf("101", day)
+	for i := range rows {
+		rows[i].RCode = ptr("NXDOMAIN")
+	}
+	send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, metaOf(runOf(rows, "101", day)))
+	if c.ingest(); len(c.zones()) != 0 {
+		t.Errorf("%+v", c.zones())
+	}
+}
