@@ -95,10 +95,19 @@ func (c *Config) limits(t plan.Threshold) {
 	put(LimitKey(t.Metric, measurement.TCP), t.TCP, time.Millisecond)
 }
 
+// Bounds of what is held in memory: a report may come from a stranger.
+const (
+	mostRSIs = 100
+	mostDays = 366
+)
+
 // check says what would make the numbers meaningless.
 func (c *Config) check() error {
 	if len(c.RSIs) == 0 {
 		return fmt.Errorf("no root server identifiers: the plan's query %q names no servers", QuerySOA)
+	}
+	if len(c.RSIs) > mostRSIs {
+		return fmt.Errorf("%d root server identifiers, more than %d", len(c.RSIs), mostRSIs)
 	}
 	for i, r := range c.RSIs {
 		if slices.Contains(c.RSIs[:i], r) {
@@ -107,6 +116,9 @@ func (c *Config) check() error {
 	}
 	if c.From != interval.Day(c.From) || c.Until != interval.Day(c.Until) || !c.From.Before(c.Until) {
 		return fmt.Errorf("period %s to %s: want whole days UTC, the first before the last", c.From.Format(time.RFC3339), c.Until.Format(time.RFC3339))
+	}
+	if c.Until.Sub(c.From) > mostDays*24*time.Hour {
+		return fmt.Errorf("period %s to %s: longer than %d days", c.From.Format(time.RFC3339), c.Until.Format(time.RFC3339), mostDays)
 	}
 	if c.DataUntil != interval.Of(c.DataUntil) {
 		return fmt.Errorf("data until %s: want the start of an interval", c.DataUntil.Format(time.RFC3339))

@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/report"
+)
+
+type reportOptions struct {
+	style, period, out string
+	force              bool
+}
+
+func (a *app) reportCommand() *cobra.Command {
+	var o reportOptions
+	c := &cobra.Command{
+		Use:   "report",
+		Short: "Write the monthly or weekly report",
+		Long: `Report computes the eight metrics of RSSAC047 for a period out of the lake and
+writes text, JSON and HTML: public in the report's folder, with every value below
+internal/, and below rsi/ a dossier for each root server identifier that missed a
+threshold. It is provisional until seven days after the period. A report that is
+there already is replaced only by --force or by its final form; the old one is kept
+below revisions/.`,
+		Example: "  mtric report --style monthly\n  mtric report --style weekly --period 2026-11-16 --lake Lake --out Reports",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.report(c.Context(), o) },
+	}
+	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly or weekly")
+	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one)")
+	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: <home>/Reports)")
+	c.Flags().BoolVar(&o.force, "force", false, "make a new revision of a report that is there")
+	return c
+}
+
+// report is the command.
+func (a *app) report(ctx context.Context, o reportOptions) (err error) {
+	var p *plan.Plan
+	if a.flags.lake == "" || o.out == "" { // with both, nothing is written elsewhere
+		defer func() { a.recordFatal("report", p, err) }()
+	}
+	if p, err = a.loadPlan(); err != nil {
+		return err
+	}
+	now, err := a.now()
+	if err != nil {
+		return err
+	}
+	store, out, err := a.reportPlaces(p, o.out)
+	if err != nil {
+		return err
+	}
+	style := report.Style(o.style)
+	from, until, err := report.Period(style, o.period, now())
+	if err != nil {
+		return usagef("%w", err)
+	}
+	d, err := report.Frame(p, style, from, until, report.DataUntil(until, now()), Version)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	job := report.Job{Plan: p, Store: store, Out: out, Version: Version, Force: o.force}
+	folder := filepath.Join(out, report.Folder(style, from))
+	old, err := job.Existing(filepath.Base(folder))
+	if err != nil {
+		return err
+	}
+	if old != nil && !o.force && (old.Status == report.Final || !d.Complete()) {
+		return busyf("%s: %s report, revision %d, is there already; --force makes a new revision", folder, old.Status, old.Revision)
+	}
+	if a.flags.dryRun {
+		_, err := fmt.Fprintf(a.out, "would write %s: %s, data until %s\n", folder, d.PeriodTitle(), d.DataUntil.Format(time.RFC3339))
+		return err
+	}
+	unlock, err := lockReports(out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	bar := a.progress(3, "report")
+	job.Progress = func(string) { bar.step() }
+	err = job.Run(ctx, d, old)
+	bar.done()
+	if errors.Is(err, report.ErrThere) {
+		return busyf("%s: %w", folder, err)
+	}
+	if err != nil {
+		return err
+	}
+	return a.reportDone(d, folder)
+}
+
+// reportPlaces are the lake and the folder of the reports.
+func (a *app) reportPlaces(p *plan.Plan, out string) (lake.Store, string, error) {
+	dir := a.flags.lake
+	if dir == "" || out == "" {
+		home, err := a.home()
+		if err != nil {
+			return lake.Store{}, "", err
+		}
+		if dir == "" {
+			dir = under(home, p.Paths.Lake)
+		}
+		if out == "" {
+			out = under(home, p.Paths.Reports)
+		}
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return lake.Store{}, "", usagef("lake %s: not a folder; --lake names the folder that holds answers/", dir)
+	}
+	return lake.Store{Dir: dir, Version: Version}, out, nil
+}
+
+func lockReports(out string) (func() error, error) {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, fmt.Errorf("folder %s: %w", out, err)
+	}
+	path := filepath.Join(out, ".report.lock")
+	l := flock.New(path)
+	held, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if !held {
+		return nil, busyf("report: another run holds %s", path)
+	}
+	return l.Unlock, nil
+}
+
+// reportDone says where the report is and what it found.
+func (a *app) reportDone(d *report.Document, folder string) error {
+	misses := d.Misses()
+	switch {
+	case a.flags.json:
+		err := a.printJSON(map[string]any{"folder": folder, "html": filepath.Join(folder, "report.html"), "status": d.Status, "revision": d.Revision,
+			"missed": misses, "failed_rsis": d.Failed(), "unchecked": d.Unchecked, "digest": d.Digest})
+		if err != nil {
+			return err
+		}
+	case !a.flags.quiet:
+		var failed []string
+		for _, r := range d.Failed() {
+			failed = append(failed, string(r))
+		}
+		fmt.Fprintf(a.out, "%s: %s, revision %d\n", d.PeriodTitle(), d.Status, d.Revision)
+		for _, n := range d.Notes {
+			fmt.Fprintf(a.out, "note: %s\n", n)
+		}
+		fmt.Fprintf(a.out, "thresholds missed: %d", misses)
+		if len(failed) > 0 {
+			fmt.Fprintf(a.out, "; dossiers for %s", strings.Join(failed, ", "))
+		}
+		fmt.Fprintf(a.out, "\n%s\n", filepath.Join(folder, "report.html"))
+	}
+	switch {
+	case misses > 0:
+		return &exitError{code: exitFindings}
+	case d.Unchecked > 0:
+		return &exitError{code: exitPartly}
+	}
+	return nil
+}

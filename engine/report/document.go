@@ -1,0 +1,246 @@
+// Package report makes the weekly and monthly reports out of the lake: text, JSON
+// and HTML, public and internal, with a dossier for the operator of each RSI that
+// missed a threshold; and verifies them.
+//
+// A report is a Document. Frame takes from the plan what does not depend on data
+// (frame.go), Fill computes the rest (fill.go), so that Verify can take the frame
+// out of a published report and fill it again (verify.go). Write makes the files
+// of a report and replaces an older one whole, keeping it as a revision
+// (write.go); text.go, html.go, plot.go and dossier.go print.
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/metrics"
+)
+
+// Schema names the form of full.json and report.json.
+const Schema = "mtric-report/1"
+
+// Style is the kind of report.
+type Style string
+
+// The styles. Thresholds are of whole months [ver]; a week is a diagnostic.
+const (
+	Monthly Style = "monthly"
+	Weekly  Style = "weekly"
+)
+
+// Status says whether the numbers may still change.
+type Status string
+
+// The statuses: provisional while the look-ahead is not over or answers wait for
+// a verdict.
+const (
+	Provisional Status = "provisional"
+	Final       Status = "final"
+)
+
+// Document is internal/full.json, the contract with verifiers; report.json is
+// its public part. Times are interval labels, UTC; nothing in it tells when it
+// was made, so that it can be made again to the bit.
+type Document struct {
+	Schema    string    `json:"schema"`
+	Version   string    `json:"version"` // of the engine that made it
+	Revision  int       `json:"revision"`
+	Style     Style     `json:"style"`
+	Status    Status    `json:"status"`
+	From      time.Time `json:"from"`
+	Until     time.Time `json:"until"`
+	DataUntil time.Time `json:"data_until"` // rows of later intervals were not read
+
+	Plan       string           `json:"plan"`
+	PlanSHA256 string           `json:"plan_sha256"`
+	N          int              `json:"n"`
+	K          int              `json:"k"`
+	RSIs       []RSI            `json:"rsis"`
+	Thresholds []plan.Threshold `json:"thresholds"`
+
+	VantagePointsFrom string                     `json:"vantage_points_from"` // plan, or data where the plan has none
+	VantagePoints     []VantagePoint             `json:"vantage_points"`
+	Coverage          Coverage                   `json:"coverage"`
+	Unexpected        []measurement.VantagePoint `json:"unexpected"` // in the data, not expected: enter no metric
+	UnexpectedRSIs    []measurement.RSI          `json:"unexpected_rsis"`
+	Exclusions        []plan.Note                `json:"exclusions"`
+	Annotations       []plan.Note                `json:"annotations"`
+	Unchecked         int64                      `json:"unchecked"` // correctness answers without a verdict
+	Notes             []string                   `json:"notes"`     // what a reader must know before the numbers
+	Changes           []Change                   `json:"changes"`   // since earlier revisions
+
+	Values []Value `json:"values"`
+	Digest string  `json:"digest"`
+
+	Internal *Internal `json:"internal,omitempty"` // nil in report.json
+}
+
+// RSI is a root server identifier with its dated addresses.
+type RSI struct {
+	RSI       measurement.RSI `json:"rsi"`
+	Name      string          `json:"name"`
+	Addresses []plan.Address  `json:"addresses"`
+}
+
+// VantagePoint is one with its intervals of the period.
+type VantagePoint struct {
+	ID       measurement.VantagePoint `json:"id"`
+	From     *time.Time               `json:"from,omitempty"`
+	Until    *time.Time               `json:"until,omitempty"`
+	Expected int64                    `json:"expected"`
+	Received int64                    `json:"received"`
+	Excluded int64                    `json:"excluded"`
+}
+
+// Coverage sums the vantage points up. Below LeastPercent of the intervals that
+// are expected and not excluded the numbers are marked (reading A6).
+type Coverage struct {
+	Expected     int64 `json:"expected"`
+	Received     int64 `json:"received"`
+	Excluded     int64 `json:"excluded"`
+	LeastPercent int64 `json:"least_percent"`
+	Sufficient   bool  `json:"sufficient"`
+}
+
+// leastCoverage is the percentage below which a report says that it rests on
+// too little.
+const leastCoverage = 90
+
+// Change is what a revision changed.
+type Change struct {
+	Revision int      `json:"revision"`
+	Replaces string   `json:"replaces"` // digest of the revision before
+	What     []string `json:"what"`
+}
+
+// Internal is what root server operators and the collector's people see beside
+// the public part.
+type Internal struct {
+	Places       []Place       `json:"places"`
+	Instances    []Instance    `json:"instances"`
+	Publications []Publication `json:"publications"`
+}
+
+// Place is an RSI from a vantage point over a path, latencies in ms.
+type Place struct {
+	VantagePoint measurement.VantagePoint `json:"vantage_point"`
+	RSI          measurement.RSI          `json:"rsi"`
+	Family       measurement.Family       `json:"family"`
+	Transport    measurement.Transport    `json:"transport"`
+	Asked        int64                    `json:"asked"`
+	Good         int64                    `json:"good"`
+	Min          *json.Number             `json:"min"`
+	Median       *json.Number             `json:"median"`
+	P95          *json.Number             `json:"p95"`
+	Max          *json.Number             `json:"max"`
+}
+
+// Instance is a server by the name it gave (NSID); how many of the SOA answers of
+// the period came from it.
+type Instance struct {
+	RSI           measurement.RSI            `json:"rsi"`
+	NSID          *string                    `json:"nsid"` // null: gave none
+	Answers       int64                      `json:"answers"`
+	VantagePoints []measurement.VantagePoint `json:"vantage_points"`
+}
+
+// Publication is a serial new in the period and how long each RSI's slowest
+// vantage point waited for it.
+type Publication struct {
+	Serial    int64     `json:"serial"`
+	Published time.Time `json:"published"` // T(s): the first interval that anybody saw it in
+	RSIs      []Waited  `json:"rsis"`
+}
+
+// Waited is an RSI's part in a publication, in minutes.
+type Waited struct {
+	RSI      measurement.RSI `json:"rsi"`
+	Values   int64           `json:"values"`
+	Longest  int64           `json:"longest"`
+	Censored int64           `json:"censored"` // never seen before the data end; Longest is then the least it can be
+}
+
+// WriteJSON writes the document, indented.
+func (d *Document) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(d)
+}
+
+// maxDocument bounds a report that is read: 200 vantage points give some 10 MB.
+const maxDocument = 256 << 20
+
+// Read reads what WriteJSON wrote. A key it does not know is an error: a number
+// overlooked would not be verified.
+func Read(r io.Reader) (*Document, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxDocument {
+		return nil, fmt.Errorf("larger than %d bytes", maxDocument)
+	}
+	var d Document
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&d); err != nil {
+		return nil, fmt.Errorf("not a report of mtric: %w", err)
+	}
+	if decoder.More() {
+		return nil, fmt.Errorf("not a report of mtric: something follows it")
+	}
+	if d.Schema != Schema {
+		return nil, fmt.Errorf("schema %q, want %q: made by another version of mtric", d.Schema, Schema)
+	}
+	return &d, nil
+}
+
+// Public is the document as everyone may see it: RSIs with verdict and count
+// only [ntt] [cpm] [gkr] (reading A19), the system with its values [nuc].
+func (d *Document) Public() *Document {
+	p := *d
+	p.Internal = nil
+	p.Values = make([]Value, len(d.Values))
+	for i, v := range d.Values {
+		v.public = true
+		if v.RSI != "" {
+			v.Numerator, v.Denominator, v.Value, v.Without, v.Diagnostics = nil, nil, nil, nil, nil
+		} else if v.Diagnostics != nil {
+			own := *v.Diagnostics
+			own.Longest = nil // would name an RSI with a value
+			v.Diagnostics = &own
+		}
+		p.Values[i] = v
+	}
+	return &p
+}
+
+// Failed lists the RSIs that miss a threshold of the period.
+func (d *Document) Failed() []measurement.RSI {
+	var failed []measurement.RSI
+	for _, r := range d.RSIs {
+		for _, v := range d.Values {
+			if v.RSI == r.RSI && v.Verdict == metrics.Fail {
+				failed = append(failed, r.RSI)
+				break
+			}
+		}
+	}
+	return failed
+}
+
+// Misses counts the values that fail.
+func (d *Document) Misses() (n int) {
+	for _, v := range d.Values {
+		if v.Verdict == metrics.Fail {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,360 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/metrics"
+)
+
+// titles are the metrics as people read them.
+var titles = map[string]string{
+	metrics.RSIAvailability: "Availability", metrics.RSILatency: "Response latency",
+	metrics.RSICorrectness: "Correctness", metrics.RSIPublication: "Publication latency",
+	metrics.RSSAvailability: "Availability", metrics.RSSLatency: "Response latency",
+	metrics.RSSCorrectness: "Correctness", metrics.RSSPublication: "Publication latency",
+}
+
+// counted says what a metric's count counts (reading A24).
+var counted = map[string]string{
+	metrics.RSIAvailability: "queries sent", metrics.RSILatency: "latencies",
+	metrics.RSICorrectness: "responses judged", metrics.RSIPublication: "values",
+	metrics.RSSAvailability: "queries sent", metrics.RSSLatency: "pooled latencies",
+	metrics.RSSCorrectness: "responses judged", metrics.RSSPublication: "pooled values",
+}
+
+// verdictWords are verdicts in print: a fail must be seen without colour.
+var verdictWords = map[metrics.Verdict]string{metrics.Pass: "pass", metrics.Fail: "FAIL", metrics.NoData: "no data"}
+
+var pathTitles = map[string]string{"ipv4/udp": "IPv4 UDP", "ipv4/tcp": "IPv4 TCP", "ipv6/udp": "IPv6 UDP", "ipv6/tcp": "IPv6 TCP"}
+
+// Path is the value's path in print; empty for a metric without one.
+func (v Value) Path() string { return pathTitles[string(v.Family)+"/"+string(v.Transport)] }
+
+// Title is the metric in print.
+func (v Value) Title() string { return titles[v.Metric] }
+
+// Word is the verdict in print.
+func (v Value) Word() string { return verdictWords[v.Verdict] }
+
+var units = map[string]string{metrics.Percent: "%", metrics.Millis: "ms", metrics.Minutes: "min"}
+
+// Shown is the value with its unit.
+func (v Value) Shown() string {
+	switch {
+	case v.Censored:
+		return "beyond the data"
+	case v.Value == nil:
+		return "-"
+	}
+	return v.Value.String() + " " + units[v.Unit]
+}
+
+// Exactly is the exact fraction, in the unit of the numerator.
+func (v Value) Exactly() string { return fractionText(v.Unit, v.Numerator, v.Denominator) }
+
+func fractionText(unit string, num, den *int64) string {
+	if num == nil || den == nil {
+		return "-"
+	}
+	of := map[string]string{metrics.Millis: " µs", metrics.Minutes: " min"}[unit]
+	if *den == 1 && of != "" {
+		return fmt.Sprintf("%d%s", *num, of)
+	}
+	return fmt.Sprintf("%d/%d%s", *num, *den, of)
+}
+
+// Bound is the threshold in print.
+func (v Value) Bound() string {
+	sign := "≤ "
+	if v.Unit == metrics.Percent {
+		sign = "≥ "
+	}
+	return sign + v.Threshold.String() + " " + units[v.Unit]
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+func join[S ~string](list []S) string {
+	var texts []string
+	for _, s := range list {
+		texts = append(texts, string(s))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// PeriodTitle is the period in words.
+func (d *Document) PeriodTitle() string {
+	if d.Style == Monthly {
+		return d.From.Format("January 2006")
+	}
+	return "week from " + d.From.Format("Monday 2 January 2006")
+}
+
+// precision is the note on what latencies are worth (RSSAC047v2 section 4.1).
+const precision = "Latencies are measured in whole microseconds and given in milliseconds. UDP latency ends at the kernel's receive time stamp " +
+	"where there is one, else when the program read the reply, some tenths of a millisecond later; TCP latency includes the connection's set-up."
+
+// WriteText writes report.txt, or with the internal part full.txt.
+func (d *Document) WriteText(w io.Writer) error {
+	t := &textWriter{w: w}
+	t.line("ROOT SERVER SYSTEM, %s", strings.ToUpper(d.PeriodTitle()))
+	t.line("")
+	t.line("Period     %s to %s", clock(d.From), clock(d.Until))
+	t.line("Report     %s, %s, revision %d; data until %s", d.Style, d.Status, d.Revision, clock(d.DataUntil))
+	t.line("Measured   by RSSAC047v2, plan %s, mtric %s; n = %d root server identifiers, k = %d", d.Plan, d.Version, d.N, d.K)
+	t.line("Coverage   %d of %d intervals received, %d excluded", d.Coverage.Received, d.Coverage.Expected, d.Coverage.Excluded)
+	for _, n := range d.Notes {
+		t.line("Note       %s", n)
+	}
+	t.changes(d)
+	t.system(d)
+	t.servers(d)
+	t.places(d)
+	t.notes("Exclusions", d.Exclusions, "Rows that an exclusion covers are stored, and left out of numerator and denominator.")
+	t.notes("Annotations", d.Annotations, "Annotations explain and change no number.")
+	if d.Internal != nil {
+		t.internal(d)
+	}
+	t.heading("About these numbers")
+	t.line("%s", precision)
+	t.line("A verdict is made of exact integers; printed values are cut off towards failing.")
+	t.line("\"no data\" is neither pass nor fail. Plan sha256 %s", d.PlanSHA256)
+	t.line("Digest %s", d.Digest)
+	return t.err
+}
+
+type textWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (t *textWriter) line(format string, args ...any) {
+	if t.err == nil {
+		_, t.err = fmt.Fprintf(t.w, strings.TrimRight(format, "\n")+"\n", args...)
+	}
+}
+
+func (t *textWriter) heading(s string) { t.line("\n%s\n%s", s, strings.Repeat("-", len([]rune(s)))) }
+
+// table prints rows aligned; a cell must not hold tabs.
+func (t *textWriter) table(rows [][]string) {
+	if t.err != nil {
+		return
+	}
+	w := tabwriter.NewWriter(t.w, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(r, "\t"), "\t "))
+	}
+	t.err = w.Flush()
+}
+
+func (t *textWriter) changes(d *Document) {
+	if len(d.Changes) == 0 {
+		return
+	}
+	t.heading("What the revisions changed")
+	for _, c := range d.Changes {
+		for _, what := range c.What {
+			t.line("revision %d: %s", c.Revision, printable(what))
+		}
+	}
+}
+
+// system is the RSS: values and verdicts [nuc].
+func (t *textWriter) system(d *Document) {
+	t.heading("Root server system")
+	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "VERDICT", "COUNT"}}
+	for _, v := range d.Values {
+		if v.RSI == "" {
+			rows = append(rows, []string{v.Title(), v.Path(), v.Shown(), v.Exactly(), v.Bound(), v.Word(), fmt.Sprintf("%d %s", v.Count, counted[v.Metric])})
+		}
+	}
+	t.table(rows)
+	for _, v := range d.Values {
+		if v.RSI == "" && v.Without != nil && d.differs(v) {
+			t.line("Without the exclusions, %s %s: %s, %s", strings.ToLower(v.Title()), v.Path(),
+				fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator), verdictWords[v.Without.Verdict])
+		}
+	}
+}
+
+// differs says whether exclusions changed a value.
+func (d *Document) differs(v Value) bool {
+	return len(d.Exclusions) > 0 && (integer(v.Numerator) != integer(v.Without.Numerator) ||
+		integer(v.Denominator) != integer(v.Without.Denominator) || v.Count != v.Without.Count || v.Verdict != v.Without.Verdict)
+}
+
+// servers is the RSIs by verdict and count only [ntt] [cpm] [gkr].
+func (t *textWriter) servers(d *Document) {
+	for _, metric := range metrics.Names[:4] {
+		values := slices.DeleteFunc(slices.Clone(d.Values), func(v Value) bool { return v.Metric != metric })
+		if len(values) == 0 {
+			continue
+		}
+		t.heading("Root server identifiers: " + strings.ToLower(titles[metric]))
+		header, bound := []string{"RSI"}, []string{""}
+		per := len(values) / max(1, len(d.RSIs))
+		for _, v := range values[:per] {
+			header, bound = append(header, strings.ToUpper(v.Path())), append(bound, v.Bound())
+		}
+		rows := [][]string{header, bound}
+		for group := range slices.Chunk(values, per) {
+			row := []string{string(group[0].RSI)}
+			for _, v := range group {
+				row = append(row, fmt.Sprintf("%-7s %d", v.Word(), v.Count))
+			}
+			rows = append(rows, row)
+		}
+		t.table(rows)
+		t.line("Beside each verdict stands the number of %s.", counted[metric])
+	}
+}
+
+func (t *textWriter) places(d *Document) {
+	t.heading("Vantage points: intervals")
+	rows := [][]string{{"VP", "EXPECTED", "RECEIVED", "EXCLUDED", "COVERAGE"}}
+	for _, v := range d.VantagePoints {
+		rows = append(rows, []string{string(v.ID), fmt.Sprint(v.Expected), fmt.Sprint(v.Received), fmt.Sprint(v.Excluded), v.Share()})
+	}
+	t.table(rows)
+}
+
+// Share is how much of what was expected came, in percent, cut off.
+func (v VantagePoint) Share() string {
+	if v.Expected == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d.%d %%", 100*v.Received/v.Expected, 1000*v.Received/v.Expected%10)
+}
+
+// notes are exclusions or annotations with their times and reasons [hnr] [dew] [bmu].
+func (t *textWriter) notes(title string, notes []plan.Note, about string) {
+	if len(notes) == 0 {
+		return
+	}
+	t.heading(title)
+	t.line("%s", about)
+	for _, n := range notes {
+		t.line("%s: %s to %s, %s; by %s, added %s: %s", n.Label, clock(n.From), clock(n.Until), Where(n), printable(n.By), clock(n.Added), printable(n.Reason))
+	}
+}
+
+// Where says in words what a note covers.
+func Where(n plan.Note) string {
+	var parts []string
+	if len(n.VantagePoints) > 0 {
+		parts = append(parts, "vantage points "+join(n.VantagePoints))
+	}
+	if len(n.RSIs) > 0 {
+		parts = append(parts, "RSIs "+join(n.RSIs))
+	}
+	if len(n.Paths) > 0 {
+		parts = append(parts, "paths "+strings.Join(n.Paths, ", "))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// internal is what full.txt has beside the public part.
+func (t *textWriter) internal(d *Document) {
+	t.heading("INTERNAL: every value (not for publication)")
+	rows := [][]string{{"METRIC", "RSI", "PATH", "VALUE", "EXACTLY", "COUNT", "VERDICT", "MEAN", "P95", "MAX", "WITHOUT EXCLUSIONS", "NOTES"}}
+	for _, v := range d.Values {
+		x := v.Diagnostics
+		rows = append(rows, []string{v.Metric, dash(string(v.RSI)), dash(v.Path()), v.Shown(), v.Exactly(), fmt.Sprint(v.Count), v.Word(),
+			dash(numberText(x.Mean)), dash(numberText(x.P95)), dash(numberText(x.Max)),
+			fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator) + " " + verdictWords[v.Without.Verdict], x.Summary()})
+	}
+	t.table(rows)
+	t.heading("INTERNAL: servers that answered, by NSID")
+	rows = [][]string{{"RSI", "NSID", "ANSWERS", "VANTAGE POINTS"}}
+	for _, i := range d.Internal.Instances {
+		name := "(none)"
+		if i.NSID != nil {
+			name = printable(*i.NSID)
+		}
+		rows = append(rows, []string{string(i.RSI), name, fmt.Sprint(i.Answers), join(i.VantagePoints)})
+	}
+	t.table(rows)
+	t.heading("INTERNAL: by vantage point, answered of asked and median in ms")
+	rows = [][]string{{"VP", "RSI", "IPV4 UDP", "IPV4 TCP", "IPV6 UDP", "IPV6 TCP"}}
+	for group := range slices.Chunk(d.Internal.Places, 4) {
+		row := []string{string(group[0].VantagePoint), string(group[0].RSI)}
+		for _, p := range group {
+			row = append(row, fmt.Sprintf("%d/%d %s", p.Good, p.Asked, dash(numberText(p.Median))))
+		}
+		rows = append(rows, row)
+	}
+	t.table(rows)
+}
+
+// Summary is what else the diagnostics have, in words.
+func (x *Diagnostics) Summary() string {
+	var parts []string
+	for _, name := range slices.Sorted(keys(x.Outcomes)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, x.Outcomes[name]))
+	}
+	for _, p := range []struct {
+		name string
+		n    int64
+	}{{"VP-intervals", x.VPIntervals}, {"skipped", x.Skipped}, {"serials", x.Serials}, {"censored", x.Censored}, {"inflated", x.Inflated},
+		{"missing runs", x.Gaps}, {"unobservable", x.Unobservable}, {"regressions", x.Regressions}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", p.name, p.n))
+		}
+	}
+	if l := x.Longest; l != nil && l.Minutes > 0 {
+		parts = append(parts, fmt.Sprintf("longest %d min for serial %d from %s at VP %s", l.Minutes, l.Serial, l.RSI, l.VantagePoint))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func keys(m map[string]int64) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func numberText[N ~string](n *N) string {
+	if n == nil {
+		return ""
+	}
+	return string(*n)
+}
+
+// printable keeps what servers and people wrote from commanding a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// rsiName is the RSI as text for people, "k.root-servers.net (k)".
+func (d *Document) rsiName(r measurement.RSI) string {
+	for _, x := range d.RSIs {
+		if x.RSI == r && x.Name != "" {
+			return fmt.Sprintf("%s (%s)", x.Name, r)
+		}
+	}
+	return string(r)
+}

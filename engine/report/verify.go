@@ -1,0 +1,172 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/plan"
+)
+
+// Verify computes a report again from the lake and from what the report itself
+// carries, and names every difference; none means that the data say what the
+// report says. It takes full.json and report.json.
+func Verify(ctx context.Context, d *Document, store lake.Store) ([]string, error) {
+	again := *d
+	if _, err := again.Fill(ctx, store); err != nil {
+		return nil, err
+	}
+	var found []string
+	computed := &again
+	if d.Internal == nil {
+		computed = again.Public()
+	} else if own := digest(d.Values); own != d.Digest {
+		found = append(found, fmt.Sprintf("digest: the report's values make %s, it says %s", own, d.Digest))
+	}
+	differences, err := compare(d, computed, "the lake gives")
+	return append(found, differences...), err
+}
+
+// CheckPlan names what a plan says otherwise than the report.
+func (d *Document) CheckPlan(p *plan.Plan) ([]string, error) {
+	f, err := Frame(p, d.Style, d.From, d.Until, d.DataUntil, d.Version)
+	if err != nil {
+		return nil, err
+	}
+	own := *d
+	// What only data say is the same on both sides.
+	f.Revision, f.Status, f.N, f.K, f.Coverage, f.Unexpected, f.UnexpectedRSIs = d.Revision, d.Status, d.N, d.K, d.Coverage, d.Unexpected, d.UnexpectedRSIs
+	f.Unchecked, f.Notes, f.Changes, f.Values, f.Digest, f.Internal = d.Unchecked, d.Notes, d.Changes, d.Values, d.Digest, d.Internal
+	own.VantagePoints = slices.Clone(d.VantagePoints)
+	for i := range own.VantagePoints {
+		v := &own.VantagePoints[i]
+		v.Expected, v.Received, v.Excluded = 0, 0, 0
+	}
+	if d.VantagePointsFrom == fromData && f.VantagePointsFrom == fromData {
+		own.VantagePoints = f.VantagePoints
+	}
+	return compare(&own, f, "the plan says")
+}
+
+// compare names the differences of two documents, the second one's side in
+// those words.
+func compare(a, b *Document, says string) ([]string, error) {
+	left, err := generic(a)
+	if err != nil {
+		return nil, err
+	}
+	right, err := generic(b)
+	if err != nil {
+		return nil, err
+	}
+	c := comparison{says: says}
+	c.any("", left, right)
+	return c.found, nil
+}
+
+func generic(d *Document) (any, error) {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return nil, err
+	}
+	var v any
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber() // exact
+	return v, decoder.Decode(&v)
+}
+
+type comparison struct {
+	says  string
+	found []string
+}
+
+func (c *comparison) any(place string, a, b any) {
+	if reflect.DeepEqual(a, b) {
+		return
+	}
+	am, aok := a.(map[string]any)
+	bm, bok := b.(map[string]any)
+	if aok && bok {
+		var all []string
+		for k := range am {
+			all = append(all, k)
+		}
+		for k := range bm {
+			if _, both := am[k]; !both {
+				all = append(all, k)
+			}
+		}
+		slices.Sort(all)
+		for _, k := range all {
+			c.any(strings.TrimSpace(place+" "+k), am[k], bm[k])
+		}
+		return
+	}
+	al, aok := a.([]any)
+	bl, bok := b.([]any)
+	if aok && bok {
+		c.lists(place, al, bl)
+		return
+	}
+	c.found = append(c.found, fmt.Sprintf("%s: the report says %s, %s %s", place, brief(a), c.says, brief(b)))
+}
+
+// lists compares entries by their names, so that one that is missing does not
+// make all that follow differ.
+func (c *comparison) lists(place string, a, b []any) {
+	right := map[string]any{}
+	for i, x := range b {
+		right[name(x, i)] = x
+	}
+	for i, x := range a {
+		n := name(x, i)
+		other, found := right[n]
+		delete(right, n)
+		at := strings.TrimSpace(strings.TrimPrefix(place, "values") + " " + n)
+		if !found {
+			c.found = append(c.found, fmt.Sprintf("%s: the report says %s, %s nothing", at, brief(x), c.says))
+			continue
+		}
+		c.any(at, x, other)
+	}
+	for i, x := range b {
+		if n := name(x, i); right[n] != nil {
+			c.found = append(c.found, fmt.Sprintf("%s: the report says nothing, %s %s", strings.TrimSpace(place+" "+n), c.says, brief(x)))
+		}
+	}
+}
+
+// name is how a person would name an entry of a list.
+func name(x any, i int) string {
+	m, ok := x.(map[string]any)
+	if !ok {
+		return fmt.Sprint(x)
+	}
+	var parts []string
+	for _, k := range []string{"metric", "label", "id", "vantage_point", "rsi", "family", "transport", "nsid", "serial", "address", "revision"} {
+		if v, there := m[k]; there && v != nil {
+			parts = append(parts, fmt.Sprint(v))
+		}
+	}
+	if len(parts) == 0 {
+		return fmt.Sprint("number ", i+1)
+	}
+	return strings.Join(parts, " ")
+}
+
+func brief(x any) string {
+	text, err := json.Marshal(x)
+	if err != nil || string(text) == "null" {
+		return "nothing"
+	}
+	const most = 200
+	if len(text) > most {
+		return string(text[:most]) + "…"
+	}
+	return string(text)
+}

@@ -1,0 +1,325 @@
+package report
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/metrics"
+)
+
+// Names in a report's folder.
+const (
+	publicJSON   = "report.json"
+	internalJSON = "internal/full.json"
+	revisionsDir = "revisions"
+)
+
+// Job makes one report. Progress, where it is set, hears what is being done.
+type Job struct {
+	Plan     *plan.Plan
+	Store    lake.Store
+	Out      string // the folder that holds monthly-2026-11/
+	Version  string
+	Force    bool // also when the report in place has the same status
+	Progress func(step string)
+}
+
+// ErrThere says that a report of the period with this status, or a final one, is
+// in place.
+var ErrThere = errors.New("is there already")
+
+// Existing returns the report that is in place; nil where there is none.
+func (j Job) Existing(folder string) (*Document, error) {
+	path := filepath.Join(j.Out, folder, filepath.FromSlash(internalJSON))
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	defer f.Close()
+	d, err := Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("report %s: %w; move the folder away to have it made anew", path, err)
+	}
+	return d, nil
+}
+
+// Run computes the frame and puts the report's folder in place, whole or not at
+// all. A report that was there becomes revisions/N of the new one.
+func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
+	j.say("measurements")
+	result, err := d.Fill(ctx, j.Store)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		if !j.Force && (old.Status == Final || old.Status == d.Status) {
+			return fmt.Errorf("%s report, revision %d, %w", old.Status, old.Revision, ErrThere)
+		}
+		d.succeed(old)
+	}
+	final := filepath.Join(j.Out, Folder(d.Style, d.From))
+	next := filepath.Join(j.Out, "."+Folder(d.Style, d.From)+".new")
+	if err := os.RemoveAll(next); err != nil { // of a run that was killed
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := j.files(ctx, d, result, next); err != nil {
+		return errors.Join(err, os.RemoveAll(next))
+	}
+	if old != nil {
+		if err := keepRevision(final, next, old.Revision); err != nil {
+			return errors.Join(err, os.RemoveAll(next))
+		}
+	}
+	return swap(next, final)
+}
+
+func (j Job) say(step string) {
+	if j.Progress != nil {
+		j.Progress(step)
+	}
+}
+
+// succeed makes the document the next revision of old, and says what changed.
+func (d *Document) succeed(old *Document) {
+	d.Revision = old.Revision + 1
+	change := Change{Revision: d.Revision, Replaces: old.Digest, What: []string{}}
+	say := func(format string, args ...any) { change.What = append(change.What, fmt.Sprintf(format, args...)) }
+	if old.Status != d.Status {
+		say("%s after %s", d.Status, old.Status)
+	}
+	if !old.DataUntil.Equal(d.DataUntil) {
+		say("data until %s after %s", clock(d.DataUntil), clock(old.DataUntil))
+	}
+	if old.PlanSHA256 != d.PlanSHA256 {
+		say("plan %s after %s", d.PlanSHA256, old.PlanSHA256)
+	}
+	if old.Version != d.Version {
+		say("mtric %s after %s", d.Version, old.Version)
+	}
+	for _, n := range noteChanges("exclusion", old.Exclusions, d.Exclusions) {
+		say("%s", n)
+	}
+	for _, n := range noteChanges("annotation", old.Annotations, d.Annotations) {
+		say("%s", n)
+	}
+	verdicts, numbers := 0, 0
+	before := map[string]Value{}
+	for _, v := range old.Values {
+		before[v.key()] = v
+	}
+	for _, v := range d.Values {
+		b, there := before[v.key()]
+		switch {
+		case !there:
+			say("new: %s", v.key())
+		case b.Verdict != v.Verdict:
+			verdicts++
+			say("%s: %s after %s", v.key(), verdictWords[v.Verdict], verdictWords[b.Verdict])
+		case integer(b.Numerator) != integer(v.Numerator) || integer(b.Denominator) != integer(v.Denominator) || b.Count != v.Count:
+			numbers++
+		}
+	}
+	say("%d verdicts changed; %d further values changed without their verdict", verdicts, numbers)
+	d.Changes = append(append([]Change{}, old.Changes...), change)
+}
+
+func (v Value) key() string {
+	return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", v.Metric, v.RSI, v.Path())), " ")
+}
+
+func noteChanges(kind string, old, now []plan.Note) (list []string) {
+	index := func(notes []plan.Note) map[string]string {
+		m := map[string]string{}
+		for _, n := range notes {
+			m[n.Label] = fmt.Sprintf("%s to %s, %s: %s", clock(n.From), clock(n.Until), Where(n), n.Reason)
+		}
+		return m
+	}
+	a, b := index(old), index(now)
+	for _, n := range old {
+		if b[n.Label] == "" {
+			list = append(list, fmt.Sprintf("%s %s withdrawn", kind, n.Label))
+		}
+	}
+	for _, n := range now {
+		switch {
+		case a[n.Label] == "":
+			list = append(list, fmt.Sprintf("%s %s added: %s", kind, n.Label, b[n.Label]))
+		case a[n.Label] != b[n.Label]:
+			list = append(list, fmt.Sprintf("%s %s changed: %s", kind, n.Label, b[n.Label]))
+		}
+	}
+	return list
+}
+
+// files writes the whole folder.
+func (j Job) files(ctx context.Context, d *Document, r *metrics.Result, dir string) error {
+	public := d.Public()
+	publish := j.publish(d.Style)
+	for _, f := range []struct {
+		path  string
+		kind  string
+		write func(io.Writer) error
+	}{
+		{"report.txt", "text", public.WriteText},
+		{publicJSON, "json", public.WriteJSON},
+		{"report.html", "html", func(w io.Writer) error { return public.WriteHTML(w, r) }},
+		{"internal/full.txt", "", d.WriteText},
+		{internalJSON, "", d.WriteJSON},
+		{"internal/full.html", "", func(w io.Writer) error { return d.WriteHTML(w, r) }},
+	} {
+		if f.kind != "" && !publish[f.kind] {
+			continue
+		}
+		if err := writeFile(filepath.Join(dir, filepath.FromSlash(f.path)), f.write); err != nil {
+			return err
+		}
+	}
+	for _, rsi := range d.Failed() {
+		j.say("dossier for " + string(rsi))
+		if err := (dossier{Job: j, d: d, result: r, rsi: rsi}).write(ctx, filepath.Join(dir, "rsi", string(rsi))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish is what the plan's report block of the style wants; everything where
+// it has none.
+func (j Job) publish(s Style) map[string]bool {
+	want := map[string]bool{}
+	period := map[Style]string{Monthly: "month", Weekly: "week"}[s]
+	for _, r := range j.Plan.Reports {
+		if r.Period == period {
+			for _, k := range r.Publish {
+				want[k] = true
+			}
+		}
+	}
+	if len(want) == 0 {
+		return map[string]bool{"text": true, "json": true, "html": true}
+	}
+	return want
+}
+
+// writeFile writes a file into a folder that nobody reads yet, and its folder.
+func writeFile(path string, write func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return fmt.Errorf("report %s: %w", filepath.Base(path), err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err = f.Write(b.Bytes())
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// keepRevision links the files of the report in place into the new folder:
+// its own below revisions/N, those of earlier revisions as they are.
+func keepRevision(final, next string, revision int) error {
+	return filepath.WalkDir(final, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+		rel, err := filepath.Rel(final, path)
+		if err != nil || e.IsDir() {
+			return err
+		}
+		to := filepath.Join(next, revisionsDir, fmt.Sprint(revision), rel)
+		if strings.HasPrefix(rel, revisionsDir+string(filepath.Separator)) {
+			to = filepath.Join(next, rel)
+		}
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+		if err := os.Link(path, to); err != nil {
+			return fmt.Errorf("report: keep revision %d: %w", revision, err)
+		}
+		return nil
+	})
+}
+
+// swap puts the new folder in the place of the old one in one step: a reader sees
+// one report or the other.
+func swap(next, final string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, next, unix.AT_FDCWD, final, unix.RENAME_EXCHANGE)
+	if errors.Is(err, unix.ENOENT) { // nothing there yet
+		err = os.Rename(next, final)
+	}
+	if err == nil {
+		err = os.RemoveAll(next)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(final))
+	}
+	if err != nil {
+		return fmt.Errorf("report: put %s in place: %w", final, err)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// zipFolder packs a folder into a file beside it, without times, so that equal
+// folders make equal files.
+func zipFolder(dir, file string) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	z := zip.NewWriter(f)
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || path == file {
+			return err
+		}
+		rel, err := filepath.Rel(filepath.Dir(dir), path)
+		if err != nil {
+			return err
+		}
+		in, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		method := zip.Deflate
+		if strings.HasSuffix(path, ".parquet") {
+			method = zip.Store // compressed already
+		}
+		out, err := z.CreateHeader(&zip.FileHeader{Name: filepath.ToSlash(rel), Method: method})
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(out, in)
+		return err
+	})
+	return errors.Join(err, z.Close(), f.Sync(), f.Close())
+}

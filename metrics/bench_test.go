@@ -1,0 +1,68 @@
+package metrics_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/simulate"
+	"mtric.net/mtric/metrics"
+)
+
+// monthLake is a month of 20 vantage points, 11,232,000 answers: simulated, or
+// the one in MTRIC_BENCH_LAKE, which is made there when it is missing.
+func monthLake(b *testing.B, p *plan.Plan) lake.Store {
+	b.Helper()
+	dir := os.Getenv("MTRIC_BENCH_LAKE")
+	if dir == "" {
+		dir = b.TempDir()
+	}
+	if _, err := os.Stat(dir + "/zones"); err != nil {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			b.Fatal(err)
+		}
+		ids, err := simulate.VantagePoints(p, 20)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := simulate.Run(context.Background(), dir, simulate.Config{Plan: p, VantagePoints: ids, From: start,
+			Until: start.AddDate(0, 0, 30), Seed: 47, Faults: everyFault(), Version: "bench"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return lake.Store{Dir: dir}
+}
+
+// BenchmarkMonth is P1: all eight metrics of a whole month, read from the lake.
+func BenchmarkMonth(b *testing.B) {
+	p := rssac047(b)
+	store := monthLake(b, p)
+	zones, err := store.Zones()
+	if err != nil {
+		b.Fatal(err)
+	}
+	cfg, err := metrics.FromPlan(p, start, start.AddDate(0, 0, 30), start.AddDate(0, 0, 30))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var scan, compute time.Duration
+	for b.Loop() {
+		began := time.Now()
+		a := accumulator(b, cfg)
+		if err := a.Scan(context.Background(), store, 0); err != nil {
+			b.Fatal(err)
+		}
+		scan += time.Since(began)
+		began = time.Now()
+		a.Compute(zones)
+		compute += time.Since(began)
+	}
+	b.ReportMetric(float64(scan.Milliseconds())/float64(b.N), "scan-ms/op")
+	b.ReportMetric(float64(compute.Milliseconds())/float64(b.N), "compute-ms/op")
+	if peak := peakMiB(); peak > 0 {
+		b.ReportMetric(peak, "peak-MiB")
+	}
+}

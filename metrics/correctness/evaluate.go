@@ -1,0 +1,262 @@
+package correctness
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// rrset is an RRset of the response, in one section, duplicates taken away.
+type rrset struct {
+	section    section
+	typ, class uint16
+	ttl        uint32 // the greatest
+	owner      []byte
+	rdatas     [][]byte
+	sigs       [][]byte // RRSIG data over it in the same section
+	twice      bool     // a record came more than once
+
+	// As against the zone that is being tried.
+	zone      *set
+	identical bool // the same records in canonical form
+	matches   bool // the same records, names without regard to case [vnk]
+	told      bool // a rule has said that the signature is missing
+}
+
+// String names the RRset, "us./DS".
+func (s *rrset) String() string { return text(s.owner) + "/" + dns.Type(s.typ).String() }
+
+// evaluation judges one response against one zone after the other. It is pooled:
+// nothing of it is kept.
+type evaluation struct {
+	message
+	sets    []rrset
+	orphans int // signatures over nothing in their section
+	at      time.Time
+	forget  bool // verify each signature, for the proof that remembering changes nothing
+
+	zone     *Zone
+	failures []Finding
+	notes    []Finding
+	unknown  bool // a signature is by an algorithm that is not known
+}
+
+func (e *evaluation) fail(tag, format string, args ...any) {
+	e.failures = append(e.failures, Finding{tag, fmt.Sprintf(format, args...)})
+}
+
+func (e *evaluation) note(tag, format string, args ...any) {
+	e.notes = append(e.notes, Finding{tag, fmt.Sprintf(format, args...)})
+}
+
+// group makes RRsets of the records, wherever in the section they stand, and
+// gives each the signatures over it.
+func (e *evaluation) group() {
+	e.sets, e.orphans = e.sets[:0], 0
+	for i := range e.records {
+		r := &e.records[i]
+		if r.typ == dns.TypeRRSIG {
+			continue
+		}
+		s := e.lookup(r.section, r.owner, r.typ, r.class)
+		if s == nil {
+			s = e.newSet(r)
+		}
+		s.ttl = max(s.ttl, r.ttl)
+		if s.has(r.rdata) {
+			s.twice = true
+		} else {
+			s.rdatas = append(s.rdatas, r.rdata)
+		}
+	}
+	for i := range e.records {
+		r := &e.records[i]
+		if r.typ != dns.TypeRRSIG {
+			continue
+		}
+		if s := e.lookup(r.section, r.owner, binary.BigEndian.Uint16(r.rdata[sigCovered:]), r.class); s != nil {
+			s.sigs = append(s.sigs, r.rdata)
+		} else {
+			e.orphans++
+		}
+	}
+}
+
+// newSet uses the slices of an earlier response again.
+func (e *evaluation) newSet(r *record) *rrset {
+	n := len(e.sets)
+	if n < cap(e.sets) {
+		e.sets = e.sets[:n+1]
+	} else {
+		e.sets = append(e.sets, rrset{})
+	}
+	s := &e.sets[n]
+	*s = rrset{section: r.section, typ: r.typ, class: r.class, owner: r.owner, rdatas: s.rdatas[:0], sigs: s.sigs[:0]}
+	return s
+}
+
+func (s *rrset) has(rdata []byte) bool {
+	for _, d := range s.rdatas {
+		if bytes.Equal(d, rdata) {
+			return true
+		}
+	}
+	return false
+}
+
+// lookup is the RRset in a section, nil where there is none.
+func (e *evaluation) lookup(in section, owner []byte, typ, class uint16) *rrset {
+	for i := range e.sets {
+		s := &e.sets[i]
+		if s.section == in && s.typ == typ && s.class == class && bytes.Equal(s.owner, owner) {
+			return s
+		}
+	}
+	return nil
+}
+
+// get is lookup in class IN.
+func (e *evaluation) get(in section, owner []byte, typ uint16) *rrset {
+	return e.lookup(in, owner, typ, dns.ClassINET)
+}
+
+// against judges the response by one zone; the findings are in the evaluation.
+func (e *evaluation) against(z *Zone) {
+	e.zone, e.failures, e.notes, e.unknown = z, nil, nil, false
+	for i := range e.sets {
+		e.sets[i].compare(z)
+	}
+	e.rules()
+	e.matching()
+	e.signatures()
+	e.oddities()
+}
+
+// compare holds an RRset against the zone's: as sets, in canonical wire form.
+func (s *rrset) compare(z *Zone) {
+	s.zone, s.identical, s.matches, s.told = nil, false, false, false
+	if s.class != dns.ClassINET {
+		return
+	}
+	if s.zone = z.find(s.owner, s.typ); s.zone == nil || len(s.rdatas) != len(s.zone.rdatas) {
+		return
+	}
+	s.identical = true
+	for _, d := range s.rdatas {
+		if !s.zone.holds(d) {
+			s.identical = false
+			break
+		}
+	}
+	s.matches = s.identical || s.typ == dns.TypeNSEC && sameNSEC(s.rdatas[0], s.zone.rdatas[0])
+}
+
+// sameNSEC compares the next names without regard to case, which the canonical
+// form does not (RFC 6840 section 5.1).
+func sameNSEC(a, b []byte) bool {
+	nA, okA := readNSEC(a)
+	nB, okB := readNSEC(b)
+	return okA && okB && bytes.Equal(nA.next, nB.next) && bytes.Equal(nA.bitmap, nB.bitmap)
+}
+
+// matching is the rule that every RRset equals the zone's [vnk]. Signatures are
+// compared with nothing [ygx], OPT is exempt [pvz].
+func (e *evaluation) matching() {
+	const most = 8 // are told one by one
+	foreign, strange := len(e.sets) > 0, 0
+	for i := range e.sets {
+		s := &e.sets[i]
+		foreign = foreign && s.zone == nil
+		if s.matches {
+			continue
+		}
+		if strange++; strange <= most {
+			e.fail("vnk", "%s", e.difference(s))
+		}
+	}
+	if strange > most {
+		e.fail("vnk", "%d more RRsets differ from zone %d", strange-most, e.zone.serial)
+	}
+	if foreign {
+		e.fail("vnk", "foreign responder: no record of the response is of zone %d", e.zone.serial)
+	}
+}
+
+// signatures is the rule that the signature of every signed RRset validates
+// [yds]: of each that carries one, and of each that the root zone signs.
+func (e *evaluation) signatures() {
+	for i := range e.sets {
+		s := &e.sets[i]
+		if len(s.sigs) == 0 {
+			if !s.told && signs(s.owner, s.typ) {
+				e.fail("yds", "%s in %s has no signature%s", s, s.section, e.stripped())
+			}
+			continue
+		}
+		switch p, sig := e.signed(s); p {
+		case good:
+		case unknown:
+			e.unknown = true
+			e.note("yds", "%s", e.explain(s, p, sig))
+		default:
+			e.fail("yds", "%s", e.explain(s, p, sig))
+		}
+	}
+}
+
+// stripped says why signatures may be missing.
+func (e *evaluation) stripped() string {
+	for i := range e.records {
+		if e.records[i].typ == dns.TypeRRSIG {
+			return ""
+		}
+	}
+	switch {
+	case !e.hasOPT:
+		return "; the response has no OPT record and no signature at all, as if DO had not been set"
+	case !e.do:
+		return "; the response has DO clear and no signature at all"
+	}
+	return "; signatures stripped: the response has none at all"
+}
+
+// oddities are worth a look and break no rule.
+func (e *evaluation) oddities() {
+	const odd = flagRA | flagZ | flagAD
+	if e.flags&odd != 0 {
+		for _, f := range []struct {
+			bit  uint16
+			name string
+		}{{flagRA, "RA"}, {flagZ, "Z"}, {flagAD, "AD"}} {
+			if e.flags&f.bit != 0 {
+				e.note("flags", "%s is set", f.name)
+			}
+		}
+	}
+	if e.ednsVersion != 0 {
+		e.note("edns", "EDNS version %d", e.ednsVersion)
+	}
+	if e.orphans > 0 {
+		e.note("ygx", "%d signatures over nothing in their section", e.orphans)
+	}
+	for i := range e.sets {
+		s := &e.sets[i]
+		if s.zone != nil && s.ttl > s.zone.ttl {
+			e.note("ttl", "%s: TTL %d, in zone %d it is %d", s, s.ttl, e.zone.serial, s.zone.ttl)
+		}
+		if s.twice {
+			e.note("duplicate", "%s in %s has a record twice", s, s.section)
+		}
+		if s.section == additional {
+			continue
+		}
+		for in := s.section + 1; in <= additional; in++ {
+			if e.lookup(in, s.owner, s.typ, s.class) != nil {
+				e.note("duplicate", "%s is in %s and in %s", s, s.section, in)
+			}
+		}
+	}
+}
