@@ -165,3 +165,50 @@ func TestZoneFetchKilledAnywhere(t *testing.T) {
 	}
 	t.Logf("%d fetches were on record before the kill", len(records)-1)
 }
+
+// An interruption says nothing about the sources: no alert, nothing kept.
+func TestZoneFetchInterrupted(t *testing.T) {
+	home := t.TempDir()
+	asked := make(chan struct{}, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(s.Close)
+	plan := filepath.Join(home, "plan")
+	if err := os.Mkdir(plan, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("zone_source \"slow\" {\n  url = %q\n}\nzone_source \"other\" {\n  file = \"never-read\"\n}\n", s.URL)
+	if err := os.WriteFile(filepath.Join(plan, "x.hcl"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "mtric")
+	self, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(self, program)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "zone", "fetch", "--vp", "c00", "--home", home, "--plan", "demo", "--plan", plan)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the exit code tells
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(said.String(), "source slow http") {
+		t.Errorf("exit code %d: %s", code, said.String())
+	}
+	if alerts, err := os.ReadFile(filepath.Join(home, "Logs", "c00-alerts.txt")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("alerts %s, %v", alerts, err)
+	}
+	if kept, err := os.ReadDir(filepath.Join(home, "Output", "RootZones")); err != nil || len(kept) > 0 {
+		t.Errorf("kept %v, %v", kept, err)
+	}
+}
