@@ -1,0 +1,278 @@
+// Package correctness says whether one response of a root server is the root
+// zone's, and if not, which rules of RSSAC047v2 section 5.3 it breaks.
+//
+// The way of a response: Judge.Judge screens what is not to be judged (rcode,
+// TC) and what is no response to the question; message.parse brings every record
+// into canonical wire form (wire.go); evaluation.group makes RRsets; and
+// evaluation.against tries one candidate zone after the other: the rule block of
+// the question (rules.go), every RRset equal to the zone's [vnk], the signature of
+// every signed RRset [yds] (evaluate.go, signature.go). One zone has to explain
+// the whole response (reading A16). What is told to people is made in explain.go,
+// only where something is wrong.
+//
+// A Zone is indexed once. An RRset that equals the zone's and carries a signature
+// that was verified before costs no cryptography; everything else is verified.
+package correctness
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Question is what was asked, and when: signatures are judged at that time, not
+// at the time of judging [yds].
+type Question struct {
+	Name string // absolute, in presentation form, any letter case; empty: the response's own question
+	Type string // mnemonic, "NS"; empty with an empty Name
+	At   time.Time
+}
+
+// Check says what is wrong with a question: one that cannot be a question makes
+// every response to it incorrect.
+func (q Question) Check() error {
+	if q.At.IsZero() {
+		return errors.New("question: no time of the query")
+	}
+	if q.Name == "" && q.Type == "" {
+		return nil
+	}
+	if _, known := dns.StringToType[q.Type]; !known {
+		if _, err := genericType(q.Type); err != nil {
+			return fmt.Errorf("question type %q: want a mnemonic such as NS", q.Type)
+		}
+	}
+	var wire [maxOwner]byte
+	if _, err := dns.PackDomainName(dns.Fqdn(q.Name), wire[:], 0, nil, false); err != nil || q.Name == "" {
+		return fmt.Errorf("question name %q: no domain name", q.Name)
+	}
+	return nil
+}
+
+// genericType reads "TYPE65" (RFC 3597 section 5).
+func genericType(s string) (uint16, error) {
+	number, found := strings.CutPrefix(s, "TYPE")
+	if !found {
+		return 0, strconv.ErrSyntax
+	}
+	typ, err := strconv.ParseUint(number, 10, 16)
+	return uint16(typ), err
+}
+
+// Finding is a rule that is broken, or something worth a look. Tag is that of
+// the rule in RSSAC047v2; those of our own are "malformed" (no DNS message),
+// "nodata" (an extension rule) and in notes "flags", "edns", "ttl", "duplicate".
+type Finding struct {
+	Tag    string `json:"tag"`
+	Detail string `json:"detail"`
+}
+
+// String writes the finding as the column failures has it.
+func (f Finding) String() string { return f.Tag + ": " + f.Detail }
+
+// Result is a verdict and its grounds.
+type Result struct {
+	Verdict measurement.Verdict
+
+	// Serial is the zone's that the response was judged by: the one that explains
+	// it; else the candidate whose serial it carries; else the one with the fewest
+	// failures, the newest of those. Nil where the response was held against none.
+	Serial *uint32
+
+	Failures []Finding // why it is incorrect or unchecked; none where it is correct
+	Notes    []Finding // break no rule
+}
+
+// Judge judges responses by candidate zones, newest first: those first seen in
+// use within 48 hours before the query and the newest one known before it [yhu]
+// (reading A15), which is for the caller to choose. It may be shared.
+type Judge struct {
+	Zones []*Zone
+
+	forget bool // verify every signature anew
+}
+
+// evaluations are used again: a response needs no memory of its own.
+var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
+
+// Judge judges a response in wire form, without the length field of TCP. It is
+// correct by the first zone that explains it as a whole, tried in the order of
+// the candidates, the one whose serial the response carries first. A response
+// with an rcode other than NOERROR and NXDOMAIN [ote] or with TC set [hjw], an
+// answer to arpa./NS [unt], and any response without a candidate are unchecked.
+func (j Judge) Judge(q Question, wire []byte) Result {
+	e := evaluations.Get().(*evaluation)
+	defer evaluations.Put(e)
+	if r := e.screen(q, wire); r != nil {
+		return *r
+	}
+	if len(j.Zones) == 0 {
+		return unchecked("yhu", "no root zone to judge by")
+	}
+	e.at, e.forget = q.At, j.forget
+	e.group()
+	var best *Result
+	carried := e.carried()
+	for i := range len(j.Zones) {
+		z := inOrder(j.Zones, carried, i)
+		e.against(z)
+		r := e.result()
+		switch {
+		case r.Verdict == measurement.Correct:
+			return r
+		case best == nil, better(r, *best, carried):
+			best = &r
+		}
+	}
+	return *best
+}
+
+// screen finds what is to be said of a response before any zone is looked at.
+func (e *evaluation) screen(q Question, wire []byte) *Result {
+	if len(wire) < headerSize {
+		return incorrect("malformed", "the message is shorter than a header")
+	}
+	flags := uint16(wire[2])<<8 | uint16(wire[3])
+	rcode := int(flags & 0xf)
+	switch {
+	case flags&flagQR == 0:
+		return incorrect("doh", "no response: QR is clear")
+	case flags>>11&0xf != dns.OpcodeQuery:
+		return incorrect("doh", "opcode %d, want a response to QUERY", flags>>11&0xf)
+	case rcode != dns.RcodeSuccess && rcode != dns.RcodeNameError:
+		return new(unchecked("ote", "rcode %s counts as a timeout", rcodeName(rcode)))
+	case flags&flagTC != 0: // may end anywhere
+		return new(unchecked("hjw", "truncated: the answer over TCP is to be judged"))
+	}
+	if err := e.parse(wire); err != nil {
+		return incorrect("malformed", "%s", err)
+	}
+	if e.rcode != rcode {
+		return new(unchecked("ote", "rcode %s counts as a timeout", rcodeName(e.rcode)))
+	}
+	if err := e.answers(q); err != nil {
+		return incorrect("doh", "%s", err)
+	}
+	if e.qtype == dns.TypeNS && string(e.qname) == arpa {
+		return new(unchecked("unt", "arpa./NS is not judged while root servers serve arpa."))
+	}
+	return nil
+}
+
+const arpa = "\x04arpa\x00"
+
+// answers says why a message is no response to the question [doh].
+func (e *evaluation) answers(q Question) error {
+	if e.qclass != dns.ClassINET {
+		return fmt.Errorf("the question is of class %s", dns.Class(e.qclass))
+	}
+	if q.Name == "" {
+		return nil
+	}
+	typ, known := dns.StringToType[q.Type]
+	if !known {
+		var err error
+		if typ, err = genericType(q.Type); err != nil {
+			return fmt.Errorf("question type %q: want a mnemonic such as NS", q.Type)
+		}
+	}
+	var buffer [maxOwner + 1]byte
+	n, err := dns.PackDomainName(dns.Fqdn(q.Name), buffer[:], 0, nil, false)
+	if err != nil {
+		return fmt.Errorf("question name %q: %w", q.Name, err)
+	}
+	asked := buffer[:n]
+	fold(asked)
+	if typ != e.qtype || string(asked) != string(e.qname) {
+		return fmt.Errorf("the response is to %s/%s, asked was %s/%s", text(e.qname), dns.Type(e.qtype), q.Name, q.Type)
+	}
+	return nil
+}
+
+// carried is the serial of the root's SOA record in the response, if it has one.
+func (e *evaluation) carried() *uint32 {
+	for _, in := range []section{answer, authority} {
+		if s := e.get(in, []byte(root), dns.TypeSOA); s != nil && len(s.rdatas) == 1 {
+			return new(serialOf(s.rdatas[0]))
+		}
+	}
+	return nil
+}
+
+// inOrder is the i-th zone to try: those of the carried serial, then the others.
+func inOrder(zones []*Zone, carried *uint32, i int) *Zone {
+	if carried == nil {
+		return zones[i]
+	}
+	for _, first := range []bool{true, false} {
+		for _, z := range zones {
+			if (z.serial == *carried) == first {
+				if i == 0 {
+					return z
+				}
+				i--
+			}
+		}
+	}
+	return zones[0]
+}
+
+// result is what came of one zone.
+func (e *evaluation) result() Result {
+	r := Result{Verdict: measurement.Correct, Serial: &e.zone.serial, Failures: e.failures, Notes: e.notes}
+	switch {
+	case len(e.failures) > 0:
+		r.Verdict = measurement.Incorrect
+	case e.unknown:
+		r.Verdict = measurement.Unchecked
+		r.Failures = []Finding{{"yds", "a signature is by an algorithm that is not known here; see the notes"}}
+	}
+	return r
+}
+
+// better says whether a result is to be told rather than one that was tried
+// before it. Unchecked goes first: nothing is known to be wrong.
+func better(r, than Result, carried *uint32) bool {
+	if (r.Verdict == measurement.Unchecked) != (than.Verdict == measurement.Unchecked) {
+		return r.Verdict == measurement.Unchecked
+	}
+	if carried != nil && *than.Serial == *carried {
+		return false
+	}
+	return len(r.Failures) < len(than.Failures)
+}
+
+func unchecked(tag, format string, args ...any) Result {
+	return Result{Verdict: measurement.Unchecked, Failures: []Finding{{tag, fmt.Sprintf(format, args...)}}}
+}
+
+func incorrect(tag, format string, args ...any) *Result {
+	return &Result{Verdict: measurement.Incorrect, Failures: []Finding{{tag, fmt.Sprintf(format, args...)}}}
+}
+
+func rcodeName(rcode int) string {
+	if rcode == dns.RcodeBadVers {
+		return "BADVERS"
+	}
+	if name, found := dns.RcodeToString[rcode]; found {
+		return name
+	}
+	return fmt.Sprintf("RCODE%d", rcode)
+}
+
+// FailureTexts are the failures as the column failures of the table answers has
+// them, "pdd: NS RRset of us. lacks x.cctld.us."; nil where there are none.
+func (r Result) FailureTexts() []string {
+	var all []string
+	for _, f := range r.Failures {
+		all = append(all, strings.TrimSpace(f.String()))
+	}
+	return all
+}
