@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"os"
 	"path/filepath"
@@ -29,6 +28,12 @@ type dossier struct {
 	d      *Document
 	result *metrics.Result
 	rsi    measurement.RSI
+	dir    string
+
+	against against
+	days    []dayOf
+	failed  *csv.Writer
+	wires   int
 }
 
 // mostWires bounds the evidence files; every wire is in the Parquet files too.
@@ -41,57 +46,101 @@ type dayOf struct {
 	VantagePoints []measurement.VantagePoint
 }
 
-// fileOf is a line of the dossier's table of files.
-type fileOf struct{ Name, About string }
-
-var dossierFiles = []fileOf{
-	{"README.txt", "what this is"},
-	{"values.json", "the RSI's values of the report, exact"},
-	{"failed.csv", "every row that counts against a missed threshold"},
-	{"answers/", "all measurements of the RSI on days with failed rows, all transports and families: Parquet, one file a day"},
-	{"routes/", "the routes to the RSI on these days: Parquet"},
-	{"evidence/", "the wire of incorrect answers, with the rules they break"},
-}
-
-// dossierPage is what the templates of index.html and README.txt see.
-type dossierPage struct {
-	*Document
-	Heading   string
-	Name      string
-	Own       []Value
-	Course    template.HTML
-	Days      []dayOf
-	Paths     []string
-	Where     []placeRow
-	Instances []Instance
-	Waits     []waitRow
-	Files     []fileOf
-}
-
-type placeRow struct {
-	VantagePoint measurement.VantagePoint
-	Cells        []Place
-}
-
-type waitRow struct {
-	Serial    int64
-	Published time.Time
-	Waited
-}
-
-// write makes the dossier's folder and packs it.
-func (x dossier) write(ctx context.Context, dir string) error {
-	p := x.page()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// dossiers writes the dossier of each RSI that failed, in one walk through the days.
+func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir string) (err error) {
+	var all []*dossier
+	wanted := map[measurement.RSI]bool{}
+	for _, rsi := range d.Failed() {
+		x := &dossier{Job: j, d: d, result: r, rsi: rsi, dir: filepath.Join(dir, string(rsi))}
+		if err := os.MkdirAll(x.dir, 0o755); err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+		f, err := os.Create(filepath.Join(x.dir, "failed.csv"))
+		if err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		x.against, x.failed = x.counting(), csv.NewWriter(f)
+		if err := x.failed.Write(failedHeader); err != nil {
+			return fmt.Errorf("dossier of %s: %w", rsi, err)
+		}
+		all, wanted[rsi] = append(all, x), true
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	files, err := j.Store.Days(lake.Answers, d.From, d.DataUntil)
+	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	days, err := x.evidence(ctx, dir, p.Own)
-	if err != nil {
-		return fmt.Errorf("dossier of %s: %w", x.rsi, err)
+	for _, f := range files {
+		j.say("evidence of " + f.Day.Format(time.DateOnly))
+		if err := j.day(ctx, f, all, wanted); err != nil {
+			return fmt.Errorf("dossiers of %s: %w", f.Day.Format(time.DateOnly), err)
+		}
 	}
-	p.Days = days
-	own := *x.d
-	own.Internal, own.Values = nil, x.values(false)
+	for _, x := range all {
+		if err := x.write(); err != nil {
+			return fmt.Errorf("dossier of %s: %w", x.rsi, err)
+		}
+	}
+	return nil
+}
+
+// day gives each dossier the day's rows, if any of them failed.
+func (j Job) day(ctx context.Context, f lake.DayFile, all []*dossier, wanted map[measurement.RSI]bool) error {
+	light, err := dayRows(ctx, j.Store, f.Day, decisive, wanted)
+	if err != nil {
+		return err
+	}
+	struck := map[measurement.RSI]bool{}
+	for _, x := range all {
+		if slices.ContainsFunc(light[x.rsi], func(r measurement.Answer) bool { return x.why(&r) != "" }) {
+			struck[x.rsi] = true
+		}
+	}
+	if len(struck) == 0 {
+		return nil
+	}
+	rows, err := dayRows(ctx, j.Store, f.Day, flat, struck)
+	if err != nil {
+		return err
+	}
+	if err := addFailures(f.Path, rows); err != nil {
+		return err
+	}
+	routes, err := j.routes(f.Day)
+	if err != nil {
+		return err
+	}
+	for _, x := range all {
+		if struck[x.rsi] {
+			if err := x.add(f.Day, rows[x.rsi], routes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// routes are those of a day to every RSI.
+func (j Job) routes(day time.Time) (routes []measurement.Route, err error) {
+	files, err := j.Store.Days(lake.Routes, day, day.AddDate(0, 0, 1))
+	for _, f := range files {
+		if routes, _, err = lake.Read[measurement.Route](f.Path); err != nil {
+			return nil, err
+		}
+	}
+	return routes, err
+}
+
+// write makes what is read first, and packs the folder.
+func (x *dossier) write() error {
+	x.failed.Flush()
+	if err := x.failed.Error(); err != nil {
+		return err
+	}
+	p := x.page()
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
@@ -101,22 +150,18 @@ func (x dossier) write(ctx context.Context, dir string) error {
 		{"values.json", func(w io.Writer) error {
 			e := json.NewEncoder(w)
 			e.SetIndent("", "  ")
-			return e.Encode(own.Values)
+			return e.Encode(x.values(false))
 		}},
 	} {
-		if err := writeFile(filepath.Join(dir, f.name), f.write); err != nil {
+		if err := writeFile(filepath.Join(x.dir, f.name), f.write); err != nil {
 			return err
 		}
 	}
-	pack := filepath.Join(filepath.Dir(dir), fmt.Sprintf("%s-%s.zip", Folder(x.d.Style, x.d.From), x.rsi))
-	if err := zipFolder(dir, pack); err != nil {
-		return fmt.Errorf("dossier of %s: %w", x.rsi, err)
-	}
-	return nil
+	return zipFolder(x.dir, filepath.Join(filepath.Dir(x.dir), fmt.Sprintf("%s-%s.zip", Folder(x.d.Style, x.d.From), x.rsi)))
 }
 
 // values are the RSI's own; only the missed ones where missed is set.
-func (x dossier) values(missed bool) []Value {
+func (x *dossier) values(missed bool) []Value {
 	var own []Value
 	for _, v := range x.d.Values {
 		if v.RSI == x.rsi && (!missed || v.Verdict == metrics.Fail) {
@@ -124,48 +169,6 @@ func (x dossier) values(missed bool) []Value {
 		}
 	}
 	return own
-}
-
-func (x dossier) page() *dossierPage {
-	p := &dossierPage{Document: x.d, Name: x.d.rsiName(x.rsi), Own: x.values(true), Files: dossierFiles,
-		Course: availabilityPlot(x.d, x.result.Hours, x.rsi)}
-	p.Heading = p.Name + ": missed thresholds, " + x.d.PeriodTitle()
-	for _, i := range x.d.Internal.Instances {
-		if i.RSI == x.rsi {
-			p.Instances = append(p.Instances, i)
-		}
-	}
-	for group := range slices.Chunk(x.d.Internal.Places, 4) {
-		if group[0].RSI == x.rsi {
-			p.Where = append(p.Where, placeRow{group[0].VantagePoint, group})
-		}
-	}
-	for _, f := range measurement.Families {
-		for _, t := range measurement.Transports {
-			p.Paths = append(p.Paths, pathTitles[measurement.Path{Family: f, Transport: t}.String()])
-		}
-	}
-	limit, late := x.waitLimit()
-	for _, pub := range x.d.Internal.Publications {
-		for _, w := range pub.RSIs {
-			if late && w.RSI == x.rsi && (w.Longest > limit || w.Censored > 0) {
-				p.Waits = append(p.Waits, waitRow{pub.Serial, pub.Published, w})
-			}
-		}
-	}
-	return p
-}
-
-// waitLimit is publication latency's threshold in whole minutes, and whether the
-// RSI missed it.
-func (x dossier) waitLimit() (minutes int64, missed bool) {
-	for _, v := range x.values(true) {
-		if v.Metric == metrics.RSIPublication {
-			f, _ := v.Threshold.Float64()
-			return int64(f), true
-		}
-	}
-	return 0, false
 }
 
 // against says why a row counts against a missed threshold; empty when it does not.
@@ -178,7 +181,7 @@ type against struct {
 
 type span struct{ from, until time.Time }
 
-func (x dossier) against() against {
+func (x *dossier) counting() against {
 	a := against{unavailable: map[measurement.Path]bool{}, slow: map[measurement.Path]int64{}, waiting: map[measurement.VantagePoint][]span{}}
 	for _, v := range x.values(true) {
 		path := measurement.Path{Family: v.Family, Transport: v.Transport}
@@ -233,7 +236,7 @@ func (a against) reason(r *measurement.Answer) string {
 }
 
 // counts says whether the row is of the period and of the metrics at all.
-func (x dossier) counts(r *measurement.Answer) bool {
+func (x *dossier) counts(r *measurement.Answer) bool {
 	if r.RSI != x.rsi || r.Interval.Before(x.d.From) || !r.Interval.Before(x.d.DataUntil) {
 		return false
 	}
@@ -273,107 +276,56 @@ func failedCells(why string, r *measurement.Answer) []string {
 	return cells
 }
 
-// evidence goes through the days and writes what belongs to the failures.
-func (x dossier) evidence(ctx context.Context, dir string, _ []Value) (days []dayOf, err error) {
-	f, err := os.Create(filepath.Join(dir, "failed.csv"))
-	if err != nil {
-		return nil, err
+// why says which missed threshold a row counts against; empty for none.
+func (x *dossier) why(r *measurement.Answer) string {
+	if !x.counts(r) {
+		return ""
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	out := csv.NewWriter(f)
-	if err := out.Write(failedHeader); err != nil {
-		return nil, err
-	}
-	files, err := x.Store.Days(lake.Answers, x.d.From, x.d.DataUntil)
-	if err != nil {
-		return nil, err
-	}
-	a, wires := x.against(), 0
-	for _, file := range files {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		rows, err := x.rows(file.Path)
-		if err != nil {
-			return nil, err
-		}
-		day := dayOf{Day: file.Day.Format(time.DateOnly)}
-		for i := range rows {
-			r := &rows[i]
-			why := ""
-			if x.counts(r) {
-				why = a.reason(r)
-			}
-			if why == "" {
-				continue
-			}
-			day.Failed++
-			if !slices.Contains(day.VantagePoints, r.VantagePoint) {
-				day.VantagePoints = append(day.VantagePoints, r.VantagePoint)
-			}
-			if err := out.Write(failedCells(why, r)); err != nil {
-				return nil, err
-			}
-			if why == metrics.RSICorrectness && wires < mostWires {
-				wires++
-				if err := wire(filepath.Join(dir, "evidence"), r); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if day.Failed == 0 {
+	return x.against.reason(r)
+}
+
+// add takes a day in: its failed rows, and all rows and routes of the RSI.
+func (x *dossier) add(day time.Time, rows []measurement.Answer, routes []measurement.Route) error {
+	d := dayOf{Day: day.Format(time.DateOnly)}
+	for i := range rows {
+		r := &rows[i]
+		why := x.why(r)
+		if why == "" {
 			continue
 		}
-		slices.Sort(day.VantagePoints)
-		days = append(days, day)
-		if err := x.keep(dir, file.Day, rows); err != nil {
-			return nil, err
+		d.Failed++
+		if !slices.Contains(d.VantagePoints, r.VantagePoint) {
+			d.VantagePoints = append(d.VantagePoints, r.VantagePoint)
 		}
-	}
-	out.Flush()
-	return days, out.Error()
-}
-
-// rows are the RSI's of a day.
-func (x dossier) rows(path string) ([]measurement.Answer, error) {
-	all, _, err := lake.Read[measurement.Answer](path)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Clip(slices.DeleteFunc(all, func(r measurement.Answer) bool { return r.RSI != x.rsi })), nil
-}
-
-// keep writes a day's rows and routes of the RSI.
-func (x dossier) keep(dir string, day time.Time, rows []measurement.Answer) error {
-	meta := lake.Metadata{Version: x.Version}
-	name := func(table lake.Table) string {
-		return filepath.Join(dir, string(table), string(table)+"-"+day.Format("20060102")+".parquet")
-	}
-	for _, table := range []lake.Table{lake.Answers, lake.Routes} {
-		if err := os.MkdirAll(filepath.Dir(name(table)), 0o755); err != nil {
+		if err := x.failed.Write(failedCells(why, r)); err != nil {
 			return err
 		}
-	}
-	if err := lake.Write(name(lake.Answers), rows, meta); err != nil {
-		return err
-	}
-	routes, err := x.Store.Days(lake.Routes, day, day.Add(24*time.Hour))
-	if err != nil {
-		return err
-	}
-	for _, f := range routes {
-		all, _, err := lake.Read[measurement.Route](f.Path)
-		if err != nil {
-			return err
-		}
-		all = slices.DeleteFunc(all, func(r measurement.Route) bool { return r.RSI != x.rsi })
-		if len(all) > 0 {
-			if err := lake.Write(name(lake.Routes), all, meta); err != nil {
+		if why == metrics.RSICorrectness && x.wires < mostWires {
+			x.wires++
+			if err := wire(filepath.Join(x.dir, "evidence"), r); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	slices.Sort(d.VantagePoints)
+	x.days = append(x.days, d)
+	own := slices.DeleteFunc(slices.Clone(routes), func(r measurement.Route) bool { return r.RSI != x.rsi })
+	if err := keepRows(x, lake.Answers, day, rows); err != nil {
+		return err
+	}
+	return keepRows(x, lake.Routes, day, own)
+}
+
+// keepRows writes rows of a day as Parquet; none make no file.
+func keepRows[T lake.Row](x *dossier, table lake.Table, day time.Time, rows []T) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	dir := filepath.Join(x.dir, string(table))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return lake.Write(filepath.Join(dir, string(table)+"-"+day.Format("20060102")+".parquet"), rows, lake.Metadata{Version: x.Version})
 }
 
 // wire writes an incorrect answer as it came, and beside it what is wrong with it.
@@ -393,46 +345,4 @@ func wire(dir string, r *measurement.Answer) error {
 		}
 	}
 	return os.WriteFile(base+".txt", []byte(about), 0o644)
-}
-
-// readme tells an operator's engineer what this is.
-func (x dossier) readme(w io.Writer, p *dossierPage) error {
-	t := &textWriter{w: w}
-	t.line("%s", p.Heading)
-	t.line("")
-	t.line("Period %s to %s; %s, revision %d.", clock(p.From), clock(p.Until), p.Status, p.Revision)
-	t.line("These measurements were made by RSSAC047v2 from %d vantage points. This folder has what", len(p.VantagePoints))
-	t.line("you need to find the cause; index.html shows the same with a plot.")
-	t.heading("What was missed")
-	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "COUNT", "NOTES"}}
-	for _, v := range p.Own {
-		rows = append(rows, []string{v.Title(), dash(v.Path()), v.Shown(), v.Exactly(), v.Bound(), fmt.Sprint(v.Count), v.Diagnostics.Summary()})
-	}
-	t.table(rows)
-	t.heading("When, and from where")
-	rows = [][]string{{"DAY", "FAILED ROWS", "VANTAGE POINTS"}}
-	for _, d := range p.Days {
-		rows = append(rows, []string{d.Day, fmt.Sprint(d.Failed), join(d.VantagePoints)})
-	}
-	t.table(rows)
-	t.heading("Servers that answered, by NSID")
-	rows = nil
-	for _, i := range p.Instances {
-		rows = append(rows, []string{dash(printable(text(i.NSID))), fmt.Sprint(i.Answers), join(i.VantagePoints)})
-	}
-	t.table(rows)
-	t.heading("Files")
-	rows = nil
-	for _, f := range p.Files {
-		rows = append(rows, []string{f.Name, f.About})
-	}
-	t.table(rows)
-	t.line("")
-	t.line("Times are UTC. An interval is named by its start and lasts five minutes. Latencies are in")
-	t.line("microseconds. The Parquet files open in DuckDB, pandas and every other engine, for example")
-	t.line("  duckdb -c \"select * from 'answers/*.parquet' where outcome <> 'answered'\"")
-	t.line("The whole report can be recomputed from the public raw data: mtric verify report.json --lake LAKE")
-	t.line("If there is an explanation for the outage, tell the people who run the measurement: it can be")
-	t.line("annotated, and a problem on the way can be excluded, in public and with its times.")
-	return t.err
 }

@@ -353,7 +353,7 @@ func printable(s string) string {
 func (d *Document) rsiName(r measurement.RSI) string {
 	for _, x := range d.RSIs {
 		if x.RSI == r && x.Name != "" {
-			return fmt.Sprintf("%s (%s)", x.Name, r)
+			return fmt.Sprintf("%s (%s)", strings.TrimSuffix(x.Name, "."), r)
 		}
 	}
 	return string(r)

@@ -190,13 +190,7 @@ func (j Job) files(ctx context.Context, d *Document, r *metrics.Result, dir stri
 			return err
 		}
 	}
-	for _, rsi := range d.Failed() {
-		j.say("dossier for " + string(rsi))
-		if err := (dossier{Job: j, d: d, result: r, rsi: rsi}).write(ctx, filepath.Join(dir, "rsi", string(rsi))); err != nil {
-			return err
-		}
-	}
-	return nil
+	return j.dossiers(ctx, d, r, filepath.Join(dir, "rsi"))
 }
 
 // publish is what the plan's report block of the style wants; everything where

@@ -1,0 +1,142 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
+)
+
+// fileOf is a line of the dossier's table of files.
+type fileOf struct{ Name, About string }
+
+var dossierFiles = []fileOf{
+	{"README.txt", "what this is"},
+	{"values.json", "the RSI's values of the report, exact"},
+	{"failed.csv", "every row that counts against a missed threshold"},
+	{"answers/", "all measurements of the RSI on days with failed rows, all transports and families: Parquet, one file a day"},
+	{"routes/", "the routes to the RSI on these days: Parquet, one file a day"},
+	{"evidence/", "the wire of incorrect answers, with the rules they break"},
+}
+
+// dossierPage is what the templates of index.html and README.txt see.
+type dossierPage struct {
+	*Document
+	Heading   string
+	Name      string
+	Own       []Value
+	Course    template.HTML
+	Days      []dayOf
+	Paths     []string
+	Where     []placeRow
+	Instances []Instance
+	Waits     []waitRow
+	Files     []fileOf
+}
+
+type placeRow struct {
+	VantagePoint measurement.VantagePoint
+	Cells        []Place
+}
+
+type waitRow struct {
+	Serial    int64
+	Published time.Time
+	Waited
+}
+
+func (x *dossier) page() *dossierPage {
+	p := &dossierPage{Document: x.d, Name: x.d.rsiName(x.rsi), Own: x.values(true), Days: x.days,
+		Course: availabilityPlot(x.d, x.result.Hours, x.rsi)}
+	for _, f := range dossierFiles {
+		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || !strings.HasSuffix(f.Name, "/") {
+			p.Files = append(p.Files, f)
+		}
+	}
+	p.Heading = p.Name + ": missed thresholds, " + x.d.PeriodTitle()
+	for _, i := range x.d.Internal.Instances {
+		if i.RSI == x.rsi {
+			p.Instances = append(p.Instances, i)
+		}
+	}
+	for group := range slices.Chunk(x.d.Internal.Places, 4) {
+		if group[0].RSI == x.rsi {
+			p.Where = append(p.Where, placeRow{group[0].VantagePoint, group})
+		}
+	}
+	for _, f := range measurement.Families {
+		for _, t := range measurement.Transports {
+			p.Paths = append(p.Paths, pathTitles[measurement.Path{Family: f, Transport: t}.String()])
+		}
+	}
+	limit, late := x.waitLimit()
+	for _, pub := range x.d.Internal.Publications {
+		for _, w := range pub.RSIs {
+			if late && w.RSI == x.rsi && (w.Longest > limit || w.Censored > 0) {
+				p.Waits = append(p.Waits, waitRow{pub.Serial, pub.Published, w})
+			}
+		}
+	}
+	return p
+}
+
+// waitLimit is publication latency's threshold in whole minutes, and whether the
+// RSI missed it.
+func (x *dossier) waitLimit() (minutes int64, missed bool) {
+	for _, v := range x.values(true) {
+		if v.Metric == metrics.RSIPublication {
+			f, _ := v.Threshold.Float64()
+			return int64(f), true
+		}
+	}
+	return 0, false
+}
+
+// readme tells an operator's engineer what this is.
+func (x *dossier) readme(w io.Writer, p *dossierPage) error {
+	t := &textWriter{w: w}
+	t.line("%s", p.Heading)
+	t.line("")
+	t.line("Period %s to %s; %s, revision %d.", clock(p.From), clock(p.Until), p.Status, p.Revision)
+	t.line("These measurements were made by RSSAC047v2 from %d vantage points. This folder has what", len(p.VantagePoints))
+	t.line("you need to find the cause; index.html shows the same with a plot.")
+	t.heading("What was missed")
+	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "COUNT", "NOTES"}}
+	for _, v := range p.Own {
+		rows = append(rows, []string{v.Title(), dash(v.Path()), v.Shown(), v.Exactly(), v.Bound(), fmt.Sprint(v.Count), v.Diagnostics.Summary()})
+	}
+	t.table(rows)
+	t.heading("When, and from where")
+	rows = [][]string{{"DAY", "FAILED ROWS", "VANTAGE POINTS"}}
+	for _, d := range p.Days {
+		rows = append(rows, []string{d.Day, fmt.Sprint(d.Failed), join(d.VantagePoints)})
+	}
+	t.table(rows)
+	t.heading("Servers that answered, by NSID")
+	rows = nil
+	for _, i := range p.Instances {
+		rows = append(rows, []string{dash(printable(text(i.NSID))), fmt.Sprint(i.Answers), join(i.VantagePoints)})
+	}
+	t.table(rows)
+	t.heading("Files")
+	rows = nil
+	for _, f := range p.Files {
+		rows = append(rows, []string{f.Name, f.About})
+	}
+	t.table(rows)
+	t.line("")
+	t.line("Times are UTC. An interval is named by its start and lasts five minutes. Latencies are in")
+	t.line("microseconds. The Parquet files open in DuckDB, pandas and every other engine, for example")
+	t.line("  duckdb -c \"select * from 'answers/*.parquet' where outcome <> 'answered'\"")
+	t.line("The whole report can be recomputed from the public raw data: mtric verify report.json --lake LAKE")
+	t.line("If there is an explanation for the outage, tell the people who run the measurement: it can be")
+	t.line("annotated, and a problem on the way can be excluded, in public and with its times.")
+	return t.err
+}
