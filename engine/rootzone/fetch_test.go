@@ -176,6 +176,12 @@ func TestFetchRefuses(t *testing.T) {
 		f(changed[at])
 		return text(changed)
 	}
+	without := func(records []dns.RR, kinds ...uint16) string { // and without their signatures
+		return text(slices.DeleteFunc(slices.Clone(records), func(rr dns.RR) bool {
+			sig, isSig := rr.(*dns.RRSIG)
+			return slices.Contains(kinds, rr.Header().Rrtype) || isSig && slices.Contains(kinds, sig.TypeCovered)
+		}))
+	}
 	line := strings.LastIndexByte(whole[:len(whole)/2], '\n') + 1
 	stranger := labZone(t, 2)
 	for _, c := range []struct {
@@ -195,6 +201,8 @@ func TestFetchRefuses(t *testing.T) {
 		{"an RRset without end", whole + strings.Repeat("aaa. 60 IN NS a.\n", 300), rootzone.NotZone, "aaa./NS: more than 256 records"},
 		{"glue changed", change(dns.TypeA, func(rr dns.RR) { rr.(*dns.A).A[3] ^= 1 }), rootzone.Bogus, "./ZONEMD: the digest is not the zone's"},
 		{"DS changed", change(dns.TypeDS, func(rr dns.RR) { rr.(*dns.DS).KeyTag ^= 1 }), rootzone.Bogus, "/DS: "},
+		{"ZONEMD taken out", without(good, dns.TypeZONEMD), rootzone.Bogus, "./ZONEMD: missing, though the NSEC record lists it"},
+		{"ZONEMD and DS taken out", without(good, dns.TypeZONEMD, dns.TypeDS), rootzone.Bogus, "/DS: missing, though the NSEC record lists it"},
 		{"another's key", text(stranger.RRs()), rootzone.WrongKey, "no key of an anchor that is believed then"},
 		{"an older serial", text(zones[0].RRs()), rootzone.OlderSerial, "serial 2026112000 is older than 2026112001, which is at hand"},
 		{"too large", whole + strings.Repeat("; of no use\n", 1<<20), rootzone.TooLarge, "more than 8388608 bytes"},

@@ -126,6 +126,18 @@ func TestFetchGenuineZonesSignedAnew(t *testing.T) {
 	}
 }
 
+// A record that the zone's key signed and that no NSEC record lists is no part of
+// the zone: two signers, or one that was tricked.
+func TestFetchRefusesWhatNSECDenies(t *testing.T) {
+	signer := newSigner(t)
+	f := &rootzone.Fetcher{Dir: t.TempDir(), Anchors: []rootzone.Anchor{signer.anchor}, Now: func() time.Time { return fetchedAt }}
+	unsigned := text(labZone(t, 1).RRs())
+	refused(t, f, file(t, text(signer.sign(t, unsigned+". 86400 IN TXT \"x\"\n").records)), rootzone.Bogus, "./TXT: not in the NSEC record")
+	if r := fetch(t, f, file(t, text(signer.sign(t, unsigned).records))); !r.Added {
+		t.Errorf("%+v", r)
+	}
+}
+
 // signer signs zones with one key that is both KSK and ZSK.
 type signer struct {
 	key    *dns.DNSKEY

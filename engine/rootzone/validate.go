@@ -51,8 +51,9 @@ func (z *Zone) SignedAt() (time.Time, error) {
 
 // Validate proves a zone at a time: its DNSKEY RRset is signed by a key of an
 // anchor that is believed then, whatever the root signs (the apex, DS, NSEC) has
-// a signature, every signature holds [yds], and the ZONEMD record matches where
-// the zone has one of a kind we know. The zone must come from ReadWhole. The
+// a signature, every signature holds [yds], the types are there that the signed
+// NSEC records list, and the ZONEMD record matches where the zone has one of a
+// kind we know. The zone must come from ReadWhole. The
 // error is ErrBogus with every reason up to ten.
 func (z *Zone) Validate(anchors []Anchor, at time.Time) error {
 	if z.records == nil {
@@ -61,7 +62,7 @@ func (z *Zone) Validate(anchors []Anchor, at time.Time) error {
 	v := newValidation(z.records, at)
 	keys, err := v.trustedKeys(anchors)
 	if err == nil {
-		err = errors.Join(v.signatures(keys), z.checkZONEMD())
+		err = errors.Join(v.signatures(keys), v.bitmaps(), z.checkZONEMD())
 	}
 	if err != nil {
 		return fmt.Errorf("zone %d at %s: %w: %w", z.Serial, at.UTC().Format(time.RFC3339), ErrBogus, err)
@@ -191,6 +192,38 @@ func (v *validation) signatures(keys []*dns.DNSKEY) error {
 // NS records of a delegation nor glue.
 func signs(k setKey) bool {
 	return k.owner == "." || k.rrtype == dns.TypeDS || k.rrtype == dns.TypeNSEC
+}
+
+// bitmaps compares the types at each name with those of its NSEC record, which is
+// signed: else DS or ZONEMD could be taken out together with their signatures
+// (RFC 8976, 4, step 2). Glue is in no bitmap (RFC 4035, 2.3).
+func (v *validation) bitmaps() error {
+	var all []error
+	for k, set := range v.sets {
+		if k.rrtype != dns.TypeNSEC {
+			if nsec := v.sets[setKey{k.owner, dns.TypeNSEC}]; len(nsec) > 0 && (signs(k) || k.rrtype == dns.TypeNS) && !lists(nsec[0], k.rrtype) {
+				all = append(all, fmt.Errorf("%s: not in the NSEC record", k))
+			}
+			continue
+		}
+		nsec, ok := set[0].(*dns.NSEC)
+		if !ok {
+			continue
+		}
+		for _, t := range nsec.TypeBitMap {
+			if t != dns.TypeRRSIG && len(v.sets[setKey{k.owner, t}]) == 0 {
+				all = append(all, fmt.Errorf("%s: missing, though the NSEC record lists it", setKey{k.owner, t}))
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(all[:min(len(all), maxReasons)]...)
+}
+
+// lists says whether an NSEC record has the type.
+func lists(rr dns.RR, t uint16) bool {
+	nsec, ok := rr.(*dns.NSEC)
+	return ok && slices.Contains(nsec.TypeBitMap, t)
 }
 
 // verify checks one signature with the keys it may be of.
