@@ -203,6 +203,7 @@ func TestFetchRefuses(t *testing.T) {
 		{"DS changed", change(dns.TypeDS, func(rr dns.RR) { rr.(*dns.DS).KeyTag ^= 1 }), rootzone.Bogus, "/DS: "},
 		{"ZONEMD taken out", without(good, dns.TypeZONEMD), rootzone.Bogus, "./ZONEMD: missing, though the NSEC record lists it"},
 		{"ZONEMD and DS taken out", without(good, dns.TypeZONEMD, dns.TypeDS), rootzone.Bogus, "/DS: missing, though the NSEC record lists it"},
+		{"NSEC taken out as well", without(good, dns.TypeZONEMD, dns.TypeDS, dns.TypeNSEC), rootzone.Bogus, "./NSEC: missing"},
 		{"another's key", text(stranger.RRs()), rootzone.WrongKey, "no key of an anchor that is believed then"},
 		{"an older serial", text(zones[0].RRs()), rootzone.OlderSerial, "serial 2026112000 is older than 2026112001, which is at hand"},
 		{"too large", whole + strings.Repeat("; of no use\n", 1<<20), rootzone.TooLarge, "more than 8388608 bytes"},

@@ -198,6 +198,9 @@ func signs(k setKey) bool {
 // signed: else DS or ZONEMD could be taken out together with their signatures
 // (RFC 8976, 4, step 2). Glue is in no bitmap (RFC 4035, 2.3).
 func (v *validation) bitmaps() error {
+	if len(v.sets[setKey{".", dns.TypeNSEC}]) == 0 {
+		return errors.New("./NSEC: missing; without the chain nothing says what was taken out")
+	}
 	var all []error
 	for k, set := range v.sets {
 		if k.rrtype != dns.TypeNSEC {
