@@ -15,6 +15,8 @@
 package correctness
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -30,8 +32,8 @@ import (
 // Question is what was asked, and when: signatures are judged at that time, not
 // at the time of judging [yds].
 type Question struct {
-	Name string // absolute, in presentation form, any letter case; empty: the response's own question
-	Type string // mnemonic, "NS"; empty with an empty Name
+	Name string // absolute, in presentation form, any letter case; empty: the response's own
+	Type string // mnemonic, "NS"; empty: the response's own
 	At   time.Time
 }
 
@@ -41,29 +43,43 @@ func (q Question) Check() error {
 	if q.At.IsZero() {
 		return errors.New("question: no time of the query")
 	}
-	if q.Name == "" && q.Type == "" {
-		return nil
-	}
-	if _, known := dns.StringToType[q.Type]; !known {
-		if _, err := genericType(q.Type); err != nil {
-			return fmt.Errorf("question type %q: want a mnemonic such as NS", q.Type)
-		}
-	}
-	var wire [maxOwner]byte
-	if _, err := dns.PackDomainName(dns.Fqdn(q.Name), wire[:], 0, nil, false); err != nil || q.Name == "" {
-		return fmt.Errorf("question name %q: no domain name", q.Name)
-	}
-	return nil
+	var buffer [maxOwner + 1]byte
+	_, err := q.wireName(buffer[:])
+	return cmp.Or(err, q.checkType())
 }
 
-// genericType reads "TYPE65" (RFC 3597 section 5).
-func genericType(s string) (uint16, error) {
-	number, found := strings.CutPrefix(s, "TYPE")
-	if !found {
-		return 0, strconv.ErrSyntax
+func (q Question) checkType() error {
+	if q.Type == "" {
+		return nil
 	}
+	_, err := q.wireType()
+	return err
+}
+
+// wireName is the name in wire form and lower case.
+func (q Question) wireName(buffer []byte) ([]byte, error) {
+	if q.Name == "" {
+		return nil, nil
+	}
+	n, err := dns.PackDomainName(dns.Fqdn(q.Name), buffer, 0, nil, false)
+	if err != nil {
+		return nil, fmt.Errorf("question name %q: %w", q.Name, err)
+	}
+	fold(buffer[:n])
+	return buffer[:n], nil
+}
+
+// wireType reads a mnemonic, or "TYPE65" (RFC 3597 section 5).
+func (q Question) wireType() (uint16, error) {
+	if typ, known := dns.StringToType[q.Type]; known {
+		return typ, nil
+	}
+	number, generic := strings.CutPrefix(q.Type, "TYPE")
 	typ, err := strconv.ParseUint(number, 10, 16)
-	return uint16(typ), err
+	if !generic || err != nil {
+		return 0, fmt.Errorf("question type %q: want a mnemonic such as NS", q.Type)
+	}
+	return uint16(typ), nil
 }
 
 // Finding is a rule that is broken, or something worth a look. Tag is that of
@@ -173,25 +189,19 @@ func (e *evaluation) answers(q Question) error {
 	if e.qclass != dns.ClassINET {
 		return fmt.Errorf("the question is of class %s", dns.Class(e.qclass))
 	}
-	if q.Name == "" {
-		return nil
+	var buffer [maxOwner + 1]byte
+	name, err := q.wireName(buffer[:])
+	if err != nil {
+		return err
 	}
-	typ, known := dns.StringToType[q.Type]
-	if !known {
-		var err error
-		if typ, err = genericType(q.Type); err != nil {
-			return fmt.Errorf("question type %q: want a mnemonic such as NS", q.Type)
+	typ := e.qtype
+	if q.Type != "" {
+		if typ, err = q.wireType(); err != nil {
+			return err
 		}
 	}
-	var buffer [maxOwner + 1]byte
-	n, err := dns.PackDomainName(dns.Fqdn(q.Name), buffer[:], 0, nil, false)
-	if err != nil {
-		return fmt.Errorf("question name %q: %w", q.Name, err)
-	}
-	asked := buffer[:n]
-	fold(asked)
-	if typ != e.qtype || string(asked) != string(e.qname) {
-		return fmt.Errorf("the response is to %s/%s, asked was %s/%s", text(e.qname), dns.Type(e.qtype), q.Name, q.Type)
+	if typ != e.qtype || name != nil && !bytes.Equal(name, e.qname) {
+		return fmt.Errorf("the response is to %s/%s, asked was %s/%s", text(e.qname), dns.Type(e.qtype), cmp.Or(q.Name, "…"), cmp.Or(q.Type, "…"))
 	}
 	return nil
 }
