@@ -102,8 +102,8 @@ func (c *Config) Check() error {
 }
 
 // Run writes the lake into dir, which must be there and hold no tables, a day at
-// a time, and returns the truth. When ctx ends it stops after the rows at hand;
-// whole days stay.
+// a time, and returns the truth. When ctx ends it stops after the interval at
+// hand; whole days stay, a day that is not whole leaves nothing.
 func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
@@ -113,42 +113,62 @@ func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
 		return nil, err
 	}
 	store := lake.Store{Dir: dir, Version: c.Version}
-	var days []time.Time
-	for d := interval.Day(c.From); d.Before(c.Until); d = d.AddDate(0, 0, 1) {
-		days = append(days, d)
-	}
-	for _, d := range days {
-		for _, t := range []lake.Table{lake.Answers, lake.Runs} {
-			if err := os.MkdirAll(filepath.Dir(store.Path(t, d)), 0o755); err != nil {
-				return nil, fmt.Errorf("simulate: %w", err)
-			}
-		}
+	days, err := c.folders(store)
+	if err != nil {
+		return nil, err
 	}
 	if c.Zones != nil {
 		if err := w.startWires(dir); err != nil {
 			return nil, fmt.Errorf("simulate: %w", err)
 		}
 	}
-	workers := c.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+	total, err := w.run(ctx, store, days)
+	if err != nil {
+		return nil, err
 	}
+	zones := total.zones()
+	if err := store.SaveZones(zones); err != nil {
+		return nil, err
+	}
+	return total.truth(c, len(zones)), nil
+}
+
+// folders makes the folders of the tables and lists the days.
+func (c *Config) folders(store lake.Store) ([]time.Time, error) {
+	var days []time.Time
+	for d := interval.Day(c.From); d.Before(c.Until); d = d.AddDate(0, 0, 1) {
+		days = append(days, d)
+		for _, t := range []lake.Table{lake.Answers, lake.Runs} {
+			if err := os.MkdirAll(filepath.Dir(store.Path(t, d)), 0o755); err != nil {
+				return nil, fmt.Errorf("simulate: %w", err)
+			}
+		}
+	}
+	return days, nil
+}
+
+// run makes the days, some at the same time. With wires they begin in order, for
+// each zone is made from the one before.
+func (w *world) run(ctx context.Context, store lake.Store, days []time.Time) (*tally, error) {
 	total := newTally(w, len(days))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(workers)
+	g, working := errgroup.WithContext(ctx) // ends when a day fails, too
+	g.SetLimit(w.Workers)
+	if w.Workers <= 0 {
+		g.SetLimit(runtime.GOMAXPROCS(0))
+	}
 	var mu sync.Mutex
 	done := 0
 	for i, d := range days {
-		if w.wires != nil && ctx.Err() == nil { // zones follow each other, so days begin in order
+		if working.Err() != nil {
+			break
+		}
+		if w.wires != nil {
 			if err := w.wires.open(d); err != nil {
 				return nil, fmt.Errorf("simulate: %w", errors.Join(err, g.Wait()))
 			}
 		}
 		g.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			part, err := w.day(ctx, store, d)
+			part, err := w.day(working, store, d)
 			if err != nil {
 				return fmt.Errorf("simulate %s: %w", d.Format(time.DateOnly), err)
 			}
@@ -158,8 +178,8 @@ func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			total.add(i, part)
-			if done++; c.Progress != nil {
-				c.Progress(done, len(days))
+			if done++; w.Progress != nil {
+				w.Progress(done, len(days))
 			}
 			return nil
 		})
@@ -167,11 +187,7 @@ func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	zones := total.zones()
-	if err := store.SaveZones(zones); err != nil {
-		return nil, err
-	}
-	return total.truth(c, len(zones)), nil
+	return total, ctx.Err()
 }
 
 // sortedVPs is the order of rows.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
@@ -188,5 +189,68 @@ func compare(t *testing.T, b brute, got []simulate.Value) {
 	t.Helper()
 	if d := cmp.Diff(b.values(), got, cmpopts.IgnoreFields(simulate.Value{}, "Threshold", "Unit")); d != "" {
 		t.Errorf("%s to %s: -from rows +truth:\n%s", b.from, b.until, d)
+	}
+}
+
+// TestTruthOfAnyFaults: whatever goes wrong, the truth is what the rows say, and
+// they are what measure and ingest promise.
+func TestTruthOfAnyFaults(t *testing.T) {
+	c := config(t, 2, 0)
+	c.From, c.Until = start.Add(16*time.Hour+45*time.Minute), start.Add(18*time.Hour) // a zone comes about 17:00
+	faults := anyFaults(c)
+	for seed := range 25 {
+		c.Seed, c.Faults = uint64(seed), faults.Example(seed)
+		truth, dir := run(t, c)
+		rows := rowsOf[measurement.Answer](t, dir, lake.Answers)
+		for _, a := range rows {
+			checkRow(t, c.Plan, a)
+		}
+		compare(t, brute{c.Plan, rows, c.From, c.Until, c.Until}, truth.Values)
+		if t.Failed() {
+			t.Fatalf("seed %d, faults %+v", seed, c.Faults)
+		}
+	}
+}
+
+// anyFaults draws up to eight faults.
+func anyFaults(c simulate.Config) *rapid.Generator[[]plan.Fault] {
+	return rapid.Custom(func(r *rapid.T) []plan.Fault {
+		faults := make([]plan.Fault, rapid.IntRange(1, 8).Draw(r, "faults"))
+		for i := range faults {
+			begin := rapid.IntRange(0, 14).Draw(r, "from")
+			f := plan.Fault{Label: string(rune('a' + i)), Kind: rapid.SampledFrom(plan.FaultKinds).Draw(r, "kind"),
+				From:    c.From.Add(time.Duration(begin) * interval.Length),
+				Until:   c.From.Add(time.Duration(rapid.IntRange(begin+1, 16).Draw(r, "until")) * interval.Length),
+				Percent: rapid.IntRange(1, 100).Draw(r, "percent"),
+				By:      plan.Duration(time.Duration(rapid.IntRange(1, 5000).Draw(r, "by")) * time.Millisecond), RCode: "REFUSED"}
+			if f.Kind == plan.FaultStale {
+				f.By *= 1000
+			}
+			f.RSIs = rapid.SliceOfNDistinct(rapid.SampledFrom([]measurement.RSI{"a", "b", "c", "d", "e", "f", "g", "h"}), 0, 8, rapid.ID[measurement.RSI]).Draw(r, "rsis")
+			f.VantagePoints = rapid.SliceOfNDistinct(rapid.SampledFrom(c.VantagePoints), 0, 1, rapid.ID[measurement.VantagePoint]).Draw(r, "vps")
+			f.Paths = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"ipv4/udp", "ipv4/tcp", "ipv6/udp", "ipv6/tcp"}), 0, 3, rapid.ID[string]).Draw(r, "paths")
+			faults[i] = f
+		}
+		return faults
+	})
+}
+
+// TestDatesOfVantagePoints: one that is in service for a while makes runs then.
+func TestDatesOfVantagePoints(t *testing.T) {
+	c := config(t, 1, 3*time.Hour)
+	from, until := start.Add(time.Hour), start.Add(2*time.Hour)
+	p := *c.Plan
+	p.VantagePoints = []plan.VantagePoint{{ID: "101"}, {ID: "102", From: &from, Until: &until}}
+	c.Plan, c.VantagePoints = &p, []measurement.VantagePoint{"101", "102"}
+	_, dir := run(t, c)
+	runs := map[measurement.VantagePoint]int{}
+	for _, r := range rowsOf[measurement.Run](t, dir, lake.Runs) {
+		runs[r.VantagePoint]++
+		if r.VantagePoint == "102" && (r.Interval.Before(from) || !r.Interval.Before(until)) {
+			t.Errorf("a run at %s", r.Interval)
+		}
+	}
+	if runs["101"] != 36 || runs["102"] != 12 {
+		t.Errorf("%v", runs)
 	}
 }
