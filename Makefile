@@ -22,6 +22,7 @@ test: ## everything that needs neither root nor internet
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
 	go vet ./...
 	go test $(RACE) -timeout 10m ./...
+	$(if $(RACE),go test -run TestKilled ./engine/ingest) # every step; with the race detector only some
 
 test-system: ## against real NSD, Knot, BIND, scamper, OpenSSH (Debian, root; installs what it needs)
 	testdata/rig/install.sh

@@ -79,10 +79,13 @@ func closeAll(boxes []*dropbox) error {
 	return errors.Join(errs...)
 }
 
-// left notes what stays in a dropbox and needs a person.
+// left notes, once, what stays as it is and needs a person.
 func (r *run) left(path, why string) {
-	r.result.Left = append(r.result.Left, fmt.Sprintf("%s %s", quoted(path), why))
-	r.log.Warn("left in the dropbox", "path", path, "reason", why)
+	line := fmt.Sprintf("%s %s", quoted(path), oneLine(why))
+	if !slices.Contains(r.result.Left, line) {
+		r.result.Left = append(r.result.Left, line)
+		r.log.Warn("left as it is", "path", path, "reason", why)
+	}
 }
 
 // Arrived names the complete files in the dropboxes and touches nothing.

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -67,7 +68,7 @@ type Result struct {
 	Added       int64        `json:"rows_added"` // answers and routes
 	Known       int64        `json:"rows_known"` // that the lake had already
 	Quarantined []Rejected   `json:"quarantined"`
-	Left        []string     `json:"left"` // in the dropboxes, with the reason, for a person to look at
+	Left        []string     `json:"left"` // as it is, with the reason, for a person to look at
 	Zones       ZonesChanged `json:"zones"`
 }
 
@@ -141,7 +142,7 @@ type run struct {
 	readers int
 
 	total, done int
-	spools      int
+	stepping    sync.Mutex
 	sightings   map[sightingKey]time.Time
 	result      Result
 }
@@ -167,6 +168,8 @@ func (r *run) step(format string, args ...any) error {
 	if r.Step == nil {
 		return nil
 	}
+	r.stepping.Lock()
+	defer r.stepping.Unlock()
 	return r.Step(fmt.Sprintf(format, args...))
 }
 

@@ -98,7 +98,7 @@ func TestKilledAnywhereComesToTheSame(t *testing.T) {
 	if steps < 15 {
 		t.Fatalf("only %d steps", steps)
 	}
-	for kill := range steps {
+	for kill := 0; kill < steps; kill += every {
 		c := newCollector(t)
 		fill(c)
 		n := 0

@@ -116,7 +116,9 @@ func (r *run) archived(rows map[int64]*measurement.Zone) error {
 	}
 	records, err := rootzone.Records(r.RootZones)
 	if err != nil {
-		return err
+		// Answers must not wait for it, and a zone's origin is noted only once.
+		r.left(rootzone.RecordsFile(r.RootZones), err.Error())
+		return nil
 	}
 	for _, serial := range serials {
 		z := rows[int64(serial)]
@@ -186,7 +188,7 @@ func (r *run) settled(rows map[int64]*measurement.Zone, had []measurement.Zone) 
 		before[z.Serial] = z
 	}
 	changed := &r.result.Zones
-	changed.Missing = nil
+	changed.Missing = nil // what is missing now, not what was after an earlier day
 	var now []measurement.Zone
 	for _, z := range rows {
 		// Without any archive nothing could ever be archived, and two RSIs are

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,5 +165,30 @@ func TestWhoseSightingsCount(t *testing.T) {
 	send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, metaOf(runOf(rows, "101", day)))
 	if c.ingest(); len(c.zones()) != 0 {
 		t.Errorf("%+v", c.zones())
+	}
+}
+
+// A damaged record of fetches must not hold up answers.
+func TestDamagedRecords(t *testing.T) {
+	c := newCollector(t)
+	c.archive(2026112201, day)
+	path := rootzone.RecordsFile(c.in.RootZones)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append([]byte("rubbish\n"), good...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.measure("101", day)
+	if r := c.ingest(); r.Files != 2 || len(r.Left) != 1 || !strings.Contains(r.Left[0], "fetches.jsonl:1") {
+		t.Errorf("%+v", r)
+	}
+	if err := os.WriteFile(path, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.ingest()
+	if z := c.zones()[2026112201]; z.State != measurement.ZoneArchived || *z.Source != "internic" {
+		t.Errorf("%+v", z)
 	}
 }

@@ -1,0 +1,7 @@
+//go:build race
+
+package ingest_test
+
+// every is which of the steps are tried: readers are slow to start under the race
+// detector. "make test" tries all of them without it.
+const every = 7
