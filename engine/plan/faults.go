@@ -20,7 +20,8 @@ type Fault struct {
 	Label string    `json:"label"`
 	Kind  FaultKind `json:"kind"`
 
-	// Where; empty is everywhere. Connections are reset over TCP only.
+	// Where; empty is everywhere. Connections are reset over TCP only, answers
+	// truncated over UDP only.
 	VantagePoints []measurement.VantagePoint `json:"vantage_points"`
 	RSIs          []measurement.RSI          `json:"rsis"`
 	Paths         []string                   `json:"paths"` // "ipv6/tcp"
@@ -47,6 +48,7 @@ const (
 	FaultLocalError  FaultKind = "local_error" // the vantage point could not send
 	FaultServFail    FaultKind = "servfail"    // rcode SERVFAIL
 	FaultRCode       FaultKind = "rcode"       // any other rcode
+	FaultTruncated   FaultKind = "truncated"   // TC and no data, over UDP
 	FaultSlow        FaultKind = "slow"        // answers come later by By
 	FaultStale       FaultKind = "stale"       // zones come later by By
 	FaultFrozen      FaultKind = "frozen"      // the zone of From until Until
@@ -56,7 +58,7 @@ const (
 
 // FaultKinds lists the vocabulary.
 var FaultKinds = []FaultKind{FaultDown, FaultRefused, FaultUnreachable, FaultReset, FaultMalformed, FaultLocalError,
-	FaultServFail, FaultRCode, FaultSlow, FaultStale, FaultFrozen, FaultWrong, FaultSilent}
+	FaultServFail, FaultRCode, FaultTruncated, FaultSlow, FaultStale, FaultFrozen, FaultWrong, FaultSilent}
 
 // FaultTags are the rules that a wrong answer can be made to break, by the kind
 // of question whose answers they judge.
@@ -71,7 +73,7 @@ var FaultTags = map[string][]string{
 
 // faultType is the schema of a fault block.
 var faultType = []blockType{{kind: "fault", label: "name", attrs: []attribute{
-	need("kind", "one of down, refused, unreachable, reset, malformed, local_error, servfail, rcode, slow, stale, frozen, wrong, silent"),
+	need("kind", "one of down, refused, unreachable, reset, malformed, local_error, servfail, rcode, truncated, slow, stale, frozen, wrong, silent"),
 	may("vantage_points", "list of labels", "all"), may("rsis", "list of RSIs", "all"), may("paths", "list of paths", "all"),
 	need("from", "time"), need("until", "time"),
 	may("by", "duration", "none"), may("percent", "number", "100"), may("rcode", "rcode", "none"), may("tags", "list of tags", "one for each kind of question"),
@@ -174,6 +176,8 @@ func (d *decoder) fault(label string) Fault {
 			d.l.errorf(it.at, didYouMean(it.v.AsString(), faultPaths, "Paths"), "no path %q", it.v.AsString())
 		case f.Kind == FaultReset && p.Transport == measurement.UDP:
 			d.l.errorf(it.at, `Only connections are reset; for UDP there is kind = "refused".`, "reset of %s", p)
+		case f.Kind == FaultTruncated && p.Transport == measurement.TCP:
+			d.l.errorf(it.at, "Only answers over UDP are truncated.", "truncated answers over %s", p)
 		default:
 			f.Paths = append(f.Paths, p.String())
 		}
@@ -200,12 +204,13 @@ func (d *decoder) faultDetails(f *Fault) {
 		f.Tags = d.enums("tags", f.Tags, faultTagNames()...)
 	}
 	kinds := map[string][]FaultKind{
-		"by":      {FaultSlow, FaultStale},
-		"rcode":   {FaultRCode},
-		"tags":    {FaultWrong},
-		"percent": {FaultDown, FaultRefused, FaultUnreachable, FaultReset, FaultMalformed, FaultLocalError, FaultServFail, FaultRCode, FaultSlow, FaultWrong},
-		"rsis":    without(FaultKinds, FaultSilent),
-		"paths":   without(FaultKinds, FaultSilent),
+		"by":    {FaultSlow, FaultStale},
+		"rcode": {FaultRCode},
+		"tags":  {FaultWrong},
+		"percent": {FaultDown, FaultRefused, FaultUnreachable, FaultReset, FaultMalformed, FaultLocalError, FaultServFail, FaultRCode,
+			FaultTruncated, FaultSlow, FaultWrong},
+		"rsis":  without(FaultKinds, FaultSilent),
+		"paths": without(FaultKinds, FaultSilent),
 	}
 	for _, name := range sortedKeys(kinds) {
 		switch belongs := slices.Contains(kinds[name], f.Kind); {

@@ -24,7 +24,7 @@ type fault struct {
 func precedence(k plan.FaultKind) int { return slices.Index(plannedOrder, k) }
 
 var plannedOrder = []plan.FaultKind{plan.FaultSilent, plan.FaultLocalError, plan.FaultUnreachable, plan.FaultRefused,
-	plan.FaultReset, plan.FaultDown, plan.FaultMalformed, plan.FaultRCode, plan.FaultServFail,
+	plan.FaultReset, plan.FaultDown, plan.FaultMalformed, plan.FaultRCode, plan.FaultServFail, plan.FaultTruncated,
 	plan.FaultSlow, plan.FaultFrozen, plan.FaultStale, plan.FaultWrong}
 
 func (w *world) newFault(f plan.Fault) fault {
@@ -38,7 +38,7 @@ func (w *world) newFault(f plan.Fault) fault {
 	}
 	for i, p := range paths {
 		made.paths[i] = (len(f.Paths) == 0 || slices.Contains(f.Paths, p.String())) &&
-			(f.Kind != plan.FaultReset || p.Transport == measurement.TCP)
+			(f.Kind != plan.FaultReset || p.Transport == measurement.TCP) && (f.Kind != plan.FaultTruncated || p.Transport == measurement.UDP)
 	}
 	return made
 }

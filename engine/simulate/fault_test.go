@@ -146,6 +146,34 @@ func TestReset(t *testing.T) {
 	}
 }
 
+// TestTruncated: an SOA answer with TC is available and shows no zone; a question
+// of correctness is asked again over TCP (A3).
+func TestTruncated(t *testing.T) {
+	c := config(t, 2, 6*time.Hour)
+	c.Zones = &zones{}
+	c.Faults = faultsOf(t, c, "fault \"x\" {\n kind = \"truncated\"\n rsis = [\"a\", \"b\", \"c\", \"d\"]\n from = \"2026-11-01\"\n until = \"2026-11-02\"\n}")
+	truth, dir := run(t, c)
+	rows := rowsOf[measurement.Answer](t, dir, lake.Answers)
+	again := 0
+	for _, a := range rows {
+		checkRow(t, c.Plan, a)
+		struck := a.Transport == measurement.UDP && a.RSI <= "d" && a.Outcome == measurement.Answered
+		if want := struck && a.Query == "soa"; a.TC != nil && *a.TC != want {
+			t.Fatalf("tc: %+v", a)
+		}
+		if a.Query == "correctness" && a.Attempts == 2 {
+			again++
+		}
+		if want := struck && a.Query == "correctness"; a.Outcome == measurement.Answered && (a.Attempts == 2) != want || want && *a.Verdict != measurement.Correct {
+			t.Fatalf("attempts: %+v", a)
+		}
+	}
+	if again < 200 {
+		t.Errorf("%d asked again", again)
+	}
+	compare(t, brute{c.Plan, rows, c.From, c.Until, c.Until}, truth.Values)
+}
+
 // TestSilent: a vantage point without runs has no rows, and leaves those of the
 // others as they are.
 func TestSilent(t *testing.T) {

@@ -62,12 +62,24 @@ func (d *dayWork) observe(v int, q *query, sent int64, drawn [2]uint64) observat
 	}
 	at := sent + o.latency/2 // the query reaches the server half way
 	served := d.arrivals.served(min(at, f.frozen)-f.older, v, x, familyOf(q.path))
-	if q.ask.judged && d.w.wires != nil {
-		if d.err = d.wire(v, q, &o, served); d.err != nil {
+	retry := !tcp && q.ask.OnTruncation == plan.RetryTCP
+	switch {
+	case f.truncated && !retry:
+		o.reply = reply{rcode: noError, aa: true, tc: true, zone: served, size: 12 + 4 + int32(len(q.name)) + 1 + 11}
+		return o
+	case f.truncated:
+		o.reply.tc = true
+	default:
+		d.say(v, q, &o, served, tcp)
+	}
+	if o.reply.tc && retry {
+		if !d.again(q, &o, base, f.slower, mix(chance, drawn[1])) {
 			return o
 		}
-	} else {
-		o.reply = d.answer(q, served)
+		d.say(v, q, &o, served, true)
+	}
+	if d.err != nil {
+		return o
 	}
 	if q.ask.judged && !o.reply.tc {
 		d.judge(q, &o, f.wrong, sent)
@@ -77,6 +89,28 @@ func (d *dayWork) observe(v int, q *query, sent int64, drawn [2]uint64) observat
 		o.reply.wire = nil
 	}
 	return o
+}
+
+// again asks a truncated answer over TCP, with a fresh timeout [hjw]; false
+// where that fails. All but the time of the first send is then of this attempt.
+func (d *dayWork) again(q *query, o *observation, base, slower int64, chance uint64) bool {
+	o.attempts, o.reply = 2, reply{}
+	o.connect = d.trip(base, chance)
+	o.latency = o.connect + d.trip(base, mix(chance)) + slower
+	if o.latency > q.ask.timeout || chance>>32&0xfffff < lossTCP {
+		o.fail(q, measurement.Timeout, &textTimeout)
+		return false
+	}
+	return true
+}
+
+// say is the server's answer, of a wire where there are wires.
+func (d *dayWork) say(v int, q *query, o *observation, served int, tcp bool) {
+	if q.ask.judged && d.w.wires != nil {
+		d.err = d.wire(v, q, o, served, tcp)
+		return
+	}
+	o.reply = d.answer(q, served)
 }
 
 // trip is one round trip in µs: the base, spread lognormally, 20 to 150 µs in
@@ -106,6 +140,7 @@ func (o *observation) fail(q *query, outcome measurement.Outcome, text *string) 
 type effect struct {
 	slower, older, frozen int64 // µs; frozen is a time
 	rcode                 *string
+	truncated             bool
 	wrong                 *fault
 }
 
@@ -133,6 +168,8 @@ func (d *dayWork) strike(v, x int, q *query, o *observation) effect {
 					e.rcode = &f.RCode
 				}
 			}
+		case plan.FaultTruncated:
+			e.truncated = true
 		case plan.FaultSlow:
 			e.slower += f.by
 		case plan.FaultStale:

@@ -239,9 +239,9 @@ func (s *wireSet) template(key wireKey, name string, q *ask) (*template, error) 
 	return t, nil
 }
 
-// wire makes the answer to a correctness query: over UDP, and over TCP where
-// that was truncated [hjw].
-func (d *dayWork) wire(v int, q *query, o *observation, served int) error {
+// wire makes the answer to a correctness query and finds the zone that it is
+// judged by.
+func (d *dayWork) wire(v int, q *query, o *observation, served int, tcp bool) error {
 	w := d.w
 	x := q.ask.servers[q.server]
 	nsid := w.nsids[w.at(v, x)]
@@ -249,19 +249,10 @@ func (d *dayWork) wire(v int, q *query, o *observation, served int) error {
 		nsid = ""
 	}
 	set := w.wires.set(served)
-	key := set.key(q.name, q.asked.qtype, w.wires.source.Software(w.rsis[x]), q.asked.kind, tcpPath(q.path), len(nsid))
+	key := set.key(q.name, q.asked.qtype, w.wires.source.Software(w.rsis[x]), q.asked.kind, tcp, len(nsid))
 	t, err := set.template(key, q.name, q.ask)
 	if err != nil {
 		return err
-	}
-	if t.tc && !key.tcp && q.ask.OnTruncation == plan.RetryTCP {
-		o.attempts, key.tcp = 2, true
-		again := mix(uint64(o.sent), uint64(x), streamSite)
-		o.connect = d.trip(w.base[w.baseOf(v, x, familyOf(q.path))], again)
-		o.latency = o.connect + d.trip(w.base[w.baseOf(v, x, familyOf(q.path))], again>>7)
-		if t, err = set.template(key, q.name, q.ask); err != nil {
-			return err
-		}
 	}
 	o.reply = reply{rcode: noError, aa: t.aa, tc: t.tc, zone: served, serial: t.serial,
 		wire: t.fill(q.name, nsid, uint16(mix(uint64(o.sent), uint64(x)))), verdict: noZone}

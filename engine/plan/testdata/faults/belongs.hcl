@@ -21,3 +21,9 @@ fault "stale" {
   by      = "61d"
   percent = 10
 }
+fault "truncated" {
+  kind  = "truncated"
+  paths = ["ipv6/tcp"]
+  from  = "2026-11-01"
+  until = "2026-11-02"
+}
