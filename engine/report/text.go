@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -202,7 +203,7 @@ func (t *textWriter) servers(d *Document) {
 		header, bound := []string{"RSI"}, []string{""}
 		per := len(values) / max(1, len(d.RSIs))
 		for _, v := range values[:per] {
-			header, bound = append(header, strings.ToUpper(v.Path())), append(bound, v.Bound())
+			header, bound = append(header, cmp.Or(strings.ToUpper(v.Path()), "ALL PATHS")), append(bound, v.Bound())
 		}
 		rows := [][]string{header, bound}
 		for group := range slices.Chunk(values, per) {
