@@ -65,7 +65,7 @@ func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *pa
 	labels := w.intervals(day)
 	d := &dayWork{w: w, out: out, batch: newBatch(), part: w.newPart(day, labels), arrivals: w.arrivals(day)}
 	for _, v := range w.vps {
-		d.streams = append(d.streams, rand.NewPCG(mix(w.Seed, streamDay, uint64(day.Unix()), text(string(v.id))), 0))
+		d.streams = append(d.streams, rand.NewPCG(mix(w.Seed, streamDay, uint64(day.Unix()), v.word), 0))
 	}
 	var runs []measurement.Run
 	for _, label := range labels {

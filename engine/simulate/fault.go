@@ -55,12 +55,12 @@ func (w *world) active(label time.Time) []*fault {
 }
 
 // strikes reports whether the fault hits one query. What share it hits is drawn
-// from its label, so that nothing else depends on it.
-func (f *fault) strikes(label time.Time, v, x, path int, ask string) bool {
+// from its label and the names of the place, so that nothing else depends on it.
+func (w *world) strikes(f *fault, label time.Time, v, x, path int, ask string) bool {
 	if !f.vps[v] || !f.rsis[x] || !f.paths[path] {
 		return false
 	}
-	return f.Percent >= 100 || mix(f.draw, uint64(label.Unix()), uint64(v), uint64(x), uint64(path), text(ask))%100 < uint64(f.Percent)
+	return f.Percent >= 100 || mix(f.draw, uint64(label.Unix()), w.vps[v].word, text(string(w.rsis[x])), uint64(path), text(ask))%100 < uint64(f.Percent)
 }
 
 // silenced reports whether the vantage point makes no run.

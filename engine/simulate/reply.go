@@ -24,8 +24,9 @@ var (
 	servFail = new("SERVFAIL")
 )
 
-// observe asks: the way of a query through the network, then what the server
-// says. All chance but that of faults has been drawn: faults change no other row.
+// observe asks: first the way of a query through the network, then what the
+// server says. All chance but that of faults has been drawn by the caller, in the
+// same number whatever happens here: so a fault changes no other row.
 func (d *dayWork) observe(v int, q *query, sent int64, drawn [2]uint64) observation {
 	x := q.ask.servers[q.server]
 	chance, tcp := drawn[0], tcpPath(q.path)
@@ -41,55 +42,64 @@ func (d *dayWork) observe(v int, q *query, sent int64, drawn [2]uint64) observat
 		return o
 	}
 	f := d.strike(v, x, q, &o)
-	if lost := chance >> 32 & 0xfffff; o.err == nil {
-		switch {
-		case !tcp && lost < lossUDP, tcp && lost < lossTCP-lossReset:
-			o.fail(q, measurement.Timeout, &textTimeout)
-		case tcp && lost < lossTCP:
-			o.fail(q, measurement.Reset, &textReset)
-		}
+	if o.err == nil {
+		o.lose(q, tcp, chance>>32&0xfffff)
 	}
-	if o.outcome != measurement.Answered {
-		return o
-	}
-	if o.latency += f.slower; o.latency > q.ask.timeout {
+	if o.latency += f.slower; o.err == nil && o.latency > q.ask.timeout {
 		o.fail(q, measurement.Timeout, &textTimeout)
-		return o
 	}
+	if o.err == nil {
+		d.receive(v, q, &o, f, mix(chance, drawn[1]))
+	}
+	return o
+}
+
+// lose loses some of the queries that no fault has struck.
+func (o *observation) lose(q *query, tcp bool, chance uint64) {
+	switch {
+	case !tcp && chance < lossUDP, tcp && chance < lossTCP-lossReset:
+		o.fail(q, measurement.Timeout, &textTimeout)
+	case tcp && chance < lossTCP:
+		o.fail(q, measurement.Reset, &textReset)
+	}
+}
+
+// receive is the answer to a query that got through, asked again over TCP where
+// it is truncated and the plan says so.
+func (d *dayWork) receive(v int, q *query, o *observation, f effect, chance uint64) {
+	x, tcp := q.ask.servers[q.server], tcpPath(q.path)
 	if f.rcode != nil {
-		o.reply = reply{rcode: f.rcode, size: 12 + 4 + int32(len(q.name)) + 1 + 11}
-		return o
+		o.reply = reply{rcode: f.rcode, size: q.bareSize()}
+		return
 	}
-	at := sent + o.latency/2 // the query reaches the server half way
+	at := o.sent + o.latency/2 // the query reaches the server half way
 	served := d.arrivals.served(min(at, f.frozen)-f.older, v, x, familyOf(q.path))
 	retry := !tcp && q.ask.OnTruncation == plan.RetryTCP
-	switch {
-	case f.truncated && !retry:
-		o.reply = reply{rcode: noError, aa: true, tc: true, zone: served, size: 12 + 4 + int32(len(q.name)) + 1 + 11}
-		return o
-	case f.truncated:
-		o.reply.tc = true
-	default:
-		d.say(v, q, &o, served, tcp)
+	if f.truncated {
+		o.reply = reply{rcode: noError, aa: true, tc: true, zone: served, size: q.bareSize()}
+	} else {
+		d.say(v, q, o, served, tcp)
 	}
 	if o.reply.tc && retry {
-		if !d.again(q, &o, base, f.slower, mix(chance, drawn[1])) {
-			return o
+		if !d.again(q, o, d.w.base[d.w.baseOf(v, x, familyOf(q.path))], f.slower, chance) {
+			return
 		}
-		d.say(v, q, &o, served, true)
+		d.say(v, q, o, served, true)
 	}
 	if d.err != nil {
-		return o
+		return
 	}
 	if q.ask.judged && !o.reply.tc {
-		d.judge(q, &o, f.wrong, sent)
+		d.judge(q, o, f.wrong)
 	}
 	if keep := q.ask.KeepResponse; keep == measurement.KeepNever ||
 		keep == measurement.KeepOdd && o.reply.aa && !o.reply.tc && o.reply.rcode == noError {
 		o.reply.wire = nil
 	}
-	return o
 }
+
+// bareSize is that of an answer without data: header, question, OPT.
+func (q *query) bareSize() int32 { return int32(12 + len(q.name) + 1 + 4 + 11) }
 
 // again asks a truncated answer over TCP, with a fresh timeout [hjw]; false
 // where that fails. All but the time of the first send is then of this attempt.
@@ -149,11 +159,12 @@ const never = 1 << 62
 // noZone is the verdict of no zone at all.
 const noZone = math.MinInt
 
-// strike lets the active faults hit a query, in order of precedence.
+// strike lets the active faults hit a query, in order of precedence: of those
+// that end it the first, of rcodes the first, of delays and ages the sum.
 func (d *dayWork) strike(v, x int, q *query, o *observation) effect {
 	e := effect{frozen: never}
 	for _, f := range d.active {
-		if f.Kind == plan.FaultSilent || !f.strikes(d.label, v, x, q.path, q.ask.Label) {
+		if f.Kind == plan.FaultSilent || !d.w.strikes(f, d.label, v, x, q.path, q.ask.Label) {
 			continue
 		}
 		switch f.Kind {
@@ -215,7 +226,7 @@ func (d *dayWork) answer(q *query, served int) reply {
 		r.rcode, r.serial = nxDomain, true
 	case rootSOA:
 		r.serial = true
-	case tldNS, otherKind:
+	case tldNS:
 		r.aa = false // a referral
 	}
 	if r.serial {
@@ -225,12 +236,14 @@ func (d *dayWork) answer(q *query, served int) reply {
 }
 
 // judge gives an answer its verdict. Zones without wires differ in their SOA
-// alone, so that only answers that carry it show that a zone is too old.
-func (d *dayWork) judge(q *query, o *observation, f *fault, sent int64) {
+// alone, so that only answers that carry it show that a zone is too old. A wrong
+// fault spares what is incorrect already, and answers that are not of the kind
+// that its rule is about: the truth names one reason for each.
+func (d *dayWork) judge(q *query, o *observation, f *fault) {
 	r := &o.reply
 	r.judged = true
 	if d.w.wires == nil && r.serial && r.zone < d.newest-1 {
-		if oldest, _ := d.w.window(sent, d.ends); r.zone < oldest {
+		if oldest, _ := d.w.window(o.sent, d.ends); r.zone < oldest {
 			r.verdict = noZone
 		}
 	}
@@ -242,7 +255,7 @@ func (d *dayWork) judge(q *query, o *observation, f *fault, sent int64) {
 	if f == nil || (r.rcode == nxDomain) != (q.asked.kind == negative) {
 		return
 	}
-	tag := f.tag(q.asked.kind, mix(f.draw, uint64(sent)))
+	tag := f.tag(q.asked.kind, mix(f.draw, uint64(o.sent)))
 	if r.wire != nil {
 		spoiled, changed, err := spoil(r.wire, tag)
 		if err != nil || !changed {

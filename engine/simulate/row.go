@@ -110,7 +110,9 @@ func (b *batch) add(d *dayWork, v int, q *query, o *observation) {
 		return
 	}
 	r.LatencyUS, r.RCode, r.AA, r.TC = b.int(o.latency), o.reply.rcode, boolean(o.reply.aa), boolean(o.reply.tc)
-	r.NSID = &w.nsids[w.at(v, x)]
+	if q.ask.NSID {
+		r.NSID = &w.nsids[w.at(v, x)]
+	}
 	if o.reply.serial {
 		r.Serial = b.int(serial(o.reply.zone))
 	}

@@ -47,13 +47,15 @@ type world struct {
 // place is a vantage point and its time in service.
 type place struct {
 	id          measurement.VantagePoint
+	word        uint64    // of mix
 	from, until time.Time // zero is open
 }
 
+// newWorld lays everything out that rows are made from.
 func newWorld(c Config) (*world, error) {
 	w := &world{Config: c}
 	for _, id := range sortedVPs(c.VantagePoints) {
-		p := place{id: id}
+		p := place{id: id, word: text(string(id))}
 		for _, v := range c.Plan.VantagePoints {
 			if v.ID == id && v.From != nil {
 				p.from = *v.From
@@ -131,7 +133,7 @@ func (w *world) places() {
 	}
 	for _, v := range w.vps {
 		for _, rsi := range w.rsis {
-			h := mix(w.Seed, streamPlace, text(string(v.id)), text(string(rsi)))
+			h := mix(w.Seed, streamPlace, v.word, text(string(rsi)))
 			w.nsids = append(w.nsids, fmt.Sprintf("s%02d.%s.mtric.example", h>>40%100, rsi))
 			median := 18000 * math.Exp(0.9*quantile((float64(h&0xffff)+0.5)/0x10000))
 			for f := range 2 {
@@ -142,6 +144,7 @@ func (w *world) places() {
 	}
 }
 
+// at and baseOf are the places in tables by vantage point, RSI and family.
 func (w *world) at(v, x int) int        { return v*len(w.rsis) + x }
 func (w *world) baseOf(v, x, f int) int { return w.at(v, x)*2 + f }
 

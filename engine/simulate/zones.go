@@ -46,7 +46,7 @@ func serial(z int) int64 {
 // reaches is when the site that answers a vantage point gets a zone, in µs: most
 // are two minutes late at most, one in fifty takes up to forty.
 func (w *world) reaches(z, v, x, f int) int64 {
-	h := mix(w.Seed, streamSite, uint64(z), text(string(w.vps[v].id)), text(string(w.rsis[x])), uint64(f))
+	h := mix(w.Seed, streamSite, uint64(z), w.vps[v].word, text(string(w.rsis[x])), uint64(f))
 	late := int64(h % (120 * second))
 	if h>>32%50 == 0 {
 		late += int64(h >> 8 % (2400 * second))
