@@ -31,6 +31,7 @@ const (
 // simulateParts is all that a simulation makes in its folder.
 var simulateParts = []string{simulateMarker, simulateTruth, "answers", "runs", "zones", simulate.RootZones}
 
+// simulateFlags are the command's own flags, as they were written.
 type simulateFlags struct {
 	out, from, until, faults string
 	vps                      int
@@ -62,6 +63,8 @@ DIR must be empty, new, or the output of an earlier simulation, which is replace
 	return c
 }
 
+// simulate checks everything before it touches the folder: a slip in the faults
+// file must not cost the lake that is there.
 func (a *app) simulate(c *cobra.Command, f simulateFlags) error {
 	for _, name := range []string{"out", "from", "until"} {
 		if c.Flag(name).Value.String() == "" {
@@ -121,6 +124,7 @@ func (a *app) simulation(f simulateFlags) (simulate.Config, error) {
 	if err != nil {
 		return config, usagef("--faults: %w", err)
 	}
+	// Faults may name the vantage points of the simulation, whatever the plan has.
 	known := *config.Plan
 	known.VantagePoints = nil
 	for _, id := range config.VantagePoints {
@@ -219,7 +223,9 @@ func strangers(dir string) (ours bool, err error) {
 	return ours, nil
 }
 
-// tellTruth writes the truth beside the lake and prints it.
+// tellTruth writes the truth beside the lake and prints it. A fault that struck
+// nothing is no mistake, since a file may serve simulations of any length, but
+// whoever waits for its effect should know.
 func (a *app) tellTruth(dir string, truth *simulate.Truth) error {
 	text, err := json.Marshal(truth)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"mtric.net/mtric/engine/simulate"
 )
 
-// labZones lets a simulation answer from the lab's zones.
+// labZones lets a simulation answer from the lab's zones: the two packages are of
+// one level and do not know each other. Zones have the size of the real one.
 type labZones struct{ last *lab.Zone }
 
 func (z *labZones) Start(seed uint64, serial uint32, inception, expiration time.Time) (simulate.Zone, string, error) {
@@ -33,8 +34,10 @@ func (z *labZones) Next(serial uint32) (simulate.Zone, error) {
 	return labZone{next}, nil
 }
 
+// Software spreads the kinds of servers over the letters as the lab does.
 func (z *labZones) Software(rsi measurement.RSI) string { return string(lab.FlavourOf(rsi)) }
 
+// labZone is a zone that many goroutines ask.
 type labZone struct{ *lab.Zone }
 
 func (z labZone) Answer(query []byte, software, nsid string, tcp bool) ([]byte, error) {

@@ -58,7 +58,7 @@ func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *pa
 		return nil, err
 	}
 	defer func() {
-		if err != nil {
+		if err != nil { // a day that is not whole must not be there
 			err = errors.Join(err, out.Discard())
 		}
 	}()
@@ -67,6 +67,8 @@ func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *pa
 	for _, v := range w.vps {
 		d.streams = append(d.streams, rand.NewPCG(mix(w.Seed, streamDay, uint64(day.Unix()), v.word), 0))
 	}
+	// A stream for each day and vantage point: days can be made in any order, and
+	// more vantage points change nothing for the others.
 	var runs []measurement.Run
 	for _, label := range labels {
 		if err := ctx.Err(); err != nil {
@@ -86,6 +88,7 @@ func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *pa
 	if err := d.flush(); err != nil {
 		return nil, err
 	}
+	// Runs go first: a day with answers has its runs.
 	d.part.runs = int64(len(runs))
 	if err := lake.Write(store.Path(lake.Runs, day), runs, lake.Metadata{Version: w.Version}); err != nil {
 		return nil, err
@@ -110,6 +113,8 @@ func (d *dayWork) begin(label time.Time) {
 		}
 		d.due, d.addresses = append(d.due, a), append(d.addresses, both)
 	}
+	// Questions are drawn from the newest zone at hand when the interval begins,
+	// answers are judged by what was archived before it ended (A15).
 	d.ends = label.Add(interval.Length).UnixMicro()
 	_, d.newest = w.window(label.UnixMicro(), d.ends)
 	d.names = w.namesAt(label)
@@ -136,6 +141,7 @@ func (d *dayWork) run(v int) (measurement.Run, bool, error) {
 	answered, last := 0, int64(0)
 	for i := range d.queries {
 		q := &d.queries[i]
+		// All chance is drawn before anything is decided by it.
 		chance := [2]uint64{r.Uint64()}
 		if tcpPath(q.path) {
 			chance[1] = r.Uint64()
@@ -198,7 +204,7 @@ func (d *dayWork) draw(r *rand.PCG) {
 	}
 }
 
-// pick draws n of the paths, in the order of the lake.
+// pick draws n of the paths, each set as likely as any other, in the order of the lake.
 func pick(from []int, n int, r *rand.PCG) []int {
 	left := slices.Clone(from)
 	for len(left) > n {
@@ -229,6 +235,8 @@ func (d *dayWork) jitter(r *rand.PCG) (jitter, started int64) {
 	return int64(drawn) * 1000, started
 }
 
+// runRow is the row of a run, as the vantage point and ingest would write it. The
+// sum is none of any file: the files of the vantage point never were.
 func (d *dayWork) runRow(vp measurement.VantagePoint, started, jitter, last int64, answered int) measurement.Run {
 	elapsed := jitter + last + 3000
 	name := lake.Name(d.label, vp, lake.Answers)
@@ -246,6 +254,7 @@ func (d *dayWork) runRow(vp measurement.VantagePoint, started, jitter, last int6
 	}
 }
 
+// flush hands the rows at hand to the writer, which copies what they point at.
 func (d *dayWork) flush() error {
 	if err := d.out.Write(d.batch.rows); err != nil {
 		return err

@@ -25,6 +25,7 @@ const (
 // kindNames are the keys of plan.FaultTags.
 var kindNames = [...]string{tldNS: "TLD/NS", tldDS: "TLD/DS", rootSOA: "./SOA", rootNS: "./NS", rootDNSKEY: "./DNSKEY", negative: "negative"}
 
+// kindOf tells a question's kind by its name or template and its type.
 func kindOf(name, qtype string) kind {
 	switch {
 	case name == "." && qtype == "SOA":
@@ -88,6 +89,7 @@ func newNames(asks []ask, tlds, ds []string) *names {
 	return n
 }
 
+// newQuestion prepares a question; the size of its answer is made up.
 func newQuestion(name, qtype string) question {
 	size := int32(400 + mix(text(name), text(qtype))%700)
 	return question{name, qtype, kindOf(name, qtype), size}
@@ -122,6 +124,7 @@ func eligible(c plan.Choice, tlds, ds []string) []question {
 // letters [dse] and their case [zon], as probe.Draw does.
 func (n *names) draw(number int, r *rand.PCG) (question, string) {
 	choices := n.choices[number]
+	// The only question there is needs no drawing: most queries are for the SOA.
 	if len(choices) == 1 && len(choices[0].questions) == 1 && choices[0].questions[0].name == "." {
 		return choices[0].questions[0], "."
 	}

@@ -32,7 +32,7 @@ func spoil(wire []byte, tag string) ([]byte, bool, error) {
 		if at >= 0 && len(m.Ns) > 1 {
 			m.Ns = slices.Delete(m.Ns, at, at+1)
 		}
-	case "czb":
+	case "czb": // the proof that the name is not there goes, that of the wildcard stays
 		m.Ns = slices.DeleteFunc(m.Ns, proofBelow)
 	case "vnk":
 		changed = alterGlue(m.Extra) || alterHost(m.Ns)
@@ -46,7 +46,7 @@ func spoil(wire []byte, tag string) ([]byte, bool, error) {
 	if changed = changed || len(m.Answer)+len(m.Ns) < before; !changed {
 		return wire, false, nil
 	}
-	m.Compress = true
+	m.Compress = true // as servers do, or the answer would not fit
 	spoiled, err := m.Pack()
 	return spoiled, true, err
 }

@@ -35,6 +35,7 @@ func wireQuery(name, qtype string, q *ask) ([]byte, error) {
 	return wire, nil
 }
 
+// newTemplate looks once at what the rows of all its answers say.
 func newTemplate(wire []byte, placeholder string) (*template, error) {
 	m := new(dns.Msg)
 	if err := m.Unpack(wire); err != nil {
@@ -44,8 +45,7 @@ func newTemplate(wire []byte, placeholder string) (*template, error) {
 	for t.question = 12; wire[t.question] != 0; t.question += int(wire[t.question]) + 1 {
 		// the question's name is never compressed
 	}
-	t.question++
-	t.question -= 12
+	t.question -= 12 - 1 // the root label belongs to it
 	if placeholder != "" {
 		t.nsid = bytes.LastIndex(wire, []byte(placeholder))
 	}
@@ -57,7 +57,9 @@ func newTemplate(wire []byte, placeholder string) (*template, error) {
 	return t, nil
 }
 
-// fill is the template's answer to a question as it was sent.
+// fill is the template's answer to a question as it was sent: its id, the letter
+// case of its name, which names compressed against the question share as they do
+// with real servers, and the NSID of the site. All have a fixed length.
 func (t *template) fill(name, nsid string, id uint16) []byte {
 	wire := bytes.Clone(t.wire)
 	wire[0], wire[1] = byte(id>>8), byte(id)

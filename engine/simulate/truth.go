@@ -86,7 +86,8 @@ type Planted struct {
 // lookAhead is how long after its end a month's serials are waited for (A10).
 const lookAhead = 7 * 24 * time.Hour
 
-// tally is the sum of the days.
+// tally is the sum of the days. Counts are kept by month and added up for the
+// whole; parts keep only what publication latency needs, which looks across days.
 type tally struct {
 	w       *world
 	parts   []*part // by day
@@ -156,7 +157,7 @@ func (t *tally) add(day int, p *part) {
 	t.planted = append(t.planted, p.planted...)
 	t.rows.Answers += p.answers
 	t.rows.Runs += p.runs
-	p.latency, p.planted, p.rss = nil, nil, [4]rssPart{}
+	p.latency, p.planted, p.rss = nil, nil, [4]rssPart{} // the rest is for publication
 	t.parts[day] = p
 }
 
@@ -207,6 +208,7 @@ func (t *tally) truth(c Config, zones int) *Truth {
 		}
 		return strings.Compare(string(a.RSI), string(b.RSI))
 	})
+	// A month's serials may be waited for beyond its end; those of the whole cannot.
 	all := w.newCounts()
 	for m := interval.Month(c.From); m.Before(c.Until); m = interval.NextMonth(m) {
 		month := Month{Month: m.Format("2006-01"), From: later(m, c.From), Until: earlier(interval.NextMonth(m), c.Until)}

@@ -99,8 +99,7 @@ func (w *world) share(metric string, x int, p *measurement.Path, good, asked, co
 	}
 	v.Numerator, v.Denominator = &good, &asked
 	if t != nil && t.AtLeast != nil {
-		least := t.AtLeast.Rat() // percent: good/asked >= num/(100 den)
-		v.verdict(good*100*least.Denom().Int64() >= asked*least.Num().Int64())
+		v.verdict(big.NewRat(100*good, asked).Cmp(t.AtLeast.Rat()) >= 0)
 	}
 	return v
 }
@@ -234,6 +233,7 @@ func (w *world) publicationValue(metric string, x int, p publication) Value {
 			n, d = n+low, 2
 		}
 	}
+	// A middle value beyond the data makes the median unknown, and too long (P4).
 	if n == beyond {
 		v.Censored, v.Verdict = true, "fail"
 		return v

@@ -91,6 +91,7 @@ func (w *world) startWires(dir string) error {
 		return fmt.Errorf("root zones: %w", err)
 	}
 	ww := &wireWorld{w: w, source: w.Zones, dir: zones, next: w.oldest, sets: map[int]*wireSet{}, sums: map[int]string{}, days: map[time.Time]int{}}
+	// One validity for all: each version then signs only what changed.
 	begin := time.UnixMicro(w.published(w.oldest)).UTC()
 	zone, anchor, err := w.Zones.Start(w.Seed, uint32(serial(ww.next)), begin.AddDate(0, 0, -7), w.Until.AddDate(0, 0, 30))
 	if err != nil {
@@ -179,6 +180,7 @@ func (ww *wireWorld) need(day time.Time) int {
 	return max(w.zoneAt(oldest.Add(-late).UnixMicro()), w.oldest)
 }
 
+// set is a zone in use. That it is there is for need to see to.
 func (ww *wireWorld) set(zone int) *wireSet {
 	ww.mu.Lock()
 	defer ww.mu.Unlock()
@@ -270,7 +272,7 @@ func (d *dayWork) match(q *query, o *observation, served *wireSet, key wireKey, 
 	if served.number < oldest {
 		oldest, newest = d.w.window(o.sent, d.ends)
 	}
-	for z := newest; z >= oldest; z-- {
+	for z := newest; z >= oldest; z-- { // mostly the first is the one served
 		same := z == served.number
 		if !same && !t.serial {
 			var err error
