@@ -182,8 +182,6 @@ func (e *evaluation) screen(q Question, wire []byte) *Result {
 	return nil
 }
 
-const arpa = "\x04arpa\x00"
-
 // answers says why a message is no response to the question [doh].
 func (e *evaluation) answers(q Question) error {
 	if e.qclass != dns.ClassINET {

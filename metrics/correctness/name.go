@@ -7,10 +7,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// root and wildcard are "." and "*." in wire form.
-var (
-	root     = string([]byte{0})
-	wildcard = string([]byte{1, '*', 0})
+// Names in wire form.
+const (
+	root        = "\x00"
+	wildcard    = "\x01*\x00"
+	arpa        = "\x04arpa\x00"
+	rootServers = "\x0croot-servers\x03net\x00"
 )
 
 // labels notes where the labels of a name begin, the root's left out.

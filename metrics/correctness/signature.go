@@ -63,9 +63,6 @@ func (e *evaluation) signed(s *rrset) (proof, []byte) {
 		if i == 0 || p < best {
 			best, about = p, sig
 		}
-		if best == good && !bad {
-			break // others would only be of interest beside a bad one
-		}
 	}
 	if best == good && bad {
 		e.note("yds", "%s: of %d signatures one or more do not hold; one that does is enough", s, len(s.sigs))
