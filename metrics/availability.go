@@ -3,15 +3,6 @@ package metrics
 // tally counts cells by what became of them; the last entry is those answered well.
 type tally [cellOK + 1]int64
 
-func count(pieces [][]uint32) (t tally) {
-	for _, piece := range pieces {
-		for _, c := range piece {
-			t[min(c, cellOK)]++
-		}
-	}
-	return t
-}
-
 func (t *tally) ok() int64 { return t[cellOK] }
 
 // asked is the number of queries sent: all rows but those never sent.
@@ -119,21 +110,27 @@ func (v *view) system(path int) *system {
 	return s
 }
 
-// checks counts the correctness answers of an RSI at a vantage point, or at all
-// where vp is negative.
-func (v *view) checks(vp, rsi int) (t [checkUnchecked + 1]int64) {
-	for _, d := range v.days {
-		for i, b := range d.blocks {
-			if b == nil || b.checks == nil || vp >= 0 && vp != i {
-				continue
-			}
-			for p := range paths {
-				at := (p*v.a.n + rsi) * perDay
-				for _, c := range b.checks[at : at+perDay] {
-					t[c]++
+// checked counts correctness answers by what became of them.
+type checked [checkUnchecked + 1]int64
+
+// checks counts the correctness answers of each RSI.
+func (v *view) checks() []checked {
+	all := make([]checked, v.a.n)
+	v.a.parallel(v.a.n, func(rsi int) {
+		t := &all[rsi]
+		for _, d := range v.days {
+			for _, b := range d.blocks {
+				if b == nil || b.checks == nil {
+					continue
+				}
+				for p := range paths {
+					at := (p*v.a.n + rsi) * perDay
+					for _, c := range b.checks[at : at+perDay] {
+						t[c]++
+					}
 				}
 			}
 		}
-	}
-	return t
+	})
+	return all
 }

@@ -65,6 +65,7 @@ func (a *Accumulator) Compute(zoneRows []measurement.Zone) *Result {
 	for _, z := range zoneRows {
 		c.zones[uint32(z.Serial)] = z
 	}
+	a.settle()
 	c.raw = a.see(asMeasured)
 	c.system, c.rsi = c.raw, c.raw
 	if len(a.cfg.Exclusions) > 0 {
@@ -73,11 +74,9 @@ func (a *Accumulator) Compute(zoneRows []measurement.Zone) *Result {
 	for s, g := range c.raw.sightings() {
 		c.accepted[s] = c.zones.accepts(s, g)
 	}
-	c.result.Values = slices.Concat(c.rsiPaths(), c.rsiCorrectness(), c.rsiPublication(),
-		c.rssPaths(), c.rssCorrectness(), c.rssPublication())
+	c.result.Values = slices.Concat(c.rsiPaths(), c.rssPaths(), c.correctness(), c.publication())
 	order := func(v Value) int { return slices.Index(Names, v.Metric) }
 	slices.SortStableFunc(c.result.Values, func(x, y Value) int { return order(x) - order(y) })
-	c.places()
 	c.hours()
 	c.coverage()
 	for v := range a.unexpected {
@@ -107,23 +106,6 @@ func (a *Accumulator) parallel(n int, do func(int)) {
 		})
 	}
 	group.Wait()
-}
-
-// places fills in what each vantage point saw.
-func (c *computation) places() {
-	v := c.rsi
-	per := c.n * len(paths)
-	c.result.Places = make([]Place, len(v.vps)*per)
-	c.parallel(len(c.result.Places), func(i int) {
-		vp, rsi, path := i/per, i%per/len(paths), i%len(paths)
-		pieces := v.cells(vp, rsi, path)
-		t, r := count(pieces), rank(pieces)
-		p := Place{VantagePoint: v.vps[vp].ID, RSI: c.cfg.RSIs[rsi], Path: paths[path], Asked: t.asked(), OK: t.ok()}
-		if r.count > 0 {
-			p.Min, p.Median, p.P95, p.Max = whole(r.min), &r.median, whole(r.p95), whole(r.max)
-		}
-		c.result.Places[i] = p
-	})
 }
 
 // hours fills in the course of availability.

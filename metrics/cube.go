@@ -58,13 +58,14 @@ const (
 	checkUnchecked
 )
 
-// block is one day of one vantage point. Arrays run over [path][rsi][interval]
+// block is one day of one vantage point. While rows come in, arrays run over
+// [interval][path][rsi], as rows do; settle turns them to [path][rsi][interval],
 // so that a path's values of one RSI lie together.
 type block struct {
 	cells    []uint32       // SOA queries; nil on days of look-back and look-ahead
 	checks   []uint8        // correctness queries; nil until there is one
-	serials  []uint32       // [rsi][interval], codes of the day's serialSets
-	byPath   []uint32       // [path][rsi][interval], the same of each path; only where exclusions lie
+	serials  []uint32       // the same without paths, codes of the day's serialSets
+	byPath   []uint32       // codes of each path; only where exclusions lie
 	received *[perDay]uint8 // 1 where the interval has any row
 }
 
@@ -78,12 +79,13 @@ type day struct {
 }
 
 // block returns the vantage point's block, made when its first row comes.
-func (d *day) block(vp, n int, touched func() bool) *block {
+func (d *day) block(vp int, a *Accumulator, touched func() bool) *block {
 	for len(d.blocks) <= vp {
 		d.blocks = append(d.blocks, nil)
 	}
 	b := d.blocks[vp]
 	if b == nil {
+		n := a.n
 		b = &block{serials: make([]uint32, n*perDay), received: new([perDay]uint8)}
 		if d.counted {
 			b.cells = make([]uint32, len(paths)*n*perDay)
@@ -94,6 +96,38 @@ func (d *day) block(vp, n int, touched func() bool) *block {
 		d.blocks[vp] = b
 	}
 	return b
+}
+
+// settle turns every block, once, after the last row.
+func (a *Accumulator) settle() {
+	if a.settled {
+		return
+	}
+	a.settled = true
+	a.parallel(len(a.days), func(i int) {
+		cells, bytes := make([]uint32, len(paths)*a.n*perDay), make([]uint8, len(paths)*a.n*perDay)
+		for _, b := range a.days[i].blocks {
+			if b == nil {
+				continue
+			}
+			turn(b.cells, cells)
+			turn(b.byPath, cells)
+			turn(b.serials, cells)
+			turn(b.checks, bytes)
+		}
+	})
+}
+
+// turn transposes [interval][x] to [x][interval] in place; spare is as large.
+func turn[T any](all, spare []T) {
+	copy(spare, all)
+	x := len(all) / perDay
+	for i := range x {
+		column := all[i*perDay : (i+1)*perDay]
+		for slot := range column {
+			column[slot] = spare[slot*x+i]
+		}
+	}
 }
 
 // Codes of serials: what an RSI's four answers of an interval showed together.

@@ -38,6 +38,8 @@ type Accumulator struct {
 	days  []*day
 	rsis  map[string]int32
 
+	settled bool // Compute has begun
+
 	mu         sync.Mutex // guards what follows
 	vps        []VantagePoint
 	index      map[string]int32
@@ -134,8 +136,9 @@ func (a *Accumulator) decode(b Batch) *decoded {
 	d.vp = table(b.VantagePoint, unknown, a.place)
 	d.query = table(b.Query, 0, fromMap(map[string]int32{QuerySOA: querySOA, QueryCorrectness: queryCorrectness}, 0))
 	d.rsi = table(b.RSI, unknown, fromMap(a.rsis, unknown))
-	d.family = table(b.Family, unknown, fromMap(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 2}, unknown))
-	d.transport = table(b.Transport, unknown, fromMap(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}, unknown))
+	const neither = -8 // negative also in the sum of the two
+	d.family = table(b.Family, neither, fromMap(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 2}, neither))
+	d.transport = table(b.Transport, neither, fromMap(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}, neither))
 	d.outcome = table(b.Outcome, unknown, fromMap(outcomeCells, unknown))
 	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
 	d.verdict = table(b.Verdict, 0, fromMap(verdictChecks, unknown))
@@ -182,54 +185,44 @@ func (a *Accumulator) bounds() (from, until []int64) {
 func (a *Accumulator) Add(b Batch) error {
 	d := a.decode(b)
 	vpFrom, vpUntil := a.bounds()
-	var at struct {
-		label int64
-		slot  int
-		day   *day
-		in    bool
-	}
-	at.label = math.MinInt64
+	var locked *day
 	defer func() {
-		if at.day != nil {
-			at.day.mu.Unlock()
+		if locked != nil {
+			locked.mu.Unlock()
 		}
 	}()
-	for i := range b.Rows {
-		query := d.query[b.Query.Index[i]+1]
-		if query == 0 {
+	at, place := b.Interval.Int, b.VantagePoint.Index
+	for i := 0; i < b.Rows; {
+		// A run of rows of one interval and vantage point; 65 where rows are sorted.
+		end := i + 1
+		for end < b.Rows && at[end] == at[i] && place[end] == place[i] {
+			end++
+		}
+		first := i
+		i = end
+		if at[first] < a.from || at[first] >= a.until {
 			continue
 		}
-		if t := b.Interval.Int[i]; t != at.label {
-			at.label, at.in = t, t >= a.from && t < a.until
-			if !at.in {
-				continue
+		slot := (at[first] - a.from) / interval.Length.Microseconds()
+		if at[first] != a.from+slot*interval.Length.Microseconds() {
+			return d.damaged(first, "the label is not the start of an interval")
+		}
+		day := a.days[slot/perDay]
+		if day != locked {
+			if locked != nil {
+				locked.mu.Unlock()
 			}
-			slot := (t - a.from) / interval.Length.Microseconds()
-			if t != a.from+slot*interval.Length.Microseconds() {
-				return d.damaged(i, "the label is not the start of an interval")
+			locked = day
+			locked.mu.Lock()
+		}
+		vp := d.vp[place[first]+1]
+		if vp < 0 || at[first] < vpFrom[vp] || at[first] >= vpUntil[vp] {
+			if day.counted && slices.ContainsFunc(b.Query.Index[first:end], func(q int32) bool { return d.query[q+1] != 0 }) {
+				d.seenVP[place[first]+1] = true
 			}
-			at.slot = int(slot % perDay)
-			if next := a.days[slot/perDay]; next != at.day {
-				if at.day != nil {
-					at.day.mu.Unlock()
-				}
-				at.day = next
-				at.day.mu.Lock()
-			}
-		}
-		if !at.in {
 			continue
 		}
-		vp, rsi := d.vp[b.VantagePoint.Index[i]+1], d.rsi[b.RSI.Index[i]+1]
-		if vp < 0 || at.label < vpFrom[vp] || at.label >= vpUntil[vp] {
-			d.seenVP[b.VantagePoint.Index[i]+1] = d.seenVP[b.VantagePoint.Index[i]+1] || at.day.counted
-			continue
-		}
-		if rsi < 0 {
-			d.seenRSI[b.RSI.Index[i]+1] = d.seenRSI[b.RSI.Index[i]+1] || at.day.counted
-			continue
-		}
-		if err := a.row(d, at.day, at.slot, i, int(vp), int(rsi), query); err != nil {
+		if err := a.rows(d, day, int(slot%perDay), int(vp), first, end); err != nil {
 			return err
 		}
 	}
@@ -253,33 +246,61 @@ func (a *Accumulator) remember(d *decoded) {
 	}
 }
 
-// row puts one row into its cell.
-func (a *Accumulator) row(d *decoded, day *day, slot, i, vp, rsi int, query int32) error {
-	family, transport := d.family[d.Family.Index[i]+1], d.transport[d.Transport.Index[i]+1]
-	if family < 0 || transport < 0 {
-		return d.damaged(i, "unknown family or transport")
-	}
-	cell, err := d.cell(i)
-	if err != nil {
-		return err
-	}
-	b := day.block(vp, a.n, func() bool { return a.touches(day.number, measurement.VantagePoint(d.VantagePoint.Text(i))) })
-	b.received[slot] = 1
-	place := (int(family+transport)*a.n+rsi)*perDay + slot
-	if query == queryCorrectness {
-		return d.check(i, b, cell, place, len(paths)*a.n*perDay, day.counted)
-	}
-	if day.counted {
-		if b.cells[place] != cellAbsent {
-			return d.damaged(i, "stands twice in the lake")
+// rows puts the rows [i, end) of one interval and vantage point into their cells.
+func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
+	var b *block
+	for ; i < end; i++ {
+		query := d.query[d.Query.Index[i]+1]
+		if query == 0 {
+			continue
 		}
-		b.cells[place] = cell
+		if b == nil {
+			b = day.block(vp, a, func() bool { return a.touches(day.number, measurement.VantagePoint(d.VantagePoint.Text(i))) })
+			b.received[slot] = 1
+		}
+		rsi := int(d.rsi[d.RSI.Index[i]+1])
+		if rsi < 0 {
+			d.seenRSI[d.RSI.Index[i]+1] = d.seenRSI[d.RSI.Index[i]+1] || day.counted
+			continue
+		}
+		path := int(d.family[d.Family.Index[i]+1] + d.transport[d.Transport.Index[i]+1])
+		if path < 0 {
+			return d.damaged(i, "unknown family or transport")
+		}
+		cell, err := d.cell(i)
+		if err != nil {
+			return err
+		}
+		place := (slot*len(paths)+path)*a.n + rsi
+		if query == queryCorrectness {
+			if err := d.check(i, b, cell, place, len(paths)*a.n*perDay, day.counted); err != nil {
+				return err
+			}
+			continue
+		}
+		if day.counted {
+			if b.cells[place] != cellAbsent {
+				return d.damaged(i, "stands twice in the lake")
+			}
+			b.cells[place] = cell
+		}
+		if !sent(cell) {
+			continue
+		}
+		if err := d.serial(i, day, b, cell, slot*a.n+rsi, place); err != nil {
+			return err
+		}
 	}
-	if !sent(cell) {
-		return nil
+	return nil
+}
+
+// serial notes what serial a sent query's answer showed; at is its place among
+// the serials, place the one among the cells.
+func (d *decoded) serial(i int, day *day, b *block, cell uint32, at, place int) error {
+	code := &b.serials[at]
+	if *code < serialNone {
+		*code = serialNone
 	}
-	code := &b.serials[rsi*perDay+slot]
-	*code = max(*code, serialNone)
 	if b.byPath != nil {
 		b.byPath[place] = serialNone
 	}
@@ -289,6 +310,9 @@ func (a *Accumulator) row(d *decoded, day *day, slot, i, vp, rsi int, query int3
 	serial := d.Serial.Int[i]
 	if serial < 0 || serial > math.MaxUint32 {
 		return d.damaged(i, fmt.Sprintf("serial %d", serial))
+	}
+	if last := day.sets.last; *code == last[1] && uint32(serial) == last[0] && b.byPath == nil {
+		return nil // nearly always: the four agree
 	}
 	*code = day.sets.add(*code, uint32(serial))
 	if b.byPath != nil {

@@ -32,67 +32,84 @@ func medianOf(count, low, high int64) Fraction {
 // nearestRank95 is the place, from 0, of the 95th percentile by nearest rank.
 func nearestRank95(count int64) int64 { return (95*count+99)/100 - 1 }
 
-// rank finds order statistics of the cells answered well: one pass counts them by
-// coarse buckets, a second the microseconds of the few buckets that matter.
-func rank(pieces [][]uint32) ranks {
-	var r ranks
-	var coarse [buckets]int64
+// gauge is the first look at cells: what became of them, and the latencies of
+// those answered well by coarse buckets.
+type gauge struct {
+	tally
+	sum    int64 // µs
+	coarse [buckets]int32
+}
+
+func (g *gauge) look(pieces [][]uint32) {
 	for _, piece := range pieces {
 		for _, c := range piece {
-			if c >= cellOK {
-				us := c - cellOK
-				coarse[us/fine]++
-				r.sum += int64(us)
+			if c < cellOK {
+				g.tally[c]++
+				continue
 			}
+			us := c - cellOK
+			g.coarse[us/fine]++
+			g.sum += int64(us)
 		}
 	}
-	for _, n := range coarse {
-		r.count += n
+	g.tally[cellOK] = 0
+	for _, n := range g.coarse {
+		g.tally[cellOK] += int64(n)
 	}
+}
+
+func (g *gauge) add(o *gauge) {
+	for i, n := range o.tally {
+		g.tally[i] += n
+	}
+	for i, n := range o.coarse {
+		g.coarse[i] += n
+	}
+	g.sum += o.sum
+}
+
+// rank finds the order statistics of the cells that the gauge looked at: a second
+// pass counts the microseconds of the few buckets that matter.
+func (g *gauge) rank(pieces [][]uint32) ranks {
+	r := ranks{count: g.ok(), sum: g.sum}
 	if r.count == 0 {
 		return r
 	}
 	low, high := medianRanks(r.count)
-	places := []int64{0, low, high, nearestRank95(r.count), r.count - 1}
-	found := find(pieces, &coarse, places)
+	found := g.find(pieces, []int64{0, low, high, nearestRank95(r.count), r.count - 1})
 	r.min, r.p95, r.max = found[0], found[3], found[4]
 	r.median = medianOf(r.count, found[1], found[2])
 	return r
 }
 
 // find returns the values at places, in ascending order.
-func find(pieces [][]uint32, coarse *[buckets]int64, places []int64) []int64 {
-	in := make([]int, len(places)) // the bucket of each place
-	var before [buckets]int64
+func (g *gauge) find(pieces [][]uint32, places []int64) []int64 {
+	in, rest := make([]int, len(places)), make([]int64, len(places)) // the bucket of each place, the place in it
 	passed, next := int64(0), 0
-	for b, n := range coarse {
-		before[b] = passed
-		for passed += n; next < len(places) && places[next] < passed; next++ {
-			in[next] = b
+	for b, n := range g.coarse {
+		before := passed
+		for passed += int64(n); next < len(places) && places[next] < passed; next++ {
+			in[next], rest[next] = b, places[next]-before
 		}
 	}
-	var slot [buckets]int8 // 1 + index of the fine counters
-	var counters [][fine]int32
+	var slot [buckets]uint8 // index of the bucket's fine counters; 0 takes what does not matter
+	counters := make([][fine]int32, 1, len(places)+1)
 	for _, b := range in {
 		if slot[b] == 0 {
+			slot[b] = uint8(len(counters))
 			counters = append(counters, [fine]int32{})
-			slot[b] = int8(len(counters))
 		}
 	}
 	for _, piece := range pieces {
 		for _, c := range piece {
-			if c < cellOK {
-				continue
-			}
-			if us := c - cellOK; slot[us/fine] != 0 {
-				counters[slot[us/fine]-1][us%fine]++
+			if us := c - cellOK; c >= cellOK && slot[us/fine] != 0 {
+				counters[slot[us/fine]][us%fine]++
 			}
 		}
 	}
 	values := make([]int64, len(places))
 	for i, b := range in {
-		rest := places[i] - before[b]
-		at := slices.IndexFunc(counters[slot[b]-1][:], func(n int32) bool { rest -= int64(n); return rest < 0 })
+		at := slices.IndexFunc(counters[slot[b]][:], func(n int32) bool { rest[i] -= int64(n); return rest[i] < 0 })
 		values[i] = int64(b)*fine + int64(at)
 	}
 	return values

@@ -46,25 +46,45 @@ func (r ranks) diagnostics() (d Diagnostics) {
 	return d
 }
 
-// rsiPaths are RSI availability (4.2) and response latency (4.3).
+// rsiPaths are RSI availability (4.2) and response latency (4.3), and on the way
+// the same by vantage point.
 func (c *computation) rsiPaths() []Value {
 	availability, latency := make([]Value, c.n*len(paths)), make([]Value, c.n*len(paths))
+	vps := len(c.rsi.vps)
+	c.result.Places = make([]Place, vps*c.n*len(paths))
 	c.parallel(len(availability), func(i int) {
 		rsi, path := i/len(paths), i%len(paths)
-		pieces := c.rsi.cells(-1, rsi, path)
 		a, l := c.value(RSIAvailability, Percent, rsi, path), c.value(RSILatency, Millis, rsi, path)
-		t, r := count(pieces), rank(pieces)
-		a.Side, l.Side = ratio(t.ok(), t.asked(), a.Limit), r.side(l.Limit)
-		a.Diagnostics.Outcomes, l.Diagnostics = t.outcomes(), r.diagnostics()
+		var all gauge
+		for vp := range vps {
+			pieces := c.rsi.cells(vp, rsi, path)
+			var g gauge
+			g.look(pieces)
+			all.add(&g)
+			c.result.Places[(vp*c.n+rsi)*len(paths)+path] = c.place(vp, rsi, path, &g, pieces)
+		}
+		r := all.rank(c.rsi.cells(-1, rsi, path))
+		a.Side, l.Side = ratio(all.ok(), all.asked(), a.Limit), r.side(l.Limit)
+		a.Diagnostics.Outcomes, l.Diagnostics = all.outcomes(), r.diagnostics()
 		a.Without, l.Without = a.Side, l.Side
 		if c.rsi != c.raw {
-			pieces = c.raw.cells(-1, rsi, path)
-			t = count(pieces)
-			a.Without, l.Without = ratio(t.ok(), t.asked(), a.Limit), rank(pieces).side(l.Limit)
+			pieces := c.raw.cells(-1, rsi, path)
+			var g gauge
+			g.look(pieces)
+			a.Without, l.Without = ratio(g.ok(), g.asked(), a.Limit), g.rank(pieces).side(l.Limit)
 		}
 		availability[i], latency[i] = a, l
 	})
 	return slices.Concat(availability, latency)
+}
+
+// place is what one vantage point saw of an RSI over a path.
+func (c *computation) place(vp, rsi, path int, g *gauge, pieces [][]uint32) Place {
+	p := Place{VantagePoint: c.rsi.vps[vp].ID, RSI: c.cfg.RSIs[rsi], Path: paths[path], Asked: g.asked(), OK: g.ok()}
+	if r := g.rank(pieces); r.count > 0 {
+		p.Min, p.Median, p.P95, p.Max = whole(r.min), &r.median, whole(r.p95), whole(r.max)
+	}
+	return p
 }
 
 // rssPaths are RSS availability (4.6) and response latency (4.7).
@@ -94,9 +114,9 @@ func (v *view) rss(path int, availability, latency Limit) (a, l Side, da, dl Dia
 	return a, r.side(latency), da, dl
 }
 
-// correctness makes a side of counted checks [skm]. One incorrect answer fails
-// the metric now; while answers wait for a verdict nothing passes.
-func correctness(t [checkUnchecked + 1]int64, limit Limit) Side {
+// side makes a side of counted checks [skm]. One incorrect answer fails the
+// metric now; while answers wait for a verdict nothing passes.
+func (t checked) side(limit Limit) Side {
 	correct, unchecked := t[checkCorrect], t[checkUnchecked]
 	judged := correct + t[checkIncorrect]
 	s := ratio(correct, judged, limit)
@@ -111,7 +131,7 @@ func correctness(t [checkUnchecked + 1]int64, limit Limit) Side {
 	return s
 }
 
-func checkDiagnostics(t [checkUnchecked + 1]int64) Diagnostics {
+func (t checked) diagnostics() Diagnostics {
 	d := Diagnostics{Unchecked: t[checkUnchecked], Outcomes: map[string]int64{}}
 	for c, name := range []string{checkLocal: "local_error", checkUnanswered: "unanswered", checkCorrect: "correct",
 		checkIncorrect: "incorrect", checkUnchecked: "unchecked"} {
@@ -122,68 +142,59 @@ func checkDiagnostics(t [checkUnchecked + 1]int64) Diagnostics {
 	return d
 }
 
-// rsiCorrectness is 4.4.
-func (c *computation) rsiCorrectness() []Value {
-	var values []Value
-	for rsi := range c.n {
-		v := c.value(RSICorrectness, Percent, rsi, -1)
-		t := c.rsi.checks(-1, rsi)
-		v.Side, v.Diagnostics = correctness(t, v.Limit), checkDiagnostics(t)
-		v.Without = correctness(c.raw.checks(-1, rsi), v.Limit)
-		values = append(values, v)
+// total sums over the RSIs (4.8): not the mean of percentages.
+func total(list []checked) (sum checked) {
+	for _, t := range list {
+		for i, n := range t {
+			sum[i] += n
+		}
 	}
-	return values
+	return sum
 }
 
-// rssCorrectness sums over the RSIs (4.8): not the mean of percentages.
-func (c *computation) rssCorrectness() []Value {
-	sum := func(v *view) (t [checkUnchecked + 1]int64) {
-		for rsi := range c.n {
-			for i, n := range v.checks(-1, rsi) {
-				t[i] += n
-			}
-		}
-		return t
+// correctness is 4.4 and the first half of 4.8.
+func (c *computation) correctness() []Value {
+	raw := c.raw.checks()
+	system, rsi := raw, raw
+	if c.rsi != c.raw {
+		system, rsi = c.system.checks(), c.rsi.checks()
+	}
+	var values []Value
+	for i := range c.n {
+		v := c.value(RSICorrectness, Percent, i, -1)
+		v.Side, v.Diagnostics, v.Without = rsi[i].side(v.Limit), rsi[i].diagnostics(), raw[i].side(v.Limit)
+		values = append(values, v)
 	}
 	v := c.value(RSSCorrectness, Percent, -1, -1)
-	t := sum(c.system)
-	v.Side, v.Diagnostics = correctness(t, v.Limit), checkDiagnostics(t)
-	v.Without = correctness(sum(c.raw), v.Limit)
+	t := total(system)
+	v.Side, v.Diagnostics, v.Without = t.side(v.Limit), t.diagnostics(), total(raw).side(v.Limit)
 	c.result.Unchecked = t[checkUnchecked]
-	return []Value{v}
+	return append(values, v)
 }
 
-// rsiPublication is 4.5.
-func (c *computation) rsiPublication() []Value {
-	with := c.rsi.publish(c.system, c.zones, c.accepted)
-	without := with
+// publication is 4.5 and the second half of 4.8: of the system the values of all
+// RSIs are pooled, it is not the median of medians.
+func (c *computation) publication() []Value {
+	raw := c.raw.publish(c.raw, c.zones, c.accepted)
+	system, rsi := raw, raw
 	if c.rsi != c.raw {
-		without = c.raw.publish(c.raw, c.zones, c.accepted)
+		system, rsi = c.system.publish(c.system, c.zones, c.accepted), c.rsi.publish(c.system, c.zones, c.accepted)
 	}
 	var values []Value
-	for rsi := range c.n {
-		v := c.value(RSIPublication, Minutes, rsi, -1)
-		v.Side, v.Diagnostics = with.byRSI[rsi].side(v.Limit)
-		v.Diagnostics.Serials = int64(with.serials)
-		v.Without, _ = without.byRSI[rsi].side(v.Limit)
+	for i := range c.n {
+		v := c.value(RSIPublication, Minutes, i, -1)
+		v.Side, v.Diagnostics = rsi.byRSI[i].side(v.Limit)
+		v.Diagnostics.Serials = int64(rsi.serials)
+		v.Without, _ = raw.byRSI[i].side(v.Limit)
 		values = append(values, v)
 	}
-	c.result.Lags = with.pool().lags
+	v := c.value(RSSPublication, Minutes, -1, -1)
+	v.Side, v.Diagnostics = system.pool().side(v.Limit)
+	v.Diagnostics.Serials = int64(system.serials)
+	v.Without, _ = raw.pool().side(v.Limit)
+	c.result.Lags = rsi.pool().lags
 	slices.SortFunc(c.result.Lags, func(a, b Lag) int {
 		return cmp.Or(a.Published.Compare(b.Published), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.VantagePoint, b.VantagePoint))
 	})
-	return values
-}
-
-// rssPublication pools the values of all RSIs (4.8): not the median of medians.
-func (c *computation) rssPublication() []Value {
-	v := c.value(RSSPublication, Minutes, -1, -1)
-	with := c.system.publish(c.system, c.zones, c.accepted)
-	v.Side, v.Diagnostics = with.pool().side(v.Limit)
-	v.Diagnostics.Serials = int64(with.serials)
-	v.Without = v.Side
-	if c.system != c.raw {
-		v.Without, _ = c.raw.publish(c.raw, c.zones, c.accepted).pool().side(v.Limit)
-	}
-	return []Value{v}
+	return append(values, v)
 }
