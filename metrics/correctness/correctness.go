@@ -1,5 +1,5 @@
 // Package correctness says whether one response of a root server is the root
-// zone's, and if not, which rules of RSSAC047v2 section 5.3 it breaks.
+// zone's [jof], and if not, which rules of RSSAC047v2 section 5.3 it breaks.
 //
 // The way of a response: Judge.Judge screens what is not to be judged (rcode,
 // TC) and what is no response to the question; message.parse brings every record
@@ -122,7 +122,9 @@ var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
 // correct by the first zone that explains it as a whole, tried in the order of
 // the candidates, the one whose serial the response carries first. A response
 // with an rcode other than NOERROR and NXDOMAIN [ote] or with TC set [hjw], an
-// answer to arpa./NS [unt], and any response without a candidate are unchecked.
+// answer to arpa./NS [unt], and any response without a candidate are unchecked;
+// whatever else was received is correct or incorrect [lbl], also when it is no
+// message. No zone that explains it: incorrect [xog].
 func (j Judge) Judge(q Question, wire []byte) Result {
 	e := evaluations.Get().(*evaluation)
 	defer evaluations.Put(e)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
@@ -33,16 +35,7 @@ func genuineZone(t testing.TB, name string) *rootzone.Zone {
 	if dir == "" {
 		t.Skip("MTRIC_REAL_DATA is not set: genuine zones are not judged by")
 	}
-	f, err := os.Open(filepath.Join(dir, "rootzone", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	unzipped, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := rootzone.ReadWhole(unzipped, name)
+	z, err := openGenuine(filepath.Join(dir, "rootzone", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +47,19 @@ func genuineZone(t testing.TB, name string) *rootzone.Zone {
 		t.Fatal(err)
 	}
 	return z
+}
+
+func openGenuine(path string) (*rootzone.Zone, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	unzipped, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	return rootzone.ReadWhole(unzipped, filepath.Base(path))
 }
 
 // genuineResponses are the wires of the real data; none without it.
@@ -107,6 +113,86 @@ func TestGenuineResponses(t *testing.T) {
 		}
 		if tags(r.Failures) == "malformed" {
 			t.Errorf("response %d: %q", i, r.FailureTexts())
+		}
+	}
+}
+
+// Answers made of a genuine zone's own records and signatures are correct while
+// these are valid, by the key of 2017 whose anchor has dates.
+func TestGenuineZones(t *testing.T) {
+	for name, at := range map[string]time.Time{
+		"root-2019101300.zone.gz": time.Date(2019, 10, 20, 0, 0, 0, 0, time.UTC),
+		"root-2019102401.zone.gz": time.Date(2019, 10, 31, 0, 0, 0, 0, time.UTC),
+	} {
+		whole := genuineZone(t, name)
+		made, err := correctness.NewZone(whole, iana())
+		if err != nil {
+			t.Fatal(err)
+		}
+		z := &testZone{serial: whole.Serial, rrs: whole.Records(), index: map[string][]dns.RR{}}
+		judge := correctness.Judge{Zones: []*correctness.Zone{made}}
+		var names []string
+		for _, rr := range z.rrs {
+			owner := rr.Header().Name
+			if rr.Header().Rrtype == dns.TypeNS && z.index[owner] == nil && owner != "arpa." {
+				names = append(names, owner)
+			}
+			z.index[owner] = append(z.index[owner], rr)
+		}
+		asked := 0
+		for _, owner := range names {
+			types := []string{"NS", "DS"}
+			if owner == "." {
+				types = []string{"SOA", "NS", "DNSKEY"}
+			}
+			for _, typ := range types {
+				m := z.reply(owner, typ)
+				q := question(m)
+				q.At = at
+				wire := pack(t, m)
+				if r := judge.Judge(q, wire); r.Verdict != measurement.Correct {
+					t.Errorf("%s: %s/%s: %q", name, owner, typ, r.FailureTexts())
+				}
+				q.At = at.AddDate(0, 1, 0)
+				if r := judge.Judge(q, wire); r.Verdict != measurement.Incorrect || tags(r.Failures) != "yds" {
+					t.Errorf("%s: %s/%s a month later: %s %q", name, owner, typ, r.Verdict, r.FailureTexts())
+				}
+				asked++
+			}
+		}
+		if asked < 2500 {
+			t.Errorf("%s: %d questions", name, asked)
+		}
+	}
+}
+
+// A zone whose signatures were taken away proves nothing of its answers: they
+// have to bring their own, and none is good.
+func TestGenuineZoneWithoutSignatures(t *testing.T) {
+	dir := os.Getenv("MTRIC_REAL_DATA")
+	if dir == "" {
+		t.Skip("MTRIC_REAL_DATA is not set: genuine zones are not judged by")
+	}
+	whole, err := openGenuine(filepath.Join(dir, "rootzone", "root-2026082102.norrsig.zone.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := correctness.NewZone(whole, iana())
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := &testZone{serial: whole.Serial, rrs: whole.Records()}
+	judge := correctness.Judge{Zones: []*correctness.Zone{made}}
+	at := time.Date(2026, 8, 22, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name, typ string
+		verdict   measurement.Verdict
+	}{{".", "SOA", measurement.Correct}, {".", "DNSKEY", measurement.Correct}, {".", "NS", measurement.Incorrect}, {"com.", "DS", measurement.Incorrect}} {
+		m := z.reply(c.name, c.typ)
+		q := question(m)
+		q.At = at
+		if r := judge.Judge(q, pack(t, m)); r.Verdict != c.verdict {
+			t.Errorf("%s/%s: %s %q", c.name, c.typ, r.Verdict, r.FailureTexts())
 		}
 	}
 }

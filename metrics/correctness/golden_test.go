@@ -59,6 +59,7 @@ func (s *signer) sign(rrs []dns.RR, change ...func(*dns.RRSIG)) *dns.RRSIG {
 type testZone struct {
 	serial uint32
 	rrs    []dns.RR
+	index  map[string][]dns.RR // of rrs once they are complete
 	zone   *correctness.Zone
 	whole  *rootzone.Zone
 }
@@ -189,8 +190,12 @@ func ours() []rootzone.Anchor {
 
 // set are copies of the records of an RRset without signatures.
 func (z *testZone) set(owner string, typ uint16) []dns.RR {
+	from := z.rrs
+	if z.index != nil {
+		from = z.index[owner]
+	}
 	var rrs []dns.RR
-	for _, rr := range z.rrs {
+	for _, rr := range from {
 		if rr.Header().Name == owner && rr.Header().Rrtype == typ {
 			rrs = append(rrs, dns.Copy(rr))
 		}
@@ -201,9 +206,9 @@ func (z *testZone) set(owner string, typ uint16) []dns.RR {
 // signed is an RRset with its signature.
 func (z *testZone) signed(owner string, typ uint16) []dns.RR {
 	rrs := z.set(owner, typ)
-	for _, rr := range z.rrs {
-		if sig, ok := rr.(*dns.RRSIG); ok && sig.Hdr.Name == owner && sig.TypeCovered == typ {
-			rrs = append(rrs, dns.Copy(sig))
+	for _, rr := range z.set(owner, dns.TypeRRSIG) {
+		if rr.(*dns.RRSIG).TypeCovered == typ {
+			rrs = append(rrs, rr)
 		}
 	}
 	return rrs

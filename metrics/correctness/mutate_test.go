@@ -87,37 +87,40 @@ func TestNoFlippedBitIsCorrect(t *testing.T) {
 	z := golden()[0]
 	judge := by(golden()[2], z) // the other must not explain it either
 	for _, q := range goodQuestions {
-		m := z.reply(q.name, q.typ)
-		wire := pack(t, m)
-		octets := free(t, wire)
-		if r := judge.Judge(question(m), wire); r.Verdict != measurement.Correct {
-			t.Fatalf("%s: %q", q.block, r.FailureTexts())
+		t.Run(q.block, func(t *testing.T) { t.Parallel(); flipAll(t, judge, z.reply(q.name, q.typ)) })
+	}
+}
+
+func flipAll(t *testing.T, judge correctness.Judge, m *dns.Msg) {
+	wire := pack(t, m)
+	octets := free(t, wire)
+	if r := judge.Judge(question(m), wire); r.Verdict != measurement.Correct {
+		t.Fatalf("%q", r.FailureTexts())
+	}
+	flipped, passed := 0, 0
+	for bit := range 8 * len(wire) {
+		if octets[bit/8] {
+			continue
 		}
-		flipped, passed := 0, 0
-		for bit := range 8 * len(wire) {
-			if octets[bit/8] {
-				continue
-			}
-			flipped++
-			bad := bytes.Clone(wire)
-			bad[bit/8] ^= 1 << (bit % 8)
-			r := judge.Judge(question(m), bad)
-			if flipped%5 == 0 { // the rest is rapid's
-				if diff := cmp.Diff(judge.WithoutMemory().Judge(question(m), bad), r); diff != "" {
-					t.Fatalf("%s: bit %d: fast and slow path differ (-slow +fast):\n%s", q.block, bit, diff)
-				}
-			}
-			if r.Verdict != measurement.Correct {
-				continue
-			}
-			passed++
-			if !sameAnswer(wire, bad) {
-				t.Errorf("%s: bit %d of octet %d flipped is correct", q.block, bit%8, bit/8)
+		flipped++
+		bad := bytes.Clone(wire)
+		bad[bit/8] ^= 1 << (bit % 8)
+		r := judge.Judge(question(m), bad)
+		if flipped%5 == 0 { // the rest is rapid's
+			if diff := cmp.Diff(judge.WithoutMemory().Judge(question(m), bad), r); diff != "" {
+				t.Fatalf("bit %d: fast and slow path differ (-slow +fast):\n%s", bit, diff)
 			}
 		}
-		if flipped < 100 || passed > flipped/5 {
-			t.Errorf("%s: of %d flipped bits %d pass", q.block, flipped, passed)
+		if r.Verdict != measurement.Correct {
+			continue
 		}
+		passed++
+		if !sameAnswer(wire, bad) {
+			t.Errorf("bit %d of octet %d flipped is correct", bit%8, bit/8)
+		}
+	}
+	if flipped < 100 || passed > flipped/5 {
+		t.Errorf("of %d flipped bits %d pass", flipped, passed)
 	}
 }
 
@@ -156,8 +159,8 @@ func TestFastAndSlowPathAgree(t *testing.T) {
 	})
 }
 
-// FuzzJudge: no message makes the judge panic, no verdict is without grounds, and
-// what is correct says no more than the zones do.
+// FuzzJudge: no message makes the judge panic, each is correct, incorrect or
+// unchecked [jof] [lbl], and no verdict is without grounds.
 func FuzzJudge(f *testing.F) {
 	zones := golden()
 	judge := by(zones[2], zones[1], zones[0])
