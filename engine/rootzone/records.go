@@ -23,6 +23,9 @@ func (a Anchor) Names(key *dns.DNSKEY) (bool, error) {
 // maxAnchors bounds the text of an anchor file in bytes.
 const maxAnchors = 1 << 20
 
+// digestDigits is how many hexadecimal digits a DS digest has, by type.
+var digestDigits = map[uint8]int{dns.SHA1: 40, dns.SHA256: 64, dns.SHA384: 96}
+
 // ParseAnchors reads trust anchors as DS records of the root in master format,
 // one or more. They are believed at any time. The name stands for the source in
 // errors.
@@ -43,6 +46,10 @@ func ParseAnchors(r io.Reader, name string) ([]Anchor, error) {
 		ds, isDS := rr.(*dns.DS)
 		if !isDS || ds.Hdr.Name != "." || ds.Hdr.Class != dns.ClassINET {
 			return nil, fmt.Errorf("anchors %s: %s/%s: want DS records of the root", name, rr.Header().Name, dns.Type(rr.Header().Rrtype))
+		}
+		// A digest of another length would only never fit any key.
+		if want, known := digestDigits[ds.DigestType]; !known || len(ds.Digest) != want {
+			return nil, fmt.Errorf("anchors %s: DS of key %d: no digest of type %d", name, ds.KeyTag, ds.DigestType)
 		}
 		all = append(all, Anchor{DS: fmt.Sprintf("%d %d %d %s", ds.KeyTag, ds.Algorithm, ds.DigestType, ds.Digest)})
 	}

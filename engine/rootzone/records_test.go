@@ -40,7 +40,7 @@ func TestAnchorNames(t *testing.T) {
 			if yes {
 				named++
 			}
-			if _, err := (rootzone.Anchor{DS: "20326 8 2"}).Names(key); err == nil {
+			if _, err := (rootzone.Anchor{DS: "nonsense"}).Names(key); err == nil {
 				t.Error("an anchor that is none")
 			}
 		}
@@ -65,7 +65,8 @@ func TestParseAnchors(t *testing.T) {
 		{"com. IN DS " + good, "com./DS: want DS records of the root"},
 		{". CH DS " + good, ""},
 		{". IN NS a.", "./NS: want DS records of the root"},
-		{". IN DS 20326 8 2", ""},
+		{". IN DS 20326 8 2", "DS of key 20326: no digest of type 2"},
+		{". IN DS 20326 8 3 " + strings.Repeat("A", 64), "DS of key 20326: no digest of type 3"},
 		{"$GENERATE 1-1000000 . IN DS " + good, "$GENERATE is not allowed"},
 		{"$INCLUDE /etc/hostname\n", "$INCLUDE"},
 		{strings.Repeat("; too much\n", 1<<17), "more than 1048576 bytes"},
