@@ -142,6 +142,7 @@ func batch(rows []measurement.Answer) metrics.Batch {
 	b.Transport = text(func(a measurement.Answer) string { return string(a.Transport) })
 	b.Outcome = text(func(a measurement.Answer) string { return string(a.Outcome) })
 	b.RCode = texts(func(a measurement.Answer) *string { return a.RCode })
+	b.NSID = texts(func(a measurement.Answer) *string { return a.NSID })
 	b.Verdict = texts(func(a measurement.Answer) *string { return (*string)(a.Verdict) })
 	return b
 }

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"runtime"
 	"slices"
 	"sync"
@@ -21,6 +22,15 @@ type Result struct {
 	Places     []Place                    // by vantage point, RSI and path
 	Lags       []Lag                      // every value of publication latency, by T(s), serial, RSI, vantage point
 	Hours      []Hours                    // by RSI and path
+	Instances  []Instance                 // by RSI and NSID, those without one last
+}
+
+// Instance is a server by the name it gives, its NSID [mgj].
+type Instance struct {
+	RSI           measurement.RSI
+	NSID          *string // nil: gave none
+	Answers       int64   // to SOA queries of the period
+	VantagePoints []measurement.VantagePoint
 }
 
 // Coverage says how much of what was expected of a vantage point is there, in
@@ -78,6 +88,7 @@ func (a *Accumulator) Compute(zoneRows []measurement.Zone) *Result {
 	order := func(v Value) int { return slices.Index(Names, v.Metric) }
 	slices.SortStableFunc(c.result.Values, func(x, y Value) int { return order(x) - order(y) })
 	c.hours()
+	c.instancesMet()
 	c.coverage()
 	for v := range a.unexpected {
 		c.result.Unexpected = append(c.result.Unexpected, v)
@@ -137,6 +148,42 @@ func (c *computation) hours() {
 			h.Asked, h.OK = append(h.Asked, asked[:]...), append(h.OK, ok[:]...)
 		}
 		c.result.Hours[i] = h
+	})
+}
+
+// instancesMet fills in which servers answered.
+func (c *computation) instancesMet() {
+	counting := map[int32]bool{}
+	for _, i := range c.counting() {
+		counting[int32(i)] = true
+	}
+	all := map[instance]*Instance{}
+	for met, n := range c.instances {
+		if !counting[met.vp] {
+			continue
+		}
+		vp := c.vps[met.vp].ID
+		met.vp = 0
+		i := all[met]
+		if i == nil {
+			i = &Instance{RSI: c.cfg.RSIs[met.rsi]}
+			if !met.none {
+				i.NSID = &met.nsid
+			}
+			all[met] = i
+		}
+		i.Answers += n
+		i.VantagePoints = append(i.VantagePoints, vp)
+	}
+	for _, i := range all {
+		slices.Sort(i.VantagePoints)
+		c.result.Instances = append(c.result.Instances, *i)
+	}
+	slices.SortFunc(c.result.Instances, func(a, b Instance) int {
+		if x := cmp.Or(slices.Index(c.cfg.RSIs, a.RSI)-slices.Index(c.cfg.RSIs, b.RSI), int(one(a.NSID == nil)-one(b.NSID == nil))); x != 0 || a.NSID == nil {
+			return x
+		}
+		return cmp.Compare(*a.NSID, *b.NSID)
 	})
 }
 

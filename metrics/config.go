@@ -98,6 +98,7 @@ func (c *Config) limits(t plan.Threshold) {
 // Bounds of what is held in memory: a report may come from a stranger.
 const (
 	mostRSIs = 100
+	mostVPs  = 1000
 	mostDays = 366
 )
 
@@ -108,6 +109,9 @@ func (c *Config) check() error {
 	}
 	if len(c.RSIs) > mostRSIs {
 		return fmt.Errorf("%d root server identifiers, more than %d", len(c.RSIs), mostRSIs)
+	}
+	if len(c.VantagePoints) > mostVPs {
+		return fmt.Errorf("%d vantage points, more than %d", len(c.VantagePoints), mostVPs)
 	}
 	for i, r := range c.RSIs {
 		if slices.Contains(c.RSIs[:i], r) {

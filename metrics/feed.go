@@ -17,7 +17,7 @@ import (
 // Columns are what the metrics read of the table answers.
 var Columns = []string{
 	"interval", "vantage_point", "query", "rsi", "family", "transport",
-	"outcome", "latency_us", "rcode", "tc", "serial", "verdict",
+	"outcome", "latency_us", "rcode", "tc", "serial", "nsid", "verdict",
 }
 
 // Batch is a piece of the table answers, a column for each name of Columns.
@@ -25,7 +25,7 @@ type Batch struct {
 	Rows                                        int
 	Interval, LatencyUS, TC, Serial             *lake.Column
 	VantagePoint, Query, RSI, Family, Transport *lake.Column
-	Outcome, RCode, Verdict                     *lake.Column
+	Outcome, RCode, NSID, Verdict               *lake.Column
 }
 
 // Accumulator gathers answers for a period. Add may be called concurrently; the
@@ -46,6 +46,14 @@ type Accumulator struct {
 	open       bool // vantage points are those of the data
 	unexpected map[measurement.VantagePoint]bool
 	strangers  map[measurement.RSI]bool
+	instances  map[instance]int64
+}
+
+// instance is a server as one vantage point met it.
+type instance struct {
+	vp, rsi int32
+	none    bool // it gave no NSID
+	nsid    string
 }
 
 // New makes an empty accumulator.
@@ -56,7 +64,8 @@ func New(cfg Config) (*Accumulator, error) {
 	from, until := cfg.window()
 	a := &Accumulator{cfg: cfg, n: len(cfg.RSIs), from: from.UnixMicro(), until: until.UnixMicro(),
 		vps: slices.Clone(cfg.VantagePoints), open: len(cfg.VantagePoints) == 0, rsis: map[string]int32{}, index: map[string]int32{},
-		unexpected: map[measurement.VantagePoint]bool{}, strangers: map[measurement.RSI]bool{}}
+		unexpected: map[measurement.VantagePoint]bool{}, strangers: map[measurement.RSI]bool{},
+		instances: map[instance]int64{}}
 	for i, r := range cfg.RSIs {
 		a.rsis[string(r)] = int32(i)
 	}
@@ -77,7 +86,7 @@ func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) e
 	return scan.Run(ctx, func(b *lake.Batch) error {
 		return a.Add(Batch{Rows: b.Rows, Interval: b.Column("interval"), LatencyUS: b.Column("latency_us"), TC: b.Column("tc"),
 			Serial: b.Column("serial"), VantagePoint: b.Column("vantage_point"), Query: b.Column("query"), RSI: b.Column("rsi"),
-			Family: b.Column("family"), Transport: b.Column("transport"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"),
+			Family: b.Column("family"), Transport: b.Column("transport"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"), NSID: b.Column("nsid"),
 			Verdict: b.Column("verdict")})
 	})
 }
@@ -88,6 +97,15 @@ type decoded struct {
 	Batch
 	vp, query, rsi, family, transport, outcome, rcode, verdict []int32
 	seenVP, seenRSI                                            []bool // by place plus one: a row of the period names it
+
+	names []named            // by vantage point's place, RSI and path: the NSID of the last answer
+	met   map[[3]int32]int64 // answers by vantage point, RSI and NSID's place
+}
+
+// named is a run of answers of one server.
+type named struct {
+	nsid  int32
+	count int64
 }
 
 // Values of the lookup tables that are not an index.
@@ -143,6 +161,7 @@ func (a *Accumulator) decode(b Batch) *decoded {
 	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
 	d.verdict = table(b.Verdict, 0, fromMap(verdictChecks, unknown))
 	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
+	d.names, d.met = make([]named, len(d.vp)*a.n*len(paths)), map[[3]int32]int64{}
 	return d
 }
 
@@ -230,10 +249,24 @@ func (a *Accumulator) Add(b Batch) error {
 	return nil
 }
 
-// remember notes who was in the data of the period without being expected.
+// remember notes which servers answered, and who was in the data of the period
+// without being expected.
 func (a *Accumulator) remember(d *decoded) {
+	for at, n := range d.names {
+		if n.count > 0 {
+			vp, rsi := d.vp[at/len(paths)/a.n+1], int32(at/len(paths)%a.n)
+			d.met[[3]int32{vp, rsi, n.nsid}] += n.count
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for at, n := range d.met {
+		key := instance{vp: at[0], rsi: at[1], none: at[2] < 0}
+		if !key.none {
+			key.nsid = d.NSID.Dict[at[2]]
+		}
+		a.instances[key] += n
+	}
 	for i, seen := range d.seenVP[1:] {
 		if seen {
 			a.unexpected[measurement.VantagePoint(d.VantagePoint.Dict[i])] = true
@@ -279,6 +312,9 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 			continue
 		}
 		if day.counted {
+			if cell >= cellLate { // answered, whatever it said
+				d.meet((int(d.VantagePoint.Index[i])*a.n+rsi)*len(paths)+path, int32(vp), int32(rsi), d.NSID.Index[i])
+			}
 			if b.cells[place] != cellAbsent {
 				return d.damaged(i, "stands twice in the lake")
 			}
@@ -292,6 +328,19 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 		}
 	}
 	return nil
+}
+
+// meet counts an answer for the server that gave it: a vantage point nearly always
+// meets the same one, so that a map is needed only when it changes.
+func (d *decoded) meet(at int, vp, rsi, nsid int32) {
+	n := &d.names[at]
+	if n.nsid != nsid {
+		if n.count > 0 {
+			d.met[[3]int32{vp, rsi, n.nsid}] += n.count
+		}
+		*n = named{nsid: nsid}
+	}
+	n.count++
 }
 
 // serial notes what serial a sent query's answer showed; at is its place among

@@ -36,7 +36,11 @@ func randomWorld(r *rand.Rand) (metrics.Config, []measurement.Answer) {
 			for _, rsi := range cfg.RSIs {
 				for _, p := range allPaths {
 					if r.IntN(20) > 0 {
-						rows = append(rows, soa(v, at, rsi, p, randomResult(r, at-from)))
+						a := soa(v, at, rsi, p, randomResult(r, at-from))
+						if nsid := fmt.Sprint(rsi, r.IntN(3)); a.Outcome == measurement.Answered && r.IntN(3) > 0 {
+							a.NSID = &nsid
+						}
+						rows = append(rows, a)
 					}
 				}
 				c := randomResult(r, 0)
@@ -260,6 +264,32 @@ func TestSystemIsTheSum(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The servers by name answered as often as there are answers.
+func TestInstances(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, rows, _ := world(t)
+		want, got := map[string]int64{}, map[string]int64{}
+		for _, a := range rows {
+			if a.Query == metrics.QuerySOA && a.Outcome == measurement.Answered && !a.Interval.Before(cfg.From) && a.Interval.Before(cfg.Until) && a.Interval.Before(cfg.DataUntil) {
+				want[name(a.RSI, a.NSID)]++
+			}
+		}
+		for _, i := range computed(t, cfg, rows).Instances {
+			got[name(i.RSI, i.NSID)] += i.Answers
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
+}
+
+func name(r measurement.RSI, nsid *string) string {
+	if nsid == nil {
+		return string(r)
+	}
+	return string(r) + "/" + *nsid
 }
 
 // Places, hours and values tell the same sums.

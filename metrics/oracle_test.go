@@ -30,7 +30,7 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 		column := columns(n)
 		fixed := func(s string) *lake.Column { return &lake.Column{Dict: []string{s}, Index: make([]int32, n)} }
 		b := metrics.Batch{Rows: n, Interval: column(), LatencyUS: column(), TC: column(), Serial: column(), VantagePoint: column(), RSI: column(),
-			Outcome: column(), RCode: column(), Verdict: column(), Query: fixed(metrics.QuerySOA), Family: fixed(string(p.Family)), Transport: fixed(string(p.Transport))}
+			Outcome: column(), RCode: column(), Verdict: column(), NSID: column(), Query: fixed(metrics.QuerySOA), Family: fixed(string(p.Family)), Transport: fixed(string(p.Transport))}
 		b.Outcome.Dict, b.RCode.Dict, b.Serial.Null = outcomes, []string{"NOERROR"}, slices.Repeat([]bool{true}, n)
 		for _, v := range c.VantagePoints {
 			b.VantagePoint.Dict = append(b.VantagePoint.Dict, string(v.ID))
@@ -43,6 +43,7 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 			r := what(at, v, rsi)
 			b.Interval.Int[i], b.LatencyUS.Int[i] = label(at).UnixMicro(), r.us
 			b.VantagePoint.Index[i], b.RSI.Index[i], b.Verdict.Index[i] = int32(v), int32(rsi), -1
+			b.NSID.Index[i] = -1
 			if r.outcome != measurement.Answered {
 				b.Outcome.Index[i], b.RCode.Index[i] = 1, -1
 			}

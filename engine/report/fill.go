@@ -1,12 +1,9 @@
 package report
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"sync"
 
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -44,11 +41,7 @@ func (d *Document) Fill(ctx context.Context, store lake.Store) (*metrics.Result,
 		d.Status = Provisional
 	}
 	d.Notes = d.notes()
-	instances, err := instances(ctx, store, d)
-	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
-	}
-	d.Internal = &Internal{Places: places(r), Instances: instances, Publications: publications(r)}
+	d.Internal = &Internal{Places: places(r), Instances: instances(r), Publications: publications(r)}
 	return r, nil
 }
 
@@ -136,96 +129,13 @@ func publications(r *metrics.Result) []Publication {
 	return list
 }
 
-// seen is who gave which name where.
-type seen struct {
-	vp   measurement.VantagePoint
-	rsi  measurement.RSI
-	nsid string
-	none bool
-}
-
-// instances counts the SOA answers of the period by the name the server gave [mgj].
-func instances(ctx context.Context, store lake.Store, d *Document) ([]Instance, error) {
-	counts := map[seen]int64{}
-	var mu sync.Mutex
-	until := d.Until
-	if d.DataUntil.Before(until) {
-		until = d.DataUntil
-	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: until, Columns: []string{"vantage_point", "query", "rsi", "outcome", "nsid"}}
-	err := scan.Run(ctx, func(b *lake.Batch) error {
-		own := countInstances(b)
-		mu.Lock()
-		defer mu.Unlock()
-		for s, n := range own {
-			counts[s] += n
-		}
-		return nil
-	})
-	byName := map[seen]*Instance{}
-	for s, n := range counts {
-		if !d.expects(s) {
-			continue
-		}
-		key := seen{rsi: s.rsi, nsid: s.nsid, none: s.none}
-		i := byName[key]
-		if i == nil {
-			i = &Instance{RSI: s.rsi}
-			if !s.none {
-				i.NSID = &s.nsid
-			}
-			byName[key] = i
-		}
-		i.Answers += n
-		i.VantagePoints = append(i.VantagePoints, s.vp)
-	}
+// instances are the servers that answered [mgj].
+func instances(r *metrics.Result) []Instance {
 	list := []Instance{}
-	for _, i := range byName {
-		slices.Sort(i.VantagePoints)
-		list = append(list, *i)
+	for _, i := range r.Instances {
+		list = append(list, Instance{i.RSI, i.NSID, i.Answers, i.VantagePoints})
 	}
-	slices.SortFunc(list, func(a, b Instance) int {
-		return cmp.Or(cmp.Compare(a.RSI, b.RSI), cmp.Compare(text(a.NSID), text(b.NSID)), boolean(a.NSID == nil)-boolean(b.NSID == nil))
-	})
-	return list, err
-}
-
-func (d *Document) expects(s seen) bool {
-	return slices.ContainsFunc(d.RSIs, func(r RSI) bool { return r.RSI == s.rsi }) &&
-		slices.ContainsFunc(d.VantagePoints, func(v VantagePoint) bool { return v.ID == s.vp })
-}
-
-// countInstances counts a batch by places in its dictionaries first: texts cost.
-func countInstances(b *lake.Batch) map[seen]int64 {
-	vp, rsi, query, outcome, nsid := b.Column("vantage_point"), b.Column("rsi"), b.Column("query"), b.Column("outcome"), b.Column("nsid")
-	soa, answered := query.Place(metrics.QuerySOA), outcome.Place(string(measurement.Answered))
-	counts := map[[3]int32]int64{}
-	var last [3]int32
-	run := int64(0)
-	for i := range b.Rows {
-		if query.Index[i] != soa || outcome.Index[i] != answered {
-			continue
-		}
-		at := [3]int32{vp.Index[i], rsi.Index[i], nsid.Index[i]}
-		if at != last && run > 0 {
-			counts[last] += run
-			run = 0
-		}
-		last = at
-		run++
-	}
-	if run > 0 {
-		counts[last] += run
-	}
-	own := map[seen]int64{}
-	for at, n := range counts {
-		s := seen{vp: measurement.VantagePoint(vp.Dict[at[0]]), rsi: measurement.RSI(rsi.Dict[at[1]]), none: at[2] < 0}
-		if !s.none {
-			s.nsid = nsid.Dict[at[2]]
-		}
-		own[s] += n
-	}
-	return own
+	return list
 }
 
 func text(s *string) string {
@@ -233,11 +143,4 @@ func text(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-func boolean(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
