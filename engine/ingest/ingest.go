@@ -216,11 +216,8 @@ func (r *run) day(ctx context.Context, files []waiting) error {
 	if err := r.keepZones(); err != nil {
 		return err
 	}
-	for _, t := range taken {
-		if err := r.settle(t); err != nil {
-			return err
-		}
-		r.progress()
+	if err := r.settle(taken); err != nil {
+		return err
 	}
 	for _, s := range slices.Concat(spools.answers, spools.routes) {
 		if err := os.Remove(s); err != nil {

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
@@ -24,25 +24,53 @@ func (r *run) original(w waiting) string {
 	return filepath.Join(r.Originals, interval.Partition(w.label), w.name)
 }
 
-// settle keeps the file, in Originals with its sidecar or in Quarantine with its
-// reason, and then unlinks it in the dropbox.
-func (r *run) settle(t *taken) error {
-	if t.reason == "" {
-		t.reason = r.twin(t)
-	}
-	if t.reason != "" {
-		if err := r.quarantine(t.box, t.name, t.copy, t.reason, t.sha256); err != nil {
+// settle keeps each file, in Originals with its sidecar or in Quarantine with its
+// reason, and then unlinks it in its dropbox. All that is kept reaches the disk at
+// once before the first is unlinked: a wait for each file would take most of the
+// time of ingest.
+func (r *run) settle(files []*taken) error {
+	for _, t := range files {
+		if t.reason == "" {
+			t.reason = r.twin(t)
+		}
+		var err error
+		if t.reason == "" {
+			err = r.keep(t)
+		} else {
+			err = r.quarantine(t.box, t.name, t.copy, t.reason, t.sha256)
+		}
+		if err != nil {
 			return err
 		}
-	} else if err := r.keep(t); err != nil {
+	}
+	if err := errors.Join(syncDisk(r.Originals), syncDisk(r.Quarantine)); err != nil {
 		return err
 	}
-	// The file goes first: a sidecar alone is known for what it is (orphan), a
-	// file alone would wait for its sidecar.
-	if err := r.unlink(t.box, t.name); err != nil {
-		return err
+	for _, t := range files {
+		// The file goes first: a sidecar alone is known for what it is (orphan), a
+		// file alone would wait for its sidecar.
+		if err := r.unlink(t.box, t.name); err != nil {
+			return err
+		}
+		if err := r.unlink(t.box, t.name+sidecarSuffix); err != nil {
+			return err
+		}
+		r.progress()
 	}
-	return r.unlink(t.box, t.name+sidecarSuffix)
+	return nil
+}
+
+// syncDisk brings all that was written to a folder's file system onto the disk.
+func syncDisk(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("ingest: %w", err)
+	}
+	defer d.Close()
+	if err := unix.Syncfs(int(d.Fd())); err != nil {
+		return fmt.Errorf("ingest: sync %s: %w", dir, err)
+	}
+	return nil
 }
 
 // twin says why a file cannot be kept in Originals: another of its name is there,
@@ -63,14 +91,15 @@ func (r *run) keep(t *taken) error {
 	if err := r.step("keep %s", t.name); err != nil {
 		return err
 	}
-	if err := os.Rename(t.copy, path); err != nil {
+	sidecar := t.copy + sidecarSuffix
+	if err := os.WriteFile(sidecar, t.sidecar, 0o644); err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
-	if err := renameio.WriteFile(lake.Sidecar(path), t.sidecar, 0o644, renameio.WithTempDir(r.intake)); err != nil {
+	if err := errors.Join(os.Rename(t.copy, path), os.Rename(sidecar, lake.Sidecar(path))); err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
 	r.result.Files++
-	return syncDir(filepath.Dir(path))
+	return nil
 }
 
 // banish moves what does not belong into a dropbox to Quarantine.
@@ -107,7 +136,7 @@ func (r *run) banish(b *dropbox, name, why string) error {
 			why += ", a link to " + quoted(target)
 		}
 	}
-	if err := r.quarantine(b, name, copied, why, sum); err != nil {
+	if err := errors.Join(r.quarantine(b, name, copied, why, sum), syncDisk(r.Quarantine)); err != nil {
 		return err
 	}
 	return r.unlink(b, name)
@@ -123,7 +152,8 @@ func (r *run) quarantine(b *dropbox, name, copied, reason, sum string) error {
 	path := r.quarantinePlace(name, sum)
 	text := fmt.Sprintf("file: %s\nfrom: %s\ntaken: %s\nsha256: %s\nreason: %s\n",
 		quoted(name), b.path, r.started.Format(time.RFC3339), sum, oneLine(reason))
-	if err := renameio.WriteFile(path+reasonSuffix, []byte(text), 0o644, renameio.WithTempDir(r.Quarantine)); err != nil {
+	part := filepath.Join(r.Quarantine, "."+filepath.Base(path)+partSuffix)
+	if err := errors.Join(os.WriteFile(part, []byte(text), 0o644), os.Rename(part, path+reasonSuffix)); err != nil {
 		return fmt.Errorf("quarantine: %w", err)
 	}
 	if copied != "" {
@@ -133,7 +163,7 @@ func (r *run) quarantine(b *dropbox, name, copied, reason, sum string) error {
 	}
 	r.result.Quarantined = append(r.result.Quarantined, Rejected{b.vp, name, oneLine(reason)})
 	r.log.Warn("quarantined", "vantage_point", b.vp, "file", name, "reason", reason, "kept", path)
-	return syncDir(r.Quarantine)
+	return nil
 }
 
 const reasonSuffix = ".reason.txt"
@@ -199,14 +229,6 @@ func move(from, to string) error {
 		return err
 	}
 	return errors.Join(os.Rename(part, to), os.Remove(from))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // plainName is a name that is harmless in a shell, a log and a file system.

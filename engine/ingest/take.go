@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -34,11 +35,11 @@ type taken struct {
 	sightings []sighting       // serials that its answers show
 }
 
-// takersAtOnce copies so many files at a time: the disk's own waiting for each
-// fsync is most of the time.
-const takersAtOnce = 8
+// takersAtOnce copies so many files at a time.
+const takersAtOnce = 4
 
-// takeAll copies the files, bounded and hashed. What is wrong with a file is in
+// takeAll copies the files, bounded and hashed, and brings the copies onto the
+// disk, all at once. What is wrong with a file is in
 // its reason; an error is our own disk's.
 func (r *run) takeAll(ctx context.Context, files []waiting) ([]*taken, error) {
 	all := make([]*taken, len(files))
@@ -55,14 +56,8 @@ func (r *run) takeAll(ctx context.Context, files []waiting) ([]*taken, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	gone := 0
-	for _, t := range all {
-		if t != nil {
-			all[gone] = t
-			gone++
-		}
-	}
-	return all[:gone], nil
+	all = slices.DeleteFunc(all, func(t *taken) bool { return t == nil })
+	return all, syncDisk(r.intake)
 }
 
 // errTheirs is what is wrong with a file in a dropbox, not with us.
@@ -227,16 +222,14 @@ func (r *run) copyOut(t *taken) error {
 // maxEvidence is how much is kept of a file that is too large.
 const maxEvidence = 1 << 20
 
-// copyTo writes and fsyncs a new file.
+// copyTo writes a new file; the caller brings it onto the disk.
 func copyTo(path string, from io.Reader) (size int64, sum string, err error) {
 	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return 0, "", err
 	}
 	h := sha256.New()
-	if size, err = io.Copy(io.MultiWriter(to, h), from); err == nil {
-		err = to.Sync()
-	}
+	size, err = io.Copy(io.MultiWriter(to, h), from)
 	if err = errors.Join(err, to.Close()); err != nil {
 		return 0, "", err
 	}

@@ -117,6 +117,8 @@ func (r *reader) page(page parquet.Page, leaf *parquet.Column) error {
 			return err
 		}
 		return spread(&c.Index, data.Int32(), null, present, -1)
+	case page.Dictionary() != nil && kind == parquet.ByteArray:
+		return spread(&c.Bytes, r.lookup(page.Dictionary(), data.Int32()), null, present, nil)
 	case page.Dictionary() != nil:
 		return fmt.Errorf("dictionary of %s is not read", kind)
 	case kind == parquet.Int64:
@@ -150,6 +152,15 @@ func (r *reader) learn(d parquet.Dictionary) error {
 		return errors.New("damaged: the dictionary has a text twice")
 	}
 	return nil
+}
+
+// lookup takes values out of a dictionary, which lives as long as its file is open.
+func (r *reader) lookup(d parquet.Dictionary, places []int32) [][]byte {
+	values := make([][]byte, len(places))
+	for i, p := range places {
+		values[i] = d.Index(p).ByteArray()
+	}
+	return values
 }
 
 func (r *reader) byteArrays(data []byte, offsets []uint32, null []bool, present int) error {

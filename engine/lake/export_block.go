@@ -97,11 +97,17 @@ func (b *block) read(f *parquet.File, g parquet.RowGroup) error {
 	return nil
 }
 
-// checkText refuses texts that no reader of UTF-8 would take, or take alike.
+// checkText refuses texts that no reader of UTF-8 would take, or take alike, and
+// places that a damaged page made up: encoders look them up outside open's care.
 func (c *Column) checkText() error {
 	for _, text := range c.Dict {
 		if !utf8.ValidString(text) {
 			return fmt.Errorf("text %q is not UTF-8", text)
+		}
+	}
+	for i, place := range c.Index {
+		if null := c.Null != nil && c.Null[i]; null != (place < 0) || int(place) >= len(c.Dict) {
+			return fmt.Errorf("damaged: a value has place %d among %d texts", place, len(c.Dict))
 		}
 	}
 	return nil

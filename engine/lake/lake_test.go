@@ -187,7 +187,7 @@ func TestFileForm(t *testing.T) {
 			t.Errorf("%s: codec %s", name, c.MetaData.Codec)
 		}
 		dictionary := slices.Contains(c.MetaData.Encoding, format.RLEDictionary)
-		isText := c.MetaData.Type == format.ByteArray && name != "response"
+		isText := c.MetaData.Type == format.ByteArray
 		if isText != dictionary {
 			t.Errorf("%s: encodings %v", name, c.MetaData.Encoding)
 		}
@@ -286,7 +286,7 @@ func TestTableOf(t *testing.T) {
 }
 
 func TestManyRowsBecomeRowGroups(t *testing.T) {
-	rows := make([]measurement.Run, 123_000)
+	rows := make([]measurement.Run, 530_000)
 	for i := range rows {
 		rows[i] = measurement.Run{VantagePoint: "101", Interval: label.Add(time.Duration(len(rows)-i) * 5 * time.Minute)}
 	}

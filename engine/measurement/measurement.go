@@ -170,7 +170,7 @@ type Answer struct {
 	NSID          *string      `parquet:"nsid,optional,dict" json:"nsid"` // text if printable, else 0x…
 	Strays        int32        `parquet:"strays" json:"strays"`           // datagrams dropped for id, question or QR
 	ResponseSize  *int32       `parquet:"response_size,optional" json:"response_size"`
-	Response      []byte       `parquet:"response,optional,plain" json:"response"` // wire; nil is null
+	Response      []byte       `parquet:"response,optional,dict" json:"response"` // wire; nil is null
 	Verdict       *Verdict     `parquet:"verdict,optional,dict" json:"verdict"`
 	VerdictSerial *int64       `parquet:"verdict_serial,optional" json:"verdict_serial"`
 	Failures      []string     `parquet:"failures,list,dict" json:"failures"`

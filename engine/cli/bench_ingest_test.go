@@ -1,0 +1,108 @@
+package cli_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mtric.net/mtric/engine/cli"
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// BenchmarkIngest ingests one day of twenty vantage points, 5,760 files of 65
+// answers with their wires, files fsynced and correctness not judged. P2 wants
+// 150,000 rows/s; P3 at most 16 bytes an answer.
+func BenchmarkIngest(b *testing.B) {
+	dir := b.TempDir()
+	day := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	run(b, "simulate", "--out", filepath.Join(dir, "truth"), "--vps", "20", "--from", "2026-11-01", "--until", "2026-11-02", "--wires")
+	rows, _, err := lake.Read[measurement.Answer](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(lake.Answers, day))
+	if err != nil {
+		b.Fatal(err)
+	}
+	runs, _, err := lake.Read[measurement.Run](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(lake.Runs, day))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		b.StopTimer()
+		home := filepath.Join(dir, "home")
+		if err := os.RemoveAll(home); err != nil {
+			b.Fatal(err)
+		}
+		scatter(b, home, rows, runs)
+		site := filepath.Join(home, "site")
+		put(b, filepath.Join(site, "site.hcl"), `plan "bench" { paths = { dropboxes = "sftp/transfer-{vantage_point}/incoming" } }`)
+		b.StartTimer()
+		run(b, "ingest", "--home", home, "--now", "2026-11-02T00:04:00Z", "--plan", "rssac047", "--plan", site)
+		b.StopTimer()
+		path := filepath.Join(home, "Lake", "answers", "yyyymm=202611", "answers-20261101.parquet")
+		info, err := os.Stat(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(info.Size())/float64(len(rows)), "B/answer")
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(len(rows)*b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func run(tb testing.TB, args ...string) {
+	tb.Helper()
+	var out, errs bytes.Buffer
+	if code := cli.Run(append(args, "--quiet"), strings.NewReader(""), &out, &errs); code != 0 {
+		tb.Fatalf("mtric %s: exit code %d\n%s", strings.Join(args, " "), code, &errs)
+	}
+}
+
+func put(tb testing.TB, path, text string) {
+	tb.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// scatter makes of a lake's day the files that vantage points would have sent.
+func scatter(tb testing.TB, home string, rows []measurement.Answer, runs []measurement.Run) {
+	tb.Helper()
+	var writers errgroup.Group // each file waits for the disk
+	writers.SetLimit(16)
+	for i := range runs {
+		r := runs[i]
+		r.ReceivedAt, r.File, r.SHA256 = time.Time{}, "", ""
+		n := int(r.Planned)
+		mine := rows[:n]
+		rows = rows[n:]
+		if !mine[0].Interval.Equal(r.Interval) || mine[n-1].VantagePoint != r.VantagePoint {
+			tb.Fatalf("rows of %s at %s do not follow", r.VantagePoint, interval.Format(r.Interval))
+		}
+		for j := range mine {
+			mine[j].Verdict, mine[j].VerdictSerial, mine[j].Failures = nil, nil, nil
+		}
+		path := filepath.Join(home, "sftp", "transfer-"+string(r.VantagePoint), "incoming", lake.Name(r.Interval, r.VantagePoint, lake.Answers))
+		if i < 20 {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				tb.Fatal(err)
+			}
+		}
+		writers.Go(func() error {
+			if err := lake.Write(path, mine, lake.Metadata{Version: "1.0.0", Plan: r.Plan, PlanSHA256: r.PlanSHA256, Run: &r}); err != nil {
+				return err
+			}
+			return lake.WriteSidecar(path)
+		})
+	}
+	if err := writers.Wait(); err != nil {
+		tb.Fatal(err)
+	}
+}
