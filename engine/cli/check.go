@@ -109,7 +109,7 @@ func (a *app) check(ctx context.Context, f checkFlags) error {
 	if a.flags.json {
 		err = a.printJSON(newVerdict(nil, r))
 	} else {
-		err = a.printVerdict(r)
+		err = a.printVerdict(r, q, wire)
 	}
 	if err != nil {
 		return err
@@ -256,11 +256,16 @@ func unhex(text string) ([]byte, error) {
 }
 
 // printVerdict writes a verdict for people.
-func (a *app) printVerdict(r correctness.Result) error {
+func (a *app) printVerdict(r correctness.Result, q correctness.Question, wire []byte) error {
 	var b strings.Builder
 	b.WriteString(string(r.Verdict))
 	if r.Serial != nil {
 		fmt.Fprintf(&b, ", judged by zone %d", *r.Serial)
+	}
+	b.WriteByte('\n')
+	fmt.Fprintf(&b, "  asked at %s", q.At.Format(time.RFC3339))
+	if told, err := correctness.Inspect(wire); err == nil {
+		fmt.Fprintf(&b, "; response %s", told)
 	}
 	b.WriteByte('\n')
 	for _, f := range r.Failures {

@@ -368,6 +368,9 @@ var edges = []struct {
 		for _, nsid := range []string{"", "00ff", strings.Repeat("61", 300)} {
 			m := changed(z[0], ".", "SOA", func(m *dns.Msg) { m.IsEdns0().Option[0].(*dns.EDNS0_NSID).Nsid = nsid })
 			expect(t, by(z[0]), m, correct, "", "")
+			if told, err := correctness.Inspect(pack(t, m)); err != nil || !strings.Contains(told, "to ./SOA, NOERROR, AA, 2 answer, 0 authority, 1 additional, NSID \"") {
+				t.Errorf("%s, %v", told, err)
+			}
 		}
 		expect(t, by(z[0]), changed(z[0], ".", "SOA", func(m *dns.Msg) { m.IsEdns0().Option = nil }), correct, "", "")
 	}},

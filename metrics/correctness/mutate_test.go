@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -143,7 +144,7 @@ func TestFastAndSlowPathAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range rapid.IntRange(0, 2).Draw(t, "flips") {
+		for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "flips") {
 			wire[rapid.IntRange(0, len(wire)-1).Draw(t, "octet")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
 		}
 		at := question(m)
@@ -191,8 +192,36 @@ func FuzzJudge(f *testing.F) {
 				t.Errorf("%d octets: %.100s", len(f.Detail), f.Detail)
 			}
 		}
+		if len(r.Failures) > 200 || len(r.Notes) > 100 {
+			t.Errorf("%d failures, %d notes", len(r.Failures), len(r.Notes))
+		}
 		if diff := cmp.Diff(judge.WithoutMemory().Judge(correctness.Question{At: asked}, wire), r); diff != "" {
 			t.Error(diff)
 		}
+		if told, err := correctness.Inspect(wire); err == nil && (told == "" || tags(r.Failures) == "malformed") {
+			t.Errorf("inspected as %q, judged %v", told, r.Failures)
+		}
 	})
+}
+
+// A response full of what is wrong is told in few words.
+func TestFindingsAreBounded(t *testing.T) {
+	z := golden()[0]
+	m := changed(z, "com.", "NS", func(m *dns.Msg) {
+		for i := range 400 {
+			owner := fmt.Sprintf("%d.%s.", i, strings.Repeat("x", 60))
+			rr := parse(owner + " 999999999 IN A 192.0.2.1\n")
+			m.Extra = append(m.Extra, rr[0], rr[0], stranger.sign(rr))
+		}
+	})
+	m.Extra = slices.Insert(m.Extra, 0, z.set("a.gtld.net.", dns.TypeA)...)
+	r := expect(t, by(golden()...), m, incorrect, "malformed", "more than 1024 records")
+	if r.Serial != nil {
+		t.Error("held against a zone")
+	}
+	m.Extra = m.Extra[:1000]
+	r = expect(t, by(golden()...), m, incorrect, "vnk yds", "and more of the kind")
+	if len(r.Failures) > 2*9+1 || len(r.Notes) > 2*9 {
+		t.Errorf("%d failures, %d notes", len(r.Failures), len(r.Notes))
+	}
 }
