@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -34,6 +35,8 @@ const (
 	cellNXDomain
 	cellRcode // any other rcode: counts as a timeout [ppo]
 	cellOK    = 16
+
+	cellDamaged = ^uint32(0) // what no row may be; -1 in the lookup tables
 )
 
 // cellNames are the keys of Diagnostics.Outcomes.
@@ -78,8 +81,9 @@ type day struct {
 	sets    serialSets
 }
 
-// block returns the vantage point's block, made when its first row comes.
-func (d *day) block(vp int, a *Accumulator, touched func() bool) *block {
+// block returns the vantage point's block, made when its first row comes; ids has
+// its name at that row.
+func (d *day) block(vp int, a *Accumulator, ids *lake.Column, row int) *block {
 	for len(d.blocks) <= vp {
 		d.blocks = append(d.blocks, nil)
 	}
@@ -90,7 +94,7 @@ func (d *day) block(vp int, a *Accumulator, touched func() bool) *block {
 		if d.counted {
 			b.cells = make([]uint32, len(paths)*n*perDay)
 		}
-		if touched() {
+		if a.touches(d.number, measurement.VantagePoint(ids.Text(row))) {
 			b.byPath = make([]uint32, len(paths)*n*perDay)
 		}
 		d.blocks[vp] = b

@@ -280,40 +280,48 @@ func (a *Accumulator) remember(d *decoded) {
 }
 
 // rows puts the rows [i, end) of one interval and vantage point into their cells.
+// This loop runs eleven million times a month: what it needs is looked up before.
 func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
+	n, queries, rsis, families, transports := a.n, d.Query.Index, d.RSI.Index, d.Family.Index, d.Transport.Index
+	nsids, serials, none := d.NSID.Index, d.Serial.Int, d.Serial.Null
+	names := d.names[int(d.VantagePoint.Index[i])*n*len(paths):]
 	var b *block
 	for ; i < end; i++ {
-		query := d.query[d.Query.Index[i]+1]
+		query := d.query[queries[i]+1]
 		if query == 0 {
 			continue
 		}
 		if b == nil {
-			b = day.block(vp, a, func() bool { return a.touches(day.number, measurement.VantagePoint(d.VantagePoint.Text(i))) })
+			b = day.block(vp, a, d.VantagePoint, i)
 			b.received[slot] = 1
 		}
-		rsi := int(d.rsi[d.RSI.Index[i]+1])
+		rsi := int(d.rsi[rsis[i]+1])
+		path := int(d.family[families[i]+1] + d.transport[transports[i]+1])
 		if rsi < 0 {
-			d.seenRSI[d.RSI.Index[i]+1] = d.seenRSI[d.RSI.Index[i]+1] || day.counted
+			d.seenRSI[rsis[i]+1] = d.seenRSI[rsis[i]+1] || day.counted
 			continue
 		}
-		path := int(d.family[d.Family.Index[i]+1] + d.transport[d.Transport.Index[i]+1])
 		if path < 0 {
 			return d.damaged(i, "unknown family or transport")
 		}
-		cell, err := d.cell(i)
-		if err != nil {
-			return err
+		cell := d.cell(i)
+		if cell == cellDamaged {
+			return d.contradiction(i)
 		}
-		place := (slot*len(paths)+path)*a.n + rsi
+		place := (slot*len(paths)+path)*n + rsi
 		if query == queryCorrectness {
-			if err := d.check(i, b, cell, place, len(paths)*a.n*perDay, day.counted); err != nil {
+			if err := d.check(i, b, cell, place, len(paths)*n*perDay, day.counted); err != nil {
 				return err
 			}
 			continue
 		}
 		if day.counted {
 			if cell >= cellLate { // answered, whatever it said
-				d.meet((int(d.VantagePoint.Index[i])*a.n+rsi)*len(paths)+path, int32(vp), int32(rsi), d.NSID.Index[i])
+				if m := &names[rsi*len(paths)+path]; m.nsid == nsids[i] {
+					m.count++
+				} else {
+					d.meet(m, int32(vp), int32(rsi), nsids[i])
+				}
 			}
 			if b.cells[place] != cellAbsent {
 				return d.damaged(i, "stands twice in the lake")
@@ -323,45 +331,31 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 		if !sent(cell) {
 			continue
 		}
-		if err := d.serial(i, day, b, cell, slot*a.n+rsi, place); err != nil {
-			return err
+		code := &b.serials[slot*n+rsi]
+		if cell >= cellOK && (none == nil || !none[i]) {
+			if last := &day.sets.last; *code >= serialFirst && *code == last[1] && serials[i] == int64(last[0]) && b.byPath == nil {
+				continue // nearly always: the four agree
+			}
+			if err := d.serial(i, day, b, code, place); err != nil {
+				return err
+			}
+			continue
+		}
+		if *code < serialNone {
+			*code = serialNone
+		}
+		if b.byPath != nil {
+			b.byPath[place] = serialNone
 		}
 	}
 	return nil
 }
 
-// meet counts an answer for the server that gave it: a vantage point nearly always
-// meets the same one, so that a map is needed only when it changes.
-func (d *decoded) meet(at int, vp, rsi, nsid int32) {
-	n := &d.names[at]
-	if n.nsid != nsid {
-		if n.count > 0 {
-			d.met[[3]int32{vp, rsi, n.nsid}] += n.count
-		}
-		*n = named{nsid: nsid}
-	}
-	n.count++
-}
-
-// serial notes what serial a sent query's answer showed; at is its place among
-// the serials, place the one among the cells.
-func (d *decoded) serial(i int, day *day, b *block, cell uint32, at, place int) error {
-	code := &b.serials[at]
-	if *code < serialNone {
-		*code = serialNone
-	}
-	if b.byPath != nil {
-		b.byPath[place] = serialNone
-	}
-	if cell < cellOK || d.Serial.Null != nil && d.Serial.Null[i] {
-		return nil
-	}
+// serial notes what serial a good answer showed, at place among the cells.
+func (d *decoded) serial(i int, day *day, b *block, code *uint32, place int) error {
 	serial := d.Serial.Int[i]
 	if serial < 0 || serial > math.MaxUint32 {
 		return d.damaged(i, fmt.Sprintf("serial %d", serial))
-	}
-	if last := day.sets.last; *code == last[1] && uint32(serial) == last[0] && b.byPath == nil {
-		return nil // nearly always: the four agree
 	}
 	*code = day.sets.add(*code, uint32(serial))
 	if b.byPath != nil {
@@ -370,28 +364,43 @@ func (d *decoded) serial(i int, day *day, b *block, cell uint32, at, place int) 
 	return nil
 }
 
-// cell reads what became of a query.
-func (d *decoded) cell(i int) (uint32, error) {
+// meet begins to count the answers of another server: a vantage point nearly
+// always meets the same one, so that a map is needed only when it changes.
+func (d *decoded) meet(n *named, vp, rsi, nsid int32) {
+	if n.count > 0 {
+		d.met[[3]int32{vp, rsi, n.nsid}] += n.count
+	}
+	*n = named{nsid: nsid, count: 1}
+}
+
+// cell reads what became of a query; cellDamaged where the row contradicts itself.
+func (d *decoded) cell(i int) uint32 {
 	outcome := d.outcome[d.Outcome.Index[i]+1]
-	if outcome < 0 {
-		return 0, d.damaged(i, "unknown outcome")
-	}
 	if outcome != answered {
-		return uint32(outcome), nil
+		return uint32(outcome) // cellDamaged where it is unknown
 	}
-	rcode := d.rcode[d.RCode.Index[i]+1]
-	us := d.LatencyUS.Int[i]
+	rcode, us := d.rcode[d.RCode.Index[i]+1], d.LatencyUS.Int[i]
+	if uint64(us) > uint64(Deadline.Microseconds()) || us == 0 && d.LatencyUS.Null != nil && d.LatencyUS.Null[i] {
+		if us <= 0 || rcode < 0 {
+			return cellDamaged
+		}
+		return cellLate
+	}
+	if rcode == answered {
+		return cellOK + uint32(us)
+	}
+	return uint32(rcode) // cellDamaged where there is none
+}
+
+// contradiction says what is wrong with a row that cell refused.
+func (d *decoded) contradiction(i int) error {
 	switch {
-	case rcode < 0:
-		return 0, d.damaged(i, "answered without rcode")
-	case us < 0 || d.LatencyUS.Null != nil && d.LatencyUS.Null[i]:
-		return 0, d.damaged(i, "answered without latency")
-	case us > Deadline.Microseconds():
-		return cellLate, nil
-	case rcode == answered:
-		return cellOK + uint32(us), nil
+	case d.outcome[d.Outcome.Index[i]+1] < 0:
+		return d.damaged(i, "unknown outcome")
+	case d.rcode[d.RCode.Index[i]+1] < 0:
+		return d.damaged(i, "answered without rcode")
 	}
-	return uint32(rcode), nil
+	return d.damaged(i, "answered without latency")
 }
 
 // check puts a correctness answer into its cell. Received is NOERROR or NXDOMAIN

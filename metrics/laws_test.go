@@ -2,12 +2,14 @@ package metrics_test
 
 import (
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"mtric.net/mtric/engine/measurement"
@@ -116,6 +118,9 @@ func computed(t *rapid.T, cfg metrics.Config, rows []measurement.Answer, zones .
 	return a.Compute(zones)
 }
 
+// rats compares thresholds by their numbers.
+var rats = cmp.Comparer(func(a, b *big.Rat) bool { return a.Cmp(b) == 0 })
+
 // Every value equals brute force, with and without exclusions.
 func TestBruteForce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -199,8 +204,8 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if got := a.Compute(nil); !reflect.DeepEqual(got, want) {
-			t.Errorf("%+v\nwant %+v", got, want)
+		if d := cmp.Diff(want, a.Compute(nil), rats); d != "" {
+			t.Errorf("in another order (-want +got):\n%s", d)
 		}
 	})
 }
@@ -213,8 +218,8 @@ func TestExcludingNothing(t *testing.T) {
 		want := computed(t, cfg, rows)
 		cfg.Exclusions = []metrics.Exclusion{{From: label(100), Until: label(110), Paths: allPaths}}
 		got := computed(t, cfg, rows)
-		if !reflect.DeepEqual(got.Values, want.Values) {
-			t.Errorf("%+v\nwant %+v", got.Values, want.Values)
+		if d := cmp.Diff(want.Values, got.Values, rats); d != "" {
+			t.Errorf("with an exclusion of nothing (-want +got):\n%s", d)
 		}
 		for i, v := range got.Values {
 			if !reflect.DeepEqual(v.Side, v.Without) {
