@@ -264,12 +264,17 @@ func (a *app) printVerdict(r correctness.Result, q correctness.Question, wire []
 	}
 	b.WriteByte('\n')
 	fmt.Fprintf(&b, "  asked at %s", q.At.Format(time.RFC3339))
-	if told, err := correctness.Inspect(wire); err == nil {
-		fmt.Fprintf(&b, "; response %s", told)
+	if response, err := correctness.Inspect(wire); err == nil {
+		fmt.Fprintf(&b, "; response %s", response)
 	}
 	b.WriteByte('\n')
+	told := ""
 	for _, f := range r.Failures {
 		fmt.Fprintf(&b, "  [%s] %s\n", f.Tag, f.Detail)
+		if rule := correctness.Rule(f.Tag); rule != told {
+			fmt.Fprintf(&b, "        rule: %s\n", rule)
+			told = rule
+		}
 	}
 	for _, f := range r.Notes {
 		fmt.Fprintf(&b, "  note [%s] %s\n", f.Tag, f.Detail)

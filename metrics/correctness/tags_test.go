@@ -3,9 +3,12 @@ package correctness_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"mtric.net/mtric/metrics/correctness"
 )
 
 // requirements are the tags of RSSAC047v2 section 5.3 from "each response is
@@ -40,7 +43,7 @@ func TestEveryTagIsCited(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch {
-		case f == "tags_test.go":
+		case f == "tags_test.go", f == "tags.go":
 		case strings.HasSuffix(f, "_test.go"):
 			tests.Write(text)
 		default:
@@ -62,6 +65,12 @@ func TestEveryTagIsCited(t *testing.T) {
 		}
 	}
 	own := []string{"malformed", "nodata", "doh"}
+	failed := regexp.MustCompile(`(?:fail|want[A-Z]\w+|incorrect|unchecked)\("(\w+)"|const tag = "(\w+)"`)
+	for _, m := range failed.FindAllStringSubmatch(code.String(), -1) {
+		if tag := m[1] + m[2]; correctness.Rule(tag) == "" {
+			t.Errorf("tag %q has no text", tag)
+		}
+	}
 	for _, c := range broken {
 		for tag := range strings.FieldsSeq(c.tags) {
 			if requirements[tag] != "judge" && !slices.Contains(own, tag) {
