@@ -41,6 +41,7 @@ type evaluation struct {
 	zone     *Zone
 	failures []Finding
 	notes    []Finding
+	tried    int  // signatures looked at with the zone's keys
 	unknown  bool // a signature is by an algorithm that is not known
 }
 
@@ -145,7 +146,7 @@ func (e *evaluation) get(in section, owner []byte, typ uint16) *rrset {
 
 // against judges the response by one zone; the findings are in the evaluation.
 func (e *evaluation) against(z *Zone) {
-	e.zone, e.failures, e.notes, e.unknown = z, nil, nil, false
+	e.zone, e.failures, e.notes, e.tried, e.unknown = z, nil, nil, 0, false
 	for i := range e.sets {
 		e.sets[i].compare(z)
 	}

@@ -20,8 +20,8 @@ const (
 	sigSigner     = 18
 )
 
-// maxTried bounds the signatures of an RRset that are verified: each costs a
-// public key operation, and whoever answers chooses how many there are.
+// maxTried bounds how many signatures of a response are verified by one zone: each costs a public key operation, and whoever answers chooses how many there
+// are. A good answer has three, some more while keys roll.
 const maxTried = 16
 
 // proof is what a signature is worth at a time.
@@ -54,9 +54,9 @@ func knownAlgorithm(a uint8) bool {
 // signature that the proof is about.
 func (e *evaluation) signed(s *rrset) (proof, []byte) {
 	best, about := broken, s.sigs[0]
-	tried, bad := 0, false
+	bad := false
 	for i, sig := range s.sigs {
-		p := e.prove(s, sig, &tried)
+		p := e.prove(s, sig)
 		if p != good {
 			bad = true
 		}
@@ -71,7 +71,7 @@ func (e *evaluation) signed(s *rrset) (proof, []byte) {
 }
 
 // prove judges one signature.
-func (e *evaluation) prove(s *rrset, sig []byte, tried *int) proof {
+func (e *evaluation) prove(s *rrset, sig []byte) proof {
 	signer := sig[sigSigner:]
 	if signer[0] != 0 {
 		return badSigner
@@ -87,29 +87,29 @@ func (e *evaluation) prove(s *rrset, sig []byte, tried *int) proof {
 	if int32(binary.BigEndian.Uint32(sig[sigExpiration:])-now) < 0 {
 		return expired
 	}
+	// Remembered ones count too, so that remembering changes no verdict.
+	if e.tried++; e.tried > maxTried {
+		return untried
+	}
 	if s.identical && !e.forget {
 		if k, found := s.zone.provenBy(sig); found && (s.typ != dns.TypeDNSKEY || e.zone.keys[k].believed(e.at)) {
 			return good
 		}
 	}
-	return e.verify(s, sig, tried)
+	return e.verify(s, sig)
 }
 
 // verify does the cryptography, with every key that has the tag.
-func (e *evaluation) verify(s *rrset, sig []byte, tried *int) proof {
+func (e *evaluation) verify(s *rrset, sig []byte) proof {
 	worth := strangeKey
 	tag := binary.BigEndian.Uint16(sig[sigTag:])
 	for i, k := range e.zone.keys {
 		if k.tag != tag || k.rr.Algorithm != sig[sigAlgorithm] {
 			continue
 		}
-		switch {
-		case !knownAlgorithm(k.rr.Algorithm):
+		if !knownAlgorithm(k.rr.Algorithm) {
 			return unknown
-		case *tried >= maxTried:
-			return untried
 		}
-		*tried++
 		if s.verify(sig, k.rr) != nil {
 			worth = max(worth, broken)
 			continue
@@ -187,7 +187,7 @@ func (e *evaluation) explain(s *rrset, p proof, sig []byte) string {
 	case unanchored:
 		return fmt.Sprintf("%s: no trust anchor is of that key at %s", by, queried)
 	case untried:
-		return fmt.Sprintf("%s: more than %d signatures, the others were not tried", by, maxTried)
+		return fmt.Sprintf("%s: more than %d signatures to verify, the others were not tried", by, maxTried)
 	}
 	return by + ": does not verify"
 }
