@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,8 +43,8 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Show the whole system on this machine: no internet, no root",
 		Long: `Demo starts thirteen root servers in this process, three of them with a fault, lets
-three vantage points measure them for three intervals, pushes the files to an SFTP
-dropbox, and reads from what arrived there how each root server did.`,
+three vantage points measure them for three intervals and push the files by SFTP, ingests
+them on a collector, and reads from its lake how each root server did.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), o) },
 	}
@@ -75,7 +76,9 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		{"13 root servers on 127.0.53.1 to .13 and ::1", w.startServers},
 		{"an SFTP dropbox as the collector has it", w.startDropbox},
 		{"3 vantage points", w.makeVantagePoints},
+		{"the collector: the root zone by AXFR from a, proved by its anchor", w.fetchZone},
 		{fmt.Sprintf("%d intervals at each: 52 SOA queries and 13 for correctness, then the push", demoIntervals), w.measure},
+		{"ingest: from the dropboxes into the lake", w.ingest},
 	} {
 		began := time.Now()
 		w.say("  %-76s", step.what)
@@ -166,12 +169,13 @@ func (w *demoWorld) startDropbox(context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.vars = []string{"port_base=" + strconv.Itoa(w.system.PortBase()), "sftp_port=" + port, fmt.Sprintf("ipv6=%t", w.system.IPv6)}
+	_, anchor, _ := strings.Cut(w.zone.DS(), "\tDS\t")
+	w.vars = []string{"port_base=" + strconv.Itoa(w.system.PortBase()), "sftp_port=" + port, fmt.Sprintf("ipv6=%t", w.system.IPv6), "anchor=" + anchor}
 	reader := &app{out: w.app.out, err: w.app.err, flags: flags{plans: []string{"demo"}, vars: w.vars}}
 	if w.plan, err = reader.loadPlan(); err != nil {
 		return err
 	}
-	if w.dropbox, err = transfer.NewDropbox(filepath.Join(w.dir, "sftp")); err != nil {
+	if w.dropbox, err = transfer.NewDropbox(filepath.Join(w.collector(), "sftp")); err != nil {
 		return err
 	}
 	w.serving = make(chan error, 1)
@@ -181,6 +185,23 @@ func (w *demoWorld) startDropbox(context.Context) error {
 
 // home is the folder of one vantage point.
 func (w *demoWorld) home(vp measurement.VantagePoint) string { return filepath.Join(w.dir, string(vp)) }
+
+// collector is the home of the collector.
+func (w *demoWorld) collector() string { return filepath.Join(w.dir, collector) }
+
+// command is the program as that machine would run it.
+func (w *demoWorld) command(machine, home string, now time.Time) *app {
+	return &app{in: w.app.in, out: w.app.out, err: w.app.err, hostname: w.app.hostname, clock: w.app.clock, flags: flags{
+		plans: []string{"demo"}, vars: w.vars, home: home, vp: machine, quiet: true, now: now.Format(time.RFC3339)}}
+}
+
+func (w *demoWorld) fetchZone(ctx context.Context) error {
+	return w.command(collector, w.collector(), w.app.clock()).zoneFetch(ctx, false)
+}
+
+func (w *demoWorld) ingest(ctx context.Context) error {
+	return w.command(collector, w.collector(), w.app.clock()).ingest(ctx)
+}
 
 // makeVantagePoints gives each its key, the pinned host key and a root zone.
 func (w *demoWorld) makeVantagePoints(context.Context) error {
@@ -223,10 +244,7 @@ func (w *demoWorld) measure(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		for _, vp := range w.plan.VantagePoints {
 			g.Go(func() error {
-				one := &app{in: w.app.in, out: w.app.out, err: w.app.err, hostname: w.app.hostname, clock: w.app.clock, flags: flags{
-					plans: []string{"demo"}, vars: w.vars, home: w.home(vp.ID), vp: string(vp.ID), quiet: true,
-					now: label.Add(time.Second).Format(time.RFC3339)}}
-				if err := one.measure(ctx, measureOptions{noWait: true}); err != nil {
+				if err := w.command(string(vp.ID), w.home(vp.ID), label.Add(time.Second)).measure(ctx, measureOptions{noWait: true}); err != nil {
 					return fmt.Errorf("vantage point %s: %w", vp.ID, err)
 				}
 				return nil

@@ -5,33 +5,31 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
-// received reads every answers file that arrived in the dropboxes, sidecars
-// checked.
+// received reads the answers of the lake.
 func (w *demoWorld) received() ([]measurement.Answer, error) {
-	files, err := filepath.Glob(filepath.Join(w.dir, "sftp", "transfer-*", "incoming", "*.answers.parquet"))
+	files, err := w.lake().Days(lake.Answers, time.Time{}, time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	if want := demoIntervals * len(w.plan.VantagePoints); len(files) != want {
-		return nil, fmt.Errorf("dropbox: %d answers files arrived, want %d", len(files), want)
-	}
 	var rows []measurement.Answer
 	for _, f := range files {
-		if err := lake.CheckSidecar(f); err != nil {
-			return nil, err
-		}
-		some, _, err := lake.Read[measurement.Answer](f)
+		some, _, err := lake.Read[measurement.Answer](f.Path)
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, some...)
 	}
 	return rows, nil
+}
+
+func (w *demoWorld) lake() lake.Store {
+	return lake.Store{Dir: filepath.Join(w.collector(), w.plan.Paths.Lake)}
 }
 
 // demoCell is what one RSI did over one path.
@@ -107,7 +105,7 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 	if a.flags.json {
 		return a.printJSON(demoJSON(w, rows, len(answers)))
 	}
-	w.say("\n%d answers, read back from the Parquet in the dropboxes: available, and median latency\n\n", len(answers))
+	w.say("\n%d answers, read back from the lake: available, and median latency\n\n", len(answers))
 	var paths []measurement.Path
 	header := "RSI"
 	for _, f := range measurement.Families {
@@ -156,12 +154,22 @@ func (w *demoWorld) serials(r *demoRow) string {
 func (a *app) printNext(w *demoWorld) {
 	vars := ""
 	for _, v := range w.vars {
-		vars += " --var " + v
+		if !strings.HasPrefix(v, "anchor=") { // a query needs none
+			vars += " --var " + v
+		}
 	}
 	vp := w.plan.VantagePoints[0].ID
 	fmt.Fprintf(a.out, `
+The lake is Parquet, for DuckDB, pandas, polars or Spark:
+  duckdb -c "SELECT rsi, family, transport, count(*) AS sent, count(*) FILTER (rcode = 'NOERROR') AS good,
+      median(latency_us) FILTER (rcode = 'NOERROR') / 1000 AS ms
+    FROM read_parquet('%[1]s/c00/Lake/answers/*/*.parquet', hive_partitioning = true)
+    WHERE query = 'soa' GROUP BY ALL ORDER BY ALL"
+
 Try next:
-  %[4]s show %[1]s/sftp/transfer-%[2]s/incoming/*.answers.parquet
+  %[4]s export --lake %[1]s/c00/Lake --table runs --format csv
+  %[4]s zone list --plan demo --home %[1]s/c00
+  %[4]s show %[1]s/c00/Originals/*/*.answers.parquet
   %[4]s plan show --plan demo
   %[4]s plan check --plan plans/demo      # after changing something there
   cat %[1]s/%[2]s/Logs/%[2]s-log.txt

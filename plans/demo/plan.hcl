@@ -4,6 +4,9 @@
 plan "demo" {
   description = "Thirteen embedded root servers, three vantage points and a collector on one machine"
   requires    = ">= 1.0"
+
+  # Below the collector's home, where the demo has its SFTP server.
+  paths = { dropboxes = "sftp/transfer-{vantage_point}/incoming" }
 }
 
 variable "port_base" {
@@ -29,6 +32,12 @@ variable "ipv6" {
   description = "Whether this machine has ::1."
 }
 
+variable "anchor" {
+  type        = string
+  default     = ""
+  description = "DS record of the key that the demo's root zone is signed by; without it no zone is believed."
+}
+
 locals {
   # The letters of the RSIs and their numbers, a is 1.
   number = { for n, letter in split("", "abcdefghijklm") : letter => n + 1 }
@@ -42,6 +51,18 @@ server "root" {
   port = var.port_base + each.value
   ipv4 = cidr("127.0.53.0/24", each.value)
   ipv6 = var.ipv6 ? "::1" : null
+}
+
+zone_source "a-root" {
+  priority = 10
+  axfr     = "127.0.53.1:${var.port_base + 1}"
+  timeout  = "10s"
+}
+
+anchor "{each.key}" {
+  for_each   = { for ds in [var.anchor] : split(" ", ds)[0] => ds if ds != "" }
+  ds         = each.value
+  valid_from = "2020-01-01"
 }
 
 collector "c00" {
