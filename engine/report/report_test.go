@@ -75,6 +75,10 @@ func frame(t testing.TB, p *plan.Plan, dataUntil time.Time) *report.Document {
 	return d
 }
 
+func newJob(p *plan.Plan, store lake.Store, out string) report.Job {
+	return report.Job{Plan: p, Store: store, Out: out, Version: "test"}
+}
+
 func run(t testing.TB, j report.Job, d *report.Document) error {
 	t.Helper()
 	old, err := j.Existing(report.Folder(d.Style, d.From))
