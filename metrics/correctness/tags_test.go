@@ -79,3 +79,22 @@ func TestEveryTagIsCited(t *testing.T) {
 		}
 	}
 }
+
+// docs/correctness.md tells each rule as the program does.
+func TestRulesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/correctness.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tag := range requirements {
+		rule := correctness.Rule(tag)
+		if row := "| `" + tag + "` | " + rule + " |\n"; rule != "" && !strings.Contains(string(page), row) {
+			t.Errorf("docs/correctness.md lacks the row\n%s", row)
+		}
+	}
+	for _, own := range []string{"doh", "nodata", "malformed"} {
+		if !strings.Contains(string(page), "| `"+own+"` | "+correctness.Rule(own)+" |\n") {
+			t.Errorf("docs/correctness.md lacks the row of %s", own)
+		}
+	}
+}
