@@ -53,8 +53,9 @@ server "root" {
   ipv6 = var.ipv6 ? "::1" : null
 }
 
-zone_source "a-root" {
-  priority = 10
+zone_source "{each.key}" {
+  for_each = { for ds in [var.anchor] : "a-root" => 10 if ds != "" }
+  priority = each.value
   axfr     = "127.0.53.1:${var.port_base + 1}"
   timeout  = "10s"
 }
