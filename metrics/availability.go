@@ -111,7 +111,7 @@ func (v *view) system(path int) *system {
 }
 
 // checked counts correctness answers by what became of them.
-type checked [checkUnchecked + 1]int64
+type checked [checkOpen + 1]int64
 
 // checks counts the correctness answers of each RSI.
 func (v *view) checks() []checked {
@@ -131,6 +131,7 @@ func (v *view) checks() []checked {
 				}
 			}
 		}
+		t[checkUnchecked] += t[checkOpen]
 	})
 	return all
 }

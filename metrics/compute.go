@@ -21,8 +21,9 @@ type Result struct {
 	Unchecked  int64                      // correctness answers that wait for a verdict
 	Places     []Place                    // by vantage point, RSI and path
 	Lags       []Lag                      // every value of publication latency, by T(s), serial, RSI, vantage point
-	Hours      []Hours                    // by RSI and path
 	Instances  []Instance                 // by RSI and NSID, those without one last
+
+	computation *computation
 }
 
 // Instance is a server by the name it gives, its NSID [mgj].
@@ -87,7 +88,7 @@ func (a *Accumulator) Compute(zoneRows []measurement.Zone) *Result {
 	c.result.Values = slices.Concat(c.rsiPaths(), c.rssPaths(), c.correctness(), c.publication())
 	order := func(v Value) int { return slices.Index(Names, v.Metric) }
 	slices.SortStableFunc(c.result.Values, func(x, y Value) int { return order(x) - order(y) })
-	c.hours()
+	c.result.computation = c
 	c.instancesMet()
 	c.coverage()
 	for v := range a.unexpected {
@@ -119,11 +120,13 @@ func (a *Accumulator) parallel(n int, do func(int)) {
 	group.Wait()
 }
 
-// hours fills in the course of availability.
-func (c *computation) hours() {
+// Hours is the course of availability over the period, by RSI and path, with the
+// exclusions of the RSI's metrics taken out; computed when it is asked for.
+func (r *Result) Hours() []Hours {
 	const perHour = perDay / 24
-	c.result.Hours = make([]Hours, c.n*len(paths))
-	c.parallel(len(c.result.Hours), func(i int) {
+	c := r.computation
+	all := make([]Hours, c.n*len(paths))
+	c.parallel(len(all), func(i int) {
 		rsi, path := i/len(paths), i%len(paths)
 		h := Hours{RSI: c.cfg.RSIs[rsi], Path: paths[path]}
 		from := (path*c.n + rsi) * perDay
@@ -147,8 +150,9 @@ func (c *computation) hours() {
 			}
 			h.Asked, h.OK = append(h.Asked, asked[:]...), append(h.OK, ok[:]...)
 		}
-		c.result.Hours[i] = h
+		all[i] = h
 	})
+	return all
 }
 
 // instancesMet fills in which servers answered.

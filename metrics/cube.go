@@ -59,6 +59,7 @@ const (
 	checkCorrect
 	checkIncorrect
 	checkUnchecked
+	checkOpen // without a verdict, flags not read: as good as unchecked
 )
 
 // block is one day of one vantage point. While rows come in, arrays run over

@@ -1,13 +1,11 @@
 package metrics
 
 import (
-	"cmp"
-	"context"
 	"fmt"
 	"math"
 	"slices"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
@@ -17,10 +15,15 @@ import (
 // Columns are what the metrics read of the table answers.
 var Columns = []string{
 	"interval", "vantage_point", "query", "rsi", "family", "transport",
-	"outcome", "latency_us", "rcode", "tc", "serial", "nsid", "verdict",
+	"outcome", "latency_us", "rcode", "serial", "nsid", "verdict",
 }
 
-// Batch is a piece of the table answers, a column for each name of Columns.
+// flags are read beside Columns where an answer has no verdict: one that is
+// truncated needs none.
+const flags = "tc"
+
+// Batch is a piece of the table answers, a column for each name of Columns. TC may
+// be nil where every answer with rcode NOERROR or NXDOMAIN has a verdict.
 type Batch struct {
 	Rows                                        int
 	Interval, LatencyUS, TC, Serial             *lake.Column
@@ -38,12 +41,13 @@ type Accumulator struct {
 	days  []*day
 	rsis  map[string]int32
 
-	settled bool // Compute has begun
+	settled bool         // Compute has begun
+	open    atomic.Int64 // correctness answers that have neither verdict nor flags
 
 	mu         sync.Mutex // guards what follows
 	vps        []VantagePoint
 	index      map[string]int32
-	open       bool // vantage points are those of the data
+	anyVP      bool // vantage points are those of the data
 	unexpected map[measurement.VantagePoint]bool
 	strangers  map[measurement.RSI]bool
 	instances  map[instance]int64
@@ -63,7 +67,7 @@ func New(cfg Config) (*Accumulator, error) {
 	}
 	from, until := cfg.window()
 	a := &Accumulator{cfg: cfg, n: len(cfg.RSIs), from: from.UnixMicro(), until: until.UnixMicro(),
-		vps: slices.Clone(cfg.VantagePoints), open: len(cfg.VantagePoints) == 0, rsis: map[string]int32{}, index: map[string]int32{},
+		vps: slices.Clone(cfg.VantagePoints), anyVP: len(cfg.VantagePoints) == 0, rsis: map[string]int32{}, index: map[string]int32{},
 		unexpected: map[measurement.VantagePoint]bool{}, strangers: map[measurement.RSI]bool{},
 		instances: map[instance]int64{}}
 	for i, r := range cfg.RSIs {
@@ -76,109 +80,6 @@ func New(cfg Config) (*Accumulator, error) {
 		a.days = append(a.days, &day{number: len(a.days), counted: !d.Before(cfg.From) && d.Before(cfg.Until)})
 	}
 	return a, nil
-}
-
-// Scan adds what the lake's answers have for the period, its look-back and its
-// look-ahead. Workers is how many files are read at a time, 0 one for each CPU.
-func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) error {
-	from, until := a.cfg.window()
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: Columns, Workers: workers}
-	return scan.Run(ctx, func(b *lake.Batch) error {
-		return a.Add(Batch{Rows: b.Rows, Interval: b.Column("interval"), LatencyUS: b.Column("latency_us"), TC: b.Column("tc"),
-			Serial: b.Column("serial"), VantagePoint: b.Column("vantage_point"), Query: b.Column("query"), RSI: b.Column("rsi"),
-			Family: b.Column("family"), Transport: b.Column("transport"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"), NSID: b.Column("nsid"),
-			Verdict: b.Column("verdict")})
-	})
-}
-
-// decoded is a batch whose texts have been looked up: each table is read at a
-// row's place in the dictionary plus one, entry 0 stands for null.
-type decoded struct {
-	Batch
-	vp, query, rsi, family, transport, outcome, rcode, verdict []int32
-	seenVP, seenRSI                                            []bool // by place plus one: a row of the period names it
-
-	names []named            // by vantage point's place, RSI and path: the NSID of the last answer
-	met   map[[3]int32]int64 // answers by vantage point, RSI and NSID's place
-}
-
-// named is a run of answers of one server.
-type named struct {
-	nsid  int32
-	count int64
-}
-
-// Values of the lookup tables that are not an index.
-const (
-	unknown  = int32(-1)
-	answered = int32(cellOK) // outcome answered, and rcode NOERROR
-
-	querySOA         = 1
-	queryCorrectness = 2
-)
-
-var outcomeCells = map[string]int32{
-	string(measurement.Answered): answered, string(measurement.Timeout): int32(cellTimeout), string(measurement.Refused): int32(cellRefused),
-	string(measurement.Unreachable): int32(cellUnreachable), string(measurement.Reset): int32(cellReset),
-	string(measurement.Malformed): int32(cellMalformed), string(measurement.LocalError): int32(cellLocal),
-}
-
-var rcodeCells = map[string]int32{
-	"NOERROR": answered, "SERVFAIL": int32(cellServfail), "REFUSED": int32(cellRcodeRefused), "NXDOMAIN": int32(cellNXDomain),
-}
-
-var verdictChecks = map[string]int32{
-	string(measurement.Correct): int32(checkCorrect), string(measurement.Incorrect): int32(checkIncorrect), string(measurement.Unchecked): int32(checkUnchecked),
-}
-
-func table(c *lake.Column, null int32, of func(string) int32) []int32 {
-	t := []int32{null}
-	for _, text := range c.Dict {
-		t = append(t, of(text))
-	}
-	return t
-}
-
-func fromMap(m map[string]int32, missing int32) func(string) int32 {
-	return func(s string) int32 {
-		if v, ok := m[s]; ok {
-			return v
-		}
-		return missing
-	}
-}
-
-// decode looks the batch's texts up.
-func (a *Accumulator) decode(b Batch) *decoded {
-	d := &decoded{Batch: b}
-	d.vp = table(b.VantagePoint, unknown, a.place)
-	d.query = table(b.Query, 0, fromMap(map[string]int32{QuerySOA: querySOA, QueryCorrectness: queryCorrectness}, 0))
-	d.rsi = table(b.RSI, unknown, fromMap(a.rsis, unknown))
-	const neither = -8 // negative also in the sum of the two
-	d.family = table(b.Family, neither, fromMap(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 2}, neither))
-	d.transport = table(b.Transport, neither, fromMap(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}, neither))
-	d.outcome = table(b.Outcome, unknown, fromMap(outcomeCells, unknown))
-	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
-	d.verdict = table(b.Verdict, 0, fromMap(verdictChecks, unknown))
-	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
-	d.names, d.met = make([]named, len(d.vp)*a.n*len(paths)), map[[3]int32]int64{}
-	return d
-}
-
-// place is the index of a vantage point; of one not expected, unknown.
-func (a *Accumulator) place(id string) int32 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	i, known := a.index[id]
-	if !known && a.open {
-		i, known = int32(len(a.vps)), true
-		a.vps = append(a.vps, VantagePoint{ID: measurement.VantagePoint(id)})
-		a.index[id] = i
-	}
-	if !known {
-		return unknown
-	}
-	return i
 }
 
 // bounds are the vantage points' dates in µs.
@@ -373,36 +274,6 @@ func (d *decoded) meet(n *named, vp, rsi, nsid int32) {
 	*n = named{nsid: nsid, count: 1}
 }
 
-// cell reads what became of a query; cellDamaged where the row contradicts itself.
-func (d *decoded) cell(i int) uint32 {
-	outcome := d.outcome[d.Outcome.Index[i]+1]
-	if outcome != answered {
-		return uint32(outcome) // cellDamaged where it is unknown
-	}
-	rcode, us := d.rcode[d.RCode.Index[i]+1], d.LatencyUS.Int[i]
-	if uint64(us) > uint64(Deadline.Microseconds()) || us == 0 && d.LatencyUS.Null != nil && d.LatencyUS.Null[i] {
-		if us <= 0 || rcode < 0 {
-			return cellDamaged
-		}
-		return cellLate
-	}
-	if rcode == answered {
-		return cellOK + uint32(us)
-	}
-	return uint32(rcode) // cellDamaged where there is none
-}
-
-// contradiction says what is wrong with a row that cell refused.
-func (d *decoded) contradiction(i int) error {
-	switch {
-	case d.outcome[d.Outcome.Index[i]+1] < 0:
-		return d.damaged(i, "unknown outcome")
-	case d.rcode[d.RCode.Index[i]+1] < 0:
-		return d.damaged(i, "answered without rcode")
-	}
-	return d.damaged(i, "answered without latency")
-}
-
 // check puts a correctness answer into its cell. Received is NOERROR or NXDOMAIN
 // in time; one that is not truncated and has no verdict waits for it.
 func (d *decoded) check(i int, b *block, cell uint32, place, size int, counted bool) error {
@@ -418,10 +289,13 @@ func (d *decoded) check(i int, b *block, cell uint32, place, size int, counted b
 		if verdict < 0 {
 			return d.damaged(i, "unknown verdict")
 		}
-		truncated := d.TC.Int[i] != 0 && (d.TC.Null == nil || !d.TC.Null[i])
-		if verdict > 0 {
+		switch {
+		case verdict > 0:
 			check = uint8(verdict)
-		} else if !truncated {
+		case d.TC == nil:
+			check = checkOpen
+			d.open.Add(1)
+		case !d.truncated(i):
 			check = checkUnchecked
 		}
 	}
@@ -433,11 +307,4 @@ func (d *decoded) check(i int, b *block, cell uint32, place, size int, counted b
 	}
 	b.checks[place] = check
 	return nil
-}
-
-// damaged says which row is not fit for verdicts.
-func (d *decoded) damaged(i int, what string) error {
-	return fmt.Errorf("answers, interval %s, vantage point %s, query %s, %s %s/%s: %s",
-		time.UnixMicro(d.Interval.Int[i]).UTC().Format("2006-01-02T15:04Z"), cmp.Or(d.VantagePoint.Text(i), "?"), d.Query.Text(i),
-		cmp.Or(d.RSI.Text(i), "?"), d.Family.Text(i), d.Transport.Text(i), what)
 }

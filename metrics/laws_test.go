@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"mtric.net/mtric/engine/measurement"
@@ -119,7 +120,7 @@ func computed(t *rapid.T, cfg metrics.Config, rows []measurement.Answer, zones .
 }
 
 // rats compares thresholds by their numbers.
-var rats = cmp.Comparer(func(a, b *big.Rat) bool { return a.Cmp(b) == 0 })
+var rats = cmp.Options{cmp.Comparer(func(a, b *big.Rat) bool { return a.Cmp(b) == 0 }), cmpopts.IgnoreUnexported(metrics.Result{})}
 
 // Every value equals brute force, with and without exclusions.
 func TestBruteForce(t *testing.T) {
@@ -307,7 +308,7 @@ func TestDrillDownAddsUp(t *testing.T) {
 		for _, p := range r.Places {
 			places[key(p.RSI, p.Path)] += p.Asked*1_000_000 + p.OK
 		}
-		for _, h := range r.Hours {
+		for _, h := range r.Hours() {
 			for i := range h.Asked {
 				hours[key(h.RSI, h.Path)] += int64(h.Asked[i])*1_000_000 + int64(h.OK[i])
 			}

@@ -114,3 +114,60 @@ func compareTruth(t *testing.T, truth []simulate.Value, r *metrics.Result) {
 		t.Error("nothing failed and nothing passed: this compares nothing")
 	}
 }
+
+// Answers without a verdict keep a pass back, truncated ones excepted; their flags
+// are read only when there are such.
+func TestAnswersWithoutVerdict(t *testing.T) {
+	p := rssac047(t)
+	dir := t.TempDir()
+	if _, err := simulate.Run(context.Background(), dir, simulate.Config{Plan: p, VantagePoints: []measurement.VantagePoint{"901"},
+		From: start, Until: start.Add(time.Hour), Seed: 7, Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	store := lake.Store{Dir: dir}
+	path := store.Path(lake.Answers, start)
+	rows, meta, err := lake.Read[measurement.Answer](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes := true
+	waiting := 0
+	for i := range rows {
+		r := &rows[i]
+		if r.Query != metrics.QueryCorrectness || r.Verdict == nil || r.RSI > "c" {
+			continue
+		}
+		r.Verdict = nil
+		switch r.RSI {
+		case "a":
+			r.TC = &yes
+		case "b":
+			waiting++
+		case "c":
+			if waiting%2 == 0 {
+				r.TC = &yes
+			} else {
+				waiting++
+			}
+		}
+	}
+	if err := lake.Write(path, rows, meta); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := metrics.FromPlan(p, start, start.AddDate(0, 0, 1), start.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := accumulator(t, cfg)
+	if err := a.Scan(context.Background(), store, 0); err != nil {
+		t.Fatal(err)
+	}
+	r := a.Compute(nil)
+	if waiting == 0 || r.Unchecked != int64(waiting) {
+		t.Errorf("%d unchecked, want %d", r.Unchecked, waiting)
+	}
+	wants(t, value(t, r, metrics.RSICorrectness, "a", measurement.Path{}), "none", 0, metrics.NoData)
+	if v := value(t, r, metrics.RSICorrectness, "d", measurement.Path{}); v.Verdict != metrics.Pass {
+		t.Errorf("d: %s, want a pass", v.Verdict)
+	}
+}

@@ -115,7 +115,7 @@ func (a *Accumulator) counting() []int {
 	var order []int
 	for i := range a.vps {
 		inPeriod := slices.ContainsFunc(a.days, func(d *day) bool { return d.counted && i < len(d.blocks) && d.blocks[i] != nil })
-		if !a.open || inPeriod {
+		if !a.anyVP || inPeriod {
 			order = append(order, i)
 		}
 	}

@@ -54,7 +54,7 @@ type waitRow struct {
 
 func (x *dossier) page() *dossierPage {
 	p := &dossierPage{Document: x.d, Name: x.d.rsiName(x.rsi), Own: x.values(true), Days: x.days,
-		Course: availabilityPlot(x.d, x.result.Hours, x.rsi)}
+		Course: availabilityPlot(x.d, x.result.Hours(), x.rsi)}
 	for _, f := range dossierFiles {
 		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || !strings.HasSuffix(f.Name, "/") {
 			p.Files = append(p.Files, f)

@@ -65,7 +65,7 @@ func (d *Document) WriteHTML(w io.Writer, r *metrics.Result) error {
 		p.Groups = append(p.Groups, d.group(metric))
 	}
 	if d.Internal != nil {
-		p.Availability, p.Publications = availabilityPlot(d, r.Hours, ""), publicationPlot(d)
+		p.Availability, p.Publications = availabilityPlot(d, r.Hours(), ""), publicationPlot(d)
 		for _, v := range d.Values {
 			if v.Metric == metrics.RSSLatency {
 				path := measurement.Path{Family: v.Family, Transport: v.Transport}

@@ -146,7 +146,7 @@ func TestWeek(t *testing.T) {
 		From: monday.AddDate(0, 0, 2), Until: monday.AddDate(0, 0, 3), VantagePoints: []measurement.VantagePoint{"902"}, Paths: []string{"ipv6/udp", "ipv6/tcp"}}}
 	p.Annotations = []plan.Note{{Label: "k-maintenance", By: "operator of k", Reason: "distribution <script>stopped</script>", Added: until,
 		From: from, Until: until, RSIs: []measurement.RSI{"k"}}}
-	j := report.Job{Plan: p, Store: store, Out: out, Version: "test"}
+	j := newJob(p, store, out)
 	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err != nil {
 		t.Fatal(err)
 	}
@@ -311,114 +311,5 @@ func TestCheckPlan(t *testing.T) {
 	found, err = d.CheckPlan(p)
 	if err != nil || len(found) != 2 || !strings.Contains(strings.Join(found, "\n"), "rsi_availability at_least: the report says 96, the plan says 95") {
 		t.Errorf("another threshold: %q %v", found, err)
-	}
-}
-
-// TestRevisions keeps the old report and says what changed [F66].
-func TestRevisions(t *testing.T) {
-	store, _, p := week(t)
-	j := report.Job{Plan: p, Store: store, Out: t.TempDir(), Version: "test"}
-	dir := filepath.Join(j.Out, "weekly-2026-11-02")
-	early := monday.AddDate(0, 0, 7).Add(6 * time.Hour)
-	if err := run(t, j, frame(t, p, early)); err != nil {
-		t.Fatal(err)
-	}
-	first, err := os.ReadFile(filepath.Join(dir, "report.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := read(t, filepath.Join(dir, "report.json")); d.Status != report.Provisional || d.Revision != 1 {
-		t.Errorf("%s, revision %d", d.Status, d.Revision)
-	}
-	if err := run(t, j, frame(t, p, early)); err == nil || !strings.Contains(err.Error(), "provisional report, revision 1, is there already") {
-		t.Errorf("the same again: %v", err)
-	}
-	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err != nil {
-		t.Fatal(err)
-	}
-	if err := run(t, j, frame(t, p, early)); err == nil {
-		t.Error("a provisional report replaced a final one")
-	}
-	p.Exclusions = []plan.Note{{Label: "c", By: "x", Reason: "y", Added: early, From: monday, Until: early, RSIs: []measurement.RSI{"c"}}}
-	j.Force = true
-	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err != nil {
-		t.Fatal(err)
-	}
-	d := read(t, filepath.Join(dir, "report.json"))
-	if d.Revision != 3 || d.Status != report.Final || len(d.Changes) != 2 {
-		t.Fatalf("revision %d, %s, changes %+v", d.Revision, d.Status, d.Changes)
-	}
-	if what := strings.Join(d.Changes[0].What, "\n"); !strings.Contains(what, "final after provisional") {
-		t.Errorf("revision 2: %s", what)
-	}
-	if what := strings.Join(d.Changes[1].What, "\n"); !strings.Contains(what, "exclusion c added") || !strings.Contains(what, "rsi_availability c IPv4 TCP: no data after FAIL") {
-		t.Errorf("revision 3: %s", what)
-	}
-	kept, err := os.ReadFile(filepath.Join(dir, "revisions", "1", "report.json"))
-	if err != nil || !bytes.Equal(kept, first) {
-		t.Errorf("revision 1 is not as it was: %v", err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "revisions", "2", "internal", "full.json")); err != nil {
-		t.Error(err)
-	}
-	if rest, _ := filepath.Glob(filepath.Join(j.Out, ".weekly*")); len(rest) > 0 {
-		t.Errorf("left over: %v", rest)
-	}
-}
-
-// TestPoorMonths are reports that are true although there is little to report.
-func TestPoorMonths(t *testing.T) {
-	p := rssac047(t)
-	for _, c := range []struct {
-		name   string
-		vps    []measurement.VantagePoint
-		from   time.Time
-		until  time.Time
-		faults []plan.Fault
-		plan   []plan.VantagePoint
-		note   string
-	}{
-		{name: "no lake at all", note: "There are no measurements of this period"},
-		{name: "no lake, a plan with vantage points", plan: []plan.VantagePoint{{ID: "101"}}, note: "There are no measurements of this period"},
-		{name: "one VP, one hour", vps: []measurement.VantagePoint{"901"}, from: monday, until: monday.Add(time.Hour), note: "Coverage is below 90 %"},
-		{name: "everything down", vps: []measurement.VantagePoint{"901"}, from: monday, until: monday.Add(3 * time.Hour),
-			faults: []plan.Fault{{Label: "x", Kind: plan.FaultDown, From: monday, Until: monday.AddDate(0, 0, 9), Percent: 100}}, note: "Coverage"},
-		{name: "none of the VPs is expected", vps: []measurement.VantagePoint{"901"}, from: monday, until: monday.Add(time.Hour),
-			plan: []plan.VantagePoint{{ID: "101", Until: &monday}}, note: "were left out: 901"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
-			if c.vps != nil {
-				if _, err := simulate.Run(context.Background(), dir, simulate.Config{Plan: p, VantagePoints: c.vps, From: c.from, Until: c.until, Seed: 1, Faults: c.faults, Version: "test"}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			own := *p
-			own.VantagePoints = c.plan
-			store := lake.Store{Dir: dir}
-			j := report.Job{Plan: &own, Store: store, Out: t.TempDir(), Version: "test"}
-			if err := run(t, j, frame(t, &own, monday.AddDate(0, 0, 14))); err != nil {
-				t.Fatal(err)
-			}
-			d := read(t, filepath.Join(j.Out, "weekly-2026-11-02", "internal", "full.json"))
-			if !strings.Contains(strings.Join(d.Notes, "\n"), c.note) {
-				t.Errorf("notes %q, want %q", d.Notes, c.note)
-			}
-			if d.Coverage.Sufficient {
-				t.Error("coverage is said to be sufficient")
-			}
-			for _, v := range d.Values {
-				if c.faults != nil && (v.Metric == metrics.RSIAvailability || v.Metric == metrics.RSSAvailability) {
-					if v.Verdict != metrics.Fail || v.Value.String() != "0" {
-						t.Errorf("%s %s: %s, %v", v.Metric, v.RSI, v.Verdict, v.Value)
-					}
-				} else if c.vps == nil && v.Verdict != metrics.NoData {
-					t.Errorf("%s %s: %s by absence", v.Metric, v.RSI, v.Verdict)
-				}
-			}
-			if found, err := report.Verify(context.Background(), d, store); err != nil || len(found) > 0 {
-				t.Errorf("verify: %q %v", found, err)
-			}
-		})
 	}
 }

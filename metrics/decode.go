@@ -1,0 +1,139 @@
+package metrics
+
+import (
+	"cmp"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// decoded is a batch whose texts have been looked up: each table is read at a
+// row's place in the dictionary plus one, entry 0 stands for null.
+type decoded struct {
+	Batch
+	vp, query, rsi, family, transport, outcome, rcode, verdict []int32
+	seenVP, seenRSI                                            []bool // by place plus one: a row of the period names it
+
+	open  *atomic.Int64      // the accumulator's
+	names []named            // by vantage point's place, RSI and path: the NSID of the last answer
+	met   map[[3]int32]int64 // answers by vantage point, RSI and NSID's place
+}
+
+// named is a run of answers of one server.
+type named struct {
+	nsid  int32
+	count int64
+}
+
+// Values of the lookup tables that are not an index.
+const (
+	unknown  = int32(-1)
+	answered = int32(cellOK) // outcome answered, and rcode NOERROR
+
+	querySOA         = 1
+	queryCorrectness = 2
+)
+
+var outcomeCells = map[string]int32{
+	string(measurement.Answered): answered, string(measurement.Timeout): int32(cellTimeout), string(measurement.Refused): int32(cellRefused),
+	string(measurement.Unreachable): int32(cellUnreachable), string(measurement.Reset): int32(cellReset),
+	string(measurement.Malformed): int32(cellMalformed), string(measurement.LocalError): int32(cellLocal),
+}
+
+var rcodeCells = map[string]int32{
+	"NOERROR": answered, "SERVFAIL": int32(cellServfail), "REFUSED": int32(cellRcodeRefused), "NXDOMAIN": int32(cellNXDomain),
+}
+
+var verdictChecks = map[string]int32{
+	string(measurement.Correct): int32(checkCorrect), string(measurement.Incorrect): int32(checkIncorrect), string(measurement.Unchecked): int32(checkUnchecked),
+}
+
+func table(c *lake.Column, null int32, of func(string) int32) []int32 {
+	t := []int32{null}
+	for _, text := range c.Dict {
+		t = append(t, of(text))
+	}
+	return t
+}
+
+func fromMap(m map[string]int32, missing int32) func(string) int32 {
+	return func(s string) int32 {
+		if v, ok := m[s]; ok {
+			return v
+		}
+		return missing
+	}
+}
+
+// decode looks the batch's texts up.
+func (a *Accumulator) decode(b Batch) *decoded {
+	d := &decoded{Batch: b, open: &a.open}
+	d.vp = table(b.VantagePoint, unknown, a.place)
+	d.query = table(b.Query, 0, fromMap(map[string]int32{QuerySOA: querySOA, QueryCorrectness: queryCorrectness}, 0))
+	d.rsi = table(b.RSI, unknown, fromMap(a.rsis, unknown))
+	const neither = -8 // negative also in the sum of the two
+	d.family = table(b.Family, neither, fromMap(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 2}, neither))
+	d.transport = table(b.Transport, neither, fromMap(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}, neither))
+	d.outcome = table(b.Outcome, unknown, fromMap(outcomeCells, unknown))
+	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
+	d.verdict = table(b.Verdict, 0, fromMap(verdictChecks, unknown))
+	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
+	d.names, d.met = make([]named, len(d.vp)*a.n*len(paths)), map[[3]int32]int64{}
+	return d
+}
+
+// place is the index of a vantage point; of one not expected, unknown.
+func (a *Accumulator) place(id string) int32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, known := a.index[id]
+	if !known && a.anyVP {
+		i, known = int32(len(a.vps)), true
+		a.vps = append(a.vps, VantagePoint{ID: measurement.VantagePoint(id)})
+		a.index[id] = i
+	}
+	if !known {
+		return unknown
+	}
+	return i
+}
+
+// cell reads what became of a query; cellDamaged where the row contradicts itself.
+func (d *decoded) cell(i int) uint32 {
+	outcome := d.outcome[d.Outcome.Index[i]+1]
+	if outcome != answered {
+		return uint32(outcome) // cellDamaged where it is unknown
+	}
+	rcode, us := d.rcode[d.RCode.Index[i]+1], d.LatencyUS.Int[i]
+	if uint64(us) > uint64(Deadline.Microseconds()) || us == 0 && d.LatencyUS.Null != nil && d.LatencyUS.Null[i] {
+		if us <= 0 || rcode < 0 {
+			return cellDamaged
+		}
+		return cellLate
+	}
+	if rcode == answered {
+		return cellOK + uint32(us)
+	}
+	return uint32(rcode) // cellDamaged where there is none
+}
+
+// contradiction says what is wrong with a row that cell refused.
+func (d *decoded) contradiction(i int) error {
+	switch {
+	case d.outcome[d.Outcome.Index[i]+1] < 0:
+		return d.damaged(i, "unknown outcome")
+	case d.rcode[d.RCode.Index[i]+1] < 0:
+		return d.damaged(i, "answered without rcode")
+	}
+	return d.damaged(i, "answered without latency")
+}
+
+// damaged says which row is not fit for verdicts.
+func (d *decoded) damaged(i int, what string) error {
+	return fmt.Errorf("answers, interval %s, vantage point %s, query %s, %s %s/%s: %s",
+		time.UnixMicro(d.Interval.Int[i]).UTC().Format("2006-01-02T15:04Z"), cmp.Or(d.VantagePoint.Text(i), "?"), d.Query.Text(i),
+		cmp.Or(d.RSI.Text(i), "?"), d.Family.Text(i), d.Transport.Text(i), what)
+}
