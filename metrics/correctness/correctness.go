@@ -112,6 +112,10 @@ type Result struct {
 type Judge struct {
 	Zones []*Zone
 
+	// Others are zones outside that window. They make nothing correct: they are
+	// tried where no candidate explains a response, to tell which zone it is of.
+	Others []*Zone
+
 	forget bool // verify every signature anew
 }
 
@@ -149,7 +153,22 @@ func (j Judge) Judge(q Question, wire []byte) Result {
 			best = &r
 		}
 	}
+	if best.Verdict == measurement.Incorrect {
+		e.otherZone(j.Others, best)
+	}
 	return *best
+}
+
+// otherZone adds to an incorrect result that a zone outside the window explains
+// the response.
+func (e *evaluation) otherZone(others []*Zone, r *Result) {
+	for _, z := range others {
+		e.against(z)
+		if e.result().Verdict == measurement.Correct {
+			r.Failures = append(r.Failures, Finding{"yhu", fmt.Sprintf("the response is that of zone %d, which is not in use at the time of the query", z.serial)})
+			return
+		}
+	}
 }
 
 // screen finds what is to be said of a response before any zone is looked at.
