@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,9 +41,11 @@ func BenchmarkIngest(b *testing.B) {
 		scatter(b, home, rows, runs)
 		site := filepath.Join(home, "site")
 		put(b, filepath.Join(site, "site.hcl"), `plan "bench" { paths = { dropboxes = "sftp/transfer-{vantage_point}/incoming" } }`)
+		before := cpu(b)
 		b.StartTimer()
 		run(b, "ingest", "--home", home, "--now", "2026-11-02T00:04:00Z", "--plan", "rssac047", "--plan", site)
 		b.StopTimer()
+		b.ReportMetric((cpu(b) - before).Seconds(), "cpu-s")
 		path := filepath.Join(home, "Lake", "answers", "yyyymm=202611", "answers-20261101.parquet")
 		info, err := os.Stat(path)
 		if err != nil {
@@ -52,6 +55,20 @@ func BenchmarkIngest(b *testing.B) {
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(len(rows)*b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// cpu is the time that this process and its children had of the processors.
+func cpu(tb testing.TB) time.Duration {
+	tb.Helper()
+	var sum time.Duration
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(who, &u); err != nil {
+			tb.Fatal(err)
+		}
+		sum += time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	return sum
 }
 
 func run(tb testing.TB, args ...string) {

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ const (
 	MaxFileSize = 256 << 20
 	MaxRows     = 8_000_000
 	maxExpanded = 4 << 30 // bytes of all columns, uncompressed, as the file claims
+	slurp       = 1 << 20 // a file up to this is read at once: a hundred small reads cost more
 )
 
 // Read returns all rows of a file and what the file says of itself. The columns
@@ -122,7 +124,18 @@ func open(path string, use func(*parquet.File) error, options ...parquet.FileOpt
 	if err := checkFrame(f, info); err != nil {
 		return err
 	}
-	p, err := parquet.OpenFile(f, info.Size(), append(options, parquet.SkipBloomFilters(true))...)
+	var source io.ReaderAt = f
+	if info.Size() <= slurp {
+		data, err := io.ReadAll(io.LimitReader(f, slurp+1))
+		if err != nil {
+			return err
+		}
+		if int64(len(data)) != info.Size() {
+			return fmt.Errorf("has %d bytes, had %d a moment ago", len(data), info.Size())
+		}
+		source = bytes.NewReader(data)
+	}
+	p, err := parquet.OpenFile(source, info.Size(), append(options, parquet.SkipBloomFilters(true))...)
 	if err != nil {
 		return fmt.Errorf("damaged Parquet: %w", err)
 	}
@@ -166,7 +179,7 @@ func checkClaims(p *parquet.File) error {
 	if n := p.NumRows(); n < 0 || n > MaxRows {
 		return fmt.Errorf("claims %d rows, more than %d", n, MaxRows)
 	}
-	var rows, bytes int64
+	var rows, size int64
 	for _, g := range p.Metadata().RowGroups {
 		rows += g.NumRows
 		for _, c := range g.Columns {
@@ -176,11 +189,11 @@ func checkClaims(p *parquet.File) error {
 			if c.MetaData.TotalUncompressedSize < 0 || c.MetaData.TotalUncompressedSize > maxExpanded {
 				return fmt.Errorf("claims a column of %d bytes", c.MetaData.TotalUncompressedSize)
 			}
-			bytes += c.MetaData.TotalUncompressedSize
+			size += c.MetaData.TotalUncompressedSize
 		}
 	}
-	if bytes > maxExpanded {
-		return fmt.Errorf("claims %d bytes, more than %d", bytes, int64(maxExpanded))
+	if size > maxExpanded {
+		return fmt.Errorf("claims %d bytes, more than %d", size, int64(maxExpanded))
 	}
 	if rows != p.NumRows() {
 		return fmt.Errorf("damaged Parquet: row groups have %d rows, the file claims %d", rows, p.NumRows())
