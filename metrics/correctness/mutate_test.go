@@ -130,34 +130,41 @@ func TestFastAndSlowPathAgree(t *testing.T) {
 	zones := golden()
 	judge := by(zones[2], zones[1], zones[0])
 	rapid.Check(t, func(t *rapid.T) {
-		q := rapid.SampledFrom(goodQuestions).Draw(t, "question")
-		m := rapid.SampledFrom(zones).Draw(t, "zone").reply(q.name, q.typ)
-		other := rapid.SampledFrom(zones).Draw(t, "other").reply(q.name, q.typ)
-		for _, section := range []struct{ to, from *[]dns.RR }{{&m.Answer, &other.Answer}, {&m.Ns, &other.Ns}, {&m.Extra, &other.Extra}} {
-			all := append(append([]dns.RR(nil), *section.to...), *section.from...)
-			if len(all) == 0 || rapid.Bool().Draw(t, "keep") {
-				continue
-			}
-			*section.to = rapid.SliceOfN(rapid.SampledFrom(all), 0, 8).Draw(t, "records")
-		}
-		wire, err := m.Pack()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "flips") {
-			wire[rapid.IntRange(0, len(wire)-1).Draw(t, "octet")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-		}
-		at := question(m)
-		at.At = rapid.SampledFrom([]correctness.Question{{At: asked}, {At: inception.Add(-1)}, {At: expiration.AddDate(0, 0, 1)}}).Draw(t, "at").At
-		fast, slow := judge.Judge(at, wire), judge.WithoutMemory().Judge(at, wire)
-		if diff := cmp.Diff(slow, fast); diff != "" {
-			t.Fatalf("(-slow +fast):\n%s", diff)
-		}
-		// The order of the candidates does not decide whether one explains it.
-		if turned := by(zones[0], zones[1], zones[2]).Judge(at, wire); turned.Verdict != fast.Verdict {
-			t.Fatalf("newest first %s, oldest first %s", fast.Verdict, turned.Verdict)
+		for range 20 {
+			mutateOnce(t, zones, judge)
 		}
 	})
+}
+
+// mutateOnce mixes the records of two answers, flips bits, and judges.
+func mutateOnce(t *rapid.T, zones []*testZone, judge correctness.Judge) {
+	q := rapid.SampledFrom(goodQuestions).Draw(t, "question")
+	m := rapid.SampledFrom(zones).Draw(t, "zone").reply(q.name, q.typ)
+	other := rapid.SampledFrom(zones).Draw(t, "other").reply(q.name, q.typ)
+	for _, section := range []struct{ to, from *[]dns.RR }{{&m.Answer, &other.Answer}, {&m.Ns, &other.Ns}, {&m.Extra, &other.Extra}} {
+		all := append(append([]dns.RR(nil), *section.to...), *section.from...)
+		if len(all) == 0 || rapid.Bool().Draw(t, "keep") {
+			continue
+		}
+		*section.to = rapid.SliceOfN(rapid.SampledFrom(all), 0, 8).Draw(t, "records")
+	}
+	wire, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "flips") {
+		wire[rapid.IntRange(0, len(wire)-1).Draw(t, "octet")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+	}
+	at := question(m)
+	at.At = rapid.SampledFrom([]correctness.Question{{At: asked}, {At: inception.Add(-1)}, {At: expiration.AddDate(0, 0, 1)}}).Draw(t, "at").At
+	fast, slow := judge.Judge(at, wire), judge.WithoutMemory().Judge(at, wire)
+	if diff := cmp.Diff(slow, fast); diff != "" {
+		t.Fatalf("(-slow +fast):\n%s", diff)
+	}
+	// The order of the candidates does not decide whether one explains it.
+	if turned := by(zones[0], zones[1], zones[2]).Judge(at, wire); turned.Verdict != fast.Verdict {
+		t.Fatalf("newest first %s, oldest first %s", fast.Verdict, turned.Verdict)
+	}
 }
 
 // FuzzJudge: no message makes the judge panic, each is correct, incorrect or
