@@ -12,10 +12,18 @@
 //	scamper.Trace      the route to every address, when the answers are safe
 //	alert.Book         what somebody should know
 //
+// On the collector the same binary goes on, by cron:
+//
+//	rootzone.Fetch     every root zone, proved before it is kept
+//	ingest.Run         from the dropboxes into the lake: take, check, merge, keep
+//	lake.Scan          columns of the lake, for what comes after
+//	metrics            the values of RSSAC047; metrics/correctness judges answers
+//	report             weekly and monthly, and the proof of each number
+//
 // Beside the way of the data stand measurement (the nouns that all share), diag
 // (how a mistake in a plan is printed), lab (thirteen root servers in one
-// process, with faults) and cli (the commands).
+// process, with faults), simulate (a lake whose truth is known) and cli (the commands).
 //
 // To understand everything read, in this order: this file, plans/rssac047/*.hcl,
-// engine/measurement/measurement.go, engine/probe/probe.go, engine/cli/measure.go.
+// engine/measurement/measurement.go, engine/probe/probe.go, engine/cli/ingest.go.
 package engine
