@@ -47,8 +47,12 @@ below revisions/.`,
 // report is the command.
 func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	var p *plan.Plan
-	if a.flags.lake == "" || o.out == "" { // with both, nothing is written elsewhere
+	atHome := a.flags.lake == "" || o.out == "" // with both, nothing is written elsewhere
+	if atHome {
 		defer func() { a.recordFatal("report", p, err) }()
+		if err := a.onCollector(); err != nil {
+			return err
+		}
 	}
 	if p, err = a.loadPlan(); err != nil {
 		return err
@@ -98,7 +102,30 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if atHome {
+		if err := a.logReport(p, d, folder); err != nil {
+			return err
+		}
+	}
 	return a.reportDone(d, folder)
+}
+
+// logReport notes the report in the collector's log, where there is one.
+func (a *app) logReport(p *plan.Plan, d *report.Document, folder string) error {
+	home, err := a.home()
+	if err != nil {
+		return err
+	}
+	logs := under(home, p.Paths.Logs)
+	if there, err := exists(logs); err != nil || !there {
+		return err
+	}
+	log, closeLog, err := openLog(logs, collector)
+	if err != nil {
+		return err
+	}
+	log.Info("report written", "folder", folder, "status", d.Status, "revision", d.Revision, "missed", d.Misses(), "unchecked", d.Unchecked, "digest", d.Digest)
+	return closeLog()
 }
 
 // reportPlaces are the lake and the folder of the reports.

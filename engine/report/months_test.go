@@ -19,7 +19,7 @@ import (
 
 // TestRevisions keeps the old report and says what changed [F66].
 func TestRevisions(t *testing.T) {
-	store, _, p := week(t)
+	store, p := shortWeek(t)
 	j := newJob(p, store, t.TempDir())
 	dir := filepath.Join(j.Out, "weekly-2026-11-02")
 	early := monday.AddDate(0, 0, 7).Add(6 * time.Hour)

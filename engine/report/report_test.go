@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,17 +54,50 @@ func faulty() []plan.Fault {
 	}
 }
 
-// week simulates a week, the day before it and a day after it at two VPs.
+// week is a lake of a week, the day before it and a day after it at two VPs. Tests
+// share it and must not write to it.
 func week(t testing.TB) (lake.Store, *simulate.Truth, *plan.Plan) {
 	t.Helper()
-	p := rssac047(t)
-	dir := t.TempDir()
-	truth, err := simulate.Run(context.Background(), dir, simulate.Config{Plan: p, VantagePoints: []measurement.VantagePoint{"901", "902"},
-		From: monday.AddDate(0, 0, -1), Until: monday.AddDate(0, 0, 8), Seed: 3, Faults: faulty(), Version: "test"})
-	if err != nil {
+	shared.Do(func() {
+		shared.dir, shared.err = os.MkdirTemp("", "mtric-report-")
+		if shared.err == nil {
+			shared.truth, shared.err = weekIn(shared.dir, rssac047(t), 9)
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return lake.Store{Dir: shared.dir, Version: "test"}, shared.truth, rssac047(t)
+}
+
+var shared struct {
+	sync.Once
+	dir   string
+	truth *simulate.Truth
+	err   error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(shared.dir)
+	os.Exit(code)
+}
+
+// weekIn simulates so many days from the day before the week.
+func weekIn(dir string, p *plan.Plan, days int) (*simulate.Truth, error) {
+	from := monday.AddDate(0, 0, -1)
+	return simulate.Run(context.Background(), dir, simulate.Config{Plan: p, VantagePoints: []measurement.VantagePoint{"901", "902"},
+		From: from, Until: from.AddDate(0, 0, days), Seed: 3, Faults: faulty(), Version: "test"})
+}
+
+// shortWeek is a lake of a test's own with the first two days of the week.
+func shortWeek(t testing.TB) (lake.Store, *plan.Plan) {
+	t.Helper()
+	p, dir := rssac047(t), t.TempDir()
+	if _, err := weekIn(dir, p, 3); err != nil {
 		t.Fatal(err)
 	}
-	return lake.Store{Dir: dir, Version: "test"}, truth, p
+	return lake.Store{Dir: dir, Version: "test"}, p
 }
 
 func frame(t testing.TB, p *plan.Plan, dataUntil time.Time) *report.Document {
@@ -241,7 +275,7 @@ func cmpErr(errs ...error) error {
 
 // TestVerifyFindsOneRow changes one row of the lake, and one number of a report.
 func TestVerifyFindsOneRow(t *testing.T) {
-	store, _, p := week(t)
+	store, p := shortWeek(t)
 	d := frame(t, p, monday.AddDate(0, 0, 14))
 	if _, err := d.Fill(context.Background(), store); err != nil {
 		t.Fatal(err)
@@ -271,7 +305,7 @@ func TestVerifyFindsOneRow(t *testing.T) {
 	if found := verify(&lie); len(found) != 2 || !strings.HasPrefix(found[1], "rsi_availability a ipv4 udp count: the report says") {
 		t.Errorf("a count was changed: %q", found)
 	}
-	path := store.Path(lake.Answers, monday.AddDate(0, 0, 3))
+	path := store.Path(lake.Answers, monday.AddDate(0, 0, 1))
 	rows, meta, err := lake.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)

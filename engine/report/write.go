@@ -260,7 +260,13 @@ func keepRevision(final, next string, revision int) error {
 // one report or the other.
 func swap(next, final string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, next, unix.AT_FDCWD, final, unix.RENAME_EXCHANGE)
-	if errors.Is(err, unix.ENOENT) { // nothing there yet
+	if err != nil {
+		// Nothing is there yet, or the file system cannot exchange: then there is a
+		// moment without a report, and the old one waits beside.
+		old := next + ".old"
+		if moved := os.Rename(final, old); moved == nil {
+			defer os.RemoveAll(old)
+		}
 		err = os.Rename(next, final)
 	}
 	if err == nil {
