@@ -29,29 +29,39 @@ const sshdPort = "2222"
 
 func (r *rig) startCollector(t *testing.T, home string) *collector {
 	c := &collector{r: r, dir: filepath.Join(r.dir, "collector")}
-	jail := filepath.Join(c.dir, "sftp", "transfer-101")
-	c.incoming = filepath.Join(jail, "incoming")
-	must(t, os.MkdirAll(c.incoming, 0o755))
-	if exec.Command("id", "transfer-101").Run() != nil {
-		run(t, "useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", "transfer-101")
-		t.Cleanup(func() { run(t, "userdel", "transfer-101") })
-	}
-	run(t, "usermod", "-p", "*", "transfer-101") // else the account counts as locked
-	run(t, "chown", "transfer-101", c.incoming)
-	run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(home, "id"))
-	must(t, os.Chown(filepath.Join(home, "id"), r.uid, r.gid))
-	must(t, os.MkdirAll(filepath.Join(c.dir, "keys"), 0o755))
-	public, err := os.ReadFile(filepath.Join(home, "id.pub"))
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(c.dir, "keys", "transfer-101"), public, 0o644))
+	must(t, os.MkdirAll(c.dir, 0o755))
 	c.newHostKey(t)
-	c.pin(t, home)
+	c.incoming = c.admit(t, "101", home)
 	c.start(t)
-	t.Cleanup(c.stop)
+	t.Cleanup(func() { c.stop() }) // the server of that time
 	return c
 }
 
-func run(t *testing.T, command ...string) {
+// admit makes the account, the chroot and the dropbox of a vantage point, which
+// the collector's user may read and clear by its group, and the key in its home.
+func (c *collector) admit(t *testing.T, vp, home string) (incoming string) {
+	t.Helper()
+	account := "transfer-" + vp
+	incoming = filepath.Join(c.dir, "sftp", account, "incoming")
+	must(t, os.MkdirAll(incoming, 0o755))
+	if exec.Command("id", account).Run() != nil {
+		shell(t, "useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", account)
+		t.Cleanup(func() { shell(t, "userdel", "--force", account) }) // its last session may be ending still
+	}
+	shell(t, "usermod", "-p", "*", account) // else the account counts as locked
+	shell(t, "chown", account+":metrics", incoming)
+	must(t, os.Chmod(incoming, 0o770|os.ModeSetgid))
+	shell(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(home, "id"))
+	must(t, os.Chown(filepath.Join(home, "id"), c.r.uid, c.r.gid))
+	must(t, os.MkdirAll(filepath.Join(c.dir, "keys"), 0o755))
+	public, err := os.ReadFile(filepath.Join(home, "id.pub"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(c.dir, "keys", account), public, 0o644))
+	c.pin(t, home)
+	return incoming
+}
+
+func shell(t *testing.T, command ...string) {
 	t.Helper()
 	if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
@@ -66,7 +76,7 @@ func (c *collector) newHostKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
+	shell(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
 }
 
 // pin writes the present host key into the vantage point's known_hosts.
@@ -236,7 +246,7 @@ func (r *rig) testCut(t *testing.T, c *collector, home, plan string) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	run(t, "pkill", "-KILL", "-u", "transfer-101")
+	shell(t, "pkill", "-KILL", "-u", "transfer-101")
 	if err := push.Wait(); err == nil {
 		t.Fatal("the push ended well although its connection was cut")
 	}
