@@ -34,7 +34,7 @@ var Formats = []Format{ArrowFile, ArrowStream, CSV, NDJSON}
 var Tables = []Table{Answers, Routes, Runs, Zones}
 
 // Export is a table, or a part of it, on its way out of the lake: in the order of
-// the table's key, a row group at a time in memory.
+// the table's key, some thousand rows at a time in memory.
 type Export struct {
 	Store       Store
 	Table       Table
@@ -102,6 +102,9 @@ func (e Export) fields() ([]field, error) {
 	return fields, nil
 }
 
+// blocks is how many runs of rows are between reader and encoder.
+const blocks = 3
+
 // encoder writes runs of rows in one format.
 type encoder interface {
 	write(columns []cells, rows int) error
@@ -128,18 +131,19 @@ func (e Export) Run(ctx context.Context, w io.Writer) (rows int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	// One row group is encoded while the next is read.
+	read := e.columns(fields)
 	group, ctx := errgroup.WithContext(ctx)
-	full, free := make(chan *block, 1), make(chan *block, 2)
-	free <- newBlock(fields)
-	free <- newBlock(fields)
-	group.Go(func() error {
+	full, free := make(chan *block, blocks), make(chan *block, blocks) // neither can be overfull
+	for range blocks {
+		free <- &block{columns: make([]cells, len(read))}
+	}
+	group.Go(func() error { // reads while the other encodes
 		defer close(full)
 		for i, path := range files {
 			if e.Progress != nil {
 				e.Progress(i, len(files))
 			}
-			if err := e.file(ctx, path, full, free); err != nil {
+			if err := e.file(ctx, path, read, full, free); err != nil {
 				return err
 			}
 		}
@@ -147,7 +151,10 @@ func (e Export) Run(ctx context.Context, w io.Writer) (rows int64, err error) {
 	})
 	group.Go(func() error {
 		for b := range full {
-			if err := b.encode(ctx, out); err != nil {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := b.encode(out, len(fields), b.first, b.first+b.rows); err != nil {
 				return err
 			}
 			rows += int64(b.rows)
@@ -196,10 +203,20 @@ func (e Export) files() ([]string, error) {
 	return files, err
 }
 
-// file reads a file's row groups into free blocks and hands them on. An error of
-// the context is not the file's.
-func (e Export) file(ctx context.Context, path string, full chan<- *block, free <-chan *block) error {
-	var own error
+// columns are those to read: the ones asked for, and the interval to cut by.
+func (e Export) columns(fields []field) []field {
+	if e.Table == Zones || slices.ContainsFunc(fields, isLabel) {
+		return fields
+	}
+	all := fieldsOf(e.Table)
+	return append(slices.Clone(fields), all[slices.IndexFunc(all, isLabel)])
+}
+
+func isLabel(f field) bool { return f.name == labels }
+
+// file hands the runs of a file's rows on. An error of the context is not the
+// file's.
+func (e Export) file(ctx context.Context, path string, fields []field, full, free chan *block) error {
 	err := open(path, func(f *parquet.File) error {
 		if err := sameColumns(schemaOf(e.Table), f.Schema()); err != nil {
 			return fmt.Errorf("not a file of %s: %w", e.Table, err)
@@ -207,29 +224,50 @@ func (e Export) file(ctx context.Context, path string, full chan<- *block, free 
 		if _, err := parseMetadata(f.Lookup); err != nil {
 			return err
 		}
-		scan := Scan{From: e.From, Until: e.Until}
 		leaf := f.Root().Column(labels) // nil in zones
 		for _, g := range f.RowGroups() {
-			if leaf != nil && !scan.overlaps(g, leaf) {
+			if leaf != nil && !(Scan{From: e.From, Until: e.Until}).overlaps(g, leaf) {
 				continue
 			}
-			var b *block
-			select {
-			case b = <-free:
-			case <-ctx.Done():
-				own = ctx.Err()
-				return nil
-			}
-			if err := b.read(f, g); err != nil {
+			if err := e.group(ctx, newGroupReader(f, g, fields), fields, full, free); err != nil {
 				return err
 			}
-			b.cut(scan)
-			full <- b
 		}
 		return nil
 	}, parquet.SkipPageIndex(true))
-	if own != nil {
-		return own
+	if cause := ctx.Err(); cause != nil && errors.Is(err, cause) {
+		return cause
 	}
 	return err
+}
+
+// group hands the runs of a row group's rows on.
+func (e Export) group(ctx context.Context, r *groupReader, fields []field, full, free chan *block) (err error) {
+	defer func() { err = errors.Join(err, r.close()) }()
+	label := slices.IndexFunc(fields, isLabel)
+	for {
+		var b *block
+		select {
+		case b = <-free:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := r.next(b); err != nil {
+			return err
+		}
+		more := b.rows > 0
+		if more && label >= 0 {
+			at := b.columns[label].Int
+			more = e.Until.IsZero() || at[0] < e.Until.UnixMicro() // none that follows is earlier
+			b.cut(at, e.From, e.Until)
+		}
+		if b.rows > 0 {
+			full <- b
+		} else {
+			free <- b
+		}
+		if !more {
+			return nil
+		}
+	}
 }

@@ -1,0 +1,317 @@
+package lake
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// groupReader hands out the rows of a row group by and by, so that a day's wires
+// are never all in memory: pages are read as their rows are wanted.
+type groupReader struct {
+	readers []columnReader
+	names   []string
+	rows    int64
+	left    int64
+}
+
+// columnReader hands out one column.
+type columnReader interface {
+	fill(n int) (have int, err error) // reads until n rows are ready, or all that are left
+	take(to *cells, n int) error      // copies n rows out of those that are ready
+	close() error
+}
+
+func newGroupReader(f *parquet.File, g parquet.RowGroup, fields []field) *groupReader {
+	r := &groupReader{rows: g.NumRows(), left: g.NumRows()}
+	chunks := g.ColumnChunks()
+	for _, field := range fields {
+		r.names = append(r.names, field.name)
+		node := f.Root().Column(field.name)
+		if field.kind == listKind {
+			r.readers = append(r.readers, newListReader(field, node, chunks))
+		} else {
+			r.readers = append(r.readers, newFlatReader(node, chunks))
+		}
+	}
+	return r
+}
+
+// next fills the block with the next run of rows; none is the end.
+func (r *groupReader) next(b *block) error {
+	n := int(min(runRows, r.left))
+	b.first, b.rows = 0, n
+	for i, c := range r.readers {
+		have, err := c.fill(max(n, 1))
+		if err == nil && (have < n || n == 0 && have > 0) {
+			err = fmt.Errorf("has another number of values than its row group of %d rows", r.rows)
+		}
+		if err == nil {
+			err = c.take(&b.columns[i], n)
+		}
+		if err != nil {
+			return fmt.Errorf("column %s: %w", r.names[i], err)
+		}
+	}
+	r.left -= int64(n)
+	return nil
+}
+
+func (r *groupReader) close() error {
+	var errs []error
+	for _, c := range r.readers {
+		errs = append(errs, c.close())
+	}
+	return errors.Join(errs...)
+}
+
+// flatReader reads a column without lists.
+type flatReader struct {
+	reader  reader
+	column  Column // what was read; its Null has one entry a row
+	at      int    // rows of it that were handed out
+	checked int    // texts of its dictionary that are UTF-8
+	leaf    *parquet.Column
+	pages   parquet.Pages
+	done    bool
+}
+
+func newFlatReader(leaf *parquet.Column, chunks []parquet.ColumnChunk) *flatReader {
+	r := &flatReader{leaf: leaf, pages: chunks[leaf.Index()].Pages()}
+	r.reader = reader{column: &r.column, text: leaf.Type().LogicalType() != nil, places: map[string]int32{}}
+	return r
+}
+
+func (r *flatReader) fill(n int) (int, error) {
+	c := &r.column
+	if len(c.Null)-r.at < n && r.at > 0 {
+		c.Int, c.Index, c.Bytes, c.Null = drop(c.Int, r.at), drop(c.Index, r.at), drop(c.Bytes, r.at), drop(c.Null, r.at)
+		r.at = 0
+	}
+	for !r.done && len(c.Null)-r.at < n {
+		page, err := r.pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			r.done = true
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		err = r.reader.page(page, r.leaf)
+		parquet.Release(page)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return len(c.Null) - r.at, nil
+}
+
+// drop moves what follows the first n entries to the front; a kind that the
+// column does not have is empty.
+func drop[T any](s []T, n int) []T { return slices.Delete(s, 0, min(n, len(s))) }
+
+func (r *flatReader) take(to *cells, n int) error {
+	to.copy(&r.column, r.at, r.at+n)
+	r.at += n
+	return to.checkText(&r.checked)
+}
+
+func (r *flatReader) close() error { return r.pages.Close() }
+
+// copy makes the column the rows of [from, until) of another, in its own memory
+// but for texts and wires.
+func (c *Column) copy(of *Column, from, until int) {
+	c.Int, c.Index, c.Bytes = part(c.Int, of.Int, from, until), part(c.Index, of.Index, from, until), part(c.Bytes, of.Bytes, from, until)
+	c.Null = part(c.Null, of.Null, from, until)
+	c.Dict = of.Dict
+}
+
+func part[T any](to, of []T, from, until int) []T {
+	if of == nil {
+		return nil
+	}
+	return append(to[:0], of[from:until]...)
+}
+
+// checkText refuses texts that no reader of UTF-8 would take, or take alike, and
+// places that a damaged page made up: encoders look them up outside open's care.
+func (c *Column) checkText(checked *int) error {
+	for ; *checked < len(c.Dict); *checked++ {
+		if !utf8.ValidString(c.Dict[*checked]) {
+			return fmt.Errorf("text %.80q is not UTF-8", c.Dict[*checked])
+		}
+	}
+	for i, place := range c.Index {
+		if c.Null[i] != (place < 0) || int(place) >= len(c.Dict) {
+			return fmt.Errorf("damaged: a value has place %d among %d texts", place, len(c.Dict))
+		}
+	}
+	return nil
+}
+
+// listReader reads a list column by the leaves of its elements: LIST has their
+// group two levels down.
+type listReader struct{ leaves []*leafReader }
+
+func newListReader(f field, node *parquet.Column, chunks []parquet.ColumnChunk) *listReader {
+	element := node.Columns()[0].Columns()[0]
+	nodes := []*parquet.Column{element}
+	if !element.Leaf() {
+		nodes = element.Columns()
+	}
+	r := &listReader{}
+	for i, n := range nodes {
+		r.leaves = append(r.leaves, &leafReader{kind: f.elem[i].kind, full: n.MaxDefinitionLevel(), places: map[string]int32{},
+			pages: chunks[n.Index()].Pages(), buffer: make([]parquet.Value, 1024)})
+	}
+	return r
+}
+
+func (r *listReader) fill(n int) (int, error) {
+	least := 0
+	for i, l := range r.leaves {
+		if err := l.fill(n); err != nil {
+			return 0, err
+		}
+		if i == 0 || len(l.starts) < least {
+			least = len(l.starts)
+		}
+	}
+	return least, nil
+}
+
+func (r *listReader) take(to *cells, n int) error {
+	if to.elements == nil {
+		to.elements = make([]Column, len(r.leaves))
+	}
+	for i, l := range r.leaves {
+		end := int32(len(l.column.Null))
+		if len(l.starts) > n {
+			end = l.starts[n]
+		}
+		if i > 0 && (!slices.Equal(to.offsets[:n], l.starts[:n]) || to.offsets[n] != end) {
+			return errors.New("damaged: the parts of its elements differ in number")
+		}
+		to.offsets = append(append(to.offsets[:0], l.starts[:n]...), end)
+		to.elements[i].copy(&l.column, 0, int(end))
+		if err := to.elements[i].checkText(&l.checked); err != nil {
+			return err
+		}
+		l.drop(n, int(end))
+	}
+	return nil
+}
+
+func (r *listReader) close() error {
+	var errs []error
+	for _, l := range r.leaves {
+		errs = append(errs, l.pages.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// leafReader reads one leaf of a list's elements. A value of definition level 0
+// is an empty list; one below full is null.
+type leafReader struct {
+	kind    kind
+	full    int
+	column  Column  // the elements that were read and not handed out
+	starts  []int32 // of each row begun, its first element; the last row may go on
+	places  map[string]int32
+	checked int
+	pages   parquet.Pages
+	buffer  []parquet.Value
+	done    bool
+}
+
+// fill reads until a row after the n wanted has begun, for then these are whole.
+func (l *leafReader) fill(n int) error {
+	for !l.done && len(l.starts) <= n {
+		page, err := l.pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			l.done = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = l.page(page.Values())
+		parquet.Release(page)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *leafReader) page(values parquet.ValueReader) error {
+	for {
+		n, err := values.ReadValues(l.buffer)
+		for _, v := range l.buffer[:n] {
+			if err := l.value(v); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (l *leafReader) value(v parquet.Value) error {
+	c := &l.column
+	switch {
+	case v.RepetitionLevel() == 0:
+		l.starts = append(l.starts, int32(len(c.Null)))
+	case len(l.starts) == 0 || v.DefinitionLevel() == 0:
+		return errors.New("damaged: a list goes on that never began")
+	}
+	if v.DefinitionLevel() == 0 {
+		return nil
+	}
+	null := v.DefinitionLevel() < l.full
+	c.Null = append(c.Null, null)
+	if l.kind != textKind {
+		n := int64(0)
+		if !null {
+			n = number(v)
+		}
+		c.Int = append(c.Int, n)
+		return nil
+	}
+	place := int32(-1)
+	if !null {
+		var known bool
+		if place, known = l.places[string(v.ByteArray())]; !known {
+			place = int32(len(c.Dict))
+			c.Dict = append(c.Dict, string(v.ByteArray()))
+			l.places[c.Dict[place]] = place
+		}
+	}
+	c.Index = append(c.Index, place)
+	return nil
+}
+
+func number(v parquet.Value) int64 {
+	if v.Kind() == parquet.Int32 {
+		return int64(v.Int32())
+	}
+	return v.Int64()
+}
+
+// drop forgets the first rows and their elements.
+func (l *leafReader) drop(rows, elements int) {
+	c := &l.column
+	c.Int, c.Index, c.Null = drop(c.Int, elements), drop(c.Index, elements), drop(c.Null, elements)
+	l.starts = drop(l.starts, rows)
+	for i := range l.starts {
+		l.starts[i] -= int32(elements)
+	}
+}
