@@ -21,7 +21,7 @@ type Result struct {
 	Unchecked  int64                      // correctness answers that wait for a verdict
 	Places     []Place                    // by vantage point, RSI and path
 	Lags       []Lag                      // every value of publication latency, by T(s), serial, RSI, vantage point
-	Instances  []Instance                 // by RSI and NSID, those without one last
+	Instances  []Instance                 // by RSI and NSID, those without one last; with Config.Instances
 
 	computation *computation
 }

@@ -35,6 +35,7 @@ type Config struct {
 	VantagePoints []VantagePoint    // empty: those in the data, for the whole period
 	Exclusions    []Exclusion
 	Limits        map[string]Limit // by metric, response latencies by metric/transport
+	Instances     bool             // count servers by NSID, for which one more column is read
 
 	// The period is whole days, [From, Until) of interval labels (reading A9).
 	// Rows of DataUntil and later are not read; it bounds the look-ahead.

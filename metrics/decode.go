@@ -81,6 +81,9 @@ func (a *Accumulator) decode(b Batch) *decoded {
 	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
 	d.verdict = table(b.Verdict, 0, fromMap(verdictChecks, unknown))
 	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
+	if !a.cfg.Instances {
+		return d
+	}
 	d.names, d.met = make([]named, len(d.vp)*a.n*len(paths)), map[[3]int32]int64{}
 	return d
 }

@@ -15,15 +15,19 @@ import (
 // Columns are what the metrics read of the table answers.
 var Columns = []string{
 	"interval", "vantage_point", "query", "rsi", "family", "transport",
-	"outcome", "latency_us", "rcode", "serial", "nsid", "verdict",
+	"outcome", "latency_us", "rcode", "serial", "verdict",
 }
 
-// flags are read beside Columns where an answer has no verdict: one that is
-// truncated needs none.
-const flags = "tc"
+// Read beside Columns: flags where an answer has no verdict, for one that is
+// truncated needs none; names where Config.Instances is set.
+const (
+	flags = "tc"
+	names = "nsid"
+)
 
 // Batch is a piece of the table answers, a column for each name of Columns. TC may
-// be nil where every answer with rcode NOERROR or NXDOMAIN has a verdict.
+// be nil where every answer with rcode NOERROR or NXDOMAIN has a verdict, NSID
+// where Config.Instances is not set.
 type Batch struct {
 	Rows                                        int
 	Interval, LatencyUS, TC, Serial             *lake.Column
@@ -184,8 +188,12 @@ func (a *Accumulator) remember(d *decoded) {
 // This loop runs eleven million times a month: what it needs is looked up before.
 func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 	n, queries, rsis, families, transports := a.n, d.Query.Index, d.RSI.Index, d.Family.Index, d.Transport.Index
-	nsids, serials, none := d.NSID.Index, d.Serial.Int, d.Serial.Null
-	names := d.names[int(d.VantagePoint.Index[i])*n*len(paths):]
+	serials, none := d.Serial.Int, d.Serial.Null
+	var nsids []int32
+	var last []named
+	if a.cfg.Instances {
+		nsids, last = d.NSID.Index, d.names[int(d.VantagePoint.Index[i])*n*len(paths):]
+	}
 	var b *block
 	for ; i < end; i++ {
 		query := d.query[queries[i]+1]
@@ -217,8 +225,8 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 			continue
 		}
 		if day.counted {
-			if cell >= cellLate { // answered, whatever it said
-				if m := &names[rsi*len(paths)+path]; m.nsid == nsids[i] {
+			if nsids != nil && cell >= cellLate { // answered, whatever it said
+				if m := &last[rsi*len(paths)+path]; m.nsid == nsids[i] {
 					m.count++
 				} else {
 					d.meet(m, int32(vp), int32(rsi), nsids[i])

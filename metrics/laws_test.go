@@ -102,6 +102,7 @@ func randomExclusions(r *rand.Rand, cfg metrics.Config) (list []metrics.Exclusio
 func world(t *rapid.T) (metrics.Config, []measurement.Answer, *rand.Rand) {
 	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 	cfg, rows := randomWorld(r)
+	cfg.Instances = true
 	if r.IntN(3) > 0 {
 		cfg.Exclusions = randomExclusions(r, cfg)
 	}

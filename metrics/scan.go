@@ -13,26 +13,33 @@ import (
 func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) error {
 	from, until := a.cfg.window()
 	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: Columns, Workers: workers}
-	if err := scan.Run(ctx, func(b *lake.Batch) error { return a.Add(batchOf(b)) }); err != nil {
+	if a.cfg.Instances {
+		scan.Columns = append(slices.Clone(Columns), names)
+	}
+	if err := scan.Run(ctx, func(b *lake.Batch) error { return a.Add(a.batch(b)) }); err != nil {
 		return err
 	}
 	if a.open.Load() == 0 {
 		return nil
 	}
-	scan.Columns = append(slices.Clone(Columns), flags)
+	scan.Columns = append(slices.Clone(scan.Columns), flags)
 	return scan.Run(ctx, func(b *lake.Batch) error {
-		own := batchOf(b)
+		own := a.batch(b)
 		own.TC = b.Column(flags)
 		a.close(own)
 		return nil
 	})
 }
 
-func batchOf(b *lake.Batch) Batch {
-	return Batch{Rows: b.Rows, Interval: b.Column("interval"), LatencyUS: b.Column("latency_us"),
+func (a *Accumulator) batch(b *lake.Batch) Batch {
+	own := Batch{Rows: b.Rows, Interval: b.Column("interval"), LatencyUS: b.Column("latency_us"),
 		Serial: b.Column("serial"), VantagePoint: b.Column("vantage_point"), Query: b.Column("query"), RSI: b.Column("rsi"),
-		Family: b.Column("family"), Transport: b.Column("transport"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"), NSID: b.Column("nsid"),
+		Family: b.Column("family"), Transport: b.Column("transport"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"),
 		Verdict: b.Column("verdict")}
+	if a.cfg.Instances {
+		own.NSID = b.Column(names)
+	}
+	return own
 }
 
 // close settles answers without a verdict, now that their flags are there.

@@ -117,5 +117,7 @@ func (d *Document) config() (metrics.Config, error) {
 			p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: measurement.VantagePoint("none"), Until: &d.From})
 		}
 	}
-	return metrics.FromPlan(p, d.From, d.Until, d.DataUntil)
+	c, err := metrics.FromPlan(p, d.From, d.Until, d.DataUntil)
+	c.Instances = true // full.json names them
+	return c, err
 }
