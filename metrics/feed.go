@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
@@ -189,6 +190,8 @@ func (a *Accumulator) remember(d *decoded) {
 func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 	n, queries, rsis, families, transports := a.n, d.Query.Index, d.RSI.Index, d.Family.Index, d.Transport.Index
 	serials, none := d.Serial.Int, d.Serial.Null
+	queryOf, rsiOf, familyOf, transportOf := d.query, d.rsi, d.family, d.transport
+	outcomes, rcodes, latencies, outcomeOf, rcodeOf := d.Outcome.Index, d.RCode.Index, d.LatencyUS.Int, d.outcome, d.rcode
 	var nsids []int32
 	var last []named
 	if a.cfg.Instances {
@@ -196,7 +199,7 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 	}
 	var b *block
 	for ; i < end; i++ {
-		query := d.query[queries[i]+1]
+		query := queryOf[queries[i]+1]
 		if query == 0 {
 			continue
 		}
@@ -204,8 +207,8 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 			b = day.block(vp, a, d.VantagePoint, i)
 			b.received[slot] = 1
 		}
-		rsi := int(d.rsi[rsis[i]+1])
-		path := int(d.family[families[i]+1] + d.transport[transports[i]+1])
+		rsi := int(rsiOf[rsis[i]+1])
+		path := int(familyOf[families[i]+1] + transportOf[transports[i]+1])
 		if rsi < 0 {
 			d.seenRSI[rsis[i]+1] = d.seenRSI[rsis[i]+1] || day.counted
 			continue
@@ -213,8 +216,10 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 		if path < 0 {
 			return d.damaged(i, "unknown family or transport")
 		}
-		cell := d.cell(i)
-		if cell == cellDamaged {
+		var cell uint32
+		if us := latencies[i]; us > 0 && us <= int64(Deadline/time.Microsecond) && outcomeOf[outcomes[i]+1] == answered && rcodeOf[rcodes[i]+1] == answered {
+			cell = cellOK + uint32(us) // nearly always
+		} else if cell = d.cell(i); cell == cellDamaged {
 			return d.contradiction(i)
 		}
 		place := (slot*len(paths)+path)*n + rsi
