@@ -239,3 +239,31 @@ func TestNoData(t *testing.T) {
 		}
 	}
 }
+
+// TestLocalFailures is A5: all RSIs of a family silent at one VP is proposed as an
+// exclusion; with it in place it is proposed no more.
+func TestLocalFailures(t *testing.T) {
+	var rows []measurement.Answer
+	for at := range 6 {
+		for v := range 2 {
+			for i := range 3 {
+				for _, p := range allPaths {
+					r := good(10_000)
+					if v == 1 && p.Family == measurement.IPv6 && at >= 2 && at < 5 && (at != 3 || i != 0 || p != v6tcp) {
+						r = failed(measurement.Unreachable) // but at 3 one RSI answers
+					}
+					rows = append(rows, soa(v, at, measurement.RSI(letters[i:i+1]), p, r))
+				}
+			}
+		}
+	}
+	cfg := config(1, 2, 3)
+	want := []metrics.LocalFailure{{"102", measurement.IPv6, label(2), label(3), 1}, {"102", measurement.IPv6, label(4), label(5), 1}}
+	if got := compute(t, cfg, rows).LocalFailures(); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	cfg.Exclusions = []metrics.Exclusion{{From: label(2), Until: label(4), VantagePoints: []measurement.VantagePoint{"102"}, Paths: []measurement.Path{v6udp, v6tcp}}}
+	if got := compute(t, cfg, rows).LocalFailures(); !slices.Equal(got, want[1:]) {
+		t.Errorf("with an exclusion %v, want %v", got, want[1:])
+	}
+}

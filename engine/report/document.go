@@ -124,6 +124,25 @@ type Internal struct {
 	Places       []Place       `json:"places"`
 	Instances    []Instance    `json:"instances"`
 	Publications []Publication `json:"publications"`
+	Proposals    []Proposal    `json:"proposals"`
+}
+
+// Proposal is a time in which no RSI answered a vantage point over an address
+// family: if the cause lies at the vantage point, this exclusion says so [raz].
+type Proposal struct {
+	VantagePoint measurement.VantagePoint `json:"vantage_point"`
+	Family       measurement.Family       `json:"family"`
+	From         time.Time                `json:"from"`
+	Until        time.Time                `json:"until"`
+	Intervals    int64                    `json:"intervals"`
+}
+
+// Block is the proposal as the plan would have it; who and why are for people to say.
+func (p Proposal) Block(added time.Time) string {
+	f := string(p.Family)
+	return fmt.Sprintf("exclusion \"%s-%s-%s\" {\n  by             = \"\"\n  reason         = \"\"\n  added          = %q\n  from           = %q\n  until          = %q\n"+
+		"  vantage_points = [%q]\n  paths          = [\"%s/udp\", \"%s/tcp\"]\n}", p.VantagePoint, f, p.From.Format("200601021504"),
+		added.Format(time.RFC3339), p.From.Format(time.RFC3339), p.Until.Format(time.RFC3339), p.VantagePoint, f, f)
 }
 
 // Place is an RSI from a vantage point over a path, latencies in ms.

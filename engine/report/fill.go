@@ -41,7 +41,7 @@ func (d *Document) Fill(ctx context.Context, store lake.Store) (*metrics.Result,
 		d.Status = Provisional
 	}
 	d.Notes = d.notes()
-	d.Internal = &Internal{Places: places(r), Instances: instances(r), Publications: publications(r)}
+	d.Internal = &Internal{Places: places(r), Instances: instances(r), Publications: publications(r), Proposals: proposals(r)}
 	return r, nil
 }
 
@@ -125,6 +125,15 @@ func publications(r *metrics.Result) []Publication {
 		if l.Censored {
 			w.Censored++
 		}
+	}
+	return list
+}
+
+// proposals are the exclusions that somebody should think about (reading A5).
+func proposals(r *metrics.Result) []Proposal {
+	list := []Proposal{}
+	for _, f := range r.LocalFailures() {
+		list = append(list, Proposal(f))
 	}
 	return list
 }

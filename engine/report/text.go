@@ -273,6 +273,14 @@ func (t *textWriter) internal(d *Document) {
 			fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator) + " " + verdictWords[v.Without.Verdict], x.Summary()})
 	}
 	t.table(rows)
+	if len(d.Internal.Proposals) > 0 {
+		t.heading("INTERNAL: likely failures at vantage points")
+		t.line("No RSI answered over the family, and all were asked. If the cause lies at the vantage point,")
+		t.line("add the exclusion to the plan with who says so and why; it is then published [raz] [hnr].")
+		for _, p := range d.Internal.Proposals {
+			t.line("\n%s", p.Block(d.DataUntil))
+		}
+	}
 	t.heading("INTERNAL: servers that answered, by NSID")
 	rows = [][]string{{"RSI", "NSID", "ANSWERS", "VANTAGE POINTS"}}
 	for _, i := range d.Internal.Instances {
