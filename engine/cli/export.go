@@ -82,7 +82,10 @@ func (a *app) export(c *cobra.Command, f exportFlags) error {
 			return usagef("export: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())
 		}
 	}
-	e := lake.Export{Table: lake.Table(f.table), Format: lake.Format(f.format), Columns: f.columns}
+	e := lake.Export{Table: lake.Table(f.table), Format: lake.Format(f.format)}
+	for _, name := range f.columns {
+		e.Columns = append(e.Columns, strings.TrimSpace(name))
+	}
 	var err error
 	if e.From, err = exportTime("from", f.from); err != nil {
 		return err
