@@ -200,7 +200,7 @@ func (w *demoWorld) fetchZone(ctx context.Context) error {
 }
 
 func (w *demoWorld) ingest(ctx context.Context) error {
-	return w.command(collector, w.collector(), w.app.clock()).ingest(ctx)
+	return w.command(collector, w.collector(), w.app.clock()).ingest(ctx, ingestFlags{})
 }
 
 // makeVantagePoints gives each its key, the pinned host key and a root zone.

@@ -14,16 +14,55 @@ import (
 	"mtric.net/mtric/engine/plan"
 )
 
+// ingestFlags say what is judged again beside what waits.
+type ingestFlags struct {
+	rejudge     bool
+	from, until string
+}
+
 func (a *app) ingestCommand() *cobra.Command {
-	return &cobra.Command{
+	var f ingestFlags
+	c := &cobra.Command{
 		Use:   "ingest",
 		Short: "Bring what arrived at the collector into the lake",
 		Long: `Ingest takes every complete file out of the dropboxes of the vantage points, checks
 it, merges its rows into the lake and keeps the file in Originals/. What is wrong
-goes to Quarantine/ with its reason, and an alert. Cron runs it every five minutes.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.ingest(c.Context()) },
+goes to Quarantine/ with its reason, and an alert. Cron runs it every five minutes.
+
+Correctness answers are judged by the root zones at hand. A match is correct at
+once; a mismatch is incorrect only once a zone fetch has succeeded after the
+interval and every zone seen until then is at hand. Until then it is unchecked, and
+each run looks again. With --rejudge all answers of a time are judged anew.`,
+		Example: "  mtric ingest\n  mtric ingest --rejudge --from 2026-11-01 --until 2026-11-08",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.ingest(c.Context(), f) },
 	}
+	c.Flags().BoolVar(&f.rejudge, "rejudge", false, "judge all answers of --from to --until again, whatever their verdict")
+	c.Flags().StringVar(&f.from, "from", "", "first interval to judge again, a TIME (RFC 3339) or day (2026-11-01)")
+	c.Flags().StringVar(&f.until, "until", "", "end of the intervals to judge again, exclusive")
+	return c
+}
+
+// spans reads the flags.
+func (f ingestFlags) spans() ([]ingest.Span, error) {
+	if !f.rejudge {
+		if f.from != "" || f.until != "" {
+			return nil, usagef("--from and --until say what --rejudge judges again; give that too")
+		}
+		return nil, nil
+	}
+	from, err := parseLabel(f.from)
+	if err != nil {
+		return nil, usagef("--from: %w", err)
+	}
+	until, err := parseLabel(f.until)
+	if err != nil {
+		return nil, usagef("--until: %w", err)
+	}
+	if !from.Before(until) {
+		return nil, usagef("--from %s is not before --until %s", f.from, f.until)
+	}
+	return []ingest.Span{{From: from, Until: until}}, nil
 }
 
 // ingestReaderCommand is the process in which what vantage points sent is read.
@@ -37,10 +76,14 @@ func (a *app) ingestReaderCommand() *cobra.Command {
 	}
 }
 
-func (a *app) ingest(ctx context.Context) (err error) {
+func (a *app) ingest(ctx context.Context, f ingestFlags) (err error) {
 	var p *plan.Plan
 	defer func() { a.recordFatal("ingest", p, err) }()
 	if err := a.onCollector(); err != nil {
+		return err
+	}
+	spans, err := f.spans()
+	if err != nil {
 		return err
 	}
 	if p, err = a.loadPlan(); err != nil {
@@ -62,7 +105,7 @@ func (a *app) ingest(ctx context.Context) (err error) {
 
 	bar := a.progress(0, "ingesting")
 	in := s.ingester(a)
-	in.Progress = bar.at
+	in.Progress, in.Rejudge = bar.at, spans
 	result, err := in.Run(ctx)
 	bar.done()
 	s.report(result)
@@ -131,8 +174,14 @@ func (s *station) report(r ingest.Result) {
 		left = errors.New(strings.Join(r.Left[:min(len(r.Left), mostAlerts)], "; "))
 	}
 	s.condition("ingest", "dropbox", alert.Warning, left)
+	var unjudgeable error
+	if n := r.Judged.Unjudgeable; n > 0 {
+		unjudgeable = fmt.Errorf("%d answers are signed by an algorithm that this version cannot verify; they stay unchecked", n)
+	}
+	s.condition("ingest", "unjudgeable", alert.Warning, unjudgeable)
 	s.log.Info("ingested", "files", r.Files, "rows_added", r.Added, "rows_known", r.Known, "quarantined", len(r.Quarantined),
-		"zones_new", len(r.Zones.New), "zones_missing", len(r.Zones.Missing))
+		"zones_new", len(r.Zones.New), "zones_missing", len(r.Zones.Missing),
+		"correct", r.Judged.Correct, "incorrect", r.Judged.Incorrect, "unchecked", r.Judged.Unchecked)
 }
 
 // printIngested is silent under cron when all is well.
@@ -142,7 +191,8 @@ func (a *app) printIngested(r ingest.Result) error {
 	case a.flags.json:
 		err = a.printJSON(r)
 	case !a.flags.quiet && isTerminal(a.err):
-		_, err = fmt.Fprintf(a.out, "%d files: %d rows added, %d known; %d quarantined\n", r.Files, r.Added, r.Known, len(r.Quarantined))
+		_, err = fmt.Fprintf(a.out, "%d files: %d rows added, %d known; %d quarantined\n%d answers judged correct, %d incorrect; %d wait unchecked\n",
+			r.Files, r.Added, r.Known, len(r.Quarantined), r.Judged.Correct, r.Judged.Incorrect, r.Judged.Unchecked)
 	}
 	if err == nil && len(r.Quarantined)+len(r.Left) > 0 {
 		var why []string

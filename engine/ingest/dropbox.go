@@ -59,7 +59,8 @@ func (r *run) open() ([]*dropbox, error) {
 		}
 		root, err := os.OpenRoot(path)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("dropbox %s: %w", path, err), closeAll(boxes))
+			r.left(path, "cannot be opened: "+err.Error())
+			continue
 		}
 		vp := measurement.VantagePoint(path[len(before) : len(before)+3])
 		boxes = append(boxes, &dropbox{vp, path, root})
@@ -78,6 +79,25 @@ func closeAll(boxes []*dropbox) error {
 	}
 	return errors.Join(errs...)
 }
+
+// errShut is a dropbox that does not let us do our work: the vantage point may
+// take away our rights in it at any time, and must not stop the others by that.
+type errShut struct{ error }
+
+func (e errShut) Unwrap() error { return e.error }
+
+// tolerate notes a dropbox that is shut, for a person to open; its files wait.
+// Any other error is given back.
+func (r *run) tolerate(b *dropbox, err error) error {
+	var shut errShut
+	if errors.As(err, &shut) {
+		r.left(b.path, "does not let ingest work: "+shut.Error())
+		return nil
+	}
+	return err
+}
+
+var errFolder = errors.New("is a folder; look at it and remove it")
 
 // left notes, once, what stays as it is and needs a person.
 func (r *run) left(path, why string) {
@@ -117,7 +137,7 @@ func (r *run) list(boxes []*dropbox) ([]waiting, error) {
 	var all []waiting
 	for _, b := range boxes {
 		files, err := r.listOne(b)
-		if err != nil {
+		if err := r.tolerate(b, err); err != nil {
 			return nil, fmt.Errorf("dropbox %s: %w", b.path, err)
 		}
 		all = append(all, files...)
@@ -131,10 +151,11 @@ func (r *run) list(boxes []*dropbox) ([]waiting, error) {
 func (r *run) listOne(b *dropbox) ([]waiting, error) {
 	names, err := r.names(b)
 	if err != nil {
-		return nil, err
+		return nil, errShut{err}
 	}
 	var files []waiting
 	for name := range names {
+		var err error
 		base, isSidecar := strings.CutSuffix(name, sidecarSuffix)
 		switch w, ours := parse(b, base); {
 		case isSidecar && names[base]:
@@ -150,7 +171,7 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 		default:
 			err = r.banish(b, name, "no vantage point writes a file of this name")
 		}
-		if err != nil {
+		if err := r.tolerate(b, err); err != nil {
 			return nil, err
 		}
 	}
@@ -225,7 +246,7 @@ func (r *run) overdue(b *dropbox, name string, after time.Duration, why string) 
 		return nil
 	}
 	if err != nil {
-		return err
+		return errShut{err}
 	}
 	if r.started.Sub(changed(info)) < after {
 		return nil

@@ -402,3 +402,30 @@ func TestFooterThatLies(t *testing.T) {
 		t.Errorf("reason %q", got)
 	}
 }
+
+// A vantage point may put folders where its files should be, also filled ones;
+// that costs nobody else a file.
+func TestFoldersInThePlaceOfFiles(t *testing.T) {
+	c := newCollector(t)
+	name := lake.Name(day, "101", lake.Answers)
+	rows := answersOf("101", day.Add(5*time.Minute))
+	path := send(c, c.box("101"), lake.Name(day.Add(5*time.Minute), "101", lake.Answers), rows, metaOf(runOf(rows, "101", day.Add(5*time.Minute))))
+	if err := os.Remove(path + ".sha256"); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{filepath.Join(c.box("101"), name), filepath.Join(c.box("101"), name+".sha256"), path + ".sha256"} {
+		if err := os.MkdirAll(filepath.Join(folder, "filled"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.measure("102", day)
+	for run, quarantined := range []int{1, 0} {
+		r := c.ingest()
+		if len(r.Quarantined) != quarantined || len(r.Left) == 0 || r.Files != 2*(1-run) {
+			t.Errorf("run %d: %+v", run+1, r)
+		}
+		if names := left(t, c.box("102")); len(names) != 0 {
+			t.Errorf("left of 102: %v", names)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 // Package ingest brings what vantage points sent into the lake, so that nothing
 // is lost, nothing is counted twice and nothing hostile gets in.
 //
+// Each run also brings the table zones up to the archive, and the verdicts of
+// answers up to both.
+//
 // A file's way: it is copied out of the dropbox (take), read and checked in a
 // process of its own (reader), merged into the lake by key (lake.Merge), and then
 // kept in Originals or, with its reason, in Quarantine; the original is unlinked
@@ -57,6 +60,10 @@ type Ingester struct {
 	Log      *slog.Logger     // nil is silent
 	Progress func(done, of int)
 
+	// Rejudge is intervals whose answers are judged again whatever their verdict:
+	// a rule was mended, or a zone was added that nobody had.
+	Rejudge []Span
+
 	// Step is called before every change to a file, named; an error ends the run
 	// there, as a kill would. For tests.
 	Step func(what string) error
@@ -70,6 +77,7 @@ type Result struct {
 	Quarantined []Rejected   `json:"quarantined"`
 	Left        []string     `json:"left"` // as it is, with the reason, for a person to look at
 	Zones       ZonesChanged `json:"zones"`
+	Judged      Judged       `json:"judged"`
 }
 
 // Rejected is a file that went to Quarantine.
@@ -126,7 +134,8 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 			}
 		}
 	}
-	if err := r.keepZones(); err != nil {
+	r.again = r.Rejudge
+	if err := r.keepZones(ctx); err != nil {
 		return r.result, err
 	}
 	return r.result, r.forget()
@@ -143,7 +152,9 @@ type run struct {
 
 	total, done int
 	stepping    sync.Mutex
+	dayDone     time.Time  // the day that rows came into last
 	sightings   map[sightingKey]time.Time
+	again       []Span
 	result      Result
 }
 
@@ -213,7 +224,8 @@ func (r *run) day(ctx context.Context, files []waiting) error {
 	for _, t := range taken {
 		r.sight(t)
 	}
-	if err := r.keepZones(); err != nil {
+	r.dayDone = interval.Day(files[0].label)
+	if err := r.keepZones(ctx); err != nil {
 		return err
 	}
 	if err := r.settle(taken); err != nil {

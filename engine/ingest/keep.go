@@ -49,11 +49,10 @@ func (r *run) settle(files []*taken) error {
 	for _, t := range files {
 		// The file goes first: a sidecar alone is known for what it is (orphan), a
 		// file alone would wait for its sidecar.
-		if err := r.unlink(t.box, t.name); err != nil {
-			return err
-		}
-		if err := r.unlink(t.box, t.name+sidecarSuffix); err != nil {
-			return err
+		for _, name := range []string{t.name, t.name + sidecarSuffix} {
+			if err := r.tolerate(t.box, r.unlink(t.box, name)); err != nil {
+				return err
+			}
 		}
 		r.progress()
 	}
@@ -109,10 +108,10 @@ func (r *run) banish(b *dropbox, name, why string) error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return errShut{err}
 	}
 	if info.IsDir() {
-		r.left(filepath.Join(b.path, name), "is a folder; look at it and remove it")
+		r.left(filepath.Join(b.path, name), errFolder.Error())
 		return nil
 	}
 	copied, sum := "", ""
@@ -208,7 +207,7 @@ func (r *run) unlink(b *dropbox, name string) error {
 		return err
 	}
 	if err := b.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("dropbox %s: %w", b.path, err)
+		return errShut{err}
 	}
 	return nil
 }

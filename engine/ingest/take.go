@@ -30,6 +30,7 @@ type taken struct {
 	sidecar  []byte
 	received time.Time // the sidecar's arrival
 
+	aside     error            // why it stays where it is; nil while it does not
 	reason    string           // why it is rejected; empty while it is not
 	run       *measurement.Run // of its metadata, once read
 	sightings []sighting       // serials that its answers show
@@ -56,8 +57,16 @@ func (r *run) takeAll(ctx context.Context, files []waiting) ([]*taken, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(t *taken) bool { return t == nil })
+	all = slices.DeleteFunc(all, func(t *taken) bool { return t == nil || r.setAside(t) })
 	return all, syncDisk(r.intake)
+}
+
+// setAside notes what cannot be taken, and reports whether the file is such.
+func (r *run) setAside(t *taken) bool {
+	if t.aside != nil && r.tolerate(t.box, t.aside) != nil {
+		r.left(filepath.Join(t.box.path, t.name), t.aside.Error())
+	}
+	return t.aside != nil
 }
 
 // errTheirs is what is wrong with a file in a dropbox, not with us.
@@ -68,9 +77,14 @@ func (e errTheirs) Unwrap() error { return e.error }
 func theirs(format string, args ...any) error { return errTheirs{fmt.Errorf(format, args...)} }
 
 // take copies a file. A file that went away in the meantime is nil. Of a file
-// that is wrong the copy is kept as well, where there is anything to copy.
+// that is wrong the copy is kept as well, where there is anything to copy. It runs
+// beside others of its kind and notes only in what it returns.
 func (r *run) take(w waiting, to string) (*taken, error) {
 	t := &taken{waiting: w, copy: to}
+	if info, err := w.box.root.Lstat(w.name); err == nil && info.IsDir() {
+		t.aside = errFolder
+		return t, nil
+	}
 	text, info, sidecarErr := w.box.small(w.name + sidecarSuffix)
 	copyErr := r.copyOut(t)
 	for _, err := range []error{sidecarErr, copyErr} {
@@ -78,6 +92,9 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil, nil
+		case errors.As(err, new(errShut)):
+			t.aside = err
+			return t, nil
 		case errors.As(err, &wrong):
 			t.reason = err.Error()
 		case err != nil:
@@ -139,8 +156,11 @@ func changed(info os.FileInfo) time.Time {
 // that file and no other: not what a link put there in the meantime points to.
 func (b *dropbox) regular(name string) (*os.File, os.FileInfo, error) {
 	before, err := b.root.Lstat(name)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
+	}
+	if err != nil {
+		return nil, nil, errShut{err}
 	}
 	if !before.Mode().IsRegular() {
 		return nil, nil, theirs("is not a regular file but %s", before.Mode().Type())

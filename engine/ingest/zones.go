@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
@@ -69,7 +71,7 @@ func (r *run) expected(vp measurement.VantagePoint, label time.Time) bool {
 // keepZones brings the table zones up to the archive and the sightings of this
 // run (A13, A15). It comes before the files leave their dropboxes: after a kill
 // their sightings come again with them.
-func (r *run) keepZones() error {
+func (r *run) keepZones(ctx context.Context) error {
 	had, err := r.Lake.Zones()
 	if err != nil {
 		return err
@@ -86,6 +88,10 @@ func (r *run) keepZones() error {
 		r.see(rows, s)
 	}
 	now := r.settled(rows, had)
+	// Before the zones are saved: after a kill the same changes are found again.
+	if err := r.judge(ctx, now, append(r.again, moved(now, had)...)); err != nil {
+		return err
+	}
 	if slices.EqualFunc(now, had, sameZone) {
 		return nil
 	}
@@ -210,6 +216,29 @@ func (r *run) settled(rows map[int64]*measurement.Zone, had []measurement.Zone) 
 	}
 	slices.SortFunc(now, func(a, b measurement.Zone) int { return cmp.Compare(a.Serial, b.Serial) })
 	return now
+}
+
+// moved are the spans in which an answer may have other candidates than before:
+// where a zone is new, has come into the archive, or is first used at another time.
+func moved(now, had []measurement.Zone) []Span {
+	before := map[int64]measurement.Zone{}
+	for _, z := range had {
+		before[z.Serial] = z
+	}
+	var spans []Span
+	for _, z := range now {
+		was := before[z.Serial]
+		use, old := firstUse(z), firstUse(was)
+		if z.State != measurement.ZoneArchived || was.State == measurement.ZoneArchived && use.Equal(old) {
+			continue
+		}
+		first, last := use, use
+		if was.State == measurement.ZoneArchived {
+			first, last = earlier(use, old), later(use, old)
+		}
+		spans = append(spans, Span{first.Add(-interval.Length), last.Add(window + interval.Length)})
+	}
+	return spans
 }
 
 // firstUse is when a zone was first seen in use (A15): the earlier of the first

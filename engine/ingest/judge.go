@@ -1,0 +1,412 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/metrics/correctness"
+)
+
+const (
+	window   = 48 * time.Hour      // zones first seen in use so long before a query may answer it [yhu]
+	lookBack = 10 * 24 * time.Hour // of intervals whose unchecked answers every run looks at again
+)
+
+// Judged counts the verdicts of what a run judged.
+type Judged struct {
+	Correct   int64 `json:"correct"`
+	Incorrect int64 `json:"incorrect"`
+	Unchecked int64 `json:"unchecked"` // that wait for a zone or a fetch, or can never be judged
+	Changed   int64 `json:"changed"`   // verdicts that differ from those before
+
+	// Unjudgeable counts those of Unchecked that no zone will decide: signed by an
+	// algorithm that this version does not know.
+	Unjudgeable int64 `json:"unjudgeable"`
+}
+
+// Span is intervals of [From, Until).
+type Span struct{ From, Until time.Time }
+
+func (s Span) holds(t time.Time) bool { return !t.Before(s.From) && t.Before(s.Until) }
+
+// bench judges the answers of some days by what is known of the zones.
+type bench struct {
+	*run
+	zones   []known                      // in order of first use
+	archive map[uint32]*correctness.Zone // those in use now
+	fetched time.Time                    // the last fetch that succeeded
+	missing time.Time                    // the first use of the first accepted serial that is not archived; zero for none
+	anchors []rootzone.Anchor
+	again   []Span // judged again whatever their verdict
+}
+
+// known is a zone of the archive and when it was first seen in use (A15).
+type known struct {
+	serial uint32
+	use    time.Time
+}
+
+// judge brings the verdicts of answers up to what is now known of the zones: of
+// those that wait, and of all in the spans, where a zone's first use has changed.
+func (r *run) judge(ctx context.Context, zones []measurement.Zone, again []Span) error {
+	b := &bench{run: r, again: again, archive: map[uint32]*correctness.Zone{}}
+	if err := b.learn(zones); err != nil {
+		return err
+	}
+	r.result.Judged.Unchecked, r.result.Judged.Unjudgeable = 0, 0 // what waits now, not what waited after an earlier day
+	if len(b.zones) == 0 {
+		return nil // nothing can be judged, all wait
+	}
+	from, until := r.started.Add(-lookBack), r.started.Add(maxAhead+interval.Length)
+	for _, s := range again {
+		from, until = earlier(from, s.From), later(until, s.Until)
+	}
+	if !r.dayDone.IsZero() {
+		from = earlier(from, r.dayDone)
+	}
+	days, err := r.Lake.Days(lake.Answers, from, until)
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		if err := b.day(ctx, d.Day); err != nil {
+			return fmt.Errorf("judge %s: %w", d.Day.Format(time.DateOnly), err)
+		}
+	}
+	return nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// learn notes what the verdicts depend on.
+func (b *bench) learn(zones []measurement.Zone) error {
+	for _, z := range zones {
+		switch z.State {
+		case measurement.ZoneArchived:
+			b.zones = append(b.zones, known{uint32(z.Serial), firstUse(z)})
+		case measurement.ZoneSeen:
+			if b.missing.IsZero() || z.FirstSeen.Before(b.missing) {
+				b.missing = *z.FirstSeen
+			}
+		}
+	}
+	slices.SortFunc(b.zones, func(x, y known) int {
+		return cmp.Or(x.use.Compare(y.use), rootzone.Compare(x.serial, y.serial))
+	})
+	records, err := rootzone.Records(b.RootZones)
+	if err != nil {
+		b.left(rootzone.RecordsFile(b.RootZones), err.Error())
+	}
+	for _, rec := range records {
+		if !rec.ByHand && rec.At.After(b.fetched) {
+			b.fetched = rec.At
+		}
+	}
+	for _, a := range b.Plan.Anchors {
+		b.anchors = append(b.anchors, rootzone.Anchor{DS: a.DS, From: a.From, Until: a.Until})
+	}
+	return nil
+}
+
+// complete says whether the archive has every zone that an answer of the interval
+// may be of: a fetch succeeded after its end, and every accepted serial seen up
+// to then is archived.
+func (b *bench) complete(label time.Time) bool {
+	end := label.Add(interval.Length)
+	return b.fetched.After(end) && (b.missing.IsZero() || b.missing.After(end))
+}
+
+// candidates are the zones that may answer a query: first seen in use within 48
+// hours before it or until the end of its interval, and always the newest known
+// before it (A15). The newest comes first.
+func (b *bench) candidates(sent, label time.Time) (in, out []uint32) {
+	before, end := -1, label.Add(interval.Length)
+	for i, z := range b.zones {
+		if !z.use.After(sent) && (before < 0 || rootzone.Compare(z.serial, b.zones[before].serial) > 0) {
+			before = i
+		}
+	}
+	for i, z := range b.zones {
+		switch {
+		case i == before, !z.use.Before(sent.Add(-window)) && !z.use.After(end):
+			in = append(in, z.serial)
+		case z.use.After(sent.Add(-2*window)) && z.use.Before(end.Add(window)):
+			out = append(out, z.serial) // to tell which zone a stale answer is of
+		}
+	}
+	slices.SortFunc(in, func(x, y uint32) int { return rootzone.Compare(y, x) })
+	return in, out
+}
+
+// verdict is what a row is to be given.
+type verdict struct {
+	verdict  measurement.Verdict
+	serial   *int64
+	failures []string
+}
+
+// docket is a row that is to be judged.
+type docket struct {
+	place       int64
+	label, sent time.Time
+	name, kind  string
+	wire        []byte
+	had, now    verdict
+	hopeless    bool // no zone will decide it
+}
+
+// day judges the rows of a day and rewrites it where a verdict has changed.
+func (b *bench) day(ctx context.Context, day time.Time) error {
+	due, err := b.due(ctx, day)
+	if err != nil || !due {
+		return err
+	}
+	cases, err := b.cases(ctx, day)
+	if err != nil {
+		return err
+	}
+	if err := b.hear(ctx, cases); err != nil {
+		return err
+	}
+	changed := map[int64]verdict{}
+	for _, c := range cases {
+		switch c.now.verdict {
+		case measurement.Correct:
+			b.result.Judged.Correct++
+		case measurement.Incorrect:
+			b.result.Judged.Incorrect++
+		default:
+			b.result.Judged.Unchecked++
+			if c.hopeless {
+				b.result.Judged.Unjudgeable++
+			}
+		}
+		if !reflect.DeepEqual(c.had, c.now) {
+			changed[c.place] = c.now
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	b.result.Judged.Changed += int64(len(changed))
+	if err := b.step("judge %s", day.Format(time.DateOnly)); err != nil {
+		return err
+	}
+	return lake.Amend(b.Lake, day, func(place int64, a *measurement.Answer) {
+		if v, found := changed[place]; found {
+			a.Verdict, a.VerdictSerial, a.Failures = &v.verdict, v.serial, v.failures
+		}
+	})
+}
+
+// due says whether any row of the day is to be judged, by two narrow columns.
+func (b *bench) due(ctx context.Context, day time.Time) (bool, error) {
+	found := false
+	err := b.scan(day, "verdict").Run(ctx, func(batch *lake.Batch) error {
+		verdicts, labels := batch.Column("verdict"), batch.Column("interval")
+		waits := verdicts.Place(string(measurement.Unchecked))
+		for i, v := range verdicts.Index {
+			if v == waits || v >= 0 && b.isAgain(time.UnixMicro(labels.Int[i])) {
+				found = true
+				return nil
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+func (b *bench) isAgain(label time.Time) bool {
+	return slices.ContainsFunc(b.again, func(s Span) bool { return s.holds(label) })
+}
+
+func (b *bench) scan(day time.Time, columns ...string) lake.Scan {
+	return lake.Scan{Store: b.Lake, Table: lake.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: columns, Workers: 1}
+}
+
+// cases reads the rows of a day that are to be judged. Failures are a list, which
+// columns do not carry: of a row that has any the old ones are not known, and it
+// counts as changed unless it stays without.
+func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
+	var cases []docket
+	var place int64
+	err := b.scan(day, "verdict", "verdict_serial", "sent_at", "qname", "qtype", "response").Run(ctx, func(batch *lake.Batch) error {
+		verdicts, serials := batch.Column("verdict"), batch.Column("verdict_serial")
+		labels, sent, wires := batch.Column("interval"), batch.Column("sent_at"), batch.Column("response")
+		names, kinds := batch.Column("qname"), batch.Column("qtype")
+		for i := range batch.Rows {
+			place++
+			v, label := measurement.Verdict(verdicts.Text(i)), time.UnixMicro(labels.Int[i]).UTC()
+			if v != measurement.Unchecked && (v == "" || !b.isAgain(label)) {
+				continue
+			}
+			c := docket{place: place - 1, label: label, sent: time.UnixMicro(sent.Int[i]).UTC(), name: names.Text(i), kind: kinds.Text(i),
+				wire: slices.Clone(wires.Bytes[i]), had: verdict{verdict: v}}
+			if serials.Null == nil || !serials.Null[i] {
+				serial := serials.Int[i]
+				c.had.serial = &serial
+			}
+			cases = append(cases, c)
+		}
+		return nil
+	})
+	return cases, err
+}
+
+// hear judges all cases, on all processors.
+func (b *bench) hear(ctx context.Context, cases []docket) error {
+	if err := b.open(cases); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	judges := &judges{bench: b, by: map[time.Time][]*seat{}}
+	for part := range slices.Chunk(cases, 1000) {
+		group.Go(func() error {
+			for i := range part {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				part[i].now = judges.hear(&part[i])
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// open loads the zones that the cases may need and lets go of all others.
+func (b *bench) open(cases []docket) error {
+	needed := map[uint32]bool{}
+	seen := map[time.Time]bool{}
+	for i := range cases {
+		if c := &cases[i]; !seen[c.sent.Truncate(interval.Length)] {
+			seen[c.sent.Truncate(interval.Length)] = true
+			in, out := b.candidates(c.sent, c.label)
+			for _, s := range append(in, out...) {
+				needed[s] = true
+			}
+		}
+	}
+	for s := range b.archive {
+		if !needed[s] {
+			delete(b.archive, s)
+		}
+	}
+	for s := range needed {
+		if b.archive[s] != nil {
+			continue
+		}
+		zone, err := rootzone.Open(filepath.Join(b.RootZones, rootzone.FileName(s)))
+		if err == nil {
+			b.archive[s], err = correctness.NewZone(zone, b.anchors)
+		}
+		if err != nil {
+			// A zone that cannot be read must accuse nobody: its answers wait.
+			b.left(filepath.Join(b.RootZones, rootzone.FileName(s)), err.Error())
+			delete(b.archive, s)
+			b.unreadable(s)
+		}
+	}
+	return nil
+}
+
+// unreadable makes the archive incomplete from the zone's first use on.
+func (b *bench) unreadable(serial uint32) {
+	for _, z := range b.zones {
+		if z.serial == serial && (b.missing.IsZero() || z.use.Before(b.missing)) {
+			b.missing = z.use
+		}
+	}
+}
+
+// judges are shared by cases with the same candidates.
+type judges struct {
+	*bench
+	mu sync.Mutex
+	by map[time.Time][]*seat
+}
+
+// seat is a judge and the candidates it judges by.
+type seat struct {
+	in, out []uint32
+	judge   correctness.Judge
+}
+
+func (j *judges) of(c *docket) correctness.Judge {
+	in, out := j.candidates(c.sent, c.label)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range j.by[c.label] {
+		if slices.Equal(s.in, in) && slices.Equal(s.out, out) {
+			return s.judge
+		}
+	}
+	s := &seat{in: in, out: out}
+	for _, serial := range in {
+		if z := j.archive[serial]; z != nil {
+			s.judge.Zones = append(s.judge.Zones, z)
+		}
+	}
+	for _, serial := range out {
+		if z := j.archive[serial]; z != nil {
+			s.judge.Others = append(s.judge.Others, z)
+		}
+	}
+	j.by[c.label] = append(j.by[c.label], s)
+	return s.judge
+}
+
+// hear judges one case. A mismatch accuses only where the archive is complete for
+// the query; until then the row waits.
+func (j *judges) hear(c *docket) (v verdict) {
+	v.verdict = measurement.Unchecked
+	defer func() {
+		if p := recover(); p != nil {
+			j.log.Error("a response ended its judgement", "interval", c.label, "qname", c.name, "panic", fmt.Sprint(p))
+			v = verdict{verdict: measurement.Unchecked}
+		}
+	}()
+	if len(c.wire) == 0 {
+		return v
+	}
+	r := j.of(c).Judge(correctness.Question{Name: c.name, Type: c.kind, At: c.sent}, c.wire)
+	c.hopeless = r.Verdict == measurement.Unchecked && slices.ContainsFunc(r.Failures, func(f correctness.Finding) bool { return f.Tag == "yds" })
+	if r.Verdict == measurement.Incorrect && !j.complete(c.label) {
+		return v
+	}
+	v.verdict = r.Verdict
+	if r.Serial != nil && r.Verdict != measurement.Unchecked {
+		serial := int64(*r.Serial)
+		v.serial = &serial
+	}
+	if r.Verdict == measurement.Incorrect {
+		v.failures = r.FailureTexts()
+	}
+	return v
+}

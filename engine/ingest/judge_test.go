@@ -1,0 +1,305 @@
+package ingest_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/lab"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/rootzone"
+)
+
+// court is a collector with zones whose answers it judges.
+type court struct {
+	*collector
+	zones []*lab.Zone
+	serve map[measurement.RSI]*lab.Zone
+}
+
+func newCourt(t testing.TB, zones int) *court {
+	seq, err := lab.Sequence(lab.Options{Seed: 9, Serial: 2026112200, TLDs: 30, Inception: day.AddDate(0, 0, -3), Expiration: day.AddDate(0, 0, 20)}, zones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &court{newCollector(t), seq, map[measurement.RSI]*lab.Zone{}}
+	_, ds, _ := strings.Cut(seq[0].DS(), "\tDS\t")
+	c.in.Plan.Anchors = []plan.Anchor{{DS: ds}}
+	return c
+}
+
+// keep puts a zone into the archive, fetched at that time.
+func (c *court) keep(z *lab.Zone, at time.Time) {
+	c.t.Helper()
+	var text bytes.Buffer
+	if _, err := z.WriteTo(&text); err != nil {
+		c.t.Fatal(err)
+	}
+	whole, err := rootzone.ReadWhole(&text, "zone")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := os.MkdirAll(c.in.RootZones, 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+	added, err := rootzone.Save(c.in.RootZones, whole)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.fetched(z.Serial, at, added)
+}
+
+func (c *court) fetched(serial uint32, at time.Time, added bool) {
+	c.t.Helper()
+	rec := rootzone.Record{At: at, Serial: serial, Source: "internic", Added: added, SHA256: strings.Repeat("0", 64)}
+	if err := rootzone.AppendRecord(c.in.RootZones, rec); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// ask has RSIs a, b and c asked for ./SOA, by soa and correctness, and b in the
+// latter for the DS of a top-level domain.
+func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
+	c.t.Helper()
+	rows := answersOf(vp, label)
+	for i := range rows {
+		a := &rows[i]
+		zone := c.serve[a.RSI]
+		serial := int64(zone.Serial)
+		a.Serial = &serial
+		if a.Query != "correctness" {
+			continue
+		}
+		if a.RSI == "b" {
+			a.QName, a.QType, a.Serial = zone.Secure()[0], "DS", nil
+		}
+		a.Response = wireOf(c.t, zone, a.QName, a.QType)
+		size := int32(len(a.Response))
+		a.ResponseSize = &size
+	}
+	send(c.collector, c.box(vp), lake.Name(label, vp, lake.Answers), rows, metaOf(runOf(rows, vp, label)))
+}
+
+func wireOf(t testing.TB, z *lab.Zone, name, kind string) []byte {
+	t.Helper()
+	m := new(dns.Msg).SetQuestion(name, dns.StringToType[kind])
+	m.RecursionDesired = false
+	m.SetEdns0(1220, true)
+	query, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire, err := z.Answer(query, lab.FlavourOf("a"), "x", true)
+	if err != nil || wire == nil {
+		t.Fatal(wire, err)
+	}
+	return wire
+}
+
+// verdicts are those of the correctness answers of an interval, by RSI.
+func (c *court) verdicts(label time.Time) map[measurement.RSI]measurement.Answer {
+	c.t.Helper()
+	m := map[measurement.RSI]measurement.Answer{}
+	for _, a := range readDay[measurement.Answer](c.collector, lake.Answers, label) {
+		if a.Query == "correctness" && a.Interval.Equal(label) && a.Transport == "udp" {
+			m[a.RSI] = a
+		}
+	}
+	return m
+}
+
+func (c *court) expect(label time.Time, want string) {
+	c.t.Helper()
+	got := ""
+	for _, rsi := range []measurement.RSI{"a", "b", "c"} {
+		got += " " + string(*c.verdicts(label)[rsi].Verdict)
+	}
+	if got[1:] != want {
+		c.t.Errorf("%s: verdicts %s, want %s", label.Format("15:04"), got[1:], want)
+	}
+}
+
+func (c *court) all(z *lab.Zone) {
+	for _, rsi := range []measurement.RSI{"a", "b", "c"} {
+		c.serve[rsi] = z
+	}
+}
+
+// A match is correct at once; a mismatch waits for a fetch after its interval.
+func TestMismatchWaitsForTheArchive(t *testing.T) {
+	c := newCourt(t, 3)
+	c.all(c.zones[1])
+	c.serve["c"] = c.zones[0] // never archived: nobody else serves it
+	c.keep(c.zones[1], day.Add(-time.Hour))
+	c.ask("101", day)
+	r := c.ingest()
+	c.expect(day, "correct correct unchecked")
+	if r.Judged != (ingest.Judged{Correct: 4, Unchecked: 2, Changed: 4}) {
+		t.Errorf("%+v", r.Judged)
+	}
+	if a := c.verdicts(day)["a"]; *a.VerdictSerial != int64(c.zones[1].Serial) || len(a.Failures) != 0 {
+		t.Errorf("%+v", a)
+	}
+	c.fetched(c.zones[1].Serial, day.Add(5*time.Minute), false) // at its end, not after it
+	c.ingest()
+	c.expect(day, "correct correct unchecked")
+	c.fetched(c.zones[1].Serial, day.Add(5*time.Minute+time.Second), false)
+	c.ingest()
+	c.expect(day, "correct correct incorrect")
+	if a := c.verdicts(day)["c"]; len(a.Failures) == 0 || a.VerdictSerial == nil {
+		t.Errorf("%+v", a)
+	}
+	// Nothing new: nothing is written.
+	before, err := os.Stat(c.in.Lake.Path(lake.Answers, day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := c.ingest(); r.Judged != (ingest.Judged{}) {
+		t.Errorf("%+v", r.Judged)
+	}
+	after, err := os.Stat(c.in.Lake.Path(lake.Answers, day))
+	if err != nil || !os.SameFile(before, after) {
+		t.Error("the lake was rewritten", err)
+	}
+}
+
+// A DS changed in a zone that the archive has 29 minutes after the RSIs serve it:
+// in the gap nobody is accused.
+func TestZoneArchivedLateAccusesNobody(t *testing.T) {
+	c := newCourt(t, 2)
+	c.keep(c.zones[0], day.Add(-time.Hour))
+	c.all(c.zones[1])
+	for m := time.Duration(0); m < 30; m += 5 {
+		c.ask("101", day.Add(m*time.Minute))
+		c.fetched(c.zones[0].Serial, day.Add((m+1)*time.Minute), false)
+		c.ingest()
+		for _, a := range c.verdicts(day.Add(m * time.Minute)) {
+			if *a.Verdict == measurement.Incorrect {
+				t.Errorf("%s accused: %v", a.RSI, a.Failures)
+			}
+		}
+	}
+	c.expect(day, "unchecked correct unchecked") // the DS is the same in both zones
+	c.keep(c.zones[1], day.Add(29*time.Minute))
+	c.ingest()
+	for m := time.Duration(0); m < 30; m += 5 {
+		c.expect(day.Add(m*time.Minute), "correct correct correct")
+	}
+}
+
+// A serial that two RSIs show and the archive never gets holds verdicts for seven
+// days, and then no longer.
+func TestSevenDaysEndTheWait(t *testing.T) {
+	c := newCourt(t, 2)
+	c.keep(c.zones[0], day.Add(-time.Hour))
+	c.all(c.zones[1])
+	c.serve["a"] = c.zones[0]
+	c.ask("101", day)
+	c.fetched(c.zones[0].Serial, day.Add(time.Hour), false)
+	c.ingest()
+	c.expect(day, "correct correct unchecked")
+	c.in.Now = func() time.Time { return day.Add(7*24*time.Hour + time.Hour) }
+	c.ingest()
+	c.expect(day, "correct correct incorrect")
+}
+
+// An answer of a zone whose first use was more than 48 hours before is incorrect
+// [yhu], but the newest zone always counts, however old (A15).
+func TestWindowOf48Hours(t *testing.T) {
+	c := newCourt(t, 2)
+	c.all(c.zones[0])
+	old := day.Add(-72 * time.Hour)
+	c.keep(c.zones[0], old)
+	c.ask("101", day.Add(-24*time.Hour)) // first seen
+	c.fetched(c.zones[0].Serial, day.Add(-20*time.Hour), false)
+	c.in.Now = func() time.Time { return day.Add(-19 * time.Hour) }
+	c.ingest()
+	c.expect(day.Add(-24*time.Hour), "correct correct correct")
+	c.keep(c.zones[1], day.Add(-10*time.Hour))
+	c.all(c.zones[1])
+	c.serve["c"] = c.zones[0]
+	c.ask("101", day)
+	c.fetched(c.zones[1].Serial, day.Add(time.Hour), false)
+	c.in.Now = func() time.Time { return day.Add(2 * time.Hour) }
+	c.ingest()
+	c.expect(day, "correct correct incorrect")
+	c.expect(day.Add(-24*time.Hour), "correct correct correct")
+	if a := c.verdicts(day)["c"]; !strings.Contains(strings.Join(a.Failures, "\n"), "yhu: ") {
+		t.Errorf("the stale zone is not named: %v", a.Failures)
+	}
+}
+
+// A zone whose first use turns out to be earlier has the answers judged again that
+// it concerns, whatever their verdict was; --rejudge does so for any span.
+func TestJudgedAgain(t *testing.T) {
+	c := newCourt(t, 2)
+	c.keep(c.zones[0], day.Add(-time.Hour))
+	c.all(c.zones[0])
+	c.serve["c"] = c.zones[1] // only c has it: not accepted
+	c.ask("101", day)
+	c.fetched(c.zones[0].Serial, day.Add(time.Hour), false)
+	c.ingest()
+	c.expect(day, "correct correct incorrect")
+	c.keep(c.zones[1], day.Add(2*time.Hour)) // the archive proves c right
+	c.ingest()
+	c.expect(day, "correct correct correct")
+
+	// A verdict that a mended rule would not give any more.
+	wrong := measurement.Incorrect
+	if err := lake.Amend(c.in.Lake, day, func(_ int64, a *measurement.Answer) {
+		if a.Query == "correctness" {
+			a.Verdict, a.Failures = &wrong, []string{"old: mistake"}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.ingest()
+	c.expect(day, "incorrect incorrect incorrect")
+	c.in.Rejudge = []ingest.Span{{From: day.Add(5 * time.Minute), Until: day.Add(time.Hour)}}
+	c.ingest()
+	c.expect(day, "incorrect incorrect incorrect")
+	c.in.Rejudge = []ingest.Span{{From: day, Until: day.Add(5 * time.Minute)}}
+	c.ingest()
+	c.expect(day, "correct correct correct")
+	for _, a := range c.verdicts(day) {
+		if len(a.Failures) != 0 {
+			t.Errorf("%v", a.Failures)
+		}
+	}
+}
+
+// An archived zone that cannot be read accuses nobody, and holds up nothing else.
+func TestUnreadableZoneAccusesNobody(t *testing.T) {
+	c := newCourt(t, 2)
+	c.keep(c.zones[0], day.Add(-2*time.Hour))
+	c.keep(c.zones[1], day.Add(-time.Hour))
+	c.all(c.zones[1])
+	c.serve["a"] = c.zones[0]
+	c.ask("101", day)
+	c.fetched(c.zones[1].Serial, day.Add(time.Hour), false)
+	path := filepath.Join(c.in.RootZones, rootzone.FileName(c.zones[1].Serial))
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, good[:len(good)/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.ingest(); len(r.Left) != 1 || !strings.Contains(r.Left[0], filepath.Base(path)) {
+		t.Errorf("%+v", r.Left)
+	}
+	c.expect(day, "correct correct unchecked")
+	if err := os.WriteFile(path, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.ingest()
+	c.expect(day, "correct correct correct")
+}
