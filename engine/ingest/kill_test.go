@@ -2,7 +2,6 @@ package ingest_test
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -155,6 +154,6 @@ func TestPortionsComeToTheSame(t *testing.T) {
 		}
 	}
 	if len(want) == 0 {
-		t.Error(fmt.Sprint("nothing came"))
+		t.Error("nothing came")
 	}
 }

@@ -2,4 +2,7 @@
 
 package ingest_test
 
-const every = 1
+const (
+	every  = 1
+	memory = 0
+)
