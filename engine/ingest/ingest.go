@@ -152,7 +152,7 @@ type run struct {
 
 	total, done int
 	stepping    sync.Mutex
-	dayDone     time.Time  // the day that rows came into last
+	dayDone     time.Time // the day that rows came into last
 	sightings   map[sightingKey]time.Time
 	again       []Span
 	result      Result
