@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -64,6 +65,10 @@ func (a *app) loadPlan() (*plan.Plan, error) {
 		vars[name] = value
 	}
 	p, mistakes := plan.Loader{Version: Version}.Load(dirs, vars)
+	if p != nil {
+		_, wrong := alert.Compile(p)
+		mistakes.Diags = append(mistakes.Diags, wrong.Diags...)
+	}
 	if err := a.printMistakes(mistakes); err != nil {
 		return nil, err
 	}

@@ -164,6 +164,8 @@ func (d *decoder) placeholders(r Rule) {
 			known = sees[r.On]
 		}
 		switch {
+		case !placeholder.MatchString(name) && strings.ContainsAny(name, " +-*/%?:()[]'\"<>=!&|"):
+			// An expression: engine/alert compiles it, as it does the fields.
 		case !placeholder.MatchString(name):
 			d.errorf("summary", "A placeholder is the name of a label, {rsi}, or of a field, {window.sent}.", "no placeholder {%s}", name)
 		case !slices.Contains(known, root):

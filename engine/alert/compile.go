@@ -1,0 +1,189 @@
+package alert
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/checker"
+	"github.com/google/cel-go/ext"
+
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/plan"
+)
+
+// Bounds of one evaluation. What cannot cost more, by its types, runs without
+// the meter, which would make simple rules five times as slow.
+const (
+	costLimit  = 100_000
+	checkEvery = 1000 // steps of a comprehension between looks at the deadline
+)
+
+// Rules are the compiled rules of a plan, in its order, ready to be evaluated.
+// They are read-only: any number of goroutines may use them.
+type Rules struct {
+	Plan  *plan.Plan
+	rules []*rule
+}
+
+// rule is one rule: its condition, and its summary cut into pieces.
+type rule struct {
+	plan.Rule
+	condition program
+	summary   []piece
+}
+
+// program is a compiled expression and what it reads.
+type program struct {
+	cel.Program
+	reads map[string]bool // "window.sent", "rsi"
+}
+
+// piece of a summary: plain text, or an expression.
+type piece struct {
+	text string
+	expr *program
+}
+
+// Compile type-checks every rule of a loaded plan, condition and summary, and
+// returns them with every mistake there is, each at its place in the plan's
+// files. Rules is nil exactly when there are mistakes.
+func Compile(p *plan.Plan) (*Rules, diag.List) {
+	list := diag.List{Sources: p.Sources}
+	out := &Rules{Plan: p}
+	for _, r := range p.Rules {
+		c, err := newCompiler(p, r)
+		if err != nil { // a mistake of the program, not of the plan
+			list.Diags = append(list.Diags, p.Mistake(plan.Range{}, "", 0, 0, fmt.Sprintf("rule %q: %v", r.Label, err), "This is a bug in mtric; please report it with the plan."))
+			continue
+		}
+		compiled := &rule{Rule: r}
+		if got := c.compile(text{r.Expr, r.ExprRange, 0}, cel.BoolType); got != nil {
+			compiled.condition = *got
+		}
+		compiled.summary = c.pieces(r)
+		list.Diags = append(list.Diags, c.diags.Diags...)
+		out.rules = append(out.rules, compiled)
+	}
+	if list.HasErrors() {
+		return nil, list
+	}
+	return out, list
+}
+
+// compiler compiles the texts of one rule.
+type compiler struct {
+	plan   *plan.Plan
+	rule   plan.Rule
+	env    *cel.Env
+	fields map[string]*cel.Type // by full name, labels too
+	diags  diag.List
+}
+
+func newCompiler(p *plan.Plan, r plan.Rule) (*compiler, error) {
+	c := &compiler{plan: p, rule: r, fields: map[string]*cel.Type{}}
+	for _, root := range roots[r.On] {
+		for _, f := range Fields(root) {
+			c.fields[f.Name] = f.cel
+		}
+	}
+	if slices.Contains(roots[r.On], "threshold") {
+		for name := range thresholds(p) {
+			c.fields[name] = cel.DoubleType
+		}
+	}
+	for _, label := range r.Over {
+		c.fields[label] = cel.StringType
+	}
+	options := []cel.EnvOption{cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
+		ext.Strings(), ext.Sets(), ext.Math()}
+	for _, name := range slices.Sorted(maps.Keys(c.fields)) {
+		options = append(options, cel.Variable(name, c.fields[name]))
+	}
+	var err error
+	c.env, err = cel.NewEnv(options...)
+	return c, err
+}
+
+// text is CEL with its place in the plan: value holds the expression from byte
+// at on, and range is the place of the whole value.
+type text struct {
+	value string
+	place plan.Range
+	at    int
+}
+
+// compile compiles an expression of the wanted type (nil: any that can be
+// printed); nil after a mistake, which is reported.
+func (c *compiler) compile(t text, want *cel.Type) *program {
+	return c.compilePart(t, t.value, want)
+}
+
+func (c *compiler) compilePart(t text, expr string, want *cel.Type) *program {
+	parsed, issues := c.env.Parse(expr)
+	if issues.Err() != nil {
+		c.syntax(t, expr, issues)
+		return nil
+	}
+	reads, good := c.names(t, expr, parsed)
+	if !good {
+		return nil
+	}
+	checked, issues := c.env.Check(parsed)
+	if issues.Err() != nil {
+		c.types(t, expr, issues)
+		return nil
+	}
+	if got := checked.OutputType(); want != nil && !got.IsExactType(want) {
+		c.mistake(t, 0, len(expr), fmt.Sprintf("expr is %s, not true or false", got), "Compare it with something: window.sent > 100.")
+		return nil
+	}
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.InterruptCheckFrequency(checkEvery)}
+	if cost, err := c.env.EstimateCost(checked, noEstimate{}); err != nil || cost.Max > costLimit {
+		options = append(options, cel.CostLimit(costLimit))
+	}
+	p, err := c.env.Program(checked, options...)
+	if err != nil {
+		c.mistake(t, 0, len(expr), fmt.Sprintf("no program can be made of it: %v", err), "Look at its constants.")
+		return nil
+	}
+	return &program{p, reads}
+}
+
+// noEstimate knows no sizes: what depends on one is metered.
+type noEstimate struct{}
+
+func (noEstimate) EstimateSize(checker.AstNode) *checker.SizeEstimate { return nil }
+func (noEstimate) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
+	return nil
+}
+
+// pieces cuts a summary at its {…} and compiles what is inside. The plan has
+// seen to it that braces are paired.
+func (c *compiler) pieces(r plan.Rule) []piece {
+	var all []piece
+	for rest := r.Summary; rest != ""; {
+		before, after, found := strings.Cut(rest, "{")
+		if before != "" {
+			all = append(all, piece{text: before})
+		}
+		expr, tail, closed := strings.Cut(after, "}")
+		if !found || !closed {
+			break
+		}
+		at := len(r.Summary) - len(rest) + len(before) + 1
+		if p := c.compilePart(text{r.Summary, r.SummaryRange, at}, expr, nil); p != nil {
+			all = append(all, piece{expr: p})
+		}
+		rest = tail
+	}
+	return all
+}
+
+// mistake reports bytes [from, to) of an expression that begins at t.at.
+func (c *compiler) mistake(t text, from, to int, summary, remedy string) {
+	remedy = strings.TrimSpace(fmt.Sprintf("%s (rule %q)", remedy, c.rule.Label))
+	c.diags.Diags = append(c.diags.Diags, c.plan.Mistake(t.place, t.value, t.at+from, t.at+to, summary, remedy))
+}

@@ -1,0 +1,91 @@
+package alert_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/plans"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("golden file: %v (make it with -update)", err)
+	}
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("%s differs (-want +got):\n%s", file, d)
+	}
+}
+
+func shipped(t testing.TB, name string) plan.Dir {
+	t.Helper()
+	fsys, ok := plans.Dir(name)
+	if !ok {
+		t.Fatalf("no embedded plan %s", name)
+	}
+	return plan.Dir{Name: "plans/" + name, FS: fsys}
+}
+
+// compile compiles a file laid over a shipped plan.
+func compile(t testing.TB, base, name, src string) (*alert.Rules, diag.List) {
+	t.Helper()
+	dirs := []plan.Dir{shipped(t, base)}
+	if src != "" {
+		dirs = append(dirs, plan.Dir{Name: "local", FS: fstest.MapFS{name: {Data: []byte(src)}}})
+	}
+	p, l := plan.Load(dirs, nil)
+	if p == nil {
+		t.Fatalf("plan refused: %s", l.Error())
+	}
+	return alert.Compile(p)
+}
+
+func TestShippedRulesCompile(t *testing.T) {
+	for _, name := range plans.Names() {
+		if rules, l := compile(t, name, "", ""); rules == nil || len(l.Diags) > 0 {
+			t.Errorf("%s: %s", name, l.Error())
+		}
+	}
+}
+
+// TestMistakes compares the whole text of what is said of each file.
+func TestMistakes(t *testing.T) {
+	files, err := filepath.Glob("testdata/errors/*.hcl")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%d files of mistakes: %v", len(files), err)
+	}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules, l := compile(t, "rssac047", filepath.Base(file), string(src))
+		if rules != nil || !l.HasErrors() {
+			t.Errorf("%s is accepted", file)
+		}
+		var b bytes.Buffer
+		if err := l.WriteText(&b, false); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, strings.TrimSuffix(file, ".hcl")+".txt", b.Bytes())
+	}
+}

@@ -1,0 +1,145 @@
+package alert
+
+import "time"
+
+// The objects that rules see. A field is named by its tag cel, explained by doc
+// (docs/rules.md prints it, and a test compares) and measured in unit. A nil
+// pointer is a value that is not there: an expression that needs it has no
+// result, and the rule keeps its state.
+
+// Outcomes counts queries by what became of them (package measurement).
+type Outcomes struct {
+	Answered    int64 `cel:"answered" doc:"replies that matched and parsed, whatever their rcode"`
+	Timeout     int64 `cel:"timeout" doc:"no reply within 4 s"`
+	Refused     int64 `cel:"refused" doc:"connection refused"`
+	Unreachable int64 `cel:"unreachable" doc:"no route, or ICMP unreachable"`
+	Reset       int64 `cel:"reset" doc:"connection reset, or closed early"`
+	Malformed   int64 `cel:"malformed" doc:"reply that does not parse"`
+	LocalError  int64 `cel:"local_error" doc:"never sent; in no metric and not in sent"`
+}
+
+// RCodes counts the replies by rcode.
+type RCodes struct {
+	NoError  int64 `cel:"noerror" doc:"replies with NOERROR: what availability counts"`
+	NXDomain int64 `cel:"nxdomain" doc:"replies with NXDOMAIN"`
+	ServFail int64 `cel:"servfail" doc:"replies with SERVFAIL"`
+	FormErr  int64 `cel:"formerr" doc:"replies with FORMERR"`
+	Refused  int64 `cel:"refused" doc:"replies with REFUSED"`
+	Other    int64 `cel:"other" doc:"replies with any other rcode"`
+}
+
+// Window is what was measured over [end - window, end) of interval labels, for
+// one combination of over.
+type Window struct {
+	HasData       bool     `cel:"has_data" doc:"whether anything was sent"`
+	Sent          int64    `cel:"sent" doc:"queries sent"`
+	Answered      int64    `cel:"answered" doc:"replies that matched and parsed, whatever their rcode"`
+	Availability  *float64 `cel:"availability" unit:"percent" doc:"replies with NOERROR of all sent"`
+	Outcomes      Outcomes `cel:"outcomes"`
+	RCodes        RCodes   `cel:"rcodes"`
+	MedianLatency *float64 `cel:"median_latency" unit:"ms" doc:"median latency of what was answered with NOERROR"`
+	P95Latency    *float64 `cel:"p95_latency" unit:"ms" doc:"95th percentile of the same, nearest rank"`
+	Correct       int64    `cel:"correct" doc:"correctness answers that match a root zone"`
+	Incorrect     int64    `cel:"incorrect" doc:"correctness answers that match no root zone of the last 48 hours"`
+	Unchecked     int64    `cel:"unchecked" doc:"correctness answers that wait to be judged, or cannot be"`
+	VPs           int64    `cel:"vantage_points" doc:"vantage points that sent anything"`
+	VPsFailing    int64    `cel:"vantage_points_failing" doc:"vantage points at which availability is below threshold.rsi_availability"`
+	RSIs          int64    `cel:"rsis" doc:"RSIs that were asked"`
+	RSIsFailing   int64    `cel:"rsis_failing" doc:"RSIs whose availability is below threshold.rsi_availability"`
+	RSIsSilent    int64    `cel:"rsis_silent" doc:"RSIs of which not one query was answered"`
+	NewestSerial  *int64   `cel:"newest_serial" doc:"newest serial of the root zone that was served"`
+	Lag           *float64 `cel:"lag" unit:"min" doc:"how long, at the end, the next newer zone had been in use; 0 with the newest"`
+	NSIDs         int64    `cel:"nsids" doc:"distinct server identities (NSID)"`
+	Strays        int64    `cel:"strays" doc:"datagrams of the asked address and port that failed id, question or QR: spoofing, or a broken server"`
+	Coverage      *float64 `cel:"coverage" unit:"percent" doc:"intervals of vantage points with data, of those expected"`
+	Exclusion     string   `cel:"exclusion" doc:"an exclusion block for this window and combination, to look at and paste"`
+}
+
+// PathCount counts the queries of one family or transport.
+type PathCount struct {
+	Sent     int64 `cel:"sent" doc:"queries sent"`
+	Answered int64 `cel:"answered" doc:"replies that matched and parsed"`
+}
+
+// Run is one interval at the vantage point that measured it.
+type Run struct {
+	Planned       int64          `cel:"planned" doc:"queries planned"`
+	Sent          int64          `cel:"sent" doc:"queries sent"`
+	Answered      int64          `cel:"answered" doc:"replies that matched and parsed, whatever their rcode"`
+	Availability  *float64       `cel:"availability" unit:"percent" doc:"SOA replies with NOERROR of all SOA queries sent"`
+	Outcomes      Outcomes       `cel:"outcomes"`
+	RCodes        RCodes         `cel:"rcodes"`
+	IPv4          PathCount      `cel:"ipv4"`
+	IPv6          PathCount      `cel:"ipv6"`
+	UDP           PathCount      `cel:"udp"`
+	TCP           PathCount      `cel:"tcp"`
+	MedianLatency *float64       `cel:"median_latency" unit:"ms" doc:"median latency of SOA replies with NOERROR"`
+	Strays        int64          `cel:"strays" doc:"datagrams that failed id, question or QR"`
+	NewestSerial  *int64         `cel:"newest_serial" doc:"newest serial of the root zone that was served"`
+	OldestSerial  *int64         `cel:"oldest_serial" doc:"oldest serial of the root zone that was served"`
+	Synchronized  *bool          `cel:"clock_synchronized" doc:"whether the kernel calls the clock synchronised"`
+	ClockError    *time.Duration `cel:"clock_error" doc:"greatest error of the clock, as the kernel says"`
+}
+
+// Disk is the file system of the home.
+type Disk struct {
+	UsedPercent *float64 `cel:"used_percent" unit:"percent" doc:"used space of the fullest file system that mtric writes to"`
+}
+
+// ClockFacts is what the kernel says of the clock.
+type ClockFacts struct {
+	Synchronized *bool          `cel:"synchronized" doc:"whether the kernel calls the clock synchronised"`
+	Error        *time.Duration `cel:"error" doc:"greatest error of the clock"`
+}
+
+// OutputFacts is about the files of a vantage point's measurements.
+type OutputFacts struct {
+	Exists    bool          `cel:"exists" doc:"whether there is any output, sent or unsent"`
+	NewestAge time.Duration `cel:"newest_age" doc:"age of the newest output; without any, the machine's uptime plus 24 h"`
+	Unsent    int64         `cel:"unsent" doc:"files of former intervals that wait to be pushed"`
+}
+
+// OriginalsFacts is about what the collector received.
+type OriginalsFacts struct {
+	Received *int64 `cel:"received_since_last_run" doc:"files received since the last watch; absent on the first"`
+}
+
+// ZoneFacts is about the archive of root zones.
+type ZoneFacts struct {
+	Added24h *int64 `cel:"added_24h" doc:"root zones archived in the last 24 h; absent until watch has run for 24 h"`
+	Gaps     int64  `cel:"gaps" doc:"serials seen in use in the last 7 days, and for more than 2 h, that the archive lacks"`
+}
+
+// QuarantineFacts is about what could not be ingested.
+type QuarantineFacts struct {
+	Count int64 `cel:"count" doc:"files in Quarantine"`
+}
+
+// VantagePointFacts is about the vantage points as the collector sees them.
+type VantagePointFacts struct {
+	Silent []string `cel:"silent" doc:"vantage points of the plan of which no interval of the last 30 min arrived"`
+}
+
+// Machine is this machine, as watch finds it.
+type Machine struct {
+	Uptime        time.Duration     `cel:"uptime" doc:"since the machine started"`
+	Disk          Disk              `cel:"disk"`
+	Clock         ClockFacts        `cel:"clock"`
+	Output        OutputFacts       `cel:"output"`
+	Originals     OriginalsFacts    `cel:"originals"`
+	Zones         ZoneFacts         `cel:"zones"`
+	Quarantine    QuarantineFacts   `cel:"quarantine"`
+	VantagePoints VantagePointFacts `cel:"vantage_points"`
+}
+
+// Value is one value of a report.
+type Value struct {
+	Metric    string   `cel:"metric" doc:"name of the metric"`
+	RSI       string   `cel:"rsi" doc:"RSI, empty for the RSS"`
+	Family    string   `cel:"family" doc:"ipv4, ipv6, or empty"`
+	Transport string   `cel:"transport" doc:"udp, tcp, or empty"`
+	Unit      string   `cel:"unit" doc:"percent, ms or min"`
+	Value     *float64 `cel:"value" unit:"of unit" doc:"the value; absent without data"`
+	Count     int64    `cel:"count" doc:"how many values it is made of"`
+	Verdict   string   `cel:"verdict" doc:"pass, fail or no_data"`
+}
