@@ -3,6 +3,7 @@ package metrics
 import (
 	"cmp"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -72,6 +73,7 @@ type computation struct {
 // Compute reads the metrics off what was added; the rows of the table zones say
 // which serials are of root zones. It must not run beside Add.
 func (a *Accumulator) Compute(zoneRows []measurement.Zone) *Result {
+	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	c := &computation{Accumulator: a, zones: zones{}, accepted: map[uint32]bool{}, result: &Result{N: a.n, K: K(a.n)}}
 	for _, z := range zoneRows {
 		c.zones[uint32(z.Serial)] = z
@@ -212,6 +214,9 @@ func (c *computation) coverage() {
 
 // leavesAll says whether exclusions take a whole VP-interval out of every metric.
 func (c *computation) leavesAll(vp measurement.VantagePoint, label time.Time) bool {
+	if len(c.cfg.Exclusions) == 0 {
+		return false
+	}
 	left := slices.Clone(paths[:])
 	for _, e := range c.cfg.Exclusions {
 		if len(e.RSIs) > 0 || label.Before(e.From) || !label.Before(e.Until) ||

@@ -234,7 +234,7 @@ func (p published) pool() (all waits) {
 // side is the median over the values [yzp]; one never observed lies beyond all
 // others [P4].
 func (w waits) side(limit Limit) (Side, Diagnostics) {
-	lags := slices.Clone(w.lags)
+	lags := w.lags // their order means nothing
 	slices.SortFunc(lags, compareLags)
 	d := Diagnostics{Unobservable: w.unobservable, Regressions: w.regressions}
 	count := int64(len(lags))

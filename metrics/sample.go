@@ -1,7 +1,5 @@
 package metrics
 
-import "slices"
-
 // A latency below the deadline has one of so many coarse buckets of 1,024 µs.
 const (
 	fine    = 1024
@@ -82,6 +80,9 @@ func (g *gauge) rank(pieces [][]uint32) ranks {
 	return r
 }
 
+// mostPlaces is how many places find can be asked for.
+const mostPlaces = 5
+
 // find returns the values at places, in ascending order.
 func (g *gauge) find(pieces [][]uint32, places []int64) []int64 {
 	in, rest := make([]int, len(places)), make([]int64, len(places)) // the bucket of each place, the place in it
@@ -93,11 +94,12 @@ func (g *gauge) find(pieces [][]uint32, places []int64) []int64 {
 		}
 	}
 	var slot [buckets]uint8 // index of the bucket's fine counters; 0 takes what does not matter
-	counters := make([][fine]int32, 1, len(places)+1)
+	var counters [mostPlaces + 1][fine]int32
+	used := uint8(0)
 	for _, b := range in {
 		if slot[b] == 0 {
-			slot[b] = uint8(len(counters))
-			counters = append(counters, [fine]int32{})
+			used++
+			slot[b] = used
 		}
 	}
 	for _, piece := range pieces {
@@ -109,8 +111,11 @@ func (g *gauge) find(pieces [][]uint32, places []int64) []int64 {
 	}
 	values := make([]int64, len(places))
 	for i, b := range in {
-		at := slices.IndexFunc(counters[slot[b]][:], func(n int32) bool { rest[i] -= int64(n); return rest[i] < 0 })
-		values[i] = int64(b)*fine + int64(at)
+		at := int64(0)
+		for rest[i] -= int64(counters[slot[b]][0]); rest[i] >= 0; rest[i] -= int64(counters[slot[b]][at]) {
+			at++
+		}
+		values[i] = int64(b)*fine + at
 	}
 	return values
 }

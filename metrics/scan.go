@@ -2,15 +2,23 @@ package metrics
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 )
 
+// collectAt is the growth of memory, in percent, at which garbage is collected
+// while the cubes are there.
+const collectAt = 20
+
 // Scan adds what the lake's answers have for the period, its look-back and its
 // look-ahead. Workers is how many files are read at a time, 0 one for each CPU.
 func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) error {
+	// The cubes hold no pointers and stay to the end: collecting often costs little
+	// and keeps what the reader drops from doubling the memory.
+	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	from, until := a.cfg.window()
 	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: Columns, Workers: workers}
 	if a.cfg.Instances {

@@ -185,14 +185,22 @@ func (c *computation) publication() []Value {
 		v := c.value(RSIPublication, Minutes, i, -1)
 		v.Side, v.Diagnostics = rsi.byRSI[i].side(v.Limit)
 		v.Diagnostics.Serials = int64(rsi.serials)
-		v.Without, _ = raw.byRSI[i].side(v.Limit)
+		v.Without = v.Side
+		if c.rsi != c.raw {
+			v.Without, _ = raw.byRSI[i].side(v.Limit)
+		}
 		values = append(values, v)
 	}
 	v := c.value(RSSPublication, Minutes, -1, -1)
-	v.Side, v.Diagnostics = system.pool().side(v.Limit)
+	pool := system.pool()
+	v.Side, v.Diagnostics = pool.side(v.Limit)
 	v.Diagnostics.Serials = int64(system.serials)
-	v.Without, _ = raw.pool().side(v.Limit)
-	c.result.Lags = rsi.pool().lags
+	v.Without = v.Side
+	if c.rsi != c.raw {
+		v.Without, _ = raw.pool().side(v.Limit)
+		pool = rsi.pool()
+	}
+	c.result.Lags = pool.lags
 	slices.SortFunc(c.result.Lags, func(a, b Lag) int {
 		return cmp.Or(a.Published.Compare(b.Published), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.VantagePoint, b.VantagePoint))
 	})
