@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/engine/transfer"
 )
 
@@ -27,9 +29,11 @@ const (
 	demoIntervals = 3
 	demoRefusing  = "c" // refuses TCP
 	demoSlow      = "f"
+	demoFlipping  = "i" // one bit of its answers differs
 	demoStale     = "k"
-	demoDelay     = 150 * time.Millisecond
+	demoDelay     = 300 * time.Millisecond // misses the threshold over UDP [zuc], meets it over TCP [bpl]
 	demoTLDs      = 1450
+	demoSeed      = 1 // of the questions: the stale zone shows in one of ten, and must be among nine
 )
 
 type demoOptions struct {
@@ -42,9 +46,9 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Show the whole system on this machine: no internet, no root",
-		Long: `Demo starts thirteen root servers in this process, three of them with a fault, lets
+		Long: `Demo starts thirteen root servers in this process, four of them with a fault, lets
 three vantage points measure them for three intervals and push the files by SFTP, ingests
-them on a collector, and reads from its lake how each root server did.`,
+them on a collector, and writes the month's report, in which the faults stand out.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), o) },
 	}
@@ -63,6 +67,9 @@ type demoWorld struct {
 	serving chan error // what ended the dropbox
 	vars    []string
 	plan    *plan.Plan
+
+	folder   string // of the report
+	document *report.Document
 }
 
 func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
@@ -78,7 +85,8 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		{"3 vantage points", w.makeVantagePoints},
 		{"the collector: the root zone by AXFR from a, proved by its anchor", w.fetchZone},
 		{fmt.Sprintf("%d intervals at each: 52 SOA queries and 13 for correctness, then the push", demoIntervals), w.measure},
-		{"ingest: from the dropboxes into the lake", w.ingest},
+		{"ingest: from the dropboxes into the lake, each correctness answer judged", w.ingest},
+		{"the monthly report, and its proof from the lake", w.report},
 	} {
 		began := time.Now()
 		w.say("  %-76s", step.what)
@@ -155,6 +163,7 @@ func (w *demoWorld) startServers(context.Context) error {
 		{Kind: lab.Refuse, RSIs: []measurement.RSI{demoRefusing}, Transports: []measurement.Transport{measurement.TCP}},
 		{Kind: lab.Delay, RSIs: []measurement.RSI{demoSlow}, Delay: demoDelay},
 		{Kind: lab.Stale, RSIs: []measurement.RSI{demoStale}},
+		{Kind: lab.BitFlip, RSIs: []measurement.RSI{demoFlipping}, Types: []string{"NS", "DS", "DNSKEY", "A"}},
 	}})
 	w.system = system
 	return err
@@ -199,8 +208,42 @@ func (w *demoWorld) fetchZone(ctx context.Context) error {
 	return w.command(collector, w.collector(), w.app.clock()).zoneFetch(ctx, false)
 }
 
+// after is a time when the last interval is over.
+func (w *demoWorld) after() time.Time {
+	return interval.Of(w.app.clock()).Add(interval.Length + time.Minute)
+}
+
+// ingest comes after another fetch: only then can a mismatch be held against
+// anybody.
 func (w *demoWorld) ingest(ctx context.Context) error {
-	return w.command(collector, w.collector(), w.app.clock()).ingest(ctx, ingestFlags{})
+	c := w.command(collector, w.collector(), w.after())
+	if err := c.zoneFetch(ctx, false); err != nil {
+		return err
+	}
+	return c.ingest(ctx, ingestFlags{})
+}
+
+// report writes the report of the month so far and verifies it.
+func (w *demoWorld) report(ctx context.Context) error {
+	month := interval.Of(w.app.clock()).Add(-(demoIntervals - 1) * interval.Length)
+	c := w.command(collector, w.collector(), w.after())
+	err := c.report(ctx, reportOptions{style: string(report.Monthly), period: month.Format("2006-01")})
+	var exit *exitError
+	if err != nil && (!errors.As(err, &exit) || exit.code != exitFindings && exit.code != exitPartly) {
+		return err
+	}
+	w.folder = filepath.Join(w.collector(), w.plan.Paths.Reports, report.Folder(report.Monthly, interval.Month(month)))
+	full := filepath.Join(w.folder, "internal", "full.json")
+	f, err := os.Open(full)
+	if err != nil {
+		return err
+	}
+	w.document, err = report.Read(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	c.out = io.Discard
+	return c.verify(ctx, full)
 }
 
 // makeVantagePoints gives each its key, the pinned host key and a root zone.
@@ -242,9 +285,10 @@ func (w *demoWorld) measure(ctx context.Context) error {
 	for i := range demoIntervals {
 		label := present.Add(time.Duration(i-demoIntervals+1) * interval.Length)
 		g, ctx := errgroup.WithContext(ctx)
-		for _, vp := range w.plan.VantagePoints {
+		for n, vp := range w.plan.VantagePoints {
+			seed := uint64(demoSeed + i*len(w.plan.VantagePoints) + n)
 			g.Go(func() error {
-				if err := w.command(string(vp.ID), w.home(vp.ID), label.Add(time.Second)).measure(ctx, measureOptions{noWait: true}); err != nil {
+				if err := w.command(string(vp.ID), w.home(vp.ID), label.Add(time.Second)).measure(ctx, measureOptions{noWait: true, seeded: true, seed: seed}); err != nil {
 					return fmt.Errorf("vantage point %s: %w", vp.ID, err)
 				}
 				return nil

@@ -9,6 +9,7 @@ import (
 
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
 )
 
 // received reads the answers of the lake.
@@ -132,10 +133,34 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 	if !w.system.IPv6 {
 		w.say("\nThis machine has no IPv6 loopback: the IPv6 paths are unreachable, which counts as unavailable [dfl].\n")
 	}
-	w.say("\nPlanted: %s refuses TCP, %s answers %d ms late, %s serves an older zone.\n",
-		demoRefusing, demoSlow, demoDelay.Milliseconds(), demoStale)
+	w.say("\nPlanted: %s refuses TCP, %s answers %d ms late, %s flips a bit, %s serves an older zone.\n",
+		demoRefusing, demoSlow, demoDelay.Milliseconds(), demoFlipping, demoStale)
+	w.say("\nThresholds missed in the report:\n")
+	for _, line := range w.missed() {
+		w.say("  %s\n", line)
+	}
+	w.say("\nThe report, for people and for programs, and what each operator would get:\n  %[1]s/report.html\n  %[1]s/internal/full.html\n  %[1]s/rsi/\n", w.folder)
 	a.printNext(w)
 	return nil
+}
+
+// missed are the metrics that the report says fail, a line for each RSI's.
+func (w *demoWorld) missed() []string {
+	lines, at := []string{}, map[string]int{}
+	for _, v := range w.document.Values {
+		if v.Verdict != metrics.Fail {
+			continue
+		}
+		key := strings.TrimSpace(fmt.Sprintf("%s %s", v.Metric, v.RSI))
+		if _, there := at[key]; !there {
+			at[key] = len(lines)
+			lines = append(lines, key)
+		}
+		if v.Family != "" {
+			lines[at[key]] += fmt.Sprintf(" %s/%s", v.Family, v.Transport)
+		}
+	}
+	return lines
 }
 
 // serials lists the serials an RSI served and marks what is not the newest.
@@ -206,5 +231,6 @@ func demoJSON(w *demoWorld, rows []*demoRow, answers int) any {
 			}
 		}
 	}
-	return map[string]any{"dir": w.dir, "answers": answers, "serial": w.zone.Serial, "ipv6": w.system.IPv6, "cells": cells}
+	return map[string]any{"dir": w.dir, "answers": answers, "serial": w.zone.Serial, "ipv6": w.system.IPv6, "cells": cells,
+		"missed": w.missed(), "report": filepath.Join(w.folder, "report.html")}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mtric.net/mtric/engine/cli"
 )
 
@@ -28,6 +30,8 @@ func TestDemo(t *testing.T) {
 			Latency    *int64 `json:"median_latency_us"`
 			Serials    []int64
 		}
+		Missed []string
+		Report string
 	}
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
@@ -47,7 +51,7 @@ func TestDemo(t *testing.T) {
 		if good == 0 {
 			continue
 		}
-		if slow := *c.Latency >= 150_000; slow != (c.RSI == "f") {
+		if slow := *c.Latency >= 300_000; slow != (c.RSI == "f") {
 			t.Errorf("%s %s: median %d µs", c.RSI, c.Path, *c.Latency)
 		}
 		serial := report.Serial
@@ -57,6 +61,13 @@ func TestDemo(t *testing.T) {
 		if len(c.Serials) != 1 || c.Serials[0] != serial {
 			t.Errorf("%s %s: serials %d, want %d", c.RSI, c.Path, c.Serials, serial)
 		}
+	}
+	want := []string{"rsi_availability c ipv4/tcp ipv6/tcp", "rsi_response_latency f ipv4/udp ipv6/udp", "rsi_correctness i", "rsi_correctness k", "rss_correctness"}
+	if diff := cmp.Diff(want, report.Missed); diff != "" && report.IPv6 {
+		t.Errorf("missed thresholds: %s", diff)
+	}
+	if _, err := os.Stat(report.Report); err != nil {
+		t.Error(err)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*", "Output", "*.parquet"))
 	if err != nil || len(left) > 0 {
