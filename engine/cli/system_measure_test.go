@@ -29,6 +29,7 @@ func TestSystem(t *testing.T) {
 	t.Run("readers", r.testReaders)
 	t.Run("traces", r.testTraces)
 	t.Run("push", r.testPush)
+	t.Run("ingest", r.testIngest)
 	t.Run("faults of servers and paths", r.testFaults)
 	t.Run("faults of answers", r.testAnswerFaults)
 }

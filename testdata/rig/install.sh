@@ -1,9 +1,9 @@
 #!/bin/bash
-# Installs what the system test needs: Debian packages, and DuckDB and pandas in
-# a Python environment of their own. Quick when all is there. Needs root.
+# Installs what the system test needs: Debian packages, and DuckDB, pandas, polars
+# and Spark in Python environments of their own. Quick when all is there. Needs root.
 set -euo pipefail
 packages=(nsd knot bind9 bind9-dnsutils ldnsutils scamper openssh-server openssh-sftp-server
-  iproute2 iptables ethtool shellcheck python3-venv procps gcc libc6-dev)
+  iproute2 iptables ethtool shellcheck python3-venv procps gcc libc6-dev chromium default-jre-headless)
 cache=${MTRIC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mtric}
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
@@ -28,11 +28,15 @@ if [ ${#missing[@]} -gt 0 ]; then
     [ $try = 2 ] && exit 1
   done
 fi
-if ! "$cache/venv/bin/python" -c 'import duckdb, pandas, pyarrow, pytz' 2>/dev/null; then
-  python3 -m venv "$cache/venv"
-  for try in 1 2; do
-    if "$cache/venv/bin/pip" install -q --disable-pip-version-check duckdb pandas pyarrow pytz; then break; fi
-    [ $try = 2 ] && exit 1
-  done
-fi
+
+# environment NAME MODULES PACKAGES makes a Python environment unless it has the modules.
+environment() {
+  local dir=$cache/$1
+  "$dir/bin/python" -c "import $2" 2>/dev/null && return
+  python3 -m venv "$dir"
+  # shellcheck disable=SC2086 # packages are several words
+  "$dir/bin/pip" install -q --disable-pip-version-check $3 || "$dir/bin/pip" install -q --disable-pip-version-check $3
+}
+environment venv "duckdb, pandas, polars, pyarrow, pytz" "duckdb pandas polars pyarrow pytz"
+environment spark pyspark pyspark
 id metrics >/dev/null 2>&1 || useradd --create-home --shell /bin/bash metrics
