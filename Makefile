@@ -24,15 +24,15 @@ test: ## everything that needs neither root nor internet
 	go test $(RACE) -timeout 10m ./...
 	$(if $(RACE),go test -run TestKilled ./engine/ingest) # every step; with the race detector only some
 
-test-system: ## against real NSD, Knot, BIND, scamper, OpenSSH (Debian, root; installs what it needs)
+test-system: ## against real NSD, Knot, BIND, scamper, OpenSSH, DuckDB, Spark, Chromium (Debian, root; installs what it needs)
 	testdata/rig/install.sh
-	go test -tags system -count=1 -timeout 25m -run 'TestSystem' -v ./engine/cli
+	go test -tags system -count=1 -timeout 25m -p 1 -run 'TestSystem' -v ./engine/cli ./engine/report ./metrics/correctness
 
 lint: ## gofmt, vet, staticcheck, shellcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
-	go vet ./... && go vet -tags system ./engine/cli
+	go vet ./... && go vet -tags system ./...
 	go run $(STATICCHECK) ./...
-	go run $(STATICCHECK) -tags system ./engine/cli
+	go run $(STATICCHECK) -tags system ./...
 	shellcheck $(SCRIPTS)
 
 fuzz: ## each fuzz test for FUZZTIME (20s)
