@@ -40,8 +40,11 @@ fuzz: ## each fuzz test for FUZZTIME (20s)
 	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
 
-bench: ## the bars of docs/architecture.md: accuracy of latency, time of an interval, start
-	go test -run '^$$' -bench . -benchtime 5x ./engine/probe ./engine/cli
+bench: ## the bars of docs/architecture.md, as ratios where they are ratios
+	go test -run '^$$' -bench . -benchtime 5x ./engine/probe
+	go test -run '^$$' -bench 'Start|Ingest' -benchtime 3x ./engine/cli
+	go test -run '^$$' -bench . -benchtime 3x -timeout 30m ./metrics ./engine/simulate
+	go test -run '^$$' -bench . ./metrics/correctness
 
 clean: ## remove what was built
 	rm -rf bin
