@@ -154,6 +154,7 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 		return nil, errShut{err}
 	}
 	var files []waiting
+	strangers := 0
 	for name := range names {
 		var err error
 		base, isSidecar := strings.CutSuffix(name, sidecarSuffix)
@@ -168,7 +169,10 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 			err = r.overdue(b, name, 7*24*time.Hour, "its sidecar never came")
 		case strings.HasSuffix(name, partSuffix):
 			err = r.overdue(b, name, 24*time.Hour, "an upload that was never finished")
+		case strangers == maxStrangers:
+			r.left(b.path, fmt.Sprintf("has more than %d files that do not belong there; the others wait", maxStrangers))
 		default:
+			strangers++
 			err = r.banish(b, name, "no vantage point writes a file of this name")
 		}
 		if err := r.tolerate(b, err); err != nil {

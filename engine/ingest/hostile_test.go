@@ -429,3 +429,21 @@ func TestFoldersInThePlaceOfFiles(t *testing.T) {
 		}
 	}
 }
+
+// A flood of files must not keep the others waiting.
+func TestFloodOfFiles(t *testing.T) {
+	c := newCollector(t)
+	for i := range 1200 {
+		if err := os.WriteFile(filepath.Join(c.box("101"), fmt.Sprintf("junk%d", i)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.measure("102", day)
+	r := c.ingest()
+	if len(r.Quarantined) != 1000 || len(r.Left) != 1 || !strings.HasSuffix(r.Left[0], "the others wait") || r.Files != 2 {
+		t.Errorf("%d quarantined, left %v, %d files", len(r.Quarantined), r.Left, r.Files)
+	}
+	if r := c.ingest(); len(r.Quarantined) != 200 || len(r.Left) != 0 {
+		t.Errorf("%d quarantined, left %v", len(r.Quarantined), r.Left)
+	}
+}

@@ -37,6 +37,9 @@ const (
 	MaxRows     = 200_000
 	maxAlerts   = 64 << 10 // of an alerts.json
 	maxEntries  = 100_000  // of a dropbox, looked at in one run
+	// Files of a dropbox that do not belong there, dealt with in one run: each waits
+	// for the disk, and the other vantage points for all of them.
+	maxStrangers = 1000
 )
 
 // Ingester is one run of ingest. The caller holds a lock: there is one at a time.
