@@ -245,35 +245,34 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 		if !sent(cell) {
 			continue
 		}
-		code := &b.serials[slot*n+rsi]
-		if cell >= cellOK && (none == nil || !none[i]) {
-			if last := &day.sets.last; *code >= serialFirst && *code == last[1] && serials[i] == int64(last[0]) && b.byPath == nil {
-				continue // nearly always: the four agree
-			}
-			if err := d.serial(i, day, b, code, place); err != nil {
-				return err
-			}
-			continue
+		code, known := &b.serials[slot*n+rsi], &day.sets.last
+		if cell >= cellOK && *code >= serialFirst && *code == known[1] && serials[i] == int64(known[0]) && (none == nil || !none[i]) && b.byPath == nil {
+			continue // nearly always: the four agree
 		}
-		if *code < serialNone {
-			*code = serialNone
-		}
-		if b.byPath != nil {
-			b.byPath[place] = serialNone
+		if err := d.serial(i, day, b, cell, code, place); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// serial notes what serial a good answer showed, at place among the cells.
-func (d *decoded) serial(i int, day *day, b *block, code *uint32, place int) error {
-	serial := d.Serial.Int[i]
-	if serial < 0 || serial > math.MaxUint32 {
-		return d.damaged(i, fmt.Sprintf("serial %d", serial))
+// serial notes what serial the answer to a query that was sent showed; place is
+// the query's among the cells.
+func (d *decoded) serial(i int, day *day, b *block, cell uint32, code *uint32, place int) error {
+	own := serialNone
+	if cell >= cellOK && (d.Serial.Null == nil || !d.Serial.Null[i]) {
+		serial := d.Serial.Int[i]
+		if serial < 0 || serial > math.MaxUint32 {
+			return d.damaged(i, fmt.Sprintf("serial %d", serial))
+		}
+		*code = day.sets.add(*code, uint32(serial))
+		if b.byPath != nil {
+			own = day.sets.add(serialNone, uint32(serial))
+		}
 	}
-	*code = day.sets.add(*code, uint32(serial))
+	*code = max(*code, serialNone)
 	if b.byPath != nil {
-		b.byPath[place] = day.sets.add(serialNone, uint32(serial))
+		b.byPath[place] = own
 	}
 	return nil
 }
