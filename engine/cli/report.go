@@ -87,19 +87,7 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 		_, err := fmt.Fprintf(a.out, "would write %s: %s, data until %s\n", folder, d.PeriodTitle(), d.DataUntil.Format(time.RFC3339))
 		return err
 	}
-	unlock, err := lockReports(out)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	bar := a.progress(3, "report")
-	job.Progress = func(string) { bar.step() }
-	err = job.Run(ctx, d, old)
-	bar.done()
-	if errors.Is(err, report.ErrThere) {
-		return busyf("%s: %w", folder, err)
-	}
-	if err != nil {
+	if err := a.runReport(ctx, job, d, old); err != nil {
 		return err
 	}
 	if atHome {
@@ -108,6 +96,25 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 		}
 	}
 	return a.reportDone(d, folder)
+}
+
+// runReport makes the report while no other run does.
+func (a *app) runReport(ctx context.Context, job report.Job, d, old *report.Document) (err error) {
+	unlock, err := lockReports(job.Out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	bar := a.progress(0, "report")
+	days := int(d.DataUntil.Sub(d.From)/(24*time.Hour)) + 1
+	done := 0
+	job.Progress = func(string) { done++; bar.at(min(done, days), days) }
+	err = job.Run(ctx, d, old)
+	bar.done()
+	if errors.Is(err, report.ErrThere) {
+		return busyf("%s: %w", report.Folder(d.Style, d.From), err)
+	}
+	return err
 }
 
 // logReport notes the report in the collector's log, where there is one.
