@@ -152,9 +152,18 @@ func TestFilesThatBreakTheContract(t *testing.T) {
 				c.t.Fatal(err)
 			}
 		},
-		"claims 200001 rows, more than 200000": func(c *collector) {
-			rows := make([]measurement.Answer, 200_001)
+		"claims 10001 rows, more than 10000": func(c *collector) {
+			rows := make([]measurement.Answer, 10_001)
 			send(c, c.box("101"), name, rows, metaOf(runOf(nil, "101", day)))
+		},
+		"row 70: more than 4194304 bytes of responses": func(c *collector) {
+			rows := make([]measurement.Answer, 100)
+			for i := range rows {
+				rows[i] = answersOf("101", day)[0]
+				rows[i].RSI = measurement.RSI(fmt.Sprintf("r%d", 100+i))
+				rows[i].Response, rows[i].ResponseSize = make([]byte, 60_000), ptr(int32(60_000))
+			}
+			send(c, c.box("101"), name, rows, metaOf(runOf(rows, "101", day)))
 		},
 		"has more than 67108864 bytes": func(c *collector) {
 			raw(name, nil)(c)

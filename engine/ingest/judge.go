@@ -190,9 +190,6 @@ func (b *bench) day(ctx context.Context, day time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := b.hear(ctx, cases); err != nil {
-		return err
-	}
 	changed := map[int64]verdict{}
 	for _, c := range cases {
 		switch c.now.verdict {
@@ -249,15 +246,29 @@ func (b *bench) scan(day time.Time, columns ...string) lake.Scan {
 	return lake.Scan{Store: b.Lake, Table: lake.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: columns, Workers: 1}
 }
 
-// cases reads the rows of a day that are to be judged. Failures are a list, which
+// mostWires bounds the responses in memory: a vantage point decides how large they
+// are.
+const mostWires = 64 << 20
+
+// cases reads the rows of a day that are to be judged, and has them judged in
+// portions, whose responses it lets go. Failures are a list, which
 // columns do not carry: of a row that has any the old ones are not known, and it
 // counts as changed unless it stays without.
 func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 	var cases []docket
 	var place int64
+	heard, wires := 0, 0
+	hear := func() error {
+		err := b.hear(ctx, cases[heard:])
+		for i := range cases[heard:] {
+			cases[heard+i].wire = nil
+		}
+		heard, wires = len(cases), 0
+		return err
+	}
 	err := b.scan(day, "verdict", "verdict_serial", "sent_at", "qname", "qtype", "response").Run(ctx, func(batch *lake.Batch) error {
 		verdicts, serials := batch.Column("verdict"), batch.Column("verdict_serial")
-		labels, sent, wires := batch.Column("interval"), batch.Column("sent_at"), batch.Column("response")
+		labels, sent, responses := batch.Column("interval"), batch.Column("sent_at"), batch.Column("response")
 		names, kinds := batch.Column("qname"), batch.Column("qtype")
 		for i := range batch.Rows {
 			place++
@@ -266,16 +277,24 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 				continue
 			}
 			c := docket{place: place - 1, label: label, sent: time.UnixMicro(sent.Int[i]).UTC(), name: names.Text(i), kind: kinds.Text(i),
-				wire: slices.Clone(wires.Bytes[i]), had: verdict{verdict: v}}
+				wire: slices.Clone(responses.Bytes[i]), had: verdict{verdict: v}}
 			if serials.Null == nil || !serials.Null[i] {
 				serial := serials.Int[i]
 				c.had.serial = &serial
 			}
 			cases = append(cases, c)
+			if wires += len(c.wire); wires > mostWires {
+				if err := hear(); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
-	return cases, err
+	if err != nil {
+		return nil, err
+	}
+	return cases, hear()
 }
 
 // hear judges all cases, on all processors.

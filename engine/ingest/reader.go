@@ -144,9 +144,13 @@ func (r *reader) fileOfAnswers(path string, c checker) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
+	responses := 0
 	for i := range rows {
 		if err := c.answer(&rows[i]); err != nil {
 			return report{}, fmt.Errorf("row %d: %w", i+1, err)
+		}
+		if responses += len(rows[i].Response); responses > MaxResponses {
+			return report{}, fmt.Errorf("row %d: more than %d bytes of responses", i+1, MaxResponses)
 		}
 		rows[i].Verdict = pending(&rows[i])
 	}
