@@ -203,7 +203,18 @@ func (b brute) published(level int) map[int64]time.Time {
 			start = a.Interval
 		}
 	}
+	var initial []uint32
 	for s, t := range first {
+		if t.Equal(start) {
+			initial = append(initial, uint32(s))
+		}
+	}
+	for s, t := range first {
+		for _, i := range initial {
+			if i-uint32(s) < 1<<31 {
+				t = start // it was there before the data
+			}
+		}
 		if t.Equal(start) || t.Before(b.cfg.From) || !t.Before(b.cfg.Until) {
 			delete(first, s)
 		}

@@ -66,7 +66,8 @@ func (z zones) accepts(serial uint32, g *sighting) bool {
 }
 
 // publications lists the serials whose T(s) lies in the period, by T(s). A serial
-// of the first interval with data has none: nobody knows when it came (A10).
+// of the first interval with data has none, nor has one that is older than those:
+// nobody knows when it came (A10), however late an RSI that fell behind shows it.
 func (v *view) publications(z zones, accepted map[uint32]bool) []publication {
 	all := v.sightings()
 	start := len(v.days) * perDay
@@ -75,11 +76,18 @@ func (v *view) publications(z zones, accepted map[uint32]bool) []publication {
 			start = min(start, g.first)
 		}
 	}
+	var initial []uint32
+	for s, g := range all {
+		if accepted[s] && g.first == start {
+			initial = append(initial, s)
+		}
+	}
 	var list []publication
 	for s, g := range all {
+		known := slices.ContainsFunc(initial, func(i uint32) bool { return s == i || before(s, i) })
 		counted := g.first/perDay < len(v.days) && v.days[g.first/perDay].counted
 		old := z[s].FirstSeen != nil && z[s].FirstSeen.UnixMicro() < v.a.from
-		if accepted[s] && counted && g.first > start && !old {
+		if accepted[s] && counted && !known && !old {
 			list = append(list, publication{s, g.first})
 		}
 	}

@@ -266,6 +266,12 @@ func publicationCases() []publicationCase {
 				return s2
 			}
 		})}, []measurement.Zone{{Serial: s2, State: measurement.ZoneArchived}}, "10/2", 2, any},
+		{"an RSI that falls back to before the data publishes nothing (A10)", scene{shows: only(func(at, _, _ int) int64 {
+			if at < 12 {
+				return s0 - 1
+			}
+			return plain(at)
+		})}, []measurement.Zone{{Serial: s0 - 1, State: measurement.ZoneArchived}}, "10/1", 1, any},
 		{"no zone change", scene{shows: func(int, int, measurement.RSI, int) int64 { return s0 }}, nil, "none", 0, any},
 		{"never available", scene{shows: only(func(int, int, int) int64 { return 0 })}, nil, "late", 1, any},
 	}

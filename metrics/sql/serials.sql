@@ -16,13 +16,19 @@ SELECT s.serial, MIN(s.at_us) AS t_us
 FROM system_soa s JOIN accepted a ON a.serial = s.serial
 WHERE s.good = 1 GROUP BY s.serial;
 
--- Publications of the period. A serial of the first interval with data has no
--- T(s), nor has one that was seen before the look-back (reading A10).
+-- Serials of the first interval with data.
+CREATE OR REPLACE TEMPORARY VIEW initial AS
+SELECT s.serial FROM sighted s CROSS JOIN (SELECT MIN(t_us) AS start_us FROM sighted) f WHERE s.t_us = f.start_us;
+
+-- Publications of the period. A serial of the first interval with data has no T(s),
+-- nor has one that those reach or that was seen before the look-back (reading A10).
 CREATE OR REPLACE TEMPORARY VIEW published AS
 SELECT s.serial, s.t_us
-FROM sighted s CROSS JOIN period p CROSS JOIN (SELECT MIN(t_us) AS start_us FROM sighted) f
+FROM sighted s CROSS JOIN period p
 LEFT JOIN zones z ON z.serial = s.serial
-WHERE s.t_us >= p.from_us AND s.t_us < p.until_us AND s.t_us > f.start_us
+WHERE s.t_us >= p.from_us AND s.t_us < p.until_us
+  AND s.serial NOT IN (SELECT k.serial FROM sighted k CROSS JOIN initial i
+                       WHERE MOD(i.serial - k.serial + 4294967296, 4294967296) < 2147483648)
   AND (z.first_seen_us IS NULL OR z.first_seen_us >= p.from_us - 86400000000);
 
 -- What an RSI showed a vantage point in an interval it was asked in: m, the RFC 1982
