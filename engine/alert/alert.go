@@ -43,7 +43,10 @@ const (
 )
 
 // Label is one k=v of an alert line.
-type Label struct{ Name, Value string }
+type Label struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // Event is one line of the alert file.
 type Event struct {

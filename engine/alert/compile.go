@@ -24,8 +24,10 @@ const (
 // Rules are the compiled rules of a plan, in its order, ready to be evaluated.
 // They are read-only: any number of goroutines may use them.
 type Rules struct {
-	Plan  *plan.Plan
-	rules []*rule
+	Plan       *plan.Plan
+	rules      []*rule
+	fields     map[string]*Field  // by full name
+	thresholds map[string]float64 // by full name
 }
 
 // rule is one rule: its condition, and its summary cut into pieces.
@@ -38,7 +40,8 @@ type rule struct {
 // program is a compiled expression and what it reads.
 type program struct {
 	cel.Program
-	reads map[string]bool // "window.sent", "rsi"
+	reads   map[string]bool // "window.sent", "rsi"
+	metered bool            // its types do not bound its cost
 }
 
 // piece of a summary: plain text, or an expression.
@@ -52,7 +55,12 @@ type piece struct {
 // files. Rules is nil exactly when there are mistakes.
 func Compile(p *plan.Plan) (*Rules, diag.List) {
 	list := diag.List{Sources: p.Sources}
-	out := &Rules{Plan: p}
+	out := &Rules{Plan: p, fields: map[string]*Field{}, thresholds: thresholds(p)}
+	for root := range objects() {
+		for _, f := range Fields(root) {
+			out.fields[f.Name] = &f
+		}
+	}
 	for _, r := range p.Rules {
 		c, err := newCompiler(p, r)
 		if err != nil { // a mistake of the program, not of the plan
@@ -141,7 +149,9 @@ func (c *compiler) compilePart(t text, expr string, want *cel.Type) *program {
 		return nil
 	}
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.InterruptCheckFrequency(checkEvery)}
-	if cost, err := c.env.EstimateCost(checked, noEstimate{}); err != nil || cost.Max > costLimit {
+	cost, err := c.env.EstimateCost(checked, noEstimate{})
+	metered := err != nil || cost.Max > costLimit
+	if metered {
 		options = append(options, cel.CostLimit(costLimit))
 	}
 	p, err := c.env.Program(checked, options...)
@@ -149,7 +159,7 @@ func (c *compiler) compilePart(t text, expr string, want *cel.Type) *program {
 		c.mistake(t, 0, len(expr), fmt.Sprintf("no program can be made of it: %v", err), "Look at its constants.")
 		return nil
 	}
-	return &program{p, reads}
+	return &program{p, reads, metered}
 }
 
 // noEstimate knows no sizes: what depends on one is metered.

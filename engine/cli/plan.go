@@ -30,7 +30,7 @@ func (a *app) planCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.planCheckCommand(), a.planShowCommand(), a.planFmtCommand(), a.planCrontabCommand(), a.planInventoryCommand())
+	c.AddCommand(a.planCheckCommand(), a.planShowCommand(), a.planFmtCommand(), a.planTestCommand(), a.planCrontabCommand(), a.planInventoryCommand())
 	return c
 }
 

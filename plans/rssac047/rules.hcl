@@ -55,6 +55,38 @@ rule "slower-than-before" {
   runbook = "docs/runbook.md#slower-than-before"
 }
 
+rule "stale-zone" {
+  on       = "window"
+  over     = ["rsi"]
+  window   = "15m"
+  severity = "critical"
+  expr     = "window.lag > threshold.rsi_publication_latency" # [fwa]
+  summary  = "{rsi}.root serves {window.newest_serial}; a newer root zone has been in use for {window.lag} minutes"
+  runbook  = "docs/runbook.md#stale-zone"
+}
+
+rule "stray-answers" {
+  on       = "window"
+  over     = ["rsi", "family"]
+  window   = "1h"
+  severity = "warning"
+  expr     = "window.strays > 0"
+  summary  = "{window.strays} datagrams from {rsi}.root over {family} answered nothing that was asked: spoofing?"
+  runbook  = "docs/runbook.md#stray-answers"
+}
+
+# When a vantage point reaches no RSI over a family it is the vantage point that
+# has the trouble [raz]. Other rules want three vantage points for that reason.
+rule "vantage-point-cut-off" {
+  on       = "window"
+  over     = ["vantage_point", "family"]
+  window   = "15m"
+  severity = "warning"
+  expr     = "window.rsis >= 8 && window.rsis_silent == window.rsis"
+  summary  = "{vantage_point} reached none of {window.rsis} RSIs over {family}: look at the vantage point, and if it was its own trouble put into local/: {window.exclusion}"
+  runbook  = "docs/runbook.md#vantage-point-cut-off"
+}
+
 # --------------------------------------------------------------- each machine
 
 rule "no-output" {
@@ -98,4 +130,41 @@ rule "no-new-root-zone" {
   expr     = "machine.zones.added_24h == 0" # [ooy]
   summary  = "no new root zone for 24 hours"
   runbook  = "docs/runbook.md#no-new-root-zone"
+}
+
+rule "unsent-files" {
+  on       = "machine"
+  where    = "vantage_point"
+  severity = "warning"
+  hold     = "15m"
+  expr     = "machine.output.unsent > 6"
+  summary  = "{machine.output.unsent} files wait to be pushed to the collector"
+  runbook  = "docs/runbook.md#unsent-files"
+}
+
+rule "quarantine" {
+  on       = "machine"
+  where    = "collector"
+  severity = "warning"
+  expr     = "machine.quarantine.count > 0"
+  summary  = "{machine.quarantine.count} files in Quarantine"
+  runbook  = "docs/runbook.md#quarantine"
+}
+
+rule "vantage-points-silent" {
+  on       = "machine"
+  where    = "collector"
+  severity = "warning"
+  expr     = "size(machine.vantage_points.silent) > 0"
+  summary  = "no measurements for half an hour from {machine.vantage_points.silent}"
+  runbook  = "docs/runbook.md#vantage-points-silent"
+}
+
+rule "serial-gaps" {
+  on       = "machine"
+  where    = "collector"
+  severity = "warning"
+  expr     = "machine.zones.gaps > 0" # [ooy]
+  summary  = "{machine.zones.gaps} root zones were seen in use and are not in the archive"
+  runbook  = "docs/runbook.md#serial-gaps"
 }

@@ -1,0 +1,278 @@
+package alert
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// tuple is where an answer comes from: the labels that over may name.
+type tuple struct{ rsi, family, transport, vantagePoint, query string }
+
+func (t *tuple) label(name string) string {
+	switch name {
+	case "rsi":
+		return t.rsi
+	case "family":
+		return t.family
+	case "transport":
+		return t.transport
+	case "vantage_point":
+		return t.vantagePoint
+	default:
+		return t.query
+	}
+}
+
+// row is an answer, cut down to what windows are made of: a month of twenty
+// vantage points has eleven million.
+type row struct {
+	slot                    int32 // interval label / 5 min
+	tuple                   int32
+	latency                 int32 // µs; -1 unless answered with NOERROR
+	serial                  int32 // index; -1 without
+	nsid                    int32 // index; -1 without
+	strays                  int32
+	outcome, rcode, verdict uint8 // rcode and verdict: 0 none
+}
+
+// Codes of the closed vocabularies, in the order of the fields of the objects.
+const (
+	outcomeAnswered = 0
+	outcomeLocal    = 6
+	rcodeNoError    = 1
+	rcodeOther      = 6
+	verdictCorrect  = 1
+)
+
+var (
+	rcodeNames   = []string{"", "NOERROR", "NXDOMAIN", "SERVFAIL", "FORMERR", "REFUSED"}
+	verdictNames = []string{"", "correct", "incorrect", "unchecked"}
+)
+
+// rows are answers in the order of their intervals.
+type rows struct {
+	chunks  [][]row // a day each
+	tuples  []tuple
+	vps     []string // names of vantage points; index by vpOf
+	vpOf    []int32  // by tuple
+	rsis    []string
+	rsiOf   []int32
+	serials []int64
+	zones   []zoneUse
+}
+
+// zoneUse is when a zone was first in use.
+type zoneUse struct {
+	serial int64
+	used   time.Time
+}
+
+// columns that windows are made of.
+var columns = []string{"vantage_point", "query", "rsi", "family", "transport", "outcome", "latency_us", "rcode", "serial", "nsid", "strays", "verdict"}
+
+// gatherer brings the batches of several workers into one numbering.
+type gatherer struct {
+	mu      sync.Mutex
+	rows    *rows
+	tuples  map[tuple]int32
+	serials map[int64]int32
+	nsids   map[string]int32
+	days    map[time.Time][]row
+}
+
+// readRows reads the answers of [from, until) by one scan of the needed columns.
+func readRows(ctx context.Context, store lake.Store, from, until time.Time) (*rows, error) {
+	g := newGatherer()
+	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: columns}
+	if err := scan.Run(ctx, g.take); err != nil {
+		return nil, fmt.Errorf("window rules: %w", err)
+	}
+	zones, err := store.Zones()
+	if err != nil {
+		return nil, fmt.Errorf("window rules: %w", err)
+	}
+	for _, z := range zones {
+		used := z.FirstSeen
+		if used == nil || (z.ArchivedAt != nil && z.ArchivedAt.Before(*used)) {
+			used = z.ArchivedAt
+		}
+		if used != nil && z.State != measurement.ZoneBogus {
+			g.rows.zones = append(g.rows.zones, zoneUse{z.Serial, *used})
+		}
+	}
+	return g.finish(), nil
+}
+
+func newGatherer() *gatherer {
+	return &gatherer{rows: &rows{}, tuples: map[tuple]int32{}, serials: map[int64]int32{}, nsids: map[string]int32{}, days: map[time.Time][]row{}}
+}
+
+// finish puts the days in order and numbers the places.
+func (g *gatherer) finish() *rows {
+	r := g.rows
+	for _, day := range slices.SortedFunc(keys(g.days), time.Time.Compare) {
+		r.chunks = append(r.chunks, g.days[day])
+	}
+	for _, t := range r.tuples {
+		r.vpOf = append(r.vpOf, indexIn(&r.vps, t.vantagePoint))
+		r.rsiOf = append(r.rsiOf, indexIn(&r.rsis, t.rsi))
+	}
+	slices.SortFunc(r.zones, func(a, b zoneUse) int { return serialOrder(a.serial, b.serial) })
+	return r
+}
+
+func keys[K comparable, V any](m map[K]V) func(func(K) bool) {
+	return func(yield func(K) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func indexIn(all *[]string, name string) int32 {
+	if i := slices.Index(*all, name); i >= 0 {
+		return int32(i)
+	}
+	*all = append(*all, name)
+	return int32(len(*all) - 1)
+}
+
+// serialOrder compares serials as RFC 1982, section 3.2 does.
+func serialOrder(a, b int64) int {
+	switch d := int32(uint32(a) - uint32(b)); {
+	case d < 0:
+		return -1
+	case d > 0:
+		return 1
+	}
+	return 0
+}
+
+// slotOf numbers intervals.
+func slotOf(t time.Time) int32 { return int32(t.Unix() / int64(interval.Length/time.Second)) }
+
+func (g *gatherer) tuple(t tuple) int32 {
+	i, ok := g.tuples[t]
+	if !ok {
+		i = int32(len(g.rows.tuples))
+		g.tuples[t] = i
+		g.rows.tuples = append(g.rows.tuples, t)
+	}
+	return i
+}
+
+func (g *gatherer) serial(s int64) int32 {
+	i, ok := g.serials[s]
+	if !ok {
+		i = int32(len(g.rows.serials))
+		g.serials[s] = i
+		g.rows.serials = append(g.rows.serials, s)
+	}
+	return i
+}
+
+func (g *gatherer) nsid(s string) int32 {
+	i, ok := g.nsids[s]
+	if !ok {
+		i = int32(len(g.nsids))
+		g.nsids[s] = i
+	}
+	return i
+}
+
+// numbering maps the dictionaries of one batch onto the gatherer's numbers.
+type numbering struct {
+	nsid, outcome, rcode, verdict []int32
+	tuples                        map[[5]int32]int32
+	serials                       map[int64]int32
+}
+
+func (g *gatherer) number(b *lake.Batch) numbering {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := numbering{tuples: map[[5]int32]int32{}, serials: map[int64]int32{}}
+	for _, s := range b.Column("nsid").Dict {
+		n.nsid = append(n.nsid, g.nsid(s))
+	}
+	for _, s := range b.Column("outcome").Dict {
+		n.outcome = append(n.outcome, int32(slices.Index(measurement.Outcomes, measurement.Outcome(s))))
+	}
+	for _, s := range b.Column("rcode").Dict {
+		i := int32(slices.Index(rcodeNames, s))
+		if i < 0 {
+			i = rcodeOther
+		}
+		n.rcode = append(n.rcode, i)
+	}
+	for _, s := range b.Column("verdict").Dict {
+		n.verdict = append(n.verdict, int32(slices.Index(verdictNames, s)))
+	}
+	return n
+}
+
+// take turns a batch into rows.
+func (g *gatherer) take(b *lake.Batch) error {
+	n := g.number(b)
+	vp, query, rsi := b.Column("vantage_point"), b.Column("query"), b.Column("rsi")
+	family, transport := b.Column("family"), b.Column("transport")
+	outcome, rcode, verdict := b.Column("outcome"), b.Column("rcode"), b.Column("verdict")
+	at, latency, serial, nsid, strays := b.Column("interval"), b.Column("latency_us"), b.Column("serial"), b.Column("nsid"), b.Column("strays")
+	out := make([]row, b.Rows)
+	for i := range out {
+		r := &out[i]
+		*r = row{slot: int32(at.Int[i] / interval.Length.Microseconds()), latency: -1, serial: -1, nsid: -1, strays: int32(strays.Int[i])}
+		key := [5]int32{vp.Index[i], query.Index[i], rsi.Index[i], family.Index[i], transport.Index[i]}
+		id, ok := n.tuples[key]
+		if !ok {
+			g.mu.Lock()
+			id = g.tuple(tuple{rsi.Text(i), family.Text(i), transport.Text(i), vp.Text(i), query.Text(i)})
+			g.mu.Unlock()
+			n.tuples[key] = id
+		}
+		r.tuple = id
+		code := int32(-1)
+		if c := outcome.Index[i]; c >= 0 {
+			code = n.outcome[c]
+		}
+		if code < 0 {
+			return fmt.Errorf("outcome %q is not of the vocabulary", outcome.Text(i))
+		}
+		r.outcome = uint8(code)
+		if c := rcode.Index[i]; c >= 0 {
+			r.rcode = uint8(n.rcode[c])
+		}
+		if c := verdict.Index[i]; c >= 0 && n.verdict[c] >= 0 {
+			r.verdict = uint8(n.verdict[c])
+		}
+		if r.rcode == rcodeNoError && r.outcome == outcomeAnswered && (latency.Null == nil || !latency.Null[i]) {
+			r.latency = int32(min(max(latency.Int[i], 0), math.MaxInt32))
+		}
+		if c := nsid.Index[i]; c >= 0 {
+			r.nsid = n.nsid[c]
+		}
+		if serial.Null == nil || !serial.Null[i] {
+			id, ok := n.serials[serial.Int[i]]
+			if !ok {
+				g.mu.Lock()
+				id = g.serial(serial.Int[i])
+				g.mu.Unlock()
+				n.serials[serial.Int[i]] = id
+			}
+			r.serial = id
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.days[b.Day] = append(g.days[b.Day], out...)
+	return nil
+}

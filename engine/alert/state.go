@@ -1,0 +1,148 @@
+package alert
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/plan"
+)
+
+// What counts as flapping, and how long it must then be quiet: an alert that
+// comes and goes all day is one piece of news, not fifty.
+const (
+	flapSpan  = 6 * time.Hour
+	flapFires = 3 // within flapSpan
+	flapQuiet = time.Hour
+)
+
+// Status is one alert: a rule and one combination of its labels. Times are those
+// of the measurements (ends of intervals) or of the watch that saw it.
+type Status struct {
+	Rule     string      `json:"rule"`
+	Labels   []Label     `json:"labels,omitempty"`
+	Severity Severity    `json:"severity"`
+	Summary  string      `json:"summary,omitempty"`
+	True     *time.Time  `json:"true_since,omitempty"`  // the condition holds since then
+	False    *time.Time  `json:"false_since,omitempty"` // it fires, and does not hold since then
+	Firing   *time.Time  `json:"firing_since,omitempty"`
+	Fired    []time.Time `json:"fired,omitempty"`   // within flapSpan
+	Told     bool        `json:"told,omitempty"`    // the FIRING line is written
+	Changed  time.Time   `json:"changed,omitempty"` // when it began or ceased to fire
+}
+
+// Is names the state for people: "firing", "pending" or "inactive".
+func (s *Status) Is() string {
+	switch {
+	case s.Firing != nil:
+		return "firing"
+	case s.True != nil:
+		return "pending"
+	default:
+		return "inactive"
+	}
+}
+
+func keyOf(rule string, labels []Label) string { return Condition{Rule: rule, Labels: labels}.key() }
+
+// step takes an alert one evaluation on and returns the state that is to be
+// told: Firing, Resolved, or "" for nothing. Pure but for s.
+func (s *Status) step(r plan.Rule, found finding, at time.Time, silenced bool) State {
+	switch found {
+	case holds:
+		s.False = nil
+		if s.True == nil {
+			s.True = &at
+		}
+		if s.Firing == nil && at.Sub(*s.True) >= time.Duration(r.Hold) {
+			s.Firing, s.Changed = &at, at
+			s.Fired = append(slices.DeleteFunc(s.Fired, func(t time.Time) bool { return at.Sub(t) >= flapSpan }), at)
+		}
+	case fails:
+		s.True = nil
+		if s.Firing != nil && s.False == nil {
+			s.False = &at
+		}
+		if s.Firing != nil && (!s.flaps(at) || at.Sub(*s.False) >= flapQuiet) {
+			s.Firing, s.False, s.Changed = nil, nil, at
+			told := s.Told
+			s.Told = false
+			if told {
+				return Resolved
+			}
+			return ""
+		}
+	}
+	if s.Firing != nil && !s.Told && !silenced {
+		s.Told = true
+		return Firing
+	}
+	return ""
+}
+
+func (s *Status) flaps(at time.Time) bool {
+	n := 0
+	for _, t := range s.Fired {
+		if at.Sub(t) < flapSpan {
+			n++
+		}
+	}
+	return n >= flapFires
+}
+
+// silenced says whether a silence of the plan mutes the alert at that time.
+func silenced(p *plan.Plan, machine, rule string, labels []Label, at time.Time) bool {
+	have := map[string]string{"rule": rule, "machine": machine}
+	for _, l := range labels {
+		have[l.Name] = l.Value
+	}
+	return slices.ContainsFunc(p.Silences, func(s plan.Silence) bool {
+		if at.Before(s.From) || !at.Before(s.Until) {
+			return false
+		}
+		for k, v := range s.Match {
+			if have[k] != v {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// ledger is the state of all alerts of a machine, by key.
+type ledger map[string]*Status
+
+// apply takes the alert of a rule and its labels one evaluation on, and returns
+// its line, if it has one.
+func (l ledger) apply(p *plan.Plan, machine string, r *rule, f *frame, found finding, at time.Time) *Event {
+	key := keyOf(r.Label, f.labels)
+	s := l[key]
+	if s == nil {
+		if found != holds {
+			return nil
+		}
+		s = &Status{Rule: r.Label, Labels: slices.Clone(f.labels)}
+		l[key] = s
+	}
+	s.Severity = Severity(r.Severity)
+	if found == holds {
+		s.Summary = r.say(f)
+	}
+	state := s.step(r.Rule, found, at, silenced(p, machine, r.Label, f.labels, at))
+	if s.Firing == nil && s.True == nil && at.Sub(s.Changed) > flapSpan {
+		delete(l, key)
+	}
+	if state == "" {
+		return nil
+	}
+	return &Event{Time: at, Machine: machine, Severity: s.Severity, State: state, Rule: r.Label, Labels: s.Labels, Summary: s.Summary}
+}
+
+// sorted lists the alerts by key.
+func (l ledger) sorted() []*Status {
+	var all []*Status
+	for _, k := range slices.Sorted(maps.Keys(l)) {
+		all = append(all, l[k])
+	}
+	return all
+}

@@ -1,0 +1,210 @@
+package alert
+
+import (
+	"slices"
+	"sort"
+)
+
+// count is queries of one vantage point or RSI within a tally.
+type count struct{ sent, good, answered int64 }
+
+// tally is what a window holds of one combination of labels. Rows enter and
+// leave it, so that a month is walked through once.
+type tally struct {
+	outcomes [7]int64
+	rcodes   [7]int64
+	verdicts [4]int64
+	strays   int64
+	byVP     []count
+	byRSI    []count
+	serials  map[int32]int
+	nsids    map[int32]int
+	latency  *order
+
+	pairs         int64   // (interval, vantage point) with a row that was sent
+	added, gone   []int32 // by vantage point: the newest slot that entered, that left
+	addSet, gonSt []bool
+}
+
+func newTally(r *rows, values []int32) *tally {
+	t := &tally{byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)), serials: map[int32]int{}, nsids: map[int32]int{},
+		added: make([]int32, len(r.vps)), gone: make([]int32, len(r.vps)), addSet: make([]bool, len(r.vps)), gonSt: make([]bool, len(r.vps))}
+	if values != nil {
+		t.latency = newOrder(values)
+	}
+	return t
+}
+
+// feeds says which parts of a tally a row goes into.
+type feeds struct{ asked, judged bool }
+
+// change lets a row enter (by 1) or leave (by -1).
+func (t *tally) change(r *row, vp, rsi int32, f feeds, by int64) {
+	t.strays += by * int64(r.strays)
+	if f.judged {
+		t.verdicts[r.verdict] += by
+	}
+	if !f.asked {
+		return
+	}
+	t.outcomes[r.outcome] += by
+	if r.outcome == outcomeLocal {
+		return
+	}
+	t.pair(vp, r.slot, by)
+	for _, c := range []*count{&t.byVP[vp], &t.byRSI[rsi]} {
+		c.sent += by
+		if r.outcome == outcomeAnswered {
+			c.answered += by
+		}
+		if r.rcode == rcodeNoError && r.outcome == outcomeAnswered {
+			c.good += by
+		}
+	}
+	if r.outcome == outcomeAnswered {
+		t.rcodes[r.rcode] += by
+	}
+	bump(t.serials, r.serial, by)
+	bump(t.nsids, r.nsid, by)
+	if t.latency != nil && r.latency >= 0 {
+		t.latency.change(r.latency, int32(by))
+	}
+}
+
+// pair counts each interval of a vantage point once: its rows come together.
+func (t *tally) pair(vp, slot int32, by int64) {
+	last, set := t.added, t.addSet
+	if by < 0 {
+		last, set = t.gone, t.gonSt
+	}
+	if !set[vp] || last[vp] != slot {
+		last[vp], set[vp] = slot, true
+		t.pairs += by
+	}
+}
+
+func bump(m map[int32]int, k int32, by int64) {
+	if k < 0 {
+		return
+	}
+	if n := m[k] + int(by); n == 0 {
+		delete(m, k)
+	} else {
+		m[k] = n
+	}
+}
+
+func (t *tally) sent() int64 {
+	var n int64
+	for i, c := range t.outcomes {
+		if i != outcomeLocal {
+			n += c
+		}
+	}
+	return n
+}
+
+// fill writes the tally into the object that rules see; what needs the plan or
+// the zones is the caller's.
+func (t *tally) fill(w *Window, failing float64, newest func(map[int32]int) *int64) {
+	o, c := &t.outcomes, &t.rcodes
+	*w = Window{Sent: t.sent(), Answered: o[0],
+		Outcomes: Outcomes{o[0], o[1], o[2], o[3], o[4], o[5], o[6]},
+		RCodes:   RCodes{c[1], c[2], c[3], c[4], c[5], c[6]},
+		Correct:  t.verdicts[1], Incorrect: t.verdicts[2], Unchecked: t.verdicts[3],
+		NSIDs: int64(len(t.nsids)), Strays: t.strays, NewestSerial: newest(t.serials)}
+	w.HasData = w.Sent > 0
+	w.Availability = percent(c[rcodeNoError], w.Sent)
+	if t.latency != nil {
+		w.MedianLatency, w.P95Latency = t.latency.median(), t.latency.p95()
+	}
+	w.VPs, w.VPsFailing, _ = failures(t.byVP, failing)
+	w.RSIs, w.RSIsFailing, w.RSIsSilent = failures(t.byRSI, failing)
+}
+
+// percent is 100 part / whole, correctly rounded, so that it compares with a
+// threshold as the fractions do; nil of nothing.
+func percent(part, whole int64) *float64 {
+	if whole == 0 {
+		return nil
+	}
+	v := float64(100*part) / float64(whole)
+	return &v
+}
+
+// failures counts those that were asked, those below the threshold, and those
+// without any answer.
+func failures(all []count, threshold float64) (asked, failing, silent int64) {
+	for _, c := range all {
+		if c.sent == 0 {
+			continue
+		}
+		asked++
+		if float64(100*c.good)/float64(c.sent) < threshold {
+			failing++
+		}
+		if c.answered == 0 {
+			silent++
+		}
+	}
+	return asked, failing, silent
+}
+
+// order keeps latencies in order while they come and go: a binary indexed tree
+// over the ranks of all values that will ever be in it, so that quantiles are
+// exact.
+type order struct {
+	values []int32 // ascending, each once
+	tree   []int32
+	n      int32
+}
+
+// newOrder takes the values, ascending and each once; it keeps the slice.
+func newOrder(values []int32) *order {
+	return &order{values: values, tree: make([]int32, len(values)+1)}
+}
+
+// ascending sorts the values and leaves each once.
+func ascending(values []int32) []int32 {
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
+func (o *order) change(v, by int32) {
+	o.n += by
+	for i := sort.Search(len(o.values), func(i int) bool { return o.values[i] >= v }) + 1; i < len(o.tree); i += i & -i {
+		o.tree[i] += by
+	}
+}
+
+// at returns the value of a rank, from 0, in ms.
+func (o *order) at(rank int32) float64 {
+	pos, step := 0, 1
+	for step*2 < len(o.tree) {
+		step *= 2
+	}
+	for left := rank; step > 0; step /= 2 {
+		if next := pos + step; next < len(o.tree) && o.tree[next] <= left {
+			pos = next
+			left -= o.tree[next]
+		}
+	}
+	return float64(o.values[pos]) / 1000
+}
+
+func (o *order) median() *float64 {
+	if o.n == 0 {
+		return nil
+	}
+	v := (o.at((o.n-1)/2) + o.at(o.n/2)) / 2
+	return &v
+}
+
+// p95 is the 95th percentile by nearest rank.
+func (o *order) p95() *float64 {
+	if o.n == 0 {
+		return nil
+	}
+	v := o.at((95*o.n+99)/100 - 1)
+	return &v
+}

@@ -1,0 +1,19 @@
+oops = 1
+
+test "misspelt" {
+  rule = "disk-fillng"
+
+  given {
+    disk = { used_percent = 70 }
+  }
+
+  expect {
+    at    = "7m"
+    state = "fireing"
+    when  = 1
+  }
+}
+
+test "empty" {
+  rule = "disk-filling"
+}

@@ -1,0 +1,363 @@
+package alert
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/plan"
+)
+
+// group is the rules that look at the same combinations over the same window:
+// it is tallied once for all of them.
+type group struct {
+	over     []string
+	window   time.Duration
+	rules    []*rule
+	previous bool // some rule reads it
+	latency  bool
+
+	combos []*combo
+	of     []int32 // combo, by tuple
+	feeds  []feeds // by tuple
+	cursor [3]cursor
+}
+
+// combo is one combination of labels.
+type combo struct {
+	labels   []Label
+	now      *tally
+	before   *tally
+	expected func(from, until time.Time) int64 // intervals of vantage points
+}
+
+// cursor walks through rows in order.
+type cursor struct{ chunk, at int }
+
+// upTo calls use with every row before the slot that was not visited yet.
+func (c *cursor) upTo(r *rows, slot int32, use func(*row)) {
+	for ; c.chunk < len(r.chunks); c.chunk, c.at = c.chunk+1, 0 {
+		chunk := r.chunks[c.chunk]
+		for ; c.at < len(chunk); c.at++ {
+			if chunk[c.at].slot >= slot {
+				return
+			}
+			use(&chunk[c.at])
+		}
+	}
+}
+
+// groups sorts the window rules by what they look at.
+func (rs *Rules) groups(only string) []*group {
+	var all []*group
+	for _, r := range rs.rules {
+		if r.On != "window" || (only != "" && r.Label != only) {
+			continue
+		}
+		i := slices.IndexFunc(all, func(g *group) bool {
+			return slices.Equal(g.over, r.Over) && g.window == time.Duration(r.Window)
+		})
+		if i < 0 {
+			i = len(all)
+			all = append(all, &group{over: r.Over, window: time.Duration(r.Window)})
+		}
+		g := all[i]
+		g.rules = append(g.rules, r)
+		g.previous = g.previous || r.sees("previous.")
+		g.latency = g.latency || r.sees("window.median_latency") || r.sees("window.p95_latency") ||
+			r.sees("previous.median_latency") || r.sees("previous.p95_latency")
+	}
+	return all
+}
+
+// sees says whether condition or summary read a name that begins so.
+func (r *rule) sees(prefix string) bool {
+	programs := []program{r.condition}
+	for _, p := range r.summary {
+		if p.expr != nil {
+			programs = append(programs, *p.expr)
+		}
+	}
+	for _, p := range programs {
+		for name := range p.reads {
+			if strings.HasPrefix(name, prefix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reach is how far before the end of an interval the rules look.
+func (rs *Rules) reach(only string) time.Duration {
+	var far time.Duration
+	for _, g := range rs.groups(only) {
+		w := g.window
+		if g.previous {
+			w *= 2
+		}
+		far = max(far, w)
+	}
+	return far
+}
+
+// prepare makes the combinations: those of the plan and those of the rows.
+func (g *group) prepare(p *plan.Plan, r *rows) {
+	index := map[string]int32{}
+	add := func(t *tuple) int32 {
+		var labels []Label
+		for _, name := range g.over {
+			labels = append(labels, Label{name, t.label(name)})
+		}
+		key := keyOf("", labels)
+		i, ok := index[key]
+		if !ok {
+			i = int32(len(g.combos))
+			index[key] = i
+			g.combos = append(g.combos, &combo{labels: labels, expected: expected(p, r, g.over, t)})
+		}
+		return i
+	}
+	byQuery := slices.Contains(g.over, "query")
+	for i := range r.tuples {
+		t := &r.tuples[i]
+		g.of = append(g.of, add(t))
+		g.feeds = append(g.feeds, feeds{asked: byQuery || t.query == "soa", judged: byQuery || t.query == "correctness"})
+	}
+	planned(p, func(t *tuple) { add(t) })
+	values := g.values(r)
+	for i, c := range g.combos {
+		c.now = newTally(r, values[i])
+		if g.previous {
+			c.before = newTally(r, values[i])
+		}
+	}
+}
+
+// planned yields the tuples that the plan makes: each RSI, path and vantage
+// point of each query.
+func planned(p *plan.Plan, yield func(*tuple)) {
+	vps := []string{}
+	for _, v := range p.VantagePoints {
+		vps = append(vps, string(v.ID))
+	}
+	if len(vps) == 0 {
+		return // those of the data
+	}
+	for _, q := range p.Queries {
+		for _, s := range p.ServersOf(q.Servers) {
+			for _, f := range q.Families {
+				for _, t := range q.Transports {
+					for _, vp := range vps {
+						yield(&tuple{string(s.RSI), string(f), string(t), vp, q.Label})
+					}
+				}
+			}
+		}
+	}
+}
+
+// values collects the latencies of each combination, where a rule reads them.
+func (g *group) values(r *rows) [][]int32 {
+	all := make([][]int32, len(g.combos))
+	if !g.latency {
+		return all
+	}
+	for i := range all {
+		all[i] = []int32{}
+	}
+	for _, chunk := range r.chunks {
+		for i := range chunk {
+			if row := &chunk[i]; row.latency >= 0 && g.feeds[row.tuple].asked {
+				c := g.of[row.tuple]
+				all[c] = append(all[c], row.latency)
+			}
+		}
+	}
+	for i := range all {
+		all[i] = ascending(all[i])
+	}
+	return all
+}
+
+// expected returns how many intervals of vantage points a window should have.
+// A plan without vantage points expects those of the data.
+func expected(p *plan.Plan, r *rows, over []string, t *tuple) func(from, until time.Time) int64 {
+	query := "soa"
+	if slices.Contains(over, "query") {
+		query = t.query
+	}
+	every := interval.Length
+	if q, ok := p.Query(query); ok {
+		for _, s := range p.Schedules {
+			if s.Label == q.Schedule {
+				every = time.Duration(s.Every)
+			}
+		}
+	}
+	one := slices.Contains(over, "vantage_point")
+	return func(from, until time.Time) int64 {
+		span := func(a, b *time.Time) int64 {
+			lo, hi := from, until
+			if a != nil && a.After(lo) {
+				lo = *a
+			}
+			if b != nil && b.Before(hi) {
+				hi = *b
+			}
+			return max(0, int64(hi.Sub(lo)/every))
+		}
+		var n int64
+		for _, v := range p.VantagePoints {
+			if !one || string(v.ID) == t.vantagePoint {
+				n += span(v.From, v.Until)
+			}
+		}
+		if len(p.VantagePoints) == 0 {
+			n = int64(len(r.vps)) * span(nil, nil)
+			if one {
+				n = span(nil, nil)
+			}
+		}
+		return n
+	}
+}
+
+// advance brings the tallies to the window that ends at end.
+func (g *group) advance(r *rows, end time.Time) {
+	change := func(before bool, by int64) func(*row) {
+		return func(row *row) {
+			c := g.combos[g.of[row.tuple]]
+			t := c.now
+			if before {
+				t = c.before
+			}
+			t.change(row, r.vpOf[row.tuple], r.rsiOf[row.tuple], g.feeds[row.tuple], by)
+		}
+	}
+	slots := int32(g.window / interval.Length)
+	last := slotOf(end)
+	g.cursor[0].upTo(r, last, change(false, 1))
+	leave, enter := change(false, -1), func(*row) {}
+	if g.previous {
+		enter = change(true, 1)
+	}
+	g.cursor[1].upTo(r, last-slots, func(row *row) { leave(row); enter(row) })
+	if g.previous {
+		g.cursor[2].upTo(r, last-2*slots, change(true, -1))
+	}
+}
+
+// walk evaluates the group for every end in [from, until], oldest first, and
+// hands each result on; rows must reach back far enough.
+type visit func(end time.Time, r *rule, f *frame, found finding, err error) error
+
+func (rs *Rules) walk(r *rows, only string, from, until time.Time, use visit) error {
+	groups := rs.groups(only)
+	for _, g := range groups {
+		g.prepare(rs.Plan, r)
+	}
+	failing, ok := rs.thresholds["threshold.rsi_availability"]
+	if !ok {
+		failing = 96 // [ydw]
+	}
+	var now, before Window
+	f := &frame{rules: rs, object: reflect.ValueOf(&now).Elem(), previous: reflect.ValueOf(&before).Elem()}
+	for end := from; !end.After(until); end = end.Add(interval.Length) {
+		for _, g := range groups {
+			g.advance(r, end)
+			for _, c := range g.combos {
+				c.now.fill(&now, failing, r.newest)
+				now.Lag = r.lag(now.NewestSerial, end)
+				now.Coverage = percent(c.now.pairs, c.expected(end.Add(-g.window), end))
+				if g.previous {
+					c.before.fill(&before, failing, r.newest)
+				}
+				f.labels = c.labels
+				f.exclusion = func() string { return exclusion(c.labels, end.Add(-g.window), end) }
+				for _, rule := range g.rules {
+					found, err := rule.evaluate(f)
+					if found == fails && !now.HasData && !rule.asksData() {
+						found = keep // nothing is counted as good that was not seen to be good
+					}
+					if err := use(end, rule, f, found, err); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// asksData says whether the condition itself deals with windows without data.
+func (r *rule) asksData() bool {
+	return r.condition.reads["window.has_data"] || r.condition.reads["window.coverage"]
+}
+
+// newest finds the newest of the serials.
+func (r *rows) newest(serials map[int32]int) *int64 {
+	var best *int64
+	for i := range serials {
+		if s := r.serials[i]; best == nil || serialOrder(s, *best) > 0 {
+			best = &s
+		}
+	}
+	return best
+}
+
+// lag is how many minutes, at end, the first newer zone had been in use; nil
+// without a serial.
+func (r *rows) lag(serial *int64, end time.Time) *float64 {
+	if serial == nil {
+		return nil
+	}
+	var lag float64
+	for _, z := range slices.Backward(r.zones) {
+		if serialOrder(z.serial, *serial) <= 0 {
+			break
+		}
+		if !z.used.After(end) {
+			lag = max(lag, end.Sub(z.used).Minutes())
+		}
+	}
+	return &lag
+}
+
+// exclusion is the block that would take the combination out of the metrics, for
+// a person to look at, complete and paste.
+func exclusion(labels []Label, from, until time.Time) string {
+	var name []string
+	lines := []string{}
+	list := func(s ...string) string { return `["` + strings.Join(s, `", "`) + `"]` }
+	families, transports := []string{"ipv4", "ipv6"}, []string{"udp", "tcp"}
+	paths := false
+	for _, l := range labels {
+		name = append(name, l.Value)
+		switch l.Name {
+		case "vantage_point":
+			lines = append(lines, "vantage_points = "+list(l.Value))
+		case "rsi":
+			lines = append(lines, "rsis = "+list(l.Value))
+		case "family":
+			families, paths = []string{l.Value}, true
+		case "transport":
+			transports, paths = []string{l.Value}, true
+		}
+	}
+	if paths {
+		var all []string
+		for _, f := range families {
+			for _, t := range transports {
+				all = append(all, f+"/"+t)
+			}
+		}
+		lines = append(lines, "paths = "+list(all...))
+	}
+	lines = append(lines, fmt.Sprintf("from = %q", from.UTC().Format(time.RFC3339)), fmt.Sprintf("until = %q", until.UTC().Format(time.RFC3339)),
+		`by = "metrics operations"`, fmt.Sprintf("added = %q", until.UTC().Format(time.RFC3339)), `reason = "…"`)
+	return fmt.Sprintf("exclusion %q {\n  %s\n}", strings.Join(append(name, until.UTC().Format("200601021504")), "-"), strings.Join(lines, "\n  "))
+}

@@ -1,0 +1,519 @@
+# Run by: mtric plan test. A given block says what is measured at each interval from
+# start on, an expect block what the alert must then be.
+
+test "nothing answered" {
+  rule = "nothing-answered"
+
+  given {
+    planned  = 65
+    answered = "1 0 64"
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at      = "5m"
+    state   = "firing"
+    summary = "none of 65 queries was answered: is this vantage point cut off?"
+  }
+
+  expect {
+    at    = "10m"
+    state = "inactive"
+  }
+}
+
+test "three failing vantage points raise the alert after a quarter of an hour" {
+  rule = "rsi-unavailable"
+
+  given {
+    labels                 = { rsi = "a", transport = "udp", family = "ipv4" }
+    sent                   = 240
+    availability           = "97 95x4 96"
+    vantage_points_failing = "0 3x3"
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "5m"
+    state = "pending"
+  }
+
+  expect {
+    at    = "15m"
+    state = "pending"
+  }
+
+  expect {
+    at      = "20m"
+    state   = "firing"
+    summary = "a.root over ipv4/udp was 95% available in the last hour"
+  }
+
+  expect {
+    at    = "30m"
+    state = "inactive"
+  }
+}
+
+test "what two vantage points see may be their own trouble" {
+  rule = "rsi-unavailable"
+
+  given {
+    labels                 = { rsi = "a", transport = "udp", family = "ipv4" }
+    sent                   = 240
+    availability           = 90
+    vantage_points_failing = 2
+  }
+
+  expect {
+    at    = "30m"
+    state = "inactive"
+  }
+}
+
+test "without data it goes on firing" {
+  rule = "rsi-unavailable"
+
+  given {
+    labels                 = { rsi = "a", transport = "udp", family = "ipv4" }
+    sent                   = "240x4 0"
+    availability           = "90x4 _"
+    vantage_points_failing = "3x4 0"
+  }
+
+  expect {
+    at    = "20m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "25m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "40m"
+    state = "firing"
+  }
+}
+
+test "one wrong answer is enough" {
+  rule = "wrong-answer"
+
+  given {
+    labels    = { rsi = "b" }
+    sent      = 240
+    incorrect = "0 1x11 0"
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at      = "5m"
+    state   = "firing"
+    summary = "b.root gave 1 answers that match no root zone of the last 48 hours"
+  }
+
+  expect {
+    at    = "1h5m"
+    state = "inactive"
+  }
+}
+
+test "twice as slow" {
+  rule = "slower-than-before"
+
+  given {
+    labels         = { rsi = "a", transport = "udp", family = "ipv4" }
+    sent           = 5000
+    median_latency = "20 39.9 40.1"
+    previous       = { median_latency = 20 }
+  }
+
+  expect {
+    at    = "5m"
+    state = "inactive"
+  }
+
+  expect {
+    at      = "10m"
+    state   = "firing"
+    summary = "a.root over ipv4/udp: the median went from 20 ms to 40.1 ms"
+  }
+}
+
+test "without a day before there is nothing to compare with" {
+  rule = "slower-than-before"
+
+  given {
+    labels         = { rsi = "a", transport = "udp", family = "ipv4" }
+    sent           = 5000
+    median_latency = 400
+    previous       = { median_latency = "_" }
+  }
+
+  expect {
+    at    = "5m"
+    state = "inactive"
+  }
+}
+
+test "the outage of an RSI's publication" {
+  rule = "stale-zone"
+
+  given {
+    labels        = { rsi = "c" }
+    sent          = 700
+    lag           = "0 60+5x3 0"
+    newest_serial = 2024051801
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "10m"
+    state = "inactive"
+  }
+
+  expect {
+    at      = "15m"
+    state   = "firing"
+    summary = "c.root serves 2024051801; a newer root zone has been in use for 70 minutes"
+  }
+
+  expect {
+    at    = "25m"
+    state = "inactive"
+  }
+}
+
+test "a stray datagram" {
+  rule = "stray-answers"
+
+  given {
+    labels = { rsi = "d", family = "ipv6" }
+    sent   = 700
+    strays = "0 2 0"
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at      = "5m"
+    state   = "firing"
+    summary = "2 datagrams from d.root over ipv6 answered nothing that was asked: spoofing?"
+  }
+
+  expect {
+    at    = "10m"
+    state = "inactive"
+  }
+}
+
+test "all RSIs at once are the vantage point's trouble" {
+  rule = "vantage-point-cut-off"
+
+  given {
+    labels      = { vantage_point = "101", family = "ipv6" }
+    sent        = 78
+    rsis        = 13
+    rsis_silent = "0 12 13 0"
+  }
+
+  expect {
+    at    = "5m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "10m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "15m"
+    state = "inactive"
+  }
+}
+
+test "output stops" {
+  rule = "no-output"
+
+  given {
+    output = { exists = true, newest_age = "3m" }
+  }
+
+  expect {
+    at    = "5m"
+    state = "inactive"
+  }
+}
+
+test "no output" {
+  rule = "no-output"
+
+  given {
+    output = { exists = true, newest_age = "8m" }
+  }
+
+  expect {
+    at      = "0m"
+    state   = "firing"
+    summary = "no output from the most recent run: the newest is 8m0s old"
+  }
+}
+
+test "over 80 percent" {
+  rule = "disk-filling"
+
+  given {
+    disk = { used_percent = "80 80.1 79" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at      = "5m"
+    state   = "firing"
+    summary = "the disk is 80.1% full"
+  }
+
+  expect {
+    at    = "10m"
+    state = "inactive"
+  }
+}
+
+test "clock" {
+  rule = "clock-not-synchronised"
+
+  given {
+    clock = { synchronized = "true false true" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "5m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "10m"
+    state = "inactive"
+  }
+}
+
+test "a kernel that does not say changes nothing" {
+  rule = "clock-not-synchronised"
+
+  given {
+    clock = { synchronized = "false _" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "5m"
+    state = "firing"
+  }
+}
+
+test "not on the first run" {
+  rule = "nothing-received"
+
+  given {
+    originals = { received_since_last_run = "_ 40 0 40" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "5m"
+    state = "inactive"
+  }
+
+  expect {
+    at      = "10m"
+    state   = "firing"
+    summary = "Originals is not fuller than on the last run"
+  }
+
+  expect {
+    at    = "15m"
+    state = "inactive"
+  }
+}
+
+test "a day without a zone" {
+  rule = "no-new-root-zone"
+
+  given {
+    zones = { added_24h = "_ 2 0 1" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "5m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "10m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "15m"
+    state = "inactive"
+  }
+}
+
+test "files pile up" {
+  rule = "unsent-files"
+
+  given {
+    output = { unsent = "6 7x2 0" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "5m"
+    state = "pending"
+  }
+
+  expect {
+    at    = "20m"
+    state = "inactive"
+  }
+}
+
+test "files pile up for longer" {
+  rule = "unsent-files"
+
+  given {
+    output = { unsent = "7x5" }
+  }
+
+  expect {
+    at    = "10m"
+    state = "pending"
+  }
+
+  expect {
+    at      = "15m"
+    state   = "firing"
+    summary = "7 files wait to be pushed to the collector"
+  }
+}
+
+test "rubbish from a vantage point" {
+  rule = "quarantine"
+
+  given {
+    quarantine = { count = "0 2 0" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at      = "5m"
+    state   = "firing"
+    summary = "2 files in Quarantine"
+  }
+
+  expect {
+    at    = "10m"
+    state = "inactive"
+  }
+}
+
+test "two are silent" {
+  rule = "vantage-points-silent"
+
+  given {
+    vantage_points = { silent = ["101", "301"] }
+  }
+
+  expect {
+    at      = "0m"
+    state   = "firing"
+    summary = "no measurements for half an hour from 101, 301"
+  }
+}
+
+test "none is silent" {
+  rule = "vantage-points-silent"
+
+  given {
+    vantage_points = { silent = [] }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+}
+
+test "a zone nobody archived" {
+  rule = "serial-gaps"
+
+  given {
+    zones = { gaps = "0 1 0" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "5m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "10m"
+    state = "inactive"
+  }
+}
