@@ -351,7 +351,7 @@ func TestHashIgnoresForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range names {
-		if strings.HasSuffix(name, ".test.hcl") {
+		if strings.HasSuffix(n, ".test.hcl") {
 			continue
 		}
 		src, err := fs.ReadFile(dir, n)
