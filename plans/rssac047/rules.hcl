@@ -21,7 +21,7 @@ rule "rsi-unavailable" {
 
   # Three vantage points: what only one or two see may be their own trouble.
   expr = <<CEL
-    window.sent >= 100 &&
+    window.sent >= 30 &&
     window.availability < threshold.rsi_availability &&
     window.vantage_points_failing >= 3
   CEL

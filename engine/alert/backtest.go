@@ -1,0 +1,62 @@
+package alert
+
+import (
+	"context"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+)
+
+// Episode is one time that a rule would have fired. Until is nil while it still
+// fires at the end of the backtest; Minutes is then what there was of it.
+type Episode struct {
+	Rule     string     `json:"rule"`
+	Severity Severity   `json:"severity"`
+	Labels   []Label    `json:"labels"`
+	From     time.Time  `json:"from"`
+	Until    *time.Time `json:"until"`
+	Minutes  int64      `json:"minutes"`
+	Summary  string     `json:"summary"` // as first told
+}
+
+// Backtest says when the window rules (or the one named) would have fired over
+// the lake's past, evaluated at each end of an interval in [from, until], by the
+// evaluator and the states of production. A rule begins pending and firing
+// nowhere: hold is waited for from the start on.
+func (rs *Rules) Backtest(ctx context.Context, store lake.Store, from, until time.Time, only string) ([]Episode, error) {
+	from, until = interval.Of(from), interval.Of(until)
+	rows, err := readRows(ctx, store, from.Add(-rs.reach(only)), until)
+	if err != nil {
+		return nil, err
+	}
+	episodes, open := []Episode{}, map[string]int{}
+	states := ledger{}
+	err = rs.walk(rows, only, from, until, func(end time.Time, r *rule, f *frame, found finding, err error) error {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		e := states.apply(rs.Plan, "c00", r, f, found, end)
+		if e == nil {
+			return nil
+		}
+		key := keyOf(e.Rule, e.Labels)
+		switch i, is := open[key]; {
+		case e.State == Firing && !is:
+			open[key] = len(episodes)
+			episodes = append(episodes, Episode{Rule: e.Rule, Severity: e.Severity, Labels: append([]Label{}, e.Labels...), From: end, Summary: e.Summary})
+		case e.State == Resolved && is:
+			episodes[i].Until = &end
+			episodes[i].Minutes = int64(end.Sub(episodes[i].From) / time.Minute)
+			delete(open, key)
+		}
+		return nil
+	})
+	for _, i := range open {
+		episodes[i].Minutes = int64(until.Sub(episodes[i].From) / time.Minute)
+	}
+	return episodes, err
+}

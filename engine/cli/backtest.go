@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+)
+
+type backtestFlags struct{ from, until, rule string }
+
+func (a *app) backtestCommand() *cobra.Command {
+	var f backtestFlags
+	c := &cobra.Command{
+		Use:   "backtest --from TIME --until TIME [--rule NAME]",
+		Short: "Say when the rules of a plan would have fired over the lake's past",
+		Long: `Backtest evaluates the window rules of a plan as they would have been evaluated at
+each end of an interval from --from up to --until, and lists when each would have
+fired, for how long and on what. It changes nothing: tune a rule before it is deployed.
+Run, machine and report rules look at what the lake does not keep; they have no past.`,
+		Example: "  mtric backtest --from 2026-11-01 --until 2026-12-01 --rule rsi-unavailable --plan plans/rssac047 --plan local",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.backtest(c.Context(), f) },
+	}
+	c.Flags().StringVar(&f.from, "from", "", "first end of an interval, a `TIME` (RFC 3339) or day (2026-11-01)")
+	c.Flags().StringVar(&f.until, "until", "", "last end of an interval, a `TIME` or day")
+	c.Flags().StringVar(&f.rule, "rule", "", "this rule `NAME` only")
+	return c
+}
+
+func (a *app) backtest(ctx context.Context, f backtestFlags) error {
+	from, err := moment("--from", f.from)
+	if err != nil {
+		return err
+	}
+	until, err := moment("--until", f.until)
+	if err != nil {
+		return err
+	}
+	if !from.Before(until) || until.Sub(from) > 366*24*time.Hour {
+		return usagef("--until %s: want a time after --from, at most 366 days later", f.until)
+	}
+	p, err := a.loadPlan()
+	if err != nil {
+		return err
+	}
+	if err := knownRule(p, f.rule); err != nil {
+		return err
+	}
+	rules, mistakes := alert.Compile(p)
+	if err := a.printMistakes(mistakes); err != nil {
+		return err
+	}
+	home, err := a.home()
+	if err != nil {
+		return err
+	}
+	store := lake.Store{Dir: a.lakeDir(home, p), Version: Version}
+	days, err := store.Days(lake.Answers, from, until)
+	if err != nil {
+		return err
+	}
+	if len(days) == 0 {
+		return usagef("lake %s: has no answers from %s up to %s; give another --lake or time", store.Dir, stamp(from), stamp(until))
+	}
+	episodes, err := rules.Backtest(ctx, store, from, until, f.rule)
+	if err != nil {
+		return err
+	}
+	if err := a.printEpisodes(episodes); err != nil {
+		return err
+	}
+	if len(episodes) > 0 {
+		return &exitError{code: exitFindings}
+	}
+	return nil
+}
+
+// moment reads a time or day of a flag and refuses what is not whole intervals.
+func moment(flag, s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			if t = t.UTC(); !interval.Of(t).Equal(t) {
+				return time.Time{}, usagef("%s %s: want a multiple of five minutes", flag, s)
+			}
+			return t, nil
+		}
+	}
+	return time.Time{}, usagef("%s %q: want a time such as 2026-11-22T22:40:00Z, or a day such as 2026-11-22", flag, s)
+}
+
+func (a *app) printEpisodes(episodes []alert.Episode) error {
+	if a.flags.json {
+		return a.printJSON(episodes)
+	}
+	err := writeTable(a.out, "RULE ON FROM UNTIL DURATION SUMMARY", episodes, func(e alert.Episode) []string {
+		var labels []string
+		for _, l := range e.Labels {
+			labels = append(labels, l.Name+"="+l.Value)
+		}
+		until := "still firing"
+		if e.Until != nil {
+			until = stamp(*e.Until)
+		}
+		return []string{e.Rule, strings.Join(labels, " "), stamp(e.From), until,
+			(time.Duration(e.Minutes) * time.Minute).String(), strings.ReplaceAll(e.Summary, "\n", " ")}
+	})
+	if err != nil || a.flags.quiet {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "\n%d alerts\n", len(episodes))
+	return err
+}
