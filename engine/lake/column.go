@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -15,6 +16,8 @@ type Column struct {
 	Dict  []string // the batch's own: the same text may have another place in the next batch
 	Bytes [][]byte // BYTE_ARRAY without a text's meaning; nil where null
 	Null  []bool   // true where null; nil when the column has no nulls here
+
+	spare []bool // Null's memory while Null is nil
 }
 
 // Text is a STRING column's text at a row; empty where it is null.
@@ -55,7 +58,13 @@ func (c *Column) slice(from, until int) Column {
 
 // read fills the column from a chunk of so many rows; its memory is used again.
 func (c *Column) read(chunk parquet.ColumnChunk, leaf *parquet.Column, rows int) (err error) {
-	c.Int, c.Index, c.Bytes, c.Null, c.Dict = c.Int[:0], c.Index[:0], c.Bytes[:0], c.Null[:0], nil
+	c.Int, c.Index, c.Bytes, c.Null, c.Dict = c.Int[:0], c.Index[:0], c.Bytes[:0], c.spare[:0], nil
+	switch kind := leaf.Type().Kind(); { // at once, not page by page
+	case kind != parquet.ByteArray:
+		c.Int = slices.Grow(c.Int, rows)
+	case leaf.Type().LogicalType() != nil:
+		c.Index = slices.Grow(c.Index, rows)
+	}
 	r := reader{column: c, text: leaf.Type().LogicalType() != nil, places: map[string]int32{}}
 	pages := chunk.Pages()
 	defer func() { err = errors.Join(err, pages.Close()) }()
@@ -78,7 +87,7 @@ func (c *Column) read(chunk parquet.ColumnChunk, leaf *parquet.Column, rows int)
 	if n != rows {
 		return fmt.Errorf("has %d values in a row group of %d rows", n, rows)
 	}
-	if !r.nulls {
+	if c.spare = c.Null; !r.nulls {
 		c.Null = nil
 	}
 	return nil
@@ -103,14 +112,14 @@ func (r *reader) page(page parquet.Page, leaf *parquet.Column) error {
 		return fmt.Errorf("damaged: %d levels for %d values", len(levels), total)
 	}
 	r.nulls = r.nulls || present < total
+	var null []bool // of this page; nil where the column can have none
 	if full > 0 {
+		c.Null = slices.Grow(c.Null, total)
 		for _, l := range levels {
 			c.Null = append(c.Null, l != full)
 		}
-	} else {
-		c.Null = append(c.Null, make([]bool, total)...)
+		null = c.Null[len(c.Null)-total:]
 	}
-	null := c.Null[len(c.Null)-total:]
 	switch kind := leaf.Type().Kind(); {
 	case page.Dictionary() != nil && kind == parquet.ByteArray && r.text:
 		if err := r.learn(page.Dictionary()); err != nil {
@@ -197,11 +206,11 @@ func spread[V any](to *[]V, values []V, null []bool, present int, absent V) erro
 	if len(values) < present {
 		return fmt.Errorf("damaged: %d values, %d promised", len(values), present)
 	}
-	if present == len(null) {
+	if null == nil || present == len(null) {
 		*to = append(*to, values[:present]...)
 		return nil
 	}
-	out := *to
+	out := slices.Grow(*to, len(null))
 	for i, next := 0, 0; i < len(null); i++ {
 		if null[i] {
 			out = append(out, absent)
