@@ -107,7 +107,7 @@ func limitMemory(more int64) error {
 	}
 	debug.SetMemoryLimit(more / 2)
 	debug.SetGCPercent(400) // most of what is read is soon of no use
-	limit := pages*uint64(os.Getpagesize()) + uint64(more)
+	limit := pages*uint64(os.Getpagesize()) + memoryFactor*uint64(more)
 	return errors.Join(
 		unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}),
 		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}))
