@@ -50,13 +50,13 @@ type Label struct {
 
 // Event is one line of the alert file.
 type Event struct {
-	Time     time.Time
-	Machine  string // 101 or c00
-	Severity Severity
-	State    State
-	Rule     string
-	Labels   []Label
-	Summary  string
+	Time     time.Time `json:"time"`
+	Machine  string    `json:"machine"` // 101 or c00
+	Severity Severity  `json:"severity"`
+	State    State     `json:"state"`
+	Rule     string    `json:"rule"`
+	Labels   []Label   `json:"labels,omitempty"`
+	Summary  string    `json:"summary"`
 }
 
 // String writes the line without its line end:

@@ -45,7 +45,8 @@ type memory struct {
 	Window   time.Time         `json:"window_until,omitzero"` // end of the last interval evaluated
 	Alerts   []*Status         `json:"alerts"`
 	Commands map[string]ran    `json:"commands,omitempty"`
-	Facts    map[string]string `json:"facts,omitempty"` // that watch compares with next time
+	Facts    map[string]string `json:"facts,omitempty"`   // that watch compares with next time
+	Waiting  []Event           `json:"waiting,omitempty"` // lines that travel to the collector with the next push
 
 	ledger ledger
 }
@@ -196,6 +197,10 @@ func (b *Board) update(change func(*memory, *Result) error) (result Result, err 
 		if err := b.append(e); err != nil {
 			return result, err
 		}
+	}
+	if b.Machine != "c00" {
+		m.Waiting = append(m.Waiting, result.Events...)
+		m.Waiting = m.Waiting[max(0, len(m.Waiting)-mostWaiting):]
 	}
 	m.Alerts = m.ledger.sorted()
 	for _, s := range m.Alerts {

@@ -156,3 +156,23 @@ func namesUnder(object string, fields map[string]*cel.Type) []string {
 	slices.Sort(all)
 	return all
 }
+
+// Described is a field of an object with its value as a summary prints it, "?"
+// where it is absent.
+type Described struct {
+	Field string `json:"field"`
+	Value string `json:"value"`
+}
+
+// Describe lists what machine rules see.
+func Describe(m Machine) []Described {
+	var all []Described
+	for _, f := range Fields("machine") {
+		text := "?"
+		if v := f.value(reflect.ValueOf(m)); v != absent {
+			text = printed(v)
+		}
+		all = append(all, Described{f.Name, text})
+	}
+	return all
+}

@@ -145,7 +145,7 @@ shows the whole system on this machine.`,
 	})
 	a.flags.add(root.PersistentFlags())
 	root.AddCommand(a.measureCommand(), a.pushCommand(), a.queryCommand(), a.showCommand(), a.checkCommand(),
-		a.planCommand(), a.zoneCommand(), a.simulateCommand(), a.ingestCommand(), a.ingestReaderCommand(), a.reportCommand(), a.verifyCommand(), a.exportCommand(), a.backtestCommand(), a.demoCommand(), a.versionCommand())
+		a.planCommand(), a.zoneCommand(), a.simulateCommand(), a.ingestCommand(), a.ingestReaderCommand(), a.reportCommand(), a.verifyCommand(), a.exportCommand(), a.backtestCommand(), a.watchCommand(), a.demoCommand(), a.versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetUsageTemplate(root.UsageTemplate() + exitHelp) // the other commands take the root's
 	markUsage(root)

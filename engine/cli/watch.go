@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/plan"
+)
+
+func (a *app) watchCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "watch",
+		Short: "Look after this machine: disk, clock, output, what arrives",
+		Long: `Watch looks at this machine and evaluates the plan's machine rules. What begins or
+ends to be so becomes a line of Logs/nnn-alerts.txt, and Logs/nnn-alerts.prom holds
+what fires now for Prometheus. Cron runs it: on a vantage point every five minutes, on
+the collector every thirty. Exit 3 while an alert fires.`,
+		Example: "  mtric watch --vp 101\n  mtric watch --vp c00 --dry-run",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.watch(c.Context()) },
+	}
+}
+
+func (a *app) watch(ctx context.Context) (err error) {
+	var p *plan.Plan
+	defer func() { a.recordFatal("watch", p, err) }()
+	machine, err := a.machine()
+	if err != nil {
+		return err
+	}
+	if p, err = a.loadPlan(); err != nil {
+		return err
+	}
+	rules, mistakes := alert.Compile(p)
+	if err := a.printMistakes(mistakes); err != nil {
+		return err
+	}
+	if a.flags.dryRun {
+		return a.printFacts(ctx, p, machine)
+	}
+	s, err := a.openStation(p, machine)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.closeLog()) }()
+	unlock, err := s.lock("watch")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+
+	board := &alert.Board{Book: s.book, Rules: rules}
+	before, err := board.Facts()
+	if err != nil {
+		return err
+	}
+	l := a.looker(s.home, p, machine, before, s.now())
+	facts, err := l.look(ctx)
+	if err != nil {
+		return err
+	}
+	result, err := board.EvaluateMachine(facts, l.where())
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(board.Remember(l.after), board.Ran("watch", true)); err != nil {
+		return err
+	}
+	if machine != collector {
+		path := s.output + "/" + interval.Format(interval.Of(s.now())) + "-" + machine + ".alerts.json"
+		if err := board.Send(path, s.sent); err != nil {
+			return err
+		}
+	}
+	s.log.Info("watched", "firing", len(result.Firing), "lines", len(result.Events))
+	return a.printWatched(result)
+}
+
+// printWatched is silent under cron when all is well.
+func (a *app) printWatched(r alert.Result) error {
+	for _, err := range r.Errors {
+		fmt.Fprintf(a.err, "mtric: %v\n", err)
+	}
+	if a.flags.json {
+		if err := a.printJSON(append([]*alert.Status{}, r.Firing...)); err != nil {
+			return err
+		}
+	}
+	if len(r.Firing) == 0 {
+		return nil
+	}
+	if a.flags.json {
+		return &exitError{code: exitFindings}
+	}
+	var lines []string
+	for _, s := range r.Firing {
+		words := []string{string(s.Severity), s.Rule}
+		for _, l := range s.Labels {
+			words = append(words, l.Name+"="+l.Value)
+		}
+		lines = append(lines, strings.Join(words, " ")+": "+s.Summary)
+	}
+	return findingsf("%d alerts fire:\n%s", len(lines), strings.Join(lines, "\n"))
+}
