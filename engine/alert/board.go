@@ -36,7 +36,7 @@ type Board struct {
 type Result struct {
 	Evaluated int       // intervals (window) or 1
 	Events    []Event   // lines written
-	Firing    []*Status // all that fire now, of every kind, by key
+	Firing    []*Status // all that fire now and are not silenced, of every kind, by key
 	Errors    []error   // rules whose evaluation failed; they keep their state
 }
 
@@ -204,7 +204,7 @@ func (b *Board) update(change func(*memory, *Result) error) (result Result, err 
 	}
 	m.Alerts = m.ledger.sorted()
 	for _, s := range m.Alerts {
-		if s.Firing != nil {
+		if s.Firing != nil && !silenced(b.Rules.Plan, b.Machine, s.Rule, s.Labels, b.Now()) {
 			result.Firing = append(result.Firing, s)
 		}
 	}

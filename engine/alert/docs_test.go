@@ -1,0 +1,66 @@
+package alert_test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"mtric.net/mtric/engine/alert"
+)
+
+const rulesPage = "../../docs/rules.md"
+
+// tables writes the tables of docs/rules.md: every object and field.
+func tables() string {
+	var b strings.Builder
+	for _, object := range []string{"run", "window", "machine", "value"} {
+		fmt.Fprintf(&b, "### %s\n\n| field | type | unit | meaning |\n|---|---|---|---|\n", object)
+		for _, f := range alert.Fields(object) {
+			kind := f.Type
+			if f.May {
+				kind += ", may be absent"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Name, kind, f.Unit, f.Doc)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// TestPageListsEveryField compares docs/rules.md with the code; -update writes
+// the tables.
+func TestPageListsEveryField(t *testing.T) {
+	data, err := os.ReadFile(rulesPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := regexp.MustCompile(`(?s)<!-- fields -->\n\n.*<!-- /fields -->`)
+	want := "<!-- fields -->\n\n" + tables() + "<!-- /fields -->"
+	if !between.Match(data) {
+		t.Fatalf("%s has no part between <!-- fields --> and <!-- /fields -->", rulesPage)
+	}
+	if *update {
+		out := between.ReplaceAllLiteral(data, []byte(want))
+		if err := os.WriteFile(rulesPage, out, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	golden(t, rulesPage, between.ReplaceAllLiteral(data, []byte(want)))
+}
+
+func TestEveryFieldIsExplained(t *testing.T) {
+	for _, object := range []string{"run", "window", "previous", "machine", "value"} {
+		fields := alert.Fields(object)
+		if len(fields) == 0 {
+			t.Errorf("%s has no fields", object)
+		}
+		for _, f := range fields {
+			if f.Doc == "" || strings.HasSuffix(f.Name, ".") || (f.Type == "double" && f.Unit == "") {
+				t.Errorf("%s: %q, type %s, unit %q", f.Name, f.Doc, f.Type, f.Unit)
+			}
+		}
+	}
+}
