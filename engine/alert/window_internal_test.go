@@ -1,0 +1,239 @@
+package alert
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/plans"
+)
+
+const windowRules = `
+rule "rsi-unavailable" {
+  on       = "window"
+  over     = ["rsi", "family"]
+  window   = "30m"
+  severity = "info"
+  expr     = "window.median_latency > previous.p95_latency && window.lag > 0.0"
+  summary  = "x"
+}
+rule "by-query" {
+  on       = "window"
+  over     = ["query", "vantage_point"]
+  window   = "15m"
+  severity = "info"
+  expr     = "window.p95_latency > 1.0"
+  summary  = "x"
+}
+`
+
+var start = time.Date(2026, 11, 1, 23, 0, 0, 0, time.UTC) // windows cross midnight
+
+// made makes two and a half hours of answers of every kind.
+func made(r *rand.Rand) []measurement.Answer {
+	var all []measurement.Answer
+	for i := range 30 {
+		for _, vp := range []measurement.VantagePoint{"101", "301", "501"} {
+			if r.IntN(8) == 0 {
+				continue // an interval that never arrived
+			}
+			for _, rsi := range []measurement.RSI{"a", "b", "c"} {
+				for _, query := range []string{"correctness", "other", "soa"} {
+					for _, path := range []measurement.Path{{Family: "ipv4", Transport: "udp"}, {Family: "ipv6", Transport: "tcp"}} {
+						a := measurement.Answer{VantagePoint: vp, Interval: start.Add(time.Duration(i) * interval.Length), Query: query, RSI: rsi,
+							Family: path.Family, Transport: path.Transport, QName: ".", QType: "SOA", Strays: int32(r.IntN(20) / 19),
+							Outcome: measurement.Outcomes[max(0, r.IntN(30)-23)], Attempts: 1}
+						if a.Outcome == measurement.Answered {
+							a.RCode = new([]string{"NOERROR", "NOERROR", "NOERROR", "SERVFAIL", "NXDOMAIN", "NOTIMP"}[r.IntN(6)])
+							a.LatencyUS = new(r.Int64N(2000))
+							a.Serial = new(2026110100 + r.Int64N(3))
+							a.NSID = new(string(rsi) + string(rune('0'+r.IntN(3))))
+							if query == "correctness" {
+								a.Verdict = new([]measurement.Verdict{"correct", "incorrect", "unchecked"}[r.IntN(3)])
+							}
+						}
+						if a.Outcome != measurement.LocalError {
+							a.SentAt = new(a.Interval)
+						}
+						all = append(all, a)
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// brute is the window by definition, over all rows each time.
+func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zones []measurement.Zone) (w Window) {
+	byQuery := slices.ContainsFunc(labels, func(l Label) bool { return l.Name == "query" })
+	pairs, nsids, vps, rsis := map[[2]string]bool{}, map[string]bool{}, map[string]*count{}, map[string]*count{}
+	var latencies []int64
+	for _, a := range rows {
+		t := tuple{string(a.RSI), string(a.Family), string(a.Transport), string(a.VantagePoint), a.Query}
+		if a.Interval.Before(from) || !a.Interval.Before(until) || slices.ContainsFunc(labels, func(l Label) bool { return t.label(l.Name) != l.Value }) {
+			continue
+		}
+		w.Strays += int64(a.Strays)
+		if a.Verdict != nil && (byQuery || a.Query == "correctness") {
+			*map[measurement.Verdict]*int64{"correct": &w.Correct, "incorrect": &w.Incorrect, "unchecked": &w.Unchecked}[*a.Verdict]++
+		}
+		if !byQuery && a.Query != "soa" {
+			continue
+		}
+		o := &w.Outcomes
+		*map[measurement.Outcome]*int64{"answered": &o.Answered, "timeout": &o.Timeout, "refused": &o.Refused, "unreachable": &o.Unreachable,
+			"reset": &o.Reset, "malformed": &o.Malformed, "local_error": &o.LocalError}[a.Outcome]++
+		if a.Outcome == measurement.LocalError {
+			continue
+		}
+		w.Sent++
+		pairs[[2]string{a.Interval.String(), string(a.VantagePoint)}] = true
+		for m, k := range map[*map[string]*count]string{&vps: string(a.VantagePoint), &rsis: string(a.RSI)} {
+			if (*m)[k] == nil {
+				(*m)[k] = &count{}
+			}
+			(*m)[k].sent++
+			if a.RCode != nil {
+				(*m)[k].answered++
+				if *a.RCode == "NOERROR" {
+					(*m)[k].good++
+				}
+			}
+		}
+		if a.RCode == nil {
+			continue
+		}
+		w.Answered++
+		nsids[*a.NSID] = true
+		w.NewestSerial = new(max(*a.Serial, *cmp.Or(w.NewestSerial, new(int64(0)))))
+		switch *a.RCode {
+		case "NOERROR":
+			w.RCodes.NoError++
+			latencies = append(latencies, *a.LatencyUS)
+		case "SERVFAIL":
+			w.RCodes.ServFail++
+		case "NXDOMAIN":
+			w.RCodes.NXDomain++
+		default:
+			w.RCodes.Other++
+		}
+	}
+	w.HasData, w.NSIDs = w.Sent > 0, int64(len(nsids))
+	if w.Sent > 0 {
+		w.Availability = new(100 * float64(w.RCodes.NoError) / float64(w.Sent))
+	}
+	for _, part := range []struct {
+		of             map[string]*count
+		n, fail, quiet *int64
+	}{{vps, &w.VPs, &w.VPsFailing, new(int64)}, {rsis, &w.RSIs, &w.RSIsFailing, &w.RSIsSilent}} {
+		for _, c := range part.of {
+			*part.n++
+			if 100*c.good < 96*c.sent {
+				*part.fail++
+			}
+			if c.answered == 0 {
+				*part.quiet++
+			}
+		}
+	}
+	if n := len(latencies); n > 0 {
+		slices.Sort(latencies)
+		w.MedianLatency = new((float64(latencies[(n-1)/2])/1000 + float64(latencies[n/2])/1000) / 2)
+		w.P95Latency = new(float64(latencies[(95*n+99)/100-1]) / 1000)
+	}
+	if w.NewestSerial != nil {
+		w.Lag = new(float64)
+		for _, z := range zones {
+			if z.Serial > *w.NewestSerial && !z.FirstSeen.After(until) {
+				*w.Lag = max(*w.Lag, until.Sub(*z.FirstSeen).Minutes())
+			}
+		}
+	}
+	expected := float64(until.Sub(from)/interval.Length) * 3
+	if slices.ContainsFunc(labels, func(l Label) bool { return l.Name == "vantage_point" }) {
+		expected /= 3
+	}
+	w.Coverage = new(100 * float64(len(pairs)) / expected)
+	return w
+}
+
+// TestWindowsAreWhatTheyAreDefinedToBe compares every window of a walk with the
+// one counted from all rows.
+func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
+	base, _ := plans.Dir("rssac047")
+	p, l := plan.Load([]plan.Dir{{Name: "base", FS: base}, {Name: "local", FS: fstest.MapFS{"a.hcl": {Data: []byte(windowRules)}}}}, nil)
+	if p == nil {
+		t.Fatal(l.Error())
+	}
+	rules, l := Compile(p)
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	rows := made(rand.New(rand.NewPCG(1, 2)))
+	store := lake.Store{Dir: t.TempDir()}
+	for _, day := range []time.Time{start, start.AddDate(0, 0, 1)} {
+		var part []measurement.Answer
+		for _, a := range rows {
+			if interval.Day(a.Interval).Equal(interval.Day(day)) {
+				part = append(part, a)
+			}
+		}
+		if err := os.MkdirAll(filepath.Dir(store.Path(lake.Answers, day)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := lake.Write(store.Path(lake.Answers, day), part, lake.Metadata{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	zones := []measurement.Zone{}
+	for i := range 4 {
+		zones = append(zones, measurement.Zone{Serial: 2026110100 + int64(i), FirstSeen: new(start.Add(time.Duration(20*i) * time.Minute)), State: measurement.ZoneSeen})
+	}
+	if err := store.SaveZones(zones); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, name := range []string{"rsi-unavailable", "by-query"} {
+		read, err := readRows(t.Context(), store, start.Add(-rules.reach(name)), start.Add(3*time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		length := 30 * time.Minute
+		if name == "by-query" {
+			length = 15 * time.Minute
+		}
+		err = rules.walk(read, name, start, start.Add(3*time.Hour), func(end time.Time, _ *rule, f *frame, _ finding, err error) error {
+			seen++
+			got := f.object.Interface().(Window)
+			if d := gocmp.Diff(brute(rows, f.labels, end.Add(-length), end, zones), got); d != "" {
+				t.Fatalf("%s %v at %s (-want +got):\n%s", name, f.labels, end, d)
+			}
+			if name == "rsi-unavailable" {
+				want := brute(rows, f.labels, end.Add(-2*length), end.Add(-length), zones)
+				want.Lag, want.Coverage = nil, nil
+				if d := gocmp.Diff(want, f.previous.Interface().(Window)); d != "" {
+					t.Fatalf("previous of %v at %s (-want +got):\n%s", f.labels, end, d)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen < 37*(6+9) {
+		t.Errorf("%d windows seen", seen)
+	}
+}
