@@ -98,6 +98,7 @@ type reader struct {
 	column *Column
 	text   bool // of byte arrays
 	nulls  bool
+	dense  bool // Null has an entry a row also where none can be null
 	dict   parquet.Dictionary // that Dict began with
 	places map[string]int32   // of the texts in Dict
 }
@@ -119,6 +120,8 @@ func (r *reader) page(page parquet.Page, leaf *parquet.Column) error {
 			c.Null = append(c.Null, l != full)
 		}
 		null = c.Null[len(c.Null)-total:]
+	} else if r.dense {
+		c.Null = append(c.Null, make([]bool, total)...)
 	}
 	switch kind := leaf.Type().Kind(); {
 	case page.Dictionary() != nil && kind == parquet.ByteArray && r.text:
