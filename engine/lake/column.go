@@ -98,7 +98,7 @@ type reader struct {
 	column *Column
 	text   bool // of byte arrays
 	nulls  bool
-	dense  bool // Null has an entry a row also where none can be null
+	dense  bool               // Null has an entry a row also where none can be null
 	dict   parquet.Dictionary // that Dict began with
 	places map[string]int32   // of the texts in Dict
 }
