@@ -67,9 +67,19 @@ func (r *run) batch(ctx context.Context, files []*taken) (spooled, error) {
 		return spooled{}, nil
 	}
 	made, at, err := r.reader(ctx, files)
-	if err == nil || at < 0 {
+	if err == nil || at < 0 && !died(err) {
 		return made, err
 	}
+	if at < 0 && len(files) > 1 {
+		// It died over what it had gathered of several: fewer at a time.
+		head, err := r.batch(ctx, files[:len(files)/2])
+		if err != nil {
+			return head, err
+		}
+		rest, err := r.batch(ctx, files[len(files)/2:])
+		return spooled{append(head.answers, rest.answers...), append(head.routes, rest.routes...)}, err
+	}
+	at = max(at, 0)
 	files[at].reason = err.Error()
 	r.log.Warn("a file ended its reader", "vantage_point", files[at].box.vp, "file", files[at].name, "error", err)
 	head, err := r.batch(ctx, files[:at])
@@ -78,6 +88,13 @@ func (r *run) batch(ctx context.Context, files []*taken) (spooled, error) {
 	}
 	rest, err := r.batch(ctx, files[at+1:])
 	return spooled{append(head.answers, rest.answers...), append(head.routes, rest.routes...)}, err
+}
+
+// died reports whether a reader was ended by its runtime or a signal; one that has
+// trouble with our disk says so and exits with 1.
+func died(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.ExitCode() != 1
 }
 
 // reader runs one reader over files. When it dies over one, at is its place and

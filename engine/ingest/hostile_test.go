@@ -156,7 +156,7 @@ func TestFilesThatBreakTheContract(t *testing.T) {
 			rows := make([]measurement.Answer, 10_001)
 			send(c, c.box("101"), name, rows, metaOf(runOf(nil, "101", day)))
 		},
-		"row 70: more than 4194304 bytes of responses": func(c *collector) {
+		"row 18: more than 1048576 bytes of responses and texts": func(c *collector) {
 			rows := make([]measurement.Answer, 100)
 			for i := range rows {
 				rows[i] = answersOf("101", day)[0]

@@ -33,11 +33,11 @@ import (
 // Bounds of what a vantage point may send: its file of an interval has 65 rows
 // and some 30 KB.
 const (
-	MaxFileSize  = 64 << 20
-	MaxRows      = 10_000
-	MaxResponses = 4 << 20  // bytes of all responses; a dictionary makes thousands of one small
-	maxAlerts    = 64 << 10 // of an alerts.json
-	maxEntries   = 100_000  // of a dropbox, looked at in one run
+	MaxFileSize = 64 << 20
+	MaxRows     = 10_000
+	MaxContent  = 1 << 20  // bytes of all its responses, texts and hops; a dictionary makes thousands of one small
+	maxAlerts   = 64 << 10 // of an alerts.json
+	maxEntries  = 100_000  // of a dropbox, looked at in one run
 	// Files of a dropbox that do not belong there, dealt with in one run: each waits
 	// for the disk, and the other vantage points for all of them.
 	maxStrangers = 1000

@@ -57,8 +57,13 @@ type sighting struct {
 	At     time.Time       `json:"at"` // the reply in hand
 }
 
-// spoolRows is how many rows are gathered before they are written out.
-const spoolRows = 50_000
+// spoolRows and spoolContent are how many rows, and how many bytes of responses and
+// texts, are gathered before they are written out: when memory runs out only then,
+// no file is in hand that could be blamed.
+const (
+	spoolRows    = 50_000
+	spoolContent = 8 << 20
+)
 
 // ReadFiles is the reader: it reads files that may be made to harm, checks every
 // row against the contract, and writes the good ones out in order. It bounds its
@@ -81,7 +86,7 @@ func ReadFiles(in io.Reader, out io.Writer) error {
 		if err := r.out.Encode(rep); err != nil {
 			return err
 		}
-		if len(r.answers)+len(r.routes) > spoolRows {
+		if len(r.answers)+len(r.routes) > spoolRows || r.content > spoolContent {
 			if err := r.flush(); err != nil {
 				return err
 			}
@@ -119,7 +124,21 @@ type reader struct {
 	out     *json.Encoder
 	answers []measurement.Answer
 	routes  []measurement.Route
+	content int // bytes of what these hold besides themselves
 	spools  int
+}
+
+// hopContent is the memory of a hop.
+const hopContent = 64
+
+func answerContent(a *measurement.Answer) int {
+	n := len(a.Response) + len(a.QName)
+	for _, text := range []*string{a.NSID, a.Error} {
+		if text != nil {
+			n += len(*text)
+		}
+	}
+	return n
 }
 
 // file reads one file; what is wrong with it is in the report.
@@ -144,13 +163,13 @@ func (r *reader) fileOfAnswers(path string, c checker) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	responses := 0
+	content := 0
 	for i := range rows {
 		if err := c.answer(&rows[i]); err != nil {
 			return report{}, fmt.Errorf("row %d: %w", i+1, err)
 		}
-		if responses += len(rows[i].Response); responses > MaxResponses {
-			return report{}, fmt.Errorf("row %d: more than %d bytes of responses", i+1, MaxResponses)
+		if content += answerContent(&rows[i]); content > MaxContent {
+			return report{}, fmt.Errorf("row %d: more than %d bytes of responses and texts", i+1, MaxContent)
 		}
 		rows[i].Verdict = pending(&rows[i])
 	}
@@ -161,7 +180,7 @@ func (r *reader) fileOfAnswers(path string, c checker) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	r.answers = append(r.answers, rows...)
+	r.answers, r.content = append(r.answers, rows...), r.content+content
 	return report{Run: meta.Run, Sightings: seen}, nil
 }
 
@@ -173,15 +192,19 @@ func (r *reader) fileOfRoutes(path string, c checker) (report, error) {
 	if err := c.metadata(meta, nil); err != nil {
 		return report{}, err
 	}
+	content := 0
 	for i := range rows {
 		if err := c.route(&rows[i]); err != nil {
 			return report{}, fmt.Errorf("row %d: %w", i+1, err)
+		}
+		if content += len(rows[i].Hops) * hopContent; content > MaxContent {
+			return report{}, fmt.Errorf("row %d: more than %d hops in all", i+1, MaxContent/hopContent)
 		}
 	}
 	if err := unique(rows); err != nil {
 		return report{}, err
 	}
-	r.routes = append(r.routes, rows...)
+	r.routes, r.content = append(r.routes, rows...), r.content+content
 	return report{}, nil
 }
 
@@ -240,7 +263,7 @@ func (r *reader) flush() error {
 			return err
 		}
 	}
-	r.answers, r.routes = nil, nil
+	r.answers, r.routes, r.content = nil, nil, 0
 	return nil
 }
 
