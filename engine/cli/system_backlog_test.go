@@ -128,7 +128,7 @@ func (g *collecting) testBacklog(t *testing.T) {
 	b.fill(t, g)
 	killed := 0
 	r := rand.New(rand.NewPCG(4, 7))
-	for range 30 {
+	for range 12 {
 		cmd := b.command(g)
 		must(t, cmd.Start())
 		time.Sleep(50*time.Millisecond + time.Duration(r.Int64N(int64(cost.elapsed)*2/3)))

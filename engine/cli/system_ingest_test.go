@@ -39,6 +39,7 @@ func (r *rig) testIngest(t *testing.T) {
 	t.Run("a second run changes nothing", g.testTwice)
 	t.Run("hostile vantage point", g.testHostile)
 	t.Run("flipped bits", g.testFlips)
+	t.Run("responses that swell", g.testSwelling)
 	t.Run("a dropbox that is shut", g.testShut)
 	t.Run("backlog, killed and not", g.testBacklog)
 	t.Run("readers while it is rewritten", g.testRewritten)
@@ -57,7 +58,8 @@ func (r *rig) startCollecting(t *testing.T) *collecting {
 			g.boxes[vp] = g.c.admit(t, vp, g.homes[vp])
 		}
 	}
-	g.plan = r.plan(t, "", untraced+`
+	tag, _, _ := strings.Cut(r.anchor, " ")
+	g.plan = r.plan(t, "", untraced+fmt.Sprintf("anchor %q {\n  ds = %q\n}\n", tag, r.anchor)+`
 plan "rig" {
   paths = { dropboxes = "`+filepath.Join(g.c.dir, "sftp", "transfer-{vantage_point}", "incoming")+`" }
 }
@@ -68,6 +70,7 @@ collector "c00" {
 `)
 	// Of a whole day in the past, so that routes are traced once, at its start.
 	g.next = interval.Day(time.Now().Add(-time.Hour))
+	g.run(t, g.home, 0, "zone", "add", r.zone)
 	return g
 }
 
@@ -169,9 +172,10 @@ func (g *collecting) testPushed(t *testing.T) {
 		"SELECT count(*) > 0, count(DISTINCT vantage_point) FROM "+routes,
 		"SELECT count(*), sum(planned), count(DISTINCT file), count(DISTINCT sha256) FROM "+glob(dir, "runs"),
 		"SELECT column_type, count(*) FROM (DESCRIBE FROM "+glob(dir, "answers")+") GROUP BY ALL ORDER BY ALL",
-		"SELECT count(*), count(first_seen) FROM '"+dir+"/zones/zones.parquet'")
+		"SELECT count(*), count(first_seen), min(state) FROM '"+dir+"/zones/zones.parquet'",
+		"SELECT verdict, count(*), count(DISTINCT verdict_serial) FROM "+glob(dir, "answers")+" WHERE \"query\" = 'correctness' GROUP BY ALL")
 	want := []string{"[[0]]", "[[0]]", "[[325,325,325,5,65]]", "[[true,2]]", "[[5,325,5,5]]",
-		`[["BIGINT",5],["BLOB",1],["BOOLEAN",2],["INTEGER",3],["TIMESTAMP WITH TIME ZONE",2],["VARCHAR",13],["VARCHAR[]",1]]`, "[[1,1]]"}
+		`[["BIGINT",5],["BLOB",1],["BOOLEAN",2],["INTEGER",3],["TIMESTAMP WITH TIME ZONE",2],["VARCHAR",13],["VARCHAR[]",1]]`, `[[1,1,"archived"]]`, `[["correct",65,1]]`}
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("query %d: %s, want %s", i+1, got[i], want[i])

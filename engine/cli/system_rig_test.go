@@ -127,7 +127,7 @@ func (r *rig) makeZones() {
 	must(r.t, os.MkdirAll(zones, 0o755))
 	now := time.Now().UTC()
 	for _, s := range []int64{serial, serial - 1} {
-		z, err := lab.Generate(lab.Options{Seed: 1, Serial: uint32(s), Inception: now.Add(-time.Hour), Expiration: now.AddDate(0, 0, 13)})
+		z, err := lab.Generate(lab.Options{Seed: 1, Serial: uint32(s), Inception: now.Add(-26 * time.Hour), Expiration: now.AddDate(0, 0, 13)})
 		must(r.t, err)
 		var text bytes.Buffer
 		_, err = z.WriteTo(&text)

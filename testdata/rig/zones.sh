@@ -17,7 +17,7 @@ if [ ! -e zsk.private ]; then
   done
 fi
 now=$(date -u +%s)
-inception=${INCEPTION:-$(date -u -d "@$((now - 3600))" +%Y%m%d%H%M%S)}
+inception=${INCEPTION:-$(date -u -d "@$((now - 26 * 3600))" +%Y%m%d%H%M%S)}
 expiration=${EXPIRATION:-$(date -u -d "@$((now + 13 * 86400))" +%Y%m%d%H%M%S)}
 for serial in "$@"; do
   zcat -f "$source" | awk -v serial="$serial" '
