@@ -1,9 +1,6 @@
 package alert
 
-import (
-	"slices"
-	"sort"
-)
+import "slices"
 
 // count is queries of one vantage point or RSI within a tally.
 type count struct{ sent, good, answered int64 }
@@ -19,18 +16,24 @@ type tally struct {
 	byRSI    []count
 	serials  map[int32]int
 	nsids    map[int32]int
-	latency  *order
+	latency  *order // nil where no rule reads it; so are serials and nsids
 
 	pairs         int64   // (interval, vantage point) with a row that was sent
 	added, gone   []int32 // by vantage point: the newest slot that entered, that left
 	addSet, gonSt []bool
 }
 
-func newTally(r *rows, values []int32) *tally {
-	t := &tally{byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)), serials: map[int32]int{}, nsids: map[int32]int{},
+func newTally(r *rows, values []int32, g *group) *tally {
+	t := &tally{byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)),
 		added: make([]int32, len(r.vps)), gone: make([]int32, len(r.vps)), addSet: make([]bool, len(r.vps)), gonSt: make([]bool, len(r.vps))}
-	if values != nil {
+	if g.latency {
 		t.latency = newOrder(values)
+	}
+	if g.serials {
+		t.serials = map[int32]int{}
+	}
+	if g.nsids {
+		t.nsids = map[int32]int{}
 	}
 	return t
 }
@@ -39,7 +42,8 @@ func newTally(r *rows, values []int32) *tally {
 type feeds struct{ asked, judged bool }
 
 // change lets a row enter (by 1) or leave (by -1).
-func (t *tally) change(r *row, vp, rsi int32, f feeds, by int64) {
+// rank is the place of the row's latency among all of the combination.
+func (t *tally) change(r *row, vp, rsi, rank int32, f feeds, by int64) {
 	t.strays += by * int64(r.strays)
 	if f.judged {
 		t.verdicts[r.verdict] += by
@@ -67,7 +71,7 @@ func (t *tally) change(r *row, vp, rsi int32, f feeds, by int64) {
 	bump(t.serials, r.serial, by)
 	bump(t.nsids, r.nsid, by)
 	if t.latency != nil && r.latency >= 0 {
-		t.latency.change(r.latency, int32(by))
+		t.latency.change(rank, int32(by))
 	}
 }
 
@@ -84,7 +88,7 @@ func (t *tally) pair(vp, slot int32, by int64) {
 }
 
 func bump(m map[int32]int, k int32, by int64) {
-	if k < 0 {
+	if k < 0 || m == nil {
 		return
 	}
 	if n := m[k] + int(by); n == 0 {
@@ -170,9 +174,10 @@ func ascending(values []int32) []int32 {
 	return slices.Compact(values)
 }
 
-func (o *order) change(v, by int32) {
+// change lets the value of a rank enter (by 1) or leave (by -1).
+func (o *order) change(rank, by int32) {
 	o.n += by
-	for i := sort.Search(len(o.values), func(i int) bool { return o.values[i] >= v }) + 1; i < len(o.tree); i += i & -i {
+	for i := int(rank) + 1; i < len(o.tree); i += i & -i {
 		o.tree[i] += by
 	}
 }

@@ -19,7 +19,10 @@ type group struct {
 	rules    []*rule
 	previous bool // some rule reads it
 	latency  bool
+	serials  bool
+	nsids    bool
 
+	ranks  [][]int32 // of latencies, by chunk and row, where a rule reads them
 	combos []*combo
 	of     []int32 // combo, by tuple
 	feeds  []feeds // by tuple
@@ -37,15 +40,16 @@ type combo struct {
 // cursor walks through rows in order.
 type cursor struct{ chunk, at int }
 
-// upTo calls use with every row before the slot that was not visited yet.
-func (c *cursor) upTo(r *rows, slot int32, use func(*row)) {
+// upTo calls use with every row before the slot that was not visited yet, and
+// where it lies.
+func (c *cursor) upTo(r *rows, slot int32, use func(r *row, chunk, at int)) {
 	for ; c.chunk < len(r.chunks); c.chunk, c.at = c.chunk+1, 0 {
 		chunk := r.chunks[c.chunk]
 		for ; c.at < len(chunk); c.at++ {
 			if chunk[c.at].slot >= slot {
 				return
 			}
-			use(&chunk[c.at])
+			use(&chunk[c.at], c.chunk, c.at)
 		}
 	}
 }
@@ -69,6 +73,10 @@ func (rs *Rules) groups(only string) []*group {
 		g.previous = g.previous || r.sees("previous.")
 		g.latency = g.latency || r.sees("window.median_latency") || r.sees("window.p95_latency") ||
 			r.sees("previous.median_latency") || r.sees("previous.p95_latency")
+		for _, of := range []string{"window.", "previous."} {
+			g.serials = g.serials || r.sees(of+"newest_serial") || r.sees(of+"lag")
+			g.nsids = g.nsids || r.sees(of+"nsids")
+		}
 	}
 	return all
 }
@@ -129,10 +137,11 @@ func (g *group) prepare(p *plan.Plan, r *rows) {
 	}
 	planned(p, func(t *tuple) { add(t) })
 	values := g.values(r)
+	g.rank(r, values)
 	for i, c := range g.combos {
-		c.now = newTally(r, values[i])
+		c.now = newTally(r, values[i], g)
 		if g.previous {
-			c.before = newTally(r, values[i])
+			c.before = newTally(r, values[i], g)
 		}
 	}
 }
@@ -226,35 +235,61 @@ func expected(p *plan.Plan, r *rows, over []string, t *tuple) func(from, until t
 	}
 }
 
+// rank finds the place of every latency once: a row enters and leaves several
+// times.
+func (g *group) rank(r *rows, values [][]int32) {
+	if !g.latency {
+		return
+	}
+	for _, chunk := range r.chunks {
+		ranks := make([]int32, len(chunk))
+		for i := range chunk {
+			if row := &chunk[i]; row.latency >= 0 && g.feeds[row.tuple].asked {
+				at, _ := slices.BinarySearch(values[g.of[row.tuple]], row.latency)
+				ranks[i] = int32(at)
+			}
+		}
+		g.ranks = append(g.ranks, ranks)
+	}
+}
+
 // advance brings the tallies to the window that ends at end.
 func (g *group) advance(r *rows, end time.Time) {
-	change := func(before bool, by int64) func(*row) {
-		return func(row *row) {
+	change := func(before bool, by int64) func(*row, int, int) {
+		return func(row *row, chunk, at int) {
 			c := g.combos[g.of[row.tuple]]
 			t := c.now
 			if before {
 				t = c.before
 			}
-			t.change(row, r.vpOf[row.tuple], r.rsiOf[row.tuple], g.feeds[row.tuple], by)
+			var rank int32
+			if g.latency {
+				rank = g.ranks[chunk][at]
+			}
+			t.change(row, r.vpOf[row.tuple], r.rsiOf[row.tuple], rank, g.feeds[row.tuple], by)
 		}
 	}
 	slots := int32(g.window / interval.Length)
 	last := slotOf(end)
 	g.cursor[0].upTo(r, last, change(false, 1))
-	leave, enter := change(false, -1), func(*row) {}
-	if g.previous {
-		enter = change(true, 1)
+	leave := change(false, -1)
+	if !g.previous {
+		g.cursor[1].upTo(r, last-slots, leave)
+		return
 	}
-	g.cursor[1].upTo(r, last-slots, func(row *row) { leave(row); enter(row) })
-	if g.previous {
-		g.cursor[2].upTo(r, last-2*slots, change(true, -1))
-	}
+	enter := change(true, 1)
+	g.cursor[1].upTo(r, last-slots, func(row *row, chunk, at int) {
+		leave(row, chunk, at)
+		enter(row, chunk, at)
+	})
+	g.cursor[2].upTo(r, last-2*slots, change(true, -1))
 }
 
-// walk evaluates the group for every end in [from, until], oldest first, and
-// hands each result on; rows must reach back far enough.
+// visit is called with each result of a walk.
 type visit func(end time.Time, r *rule, f *frame, found finding, err error) error
 
+// walk evaluates the rules for every end in [from, until], oldest first, and
+// hands each result on; rows must reach back far enough.
 func (rs *Rules) walk(r *rows, only string, from, until time.Time, use visit) error {
 	groups := rs.groups(only)
 	for _, g := range groups {

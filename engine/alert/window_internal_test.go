@@ -25,7 +25,7 @@ rule "rsi-unavailable" {
   over     = ["rsi", "family"]
   window   = "30m"
   severity = "info"
-  expr     = "window.median_latency > previous.p95_latency && window.lag > 0.0"
+  expr     = "window.median_latency > previous.p95_latency && window.lag > 0.0 && window.nsids > previous.nsids"
   summary  = "x"
 }
 rule "by-query" {
@@ -33,7 +33,7 @@ rule "by-query" {
   over     = ["query", "vantage_point"]
   window   = "15m"
   severity = "info"
-  expr     = "window.p95_latency > 1.0"
+  expr     = "window.p95_latency > 1.0 && window.lag > 0.0 && window.nsids > 0"
   summary  = "x"
 }
 `
