@@ -26,7 +26,7 @@ type Status struct {
 	True     *time.Time  `json:"true_since,omitempty"`  // the condition holds since then
 	False    *time.Time  `json:"false_since,omitempty"` // it fires, and does not hold since then
 	Firing   *time.Time  `json:"firing_since,omitempty"`
-	Fired    []time.Time `json:"fired,omitempty"`   // within flapSpan
+	Fired    []time.Time `json:"fired,omitempty"`   // the last flapFires times
 	Told     bool        `json:"told,omitempty"`    // the FIRING line is written
 	Changed  time.Time   `json:"changed,omitempty"` // when it began or ceased to fire
 }
@@ -50,13 +50,16 @@ func keyOf(rule string, labels []Label) string { return Condition{Rule: rule, La
 func (s *Status) step(r plan.Rule, found finding, at time.Time, silenced bool) State {
 	switch found {
 	case holds:
-		s.False = nil
+		if s.False != nil { // it came back before its end was told
+			s.False = nil
+			s.fired(at)
+		}
 		if s.True == nil {
 			s.True = &at
 		}
 		if s.Firing == nil && at.Sub(*s.True) >= time.Duration(r.Hold) {
 			s.Firing, s.Changed = &at, at
-			s.Fired = append(slices.DeleteFunc(s.Fired, func(t time.Time) bool { return at.Sub(t) >= flapSpan }), at)
+			s.fired(at)
 		}
 	case fails:
 		s.True = nil
@@ -78,6 +81,12 @@ func (s *Status) step(r plan.Rule, found finding, at time.Time, silenced bool) S
 		return Firing
 	}
 	return ""
+}
+
+// fired remembers the last times it fired.
+func (s *Status) fired(at time.Time) {
+	s.Fired = append(s.Fired, at)
+	s.Fired = s.Fired[max(0, len(s.Fired)-flapFires):]
 }
 
 func (s *Status) flaps(at time.Time) bool {

@@ -1,0 +1,195 @@
+package alert_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/simulate"
+)
+
+var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+// newBoard is a collector with six hours of a lake in which g is down over one
+// path from 13:00 to 14:00, and a board whose clock the test sets.
+func newBoard(t *testing.T, now *time.Time) (*alert.Board, lake.Store) {
+	t.Helper()
+	rules, l := compile(t, "rssac047", "", "")
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	faults, l := plan.LoadFaults([]byte(`fault "dead" {
+  kind  = "down"
+  rsis  = ["g"]
+  paths = ["ipv4/udp"]
+  from  = "2026-11-01T13:00:00Z"
+  until = "2026-11-01T14:00:00Z"
+}`), "faults.hcl", rules.Plan)
+	if l.HasErrors() {
+		t.Fatal(l.Error())
+	}
+	home := t.TempDir()
+	store := lake.Store{Dir: filepath.Join(home, "Lake")}
+	vps := []measurement.VantagePoint{"101", "301", "501", "601"}
+	c := simulate.Config{Plan: rules.Plan, VantagePoints: vps, From: noon, Until: noon.Add(6 * time.Hour), Seed: 1, Faults: faults}
+	if _, err := simulate.Run(t.Context(), store.Dir, c); err != nil {
+		t.Fatal(err)
+	}
+	b := &alert.Board{Rules: rules, Book: &alert.Book{Machine: "c00", Logs: filepath.Join(home, "Logs"), State: filepath.Join(home, "State"),
+		Now: func() time.Time { return *now }}}
+	if err := os.MkdirAll(b.Logs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return b, store
+}
+
+func evaluate(t *testing.T, b *alert.Board, s lake.Store) alert.Result {
+	t.Helper()
+	r, err := b.EvaluateWindow(t.Context(), s)
+	if err != nil || len(r.Errors) > 0 {
+		t.Fatal(err, r.Errors)
+	}
+	return r
+}
+
+func TestWindowRulesAreToldOnce(t *testing.T) {
+	now := noon.Add(time.Hour)
+	b, store := newBoard(t, &now)
+	evaluated := 0
+	for ; now.Before(noon.Add(5 * time.Hour)); now = now.Add(time.Minute) {
+		evaluated += evaluate(t, b, store).Evaluated
+	}
+	got := lines(t, b.Book)
+	if len(got) != 2 || !strings.Contains(got[0], " warning FIRING rule=rsi-unavailable rsi=g transport=udp family=ipv4 ") || !strings.Contains(got[1], " RESOLVED ") {
+		t.Errorf("lines\n%s", strings.Join(got, "\n"))
+	}
+	// The first evaluation, of 12:55, goes back by the longest hold, 15 minutes.
+	if want := 4*12 + 4; evaluated != want {
+		t.Errorf("%d intervals evaluated, want %d", evaluated, want)
+	}
+}
+
+func TestABacklogIsEvaluatedAsIfItHadNot(t *testing.T) {
+	now := noon.Add(time.Hour)
+	b, store := newBoard(t, &now)
+	evaluate(t, b, store)
+	now = noon.Add(5 * time.Hour)
+	if r := evaluate(t, b, store); r.Evaluated != 48 || len(r.Firing) != 0 {
+		t.Errorf("%d evaluated, %d firing", r.Evaluated, len(r.Firing))
+	}
+	if got := lines(t, b.Book); len(got) != 2 {
+		t.Errorf("lines\n%s", strings.Join(got, "\n"))
+	}
+}
+
+func TestLostStateLosesNoWindowAlert(t *testing.T) {
+	now := noon.Add(2 * time.Hour)
+	b, store := newBoard(t, &now)
+	for range 2 {
+		if r := evaluate(t, b, store); len(r.Firing) != 1 {
+			t.Fatalf("%d firing, want the one of g", len(r.Firing))
+		}
+		if err := os.WriteFile(filepath.Join(b.State, "alerts.json"), []byte("{half"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := lines(t, b.Book); len(got) != 2 || strings.Contains(got[1], "RESOLVED") {
+		t.Errorf("lines\n%s", strings.Join(got, "\n"))
+	}
+	data, err := os.ReadFile(filepath.Join(b.Logs, "c00-alerts.prom"))
+	if err != nil || !strings.Contains(string(data), `mtric_alert_firing{machine="c00",rule="rsi-unavailable",severity="warning",rsi="g",transport="udp",family="ipv4"} 1`) {
+		t.Errorf("%v\n%s", err, data)
+	}
+}
+
+// TestFlappingDoesNotFlood lets a condition come and go all day.
+func TestFlappingDoesNotFlood(t *testing.T) {
+	now := noon
+	rules, l := compile(t, "rssac047", "", "")
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	b := &alert.Board{Rules: rules, Book: newBook(t)}
+	b.Book.Now = func() time.Time { return now }
+	for i := range 288 {
+		now = noon.Add(time.Duration(i) * 5 * time.Minute)
+		m := alert.Machine{}
+		m.Disk.UsedPercent = new(80.0 + float64(i%2))
+		if _, err := b.EvaluateMachine(m, "vantage_point"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for _, line := range lines(t, b.Book) {
+		if strings.Contains(line, "disk-filling") {
+			n++
+		}
+	}
+	if n != 5 {
+		t.Errorf("%d lines of an alert that flaps for a day", n)
+	}
+}
+
+func relayed(t *testing.T, machine string, change func(map[string]any)) []byte {
+	t.Helper()
+	v := map[string]any{"schema": "mtric-alerts/1", "machine": machine, "written": at, "firing": []any{}, "events": []any{
+		map[string]any{"time": at, "machine": "999", "severity": "warning", "state": "FIRING", "rule": "disk-filling", "summary": "full"}}}
+	change(v)
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestRelay(t *testing.T) {
+	logs := t.TempDir()
+	good := relayed(t, "101", func(map[string]any) {})
+	for range 2 {
+		if err := alert.Relay(logs, "101", good); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(logs, "101-alerts.txt"))
+	if want := "2026-11-22T21:40:03Z 101 warning FIRING rule=disk-filling \"full\"\n"; err != nil || string(data) != want {
+		t.Errorf("%v, got %q, want %q", err, data, want)
+	}
+	label := func(name string) func(map[string]any) {
+		return func(v map[string]any) {
+			v["firing"] = []any{map[string]any{"rule": "x", "severity": "info", "labels": []any{map[string]string{"name": name, "value": "501"}}}}
+		}
+	}
+	for name, data := range map[string][]byte{
+		"another machine":  relayed(t, "301", func(map[string]any) {}),
+		"machine label":    relayed(t, "101", label("machine")),
+		"label with quote": relayed(t, "101", label(`a="1"} 0 #`)),
+		"no schema":        relayed(t, "101", func(v map[string]any) { delete(v, "schema") }),
+		"null":             []byte("null"),
+		"cut short":        good[:len(good)/2],
+		"state":            relayed(t, "101", func(v map[string]any) { v["events"].([]any)[0].(map[string]any)["state"] = "MUTED" }),
+	} {
+		if err := alert.Relay(logs, "101", data); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if after, err := os.ReadFile(filepath.Join(logs, "101-alerts.txt")); err != nil || len(after) != len(data) {
+		t.Errorf("refused files left lines: %q %v", after, err)
+	}
+	if entries, err := os.ReadDir(logs); err != nil || len(entries) != 2 {
+		t.Errorf("%v %v", entries, err)
+	}
+}
+
+func FuzzRelay(f *testing.F) {
+	f.Add([]byte(`{"schema":"mtric-alerts/1","machine":"101","firing":[{"rule":"x","severity":"info"}],"events":[]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_ = alert.Relay(t.TempDir(), "101", data)
+	})
+}
