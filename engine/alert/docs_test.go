@@ -64,3 +64,24 @@ func TestEveryFieldIsExplained(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryRunbookLinkLeadsSomewhere looks for the heading of each shipped rule.
+func TestEveryRunbookLinkLeadsSomewhere(t *testing.T) {
+	data, err := os.ReadFile("../../docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, l := compile(t, "rssac047", "", "")
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	for _, r := range rules.Plan.Rules {
+		if r.Runbook == "" {
+			continue
+		}
+		page, heading, _ := strings.Cut(r.Runbook, "#")
+		if page != "docs/runbook.md" || !strings.Contains(string(data), "\n## "+heading+"\n") {
+			t.Errorf("rule %s: %s leads nowhere", r.Label, r.Runbook)
+		}
+	}
+}
