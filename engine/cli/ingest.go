@@ -112,6 +112,7 @@ func (a *app) ingest(ctx context.Context, f ingestFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	s.windowRules(ctx, in.Lake)
 	return a.printIngested(result)
 }
 
