@@ -119,7 +119,8 @@ type measuring struct {
 	rand    *rand.Rand
 
 	facts    measurement.Run // the runs row, known once the answers are in
-	findings []error         // what went wrong after the answers were safe
+	rows     []measurement.Answer
+	findings []error // what went wrong after the answers were safe
 }
 
 // file is the path of the interval's file of a table.
@@ -189,6 +190,7 @@ func (m *measuring) run(ctx context.Context) error {
 	}
 	end := m.label.Add(interval.Length - quietBefore)
 	m.deliver(ctx, min(deliverLimit, end.Sub(m.now())), only(answers))
+	m.runRules(m.label, m.facts, m.rows, filepath.Join(m.output, interval.Format(m.label)+"-"+string(m.vp)+".alerts.json"))
 	if err := m.trace(ctx, end); err != nil {
 		m.log.Error("routes not written", "error", err)
 		m.findings = append(m.findings, err)
@@ -212,7 +214,7 @@ func (m *measuring) ask(ctx context.Context) (string, error) {
 	began := time.Now()
 	result := prober.Run(ctx, m.vp, m.label, queries)
 	bar.done()
-	m.facts = m.runRow(result, time.Since(began))
+	m.facts, m.rows = m.runRow(result, time.Since(began)), result.Answers
 	path := m.file(lake.Answers)
 	if err := lake.Write(path, result.Answers, m.metadata()); err != nil {
 		return "", err
