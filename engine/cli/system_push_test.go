@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ func (c *collector) admit(t *testing.T, vp, home string) (incoming string) {
 	t.Helper()
 	account := "transfer-" + vp
 	incoming = filepath.Join(c.dir, "sftp", account, "incoming")
+	must(t, os.RemoveAll(incoming)) // what an earlier test left would be ingested
 	must(t, os.MkdirAll(incoming, 0o755))
 	if exec.Command("id", account).Run() != nil {
 		shell(t, "useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", account)
@@ -126,14 +128,17 @@ func (c *collector) stop() {
 	_ = c.server.Wait()
 }
 
-// arrived checks that the dropbox has n files whose sidecars match, nothing
-// half done, and returns their names.
+// arrived checks that the dropbox has n files of rows whose sidecars match, and
+// nothing half done. Alerts, which travel along, are not counted.
 func (c *collector) arrived(t *testing.T, n int) {
 	t.Helper()
-	sidecars, err := filepath.Glob(filepath.Join(c.incoming, "*.sha256"))
+	sidecars, err := filepath.Glob(filepath.Join(c.incoming, "*.parquet.sha256"))
 	must(t, err)
 	all, err := os.ReadDir(c.incoming)
 	must(t, err)
+	all = slices.DeleteFunc(all, func(e os.DirEntry) bool {
+		return strings.HasSuffix(strings.TrimSuffix(e.Name(), ".sha256"), ".alerts.json")
+	})
 	if len(sidecars) != n || len(all) != 2*n {
 		t.Errorf("%d sidecars of %d files in the dropbox, want %d of %d", len(sidecars), len(all), n, 2*n)
 	}
