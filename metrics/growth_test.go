@@ -16,7 +16,7 @@ import (
 func BenchmarkGrowth(b *testing.B) {
 	dir := os.Getenv("MTRIC_BENCH_LAKE_200")
 	if dir == "" {
-		b.Skip("MTRIC_BENCH_LAKE_200 is not set: growth is not measured")
+		b.Skip("growth is not measured: set MTRIC_BENCH_LAKE_200 to a lake made by: mtric simulate --vps 200 --from 2026-11-01 --until 2026-12-01 --out DIR")
 	}
 	store := lake.Store{Dir: dir}
 	zones, err := store.Zones()

@@ -14,7 +14,7 @@ import (
 func BenchmarkBacktest(b *testing.B) {
 	dir := os.Getenv("MTRIC_BENCH_LAKE")
 	if dir == "" {
-		b.Skip("MTRIC_BENCH_LAKE is not set: no month to backtest")
+		b.Skip("no month to backtest: set MTRIC_BENCH_LAKE to a lake made by: mtric simulate --vps 20 --from 2026-11-01 --until 2026-12-01 --out DIR")
 	}
 	rules, l := compile(b, "rssac047", "", "")
 	if rules == nil {

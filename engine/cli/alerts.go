@@ -10,6 +10,7 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
 )
 
 // board evaluates the rules of the station's plan.
@@ -103,10 +104,10 @@ func runFacts(facts measurement.Run, rows []measurement.Answer) alert.Run {
 			}
 		}
 		if a.Serial != nil {
-			if r.NewestSerial == nil || int32(uint32(*a.Serial)-uint32(*r.NewestSerial)) > 0 { // RFC 1982, section 3.2
+			if r.NewestSerial == nil || rootzone.Compare(uint32(*a.Serial), uint32(*r.NewestSerial)) > 0 {
 				r.NewestSerial = a.Serial
 			}
-			if r.OldestSerial == nil || int32(uint32(*a.Serial)-uint32(*r.OldestSerial)) < 0 {
+			if r.OldestSerial == nil || rootzone.Compare(uint32(*a.Serial), uint32(*r.OldestSerial)) < 0 {
 				r.OldestSerial = a.Serial
 			}
 		}

@@ -108,10 +108,11 @@ func (a *app) ingest(ctx context.Context, f ingestFlags) (err error) {
 	in.Progress, in.Rejudge = bar.at, spans
 	result, err := in.Run(ctx)
 	bar.done()
-	s.report(result)
+	s.tellQuarantined(result)
 	if err != nil {
 		return err
 	}
+	s.report(result)
 	s.windowRules(ctx, in.Lake)
 	return a.printIngested(result)
 }
@@ -146,6 +147,7 @@ func (s *station) ingester(a *app) *ingest.Ingester {
 		Originals:  under(s.home, paths.Originals),
 		Quarantine: under(s.home, paths.Quarantine),
 		RootZones:  s.zones,
+		Anchors:    anchors(s.plan),
 		Now:        s.now,
 		Log:        s.log,
 	}
@@ -155,8 +157,8 @@ func (s *station) ingester(a *app) *ingest.Ingester {
 // rubbish by the thousand must not fill the disk of the collector.
 const mostAlerts = 20
 
-// report notes in the alert file what needs a person.
-func (s *station) report(r ingest.Result) {
+// tellQuarantined writes a line to the alert file for each rejected file.
+func (s *station) tellQuarantined(r ingest.Result) {
 	for i, q := range r.Quarantined {
 		c := alert.Condition{Rule: "mtric.ingest", Severity: alert.Warning, Summary: q.Reason, Labels: []alert.Label{
 			{Name: "condition", Value: "quarantined"}, {Name: "vantage_point", Value: string(q.VantagePoint)}, {Name: "file", Value: q.File}}}
@@ -170,6 +172,11 @@ func (s *station) report(r ingest.Result) {
 			break
 		}
 	}
+}
+
+// report notes what needs a person and whether it still does. It is of a whole run:
+// one that was broken off has not seen everything.
+func (s *station) report(r ingest.Result) {
 	var left error
 	if len(r.Left) > 0 {
 		left = errors.New(strings.Join(r.Left[:min(len(r.Left), mostAlerts)], "; "))

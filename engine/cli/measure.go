@@ -118,9 +118,9 @@ type measuring struct {
 	jitter  time.Duration
 	rand    *rand.Rand
 
-	facts    measurement.Run // the runs row, known once the answers are in
-	rows     []measurement.Answer
-	findings []error // what went wrong after the answers were safe
+	facts    measurement.Run      // the runs row, known once the answers are in
+	rows     []measurement.Answer // likewise
+	findings []error              // what went wrong after the answers were safe
 }
 
 // file is the path of the interval's file of a table.
@@ -268,7 +268,7 @@ func (m *measuring) metadata() lake.Metadata {
 // killed run left half written.
 func (m *measuring) tidy() {
 	err := m.removeOld(m.output, m.label.Add(-24*time.Hour), func(name string) (string, bool) { return strings.CutPrefix(name, ".") })
-	if keep := retention(m.plan, "sent"); keep != nil {
+	if keep := m.plan.Keep("sent"); keep != nil {
 		err = errors.Join(err, m.removeOld(m.sent, m.now().Add(-*keep), func(name string) (string, bool) { return name, true }))
 	}
 	if err != nil {
@@ -294,17 +294,6 @@ func (m *measuring) removeOld(dir string, oldest time.Time, named func(string) (
 		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("old files: %w", err)
-		}
-	}
-	return nil
-}
-
-// retention is how long the plan keeps files of a kind; nil is for ever.
-func retention(p *plan.Plan, kind string) *time.Duration {
-	for _, r := range p.Retention {
-		if r.Label == kind && r.Keep != nil {
-			d := time.Duration(*r.Keep)
-			return &d
 		}
 	}
 	return nil

@@ -28,6 +28,7 @@ import (
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/rootzone"
 )
 
 // Bounds of what a vantage point may send: its file of an interval has 65 rows
@@ -51,7 +52,9 @@ type Ingester struct {
 	Dropboxes  string // pattern with {vantage_point}, as plan.Paths has it
 	Originals  string
 	Quarantine string
-	RootZones  string // the archive, for the table zones
+	RootZones  string // the archive, for the table zones and for verdicts
+
+	Anchors []rootzone.Anchor // by which the archive's zones are believed
 
 	// Reader is the command whose standard streams ReadFiles serves: a process
 	// that what a vantage point sent may kill. Nil is this program's own

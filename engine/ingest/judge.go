@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,6 +41,8 @@ type Span struct{ From, Until time.Time }
 
 func (s Span) holds(t time.Time) bool { return !t.Before(s.From) && t.Before(s.Until) }
 
+func (s Span) overlaps(o Span) bool { return s.From.Before(o.Until) && o.From.Before(s.Until) }
+
 // bench judges the answers of some days by what is known of the zones.
 type bench struct {
 	*run
@@ -49,8 +50,7 @@ type bench struct {
 	archive map[uint32]*correctness.Zone // those in use now
 	fetched time.Time                    // the last fetch that succeeded
 	missing time.Time                    // the first use of the first accepted serial that is not archived; zero for none
-	anchors []rootzone.Anchor
-	again   []Span // judged again whatever their verdict
+	again   []Span                       // judged again whatever their verdict
 }
 
 // known is a zone of the archive and when it was first seen in use (A15).
@@ -63,25 +63,28 @@ type known struct {
 // those that wait, and of all in the spans, where a zone's first use has changed.
 func (r *run) judge(ctx context.Context, zones []measurement.Zone, again []Span) error {
 	b := &bench{run: r, again: again, archive: map[uint32]*correctness.Zone{}}
-	if err := b.learn(zones); err != nil {
-		return err
-	}
+	b.learn(zones)
 	r.result.Judged.Unchecked, r.result.Judged.Unjudgeable = 0, 0 // what waits now, not what waited after an earlier day
 	if len(b.zones) == 0 {
 		return nil // nothing can be judged, all wait
 	}
-	from, until := r.started.Add(-lookBack), r.started.Add(maxAhead+interval.Length)
-	for _, s := range again {
-		from, until = earlier(from, s.From), later(until, s.Until)
-	}
-	if !r.dayDone.IsZero() {
-		from = earlier(from, r.dayDone)
+	recent := Span{r.started.Add(-lookBack), r.started.Add(maxAhead + interval.Length)}
+	looked := append(slices.Clone(again), recent, Span{r.dayDone, r.dayDone.AddDate(0, 0, 1)})
+	from, until := recent.From, recent.Until
+	for _, s := range looked {
+		if !s.From.IsZero() {
+			from, until = earlier(from, s.From), later(until, s.Until)
+		}
 	}
 	days, err := r.Lake.Days(lake.Answers, from, until)
 	if err != nil {
 		return err
 	}
 	for _, d := range days {
+		whole := Span{d.Day, d.Day.AddDate(0, 0, 1)}
+		if !slices.ContainsFunc(looked, whole.overlaps) {
+			continue
+		}
 		if err := b.day(ctx, d.Day); err != nil {
 			return fmt.Errorf("judge %s: %w", d.Day.Format(time.DateOnly), err)
 		}
@@ -104,7 +107,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // learn notes what the verdicts depend on.
-func (b *bench) learn(zones []measurement.Zone) error {
+func (b *bench) learn(zones []measurement.Zone) {
 	for _, z := range zones {
 		switch z.State {
 		case measurement.ZoneArchived:
@@ -127,10 +130,6 @@ func (b *bench) learn(zones []measurement.Zone) error {
 			b.fetched = rec.At
 		}
 	}
-	for _, a := range b.Plan.Anchors {
-		b.anchors = append(b.anchors, rootzone.Anchor{DS: a.DS, From: a.From, Until: a.Until})
-	}
-	return nil
 }
 
 // complete says whether the archive has every zone that an answer of the interval
@@ -343,7 +342,7 @@ func (b *bench) open(cases []docket) error {
 		}
 		zone, err := rootzone.Open(filepath.Join(b.RootZones, rootzone.FileName(s)))
 		if err == nil {
-			b.archive[s], err = correctness.NewZone(zone, b.anchors)
+			b.archive[s], err = correctness.NewZone(zone, b.Anchors)
 		}
 		if err != nil {
 			// A zone that cannot be read must accuse nobody: its answers wait.
@@ -362,70 +361,4 @@ func (b *bench) unreadable(serial uint32) {
 			b.missing = z.use
 		}
 	}
-}
-
-// judges are shared by cases with the same candidates.
-type judges struct {
-	*bench
-	mu sync.Mutex
-	by map[time.Time][]*seat
-}
-
-// seat is a judge and the candidates it judges by.
-type seat struct {
-	in, out []uint32
-	judge   correctness.Judge
-}
-
-func (j *judges) of(c *docket) correctness.Judge {
-	in, out := j.candidates(c.sent, c.label)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, s := range j.by[c.label] {
-		if slices.Equal(s.in, in) && slices.Equal(s.out, out) {
-			return s.judge
-		}
-	}
-	s := &seat{in: in, out: out}
-	for _, serial := range in {
-		if z := j.archive[serial]; z != nil {
-			s.judge.Zones = append(s.judge.Zones, z)
-		}
-	}
-	for _, serial := range out {
-		if z := j.archive[serial]; z != nil {
-			s.judge.Others = append(s.judge.Others, z)
-		}
-	}
-	j.by[c.label] = append(j.by[c.label], s)
-	return s.judge
-}
-
-// hear judges one case. A mismatch accuses only where the archive is complete for
-// the query; until then the row waits.
-func (j *judges) hear(c *docket) (v verdict) {
-	v.verdict = measurement.Unchecked
-	defer func() {
-		if p := recover(); p != nil {
-			j.log.Error("a response ended its judgement", "interval", c.label, "qname", c.name, "panic", fmt.Sprint(p))
-			v = verdict{verdict: measurement.Unchecked}
-		}
-	}()
-	if len(c.wire) == 0 {
-		return v
-	}
-	r := j.of(c).Judge(correctness.Question{Name: c.name, Type: c.kind, At: c.sent}, c.wire)
-	c.hopeless = r.Verdict == measurement.Unchecked && slices.ContainsFunc(r.Failures, func(f correctness.Finding) bool { return f.Tag == "yds" })
-	if r.Verdict == measurement.Incorrect && !j.complete(c.label) {
-		return v
-	}
-	v.verdict = r.Verdict
-	if r.Serial != nil && r.Verdict != measurement.Unchecked {
-		serial := int64(*r.Serial)
-		v.serial = &serial
-	}
-	if r.Verdict == measurement.Incorrect {
-		v.failures = r.FailureTexts()
-	}
-	return v
 }

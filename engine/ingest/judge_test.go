@@ -14,7 +14,6 @@ import (
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
 )
 
@@ -32,7 +31,7 @@ func newCourt(t testing.TB, zones int) *court {
 	}
 	c := &court{newCollector(t), seq, map[measurement.RSI]*lab.Zone{}}
 	_, ds, _ := strings.Cut(seq[0].DS(), "\tDS\t")
-	c.in.Plan.Anchors = []plan.Anchor{{DS: ds}}
+	c.in.Anchors = []rootzone.Anchor{{DS: ds}}
 	return c
 }
 
@@ -209,6 +208,32 @@ func TestSevenDaysEndTheWait(t *testing.T) {
 	c.in.Now = func() time.Time { return day.Add(7*24*time.Hour + time.Hour) }
 	c.ingest()
 	c.expect(day, "correct correct incorrect")
+}
+
+// Nor does a collector that was away when the seven days ended leave a row waiting.
+func TestSerialGivenUpLateEndsTheWait(t *testing.T) {
+	c := newCourt(t, 2)
+	c.keep(c.zones[0], day.Add(-time.Hour))
+	c.all(c.zones[1])
+	c.serve["a"] = c.zones[0]
+	c.ask("101", day)
+	c.fetched(c.zones[0].Serial, day.Add(time.Hour), false)
+	c.ingest()
+	c.in.Now = func() time.Time { return day.AddDate(0, 0, 30) }
+	c.ingest()
+	c.expect(day, "correct correct incorrect")
+}
+
+// A file that comes a month late is judged like any other.
+func TestLateFileIsJudged(t *testing.T) {
+	c := newCourt(t, 1)
+	c.keep(c.zones[0], day.Add(-time.Hour))
+	c.all(c.zones[0])
+	c.in.Now = func() time.Time { return day.AddDate(0, 0, 30) }
+	c.ingest()
+	c.ask("101", day)
+	c.ingest()
+	c.expect(day, "correct correct correct")
 }
 
 // An answer of a zone whose first use was more than 48 hours before is incorrect

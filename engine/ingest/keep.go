@@ -268,37 +268,51 @@ func oneLine(s string) string {
 	return s
 }
 
-// forget removes originals and quarantined files older than the plan keeps them.
-func (r *run) forget() error {
-	return errors.Join(
-		r.forgetIn(r.Originals, "originals", 31*24*time.Hour),
-		r.forgetIn(r.Quarantine, "quarantine", 0))
-}
+// leastOriginals is how long originals stay whatever the plan says: a report must
+// be provable until it is final.
+const leastOriginals = 31 * 24 * time.Hour
 
-// forgetIn goes by the time a file was put there. A month of originals stays
-// whatever the plan says: a report must be provable until it is final.
-func (r *run) forgetIn(dir, kind string, least time.Duration) error {
-	for _, ret := range r.Plan.Retention {
-		if ret.Label != kind || ret.Keep == nil {
-			continue
-		}
-		oldest := r.started.Add(-max(time.Duration(*ret.Keep), least))
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
+// forget removes originals and quarantined files older than the plan keeps them.
+// Only months that began before then are looked through: all but one of them are
+// empty, so the cost does not grow with the age of the archive.
+func (r *run) forget() error {
+	var errs []error
+	if keep := r.Plan.Keep("originals"); keep != nil {
+		oldest := r.started.Add(-max(*keep, leastOriginals))
+		months, err := os.ReadDir(r.Originals)
+		errs = append(errs, err)
+		for _, m := range months {
+			begin, err := time.Parse("200601", m.Name())
+			if err != nil || !begin.Before(oldest) {
+				continue
 			}
-			info, err := d.Info()
-			if err == nil && changed(info).Before(oldest) {
-				err = os.Remove(path)
-			}
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("retention of %s: %w", kind, err)
+			errs = append(errs, forgetIn(filepath.Join(r.Originals, m.Name()), oldest))
 		}
 	}
+	if keep := r.Plan.Keep("quarantine"); keep != nil {
+		errs = append(errs, forgetIn(r.Quarantine, r.started.Add(-*keep)))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("retention: %w", err)
+	}
 	return nil
+}
+
+// forgetIn goes by the time a file was put there.
+func forgetIn(dir string, oldest time.Time) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, f := range files {
+		info, err := f.Info()
+		if err == nil && info.Mode().IsRegular() && changed(info).Before(oldest) {
+			err = os.Remove(filepath.Join(dir, f.Name()))
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -89,7 +89,7 @@ func (r *run) keepZones(ctx context.Context) error {
 	}
 	now := r.settled(rows, had)
 	// Before the zones are saved: after a kill the same changes are found again.
-	if err := r.judge(ctx, now, append(r.again, moved(now, had)...)); err != nil {
+	if err := r.judge(ctx, now, append(slices.Clone(r.again), r.moved(now, had)...)); err != nil {
 		return err
 	}
 	if slices.EqualFunc(now, had, sameZone) {
@@ -133,10 +133,13 @@ func (r *run) archived(rows map[int64]*measurement.Zone) error {
 		}
 		if z == nil {
 			z = &measurement.Zone{Serial: int64(serial)}
-			rows[z.Serial] = z
 		}
-		if err := r.archive(z, records); err != nil {
-			return err
+		switch err := r.archive(z, records); {
+		case errors.Is(err, fs.ErrNotExist): // removed since the folder was read
+		case err != nil:
+			return fmt.Errorf("root zones: %w", err)
+		default:
+			rows[z.Serial] = z
 		}
 	}
 	return nil
@@ -146,15 +149,12 @@ func (r *run) archived(rows map[int64]*measurement.Zone) error {
 func (r *run) archive(z *measurement.Zone, records []rootzone.Record) error {
 	path := filepath.Join(r.RootZones, rootzone.FileName(uint32(z.Serial)))
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
-		return fmt.Errorf("root zones: %w", err)
+		return err
 	}
 	sum, err := lake.Sum(path)
 	if err != nil {
-		return fmt.Errorf("root zones: %w", err)
+		return err
 	}
 	at, source := info.ModTime().UTC().Truncate(time.Microsecond), "unknown"
 	for _, rec := range records {
@@ -219,8 +219,9 @@ func (r *run) settled(rows map[int64]*measurement.Zone, had []measurement.Zone) 
 }
 
 // moved are the spans in which an answer may have other candidates than before:
-// where a zone is new, has come into the archive, or is first used at another time.
-func moved(now, had []measurement.Zone) []Span {
+// where a zone is new, has come into the archive, or is first used at another time;
+// and those that waited for a serial that is now given up.
+func (r *run) moved(now, had []measurement.Zone) []Span {
 	before := map[int64]measurement.Zone{}
 	for _, z := range had {
 		before[z.Serial] = z
@@ -229,6 +230,10 @@ func moved(now, had []measurement.Zone) []Span {
 	for _, z := range now {
 		was := before[z.Serial]
 		use, old := firstUse(z), firstUse(was)
+		if z.State == measurement.ZoneBogus && was.State == measurement.ZoneSeen {
+			spans = append(spans, Span{old.Add(-interval.Length), r.started})
+			continue
+		}
 		if z.State != measurement.ZoneArchived || was.State == measurement.ZoneArchived && use.Equal(old) {
 			continue
 		}

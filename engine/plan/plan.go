@@ -293,3 +293,15 @@ type Retention struct {
 	Label string    `json:"label"`
 	Keep  *Duration `json:"keep"`
 }
+
+// Keep is how long files of a kind are kept; nil is for ever, also where the plan
+// says nothing of them.
+func (p *Plan) Keep(kind string) *time.Duration {
+	for _, r := range p.Retention {
+		if r.Label == kind && r.Keep != nil {
+			d := time.Duration(*r.Keep)
+			return &d
+		}
+	}
+	return nil
+}

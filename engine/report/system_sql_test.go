@@ -64,7 +64,7 @@ func TestSystemSQL(t *testing.T) {
 				python = filepath.Join(home, ".cache", "mtric", engine.venv, "bin", "python")
 			}
 			if err := exec.Command(python, "-c", "import "+map[string]string{"duckdb": "duckdb", "spark": "pyspark"}[engine.name]).Run(); err != nil {
-				t.Skipf("%s is no python with %s (%v): %s names another", python, engine.name, err, engine.variable)
+				t.Fatalf("%s is no python with %s (%v): testdata/rig/install.sh makes it, %s names another", python, engine.name, err, engine.variable)
 			}
 			out, err := exec.Command(python, "../../metrics/sql/check.py", "--engine", engine.name, dir, full).CombinedOutput()
 			t.Logf("%s", out)

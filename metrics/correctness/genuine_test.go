@@ -33,7 +33,7 @@ func genuineZone(t testing.TB, name string) *rootzone.Zone {
 	t.Helper()
 	dir := os.Getenv("MTRIC_REAL_DATA")
 	if dir == "" {
-		t.Skip("MTRIC_REAL_DATA is not set: genuine zones are not judged by")
+		t.Skip("genuine zones are not judged by: set MTRIC_REAL_DATA to a folder with rootzone/*.zone.gz")
 	}
 	z, err := openGenuine(filepath.Join(dir, "rootzone", name))
 	if err != nil {
@@ -103,7 +103,7 @@ func genuineResponses(t testing.TB) [][]byte {
 func TestGenuineResponses(t *testing.T) {
 	wires := genuineResponses(t)
 	if wires == nil {
-		t.Skip("MTRIC_REAL_DATA is not set: genuine responses are not judged")
+		t.Skip("genuine responses are not judged: set MTRIC_REAL_DATA to a folder with responses/*.jsonl")
 	}
 	judge := by(golden()...)
 	for i, wire := range wires {
@@ -171,7 +171,7 @@ func TestGenuineZones(t *testing.T) {
 func TestGenuineZoneWithoutSignatures(t *testing.T) {
 	dir := os.Getenv("MTRIC_REAL_DATA")
 	if dir == "" {
-		t.Skip("MTRIC_REAL_DATA is not set: genuine zones are not judged by")
+		t.Skip("genuine zones are not judged by: set MTRIC_REAL_DATA to a folder with rootzone/*.zone.gz")
 	}
 	whole, err := openGenuine(filepath.Join(dir, "rootzone", "root-2026082102.norrsig.zone.gz"))
 	if err != nil {

@@ -1,0 +1,194 @@
+package ingest_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// rejected runs ingest over what is in the dropbox of 101 beside a good file of
+// 102, which must come through, and returns the one reason.
+func (c *collector) rejected() string {
+	c.t.Helper()
+	c.measure("102", day)
+	r := c.ingest()
+	if len(r.Quarantined) != 1 || r.Files != 2 || r.Quarantined[0].VantagePoint != "101" {
+		c.t.Fatalf("%+v", r)
+	}
+	for _, row := range readDay[measurement.Answer](c, lake.Answers, day) {
+		if row.VantagePoint != "102" {
+			c.t.Fatalf("a row of %s came into the lake", row.VantagePoint)
+		}
+	}
+	for _, name := range left(c.t, c.box("101")) {
+		c.t.Errorf("left: %q", name)
+	}
+	return r.Quarantined[0].Reason
+}
+
+// Every rule of the contract, broken alone.
+func TestRowsThatBreakTheContract(t *testing.T) {
+	type rows = []measurement.Answer
+	cases := []struct {
+		want  string
+		spoil func(a rows, r *measurement.Run)
+	}{
+		{": vantage point \"102\", want 101", func(a rows, _ *measurement.Run) { a[2].VantagePoint = "102" }},
+		{": interval 2026-11-21T23:55:00Z, want", func(a rows, _ *measurement.Run) { a[11].Interval = day.Add(-5 * time.Minute) }},
+		{"row 1: query \"So a\"", func(a rows, _ *measurement.Run) { a[0].Query = "So a" }},
+		{"row 1: rsi \"\"", func(a rows, _ *measurement.Run) { a[0].RSI = "" }},
+		{": family \"ipv5\"", func(a rows, _ *measurement.Run) { a[0].Family = "ipv5" }},
+		{"row 1: transport \"quic\"", func(a rows, _ *measurement.Run) { a[0].Transport = "quic" }},
+		{"row 1: outcome \"fine\"", func(a rows, _ *measurement.Run) { a[0].Outcome = "fine" }},
+		{"row 1: address \"2001:db8::1\"", func(a rows, _ *measurement.Run) { a[0].Address = "2001:db8::1" }},
+		{"row 1: question \"\"", func(a rows, _ *measurement.Run) { a[0].QName = "" }},
+		{"row 1: outcome answered and sent_at", func(a rows, _ *measurement.Run) { a[0].SentAt = nil }},
+		{"row 1: sent at", func(a rows, _ *measurement.Run) { a[0].SentAt = ptr(day.AddDate(0, 0, 1)) }},
+		{"row 1: outcome timeout and latency", func(a rows, r *measurement.Run) { a[0].Outcome = "timeout"; r.Answered-- }},
+		{"row 1: latency of 4000001 µs", func(a rows, _ *measurement.Run) { a[0].LatencyUS = ptr(int64(4_000_001)) }},
+		{"row 1: latency of -1 µs", func(a rows, _ *measurement.Run) { a[0].LatencyUS = ptr(int64(-1)) }},
+		{"row 1: connect of 20001 µs", func(a rows, _ *measurement.Run) { a[0].ConnectUS = ptr(int64(20_001)) }},
+		{"row 1: answered, without rcode", func(a rows, _ *measurement.Run) { a[0].RCode = nil }},
+		{"row 1: rcode \"all good\"", func(a rows, _ *measurement.Run) { a[0].RCode = ptr("all good") }},
+		{"row 1: serial 4294967296", func(a rows, _ *measurement.Run) { a[0].Serial = ptr(int64(1 << 32)) }},
+		{"row 1: NSID of 1 bytes, or not UTF-8", func(a rows, _ *measurement.Run) { a[0].NSID = ptr("\xff") }},
+		{"row 1: response of 4 bytes, not of", func(a rows, _ *measurement.Run) { a[0].Response = []byte{1, 2, 3, 4} }},
+		{"row 1: a verdict, which is the collector", func(a rows, _ *measurement.Run) { a[0].Verdict = ptr(measurement.Correct) }},
+		{"row 1: 3 attempts", func(a rows, _ *measurement.Run) { a[0].Attempts = 3 }},
+		{"row 2: has the key of an earlier row", func(a rows, _ *measurement.Run) { a[1] = a[0] }},
+		{"13 planned and 12 answered, the file has", func(a rows, r *measurement.Run) { r.Planned = 13 }},
+		{"12 planned and 11 answered, the file has", func(a rows, r *measurement.Run) { r.Answered = 11 }},
+		{"mtric.run: vantage point \"102\", want 101", func(a rows, r *measurement.Run) { r.VantagePoint = "102" }},
+		{"mtric.run: interval 2026-11-21T23:55", func(a rows, r *measurement.Run) { r.Interval = day.Add(-5 * time.Minute) }},
+		{"mtric.run: started at", func(a rows, r *measurement.Run) { r.StartedAt = day.AddDate(0, 0, 1) }},
+		{"mtric.run: timestamps \"sun\"", func(a rows, r *measurement.Run) { r.Timestamps = "sun" }},
+		{"mtric.run: no plan and plan_sha256", func(a rows, r *measurement.Run) { r.PlanSHA256 = "x" }},
+	}
+	c := newCollector(t)
+	c.measure("102", day)
+	want := map[string]string{}
+	for i, k := range cases {
+		label := day.Add(time.Duration(i) * 5 * time.Minute)
+		answers := answersOf("101", label)
+		run := runOf(answers, "101", label)
+		k.spoil(answers, run)
+		name := lake.Name(label, "101", lake.Answers)
+		send(c, c.box("101"), name, answers, metaOf(run))
+		want[name] = k.want
+	}
+	r := c.ingest()
+	if len(r.Quarantined) != len(cases) || r.Files != 2 || r.Added != 13 {
+		t.Errorf("%d files, %d rows, %d quarantined, want %d", r.Files, r.Added, len(r.Quarantined), len(cases))
+	}
+	for _, q := range r.Quarantined {
+		if !strings.Contains(q.Reason, want[q.File]) {
+			t.Errorf("reason %q, want %q", q.Reason, want[q.File])
+		}
+	}
+}
+
+func TestFilesThatBreakTheContract(t *testing.T) {
+	label := func(at time.Time) func(*collector) {
+		return func(c *collector) {
+			rows := answersOf("101", at)
+			send(c, c.box("101"), lake.Name(at, "101", lake.Answers), rows, metaOf(runOf(rows, "101", at)))
+		}
+	}
+	raw := func(name string, data []byte) func(*collector) {
+		return func(c *collector) {
+			path := filepath.Join(c.box("101"), name)
+			if err := os.WriteFile(path, data, 0o644); err != nil {
+				c.t.Fatal(err)
+			}
+			if err := lake.WriteSidecar(path); err != nil {
+				c.t.Fatal(err)
+			}
+		}
+	}
+	name := lake.Name(day, "101", lake.Answers)
+	for want, put := range map[string]func(*collector){
+		"interval 202611231210 is in the future":       label(time.Date(2026, 11, 23, 12, 10, 0, 0, time.UTC)),
+		"interval 202501010000 is older than 400 days": label(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)),
+		"not Parquet, or cut short":                    raw(name, []byte("this is no Parquet file at all")),
+		"too short for Parquet":                        raw(name, nil),
+		"a file of vantage point 102 in the dropbox of 101": func(c *collector) {
+			rows := answersOf("102", day)
+			send(c, c.box("101"), lake.Name(day, "102", lake.Answers), rows, metaOf(runOf(rows, "102", day)))
+		},
+		"column 3 is started_at": func(c *collector) {
+			send(c, c.box("101"), name, routesOf("101", day), metaOf(runOf(nil, "101", day)))
+		},
+		"metadata mtric.run is missing": func(c *collector) {
+			send(c, c.box("101"), name, answersOf("101", day), lake.Metadata{})
+		},
+		"its sidecar says": func(c *collector) {
+			label(day)(c)
+			f, err := os.OpenFile(filepath.Join(c.box("101"), name), os.O_WRONLY|os.O_APPEND, 0)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.WriteString("x"); err != nil {
+				c.t.Fatal(err)
+			}
+		},
+		"want one line of sha256sum": func(c *collector) {
+			label(day)(c)
+			if err := os.WriteFile(filepath.Join(c.box("101"), name+".sha256"), []byte(strings.Repeat("a", 64)+"  ../x\n"), 0o644); err != nil {
+				c.t.Fatal(err)
+			}
+		},
+		"claims 10001 rows, more than 10000": func(c *collector) {
+			rows := make([]measurement.Answer, 10_001)
+			send(c, c.box("101"), name, rows, metaOf(runOf(nil, "101", day)))
+		},
+		"row 18: more than 1048576 bytes of responses and texts": func(c *collector) {
+			rows := make([]measurement.Answer, 100)
+			for i := range rows {
+				rows[i] = answersOf("101", day)[0]
+				rows[i].RSI = measurement.RSI(fmt.Sprintf("r%d", 100+i))
+				rows[i].Response, rows[i].ResponseSize = make([]byte, 60_000), ptr(int32(60_000))
+			}
+			send(c, c.box("101"), name, rows, metaOf(runOf(rows, "101", day)))
+		},
+		"has more than 67108864 bytes": func(c *collector) {
+			raw(name, nil)(c)
+			if err := os.Truncate(filepath.Join(c.box("101"), name), 64<<20+1); err != nil {
+				c.t.Fatal(err)
+			}
+		},
+		"has 2 links, want one": func(c *collector) {
+			label(day)(c)
+			if err := os.Link(filepath.Join(c.box("101"), name), filepath.Join(c.dir, "handle")); err != nil {
+				c.t.Fatal(err)
+			}
+		},
+		"is not a regular file but p": func(c *collector) {
+			label(day)(c)
+			path := filepath.Join(c.box("101"), name)
+			if err := os.Remove(path); err != nil {
+				c.t.Fatal(err)
+			}
+			if err := syscall.Mkfifo(path, 0o644); err != nil {
+				c.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			c := newCollector(t)
+			put(c)
+			if got := c.rejected(); !strings.Contains(got, want) {
+				t.Errorf("reason %q, want %q", got, want)
+			}
+		})
+	}
+}
+
