@@ -10,12 +10,13 @@
 //	lake.Write         the rows as Parquet, whole or not at all
 //	transfer.Push      to this vantage point's dropbox on the collector
 //	scamper.Trace      the route to every address, when the answers are safe
-//	alert.Book         what somebody should know
+//	alert              run rules, and what somebody should know
 //
 // On the collector the same binary goes on, by cron:
 //
 //	rootzone.Fetch     every root zone, proved before it is kept
 //	ingest.Run         from the dropboxes into the lake: take, check, merge, keep
+//	alert              window rules over the lake, machine rules by watch
 //	lake.Scan          columns of the lake, for what comes after
 //	metrics            the values of RSSAC047; metrics/correctness judges answers
 //	report             weekly and monthly, and the proof of each number
