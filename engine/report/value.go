@@ -26,8 +26,8 @@ type Value struct {
 	Unit        string                `json:"unit"` // percent, ms, min
 	Numerator   *int64                `json:"numerator"`
 	Denominator *int64                `json:"denominator"`
-	Value       *json.Number          `json:"value"`              // for people, truncated towards failing
-	Censored    bool                  `json:"censored,omitempty"` // the median lies beyond the data
+	Value       *json.Number          `json:"value"`    // for people, truncated towards failing
+	Censored    bool                  `json:"censored"` // the median lies beyond the data
 	Count       int64                 `json:"count"`
 	Threshold   json.Number           `json:"threshold"` // in the unit
 	Verdict     metrics.Verdict       `json:"verdict"`
@@ -172,12 +172,8 @@ func (v *Value) diagnostics(m metrics.Value) *Diagnostics {
 func digest(values []Value) string {
 	h := sha256.New()
 	for _, v := range values {
-		censored := ""
-		if v.Censored {
-			censored = "true"
-		}
 		cells := []string{v.Metric, string(v.RSI), string(v.Family), string(v.Transport), integer(v.Numerator), integer(v.Denominator),
-			strconv.FormatInt(v.Count, 10), censored, string(v.Verdict)}
+			strconv.FormatInt(v.Count, 10), strconv.FormatBool(v.Censored), string(v.Verdict)}
 		for i, c := range cells {
 			cells[i] = cmp.Or(c, "-")
 		}
