@@ -191,4 +191,3 @@ func TestFilesThatBreakTheContract(t *testing.T) {
 		})
 	}
 }
-
