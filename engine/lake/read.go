@@ -48,21 +48,20 @@ func ReadUpTo[T Row](path string, most int64) (rows []T, meta Metadata, err erro
 		}
 		rows, err = readAll[T](f)
 		return err
-	})
+	}, parquet.SkipPageIndex(true))
 	return rows, meta, err
 }
 
 func readAll[T Row](f *parquet.File) (rows []T, err error) {
-	r := parquet.NewGenericReader[T](f)
-	defer func() { err = errors.Join(err, r.Close()) }()
-	const batch = 4096
-	for {
-		buffer := make([]T, min(batch, f.NumRows()-int64(len(rows))+1))
-		n, err := r.Read(buffer)
-		rows = append(rows, buffer[:n]...)
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for _, g := range f.RowGroups() {
+		_, err := yieldGroup(f, g, func(run []T, _ error) bool {
+			if rows == nil {
+				rows = run // most files are one run
+			} else {
+				rows = append(rows, run...)
+			}
+			return true
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -126,12 +125,9 @@ func open(path string, use func(*parquet.File) error, options ...parquet.FileOpt
 	}
 	var source io.ReaderAt = f
 	if info.Size() <= slurp {
-		data, err := io.ReadAll(io.LimitReader(f, slurp+1))
-		if err != nil {
-			return err
-		}
-		if int64(len(data)) != info.Size() {
-			return fmt.Errorf("has %d bytes, had %d a moment ago", len(data), info.Size())
+		data := make([]byte, info.Size())
+		if _, err := io.ReadFull(f, data); err != nil {
+			return fmt.Errorf("has not the %d bytes that it had a moment ago: %w", info.Size(), err)
 		}
 		source = bytes.NewReader(data)
 	}

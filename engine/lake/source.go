@@ -7,6 +7,8 @@ import (
 	"iter"
 
 	"github.com/parquet-go/parquet-go"
+
+	"mtric.net/mtric/engine/measurement"
 )
 
 // batch is how many rows are read at a time.
@@ -24,12 +26,12 @@ func stream[T Row](path string, from int) iter.Seq2[[]T, error] {
 				return err
 			}
 			for _, g := range f.RowGroups()[min(from, len(f.RowGroups())):] {
-				if more, err := yieldGroup(g, yield); err != nil || !more {
+				if more, err := yieldGroup(f, g, yield); err != nil || !more {
 					return err
 				}
 			}
 			return nil
-		})
+		}, parquet.SkipPageIndex(true))
 		if err != nil {
 			yield(nil, err)
 		}
@@ -37,7 +39,10 @@ func stream[T Row](path string, from int) iter.Seq2[[]T, error] {
 }
 
 // yieldGroup yields the rows of a row group and says whether more are wanted.
-func yieldGroup[T Row](g parquet.RowGroup, yield func([]T, error) bool) (more bool, err error) {
+func yieldGroup[T Row](f *parquet.File, g parquet.RowGroup, yield func([]T, error) bool) (more bool, err error) {
+	if tableOf[T]() == Answers {
+		return yieldAnswers(f, g, func(rows []measurement.Answer) bool { return yield(any(rows).([]T), nil) })
+	}
 	r := parquet.NewGenericRowGroupReader[T](g)
 	defer func() { err = errors.Join(err, r.Close()) }()
 	for left := g.NumRows(); left > 0; {
@@ -55,6 +60,20 @@ func yieldGroup[T Row](g parquet.RowGroup, yield func([]T, error) bool) (more bo
 		}
 	}
 	return true, nil
+}
+
+func yieldAnswers(f *parquet.File, g parquet.RowGroup, yield func([]measurement.Answer) bool) (more bool, err error) {
+	r := newAnswerReader(f, g)
+	defer func() { err = errors.Join(err, r.close()) }()
+	for {
+		rows, err := r.next()
+		if err != nil || len(rows) == 0 {
+			return err == nil, err
+		}
+		if !yield(rows) {
+			return false, nil
+		}
+	}
 }
 
 // source hands out the rows of a file by vantage point's interval.

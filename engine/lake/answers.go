@@ -1,0 +1,131 @@
+package lake
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// answerReader makes rows of the columns of answers: three times as fast as the
+// library's own rows, and what ingest spends most of its time on.
+type answerReader struct {
+	group *groupReader
+	block block
+}
+
+func newAnswerReader(f *parquet.File, g parquet.RowGroup) *answerReader {
+	fields := fieldsOf(Answers)
+	return &answerReader{group: newGroupReader(f, g, fields), block: block{columns: make([]cells, len(fields))}}
+}
+
+// next returns the next run of rows, the caller's to keep; none is the end. A row
+// group with values left over is damaged.
+func (r *answerReader) next() ([]measurement.Answer, error) {
+	if err := r.group.next(&r.block); err != nil || r.block.rows == 0 {
+		return nil, err
+	}
+	rows := make([]measurement.Answer, r.block.rows)
+	for i, name := range r.group.names {
+		if err := fill(rows, name, &r.block.columns[i]); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+func (r *answerReader) close() error { return r.group.close() }
+
+// fill sets one column of the rows.
+func fill(rows []measurement.Answer, name string, c *cells) error {
+	type row = measurement.Answer
+	switch name {
+	case "vantage_point":
+		texts(rows, c, func(a *row, s string) { a.VantagePoint = measurement.VantagePoint(s) })
+	case "interval":
+		numbers(rows, c, func(a *row, n int64) { a.Interval = time.UnixMicro(n).UTC() })
+	case "sent_at":
+		numbers(rows, c, func(a *row, n int64) { t := time.UnixMicro(n).UTC(); a.SentAt = &t })
+	case "query":
+		texts(rows, c, func(a *row, s string) { a.Query = s })
+	case "rsi":
+		texts(rows, c, func(a *row, s string) { a.RSI = measurement.RSI(s) })
+	case "family":
+		texts(rows, c, func(a *row, s string) { a.Family = measurement.Family(s) })
+	case "transport":
+		texts(rows, c, func(a *row, s string) { a.Transport = measurement.Transport(s) })
+	case "address":
+		texts(rows, c, func(a *row, s string) { a.Address = s })
+	case "qname":
+		texts(rows, c, func(a *row, s string) { a.QName = s })
+	case "qtype":
+		texts(rows, c, func(a *row, s string) { a.QType = s })
+	case "outcome":
+		texts(rows, c, func(a *row, s string) { a.Outcome = measurement.Outcome(s) })
+	case "error":
+		texts(rows, c, func(a *row, s string) { a.Error = &s })
+	case "latency_us":
+		numbers(rows, c, func(a *row, n int64) { a.LatencyUS = &n })
+	case "connect_us":
+		numbers(rows, c, func(a *row, n int64) { a.ConnectUS = &n })
+	case "rcode":
+		texts(rows, c, func(a *row, s string) { a.RCode = &s })
+	case "aa":
+		numbers(rows, c, func(a *row, n int64) { is := n != 0; a.AA = &is })
+	case "tc":
+		numbers(rows, c, func(a *row, n int64) { is := n != 0; a.TC = &is })
+	case "attempts":
+		numbers(rows, c, func(a *row, n int64) { a.Attempts = int32(n) })
+	case "serial":
+		numbers(rows, c, func(a *row, n int64) { a.Serial = &n })
+	case "nsid":
+		texts(rows, c, func(a *row, s string) { a.NSID = &s })
+	case "strays":
+		numbers(rows, c, func(a *row, n int64) { a.Strays = int32(n) })
+	case "response_size":
+		numbers(rows, c, func(a *row, n int64) { size := int32(n); a.ResponseSize = &size })
+	case "response":
+		for i, b := range c.Bytes {
+			if !c.Null[i] {
+				rows[i].Response = append(make([]byte, 0, len(b)), b...) // the page's memory is given back
+			}
+		}
+	case "verdict":
+		texts(rows, c, func(a *row, s string) { v := measurement.Verdict(s); a.Verdict = &v })
+	case "verdict_serial":
+		numbers(rows, c, func(a *row, n int64) { a.VerdictSerial = &n })
+	case "failures":
+		for i := range rows {
+			for e := c.offsets[i]; e < c.offsets[i+1]; e++ {
+				if c.elements[0].Null[e] {
+					return errors.New("column failures: an element is null")
+				}
+				rows[i].Failures = append(rows[i].Failures, c.elements[0].Text(int(e)))
+			}
+		}
+	default:
+		return fmt.Errorf("column %s is not read", name)
+	}
+	return nil
+}
+
+// texts sets a column of texts at the rows that have one.
+func texts(rows []measurement.Answer, c *cells, set func(*measurement.Answer, string)) {
+	for i, place := range c.Index {
+		if place >= 0 {
+			set(&rows[i], c.Dict[place])
+		}
+	}
+}
+
+// numbers sets a column of numbers at the rows that have one.
+func numbers(rows []measurement.Answer, c *cells, set func(*measurement.Answer, int64)) {
+	for i, n := range c.Int {
+		if !c.Null[i] {
+			set(&rows[i], n)
+		}
+	}
+}
