@@ -58,7 +58,7 @@ func TestRowsThatBreakTheContract(t *testing.T) {
 		{"row 1: answered, without rcode", func(a rows, _ *measurement.Run) { a[0].RCode = nil }},
 		{"row 1: rcode \"all good\"", func(a rows, _ *measurement.Run) { a[0].RCode = ptr("all good") }},
 		{"row 1: serial 4294967296", func(a rows, _ *measurement.Run) { a[0].Serial = ptr(int64(1 << 32)) }},
-		{"row 1: NSID of 1 bytes, or not UTF-8", func(a rows, _ *measurement.Run) { a[0].NSID = ptr("\xff") }},
+		{"column nsid: text \"\\xff\" is not UTF-8", func(a rows, _ *measurement.Run) { a[0].NSID = ptr("\xff") }},
 		{"row 1: response of 4 bytes, not of", func(a rows, _ *measurement.Run) { a[0].Response = []byte{1, 2, 3, 4} }},
 		{"row 1: a verdict, which is the collector", func(a rows, _ *measurement.Run) { a[0].Verdict = ptr(measurement.Correct) }},
 		{"row 1: 3 attempts", func(a rows, _ *measurement.Run) { a[0].Attempts = 3 }},
