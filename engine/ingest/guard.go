@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	filesAReader    = 512
+	filesAReader    = 1024
 	defaultMemory   = 256 << 20
 	defaultPatience = 30 * time.Second
 	maxReport       = 1 << 20 // a line of the reader's

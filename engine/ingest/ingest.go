@@ -141,8 +141,8 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 			}
 		}
 	}
-	r.again = r.Rejudge
-	if err := r.keepZones(ctx); err != nil {
+	recent := Span{r.started.Add(-lookBack), r.started.Add(maxAhead + interval.Length)}
+	if _, err := r.keepZones(ctx, append(r.touched, recent)); err != nil {
 		return r.result, err
 	}
 	return r.result, r.forget()
@@ -159,9 +159,9 @@ type run struct {
 
 	total, done int
 	stepping    sync.Mutex
-	dayDone     time.Time // the day that rows came into last
+	touched     []Span // days that rows came into
 	sightings   map[sightingKey]time.Time
-	again       []Span
+	zones       zoneCache
 	result      Result
 }
 
@@ -225,16 +225,20 @@ func (r *run) day(ctx context.Context, files []waiting) error {
 	if err != nil {
 		return err
 	}
-	if err := r.merge(interval.Day(files[0].label), taken, spools); err != nil {
-		return err
-	}
 	for _, t := range taken {
 		r.sight(t)
 	}
-	r.dayDone = interval.Day(files[0].label)
-	if err := r.keepZones(ctx); err != nil {
+	// What these files say of zones comes first: their own answers are judged on
+	// their way into the lake, and a day is written once.
+	bench, err := r.keepZones(ctx, nil)
+	if err != nil {
 		return err
 	}
+	day := interval.Day(files[0].label)
+	if err := r.merge(ctx, day, taken, spools, bench); err != nil {
+		return err
+	}
+	r.touched = append(r.touched, Span{day, day.AddDate(0, 0, 1)})
 	if err := r.settle(taken); err != nil {
 		return err
 	}
@@ -251,27 +255,28 @@ type spooled struct{ answers, routes []string }
 
 // merge brings a day's rows into its tables. Answers and routes come before runs:
 // a runs row says that its interval is there.
-func (r *run) merge(day time.Time, files []*taken, spools spooled) error {
+func (r *run) merge(ctx context.Context, day time.Time, files []*taken, spools spooled, b *bench) error {
 	clashes := map[claim]string{}
-	for _, table := range []struct {
-		name  lake.Table
-		files []string
-		merge func(lake.Store, time.Time, []string) (lake.Merged, error)
-	}{
-		{lake.Answers, spools.answers, lake.Merge[measurement.Answer]},
-		{lake.Routes, spools.routes, lake.Merge[measurement.Route]},
-	} {
-		if len(table.files) == 0 {
-			continue
-		}
-		if err := r.step("merge %s", table.name); err != nil {
+	if len(spools.answers) > 0 {
+		if err := r.step("merge answers"); err != nil {
 			return err
 		}
-		m, err := table.merge(r.Lake, day, table.files)
+		judge := func(rows []measurement.Answer) error { return errors.Join(ctx.Err(), b.judge(rows)) }
+		m, err := lake.Merge(r.Lake, day, spools.answers, judge)
 		if err != nil {
 			return err
 		}
-		r.count(table.name, m, clashes)
+		r.count(lake.Answers, m, clashes)
+	}
+	if len(spools.routes) > 0 {
+		if err := r.step("merge routes"); err != nil {
+			return err
+		}
+		m, err := lake.Merge[measurement.Route](r.Lake, day, spools.routes, nil)
+		if err != nil {
+			return err
+		}
+		r.count(lake.Routes, m, clashes)
 	}
 	reject(files, clashes)
 	return r.mergeRuns(day, files)
@@ -319,11 +324,18 @@ func (r *run) mergeRuns(day time.Time, files []*taken) error {
 	if err := r.step("merge runs"); err != nil {
 		return err
 	}
-	spool := filepath.Join(r.intake, "runs.parquet")
-	if err := lake.Write(spool, rows, lake.Metadata{Version: r.Lake.Version}); err != nil {
+	spool := filepath.Join(r.intake, "runs")
+	out, err := lake.CreateSpool[measurement.Run](spool)
+	if err != nil {
 		return err
 	}
-	m, err := lake.Merge[measurement.Run](r.Lake, day, []string{spool})
+	for i := range rows {
+		err = errors.Join(err, out.Add(rows[i:i+1]))
+	}
+	if err := errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	m, err := lake.Merge[measurement.Run](r.Lake, day, []string{spool}, nil)
 	if err != nil {
 		return err
 	}

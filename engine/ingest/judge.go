@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,7 +16,6 @@ import (
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
-	"mtric.net/mtric/metrics/correctness"
 )
 
 const (
@@ -43,14 +42,16 @@ func (s Span) holds(t time.Time) bool { return !t.Before(s.From) && t.Before(s.U
 
 func (s Span) overlaps(o Span) bool { return s.From.Before(o.Until) && o.From.Before(s.Until) }
 
-// bench judges the answers of some days by what is known of the zones.
+// bench judges answers by what is known of the zones.
 type bench struct {
 	*run
-	zones   []known                      // in order of first use
-	archive map[uint32]*correctness.Zone // those in use now
-	fetched time.Time                    // the last fetch that succeeded
-	missing time.Time                    // the first use of the first accepted serial that is not archived; zero for none
-	again   []Span                       // judged again whatever their verdict
+	all     []known   // the zones of the archive, in order of first use
+	fetched time.Time // the last fetch that succeeded
+	missing time.Time // the first use of the first accepted serial that is not archived; zero for none
+	again   []Span    // judged again whatever their verdict
+
+	mu    sync.Mutex
+	seats map[time.Time][]*seat // by interval
 }
 
 // known is a zone of the archive and when it was first seen in use (A15).
@@ -59,24 +60,30 @@ type known struct {
 	use    time.Time
 }
 
-// judge brings the verdicts of answers up to what is now known of the zones: of
-// those that wait, and of all in the spans, where a zone's first use has changed.
-func (r *run) judge(ctx context.Context, zones []measurement.Zone, again []Span) error {
-	b := &bench{run: r, again: again, archive: map[uint32]*correctness.Zone{}}
+// newBench notes what verdicts depend on.
+func (r *run) newBench(zones []measurement.Zone, again []Span) *bench {
+	b := &bench{run: r, again: again, seats: map[time.Time][]*seat{}}
 	b.learn(zones)
-	r.result.Judged.Unchecked, r.result.Judged.Unjudgeable = 0, 0 // what waits now, not what waited after an earlier day
-	if len(b.zones) == 0 {
+	r.zones.turn()
+	return b
+}
+
+// lake brings the verdicts of answers in the lake up to what is now known of the
+// zones: of those that wait in the days of look, and of all in the spans to be
+// judged again.
+func (b *bench) lake(ctx context.Context, look []Span) error {
+	if len(b.all) == 0 {
 		return nil // nothing can be judged, all wait
 	}
-	recent := Span{r.started.Add(-lookBack), r.started.Add(maxAhead + interval.Length)}
-	looked := append(slices.Clone(again), recent, Span{r.dayDone, r.dayDone.AddDate(0, 0, 1)})
-	from, until := recent.From, recent.Until
-	for _, s := range looked {
-		if !s.From.IsZero() {
-			from, until = earlier(from, s.From), later(until, s.Until)
-		}
+	looked := append(slices.Clone(b.again), look...)
+	if len(looked) == 0 {
+		return nil
 	}
-	days, err := r.Lake.Days(lake.Answers, from, until)
+	from, until := looked[0].From, looked[0].Until
+	for _, s := range looked {
+		from, until = earlier(from, s.From), later(until, s.Until)
+	}
+	days, err := b.Lake.Days(lake.Answers, from, until)
 	if err != nil {
 		return err
 	}
@@ -88,6 +95,32 @@ func (r *run) judge(ctx context.Context, zones []measurement.Zone, again []Span)
 		if err := b.day(ctx, d.Day); err != nil {
 			return fmt.Errorf("judge %s: %w", d.Day.Format(time.DateOnly), err)
 		}
+	}
+	return nil
+}
+
+// judge gives new answers their verdicts on their way into the lake.
+func (b *bench) judge(rows []measurement.Answer) error {
+	if len(b.all) == 0 {
+		return nil
+	}
+	for i := range rows {
+		a := &rows[i]
+		if a.Verdict == nil || *a.Verdict != measurement.Unchecked {
+			continue
+		}
+		c := docket{label: a.Interval, sent: *a.SentAt, name: a.QName, kind: a.QType, wire: a.Response}
+		b.hear(&c)
+		switch c.now.verdict {
+		case measurement.Correct:
+			b.result.Judged.Correct++
+		case measurement.Incorrect:
+			b.result.Judged.Incorrect++
+		default:
+			continue
+		}
+		b.result.Judged.Changed++
+		a.Verdict, a.VerdictSerial, a.Failures = &c.now.verdict, c.now.serial, c.now.failures
 	}
 	return nil
 }
@@ -106,19 +139,18 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// learn notes what the verdicts depend on.
 func (b *bench) learn(zones []measurement.Zone) {
 	for _, z := range zones {
 		switch z.State {
 		case measurement.ZoneArchived:
-			b.zones = append(b.zones, known{uint32(z.Serial), firstUse(z)})
+			b.all = append(b.all, known{uint32(z.Serial), firstUse(z)})
 		case measurement.ZoneSeen:
 			if b.missing.IsZero() || z.FirstSeen.Before(b.missing) {
 				b.missing = *z.FirstSeen
 			}
 		}
 	}
-	slices.SortFunc(b.zones, func(x, y known) int {
+	slices.SortFunc(b.all, func(x, y known) int {
 		return cmp.Or(x.use.Compare(y.use), rootzone.Compare(x.serial, y.serial))
 	})
 	records, err := rootzone.Records(b.RootZones)
@@ -137,6 +169,8 @@ func (b *bench) learn(zones []measurement.Zone) {
 // to then is archived.
 func (b *bench) complete(label time.Time) bool {
 	end := label.Add(interval.Length)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return b.fetched.After(end) && (b.missing.IsZero() || b.missing.After(end))
 }
 
@@ -145,12 +179,12 @@ func (b *bench) complete(label time.Time) bool {
 // before it (A15). The newest comes first.
 func (b *bench) candidates(sent, label time.Time) (in, out []uint32) {
 	before, end := -1, label.Add(interval.Length)
-	for i, z := range b.zones {
-		if !z.use.After(sent) && (before < 0 || rootzone.Compare(z.serial, b.zones[before].serial) > 0) {
+	for i, z := range b.all {
+		if !z.use.After(sent) && (before < 0 || rootzone.Compare(z.serial, b.all[before].serial) > 0) {
 			before = i
 		}
 	}
-	for i, z := range b.zones {
+	for i, z := range b.all {
 		switch {
 		case i == before, !z.use.Before(sent.Add(-window)) && !z.use.After(end):
 			in = append(in, z.serial)
@@ -258,7 +292,7 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 	var place int64
 	heard, wires := 0, 0
 	hear := func() error {
-		err := b.hear(ctx, cases[heard:])
+		err := b.hearAll(ctx, cases[heard:])
 		for i := range cases[heard:] {
 			cases[heard+i].wire = nil
 		}
@@ -296,69 +330,20 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 	return cases, hear()
 }
 
-// hear judges all cases, on all processors.
-func (b *bench) hear(ctx context.Context, cases []docket) error {
-	if err := b.open(cases); err != nil {
-		return err
-	}
+// hearAll judges all cases, on all processors.
+func (b *bench) hearAll(ctx context.Context, cases []docket) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	judges := &judges{bench: b, by: map[time.Time][]*seat{}}
 	for part := range slices.Chunk(cases, 1000) {
 		group.Go(func() error {
 			for i := range part {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				part[i].now = judges.hear(&part[i])
+				b.hear(&part[i])
 			}
 			return nil
 		})
 	}
 	return group.Wait()
-}
-
-// open loads the zones that the cases may need and lets go of all others.
-func (b *bench) open(cases []docket) error {
-	needed := map[uint32]bool{}
-	seen := map[time.Time]bool{}
-	for i := range cases {
-		if c := &cases[i]; !seen[c.sent.Truncate(interval.Length)] {
-			seen[c.sent.Truncate(interval.Length)] = true
-			in, out := b.candidates(c.sent, c.label)
-			for _, s := range append(in, out...) {
-				needed[s] = true
-			}
-		}
-	}
-	for s := range b.archive {
-		if !needed[s] {
-			delete(b.archive, s)
-		}
-	}
-	for s := range needed {
-		if b.archive[s] != nil {
-			continue
-		}
-		zone, err := rootzone.Open(filepath.Join(b.RootZones, rootzone.FileName(s)))
-		if err == nil {
-			b.archive[s], err = correctness.NewZone(zone, b.Anchors)
-		}
-		if err != nil {
-			// A zone that cannot be read must accuse nobody: its answers wait.
-			b.left(filepath.Join(b.RootZones, rootzone.FileName(s)), err.Error())
-			delete(b.archive, s)
-			b.unreadable(s)
-		}
-	}
-	return nil
-}
-
-// unreadable makes the archive incomplete from the zone's first use on.
-func (b *bench) unreadable(serial uint32) {
-	for _, z := range b.zones {
-		if z.serial == serial && (b.missing.IsZero() || z.use.Before(b.missing)) {
-			b.missing = z.use
-		}
-	}
 }

@@ -57,17 +57,9 @@ type sighting struct {
 	At     time.Time       `json:"at"` // the reply in hand
 }
 
-// spoolRows and spoolContent are how many rows, and how many bytes of responses and
-// texts, are gathered before they are written out: when memory runs out only then,
-// no file is in hand that could be blamed.
-const (
-	spoolRows    = 50_000
-	spoolContent = 8 << 20
-)
-
 // ReadFiles is the reader: it reads files that may be made to harm, checks every
-// row against the contract, and writes the good ones out in order. It bounds its
-// own memory first. That it dies is expected; what it wrote before does not count.
+// row against the contract, and writes the good ones out, file by file. It bounds
+// its own memory first. That it dies is expected; what it wrote before does not count.
 func ReadFiles(in io.Reader, out io.Writer) error {
 	var o order
 	if err := json.NewDecoder(bufio.NewReader(in)).Decode(&o); err != nil {
@@ -81,18 +73,16 @@ func ReadFiles(in io.Reader, out io.Writer) error {
 		if err := r.out.Encode(report{Begin: &i}); err != nil {
 			return err
 		}
-		rep := r.file(f)
+		rep, err := r.file(f)
+		if err != nil {
+			return err
+		}
 		rep.Done = &i
 		if err := r.out.Encode(rep); err != nil {
 			return err
 		}
-		if len(r.answers)+len(r.routes) > spoolRows || r.content > spoolContent {
-			if err := r.flush(); err != nil {
-				return err
-			}
-		}
 	}
-	return r.flush()
+	return r.close()
 }
 
 // limitMemory lets this process have so many bytes more than it has now: beyond
@@ -111,21 +101,19 @@ func limitMemory(more int64) error {
 		return fmt.Errorf("memory: %w", err)
 	}
 	debug.SetMemoryLimit(more / 2)
-	debug.SetGCPercent(400) // most of what is read is soon of no use
+	debug.SetGCPercent(-1) // what is read is soon of no use: nothing is collected before that limit
 	limit := pages*uint64(os.Getpagesize()) + memoryFactor*uint64(more)
 	return errors.Join(
 		unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}),
 		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}))
 }
 
-// reader gathers good rows.
+// reader hands on the rows of good files.
 type reader struct {
 	order
 	out     *json.Encoder
-	answers []measurement.Answer
-	routes  []measurement.Route
-	content int // bytes of what these hold besides themselves
-	spools  int
+	answers *lake.Spool[measurement.Answer]
+	routes  *lake.Spool[measurement.Route]
 }
 
 // hopContent is the memory of a hop.
@@ -141,71 +129,75 @@ func answerContent(a *measurement.Answer) int {
 	return n
 }
 
-// file reads one file; what is wrong with it is in the report.
-func (r *reader) file(f orderFile) report {
+// file reads one file; what is wrong with it is in the report, an error is of our
+// own disk.
+func (r *reader) file(f orderFile) (report, error) {
 	c := checker{vp: f.VantagePoint, label: f.Interval.UTC(), timeouts: r.Timeouts}
-	var rep report
-	var err error
 	if f.Table == lake.Answers {
-		rep, err = r.fileOfAnswers(f.Path, c)
-	} else {
-		rep, err = r.fileOfRoutes(f.Path, c)
+		rows, rep, err := answersOf(f.Path, c)
+		if err != nil {
+			return rejected(f, err), nil
+		}
+		return rep, spoolOut(r, &r.answers, f.Table, rows)
 	}
+	rows, err := routesOf(f.Path, c)
 	if err != nil {
-		text := strings.ReplaceAll(err.Error(), f.Path, "file") // the name of our copy says nothing
-		return report{Reason: strings.TrimPrefix(text, "file: ")}
+		return rejected(f, err), nil
 	}
-	return rep
+	return report{}, spoolOut(r, &r.routes, f.Table, rows)
 }
 
-func (r *reader) fileOfAnswers(path string, c checker) (report, error) {
+func rejected(f orderFile, err error) report {
+	text := strings.ReplaceAll(err.Error(), f.Path, "file") // the name of our copy says nothing
+	return report{Reason: strings.TrimPrefix(text, "file: ")}
+}
+
+func answersOf(path string, c checker) ([]measurement.Answer, report, error) {
 	rows, meta, err := readRows[measurement.Answer](path)
 	if err != nil {
-		return report{}, err
+		return nil, report{}, err
 	}
 	content := 0
 	for i := range rows {
 		if err := c.answer(&rows[i]); err != nil {
-			return report{}, fmt.Errorf("row %d: %w", i+1, err)
+			return nil, report{}, fmt.Errorf("row %d: %w", i+1, err)
 		}
 		if content += answerContent(&rows[i]); content > MaxContent {
-			return report{}, fmt.Errorf("row %d: more than %d bytes of responses and texts", i+1, MaxContent)
+			return nil, report{}, fmt.Errorf("row %d: more than %d bytes of responses and texts", i+1, MaxContent)
 		}
 		rows[i].Verdict = pending(&rows[i])
 	}
 	if err := errors.Join(unique(rows), c.metadata(meta, rows)); err != nil {
-		return report{}, err
+		return nil, report{}, err
 	}
 	seen, err := sightingsOf(rows)
 	if err != nil {
-		return report{}, err
+		return nil, report{}, err
 	}
-	r.answers, r.content = append(r.answers, rows...), r.content+content
-	return report{Run: meta.Run, Sightings: seen}, nil
+	return rows, report{Run: meta.Run, Sightings: seen}, nil
 }
 
-func (r *reader) fileOfRoutes(path string, c checker) (report, error) {
+func routesOf(path string, c checker) ([]measurement.Route, error) {
 	rows, meta, err := readRows[measurement.Route](path)
 	if err != nil {
-		return report{}, err
+		return nil, err
 	}
 	if err := c.metadata(meta, nil); err != nil {
-		return report{}, err
+		return nil, err
 	}
 	content := 0
 	for i := range rows {
 		if err := c.route(&rows[i]); err != nil {
-			return report{}, fmt.Errorf("row %d: %w", i+1, err)
+			return nil, fmt.Errorf("row %d: %w", i+1, err)
 		}
 		if content += len(rows[i].Hops) * hopContent; content > MaxContent {
-			return report{}, fmt.Errorf("row %d: more than %d hops in all", i+1, MaxContent/hopContent)
+			return nil, fmt.Errorf("row %d: more than %d hops in all", i+1, MaxContent/hopContent)
 		}
 	}
 	if err := unique(rows); err != nil {
-		return report{}, err
+		return nil, err
 	}
-	r.routes, r.content = append(r.routes, rows...), r.content+content
-	return report{}, nil
+	return rows, nil
 }
 
 func readRows[T lake.Measured](path string) ([]T, lake.Metadata, error) {
@@ -251,27 +243,27 @@ func sightingsOf(rows []measurement.Answer) ([]sighting, error) {
 	return found, nil
 }
 
-// flush writes the rows gathered as files of the lake's order.
-func (r *reader) flush() error {
-	if len(r.answers) > 0 {
-		if err := spoolOut(r, lake.Answers, r.answers); err != nil {
+// spoolOut hands on the rows of a file.
+func spoolOut[T lake.Measured](r *reader, to **lake.Spool[T], table lake.Table, rows []T) (err error) {
+	if *to == nil {
+		if *to, err = lake.CreateSpool[T](r.spool(table)); err != nil {
 			return err
 		}
 	}
-	if len(r.routes) > 0 {
-		if err := spoolOut(r, lake.Routes, r.routes); err != nil {
-			return err
-		}
-	}
-	r.answers, r.routes, r.content = nil, nil, 0
-	return nil
+	return (*to).Add(rows)
 }
 
-func spoolOut[T lake.Measured](r *reader, table lake.Table, rows []T) error {
-	r.spools++
-	path := filepath.Join(r.Spool, fmt.Sprintf("%s-%d.parquet", table, r.spools))
-	if err := lake.Write(path, rows, lake.Metadata{Version: r.Version}); err != nil {
-		return err
+func (r *reader) spool(table lake.Table) string { return filepath.Join(r.Spool, string(table)) }
+
+// close ends the spools and reports them.
+func (r *reader) close() error {
+	if r.answers != nil {
+		if err := errors.Join(r.answers.Close(), r.out.Encode(report{Spool: r.spool(lake.Answers), Table: lake.Answers})); err != nil {
+			return err
+		}
 	}
-	return r.out.Encode(report{Spool: path, Table: table})
+	if r.routes != nil {
+		return errors.Join(r.routes.Close(), r.out.Encode(report{Spool: r.spool(lake.Routes), Table: lake.Routes}))
+	}
+	return nil
 }

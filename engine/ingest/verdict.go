@@ -2,76 +2,134 @@ package ingest
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
 )
 
-// judges are shared by cases with the same candidates.
-type judges struct {
-	*bench
-	mu sync.Mutex
-	by map[time.Time][]*seat
-}
-
-// seat is a judge and the candidates it judges by.
+// seat is shared by cases with the same candidates.
 type seat struct {
 	in, out []uint32
-	judge   correctness.Judge
+
+	once, full sync.Once
+	newest     correctness.Judge // by the newest candidate alone, which nearly all answers are of
+	all        correctness.Judge // by all of them, once one was not
 }
 
-func (j *judges) of(c *docket) correctness.Judge {
-	in, out := j.candidates(c.sent, c.label)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, s := range j.by[c.label] {
+func (b *bench) seat(c *docket) *seat {
+	in, out := b.candidates(c.sent, c.label)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.seats[c.label] {
 		if slices.Equal(s.in, in) && slices.Equal(s.out, out) {
-			return s.judge
+			return s
 		}
 	}
 	s := &seat{in: in, out: out}
-	for _, serial := range in {
-		if z := j.archive[serial]; z != nil {
-			s.judge.Zones = append(s.judge.Zones, z)
-		}
-	}
-	for _, serial := range out {
-		if z := j.archive[serial]; z != nil {
-			s.judge.Others = append(s.judge.Others, z)
-		}
-	}
-	j.by[c.label] = append(j.by[c.label], s)
-	return s.judge
+	b.seats[c.label] = append(b.seats[c.label], s)
+	return s
 }
 
 // hear judges one case. A mismatch accuses only where the archive is complete for
 // the query; until then the row waits.
-func (j *judges) hear(c *docket) (v verdict) {
-	v.verdict = measurement.Unchecked
+func (b *bench) hear(c *docket) {
+	c.now = verdict{verdict: measurement.Unchecked}
 	defer func() {
 		if p := recover(); p != nil {
-			j.log.Error("a response ended its judgement", "interval", c.label, "qname", c.name, "panic", fmt.Sprint(p))
-			v = verdict{verdict: measurement.Unchecked}
+			b.log.Error("a response ended its judgement", "interval", c.label, "qname", c.name, "panic", fmt.Sprint(p))
+			c.now = verdict{verdict: measurement.Unchecked}
 		}
 	}()
 	if len(c.wire) == 0 {
-		return v
+		return
 	}
-	r := j.of(c).Judge(correctness.Question{Name: c.name, Type: c.kind, At: c.sent}, c.wire)
+	r := b.seat(c).judge(b, correctness.Question{Name: c.name, Type: c.kind, At: c.sent}, c.wire)
 	c.hopeless = r.Verdict == measurement.Unchecked && slices.ContainsFunc(r.Failures, func(f correctness.Finding) bool { return f.Tag == "yds" })
-	if r.Verdict == measurement.Incorrect && !j.complete(c.label) {
-		return v
+	if r.Verdict == measurement.Incorrect && !b.complete(c.label) {
+		return
 	}
-	v.verdict = r.Verdict
+	c.now.verdict = r.Verdict
 	if r.Serial != nil && r.Verdict != measurement.Unchecked {
 		serial := int64(*r.Serial)
-		v.serial = &serial
+		c.now.serial = &serial
 	}
 	if r.Verdict == measurement.Incorrect {
-		v.failures = r.FailureTexts()
+		c.now.failures = r.FailureTexts()
 	}
-	return v
+}
+
+func (s *seat) judge(b *bench, q correctness.Question, wire []byte) correctness.Result {
+	s.once.Do(func() { s.newest.Zones = b.open(s.in[:min(1, len(s.in))]) })
+	if len(s.newest.Zones) > 0 {
+		if r := s.newest.Judge(q, wire); r.Verdict == measurement.Correct {
+			return r
+		}
+	}
+	s.full.Do(func() { s.all = correctness.Judge{Zones: b.open(s.in), Others: b.open(s.out)} })
+	return s.all.Judge(q, wire)
+}
+
+// open returns those of the zones that can be read.
+func (b *bench) open(serials []uint32) []*correctness.Zone {
+	var zones []*correctness.Zone
+	for _, s := range serials {
+		zone, err := b.zones.open(b.Ingester, s)
+		if err != nil {
+			// A zone that cannot be read must accuse nobody: its answers wait.
+			b.unreadable(s, err)
+			continue
+		}
+		zones = append(zones, zone)
+	}
+	return zones
+}
+
+// unreadable makes the archive incomplete from the zone's first use on.
+func (b *bench) unreadable(serial uint32, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left(filepath.Join(b.RootZones, rootzone.FileName(serial)), err.Error())
+	for _, z := range b.all {
+		if z.serial == serial && (b.missing.IsZero() || z.use.Before(b.missing)) {
+			b.missing = z.use
+		}
+	}
+}
+
+// zoneCache keeps the zones in use: those that neither this bench nor the one
+// before it asked for are let go.
+type zoneCache struct {
+	mu        sync.Mutex
+	now, past map[uint32]*correctness.Zone
+}
+
+// turn begins a new bench.
+func (c *zoneCache) turn() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.past, c.now = c.now, map[uint32]*correctness.Zone{}
+}
+
+func (c *zoneCache) open(in *Ingester, serial uint32) (*correctness.Zone, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if z := c.now[serial]; z != nil {
+		return z, nil
+	}
+	z := c.past[serial]
+	if z == nil {
+		read, err := rootzone.Open(filepath.Join(in.RootZones, rootzone.FileName(serial)))
+		if err != nil {
+			return nil, err
+		}
+		if z, err = correctness.NewZone(read, in.Anchors); err != nil {
+			return nil, err
+		}
+	}
+	c.now[serial] = z
+	return z, nil
 }

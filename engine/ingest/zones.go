@@ -69,12 +69,14 @@ func (r *run) expected(vp measurement.VantagePoint, label time.Time) bool {
 }
 
 // keepZones brings the table zones up to the archive and the sightings of this
-// run (A13, A15). It comes before the files leave their dropboxes: after a kill
-// their sightings come again with them.
-func (r *run) keepZones(ctx context.Context) error {
+// run (A13, A15), and the verdicts in the lake up to both: of answers whose zones
+// have changed and, in the days of look, of all that wait. It comes before the files leave
+// their dropboxes: after a kill their sightings come again with them. By the bench
+// that it returns new answers are judged.
+func (r *run) keepZones(ctx context.Context, look []Span) (*bench, error) {
 	had, err := r.Lake.Zones()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	rows := map[int64]*measurement.Zone{}
 	for i := range had {
@@ -82,23 +84,28 @@ func (r *run) keepZones(ctx context.Context) error {
 		rows[z.Serial] = &z
 	}
 	if err := r.archived(rows); err != nil {
-		return err
+		return nil, err
 	}
 	for _, s := range r.sorted() {
 		r.see(rows, s)
 	}
 	now := r.settled(rows, had)
+	b := r.newBench(now, r.moved(now, had))
+	if len(look) > 0 {
+		b.again = append(b.again, r.Rejudge...)
+		r.result.Judged.Unchecked, r.result.Judged.Unjudgeable = 0, 0 // what waits now
+	}
 	// Before the zones are saved: after a kill the same changes are found again.
-	if err := r.judge(ctx, now, append(slices.Clone(r.again), r.moved(now, had)...)); err != nil {
-		return err
+	if err := b.lake(ctx, look); err != nil {
+		return nil, err
 	}
 	if slices.EqualFunc(now, had, sameZone) {
-		return nil
+		return b, nil
 	}
 	if err := r.step("save zones"); err != nil {
-		return err
+		return nil, err
 	}
-	return r.Lake.SaveZones(now)
+	return b, r.Lake.SaveZones(now)
 }
 
 // sorted is the sightings in order of time, so that the first of a serial is the

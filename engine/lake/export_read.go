@@ -281,7 +281,7 @@ func (l *leafReader) value(v parquet.Value) error {
 	if l.kind != textKind {
 		n := int64(0)
 		if !null {
-			n = number(v)
+			n = numberOf(v)
 		}
 		c.Int = append(c.Int, n)
 		return nil
@@ -299,7 +299,7 @@ func (l *leafReader) value(v parquet.Value) error {
 	return nil
 }
 
-func number(v parquet.Value) int64 {
+func numberOf(v parquet.Value) int64 {
 	if v.Kind() == parquet.Int32 {
 		return int64(v.Int32())
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/measurement"
 )
@@ -36,20 +37,22 @@ type Clash struct {
 	Reason       string
 }
 
-// Merge brings the rows of files, each in the order of the table's key, into the
+// Merge brings the rows of spools, each in the order of the table's key, into the
 // table's file of a day: a row that is there already changes nothing, and of one
-// vantage point's interval in one file all rows come in or none. What a file's
-// rows say of the same key is compared but for the columns that the collector
-// writes. The new file takes the old one's place at once, after its order and
-// number of rows were read back; when there is nothing new it is left alone.
+// vantage point's interval in one spool all rows come in or none. What two say
+// of the same key is compared but for the columns that the collector writes. The
+// new file takes the old one's place at once, after its order and number of rows
+// were read back; when there is nothing new it is left alone. Finish, where it is
+// not nil, gets the rows of each vantage point's interval that has new ones before
+// they are written, and may set the columns that the collector fills in.
 // Memory is bounded by a row group, whatever the size of the day.
-func Merge[T Measured](s Store, day time.Time, files []string) (Merged, error) {
+func Merge[T Measured](s Store, day time.Time, spools []string, finish func([]T) error) (Merged, error) {
 	path := s.Path(tableOf[T](), day)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return Merged{}, fmt.Errorf("merge: %w", err)
 	}
-	m := &merging[T]{path: path, compare: order[T]()}
-	if err := m.run(s, files); err != nil {
+	m := &merging[T]{path: path, compare: order[T](), finish: finish, seeds: seeder{most: s.rowGroup()}}
+	if err := m.run(s, spools); err != nil {
 		return Merged{}, fmt.Errorf("merge into %s: %w", path, err)
 	}
 	return m.done, nil
@@ -59,26 +62,34 @@ func Merge[T Measured](s Store, day time.Time, files []string) (Merged, error) {
 type merging[T Measured] struct {
 	path    string
 	compare func(a, b *T) int
+	finish  func([]T) error
 	out     *Writer[T]
+	seeds   seeder
 	done    Merged
 	had     int64 // rows of the old file
 }
 
-func (m *merging[T]) run(s Store, files []string) (err error) {
+func (m *merging[T]) run(s Store, spools []string) (err error) {
 	var sources []*source[T]
 	defer func() {
 		for _, src := range sources {
 			src.stop()
 		}
+		m.seeds.stop()
 	}()
-	for _, f := range files {
-		src, err := newSource[T](f, 0)
+	for _, path := range spools {
+		src, err := newSource(rowsIn[T](path))
 		if err != nil {
 			return err
 		}
 		sources = append(sources, src)
+		if tableOf[T]() == Answers {
+			if err := m.seeds.add(ofSpool[T](path)); err != nil {
+				return err
+			}
+		}
 	}
-	if m.out, err = Create[T](m.path, Metadata{Version: s.Version}); err != nil {
+	if m.out, err = create[T](m.path, Metadata{Version: s.Version}, pageSize, s.rowGroup()); err != nil {
 		return err
 	}
 	old, err := m.keep(first(sources))
@@ -86,7 +97,7 @@ func (m *merging[T]) run(s Store, files []string) (err error) {
 		if old != nil {
 			sources = slices.Insert(sources, 0, old)
 		}
-		err = m.groups(sources, old != nil)
+		err = m.all(sources, old != nil)
 	}
 	if err != nil || m.done.Added == 0 {
 		return errors.Join(err, m.out.Discard())
@@ -132,12 +143,49 @@ func (m *merging[T]) keep(from time.Time) (*source[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSource[T](m.path, copied)
+	if tableOf[T]() == Answers {
+		if err := m.seeds.add(ofAnswers(m.path, copied)); err != nil {
+			return nil, err
+		}
+	}
+	return newSource(rowsOf[T](m.path, copied))
 }
 
-// groups writes all groups in order; the sources that have the same one agree or
+// all joins and finishes the groups on one processor and writes them on another.
+func (m *merging[T]) all(sources []*source[T], own bool) error {
+	ready := make(chan []T, 64)
+	var both errgroup.Group
+	both.Go(func() error {
+		for group := range ready {
+			if err := m.write(group); err != nil {
+				for range ready { // the other must come to its end
+				}
+				return err
+			}
+		}
+		return nil
+	})
+	both.Go(func() error {
+		defer close(ready)
+		return m.groups(sources, own, func(group []T) { ready <- group })
+	})
+	return both.Wait()
+}
+
+// write writes the rows of one interval, with a new row group where one begins.
+func (m *merging[T]) write(rows []T) error {
+	if len(rows) > 0 && m.out.dict != nil {
+		at, _ := groupOf(&rows[0])
+		if err := m.seeds.before(at.UnixMicro(), m.out.dict, m.out.out.Flush); err != nil {
+			return err
+		}
+	}
+	return m.out.Write(rows)
+}
+
+// groups yields all groups in order; the sources that have the same one agree or
 // the later gives way. The first source may be the lake's own.
-func (m *merging[T]) groups(sources []*source[T], own bool) error {
+func (m *merging[T]) groups(sources []*source[T], own bool, yield func([]T)) error {
 	for {
 		var least *source[T]
 		for _, s := range sources {
@@ -149,7 +197,7 @@ func (m *merging[T]) groups(sources []*source[T], own bool) error {
 			return nil
 		}
 		var group []T
-		key := least.head[0]
+		key, added := least.head[0], m.done.Added
 		for i, s := range sources {
 			if s.head == nil || compareGroups(&s.head[0], &key) != 0 {
 				continue
@@ -163,9 +211,12 @@ func (m *merging[T]) groups(sources []*source[T], own bool) error {
 				return err
 			}
 		}
-		if err := m.out.Write(group); err != nil {
-			return err
+		if m.finish != nil && m.done.Added > added {
+			if err := m.finish(group); err != nil {
+				return err
+			}
 		}
+		yield(group)
 	}
 }
 

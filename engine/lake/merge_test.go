@@ -1,7 +1,10 @@
 package lake_test
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
@@ -29,17 +32,28 @@ func group(vp measurement.VantagePoint, slot, rows int, latency int64) []measure
 	return g
 }
 
+// spool writes the rows as ingest does: by vantage point's interval, in order.
 func spool(t testing.TB, dir string, groups ...[]measurement.Answer) string {
 	t.Helper()
-	f, err := os.CreateTemp(dir, "spool*.parquet")
-	if err != nil {
+	rows := slices.Concat(groups...)
+	slices.SortStableFunc(rows, func(a, b measurement.Answer) int {
+		return cmp.Or(a.Interval.Compare(b.Interval), strings.Compare(string(a.VantagePoint), string(b.VantagePoint)),
+			strings.Compare(a.Query, b.Query), strings.Compare(string(a.RSI), string(b.RSI)))
+	})
+	path := filepath.Join(dir, fmt.Sprintf("spool%d", rand.Int64()))
+	s, err := lake.CreateSpool[measurement.Answer](path)
+	for len(rows) > 0 && err == nil {
+		n := 1
+		for n < len(rows) && rows[n].Interval.Equal(rows[0].Interval) && rows[n].VantagePoint == rows[0].VantagePoint {
+			n++
+		}
+		err = s.Add(rows[:n])
+		rows = rows[n:]
+	}
+	if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	f.Close()
-	if err := lake.Write(f.Name(), slices.Concat(groups...), lake.Metadata{}); err != nil {
-		t.Fatal(err)
-	}
-	return f.Name()
+	return path
 }
 
 func TestMergeKeepsWhatCameFirst(t *testing.T) {
@@ -48,11 +62,11 @@ func TestMergeKeepsWhatCameFirst(t *testing.T) {
 	first := group("101", 3, 4, 10)
 	merge := func(want lake.Merged, groups ...[]measurement.Answer) {
 		t.Helper()
-		got, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, groups...)})
+		got, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, groups...)}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -78,7 +92,7 @@ func TestMergeKeepsWhatCameFirst(t *testing.T) {
 	merge(lake.Merged{Known: 4, Added: 1}, judged)
 	rows, _, err := lake.Read[measurement.Answer](path)
 	want := slices.Concat(group("101", 3, 5, 10), group("102", 3, 2, 10))
-	if diff := cmp.Diff(want, rows, cmpopts.EquateEmpty()); diff != "" || err != nil {
+	if diff := gocmp.Diff(want, rows, cmpopts.EquateEmpty()); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
 }
@@ -108,12 +122,12 @@ func TestMergeInAnyOrderIsOneLake(t *testing.T) {
 				}
 				order = order[take:]
 			}
-			if _, err := lake.Merge[measurement.Answer](s, midnight, files); err != nil {
+			if _, err := lake.Merge[measurement.Answer](s, midnight, files, nil); err != nil {
 				rt.Fatal(err)
 			}
 		}
 		got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
-		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
 			rt.Fatal(err, diff)
 		}
 		left, err := filepath.Glob(filepath.Join(s.Dir, "*", "*", ".*"))
@@ -127,7 +141,7 @@ func TestMergeInAnyOrderIsOneLake(t *testing.T) {
 // result must be the same as if every row had been written anew.
 func TestMergeAfterWholeRowGroups(t *testing.T) {
 	dir := t.TempDir()
-	s := lake.Store{Dir: dir}
+	s := lake.Store{Dir: dir, RowGroup: 10_000}
 	var day []measurement.Answer
 	for slot := range 288 {
 		for vp := range 40 {
@@ -137,7 +151,7 @@ func TestMergeAfterWholeRowGroups(t *testing.T) {
 	late := slices.DeleteFunc(slices.Clone(day), func(a measurement.Answer) bool { return a.VantagePoint != "120" || a.Interval.Hour() < 20 })
 	early := slices.DeleteFunc(slices.Clone(day), func(a measurement.Answer) bool { return a.VantagePoint == "120" && a.Interval.Hour() >= 20 })
 	for _, rows := range [][]measurement.Answer{early, late} {
-		if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, rows)}); err != nil {
+		if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, rows)}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -149,7 +163,7 @@ func TestMergeAfterWholeRowGroups(t *testing.T) {
 		t.Fatalf("%d rows, want %d", len(got), len(day))
 	}
 	for i := range day {
-		if diff := cmp.Diff(day[i], got[i], cmpopts.EquateEmpty()); diff != "" {
+		if diff := gocmp.Diff(day[i], got[i], cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(i, diff)
 		}
 	}
@@ -157,7 +171,7 @@ func TestMergeAfterWholeRowGroups(t *testing.T) {
 
 func TestMergeOfNothingLeavesNothing(t *testing.T) {
 	s := lake.Store{Dir: t.TempDir()}
-	if m, err := lake.Merge[measurement.Run](s, midnight, nil); err != nil || m.Added != 0 {
+	if m, err := lake.Merge[measurement.Run](s, midnight, nil, nil); err != nil || m.Added != 0 {
 		t.Error(m, err)
 	}
 	if days, err := s.Days(lake.Runs, time.Time{}, time.Time{}); err != nil || len(days) != 0 {
@@ -175,7 +189,7 @@ func TestDamagedDayFileIsNotReplaced(t *testing.T) {
 	if err := os.WriteFile(path, []byte("PAR1 this was a day PAR1"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, group("101", 1, 2, 3))})
+	_, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, group("101", 1, 2, 3))}, nil)
 	if err == nil || !strings.Contains(err.Error(), "answers-20261122.parquet") {
 		t.Errorf("error %v", err)
 	}

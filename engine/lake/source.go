@@ -14,9 +14,9 @@ import (
 // batch is how many rows are read at a time.
 const batch = 4096
 
-// stream yields the rows of a file from a row group on, in batches that are the
+// rowsOf yields the rows of a file from a row group on, in batches that are the
 // receiver's to keep. An error ends it.
-func stream[T Row](path string, from int) iter.Seq2[[]T, error] {
+func rowsOf[T Row](path string, from int) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		err := open(path, func(f *parquet.File) error {
 			if err := sameColumns(parquet.SchemaOf(*new(T)), f.Schema()); err != nil {
@@ -76,7 +76,7 @@ func yieldAnswers(f *parquet.File, g parquet.RowGroup, yield func([]measurement.
 	}
 }
 
-// source hands out the rows of a file by vantage point's interval.
+// source hands out rows by vantage point's interval.
 type source[T Measured] struct {
 	head []T // the next group, nil at the end
 	rest []T // rows read and not yet handed out
@@ -84,9 +84,22 @@ type source[T Measured] struct {
 	stop func()
 }
 
-func newSource[T Measured](path string, from int) (*source[T], error) {
+// rowsIn yields the rows of a spool.
+func rowsIn[T Measured](path string) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		for p, err := range parcels[T](path, true) {
+			if !yield(p.rows, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// newSource hands out rows that come in order. Stop ends it, whether or not there
+// was an error.
+func newSource[T Measured](rows iter.Seq2[[]T, error]) (*source[T], error) {
 	s := &source[T]{}
-	s.pull, s.stop = iter.Pull2(stream[T](path, from))
+	s.pull, s.stop = iter.Pull2(rows)
 	if err := s.next(); err != nil {
 		s.stop()
 		return nil, err

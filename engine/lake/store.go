@@ -21,6 +21,8 @@ import (
 type Store struct {
 	Dir     string // the folder that holds answers/
 	Version string // of the engine, goes into what is written
+
+	RowGroup int // rows of a row group of a day, at most; 0 is 524,288
 }
 
 // Path is the file of a table for the day (UTC) that t lies in; the table zones
@@ -31,6 +33,13 @@ func (s Store) Path(table Table, t time.Time) string {
 	}
 	day := interval.Day(t)
 	return filepath.Join(s.Dir, string(table), "yyyymm="+interval.Partition(day), fmt.Sprintf("%s-%s.parquet", table, day.Format("20060102")))
+}
+
+func (s Store) rowGroup() int {
+	if s.RowGroup > 0 {
+		return s.RowGroup
+	}
+	return rowGroup
 }
 
 // DayFile is one day of a table.

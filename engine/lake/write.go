@@ -35,7 +35,7 @@ func Write[T Row](path string, rows []T, meta Metadata) error {
 	if len(rows) < smallFile {
 		page = smallPage
 	}
-	w, err := create[T](path, meta, page)
+	w, err := create[T](path, meta, page, rowGroup)
 	if err != nil {
 		return err
 	}
@@ -57,16 +57,17 @@ type Writer[T Row] struct {
 	compare func(a, b *T) int
 	last    T
 	rows    int64
-	copied  int64 // rows at the head that came by copy
+	copied  int64              // rows at the head that came by copy
+	dict    parquet.Dictionary // of the responses; nil but for a day of answers
 }
 
 // Create begins the file at path, whose folder must exist; its temporary file
 // lies beside it and starts with a dot.
 func Create[T Row](path string, meta Metadata) (*Writer[T], error) {
-	return create[T](path, meta, pageSize)
+	return create[T](path, meta, pageSize, rowGroup)
 }
 
-func create[T Row](path string, meta Metadata, page int) (*Writer[T], error) {
+func create[T Row](path string, meta Metadata, page, group int) (*Writer[T], error) {
 	pairs, err := meta.pairs()
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
@@ -80,7 +81,7 @@ func create[T Row](path string, meta Metadata, page int) (*Writer[T], error) {
 		parquet.DataPageVersion(1),
 		parquet.DataPageStatistics(true),
 		parquet.SkipPageBounds("response"), // the least of a page's wires tells nobody anything, and takes room
-		parquet.MaxRowsPerRowGroup(rowGroup),
+		parquet.MaxRowsPerRowGroup(int64(group)),
 		parquet.PageBufferSize(page),
 		parquet.CreatedBy("mtric", meta.Version, ""),
 		parquet.SortingWriterConfig(sorting(tableOf[T]())),
@@ -88,7 +89,12 @@ func create[T Row](path string, meta Metadata, page int) (*Writer[T], error) {
 	for _, p := range pairs {
 		options = append(options, parquet.KeyValueMetadata(p[0], p[1]))
 	}
-	return &Writer[T]{path: path, file: f, out: parquet.NewGenericWriter[T](f, options...), compare: order[T]()}, nil
+	w := &Writer[T]{path: path, file: f, compare: order[T]()}
+	if page == pageSize && tableOf[T]() == Answers {
+		options = append(options, tapped(&w.dict))
+	}
+	w.out = parquet.NewGenericWriter[T](f, options...)
+	return w, nil
 }
 
 // Write appends rows; one that comes before an earlier one by the table's key is

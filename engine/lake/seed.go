@@ -1,0 +1,250 @@
+package lake
+
+import (
+	"bytes"
+	"iter"
+	"math"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// A row group's wires are told to the dictionary before its rows, sorted by what
+// they say: answers to the same question then stand beside each other and share
+// their signatures within zstd's reach, in whatever order they were received. An
+// answer takes a third less for it (docs/decisions/0005).
+
+// seedBytes ends a row group early: a vantage point decides how large wires are.
+const seedBytes = 128 << 20
+
+// seeder cuts a file that is being made into row groups, at intervals, and seeds
+// the dictionary of each.
+type seeder struct {
+	most    int // rows of a row group
+	sources []*portions
+	until   int64 // the interval, in µs, that the next row group begins with
+	begun   bool
+}
+
+// portion is what a source has of one interval, but for its rows.
+type portion struct {
+	interval int64 // µs
+	rows     int
+	wires    [][]byte
+}
+
+// portions is a source of portions in order of their intervals.
+type portions struct {
+	head portion
+	more bool
+	pull func() (portion, error, bool)
+	stop func()
+}
+
+func newPortions(of iter.Seq2[portion, error]) (*portions, error) {
+	p := &portions{}
+	p.pull, p.stop = iter.Pull2(of)
+	return p, p.next()
+}
+
+func (p *portions) next() (err error) {
+	p.head, err, p.more = p.pull()
+	return err
+}
+
+// add takes a source in. Stop ends all of them.
+func (s *seeder) add(of iter.Seq2[portion, error]) error {
+	p, err := newPortions(of)
+	s.sources = append(s.sources, p)
+	return err
+}
+
+func (s *seeder) stop() {
+	for _, p := range s.sources {
+		p.stop()
+	}
+}
+
+// before is called before rows of an interval are written: where a row group ends
+// there, the next one begins.
+func (s *seeder) before(interval int64, dict parquet.Dictionary, flush func() error) error {
+	if s.begun && interval < s.until {
+		return nil
+	}
+	if s.begun {
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	s.begun = true
+	wires, err := s.gather()
+	if err != nil {
+		return err
+	}
+	insert(dict, wires)
+	return nil
+}
+
+// gather collects the wires of the next row group and says where it ends.
+func (s *seeder) gather() ([][]byte, error) {
+	var wires [][]byte
+	var own arena
+	rows := 0
+	for {
+		s.until = math.MaxInt64
+		for _, p := range s.sources {
+			if p.more {
+				s.until = min(s.until, p.head.interval)
+			}
+		}
+		more := 0
+		for _, p := range s.sources {
+			if p.more && p.head.interval == s.until {
+				more += p.head.rows
+			}
+		}
+		if more == 0 || rows > 0 && (rows+more > s.most || own.size > seedBytes) {
+			return wires, nil
+		}
+		rows += more
+		for _, p := range s.sources {
+			for p.more && p.head.interval == s.until {
+				for _, w := range p.head.wires {
+					wires = append(wires, own.keep(w))
+				}
+				if err := p.next(); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+}
+
+// arena keeps copies of wires in few pieces of memory.
+type arena struct {
+	free []byte
+	size int
+}
+
+func (a *arena) keep(w []byte) []byte {
+	if len(w) > len(a.free) {
+		a.free = make([]byte, max(len(w), 4<<20))
+	}
+	n := copy(a.free, w)
+	kept := a.free[:n:n]
+	a.free, a.size = a.free[n:], a.size+n
+	return kept
+}
+
+const dnsHeader = 12
+
+// insert tells the dictionary the wires, in the order of what follows the header:
+// first the question, then its answer.
+func insert(dict parquet.Dictionary, wires [][]byte) {
+	slices.SortFunc(wires, func(a, b []byte) int {
+		return bytes.Compare(a[min(dnsHeader, len(a)):], b[min(dnsHeader, len(b)):])
+	})
+	values := make([]parquet.Value, 0, 4096)
+	places := make([]int32, cap(values))
+	for part := range slices.Chunk(wires, cap(values)) {
+		values = values[:0]
+		for _, w := range part {
+			values = append(values, parquet.ByteArrayValue(w))
+		}
+		dict.Insert(places[:len(values)], values)
+	}
+}
+
+// ofSpool yields the portions of a spool.
+func ofSpool[T Measured](path string) iter.Seq2[portion, error] {
+	return func(yield func(portion, error) bool) {
+		for p, err := range parcels[T](path, false) {
+			if !yield(portion{p.interval.UnixMicro(), p.count, p.wires}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// ofAnswers yields the portions of a file of answers from a row group on.
+func ofAnswers(path string, from int) iter.Seq2[portion, error] {
+	return func(yield func(portion, error) bool) {
+		err := open(path, func(f *parquet.File) error {
+			leaves, err := Scan{}.leaves(f, []string{labels, "response"})
+			if err != nil {
+				return err
+			}
+			var at, response Column
+			for _, g := range f.RowGroups()[min(from, len(f.RowGroups())):] {
+				for i, c := range []*Column{&at, &response} {
+					if err := c.read(g.ColumnChunks()[leaves[i].Index()], leaves[i], int(g.NumRows())); err != nil {
+						return err
+					}
+				}
+				if !yieldPortions(at.Int, response.Bytes, yield) {
+					return nil
+				}
+			}
+			return nil
+		}, parquet.SkipPageIndex(true))
+		if err != nil {
+			yield(portion{}, err)
+		}
+	}
+}
+
+func yieldPortions(at []int64, wires [][]byte, yield func(portion, error) bool) bool {
+	for i := 0; i < len(at); {
+		p := portion{interval: at[i]}
+		for ; i < len(at) && at[i] == p.interval; i++ {
+			p.rows++
+			if wires[i] != nil {
+				p.wires = append(p.wires, wires[i])
+			}
+		}
+		if !yield(p, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// tapped is the schema of answers whose writer shows us the dictionary of its
+// responses, which the library keeps to itself.
+func tapped(dict *parquet.Dictionary) *parquet.Schema {
+	schema := parquet.SchemaOf(measurement.Answer{})
+	fields := slices.Clone(schema.Fields())
+	for i, f := range fields {
+		if f.Name() == "response" {
+			fields[i] = tappedField{f, tappedType{f.Type(), dict}}
+		}
+	}
+	return parquet.NewSchema(schema.Name(), tappedRoot{schema, fields})
+}
+
+type tappedRoot struct {
+	parquet.Node
+	fields []parquet.Field
+}
+
+func (r tappedRoot) Fields() []parquet.Field { return r.fields }
+
+type tappedField struct {
+	parquet.Field
+	of tappedType
+}
+
+func (f tappedField) Type() parquet.Type { return f.of }
+
+type tappedType struct {
+	parquet.Type
+	dict *parquet.Dictionary
+}
+
+func (t tappedType) NewDictionary(column, values int, data encoding.Values) parquet.Dictionary {
+	*t.dict = t.Type.NewDictionary(column, values, data)
+	return *t.dict
+}
