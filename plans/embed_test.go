@@ -9,7 +9,7 @@ import (
 )
 
 func TestDir(t *testing.T) {
-	if got := plans.Names(); !slices.Equal(got, []string{"demo", "rssac047"}) {
+	if got := plans.Names(); !slices.Equal(got, []string{"demo", "rssac047", "survey"}) {
 		t.Errorf("shipped plans: %v", got)
 	}
 	for _, name := range plans.Names() {

@@ -29,14 +29,14 @@ const (
 )
 
 // simulateParts is all that a simulation makes in its folder.
-var simulateParts = []string{simulateMarker, simulateTruth, "answers", "runs", "zones", simulate.RootZones}
+var simulateParts = []string{simulateMarker, simulateTruth, "answers", "routes", "runs", "zones", simulate.RootZones}
 
 // simulateFlags are the command's own flags, as they were written.
 type simulateFlags struct {
 	out, from, until, faults string
 	vps                      int
 	seed                     uint64
-	wires                    bool
+	wires, routes            bool
 }
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -60,6 +60,7 @@ DIR must be empty, new, or the output of an earlier simulation, which is replace
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "what all chance follows from")
 	c.Flags().StringVar(&f.faults, "faults", "", "`FILE` of fault blocks, see docs/simulate.md")
 	c.Flags().BoolVar(&f.wires, "wires", false, "correctness answers carry wire responses of generated zones, kept in DIR/rootzones")
+	c.Flags().BoolVar(&f.routes, "routes", false, "also the table routes, of what the plan's traceroute blocks would see")
 	return c
 }
 
@@ -101,7 +102,7 @@ func (a *app) simulate(c *cobra.Command, f simulateFlags) error {
 
 // simulation puts the configuration together from flags, plan and faults file.
 func (a *app) simulation(f simulateFlags) (simulate.Config, error) {
-	config := simulate.Config{Seed: f.seed, Version: Version}
+	config := simulate.Config{Seed: f.seed, Version: Version, Routes: f.routes}
 	var err error
 	for name, to := range map[string]*time.Time{f.from: &config.From, f.until: &config.Until} {
 		if *to, err = parseLabel(name); err != nil {

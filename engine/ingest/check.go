@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -39,11 +39,11 @@ const (
 )
 
 var (
-	word   = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`) // of the plan: RSI, query label, plan name
-	digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	rcode  = regexp.MustCompile(`^[A-Z0-9]{1,16}$`)
-	rrtype = regexp.MustCompile(`^[A-Z0-9-]{1,16}$`)
-	method = regexp.MustCompile(`^[A-Za-z0-9-]{0,64}$`)
+	word   = form{1, 63, lower + digits + "_-"} // of the plan: RSI, query label, plan name
+	digest = form{64, 64, digits + "abcdef"}
+	rcode  = form{1, 16, upper + digits}
+	rrtype = form{1, 16, upper + digits + "-"}
+	method = form{0, 64, upper + lower + digits + "-"}
 )
 
 // checker holds what a vantage point's file against the contract.
@@ -73,7 +73,7 @@ func (c checker) metadata(m lake.Metadata, answers []measurement.Answer) error {
 		return errors.New("metadata mtric.run: counts and durations must not be negative, nor more be answered than planned")
 	case r.Timestamps != "kernel" && r.Timestamps != "user":
 		return fmt.Errorf("metadata mtric.run: timestamps %.20q, want kernel or user", r.Timestamps)
-	case !word.MatchString(r.Plan) || !digest.MatchString(r.PlanSHA256):
+	case !word.fits(r.Plan) || !digest.fits(r.PlanSHA256):
 		return errors.New("metadata mtric.run: no plan and plan_sha256")
 	case r.Plan != m.Plan || r.PlanSHA256 != m.PlanSHA256:
 		return errors.New("metadata mtric.run: another plan than mtric.plan")
@@ -107,9 +107,9 @@ func (c checker) answer(a *measurement.Answer) error {
 		return err
 	}
 	switch {
-	case !word.MatchString(a.Query):
+	case !word.fits(a.Query):
 		return fmt.Errorf("query %.80q", a.Query)
-	case !word.MatchString(string(a.RSI)):
+	case !word.fits(string(a.RSI)):
 		return fmt.Errorf("rsi %.80q", a.RSI)
 	case !slices.Contains(measurement.Families, a.Family):
 		return fmt.Errorf("family %.20q", a.Family)
@@ -119,7 +119,7 @@ func (c checker) answer(a *measurement.Answer) error {
 		return fmt.Errorf("outcome %.20q", a.Outcome)
 	case !addressOf(a.Address, a.Family):
 		return fmt.Errorf("address %.80q of family %s", a.Address, a.Family)
-	case len(a.QName) == 0 || len(a.QName) > maxName || !utf8.ValidString(a.QName) || !rrtype.MatchString(a.QType):
+	case len(a.QName) == 0 || len(a.QName) > maxName || !utf8.ValidString(a.QName) || !rrtype.fits(a.QType):
 		return fmt.Errorf("question %.80q %.20q", a.QName, a.QType)
 	case (a.SentAt == nil) != (a.Outcome == measurement.LocalError):
 		return fmt.Errorf("outcome %s and sent_at do not agree", a.Outcome)
@@ -161,7 +161,7 @@ func reply(a *measurement.Answer) error {
 	switch {
 	case answered && (a.RCode == nil || a.AA == nil || a.TC == nil || a.ResponseSize == nil):
 		return errors.New("answered, without rcode, flags or size")
-	case a.RCode != nil && !rcode.MatchString(*a.RCode):
+	case a.RCode != nil && !rcode.fits(*a.RCode):
 		return fmt.Errorf("rcode %.20q", *a.RCode)
 	case a.Serial != nil && (*a.Serial < 0 || *a.Serial > 1<<32-1):
 		return fmt.Errorf("serial %d", *a.Serial)
@@ -183,7 +183,7 @@ func (c checker) route(r *measurement.Route) error {
 		return err
 	}
 	switch {
-	case !word.MatchString(string(r.RSI)):
+	case !word.fits(string(r.RSI)):
 		return fmt.Errorf("rsi %.80q", r.RSI)
 	case !slices.Contains(measurement.Families, r.Family):
 		return fmt.Errorf("family %.20q", r.Family)
@@ -191,7 +191,7 @@ func (c checker) route(r *measurement.Route) error {
 		return fmt.Errorf("address %.80q of family %s", r.Address, r.Family)
 	case c.strange(r.StartedAt):
 		return fmt.Errorf("started at %s, not in its interval", r.StartedAt.UTC().Format(time.RFC3339))
-	case !method.MatchString(r.Method) || !method.MatchString(r.StopReason):
+	case !method.fits(r.Method) || !method.fits(r.StopReason):
 		return fmt.Errorf("method %.80q, stop reason %.80q", r.Method, r.StopReason)
 	case r.HopCount < 0 || r.HopCount > 255 || len(r.Hops) > 1024:
 		return fmt.Errorf("%d hops, hop count %d", len(r.Hops), r.HopCount)
@@ -232,4 +232,22 @@ func pending(a *measurement.Answer) *measurement.Verdict {
 	}
 	v := measurement.Unchecked
 	return &v
+}
+
+const (
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits = "0123456789"
+)
+
+// form is what a short text consists of; none begins with a mark. (Regular
+// expressions took a tenth of the time of a file.)
+type form struct {
+	least, most int
+	of          string
+}
+
+func (f form) fits(s string) bool {
+	return len(s) >= f.least && len(s) <= f.most && !strings.HasPrefix(s, "-") && !strings.HasPrefix(s, "_") &&
+		!strings.ContainsFunc(s, func(c rune) bool { return !strings.ContainsRune(f.of, c) })
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/interval"
@@ -29,34 +30,60 @@ func (r *run) original(w waiting) string {
 // once before the first is unlinked: a wait for each file would take most of the
 // time of ingest.
 func (r *run) settle(files []*taken) error {
-	for _, t := range files {
+	if len(files) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(r.original(files[0].waiting)), 0o755); err != nil {
+		return fmt.Errorf("originals: %w", err)
+	}
+	err := atOnce(files, func(t *taken) error {
 		if t.reason == "" {
 			t.reason = r.twin(t)
 		}
-		var err error
-		if t.reason == "" {
-			err = r.keep(t)
-		} else {
-			err = r.quarantine(t.box, t.name, t.copy, t.reason, t.sha256)
+		if t.reason != "" {
+			return nil
 		}
-		if err != nil {
+		return r.keep(t)
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range files {
+		if t.reason == "" {
+			r.result.Files++
+		} else if err := r.quarantine(t.box, t.name, t.copy, t.reason, t.sha256); err != nil {
 			return err
 		}
 	}
 	if err := errors.Join(syncDisk(r.Originals), syncDisk(r.Quarantine)); err != nil {
 		return err
 	}
-	for _, t := range files {
+	err = atOnce(files, func(t *taken) error {
 		// The file goes first: a sidecar alone is known for what it is (orphan), a
 		// file alone would wait for its sidecar.
-		for _, name := range []string{t.name, t.name + sidecarSuffix} {
-			if err := r.tolerate(t.box, r.unlink(t.box, name)); err != nil {
-				return err
-			}
+		t.aside = r.unlink(t.box, t.name)
+		if t.aside == nil {
+			t.aside = r.unlink(t.box, t.name+sidecarSuffix)
+		}
+		return nil
+	})
+	for _, t := range files {
+		if err == nil {
+			err = r.tolerate(t.box, t.aside)
 		}
 		r.progress()
 	}
-	return nil
+	return err
+}
+
+// atOnce deals with several files at a time: each waits for the disk.
+func atOnce(files []*taken, do func(*taken) error) error {
+	var group errgroup.Group
+	group.SetLimit(takersAtOnce)
+	for _, t := range files {
+		group.Go(func() error { return do(t) })
+	}
+	return group.Wait()
 }
 
 // syncDisk brings all that was written to a folder's file system onto the disk.
@@ -84,9 +111,6 @@ func (r *run) twin(t *taken) string {
 
 func (r *run) keep(t *taken) error {
 	path := r.original(t.waiting)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("originals: %w", err)
-	}
 	if err := r.step("keep %s", t.name); err != nil {
 		return err
 	}
@@ -97,7 +121,6 @@ func (r *run) keep(t *taken) error {
 	if err := errors.Join(os.Rename(t.copy, path), os.Rename(sidecar, lake.Sidecar(path))); err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
-	r.result.Files++
 	return nil
 }
 

@@ -15,9 +15,8 @@ import (
 type seat struct {
 	in, out []uint32
 
-	once, full sync.Once
-	newest     correctness.Judge // by the newest candidate alone, which nearly all answers are of
-	all        correctness.Judge // by all of them, once one was not
+	mu     sync.Mutex
+	judges [4]*correctness.Judge // by ever more zones
 }
 
 func (b *bench) seat(c *docket) *seat {
@@ -62,15 +61,32 @@ func (b *bench) hear(c *docket) {
 	}
 }
 
-func (s *seat) judge(b *bench, q correctness.Question, wire []byte) correctness.Result {
-	s.once.Do(func() { s.newest.Zones = b.open(s.in[:min(1, len(s.in))]) })
-	if len(s.newest.Zones) > 0 {
-		if r := s.newest.Judge(q, wire); r.Verdict == measurement.Correct {
-			return r
+// judge tries the newest candidate alone, which nearly all answers are of, then
+// the one before it, which some RSIs still serve, then all; and those that are
+// none when nothing explains the answer. A zone that nobody needs is not loaded.
+func (s *seat) judge(b *bench, q correctness.Question, wire []byte) (r correctness.Result) {
+	for stage := range s.judges {
+		if stage == len(s.judges)-1 && r.Verdict != measurement.Incorrect {
+			break // it is not judged at all
+		}
+		if r = s.by(b, stage).Judge(q, wire); r.Verdict == measurement.Correct {
+			break
 		}
 	}
-	s.full.Do(func() { s.all = correctness.Judge{Zones: b.open(s.in), Others: b.open(s.out)} })
-	return s.all.Judge(q, wire)
+	return r
+}
+
+func (s *seat) by(b *bench, stage int) *correctness.Judge {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.judges[stage] == nil {
+		j := &correctness.Judge{Zones: b.open(s.in[:min(len(s.in), []int{1, 2, len(s.in), len(s.in)}[stage])])}
+		if stage == len(s.judges)-1 {
+			j.Others = b.open(s.out)
+		}
+		s.judges[stage] = j
+	}
+	return s.judges[stage]
 }
 
 // open returns those of the zones that can be read.

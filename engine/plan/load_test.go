@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"io/fs"
+	"net/netip"
 	"math/big"
 	"os"
 	"slices"
@@ -47,12 +48,44 @@ func TestShippedPlansAreComplete(t *testing.T) {
 		if p.Name != name {
 			t.Errorf("plan %s calls itself %s", name, p.Name)
 		}
+		if name == "survey" {
+			continue // judges candidates, not root servers: TestSurveyAsksWhatVantagePointsAsk
+		}
 		if len(p.Thresholds) != len(plan.Metrics) || len(p.Servers) != 13 || len(p.Reports) != 2 {
 			t.Errorf("%s: %d thresholds, %d servers, %d reports", name, len(p.Thresholds), len(p.Servers), len(p.Reports))
 		}
 	}
 	if p := load(t, nil, shipped(t, "rssac047")); len(p.VantagePoints) > 0 || p.Collector != nil {
 		t.Error("rssac047 names machines; they belong to the site")
+	}
+}
+
+// TestSurveyAsksWhatVantagePointsAsk: a survey foretells what a vantage point
+// would see only if it asks the same servers the same. Its example is a plan.
+func TestSurveyAsksWhatVantagePointsAsk(t *testing.T) {
+	example, err := fs.ReadFile(plans.FS, "survey/candidates.hcl.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	survey, whole := load(t, nil, shipped(t, "survey"), inline("site", string(example))), load(t, nil, shipped(t, "rssac047"))
+	for what, d := range map[string]string{
+		"servers":      cmp.Diff(whole.Servers, survey.ServersOf([]string{"root"}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })),
+		"zone sources": cmp.Diff(whole.ZoneSources, survey.ZoneSources),
+		"anchors":      cmp.Diff(whole.Anchors, survey.Anchors),
+	} {
+		if d != "" {
+			t.Errorf("%s differ (-rssac047 +survey):\n%s", what, d)
+		}
+	}
+	for _, q := range survey.Queries {
+		want, _ := whole.Query(q.Label)
+		q.Description = want.Description
+		if d := cmp.Diff(want, q); d != "" {
+			t.Errorf("query %s differs (-rssac047 +survey):\n%s", q.Label, d)
+		}
+	}
+	if len(survey.Queries) != 2 || len(survey.VantagePoints) != 7 || len(survey.ServersOf([]string{"place"})) != 2 {
+		t.Errorf("%d queries, %d candidates, %d places", len(survey.Queries), len(survey.VantagePoints), len(survey.ServersOf([]string{"place"})))
 	}
 }
 

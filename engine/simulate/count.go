@@ -27,6 +27,8 @@ type part struct {
 	begun   map[int]int // zone to the index of its first interval in a valid response to soa
 
 	answers, runs int64
+	routes        []RouteTruth // by vantage point; nil without routes
+	ways          map[way]bool
 	struck        []int64 // queries by fault
 	planted       []Planted
 

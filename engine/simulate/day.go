@@ -88,7 +88,10 @@ func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *pa
 	if err := d.flush(); err != nil {
 		return nil, err
 	}
-	// Runs go first: a day with answers has its runs.
+	// Routes and runs go first: a day with answers has both.
+	if err := w.writeRoutes(ctx, store, day, d.part); err != nil {
+		return nil, err
+	}
 	d.part.runs = int64(len(runs))
 	if err := lake.Write(store.Path(lake.Runs, day), runs, lake.Metadata{Version: w.Version}); err != nil {
 		return nil, err

@@ -42,6 +42,7 @@ type Config struct {
 	Seed          uint64
 	Faults        []plan.Fault
 	Zones         Zones  // makes the wires of correctness answers; nil: without wires
+	Routes        bool   // also write what the plan's traceroute blocks would have seen
 	Version       string // of the engine, goes into the files
 
 	Workers  int                   // days at work at the same time; 0 is one for each core
@@ -138,7 +139,11 @@ func (c *Config) folders(store lake.Store) ([]time.Time, error) {
 	var days []time.Time
 	for d := interval.Day(c.From); d.Before(c.Until); d = d.AddDate(0, 0, 1) {
 		days = append(days, d)
-		for _, t := range []lake.Table{lake.Answers, lake.Runs} {
+		tables := []lake.Table{lake.Answers, lake.Runs}
+		if c.Routes {
+			tables = append(tables, lake.Routes)
+		}
+		for _, t := range tables {
 			if err := os.MkdirAll(filepath.Dir(store.Path(t, d)), 0o755); err != nil {
 				return nil, fmt.Errorf("simulate: %w", err)
 			}

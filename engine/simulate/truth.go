@@ -27,13 +27,15 @@ type Truth struct {
 	Values        []Value                    `json:"values"`
 	Months        []Month                    `json:"months"`
 	Faults        []FaultTruth               `json:"faults"`
-	Planted       []Planted                  `json:"planted"` // every incorrect answer, by interval, vantage point and RSI
+	Routes        []RouteTruth               `json:"routes,omitempty"` // with routes only
+	Planted       []Planted                  `json:"planted"`          // every incorrect answer, by interval, vantage point and RSI
 }
 
 // Rows counts the rows of each table.
 type Rows struct {
 	Answers int64 `json:"answers"`
 	Runs    int64 `json:"runs"`
+	Routes  int64 `json:"routes,omitempty"` // with routes only
 	Zones   int64 `json:"zones"`
 }
 
@@ -97,6 +99,8 @@ type tally struct {
 	rows    Rows
 	struck  []int64
 	planted []Planted
+	routes  []RouteTruth // by vantage point
+	ways    map[way]bool
 }
 
 // counts are those of a month.
@@ -110,7 +114,8 @@ type counts struct {
 
 func newTally(w *world, days int) *tally {
 	return &tally{w: w, parts: make([]*part, days), months: map[time.Time]*counts{}, sighted: map[int]sighting{},
-		begun: map[int]int{}, struck: make([]int64, len(w.faults)), planted: []Planted{}}
+		begun: map[int]int{}, struck: make([]int64, len(w.faults)), planted: []Planted{},
+		routes: make([]RouteTruth, len(w.vps)), ways: map[way]bool{}}
 }
 
 func (w *world) newCounts() *counts {
@@ -157,6 +162,7 @@ func (t *tally) add(day int, p *part) {
 	t.planted = append(t.planted, p.planted...)
 	t.rows.Answers += p.answers
 	t.rows.Runs += p.runs
+	t.addRoutes(p)
 	p.latency, p.planted, p.rss = nil, nil, [4]rssPart{} // the rest is for publication
 	t.parts[day] = p
 }
@@ -193,6 +199,7 @@ func (t *tally) truth(c Config, zones int) *Truth {
 	truth := &Truth{Schema: "mtric-truth/1", Seed: c.Seed, From: c.From, Until: c.Until, Plan: c.Plan.Name, PlanSHA256: w.planSum,
 		N: len(soa), K: kOf(len(soa)), Rows: t.rows, Planted: t.planted, Faults: []FaultTruth{}}
 	truth.Rows.Zones = int64(zones)
+	truth.Routes = t.routeTruth()
 	for _, v := range w.vps {
 		truth.VantagePoints = append(truth.VantagePoints, v.id)
 	}

@@ -163,6 +163,7 @@ const (
 	streamFault
 	streamRun
 	streamNames
+	streamRoute
 )
 
 const second = 1_000_000 // µs
@@ -218,21 +219,25 @@ func (d dated) at(label time.Time) string {
 	return ""
 }
 
+// datesOf are a server's addresses by family.
+func datesOf(s plan.Server) (both [2]dated) {
+	for _, addr := range s.Addresses {
+		f := slices.Index(measurement.Families, addr.Family)
+		both[f] = append(both[f], struct {
+			text        string
+			from, until *time.Time
+		}{addr.Address.String(), addr.From, addr.Until})
+	}
+	return both
+}
+
 func (w *world) newAsk(q plan.Query) ask {
 	a := ask{Query: q, timeout: time.Duration(q.Timeout).Microseconds(), soa: q.Label == "soa", judged: q.Label == "correctness"}
 	servers := w.Plan.ServersOf(q.Servers)
 	slices.SortFunc(servers, func(a, b plan.Server) int { return strings.Compare(string(a.RSI), string(b.RSI)) })
 	for _, s := range servers {
-		var both [2]dated
-		for _, addr := range s.Addresses {
-			f := slices.Index(measurement.Families, addr.Family)
-			both[f] = append(both[f], struct {
-				text        string
-				from, until *time.Time
-			}{addr.Address.String(), addr.From, addr.Until})
-		}
 		a.servers = append(a.servers, slices.Index(w.rsis, s.RSI))
-		a.addresses = append(a.addresses, both)
+		a.addresses = append(a.addresses, datesOf(s))
 	}
 	for i, p := range paths {
 		if slices.Contains(q.Families, p.Family) && slices.Contains(q.Transports, p.Transport) {
