@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -285,26 +284,11 @@ func TestTableOf(t *testing.T) {
 	}
 }
 
-func TestManyRowsBecomeRowGroups(t *testing.T) {
-	rows := make([]measurement.Run, 530_000)
-	for i := range rows {
-		rows[i] = measurement.Run{VantagePoint: "101", Interval: label.Add(time.Duration(len(rows)-i) * 5 * time.Minute)}
-	}
-	rand.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
-	got, _, err := lake.Read[measurement.Run](write(t, rows))
-	if err != nil || len(got) != len(rows) {
-		t.Fatalf("%d rows, %v", len(got), err)
-	}
-	if !slices.IsSortedFunc(got, func(a, b measurement.Run) int { return a.Interval.Compare(b.Interval) }) {
-		t.Error("not sorted")
-	}
-}
-
 // A row without a response has none when read, whatever the rows beside it have.
 func TestNullResponsesStayNull(t *testing.T) {
-	for pattern := range 1 << 9 {
+	for pattern := range 1 << 7 {
 		var rows []measurement.Answer
-		for i := range 9 {
+		for i := range 7 {
 			a := measurement.Answer{VantagePoint: "101", Interval: label, RSI: measurement.RSI(rune('a' + i))}
 			if pattern>>i&1 == 1 {
 				a.Response = []byte{1}
@@ -317,7 +301,7 @@ func TestNullResponsesStayNull(t *testing.T) {
 		}
 		for i := range rows {
 			if (got[i].Response == nil) != (rows[i].Response == nil) {
-				t.Fatalf("pattern %09b: row %d came back as %v", pattern, i, got[i].Response)
+				t.Fatalf("pattern %07b: row %d came back as %v", pattern, i, got[i].Response)
 			}
 		}
 	}

@@ -141,11 +141,11 @@ func TestMergeInAnyOrderIsOneLake(t *testing.T) {
 // result must be the same as if every row had been written anew.
 func TestMergeAfterWholeRowGroups(t *testing.T) {
 	dir := t.TempDir()
-	s := lake.Store{Dir: dir, RowGroup: 10_000}
+	s := lake.Store{Dir: dir, RowGroup: 3_000}
 	var day []measurement.Answer
 	for slot := range 288 {
-		for vp := range 40 {
-			day = append(day, group(measurement.VantagePoint(fmt.Sprintf("%03d", 100+vp)), slot, 13, int64(slot))...)
+		for vp := range 24 {
+			day = append(day, group(measurement.VantagePoint(fmt.Sprintf("%03d", 100+vp)), slot, 5, int64(slot))...)
 		}
 	}
 	late := slices.DeleteFunc(slices.Clone(day), func(a measurement.Answer) bool { return a.VantagePoint != "120" || a.Interval.Hour() < 20 })
