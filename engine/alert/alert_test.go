@@ -95,7 +95,7 @@ func TestLostOrDamagedMemoryRepeatsWhatFires(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 0 {
-			if err := os.WriteFile(filepath.Join(b.State, "conditions.json"), []byte("{damaged"), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(b.State, "alerts.json"), []byte("{damaged"), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}

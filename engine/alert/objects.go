@@ -134,6 +134,7 @@ type Machine struct {
 
 // Value is one value of a report.
 type Value struct {
+	Style     string   `cel:"style" doc:"monthly or weekly"`
 	Metric    string   `cel:"metric" doc:"name of the metric"`
 	RSI       string   `cel:"rsi" doc:"RSI, empty for the RSS"`
 	Family    string   `cel:"family" doc:"ipv4, ipv6, or empty"`

@@ -15,176 +15,181 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
-
-	"mtric.net/mtric/engine/lake"
 )
 
-// Bounds of what travels: an alerts.json has at most 64 KiB.
-const (
-	maxRelay    = 64 << 10
-	mostWaiting = 100 // lines that wait to travel
-	mostRelayed = 500 // alerts and commands in one file
-)
+// Relay writes the alerts of the vantage points on the collector, each into files of
+// that machine's own: Logs/nnn-alerts.txt and nnn-alerts.prom. The machine is the one
+// whose dropbox a file lay in, whatever the file says: no vantage point speaks for
+// another, or mutes it. One goroutine uses it, in one process at a time.
+type Relay struct {
+	Logs  string
+	State string // folder that remembers which interval's alerts are shown
 
-// Relayed is the file nnnnnnnnnnnn-nnn.alerts.json, by which a vantage point's
-// alerts reach the collector.
-type Relayed struct {
-	Schema   string         `json:"schema"` // mtric-alerts/1
-	Machine  string         `json:"machine"`
-	Written  time.Time      `json:"written"`
-	Firing   []*Status      `json:"firing"`
-	Events   []Event        `json:"events"` // lines since the last file
-	Dropped  int            `json:"dropped,omitempty"`
-	Commands map[string]ran `json:"commands,omitempty"`
+	shown map[string]time.Time       // by machine; nil before the first Take
+	known map[string]map[string]bool // lines at the end of each machine's file
+	fresh map[string]*Relayed        // whose metrics are to be written
 }
 
-// Send writes what fires, and the lines since the last file, to path with its
-// sidecar. Where a file of that name was written before, here or in the sent
-// folder, the lines wait for the next interval: what was sent is never changed.
-func (b *Board) Send(path, sent string) error {
-	for _, p := range []string{path, filepath.Join(sent, filepath.Base(path))} {
-		if _, err := os.Stat(p); err == nil {
-			return nil
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("alerts to send: %w", err)
-		}
-	}
-	_, err := b.update(func(m *memory, _ *Result) error {
-		out := Relayed{Schema: "mtric-alerts/1", Machine: b.Machine, Written: b.Now().UTC(), Firing: []*Status{}, Events: append([]Event{}, m.Waiting...), Commands: m.Commands}
-		for _, s := range m.ledger.sorted() {
-			if s.Firing != nil && !silenced(b.Rules.Plan, b.Machine, s.Rule, s.Labels, b.Now()) {
-				out.Firing = append(out.Firing, s)
-			}
-		}
-		data, err := json.Marshal(out)
-		for err == nil && len(data) > maxRelay && len(out.Events)+len(out.Firing) > 0 {
-			out.Dropped++
-			if len(out.Events) > 0 {
-				out.Events = out.Events[1:]
-			} else {
-				out.Firing = out.Firing[:len(out.Firing)-1]
-			}
-			data, err = json.Marshal(out)
-		}
-		if err == nil {
-			err = renameio.WriteFile(path, append(data, '\n'), 0o644, renameio.WithTempDir(filepath.Dir(path)))
-		}
-		if err == nil {
-			err = lake.WriteSidecar(path)
-		}
-		if err != nil {
-			return fmt.Errorf("alerts to send: %w", err)
-		}
-		m.Waiting = nil
-		return nil
-	})
-	return err
-}
-
-var (
-	machineName = regexp.MustCompile(`^[0-9]{3}$`)
-	ruleName    = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
-	labelName   = regexp.MustCompile(`^[a-z_]{1,40}$`)
-)
-
-// Relay writes the alerts of a vantage point on the collector: its lines are
-// appended to <logs>/nnn-alerts.txt, those there already not again, and
-// nnn-alerts.prom is replaced. The machine is the one whose dropbox the file lay
-// in, whatever the file says: no vantage point speaks for another, or mutes it.
-func Relay(logs, machine string, data []byte) error {
-	if !machineName.MatchString(machine) {
-		return fmt.Errorf("alerts of %q: no vantage point", machine)
-	}
-	r, err := parseRelayed(data)
-	if err != nil {
-		return fmt.Errorf("alerts of %s: %w", machine, err)
-	}
-	if r.Machine != machine {
-		return fmt.Errorf("alerts of %s: the file is of machine %q", machine, r.Machine)
-	}
-	book := &Book{Machine: machine, Logs: logs}
-	known, err := tail(book.File())
+// Take checks the alerts.json of an interval and appends its lines, those there
+// already not again. An error of type Refused is the file's; others are this
+// machine's.
+func (r *Relay) Take(machine string, label time.Time, data []byte) error {
+	sent, err := readRelayed(machine, data)
 	if err != nil {
 		return err
 	}
-	for _, e := range r.Events {
+	if r.shown == nil {
+		r.recall()
+	}
+	book := &Book{Machine: machine, Logs: r.Logs}
+	if r.known[machine] == nil {
+		if r.known[machine], err = tail(book.File()); err != nil {
+			return err
+		}
+	}
+	for _, e := range sent.Events {
 		e.Machine = machine
-		if line := e.String(); !known[line] {
-			known[line] = true
+		if line := e.String(); !r.known[machine][line] {
+			r.known[machine][line] = true
 			if err := book.append(e); err != nil {
 				return err
 			}
 		}
 	}
-	var commands []commandRan
-	for name, ran := range r.Commands {
-		commands = append(commands, commandRan{name, ran})
+	// A file that comes late must not bring back what has ended since.
+	if !label.Before(r.shown[machine]) {
+		r.shown[machine], r.fresh[machine] = label, sent
 	}
-	slices.SortFunc(commands, func(a, b commandRan) int { return strings.Compare(a.name, b.name) })
-	return writeMetrics(logs, machine, r.Firing, func(*Status) bool { return true }, commands)
+	return nil
 }
 
-// parseRelayed reads a file that may come from anybody: what it holds becomes
-// lines and labels, so every name is one a plan could have.
-func parseRelayed(data []byte) (*Relayed, error) {
-	if len(data) > maxRelay+1 {
-		return nil, fmt.Errorf("%d bytes, at most %d", len(data), maxRelay+1)
+// Close replaces the metrics of the machines of which something newer came.
+func (r *Relay) Close() error {
+	var errs []error
+	for machine, sent := range r.fresh {
+		errs = append(errs, writeMetrics(r.Logs, machine, sent.Firing, func(*Status) bool { return true }, sent.Commands))
+	}
+	if len(r.fresh) > 0 {
+		data, err := json.MarshalIndent(r.shown, "", " ")
+		if err == nil {
+			err = renameio.WriteFile(r.memory(), append(data, '\n'), 0o644, renameio.WithTempDir(r.State))
+		}
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("alerts of vantage points: %w", err)
+	}
+	r.shown = nil
+	return nil
+}
+
+func (r *Relay) memory() string { return filepath.Join(r.State, "relayed.json") }
+
+// recall reads the memory; a damaged or lost one costs no more than the metrics of
+// a file that comes late.
+func (r *Relay) recall() {
+	r.shown, r.known, r.fresh = map[string]time.Time{}, map[string]map[string]bool{}, map[string]*Relayed{}
+	data, err := os.ReadFile(r.memory())
+	if err != nil || json.Unmarshal(data, &r.shown) != nil || r.shown == nil {
+		r.shown = map[string]time.Time{}
+	}
+}
+
+// Refused is what is wrong with an alerts.json.
+type Refused struct{ error }
+
+// Unwrap returns the cause.
+func (r Refused) Unwrap() error { return r.error }
+
+func refusef(format string, args ...any) error { return Refused{fmt.Errorf(format, args...)} }
+
+var (
+	machineName = regexp.MustCompile(`^[0-9]{3}$`)
+	ruleName    = regexp.MustCompile(`^[A-Za-z0-9_.-][A-Za-z0-9_. -]{0,99}$`)
+	labelName   = regexp.MustCompile(`^[a-z][a-z_]{0,39}$`) // "__" is Prometheus' own
+)
+
+// readRelayed reads a file that may come from anybody: what it holds becomes lines
+// and series, so it must be as a vantage point of ours writes it, and nothing else.
+func readRelayed(machine string, data []byte) (*Relayed, error) {
+	if !machineName.MatchString(machine) {
+		return nil, refusef("%q is no vantage point", machine)
+	}
+	if len(data) > maxRelay {
+		return nil, refusef("%d bytes, at most %d", len(data), maxRelay)
 	}
 	r := &Relayed{}
 	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
 	if err := d.Decode(r); err != nil {
-		return nil, err
+		return nil, refusef("not the JSON of alerts: %w", err)
 	}
-	if r.Schema != "mtric-alerts/1" {
-		return nil, fmt.Errorf("schema %q is not mtric-alerts/1", r.Schema)
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, refusef("more than one JSON value")
 	}
-	if len(r.Firing) > mostRelayed || len(r.Events) > mostRelayed || len(r.Commands) > 20 {
-		return nil, fmt.Errorf("%d alerts, %d lines and %d commands are too many", len(r.Firing), len(r.Events), len(r.Commands))
+	switch {
+	case r.Schema != relaySchema:
+		return nil, refusef("schema %.80q, want %s", r.Schema, relaySchema)
+	case r.Machine != machine:
+		return nil, refusef("alerts of machine %.80q in the dropbox of %s", r.Machine, machine)
+	case len(r.Firing) > mostRelayed || len(r.Events) > mostRelayed || len(r.Commands) > 20:
+		return nil, refusef("%d alerts, %d lines and %d commands are too many", len(r.Firing), len(r.Events), len(r.Commands))
 	}
+	return r, r.check()
+}
+
+// check holds every name against what a plan could have. Two series of the same
+// labels would make the exporter drop all of the file.
+func (r *Relayed) check() error {
 	seen := map[string]bool{}
 	for _, s := range r.Firing {
-		if s == nil || seen[keyOf(s.Rule, s.Labels)] {
-			return nil, errors.New("an alert that is null, or there twice")
+		if s == nil {
+			return refusef("an alert that is null")
 		}
-		seen[keyOf(s.Rule, s.Labels)] = true
 		if err := fit(s.Rule, s.Labels, s.Severity); err != nil {
-			return nil, err
+			return err
+		}
+		sorted := slices.SortedFunc(slices.Values(s.Labels), func(a, b Label) int { return strings.Compare(a.Name, b.Name) })
+		if key := keyOf(s.Rule, sorted); seen[key] {
+			return refusef("alert %s is there twice", key)
+		} else {
+			seen[key] = true
 		}
 	}
 	for _, e := range r.Events {
 		if err := fit(e.Rule, e.Labels, e.Severity); err != nil {
-			return nil, err
+			return err
 		}
 		if !slices.Contains([]State{Firing, Resolved, Fatal}, e.State) {
-			return nil, fmt.Errorf("state %q", e.State)
+			return refusef("state %.80q", e.State)
 		}
 		if y := e.Time.Year(); y < 2000 || y > 2200 {
-			return nil, fmt.Errorf("time %s", e.Time)
+			return refusef("time %s", e.Time)
 		}
 	}
 	for name := range r.Commands {
 		if !ruleName.MatchString(name) {
-			return nil, fmt.Errorf("command %q", name)
+			return refusef("command %.200q", name)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 func fit(rule string, labels []Label, severity Severity) error {
 	if !ruleName.MatchString(rule) || len(labels) > 8 || !slices.Contains([]Severity{Info, Warning, Critical}, severity) {
-		return fmt.Errorf("rule %q, severity %q, %d labels", rule, severity, len(labels))
+		return refusef("rule %.200q, severity %.80q, %d labels", rule, severity, len(labels))
 	}
 	seen := map[string]bool{"machine": true, "rule": true, "severity": true}
 	for _, l := range labels {
 		if !labelName.MatchString(l.Name) || seen[l.Name] || len(l.Value) > 200 {
-			return fmt.Errorf("label %q", l.Name)
+			return refusef("label %.80q", l.Name)
 		}
 		seen[l.Name] = true
 	}
 	return nil
 }
 
-// tail returns the lines at the end of a file, as many as a few relays have.
+// tail returns the lines at the end of a file, as many as a few files have.
 func tail(path string) (map[string]bool, error) {
 	lines := map[string]bool{}
 	f, err := os.Open(path)

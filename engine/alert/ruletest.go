@@ -131,7 +131,7 @@ func (t *testRun) ordered(labels map[string]string) []Label {
 	var all []Label
 	names := t.rule.Over
 	if t.rule.On == "report" {
-		names = []string{"metric", "rsi", "family", "transport"}
+		names = []string{"style", "metric", "rsi", "family", "transport"}
 	}
 	for _, name := range names {
 		if v, ok := labels[name]; ok {

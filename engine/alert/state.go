@@ -99,6 +99,12 @@ func (s *Status) flaps(at time.Time) bool {
 	return n >= flapFires
 }
 
+// over says whether nothing is left to know of an alert: it neither fires nor is
+// pending, and has not fired for so long that it cannot flap.
+func (s *Status) over(at time.Time) bool {
+	return s.Firing == nil && s.True == nil && at.Sub(s.Changed) > flapSpan
+}
+
 // silenced says whether a silence of the plan mutes the alert at that time.
 func silenced(p *plan.Plan, machine, rule string, labels []Label, at time.Time) bool {
 	have := map[string]string{"rule": rule, "machine": machine}
@@ -138,7 +144,7 @@ func (l ledger) apply(p *plan.Plan, machine string, r *rule, f *frame, found fin
 		s.Summary = r.say(f)
 	}
 	state := s.step(r.Rule, found, at, silenced(p, machine, r.Label, f.labels, at))
-	if s.Firing == nil && s.True == nil && at.Sub(s.Changed) > flapSpan {
+	if s.over(at) {
 		delete(l, key)
 	}
 	if state == "" {

@@ -2,123 +2,58 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"slices"
+	"errors"
+	"path/filepath"
 	"time"
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/rootzone"
 )
-
-// board evaluates the rules of the station's plan.
-func (s *station) board() (*alert.Board, error) {
-	rules, mistakes := alert.Compile(s.plan)
-	if mistakes.HasErrors() {
-		return nil, fmt.Errorf("rules: %w", mistakes) // loadPlan has seen none
-	}
-	return &alert.Board{Book: s.book, Rules: rules}, nil
-}
 
 // windowRules evaluates the window rules over what is in the lake now; ingest
 // calls it last. What goes wrong with rules costs no row: it is logged and told.
 func (s *station) windowRules(ctx context.Context, store lake.Store) {
-	board, err := s.board()
-	if err == nil {
-		var r alert.Result
-		r, err = board.EvaluateWindow(ctx, store)
-		s.log.Info("window rules evaluated", "intervals", r.Evaluated, "lines", len(r.Events), "firing", len(r.Firing))
-		for _, e := range r.Errors {
-			s.log.Error("rule not evaluated", "error", e)
-		}
+	r, err := s.book.EvaluateWindow(ctx, store)
+	if ctx.Err() != nil {
+		return // interrupted; the next run evaluates what is left
 	}
-	s.condition("ingest", "rules", alert.Warning, err)
+	s.evaluated("ingest", r, err)
 }
 
 // runRules evaluates the run rules over the interval just measured, and leaves
 // the alerts in Output for the next push; measure calls it after the answers are
 // delivered.
-func (s *station) runRules(label time.Time, facts measurement.Run, rows []measurement.Answer, path string) {
-	board, err := s.board()
-	if err == nil {
-		var r alert.Result
-		if r, err = board.EvaluateRun(runFacts(facts, rows)); err == nil {
-			err = board.Send(path, s.sent)
-		}
-		s.log.Info("run rules evaluated", "interval", interval.Format(label), "lines", len(r.Events), "firing", len(r.Firing))
-	}
-	s.condition("measure", "rules", alert.Warning, err)
+func (m *measuring) runRules() {
+	r, err := m.book.EvaluateRun(alert.NewRun(m.facts, m.rows))
+	m.evaluated("measure", r, err)
+	err = errors.Join(m.book.Ran("measure", true), m.sendAlerts(m.label))
+	m.condition("measure", "alerts", alert.Warning, err)
 }
 
-// runFacts is what run rules see of an interval.
-func runFacts(facts measurement.Run, rows []measurement.Answer) alert.Run {
-	r := alert.Run{Planned: int64(facts.Planned), Synchronized: facts.ClockSynchronized}
-	if facts.ClockErrorUS != nil {
-		r.ClockError = new(time.Duration(*facts.ClockErrorUS) * time.Microsecond)
+// evaluated notes what an evaluation came to.
+func (s *station) evaluated(command string, r alert.Result, err error) {
+	s.log.Info("rules evaluated", "command", command, "evaluated", r.Evaluated, "lines", len(r.Events), "firing", len(r.Firing))
+	s.condition(command, "rules", alert.Warning, errors.Join(append(r.Errors, err)...))
+}
+
+// sendAlerts leaves the alerts of a vantage point in Output for the next push.
+func (s *station) sendAlerts(label time.Time) error {
+	name := interval.Format(label) + "-" + s.machine + ".alerts.json"
+	return s.book.Send(filepath.Join(s.output, name), s.sent)
+}
+
+// relay writes what the vantage points' alerts.json say into files of theirs.
+func (s *station) relay() *alert.Relay { return &alert.Relay{Logs: s.logs, State: s.state} }
+
+// takeAlerts gives ingest what it asks of a relay.
+func takeAlerts(r *alert.Relay) func(measurement.VantagePoint, time.Time, []byte) (string, error) {
+	return func(vp measurement.VantagePoint, label time.Time, data []byte) (string, error) {
+		err := r.Take(string(vp), label, data)
+		if errors.As(err, new(alert.Refused)) {
+			return err.Error(), nil
+		}
+		return "", err
 	}
-	outcomes := map[measurement.Outcome]*int64{measurement.Answered: &r.Outcomes.Answered, measurement.Timeout: &r.Outcomes.Timeout,
-		measurement.Refused: &r.Outcomes.Refused, measurement.Unreachable: &r.Outcomes.Unreachable, measurement.Reset: &r.Outcomes.Reset,
-		measurement.Malformed: &r.Outcomes.Malformed, measurement.LocalError: &r.Outcomes.LocalError}
-	rcodes := map[string]*int64{"NOERROR": &r.RCodes.NoError, "NXDOMAIN": &r.RCodes.NXDomain, "SERVFAIL": &r.RCodes.ServFail,
-		"FORMERR": &r.RCodes.FormErr, "REFUSED": &r.RCodes.Refused}
-	var asked, good int64
-	var latencies []int64
-	for _, a := range rows {
-		*outcomes[a.Outcome]++
-		r.Strays += int64(a.Strays)
-		if a.Outcome == measurement.LocalError {
-			continue
-		}
-		r.Sent++
-		paths := []*alert.PathCount{&r.IPv4, &r.UDP}
-		if a.Family == measurement.IPv6 {
-			paths[0] = &r.IPv6
-		}
-		if a.Transport == measurement.TCP {
-			paths[1] = &r.TCP
-		}
-		noerror := a.RCode != nil && *a.RCode == "NOERROR" && a.Outcome == measurement.Answered
-		for _, p := range paths {
-			p.Sent++
-			if a.Outcome == measurement.Answered {
-				p.Answered++
-			}
-		}
-		if a.RCode != nil && a.Outcome == measurement.Answered {
-			if n := rcodes[*a.RCode]; n != nil {
-				*n++
-			} else {
-				r.RCodes.Other++
-			}
-		}
-		if a.Query != "soa" {
-			continue
-		}
-		asked++
-		if noerror {
-			good++
-			if a.LatencyUS != nil {
-				latencies = append(latencies, *a.LatencyUS)
-			}
-		}
-		if a.Serial != nil {
-			if r.NewestSerial == nil || rootzone.Compare(uint32(*a.Serial), uint32(*r.NewestSerial)) > 0 {
-				r.NewestSerial = a.Serial
-			}
-			if r.OldestSerial == nil || rootzone.Compare(uint32(*a.Serial), uint32(*r.OldestSerial)) < 0 {
-				r.OldestSerial = a.Serial
-			}
-		}
-	}
-	r.Answered = r.Outcomes.Answered
-	if asked > 0 {
-		r.Availability = new(100 * float64(good) / float64(asked))
-	}
-	if n := len(latencies); n > 0 {
-		slices.Sort(latencies)
-		r.MedianLatency = new(float64(latencies[(n-1)/2]+latencies[n/2]) / 2000)
-	}
-	return r
 }

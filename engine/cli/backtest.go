@@ -53,10 +53,6 @@ func (a *app) backtest(ctx context.Context, f backtestFlags) error {
 	if err := knownRule(p, f.rule); err != nil {
 		return err
 	}
-	rules, mistakes := alert.Compile(p)
-	if err := a.printMistakes(mistakes); err != nil {
-		return err
-	}
 	home, err := a.home()
 	if err != nil {
 		return err
@@ -69,7 +65,7 @@ func (a *app) backtest(ctx context.Context, f backtestFlags) error {
 	if len(days) == 0 {
 		return usagef("lake %s: has no answers from %s up to %s; give another --lake or time", store.Dir, stamp(from), stamp(until))
 	}
-	episodes, err := rules.Backtest(ctx, store, from, until, f.rule)
+	episodes, err := a.rules.Backtest(ctx, store, from, until, f.rule)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/probe"
 )
 
@@ -81,7 +82,8 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	flags    flags
-	self     string // how the user calls the program
+	self     string       // how the user calls the program
+	rules    *alert.Rules // of the plan that was loaded last
 
 	hostname func() (string, error)
 	clock    func() time.Time // the true clock; commands use now, which --now may replace

@@ -66,7 +66,8 @@ func (a *app) loadPlan() (*plan.Plan, error) {
 	}
 	p, mistakes := plan.Loader{Version: Version}.Load(dirs, vars)
 	if p != nil {
-		_, wrong := alert.Compile(p)
+		rules, wrong := alert.Compile(p)
+		a.rules = rules
 		mistakes.Diags = append(mistakes.Diags, wrong.Diags...)
 	}
 	if err := a.printMistakes(mistakes); err != nil {

@@ -78,7 +78,7 @@ func (a *app) ingestReaderCommand() *cobra.Command {
 
 func (a *app) ingest(ctx context.Context, f ingestFlags) (err error) {
 	var p *plan.Plan
-	defer func() { a.recordFatal("ingest", p, err) }()
+	defer func() { a.ended("ingest", p, err) }()
 	if err := a.onCollector(); err != nil {
 		return err
 	}
@@ -104,10 +104,11 @@ func (a *app) ingest(ctx context.Context, f ingestFlags) (err error) {
 	defer func() { err = errors.Join(err, unlock()) }()
 
 	bar := a.progress(0, "ingesting")
-	in := s.ingester(a)
-	in.Progress, in.Rejudge = bar.at, spans
+	in, relay := s.ingester(a), s.relay()
+	in.Progress, in.Rejudge, in.Alerts = bar.at, spans, takeAlerts(relay)
 	result, err := in.Run(ctx)
 	bar.done()
+	err = errors.Join(err, relay.Close())
 	s.tellQuarantined(result)
 	if err != nil {
 		return err

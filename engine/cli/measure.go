@@ -60,7 +60,7 @@ traces the routes. Cron runs it every five minutes on each vantage point.`,
 // measure is the command: it ends with the error that its exit code is made of.
 func (a *app) measure(ctx context.Context, o measureOptions) (err error) {
 	var p *plan.Plan
-	defer func() { a.recordFatal("measure", p, err) }()
+	defer func() { a.ended("measure", p, err) }()
 	vp, err := a.vantagePoint()
 	if err != nil {
 		return err
@@ -190,7 +190,7 @@ func (m *measuring) run(ctx context.Context) error {
 	}
 	end := m.label.Add(interval.Length - quietBefore)
 	m.deliver(ctx, min(deliverLimit, end.Sub(m.now())), only(answers))
-	m.runRules(m.label, m.facts, m.rows, filepath.Join(m.output, interval.Format(m.label)+"-"+string(m.vp)+".alerts.json"))
+	m.runRules()
 	if err := m.trace(ctx, end); err != nil {
 		m.log.Error("routes not written", "error", err)
 		m.findings = append(m.findings, err)

@@ -34,10 +34,6 @@ func (a *app) planTest(only string) error {
 	if err := knownRule(p, only); err != nil {
 		return err
 	}
-	rules, mistakes := alert.Compile(p)
-	if err := a.printMistakes(mistakes); err != nil {
-		return err
-	}
 	dirs, err := planDirs(a.flags.plans)
 	if err != nil {
 		return err
@@ -52,7 +48,7 @@ func (a *app) planTest(only string) error {
 			wanted = append(wanted, t)
 		}
 	}
-	results, mistakes := rules.RunTests(wanted)
+	results, mistakes := a.rules.RunTests(wanted)
 	if err := a.printMistakes(mistakes); err != nil {
 		return err
 	}

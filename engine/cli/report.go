@@ -49,7 +49,7 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	var p *plan.Plan
 	atHome := a.flags.lake == "" || o.out == "" // with both, nothing is written elsewhere
 	if atHome {
-		defer func() { a.recordFatal("report", p, err) }()
+		defer func() { a.ended("report", p, err) }()
 		if err := a.onCollector(); err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 		return err
 	}
 	if atHome {
-		if err := a.logReport(p, d, folder); err != nil {
+		if err := errors.Join(a.logReport(p, d, folder), a.reportRules(p, d)); err != nil {
 			return err
 		}
 	}

@@ -49,7 +49,7 @@ func (a *app) openStation(p *plan.Plan, machine string) (*station, error) {
 			return nil, fmt.Errorf("folder %s: %w", dir, err)
 		}
 	}
-	s.book = &alert.Book{Machine: machine, Logs: s.logs, State: s.state, Now: now}
+	s.book = &alert.Book{Machine: machine, Logs: s.logs, State: s.state, Now: now, Rules: a.rules}
 	s.log, s.closeLog, err = openLog(s.logs, machine)
 	return s, err
 }
@@ -86,12 +86,14 @@ func (s *station) condition(command, name string, severity alert.Severity, err e
 	}
 }
 
-// recordFatal writes the error that ended a command that cron runs to the alert
-// file. It works without a plan, for a plan that does not load is such an error.
-func (a *app) recordFatal(command string, p *plan.Plan, err error) {
+// ended notes how a command that cron runs ended: for the text file metrics, and a
+// fatal error as a line. It works without a plan, for a plan that does not load is
+// such an error. A run that was interrupted or had nothing to do says nothing.
+func (a *app) ended(command string, p *plan.Plan, err error) {
 	var exit *exitError
-	if err == nil || a.flags.dryRun || errors.Is(err, context.Canceled) || (errors.As(err, &exit) && exit.code != exitUsage) {
-		return // done, interrupted, or done with something to say
+	coded := errors.As(err, &exit)
+	if a.flags.dryRun || errors.Is(err, context.Canceled) || coded && (exit.code == exitBusy || exit.code == exitInterrupted) {
+		return
 	}
 	machine, nameErr := a.machine()
 	home, homeErr := a.home()
@@ -99,16 +101,24 @@ func (a *app) recordFatal(command string, p *plan.Plan, err error) {
 	if errors.Join(nameErr, homeErr, nowErr) != nil {
 		return
 	}
-	logs := "Logs"
+	logs, state := "Logs", "State"
 	if p != nil {
-		logs = p.Paths.Logs
+		logs, state = p.Paths.Logs, p.Paths.State
 	}
-	if err.Error() == "" {
-		err = errors.New("the plan has mistakes; mtric plan check shows them")
+	book := &alert.Book{Machine: machine, Logs: under(home, logs), State: under(home, state), Now: now, Rules: a.rules}
+	if there, statErr := exists(book.Logs); statErr == nil && !there {
+		return // run by hand, on no machine of the system
 	}
-	book := &alert.Book{Machine: machine, Logs: under(home, logs), Now: now}
-	if writeErr := book.Fatal(command, err); writeErr != nil {
-		fmt.Fprintf(a.err, "mtric: %v\n", writeErr)
+	switch {
+	case err == nil, coded && exit.code != exitUsage && exit.code != exitFailed: // done, with something to say
+		err = book.Ran(command, true)
+	case err.Error() == "":
+		err = book.Fatal(command, errors.New("the plan has mistakes; mtric plan check shows them"))
+	default:
+		err = book.Fatal(command, err)
+	}
+	if err != nil {
+		fmt.Fprintf(a.err, "mtric: %v\n", err)
 	}
 }
 

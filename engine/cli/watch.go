@@ -29,16 +29,12 @@ the collector every thirty. Exit 3 while an alert fires.`,
 
 func (a *app) watch(ctx context.Context) (err error) {
 	var p *plan.Plan
-	defer func() { a.recordFatal("watch", p, err) }()
+	defer func() { a.ended("watch", p, err) }()
 	machine, err := a.machine()
 	if err != nil {
 		return err
 	}
 	if p, err = a.loadPlan(); err != nil {
-		return err
-	}
-	rules, mistakes := alert.Compile(p)
-	if err := a.printMistakes(mistakes); err != nil {
 		return err
 	}
 	if a.flags.dryRun {
@@ -55,8 +51,7 @@ func (a *app) watch(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 
-	board := &alert.Board{Book: s.book, Rules: rules}
-	before, err := board.Facts()
+	before, err := s.book.Facts()
 	if err != nil {
 		return err
 	}
@@ -65,16 +60,15 @@ func (a *app) watch(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	result, err := board.EvaluateMachine(facts, l.where())
+	result, err := s.book.EvaluateMachine(facts, l.where())
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(board.Remember(l.after), board.Ran("watch", true)); err != nil {
+	if err := errors.Join(s.book.Remember(l.after), s.book.Ran("watch", true)); err != nil {
 		return err
 	}
 	if machine != collector {
-		path := s.output + "/" + interval.Format(interval.Of(s.now())) + "-" + machine + ".alerts.json"
-		if err := board.Send(path, s.sent); err != nil {
+		if err := s.sendAlerts(interval.Of(s.now())); err != nil {
 			return err
 		}
 	}

@@ -267,8 +267,8 @@ func (a *app) printFacts(ctx context.Context, p *plan.Plan, machine string) erro
 	if err != nil {
 		return err
 	}
-	board := &alert.Board{Book: &alert.Book{Machine: machine, State: under(home, p.Paths.State), Now: now}}
-	before, err := board.Facts()
+	book := &alert.Book{Machine: machine, State: under(home, p.Paths.State), Now: now}
+	before, err := book.Facts()
 	if err != nil {
 		return err
 	}

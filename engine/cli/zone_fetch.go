@@ -44,7 +44,7 @@ archive lacks. Cron runs it on the collector, and with --latest on vantage point
 
 func (a *app) zoneFetch(ctx context.Context, latest bool) (err error) {
 	var p *plan.Plan
-	defer func() { a.recordFatal("zone fetch", p, err) }()
+	defer func() { a.ended("zone fetch", p, err) }()
 	machine, err := a.machine()
 	if err != nil {
 		return err

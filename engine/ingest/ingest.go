@@ -63,6 +63,12 @@ type Ingester struct {
 	Memory   int64         // bytes that reading may take above the reader's own; 0 is 256 MiB
 	Patience time.Duration // for one file in the reader; 0 is 30 s
 
+	// Alerts is given each alerts.json that came, with the vantage point whose dropbox
+	// it lay in, oldest interval first. It returns why a file is refused, or the error
+	// that ends the run. A file may be given again after a run that was broken off.
+	// Nil takes every JSON.
+	Alerts func(vp measurement.VantagePoint, label time.Time, data []byte) (refused string, err error)
+
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil is silent
 	Progress func(done, of int)

@@ -36,6 +36,9 @@ func (r *run) settle(files []*taken) error {
 	if err := os.MkdirAll(filepath.Dir(r.original(files[0].waiting)), 0o755); err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
+	if err := r.relay(files); err != nil {
+		return err
+	}
 	err := atOnce(files, func(t *taken) error {
 		if t.reason == "" {
 			t.reason = r.twin(t)

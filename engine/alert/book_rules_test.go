@@ -1,7 +1,6 @@
 package alert_test
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,9 +16,9 @@ import (
 
 var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-// newBoard is a collector with six hours of a lake in which g is down over one
+// newCollector is a collector with six hours of a lake in which g is down over one
 // path from 13:00 to 14:00, and a board whose clock the test sets.
-func newBoard(t *testing.T, now *time.Time) (*alert.Board, lake.Store) {
+func newCollector(t *testing.T, now *time.Time) (*alert.Book, lake.Store) {
 	t.Helper()
 	rules, l := compile(t, "rssac047", "", "")
 	if rules == nil {
@@ -42,15 +41,15 @@ func newBoard(t *testing.T, now *time.Time) (*alert.Board, lake.Store) {
 	if _, err := simulate.Run(t.Context(), store.Dir, c); err != nil {
 		t.Fatal(err)
 	}
-	b := &alert.Board{Rules: rules, Book: &alert.Book{Machine: "c00", Logs: filepath.Join(home, "Logs"), State: filepath.Join(home, "State"),
-		Now: func() time.Time { return *now }}}
+	b := &alert.Book{Machine: "c00", Logs: filepath.Join(home, "Logs"), State: filepath.Join(home, "State"), Rules: rules,
+		Now: func() time.Time { return *now }}
 	if err := os.MkdirAll(b.Logs, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return b, store
 }
 
-func evaluate(t *testing.T, b *alert.Board, s lake.Store) alert.Result {
+func evaluate(t *testing.T, b *alert.Book, s lake.Store) alert.Result {
 	t.Helper()
 	r, err := b.EvaluateWindow(t.Context(), s)
 	if err != nil || len(r.Errors) > 0 {
@@ -61,12 +60,12 @@ func evaluate(t *testing.T, b *alert.Board, s lake.Store) alert.Result {
 
 func TestWindowRulesAreToldOnce(t *testing.T) {
 	now := noon.Add(time.Hour)
-	b, store := newBoard(t, &now)
+	b, store := newCollector(t, &now)
 	evaluated := 0
 	for ; now.Before(noon.Add(5 * time.Hour)); now = now.Add(time.Minute) {
 		evaluated += evaluate(t, b, store).Evaluated
 	}
-	got := lines(t, b.Book)
+	got := lines(t, b)
 	if len(got) != 2 || !strings.Contains(got[0], " warning FIRING rule=rsi-unavailable rsi=g transport=udp family=ipv4 ") || !strings.Contains(got[1], " RESOLVED ") {
 		t.Errorf("lines\n%s", strings.Join(got, "\n"))
 	}
@@ -78,20 +77,20 @@ func TestWindowRulesAreToldOnce(t *testing.T) {
 
 func TestABacklogIsEvaluatedAsIfItHadNot(t *testing.T) {
 	now := noon.Add(time.Hour)
-	b, store := newBoard(t, &now)
+	b, store := newCollector(t, &now)
 	evaluate(t, b, store)
 	now = noon.Add(5 * time.Hour)
 	if r := evaluate(t, b, store); r.Evaluated != 48 || len(r.Firing) != 0 {
 		t.Errorf("%d evaluated, %d firing", r.Evaluated, len(r.Firing))
 	}
-	if got := lines(t, b.Book); len(got) != 2 {
+	if got := lines(t, b); len(got) != 2 {
 		t.Errorf("lines\n%s", strings.Join(got, "\n"))
 	}
 }
 
 func TestLostStateLosesNoWindowAlert(t *testing.T) {
 	now := noon.Add(2 * time.Hour)
-	b, store := newBoard(t, &now)
+	b, store := newCollector(t, &now)
 	for range 2 {
 		if r := evaluate(t, b, store); len(r.Firing) != 1 {
 			t.Fatalf("%d firing, want the one of g", len(r.Firing))
@@ -100,7 +99,7 @@ func TestLostStateLosesNoWindowAlert(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := lines(t, b.Book); len(got) != 2 || strings.Contains(got[1], "RESOLVED") {
+	if got := lines(t, b); len(got) != 2 || strings.Contains(got[1], "RESOLVED") {
 		t.Errorf("lines\n%s", strings.Join(got, "\n"))
 	}
 	data, err := os.ReadFile(filepath.Join(b.Logs, "c00-alerts.prom"))
@@ -116,8 +115,9 @@ func TestFlappingDoesNotFlood(t *testing.T) {
 	if rules == nil {
 		t.Fatal(l.Error())
 	}
-	b := &alert.Board{Rules: rules, Book: newBook(t)}
-	b.Book.Now = func() time.Time { return now }
+	b := newBook(t)
+	b.Rules = rules
+	b.Now = func() time.Time { return now }
 	for i := range 288 {
 		now = noon.Add(time.Duration(i) * 5 * time.Minute)
 		m := alert.Machine{}
@@ -127,7 +127,7 @@ func TestFlappingDoesNotFlood(t *testing.T) {
 		}
 	}
 	n := 0
-	for _, line := range lines(t, b.Book) {
+	for _, line := range lines(t, b) {
 		if strings.Contains(line, "disk-filling") {
 			n++
 		}
@@ -135,61 +135,4 @@ func TestFlappingDoesNotFlood(t *testing.T) {
 	if n != 5 {
 		t.Errorf("%d lines of an alert that flaps for a day", n)
 	}
-}
-
-func relayed(t *testing.T, machine string, change func(map[string]any)) []byte {
-	t.Helper()
-	v := map[string]any{"schema": "mtric-alerts/1", "machine": machine, "written": at, "firing": []any{}, "events": []any{
-		map[string]any{"time": at, "machine": "999", "severity": "warning", "state": "FIRING", "rule": "disk-filling", "summary": "full"}}}
-	change(v)
-	data, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-func TestRelay(t *testing.T) {
-	logs := t.TempDir()
-	good := relayed(t, "101", func(map[string]any) {})
-	for range 2 {
-		if err := alert.Relay(logs, "101", good); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := os.ReadFile(filepath.Join(logs, "101-alerts.txt"))
-	if want := "2026-11-22T21:40:03Z 101 warning FIRING rule=disk-filling \"full\"\n"; err != nil || string(data) != want {
-		t.Errorf("%v, got %q, want %q", err, data, want)
-	}
-	label := func(name string) func(map[string]any) {
-		return func(v map[string]any) {
-			v["firing"] = []any{map[string]any{"rule": "x", "severity": "info", "labels": []any{map[string]string{"name": name, "value": "501"}}}}
-		}
-	}
-	for name, data := range map[string][]byte{
-		"another machine":  relayed(t, "301", func(map[string]any) {}),
-		"machine label":    relayed(t, "101", label("machine")),
-		"label with quote": relayed(t, "101", label(`a="1"} 0 #`)),
-		"no schema":        relayed(t, "101", func(v map[string]any) { delete(v, "schema") }),
-		"null":             []byte("null"),
-		"cut short":        good[:len(good)/2],
-		"state":            relayed(t, "101", func(v map[string]any) { v["events"].([]any)[0].(map[string]any)["state"] = "MUTED" }),
-	} {
-		if err := alert.Relay(logs, "101", data); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
-	}
-	if after, err := os.ReadFile(filepath.Join(logs, "101-alerts.txt")); err != nil || len(after) != len(data) {
-		t.Errorf("refused files left lines: %q %v", after, err)
-	}
-	if entries, err := os.ReadDir(logs); err != nil || len(entries) != 2 {
-		t.Errorf("%v %v", entries, err)
-	}
-}
-
-func FuzzRelay(f *testing.F) {
-	f.Add([]byte(`{"schema":"mtric-alerts/1","machine":"101","firing":[{"rule":"x","severity":"info"}],"events":[]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		_ = alert.Relay(t.TempDir(), "101", data)
-	})
 }

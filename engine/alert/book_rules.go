@@ -1,0 +1,162 @@
+package alert
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+)
+
+// settle is how long after its end an interval is evaluated: by then the files
+// of the vantage points have arrived.
+const settle = 4 * time.Minute
+
+// backlog bounds how far back intervals are evaluated that nobody evaluated yet.
+const backlog = 31 * 24 * time.Hour
+
+// EvaluateWindow evaluates the window rules once for each interval that ended at
+// least 4 minutes ago and was not evaluated yet. The collector calls it after
+// every ingest.
+func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, error) {
+	return b.update(func(m *memory, result *Result) error {
+		until := interval.Of(b.Now().Add(-settle))
+		from := m.Window.Add(interval.Length)
+		if m.Window.IsZero() || m.Window.After(until.Add(24*time.Hour)) { // lost, or of a clock that was wrong
+			from = until.Add(-b.Rules.longestHold())
+		}
+		if oldest := until.Add(-backlog); from.Before(oldest) {
+			from = oldest
+		}
+		if from.After(until) || b.Rules.reach("") == 0 {
+			return nil
+		}
+		rows, err := readRows(ctx, store, from.Add(-b.Rules.reach("")), until)
+		if err != nil {
+			return err
+		}
+		failed, met := map[string]bool{}, map[string]bool{}
+		err = b.Rules.walk(rows, "", from, until, func(end time.Time, r *rule, f *frame, found finding, err error) error {
+			met[keyOf(r.Label, f.labels)] = true
+			b.apply(m, result, r, f, found, err, end, failed)
+			return nil
+		})
+		if err == nil && len(b.Rules.Plan.VantagePoints) > 0 { // else what is expected is what came
+			b.dismiss(m, result, "neither the plan nor the data has this any more", func(s *Status) bool {
+				return b.Rules.on(s.Rule) == "window" && !met[keyOf(s.Rule, s.Labels)]
+			})
+		}
+		m.Window = until
+		result.Evaluated = int(until.Sub(from)/interval.Length) + 1
+		return err
+	})
+}
+
+// EvaluateMachine evaluates the machine rules of this kind of machine
+// ("vantage_point" or "collector") over what watch found.
+func (b *Book) EvaluateMachine(facts Machine, where string) (Result, error) {
+	return b.evaluateOne(reflect.ValueOf(facts), func(r *rule) bool {
+		return r.On == "machine" && (r.Where == "" || r.Where == where)
+	})
+}
+
+// EvaluateRun evaluates the run rules over an interval at its vantage point.
+func (b *Book) EvaluateRun(run Run) (Result, error) {
+	return b.evaluateOne(reflect.ValueOf(run), func(r *rule) bool { return r.On == "run" })
+}
+
+// EvaluateReport evaluates the report rules over the values of a report. Their
+// alerts carry style, metric, rsi, family and transport as labels: the next report
+// of that style resolves them, or does not.
+func (b *Book) EvaluateReport(values []Value) (Result, error) {
+	return b.update(func(m *memory, result *Result) error {
+		for _, v := range values {
+			f := &frame{rules: b.Rules, object: reflect.ValueOf(v)}
+			for _, l := range []Label{{"style", v.Style}, {"metric", v.Metric}, {"rsi", v.RSI}, {"family", v.Family}, {"transport", v.Transport}} {
+				if l.Value != "" {
+					f.labels = append(f.labels, l)
+				}
+			}
+			b.rulesOver(m, result, f, func(r *rule) bool { return r.On == "report" })
+		}
+		result.Evaluated = len(values)
+		return nil
+	})
+}
+
+func (b *Book) evaluateOne(object reflect.Value, wanted func(*rule) bool) (Result, error) {
+	return b.update(func(m *memory, result *Result) error {
+		b.rulesOver(m, result, &frame{rules: b.Rules, object: object}, wanted)
+		result.Evaluated = 1
+		return nil
+	})
+}
+
+func (b *Book) rulesOver(m *memory, result *Result, f *frame, wanted func(*rule) bool) {
+	failed := map[string]bool{}
+	for _, r := range b.Rules.rules {
+		if wanted(r) {
+			found, err := r.evaluate(f)
+			b.apply(m, result, r, f, found, err, b.Now().UTC(), failed)
+		}
+	}
+}
+
+// apply takes one result into the ledger; a rule's failure is told once.
+func (b *Book) apply(m *memory, result *Result, r *rule, f *frame, found finding, err error, at time.Time, failed map[string]bool) {
+	if err != nil && !failed[r.Label] {
+		failed[r.Label] = true
+		result.Errors = append(result.Errors, err)
+	}
+	if e := m.ledger.apply(b.Rules.Plan, b.Machine, r, f, found, at); e != nil {
+		e.Time = b.Now()
+		result.Events = append(result.Events, *e)
+	}
+}
+
+func (rs *Rules) longestHold() time.Duration {
+	var longest time.Duration
+	for _, r := range rs.rules {
+		if r.On == "window" {
+			longest = max(longest, time.Duration(r.Hold))
+		}
+	}
+	return (longest + interval.Length - 1).Truncate(interval.Length)
+}
+
+// on is what a rule is evaluated on; empty for one that the plan does not have.
+func (rs *Rules) on(label string) string {
+	for _, r := range rs.rules {
+		if r.Label == label {
+			return r.On
+		}
+	}
+	return ""
+}
+
+// retire resolves alerts of rules that the plan no longer has.
+func (b *Book) retire(m *memory, result *Result) {
+	if b.Rules != nil {
+		b.dismiss(m, result, "the plan no longer has this rule", func(s *Status) bool {
+			return b.Rules.on(s.Rule) == "" && !strings.HasPrefix(s.Rule, ownRules)
+		})
+	}
+}
+
+// dismiss ends alerts that nothing will evaluate any more.
+func (b *Book) dismiss(m *memory, result *Result, why string, gone func(*Status) bool) {
+	for _, key := range slices.Sorted(maps.Keys(m.ledger)) {
+		s := m.ledger[key]
+		if !gone(s) {
+			continue
+		}
+		if s.Told {
+			result.Events = append(result.Events, b.event(Condition{Rule: s.Rule, Labels: s.Labels, Severity: s.Severity, Summary: why}, Resolved))
+		}
+		delete(m.ledger, key)
+	}
+}
