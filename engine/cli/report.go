@@ -26,19 +26,22 @@ func (a *app) reportCommand() *cobra.Command {
 	var o reportOptions
 	c := &cobra.Command{
 		Use:   "report",
-		Short: "Write the monthly or weekly report",
+		Short: "Write the monthly or weekly report, or compare candidates",
 		Long: `Report computes the eight metrics of RSSAC047 for a period out of the lake and
 writes text, JSON and HTML: public in the report's folder, with every value below
 internal/, and below rsi/ a dossier for each root server identifier that missed a
 threshold. It is provisional until seven days after the period. A report that is
 there already is replaced only by --force or by its final form; the old one is kept
-below revisions/.`,
-		Example: "  mtric report --style monthly\n  mtric report --style weekly --period 2026-11-16 --lake Lake --out Reports",
+below revisions/.
+
+The style survey compares candidates for vantage points: hops, round trips, servers
+and ways that each saw. It writes internal/survey.{txt,json,html} and prints the text.`,
+		Example: "  mtric report --style monthly\n  mtric report --style weekly --period 2026-11-16 --lake Lake --out Reports\n  mtric report --style survey --plan survey --plan local/survey --lake Lake --out Reports",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.report(c.Context(), o) },
 	}
-	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly or weekly")
-	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one)")
+	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly, weekly or survey")
+	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake)")
 	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: <home>/Reports)")
 	c.Flags().BoolVar(&o.force, "force", false, "make a new revision of a report that is there")
 	return c
@@ -61,11 +64,14 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	style := report.Style(o.style)
+	if style == report.Surveying {
+		return a.survey(ctx, p, o, atHome, now)
+	}
 	store, out, err := a.reportPlaces(p, o.out)
 	if err != nil {
 		return err
 	}
-	style := report.Style(o.style)
 	from, until, err := report.Period(style, o.period, now())
 	if err != nil {
 		return usagef("%w", err)

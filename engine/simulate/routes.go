@@ -173,7 +173,7 @@ func (w *world) hops(v int, t *target, f int, address string, detour bool, h uin
 		routers = append(routers, mix(w.Seed, streamRoute, 3, text(vp.Metro), carrier, i, uint64(f)))
 	}
 	for i := range 2 + uint64(base)/40_000 {
-		routers = append(routers, mix(w.Seed, streamRoute, 4, text(string(t.rsi)), uint64(base)/10_000, i, uint64(f)))
+		routers = append(routers, mix(w.Seed, streamRoute, 4, text(string(t.rsi)), text(vp.Metro), carrier, i, uint64(f)))
 	}
 	hops := make([]measurement.Hop, 0, len(routers)+1)
 	for i, router := range routers {

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/report"
+)
+
+// survey compares candidates for vantage points and prints the comparison, for
+// that is what whoever runs it wants to see. Its files are internal, all of them.
+func (a *app) survey(ctx context.Context, p *plan.Plan, o reportOptions, atHome bool, now func() time.Time) error {
+	store, out, err := a.reportPlaces(p, o.out)
+	if err != nil {
+		return err
+	}
+	from, until, err := report.SurveyPeriod(store, o.period)
+	switch {
+	case errors.Is(err, report.ErrNoData):
+		return usagef("%w: the candidates' runs must be ingested first", err)
+	case err != nil:
+		return usagef("%w", err)
+	}
+	if end := interval.Of(now()); until.After(end) {
+		until = end
+	}
+	if !from.Before(until) {
+		return usagef("survey: the period begins at %s, there can be no data yet", from.Format(time.RFC3339))
+	}
+	s, err := report.NewSurvey(p, from, until, Version)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	job := report.Job{Plan: p, Store: store, Out: out, Version: Version, Force: o.force}
+	folder := filepath.Join(out, report.Folder(report.Surveying, from))
+	if a.flags.dryRun {
+		_, err := fmt.Fprintf(a.out, "would write %s: %d candidates, %s to %s\n", folder, len(s.Candidates), from.Format(time.RFC3339), until.Format(time.RFC3339))
+		return err
+	}
+	if err := a.runSurvey(ctx, job, s, folder); err != nil {
+		return err
+	}
+	if atHome {
+		if err := a.logSurvey(p, s, folder); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.flags.json:
+		return s.WriteJSON(a.out)
+	case !a.flags.quiet:
+		if err := s.WriteText(a.out); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(a.out, "\n%s\n", filepath.Join(folder, "internal", "survey.html"))
+		return err
+	}
+	return nil
+}
+
+// runSurvey makes the files while no other run does. A survey that goes on grows:
+// a later end makes a new revision by itself.
+func (a *app) runSurvey(ctx context.Context, job report.Job, s *report.Survey, folder string) (err error) {
+	unlock, err := lockReports(job.Out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	old, err := job.ExistingSurvey(filepath.Base(folder))
+	if err != nil {
+		return err
+	}
+	if old != nil && !job.Force && old.Until.Equal(s.Until) {
+		return busyf("%s: survey until %s, revision %d, is there already; --force makes a new revision", folder, old.Until.Format(time.RFC3339), old.Revision)
+	}
+	return job.RunSurvey(ctx, s, old)
+}
+
+func (a *app) logSurvey(p *plan.Plan, s *report.Survey, folder string) error {
+	home, err := a.home()
+	if err != nil {
+		return err
+	}
+	logs := under(home, p.Paths.Logs)
+	if there, err := exists(logs); err != nil || !there {
+		return err
+	}
+	log, closeLog, err := openLog(logs, collector)
+	if err != nil {
+		return err
+	}
+	log.Info("survey written", "folder", folder, "revision", s.Revision, "candidates", len(s.Candidates))
+	return closeLog()
+}

@@ -1,0 +1,252 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// surveyRegions are the five of RSSAC047, in the order of the plan language.
+var surveyRegions = []string{"africa", "asia_pacific", "europe", "latin_america", "north_america"}
+
+// regions lists which metropolitan areas the candidates of each region are in.
+func (s *Survey) regions() {
+	for _, name := range surveyRegions {
+		r := Region{Region: name, Metros: []string{}}
+		for _, c := range s.Candidates {
+			if c.Region == name && !slices.Contains(r.Metros, c.Metro) {
+				r.Metros = append(r.Metros, c.Metro)
+			}
+		}
+		slices.Sort(r.Metros)
+		s.Regions = append(s.Regions, r)
+	}
+}
+
+// tell writes down what somebody who chooses must not overlook.
+func (s *Survey) tell() {
+	s.Notes = []string{}
+	add := func(format string, args ...any) { s.Notes = append(s.Notes, fmt.Sprintf(format, args...)) }
+	if s.CandidatesFrom == fromData {
+		add("The plan names no candidates: all vantage points in the data are compared, and where they are is not known.")
+	} else {
+		var none []string
+		for _, r := range s.Regions {
+			if len(r.Metros) == 0 {
+				none = append(none, r.Region)
+			}
+		}
+		if len(none) > 0 {
+			add("No candidates in %s: RSSAC047 asks for vantage points in each of the five regions [gjr] [lrr] [fzt] [knk] [vak].", strings.Join(none, ", "))
+		}
+	}
+	if len(s.Places) == 0 {
+		add("The plan traces no fixed place: root servers are anycast, and their routes alone do not compare candidates.")
+	}
+	if len(s.Unexpected) > 0 {
+		add("In the data but no candidates of the plan, left out: %s.", join(s.Unexpected))
+	}
+	for i := range s.Candidates {
+		s.Candidates[i].tell(s)
+	}
+}
+
+// tell writes down what is odd about one candidate.
+func (c *Candidate) tell(s *Survey) {
+	c.Notes = []string{}
+	add := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
+	for _, o := range s.Candidates {
+		if o.ID != c.ID && o.Metro != "" && strings.EqualFold(o.Metro, c.Metro) {
+			add("same metropolitan area as %s: choose at most one [ttz]", o.ID)
+		}
+	}
+	if c.Received == 0 {
+		add("no run came: it cannot be compared")
+		return
+	}
+	if 100*c.Received < leastCoverage*c.Expected {
+		add("%d of %d intervals came: below %d %%", c.Received, c.Expected, leastCoverage)
+	}
+	if c.Unsynced > 0 {
+		add("clock not synchronised in %d of %d runs [ugt]", c.Unsynced, c.Received)
+	}
+	for _, f := range c.Families {
+		switch name := strings.ToUpper(string(f.Family[:2])) + string(f.Family[2:]); {
+		case f.Asked > 0 && f.Good == 0:
+			add("no RSI answered over %s: unfit, both families are measured [jhb]", name)
+		case 100*f.Good < 96*f.Asked:
+			add("%d of %d queries over %s were not answered", f.Asked-f.Good, f.Asked, name)
+		}
+		if f.Traces > 0 && f.Reached == 0 {
+			add("no trace reached a root server over %s", strings.ToUpper(string(f.Family[:2]))+string(f.Family[2:]))
+		}
+	}
+	if c.Families[0].Traces+c.Families[1].Traces == 0 {
+		add("no traces: is scamper installed?")
+	}
+	if c.Incorrect > 0 {
+		add("%d of %d judged answers incorrect: if other candidates have none, something on the way rewrites DNS", c.Incorrect, c.Judged)
+	}
+	if c.Strays > 0 {
+		add("%d datagrams that matched no query: look for spoofing or a middlebox", c.Strays)
+	}
+}
+
+// surveyMillis is a time in µs as ms with one decimal, cut off.
+func surveyMillis(us *int64) string {
+	if us == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%d.%d", *us/1000, *us/100%10)
+}
+
+func surveyCount(n *int64) string {
+	if n == nil {
+		return "-"
+	}
+	return fmt.Sprint(*n)
+}
+
+// Like is the candidate most like this one, in words.
+func (c Candidate) Like() string {
+	if c.MostLike == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%s %d %%", c.MostLike.ID, 100*c.MostLike.Shared/c.MostLike.Of)
+}
+
+// Share is good of asked in percent, cut off.
+func (s Sight) Share() string { return shareText(s.Good, s.Asked) }
+
+func shareText(n, of int64) string {
+	if of == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d.%d", 100*n/of, 1000*n/of%10)
+}
+
+// target finds a row of Servers; nil where there is none.
+func (c Candidate) target(r measurement.RSI, f measurement.Family) *Target {
+	for i := range c.Servers {
+		if t := &c.Servers[i]; t.RSI == r && t.Family == f {
+			return t
+		}
+	}
+	return nil
+}
+
+// surveyLegend says how the columns are to be read.
+var surveyLegend = []string{
+	"Choose by what RSSAC047 asks: five regions evenly [gjr] [lrr] [fzt] [knk] [vak], large metropolitan areas [htk], one vantage point in each [ttz], providers and ways that differ [ppy].",
+	"GOOD: queries soa that were answered, in percent. RTT: median over the RSIs of each RSI's median UDP latency, in ms. HOPS: the same of hops of traces that reached their end. A median is the lower of the middle two.",
+	"INSTANCES: servers that answered, counted as pairs of RSI and NSID; ALONE: those that no other candidate reached. Some RSIs name servers, others sites.",
+	"PATHS: distinct ways that reached an RSI, all RSIs together; a silent router counts as any router.",
+	"MOST LIKE: the candidate whose ways have most routers in common with these, of all routers of either. Two that are much alike see the same troubles: one of them adds little.",
+	"No column is a grade. Near instances make a vantage point see little of the system's far side; a far one is no worse for it.",
+}
+
+// WriteText writes survey.txt.
+func (s *Survey) WriteText(w io.Writer) error {
+	t := &textWriter{w: w}
+	t.line("SURVEY OF CANDIDATES FOR VANTAGE POINTS")
+	t.line("")
+	t.line("Period     %s to %s", clock(s.From), clock(s.Until))
+	t.line("Plan       %s, mtric %s, revision %d", s.Plan, s.Version, s.Revision)
+	t.line("Measured   %d candidates, %d root server identifiers, %d fixed places", len(s.Candidates), len(s.RSIs), len(s.Places))
+	for _, n := range s.Notes {
+		t.line("Note       %s", n)
+	}
+	t.heading("Candidates")
+	t.table(s.overview())
+	t.heading("Ways to the fixed places")
+	t.table(s.ways())
+	t.heading("What to look at")
+	quiet := true
+	for _, c := range s.Candidates {
+		for _, n := range c.Notes {
+			t.line("%s  %s", c.ID, n)
+			quiet = false
+		}
+	}
+	if quiet {
+		t.line("Nothing.")
+	}
+	t.heading("Regions")
+	var rows [][]string
+	for _, r := range s.Regions {
+		rows = append(rows, []string{r.Region, dash(printable(strings.Join(r.Metros, ", ")))})
+	}
+	t.table(rows)
+	t.heading("By root server identifier")
+	t.table(s.details())
+	t.heading("How to read this")
+	for _, l := range surveyLegend {
+		t.line("- %s", l)
+	}
+	t.line("- Internal: measured values of single RSIs are not published [cpm]. Plan sha256 %s", s.PlanSHA256)
+	return t.err
+}
+
+// overview has a row for each candidate.
+func (s *Survey) overview() [][]string {
+	rows := [][]string{{"VP", "REGION", "METRO", "PROVIDER", "INTERVALS", "GOOD V4", "V6", "RTT V4", "V6", "HOPS V4", "V6", "INSTANCES", "ALONE", "PATHS V4", "V6", "MOST LIKE"}}
+	for _, c := range s.Candidates {
+		a, b := c.Families[0], c.Families[1]
+		rows = append(rows, []string{string(c.ID), dash(c.Region), dash(printable(c.Metro)), dash(printable(c.Provider)), fmt.Sprintf("%d/%d", c.Received, c.Expected),
+			a.Share(), b.Share(), surveyMillis(a.RTTUS), surveyMillis(b.RTTUS), surveyCount(a.Hops), surveyCount(b.Hops),
+			fmt.Sprint(c.Instances), fmt.Sprint(c.Alone), fmt.Sprint(a.Paths), fmt.Sprint(b.Paths), c.Like()})
+	}
+	return rows
+}
+
+// ways has a row for each candidate and fixed place.
+func (s *Survey) ways() [][]string {
+	rows := [][]string{{"VP", "METRO", "PROVIDER", "TO", "RTT V4", "V6", "HOPS V4", "V6", "PATHS V4", "V6", "REACHED V4", "V6"}}
+	for _, c := range s.Candidates {
+		for _, p := range s.Places {
+			rows = append(rows, append([]string{string(c.ID), dash(printable(c.Metro)), dash(printable(c.Provider)), string(p.Label)}, c.cells(p.Label)...))
+		}
+	}
+	return rows
+}
+
+// details has a row for each candidate and RSI.
+func (s *Survey) details() [][]string {
+	rows := [][]string{{"VP", "RSI", "RTT V4", "V6", "HOPS V4", "V6", "PATHS V4", "V6", "REACHED V4", "V6", "INSTANCES"}}
+	for _, c := range s.Candidates {
+		for _, r := range s.RSIs {
+			rows = append(rows, append(append([]string{string(c.ID), string(r)}, c.cells(r)...), dash(printable(c.names(r)))))
+		}
+	}
+	return rows
+}
+
+// cells are the numbers of one end of the ways, IPv4 beside IPv6.
+func (c Candidate) cells(r measurement.RSI) []string {
+	a, b := c.target(r, measurement.IPv4), c.target(r, measurement.IPv6)
+	return []string{surveyMillis(a.RTTUS), surveyMillis(b.RTTUS), surveyCount(a.Hops), surveyCount(b.Hops),
+		fmt.Sprint(a.Paths), fmt.Sprint(b.Paths), fmt.Sprintf("%d/%d", a.Reached, a.Traces), fmt.Sprintf("%d/%d", b.Reached, b.Traces)}
+}
+
+// mostNames bounds how many instances are named in print; survey.json has all.
+const mostNames = 6
+
+// names are the instances of an RSI over both families.
+func (c Candidate) names(r measurement.RSI) string {
+	var all []string
+	for _, f := range measurement.Families {
+		for _, n := range c.target(r, f).Instances {
+			if !slices.Contains(all, n) {
+				all = append(all, n)
+			}
+		}
+	}
+	slices.Sort(all)
+	if more := len(all) - mostNames; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:mostNames], ", "), more)
+	}
+	return strings.Join(all, ", ")
+}
