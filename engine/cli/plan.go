@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -59,11 +60,15 @@ func (a *app) planCheckCommand() *cobra.Command {
 }
 
 func (a *app) planShowCommand() *cobra.Command {
-	return &cobra.Command{
+	var places bool
+	var page string
+	c := &cobra.Command{
 		Use:   "show",
 		Short: "Show what would be sent in an interval, by server and path",
 		Long: `Show prints what one interval sends, by query, server and path; with --json the
-whole evaluated plan in canonical form, whose sha256 is the plan's hash.`,
+whole evaluated plan in canonical form, whose sha256 is the plan's hash. With
+--places it prints the vantage points as a table in Markdown; --page prints a page,
+docs/method.md, with that table between its marks, for the site to publish [uys].`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			p, err := a.loadPlan()
@@ -74,6 +79,9 @@ whole evaluated plan in canonical form, whose sha256 is the plan's hash.`,
 				_, err = a.out.Write(p.JSON())
 				return err
 			}
+			if places || page != "" {
+				return a.printPlaces(p, page)
+			}
 			now, err := a.now()
 			if err != nil {
 				return err
@@ -81,6 +89,27 @@ whole evaluated plan in canonical form, whose sha256 is the plan's hash.`,
 			return a.printSending(p, interval.Of(now()))
 		},
 	}
+	c.Flags().BoolVar(&places, "places", false, "print where the vantage points are, as Markdown")
+	c.Flags().StringVar(&page, "page", "", "print this `FILE` with the table of places between its marks")
+	return c
+}
+
+// printPlaces prints the table of places, alone or within a page.
+func (a *app) printPlaces(p *plan.Plan, page string) error {
+	if page == "" {
+		_, err := io.WriteString(a.out, plan.Places(p))
+		return err
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return usagef("--page: %w", err)
+	}
+	out, err := plan.PlacesInto(string(text), p)
+	if err != nil {
+		return usagef("--page %s: %w", page, err)
+	}
+	_, err = io.WriteString(a.out, out)
+	return err
 }
 
 // printSending prints the table of plan show.
