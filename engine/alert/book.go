@@ -157,7 +157,7 @@ func (b *Book) event(c Condition, s State) Event {
 
 // wait lets lines travel to the collector with the next push.
 func (b *Book) wait(m *memory, events ...Event) {
-	if b.Machine != "c00" {
+	if b.Machine != collector {
 		m.Waiting = append(m.Waiting, events...)
 		m.Waiting = m.Waiting[max(0, len(m.Waiting)-mostWaiting):]
 	}

@@ -143,7 +143,9 @@ shows the whole system on this machine.`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("%w\nTry \"%s --help\".", err, c.CommandPath())
+		err = usagef("%w\nTry \"%s --help\".", err, c.CommandPath())
+		a.mistyped(c, err)
+		return err
 	})
 	a.flags.add(root.PersistentFlags())
 	root.AddCommand(a.measureCommand(), a.pushCommand(), a.queryCommand(), a.showCommand(), a.checkCommand(),

@@ -152,6 +152,9 @@ func (s *station) send(ctx context.Context, a *app, list func() ([]string, error
 	err = errors.Join(listed, err)
 	if !errors.Is(ctx.Err(), context.Canceled) {
 		s.condition("push", "unsent", alert.Warning, err)
+		if len(files) > 0 {
+			s.ran("push", err == nil)
+		}
 	}
 	for _, f := range result.Sent {
 		s.log.Info("sent", "file", filepath.Base(f))

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/plan"
@@ -86,6 +88,13 @@ func (s *station) condition(command, name string, severity alert.Severity, err e
 	}
 }
 
+// ran notes how a command ended that another one did on its way.
+func (s *station) ran(command string, success bool) {
+	if err := s.book.Ran(command, success); err != nil {
+		s.log.Error("alert metrics not written", "error", err)
+	}
+}
+
 // ended notes how a command that cron runs ended: for the text file metrics, and a
 // fatal error as a line. It works without a plan, for a plan that does not load is
 // such an error. A run that was interrupted or had nothing to do says nothing.
@@ -119,6 +128,22 @@ func (a *app) ended(command string, p *plan.Plan, err error) {
 	}
 	if err != nil {
 		fmt.Fprintf(a.err, "mtric: %v\n", err)
+	}
+}
+
+// mistyped tells of a wrong flag in a line of the crontab, as of any fatal error; of
+// one that a person typed the terminal tells.
+func (a *app) mistyped(c *cobra.Command, err error) {
+	command := strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
+	switch command {
+	case "ingest", "report":
+		a.flags.vp = collector
+	case "measure", "push", "zone fetch", "watch":
+	default:
+		return
+	}
+	if !isTerminal(a.err) {
+		a.ended(command, nil, err)
 	}
 }
 

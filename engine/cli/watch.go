@@ -56,15 +56,15 @@ func (a *app) watch(ctx context.Context) (err error) {
 		return err
 	}
 	l := a.looker(s.home, p, machine, before, s.now())
-	facts, err := l.look(ctx)
+	facts, err := l.Look(ctx)
 	if err != nil {
 		return err
 	}
-	result, err := s.book.EvaluateMachine(facts, l.where())
+	result, err := s.book.EvaluateMachine(facts, l.Where())
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.book.Remember(l.after), s.book.Ran("watch", true)); err != nil {
+	if err := errors.Join(s.book.Remember(l.After()), s.book.Ran("watch", true)); err != nil {
 		return err
 	}
 	if machine != collector {

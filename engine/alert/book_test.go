@@ -1,0 +1,169 @@
+package alert_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/alert"
+)
+
+func prom(t *testing.T, b *alert.Book) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(b.Logs, b.Machine+"-alerts.prom"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestConditionsTravelAndAreMeasured holds that what commands find by themselves is
+// for Prometheus and the collector too, fatal errors included.
+func TestConditionsTravelAndAreMeasured(t *testing.T) {
+	b := newBook(t)
+	out := t.TempDir()
+	if err := errors.Join(b.Set(unsent, true), b.Fatal("zone fetch", errors.New("no route")), b.Ran("measure", true)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`mtric_alert_firing{machine="101",rule="mtric.push",severity="warning"} 1`,
+		`mtric_run_success{machine="101",command="zone fetch"} 0`,
+		`mtric_run_success{machine="101",command="measure"} 1`,
+		`mtric_run_timestamp_seconds{machine="101",command="measure"} 1795383603`,
+	} {
+		if !strings.Contains(prom(t, b), want+"\n") {
+			t.Errorf("%s is missing in\n%s", want, prom(t, b))
+		}
+	}
+	path := filepath.Join(out, "202611222140-101.alerts.json")
+	if err := b.Send(path, out); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := alert.Relay{Logs: t.TempDir(), State: t.TempDir()}
+	take(t, r, "101", at, data)
+	for _, name := range []string{"101-alerts.txt", "101-alerts.prom"} {
+		here, err := os.ReadFile(filepath.Join(b.Logs, name))
+		there, err2 := os.ReadFile(filepath.Join(r.Logs, name))
+		if err := errors.Join(err, err2); err != nil || string(here) != string(there) {
+			t.Errorf("%s, %v\nhere\n%s\nthere\n%s", name, err, here, there)
+		}
+	}
+	// Told once: the next file has no lines, but still says what fires.
+	again := filepath.Join(out, "202611222145-101.alerts.json")
+	if err := b.Send(again, out); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(again); err != nil || !strings.Contains(string(data), `"events":[]`) || !strings.Contains(string(data), `"rule":"mtric.push"`) {
+		t.Errorf("%v %s", err, data)
+	}
+}
+
+// TestAPlanThatDoesNotLoadChangesNothing lets a command fail for the plan: what fired
+// goes on, what was silenced stays so.
+func TestAPlanThatDoesNotLoadChangesNothing(t *testing.T) {
+	b := newBook(t)
+	rules, l := compile(t, "rssac047", "", "")
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	b.Rules = rules
+	m := alert.Machine{}
+	m.Disk.UsedPercent = new(90.0)
+	if _, err := b.EvaluateMachine(m, "vantage_point"); err != nil {
+		t.Fatal(err)
+	}
+	b.Rules = nil
+	if err := b.Fatal("measure", errors.New("the plan has mistakes")); err != nil {
+		t.Fatal(err)
+	}
+	if want := `mtric_alert_firing{machine="101",rule="disk-filling",severity="warning"} 1`; !strings.Contains(prom(t, b), want) {
+		t.Errorf("%s is missing in\n%s", want, prom(t, b))
+	}
+	if got := lines(t, b); strings.Contains(strings.Join(got, "\n"), "RESOLVED") {
+		t.Errorf("lines\n%s", strings.Join(got, "\n"))
+	}
+}
+
+const vantagePoints = `
+vantage_point "101" {
+  region   = "europe"
+  metro    = "Frankfurt"
+  provider = "x"
+}
+vantage_point "301" {
+  region   = "europe"
+  metro    = "London"
+  provider = "x"
+}
+rule "silent" {
+  on       = "window"
+  over     = ["vantage_point"]
+  window   = "15m"
+  severity = "warning"
+  expr     = "!window.has_data"
+  summary  = "nothing from {vantage_point}"
+}
+`
+
+// TestWhatLeavesThePlanEnds fires for a vantage point that is then taken out of the
+// plan: nothing would evaluate it any more.
+func TestWhatLeavesThePlanEnds(t *testing.T) {
+	now := noon.Add(30 * time.Minute)
+	b, store := newCollector(t, &now)
+	for i, text := range []string{vantagePoints + strings.ReplaceAll(vantagePoints[:strings.Index(vantagePoints, "vantage_point \"301\"")], "101", "901"), vantagePoints} {
+		rules, l := compile(t, "rssac047", "site.hcl", text)
+		if rules == nil {
+			t.Fatal(l.Error())
+		}
+		b.Rules = rules
+		now = now.Add(5 * time.Minute)
+		evaluate(t, b, store)
+		want := []string{" FIRING rule=silent vantage_point=901 ", ` RESOLVED rule=silent vantage_point=901 "neither the plan`}[i]
+		got := lines(t, b)
+		if len(got) != i+1 || !strings.Contains(got[i], want) {
+			t.Fatalf("want %d lines, the last with %q:\n%s", i+1, want, strings.Join(got, "\n"))
+		}
+	}
+}
+
+// TestReportRules fires for a value that fails, and ends with the next report of that
+// style, not with one of another.
+func TestReportRules(t *testing.T) {
+	rules, l := compile(t, "rssac047", "site.hcl", `rule "missed" {
+  on       = "report"
+  severity = "info"
+  expr     = "value.verdict == 'fail'"
+  summary  = "{value.style}: {value.rsi} {value.metric} {value.value} {value.unit}"
+}`)
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	b := newBook(t)
+	b.Machine, b.Rules = "c00", rules
+	value := func(style, verdict string) []alert.Value {
+		return []alert.Value{{Style: style, Metric: "rsi_correctness", RSI: "c", Unit: "percent", Value: new(99.5), Verdict: verdict},
+			{Style: style, Metric: "rss_availability", Unit: "percent", Verdict: "no_data"}}
+	}
+	for _, v := range [][]alert.Value{value("monthly", "fail"), value("weekly", "pass"), value("monthly", "pass")} {
+		if r, err := b.EvaluateReport(v); err != nil || len(r.Errors) > 0 {
+			t.Fatal(err, r.Errors)
+		}
+	}
+	var own []string
+	for _, line := range lines(t, b) {
+		if strings.Contains(line, "rule=missed") {
+			own = append(own, line)
+		}
+	}
+	if len(own) != 2 || !strings.HasSuffix(own[0], `info FIRING rule=missed style=monthly metric=rsi_correctness rsi=c "monthly: c rsi_correctness 99.5 percent"`) ||
+		!strings.Contains(own[1], " RESOLVED rule=missed style=monthly ") {
+		t.Errorf("lines\n%s", strings.Join(own, "\n"))
+	}
+}

@@ -1,0 +1,264 @@
+package alert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/probe"
+)
+
+// collector is the machine that is no vantage point.
+const collector = "c00"
+
+// Names of what watch remembers for the next one.
+const (
+	factFirst = "watch_first" // the first watch of this machine
+	factLast  = "watch_last"
+)
+
+// silence is how long a vantage point may send nothing before it is named.
+const silence = 30 * time.Minute
+
+// Looker finds out how a machine does.
+type Looker struct {
+	Plan    *plan.Plan
+	Machine string // 101 or c00
+	Store   lake.Store
+	Now     time.Time
+	Before  map[string]string // what the last watch remembered (Book.Facts)
+
+	// Folders; those that only the collector has may be missing.
+	Home, Output, Logs, Originals, Quarantine string
+
+	Clock   probe.Clock                        // the zero value asks the kernel
+	Statfs  func(string, *unix.Statfs_t) error // nil is unix.Statfs
+	Sysinfo func(*unix.Sysinfo_t) error        // nil is unix.Sysinfo
+}
+
+// After is what the next watch is to find.
+func (l *Looker) After() map[string]string {
+	after := map[string]string{factLast: l.Now.Format(time.RFC3339Nano)}
+	if l.time(factFirst) == nil {
+		after[factFirst] = after[factLast]
+	}
+	return after
+}
+
+// Where is the kind of the machine, as rules name it.
+func (l *Looker) Where() string {
+	if l.Machine == collector {
+		return "collector"
+	}
+	return "vantage_point"
+}
+
+// time is a remembered time, nil where there is none or it lies ahead: then the
+// clock was wrong, and nothing can be said since.
+func (l *Looker) time(name string) *time.Time {
+	t, err := time.Parse(time.RFC3339Nano, l.Before[name])
+	if err != nil || t.After(l.Now) {
+		return nil
+	}
+	return &t
+}
+
+// Look finds it out.
+func (l *Looker) Look(ctx context.Context) (Machine, error) {
+	if l.Statfs == nil {
+		l.Statfs = unix.Statfs
+	}
+	if l.Sysinfo == nil {
+		l.Sysinfo = unix.Sysinfo
+	}
+	var m Machine
+	var info unix.Sysinfo_t
+	if err := l.Sysinfo(&info); err != nil {
+		return m, fmt.Errorf("uptime: %w", err)
+	}
+	m.Uptime = time.Duration(info.Uptime) * time.Second
+	if err := l.disk(&m, l.Home, l.Output, l.Logs, l.Originals, l.Store.Dir); err != nil {
+		return m, err
+	}
+	clock := l.Clock.State()
+	m.Clock.Synchronized = clock.Synchronized
+	if clock.ErrorUS != nil {
+		m.Clock.Error = new(time.Duration(*clock.ErrorUS) * time.Microsecond)
+	}
+	if err := l.output(&m, l.Output); err != nil {
+		return m, err
+	}
+	if l.Machine != collector {
+		return m, nil
+	}
+	return m, errors.Join(l.received(&m), l.zones(&m), l.silent(ctx, &m))
+}
+
+// disk finds the fullest of the file systems; used and free as df has it, so
+// that what only root may use counts as used.
+func (l *Looker) disk(m *Machine, dirs ...string) error {
+	for _, dir := range dirs {
+		var s unix.Statfs_t
+		err := l.Statfs(dir, &s)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("disk of %s: %w", dir, err)
+		}
+		used := s.Blocks - s.Bfree
+		if used+s.Bavail == 0 {
+			continue
+		}
+		percent := float64(100*used) / float64(used+s.Bavail)
+		if m.Disk.UsedPercent == nil || percent > *m.Disk.UsedPercent {
+			m.Disk.UsedPercent = &percent
+		}
+	}
+	return nil
+}
+
+// output looks at what measure wrote, sent or not.
+func (l *Looker) output(m *Machine, dir string) error {
+	newest := time.Time{}
+	for _, d := range []string{dir, filepath.Join(dir, "Sent")} {
+		err := files(d, func(path string, info fs.FileInfo) {
+			stamp, rest, _ := strings.Cut(info.Name(), "-")
+			label, err := interval.Parse(stamp)
+			if err != nil || strings.HasSuffix(rest, ".sha256") {
+				return
+			}
+			if strings.HasSuffix(rest, ".answers.parquet") && info.ModTime().After(newest) {
+				newest = info.ModTime()
+			}
+			if d == dir && label.Before(interval.Of(l.Now)) {
+				m.Output.Unsent++
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	m.Output.Exists = !newest.IsZero()
+	m.Output.NewestAge = m.Uptime + 24*time.Hour
+	if m.Output.Exists {
+		m.Output.NewestAge = max(0, l.Now.Sub(newest))
+	}
+	return nil
+}
+
+// received counts by receive times, so that retention never fires a rule.
+func (l *Looker) received(m *Machine) error {
+	if last := l.time(factLast); last != nil {
+		m.Originals.Received = new(int64)
+		months, err := os.ReadDir(l.Originals)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("originals: %w", err)
+		}
+		for _, month := range months {
+			if !month.IsDir() || strings.HasPrefix(month.Name(), ".") {
+				continue
+			}
+			err := files(filepath.Join(l.Originals, month.Name()), func(_ string, info fs.FileInfo) {
+				if !strings.HasSuffix(info.Name(), ".sha256") && info.ModTime().After(*last) {
+					*m.Originals.Received++
+				}
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return files(l.Quarantine, func(_ string, info fs.FileInfo) {
+		if !strings.HasSuffix(info.Name(), ".reason.txt") {
+			m.Quarantine.Count++
+		}
+	})
+}
+
+func (l *Looker) zones(m *Machine) error {
+	if first := l.time(factFirst); first != nil && l.Now.Sub(*first) >= 24*time.Hour {
+		m.Zones.Added24h = new(int64)
+		err := files(filepath.Join(l.Output, "RootZones"), func(_ string, info fs.FileInfo) {
+			if strings.HasSuffix(info.Name(), ".root.txt") && l.Now.Sub(info.ModTime()) < 24*time.Hour {
+				*m.Zones.Added24h++
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	rows, err := l.Store.Zones()
+	if err != nil {
+		return err
+	}
+	for _, z := range rows {
+		if z.State == measurement.ZoneSeen && z.ArchivedAt == nil && z.FirstSeen != nil {
+			if age := l.Now.Sub(*z.FirstSeen); age > 2*time.Hour && age < 7*24*time.Hour {
+				m.Zones.Gaps++
+			}
+		}
+	}
+	return nil
+}
+
+// silent names the vantage points of the plan of which no interval of the last
+// half hour arrived. An interval has until its end, and 5 minutes, to arrive.
+func (l *Looker) silent(ctx context.Context, m *Machine) error {
+	heard := map[string]bool{}
+	from := interval.Of(l.Now.Add(-silence - 2*interval.Length))
+	scan := lake.Scan{Store: l.Store, Table: lake.Runs, From: from, Columns: []string{"vantage_point"}, Workers: 1}
+	err := scan.Run(ctx, func(b *lake.Batch) error {
+		for i := range b.Rows {
+			heard[b.Column("vantage_point").Text(i)] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("vantage points heard of: %w", err)
+	}
+	m.VantagePoints.Silent = []string{}
+	for _, v := range l.Plan.VantagePoints {
+		due := (v.From == nil || !v.From.After(from)) && (v.Until == nil || v.Until.After(l.Now))
+		if due && !heard[string(v.ID)] {
+			m.VantagePoints.Silent = append(m.VantagePoints.Silent, string(v.ID))
+		}
+	}
+	slices.Sort(m.VantagePoints.Silent)
+	return nil
+}
+
+// files calls use with every file of a folder, which need not be there; files
+// being written begin with a dot.
+func files(dir string, use func(path string, info fs.FileInfo)) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("folder %s: %w", dir, err)
+	}
+	for _, e := range entries {
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // sent or ingested meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("folder %s: %w", dir, err)
+		}
+		use(filepath.Join(dir, e.Name()), info)
+	}
+	return nil
+}
