@@ -3,7 +3,7 @@
 # three routers away from the vantage point: vp - r1 - r2 - r3 - a…m.
 # NSD serves a d g j m, Knot b e h k, BIND c f i l; RSI number N has 10.53.N.53
 # and fd53:N(hex)::53, port 53; the vantage point 10.53.200.2 and fd53:c8::2.
-# All but m give zone transfers to the vantage point and its first router.
+# All but m give zone transfers to the vantage point and what is near it.
 # PREFIX names the namespaces, RUN is the folder of the servers. Needs root.
 set -euo pipefail
 zone=$(readlink -f "$1")
@@ -51,7 +51,7 @@ for net in 200 201; do
   ip -n "${P}r3" -6 route add "fd53:$(printf %x $net)::/64" via fd53:ca::2
 done
 
-clients=(10.53.200.0/23 fd53:c8::/63) # who may transfer the zone
+clients=(10.53.192.0/20 fd53:c0::/28) # who may transfer the zone: 10.53.192 to 10.53.207
 
 nsd_conf() {
   cat <<C
