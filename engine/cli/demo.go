@@ -14,23 +14,25 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/probe"
 	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/engine/transfer"
 )
 
 // What the demo plants, so that the table has something to show.
 const (
-	demoIntervals = 3
+	demoIntervals = 3   // with faults
+	demoRecovered = 2   // without, as long as the window of the demo's rules
 	demoRefusing  = "c" // refuses TCP
 	demoSlow      = "f"
 	demoFlipping  = "i" // one bit of its answers differs
 	demoStale     = "k"
+	demoUnsynced  = "501"                  // a vantage point whose clock is not synchronised
 	demoDelay     = 300 * time.Millisecond // misses the threshold over UDP [zuc], meets it over TCP [bpl]
 	demoTLDs      = 1450
 	demoSeed      = 1 // of the questions: the stale zone shows in one of ten, and must be among nine
@@ -48,7 +50,8 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Show the whole system on this machine: no internet, no root",
 		Long: `Demo starts thirteen root servers in this process, four of them with a fault, lets
 three vantage points measure them for three intervals and push the files by SFTP, ingests
-them on a collector, and writes the month's report, in which the faults stand out.`,
+them on a collector, and writes the month's report, in which the faults stand out. The
+plan's rules raise an alert for each; then the faults end, and so do the alerts.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), o) },
 	}
@@ -61,6 +64,7 @@ them on a collector, and writes the month's report, in which the faults stand ou
 type demoWorld struct {
 	app     *app
 	dir     string
+	present time.Time
 	zone    *lab.Zone
 	system  *lab.System
 	dropbox *transfer.Dropbox
@@ -70,6 +74,9 @@ type demoWorld struct {
 
 	folder   string // of the report
 	document *report.Document
+	rows     []measurement.Answer // while the faults lasted, read back from the lake
+	alerts   []string             // lines of the collector's alert files, oldest first
+	healed   bool                 // the faults have ended
 }
 
 func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
@@ -84,9 +91,10 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		{"an SFTP dropbox as the collector has it", w.startDropbox},
 		{"3 vantage points", w.makeVantagePoints},
 		{"the collector: the root zone by AXFR from a, proved by its anchor", w.fetchZone},
-		{fmt.Sprintf("%d intervals at each: 52 SOA queries and 13 for correctness, then the push", demoIntervals), w.measure},
-		{"ingest: from the dropboxes into the lake, each correctness answer judged", w.ingest},
+		{fmt.Sprintf("%d intervals at each: 52 SOA queries and 13 for correctness, then the push", demoIntervals), w.measureFaults},
+		{"ingest: each correctness answer judged, rows into the lake, rules evaluated", w.ingest},
 		{"the monthly report, and its proof from the lake", w.report},
+		{fmt.Sprintf("the faults end: %d more intervals, and ingest", demoRecovered), w.recover},
 	} {
 		began := time.Now()
 		w.say("  %-76s", step.what)
@@ -96,15 +104,14 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		}
 		w.say(" %5.1f s\n", time.Since(began).Seconds())
 	}
-	rows, err := w.received()
-	if err != nil {
-		return err
-	}
-	if err := a.printDemo(w, rows); err != nil {
+	if err := a.printDemo(w, w.rows); err != nil {
 		return err
 	}
 	if o.serve {
-		w.say("\nThe root servers stay up until you press Ctrl-C.\n")
+		if err := w.system.SetFaults(demoFaults()...); err != nil {
+			return err
+		}
+		w.say("\nThe root servers, with their faults again, stay up until you press Ctrl-C.\n")
 		<-ctx.Done()
 	}
 	return nil
@@ -143,7 +150,8 @@ func (w *demoWorld) makeZones(context.Context) error {
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		return err
 	}
-	day := interval.Day(w.app.clock())
+	w.present = interval.Of(w.app.clock())
+	day := interval.Day(w.present)
 	w.zone, err = lab.Generate(lab.Options{Seed: 47, Serial: demoSerial(day, 1), TLDs: demoTLDs,
 		Inception: day.AddDate(0, 0, -1), Expiration: day.AddDate(0, 0, 13)})
 	return err
@@ -159,14 +167,18 @@ func demoSerial(day time.Time, n uint32) uint32 {
 }
 
 func (w *demoWorld) startServers(context.Context) error {
-	system, err := lab.Start(lab.Config{Zone: w.zone, Faults: []lab.Fault{
+	system, err := lab.Start(lab.Config{Zone: w.zone, Faults: demoFaults()})
+	w.system = system
+	return err
+}
+
+func demoFaults() []lab.Fault {
+	return []lab.Fault{
 		{Kind: lab.Refuse, RSIs: []measurement.RSI{demoRefusing}, Transports: []measurement.Transport{measurement.TCP}},
 		{Kind: lab.Delay, RSIs: []measurement.RSI{demoSlow}, Delay: demoDelay},
 		{Kind: lab.Stale, RSIs: []measurement.RSI{demoStale}},
 		{Kind: lab.BitFlip, RSIs: []measurement.RSI{demoFlipping}, Types: []string{"NS", "DS", "DNSKEY", "A"}},
-	}})
-	w.system = system
-	return err
+	}
 }
 
 func (w *demoWorld) startDropbox(context.Context) error {
@@ -200,7 +212,8 @@ func (w *demoWorld) collector() string { return filepath.Join(w.dir, collector) 
 
 // command is the program as that machine would run it.
 func (w *demoWorld) command(machine, home string, now time.Time) *app {
-	return &app{in: w.app.in, out: w.app.out, err: w.app.err, hostname: w.app.hostname, clock: w.app.clock, flags: flags{
+	clock := probe.Clock{Adjtimex: w.adjtimex(machine)}
+	return &app{in: w.app.in, out: w.app.out, err: w.app.err, hostname: w.app.hostname, clock: w.app.clock, adjtimex: clock, flags: flags{
 		plans: []string{"demo"}, vars: w.vars, home: home, vp: machine, quiet: true, now: now.Format(time.RFC3339)}}
 }
 
@@ -208,9 +221,19 @@ func (w *demoWorld) fetchZone(ctx context.Context) error {
 	return w.command(collector, w.collector(), w.app.clock()).zoneFetch(ctx, false)
 }
 
-// after is a time when the last interval is over.
+// label is the n-th interval of the demo; the last one is the present.
+func (w *demoWorld) label(n int) time.Time {
+	return w.present.Add(time.Duration(n+1-demoIntervals-demoRecovered) * interval.Length)
+}
+
+// after is when cron's ingest would have the last interval measured so far, and its
+// rules are due.
 func (w *demoWorld) after() time.Time {
-	return interval.Of(w.app.clock()).Add(interval.Length + time.Minute)
+	n := demoIntervals
+	if w.healed {
+		n += demoRecovered
+	}
+	return w.label(n - 1).Add(interval.Length + 4*time.Minute)
 }
 
 // ingest comes after another fetch: only then can a mismatch be held against
@@ -225,7 +248,7 @@ func (w *demoWorld) ingest(ctx context.Context) error {
 
 // report writes the report of the month so far and verifies it.
 func (w *demoWorld) report(ctx context.Context) error {
-	month := interval.Of(w.app.clock()).Add(-(demoIntervals - 1) * interval.Length)
+	month := w.label(0)
 	c := w.command(collector, w.collector(), w.after())
 	err := c.report(ctx, reportOptions{style: string(report.Monthly), period: month.Format("2006-01")})
 	var exit *exitError
@@ -243,7 +266,11 @@ func (w *demoWorld) report(ctx context.Context) error {
 		return err
 	}
 	c.out = io.Discard
-	return c.verify(ctx, full)
+	if err := c.verify(ctx, full); err != nil {
+		return err
+	}
+	w.rows, err = w.received()
+	return err
 }
 
 // makeVantagePoints gives each its key, the pinned host key and a root zone.
@@ -272,29 +299,6 @@ func (w *demoWorld) makeVantagePoints(context.Context) error {
 		}
 		name := fmt.Sprintf("%d.root.txt", w.zone.Serial)
 		if err := os.WriteFile(filepath.Join(zones, name), text.Bytes(), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// measure runs the command itself, once for each vantage point and interval;
-// the intervals are those just past.
-func (w *demoWorld) measure(ctx context.Context) error {
-	present := interval.Of(w.app.clock())
-	for i := range demoIntervals {
-		label := present.Add(time.Duration(i-demoIntervals+1) * interval.Length)
-		g, ctx := errgroup.WithContext(ctx)
-		for n, vp := range w.plan.VantagePoints {
-			seed := uint64(demoSeed + i*len(w.plan.VantagePoints) + n)
-			g.Go(func() error {
-				if err := w.command(string(vp.ID), w.home(vp.ID), label.Add(time.Second)).measure(ctx, measureOptions{noWait: true, seeded: true, seed: seed}); err != nil {
-					return fmt.Errorf("vantage point %s: %w", vp.ID, err)
-				}
-				return nil
-			})
-		}
-		if err := g.Wait(); err != nil {
 			return err
 		}
 	}

@@ -133,10 +133,14 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 	if !w.system.IPv6 {
 		w.say("\nThis machine has no IPv6 loopback: the IPv6 paths are unreachable, which counts as unavailable [dfl].\n")
 	}
-	w.say("\nPlanted: %s refuses TCP, %s answers %d ms late, %s flips a bit, %s serves an older zone.\n",
-		demoRefusing, demoSlow, demoDelay.Milliseconds(), demoFlipping, demoStale)
+	w.say("\nPlanted: %s refuses TCP, %s answers %d ms late, %s flips a bit, %s serves an older zone;\n%s has a clock that is not synchronised.\n",
+		demoRefusing, demoSlow, demoDelay.Milliseconds(), demoFlipping, demoStale, demoUnsynced)
 	w.say("\nThresholds missed in the report:\n")
 	for _, line := range w.missed() {
+		w.say("  %s\n", line)
+	}
+	w.say("\nAlerts, as the collector tells them; FIRING while the faults lasted, RESOLVED once they had ended:\n")
+	for _, line := range w.alerts {
 		w.say("  %s\n", line)
 	}
 	w.say("\nThe report, for people and for programs, and what each operator would get:\n  %[1]s/report.html\n  %[1]s/internal/full.html\n  %[1]s/rsi/\n", w.folder)
@@ -198,10 +202,11 @@ Try next:
   %[4]s plan show --plan demo
   %[4]s plan check --plan plans/demo      # after changing something there
   cat %[1]s/%[2]s/Logs/%[2]s-log.txt
+  %[4]s backtest --plan demo --lake %[1]s/c00/Lake --from %[5]s --until %[6]s
   %[4]s demo --serve                      # then, from another terminal, with the variables it prints:
   %[4]s query c . SOA --tcp --plan demo%[3]s
   rm -r %[1]s
-`, w.dir, vp, vars, a.self)
+`, w.dir, vp, vars, a.self, w.label(0).Format(time.RFC3339), w.after().Add(-4*time.Minute).Format(time.RFC3339))
 }
 
 // demoJSON is the table for programs.
@@ -232,5 +237,5 @@ func demoJSON(w *demoWorld, rows []*demoRow, answers int) any {
 		}
 	}
 	return map[string]any{"dir": w.dir, "answers": answers, "serial": w.zone.Serial, "ipv6": w.system.IPv6, "cells": cells,
-		"missed": w.missed(), "report": filepath.Join(w.folder, "report.html")}
+		"missed": w.missed(), "alerts": w.alerts, "report": filepath.Join(w.folder, "report.html")}
 }

@@ -3,8 +3,10 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +33,7 @@ func TestDemo(t *testing.T) {
 			Serials    []int64
 		}
 		Missed []string
+		Alerts []string
 		Report string
 	}
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
@@ -66,6 +69,9 @@ func TestDemo(t *testing.T) {
 	if diff := cmp.Diff(want, report.Missed); diff != "" && report.IPv6 {
 		t.Errorf("missed thresholds: %s", diff)
 	}
+	if diff := cmp.Diff(demoAlerts(report.IPv6), withoutTimes(t, report.Alerts)); diff != "" {
+		t.Errorf("alerts (-want +got): %s", diff)
+	}
 	if _, err := os.Stat(report.Report); err != nil {
 		t.Error(err)
 	}
@@ -73,6 +79,48 @@ func TestDemo(t *testing.T) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("unsent: %v, %v", left, err)
 	}
+}
+
+// demoAlerts are what the planted faults must raise, and nothing else: each begins
+// and then ends. A machine without ::1 has no IPv6 at all.
+func demoAlerts(ipv6 bool) []string {
+	alerts := []string{"501 critical %s rule=clock-not-synchronised", "c00 critical %s rule=wrong-answer rsi=i", "c00 critical %s rule=wrong-answer rsi=k",
+		"c00 info %s rule=too-slow rsi=f transport=udp family=ipv4", "c00 warning %s rule=rsi-unavailable rsi=c transport=tcp family=ipv4"}
+	if ipv6 {
+		alerts = append(alerts, "c00 info %s rule=too-slow rsi=f transport=udp family=ipv6", "c00 warning %s rule=rsi-unavailable rsi=c transport=tcp family=ipv6")
+	}
+	var all []string
+	for _, a := range alerts {
+		all = append(all, fmt.Sprintf(a, "FIRING"), fmt.Sprintf(a, "RESOLVED"))
+	}
+	if !ipv6 { // unreachable, and never otherwise
+		for _, rsi := range "abcdefghijklm" {
+			all = append(all, fmt.Sprintf("c00 warning FIRING rule=rsi-unavailable rsi=%c transport=udp family=ipv6", rsi),
+				fmt.Sprintf("c00 warning FIRING rule=rsi-unavailable rsi=%c transport=tcp family=ipv6", rsi))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// withoutTimes cuts the time and the summary off alert lines, and sorts them; each
+// alert must end after it began.
+func withoutTimes(t *testing.T, lines []string) []string {
+	t.Helper()
+	var all []string
+	began := map[string]string{}
+	for _, line := range lines {
+		at, rest, _ := strings.Cut(line, " ")
+		rest, _, _ = strings.Cut(rest, ` "`)
+		all = append(all, rest)
+		if key := strings.ReplaceAll(rest, " FIRING ", " RESOLVED "); key != rest {
+			began[key] = at
+		} else if began[key] == "" || began[key] >= at {
+			t.Errorf("%s: has no beginning before it", line)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func TestDemoForPeople(t *testing.T) {

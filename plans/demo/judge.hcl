@@ -32,19 +32,35 @@ report "weekly" {
   period = "week"
 }
 
+# Windows of two intervals: the demo shows alerts begin and end.
+
 rule "rsi-unavailable" {
   on       = "window"
   over     = ["rsi", "transport", "family"]
-  window   = "15m"
+  window   = "10m"
   severity = "warning"
   expr     = "window.sent >= 3 && window.availability < threshold.rsi_availability"
-  summary  = "{rsi}.root over {family}/{transport} was {window.availability}% available in the last quarter of an hour"
+  summary  = "{rsi}.root over {family}/{transport} was {window.availability}% available in the last ten minutes"
+}
+
+rule "too-slow" {
+  on       = "window"
+  over     = ["rsi", "transport", "family"]
+  window   = "10m"
+  severity = "info"
+
+  expr = <<CEL
+    window.median_latency >
+    (transport == 'udp' ? threshold.rsi_response_latency.udp : threshold.rsi_response_latency.tcp)
+  CEL
+
+  summary = "{rsi}.root over {family}/{transport}: median {window.median_latency} ms"
 }
 
 rule "wrong-answer" {
   on       = "window"
   over     = ["rsi"]
-  window   = "1h"
+  window   = "10m"
   severity = "critical"
   expr     = "window.incorrect > 0" # [xog]
   summary  = "{rsi}.root gave {window.incorrect} answers that match no root zone of the last 48 hours"
@@ -56,4 +72,11 @@ rule "no-output" {
   severity = "critical"
   expr     = "machine.output.newest_age > duration('6m')"
   summary  = "no output from the most recent run: the newest is {machine.output.newest_age} old"
+}
+
+rule "clock-not-synchronised" {
+  on       = "machine"
+  severity = "critical"
+  expr     = "!machine.clock.synchronized" # [ugt]
+  summary  = "the clock is not synchronised: times of signatures and of publication are in doubt"
 }

@@ -25,6 +25,46 @@ test "three queries and one lost" {
   }
 }
 
+test "slow over UDP, good enough over TCP" {
+  rule = "too-slow"
+
+  given {
+    labels         = { rsi = "f", transport = "udp", family = "ipv4" }
+    sent           = 6
+    median_latency = "250 301 _ 20"
+  }
+
+  given {
+    labels         = { rsi = "f", transport = "tcp", family = "ipv4" }
+    sent           = 6
+    median_latency = 301
+  }
+
+  expect {
+    at     = "0m"
+    labels = { rsi = "f", transport = "udp", family = "ipv4" }
+    state  = "inactive"
+  }
+
+  expect {
+    at     = "10m" # nothing was answered: it goes on firing
+    labels = { rsi = "f", transport = "udp", family = "ipv4" }
+    state  = "firing"
+  }
+
+  expect {
+    at     = "15m"
+    labels = { rsi = "f", transport = "udp", family = "ipv4" }
+    state  = "inactive"
+  }
+
+  expect {
+    at     = "15m"
+    labels = { rsi = "f", transport = "tcp", family = "ipv4" }
+    state  = "inactive"
+  }
+}
+
 test "one wrong answer is enough" {
   rule = "wrong-answer"
 
@@ -72,6 +112,29 @@ test "output" {
 
   expect {
     at    = "0m"
+    state = "inactive"
+  }
+}
+
+test "clock" {
+  rule = "clock-not-synchronised"
+
+  given {
+    clock = { synchronized = "true false true" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "5m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "10m"
     state = "inactive"
   }
 }

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"mtric.net/mtric/engine/plan"
+)
+
+// adjtimex is the clock's state on a machine of the demo: the true one is often not
+// synchronised, in a container.
+func (w *demoWorld) adjtimex(machine string) func(*unix.Timex) (int, error) {
+	return func(t *unix.Timex) (int, error) {
+		t.Maxerror = 1000
+		if machine == demoUnsynced && !w.healed {
+			t.Status = unix.STA_UNSYNC
+			return unix.TIME_ERROR, nil
+		}
+		return unix.TIME_OK, nil
+	}
+}
+
+func (w *demoWorld) measureFaults(ctx context.Context) error {
+	return w.measure(ctx, 0, demoIntervals)
+}
+
+// recover lets the faults end and goes on until the alerts have ended too.
+func (w *demoWorld) recover(ctx context.Context) error {
+	if err := w.system.SetFaults(); err != nil {
+		return err
+	}
+	w.healed = true
+	if err := w.measure(ctx, demoIntervals, demoIntervals+demoRecovered); err != nil {
+		return err
+	}
+	if err := w.ingest(ctx); err != nil {
+		return err
+	}
+	return w.readAlerts()
+}
+
+// measure runs the commands themselves, as cron does: measure at the beginning of
+// each interval and watch four minutes later, at each vantage point.
+func (w *demoWorld) measure(ctx context.Context, from, until int) error {
+	for i := from; i < until; i++ {
+		label := w.label(i)
+		g, ctx := errgroup.WithContext(ctx)
+		for n, vp := range w.plan.VantagePoints {
+			seed := uint64(demoSeed + i*len(w.plan.VantagePoints) + n)
+			g.Go(func() error {
+				err := w.command(string(vp.ID), w.home(vp.ID), label.Add(time.Second)).measure(ctx, measureOptions{noWait: true, seeded: true, seed: seed})
+				if err == nil {
+					err = w.watch(ctx, vp, label.Add(4*time.Minute))
+				}
+				if err != nil {
+					return fmt.Errorf("vantage point %s: %w", vp.ID, err)
+				}
+				return nil
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// watch takes the alerts that fire for what they are: planted.
+func (w *demoWorld) watch(ctx context.Context, vp plan.VantagePoint, now time.Time) error {
+	err := w.command(string(vp.ID), w.home(vp.ID), now).watch(ctx)
+	var exit *exitError
+	if errors.As(err, &exit) && exit.code == exitFindings {
+		return nil
+	}
+	return err
+}
+
+// readAlerts reads what the collector tells of all machines.
+func (w *demoWorld) readAlerts() error {
+	files, err := filepath.Glob(filepath.Join(w.collector(), w.plan.Paths.Logs, "*-alerts.txt"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		w.alerts = append(w.alerts, strings.FieldsFunc(string(data), func(r rune) bool { return r == '\n' })...)
+	}
+	slices.Sort(w.alerts) // lines begin with their time
+	return nil
+}
