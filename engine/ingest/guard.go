@@ -28,7 +28,13 @@ const (
 	defaultMemory   = 256 << 20
 	defaultPatience = 30 * time.Second
 	maxReport       = 1 << 20 // a line of the reader's
+
+	// Files of one dropbox that may end their readers in one run: each can cost the
+	// other vantage points all of Patience.
+	mostDeaths = 3
 )
+
+var errDeadly = fmt.Errorf("%d files of this dropbox ended their readers: the rest of its files wait for the next run", mostDeaths)
 
 // read has the files read by readers, and returns what these made of them. A file
 // that a reader does not survive is rejected, and none suffers for another.
@@ -63,6 +69,7 @@ func (r *run) read(ctx context.Context, files []*taken) (spooled, error) {
 // is of no use: those before that file and those after it are read again, by
 // readers of their own, so a file is read twice for each that kills, at most.
 func (r *run) batch(ctx context.Context, files []*taken) (spooled, error) {
+	files = r.spare(files)
 	if len(files) == 0 {
 		return spooled{}, nil
 	}
@@ -81,6 +88,9 @@ func (r *run) batch(ctx context.Context, files []*taken) (spooled, error) {
 	}
 	at = max(at, 0)
 	files[at].reason = err.Error()
+	r.counting.Lock()
+	r.deaths[files[at].box]++
+	r.counting.Unlock()
 	r.log.Warn("a file ended its reader", "vantage_point", files[at].box.vp, "file", files[at].name, "error", err)
 	head, err := r.batch(ctx, files[:at])
 	if err != nil {
@@ -88,6 +98,19 @@ func (r *run) batch(ctx context.Context, files []*taken) (spooled, error) {
 	}
 	rest, err := r.batch(ctx, files[at+1:])
 	return spooled{append(head.answers, rest.answers...), append(head.routes, rest.routes...)}, err
+}
+
+// spare leaves out, and in their dropbox, the files of those whose files have ended
+// too many readers.
+func (r *run) spare(files []*taken) []*taken {
+	r.counting.Lock()
+	defer r.counting.Unlock()
+	return slices.DeleteFunc(slices.Clone(files), func(t *taken) bool {
+		if r.deaths[t.box] >= mostDeaths {
+			t.aside = errShut{errDeadly}
+		}
+		return t.aside != nil
+	})
 }
 
 // died reports whether a reader was ended by its runtime or a signal; one that has

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -183,6 +186,55 @@ func TestReadersThatMisbehave(t *testing.T) {
 			}
 		}
 		c.measure("101", day)
+	}
+}
+
+// deadly ends a reader at the first file of the vantage point that the environment
+// names, as a crafted file would.
+func deadly(in io.Reader) io.Reader {
+	vp := os.Getenv("MTRIC_TEST_DEADLY")
+	if vp == "" {
+		return in
+	}
+	order, err := io.ReadAll(in)
+	var o struct {
+		Files []struct {
+			VantagePoint string `json:"vantage_point"`
+		} `json:"files"`
+	}
+	if err := errors.Join(err, json.Unmarshal(order, &o)); err != nil {
+		panic(err)
+	}
+	for i, f := range o.Files {
+		if f.VantagePoint == vp {
+			fmt.Printf("{\"begin\":%d}\n", i)
+			os.Exit(2)
+		}
+	}
+	return bytes.NewReader(order)
+}
+
+// A vantage point all of whose files end their readers costs a run three of them,
+// and the others nothing.
+func TestDeadlyDropbox(t *testing.T) {
+	t.Setenv("MTRIC_TEST_DEADLY", "102")
+	c := newCollector(t)
+	for i := range 5 {
+		for _, vp := range []measurement.VantagePoint{"101", "102"} {
+			c.measure(vp, day.Add(time.Duration(i)*5*time.Minute))
+		}
+	}
+	files := len(left(t, c.box("102"))) / 2 // without sidecars
+	r := c.ingest()
+	if len(r.Quarantined) != 3 || r.Files != files || len(r.Left) != 1 || !strings.Contains(r.Left[0], "3 files of this dropbox ended their readers") {
+		t.Errorf("%+v", r)
+	}
+	if rest := len(left(t, c.box("102"))) / 2; rest != files-3 {
+		t.Errorf("%d of %d files wait", rest, files)
+	}
+	os.Unsetenv("MTRIC_TEST_DEADLY")
+	if r := c.ingest(); len(r.Quarantined) != 0 || r.Files != files-3 || len(r.Left) != 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -108,7 +108,7 @@ const filesAtOnce = 20_000
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
-	r := &run{Ingester: in, now: time.Now, log: in.Log, readers: runtime.GOMAXPROCS(0)}
+	r := &run{Ingester: in, now: time.Now, log: in.Log, readers: runtime.GOMAXPROCS(0), deaths: map[*dropbox]int{}}
 	if in.Now != nil {
 		r.now = in.Now
 	}
@@ -166,6 +166,8 @@ type run struct {
 	total, done int
 	stepping    sync.Mutex
 	touched     []Span // days that rows came into
+	counting    sync.Mutex
+	deaths      map[*dropbox]int // readers that its files ended
 	sightings   map[sightingKey]time.Time
 	zones       zoneCache
 	result      Result
@@ -231,6 +233,7 @@ func (r *run) day(ctx context.Context, files []waiting) error {
 	if err != nil {
 		return err
 	}
+	taken = slices.DeleteFunc(taken, r.setAside)
 	for _, t := range taken {
 		r.sight(t)
 	}

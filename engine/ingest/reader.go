@@ -101,7 +101,7 @@ func limitMemory(more int64) error {
 		return fmt.Errorf("memory: %w", err)
 	}
 	debug.SetMemoryLimit(more / 2)
-	debug.SetGCPercent(-1) // what is read is soon of no use: nothing is collected before that limit
+	debug.SetGCPercent(400) // most of what is read is soon of no use
 	limit := pages*uint64(os.Getpagesize()) + memoryFactor*uint64(more)
 	return errors.Join(
 		unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}),
