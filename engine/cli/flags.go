@@ -51,16 +51,35 @@ func (f *flags) add(set *pflag.FlagSet) {
 }
 
 // loadPlan reads the plan of --plan and --var and prints its mistakes.
+//
+// Warnings are for whoever writes the plan: plan check shows them always, other
+// commands on a terminal only. Cron would mail them every five minutes, and with
+// --json they would stand before what was asked for.
 func (a *app) loadPlan() (*plan.Plan, error) {
-	dirs, err := planDirs(a.flags.plans)
+	p, mistakes, err := a.readPlan()
 	if err != nil {
 		return nil, err
+	}
+	if !mistakes.HasErrors() && (a.flags.json || a.flags.quiet || !isTerminal(a.err)) {
+		return p, nil
+	}
+	if err := a.printMistakes(mistakes); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// readPlan loads the plan and tells nobody.
+func (a *app) readPlan() (*plan.Plan, diag.List, error) {
+	dirs, err := planDirs(a.flags.plans)
+	if err != nil {
+		return nil, diag.List{}, err
 	}
 	vars := map[string]string{}
 	for _, v := range a.flags.vars {
 		name, value, found := strings.Cut(v, "=")
 		if !found || name == "" {
-			return nil, usagef("--var %q: want NAME=VALUE", v)
+			return nil, diag.List{}, usagef("--var %q: want NAME=VALUE", v)
 		}
 		vars[name] = value
 	}
@@ -70,10 +89,7 @@ func (a *app) loadPlan() (*plan.Plan, error) {
 		a.rules = rules
 		mistakes.Diags = append(mistakes.Diags, wrong.Diags...)
 	}
-	if err := a.printMistakes(mistakes); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return p, mistakes, nil
 }
 
 // planDirs opens the folders of --plan. A folder of that name wins over an

@@ -42,8 +42,11 @@ func (a *app) planCheckCommand() *cobra.Command {
 		Example: "  mtric plan check --plan plans/rssac047 --plan local",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			p, err := a.loadPlan()
+			p, mistakes, err := a.readPlan()
 			if err != nil {
+				return err
+			}
+			if err := a.printMistakes(mistakes); err != nil {
 				return err
 			}
 			if a.flags.json {
