@@ -3,7 +3,8 @@
 # and Spark in Python environments of their own. Quick when all is there. Needs root.
 set -euo pipefail
 packages=(nsd knot bind9 bind9-dnsutils ldnsutils scamper openssh-server openssh-sftp-server
-  iproute2 iptables ethtool shellcheck python3-venv procps gcc libc6-dev chromium default-jre-headless)
+  iproute2 iptables ethtool shellcheck python3-venv procps gcc libc6-dev chromium default-jre-headless
+  prometheus prometheus-node-exporter)
 cache=${MTRIC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mtric}
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
