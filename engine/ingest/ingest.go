@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -104,6 +105,11 @@ type Rejected struct {
 // copies and spools, and memory for their runs rows.
 const filesAtOnce = 20_000
 
+// softMemory is where garbage is collected more eagerly, unless GOMEMLIMIT says
+// otherwise: a day being rewritten lives in some 250 MB, and would take as much
+// again for nothing.
+const softMemory = 400 << 20
+
 // Run ingests what lies complete in the dropboxes, oldest day first. What is
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox.
@@ -114,6 +120,9 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(softMemory))
 	}
 	r.started = r.now().UTC()
 	r.intake = filepath.Join(in.Originals, ".intake")
