@@ -151,6 +151,21 @@ shows the whole system on this machine.`,
 	root.AddCommand(a.measureCommand(), a.pushCommand(), a.queryCommand(), a.showCommand(), a.checkCommand(),
 		a.planCommand(), a.zoneCommand(), a.simulateCommand(), a.ingestCommand(), a.ingestReaderCommand(), a.reportCommand(), a.verifyCommand(), a.exportCommand(), a.backtestCommand(), a.watchCommand(), a.demoCommand(), a.versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "completion": // else it shows its help and exits 0, whatever the shell
+			c.RunE, c.Args = func(c *cobra.Command, _ []string) error { return c.Help() }, cobra.NoArgs
+		case "help":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				if _, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+					return fmt.Errorf("unknown command %q for \"mtric\"", strings.Join(args, " "))
+				}
+				return nil
+			}
+		}
+	}
 	root.SetUsageTemplate(root.UsageTemplate() + exitHelp) // the other commands take the root's
 	markUsage(root)
 	return root

@@ -212,6 +212,9 @@ func (a *app) zoneVerify(files []string) error {
 	bad := 0
 	bar := a.progress(len(files), "verifying")
 	for _, f := range files {
+		if _, err := os.Stat(f); err != nil {
+			return usagef("zone file: %w", err) // a file that is not there says nothing of a zone
+		}
 		zone, err := provenZone(p, f)
 		bar.step()
 		v := verdict{File: f, Good: err == nil}
