@@ -164,14 +164,12 @@ func (s *Survey) WriteText(w io.Writer) error {
 	t.heading("Ways to the fixed places")
 	t.table(s.ways())
 	t.heading("What to look at")
-	quiet := true
 	for _, c := range s.Candidates {
 		for _, n := range c.Notes {
 			t.line("%s  %s", c.ID, n)
-			quiet = false
 		}
 	}
-	if quiet {
+	if s.Quiet() {
 		t.line("Nothing.")
 	}
 	t.heading("Regions")

@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 //go:embed survey.gohtml
@@ -24,7 +26,23 @@ func (s *Survey) WriteHTML(w io.Writer) error {
 		*Survey
 		Overview, Ways, Details [][]string
 		Legend                  []string
-	}{s, s.overview(), s.ways(), s.details(), surveyLegend})
+	}{s, wholeHeads(s.overview()), wholeHeads(s.ways()), wholeHeads(s.details()), surveyLegend})
+}
+
+// wholeHeads writes "RTT V4", "V6" out, for whoever hears a table instead of
+// seeing it.
+func wholeHeads(rows [][]string) [][]string {
+	for i, h := range rows[0] {
+		if h == "V6" {
+			rows[0][i] = strings.TrimSuffix(rows[0][i-1], "V4") + h
+		}
+	}
+	return rows
+}
+
+// Quiet says that no candidate has a note.
+func (s *Survey) Quiet() bool {
+	return !slices.ContainsFunc(s.Candidates, func(c Candidate) bool { return len(c.Notes) > 0 })
 }
 
 // surveyJSON lies where nothing is published from.
