@@ -72,6 +72,47 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
+// FuzzLoadTests holds that no test file crashes the loader, and that what is refused
+// says why, at a place inside it.
+func FuzzLoadTests(f *testing.F) {
+	for _, name := range plans.Names() {
+		dir, _ := plans.Dir(name)
+		files, err := fs.Glob(dir, "*.test.hcl")
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range files {
+			src, err := fs.ReadFile(dir, file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(string(src))
+		}
+	}
+	f.Add("test \"x\" {\n rule = \"wrong-answer\"\n start = \"2026-01-01T00:00:00Z\"\n given {\n labels = { rsi = 1 }\n sent = \"1+1x3 _\"\n previous = { sent = [1, null] }\n }\n expect {\n at = \"5m\"\n state = \"firing\"\n summary = \"${a}\"\n }\n}\n")
+	base := demo(f)
+	p, l := plan.Load([]plan.Dir{base}, nil)
+	if p == nil {
+		f.Fatal(l.Error())
+	}
+	f.Fuzz(func(t *testing.T, src string) {
+		dir := plan.Dir{Name: "local", FS: fstest.MapFS{"fuzz.test.hcl": {Data: []byte(src)}}}
+		tests, l := plan.LoadTests([]plan.Dir{dir}, p)
+		if l.HasErrors() && tests != nil || strings.Contains(l.Error(), "internal error") {
+			t.Fatalf("%d tests with errors %s", len(tests), l.Error())
+		}
+		var b bytes.Buffer
+		if err := l.WriteText(&b, true); err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range tests {
+			if test.Rule == "" || len(test.Given) == 0 || len(test.Expect) == 0 || test.Place.End > len(src) {
+				t.Fatalf("%+v", test)
+			}
+		}
+	})
+}
+
 // FuzzFormat holds that formatting ends, is stable and never changes what
 // does not parse.
 func FuzzFormat(f *testing.F) {

@@ -17,3 +17,16 @@ test "misspelt" {
 test "empty" {
   rule = "disk-filling"
 }
+
+test "empty" {
+  rule = "quarantine"
+
+  given {
+    quarantine = { count = 1 }
+  }
+
+  expect {
+    at    = "0m"
+    state = "firing"
+  }
+}
