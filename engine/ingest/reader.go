@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -102,6 +103,7 @@ func limitMemory(more int64) error {
 	}
 	debug.SetMemoryLimit(more / 2)
 	debug.SetGCPercent(400) // most of what is read is soon of no use
+	runtime.GOMAXPROCS(1)   // there is a reader for each processor
 	limit := pages*uint64(os.Getpagesize()) + memoryFactor*uint64(more)
 	return errors.Join(
 		unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}),

@@ -151,23 +151,34 @@ func (m *merging[T]) keep(from time.Time) (*source[T], error) {
 	return newSource(rowsOf[T](m.path, copied))
 }
 
+// handover is how many groups change hands at a time.
+const handover = 64
+
 // all joins and finishes the groups on one processor and writes them on another.
 func (m *merging[T]) all(sources []*source[T], own bool) error {
-	ready := make(chan []T, 64)
+	ready := make(chan [][]T, 2)
 	var both errgroup.Group
-	both.Go(func() error {
-		for group := range ready {
-			if err := m.write(group); err != nil {
-				for range ready { // the other must come to its end
+	both.Go(func() (err error) {
+		for groups := range ready { // to the end, or the other could not come to its own
+			for _, group := range groups {
+				if err == nil {
+					err = m.write(group)
 				}
-				return err
 			}
 		}
-		return nil
+		return err
 	})
 	both.Go(func() error {
 		defer close(ready)
-		return m.groups(sources, own, func(group []T) { ready <- group })
+		var some [][]T
+		err := m.groups(sources, own, func(group []T) {
+			if some = append(some, group); len(some) == handover {
+				ready <- some
+				some = nil
+			}
+		})
+		ready <- some
+		return err
 	})
 	return both.Wait()
 }
