@@ -42,6 +42,25 @@ func TestMethodNamesThePlaces(t *testing.T) {
 	}
 }
 
+// TestExampleIsEven: twenty places, four in each of the five regions, each
+// metropolitan area once [fdz] [gjr] [lrr] [fzt] [knk] [vak] [ttz].
+func TestExampleIsEven(t *testing.T) {
+	example, err := os.ReadFile("../../local/vantage-points.hcl.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := load(t, nil, shipped(t, "rssac047"), inline("local", string(example)))
+	regions, metros := map[string]int{}, map[string]bool{}
+	for _, v := range p.VantagePoints {
+		regions[v.Region]++
+		metros[v.Metro] = true
+	}
+	want := map[string]int{"africa": 4, "asia_pacific": 4, "europe": 4, "latin_america": 4, "north_america": 4}
+	if d := cmp.Diff(want, regions); d != "" || len(metros) != 20 {
+		t.Errorf("%d metropolitan areas; %s", len(metros), d)
+	}
+}
+
 func TestPlaces(t *testing.T) {
 	p := load(t, nil, inline("p", small+`
 vantage_point "301" {
