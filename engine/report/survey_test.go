@@ -195,6 +195,35 @@ func TestSurveyIsTrue(t *testing.T) {
 	}
 }
 
+// TestCandidatesDoNotTouchEachOther: one candidate less changes of the others
+// only what compares them, and never makes one see fewer servers alone.
+func TestCandidatesDoNotTouchEachOther(t *testing.T) {
+	p := candidates(t)
+	store, _ := surveyed(t, p)
+	all := fillSurvey(t, p, store, "")
+	for i := range p.VantagePoints {
+		less := *p
+		less.VantagePoints = slices.Delete(slices.Clone(p.VantagePoints), i, i+1)
+		s := fillSurvey(t, &less, store, "")
+		if len(s.Candidates) != len(all.Candidates)-1 || !slices.Equal(s.Unexpected, []measurement.VantagePoint{p.VantagePoints[i].ID}) {
+			t.Fatalf("without %s: %d candidates, unexpected %v", p.VantagePoints[i].ID, len(s.Candidates), s.Unexpected)
+		}
+		for _, c := range s.Candidates {
+			before := all.Candidates[slices.IndexFunc(all.Candidates, func(o report.Candidate) bool { return o.ID == c.ID })]
+			if c.Alone < before.Alone {
+				t.Errorf("without %s: %s sees %d servers alone, with it %d", p.VantagePoints[i].ID, c.ID, c.Alone, before.Alone)
+			}
+			if c.MostLike != nil && c.MostLike.ID == p.VantagePoints[i].ID {
+				t.Errorf("%s is most like %s, which is none of them", c.ID, c.MostLike.ID)
+			}
+			c.Alone, c.MostLike, c.Notes = before.Alone, before.MostLike, before.Notes
+			if d := cmp.Diff(before, c); d != "" {
+				t.Errorf("without %s, %s differs (-with +without):\n%s", p.VantagePoints[i].ID, c.ID, d)
+			}
+		}
+	}
+}
+
 func TestSurveyTellsWhatIsOdd(t *testing.T) {
 	p := candidates(t)
 	store, _ := surveyed(t, p)
