@@ -31,6 +31,7 @@ type frame struct {
 	previous reflect.Value
 	labels   []Label // those of over
 
+	since     *time.Time    // the condition holds since then; nil when it begins
 	exclusion func() string // window.exclusion, which few summaries read
 }
 

@@ -29,6 +29,10 @@ const (
 	factLast  = "watch_last"
 )
 
+// between is how long ago the last watch must be for "nothing since" to mean
+// anything: one by hand right after cron's would find nothing.
+const between = 10 * time.Minute
+
 // silence is how long a vantage point may send nothing before it is named.
 const silence = 30 * time.Minute
 
@@ -50,9 +54,13 @@ type Looker struct {
 
 // After is what the next watch is to find.
 func (l *Looker) After() map[string]string {
-	after := map[string]string{factLast: l.Now.Format(time.RFC3339Nano)}
+	now := l.Now.Format(time.RFC3339Nano)
+	after := map[string]string{}
+	if last := l.time(factLast); last == nil || l.Now.Sub(*last) >= between {
+		after[factLast] = now
+	}
 	if l.time(factFirst) == nil {
-		after[factFirst] = after[factLast]
+		after[factFirst] = now
 	}
 	return after
 }
@@ -161,7 +169,7 @@ func (l *Looker) output(m *Machine, dir string) error {
 
 // received counts by receive times, so that retention never fires a rule.
 func (l *Looker) received(m *Machine) error {
-	if last := l.time(factLast); last != nil {
+	if last := l.time(factLast); last != nil && l.Now.Sub(*last) >= between {
 		m.Originals.Received = new(int64)
 		months, err := os.ReadDir(l.Originals)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -43,16 +43,16 @@ type Window struct {
 	Incorrect     int64    `cel:"incorrect" doc:"correctness answers that match no root zone of the last 48 hours"`
 	Unchecked     int64    `cel:"unchecked" doc:"correctness answers that wait to be judged, or cannot be"`
 	VPs           int64    `cel:"vantage_points" doc:"vantage points that sent anything"`
-	VPsFailing    int64    `cel:"vantage_points_failing" doc:"vantage points at which availability is below threshold.rsi_availability"`
+	VPsFailing    int64    `cel:"vantage_points_failing" doc:"vantage points at which availability is below threshold.rsi_availability, and more than one query failed, or all"`
 	RSIs          int64    `cel:"rsis" doc:"RSIs that were asked"`
-	RSIsFailing   int64    `cel:"rsis_failing" doc:"RSIs whose availability is below threshold.rsi_availability"`
+	RSIsFailing   int64    `cel:"rsis_failing" doc:"RSIs whose availability is below threshold.rsi_availability, and more than one query failed, or all"`
 	RSIsSilent    int64    `cel:"rsis_silent" doc:"RSIs of which not one query was answered"`
 	NewestSerial  *int64   `cel:"newest_serial" doc:"newest serial of the root zone that was served"`
 	Lag           *float64 `cel:"lag" unit:"min" doc:"how long, at the end, the next newer zone had been in use; 0 with the newest"`
 	NSIDs         int64    `cel:"nsids" doc:"distinct server identities (NSID)"`
 	Strays        int64    `cel:"strays" doc:"datagrams of the asked address and port that failed id, question or QR: spoofing, or a broken server"`
 	Coverage      *float64 `cel:"coverage" unit:"percent" doc:"intervals of vantage points with data, of those expected"`
-	Exclusion     string   `cel:"exclusion" doc:"an exclusion block for this window and combination, to look at and paste"`
+	Exclusion     string   `cel:"exclusion" doc:"an exclusion block for this combination, since the condition holds, to look at and paste"`
 }
 
 // PathCount counts the queries of one family or transport.
@@ -101,7 +101,7 @@ type OutputFacts struct {
 
 // OriginalsFacts is about what the collector received.
 type OriginalsFacts struct {
-	Received *int64 `cel:"received_since_last_run" doc:"files received since the last watch; absent on the first"`
+	Received *int64 `cel:"received_since_last_run" doc:"files received since the last watch that is 10 min old or older; absent without one"`
 }
 
 // ZoneFacts is about the archive of root zones.

@@ -141,6 +141,7 @@ func (l ledger) apply(p *plan.Plan, machine string, r *rule, f *frame, found fin
 	}
 	s.Severity = Severity(r.Severity)
 	if found == holds {
+		f.since = s.True
 		s.Summary = r.say(f)
 	}
 	state := s.step(r.Rule, found, at, silenced(p, machine, r.Label, f.labels, at))

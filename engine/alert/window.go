@@ -312,7 +312,13 @@ func (rs *Rules) walk(r *rows, only string, from, until time.Time, use visit) er
 					c.before.fill(&before, failing, r.newest)
 				}
 				f.labels = c.labels
-				f.exclusion = func() string { return exclusion(c.labels, end.Add(-g.window), end) }
+				f.exclusion = func() string {
+					began := end
+					if f.since != nil {
+						began = *f.since
+					}
+					return exclusion(c.labels, began.Add(-g.window), end)
+				}
 				for _, rule := range g.rules {
 					found, err := rule.evaluate(f)
 					if found == fails && !now.HasData && !rule.asksData() {

@@ -140,7 +140,7 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 	}{{vps, &w.VPs, &w.VPsFailing, new(int64)}, {rsis, &w.RSIs, &w.RSIsFailing, &w.RSIsSilent}} {
 		for _, c := range part.of {
 			*part.n++
-			if 100*c.good < 96*c.sent {
+			if 100*c.good < 96*c.sent && (c.good == 0 || c.sent-c.good >= 2) {
 				*part.fail++
 			}
 			if c.answered == 0 {

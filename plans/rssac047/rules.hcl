@@ -8,6 +8,7 @@ rule "nothing-answered" {
   severity = "critical"
   expr     = "run.planned > 0 && run.answered == 0"
   summary  = "none of {run.planned} queries was answered: is this vantage point cut off?"
+  runbook  = "docs/runbook.md#nothing-answered"
 }
 
 # ------------------------------------------- on the collector, over all of them
@@ -30,16 +31,19 @@ rule "rsi-unavailable" {
   runbook = "docs/runbook.md#rsi-unavailable"
 }
 
+# Six hours: an answer is incorrect only once a later zone fetch has found no zone
+# for it, and that may take a while.
 rule "wrong-answer" {
   on       = "window"
   over     = ["rsi"]
-  window   = "1h"
+  window   = "6h"
   severity = "critical"
   expr     = "window.incorrect > 0" # [xog]
   summary  = "{rsi}.root gave {window.incorrect} answers that match no root zone of the last 48 hours"
   runbook  = "docs/runbook.md#wrong-answer"
 }
 
+# Less than 10 ms is no news, however near the server was.
 rule "slower-than-before" {
   on       = "window"
   over     = ["rsi", "transport", "family"]
@@ -47,8 +51,9 @@ rule "slower-than-before" {
   severity = "info"
 
   expr = <<CEL
-    window.sent > 1000 &&
-    window.median_latency > 2.0 * previous.median_latency
+    window.sent >= 500 &&
+    window.median_latency > 2.0 * previous.median_latency &&
+    window.median_latency > 10.0 + previous.median_latency
   CEL
 
   summary = "{rsi}.root over {family}/{transport}: the median went from {previous.median_latency} ms to {window.median_latency} ms"
@@ -85,6 +90,16 @@ rule "vantage-point-cut-off" {
   expr     = "window.rsis >= 8 && window.rsis_silent == window.rsis"
   summary  = "{vantage_point} reached none of {window.rsis} RSIs over {family}: look at the vantage point, and if it was its own trouble put into local/: {window.exclusion}"
   runbook  = "docs/runbook.md#vantage-point-cut-off"
+}
+
+# --------------------------------------------------- on the collector, each report
+
+rule "threshold-missed" {
+  on       = "report"
+  severity = "info"
+  expr     = "value.verdict == 'fail'"
+  summary  = "the {value.style} report says that a threshold was missed: {value.value} {value.unit}"
+  runbook  = "docs/runbook.md#threshold-missed"
 }
 
 # --------------------------------------------------------------- each machine

@@ -105,7 +105,7 @@ test "without data it goes on firing" {
   }
 }
 
-test "one wrong answer is enough" {
+test "one wrong answer is enough, for as long as the window has it" {
   rule = "wrong-answer"
 
   given {
@@ -150,6 +150,27 @@ test "twice as slow" {
     at      = "10m"
     state   = "firing"
     summary = "a.root over ipv4/udp: the median went from 20 ms to 40.1 ms"
+  }
+}
+
+test "twice as slow as next door is no news" {
+  rule = "slower-than-before"
+
+  given {
+    labels         = { rsi = "a", transport = "udp", family = "ipv4" }
+    sent           = 5000
+    median_latency = "9.9 14"
+    previous       = { median_latency = 3 }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "5m"
+    state = "firing"
   }
 }
 
@@ -250,6 +271,36 @@ test "all RSIs at once are the vantage point's trouble" {
   expect {
     at    = "15m"
     state = "inactive"
+  }
+}
+
+test "a report's verdict" {
+  rule = "threshold-missed"
+
+  given {
+    labels  = { style = "monthly", metric = "rsi_correctness", rsi = "c" }
+    style   = "monthly"
+    unit    = "percent"
+    value   = 99.7
+    verdict = "fail"
+  }
+
+  given {
+    labels  = { style = "monthly", metric = "rsi_correctness", rsi = "d" }
+    verdict = "no_data"
+  }
+
+  expect {
+    at      = "0m"
+    labels  = { style = "monthly", metric = "rsi_correctness", rsi = "c" }
+    state   = "firing"
+    summary = "the monthly report says that a threshold was missed: 99.7 percent"
+  }
+
+  expect {
+    at     = "0m"
+    labels = { style = "monthly", metric = "rsi_correctness", rsi = "d" }
+    state  = "inactive"
   }
 }
 
