@@ -52,7 +52,7 @@ func (a *app) planTest(only string) error {
 	if err := a.printMistakes(mistakes); err != nil {
 		return err
 	}
-	return a.printTests(p, results)
+	return a.printTests(p, results, only)
 }
 
 // knownRule refuses a name that the plan does not have; empty is any.
@@ -74,7 +74,7 @@ func knownRule(p *plan.Plan, name string) error {
 	return usagef("--rule %s: plan %s has no such rule; %s", name, p.Name, remedy)
 }
 
-func (a *app) printTests(p *plan.Plan, results []alert.TestResult) error {
+func (a *app) printTests(p *plan.Plan, results []alert.TestResult, only string) error {
 	failed := 0
 	tested := map[string]bool{}
 	for i := range results {
@@ -97,7 +97,11 @@ func (a *app) printTests(p *plan.Plan, results []alert.TestResult) error {
 				fmt.Fprintf(a.out, "ok    %s: %s\n", r.Rule, r.Name)
 			}
 		}
-		if !a.flags.quiet {
+		switch {
+		case a.flags.quiet:
+		case only != "":
+			fmt.Fprintf(a.out, "%d tests, %d failed\n", len(results), failed)
+		default:
 			fmt.Fprintf(a.out, "%d tests, %d failed; %d of %d rules have tests\n", len(results), failed, len(tested), len(p.Rules))
 		}
 	}

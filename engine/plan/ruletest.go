@@ -53,10 +53,13 @@ type Expect struct {
 }
 
 // LoadTests reads the *.test.hcl files of the plan's directories, by directory
-// and name, with every mistake there is. Their text joins p.Sources.
+// and name, with every mistake there is. A test of a later directory replaces the
+// one of the same name: whoever changes a shipped threshold can mend the shipped
+// test. Their text joins p.Sources.
 func LoadTests(dirs []Dir, p *Plan) ([]RuleTest, diag.List) {
 	l := &testLoader{loader: loader{sources: p.Sources, plan: p, budget: newBudget(), bad: map[hcl.Range]bool{}, faulty: map[hcl.Range]bool{}}}
 	for _, d := range dirs {
+		l.here = map[string]bool{}
 		names, err := fs.Glob(d.FS, "*.test.hcl")
 		if err != nil {
 			l.unreadable(d.Name, err)
@@ -87,6 +90,7 @@ func LoadTests(dirs []Dir, p *Plan) ([]RuleTest, diag.List) {
 type testLoader struct {
 	loader
 	tests []RuleTest
+	here  map[string]bool // names of tests in the directory being read
 }
 
 // rangeOf is a place as later stages want it.
@@ -137,6 +141,14 @@ func (l *testLoader) test(b *hclsyntax.Block) {
 	}
 	if len(t.Given) == 0 || len(t.Expect) == 0 {
 		l.errorf(b.DefRange(), "Add what is measured, given { … }, and what comes of it, expect { … }.", "test %q lacks given or expect", t.Name)
+	}
+	if l.here[t.Name] {
+		l.errorf(b.DefRange(), "Give each test of a directory a name of its own.", "a second test %q", t.Name)
+	}
+	l.here[t.Name] = true
+	if i := slices.IndexFunc(l.tests, func(other RuleTest) bool { return other.Name == t.Name }); i >= 0 {
+		l.tests[i] = t
+		return
 	}
 	l.tests = append(l.tests, t)
 }
