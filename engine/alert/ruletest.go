@@ -20,6 +20,7 @@ import (
 type TestResult struct {
 	Name string   `json:"name"`
 	Rule string   `json:"rule"`
+	At   string   `json:"at"` // file and line of the test
 	Diff []string `json:"diff"`
 }
 
@@ -63,7 +64,7 @@ type played struct {
 }
 
 func (t *testRun) run() TestResult {
-	result := TestResult{Name: t.test.Name, Rule: t.test.Rule}
+	result := TestResult{Name: t.test.Name, Rule: t.test.Rule, At: fmt.Sprintf("%s:%d", t.test.Place.File, t.test.Place.Line)}
 	var combos []*combination
 	for _, g := range t.test.Given {
 		combos = append(combos, t.combination(g))

@@ -92,7 +92,7 @@ func (a *app) printTests(p *plan.Plan, results []alert.TestResult, only string) 
 	} else {
 		for _, r := range results {
 			if len(r.Diff) > 0 {
-				fmt.Fprintf(a.out, "FAIL  %s: %s\n      %s\n", r.Rule, r.Name, strings.Join(r.Diff, "\n      "))
+				fmt.Fprintf(a.out, "FAIL  %s: %s (%s)\n      %s\n", r.Rule, r.Name, r.At, strings.Join(r.Diff, "\n      "))
 			} else if !a.flags.quiet {
 				fmt.Fprintf(a.out, "ok    %s: %s\n", r.Rule, r.Name)
 			}
