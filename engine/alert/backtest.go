@@ -1,7 +1,9 @@
 package alert
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -58,5 +60,8 @@ func (rs *Rules) Backtest(ctx context.Context, store lake.Store, from, until tim
 	for _, i := range open {
 		episodes[i].Minutes = int64(until.Sub(episodes[i].From) / time.Minute)
 	}
+	slices.SortFunc(episodes, func(x, y Episode) int {
+		return cmp.Or(x.From.Compare(y.From), cmp.Compare(keyOf(x.Rule, x.Labels), keyOf(y.Rule, y.Labels)))
+	})
 	return episodes, err
 }

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"reflect"
@@ -45,6 +46,12 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 			b.apply(m, result, r, f, found, err, end, failed)
 			return nil
 		})
+		slices.SortFunc(result.Events, func(x, y Event) int {
+			return cmp.Or(x.Time.Compare(y.Time), cmp.Compare(keyOf(x.Rule, x.Labels), keyOf(y.Rule, y.Labels)))
+		})
+		for i := range result.Events {
+			result.Events[i].Time = b.Now() // when it is told; a backlog is told of late
+		}
 		if err == nil && len(b.Rules.Plan.VantagePoints) > 0 { // else what is expected is what came
 			b.dismiss(m, result, "neither the plan nor the data has this any more", func(s *Status) bool {
 				return b.Rules.on(s.Rule) == "window" && !met[keyOf(s.Rule, s.Labels)]
@@ -113,7 +120,6 @@ func (b *Book) apply(m *memory, result *Result, r *rule, f *frame, found finding
 		result.Errors = append(result.Errors, err)
 	}
 	if e := m.ledger.apply(b.Rules.Plan, b.Machine, r, f, found, at); e != nil {
-		e.Time = b.Now()
 		result.Events = append(result.Events, *e)
 	}
 }

@@ -1,11 +1,14 @@
 package alert
 
 import (
-	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/plan"
@@ -285,16 +288,30 @@ func (g *group) advance(r *rows, end time.Time) {
 	g.cursor[2].upTo(r, last-2*slots, change(true, -1))
 }
 
-// visit is called with each result of a walk.
+// visit is called with each result of a walk, one at a time.
 type visit func(end time.Time, r *rule, f *frame, found finding, err error) error
 
-// walk evaluates the rules for every end in [from, until], oldest first, and
-// hands each result on; rows must reach back far enough.
+// walk evaluates the rules for every end in [from, until] and hands each result on;
+// rows must reach back far enough. The ends of one alert come oldest first; those of
+// several groups run beside one another, so the order of different alerts is none.
 func (rs *Rules) walk(r *rows, only string, from, until time.Time, use visit) error {
-	groups := rs.groups(only)
-	for _, g := range groups {
-		g.prepare(rs.Plan, r)
+	var one sync.Mutex
+	var all errgroup.Group
+	all.SetLimit(runtime.GOMAXPROCS(0))
+	for _, g := range rs.groups(only) {
+		all.Go(func() error {
+			g.prepare(rs.Plan, r)
+			return rs.walkGroup(g, r, from, until, func(end time.Time, rule *rule, f *frame, found finding, err error) error {
+				one.Lock()
+				defer one.Unlock()
+				return use(end, rule, f, found, err)
+			})
+		})
 	}
+	return all.Wait()
+}
+
+func (rs *Rules) walkGroup(g *group, r *rows, from, until time.Time, use visit) error {
 	failing, ok := rs.thresholds["threshold.rsi_availability"]
 	if !ok {
 		failing = 96 // [ydw]
@@ -302,31 +319,29 @@ func (rs *Rules) walk(r *rows, only string, from, until time.Time, use visit) er
 	var now, before Window
 	f := &frame{rules: rs, object: reflect.ValueOf(&now).Elem(), previous: reflect.ValueOf(&before).Elem()}
 	for end := from; !end.After(until); end = end.Add(interval.Length) {
-		for _, g := range groups {
-			g.advance(r, end)
-			for _, c := range g.combos {
-				c.now.fill(&now, failing, r.newest)
-				now.Lag = r.lag(now.NewestSerial, end)
-				now.Coverage = percent(c.now.pairs, c.expected(end.Add(-g.window), end))
-				if g.previous {
-					c.before.fill(&before, failing, r.newest)
+		g.advance(r, end)
+		for _, c := range g.combos {
+			c.now.fill(&now, failing, r.newest)
+			now.Lag = r.lag(now.NewestSerial, end)
+			now.Coverage = percent(c.now.pairs, c.expected(end.Add(-g.window), end))
+			if g.previous {
+				c.before.fill(&before, failing, r.newest)
+			}
+			f.labels = c.labels
+			f.exclusion = func() string {
+				began := end
+				if f.since != nil {
+					began = *f.since
 				}
-				f.labels = c.labels
-				f.exclusion = func() string {
-					began := end
-					if f.since != nil {
-						began = *f.since
-					}
-					return exclusion(c.labels, began.Add(-g.window), end)
+				return exclusion(c.labels, began.Add(-g.window), end)
+			}
+			for _, rule := range g.rules {
+				found, err := rule.evaluate(f)
+				if found == fails && !now.HasData && !rule.asksData() {
+					found = keep // nothing is counted as good that was not seen to be good
 				}
-				for _, rule := range g.rules {
-					found, err := rule.evaluate(f)
-					if found == fails && !now.HasData && !rule.asksData() {
-						found = keep // nothing is counted as good that was not seen to be good
-					}
-					if err := use(end, rule, f, found, err); err != nil {
-						return err
-					}
+				if err := use(end, rule, f, found, err); err != nil {
+					return err
 				}
 			}
 		}
@@ -366,39 +381,4 @@ func (r *rows) lag(serial *int64, end time.Time) *float64 {
 		}
 	}
 	return &lag
-}
-
-// exclusion is the block that would take the combination out of the metrics, for
-// a person to look at, complete and paste.
-func exclusion(labels []Label, from, until time.Time) string {
-	var name []string
-	lines := []string{}
-	list := func(s ...string) string { return `["` + strings.Join(s, `", "`) + `"]` }
-	families, transports := []string{"ipv4", "ipv6"}, []string{"udp", "tcp"}
-	paths := false
-	for _, l := range labels {
-		name = append(name, l.Value)
-		switch l.Name {
-		case "vantage_point":
-			lines = append(lines, "vantage_points = "+list(l.Value))
-		case "rsi":
-			lines = append(lines, "rsis = "+list(l.Value))
-		case "family":
-			families, paths = []string{l.Value}, true
-		case "transport":
-			transports, paths = []string{l.Value}, true
-		}
-	}
-	if paths {
-		var all []string
-		for _, f := range families {
-			for _, t := range transports {
-				all = append(all, f+"/"+t)
-			}
-		}
-		lines = append(lines, "paths = "+list(all...))
-	}
-	lines = append(lines, fmt.Sprintf("from = %q", from.UTC().Format(time.RFC3339)), fmt.Sprintf("until = %q", until.UTC().Format(time.RFC3339)),
-		`by = "metrics operations"`, fmt.Sprintf("added = %q", until.UTC().Format(time.RFC3339)), `reason = "…"`)
-	return fmt.Sprintf("exclusion %q {\n  %s\n}", strings.Join(append(name, until.UTC().Format("200601021504")), "-"), strings.Join(lines, "\n  "))
 }

@@ -1,0 +1,42 @@
+package alert
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// exclusion is the block that would take the combination out of the metrics, for
+// a person to look at, complete and paste.
+func exclusion(labels []Label, from, until time.Time) string {
+	var name []string
+	lines := []string{}
+	list := func(s ...string) string { return `["` + strings.Join(s, `", "`) + `"]` }
+	families, transports := []string{"ipv4", "ipv6"}, []string{"udp", "tcp"}
+	paths := false
+	for _, l := range labels {
+		name = append(name, l.Value)
+		switch l.Name {
+		case "vantage_point":
+			lines = append(lines, "vantage_points = "+list(l.Value))
+		case "rsi":
+			lines = append(lines, "rsis = "+list(l.Value))
+		case "family":
+			families, paths = []string{l.Value}, true
+		case "transport":
+			transports, paths = []string{l.Value}, true
+		}
+	}
+	if paths {
+		var all []string
+		for _, f := range families {
+			for _, t := range transports {
+				all = append(all, f+"/"+t)
+			}
+		}
+		lines = append(lines, "paths = "+list(all...))
+	}
+	lines = append(lines, fmt.Sprintf("from = %q", from.UTC().Format(time.RFC3339)), fmt.Sprintf("until = %q", until.UTC().Format(time.RFC3339)),
+		`by = "metrics operations"`, fmt.Sprintf("added = %q", until.UTC().Format(time.RFC3339)), `reason = "…"`)
+	return fmt.Sprintf("exclusion %q {\n  %s\n}", strings.Join(append(name, until.UTC().Format("200601021504")), "-"), strings.Join(lines, "\n  "))
+}
