@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"mtric.net/mtric/engine/plan"
 )
 
 // Relay writes the alerts of the vantage points on the collector, each into files of
@@ -23,7 +25,8 @@ import (
 // another, or mutes it. One goroutine uses it, in one process at a time.
 type Relay struct {
 	Logs  string
-	State string // folder that remembers which interval's alerts are shown
+	State string     // folder that remembers which interval's alerts are shown
+	Plan  *plan.Plan // whose vantage points have metrics; nil, or without any: all
 
 	shown map[string]time.Time       // by machine; nil before the first Take
 	known map[string]map[string]bool // lines at the end of each machine's file
@@ -76,11 +79,29 @@ func (r *Relay) Close() error {
 		}
 		errs = append(errs, err)
 	}
+	errs = append(errs, r.dismiss())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("alerts of vantage points: %w", err)
 	}
 	r.shown = nil
 	return nil
+}
+
+// dismiss removes the metrics of vantage points that the plan no longer has: what
+// fired there when it was last heard of would fire for ever. Its lines stay.
+func (r *Relay) dismiss() error {
+	if r.Plan == nil || len(r.Plan.VantagePoints) == 0 {
+		return nil
+	}
+	files, err := filepath.Glob(filepath.Join(r.Logs, "[0-9][0-9][0-9]-alerts.prom"))
+	for _, f := range files {
+		machine := filepath.Base(f)[:3]
+		known := slices.ContainsFunc(r.Plan.VantagePoints, func(v plan.VantagePoint) bool { return string(v.ID) == machine })
+		if !known {
+			err = errors.Join(err, os.Remove(f))
+		}
+	}
+	return err
 }
 
 func (r *Relay) memory() string { return filepath.Join(r.State, "relayed.json") }

@@ -107,6 +107,31 @@ func TestALateFileBringsNothingBack(t *testing.T) {
 	}
 }
 
+// TestMetricsEndWithTheVantagePoint takes one out of the plan: what fired there when
+// it was last heard of must not fire for ever.
+func TestMetricsEndWithTheVantagePoint(t *testing.T) {
+	rules, l := compile(t, "rssac047", "site.hcl", vantagePoints)
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	r := alert.Relay{Logs: t.TempDir(), State: t.TempDir()}
+	for _, machine := range []string{"101", "901"} {
+		take(t, r, machine, at, relayed(t, machine, firing("rsi", "a")))
+	}
+	r.Plan = rules.Plan
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(r.Logs, "*"))
+	var names []string
+	for _, f := range left {
+		names = append(names, filepath.Base(f))
+	}
+	if want := "101-alerts.prom 101-alerts.txt 901-alerts.txt"; err != nil || strings.Join(names, " ") != want {
+		t.Errorf("%v: %q, want %s", err, names, want)
+	}
+}
+
 // FuzzRelay holds that whatever is taken gives lines of that machine and metrics
 // that Prometheus can parse, without two series of one name.
 func FuzzRelay(f *testing.F) {

@@ -45,7 +45,9 @@ func (s *station) sendAlerts(label time.Time) error {
 }
 
 // relay writes what the vantage points' alerts.json say into files of theirs.
-func (s *station) relay() *alert.Relay { return &alert.Relay{Logs: s.logs, State: s.state} }
+func (s *station) relay() *alert.Relay {
+	return &alert.Relay{Logs: s.logs, State: s.state, Plan: s.plan}
+}
 
 // takeAlerts gives ingest what it asks of a relay.
 func takeAlerts(r *alert.Relay) func(measurement.VantagePoint, time.Time, []byte) (string, error) {
