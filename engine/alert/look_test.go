@@ -1,0 +1,134 @@
+package alert_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/probe"
+)
+
+// newLooker is a machine whose disks, clock and uptime the test makes.
+func newLooker(t *testing.T, machine string) *alert.Looker {
+	t.Helper()
+	rules, l := compile(t, "rssac047", "site.hcl", vantagePoints)
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	home := t.TempDir()
+	in := func(name string) string { return filepath.Join(home, name) }
+	return &alert.Looker{
+		Plan: rules.Plan, Machine: machine, Store: lake.Store{Dir: in("Lake")}, Now: noon.Add(2 * time.Minute),
+		Home: home, Output: in("Output"), Logs: in("Logs"), Originals: in("Originals"), Quarantine: in("Quarantine"),
+		Clock: probe.Clock{Adjtimex: func(t *unix.Timex) (int, error) {
+			t.Status, t.Maxerror = unix.STA_UNSYNC, 2000
+			return unix.TIME_ERROR, nil
+		}},
+		Statfs: func(dir string, s *unix.Statfs_t) error {
+			s.Blocks, s.Bfree, s.Bavail = 1000, 500, 400 // 100 are root's
+			if dir == in("Logs") {
+				s.Bfree, s.Bavail = 200, 100
+			}
+			return nil
+		},
+		Sysinfo: func(i *unix.Sysinfo_t) error { i.Uptime = 3600; return nil },
+	}
+}
+
+// touch makes a file that was written that long before now.
+func touch(t *testing.T, l *alert.Looker, path string, ago time.Duration) {
+	t.Helper()
+	path = filepath.Join(l.Home, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, l.Now.Add(-ago), l.Now.Add(-ago)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func look(t *testing.T, l *alert.Looker) alert.Machine {
+	t.Helper()
+	m, err := l.Look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestLookAtAVantagePoint(t *testing.T) {
+	l := newLooker(t, "101")
+	want := alert.Machine{Uptime: time.Hour}
+	want.Disk.UsedPercent = new(800.0 / 9) // the fullest, as df has it
+	want.Clock.Synchronized, want.Clock.Error = new(false), new(2*time.Millisecond)
+	want.Output.NewestAge = 25 * time.Hour
+	if diff := cmp.Diff(want, look(t, l)); diff != "" {
+		t.Errorf("without output (-want +got): %s", diff)
+	}
+	touch(t, l, "Output/202611011200-101.answers.parquet", time.Minute)       // of this interval: not late
+	touch(t, l, "Output/202611011155-101.routes.parquet", 3*time.Minute)      // late
+	touch(t, l, "Output/202611011155-101.routes.parquet.sha256", time.Minute) // no file of its own
+	touch(t, l, "Output/.202611011155-101.answers.parquet", time.Second)      // being written
+	touch(t, l, "Output/Sent/202611011155-101.answers.parquet", 6*time.Minute)
+	want.Output = alert.OutputFacts{Exists: true, NewestAge: time.Minute, Unsent: 1}
+	if diff := cmp.Diff(want, look(t, l)); diff != "" {
+		t.Errorf("(-want +got): %s", diff)
+	}
+}
+
+// TestLookAtTheCollector goes through its first watches: what is counted since the
+// last one is absent until there was one, ten minutes ago or longer.
+func TestLookAtTheCollector(t *testing.T) {
+	l := newLooker(t, "c00")
+	book := newBook(t)
+	book.Machine = "c00"
+	for i := range 3 {
+		touch(t, l, fmt.Sprintf("Originals/202611/20261101115%d-101.answers.parquet", i), time.Duration(20*i)*time.Minute)
+	}
+	touch(t, l, "Originals/202611/202611011150-101.answers.parquet.sha256", 0)
+	touch(t, l, "Quarantine/rubbish", 0)
+	touch(t, l, "Quarantine/rubbish.reason.txt", 0)
+	touch(t, l, "Output/RootZones/2026110100.root.txt", 23*time.Hour)
+	touch(t, l, "Output/RootZones/2026103100.root.txt", 25*time.Hour)
+	started := l.Now
+	for _, step := range []struct {
+		after    time.Duration
+		received *int64
+		zones    *int64
+	}{
+		{-25 * time.Hour, nil, nil},                       // the first watch
+		{-30 * time.Minute, new(int64(3)), new(int64(1))}, // all there is, since the first
+		{0, new(int64(2)), new(int64(1))},                 // cron's: 0 and 20 minutes ago
+		{time.Minute, nil, new(int64(1))},                 // by hand, right after it
+		{30 * time.Minute, new(int64(0)), new(int64(1))},
+	} {
+		l.Now = started.Add(step.after)
+		var err error
+		if l.Before, err = book.Facts(); err != nil {
+			t.Fatal(err)
+		}
+		m := look(t, l)
+		if diff := cmp.Diff(step.received, m.Originals.Received); diff != "" {
+			t.Errorf("received, watch at %s (-want +got): %s", step.after, diff)
+		}
+		if diff := cmp.Diff(step.zones, m.Zones.Added24h); diff != "" {
+			t.Errorf("zones, watch at %s (-want +got): %s", step.after, diff)
+		}
+		if m.Quarantine.Count != 1 || fmt.Sprint(m.VantagePoints.Silent) != "[101 301]" {
+			t.Errorf("%+v", m)
+		}
+		if err := book.Remember(l.After()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
