@@ -20,7 +20,8 @@ func (a *app) watchCommand() *cobra.Command {
 		Long: `Watch looks at this machine and evaluates the plan's machine rules. What begins or
 ends to be so becomes a line of Logs/nnn-alerts.txt, and Logs/nnn-alerts.prom holds
 what fires now for Prometheus. Cron runs it: on a vantage point every five minutes, on
-the collector every thirty. Exit 3 while an alert fires.`,
+the collector every thirty. Exit 3 while an alert fires; away from a terminal it is
+silent unless something has begun or ended since.`,
 		Example: "  mtric watch --vp 101\n  mtric watch --vp c00 --dry-run",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.watch(c.Context()) },
@@ -64,6 +65,7 @@ func (a *app) watch(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.evaluated("watch", result, nil)
 	if err := errors.Join(s.book.Remember(l.After()), s.book.Ran("watch", true)); err != nil {
 		return err
 	}
@@ -72,11 +74,11 @@ func (a *app) watch(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	s.log.Info("watched", "firing", len(result.Firing), "lines", len(result.Events))
 	return a.printWatched(result)
 }
 
-// printWatched is silent under cron when all is well.
+// printWatched is silent under cron when all is well, or as bad as it was: what
+// fires for days is in the alert file once, not in a mail every five minutes.
 func (a *app) printWatched(r alert.Result) error {
 	for _, err := range r.Errors {
 		fmt.Fprintf(a.err, "mtric: %v\n", err)
@@ -89,7 +91,7 @@ func (a *app) printWatched(r alert.Result) error {
 	if len(r.Firing) == 0 {
 		return nil
 	}
-	if a.flags.json {
+	if a.flags.json || len(r.Events) == 0 && !isTerminal(a.err) {
 		return &exitError{code: exitFindings}
 	}
 	var lines []string
