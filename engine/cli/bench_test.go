@@ -11,12 +11,7 @@ import (
 // BenchmarkStart is the start of the program, plan loaded: bar P6 allows 20 ms
 // and 30 MiB.
 func BenchmarkStart(b *testing.B) {
-	program := filepath.Join(b.TempDir(), "mtric")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "../..")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := build(b)
 	for _, args := range [][]string{{"version"}, {"plan", "check"}} {
 		b.Run(args[0], func(b *testing.B) {
 			var peak int64
@@ -33,4 +28,16 @@ func BenchmarkStart(b *testing.B) {
 			b.ReportMetric(float64(peak)/1024, "MiB-peak")
 		})
 	}
+}
+
+// build builds the program as it is deployed.
+func build(tb testing.TB) string {
+	tb.Helper()
+	program := filepath.Join(tb.TempDir(), "mtric")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "../..")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		tb.Fatalf("go build: %v\n%s", err, out)
+	}
+	return program
 }

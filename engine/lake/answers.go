@@ -99,6 +99,7 @@ func fill(rows []measurement.Answer, name string, c *cells) error {
 		numbers(rows, c, func(a *row, n int64) { a.VerdictSerial = &n })
 	case "failures":
 		for i := range rows {
+			rows[i].Failures = []string{} // an empty list is no null, in JSON either
 			for e := c.offsets[i]; e < c.offsets[i+1]; e++ {
 				if c.elements[0].Null[e] {
 					return errors.New("column failures: an element is null")

@@ -184,3 +184,15 @@ func TestWiresOfADayShareWhatTheySay(t *testing.T) {
 		}
 	}
 }
+
+// An empty list is a list, whatever reads it.
+func TestEmptyListIsNoNull(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.parquet")
+	if err := lake.Write(path, group("101", 1, 1, 5), lake.Metadata{}); err != nil {
+		t.Fatal(err)
+	}
+	rows, _, err := lake.Read[measurement.Answer](path)
+	if err != nil || len(rows) != 1 || rows[0].Failures == nil {
+		t.Errorf("%v, %v", rows, err)
+	}
+}
