@@ -6,7 +6,7 @@ RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 FUZZTIME ?= 20s
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run 2>/dev/null)
 
-.PHONY: help build demo test test-system lint fuzz bench clean
+.PHONY: help build demo test test-system test-deploy lint fuzz bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -27,6 +27,12 @@ test: ## everything that needs neither root nor internet
 test-system: ## against real NSD, Knot, BIND, scamper, OpenSSH, DuckDB, Spark, Chromium (Debian, root; installs what it needs)
 	testdata/rig/install.sh
 	go test -tags system -count=1 -timeout 25m -p 1 -run 'TestSystem' -v ./engine/cli ./engine/report ./metrics/correctness
+
+test-deploy: ## the playbooks build three machines with systemd of their own (Debian, root; some minutes; MTRIC_DEPLOY=whole: all of it, an hour)
+	testdata/rig/install.sh
+	testdata/deploy/install.sh
+	cd ansible && ansible-lint
+	go test -tags system -count=1 -timeout 90m -run 'TestDeploy' -v ./engine/cli
 
 lint: ## gofmt, vet, staticcheck, shellcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }

@@ -50,7 +50,8 @@ make() { # NET LAYER FQDN KEY
   ssh-keygen -q -t ed25519 -N '' -f "$root/root/etc/ssh/ssh_host_ed25519_key"
   printf '%s\n' "${fqdn%%.*}" > "$root/root/etc/hostname"
   printf '127.0.0.1 localhost\n::1 localhost\n%s\n' "${HOSTS:-}" > "$root/root/etc/hosts"
-  : > "$root/root/etc/resolv.conf"
+  # Nobody answers there; without any name server scamper does not start.
+  echo 'nameserver 127.0.0.1' > "$root/root/etc/resolv.conf"
   rm -f "$root/root/etc/machine-id" && : > "$root/root/etc/machine-id"
 }
 

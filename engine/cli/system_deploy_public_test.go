@@ -1,0 +1,140 @@
+//go:build system
+
+package cli_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// secret stands in every file that nobody may reach.
+const secret = "value-of-one-RSI"
+
+// plant puts files of a report, public and not, where mtric report would, and
+// other things that must not be served.
+const plant = `
+cd /home/metrics && runuser -u metrics -- bash -c '
+mkdir -p Reports/` + reportFolder + `/{internal,rsi/a,revisions/1/internal} Lake/answers/yyyymm=202601
+for f in report.txt report.json report.html revisions/1/report.txt; do echo public > Reports/` + reportFolder + `/$f; done
+for f in internal/full.txt internal/full.json internal/report.txt rsi/a/report.txt revisions/1/internal/full.json draft.txt; do
+  echo ` + secret + ` > Reports/` + reportFolder + `/$f
+done
+echo ` + secret + ` > Quarantine/` + secret + `
+echo ` + secret + ` > Lake/answers/.being-written
+echo ` + secret + ` > Output/` + secret + `
+echo ` + secret + ` > State/` + secret + `
+ln -sfn /home/metrics/Quarantine Lake/answers/link
+ln -sf /home/metrics/State/` + secret + ` Lake/answers/file
+ln -sf /home/metrics/State/` + secret + ` Reports/` + reportFolder + `/revisions/1/report.json
+mkdir -p Reports/weekly-2026-01-05; ln -sfn /home/metrics/State Reports/weekly-2026-01-05/revisions
+/usr/local/bin/mtric-publish /srv/mtric/public rssac047'
+`
+
+// testPublic: the public tree is served, by HTTPS and by rsync, and nothing else is.
+func (d *deployed) testPublic(t *testing.T) {
+	d.must(t, "c00", plant)
+	t.Run("HTTPS", d.testHTTPS)
+	t.Run("rsync", d.testRsync)
+}
+
+// curl returns the status and the body of an answer.
+func (d *deployed) curl(t *testing.T, path string, more ...string) (status, body string) {
+	t.Helper()
+	args := append([]string{"curl", "-sS", "--path-as-is", "--max-time", "20", "--cacert", filepath.Join(d.local, "tls", "fullchain.pem"), "-w", "\n%{http_code}"}, more...)
+	out := d.in("vp", append(args, path)...)
+	i := strings.LastIndexByte(out, '\n')
+	return out[i+1:], out[:i]
+}
+
+func (d *deployed) testHTTPS(t *testing.T) {
+	site := "https://" + d.address("c00")
+	for path, want := range map[string]string{
+		"/": "originals/", "/originals/": "20", "/lake/": "answers/", "/rootzones/": ".root.txt", "/manifests/": ".sha256.sig", "/plan/": "site.hcl",
+		"/plan/plan.json": `"vantage_points"`, "/reports/" + reportFolder + "/report.txt": "public", "/reports/" + reportFolder + "/revisions/1/report.txt": "public",
+	} {
+		if status, body := d.curl(t, site+path); status != "200" || !strings.Contains(body, want) {
+			t.Errorf("%s: %s, without %q:\n%s", path, status, want, body)
+		}
+	}
+	report := "/reports/" + reportFolder
+	for _, path := range []string{
+		report + "/internal/", report + "/internal/full.json", report + "/rsi/a/report.txt", report + "/rsi/", report + "/draft.txt", report + "/revisions/1/internal/full.json",
+		report + "/revisions/1/report.json", "/reports/weekly-2026-01-05/revisions/", "/Quarantine/", "/quarantine/", "/internal/", "/lake/answers/.being-written", "/lake/answers/link/" + secret, "/lake/answers/file",
+		"/lake/../Quarantine/" + secret, "/lake/%2e%2e/Quarantine/" + secret, "/lake../Quarantine/" + secret, "/lake/..%2fQuarantine/" + secret, "/originals/../../../home/metrics/State/" + secret,
+		"/../../../../home/metrics/Quarantine/" + secret, "/lake//../../Quarantine/" + secret, "/rootzones/../" + secret, "/home/metrics/State/" + secret, "/etc/passwd", "//etc/passwd", "/State/", "/Logs/", "/Output/",
+	} {
+		if status, body := d.curl(t, site+path); status == "200" || strings.Contains(body, secret) {
+			t.Errorf("%s: %s\n%s", path, status, body)
+		}
+	}
+	for _, method := range []string{"PUT", "POST", "DELETE", "MKCOL", "PROPFIND"} {
+		if status, _ := d.curl(t, site+"/plan/evil", "-X", method, "-d", "x"); status[0] != '4' {
+			t.Errorf("%s: %s", method, status)
+		}
+	}
+	if status, _ := d.curl(t, "http://"+d.address("c00")+"/plan/plan.json"); status != "301" {
+		t.Errorf("without TLS: %s", status)
+	}
+	if status, body := d.curl(t, site+"/plan/plan.json", "-r", "0-0"); status != "206" || body != "{" {
+		t.Errorf("range: %s %q", status, body)
+	}
+}
+
+func (d *deployed) testRsync(t *testing.T) {
+	from := "rsync://" + d.address("c00") + "/"
+	if out := d.in("vp", "rsync", from); len(strings.Fields(out)) == 0 || strings.Count(out, "\n") != 1 || !strings.HasPrefix(out, "public") {
+		t.Errorf("modules: %q", out)
+	}
+	copied := filepath.Join(d.dir, "public")
+	d.in("vp", "rsync", "-rtL", "--timeout=30", "--safe-links", from+"public/", copied)
+	files := 0
+	must(t, filepath.WalkDir(copied, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(path)
+		if strings.Contains(string(text), secret) || strings.Contains(path, "internal") || strings.Contains(path, secret) {
+			t.Errorf("rsync gave %s", path)
+		}
+		return err
+	}))
+	if files < 10 {
+		t.Errorf("rsync gave %d files", files)
+	}
+	for name, args := range map[string][]string{
+		"upload":       {"/etc/hostname", from + "public/plan/"},
+		"above":        {from + "public/../../../home/metrics/State/" + secret, d.dir + "/got"},
+		"link":         {"-L", from + "public/lake/answers/file", d.dir + "/got"},
+		"dot":          {from + "public/lake/answers/.being-written", d.dir + "/got"},
+		"other module": {from + "home/", d.dir + "/got"},
+	} {
+		out, err := d.command("vp", append([]string{"rsync", "--timeout=20"}, args...)...).CombinedOutput()
+		text, _ := os.ReadFile(d.dir + "/got")
+		if err == nil || strings.Contains(string(text), secret) {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+	d.verifyManifests(t, copied)
+}
+
+// verifyManifests does what anybody can who copied the public tree.
+func (d *deployed) verifyManifests(t *testing.T, copied string) {
+	t.Helper()
+	manifests, err := filepath.Glob(filepath.Join(copied, "manifests", "*.sha256"))
+	must(t, err)
+	if len(manifests) == 0 {
+		t.Fatal("no manifest")
+	}
+	for _, m := range manifests {
+		shell(t, "bash", "-c", `cd "$1/manifests" && ssh-keygen -q -Y verify -f allowed_signers -I manifest@c00.mtric.net -n mtric-manifest -s "$2.sig" < "$2"`, "-", copied, filepath.Base(m))
+		text, err := os.ReadFile(m)
+		must(t, err)
+		if !strings.Contains(string(text), "  plan/plan.json\n") {
+			t.Errorf("%s lacks the plan:\n%s", m, text)
+		}
+	}
+}
