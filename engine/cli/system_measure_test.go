@@ -104,7 +104,8 @@ func (r *rig) checkGood(t *testing.T, a measurement.Answer) {
 	if want := fmt.Sprintf("rig-%s-01.mtric.example", a.RSI); *a.NSID != want {
 		t.Errorf("%s: NSID %q", where, *a.NSID)
 	}
-	if *a.LatencyUS <= 0 || *a.LatencyUS > 1_000_000 || a.Strays != 0 || (a.Transport == measurement.TCP) != (a.ConnectUS != nil) {
+	// Between namespaces of one busy machine a reply can be there before the time of sending is taken.
+	if *a.LatencyUS < 0 || *a.LatencyUS > 1_000_000 || a.Strays != 0 || (a.Transport == measurement.TCP) != (a.ConnectUS != nil) {
 		t.Errorf("%s: latency %d, strays %d, connect %v", where, *a.LatencyUS, a.Strays, a.ConnectUS)
 	}
 	rcode, authoritative, serial := "NOERROR", true, false
