@@ -66,13 +66,20 @@ func TestZoneFetchMinutes(t *testing.T) {
 }
 
 func TestInventory(t *testing.T) {
-	got, err := plan.Inventory(load(t, nil, demo(t)))
+	today := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	gone := load(t, nil, demo(t), inline("local", "vantage_point \"301\" {\n  until = \"2026-11-23\"\n  region = \"europe\"\n  metro = \"Oslo\"\n}\n"))
+	for at, listed := range map[time.Time]bool{today.Add(-time.Second): true, today: false} {
+		if got, err := plan.Inventory(gone, at); err != nil || strings.Contains(string(got), "301.mtric.net") != listed {
+			t.Errorf("at %s: %v\n%s", at, err, got)
+		}
+	}
+	got, err := plan.Inventory(load(t, nil, demo(t)), today)
 	if err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "testdata/inventory.json", got)
 
-	got, err = plan.Inventory(load(t, nil, shipped(t, "rssac047")))
+	got, err = plan.Inventory(load(t, nil, shipped(t, "rssac047")), today)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +92,7 @@ func TestInventory(t *testing.T) {
 			t.Errorf("a plan without machines lacks %s: %s", key, got)
 		}
 	}
-	if _, err := plan.Inventory(load(t, nil, demo(t), inline("local", "vantage_point \"302\" {\n  host = \"301.mtric.net\"\n  region = \"europe\"\n  metro = \"Oslo\"\n}\n"))); err == nil {
+	if _, err := plan.Inventory(load(t, nil, demo(t), inline("local", "vantage_point \"302\" {\n  host = \"301.mtric.net\"\n  region = \"europe\"\n  metro = \"Oslo\"\n}\n")), today); err == nil {
 		t.Error("two vantage points on one host are accepted")
 	}
 }

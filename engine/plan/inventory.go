@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // inventory is the JSON that Ansible asks an inventory program for.
@@ -28,8 +29,10 @@ type meta struct {
 // collector with their hosts, and under _meta.hostvars the variables id,
 // region, metro, provider, from, until of a vantage point, id of the
 // collector, and sftp (user, port, key, known_hosts, directory and the
-// collector's host) of both. Without vantage points the group is empty.
-func Inventory(p *Plan) ([]byte, error) {
+// collector's host) of both. A vantage point whose until has come is left out: it is
+// not built any more, and its key not admitted. Without vantage points the group is
+// empty.
+func Inventory(p *Plan, now time.Time) ([]byte, error) {
 	out := inventory{
 		All:  group{Children: []string{"collector", "vantage_points"}, Vars: map[string]any{"plan": p.Name, "plan_sha256": p.SHA256()}},
 		Meta: meta{HostVars: map[string]map[string]any{}},
@@ -45,6 +48,9 @@ func Inventory(p *Plan) ([]byte, error) {
 		out.Meta.HostVars[c.Host] = map[string]any{"id": c.Label, "sftp": box}
 	}
 	for _, v := range p.VantagePoints {
+		if v.Until != nil && !now.Before(*v.Until) {
+			continue
+		}
 		if _, twice := out.Meta.HostVars[v.Host]; twice {
 			return nil, fmt.Errorf("inventory: host %s of vantage point %s is there already", v.Host, v.ID)
 		}
