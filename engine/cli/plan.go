@@ -316,9 +316,9 @@ func (a *app) planInventoryCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inventory",
 		Short: "Print Ansible's dynamic inventory",
-		Long:  `Inventory prints the plan's vantage points and collector as the JSON that Ansible asks an inventory program for,
+		Long: `Inventory prints the plan's vantage points and collector as the JSON that Ansible asks an inventory program for,
 without vantage points whose "until" has come.`,
-		Args:  cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			p, err := a.loadPlan()
 			if err != nil {
