@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	filesAReader    = 1024
+	filesAReader    = 4096
 	defaultMemory   = 256 << 20
 	defaultPatience = 30 * time.Second
 	maxReport       = 1 << 20 // a line of the reader's
@@ -49,7 +49,8 @@ func (r *run) read(ctx context.Context, files []*taken) (spooled, error) {
 	var all spooled
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.readers)
-	for batch := range slices.Chunk(good, filesAReader) {
+	each := min(filesAReader, max(1, (len(good)+r.readers-1)/r.readers))
+	for batch := range slices.Chunk(good, each) {
 		group.Go(func() error {
 			made, err := r.batch(ctx, batch)
 			mu.Lock()

@@ -110,6 +110,10 @@ const filesAtOnce = 20_000
 // again for nothing.
 const softMemory = 400 << 20
 
+// collectAt is the growth of memory, in percent, at which garbage is collected as
+// long as softMemory is far.
+const collectAt = 300
+
 // Run ingests what lies complete in the dropboxes, oldest day first. What is
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox.
@@ -123,6 +127,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(softMemory))
+		defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	}
 	r.started = r.now().UTC()
 	r.intake = filepath.Join(in.Originals, ".intake")

@@ -3,6 +3,7 @@ package lake
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -39,54 +40,67 @@ func (r *answerReader) next() ([]measurement.Answer, error) {
 
 func (r *answerReader) close() error { return r.group.close() }
 
-// fill sets one column of the rows.
+// fill sets one column of the rows. What is optional points to one copy of the
+// column, or to a text that others share: nobody writes through these pointers.
 func fill(rows []measurement.Answer, name string, c *cells) error {
 	type row = measurement.Answer
 	switch name {
 	case "vantage_point":
-		texts(rows, c, func(a *row, s string) { a.VantagePoint = measurement.VantagePoint(s) })
+		texts(rows, c, func(a *row, s *string) { a.VantagePoint = measurement.VantagePoint(*s) })
 	case "interval":
-		numbers(rows, c, func(a *row, n int64) { a.Interval = time.UnixMicro(n).UTC() })
+		numbers(rows, c, func(a *row, n *int64) { a.Interval = time.UnixMicro(*n).UTC() })
 	case "sent_at":
-		numbers(rows, c, func(a *row, n int64) { t := time.UnixMicro(n).UTC(); a.SentAt = &t })
+		times := make([]time.Time, len(rows))
+		for i, n := range c.Int {
+			if !c.Null[i] {
+				times[i] = time.UnixMicro(n).UTC()
+				rows[i].SentAt = &times[i]
+			}
+		}
 	case "query":
-		texts(rows, c, func(a *row, s string) { a.Query = s })
+		texts(rows, c, func(a *row, s *string) { a.Query = *s })
 	case "rsi":
-		texts(rows, c, func(a *row, s string) { a.RSI = measurement.RSI(s) })
+		texts(rows, c, func(a *row, s *string) { a.RSI = measurement.RSI(*s) })
 	case "family":
-		texts(rows, c, func(a *row, s string) { a.Family = measurement.Family(s) })
+		texts(rows, c, func(a *row, s *string) { a.Family = measurement.Family(*s) })
 	case "transport":
-		texts(rows, c, func(a *row, s string) { a.Transport = measurement.Transport(s) })
+		texts(rows, c, func(a *row, s *string) { a.Transport = measurement.Transport(*s) })
 	case "address":
-		texts(rows, c, func(a *row, s string) { a.Address = s })
+		texts(rows, c, func(a *row, s *string) { a.Address = *s })
 	case "qname":
-		texts(rows, c, func(a *row, s string) { a.QName = s })
+		texts(rows, c, func(a *row, s *string) { a.QName = *s })
 	case "qtype":
-		texts(rows, c, func(a *row, s string) { a.QType = s })
+		texts(rows, c, func(a *row, s *string) { a.QType = *s })
 	case "outcome":
-		texts(rows, c, func(a *row, s string) { a.Outcome = measurement.Outcome(s) })
+		texts(rows, c, func(a *row, s *string) { a.Outcome = measurement.Outcome(*s) })
 	case "error":
-		texts(rows, c, func(a *row, s string) { a.Error = &s })
+		texts(rows, c, func(a *row, s *string) { a.Error = s })
 	case "latency_us":
-		numbers(rows, c, func(a *row, n int64) { a.LatencyUS = &n })
+		numbers(rows, c, func(a *row, n *int64) { a.LatencyUS = n })
 	case "connect_us":
-		numbers(rows, c, func(a *row, n int64) { a.ConnectUS = &n })
+		numbers(rows, c, func(a *row, n *int64) { a.ConnectUS = n })
 	case "rcode":
-		texts(rows, c, func(a *row, s string) { a.RCode = &s })
+		texts(rows, c, func(a *row, s *string) { a.RCode = s })
 	case "aa":
-		numbers(rows, c, func(a *row, n int64) { is := n != 0; a.AA = &is })
+		numbers(rows, c, func(a *row, n *int64) { a.AA = truth(*n != 0) })
 	case "tc":
-		numbers(rows, c, func(a *row, n int64) { is := n != 0; a.TC = &is })
+		numbers(rows, c, func(a *row, n *int64) { a.TC = truth(*n != 0) })
 	case "attempts":
-		numbers(rows, c, func(a *row, n int64) { a.Attempts = int32(n) })
+		numbers(rows, c, func(a *row, n *int64) { a.Attempts = int32(*n) })
 	case "serial":
-		numbers(rows, c, func(a *row, n int64) { a.Serial = &n })
+		numbers(rows, c, func(a *row, n *int64) { a.Serial = n })
 	case "nsid":
-		texts(rows, c, func(a *row, s string) { a.NSID = &s })
+		texts(rows, c, func(a *row, s *string) { a.NSID = s })
 	case "strays":
-		numbers(rows, c, func(a *row, n int64) { a.Strays = int32(n) })
+		numbers(rows, c, func(a *row, n *int64) { a.Strays = int32(*n) })
 	case "response_size":
-		numbers(rows, c, func(a *row, n int64) { size := int32(n); a.ResponseSize = &size })
+		sizes := make([]int32, len(rows))
+		for i, n := range c.Int {
+			if !c.Null[i] {
+				sizes[i] = int32(n)
+				rows[i].ResponseSize = &sizes[i]
+			}
+		}
 	case "response":
 		for i, b := range c.Bytes {
 			if !c.Null[i] {
@@ -94,9 +108,9 @@ func fill(rows []measurement.Answer, name string, c *cells) error {
 			}
 		}
 	case "verdict":
-		texts(rows, c, func(a *row, s string) { v := measurement.Verdict(s); a.Verdict = &v })
+		texts(rows, c, func(a *row, s *string) { a.Verdict = (*measurement.Verdict)(s) })
 	case "verdict_serial":
-		numbers(rows, c, func(a *row, n int64) { a.VerdictSerial = &n })
+		numbers(rows, c, func(a *row, n *int64) { a.VerdictSerial = n })
 	case "failures":
 		for i := range rows {
 			rows[i].Failures = []string{} // an empty list is no null, in JSON either
@@ -114,19 +128,30 @@ func fill(rows []measurement.Answer, name string, c *cells) error {
 }
 
 // texts sets a column of texts at the rows that have one.
-func texts(rows []measurement.Answer, c *cells, set func(*measurement.Answer, string)) {
+func texts(rows []measurement.Answer, c *cells, set func(*measurement.Answer, *string)) {
 	for i, place := range c.Index {
 		if place >= 0 {
-			set(&rows[i], c.Dict[place])
+			set(&rows[i], &c.Dict[place])
 		}
 	}
 }
 
 // numbers sets a column of numbers at the rows that have one.
-func numbers(rows []measurement.Answer, c *cells, set func(*measurement.Answer, int64)) {
-	for i, n := range c.Int {
+func numbers(rows []measurement.Answer, c *cells, set func(*measurement.Answer, *int64)) {
+	own := slices.Clone(c.Int) // the column's memory is used again
+	for i := range own {
 		if !c.Null[i] {
-			set(&rows[i], n)
+			set(&rows[i], &own[i])
 		}
 	}
+}
+
+var yes, no = true, false
+
+// truth is a boolean that many rows point to.
+func truth(is bool) *bool {
+	if is {
+		return &yes
+	}
+	return &no
 }

@@ -15,9 +15,13 @@ type codec struct {
 	buf      []byte
 	interval time.Time
 	vp       measurement.VantagePoint
-	texts    map[string]string // each text once in memory
-	wire     [][]byte          // the responses, read; a row takes the next
+	texts    map[string]*string // each text once in memory
+	wire     [][]byte           // the responses, read; a row takes the next
 	next     int
+
+	times   []time.Time // for optional values, not yet in use
+	longs   []int64
+	numbers []int32
 }
 
 // wires writes the responses of all rows, before the rows: who only wants to know
@@ -84,14 +88,20 @@ func text[S ~string](c *codec, s *S) {
 		return
 	}
 	n := c.length()
-	known, found := c.texts[string(c.buf[:n])]
+	*s, c.buf = S(*c.known(c.buf[:n])), c.buf[n:]
+}
+
+// known is the one copy of a text.
+func (c *codec) known(b []byte) *string {
+	s, found := c.texts[string(b)]
 	if !found {
-		known = string(c.buf[:n])
+		own := string(b)
+		s = &own
 		if len(c.texts) < 1<<16 { // names of questions never end
-			c.texts[known] = known
+			c.texts[own] = s
 		}
 	}
-	*s, c.buf = S(known), c.buf[n:]
+	return s
 }
 
 func boolean(c *codec, b *bool) {
@@ -111,16 +121,49 @@ func when(c *codec, t *time.Time) {
 	}
 }
 
-// optional is a value that may be missing.
-func optional[V any](c *codec, p **V, value func(*codec, *V)) {
+// optional is a value that may be missing. Read, it stands among others of its
+// kind, for a row has many: memory for each would cost more than the rest.
+func optional[V any](c *codec, among *[]V, p **V, value func(*codec, *V)) {
 	there := *p != nil
 	if boolean(c, &there); !there {
 		return
 	}
 	if c.reading {
-		*p = new(V)
+		if len(*among) == 0 {
+			*among = make([]V, slab)
+		}
+		*p, *among = &(*among)[0], (*among)[1:]
 	}
 	value(c, *p)
+}
+
+// slab is how many optional values of a kind get their memory at once.
+const slab = 512
+
+// optionalText is a text that may be missing; read, many rows point to it.
+func optionalText(c *codec, p **string) {
+	there := *p != nil
+	if boolean(c, &there); !there {
+		return
+	}
+	if !c.reading {
+		text(c, *p)
+		return
+	}
+	n := c.length()
+	*p, c.buf = c.known(c.buf[:n]), c.buf[n:]
+}
+
+// optionalTruth is a boolean that may be missing; read, many rows point to it.
+func optionalTruth(c *codec, p **bool) {
+	there := *p != nil
+	if boolean(c, &there); !there {
+		return
+	}
+	is := !c.reading && **p
+	if boolean(c, &is); c.reading {
+		*p = truth(is)
+	}
 }
 
 // list is any number of values.
@@ -151,7 +194,7 @@ func row[T Measured](c *codec, r *T) {
 
 func (c *codec) answer(a *measurement.Answer) {
 	a.VantagePoint, a.Interval = c.vp, c.interval
-	optional(c, &a.SentAt, when)
+	optional(c, &c.times, &a.SentAt, when)
 	text(c, &a.Query)
 	text(c, &a.RSI)
 	text(c, &a.Family)
@@ -160,17 +203,17 @@ func (c *codec) answer(a *measurement.Answer) {
 	text(c, &a.QName)
 	text(c, &a.QType)
 	text(c, &a.Outcome)
-	optional(c, &a.Error, text)
-	optional(c, &a.LatencyUS, number)
-	optional(c, &a.ConnectUS, number)
-	optional(c, &a.RCode, text)
-	optional(c, &a.AA, boolean)
-	optional(c, &a.TC, boolean)
+	optionalText(c, &a.Error)
+	optional(c, &c.longs, &a.LatencyUS, number)
+	optional(c, &c.longs, &a.ConnectUS, number)
+	optionalText(c, &a.RCode)
+	optionalTruth(c, &a.AA)
+	optionalTruth(c, &a.TC)
 	number(c, &a.Attempts)
-	optional(c, &a.Serial, number)
-	optional(c, &a.NSID, text)
+	optional(c, &c.longs, &a.Serial, number)
+	optionalText(c, &a.NSID)
 	number(c, &a.Strays)
-	optional(c, &a.ResponseSize, number)
+	optional(c, &c.numbers, &a.ResponseSize, number)
 	there := a.Response != nil
 	if boolean(c, &there); there && c.reading {
 		if c.bad = c.bad || c.next == len(c.wire); !c.bad {
@@ -178,8 +221,10 @@ func (c *codec) answer(a *measurement.Answer) {
 			c.next++
 		}
 	}
-	optional(c, &a.Verdict, text)
-	optional(c, &a.VerdictSerial, number)
+	verdict := (*string)(a.Verdict)
+	optionalText(c, &verdict)
+	a.Verdict = (*measurement.Verdict)(verdict)
+	optional(c, &c.longs, &a.VerdictSerial, number)
 	repeated(c, &a.Failures, text)
 }
 
@@ -196,8 +241,8 @@ func (c *codec) route(r *measurement.Route) {
 	number(c, &r.HopCount)
 	repeated(c, &r.Hops, func(c *codec, h *measurement.Hop) {
 		number(c, &h.TTL)
-		optional(c, &h.Address, text)
-		optional(c, &h.RTTUS, number)
+		optionalText(c, &h.Address)
+		optional(c, &c.longs, &h.RTTUS, number)
 	})
 }
 
@@ -211,8 +256,8 @@ func (c *codec) run(r *measurement.Run) {
 	text(c, &r.EngineVersion)
 	text(c, &r.Plan)
 	text(c, &r.PlanSHA256)
-	optional(c, &r.ClockSynchronized, boolean)
-	optional(c, &r.ClockErrorUS, number)
+	optionalTruth(c, &r.ClockSynchronized)
+	optional(c, &c.longs, &r.ClockErrorUS, number)
 	text(c, &r.Timestamps)
 	when(c, &r.ReceivedAt)
 	text(c, &r.File)

@@ -166,7 +166,7 @@ func newListReader(f field, node *parquet.Column, chunks []parquet.ColumnChunk) 
 	r := &listReader{}
 	for i, n := range nodes {
 		r.leaves = append(r.leaves, &leafReader{kind: f.elem[i].kind, full: n.MaxDefinitionLevel(), places: map[string]int32{},
-			pages: chunks[n.Index()].Pages(), buffer: make([]parquet.Value, 1024)})
+			pages: chunks[n.Index()].Pages(), buffer: make([]parquet.Value, min(1024, max(chunks[n.Index()].NumValues(), 1)))})
 	}
 	return r
 }

@@ -154,33 +154,63 @@ func (m *merging[T]) keep(from time.Time) (*source[T], error) {
 // handover is how many groups change hands at a time.
 const handover = 64
 
-// all joins and finishes the groups on one processor and writes them on another.
+// all joins the groups, finishes them and writes them, each beside the others.
 func (m *merging[T]) all(sources []*source[T], own bool) error {
-	ready := make(chan [][]T, 2)
-	var both errgroup.Group
-	both.Go(func() (err error) {
-		for groups := range ready { // to the end, or the other could not come to its own
-			for _, group := range groups {
-				if err == nil {
-					err = m.write(group)
+	joined, ready := make(chan []group[T], 2), make(chan []group[T], 2)
+	var three errgroup.Group
+	three.Go(func() error {
+		return m.each(ready, func(g group[T]) error { return m.write(g.rows) })
+	})
+	three.Go(func() error {
+		defer close(ready)
+		var some []group[T]
+		err := m.each(joined, func(g group[T]) error {
+			if m.finish != nil && g.added {
+				if err := m.finish(g.rows); err != nil {
+					return err
 				}
 			}
-		}
-		return err
-	})
-	both.Go(func() error {
-		defer close(ready)
-		var some [][]T
-		err := m.groups(sources, own, func(group []T) {
-			if some = append(some, group); len(some) == handover {
+			if some = append(some, g); len(some) == handover {
 				ready <- some
 				some = nil
 			}
+			return nil
 		})
 		ready <- some
 		return err
 	})
-	return both.Wait()
+	three.Go(func() error {
+		defer close(joined)
+		var some []group[T]
+		err := m.groups(sources, own, func(g group[T]) {
+			if some = append(some, g); len(some) == handover {
+				joined <- some
+				some = nil
+			}
+		})
+		joined <- some
+		return err
+	})
+	return three.Wait()
+}
+
+// group is the rows of one vantage point's interval.
+type group[T Measured] struct {
+	rows  []T
+	added bool // some of them are new
+}
+
+// each does something to all groups that come, until there is an error, and takes
+// the rest, or those who send them could not come to their end.
+func (m *merging[T]) each(groups <-chan []group[T], do func(group[T]) error) (err error) {
+	for some := range groups {
+		for _, g := range some {
+			if err == nil {
+				err = do(g)
+			}
+		}
+	}
+	return err
 }
 
 // write writes the rows of one interval, with a new row group where one begins.
@@ -196,7 +226,7 @@ func (m *merging[T]) write(rows []T) error {
 
 // groups yields all groups in order; the sources that have the same one agree or
 // the later gives way. The first source may be the lake's own.
-func (m *merging[T]) groups(sources []*source[T], own bool, yield func([]T)) error {
+func (m *merging[T]) groups(sources []*source[T], own bool, yield func(group[T])) error {
 	for {
 		var least *source[T]
 		for _, s := range sources {
@@ -207,27 +237,22 @@ func (m *merging[T]) groups(sources []*source[T], own bool, yield func([]T)) err
 		if least == nil {
 			return nil
 		}
-		var group []T
+		var rows []T
 		key, added := least.head[0], m.done.Added
 		for i, s := range sources {
 			if s.head == nil || compareGroups(&s.head[0], &key) != 0 {
 				continue
 			}
 			if own && i == 0 {
-				group = s.head
+				rows = s.head
 			} else {
-				group = m.join(group, s.head)
+				rows = m.join(rows, s.head)
 			}
 			if err := s.next(); err != nil {
 				return err
 			}
 		}
-		if m.finish != nil && m.done.Added > added {
-			if err := m.finish(group); err != nil {
-				return err
-			}
-		}
-		yield(group)
+		yield(group[T]{rows, m.done.Added > added})
 	}
 }
 

@@ -95,7 +95,7 @@ func parcels[T Measured](path string, whole bool) iter.Seq2[parcel[T], error] {
 		}
 		defer f.Close()
 		in := bufio.NewReaderSize(f, 256<<10)
-		c := codec{reading: true, texts: map[string]string{}}
+		c := codec{reading: true, texts: map[string]*string{}}
 		var body []byte
 		for {
 			p, err := nextParcel[T](in, &body, &c, whole)
