@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/checker"
-	"github.com/google/cel-go/ext"
 
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/plan"
@@ -105,8 +104,7 @@ func newCompiler(p *plan.Plan, r plan.Rule) (*compiler, error) {
 	for _, label := range r.Over {
 		c.fields[label] = cel.StringType
 	}
-	options := []cel.EnvOption{cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
-		ext.Strings(), ext.Sets(), ext.Math()}
+	options := libraries()
 	for _, name := range slices.Sorted(maps.Keys(c.fields)) {
 		options = append(options, cel.Variable(name, c.fields[name]))
 	}

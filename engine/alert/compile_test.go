@@ -3,6 +3,7 @@ package alert_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,5 +88,22 @@ func TestMistakes(t *testing.T) {
 			t.Fatal(err)
 		}
 		golden(t, strings.TrimSuffix(file, ".hcl")+".txt", b.Bytes())
+	}
+}
+
+// TestEveryLibraryCanBeUsed has one function of each, with and without its
+// library's name before it.
+func TestEveryLibraryCanBeUsed(t *testing.T) {
+	for _, expr := range []string{
+		"sets.contains([1], [1])", "sets.intersects(machine.vantage_points.silent, ['101'])",
+		"math.abs(-1.5) > 1.0", "math.ceil(machine.disk.used_percent) > 80.0", "math.greatest(1, 2) == 2",
+		"strings.quote('a') == 'x'", "'a'.upperAscii() == 'A'", "machine.vantage_points.silent.join(',').startsWith('1')",
+		"machine.vantage_points.silent.exists(v, v.size() > math.abs(-2))", "duration('6m') < machine.uptime", "size([1]) == 1",
+		"timestamp('2026-11-01T00:00:00Z').getHours() == 0",
+	} {
+		src := fmt.Sprintf("rule \"x\" {\n  on = \"machine\"\n  severity = \"info\"\n  expr = %q\n  summary = \"{math.round(1.5)}\"\n}\n", expr)
+		if rules, l := compile(t, "rssac047", "a.hcl", src); rules == nil {
+			t.Errorf("%s: %s", expr, l.Error())
+		}
 	}
 }

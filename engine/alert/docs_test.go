@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"mtric.net/mtric/engine/alert"
 )
@@ -49,6 +52,31 @@ func TestPageListsEveryField(t *testing.T) {
 		return
 	}
 	golden(t, rulesPage, between.ReplaceAllLiteral(data, []byte(want)))
+}
+
+// TestPageListsEveryFunction holds the page to naming each function, and none that
+// is not there.
+func TestPageListsEveryFunction(t *testing.T) {
+	data, err := os.ReadFile(rulesPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := regexp.MustCompile(`(?s)### Functions\n\n(.*?)\n##`).FindSubmatch(data)
+	if part == nil {
+		t.Fatalf("%s has no part Functions", rulesPage)
+	}
+	var listed []string
+	for _, name := range regexp.MustCompile("`([A-Za-z_.]+)`").FindAllSubmatch(part[1], -1) {
+		listed = append(listed, string(name[1]))
+	}
+	slices.Sort(listed)
+	want, err := alert.Functions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, listed); d != "" {
+		t.Errorf("functions of %s (-want +got):\n%s", rulesPage, d)
+	}
 }
 
 func TestEveryFieldIsExplained(t *testing.T) {

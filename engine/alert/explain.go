@@ -23,6 +23,8 @@ func (c *compiler) names(t text, expr string, parsed *cel.Ast) (map[string]bool,
 		case celast.ComprehensionKind:
 			k := e.AsComprehension()
 			n.bound = append(n.bound, k.IterVar(), k.IterVar2(), k.AccuVar())
+		case celast.CallKind:
+			n.call(e)
 		case celast.SelectKind, celast.IdentKind:
 			if !n.inner[e.ID()] {
 				n.path(e)
@@ -45,16 +47,12 @@ type namer struct {
 
 // path looks at a chain a.b.c from its last select on.
 func (n *namer) path(e celast.Expr) {
-	var chain []celast.Expr // the ident first
-	for x := e; ; x = x.AsSelect().Operand() {
-		chain = slices.Insert(chain, 0, x)
+	chain, ok := chainOf(e)
+	for _, x := range chain {
 		n.inner[x.ID()] = true
-		if x.Kind() == celast.IdentKind {
-			break
-		}
-		if x.Kind() != celast.SelectKind {
-			return // a field of a value: its type is checked later
-		}
+	}
+	if !ok {
+		return
 	}
 	root := chain[0].AsIdent()
 	if slices.Contains(n.bound, root) || strings.HasPrefix(root, "__") || strings.HasPrefix(root, "@") {
@@ -161,9 +159,6 @@ func (c *compiler) types(t text, expr string, issues *cel.Issues) {
 		remedy := "Mend the CEL."
 		if strings.Contains(e.Message, "no matching overload") {
 			remedy = "The types do not fit. Write numbers beside percent, ms and minutes with a point (2.0), durations as duration('6m')."
-		}
-		if strings.Contains(e.Message, "undeclared reference to") {
-			remedy = "There is no such function; docs/rules.md lists what there is."
 		}
 		c.issue(t, expr, e, remedy)
 	}

@@ -40,3 +40,10 @@ rule "string" {
   expr     = "machine.output.newest_age > '6m'"
   summary  = "x"
 }
+
+rule "misspelt-functions" {
+  on       = "machine"
+  severity = "info"
+  expr     = "sets.contain(machine.vantage_points.silent, ['101']) && set.contains([1], [1]) && machine.vantage_points.silent.siz() > 0"
+  summary  = "{math.cel(machine.disk.used_percent)} {widnow.name.size()} {'a'.lowerAsci()}"
+}
