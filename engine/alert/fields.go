@@ -48,7 +48,11 @@ func Fields(object string) []Field {
 	if !ok {
 		return nil
 	}
-	return fieldsOf(object, t, nil)
+	all := fieldsOf(object, t, nil)
+	if object == "previous" { // its exclusion would be of a time when nothing was wrong
+		all = slices.DeleteFunc(all, func(f Field) bool { return f.Name == "previous.exclusion" })
+	}
+	return all
 }
 
 func fieldsOf(prefix string, t reflect.Type, index []int) []Field {

@@ -322,10 +322,10 @@ func (rs *Rules) walkGroup(g *group, r *rows, from, until time.Time, use visit) 
 		g.advance(r, end)
 		for _, c := range g.combos {
 			c.now.fill(&now, failing, r.newest)
-			now.Lag = r.lag(now.NewestSerial, end)
-			now.Coverage = percent(c.now.pairs, c.expected(end.Add(-g.window), end))
+			c.complete(&now, c.now, r, end.Add(-g.window), end)
 			if g.previous {
 				c.before.fill(&before, failing, r.newest)
+				c.complete(&before, c.before, r, end.Add(-2*g.window), end.Add(-g.window))
 			}
 			f.labels = c.labels
 			f.exclusion = func() string {
@@ -347,6 +347,12 @@ func (rs *Rules) walkGroup(g *group, r *rows, from, until time.Time, use visit) 
 		}
 	}
 	return nil
+}
+
+// complete adds what needs the zones and the plan to a window [from, until).
+func (c *combo) complete(w *Window, t *tally, r *rows, from, until time.Time) {
+	w.Lag = r.lag(w.NewestSerial, until)
+	w.Coverage = percent(t.pairs, c.expected(from, until))
 }
 
 // asksData says whether the condition itself deals with windows without data.

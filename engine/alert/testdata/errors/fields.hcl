@@ -35,3 +35,11 @@ rule "label" {
   expr     = "rsi == 'a' && has(window.sent)"
   summary  = "x"
 }
+
+rule "previous" {
+  on       = "window"
+  window   = "1h"
+  severity = "info"
+  expr     = "window.coverage < previous.coverage && window.lag > previous.lag"
+  summary  = "{previous.exclusion}"
+}
