@@ -69,8 +69,8 @@ func TestWindowRulesAreToldOnce(t *testing.T) {
 	if len(got) != 2 || !strings.Contains(got[0], " warning FIRING rule=rsi-unavailable rsi=g transport=udp family=ipv4 ") || !strings.Contains(got[1], " RESOLVED ") {
 		t.Errorf("lines\n%s", strings.Join(got, "\n"))
 	}
-	// The first evaluation, of 12:55, goes back by the longest hold, 15 minutes.
-	if want := 4*12 + 4; evaluated != want {
+	// The first evaluation, of 12:55, goes back by the longest hold, 30 minutes.
+	if want := 4*12 + 7; evaluated != want {
 		t.Errorf("%d intervals evaluated, want %d", evaluated, want)
 	}
 }

@@ -115,7 +115,7 @@ rule "silent" {
 // TestWhatLeavesThePlanEnds fires for a vantage point that is then taken out of the
 // plan: nothing would evaluate it any more.
 func TestWhatLeavesThePlanEnds(t *testing.T) {
-	now := noon.Add(30 * time.Minute)
+	now := noon.Add(45 * time.Minute)
 	b, store := newCollector(t, &now)
 	for i, text := range []string{vantagePoints + strings.ReplaceAll(vantagePoints[:strings.Index(vantagePoints, "vantage_point \"301\"")], "101", "901"), vantagePoints} {
 		rules, l := compile(t, "rssac047", "site.hcl", text)

@@ -333,7 +333,7 @@ func (rs *Rules) walkGroup(g *group, r *rows, from, until time.Time, use visit) 
 				if f.since != nil {
 					began = *f.since
 				}
-				return exclusion(c.labels, began.Add(-g.window), end)
+				return exclusion(c.labels, began.Add(-interval.Length), end) // the interval that made it true
 			}
 			for _, rule := range g.rules {
 				found, err := rule.evaluate(f)

@@ -80,15 +80,18 @@ rule "stray-answers" {
   runbook  = "docs/runbook.md#stray-answers"
 }
 
-# When a vantage point reaches no RSI over a family it is the vantage point that
-# has the trouble [raz]. Other rules want three vantage points for that reason.
+# When all RSIs fail at once at one vantage point it is the vantage point that has
+# the trouble [raz], whether nothing comes back, little, or nothing of use. Other
+# rules want three vantage points for that reason. A single interval that was lost
+# is in the window for less than hold, and no news.
 rule "vantage-point-cut-off" {
   on       = "window"
   over     = ["vantage_point", "family"]
-  window   = "15m"
+  window   = "30m"
+  hold     = "30m"
   severity = "warning"
-  expr     = "window.rsis >= 8 && window.rsis_silent == window.rsis"
-  summary  = "{vantage_point} reached none of {window.rsis} RSIs over {family}: look at the vantage point, and if it was its own trouble put into local/: {window.exclusion}"
+  expr     = "window.rsis >= 8 && window.rsis_failing == window.rsis"
+  summary  = "{vantage_point} finds all {window.rsis} RSIs failing over {family}, {window.availability}% available: look at the vantage point, and if it was its own trouble put into local/: {window.exclusion}"
   runbook  = "docs/runbook.md#vantage-point-cut-off"
 }
 

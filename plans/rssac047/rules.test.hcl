@@ -252,24 +252,31 @@ test "all RSIs at once are the vantage point's trouble" {
   rule = "vantage-point-cut-off"
 
   given {
-    labels      = { vantage_point = "101", family = "ipv6" }
-    sent        = 78
-    rsis        = 13
-    rsis_silent = "0 12 13 0"
+    labels       = { vantage_point = "101", family = "ipv6" }
+    sent         = 156
+    availability = 20
+    rsis         = 13
+    rsis_failing = "12 13x6 12"
+    rsis_silent  = 0
   }
 
   expect {
-    at    = "5m"
+    at    = "0m"
     state = "inactive"
   }
 
   expect {
-    at    = "10m"
+    at    = "30m"
+    state = "pending"
+  }
+
+  expect {
+    at    = "35m"
     state = "firing"
   }
 
   expect {
-    at    = "15m"
+    at    = "40m"
     state = "inactive"
   }
 }
