@@ -11,6 +11,7 @@ import (
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/plan"
 )
 
 // settle is how long after its end an interval is evaluated: by then the files
@@ -66,9 +67,55 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 // EvaluateMachine evaluates the machine rules of this kind of machine
 // ("vantage_point" or "collector") over what watch found.
 func (b *Book) EvaluateMachine(facts Machine, where string) (Result, error) {
-	return b.evaluateOne(reflect.ValueOf(facts), func(r *rule) bool {
-		return r.On == "machine" && (r.Where == "" || r.Where == where)
+	return b.update(func(m *memory, result *Result) error {
+		for _, r := range b.Rules.rules {
+			if r.On != "machine" || (r.Where != "" && r.Where != where) {
+				continue
+			}
+			for _, labels := range b.machineLabels(m, r, facts) {
+				f := &frame{rules: b.Rules, object: reflect.ValueOf(facts), labels: labels}
+				b.rulesOver(m, result, f, func(other *rule) bool { return other == r })
+			}
+		}
+		result.Evaluated = 1
+		return nil
 	})
+}
+
+// machineLabels are the labels for which a machine rule is evaluated, each for an
+// alert of its own: a second silent vantage point is news, and so is a second serial
+// that is missing. One that is missing no longer is evaluated until its alert ends.
+func (b *Book) machineLabels(m *memory, r *rule, facts Machine) [][]Label {
+	if len(r.Over) == 0 {
+		return [][]Label{nil}
+	}
+	var values []string
+	switch now := b.Now(); r.Over[0] {
+	case "vantage_point":
+		for _, v := range b.Rules.Plan.VantagePoints {
+			if measures(v, now, now) {
+				values = append(values, string(v.ID))
+			}
+		}
+	case "serial":
+		values = slices.Clone(facts.Zones.Missing)
+		for _, s := range m.ledger {
+			if s.Rule == r.Label && len(s.Labels) == 1 && s.Labels[0].Name == "serial" {
+				values = append(values, s.Labels[0].Value)
+			}
+		}
+	}
+	slices.Sort(values)
+	var all [][]Label
+	for _, v := range slices.Compact(values) {
+		all = append(all, []Label{{r.Over[0], v}})
+	}
+	return all
+}
+
+// measures says whether a vantage point's dates meet [from, until].
+func measures(v plan.VantagePoint, from, until time.Time) bool {
+	return (v.From == nil || !v.From.After(until)) && (v.Until == nil || v.Until.After(from))
 }
 
 // EvaluateRun evaluates the run rules over an interval at its vantage point.

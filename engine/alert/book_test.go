@@ -4,9 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"mtric.net/mtric/engine/alert"
 )
@@ -165,5 +168,49 @@ func TestReportRules(t *testing.T) {
 	if len(own) != 2 || !strings.HasSuffix(own[0], `info FIRING rule=missed style=monthly metric=rsi_correctness rsi=c "monthly: c rsi_correctness 99.5 percent"`) ||
 		!strings.Contains(own[1], " RESOLVED rule=missed style=monthly ") {
 		t.Errorf("lines\n%s", strings.Join(own, "\n"))
+	}
+}
+
+// TestASecondOneIsTold lets one vantage point fall silent after another, and miss one
+// zone after another; each has an alert of its own, told once, and its own end.
+func TestASecondOneIsTold(t *testing.T) {
+	now := noon
+	site := vantagePoints[:strings.Index(vantagePoints, "rule")] + `
+vantage_point "501" {
+  region   = "europe"
+  metro    = "Paris"
+  provider = "x"
+  until    = "2026-11-01T11:00:00Z"
+}`
+	rules, l := compile(t, "rssac047", "site.hcl", site)
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	b := newBook(t)
+	b.Machine, b.Rules, b.Now = "c00", rules, func() time.Time { return now }
+	for _, step := range []struct{ silent, missing []string }{
+		{[]string{"101"}, nil}, {[]string{"101", "301", "501"}, []string{"2026110100"}},
+		{[]string{"301"}, []string{"2026110100", "2026110101"}}, {nil, []string{"2026110101"}}, {nil, nil}, {nil, nil},
+	} {
+		var m alert.Machine
+		m.VantagePoints.Silent, m.Zones.Missing = step.silent, step.missing
+		if r, err := b.EvaluateMachine(m, "collector"); err != nil || len(r.Errors) > 0 {
+			t.Fatal(err, r.Errors)
+		}
+		now = now.Add(30 * time.Minute)
+	}
+	var got []string
+	for _, line := range lines(t, b) {
+		if words := strings.Fields(line); words[4] == "rule=vantage-points-silent" || words[4] == "rule=serial-gaps" {
+			got = append(got, strings.Join(append(words[3:4], words[5]), " "))
+		}
+	}
+	want := []string{"FIRING vantage_point=101", "FIRING vantage_point=301", "FIRING serial=2026110100",
+		"RESOLVED vantage_point=101", "FIRING serial=2026110101",
+		"RESOLVED vantage_point=301", "RESOLVED serial=2026110100", "RESOLVED serial=2026110101"}
+	slices.Sort(got)
+	slices.Sort(want)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("lines (-want +got):\n%s", d)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -215,10 +216,11 @@ func (l *Looker) zones(m *Machine) error {
 	for _, z := range rows {
 		if z.State == measurement.ZoneSeen && z.ArchivedAt == nil && z.FirstSeen != nil {
 			if age := l.Now.Sub(*z.FirstSeen); age > 2*time.Hour && age < 7*24*time.Hour {
-				m.Zones.Gaps++
+				m.Zones.Missing = append(m.Zones.Missing, strconv.FormatInt(z.Serial, 10))
 			}
 		}
 	}
+	m.Zones.Gaps = int64(len(m.Zones.Missing))
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
 )
 
@@ -101,6 +103,13 @@ func TestLookAtTheCollector(t *testing.T) {
 	touch(t, l, "Output/RootZones/2026110100.root.txt", 23*time.Hour)
 	touch(t, l, "Output/RootZones/2026103100.root.txt", 25*time.Hour)
 	started := l.Now
+	seen := func(serial int64, before time.Duration, archived *time.Time) measurement.Zone {
+		return measurement.Zone{Serial: serial, FirstSeen: new(started.Add(-before)), ArchivedAt: archived, State: measurement.ZoneSeen}
+	}
+	if err := l.Store.SaveZones([]measurement.Zone{seen(2026102300, 9*24*time.Hour, nil), seen(2026103100, 24*time.Hour, &started),
+		seen(2026103101, 30*time.Hour, nil), seen(2026110100, time.Hour, nil)}); err != nil {
+		t.Fatal(err)
+	}
 	for _, step := range []struct {
 		after    time.Duration
 		received *int64
@@ -123,6 +132,9 @@ func TestLookAtTheCollector(t *testing.T) {
 		}
 		if diff := cmp.Diff(step.zones, m.Zones.Added24h); diff != "" {
 			t.Errorf("zones, watch at %s (-want +got): %s", step.after, diff)
+		}
+		if want := []string{"2026103101"}; !slices.Equal(m.Zones.Missing, want) || m.Zones.Gaps != 1 {
+			t.Errorf("missing %v, gaps %d, watch at %s", m.Zones.Missing, m.Zones.Gaps, step.after)
 		}
 		if m.Quarantine.Count != 1 || fmt.Sprint(m.VantagePoints.Silent) != "[101 301]" {
 			t.Errorf("%+v", m)

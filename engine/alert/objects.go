@@ -106,8 +106,9 @@ type OriginalsFacts struct {
 
 // ZoneFacts is about the archive of root zones.
 type ZoneFacts struct {
-	Added24h *int64 `cel:"added_24h" doc:"root zones archived in the last 24 h; absent until watch has run for 24 h"`
-	Gaps     int64  `cel:"gaps" doc:"serials seen in use in the last 7 days, and for more than 2 h, that the archive lacks"`
+	Added24h *int64   `cel:"added_24h" doc:"root zones archived in the last 24 h; absent until watch has run for 24 h"`
+	Missing  []string `cel:"missing" doc:"serials seen in use in the last 7 days, and for more than 2 h, that the archive lacks"`
+	Gaps     int64    `cel:"gaps" doc:"how many serials are missing"`
 }
 
 // QuarantineFacts is about what could not be ingested.

@@ -103,7 +103,7 @@ func (l *loader) decodeSilence(b *block) {
 	s := Silence{Label: b.label, Match: map[string]string{}, Reason: d.line("reason", ""),
 		From: d.required("from"), Until: d.required("until")}
 	d.order("from", "until", &s.From, &s.Until)
-	o := d.object("match", append([]string{"rule", "machine"}, overLabels...))
+	o := d.object("match", append([]string{"rule", "machine"}, everyLabel...))
 	for _, key := range sortedKeys(o) {
 		text, ok := d.itemText(o[key], "text")
 		if !ok {

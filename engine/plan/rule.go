@@ -15,8 +15,13 @@ import (
 	"mtric.net/mtric/engine/interval"
 )
 
-// overLabels are what window rules may be evaluated by.
-var overLabels = []string{"rsi", "family", "transport", "vantage_point", "query"}
+// overLabels are what window rules may be evaluated by, machineLabels what machine
+// rules of the collector may be: what one alert for all would hide when it grows.
+var (
+	overLabels    = []string{"rsi", "family", "transport", "vantage_point", "query"}
+	machineLabels = []string{"vantage_point", "serial"}
+	everyLabel    = append(slices.Clone(overLabels), "serial")
+)
 
 // sees lists the objects that expressions and summaries of a rule may use, by
 // the rule's on.
@@ -37,20 +42,24 @@ func (l *loader) decodeRule(b *block) {
 		Label:    b.label,
 		On:       d.enum("on", "", "run", "window", "machine", "report"),
 		Where:    d.enum("where", "", "vantage_point", "collector"),
-		Over:     d.over(),
 		Window:   d.duration("window", 0, Duration(interval.Length), Duration(62*24*time.Hour)),
 		Hold:     d.duration("hold", 0, 0, Duration(31*24*time.Hour)),
 		Severity: d.enum("severity", "", "info", "warning", "critical"),
 		Summary:  d.line("summary", ""),
 		Runbook:  d.line("runbook", ""),
 	}
+	r.Over = d.over(r.On)
 	r.Expr, r.ExprRange = d.cel()
 	if a := d.attrs["summary"]; a != nil {
 		r.SummaryRange, _, _ = d.literal(a.Expr)
 	}
 	if r.On != "" {
-		d.only(r.On == "window", r.On, "over", "window")
+		d.only(r.On == "window", r.On, "window")
 		d.only(r.On == "machine", r.On, "where")
+		d.only(r.On == "window" || r.On == "machine", r.On, "over")
+		if r.On == "machine" && len(r.Over) > 0 && (r.Where != "collector" || len(r.Over) > 1) {
+			d.errorf("over", `Write where = "collector", and one of `+strings.Join(machineLabels, ", ")+`.`, "only the collector's machine rules have over, of one label")
+		}
 		d.only(r.On != "report", r.On, "hold")
 		if r.On == "window" && d.attrs["window"] == nil {
 			l.errorf(d.at, `Add window = "1h": how far back each evaluation looks.`, "%s lacks %q", d.what, "window")
@@ -66,10 +75,14 @@ func (l *loader) decodeRule(b *block) {
 }
 
 // over keeps the order written: alert lines name the labels in that order.
-func (d *decoder) over() []string {
+func (d *decoder) over(on string) []string {
+	labels := overLabels
+	if on == "machine" {
+		labels = machineLabels
+	}
 	all := []string{}
 	for _, it := range d.texts("over") {
-		if s, ok := d.itemEnum(it, "over", overLabels); ok {
+		if s, ok := d.itemEnum(it, "over", labels); ok {
 			all = append(all, s)
 		}
 	}

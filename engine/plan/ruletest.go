@@ -204,8 +204,8 @@ func (l *testLoader) labels(a *hclsyntax.Attribute) map[string]string {
 	}
 	for k, v := range v.AsValueMap() {
 		s, ok := l.scalar(v)
-		if !ok || !slices.Contains(overLabels, k) && k != "metric" && k != "style" {
-			l.errorf(a.Expr.Range(), didYouMean(k, overLabels, "Labels"), "no label %q, or no text", k)
+		if !ok || !slices.Contains(everyLabel, k) && k != "metric" && k != "style" {
+			l.errorf(a.Expr.Range(), didYouMean(k, everyLabel, "Labels"), "no label %q, or no text", k)
 			continue
 		}
 		out[k] = s

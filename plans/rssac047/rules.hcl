@@ -169,20 +169,23 @@ rule "quarantine" {
   runbook  = "docs/runbook.md#quarantine"
 }
 
+# One alert for each: a second silent vantage point, or missing zone, is news.
 rule "vantage-points-silent" {
   on       = "machine"
   where    = "collector"
+  over     = ["vantage_point"]
   severity = "warning"
-  expr     = "size(machine.vantage_points.silent) > 0"
-  summary  = "no measurements for half an hour from {machine.vantage_points.silent}"
+  expr     = "vantage_point in machine.vantage_points.silent"
+  summary  = "no measurements for half an hour from {vantage_point}"
   runbook  = "docs/runbook.md#vantage-points-silent"
 }
 
 rule "serial-gaps" {
   on       = "machine"
   where    = "collector"
+  over     = ["serial"]
   severity = "warning"
-  expr     = "machine.zones.gaps > 0" # [ooy]
-  summary  = "{machine.zones.gaps} root zones were seen in use and are not in the archive"
+  expr     = "serial in machine.zones.missing" # [ooy]
+  summary  = "root zone {serial} was seen in use and is not in the archive"
   runbook  = "docs/runbook.md#serial-gaps"
 }

@@ -526,30 +526,30 @@ test "rubbish from a vantage point" {
   }
 }
 
-test "two are silent" {
+test "one of two is silent" {
   rule = "vantage-points-silent"
 
   given {
+    labels         = { vantage_point = "101" }
+    vantage_points = { silent = ["101", "301"] }
+  }
+
+  given {
+    labels         = { vantage_point = "501" }
     vantage_points = { silent = ["101", "301"] }
   }
 
   expect {
     at      = "0m"
+    labels  = { vantage_point = "101" }
     state   = "firing"
-    summary = "no measurements for half an hour from 101, 301"
-  }
-}
-
-test "none is silent" {
-  rule = "vantage-points-silent"
-
-  given {
-    vantage_points = { silent = [] }
+    summary = "no measurements for half an hour from 101"
   }
 
   expect {
-    at    = "0m"
-    state = "inactive"
+    at     = "0m"
+    labels = { vantage_point = "501" }
+    state  = "inactive"
   }
 }
 
@@ -557,21 +557,25 @@ test "a zone nobody archived" {
   rule = "serial-gaps"
 
   given {
-    zones = { gaps = "0 1 0" }
+    labels = { serial = "2026112200" }
+    zones  = { missing = ["2026112200"] }
+  }
+
+  given {
+    labels = { serial = "2026112201" }
+    zones  = { missing = ["2026112200"] }
   }
 
   expect {
-    at    = "0m"
-    state = "inactive"
+    at      = "0m"
+    labels  = { serial = "2026112200" }
+    state   = "firing"
+    summary = "root zone 2026112200 was seen in use and is not in the archive"
   }
 
   expect {
-    at    = "5m"
-    state = "firing"
-  }
-
-  expect {
-    at    = "10m"
-    state = "inactive"
+    at     = "0m"
+    labels = { serial = "2026112201" }
+    state  = "inactive"
   }
 }

@@ -23,3 +23,19 @@ rule "odd-window" {
   expr     = "window.sent > 0"
   summary  = "x"
 }
+
+rule "run-over" {
+  on       = "run"
+  over     = ["rsi"]
+  severity = "info"
+  expr     = "true"
+  summary  = "x"
+}
+
+rule "both" {
+  on       = "machine"
+  over     = ["serial"]
+  severity = "info"
+  expr     = "true"
+  summary  = "x"
+}
