@@ -154,7 +154,7 @@ func (c *compiler) compilePart(t text, expr string, want *cel.Type) *program {
 	}
 	p, err := c.env.Program(checked, options...)
 	if err != nil {
-		c.mistake(t, 0, len(expr), fmt.Sprintf("no program can be made of it: %v", err), "Look at its constants.")
+		c.constant(t, expr, checked, options, err)
 		return nil
 	}
 	return &program{p, reads, metered}

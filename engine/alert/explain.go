@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/cel-go/cel"
 	celast "github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/parser"
 
 	"mtric.net/mtric/engine/plan"
 )
@@ -119,13 +120,51 @@ func (n *namer) at(e celast.Expr, name, summary, remedy string) {
 	n.mistake(n.text, from, min(from+len(name), len(n.expr)), summary, remedy)
 }
 
-// offset is the byte of the expression at which a node stands; CEL counts runes.
+// offset is the byte of the expression at which a node stands.
 func (n *namer) offset(id int64) int {
-	r, ok := n.ast.NativeRep().SourceInfo().GetOffsetRange(id)
+	from, _ := placeOf(n.expr, n.ast, id)
+	return from
+}
+
+// placeOf is the bytes of the expression at which a node stands; CEL counts runes.
+func placeOf(expr string, ast *cel.Ast, id int64) (from, to int) {
+	r, ok := ast.NativeRep().SourceInfo().GetOffsetRange(id)
 	if !ok {
-		return 0
+		return 0, len(expr)
 	}
-	return byteOf(n.expr, int(r.Start))
+	return byteOf(expr, int(r.Start)), byteOf(expr, int(r.Stop))
+}
+
+// constant reports a constant that cannot be computed, duration('3 minutes'), where
+// it stands: CEL does not say where that is, so the innermost call is looked for of
+// which no program can be made either.
+func (c *compiler) constant(t text, expr string, checked *cel.Ast, options []cel.ProgramOption, why error) {
+	from, to, found := 0, len(expr), false
+	tree := checked.NativeRep()
+	celast.PostOrderVisit(tree.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		if e.Kind() != celast.CallKind || found {
+			return
+		}
+		for _, arg := range slices.Backward(e.AsCall().Args()) {
+			if arg.Kind() != celast.LiteralKind {
+				continue
+			}
+			part, err := parser.Unparse(e, tree.SourceInfo())
+			if err != nil {
+				return
+			}
+			alone, issues := c.env.Compile(part)
+			if issues.Err() != nil {
+				return
+			}
+			if _, err := c.env.Program(alone, options...); err != nil {
+				found, why = true, err
+				from, to = placeOf(expr, checked, arg.ID())
+			}
+			return
+		}
+	}))
+	c.mistake(t, from, to, fmt.Sprintf("a constant that cannot be: %v", why), "Durations are written duration('6m'), times timestamp('2026-11-22T22:40:00Z'), patterns as RE2 has them.")
 }
 
 func byteOf(s string, runes int) int {

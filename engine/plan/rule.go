@@ -51,7 +51,10 @@ func (l *loader) decodeRule(b *block) {
 	r.Over = d.over(r.On)
 	r.Expr, r.ExprRange = d.cel()
 	if a := d.attrs["summary"]; a != nil {
-		r.SummaryRange, _, _ = d.literal(a.Expr)
+		var verbatim bool
+		if r.SummaryRange, _, verbatim = d.literal(a.Expr); !verbatim {
+			r.SummaryRange = rangeOf(a.Expr.Range())
+		}
 	}
 	if r.On != "" {
 		d.only(r.On == "window", r.On, "window")
