@@ -2,6 +2,7 @@ package alert_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,6 +79,38 @@ func TestFailedTestsShowTheDifference(t *testing.T) {
 	want := "-at 5m0s: disk-filling pending\n+at 5m0s: disk-filling firing\n-at 5m0s: \"the disk is 91% full\"\n+at 5m0s: \"the disk is 90% full\""
 	if got := strings.Join(results[0].Diff, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestResolvedIsToldOnce holds the difference between what ended just then, what
+// ended before, and what never fired.
+func TestResolvedIsToldOnce(t *testing.T) {
+	const src = `test "%[1]s at %[2]s" {
+  rule = "unsent-files"
+  given {
+    output = { unsent = "7x3 0x2" }
+  }
+  expect {
+    at       = "%[2]s"
+    state    = "%[1]s"
+    severity = "%[3]s"
+  }
+}
+`
+	for _, c := range []struct{ state, at, severity, want string }{
+		{"resolved", "20m", "warning", ""},
+		{"inactive", "20m", "warning", ""},
+		{"resolved", "15m", "warning", "-at 15m0s: unsent-files resolved\n+at 15m0s: unsent-files firing"},
+		{"resolved", "25m", "warning", "-at 25m0s: unsent-files resolved\n+at 25m0s: unsent-files inactive"},
+		{"pending", "10m", "critical", "-at 10m0s: severity critical\n+at 10m0s: severity warning"},
+	} {
+		results, _, l := runTests(t, "rssac047", fmt.Sprintf(src, c.state, c.at, c.severity))
+		if l.HasErrors() || len(results) != 1 {
+			t.Fatal(l.Error())
+		}
+		if got := strings.Join(results[0].Diff, "\n"); got != c.want {
+			t.Errorf("%s at %s: got\n%s\nwant\n%s", c.state, c.at, got, c.want)
+		}
 	}
 }
 

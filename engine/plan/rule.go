@@ -23,6 +23,8 @@ var (
 	everyLabel    = append(slices.Clone(overLabels), "serial")
 )
 
+var severities = []string{"info", "warning", "critical"}
+
 // sees lists the objects that expressions and summaries of a rule may use, by
 // the rule's on.
 var sees = map[string][]string{
@@ -44,7 +46,7 @@ func (l *loader) decodeRule(b *block) {
 		Where:    d.enum("where", "", "vantage_point", "collector"),
 		Window:   d.duration("window", 0, Duration(interval.Length), Duration(62*24*time.Hour)),
 		Hold:     d.duration("hold", 0, 0, Duration(31*24*time.Hour)),
-		Severity: d.enum("severity", "", "info", "warning", "critical"),
+		Severity: d.enum("severity", "", severities...),
 		Summary:  d.line("summary", ""),
 		Runbook:  d.line("runbook", ""),
 	}

@@ -42,15 +42,20 @@ type Series struct {
 }
 
 // Expect is the state that an alert must have at a time after Start: "inactive",
-// "pending" or "firing". Labels nil means the labels of the only given block;
-// Summary is compared where it is there.
+// "pending", "firing", or "resolved", which is inactive and was told to have ended
+// just then. Labels nil means the labels of the only given block; Summary and
+// Severity are compared where they are there.
 type Expect struct {
-	At      time.Duration
-	State   string
-	Labels  map[string]string
-	Summary *string
-	Place   Range
+	At       time.Duration
+	State    string
+	Labels   map[string]string
+	Summary  *string
+	Severity *string
+	Place    Range
 }
+
+// states are those that a rule test can expect.
+var states = []string{"inactive", "pending", "firing", "resolved"}
 
 // LoadTests reads the *.test.hcl files of the plan's directories, by directory
 // and name, with every mistake there is. A test of a later directory replaces the
@@ -269,7 +274,7 @@ func (l *testLoader) series(to map[string]Series, name string, v cty.Value, at h
 
 func (l *testLoader) expect(b *hclsyntax.Block) Expect {
 	e := Expect{Place: rangeOf(b.DefRange())}
-	l.only(b.Body, "expect", []string{"at", "state", "labels", "summary"}, nil)
+	l.only(b.Body, "expect", []string{"at", "state", "labels", "summary", "severity"}, nil)
 	if a, v, ok := l.text(b, "at", true); ok {
 		d, err := ParseDuration(v)
 		if err != nil {
@@ -281,8 +286,8 @@ func (l *testLoader) expect(b *hclsyntax.Block) Expect {
 		}
 	}
 	if a, v, ok := l.text(b, "state", true); ok {
-		if e.State = v; !slices.Contains([]string{"inactive", "pending", "firing"}, v) {
-			l.errorf(a.Expr.Range(), didYouMean(v, []string{"inactive", "pending", "firing"}, "States"), "no state %q", v)
+		if e.State = v; !slices.Contains(states, v) {
+			l.errorf(a.Expr.Range(), didYouMean(v, states, "States"), "no state %q", v)
 		}
 	}
 	if a := b.Body.Attributes["labels"]; a != nil {
@@ -290,6 +295,11 @@ func (l *testLoader) expect(b *hclsyntax.Block) Expect {
 	}
 	if _, v, ok := l.text(b, "summary", false); ok {
 		e.Summary = &v
+	}
+	if a, v, ok := l.text(b, "severity", false); ok {
+		if e.Severity = &v; !slices.Contains(severities, v) {
+			l.errorf(a.Expr.Range(), didYouMean(v, severities, "Severities"), "no severity %q", v)
+		}
 	}
 	return e
 }
