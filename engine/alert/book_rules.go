@@ -69,7 +69,7 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 func (b *Book) EvaluateMachine(facts Machine, where string) (Result, error) {
 	return b.update(func(m *memory, result *Result) error {
 		for _, r := range b.Rules.rules {
-			if r.On != "machine" || (r.Where != "" && r.Where != where) {
+			if r.On != "machine" || !r.at(where) {
 				continue
 			}
 			for _, labels := range b.machineLabels(m, r, facts) {
@@ -81,6 +81,9 @@ func (b *Book) EvaluateMachine(facts Machine, where string) (Result, error) {
 		return nil
 	})
 }
+
+// at says whether a machine rule is evaluated on that kind of machine.
+func (r *rule) at(where string) bool { return r.Where == "" || r.Where == where }
 
 // machineLabels are the labels for which a machine rule is evaluated, each for an
 // alert of its own: a second silent vantage point is news, and so is a second serial

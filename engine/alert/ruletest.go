@@ -73,6 +73,9 @@ func (t *testRun) run() TestResult {
 	if t.list.HasErrors() {
 		return result
 	}
+	if w := t.test.Window; w != 0 && w != t.rule.Window {
+		result.Diff = append(result.Diff, fmt.Sprintf("-values of a window of %s", w), fmt.Sprintf("+the window of the rule is %s", t.rule.Window))
+	}
 	var last time.Duration
 	for _, e := range t.test.Expect {
 		last = max(last, e.At)
@@ -81,6 +84,9 @@ func (t *testRun) run() TestResult {
 	for at := time.Duration(0); at <= last; at += interval.Length {
 		end := t.test.Start.Add(at)
 		for _, c := range combos {
+			if t.test.Where != "" && !t.rule.at(t.test.Where) {
+				continue
+			}
 			t.set(c, int(at/interval.Length))
 			f := &frame{rules: t.rules, object: c.object, previous: c.before, labels: c.labels}
 			found, err := t.rule.evaluate(f)

@@ -23,7 +23,10 @@ var (
 	everyLabel    = append(slices.Clone(overLabels), "serial")
 )
 
-var severities = []string{"info", "warning", "critical"}
+var (
+	severities = []string{"info", "warning", "critical"}
+	machines   = []string{"vantage_point", "collector"} // kinds of them
+)
 
 // sees lists the objects that expressions and summaries of a rule may use, by
 // the rule's on.
@@ -43,7 +46,7 @@ func (l *loader) decodeRule(b *block) {
 	r := Rule{
 		Label:    b.label,
 		On:       d.enum("on", "", "run", "window", "machine", "report"),
-		Where:    d.enum("where", "", "vantage_point", "collector"),
+		Where:    d.enum("where", "", machines...),
 		Window:   d.duration("window", 0, Duration(interval.Length), Duration(62*24*time.Hour)),
 		Hold:     d.duration("hold", 0, 0, Duration(31*24*time.Hour)),
 		Severity: d.enum("severity", "", severities...),

@@ -16,10 +16,14 @@ import (
 )
 
 // RuleTest is a test block of a *.test.hcl file: what a rule is given, interval
-// by interval from Start on, and what must come of it.
+// by interval from Start on, and what must come of it. Window is that of the values
+// of a window rule, Where the kind of machine that a machine rule is evaluated on;
+// both are empty where the test leaves them open.
 type RuleTest struct {
 	Name   string
 	Rule   string
+	Window Duration
+	Where  string
 	Start  time.Time
 	Given  []Given
 	Expect []Expect
@@ -118,7 +122,7 @@ func (l *testLoader) file(body *hclsyntax.Body) {
 
 func (l *testLoader) test(b *hclsyntax.Block) {
 	t := RuleTest{Name: b.Labels[0], Place: rangeOf(b.DefRange())}
-	l.only(b.Body, `test`, []string{"rule", "start"}, []string{"given", "expect"})
+	l.only(b.Body, `test`, []string{"rule", "start", "window", "where"}, []string{"given", "expect"})
 	var names []string
 	for _, r := range l.plan.Rules {
 		names = append(names, r.Label)
@@ -128,6 +132,7 @@ func (l *testLoader) test(b *hclsyntax.Block) {
 			l.errorf(a.Expr.Range(), didYouMeanField(v, names, "rule"), "no rule %q", v)
 		}
 	}
+	l.about(b, &t)
 	t.Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	if a, v, ok := l.text(b, "start", false); ok {
 		at, err := time.Parse(time.RFC3339, v)
@@ -156,6 +161,28 @@ func (l *testLoader) test(b *hclsyntax.Block) {
 		return
 	}
 	l.tests = append(l.tests, t)
+}
+
+// about reads which window the values are of, or which machine.
+func (l *testLoader) about(b *hclsyntax.Block, t *RuleTest) {
+	i := slices.IndexFunc(l.plan.Rules, func(r Rule) bool { return r.Label == t.Rule })
+	for name, on := range map[string]string{"window": "window", "where": "machine"} {
+		if a := b.Body.Attributes[name]; a != nil && i >= 0 && l.plan.Rules[i].On != on {
+			l.errorf(a.NameRange, "Remove it.", "a rule on %q has no %s", l.plan.Rules[i].On, name)
+		}
+	}
+	if a, v, ok := l.text(b, "window", false); ok {
+		d, err := ParseDuration(v)
+		if err != nil {
+			l.errorf(a.Expr.Range(), `Write the window of the rule: "1h".`, "%q is no duration", v)
+		}
+		t.Window = d
+	}
+	if a, v, ok := l.text(b, "where", false); ok {
+		if t.Where = v; !slices.Contains(machines, v) {
+			l.errorf(a.Expr.Range(), didYouMean(v, machines, "Values"), "where has no value %q", v)
+		}
+	}
 }
 
 // only reports what a block does not take.

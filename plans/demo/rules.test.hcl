@@ -1,7 +1,8 @@
 # Run by: mtric plan test --plan demo.
 
 test "three queries and one lost" {
-  rule = "rsi-unavailable"
+  rule   = "rsi-unavailable"
+  window = "10m"
 
   given {
     labels       = { rsi = "a", transport = "udp", family = "ipv4" }
@@ -15,8 +16,9 @@ test "three queries and one lost" {
   }
 
   expect {
-    at    = "5m"
-    state = "firing"
+    at       = "5m"
+    state    = "firing"
+    severity = "warning"
   }
 
   expect {
@@ -26,12 +28,13 @@ test "three queries and one lost" {
 }
 
 test "slow over UDP, good enough over TCP" {
-  rule = "too-slow"
+  rule   = "too-slow"
+  window = "10m"
 
   given {
     labels         = { rsi = "f", transport = "udp", family = "ipv4" }
     sent           = 6
-    median_latency = "250 301 _ 20"
+    median_latency = "250 250.05 _ 20"
   }
 
   given {
@@ -47,9 +50,10 @@ test "slow over UDP, good enough over TCP" {
   }
 
   expect {
-    at     = "10m" # nothing was answered: it goes on firing
-    labels = { rsi = "f", transport = "udp", family = "ipv4" }
-    state  = "firing"
+    at       = "10m" # nothing was answered: it goes on firing
+    labels   = { rsi = "f", transport = "udp", family = "ipv4" }
+    state    = "firing"
+    severity = "info"
   }
 
   expect {
@@ -66,7 +70,8 @@ test "slow over UDP, good enough over TCP" {
 }
 
 test "one wrong answer is enough" {
-  rule = "wrong-answer"
+  rule   = "wrong-answer"
+  window = "10m"
 
   given {
     labels    = { rsi = "b" }
@@ -80,8 +85,9 @@ test "one wrong answer is enough" {
   }
 
   expect {
-    at    = "5m"
-    state = "firing"
+    at       = "5m"
+    state    = "firing"
+    severity = "critical"
   }
 
   expect {
@@ -91,15 +97,17 @@ test "one wrong answer is enough" {
 }
 
 test "no output" {
-  rule = "no-output"
+  rule  = "no-output"
+  where = "vantage_point"
 
   given {
-    output = { exists = true, newest_age = "8m" }
+    output = { exists = true, newest_age = "6m1s" }
   }
 
   expect {
-    at    = "0m"
-    state = "firing"
+    at       = "0m"
+    state    = "firing"
+    severity = "critical"
   }
 }
 
@@ -107,7 +115,7 @@ test "output" {
   rule = "no-output"
 
   given {
-    output = { exists = true, newest_age = "3m" }
+    output = { exists = true, newest_age = "6m" }
   }
 
   expect {
@@ -117,7 +125,8 @@ test "output" {
 }
 
 test "clock" {
-  rule = "clock-not-synchronised"
+  rule  = "clock-not-synchronised"
+  where = "vantage_point"
 
   given {
     clock = { synchronized = "true false true" }
@@ -129,6 +138,32 @@ test "clock" {
   }
 
   expect {
+    at       = "5m"
+    state    = "firing"
+    severity = "critical"
+  }
+
+  expect {
+    at    = "10m"
+    state = "inactive"
+  }
+}
+
+test "96 percent of three queries are enough" {
+  rule = "rsi-unavailable"
+
+  given {
+    labels       = { rsi = "a", transport = "udp", family = "ipv4" }
+    sent         = "2 3 3"
+    availability = "95 95.95 96"
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
     at    = "5m"
     state = "firing"
   }
@@ -136,5 +171,54 @@ test "clock" {
   expect {
     at    = "10m"
     state = "inactive"
+  }
+}
+
+test "slow over TCP" {
+  rule   = "too-slow"
+  window = "10m"
+
+  given {
+    labels         = { rsi = "f", transport = "tcp", family = "ipv4" }
+    sent           = 6
+    median_latency = "500 500.05"
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "5m"
+    state = "firing"
+  }
+}
+
+test "the collector measures nothing" {
+  rule  = "no-output"
+  where = "collector"
+
+  given {
+    output = { exists = false, newest_age = "10d" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+}
+
+test "the clock of the collector" {
+  rule  = "clock-not-synchronised"
+  where = "collector"
+
+  given {
+    clock = { synchronized = false }
+  }
+
+  expect {
+    at    = "0m"
+    state = "firing"
   }
 }

@@ -15,9 +15,10 @@ test "nothing answered" {
   }
 
   expect {
-    at      = "5m"
-    state   = "firing"
-    summary = "none of 65 queries was answered: is this vantage point cut off?"
+    at       = "5m"
+    state    = "firing"
+    severity = "critical"
+    summary  = "none of 65 queries was answered: is this vantage point cut off?"
   }
 
   expect {
@@ -27,7 +28,8 @@ test "nothing answered" {
 }
 
 test "three failing vantage points raise the alert after a quarter of an hour" {
-  rule = "rsi-unavailable"
+  rule   = "rsi-unavailable"
+  window = "1h"
 
   given {
     labels                 = { rsi = "a", transport = "udp", family = "ipv4" }
@@ -52,9 +54,10 @@ test "three failing vantage points raise the alert after a quarter of an hour" {
   }
 
   expect {
-    at      = "20m"
-    state   = "firing"
-    summary = "a.root over ipv4/udp was 95% available in the last hour"
+    at       = "20m"
+    state    = "firing"
+    severity = "warning"
+    summary  = "a.root over ipv4/udp was 95% available in the last hour"
   }
 
   expect {
@@ -106,7 +109,8 @@ test "without data it goes on firing" {
 }
 
 test "one wrong answer is enough, for as long as the window has it" {
-  rule = "wrong-answer"
+  rule   = "wrong-answer"
+  window = "6h"
 
   given {
     labels    = { rsi = "b" }
@@ -120,9 +124,10 @@ test "one wrong answer is enough, for as long as the window has it" {
   }
 
   expect {
-    at      = "5m"
-    state   = "firing"
-    summary = "b.root gave 1 answers that match no root zone of the last 48 hours"
+    at       = "5m"
+    state    = "firing"
+    severity = "critical"
+    summary  = "b.root gave 1 answers that match no root zone of the last 48 hours"
   }
 
   expect {
@@ -132,12 +137,13 @@ test "one wrong answer is enough, for as long as the window has it" {
 }
 
 test "twice as slow" {
-  rule = "slower-than-before"
+  rule   = "slower-than-before"
+  window = "24h"
 
   given {
     labels         = { rsi = "a", transport = "udp", family = "ipv4" }
     sent           = 5000
-    median_latency = "20 39.9 40.1"
+    median_latency = "20 40 40.1"
     previous       = { median_latency = 20 }
   }
 
@@ -147,9 +153,10 @@ test "twice as slow" {
   }
 
   expect {
-    at      = "10m"
-    state   = "firing"
-    summary = "a.root over ipv4/udp: the median went from 20 ms to 40.1 ms"
+    at       = "10m"
+    state    = "firing"
+    severity = "info"
+    summary  = "a.root over ipv4/udp: the median went from 20 ms to 40.1 ms"
   }
 }
 
@@ -159,7 +166,7 @@ test "twice as slow as next door is no news" {
   given {
     labels         = { rsi = "a", transport = "udp", family = "ipv4" }
     sent           = 5000
-    median_latency = "9.9 14"
+    median_latency = "13 13.05"
     previous       = { median_latency = 3 }
   }
 
@@ -191,12 +198,13 @@ test "without a day before there is nothing to compare with" {
 }
 
 test "the outage of an RSI's publication" {
-  rule = "stale-zone"
+  rule   = "stale-zone"
+  window = "15m"
 
   given {
     labels        = { rsi = "c" }
     sent          = 700
-    lag           = "0 60+5x3 0"
+    lag           = "0 60 65 65.05 75 0"
     newest_serial = 2024051801
   }
 
@@ -211,9 +219,10 @@ test "the outage of an RSI's publication" {
   }
 
   expect {
-    at      = "15m"
-    state   = "firing"
-    summary = "c.root serves 2024051801; a newer root zone has been in use for 70 minutes"
+    at       = "15m"
+    state    = "firing"
+    severity = "critical"
+    summary  = "c.root serves 2024051801; a newer root zone has been in use for 65.05 minutes"
   }
 
   expect {
@@ -223,12 +232,13 @@ test "the outage of an RSI's publication" {
 }
 
 test "a stray datagram" {
-  rule = "stray-answers"
+  rule   = "stray-answers"
+  window = "1h"
 
   given {
     labels = { rsi = "d", family = "ipv6" }
     sent   = 700
-    strays = "0 2 0"
+    strays = "0 1 0"
   }
 
   expect {
@@ -237,9 +247,10 @@ test "a stray datagram" {
   }
 
   expect {
-    at      = "5m"
-    state   = "firing"
-    summary = "2 datagrams from d.root over ipv6 answered nothing that was asked: spoofing?"
+    at       = "5m"
+    state    = "firing"
+    severity = "warning"
+    summary  = "1 datagrams from d.root over ipv6 answered nothing that was asked: spoofing?"
   }
 
   expect {
@@ -249,7 +260,8 @@ test "a stray datagram" {
 }
 
 test "all RSIs at once are the vantage point's trouble" {
-  rule = "vantage-point-cut-off"
+  rule   = "vantage-point-cut-off"
+  window = "30m"
 
   given {
     labels       = { vantage_point = "101", family = "ipv6" }
@@ -271,8 +283,9 @@ test "all RSIs at once are the vantage point's trouble" {
   }
 
   expect {
-    at    = "35m"
-    state = "firing"
+    at       = "35m"
+    state    = "firing"
+    severity = "warning"
   }
 
   expect {
@@ -298,10 +311,11 @@ test "a report's verdict" {
   }
 
   expect {
-    at      = "0m"
-    labels  = { style = "monthly", metric = "rsi_correctness", rsi = "c" }
-    state   = "firing"
-    summary = "the monthly report says that a threshold was missed: 99.7 percent"
+    at       = "0m"
+    labels   = { style = "monthly", metric = "rsi_correctness", rsi = "c" }
+    state    = "firing"
+    severity = "info"
+    summary  = "the monthly report says that a threshold was missed: 99.7 percent"
   }
 
   expect {
@@ -312,10 +326,11 @@ test "a report's verdict" {
 }
 
 test "output stops" {
-  rule = "no-output"
+  rule  = "no-output"
+  where = "vantage_point"
 
   given {
-    output = { exists = true, newest_age = "3m" }
+    output = { exists = true, newest_age = "6m" }
   }
 
   expect {
@@ -325,21 +340,24 @@ test "output stops" {
 }
 
 test "no output" {
-  rule = "no-output"
+  rule  = "no-output"
+  where = "vantage_point"
 
   given {
-    output = { exists = true, newest_age = "8m" }
+    output = { exists = true, newest_age = "6m1s" }
   }
 
   expect {
-    at      = "0m"
-    state   = "firing"
-    summary = "no output from the most recent run: the newest is 8m0s old"
+    at       = "0m"
+    state    = "firing"
+    severity = "critical"
+    summary  = "no output from the most recent run: the newest is 6m1s old"
   }
 }
 
 test "over 80 percent" {
-  rule = "disk-filling"
+  rule  = "disk-filling"
+  where = "vantage_point"
 
   given {
     disk = { used_percent = "80 80.1 79" }
@@ -351,9 +369,10 @@ test "over 80 percent" {
   }
 
   expect {
-    at      = "5m"
-    state   = "firing"
-    summary = "the disk is 80.1% full"
+    at       = "5m"
+    state    = "firing"
+    severity = "warning"
+    summary  = "the disk is 80.1% full"
   }
 
   expect {
@@ -363,7 +382,8 @@ test "over 80 percent" {
 }
 
 test "clock" {
-  rule = "clock-not-synchronised"
+  rule  = "clock-not-synchronised"
+  where = "vantage_point"
 
   given {
     clock = { synchronized = "true false true" }
@@ -375,8 +395,9 @@ test "clock" {
   }
 
   expect {
-    at    = "5m"
-    state = "firing"
+    at       = "5m"
+    state    = "firing"
+    severity = "critical"
   }
 
   expect {
@@ -404,7 +425,8 @@ test "a kernel that does not say changes nothing" {
 }
 
 test "not on the first run" {
-  rule = "nothing-received"
+  rule  = "nothing-received"
+  where = "collector"
 
   given {
     originals = { received_since_last_run = "_ 40 0 40" }
@@ -421,9 +443,10 @@ test "not on the first run" {
   }
 
   expect {
-    at      = "10m"
-    state   = "firing"
-    summary = "Originals is not fuller than on the last run"
+    at       = "10m"
+    state    = "firing"
+    severity = "critical"
+    summary  = "Originals is not fuller than on the last run"
   }
 
   expect {
@@ -433,7 +456,8 @@ test "not on the first run" {
 }
 
 test "a day without a zone" {
-  rule = "no-new-root-zone"
+  rule  = "no-new-root-zone"
+  where = "collector"
 
   given {
     zones = { added_24h = "_ 2 0 1" }
@@ -450,8 +474,9 @@ test "a day without a zone" {
   }
 
   expect {
-    at    = "10m"
-    state = "firing"
+    at       = "10m"
+    state    = "firing"
+    severity = "warning"
   }
 
   expect {
@@ -461,7 +486,8 @@ test "a day without a zone" {
 }
 
 test "files pile up" {
-  rule = "unsent-files"
+  rule  = "unsent-files"
+  where = "vantage_point"
 
   given {
     output = { unsent = "6 7x2 0" }
@@ -484,7 +510,8 @@ test "files pile up" {
 }
 
 test "files pile up for longer" {
-  rule = "unsent-files"
+  rule  = "unsent-files"
+  where = "vantage_point"
 
   given {
     output = { unsent = "7x5" }
@@ -496,17 +523,19 @@ test "files pile up for longer" {
   }
 
   expect {
-    at      = "15m"
-    state   = "firing"
-    summary = "7 files wait to be pushed to the collector"
+    at       = "15m"
+    state    = "firing"
+    severity = "warning"
+    summary  = "7 files wait to be pushed to the collector"
   }
 }
 
 test "rubbish from a vantage point" {
-  rule = "quarantine"
+  rule  = "quarantine"
+  where = "collector"
 
   given {
-    quarantine = { count = "0 2 0" }
+    quarantine = { count = "0 1 0" }
   }
 
   expect {
@@ -515,9 +544,10 @@ test "rubbish from a vantage point" {
   }
 
   expect {
-    at      = "5m"
-    state   = "firing"
-    summary = "2 files in Quarantine"
+    at       = "5m"
+    state    = "firing"
+    severity = "warning"
+    summary  = "1 files in Quarantine"
   }
 
   expect {
@@ -527,7 +557,8 @@ test "rubbish from a vantage point" {
 }
 
 test "one of two is silent" {
-  rule = "vantage-points-silent"
+  rule  = "vantage-points-silent"
+  where = "collector"
 
   given {
     labels         = { vantage_point = "101" }
@@ -540,10 +571,11 @@ test "one of two is silent" {
   }
 
   expect {
-    at      = "0m"
-    labels  = { vantage_point = "101" }
-    state   = "firing"
-    summary = "no measurements for half an hour from 101"
+    at       = "0m"
+    labels   = { vantage_point = "101" }
+    state    = "firing"
+    severity = "warning"
+    summary  = "no measurements for half an hour from 101"
   }
 
   expect {
@@ -554,7 +586,8 @@ test "one of two is silent" {
 }
 
 test "a zone nobody archived" {
-  rule = "serial-gaps"
+  rule  = "serial-gaps"
+  where = "collector"
 
   given {
     labels = { serial = "2026112200" }
@@ -567,15 +600,210 @@ test "a zone nobody archived" {
   }
 
   expect {
-    at      = "0m"
-    labels  = { serial = "2026112200" }
-    state   = "firing"
-    summary = "root zone 2026112200 was seen in use and is not in the archive"
+    at       = "0m"
+    labels   = { serial = "2026112200" }
+    state    = "firing"
+    severity = "warning"
+    summary  = "root zone 2026112200 was seen in use and is not in the archive"
   }
 
   expect {
     at     = "0m"
     labels = { serial = "2026112201" }
     state  = "inactive"
+  }
+}
+
+# Where each threshold lies: a rule that is changed by a little fails a test.
+
+test "one query is enough, none is not" {
+  rule = "nothing-answered"
+
+  given {
+    planned  = "1 0"
+    answered = 0
+  }
+
+  expect {
+    at    = "0m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "5m"
+    state = "resolved"
+  }
+}
+
+test "thirty queries are enough to judge by" {
+  rule = "rsi-unavailable"
+
+  given {
+    labels                 = { rsi = "a", transport = "udp", family = "ipv4" }
+    sent                   = "29x1 30x4"
+    availability           = 95.95
+    vantage_points_failing = 3
+  }
+
+  expect {
+    at    = "5m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "10m"
+    state = "pending"
+  }
+
+  expect {
+    at    = "25m"
+    state = "firing"
+  }
+}
+
+test "five hundred queries are enough to compare" {
+  rule = "slower-than-before"
+
+  given {
+    labels         = { rsi = "a", transport = "udp", family = "ipv4" }
+    sent           = "499 500"
+    median_latency = 100
+    previous       = { median_latency = 20 }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "5m"
+    state = "firing"
+  }
+}
+
+test "seven RSIs may fail together" {
+  rule = "vantage-point-cut-off"
+
+  given {
+    labels       = { vantage_point = "101", family = "ipv4" }
+    sent         = 84
+    rsis         = "7x7 8x7"
+    rsis_failing = "7x7 8x7"
+  }
+
+  expect {
+    at    = "35m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "40m"
+    state = "pending"
+  }
+
+  expect {
+    at    = "70m"
+    state = "firing"
+  }
+}
+
+# Where each is evaluated.
+
+test "the disk of the collector" {
+  rule  = "disk-filling"
+  where = "collector"
+
+  given {
+    disk = { used_percent = 100 }
+  }
+
+  expect {
+    at    = "0m"
+    state = "firing"
+  }
+}
+
+test "the clock of the collector" {
+  rule  = "clock-not-synchronised"
+  where = "collector"
+
+  given {
+    clock = { synchronized = false }
+  }
+
+  expect {
+    at    = "0m"
+    state = "firing"
+  }
+}
+
+test "the collector measures nothing" {
+  rule  = "no-output"
+  where = "collector"
+
+  given {
+    output = { exists = false, newest_age = "10d" }
+  }
+
+  expect {
+    at    = "30m"
+    state = "inactive"
+  }
+}
+
+test "the collector pushes nothing" {
+  rule  = "unsent-files"
+  where = "collector"
+
+  given {
+    output = { unsent = 7 }
+  }
+
+  expect {
+    at    = "30m"
+    state = "inactive"
+  }
+}
+
+test "a vantage point receives nothing" {
+  rule  = "nothing-received"
+  where = "vantage_point"
+
+  given {
+    originals = { received_since_last_run = 0 }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+}
+
+test "a vantage point keeps no archive" {
+  rule  = "no-new-root-zone"
+  where = "vantage_point"
+
+  given {
+    zones = { added_24h = 0 }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+}
+
+test "a vantage point has no Quarantine" {
+  rule  = "quarantine"
+  where = "vantage_point"
+
+  given {
+    quarantine = { count = 1 }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
   }
 }
