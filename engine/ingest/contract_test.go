@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -158,9 +159,9 @@ func TestFilesThatBreakTheContract(t *testing.T) {
 			}
 			send(c, c.box("101"), name, rows, metaOf(runOf(rows, "101", day)))
 		},
-		"has more than 67108864 bytes": func(c *collector) {
+		"has more than 2097152 bytes": func(c *collector) {
 			raw(name, nil)(c)
-			if err := os.Truncate(filepath.Join(c.box("101"), name), 64<<20+1); err != nil {
+			if err := os.Truncate(filepath.Join(c.box("101"), name), ingest.MaxFileSize+1); err != nil {
 				c.t.Fatal(err)
 			}
 		},

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -21,9 +22,10 @@ import (
 // dropbox is the folder that one vantage point may write into while we read it:
 // nothing in it is what it was a moment ago.
 type dropbox struct {
-	vp   measurement.VantagePoint
-	path string
-	root *os.Root
+	vp     measurement.VantagePoint
+	path   string
+	root   *os.Root
+	copied atomic.Int64 // bytes, in this run
 }
 
 // alerts is the kind of an alerts.json; it has no table in the lake.
@@ -63,7 +65,7 @@ func (r *run) open() ([]*dropbox, error) {
 			continue
 		}
 		vp := measurement.VantagePoint(path[len(before) : len(before)+3])
-		boxes = append(boxes, &dropbox{vp, path, root})
+		boxes = append(boxes, &dropbox{vp: vp, path: path, root: root})
 	}
 	return boxes, nil
 }

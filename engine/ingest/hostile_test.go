@@ -18,6 +18,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -131,18 +132,18 @@ func TestFlippedBitsEndNothing(t *testing.T) {
 func TestDecompressionBomb(t *testing.T) {
 	c := newCollector(t)
 	rows := answersOf("101", day)
-	huge := make([]byte, 4<<20)
-	many := make([]measurement.Answer, 100)
+	huge := make([]byte, 400<<10)
+	many := make([]measurement.Answer, 1000)
 	for i := range many {
 		many[i] = rows[0]
 		many[i].RSI = measurement.RSI(fmt.Sprintf("r%04d", i))
-		many[i].Response = huge // 400 MB that zstd makes small
+		many[i].Response = huge // 400 MB that a dictionary makes small
 	}
 	path := filepath.Join(c.box("101"), lake.Name(day, "101", lake.Answers))
 	if err := lake.Write(path, many, metaOf(runOf(many, "101", day))); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(path); err != nil || info.Size() >= 64<<20 {
+	if info, err := os.Stat(path); err != nil || info.Size() >= ingest.MaxFileSize {
 		t.Fatal(info.Size(), err)
 	}
 	if err := lake.WriteSidecar(path); err != nil {
@@ -327,5 +328,97 @@ func TestFloodOfFiles(t *testing.T) {
 	}
 	if r := c.ingest(); len(r.Quarantined) != 200 || len(r.Left) != 0 {
 		t.Errorf("%d quarantined, left %v", len(r.Quarantined), r.Left)
+	}
+}
+
+// Files of holes take no room in a dropbox. Neither copying them nor keeping them as
+// evidence may fill the collector's disk, and none of them goes away unsaid.
+func TestFilesOfHoles(t *testing.T) {
+	c := newCollector(t)
+	const files = 300 // of 2 MiB each: more than is copied in one run
+	sum := ""
+	for i := range files {
+		path := filepath.Join(c.box("101"), lake.Name(day.Add(-time.Duration(i)*5*time.Minute), "101", lake.Answers))
+		if err := errors.Join(os.WriteFile(path, nil, 0o644), os.Truncate(path, ingest.MaxFileSize)); err != nil {
+			t.Fatal(err)
+		}
+		if sum == "" {
+			var err error
+			if sum, err = lake.Sum(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(lake.Sidecar(path), []byte(sum+"  "+filepath.Base(path)+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.measure("102", day)
+	r := c.ingest()
+	first := len(r.Quarantined)
+	if r.Files != 2 || first < 256 || first > 256+5 || len(r.Left) != 1 || !strings.HasSuffix(r.Left[0], "the others wait for the next run") {
+		t.Fatalf("%d files, %d quarantined, left %v", r.Files, first, r.Left)
+	}
+	if r := c.ingest(); first+len(r.Quarantined) != files || len(r.Left) != 0 || len(left(t, c.box("101"))) != 0 {
+		t.Errorf("%d and then %d quarantined, left %v", first, len(r.Quarantined), r.Left)
+	}
+	var bytes int64
+	whole := 0
+	for _, name := range left(t, c.in.Quarantine) {
+		path := filepath.Join(c.in.Quarantine, name)
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes += info.Size()
+		if info.Size() == ingest.MaxFileSize {
+			whole++
+		} else if reason, err := os.ReadFile(path + ".reason.txt"); strings.HasSuffix(name, ".parquet") &&
+			(err != nil || !strings.Contains(string(reason), "its first 65536 of 2097152 bytes are kept") || !strings.Contains(string(reason), sum)) {
+			t.Errorf("%s: %v\n%s", name, err, reason)
+		}
+	}
+	if whole != 32 || bytes > 64<<20+files*(64<<10+1<<10) {
+		t.Errorf("quarantine has %d bytes, %d whole files", bytes, whole)
+	}
+}
+
+// When Quarantine holds as many files of a dropbox as it may, the others wait there,
+// and come when room was made.
+func TestFullQuarantine(t *testing.T) {
+	c := newCollector(t)
+	if err := os.MkdirAll(c.in.Quarantine, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	reason := "file: x\nfrom: " + c.box("101") + "\ntaken: x\nsha256: x\nreason: x\n"
+	for i := range 3999 {
+		if err := os.WriteFile(filepath.Join(c.in.Quarantine, fmt.Sprintf("old%d.reason.txt", i)), []byte(reason), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 2 {
+		at := day.Add(time.Duration(i) * 5 * time.Minute)
+		c.measure("101", at.Add(time.Hour))
+		path := filepath.Join(c.box("101"), lake.Name(at, "101", lake.Answers))
+		if err := errors.Join(os.WriteFile(path, []byte("junk"), 0o644), lake.WriteSidecar(path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(c.box("101"), "stranger"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := c.ingest()
+	if r.Files != 4 || len(r.Quarantined) != 1 || len(r.Left) != 1 || !strings.Contains(r.Left[0], "4000 of its files are in Quarantine") {
+		t.Fatalf("%+v", r)
+	}
+	if got := left(t, c.box("101")); len(got) != 4 { // files with sidecars: both
+		t.Errorf("left: %v", got)
+	}
+	for i := range 2 {
+		if err := os.Remove(filepath.Join(c.in.Quarantine, fmt.Sprintf("old%d.reason.txt", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := c.ingest(); len(r.Quarantined) != 2 || len(r.Left) != 0 || len(left(t, c.box("101"))) != 0 {
+		t.Errorf("%+v", r)
 	}
 }

@@ -35,11 +35,12 @@ import (
 // Bounds of what a vantage point may send: its file of an interval has 65 rows
 // and some 30 KB.
 const (
-	MaxFileSize = 64 << 20
+	MaxFileSize = 2 << 20 // twice MaxContent: padding costs our disk, Originals keeps files as they came
 	MaxRows     = 10_000
-	MaxContent  = 1 << 20  // bytes of all its responses, texts and hops; a dictionary makes thousands of one small
-	maxAlerts   = 64 << 10 // of an alerts.json
-	maxEntries  = 100_000  // of a dropbox, looked at in one run
+	MaxContent  = 1 << 20   // bytes of all its responses, texts and hops; a dictionary makes thousands of one small
+	maxAlerts   = 64 << 10  // of an alerts.json
+	maxEntries  = 100_000   // of a dropbox, looked at in one run
+	maxCopied   = 512 << 20 // bytes of a dropbox, in one run: a month of what is measured
 	// Files of a dropbox that do not belong there, dealt with in one run: each waits
 	// for the disk, and the other vantage points for all of them.
 	maxStrangers = 1000
@@ -182,6 +183,7 @@ type run struct {
 	touched     []Span // days that rows came into
 	counting    sync.Mutex
 	deaths      map[*dropbox]int // readers that its files ended
+	shelves     map[string]shelf // of Quarantine, by dropbox; nil until one is needed
 	sightings   map[sightingKey]time.Time
 	zones       zoneCache
 	result      Result

@@ -1,12 +1,10 @@
 package ingest
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -54,7 +52,12 @@ func (r *run) settle(files []*taken) error {
 	for _, t := range files {
 		if t.reason == "" {
 			r.result.Files++
-		} else if err := r.quarantine(t.box, t.name, t.copy, t.reason, t.sha256); err != nil {
+			continue
+		}
+		err := r.quarantine(t.box, t.name, t.copy, t.reason, t.sha256)
+		if errors.As(err, new(errShut)) {
+			t.aside = err
+		} else if err != nil {
 			return err
 		}
 	}
@@ -64,7 +67,9 @@ func (r *run) settle(files []*taken) error {
 	err = atOnce(files, func(t *taken) error {
 		// The file goes first: a sidecar alone is known for what it is (orphan), a
 		// file alone would wait for its sidecar.
-		t.aside = r.unlink(t.box, t.name)
+		if t.aside == nil {
+			t.aside = r.unlink(t.box, t.name)
+		}
 		if t.aside == nil {
 			t.aside = r.unlink(t.box, t.name+sidecarSuffix)
 		}
@@ -125,99 +130,6 @@ func (r *run) keep(t *taken) error {
 		return fmt.Errorf("originals: %w", err)
 	}
 	return nil
-}
-
-// banish moves what does not belong into a dropbox to Quarantine.
-func (r *run) banish(b *dropbox, name, why string) error {
-	info, err := b.root.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return errShut{err}
-	}
-	if info.IsDir() {
-		r.left(filepath.Join(b.path, name), errFolder.Error())
-		return nil
-	}
-	copied, sum := "", ""
-	f, _, err := b.regular(name)
-	switch {
-	case err == nil:
-		copied = filepath.Join(r.intake, "banished")
-		var size int64
-		size, sum, err = copyTo(copied, io.LimitReader(f, maxEvidence))
-		if err = errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-		if size == maxEvidence {
-			why += fmt.Sprintf(" (its first %d bytes are kept)", maxEvidence)
-		}
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	default:
-		why += ": " + err.Error()
-		if target, err := b.root.Readlink(name); err == nil {
-			why += ", a link to " + quoted(target)
-		}
-	}
-	if err := errors.Join(r.quarantine(b, name, copied, why, sum), syncDisk(r.Quarantine)); err != nil {
-		return err
-	}
-	return r.unlink(b, name)
-}
-
-// quarantine keeps a file and the reason why it was not ingested; the reason
-// comes first, so that no file is there without one. Copied is empty where there
-// is nothing to keep but the reason.
-func (r *run) quarantine(b *dropbox, name, copied, reason, sum string) error {
-	if err := r.step("quarantine %s", name); err != nil {
-		return err
-	}
-	path := r.quarantinePlace(name, sum)
-	text := fmt.Sprintf("file: %s\nfrom: %s\ntaken: %s\nsha256: %s\nreason: %s\n",
-		quoted(name), b.path, r.started.Format(time.RFC3339), sum, oneLine(reason))
-	part := filepath.Join(r.Quarantine, "."+filepath.Base(path)+partSuffix)
-	if err := errors.Join(os.WriteFile(part, []byte(text), 0o644), os.Rename(part, path+reasonSuffix)); err != nil {
-		return fmt.Errorf("quarantine: %w", err)
-	}
-	if copied != "" {
-		if err := move(copied, path); err != nil {
-			return fmt.Errorf("quarantine: %w", err)
-		}
-	}
-	r.result.Quarantined = append(r.result.Quarantined, Rejected{b.vp, name, oneLine(reason)})
-	r.log.Warn("quarantined", "vantage_point", b.vp, "file", name, "reason", reason, "kept", path)
-	return nil
-}
-
-const reasonSuffix = ".reason.txt"
-
-// quarantinePlace is a path that is free, or that holds the same file from a run
-// that was killed.
-func (r *run) quarantinePlace(name, sum string) string {
-	base := filepath.Join(r.Quarantine, plainName(name))
-	for n := 1; ; n++ {
-		path := base
-		if n > 1 {
-			path = fmt.Sprintf("%s.%d", base, n)
-		}
-		_, err := os.Lstat(path + reasonSuffix)
-		if errors.Is(err, fs.ErrNotExist) || r.saysSum(path, sum) {
-			return path
-		}
-	}
-}
-
-// saysSum reports whether the reason file at path is of a file with that sum.
-func (r *run) saysSum(path, sum string) bool {
-	text, err := os.ReadFile(path + reasonSuffix)
-	return err == nil && bytes.Contains(text, []byte("\nsha256: "+sum+"\n"))
-}
-
-// rejectedBefore reports whether a file of that name and sum is in Quarantine.
-func (r *run) rejectedBefore(name, sum string) bool {
-	return r.saysSum(r.quarantinePlace(name, sum), sum)
 }
 
 // kept reports whether the file at path has that sum.

@@ -222,6 +222,10 @@ func (r *run) copyOut(t *taken) error {
 		return err
 	}
 	defer f.Close()
+	// A file with holes takes no room in its dropbox, but its copy does here.
+	if t.box.copied.Load() > maxCopied {
+		return errShut{fmt.Errorf("has more than %d bytes; the others wait for the next run", maxCopied)}
+	}
 	if err := r.step("copy %s", t.name); err != nil {
 		return err
 	}
@@ -230,6 +234,7 @@ func (r *run) copyOut(t *taken) error {
 		limit = maxAlerts
 	}
 	t.size, t.sha256, err = copyTo(t.copy, io.LimitReader(f, limit+1))
+	t.box.copied.Add(t.size)
 	if err != nil {
 		return err
 	}
@@ -238,9 +243,6 @@ func (r *run) copyOut(t *taken) error {
 	}
 	return nil
 }
-
-// maxEvidence is how much is kept of a file that is too large.
-const maxEvidence = 1 << 20
 
 // copyTo writes a new file; the caller brings it onto the disk.
 func copyTo(path string, from io.Reader) (size int64, sum string, err error) {
