@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -148,6 +149,7 @@ func (s *station) ingester(a *app) *ingest.Ingester {
 		Originals:  under(s.home, paths.Originals),
 		Quarantine: under(s.home, paths.Quarantine),
 		RootZones:  s.zones,
+		Backlog:    filepath.Join(s.state, "unchecked.json"),
 		Anchors:    anchors(s.plan),
 		Now:        s.now,
 		Log:        s.log,

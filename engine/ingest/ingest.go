@@ -55,6 +55,7 @@ type Ingester struct {
 	Originals  string
 	Quarantine string
 	RootZones  string // the archive, for the table zones and for verdicts
+	Backlog    string // file of the days whose answers wait for a verdict; it may be lost. Empty: every run looks at all days
 
 	Anchors []rootzone.Anchor // by which the archive's zones are believed
 
@@ -142,6 +143,9 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	if err := r.prepare(); err != nil {
 		return r.result, err
 	}
+	if err := errors.Join(ctx.Err(), r.openBacklog()); err != nil {
+		return r.result, err
+	}
 	boxes, err := r.open()
 	if err != nil {
 		return r.result, err
@@ -162,8 +166,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 			}
 		}
 	}
-	recent := Span{r.started.Add(-lookBack), r.started.Add(maxAhead + interval.Length)}
-	if _, err := r.keepZones(ctx, append(r.touched, recent)); err != nil {
+	if _, err := r.keepZones(ctx, true); err != nil {
 		return r.result, err
 	}
 	return r.result, r.forget()
@@ -180,7 +183,7 @@ type run struct {
 
 	total, done int
 	stepping    sync.Mutex
-	touched     []Span // days that rows came into
+	backlog     backlog
 	counting    sync.Mutex
 	deaths      map[*dropbox]int // readers that its files ended
 	shelves     map[string]shelf // of Quarantine, by dropbox; nil until one is needed
@@ -255,15 +258,19 @@ func (r *run) day(ctx context.Context, files []waiting) error {
 	}
 	// What these files say of zones comes first: their own answers are judged on
 	// their way into the lake, and a day is written once.
-	bench, err := r.keepZones(ctx, nil)
+	bench, err := r.keepZones(ctx, false)
 	if err != nil {
 		return err
 	}
 	day := interval.Day(files[0].label)
+	if r.backlog.expect(day) { // before its rows: a kill in between must not hide them
+		if err := r.backlog.save(); err != nil {
+			return err
+		}
+	}
 	if err := r.merge(ctx, day, taken, spools, bench); err != nil {
 		return err
 	}
-	r.touched = append(r.touched, Span{day, day.AddDate(0, 0, 1)})
 	if err := r.settle(taken); err != nil {
 		return err
 	}

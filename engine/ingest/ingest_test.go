@@ -60,6 +60,7 @@ func newCollector(t testing.TB) *collector {
 		Originals:  filepath.Join(dir, "Originals"),
 		Quarantine: filepath.Join(dir, "Quarantine"),
 		RootZones:  filepath.Join(dir, "Output", "RootZones"),
+		Backlog:    filepath.Join(dir, "unchecked.json"),
 		Memory:     memory,
 		Now:        func() time.Time { return now },
 	}

@@ -18,16 +18,15 @@ import (
 	"mtric.net/mtric/engine/rootzone"
 )
 
-const (
-	window   = 48 * time.Hour      // zones first seen in use so long before a query may answer it [yhu]
-	lookBack = 10 * 24 * time.Hour // of intervals whose unchecked answers every run looks at again
-)
+// window is how long before a query a zone may have been first seen in use that may
+// answer it [yhu].
+const window = 48 * time.Hour
 
-// Judged counts the verdicts of what a run judged.
+// Judged counts the verdicts of what a run judged, and what is unchecked then.
 type Judged struct {
 	Correct   int64 `json:"correct"`
 	Incorrect int64 `json:"incorrect"`
-	Unchecked int64 `json:"unchecked"` // that wait for a zone or a fetch, or can never be judged
+	Unchecked int64 `json:"unchecked"` // in all the lake: wait for a zone or a fetch, or can never be judged
 	Changed   int64 `json:"changed"`   // verdicts that differ from those before
 
 	// Unjudgeable counts those of Unchecked that no zone will decide: signed by an
@@ -69,32 +68,30 @@ func (r *run) newBench(zones []measurement.Zone, again []Span) *bench {
 }
 
 // lake brings the verdicts of answers in the lake up to what is now known of the
-// zones: of those that wait in the days of look, and of all in the spans to be
-// judged again.
-func (b *bench) lake(ctx context.Context, look []Span) error {
-	if len(b.all) == 0 {
-		return nil // nothing can be judged, all wait
-	}
-	looked := append(slices.Clone(b.again), look...)
-	if len(looked) == 0 {
+// zones: of all in the spans to be judged again and, at the end of a run, of those
+// that wait.
+func (b *bench) lake(ctx context.Context, last bool) error {
+	if !last && len(b.again) == 0 {
 		return nil
 	}
-	from, until := looked[0].From, looked[0].Until
-	for _, s := range looked {
-		from, until = earlier(from, s.From), later(until, s.Until)
-	}
-	days, err := b.Lake.Days(lake.Answers, from, until)
+	days, err := b.Lake.Days(lake.Answers, time.Time{}, time.Time{})
 	if err != nil {
 		return err
 	}
 	for _, d := range days {
 		whole := Span{d.Day, d.Day.AddDate(0, 0, 1)}
-		if !slices.ContainsFunc(looked, whole.overlaps) {
+		if !slices.ContainsFunc(b.again, whole.overlaps) && (!last || !b.backlog.due(d.Day, len(b.all) > 0)) {
 			continue
 		}
-		if err := b.day(ctx, d.Day); err != nil {
+		unchecked, err := b.day(ctx, d.Day)
+		if err != nil {
 			return fmt.Errorf("judge %s: %w", d.Day.Format(time.DateOnly), err)
 		}
+		b.backlog.note(d.Day, unchecked, last)
+	}
+	if last {
+		b.backlog.only(days)
+		b.result.Judged.Unchecked, b.result.Judged.Unjudgeable = b.backlog.total()
 	}
 	return nil
 }
@@ -211,17 +208,19 @@ type docket struct {
 	wire        []byte
 	had, now    verdict
 	hopeless    bool // no zone will decide it
+	blank       bool // there is no response to judge
 }
 
-// day judges the rows of a day and rewrites it where a verdict has changed.
-func (b *bench) day(ctx context.Context, day time.Time) error {
-	due, err := b.due(ctx, day)
-	if err != nil || !due {
-		return err
+// day judges the rows of a day and rewrites it where a verdict has changed. It
+// returns what is unchecked then.
+func (b *bench) day(ctx context.Context, day time.Time) (left owed, err error) {
+	waits, again, err := b.due(ctx, day)
+	if err != nil || waits == 0 && !again || len(b.all) == 0 {
+		return owed{Unchecked: waits, Waiting: waits}, err
 	}
 	cases, err := b.cases(ctx, day)
 	if err != nil {
-		return err
+		return owed{}, err
 	}
 	changed := map[int64]verdict{}
 	for _, c := range cases {
@@ -231,9 +230,12 @@ func (b *bench) day(ctx context.Context, day time.Time) error {
 		case measurement.Incorrect:
 			b.result.Judged.Incorrect++
 		default:
-			b.result.Judged.Unchecked++
-			if c.hopeless {
-				b.result.Judged.Unjudgeable++
+			left.Unchecked++
+			switch {
+			case c.hopeless:
+				left.Unjudgeable++
+			case !c.blank:
+				left.Waiting++
 			}
 		}
 		if !reflect.DeepEqual(c.had, c.now) {
@@ -241,34 +243,37 @@ func (b *bench) day(ctx context.Context, day time.Time) error {
 		}
 	}
 	if len(changed) == 0 {
-		return nil
+		return left, nil
 	}
 	b.result.Judged.Changed += int64(len(changed))
 	if err := b.step("judge %s", day.Format(time.DateOnly)); err != nil {
-		return err
+		return owed{}, err
 	}
-	return lake.Amend(b.Lake, day, func(place int64, a *measurement.Answer) {
+	return left, lake.Amend(b.Lake, day, func(place int64, a *measurement.Answer) {
 		if v, found := changed[place]; found {
 			a.Verdict, a.VerdictSerial, a.Failures = &v.verdict, v.serial, v.failures
 		}
 	})
 }
 
-// due says whether any row of the day is to be judged, by two narrow columns.
-func (b *bench) due(ctx context.Context, day time.Time) (bool, error) {
-	found := false
-	err := b.scan(day, "verdict").Run(ctx, func(batch *lake.Batch) error {
+// due counts the rows of a day that wait and says whether others are to be judged
+// again, by two narrow columns.
+func (b *bench) due(ctx context.Context, day time.Time) (waits int64, again bool, err error) {
+	err = b.scan(day, "verdict").Run(ctx, func(batch *lake.Batch) error {
 		verdicts, labels := batch.Column("verdict"), batch.Column("interval")
-		waits := verdicts.Place(string(measurement.Unchecked))
+		unchecked := verdicts.Place(string(measurement.Unchecked))
 		for i, v := range verdicts.Index {
-			if v == waits || v >= 0 && b.isAgain(time.UnixMicro(labels.Int[i])) {
-				found = true
-				return nil
+			switch {
+			case v < 0:
+			case v == unchecked:
+				waits++
+			case len(b.again) > 0 && !again:
+				again = b.isAgain(time.UnixMicro(labels.Int[i]))
 			}
 		}
 		return nil
 	})
-	return found, err
+	return waits, again, err
 }
 
 func (b *bench) isAgain(label time.Time) bool {
@@ -315,6 +320,7 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 				serial := serials.Int[i]
 				c.had.serial = &serial
 			}
+			c.blank = len(c.wire) == 0
 			cases = append(cases, c)
 			if wires += len(c.wire); wires > mostWires {
 				if err := hear(); err != nil {

@@ -349,6 +349,8 @@ func TestUnreadableZoneAccusesNobody(t *testing.T) {
 		t.Errorf("%+v", r.Left)
 	}
 	c.expect(day, "correct correct unchecked")
+	c.later(12) // and is not forgotten
+	c.expect(day, "correct correct unchecked")
 	if err := os.WriteFile(path, good, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -70,10 +70,10 @@ func (r *run) expected(vp measurement.VantagePoint, label time.Time) bool {
 
 // keepZones brings the table zones up to the archive and the sightings of this
 // run (A13, A15), and the verdicts in the lake up to both: of answers whose zones
-// have changed and, in the days of look, of all that wait. It comes before the files leave
-// their dropboxes: after a kill their sightings come again with them. By the bench
-// that it returns new answers are judged.
-func (r *run) keepZones(ctx context.Context, look []Span) (*bench, error) {
+// have changed and, at the end of the run, of all that wait. It comes before the files
+// leave their dropboxes: after a kill their sightings come again with them. By the
+// bench that it returns new answers are judged.
+func (r *run) keepZones(ctx context.Context, last bool) (*bench, error) {
 	had, err := r.Lake.Zones()
 	if err != nil {
 		return nil, err
@@ -91,13 +91,17 @@ func (r *run) keepZones(ctx context.Context, look []Span) (*bench, error) {
 	}
 	now := r.settled(rows, had)
 	b := r.newBench(now, r.moved(now, had))
-	if len(look) > 0 {
+	if last {
 		b.again = append(b.again, r.Rejudge...)
-		r.result.Judged.Unchecked, r.result.Judged.Unjudgeable = 0, 0 // what waits now
 	}
 	// Before the zones are saved: after a kill the same changes are found again.
-	if err := b.lake(ctx, look); err != nil {
+	if err := b.lake(ctx, last); err != nil {
 		return nil, err
+	}
+	if last || len(b.again) > 0 {
+		if err := r.backlog.save(); err != nil {
+			return nil, err
+		}
 	}
 	if slices.EqualFunc(now, had, sameZone) {
 		return b, nil
