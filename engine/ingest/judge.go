@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -16,11 +15,8 @@ import (
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/metrics/correctness"
 )
-
-// window is how long before a query a zone may have been first seen in use that may
-// answer it [yhu].
-const window = 48 * time.Hour
 
 // Judged counts the verdicts of what a run judged, and what is unchecked then.
 type Judged struct {
@@ -44,19 +40,13 @@ func (s Span) overlaps(o Span) bool { return s.From.Before(o.Until) && o.From.Be
 // bench judges answers by what is known of the zones.
 type bench struct {
 	*run
-	all     []known   // the zones of the archive, in order of first use
-	fetched time.Time // the last fetch that succeeded
-	missing time.Time // the first use of the first accepted serial that is not archived; zero for none
-	again   []Span    // judged again whatever their verdict
+	all     []correctness.Use // the zones of the archive, in order of first use
+	fetched time.Time         // the last fetch that succeeded
+	missing time.Time         // the first use of the first accepted serial that is not archived; zero for none
+	again   []Span            // judged again whatever their verdict
 
 	mu    sync.Mutex
 	seats map[time.Time][]*seat // by interval
-}
-
-// known is a zone of the archive and when it was first seen in use (A15).
-type known struct {
-	serial uint32
-	use    time.Time
 }
 
 // newBench notes what verdicts depend on.
@@ -137,19 +127,12 @@ func later(a, b time.Time) time.Time {
 }
 
 func (b *bench) learn(zones []measurement.Zone) {
+	b.all = correctness.Uses(zones)
 	for _, z := range zones {
-		switch z.State {
-		case measurement.ZoneArchived:
-			b.all = append(b.all, known{uint32(z.Serial), firstUse(z)})
-		case measurement.ZoneSeen:
-			if b.missing.IsZero() || z.FirstSeen.Before(b.missing) {
-				b.missing = *z.FirstSeen
-			}
+		if z.State == measurement.ZoneSeen && (b.missing.IsZero() || z.FirstSeen.Before(b.missing)) {
+			b.missing = *z.FirstSeen
 		}
 	}
-	slices.SortFunc(b.all, func(x, y known) int {
-		return cmp.Or(x.use.Compare(y.use), rootzone.Compare(x.serial, y.serial))
-	})
 	records, err := rootzone.Records(b.RootZones)
 	if err != nil {
 		b.left(rootzone.RecordsFile(b.RootZones), err.Error())
@@ -169,28 +152,6 @@ func (b *bench) complete(label time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.fetched.After(end) && (b.missing.IsZero() || b.missing.After(end))
-}
-
-// candidates are the zones that may answer a query: first seen in use within 48
-// hours before it or until the end of its interval, and always the newest known
-// before it (A15). The newest comes first.
-func (b *bench) candidates(sent, label time.Time) (in, out []uint32) {
-	before, end := -1, label.Add(interval.Length)
-	for i, z := range b.all {
-		if !z.use.After(sent) && (before < 0 || rootzone.Compare(z.serial, b.all[before].serial) > 0) {
-			before = i
-		}
-	}
-	for i, z := range b.all {
-		switch {
-		case i == before, !z.use.Before(sent.Add(-window)) && !z.use.After(end):
-			in = append(in, z.serial)
-		case z.use.After(sent.Add(-2*window)) && z.use.Before(end.Add(window)):
-			out = append(out, z.serial) // to tell which zone a stale answer is of
-		}
-	}
-	slices.SortFunc(in, func(x, y uint32) int { return rootzone.Compare(y, x) })
-	return in, out
 }
 
 // verdict is what a row is to be given.

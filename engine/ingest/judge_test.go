@@ -328,6 +328,32 @@ func TestJudgedAgain(t *testing.T) {
 	}
 }
 
+// A zone that comes to the archive late answers as long as it was the newest, which
+// may be for more than 48 hours (A15), and no longer than it might.
+func TestLateZoneClearsAsLongAsItWasTheNewest(t *testing.T) {
+	c := newCourt(t, 3)
+	c.keep(c.zones[0], day.Add(-time.Hour))
+	c.all(c.zones[0])
+	c.serve["c"] = c.zones[1] // only c has it: not accepted
+	days := []int{0, 1, 5, 9, 12}
+	for _, n := range days {
+		c.ask("101", day.AddDate(0, 0, n))
+	}
+	c.fetched(c.zones[0].Serial, day.AddDate(0, 0, 13), false)
+	c.later(13)
+	for _, n := range days {
+		c.expect(day.AddDate(0, 0, n), "correct correct incorrect")
+	}
+	c.keep(c.zones[2], day.AddDate(0, 0, 7))
+	c.later(14)
+	c.keep(c.zones[1], day.AddDate(0, 0, 14))
+	c.later(15)
+	for n, want := range map[int]string{0: "correct correct correct", 1: "correct correct correct", 5: "incorrect correct correct",
+		9: "incorrect correct incorrect", 12: "incorrect correct incorrect"} {
+		c.expect(day.AddDate(0, 0, n), want)
+	}
+}
+
 // An archived zone that cannot be read accuses nobody, and holds up nothing else.
 func TestUnreadableZoneAccusesNobody(t *testing.T) {
 	c := newCourt(t, 2)

@@ -20,7 +20,7 @@ type seat struct {
 }
 
 func (b *bench) seat(c *docket) *seat {
-	in, out := b.candidates(c.sent, c.label)
+	in, out := correctness.Candidates(b.all, c.sent, c.label)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range b.seats[c.label] {
@@ -110,8 +110,8 @@ func (b *bench) unreadable(serial uint32, err error) {
 	defer b.mu.Unlock()
 	b.left(filepath.Join(b.RootZones, rootzone.FileName(serial)), err.Error())
 	for _, z := range b.all {
-		if z.serial == serial && (b.missing.IsZero() || z.use.Before(b.missing)) {
-			b.missing = z.use
+		if z.Serial == serial && (b.missing.IsZero() || z.At.Before(b.missing)) {
+			b.missing = z.At
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/metrics/correctness"
 )
 
 // giveUp is how long a serial that answers show may be missing in the archive:
@@ -217,7 +218,7 @@ func (r *run) settled(rows map[int64]*measurement.Zone, had []measurement.Zone) 
 		switch {
 		case !known:
 			changed.New = append(changed.New, z.Serial)
-		case firstUse(*z).Before(firstUse(was)):
+		case correctness.FirstUse(*z).Before(correctness.FirstUse(was)):
 			changed.Earlier = append(changed.Earlier, z.Serial)
 		}
 		if z.State == measurement.ZoneSeen {
@@ -237,10 +238,11 @@ func (r *run) moved(now, had []measurement.Zone) []Span {
 	for _, z := range had {
 		before[z.Serial] = z
 	}
+	uses := correctness.Uses(now)
 	var spans []Span
 	for _, z := range now {
 		was := before[z.Serial]
-		use, old := firstUse(z), firstUse(was)
+		use, old := correctness.FirstUse(z), correctness.FirstUse(was)
 		if z.State == measurement.ZoneBogus && was.State == measurement.ZoneSeen {
 			spans = append(spans, Span{old.Add(-interval.Length), r.started})
 			continue
@@ -252,21 +254,21 @@ func (r *run) moved(now, had []measurement.Zone) []Span {
 		if was.State == measurement.ZoneArchived {
 			first, last = earlier(use, old), later(use, old)
 		}
-		spans = append(spans, Span{first.Add(-interval.Length), last.Add(window + interval.Length)})
+		until := later(last.Add(correctness.Window), r.newest(uint32(z.Serial), last, uses))
+		spans = append(spans, Span{first.Add(-interval.Length), until.Add(interval.Length)})
 	}
 	return spans
 }
 
-// firstUse is when a zone was first seen in use (A15): the earlier of the first
-// sighting and the time the archive had it.
-func firstUse(z measurement.Zone) time.Time {
-	switch {
-	case z.FirstSeen == nil && z.ArchivedAt == nil:
-		return time.Time{}
-	case z.FirstSeen == nil || z.ArchivedAt != nil && z.ArchivedAt.Before(*z.FirstSeen):
-		return *z.ArchivedAt
+// newest is until when a zone that is in use at a time is the newest one known,
+// which is a candidate however old it is (A15).
+func (r *run) newest(serial uint32, at time.Time, uses []correctness.Use) time.Time {
+	for _, u := range uses { // in order of time
+		if rootzone.Compare(u.Serial, serial) > 0 {
+			return later(at, u.At)
+		}
 	}
-	return *z.FirstSeen
+	return r.started
 }
 
 func sameZone(a, b measurement.Zone) bool {
