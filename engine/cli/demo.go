@@ -217,7 +217,20 @@ func (w *demoWorld) command(machine, home string, now time.Time) *app {
 		plans: []string{"demo"}, vars: w.vars, home: home, vp: machine, quiet: true, now: now.Format(time.RFC3339)}}
 }
 
+func (w *demoWorld) zoneDir() string {
+	return filepath.Join(w.collector(), w.plan.Paths.Output, "RootZones")
+}
+
+// anchorFile has the trust anchor of the demo's root zones, beside them.
+func (w *demoWorld) anchorFile() string { return filepath.Join(w.zoneDir(), "anchors.ds") }
+
 func (w *demoWorld) fetchZone(ctx context.Context) error {
+	if err := os.MkdirAll(w.zoneDir(), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(w.anchorFile(), []byte(w.zone.DS()+"\n"), 0o644); err != nil {
+		return err
+	}
 	return w.command(collector, w.collector(), w.app.clock()).zoneFetch(ctx, false)
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,8 @@ import (
 
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/report"
+	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics"
 )
 
@@ -139,6 +142,10 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 	for _, line := range w.missed() {
 		w.say("  %s\n", line)
 	}
+	w.say("\nWhy answers are incorrect, from the report:\n")
+	for _, line := range w.causes() {
+		w.say("  %s\n", line)
+	}
 	w.say("\nAlerts, as the collector tells them; FIRING while the faults lasted, RESOLVED once they had ended:\n")
 	for _, line := range w.alerts {
 		w.say("  %s\n", line)
@@ -165,6 +172,30 @@ func (w *demoWorld) missed() []string {
 		}
 	}
 	return lines
+}
+
+// causes are the broken rules of correctness as the report has them, a line for
+// each.
+func (w *demoWorld) causes() []string {
+	lines := []string{}
+	for _, b := range w.document.BrokenRules() {
+		lines = append(lines, fmt.Sprintf("%s %s: %s; %d answers from %v\n      %s", b.RSI, b.Tag, cmp.Or(b.Class, b.Rule()), b.Answers, b.VantagePoints, b.Example))
+	}
+	return lines
+}
+
+// check is the command that judges an answer with a flipped bit again.
+func (w *demoWorld) check() string {
+	i := slices.IndexFunc(w.rows, func(a measurement.Answer) bool {
+		return a.RSI == demoFlipping && a.Verdict != nil && *a.Verdict == measurement.Incorrect
+	})
+	if i < 0 {
+		return ""
+	}
+	a := w.rows[i]
+	return fmt.Sprintf("%s check --anchor %s --zone %s --response %s --at %s", w.app.self, w.anchorFile(),
+		filepath.Join(w.zoneDir(), rootzone.FileName(w.zone.Serial)),
+		filepath.Join(w.folder, "rsi", demoFlipping, "evidence", report.Evidence(&a)), a.SentAt.Format(time.RFC3339Nano))
 }
 
 // serials lists the serials an RSI served and marks what is not the newest.
@@ -198,6 +229,7 @@ The lake is Parquet, for DuckDB, pandas, polars or Spark:
 Try next:
   %[4]s export --lake %[1]s/c00/Lake --table runs --format csv
   %[4]s zone list --plan demo --home %[1]s/c00
+  %[7]s
   %[4]s show %[1]s/c00/Originals/*/*.answers.parquet
   %[4]s plan show --plan demo
   %[4]s plan check --plan plans/demo      # after changing something there
@@ -206,7 +238,7 @@ Try next:
   %[4]s demo --serve                      # then, from another terminal, with the variables it prints:
   %[4]s query c . SOA --tcp --plan demo%[3]s
   rm -r %[1]s
-`, w.dir, vp, vars, a.self, w.label(0).Format(time.RFC3339), w.after().Add(-4*time.Minute).Format(time.RFC3339))
+`, w.dir, vp, vars, a.self, w.label(0).Format(time.RFC3339), w.after().Add(-4*time.Minute).Format(time.RFC3339), w.check())
 }
 
 // demoJSON is the table for programs.
@@ -237,5 +269,5 @@ func demoJSON(w *demoWorld, rows []*demoRow, answers int) any {
 		}
 	}
 	return map[string]any{"dir": w.dir, "answers": answers, "serial": w.zone.Serial, "ipv6": w.system.IPv6, "cells": cells,
-		"missed": w.missed(), "alerts": w.alerts, "report": filepath.Join(w.folder, "report.html")}
+		"missed": w.missed(), "causes": w.causes(), "check": w.check(), "alerts": w.alerts, "report": filepath.Join(w.folder, "report.html")}
 }

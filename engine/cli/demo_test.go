@@ -33,6 +33,8 @@ func TestDemo(t *testing.T) {
 			Serials    []int64
 		}
 		Missed []string
+		Causes []string
+		Check  string
 		Alerts []string
 		Report string
 	}
@@ -69,6 +71,13 @@ func TestDemo(t *testing.T) {
 	if diff := cmp.Diff(want, report.Missed); diff != "" && report.IPv6 {
 		t.Errorf("missed thresholds: %s", diff)
 	}
+	for _, want := range []string{fmt.Sprintf("k vnk: older zone %d; ", report.Serial-1), "i vnk: one bit different; "} {
+		if !slices.ContainsFunc(report.Causes, func(c string) bool { return strings.HasPrefix(c, want) }) {
+			t.Errorf("%q does not explain %q", report.Causes, want)
+		}
+	}
+	checkAgain(t, strings.Fields(report.Check)[1:])
+	checkEvidence(t, dir, filepath.Dir(report.Report))
 	if diff := cmp.Diff(demoAlerts(report.IPv6), withoutTimes(t, report.Alerts)); diff != "" {
 		t.Errorf("alerts (-want +got): %s", diff)
 	}
@@ -78,6 +87,39 @@ func TestDemo(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(dir, "*", "Output", "*.parquet"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("unsent: %v, %v", left, err)
+	}
+}
+
+// checkAgain runs a command that judges an answer with a flipped bit.
+func checkAgain(t *testing.T, args []string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := cli.Run(args, strings.NewReader(""), &out, &errs); code != 3 || !strings.HasPrefix(out.String(), "incorrect, judged by zone") {
+		t.Errorf("%q: exit code %d\n%s%s", args, code, &out, &errs)
+	}
+}
+
+// checkEvidence judges all answers of i's dossier again by the commands that stand
+// there.
+func checkEvidence(t *testing.T, dir, report string) {
+	t.Helper()
+	evidence := filepath.Join(report, "rsi", "i", "evidence")
+	files, err := filepath.Glob(filepath.Join(evidence, "*.txt"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	t.Chdir(filepath.Join(dir, "c00", "Output", "RootZones"))
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, command, found := strings.Cut(string(text), "mtric check ")
+		if !found || !strings.Contains(string(text), "asked    20") {
+			t.Fatalf("%s:\n%s", f, text)
+		}
+		args := strings.Fields(strings.Replace(command, "--response ", "--response "+evidence+"/", 1))
+		checkAgain(t, append([]string{"check", "--anchor", "anchors.ds"}, args...))
 	}
 }
 

@@ -13,11 +13,11 @@ import (
 	"strings"
 	"time"
 
-	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
+	"mtric.net/mtric/metrics/correctness"
 )
 
 // dossier is the evidence for the operator of an RSI that missed a threshold
@@ -34,6 +34,7 @@ type dossier struct {
 	days    []dayOf
 	failed  *csv.Writer
 	wires   int
+	uses    []correctness.Use // of root zones
 }
 
 // mostWires bounds the evidence files; every wire is in the Parquet files too.
@@ -68,6 +69,13 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 	}
 	if len(all) == 0 {
 		return nil
+	}
+	zones, err := j.Store.Zones()
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	for _, x := range all {
+		x.uses = correctness.Uses(zones)
 	}
 	files, err := j.Store.Days(lake.Answers, d.From, d.DataUntil)
 	if err != nil {
@@ -240,9 +248,7 @@ func (x *dossier) counts(r *measurement.Answer) bool {
 	if r.RSI != x.rsi || r.Interval.Before(x.d.From) || !r.Interval.Before(x.d.DataUntil) {
 		return false
 	}
-	return slices.ContainsFunc(x.d.VantagePoints, func(v VantagePoint) bool {
-		return v.ID == r.VantagePoint && (v.From == nil || !r.Interval.Before(*v.From)) && (v.Until == nil || r.Interval.Before(*v.Until))
-	}) && !slices.ContainsFunc(x.d.Exclusions, func(n plan.Note) bool { return covers(n, r) })
+	return x.d.measured(r)
 }
 
 // covers says whether a note covers a row.
@@ -302,7 +308,7 @@ func (x *dossier) add(day time.Time, rows []measurement.Answer, routes []measure
 		}
 		if why == metrics.RSICorrectness && x.wires < mostWires {
 			x.wires++
-			if err := wire(filepath.Join(x.dir, "evidence"), r); err != nil {
+			if err := evidence(filepath.Join(x.dir, "evidence"), r, x.uses); err != nil {
 				return err
 			}
 		}
@@ -326,23 +332,4 @@ func keepRows[T lake.Row](x *dossier, table lake.Table, day time.Time, rows []T)
 		return err
 	}
 	return lake.Write(filepath.Join(dir, string(table)+"-"+day.Format("20060102")+".parquet"), rows, lake.Metadata{Version: x.Version})
-}
-
-// wire writes an incorrect answer as it came, and beside it what is wrong with it.
-func wire(dir string, r *measurement.Answer) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	base := filepath.Join(dir, fmt.Sprintf("%s-%s-%s-%s", interval.Format(r.Interval), r.VantagePoint, r.Family, r.Transport))
-	about := fmt.Sprintf("question %s %s\nasked    %s of %s over %s/%s from VP %s\nNSID     %s\nzone     %s\nbroken rules\n",
-		r.QName, r.QType, clock(r.Interval), r.Address, r.Family, r.Transport, r.VantagePoint, dash(printable(text(r.NSID))), dash(integer(r.VerdictSerial)))
-	for _, f := range r.Failures {
-		about += "  " + printable(f) + "\n"
-	}
-	if len(r.Response) > 0 {
-		if err := os.WriteFile(base+".dns", r.Response, 0o644); err != nil {
-			return err
-		}
-	}
-	return os.WriteFile(base+".txt", []byte(about), 0o644)
 }

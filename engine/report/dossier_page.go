@@ -23,7 +23,7 @@ var dossierFiles = []fileOf{
 	{"failed.csv", "every row that counts against a missed threshold"},
 	{"answers/", "all measurements of the RSI on days with failed rows, all transports and families: Parquet, one file a day"},
 	{"routes/", "the routes to the RSI on these days: Parquet, one file a day"},
-	{"evidence/", "the wire of incorrect answers, with the rules they break"},
+	{"evidence/", "the wire of incorrect answers, with the rules they break and the command that judges them again"},
 }
 
 // dossierPage is what the templates of index.html and README.txt see.
@@ -38,6 +38,7 @@ type dossierPage struct {
 	Where     []placeRow
 	Instances []Instance
 	Waits     []waitRow
+	Broken    []brokenRow
 	Files     []fileOf
 }
 
@@ -59,6 +60,9 @@ func (x *dossier) page() *dossierPage {
 		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || !strings.HasSuffix(f.Name, "/") {
 			p.Files = append(p.Files, f)
 		}
+	}
+	for _, b := range x.d.broken(x.rsi) {
+		p.Broken = append(p.Broken, brokenRow{x.rsi, b})
 	}
 	p.Heading = p.Name + ": missed thresholds, " + x.d.PeriodTitle()
 	for _, i := range x.d.Internal.Instances {
@@ -113,6 +117,10 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 		rows = append(rows, []string{v.Title(), dash(v.Path()), v.Shown(), v.Exactly(), v.Bound(), fmt.Sprint(v.Count), v.Diagnostics.Summary()})
 	}
 	t.table(rows)
+	if len(p.Broken) > 0 {
+		t.heading("Broken rules of correctness")
+		t.broken(p.Broken)
+	}
 	t.heading("When, and from where")
 	rows = [][]string{{"DAY", "FAILED ROWS", "VANTAGE POINTS"}}
 	for _, d := range p.Days {

@@ -35,6 +35,9 @@ func (d *Document) Fill(ctx context.Context, store lake.Store) (*metrics.Result,
 	for _, v := range r.Values {
 		d.Values = append(d.Values, newValue(v))
 	}
+	if err := d.explain(ctx, store); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
 	d.Digest = digest(d.Values)
 	d.Status = Final
 	if !d.Complete() || d.Unchecked > 0 {

@@ -18,7 +18,8 @@ var pageText string
 var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clock": clock, "where": Where, "verdict": func(v metrics.Verdict) string { return verdictWords[v] },
 	"counted": func(metric string) string { return counted[metric] }, "dash": dash,
-	"fraction": fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return join(l) },
+	"aboutBroken": func() string { return aboutBroken },
+	"fraction":    fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return join(l) },
 }).Parse(pageText))
 
 // page is what the template sees.

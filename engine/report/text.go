@@ -273,6 +273,10 @@ func (t *textWriter) internal(d *Document) {
 			fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator) + " " + verdictWords[v.Without.Verdict], x.Summary()})
 	}
 	t.table(rows)
+	if broken := d.BrokenRules(); len(broken) > 0 {
+		t.heading("INTERNAL: broken rules of correctness")
+		t.broken(broken)
+	}
 	if len(d.Internal.Proposals) > 0 {
 		t.heading("INTERNAL: likely failures at vantage points")
 		t.line("No RSI answered over the family, and all were asked. If the cause lies at the vantage point,")

@@ -64,6 +64,7 @@ type Diagnostics struct {
 	Unobservable int64            `json:"unobservable,omitempty"`
 	Regressions  int64            `json:"regressions,omitempty"`
 	Longest      *Longest         `json:"longest,omitempty"`
+	Broken       []Broken         `json:"broken_rules,omitempty"` // of RSI correctness
 }
 
 // Longest is the longest wait for a serial.

@@ -5,3 +5,12 @@ func (j Judge) WithoutMemory() Judge {
 	j.forget = true
 	return j
 }
+
+// Causes are the names that Cause gives.
+func Causes() []string {
+	var names []string
+	for _, c := range causes {
+		names = append(names, c.name)
+	}
+	return names
+}

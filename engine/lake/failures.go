@@ -1,0 +1,52 @@
+package lake
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// Failures gives use the broken rules of each answer of a file that has any, with
+// its row: that of the batches of a Scan over the file. Only this column is read.
+func Failures(path string, use func(row int64, failures []string)) error {
+	return open(path, func(f *parquet.File) error {
+		fields := []field{{name: "failures", kind: listKind, elem: []field{{kind: textKind}}}}
+		if err := sameColumns(schemaOf(Answers), f.Schema()); err != nil {
+			return fmt.Errorf("not a file of %s: %w", Answers, err)
+		}
+		b := block{columns: make([]cells, len(fields))}
+		var row int64
+		for _, g := range f.RowGroups() {
+			r := newGroupReader(f, g, fields)
+			for {
+				if err := r.next(&b); err != nil {
+					return errors.Join(err, r.close())
+				}
+				if b.rows == 0 {
+					break
+				}
+				list := &b.columns[0]
+				for i := range b.rows {
+					if texts := list.texts(i); len(texts) > 0 {
+						use(row+int64(i), texts)
+					}
+				}
+				row += int64(b.rows)
+			}
+			if err := r.close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, parquet.SkipPageIndex(true))
+}
+
+// texts are the elements of a row of a list of texts.
+func (c *cells) texts(row int) []string {
+	var texts []string
+	for i := c.offsets[row]; i < c.offsets[row+1]; i++ {
+		texts = append(texts, c.elements[0].Text(int(i)))
+	}
+	return texts
+}
