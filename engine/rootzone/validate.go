@@ -21,6 +21,18 @@ var ErrBogus = errors.New("does not validate")
 // ErrAnchor says that a zone is not of the anchors' keys; ErrBogus comes with it.
 var ErrAnchor = errors.New("no key of an anchor that is believed then")
 
+// errAlgorithm says that a signature cannot be verified here.
+var errAlgorithm = errors.New("is not known to this version of mtric")
+
+// KnownAlgorithm says which algorithms of signatures can be verified.
+func KnownAlgorithm(a uint8) bool {
+	switch a {
+	case dns.RSASHA1, dns.RSASHA1NSEC3SHA1, dns.RSASHA256, dns.RSASHA512, dns.ECDSAP256SHA256, dns.ECDSAP384SHA384, dns.ED25519:
+		return true
+	}
+	return false
+}
+
 // Anchor is a trust anchor of the root: a DS record of its key signing key,
 // believed in [From, Until), nil is open.
 type Anchor struct {
@@ -51,7 +63,8 @@ func (z *Zone) SignedAt() (time.Time, error) {
 
 // Validate proves a zone at a time: its DNSKEY RRset is signed by a key of an
 // anchor that is believed then, whatever the root signs (the apex, DS, NSEC) has
-// a signature, every signature holds [yds], the types are there that the signed
+// a signature, every signature holds [yds] but those beside another by an algorithm
+// that is not known here, the types are there that the signed
 // NSEC records list, and the ZONEMD record matches where the zone has one of a
 // kind we know. The zone must come from ReadWhole. The
 // error is ErrBogus with every reason up to ten.
@@ -125,12 +138,17 @@ func (v *validation) trustedKeys(anchors []Anchor) ([]*dns.DNSKEY, error) {
 	if len(anchored) == 0 {
 		return nil, fmt.Errorf("./DNSKEY: %w", ErrAnchor)
 	}
+	reason := errors.New("not signed by the key of an anchor")
 	for _, sig := range v.sigs[k] {
-		if v.verify(sig, k, anchored) == nil {
+		err := v.verify(sig, k, anchored)
+		if err == nil {
 			return keys, nil
 		}
+		if errors.Is(err, errAlgorithm) {
+			reason = err
+		}
 	}
-	return nil, errors.New("./DNSKEY: not signed by the key of an anchor")
+	return nil, fmt.Errorf("./DNSKEY: %w", reason)
 }
 
 // names says whether the anchor, believed at that time, is this key's.
@@ -170,10 +188,22 @@ func (v *validation) signatures(keys []*dns.DNSKEY) error {
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for k, sigs := range v.sigs {
 		g.Go(func() error {
+			// While the root changes its algorithm every RRset has a signature by
+			// each; one that cannot be verified is passed over beside one that holds.
+			var unknown error
+			good := false
 			for _, sig := range sigs {
-				if err := v.verify(sig, k, keys); err != nil {
+				switch err := v.verify(sig, k, keys); {
+				case err == nil:
+					good = true
+				case errors.Is(err, errAlgorithm):
+					unknown = err
+				default:
 					tell(fmt.Errorf("%s: %w", k, err))
 				}
+			}
+			if unknown != nil && !good {
+				tell(fmt.Errorf("%s: %w", k, unknown))
 			}
 			return nil
 		})
@@ -246,6 +276,9 @@ func (v *validation) verify(sig *dns.RRSIG, k setKey, keys []*dns.DNSKEY) error 
 	for _, key := range keys { // two keys may share a tag
 		if key.KeyTag() != sig.KeyTag || key.Algorithm != sig.Algorithm {
 			continue
+		}
+		if !KnownAlgorithm(key.Algorithm) {
+			return fmt.Errorf("algorithm %d %w", key.Algorithm, errAlgorithm)
 		}
 		if err = sig.Verify(key, set); err == nil {
 			return nil

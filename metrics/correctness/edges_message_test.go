@@ -49,6 +49,7 @@ var messageEdges = []edge{
 		expectWire(t, by(z[0]), correctness.Question{At: asked}, wire[:200], unchecked, "hjw", "truncated")
 	}},
 	{25, "an algorithm that is not known", unknownAlgorithm},
+	{25, "two algorithms at once, one not known", twoAlgorithms},
 	{26, "DO ignored", func(t *testing.T, z []*testZone) {
 		plain := func(m *dns.Msg) {
 			m.Answer, m.Ns = without(m.Answer, isType(dns.TypeRRSIG)), without(m.Ns, isType(dns.TypeRRSIG))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +94,58 @@ func unknownAlgorithm(t *testing.T, zones []*testZone) {
 	wrong := changed(z, ".", "SOA", func(m *dns.Msg) { m.Answer[1] = pretend(m.Answer[1].(*dns.RRSIG)); m.Authoritative = false })
 	expect(t, by(z), wrong, incorrect, "xhr", "AA is clear")
 	expect(t, by(zones[1], z), only(z), unchecked, "yds", "")
+}
+
+// twoAlgorithms: a zone signed by a known and by an unknown algorithm is proved by
+// the known one, and so are its answers; with the unknown one alone it is refused.
+func twoAlgorithms(t *testing.T, zones []*testZone) {
+	const private = 253
+	strange := dns.Copy(zsk.public).(*dns.DNSKEY)
+	strange.Algorithm = private
+	second := func(sig *dns.RRSIG) *dns.RRSIG {
+		sig = dns.Copy(sig).(*dns.RRSIG)
+		sig.Algorithm, sig.KeyTag = private, strange.KeyTag()
+		return sig
+	}
+	z := withKeys(t, zsk.public, strange)
+	for _, rr := range slices.Clone(z.rrs) {
+		if sig, ok := rr.(*dns.RRSIG); ok {
+			z.rrs = append(z.rrs, second(sig))
+		}
+	}
+	z.index = nil
+	z.make() // proves it
+	m := changed(z, "com.", "DS", func(m *dns.Msg) { m.Answer = z.signed("com.", dns.TypeDS) })
+	if len(m.Answer) != 4 {
+		t.Fatalf("want two signatures: %v", m.Answer)
+	}
+	expect(t, by(z), m, correct, "", "")
+
+	only := without(z.rrs, func(rr dns.RR) bool {
+		sig, ok := rr.(*dns.RRSIG)
+		return ok && sig.Algorithm != private && sig.TypeCovered == dns.TypeDS && sig.Hdr.Name == "com."
+	})
+	if err := z.whole.Validate(ours(), asked); err != nil {
+		t.Error(err)
+	}
+	whole := readRRs(t, only)
+	if err := whole.Validate(ours(), asked); err == nil || !strings.Contains(err.Error(), "com./DS: algorithm 253 is not known to this version") {
+		t.Errorf("signed by an unknown algorithm only: %v", err)
+	}
+}
+
+// readRRs reads records as the archive reads a zone.
+func readRRs(t *testing.T, rrs []dns.RR) *rootzone.Zone {
+	t.Helper()
+	var b strings.Builder
+	for _, rr := range rrs {
+		b.WriteString(rr.String() + "\n")
+	}
+	whole, err := rootzone.ReadWhole(strings.NewReader(b.String()), "golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return whole
 }
 
 // headerAndForm: the header's bits, and messages that are none.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/rootzone"
 )
 
 // Where the fields of RRSIG data begin (RFC 4034 section 3.1).
@@ -39,15 +41,6 @@ const (
 	broken           // does not verify
 	untried          // one of too many
 )
-
-// knownAlgorithm says which algorithms can be verified.
-func knownAlgorithm(a uint8) bool {
-	switch a {
-	case dns.RSASHA1, dns.RSASHA1NSEC3SHA1, dns.RSASHA256, dns.RSASHA512, dns.ECDSAP256SHA256, dns.ECDSAP384SHA384, dns.ED25519:
-		return true
-	}
-	return false
-}
 
 // signed verifies the signatures over an RRset of the response at the time of
 // the query [yds]: one good one suffices (reading A18). The second result is the
@@ -107,7 +100,7 @@ func (e *evaluation) verify(s *rrset, sig []byte) proof {
 		if k.tag != tag || k.rr.Algorithm != sig[sigAlgorithm] {
 			continue
 		}
-		if !knownAlgorithm(k.rr.Algorithm) {
+		if !rootzone.KnownAlgorithm(k.rr.Algorithm) {
 			return unknown
 		}
 		if s.verify(sig, k.rr) != nil {
