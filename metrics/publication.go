@@ -170,7 +170,7 @@ func (v *view) follow(vp, rsi int, published []publication, minima [][]int64) (w
 				continue
 			}
 			pending = slices.DeleteFunc(pending, func(p wait) bool {
-				if m < 0 || !reaches(uint32(m), p.serial) {
+				if m < 0 || !Reaches(uint32(m), p.serial) {
 					return false
 				}
 				emit(p, now, false)

@@ -4,8 +4,8 @@ package metrics
 // Two serials 2³¹ apart are in no order.
 func before(a, b uint32) bool { return int32(a-b) < 0 && a-b != 1<<31 }
 
-// reaches says whether a serial is as new as s, or newer.
-func reaches(m, s uint32) bool { return m == s || before(s, m) }
+// Reaches says whether a serial is as new as s, or newer.
+func Reaches(m, s uint32) bool { return m == s || before(s, m) }
 
 // oldest is the RFC 1982 minimum of a set [cnj]: the one older than all others.
 // Serials without such an order have none.

@@ -10,12 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
 )
@@ -103,7 +101,7 @@ func (j Job) day(ctx context.Context, f lake.DayFile, all []*dossier, wanted map
 	}
 	struck := map[measurement.RSI]bool{}
 	for _, x := range all {
-		if slices.ContainsFunc(light[x.rsi], func(r measurement.Answer) bool { return x.why(&r) != "" }) {
+		if slices.ContainsFunc(light[x.rsi], func(r measurement.Answer) bool { return len(x.charges(&r)) > 0 }) {
 			struck[x.rsi] = true
 		}
 	}
@@ -179,137 +177,28 @@ func (x *dossier) values(missed bool) []Value {
 	return own
 }
 
-// against says why a row counts against a missed threshold; empty when it does not.
-type against struct {
-	unavailable map[measurement.Path]bool
-	slow        map[measurement.Path]int64 // µs that a latency must not exceed
-	incorrect   bool
-	waiting     map[measurement.VantagePoint][]span // for a late zone
-}
-
-type span struct{ from, until time.Time }
-
-func (x *dossier) counting() against {
-	a := against{unavailable: map[measurement.Path]bool{}, slow: map[measurement.Path]int64{}, waiting: map[measurement.VantagePoint][]span{}}
-	for _, v := range x.values(true) {
-		path := measurement.Path{Family: v.Family, Transport: v.Transport}
-		switch v.Metric {
-		case metrics.RSIAvailability:
-			a.unavailable[path] = true
-		case metrics.RSILatency:
-			ms, _ := v.Threshold.Float64()
-			a.slow[path] = int64(ms * 1000)
-		case metrics.RSICorrectness:
-			a.incorrect = true
-		}
-	}
-	if limit, missed := x.waitLimit(); missed {
-		for _, l := range x.result.Lags {
-			if l.RSI == x.rsi && (l.Minutes > limit || l.Censored) {
-				a.waiting[l.VantagePoint] = append(a.waiting[l.VantagePoint], span{l.Published, l.Published.Add(time.Duration(l.Minutes) * time.Minute)})
-			}
-		}
-	}
-	return a
-}
-
-func (a against) reason(r *measurement.Answer) string {
-	path := measurement.Path{Family: r.Family, Transport: r.Transport}
-	switch r.Query {
-	case metrics.QueryCorrectness:
-		if a.incorrect && r.Verdict != nil && *r.Verdict == measurement.Incorrect {
-			return metrics.RSICorrectness
-		}
-	case metrics.QuerySOA:
-		if r.Outcome == measurement.LocalError {
-			return ""
-		}
-		good := r.Outcome == measurement.Answered && text(r.RCode) == "NOERROR" && r.LatencyUS != nil && *r.LatencyUS <= metrics.Deadline.Microseconds()
-		if !good {
-			if a.unavailable[path] {
-				return metrics.RSIAvailability
-			}
-			return ""
-		}
-		if most, missed := a.slow[path]; missed && *r.LatencyUS > most {
-			return metrics.RSILatency
-		}
-		for _, s := range a.waiting[r.VantagePoint] {
-			if !r.Interval.Before(s.from) && r.Interval.Before(s.until) {
-				return metrics.RSIPublication
-			}
-		}
-	}
-	return ""
-}
-
-// counts says whether the row is of the period and of the metrics at all.
-func (x *dossier) counts(r *measurement.Answer) bool {
-	if r.RSI != x.rsi || r.Interval.Before(x.d.From) || !r.Interval.Before(x.d.DataUntil) {
-		return false
-	}
-	return x.d.measured(r)
-}
-
-// covers says whether a note covers a row.
-func covers(n plan.Note, r *measurement.Answer) bool {
-	return !r.Interval.Before(n.From) && r.Interval.Before(n.Until) &&
-		(len(n.VantagePoints) == 0 || slices.Contains(n.VantagePoints, r.VantagePoint)) &&
-		(len(n.RSIs) == 0 || slices.Contains(n.RSIs, r.RSI)) &&
-		(len(n.Paths) == 0 || slices.Contains(n.Paths, measurement.Path{Family: r.Family, Transport: r.Transport}.String()))
-}
-
-var failedHeader = []string{"counts_against", "interval", "vantage_point", "query", "family", "transport", "address", "qname", "qtype",
-	"sent_at", "outcome", "error", "latency_us", "rcode", "serial", "nsid", "verdict", "verdict_serial", "failures"}
-
-func failedCells(why string, r *measurement.Answer) []string {
-	number := func(n *int64) string { return integer(n) }
-	at, verdict := "", ""
-	if r.SentAt != nil {
-		at = r.SentAt.UTC().Format("2006-01-02T15:04:05.000000Z")
-	}
-	if r.Verdict != nil {
-		verdict = string(*r.Verdict)
-	}
-	cells := []string{why, r.Interval.UTC().Format(time.RFC3339), string(r.VantagePoint), r.Query, string(r.Family), string(r.Transport),
-		r.Address, r.QName, r.QType, at, string(r.Outcome), text(r.Error), number(r.LatencyUS), text(r.RCode), number(r.Serial), text(r.NSID),
-		verdict, number(r.VerdictSerial), strings.Join(r.Failures, "; ")}
-	for i, c := range cells {
-		if c != "" && strings.ContainsRune("=+-@", rune(c[0])) {
-			cells[i] = "'" + c // a spreadsheet must not run what a server sent
-		}
-	}
-	return cells
-}
-
-// why says which missed threshold a row counts against; empty for none.
-func (x *dossier) why(r *measurement.Answer) string {
-	if !x.counts(r) {
-		return ""
-	}
-	return x.against.reason(r)
-}
-
 // add takes a day in: its failed rows, and all rows and routes of the RSI.
 func (x *dossier) add(day time.Time, rows []measurement.Answer, routes []measurement.Route) error {
 	d := dayOf{Day: day.Format(time.DateOnly)}
 	for i := range rows {
 		r := &rows[i]
-		why := x.why(r)
-		if why == "" {
+		charges := x.charges(r)
+		if len(charges) == 0 {
 			continue
 		}
 		d.Failed++
 		if !slices.Contains(d.VantagePoints, r.VantagePoint) {
 			d.VantagePoints = append(d.VantagePoints, r.VantagePoint)
 		}
-		if err := x.failed.Write(failedCells(why, r)); err != nil {
-			return err
-		}
-		if why == metrics.RSICorrectness && x.wires < mostWires {
-			x.wires++
-			if err := evidence(filepath.Join(x.dir, "evidence"), r, x.uses); err != nil {
+		for _, c := range charges {
+			if err := x.failed.Write(failedCells(c, r)); err != nil {
 				return err
+			}
+			if c.metric == metrics.RSICorrectness && x.wires < mostWires {
+				x.wires++
+				if err := evidence(filepath.Join(x.dir, "evidence"), r, x.uses); err != nil {
+					return err
+				}
 			}
 		}
 	}

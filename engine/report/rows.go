@@ -12,9 +12,9 @@ import (
 // What a row needs to say whether it counts against a threshold, and all the
 // rest that is not a list.
 var (
-	decisive = []string{"vantage_point", "interval", "query", "rsi", "family", "transport", "outcome", "latency_us", "rcode", "verdict"}
+	decisive = []string{"vantage_point", "interval", "query", "rsi", "family", "transport", "outcome", "latency_us", "rcode", "verdict", "serial"}
 	flat     = append(slices.Clone(decisive), "sent_at", "address", "qname", "qtype", "error", "connect_us", "aa", "tc",
-		"attempts", "serial", "nsid", "strays", "response_size", "response", "verdict_serial")
+		"attempts", "nsid", "strays", "response_size", "response", "verdict_serial")
 )
 
 // dayRows reads columns of a day's answers of some RSIs, in their order. Columns

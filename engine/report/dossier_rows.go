@@ -1,0 +1,163 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/metrics"
+)
+
+// against says which missed thresholds a row counts against.
+type against struct {
+	unavailable map[measurement.Path]bool
+	slow        map[measurement.Path]int64 // µs that a latency must not exceed
+	incorrect   bool
+	waiting     map[measurement.VantagePoint][]wait // for a late zone, by its publication
+}
+
+// wait is the time in which a vantage point had not seen a zone from the RSI.
+type wait struct {
+	from, until time.Time
+	serial      uint32
+}
+
+func (x *dossier) counting() against {
+	a := against{unavailable: map[measurement.Path]bool{}, slow: map[measurement.Path]int64{}, waiting: map[measurement.VantagePoint][]wait{}}
+	for _, v := range x.values(true) {
+		path := measurement.Path{Family: v.Family, Transport: v.Transport}
+		switch v.Metric {
+		case metrics.RSIAvailability:
+			a.unavailable[path] = true
+		case metrics.RSILatency:
+			ms, _ := v.Threshold.Float64()
+			a.slow[path] = int64(ms * 1000)
+		case metrics.RSICorrectness:
+			a.incorrect = true
+		}
+	}
+	if limit, missed := x.waitLimit(); missed {
+		for _, l := range x.result.Lags {
+			if l.RSI == x.rsi && (l.Minutes > limit || l.Censored) {
+				a.waiting[l.VantagePoint] = append(a.waiting[l.VantagePoint], wait{l.Published, l.Published.Add(time.Duration(l.Minutes) * time.Minute), l.Serial})
+			}
+		}
+	}
+	return a
+}
+
+// charge is a missed threshold that a row counts against, and what the row shows.
+type charge struct {
+	metric  string
+	what    string
+	awaited *uint32 // the serial that was waited for, of publication latency
+}
+
+// What rows that count against publication latency show. One without a serial is
+// no cause of its own, but time runs on in which the RSI shows nothing (A11).
+const (
+	olderZone = "older zone"
+	noSerial  = "no serial: "
+)
+
+// charges are those of a row; only publication latency looks past the period.
+func (a against) charges(r *measurement.Answer, inPeriod bool) (list []charge) {
+	path := measurement.Path{Family: r.Family, Transport: r.Transport}
+	switch r.Query {
+	case metrics.QueryCorrectness:
+		if inPeriod && a.incorrect && r.Verdict != nil && *r.Verdict == measurement.Incorrect {
+			list = append(list, charge{metric: metrics.RSICorrectness, what: string(measurement.Incorrect)})
+		}
+	case metrics.QuerySOA:
+		if r.Outcome == measurement.LocalError {
+			return nil
+		}
+		how, good := shown(r)
+		if inPeriod && !good && a.unavailable[path] {
+			list = append(list, charge{metric: metrics.RSIAvailability, what: how})
+		}
+		if most, missed := a.slow[path]; inPeriod && good && missed && *r.LatencyUS > most {
+			list = append(list, charge{metric: metrics.RSILatency, what: fmt.Sprintf("over %d ms", most/1000)})
+		}
+		for _, w := range a.waiting[r.VantagePoint] {
+			if r.Interval.Before(w.from) || !r.Interval.Before(w.until) || good && r.Serial != nil && metrics.Reaches(uint32(*r.Serial), w.serial) {
+				continue
+			}
+			what := olderZone
+			if !good || r.Serial == nil {
+				what = noSerial + how
+			}
+			return append(list, charge{metrics.RSIPublication, what, &w.serial}) // once, for the zone awaited longest
+		}
+	}
+	return list
+}
+
+// shown says what became of an SOA query, and whether it is available by 4.2.
+func shown(r *measurement.Answer) (how string, good bool) {
+	switch {
+	case r.Outcome != measurement.Answered:
+		return string(r.Outcome), false
+	case text(r.RCode) != "NOERROR":
+		return text(r.RCode), false
+	case r.LatencyUS == nil || *r.LatencyUS > metrics.Deadline.Microseconds():
+		return "late", false
+	}
+	return "NOERROR", true
+}
+
+// counts says whether the row is of the RSI and not left out.
+func (x *dossier) counts(r *measurement.Answer) bool {
+	if r.RSI != x.rsi || r.Interval.Before(x.d.From) || !r.Interval.Before(x.d.DataUntil) {
+		return false
+	}
+	return slices.ContainsFunc(x.d.VantagePoints, func(v VantagePoint) bool {
+		return v.ID == r.VantagePoint && (v.From == nil || !r.Interval.Before(*v.From)) && (v.Until == nil || r.Interval.Before(*v.Until))
+	}) && !slices.ContainsFunc(x.d.Exclusions, func(n plan.Note) bool { return covers(n, r) })
+}
+
+// covers says whether a note covers a row.
+func covers(n plan.Note, r *measurement.Answer) bool {
+	return !r.Interval.Before(n.From) && r.Interval.Before(n.Until) &&
+		(len(n.VantagePoints) == 0 || slices.Contains(n.VantagePoints, r.VantagePoint)) &&
+		(len(n.RSIs) == 0 || slices.Contains(n.RSIs, r.RSI)) &&
+		(len(n.Paths) == 0 || slices.Contains(n.Paths, measurement.Path{Family: r.Family, Transport: r.Transport}.String()))
+}
+
+// failedHeader are the columns of failed.csv: a line for each row and threshold
+// that the row counts against.
+var failedHeader = []string{"counts_against", "interval", "vantage_point", "query", "family", "transport", "address", "qname", "qtype",
+	"sent_at", "outcome", "error", "latency_us", "rcode", "serial", "awaited_serial", "nsid", "verdict", "verdict_serial", "failures"}
+
+func failedCells(c charge, r *measurement.Answer) []string {
+	at, verdict, awaited := "", "", ""
+	if c.awaited != nil {
+		awaited = fmt.Sprint(*c.awaited)
+	}
+	if r.SentAt != nil {
+		at = r.SentAt.UTC().Format("2006-01-02T15:04:05.000000Z")
+	}
+	if r.Verdict != nil {
+		verdict = string(*r.Verdict)
+	}
+	cells := []string{c.metric, r.Interval.UTC().Format(time.RFC3339), string(r.VantagePoint), r.Query, string(r.Family), string(r.Transport),
+		r.Address, r.QName, r.QType, at, string(r.Outcome), text(r.Error), integer(r.LatencyUS), text(r.RCode), integer(r.Serial), awaited, text(r.NSID),
+		verdict, integer(r.VerdictSerial), strings.Join(r.Failures, "; ")}
+	for i, t := range cells {
+		if t != "" && strings.ContainsRune("=+-@", rune(t[0])) {
+			cells[i] = "'" + t // a spreadsheet must not run what a server sent
+		}
+	}
+	return cells
+}
+
+// charges are the missed thresholds that the row counts against.
+func (x *dossier) charges(r *measurement.Answer) []charge {
+	if !x.counts(r) {
+		return nil
+	}
+	return x.against.charges(r, r.Interval.Before(x.d.Until))
+}
