@@ -60,9 +60,8 @@ func columns(n int) func() *lake.Column {
 	return func() *lake.Column { return &lake.Column{Int: make([]int64, n), Index: make([]int32, n)} }
 }
 
-// TestTable41 is the table of 4.1: VP-intervals, Σk, the most failures that five
-// nines forgive, and the fewest successes that are 96 %, for 20 VPs; here with
-// one RSI's rows, the system's numbers follow below.
+// TestTable41 is the table of 4.1 for 20 VPs: VP-intervals and the fewest
+// successes that are 96 %, with one RSI's rows; TestDeficits has the system's.
 func TestTable41(t *testing.T) {
 	for days, want := range map[int]struct{ asked, fewest int64 }{28: {161_280, 154_829}, 29: {167_040, 160_359}, 30: {172_800, 165_888}, 31: {178_560, 171_418}} {
 		for _, short := range []int64{0, 1} {
@@ -80,6 +79,29 @@ func TestTable41(t *testing.T) {
 				verdict = metrics.Fail
 			}
 			wants(t, v, metrics.Fraction{Num: good1, Den: want.asked}.String(), want.asked, verdict)
+		}
+	}
+}
+
+// TestDeficits is the rest of the table of 4.1: Σk of each length of month, and
+// the largest deficit that five nines forgive; one more fails.
+func TestDeficits(t *testing.T) {
+	for days, want := range map[int]struct{ sum, deficit int64 }{28: {1_290_240, 12}, 29: {1_336_320, 13}, 30: {1_382_400, 13}, 31: {1_428_480, 14}} {
+		for _, more := range []int64{0, 1} {
+			deficit := want.deficit + more
+			// Six of thirteen down leave seven of the eight that are needed.
+			r := month(t, config(days, 20, 13), days, v4udp, func(at, vp, rsi int) result {
+				if at == 0 && int64(vp) < deficit && rsi < 6 {
+					return failed(measurement.Timeout)
+				}
+				return good(20_000)
+			})
+			verdict := metrics.Pass
+			if more == 1 {
+				verdict = metrics.Fail
+			}
+			v := value(t, r, metrics.RSSAvailability, "", v4udp)
+			wants(t, v, metrics.Fraction{Num: want.sum - deficit, Den: want.sum}.String(), want.sum/8*13, verdict)
 		}
 	}
 }
