@@ -305,6 +305,15 @@ func TestVerifyFindsOneRow(t *testing.T) {
 	if found := verify(&lie); len(found) != 2 || !strings.HasPrefix(found[1], "rsi_availability a ipv4 udp count: the report says") {
 		t.Errorf("a count was changed: %q", found)
 	}
+	for name, d := range map[string]*report.Document{"full": d, "public": d.Public()} {
+		mixed := *d
+		mixed.Values = slices.Clone(d.Values)
+		mixed.Values[0], mixed.Values[5] = mixed.Values[5], mixed.Values[0]
+		found := verify(&mixed)
+		if want := "values: the report has rsi_availability b ipv4 tcp in place 1, the lake gives rsi_availability a ipv4 udp there"; !slices.Contains(found, want) {
+			t.Errorf("%s: two values changed places: %q", name, found)
+		}
+	}
 	path := store.Path(lake.Answers, monday.AddDate(0, 0, 1))
 	rows, meta, err := lake.Read[measurement.Answer](path)
 	if err != nil {

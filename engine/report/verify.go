@@ -120,11 +120,14 @@ func (c *comparison) any(place string, a, b any) {
 // make all that follow differ.
 func (c *comparison) lists(place string, a, b []any) {
 	right := map[string]any{}
+	var was, is []string
 	for i, x := range b {
 		right[name(x, i)] = x
+		is = append(is, name(x, i))
 	}
 	for i, x := range a {
 		n := name(x, i)
+		was = append(was, n)
 		other, found := right[n]
 		delete(right, n)
 		at := strings.TrimSpace(strings.TrimPrefix(place, "values") + " " + n)
@@ -137,6 +140,21 @@ func (c *comparison) lists(place string, a, b []any) {
 	for i, x := range b {
 		if n := name(x, i); right[n] != nil {
 			c.found = append(c.found, fmt.Sprintf("%s: the report says nothing, %s %s", strings.TrimSpace(place+" "+n), c.says, brief(x)))
+		}
+	}
+	c.order(place, was, is)
+}
+
+// order names the first entry that stands elsewhere, where both lists have the
+// same entries: the digest is made of values in their order.
+func (c *comparison) order(place string, was, is []string) {
+	if slices.Equal(was, is) || !slices.Equal(slices.Sorted(slices.Values(was)), slices.Sorted(slices.Values(is))) {
+		return
+	}
+	for i, n := range was {
+		if n != is[i] {
+			c.found = append(c.found, fmt.Sprintf("%s: the report has %s in place %d, %s %s there", place, n, i+1, c.says, is[i]))
+			return
 		}
 	}
 }
