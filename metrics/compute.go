@@ -42,6 +42,7 @@ type Coverage struct {
 	Expected int64 // within its dates, before the data end
 	Received int64 // with any row, also excluded ones
 	Excluded int64 // of the expected ones: those that leave every metric
+	Counting int64 // of the received ones: those that do not
 }
 
 // Place is what one RSI looked like from one vantage point over one path, with
@@ -202,10 +203,13 @@ func (c *computation) coverage() {
 				continue
 			}
 			cov.Expected++
-			cov.Excluded += one(c.leavesAll(vp.ID, label))
+			excluded := one(c.leavesAll(vp.ID, label))
+			cov.Excluded += excluded
 			at := int(label.UnixMicro()-c.from) / int(interval.Length.Microseconds())
 			if b := c.raw.days[at/perDay].blocks[i]; b != nil {
-				cov.Received += int64(b.received[at%perDay])
+				received := int64(b.received[at%perDay])
+				cov.Received += received
+				cov.Counting += received * (1 - excluded)
 			}
 		}
 		c.result.Coverage = append(c.result.Coverage, cov)

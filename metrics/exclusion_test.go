@@ -175,6 +175,11 @@ func TestCoverage(t *testing.T) {
 			t.Errorf("VP %s: expected %d received %d, want %v", c.ID, c.Expected, c.Received, want)
 		}
 	}
+	excluding := cfg
+	excluding.Exclusions = []metrics.Exclusion{{From: label(1), Until: label(9)}}
+	if c := compute(t, excluding, rows).Coverage[0]; c.Received != 2 || c.Excluded != 8 || c.Counting != 1 {
+		t.Errorf("received %d, excluded %d, counting %d, want 2, 8, 1", c.Received, c.Excluded, c.Counting)
+	}
 	if want := []measurement.VantagePoint{"102", "108"}; !slices.Equal(r.Unexpected, want) {
 		t.Errorf("unexpected %v, want %v", r.Unexpected, want)
 	}

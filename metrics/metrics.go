@@ -162,7 +162,7 @@ type Diagnostics struct {
 	Serials      int64 // publications
 	CensoredN    int64 // values never observed before the data end [P4]
 	Inflated     int64 // values in whose wait the RSI did not answer (reading A11)
-	Gaps         int64 // values in whose wait some run is missing
+	Gaps         int64 // values in whose wait some run is missing, or excluded
 	Unobservable int64 // values dropped: no run between publication and first sight (reading A12)
 	Regressions  int64 // times the RSI went back to an older serial (reading A14)
 	Longest      *Lag  // the longest wait

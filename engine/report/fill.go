@@ -51,6 +51,7 @@ func (d *Document) Fill(ctx context.Context, store lake.Store) (*metrics.Result,
 // cover takes over how much there is.
 func (d *Document) cover(list []metrics.Coverage) {
 	d.VantagePoints, d.Coverage = []VantagePoint{}, Coverage{LeastPercent: leastCoverage}
+	counting := int64(0)
 	for _, c := range list {
 		if c.ID == "none" {
 			continue // see config
@@ -59,9 +60,10 @@ func (d *Document) cover(list []metrics.Coverage) {
 		d.Coverage.Expected += c.Expected
 		d.Coverage.Received += c.Received
 		d.Coverage.Excluded += c.Excluded
+		counting += c.Counting
 	}
 	c := &d.Coverage
-	c.Sufficient = c.Received > 0 && 100*c.Received >= leastCoverage*(c.Expected-c.Excluded)
+	c.Sufficient = counting > 0 && 100*counting >= leastCoverage*(c.Expected-c.Excluded)
 }
 
 // notes is what must be read before the numbers.

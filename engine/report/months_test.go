@@ -125,3 +125,24 @@ func TestPoorMonths(t *testing.T) {
 		})
 	}
 }
+
+// TestExcludedIsNotCovered: what was received and excluded gives no value a ground.
+func TestExcludedIsNotCovered(t *testing.T) {
+	store, p := shortWeek(t)
+	noon, sunday := monday.Add(12*time.Hour), monday.AddDate(0, 0, 6)
+	p.Exclusions = []plan.Note{{Label: "moved", By: "x", Reason: "y", Added: sunday, From: noon, Until: sunday, VantagePoints: []measurement.VantagePoint{"901", "902"}}}
+	d := frame(t, p, monday.AddDate(0, 0, 14))
+	if _, err := d.Fill(context.Background(), store); err != nil {
+		t.Fatal(err)
+	}
+	if c := d.Coverage; c.Received != 2*576 || c.Expected-c.Excluded != 2*432 || c.Sufficient {
+		t.Errorf("%+v: 288 of 864 intervals that count are said to be sufficient", c)
+	}
+	if notes := strings.Join(d.Notes, "\n"); !strings.Contains(notes, "Coverage is below 90 %") {
+		t.Errorf("notes %q", d.Notes)
+	}
+	var b bytes.Buffer
+	if err := d.WriteText(&b); err != nil || !strings.Contains(b.String(), "Without the exclusions, correctness: ") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}

@@ -180,7 +180,7 @@ func (t *textWriter) system(d *Document) {
 	t.table(rows)
 	for _, v := range d.Values {
 		if v.RSI == "" && v.Without != nil && d.differs(v) {
-			t.line("Without the exclusions, %s %s: %s, %s", strings.ToLower(v.Title()), v.Path(),
+			t.line("Without the exclusions, %s: %s, %s", strings.TrimSpace(strings.ToLower(v.Title())+" "+v.Path()),
 				fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator), verdictWords[v.Without.Verdict])
 		}
 	}
@@ -317,7 +317,7 @@ func (x *Diagnostics) Summary() string {
 		name string
 		n    int64
 	}{{"VP-intervals", x.VPIntervals}, {"skipped", x.Skipped}, {"serials", x.Serials}, {"censored", x.Censored}, {"inflated", x.Inflated},
-		{"missing runs", x.Gaps}, {"unobservable", x.Unobservable}, {"regressions", x.Regressions}} {
+		{"missing or excluded runs", x.Gaps}, {"unobservable", x.Unobservable}, {"regressions", x.Regressions}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", p.name, p.n))
 		}

@@ -60,7 +60,7 @@ type Diagnostics struct {
 	Serials      int64            `json:"serials,omitempty"`
 	Censored     int64            `json:"censored_values,omitempty"`
 	Inflated     int64            `json:"inflated_by_unavailability,omitempty"`
-	Gaps         int64            `json:"with_missing_runs,omitempty"`
+	Gaps         int64            `json:"with_missing_runs,omitempty"` // or excluded ones
 	Unobservable int64            `json:"unobservable,omitempty"`
 	Regressions  int64            `json:"regressions,omitempty"`
 	Longest      *Longest         `json:"longest,omitempty"`
