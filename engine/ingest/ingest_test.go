@@ -278,6 +278,31 @@ func TestFirstFileWins(t *testing.T) {
 	}
 }
 
+// Of a file that goes to Quarantine nothing is in the lake, not even what the first
+// file of its name does not deny. The tables are files of their own.
+func TestFurtherRowsOfAnIntervalAreNotTaken(t *testing.T) {
+	c := newCollector(t)
+	all := answersOf("101", day)
+	name := lake.Name(day, "101", lake.Answers)
+	send(c, c.box("101"), name, all[1:], metaOf(runOf(all[1:], "101", day)))
+	c.ingest()
+	send(c, c.box("101"), name, all, metaOf(runOf(all, "101", day)))
+	more := append(routesOf("101", day), routesOf("101", day)[0])
+	more[1].RSI = "b"
+	send(c, c.box("101"), lake.Name(day, "101", lake.Routes), more, metaOf(runOf(all, "101", day)))
+	r := c.ingest()
+	want := []ingest.Rejected{{VantagePoint: "101", File: name, Reason: "disagrees with the lake: row correctness of a over ipv4/tcp is not among those that came first"}}
+	if diff := cmp.Diff(want, r.Quarantined); diff != "" || r.Added != 2 {
+		t.Error(r.Added, diff)
+	}
+	if rows := readDay[measurement.Answer](c, lake.Answers, day); len(rows) != 11 {
+		t.Errorf("%d rows", len(rows))
+	}
+	if routes := readDay[measurement.Route](c, lake.Routes, day); len(routes) != 2 {
+		t.Errorf("%d routes", len(routes))
+	}
+}
+
 // Another file of the same rows is not counted again and does not replace the
 // original.
 func TestSameRowsInAnotherFile(t *testing.T) {

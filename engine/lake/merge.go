@@ -30,7 +30,7 @@ type Merged struct {
 }
 
 // Clash is one vantage point's interval that was left out since a row of it
-// differs from the row of that key that was there first.
+// differs from what was there of that interval first, or is not in it.
 type Clash struct {
 	VantagePoint measurement.VantagePoint
 	Interval     time.Time
@@ -38,8 +38,8 @@ type Clash struct {
 }
 
 // Merge brings the rows of spools, each in the order of the table's key, into the
-// table's file of a day: a row that is there already changes nothing, and of one
-// vantage point's interval in one spool all rows come in or none. What two say
+// table's file of a day: a vantage point's interval comes in whole, from one spool,
+// or not at all, and one that is there already takes no further row. What two say
 // of the same key is compared but for the columns that the collector writes. The
 // new file takes the old one's place at once, after its order and number of rows
 // were read back; when there is nothing new it is left alone. Finish, where it is
@@ -256,7 +256,9 @@ func (m *merging[T]) groups(sources []*source[T], own bool, yield func(group[T])
 	}
 }
 
-// join adds the rows of one vantage point's interval to those that were first.
+// join takes the rows of one vantage point's interval in, or holds them against
+// those that were first: a file is merged whole and at once, so that one with a
+// further row is another file, and goes to Quarantine with all it says.
 func (m *merging[T]) join(group, rows []T) []T {
 	joined := slices.Clone(group)
 	var known int64
@@ -265,21 +267,22 @@ func (m *merging[T]) join(group, rows []T) []T {
 		switch {
 		case i > 0 && m.compare(&rows[i-1], &rows[i]) == 0 && sameMeasured(&rows[i-1], &rows[i]):
 			known++
-		case !found && (i == 0 || m.compare(&rows[i-1], &rows[i]) != 0):
+		case len(group) == 0 && (i == 0 || m.compare(&rows[i-1], &rows[i]) != 0):
 			joined = append(joined, rows[i])
 		case found && sameMeasured(&group[at], &rows[i]):
 			known++
 		default:
+			why := "row %s differs from the one that came first"
+			if len(group) > 0 && !found {
+				why = "row %s is not among those that came first"
+			}
 			label, vp := groupOf(&rows[i])
-			m.done.Clashes = append(m.done.Clashes, Clash{vp, label, fmt.Sprintf("row %s differs from the one that came first", keyText(&rows[i]))})
+			m.done.Clashes = append(m.done.Clashes, Clash{vp, label, fmt.Sprintf(why, keyText(&rows[i]))})
 			return group
 		}
 	}
 	m.done.Known += known
 	m.done.Added += int64(len(joined) - len(group))
-	if len(group) > 0 && len(joined) > len(group) {
-		sortRows(joined)
-	}
 	return joined
 }
 

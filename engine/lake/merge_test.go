@@ -87,11 +87,15 @@ func TestMergeKeepsWhatCameFirst(t *testing.T) {
 	other[2].LatencyUS = ptr(int64(11))
 	merge(lake.Merged{Added: 2, Clashes: []lake.Clash{{VantagePoint: "101", Interval: midnight.Add(15 * time.Minute),
 		Reason: "row soa of c over ipv4/udp differs from the one that came first"}}}, other, group("102", 3, 2, 10))
-	judged := group("101", 3, 5, 10)
+	judged := group("101", 3, 4, 10)
 	judged[0].Verdict, judged[0].Failures = ptr(measurement.Incorrect), []string{"pdd: x"}
-	merge(lake.Merged{Known: 4, Added: 1}, judged)
+	merge(lake.Merged{Known: 4}, judged)
+	// A file that agrees and says more is another file: it goes to Quarantine, and
+	// nothing of it may stay.
+	merge(lake.Merged{Clashes: []lake.Clash{{VantagePoint: "101", Interval: midnight.Add(15 * time.Minute),
+		Reason: "row soa of e over ipv4/udp is not among those that came first"}}}, group("101", 3, 5, 10))
 	rows, _, err := lake.Read[measurement.Answer](path)
-	want := slices.Concat(group("101", 3, 5, 10), group("102", 3, 2, 10))
+	want := slices.Concat(group("101", 3, 4, 10), group("102", 3, 2, 10))
 	if diff := gocmp.Diff(want, rows, cmpopts.EquateEmpty()); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
