@@ -111,11 +111,14 @@ func (a *app) ingest(ctx context.Context, f ingestFlags) (err error) {
 	bar.done()
 	err = errors.Join(err, relay.Close())
 	s.tellQuarantined(result)
-	if err != nil {
+	if err != nil && !errors.As(err, new(*ingest.DaysError)) {
 		return err
 	}
 	s.report(result)
 	s.windowRules(ctx, in.Lake)
+	if err != nil {
+		return err
+	}
 	return a.printIngested(result)
 }
 

@@ -54,7 +54,7 @@ func (a *app) show(file string) error {
 }
 
 func showRows[T lake.Row](a *app, file, header string, cells func(T) []string, line func(T) any) error {
-	rows, _, err := lake.Read[T](file)
+	rows, _, err := lake.ReadUpTo[T](file, lake.MaxRows)
 	if err != nil {
 		return err
 	}

@@ -150,7 +150,7 @@ func TestFilesThatBreakTheContract(t *testing.T) {
 			rows := make([]measurement.Answer, 10_001)
 			send(c, c.box("101"), name, rows, metaOf(runOf(nil, "101", day)))
 		},
-		"row 18: more than 1048576 bytes of responses and texts": func(c *collector) {
+		"row 9: more than 524288 bytes of responses and texts": func(c *collector) {
 			rows := make([]measurement.Answer, 100)
 			for i := range rows {
 				rows[i] = answersOf("101", day)[0]

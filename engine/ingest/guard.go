@@ -25,6 +25,7 @@ import (
 
 const (
 	filesAReader    = 4096
+	worthAReader    = 512 // starting one for less costs more than it saves
 	defaultMemory   = 256 << 20
 	defaultPatience = 30 * time.Second
 	maxReport       = 1 << 20 // a line of the reader's
@@ -49,7 +50,7 @@ func (r *run) read(ctx context.Context, files []*taken) (spooled, error) {
 	var all spooled
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.readers)
-	each := min(filesAReader, max(1, (len(good)+r.readers-1)/r.readers))
+	each := min(filesAReader, max(worthAReader, (len(good)+r.readers-1)/r.readers))
 	for batch := range slices.Chunk(good, each) {
 		group.Go(func() error {
 			made, err := r.batch(ctx, batch)

@@ -422,3 +422,40 @@ func TestFullQuarantine(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A damaged day of the lake stops neither the days after it nor the end of the run;
+// its files wait.
+func TestOneDayDoesNotStopTheOthers(t *testing.T) {
+	c := newCollector(t)
+	yesterday := day.Add(-5 * time.Minute)
+	c.measure("101", yesterday)
+	c.ingest()
+	path := c.in.Lake.Path(lake.Answers, yesterday)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, whole[:len(whole)/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, vp := range []measurement.VantagePoint{"101", "102"} {
+		c.measure(vp, yesterday.Add(-5*time.Minute))
+		c.measure(vp, day)
+	}
+	r, err := c.in.Run(t.Context())
+	if !errors.As(err, new(*ingest.DaysError)) || !strings.Contains(err.Error(), path) {
+		t.Errorf("error %v", err)
+	}
+	if r.Files != 4 || len(readDay[measurement.Run](c, lake.Runs, day)) != 2 || len(c.zones()) == 0 {
+		t.Errorf("%+v", r)
+	}
+	if waiting := left(t, c.box("101")); len(waiting) != 4 {
+		t.Errorf("waiting: %q", waiting)
+	}
+	if err := os.WriteFile(path, whole, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.ingest(); r.Files != 4 || len(readDay[measurement.Answer](c, lake.Answers, yesterday)) != 36 {
+		t.Errorf("mended: %+v", r)
+	}
+}

@@ -35,12 +35,16 @@ import (
 // Bounds of what a vantage point may send: its file of an interval has 65 rows
 // and some 30 KB.
 const (
-	MaxFileSize = 2 << 20 // twice MaxContent: padding costs our disk, Originals keeps files as they came
+	MaxFileSize = 2 << 20 // four times MaxContent: padding costs our disk, Originals keeps files as they came
 	MaxRows     = 10_000
-	MaxContent  = 1 << 20   // bytes of all its responses, texts and hops; a dictionary makes thousands of one small
-	maxAlerts   = 64 << 10  // of an alerts.json
-	maxEntries  = 100_000   // of a dropbox, looked at in one run
-	maxCopied   = 512 << 20 // bytes of a dropbox, in one run: a month of what is measured
+	// Bytes of all its responses, texts and hops: those of a dictionary make thousands of
+	// one small. With 288 files a day this is what one vantage point can add to a day of
+	// the lake. A hostile root server makes some 200 KiB of a good vantage point's file.
+	MaxContent = 512 << 10
+
+	maxAlerts  = 64 << 10  // of an alerts.json
+	maxEntries = 100_000   // of a dropbox, looked at in one run
+	maxCopied  = 512 << 20 // bytes of a dropbox, in one run: a month of what is measured
 	// Files of a dropbox that do not belong there, dealt with in one run: each waits
 	// for the disk, and the other vantage points for all of them.
 	maxStrangers = 1000
@@ -118,7 +122,7 @@ const collectAt = 300
 
 // Run ingests what lies complete in the dropboxes, oldest day first. What is
 // wrong with a file is in the result; an error is of this machine, and then what
-// is not finished is still in its dropbox.
+// is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	r := &run{Ingester: in, now: time.Now, log: in.Log, readers: runtime.GOMAXPROCS(0), deaths: map[*dropbox]int{}}
 	if in.Now != nil {
@@ -158,10 +162,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	r.total = len(waiting)
 	for day := range days(waiting) {
 		for part := range slices.Chunk(day, filesAtOnce) {
-			if err := ctx.Err(); err != nil {
-				return r.result, err
-			}
-			if err := r.day(ctx, part); err != nil {
+			if err := r.pass(ctx, r.day(ctx, part)); err != nil {
 				return r.result, err
 			}
 		}
@@ -169,7 +170,10 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	if _, err := r.keepZones(ctx, true); err != nil {
 		return r.result, err
 	}
-	return r.result, r.forget()
+	if err := r.forget(); err != nil {
+		return r.result, err
+	}
+	return r.result, r.failed()
 }
 
 // run is a run on its way.
@@ -184,6 +188,8 @@ type run struct {
 	total, done int
 	stepping    sync.Mutex
 	backlog     backlog
+	broken      bool    // off by a test, at a step
+	failures    []error // of days
 	counting    sync.Mutex
 	deaths      map[*dropbox]int // readers that its files ended
 	shelves     map[string]shelf // of Quarantine, by dropbox; nil until one is needed
@@ -215,7 +221,9 @@ func (r *run) step(format string, args ...any) error {
 	}
 	r.stepping.Lock()
 	defer r.stepping.Unlock()
-	return r.Step(fmt.Sprintf(format, args...))
+	err := r.Step(fmt.Sprintf(format, args...))
+	r.broken = r.broken || err != nil
+	return err
 }
 
 func (r *run) progress() {

@@ -16,13 +16,14 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// Bounds of what is read: a vantage point's file has 65 rows and some 30 KB, a
-// day of two hundred vantage points under four million rows.
+// Bounds of what is read. A day of the lake grows with the number of vantage points:
+// what is bounded is each of its row groups, which are read one by one. A file that
+// somebody sent is bounded whole: it has 65 rows and some 30 KB.
 const (
-	MaxFileSize = 256 << 20
-	MaxRows     = 8_000_000
-	maxExpanded = 4 << 30 // bytes of all columns, uncompressed, as the file claims
-	slurp       = 1 << 20 // a file up to this is read at once: a hundred small reads cost more
+	MaxFileSize = 256 << 20 // of a file that was sent, and of the footer of any
+	MaxRows     = 8_000_000 // ten times those of a row group of ours
+	maxExpanded = 4 << 30   // bytes of all columns, uncompressed, as the file claims
+	slurp       = 1 << 20   // a file up to this is read at once: a hundred small reads cost more
 )
 
 // Read returns all rows of a file and what the file says of itself. The columns
@@ -31,14 +32,29 @@ const (
 // takes what a damaged page claims at its word. A file made to harm must not be
 // read in a process that matters; what a vantage point sent is ingest's to isolate.
 func Read[T Row](path string) (rows []T, meta Metadata, err error) {
-	return ReadUpTo[T](path, MaxRows)
+	return read[T](path, func(*parquet.File) error { return nil })
 }
 
-// ReadUpTo is Read of a file that claims at most so many rows.
+// ReadUpTo is Read of a file that somebody sent: it claims at most so many rows, and
+// is no larger than MaxFileSize.
 func ReadUpTo[T Row](path string, most int64) (rows []T, meta Metadata, err error) {
-	err = open(path, func(f *parquet.File) error {
-		if f.NumRows() > most {
+	return read[T](path, func(f *parquet.File) error {
+		switch size := expanded(f.Metadata().RowGroups...); {
+		case f.Size() > MaxFileSize:
+			return fmt.Errorf("%d bytes, more than %d", f.Size(), MaxFileSize)
+		case f.NumRows() > most:
 			return fmt.Errorf("claims %d rows, more than %d", f.NumRows(), most)
+		case size > maxExpanded:
+			return fmt.Errorf("claims %d bytes, more than %d", size, int64(maxExpanded))
+		}
+		return nil
+	})
+}
+
+func read[T Row](path string, check func(*parquet.File) error) (rows []T, meta Metadata, err error) {
+	err = open(path, func(f *parquet.File) error {
+		if err := check(f); err != nil {
+			return err
 		}
 		if err := sameColumns(parquet.SchemaOf(*new(T)), f.Schema()); err != nil {
 			return fmt.Errorf("not a file of %s: %w", tableOf[T](), err)
@@ -147,9 +163,6 @@ func checkFrame(f *os.File, info os.FileInfo) error {
 	if !info.Mode().IsRegular() {
 		return errors.New("not a regular file")
 	}
-	if info.Size() > MaxFileSize {
-		return fmt.Errorf("%d bytes, more than %d", info.Size(), MaxFileSize)
-	}
 	var head [4]byte
 	var tail [8]byte
 	if info.Size() < frame {
@@ -164,19 +177,22 @@ func checkFrame(f *os.File, info os.FileInfo) error {
 	if string(head[:]) != "PAR1" || string(tail[4:]) != "PAR1" {
 		return errors.New("not Parquet, or cut short")
 	}
-	if footer := int64(binary.LittleEndian.Uint32(tail[:4])); footer > info.Size()-frame {
+	switch footer := int64(binary.LittleEndian.Uint32(tail[:4])); {
+	case footer > info.Size()-frame:
 		return errors.New("damaged Parquet: the footer is longer than the file")
+	case footer > MaxFileSize:
+		return fmt.Errorf("damaged Parquet: the footer claims %d bytes, more than %d", footer, MaxFileSize)
 	}
 	return nil
 }
 
-// checkClaims bounds what the footer says is to come.
+// checkClaims bounds what the footer says is to come, row group by row group.
 func checkClaims(p *parquet.File) error {
-	if n := p.NumRows(); n < 0 || n > MaxRows {
-		return fmt.Errorf("claims %d rows, more than %d", n, MaxRows)
-	}
-	var rows, size int64
+	var rows int64
 	for _, g := range p.Metadata().RowGroups {
+		if g.NumRows < 0 || g.NumRows > MaxRows {
+			return fmt.Errorf("claims %d rows in a row group, more than %d", g.NumRows, MaxRows)
+		}
 		rows += g.NumRows
 		for _, c := range g.Columns {
 			if c.MetaData.Codec != format.Zstd {
@@ -185,16 +201,25 @@ func checkClaims(p *parquet.File) error {
 			if c.MetaData.TotalUncompressedSize < 0 || c.MetaData.TotalUncompressedSize > maxExpanded {
 				return fmt.Errorf("claims a column of %d bytes", c.MetaData.TotalUncompressedSize)
 			}
-			size += c.MetaData.TotalUncompressedSize
 		}
-	}
-	if size > maxExpanded {
-		return fmt.Errorf("claims %d bytes, more than %d", size, int64(maxExpanded))
+		if size := expanded(g); size > maxExpanded {
+			return fmt.Errorf("claims %d bytes in a row group, more than %d", size, int64(maxExpanded))
+		}
 	}
 	if rows != p.NumRows() {
 		return fmt.Errorf("damaged Parquet: row groups have %d rows, the file claims %d", rows, p.NumRows())
 	}
 	return nil
+}
+
+// expanded is how many bytes the row groups' columns claim to have, uncompressed.
+func expanded(groups ...format.RowGroup) (size int64) {
+	for _, g := range groups {
+		for _, c := range g.Columns {
+			size += c.MetaData.TotalUncompressedSize
+		}
+	}
+	return size
 }
 
 // sameColumns compares the columns by name, type, nullability and order. The

@@ -1,0 +1,118 @@
+package lake_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// A day has as many rows as its vantage points have measured: what the lake wrote,
+// it reads and goes on writing, though a file so large is refused of a vantage point.
+func TestLargeDays(t *testing.T) {
+	for name, enlarge := range map[string]func(t *testing.T, path string) int64{"rows": manyRows, "bytes": manyBytes} {
+		t.Run(name, func(t *testing.T) {
+			s := lake.Store{Dir: t.TempDir()}
+			path := s.Path(lake.Runs, midnight)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			rows := enlarge(t, path)
+			if _, _, err := lake.ReadUpTo[measurement.Run](path, lake.MaxRows); err == nil || !strings.Contains(err.Error(), "more than") {
+				t.Errorf("as a file that was sent: %v", err)
+			}
+			late := filepath.Join(t.TempDir(), "spool")
+			out, err := lake.CreateSpool[measurement.Run](late)
+			if err == nil {
+				err = errors.Join(out.Add([]measurement.Run{{VantagePoint: "101", Interval: midnight.Add(23 * time.Hour)}}), out.Close())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m, err := lake.Merge[measurement.Run](s, midnight, []string{late}, nil); err != nil || m.Added != 1 {
+				t.Fatal(m, err)
+			}
+			var read int64
+			err = lake.Scan{Store: s, Table: lake.Runs, Columns: []string{"interval"}, Workers: 1}.Run(t.Context(), func(b *lake.Batch) error {
+				read += int64(b.Rows)
+				return nil
+			})
+			if err != nil || read != rows+1 {
+				t.Errorf("%d rows, want %d: %v", read, rows+1, err)
+			}
+		})
+	}
+}
+
+// manyRows is a file of more rows than one that was sent may claim.
+func manyRows(t *testing.T, path string) int64 {
+	const group = 500_000
+	one := filepath.Join(t.TempDir(), "one")
+	same := make([]measurement.Run, group)
+	for i := range same {
+		same[i].Interval = midnight
+	}
+	if err := lake.Write(one, same, lake.Metadata{}); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := parquet.OpenFile(in, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	w := parquet.NewGenericWriter[measurement.Run](out, parquet.Compression(&parquet.Zstd), parquet.KeyValueMetadata("mtric.schema", lake.Schema))
+	var rows int64
+	for rows <= lake.MaxRows {
+		n, err := w.WriteRowGroup(file.RowGroups()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows += n
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// manyBytes is a file with a hole before its footer.
+func manyBytes(t *testing.T, path string) int64 {
+	if err := lake.Write(path, []measurement.Run{{Interval: midnight}}, lake.Metadata{}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail := data[len(data)-8:]
+	footer := data[len(data)-8-int(tail[0])-int(tail[1])<<8:]
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(footer, lake.MaxFileSize+1)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return 1
+}
