@@ -15,6 +15,7 @@ var causes = []struct {
 	{regexp.MustCompile(` is of zone (\d+), which is newer than `), "newer zone $1"},
 	{regexp.MustCompile(`the response is that of zone (\d+), which is not in use`), "zone $1, not in use then"},
 	{regexp.MustCompile(` one bit different from `), "one bit different"},
+	{regexp.MustCompile(` carries serial (\d+), not signed by the zone's key$`), "serial $1, not signed"},
 	{regexp.MustCompile(`^yds: signature of .*: expired `), "signature expired"},
 	{regexp.MustCompile(`^yds: signature of .*: begins `), "signature not valid yet"},
 	{regexp.MustCompile(`foreign responder: `), "foreign responder"},

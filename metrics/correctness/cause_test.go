@@ -25,6 +25,7 @@ func TestCause(t *testing.T) {
 		"one bit different": {m: changed(z[2], "com.", "DS", func(m *dns.Msg) {
 			m.Answer[0].(*dns.DS).KeyTag ^= 1
 		})},
+		"serial 7, not signed":    {m: changed(z[2], ".", "SOA", func(m *dns.Msg) { m.Answer[0].(*dns.SOA).Serial = 7 })},
 		"signature expired":       {m: z[2].reply("com.", "DS"), at: expiration.Add(time.Hour)},
 		"signature not valid yet": {m: z[2].reply("com.", "DS"), at: inception.Add(-time.Hour)},
 		"foreign responder": {m: changed(z[2], ".", "SOA", func(m *dns.Msg) {

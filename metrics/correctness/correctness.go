@@ -138,7 +138,7 @@ func (j Judge) Judge(q Question, wire []byte) Result {
 	if len(j.Zones) == 0 {
 		return unchecked("yhu", "no root zone to judge by")
 	}
-	e.at, e.forget = q.At, j.forget
+	e.at, e.forget, e.candidates = q.At, j.forget, j.Zones
 	e.group()
 	var best *Result
 	carried := e.carried()

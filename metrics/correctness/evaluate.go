@@ -38,11 +38,12 @@ type evaluation struct {
 	at      time.Time
 	forget  bool // verify each signature, for the proof that remembering changes nothing
 
-	zone     *Zone
-	failures []Finding
-	notes    []Finding
-	tried    int  // signatures looked at with the zone's keys
-	unknown  bool // a signature is by an algorithm that is not known
+	zone       *Zone
+	candidates []*Zone // all of the judge's
+	failures   []Finding
+	notes      []Finding
+	tried      int  // signatures looked at with the zone's keys
+	unknown    bool // a signature is by an algorithm that is not known
 }
 
 // maxFindings is how many findings of a tag are told one by one: who answers
@@ -249,12 +250,12 @@ func (e *evaluation) stripped() string {
 
 // oddities are worth a look and break no rule.
 func (e *evaluation) oddities() {
-	const odd = flagRA | flagZ | flagAD
+	const odd = flagRD | flagRA | flagZ | flagAD | flagCD
 	if e.flags&odd != 0 {
 		for _, f := range []struct {
 			bit  uint16
 			name string
-		}{{flagRA, "RA"}, {flagZ, "Z"}, {flagAD, "AD"}} {
+		}{{flagRD, "RD"}, {flagRA, "RA"}, {flagZ, "Z"}, {flagAD, "AD"}, {flagCD, "CD"}} {
 			if e.flags&f.bit != 0 {
 				e.note("flags", "%s is set", f.name)
 			}

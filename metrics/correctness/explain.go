@@ -63,23 +63,39 @@ func (e *evaluation) difference(s *rrset) string {
 // serialOf reads the serial of SOA data, whose last five fields are numbers.
 func serialOf(rdata []byte) uint32 { return binary.BigEndian.Uint32(rdata[len(rdata)-20:]) }
 
-// otherVersion tells a SOA record that differs in the serial; one that is not
-// signed so and one bit different is rather a damaged record.
+// otherVersion tells a SOA record that differs in the serial: of another zone if a
+// key of this one has signed it so, whenever, or nobody claims to have; with
+// signatures that do not hold it is damaged or forged.
 func (e *evaluation) otherVersion(s *rrset) string {
-	serial := serialOf(s.rdatas[0])
+	serial, where := serialOf(s.rdatas[0]), fmt.Sprintf("%s in %s", s, s.section)
 	if serial == e.zone.serial {
 		return ""
 	}
-	if oneBit(s.rdatas[0], s.zone.rdatas[0]) && len(s.sigs) > 0 {
-		if p, _ := e.signed(s); p == broken {
-			return ""
+	if len(s.sigs) == 0 || e.everSigned(s) {
+		told := "older"
+		if rootzone.Compare(serial, e.zone.serial) > 0 {
+			told = "newer"
+		}
+		return fmt.Sprintf("%s is of zone %d, which is %s than %d", where, serial, told, e.zone.serial)
+	}
+	for _, z := range append([]*Zone{e.zone}, e.candidates...) {
+		if soa := z.find(s.owner, s.typ); soa != nil && oneBit(s.rdatas[0], soa.rdatas[0]) {
+			return fmt.Sprintf("%s: serial %d, %s is one bit different from %s of zone %d", where, serial, data(s.owner, s.typ, s.rdatas[0]),
+				data(s.owner, s.typ, soa.rdatas[0]), z.serial)
 		}
 	}
-	told := "older"
-	if rootzone.Compare(serial, e.zone.serial) > 0 {
-		told = "newer"
+	return fmt.Sprintf("%s carries serial %d, not signed by the zone's key", where, serial)
+}
+
+// everSigned says whether a signature over an RRset holds, be it expired or not.
+func (e *evaluation) everSigned(s *rrset) bool {
+	const enough = 4 // who answers chooses how many there are
+	for _, sig := range s.sigs[:min(len(s.sigs), enough)] {
+		if sig[sigSigner] == 0 && int(sig[sigLabels]) == countLabels(s.owner) && e.verify(s, sig) == good {
+			return true
+		}
 	}
-	return fmt.Sprintf("%s in %s is of zone %d, which is %s than %d", s, s.section, serial, told, e.zone.serial)
+	return false
 }
 
 func oneBit(a, b []byte) bool {

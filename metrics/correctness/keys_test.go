@@ -151,9 +151,9 @@ func readRRs(t *testing.T, rrs []dns.RR) *rootzone.Zone {
 // headerAndForm: the header's bits, and messages that are none.
 func headerAndForm(t *testing.T, zones []*testZone) {
 	judge := by(zones[0])
-	for bit, name := range map[int]string{7: "RA", 6: "Z", 5: "AD"} {
+	for bit, name := range map[int]string{8: "RD", 7: "RA", 6: "Z", 5: "AD", 4: "CD"} {
 		wire := pack(t, zones[0].reply(".", "SOA"))
-		wire[3] |= 1 << bit
+		wire[3-bit/8] |= 1 << (bit % 8)
 		noted(t, expectWire(t, judge, correctness.Question{At: asked}, wire, correct, "", ""), "flags", name+" is set")
 	}
 	noted(t, expect(t, judge, changed(zones[0], ".", "SOA", func(m *dns.Msg) { m.IsEdns0().SetVersion(1) }), correct, "", ""), "edns", "version 1")

@@ -138,6 +138,12 @@ func (e *evaluation) noDS() {
 	e.wantEmpty(tag, answer)
 	e.wantSigned(tag, authority, []byte(root), dns.TypeSOA)
 	e.wantNoDS(tag)
+	for i := range e.sets {
+		s := &e.sets[i]
+		if s.section == authority && !(len(s.owner) == 1 && s.typ == dns.TypeSOA) && !(s.typ == dns.TypeNSEC && string(s.owner) == string(e.qname)) {
+			e.fail(tag, "Authority has %s, want the SOA and the NSEC of %s only", s, text(e.qname))
+		}
+	}
 	e.wantEmpty(tag, additional)
 }
 

@@ -162,6 +162,14 @@ func libraryRR(owner []byte, typ, class uint16, ttl uint32, rdata []byte) (dns.R
 
 // explain says for people why a signature over an RRset does not count.
 func (e *evaluation) explain(s *rrset, p proof, sig []byte) string {
+	told := e.reason(s, p, sig)
+	if p != unknown && e.zone.nearSignature(s.owner, s.typ, sig) {
+		told += fmt.Sprintf("; it is one bit different from the signature in zone %d", e.zone.serial)
+	}
+	return told
+}
+
+func (e *evaluation) reason(s *rrset, p proof, sig []byte) string {
 	by := fmt.Sprintf("signature of %s by key %d", s, binary.BigEndian.Uint16(sig[sigTag:]))
 	queried := e.at.UTC().Format(time.RFC3339)
 	switch p {

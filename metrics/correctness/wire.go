@@ -22,9 +22,11 @@ const (
 	flagQR = 1 << 15
 	flagAA = 1 << 10
 	flagTC = 1 << 9
+	flagRD = 1 << 8
 	flagRA = 1 << 7
 	flagZ  = 1 << 6
 	flagAD = 1 << 5
+	flagCD = 1 << 4
 )
 
 var (

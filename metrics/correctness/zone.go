@@ -22,6 +22,10 @@ type Zone struct {
 	serial uint32
 	sets   map[string]*set // by owner in wire form and type
 	keys   []*key
+
+	// sigs are the zone's signatures, as sets has what they are over: they are
+	// compared only to tell which bit of one that does not hold was flipped.
+	sigs map[string][][]byte
 }
 
 // set is an RRset of the zone.
@@ -55,11 +59,9 @@ func NewZone(z *rootzone.Zone, anchors []rootzone.Anchor) (*Zone, error) {
 	made := &Zone{serial: z.Serial}
 	records := z.Records()
 	made.sets = make(map[string]*set, len(records)/2)
+	made.sigs = make(map[string][][]byte, len(records)/2)
 	var m message
 	for _, rr := range records {
-		if rr.Header().Rrtype == dns.TypeRRSIG {
-			continue // signatures are judged as they come
-		}
 		if err := made.add(&m, rr); err != nil {
 			return nil, fmt.Errorf("zone %d: %s/%s: %w", z.Serial, rr.Header().Name, dns.Type(rr.Header().Rrtype), err)
 		}
@@ -94,6 +96,11 @@ func (z *Zone) add(m *message, rr dns.RR) error {
 		return orShort(err)
 	}
 	r := m.records[0]
+	if r.typ == dns.TypeRRSIG {
+		k := string(setKey(nil, r.owner, binary.BigEndian.Uint16(r.rdata[sigCovered:])))
+		z.sigs[k] = append(z.sigs[k], bytes.Clone(r.rdata))
+		return nil
+	}
 	k := setKey(nil, r.owner, r.typ)
 	s := z.sets[string(k)]
 	if s == nil {
@@ -143,6 +150,12 @@ func setKey(to, owner []byte, typ uint16) []byte {
 func (z *Zone) find(owner []byte, typ uint16) *set {
 	var buffer [maxOwner + 2]byte
 	return z.sets[string(setKey(buffer[:0], owner, typ))]
+}
+
+// nearSignature says whether the zone has a signature over an RRset of which this
+// one is a bit different.
+func (z *Zone) nearSignature(owner []byte, typ uint16, sig []byte) bool {
+	return slices.ContainsFunc(z.sigs[string(setKey(nil, owner, typ))], func(of []byte) bool { return oneBit(of, sig) })
 }
 
 func (s *set) holds(rdata []byte) bool {
