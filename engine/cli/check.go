@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -233,6 +234,9 @@ func (a *app) readResponse(f checkFlags) ([]byte, error) {
 		return nil, usagef("check: response %s: longer than a DNS message of %d bytes", f.response, maxWire)
 	}
 	if !f.hex {
+		if err := otherForm(raw); err != nil {
+			return nil, usagef("check: response %s: %w", f.response, err)
+		}
 		return raw, nil
 	}
 	wire, err := unhex(string(bytes.Join(bytes.Fields(raw), nil)))
@@ -240,6 +244,22 @@ func (a *app) readResponse(f checkFlags) ([]byte, error) {
 		return nil, usagef("check: response %s: %w", f.response, err)
 	}
 	return wire, nil
+}
+
+// otherForm says of a file that is no message in wire form what it seems to be: the
+// mistake is not the server's.
+func otherForm(raw []byte) error {
+	length := 2
+	if len(raw) > length && int(binary.BigEndian.Uint16(raw)) == len(raw)-length {
+		_, whole := correctness.Inspect(raw)
+		if _, err := correctness.Inspect(raw[length:]); err == nil && whole != nil {
+			return errors.New("begins with TCP's length field; leave the first two bytes out")
+		}
+	}
+	if digits := bytes.TrimPrefix(bytes.Join(bytes.Fields(raw), nil), []byte("0x")); len(digits) > 0 && len(bytes.Trim(digits, "0123456789abcdefABCDEF")) == 0 {
+		return errors.New("is hexadecimal text; say so with --hex")
+	}
+	return nil
 }
 
 // unhex reads hexadecimal digits into a message.
