@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,9 +69,11 @@ type Condition struct {
 	Summary  string
 }
 
+// key names an alert. The order of labels is for people: to Prometheus, and to over
+// when it is written in another order, the alert is the same.
 func (c Condition) key() string {
 	parts := []string{c.Rule}
-	for _, l := range c.Labels {
+	for _, l := range slices.SortedStableFunc(slices.Values(c.Labels), func(x, y Label) int { return strings.Compare(x.Name, y.Name) }) {
 		parts = append(parts, l.Name+"="+strconv.Quote(l.Value))
 	}
 	return strings.Join(parts, " ")
@@ -180,13 +183,20 @@ func (b *Book) File() string { return filepath.Join(b.Logs, b.Machine+"-alerts.t
 
 // append writes the line with one write call, so that lines of several
 // processes never mix, and opens the file anew each time, so that rotation
-// needs no signal.
+// needs no signal. A new file is for others to read, whatever the umask.
 func (b *Book) append(e Event) error {
-	f, err := os.OpenFile(b.File(), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(b.File(), os.O_WRONLY|os.O_APPEND, 0)
+	created := errors.Is(err, fs.ErrNotExist)
+	if created {
+		f, err = os.OpenFile(b.File(), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	}
 	if err != nil {
 		return fmt.Errorf("alert file: %w", err)
 	}
 	_, err = f.WriteString(e.String() + "\n")
+	if created {
+		err = errors.Join(err, f.Chmod(0o644))
+	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("alert file: %w", err)
 	}

@@ -28,7 +28,7 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 	return b.update(func(m *memory, result *Result) error {
 		until := interval.Of(b.Now().Add(-settle))
 		from := m.Window.Add(interval.Length)
-		if m.Window.IsZero() || m.Window.After(until.Add(24*time.Hour)) { // lost, or of a clock that was wrong
+		if m.Window.IsZero() || m.Window.After(until.Add(settle)) { // lost, or of a clock that was ahead
 			from = until.Add(-b.Rules.longestHold())
 		}
 		if oldest := until.Add(-backlog); from.Before(oldest) {
@@ -53,9 +53,14 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 		for i := range result.Events {
 			result.Events[i].Time = b.Now() // when it is told; a backlog is told of late
 		}
-		if err == nil && len(b.Rules.Plan.VantagePoints) > 0 { // else what is expected is what came
-			b.dismiss(m, result, "neither the plan nor the data has this any more", func(s *Status) bool {
-				return b.Rules.on(s.Rule) == "window" && !met[keyOf(s.Rule, s.Labels)]
+		if err == nil {
+			b.dismiss(m, result, noMore, func(s *Status) bool {
+				r := b.Rules.rule(s.Rule)
+				if r == nil || r.On != "window" || met[keyOf(s.Rule, s.Labels)] {
+					return false
+				}
+				// Without vantage points in the plan, what is expected is what came.
+				return len(b.Rules.Plan.VantagePoints) > 0 || !slices.Equal(namesOf(s.Labels), slices.Sorted(slices.Values(r.Over)))
 			})
 		}
 		m.Window = until
@@ -68,15 +73,20 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 // ("vantage_point" or "collector") over what watch found.
 func (b *Book) EvaluateMachine(facts Machine, where string) (Result, error) {
 	return b.update(func(m *memory, result *Result) error {
+		met := map[string]bool{}
 		for _, r := range b.Rules.rules {
 			if r.On != "machine" || !r.at(where) {
 				continue
 			}
 			for _, labels := range b.machineLabels(m, r, facts) {
+				met[keyOf(r.Label, labels)] = true
 				f := &frame{rules: b.Rules, object: reflect.ValueOf(facts), labels: labels}
 				b.rulesOver(m, result, f, func(other *rule) bool { return other == r })
 			}
 		}
+		b.dismiss(m, result, noMore, func(s *Status) bool {
+			return b.Rules.on(s.Rule) == "machine" && !met[keyOf(s.Rule, s.Labels)]
+		})
 		result.Evaluated = 1
 		return nil
 	})
@@ -96,7 +106,7 @@ func (b *Book) machineLabels(m *memory, r *rule, facts Machine) [][]Label {
 	switch now := b.Now(); r.Over[0] {
 	case "vantage_point":
 		for _, v := range b.Rules.Plan.VantagePoints {
-			if measures(v, now, now) {
+			if measures(v, now, now.Add(1)) {
 				values = append(values, string(v.ID))
 			}
 		}
@@ -116,14 +126,19 @@ func (b *Book) machineLabels(m *memory, r *rule, facts Machine) [][]Label {
 	return all
 }
 
-// measures says whether a vantage point's dates meet [from, until].
+// measures says whether a vantage point's dates meet [from, until).
 func measures(v plan.VantagePoint, from, until time.Time) bool {
-	return (v.From == nil || !v.From.After(until)) && (v.Until == nil || v.Until.After(from))
+	return (v.From == nil || v.From.Before(until)) && (v.Until == nil || v.Until.After(from))
 }
 
 // EvaluateRun evaluates the run rules over an interval at its vantage point.
 func (b *Book) EvaluateRun(run Run) (Result, error) {
-	return b.evaluateOne(reflect.ValueOf(run), func(r *rule) bool { return r.On == "run" })
+	return b.update(func(m *memory, result *Result) error {
+		b.rulesOver(m, result, &frame{rules: b.Rules, object: reflect.ValueOf(run)}, func(r *rule) bool { return r.On == "run" })
+		b.dismiss(m, result, noMore, func(s *Status) bool { return b.Rules.on(s.Rule) == "run" && len(s.Labels) > 0 })
+		result.Evaluated = 1
+		return nil
+	})
 }
 
 // EvaluateReport evaluates the report rules over the values of a report. Their
@@ -131,6 +146,7 @@ func (b *Book) EvaluateRun(run Run) (Result, error) {
 // of that style resolves them, or does not.
 func (b *Book) EvaluateReport(values []Value) (Result, error) {
 	return b.update(func(m *memory, result *Result) error {
+		met, styles := map[string]bool{}, []string{""}
 		for _, v := range values {
 			f := &frame{rules: b.Rules, object: reflect.ValueOf(v)}
 			for _, l := range []Label{{"style", v.Style}, {"metric", v.Metric}, {"rsi", v.RSI}, {"family", v.Family}, {"transport", v.Transport}} {
@@ -138,17 +154,20 @@ func (b *Book) EvaluateReport(values []Value) (Result, error) {
 					f.labels = append(f.labels, l)
 				}
 			}
+			styles = append(styles, v.Style)
+			met[keyOf("", f.labels)] = true
 			b.rulesOver(m, result, f, func(r *rule) bool { return r.On == "report" })
 		}
+		b.dismiss(m, result, noMore, func(s *Status) bool {
+			style := ""
+			for _, l := range s.Labels {
+				if l.Name == "style" {
+					style = l.Value
+				}
+			}
+			return b.Rules.on(s.Rule) == "report" && slices.Contains(styles, style) && !met[keyOf("", s.Labels)]
+		})
 		result.Evaluated = len(values)
-		return nil
-	})
-}
-
-func (b *Book) evaluateOne(object reflect.Value, wanted func(*rule) bool) (Result, error) {
-	return b.update(func(m *memory, result *Result) error {
-		b.rulesOver(m, result, &frame{rules: b.Rules, object: object}, wanted)
-		result.Evaluated = 1
 		return nil
 	})
 }
@@ -184,24 +203,44 @@ func (rs *Rules) longestHold() time.Duration {
 	return (longest + interval.Length - 1).Truncate(interval.Length)
 }
 
-// on is what a rule is evaluated on; empty for one that the plan does not have.
-func (rs *Rules) on(label string) string {
+func (rs *Rules) rule(label string) *rule {
 	for _, r := range rs.rules {
 		if r.Label == label {
-			return r.On
+			return r
 		}
+	}
+	return nil
+}
+
+// on is what a rule is evaluated on; empty for one that the plan does not have.
+func (rs *Rules) on(label string) string {
+	if r := rs.rule(label); r != nil {
+		return r.On
 	}
 	return ""
 }
 
-// retire resolves alerts of rules that the plan no longer has.
+// retire resolves alerts of rules that the plan no longer has for this machine.
 func (b *Book) retire(m *memory, result *Result) {
-	if b.Rules != nil {
-		b.dismiss(m, result, "the plan no longer has this rule", func(s *Status) bool {
-			return b.Rules.on(s.Rule) == "" && !strings.HasPrefix(s.Rule, ownRules)
-		})
+	if b.Rules == nil {
+		return
 	}
+	b.dismiss(m, result, "the plan no longer has this rule here", func(s *Status) bool {
+		switch r := b.Rules.rule(s.Rule); {
+		case strings.HasPrefix(s.Rule, ownRules):
+			return false
+		case r == nil:
+			return true
+		case b.Machine == collector:
+			return r.On == "run" || !r.at("collector")
+		default:
+			return r.On == "window" || r.On == "report" || !r.at("vantage_point")
+		}
+	})
 }
+
+// noMore is why an alert ends that nothing evaluates any more.
+const noMore = "neither the plan nor the data has this any more"
 
 // dismiss ends alerts that nothing will evaluate any more.
 func (b *Book) dismiss(m *memory, result *Result, why string, gone func(*Status) bool) {

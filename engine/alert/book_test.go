@@ -2,6 +2,7 @@ package alert_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/alert"
 )
@@ -212,5 +214,166 @@ vantage_point "501" {
 	slices.Sort(want)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("lines (-want +got):\n%s", d)
+	}
+}
+
+// TestWhatEndedFiresNoLonger has a vantage point whose dates end: it is silent for
+// ever, and nothing is wrong.
+func TestWhatEndedFiresNoLonger(t *testing.T) {
+	now := noon.Add(45 * time.Minute)
+	b, store := newCollector(t, &now)
+	site := vantagePoints + strings.ReplaceAll(vantagePoints[:strings.Index(vantagePoints, "}")], "101", "901") + "  until    = \"2026-11-01T12:50:00Z\"\n}\n"
+	rules, l := compile(t, "rssac047", "site.hcl", site)
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	b.Rules = rules
+	for ; now.Before(noon.Add(90 * time.Minute)); now = now.Add(5 * time.Minute) {
+		evaluate(t, b, store)
+	}
+	got := lines(t, b)
+	if len(got) != 2 || !strings.Contains(got[1], ` RESOLVED rule=silent vantage_point=901 "neither the plan`) {
+		t.Errorf("lines\n%s", strings.Join(got, "\n"))
+	}
+	episodes, err := rules.Backtest(t.Context(), store, noon.Add(45*time.Minute), noon.Add(2*time.Hour), "silent")
+	if err != nil || len(episodes) != 1 || episodes[0].Until == nil || !episodes[0].Until.Equal(noon.Add(65*time.Minute)) {
+		t.Errorf("episodes %+v, %v", episodes, err)
+	}
+}
+
+// TestARuleThatMovesEndsItsAlerts changes where, or on what, a rule is evaluated.
+func TestARuleThatMovesEndsItsAlerts(t *testing.T) {
+	const rule = "rule \"x\" {\n  on = %q\n%s  severity = \"info\"\n  expr = \"true\"\n  summary = \"x\"\n}"
+	site := vantagePoints[:strings.Index(vantagePoints, "rule")]
+	for _, c := range []struct{ machine, on, then, more string }{
+		{"101", "machine", "machine", "where = \"collector\"\n"},
+		{"c00", "machine", "run", ""},
+		{"c00", "machine", "machine", "where = \"collector\"\nover = [\"vantage_point\"]\n"},
+		{"101", "run", "window", "window = \"5m\"\n"},
+	} {
+		b := newBook(t)
+		b.Machine = c.machine
+		for i, text := range []string{fmt.Sprintf(rule, c.on, ""), fmt.Sprintf(rule, c.then, c.more)} {
+			rules, l := compile(t, "rssac047", "site.hcl", site+text)
+			if rules == nil {
+				t.Fatal(l.Error())
+			}
+			b.Rules = rules
+			where := map[string]string{"101": "vantage_point", "c00": "collector"}[c.machine]
+			if _, err := b.EvaluateMachine(alert.Machine{}, where); err != nil {
+				t.Fatal(err)
+			}
+			if c.machine == "101" {
+				if _, err := b.EvaluateRun(alert.Run{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			text := strings.Join(lines(t, b), "\n")
+			if n := strings.Count(text, " RESOLVED rule=x \""); n != i {
+				t.Errorf("%+v: %d ended after plan %d:\n%s", c, n, i, text)
+			}
+			if own := "{machine=\"" + c.machine + "\",rule=\"x\",severity=\"info\"}"; i == 1 && strings.Contains(prom(t, b), own) {
+				t.Errorf("%+v: %s is still there", c, own)
+			}
+		}
+	}
+}
+
+// TestTheOrderOfLabelsMakesNoSecondAlert writes over in another order: to Prometheus
+// the series is the same, and of two the exporter would drop the file.
+func TestTheOrderOfLabelsMakesNoSecondAlert(t *testing.T) {
+	now := noon.Add(2 * time.Hour)
+	b, store := newCollector(t, &now)
+	evaluate(t, b, store)
+	rules, l := compile(t, "rssac047", "site.hcl", `rule "rsi-unavailable" {
+  on       = "window"
+  over     = ["family", "rsi", "transport"]
+  window   = "1h"
+  severity = "warning"
+  expr     = "window.availability < threshold.rsi_availability"
+  summary  = "{rsi}"
+}`)
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	b.Rules = rules
+	now = now.Add(5 * time.Minute)
+	evaluate(t, b, store)
+	if n := strings.Count(prom(t, b), `rule="rsi-unavailable"`); n != 1 {
+		t.Errorf("%d series in\n%s", n, prom(t, b))
+	}
+	if got := lines(t, b); len(got) != 1 {
+		t.Errorf("lines\n%s", strings.Join(got, "\n"))
+	}
+	if rules, l = compile(t, "rssac047", "site.hcl", `rule "rsi-unavailable" {
+  on       = "window"
+  over     = ["rsi"]
+  window   = "1h"
+  severity = "warning"
+  expr     = "window.sent > 1000000"
+  summary  = "{rsi}"
+}`); rules == nil {
+		t.Fatal(l.Error())
+	}
+	b.Rules = rules
+	now = now.Add(5 * time.Minute)
+	evaluate(t, b, store)
+	if got := lines(t, b); len(got) != 2 || !strings.Contains(got[1], "RESOLVED") {
+		t.Errorf("lines after over named less\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// TestAClockThatWasAhead must not keep the rules from being evaluated until then.
+func TestAClockThatWasAhead(t *testing.T) {
+	now := noon.Add(5 * time.Hour)
+	b, store := newCollector(t, &now)
+	evaluate(t, b, store)
+	now = noon.Add(2 * time.Hour)
+	if r := evaluate(t, b, store); r.Evaluated == 0 || len(r.Firing) != 1 {
+		t.Errorf("%d intervals evaluated, %d firing", r.Evaluated, len(r.Firing))
+	}
+}
+
+// TestWithoutDataNoRuleIsWrong divides by what was sent where nothing was: the rule
+// keeps its state, and is no error for as long as one vantage point is silent.
+func TestWithoutDataNoRuleIsWrong(t *testing.T) {
+	now := noon.Add(45 * time.Minute)
+	b, store := newCollector(t, &now)
+	site := strings.ReplaceAll(vantagePoints, "301", "901")
+	for _, expr := range []string{"100 * window.answered / window.sent < 90", "window.coverage < 1.0 && 1 / window.sent > 3"} {
+		rules, l := compile(t, "rssac047", "site.hcl", strings.Replace(site, "!window.has_data", expr, 1))
+		if rules == nil {
+			t.Fatal(l.Error())
+		}
+		b.Rules = rules
+		now = now.Add(5 * time.Minute)
+		if r := evaluate(t, b, store); r.Evaluated == 0 || len(r.Firing) > 0 {
+			t.Errorf("%s: %d evaluated, %d firing", expr, r.Evaluated, len(r.Firing))
+		}
+	}
+}
+
+// TestAlertsAreReadableByOthers whatever the umask: Prometheus and people read them.
+func TestAlertsAreReadableByOthers(t *testing.T) {
+	old := unix.Umask(0o027)
+	defer unix.Umask(old)
+	b := newBook(t)
+	if err := b.Tell(unsent); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"101-alerts.txt", "101-alerts.prom"} {
+		info, err := os.Stat(filepath.Join(b.Logs, file))
+		if err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: %v, %v", file, info.Mode(), err)
+		}
+	}
+	if err := os.Chmod(b.File(), 0o640); err != nil { // somebody's choice
+		t.Fatal(err)
+	}
+	if err := b.Tell(unsent); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(b.File()); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("a mode that was chosen became %v, %v", info.Mode(), err)
 	}
 }

@@ -22,6 +22,7 @@ const (
 	keep  finding = iota // a value it needs is absent: the rule keeps its state
 	holds                // true
 	fails                // false
+	gone                 // the plan no longer measures this: an alert of it ends
 )
 
 // frame is what one evaluation sees.

@@ -27,6 +27,7 @@ type Relay struct {
 	Logs  string
 	State string     // folder that remembers which interval's alerts are shown
 	Plan  *plan.Plan // whose vantage points have metrics; nil, or without any: all
+	Now   time.Time  // when; those that ended before have none
 
 	shown map[string]time.Time       // by machine; nil before the first Take
 	known map[string]map[string]bool // lines at the end of each machine's file
@@ -87,8 +88,8 @@ func (r *Relay) Close() error {
 	return nil
 }
 
-// dismiss removes the metrics of vantage points that the plan no longer has: what
-// fired there when it was last heard of would fire for ever. Its lines stay.
+// dismiss removes the metrics of vantage points that the plan no longer has, or that
+// ended: what fired there when it was last heard of would fire for ever. Its lines stay.
 func (r *Relay) dismiss() error {
 	if r.Plan == nil || len(r.Plan.VantagePoints) == 0 {
 		return nil
@@ -96,7 +97,9 @@ func (r *Relay) dismiss() error {
 	files, err := filepath.Glob(filepath.Join(r.Logs, "[0-9][0-9][0-9]-alerts.prom"))
 	for _, f := range files {
 		machine := filepath.Base(f)[:3]
-		known := slices.ContainsFunc(r.Plan.VantagePoints, func(v plan.VantagePoint) bool { return string(v.ID) == machine })
+		known := slices.ContainsFunc(r.Plan.VantagePoints, func(v plan.VantagePoint) bool {
+			return string(v.ID) == machine && (v.Until == nil || v.Until.After(r.Now))
+		})
 		if !known {
 			err = errors.Join(err, os.Remove(f))
 		}

@@ -107,15 +107,16 @@ func TestALateFileBringsNothingBack(t *testing.T) {
 	}
 }
 
-// TestMetricsEndWithTheVantagePoint takes one out of the plan: what fired there when
+// TestMetricsEndWithTheVantagePoint takes one out of the plan, and another ended: what fired there when
 // it was last heard of must not fire for ever.
 func TestMetricsEndWithTheVantagePoint(t *testing.T) {
-	rules, l := compile(t, "rssac047", "site.hcl", vantagePoints)
+	ended := strings.Replace(vantagePoints, "London\"\n", "London\"\n  until = \"2026-11-22\"\n", 1)
+	rules, l := compile(t, "rssac047", "site.hcl", ended)
 	if rules == nil {
 		t.Fatal(l.Error())
 	}
-	r := alert.Relay{Logs: t.TempDir(), State: t.TempDir()}
-	for _, machine := range []string{"101", "901"} {
+	r := alert.Relay{Logs: t.TempDir(), State: t.TempDir(), Now: at}
+	for _, machine := range []string{"101", "301", "901"} {
 		take(t, r, machine, at, relayed(t, machine, firing("rsi", "a")))
 	}
 	r.Plan = rules.Plan
@@ -127,7 +128,7 @@ func TestMetricsEndWithTheVantagePoint(t *testing.T) {
 	for _, f := range left {
 		names = append(names, filepath.Base(f))
 	}
-	if want := "101-alerts.prom 101-alerts.txt 901-alerts.txt"; err != nil || strings.Join(names, " ") != want {
+	if want := "101-alerts.prom 101-alerts.txt 301-alerts.txt 901-alerts.txt"; err != nil || strings.Join(names, " ") != want {
 		t.Errorf("%v: %q, want %s", err, names, want)
 	}
 }

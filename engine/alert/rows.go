@@ -276,3 +276,32 @@ func (g *gatherer) take(b *lake.Batch) error {
 	g.days[b.Day] = append(g.days[b.Day], out...)
 	return nil
 }
+
+// newest finds the newest of the serials.
+func (r *rows) newest(serials map[int32]int) *int64 {
+	var best *int64
+	for i := range serials {
+		if s := r.serials[i]; best == nil || serialOrder(s, *best) > 0 {
+			best = &s
+		}
+	}
+	return best
+}
+
+// lag is how many minutes, at end, the first newer zone had been in use; nil
+// without a serial.
+func (r *rows) lag(serial *int64, end time.Time) *float64 {
+	if serial == nil {
+		return nil
+	}
+	var lag float64
+	for _, z := range slices.Backward(r.zones) {
+		if serialOrder(z.serial, *serial) <= 0 {
+			break
+		}
+		if !z.used.After(end) {
+			lag = max(lag, end.Sub(z.used).Minutes())
+		}
+	}
+	return &lag
+}

@@ -43,6 +43,16 @@ func (s *Status) Is() string {
 	}
 }
 
+// namesOf are the names of labels, sorted.
+func namesOf(labels []Label) []string {
+	var all []string
+	for _, l := range labels {
+		all = append(all, l.Name)
+	}
+	slices.Sort(all)
+	return all
+}
+
 func keyOf(rule string, labels []Label) string { return Condition{Rule: rule, Labels: labels}.key() }
 
 // step takes an alert one evaluation on and returns the state that is to be
@@ -139,7 +149,14 @@ func (l ledger) apply(p *plan.Plan, machine string, r *rule, f *frame, found fin
 		s = &Status{Rule: r.Label, Labels: slices.Clone(f.labels)}
 		l[key] = s
 	}
-	s.Severity = Severity(r.Severity)
+	if found == gone {
+		delete(l, key)
+		if !s.Told {
+			return nil
+		}
+		return &Event{Time: at, Machine: machine, Severity: s.Severity, State: Resolved, Rule: r.Label, Labels: s.Labels, Summary: noMore}
+	}
+	s.Severity, s.Labels = Severity(r.Severity), slices.Clone(f.labels)
 	if found == holds {
 		f.since = s.True
 		s.Summary = r.say(f)

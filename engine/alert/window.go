@@ -335,10 +335,11 @@ func (rs *Rules) walkGroup(g *group, r *rows, from, until time.Time, use visit) 
 				}
 				return exclusion(c.labels, began.Add(-interval.Length), end) // the interval that made it true
 			}
+			here := measured(rs.Plan, c.labels, end.Add(-g.window), end)
 			for _, rule := range g.rules {
-				found, err := rule.evaluate(f)
-				if found == fails && !now.HasData && !rule.asksData() {
-					found = keep // nothing is counted as good that was not seen to be good
+				found, err := gone, error(nil)
+				if here {
+					found, err = rule.judge(f)
 				}
 				if err := use(end, rule, f, found, err); err != nil {
 					return err
@@ -347,6 +348,35 @@ func (rs *Rules) walkGroup(g *group, r *rows, from, until time.Time, use visit) 
 		}
 	}
 	return nil
+}
+
+// judge evaluates a condition over a window: nothing is counted as good that was not
+// seen to be good.
+func (r *rule) judge(f *frame) (finding, error) {
+	found, err := r.evaluate(f)
+	if w, ok := f.object.Interface().(Window); ok && !w.HasData {
+		err = nil // one that divides by what was sent is not wrong for that
+		if found == fails && !r.asksData() {
+			found = keep
+		}
+	}
+	return found, err
+}
+
+// measured says whether the plan measures at these labels in [from, until): a
+// vantage point that ended has no data, for ever, and nothing is wrong.
+func measured(p *plan.Plan, labels []Label, from, until time.Time) bool {
+	for _, l := range labels {
+		if l.Name != "vantage_point" {
+			continue
+		}
+		for _, v := range p.VantagePoints {
+			if string(v.ID) == l.Value {
+				return measures(v, from, until)
+			}
+		}
+	}
+	return true
 }
 
 // complete adds what needs the zones and the plan to a window [from, until).
@@ -358,33 +388,4 @@ func (c *combo) complete(w *Window, t *tally, r *rows, from, until time.Time) {
 // asksData says whether the condition itself deals with windows without data.
 func (r *rule) asksData() bool {
 	return r.condition.reads["window.has_data"] || r.condition.reads["window.coverage"]
-}
-
-// newest finds the newest of the serials.
-func (r *rows) newest(serials map[int32]int) *int64 {
-	var best *int64
-	for i := range serials {
-		if s := r.serials[i]; best == nil || serialOrder(s, *best) > 0 {
-			best = &s
-		}
-	}
-	return best
-}
-
-// lag is how many minutes, at end, the first newer zone had been in use; nil
-// without a serial.
-func (r *rows) lag(serial *int64, end time.Time) *float64 {
-	if serial == nil {
-		return nil
-	}
-	var lag float64
-	for _, z := range slices.Backward(r.zones) {
-		if serialOrder(z.serial, *serial) <= 0 {
-			break
-		}
-		if !z.used.After(end) {
-			lag = max(lag, end.Sub(z.used).Minutes())
-		}
-	}
-	return &lag
 }

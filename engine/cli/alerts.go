@@ -46,7 +46,7 @@ func (s *station) sendAlerts(label time.Time) error {
 
 // relay writes what the vantage points' alerts.json say into files of theirs.
 func (s *station) relay() *alert.Relay {
-	return &alert.Relay{Logs: s.logs, State: s.state, Plan: s.plan}
+	return &alert.Relay{Logs: s.logs, State: s.state, Plan: s.plan, Now: s.now()}
 }
 
 // takeAlerts gives ingest what it asks of a relay.

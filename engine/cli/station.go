@@ -46,9 +46,16 @@ func (a *app) openStation(p *plan.Plan, machine string) (*station, error) {
 	s := &station{machine: machine, plan: p, now: now, home: home,
 		output: under(home, p.Paths.Output), logs: under(home, p.Paths.Logs), state: under(home, p.Paths.State)}
 	s.sent, s.zones = filepath.Join(s.output, "Sent"), filepath.Join(s.output, "RootZones")
+	_, err = os.Stat(s.logs)
+	first := errors.Is(err, fs.ErrNotExist)
 	for _, dir := range []string{s.output, s.sent, s.zones, s.logs, s.state} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("folder %s: %w", dir, err)
+		}
+	}
+	if first { // Prometheus' exporter reads the alerts, whatever the umask
+		if err := os.Chmod(s.logs, 0o755); err != nil {
+			return nil, fmt.Errorf("folder %s: %w", s.logs, err)
 		}
 	}
 	s.book = &alert.Book{Machine: machine, Logs: s.logs, State: s.state, Now: now, Rules: a.rules}
