@@ -192,7 +192,7 @@ func (w *demoWorld) startDropbox(context.Context) error {
 	}
 	_, anchor, _ := strings.Cut(w.zone.DS(), "\tDS\t")
 	w.vars = []string{"port_base=" + strconv.Itoa(w.system.PortBase()), "sftp_port=" + port, fmt.Sprintf("ipv6=%t", w.system.IPv6), "anchor=" + anchor}
-	reader := &app{out: w.app.out, err: w.app.err, flags: flags{plans: []string{"demo"}, vars: w.vars}}
+	reader := &app{out: w.app.out, err: w.app.err, flags: flags{plans: []string{"demo"}, embedded: true, vars: w.vars}}
 	if w.plan, err = reader.loadPlan(); err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (w *demoWorld) collector() string { return filepath.Join(w.dir, collector) 
 func (w *demoWorld) command(machine, home string, now time.Time) *app {
 	clock := probe.Clock{Adjtimex: w.adjtimex(machine)}
 	return &app{in: w.app.in, out: w.app.out, err: w.app.err, hostname: w.app.hostname, clock: w.app.clock, adjtimex: clock, flags: flags{
-		plans: []string{"demo"}, vars: w.vars, home: home, vp: machine, quiet: true, now: now.Format(time.RFC3339)}}
+		plans: []string{"demo"}, embedded: true, vars: w.vars, home: home, vp: machine, quiet: true, now: now.Format(time.RFC3339)}}
 }
 
 func (w *demoWorld) zoneDir() string {

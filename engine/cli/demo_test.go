@@ -165,8 +165,17 @@ func withoutTimes(t *testing.T, lines []string) []string {
 	return all
 }
 
+// TestDemoForPeople keeps the files in a folder named as the demo's plan is, where the
+// current folder has a plan of that name too.
 func TestDemoForPeople(t *testing.T) {
-	dir := t.TempDir()
+	t.Chdir(t.TempDir())
+	dir := "demo"
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("demo/other.hcl", []byte("rule \"x\" {}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	var out, errs bytes.Buffer
 	if code := cli.Run([]string{"demo", "--keep", dir}, strings.NewReader(""), &out, &errs); code != 0 || errs.Len() > 0 {
 		t.Fatalf("exit code %d\n%s%s", code, &out, &errs)

@@ -35,6 +35,8 @@ type flags struct {
 	now    string
 	quiet  bool
 	dryRun bool
+
+	embedded bool // plans are the embedded ones, whatever folders there are: the demo's
 }
 
 func (f *flags) add(set *pflag.FlagSet) {
@@ -71,7 +73,7 @@ func (a *app) loadPlan() (*plan.Plan, error) {
 
 // readPlan loads the plan and tells nobody.
 func (a *app) readPlan() (*plan.Plan, diag.List, error) {
-	dirs, err := planDirs(a.flags.plans)
+	dirs, err := planDirs(a.flags)
 	if err != nil {
 		return nil, diag.List{}, err
 	}
@@ -93,27 +95,40 @@ func (a *app) readPlan() (*plan.Plan, diag.List, error) {
 }
 
 // planDirs opens the folders of --plan. A folder of that name wins over an
-// embedded plan of the same name, so that a copy that is being edited is used.
-func planDirs(names []string) ([]plan.Dir, error) {
+// embedded plan of the same name, so that a copy that is being edited is used; one
+// without plan files (of mtric demo --keep demo) is no copy.
+func planDirs(f flags) ([]plan.Dir, error) {
+	names, builtin := f.plans, f.embedded
 	if len(names) == 0 {
-		names = []string{defaultPlan}
+		names, builtin = []string{defaultPlan}, true
 	}
 	var dirs []plan.Dir
 	for _, name := range names {
-		info, err := os.Stat(name)
+		_, err := os.Stat(name)
 		embedded, known := plans.Dir(name)
 		switch {
-		case err == nil && info.IsDir():
+		case isPlanDir(name) && !builtin:
 			dirs = append(dirs, plan.Dir{Name: name, FS: os.DirFS(name)})
-		case err == nil:
-			return nil, usagef("--plan %s: is a file; a plan is every *.hcl file of a directory, give that directory", name)
 		case known:
 			dirs = append(dirs, plan.Dir{Name: "plans/" + name, FS: embedded})
+		case err == nil:
+			return nil, usagef("--plan %s: is a file; a plan is every *.hcl file of a directory, give that directory", name)
 		default:
 			return nil, usagef("--plan %s: neither a directory (%w) nor an embedded plan (%s)", name, err, strings.Join(plans.Names(), ", "))
 		}
 	}
 	return dirs, nil
+}
+
+// isPlanDir says whether a name of --plan means a folder.
+func isPlanDir(name string) bool {
+	info, err := os.Stat(name)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	_, embedded := plans.Dir(name)
+	files, err := filepath.Glob(filepath.Join(name, "*.hcl"))
+	return !embedded || err == nil && len(files) > 0
 }
 
 // printMistakes prints errors and warnings of a plan; errors end with exit 2.

@@ -289,7 +289,8 @@ func (a *app) planCrontabCommand() *cobra.Command {
 func (a *app) planArgs() ([]string, error) {
 	var args []string
 	for _, d := range a.flags.plans {
-		if info, err := os.Stat(d); err == nil && info.IsDir() {
+		if isPlanDir(d) {
+			var err error
 			if d, err = filepath.Abs(d); err != nil {
 				return nil, fmt.Errorf("plan folder: %w", err)
 			}

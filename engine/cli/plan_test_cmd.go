@@ -34,7 +34,7 @@ func (a *app) planTest(only string) error {
 	if err := knownRule(p, only); err != nil {
 		return err
 	}
-	dirs, err := planDirs(a.flags.plans)
+	dirs, err := planDirs(a.flags)
 	if err != nil {
 		return err
 	}
