@@ -3,6 +3,7 @@ package alert
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -25,23 +26,28 @@ type Episode struct {
 // Backtest says when the window rules (or the one named) would have fired over
 // the lake's past, evaluated at each end of an interval in [from, until], by the
 // evaluator and the states of production. A rule begins pending and firing
-// nowhere: hold is waited for from the start on.
-func (rs *Rules) Backtest(ctx context.Context, store lake.Store, from, until time.Time, only string) ([]Episode, error) {
+// nowhere: hold is waited for from the start on. Silences mute nothing here: it is
+// the rule that is looked at. A rule that cannot be evaluated keeps its state, as in
+// production; failed has the first error of each, by rule.
+func (rs *Rules) Backtest(ctx context.Context, store lake.Store, from, until time.Time, only string) (found []Episode, failed map[string]error, err error) {
 	from, until = interval.Of(from), interval.Of(until)
 	rows, err := readRows(ctx, store, from.Add(-rs.reach(only)), until)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	failed = map[string]error{}
+	unsilenced := *rs.Plan
+	unsilenced.Silences = nil
 	episodes, open := []Episode{}, map[string]int{}
 	states := ledger{}
 	err = rs.walk(rows, only, from, until, func(end time.Time, r *rule, f *frame, found finding, err error) error {
-		if err != nil {
-			return err
+		if err != nil && failed[r.Label] == nil {
+			failed[r.Label] = fmt.Errorf("%w (first at %s)", err, end.Format(time.RFC3339))
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		e := states.apply(rs.Plan, "c00", r, f, found, end)
+		e := states.apply(&unsilenced, collector, r, f, found, end)
 		if e == nil {
 			return nil
 		}
@@ -63,5 +69,5 @@ func (rs *Rules) Backtest(ctx context.Context, store lake.Store, from, until tim
 	slices.SortFunc(episodes, func(x, y Episode) int {
 		return cmp.Or(x.From.Compare(y.From), cmp.Compare(keyOf(x.Rule, x.Labels), keyOf(y.Rule, y.Labels)))
 	})
-	return episodes, err
+	return episodes, failed, err
 }

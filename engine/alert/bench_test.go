@@ -84,7 +84,7 @@ func BenchmarkBacktest(b *testing.B) {
 	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	store := benchMonth(b, rules, from)
 	for b.Loop() {
-		episodes, err := rules.Backtest(b.Context(), store, from, from.AddDate(0, 1, 0), "")
+		episodes, _, err := rules.Backtest(b.Context(), store, from, from.AddDate(0, 1, 0), "")
 		if err != nil {
 			b.Fatal(err)
 		}

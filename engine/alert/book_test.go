@@ -235,7 +235,7 @@ func TestWhatEndedFiresNoLonger(t *testing.T) {
 	if len(got) != 2 || !strings.Contains(got[1], ` RESOLVED rule=silent vantage_point=901 "neither the plan`) {
 		t.Errorf("lines\n%s", strings.Join(got, "\n"))
 	}
-	episodes, err := rules.Backtest(t.Context(), store, noon.Add(45*time.Minute), noon.Add(2*time.Hour), "silent")
+	episodes, _, err := rules.Backtest(t.Context(), store, noon.Add(45*time.Minute), noon.Add(2*time.Hour), "silent")
 	if err != nil || len(episodes) != 1 || episodes[0].Until == nil || !episodes[0].Until.Equal(noon.Add(65*time.Minute)) {
 		t.Errorf("episodes %+v, %v", episodes, err)
 	}

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/plan"
 )
 
 type backtestFlags struct{ from, until, rule string }
@@ -23,7 +26,8 @@ func (a *app) backtestCommand() *cobra.Command {
 		Long: `Backtest evaluates the window rules of a plan as they would have been evaluated at
 each end of an interval from --from up to --until, and lists when each would have
 fired, for how long and on what. It changes nothing: tune a rule before it is deployed.
-Run, machine and report rules look at what the lake does not keep; they have no past.`,
+Run, machine and report rules look at what the lake does not keep; they have no past.
+Silences are not heeded. A rule that cannot be evaluated is named at the end, exit 3.`,
 		Example: "  mtric backtest --from 2026-11-01 --until 2026-12-01 --rule rsi-unavailable --plan plans/rssac047 --plan local",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.backtest(c.Context(), f) },
@@ -50,7 +54,7 @@ func (a *app) backtest(ctx context.Context, f backtestFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := knownRule(p, f.rule); err != nil {
+	if err := hasPast(p, f.rule); err != nil {
 		return err
 	}
 	home, err := a.home()
@@ -65,15 +69,32 @@ func (a *app) backtest(ctx context.Context, f backtestFlags) error {
 	if len(days) == 0 {
 		return usagef("lake %s: has no answers from %s up to %s; give another --lake or time", store.Dir, stamp(from), stamp(until))
 	}
-	episodes, err := a.rules.Backtest(ctx, store, from, until, f.rule)
+	episodes, failed, err := a.rules.Backtest(ctx, store, from, until, f.rule)
 	if err != nil {
 		return err
 	}
 	if err := a.printEpisodes(episodes); err != nil {
 		return err
 	}
-	if len(episodes) > 0 {
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		fmt.Fprintf(a.err, "mtric: %v\n", failed[name])
+	}
+	if len(episodes)+len(failed) > 0 {
 		return &exitError{code: exitFindings}
+	}
+	return nil
+}
+
+// hasPast refuses rules that the plan does not have, or that look at what the lake
+// does not keep: none would fire, which says nothing.
+func hasPast(p *plan.Plan, name string) error {
+	if err := knownRule(p, name); err != nil {
+		return err
+	}
+	for _, r := range p.Rules {
+		if r.Label == name && r.On != "window" {
+			return usagef("--rule %s: a rule on %s has no past in the lake; only window rules have", name, r.On)
+		}
 	}
 	return nil
 }
