@@ -123,6 +123,9 @@ func (d *deployed) testAlerts(t *testing.T) {
 		`mtric_alert_firing{machine="c00",rule="quarantine"} == 1`,
 		`mtric_run_success{machine="c00",command="ingest"}`,
 		`ALERTS{rule="quarantine"}`,
+		`mtric_run_success{machine="c00",command="publish"} == 1`,
+		`mtric_manifest_timestamp_seconds > 0`,
+		`mtric_certificate_expiry_timestamp_seconds > time()`,
 		`absent(node_textfile_scrape_error > 0)`,
 	} {
 		d.until(t, time.Minute, query, func() bool { return strings.Contains(d.prometheus(t, query), `"value"`) })

@@ -55,6 +55,7 @@ func (d *deployed) testHTTPS(t *testing.T) {
 	site := "https://" + d.address("c00")
 	for path, want := range map[string]string{
 		"/": "originals/", "/originals/": "20", "/lake/": "answers/", "/rootzones/": ".root.txt", "/manifests/": ".sha256.sig", "/plan/": "site.hcl",
+		"/docs/method.md": "| 101 | 101.mtric.net | africa | Nairobi |", "/docs/data.md": "answers",
 		"/plan/plan.json": `"vantage_points"`, "/reports/" + reportFolder + "/report.txt": "public", "/reports/" + reportFolder + "/revisions/1/report.txt": "public",
 	} {
 		if status, body := d.curl(t, site+path); status != "200" || !strings.Contains(body, want) {
@@ -125,6 +126,38 @@ func (d *deployed) testRsync(t *testing.T) {
 		}
 	}
 	d.verifyManifests(t, copied)
+	d.doItAgain(t, copied)
+}
+
+// doItAgain makes a report of the copied tree, as docs/method.md says.
+func (d *deployed) doItAgain(t *testing.T, copied string) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(copied, "docs", "method.md"))
+	must(t, err)
+	if strings.Contains(string(page), "Johannesburg") {
+		t.Error("docs/method.md has the places of the example")
+	}
+	now := d.began
+	must(t, os.Mkdir(filepath.Join(copied, "bin"), 0o755))
+	must(t, os.Symlink(d.bin, filepath.Join(copied, "bin", "mtric")))
+	for line := range strings.Lines(string(page)) {
+		command, _, _ := strings.Cut(strings.TrimSpace(line), "  #")
+		if !strings.HasPrefix(command, "bin/mtric ") {
+			continue
+		}
+		// The page's month is an example; the public report of a month that is not over is the test's own.
+		command = strings.NewReplacer("2026-11 ", now.Format("2006-01 "), " report.json", " Reports/monthly-"+now.Format("2006-01")+"/report.json").Replace(command)
+		cmd := exec.Command("bash", "-c", command+" --now "+now.AddDate(0, 2, 0).Format("2006-01-02T15:04:05Z"))
+		cmd.Dir = copied
+		out, err := cmd.CombinedOutput()
+		exit := (*exec.ExitError)(nil)
+		if errors.As(err, &exit) && (exit.ExitCode() == 3 || exit.ExitCode() == 4) {
+			err = nil // one interval of a month misses thresholds
+		}
+		if err != nil {
+			t.Errorf("%s: %v\n%s", command, err, out)
+		}
+	}
 }
 
 // verifyManifests does what anybody can who copied the public tree.
