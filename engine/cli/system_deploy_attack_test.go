@@ -13,45 +13,47 @@ import (
 )
 
 // What somebody can try who has taken over vantage point 101 and has its key.
-// Each is run there, in the home of metrics; none may succeed.
-var attempts = map[string]string{
-	"a shell":                        "$SSH transfer-101@c00.mtric.net id",
-	"a terminal":                     "$SSH -tt transfer-101@c00.mtric.net",
-	"another subsystem":              "$SSH transfer-101@c00.mtric.net -s shell",
-	"another command of sftp-server": "$SSH transfer-101@c00.mtric.net /usr/lib/openssh/sftp-server",
-	"the old scp":                    "scp -O $KEY /etc/hostname transfer-101@c00.mtric.net:incoming/scp",
-	"a way to Prometheus":            "$SSH -W 127.0.0.1:9090 transfer-101@c00.mtric.net",
-	"a socket there":                 "$SSH -o ExitOnForwardFailure=yes -N -R /tmp/evil:127.0.0.1:22 transfer-101@c00.mtric.net",
-	"a way back":                     "$SSH -o ExitOnForwardFailure=yes -N -R 9999:127.0.0.1:22 transfer-101@c00.mtric.net",
-	"a tunnel":                       "$SSH -o ExitOnForwardFailure=yes -N -w any:any transfer-101@c00.mtric.net",
-	"another account":                "$SSH transfer-102@c00.mtric.net -s sftp < /dev/null",
-	"the account of the data":        "$SSH metrics@c00.mtric.net id",
-	"the administrator":              "$SSH root@c00.mtric.net id",
-	"the other vantage point":        "$SSH metrics@102.mtric.net id",
-	"a password":                     "$SSH -o PubkeyAuthentication=no -o PreferredAuthentications=password,keyboard-interactive transfer-101@c00.mtric.net",
-	"chmod":                          "echo 'chmod 777 incoming/probe' | $SFTP",
-	"chmod of the dropbox":           "echo 'chmod 777 incoming' | $SFTP",
-	"chown":                          "echo 'chown 0 incoming/probe' | $SFTP",
-	"chgrp":                          "echo 'chgrp 0 incoming/probe' | $SFTP",
-	"symbolic link":                  "echo 'symlink /etc/passwd incoming/link' | $SFTP",
-	"hard link":                      "echo 'ln incoming/probe incoming/link' | $SFTP",
-	"folder":                         "echo 'mkdir incoming/folder' | $SFTP",
-	"folder beside":                  "echo 'mkdir folder' | $SFTP",
-	"dropbox away":                   "echo 'rmdir incoming' | $SFTP",
-	"dropbox elsewhere":              "echo 'rename incoming elsewhere' | $SFTP",
-	"file out of the dropbox":        "echo 'rename incoming/probe /probe' | $SFTP",
-	"file beside":                    "echo 'put /etc/hostname /beside' | $SFTP",
-	"file above":                     "echo 'put /etc/hostname ../../etc/cron.d/evil' | $SFTP",
-	"removal":                        "echo 'rm incoming/probe' | $SFTP",
-	"listing":                        "echo 'ls incoming' | $SFTP",
-	"listing of the neighbours":      "echo 'ls /..' | $SFTP",
-	"neighbour's dropbox":            "echo 'put /etc/hostname ../transfer-102/incoming/evil' | $SFTP",
-	"passwd":                         "echo 'get /etc/passwd' | $SFTP",
-	"passwd above":                   "echo 'get ../../etc/passwd' | $SFTP",
-	"own files back":                 "echo 'get incoming/probe' | $SFTP",
-	"copy on the server":             "echo 'copy incoming/probe incoming/copy' | $SFTP",
-	"free space of the machine":      "echo 'df' | $SFTP",
-	"more than the dropbox holds":    "head -c 40M /dev/zero > flood; echo 'put flood incoming/flood' | $SFTP",
+// Each is run there, in the home of metrics; none may succeed. The flood comes last:
+// in a full dropbox whatever is tried would fail for want of room.
+var attempts = []struct{ name, command string }{
+	{"a shell", "$SSH transfer-101@c00.mtric.net id"},
+	{"a terminal", "$SSH -tt transfer-101@c00.mtric.net"},
+	{"another subsystem", "$SSH transfer-101@c00.mtric.net -s shell"},
+	{"another command of sftp-server", "$SSH transfer-101@c00.mtric.net /usr/lib/openssh/sftp-server"},
+	{"the old scp", "scp -O $KEY /etc/hostname transfer-101@c00.mtric.net:incoming/scp"},
+	{"a way to Prometheus", "$SSH -W 127.0.0.1:9090 transfer-101@c00.mtric.net"},
+	{"a socket there", "$SSH -o ExitOnForwardFailure=yes -N -R /tmp/evil:127.0.0.1:22 transfer-101@c00.mtric.net"},
+	{"a way back", "$SSH -o ExitOnForwardFailure=yes -N -R 9999:127.0.0.1:22 transfer-101@c00.mtric.net"},
+	{"a tunnel", "$SSH -o ExitOnForwardFailure=yes -N -w any:any transfer-101@c00.mtric.net"},
+	{"another account", "$SSH transfer-102@c00.mtric.net -s sftp < /dev/null"},
+	{"the account of the data", "$SSH metrics@c00.mtric.net id"},
+	{"the administrator", "$SSH root@c00.mtric.net id"},
+	{"the other vantage point", "$SSH metrics@102.mtric.net id"},
+	{"a password", "$SSH -o PubkeyAuthentication=no -o PreferredAuthentications=password,keyboard-interactive transfer-101@c00.mtric.net"},
+	{"chmod", "echo 'chmod 777 incoming/probe' | $SFTP"},
+	{"chmod of the dropbox", "echo 'chmod 777 incoming' | $SFTP"},
+	{"chown", "echo 'chown 0 incoming/probe' | $SFTP"},
+	{"chgrp", "echo 'chgrp 0 incoming/probe' | $SFTP"},
+	{"symbolic link", "echo 'symlink /etc/passwd incoming/link' | $SFTP"},
+	{"hard link", "echo 'ln incoming/probe incoming/link' | $SFTP"},
+	{"folder", "echo 'mkdir incoming/folder' | $SFTP"},
+	{"folder beside", "echo 'mkdir folder' | $SFTP"},
+	{"dropbox away", "echo 'rmdir incoming' | $SFTP"},
+	{"dropbox elsewhere", "echo 'rename incoming elsewhere' | $SFTP"},
+	{"file out of the dropbox", "echo 'rename incoming/probe /probe' | $SFTP"},
+	{"file beside", "echo 'put /etc/hostname /beside' | $SFTP"},
+	{"file above", "echo 'put /etc/hostname ../../etc/cron.d/evil' | $SFTP"},
+	{"removal", "echo 'rm incoming/probe' | $SFTP"},
+	{"listing", "echo 'ls incoming' | $SFTP"},
+	{"listing of the neighbours", "echo 'ls /..' | $SFTP"},
+	{"neighbour's dropbox", "echo 'put /etc/hostname ../transfer-102/incoming/evil' | $SFTP"},
+	{"passwd", "echo 'get /etc/passwd' | $SFTP"},
+	{"passwd above", "echo 'get ../../etc/passwd' | $SFTP"},
+	{"own files back", "echo 'get incoming/probe' | $SFTP"},
+	{"copy on the server", "echo 'copy incoming/probe incoming/copy' | $SFTP"},
+	{"free space of the machine", "echo 'df' | $SFTP"},
+	{"a crowd of sessions", "for i in $(seq 30); do sftp $KEY transfer-101@c00.mtric.net < <(sleep 15) > /dev/null & done; sleep 8; n=$(ss -Htn state established dst 10.53.205.2 | wc -l); kill $(jobs -p); echo $n sessions; test $n -gt 12"},
+	{"more than the dropbox holds", "head -c 40M /dev/zero > flood; echo 'put flood incoming/flood' | $SFTP"},
 }
 
 // timedOut is the exit code of timeout: what nobody refused goes on for ever.
@@ -68,7 +70,8 @@ func (d *deployed) testBrokenInto(t *testing.T) {
 		t.Fatalf("what is allowed fails, so that the rest proves nothing: %v\n%s", err, out)
 	}
 	before := d.must(t, "c00", "find /sftp -xdev -printf '%p %u %g %m\n' | sort; ls -A /sftp/*; ls /etc/cron.d")
-	for name, command := range attempts {
+	for _, a := range attempts {
+		name, command := a.name, a.command
 		out, err := try(command)
 		if exit := (*exec.ExitError)(nil); err == nil || errors.As(err, &exit) && exit.ExitCode() == timedOut {
 			t.Errorf("%s succeeded, or was not refused: %s\n%s", name, command, out)
