@@ -51,6 +51,7 @@ func TestDeploy(t *testing.T) {
 	d.rig = startRig(t)
 	d.boot(t)
 	d.site(t)
+	t.Run("examples", d.testExamples)
 	if !t.Run("what is missing", d.testMissing) || !t.Run("build", d.testBuild) {
 		t.FailNow()
 	}
@@ -95,19 +96,22 @@ func (d *deployed) boot(t *testing.T) {
 		if d.whole {
 			layer = "bare"
 		}
-		t.Cleanup(func() {
-			if p := d.runs[m]; p != nil {
-				_ = p.Process.Kill()
-				_ = p.Wait()
-			}
-			_ = d.machine("remove", m).Run() // it may be half made
-		})
+		t.Cleanup(func() { d.forget(m) })
 		d.make(t, m, layer)
 		d.on(t, m)
 	}
 	for _, m := range []string{"101", "102", "c00"} {
 		d.up(t, m)
 	}
+}
+
+// forget ends a machine and takes it away.
+func (d *deployed) forget(m string) {
+	if p := d.runs[m]; p != nil {
+		_ = p.Process.Kill()
+		_ = p.Wait()
+	}
+	_ = d.machine("remove", m).Run() // it may be half made
 }
 
 func (d *deployed) make(t *testing.T, m, layer string) {
@@ -219,10 +223,15 @@ rule "interval-missing" {
 		must(t, os.MkdirAll(filepath.Dir(filepath.Join(d.local, name)), 0o755))
 		must(t, os.WriteFile(filepath.Join(d.local, name), []byte(text), 0o644))
 	}
-	tls := filepath.Join(d.local, "tls")
-	must(t, os.MkdirAll(tls, 0o755))
-	shell(t, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=c00.mtric.net",
-		"-addext", "subjectAltName=DNS:c00.mtric.net,IP:"+d.address("c00"), "-keyout", filepath.Join(tls, "privkey.pem"), "-out", filepath.Join(tls, "fullchain.pem"))
+	must(t, os.MkdirAll(filepath.Join(d.local, "tls"), 0o755))
+	d.certificate(t, "c00.mtric.net")
+}
+
+// certificate makes one for the public site.
+func (d *deployed) certificate(t *testing.T, name string) {
+	t.Helper()
+	shell(t, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN="+name,
+		"-addext", "subjectAltName=DNS:"+name+",IP:"+d.address("c00"), "-keyout", filepath.Join(d.local, "tls/privkey.pem"), "-out", filepath.Join(d.local, "tls/fullchain.pem"))
 }
 
 var recap = regexp.MustCompile(`(?m)^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)`)
@@ -276,10 +285,16 @@ func (d *deployed) testMissing(t *testing.T) {
 			t.Errorf("without %s: %v, changed %v\n%s", file, err, changed, out)
 		}
 	}
+	if out, changed, err := d.play("vps_building.yml", "--limit", "101.mtric.net"); err == nil || changed["101.mtric.net"] != "0" || !strings.Contains(out, "The first play was left out") {
+		t.Errorf("without localhost: %v, changed %v\n%s", err, changed, out)
+	}
 }
 
 func (d *deployed) testBuild(t *testing.T) {
 	for _, book := range []string{"vps_building.yml", "collector_building.yml"} {
+		if out, changed, err := d.play("--check", book); err != nil || len(changed) < 2 {
+			t.Errorf("--check %s before the first build: %v\n%s", book, err, out)
+		}
 		began := time.Now()
 		out, changed, err := d.play(book)
 		t.Logf("%s: changed %v in %s", book, changed, time.Since(began).Round(time.Second))
