@@ -24,7 +24,8 @@ type Result struct {
 	Lags       []Lag                      // every value of publication latency, by T(s), serial, RSI, vantage point
 	Instances  []Instance                 // by RSI and NSID, those without one last; with Config.Instances
 
-	computation *computation
+	computation *computation // until Forget
+	hours       []Hours
 }
 
 // Instance is a server by the name it gives, its NSID [mgj].
@@ -124,10 +125,22 @@ func (a *Accumulator) parallel(n int, do func(int)) {
 }
 
 // Hours is the course of availability over the period, by RSI and path, with the
-// exclusions of the RSI's metrics taken out; computed when it is asked for.
+// exclusions of the RSI's metrics taken out; computed when it is first asked for.
 func (r *Result) Hours() []Hours {
+	if r.hours == nil && r.computation != nil {
+		r.hours = r.computation.hours()
+	}
+	return r.hours
+}
+
+// Forget gives the memory of the measurements back; Hours stay.
+func (r *Result) Forget() {
+	r.Hours()
+	r.computation = nil
+}
+
+func (c *computation) hours() []Hours {
 	const perHour = perDay / 24
-	c := r.computation
 	all := make([]Hours, c.n*len(paths))
 	c.parallel(len(all), func(i int) {
 		rsi, path := i/len(paths), i%len(paths)

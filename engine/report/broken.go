@@ -68,7 +68,7 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 
 // brokenIn adds the incorrect answers of a day.
 func (d *Document) brokenIn(ctx context.Context, store lake.Store, f lake.DayFile, wanted map[measurement.RSI]bool, broken brokenOf) error {
-	names := []string{"vantage_point", "interval", "query", "rsi", "family", "transport", "qname", "qtype", "verdict"}
+	names := append(slices.Clone(decisive), "qname", "qtype")
 	rows := map[int64]measurement.Answer{}
 	var row int64
 	scan := lake.Scan{Store: store, Table: lake.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Columns: names, Workers: 1}
@@ -81,10 +81,12 @@ func (d *Document) brokenIn(ctx context.Context, store lake.Store, f lake.DayFil
 				continue
 			}
 			if c == nil {
-				c = new(newColumns(b, names))
+				c = new(newColumns(b))
 			}
 			a := c.row(i)
+			a.QName, a.QType = b.Column("qname").Text(i), b.Column("qtype").Text(i)
 			if wanted[a.RSI] && a.Query == metrics.QueryCorrectness && a.Interval.Before(d.Until) && !a.Interval.Before(d.From) && d.measured(&a) {
+				a.LatencyUS, a.RCode, a.Serial, a.Verdict = nil, nil, nil, nil // they are the batch's
 				rows[row+int64(i)] = a
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -38,6 +39,10 @@ type dossier struct {
 // mostWires bounds the evidence files; every wire is in the Parquet files too.
 const mostWires = 1000
 
+// collectAt is the growth of memory, in percent, at which garbage is collected
+// while rows pass through: most of it is small and short-lived.
+const collectAt = 25
+
 // dayOf is a day with failed rows.
 type dayOf struct {
 	Day           string
@@ -48,7 +53,6 @@ type dayOf struct {
 // dossiers writes the dossier of each RSI that failed, in one walk through the days.
 func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir string) (err error) {
 	var all []*dossier
-	wanted := map[measurement.RSI]bool{}
 	for _, rsi := range d.Failed() {
 		x := &dossier{Job: j, d: d, result: r, rsi: rsi, dir: filepath.Join(dir, string(rsi))}
 		if err := os.MkdirAll(x.dir, 0o755); err != nil {
@@ -63,7 +67,7 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 		if err := x.failed.Write(failedHeader); err != nil {
 			return fmt.Errorf("dossier of %s: %w", rsi, err)
 		}
-		all, wanted[rsi] = append(all, x), true
+		all = append(all, x)
 	}
 	if len(all) == 0 {
 		return nil
@@ -75,13 +79,15 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 	for _, x := range all {
 		x.uses = correctness.Uses(zones)
 	}
+	r.Forget()
+	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	files, err := j.Store.Days(lake.Answers, d.From, d.DataUntil)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	for _, f := range files {
 		j.say("evidence of " + f.Day.Format(time.DateOnly))
-		if err := j.day(ctx, f, all, wanted); err != nil {
+		if err := j.day(ctx, f, all); err != nil {
 			return fmt.Errorf("dossiers of %s: %w", f.Day.Format(time.DateOnly), err)
 		}
 	}
@@ -91,53 +97,6 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 		}
 	}
 	return nil
-}
-
-// day gives each dossier the day's rows, if any of them failed.
-func (j Job) day(ctx context.Context, f lake.DayFile, all []*dossier, wanted map[measurement.RSI]bool) error {
-	light, err := dayRows(ctx, j.Store, f.Day, decisive, wanted)
-	if err != nil {
-		return err
-	}
-	struck := map[measurement.RSI]bool{}
-	for _, x := range all {
-		if slices.ContainsFunc(light[x.rsi], func(r measurement.Answer) bool { return len(x.charges(&r)) > 0 }) {
-			struck[x.rsi] = true
-		}
-	}
-	if len(struck) == 0 {
-		return nil
-	}
-	rows, err := dayRows(ctx, j.Store, f.Day, flat, struck)
-	if err != nil {
-		return err
-	}
-	if err := addFailures(f.Path, rows); err != nil {
-		return err
-	}
-	routes, err := j.routes(f.Day)
-	if err != nil {
-		return err
-	}
-	for _, x := range all {
-		if struck[x.rsi] {
-			if err := x.add(f.Day, rows[x.rsi], routes); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// routes are those of a day to every RSI.
-func (j Job) routes(day time.Time) (routes []measurement.Route, err error) {
-	files, err := j.Store.Days(lake.Routes, day, day.AddDate(0, 0, 1))
-	for _, f := range files {
-		if routes, _, err = lake.Read[measurement.Route](f.Path); err != nil {
-			return nil, err
-		}
-	}
-	return routes, err
 }
 
 // write makes what is read first, and packs the folder.
@@ -177,9 +136,9 @@ func (x *dossier) values(missed bool) []Value {
 	return own
 }
 
-// add takes a day in: its failed rows, and all rows and routes of the RSI.
-func (x *dossier) add(day time.Time, rows []measurement.Answer, routes []measurement.Route) error {
-	d := dayOf{Day: day.Format(time.DateOnly)}
+// add takes answers of the last of its days in.
+func (x *dossier) add(rows []measurement.Answer) error {
+	d := &x.days[len(x.days)-1]
 	for i := range rows {
 		r := &rows[i]
 		charges := x.charges(r)
@@ -187,8 +146,8 @@ func (x *dossier) add(day time.Time, rows []measurement.Answer, routes []measure
 			continue
 		}
 		d.Failed++
-		if !slices.Contains(d.VantagePoints, r.VantagePoint) {
-			d.VantagePoints = append(d.VantagePoints, r.VantagePoint)
+		if at, found := slices.BinarySearch(d.VantagePoints, r.VantagePoint); !found {
+			d.VantagePoints = slices.Insert(d.VantagePoints, at, r.VantagePoint)
 		}
 		for _, c := range charges {
 			if err := x.failed.Write(failedCells(c, r)); err != nil {
@@ -202,23 +161,5 @@ func (x *dossier) add(day time.Time, rows []measurement.Answer, routes []measure
 			}
 		}
 	}
-	slices.Sort(d.VantagePoints)
-	x.days = append(x.days, d)
-	own := slices.DeleteFunc(slices.Clone(routes), func(r measurement.Route) bool { return r.RSI != x.rsi })
-	if err := keepRows(x, lake.Answers, day, rows); err != nil {
-		return err
-	}
-	return keepRows(x, lake.Routes, day, own)
-}
-
-// keepRows writes rows of a day as Parquet; none make no file.
-func keepRows[T lake.Row](x *dossier, table lake.Table, day time.Time, rows []T) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	dir := filepath.Join(x.dir, string(table))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	return lake.Write(filepath.Join(dir, string(table)+"-"+day.Format("20060102")+".parquet"), rows, lake.Metadata{Version: x.Version})
+	return nil
 }
