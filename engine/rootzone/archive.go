@@ -64,7 +64,7 @@ func syncDir(dir string) error {
 }
 
 // unfinished are the files that a killed run was writing.
-var unfinished = regexp.MustCompile(`^\.([0-9]+\.root\.txt|fetches\.jsonl|validators\.json)[0-9]+$`)
+var unfinished = regexp.MustCompile(`^\.([0-9]+\.root\.txt|fetches(-[0-9TZ]+)?\.jsonl|validators\.json)[0-9]+$`)
 
 // sweep removes what killed runs left; nobody else may be writing.
 func sweep(dir string) error {

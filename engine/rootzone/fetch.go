@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -112,7 +113,7 @@ type Fetcher struct {
 type Result struct {
 	Record              // as it was written; empty where no source yielded a good zone
 	Refusals []*Refusal // of the sources asked before that, in order
-	Damaged  []error    // files of the archive that claim to be newer than its newest good zone
+	Damaged  []error    // files of the archive that claim to be newer than its newest good zone; five at most
 }
 
 // Fetch asks the sources in order, each once, until one yields a good zone:
@@ -126,7 +127,7 @@ func (f *Fetcher) Fetch(ctx context.Context, sources []Source) (Result, error) {
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
 		return result, fmt.Errorf("root zones: %w", err)
 	}
-	if err := sweep(f.Dir); err != nil {
+	if err := errors.Join(sweep(f.Dir), roll(f.Dir)); err != nil {
 		return result, err
 	}
 	newest, err := f.newest(&result)
@@ -167,7 +168,7 @@ func (f *Fetcher) now() time.Time {
 	return f.Now().UTC()
 }
 
-// mostDamaged bounds how many bad files of the archive are looked at.
+// mostDamaged bounds how many bad files of the archive are named.
 const mostDamaged = 5
 
 // newest is the newest zone of the archive that proves itself at the time it
@@ -178,22 +179,33 @@ func (f *Fetcher) newest(result *Result) (*Zone, error) {
 	if err != nil {
 		return nil, err
 	}
-	for len(serials) > 0 && len(result.Damaged) < mostDamaged {
-		last := serials[len(serials)-1]
-		serials = serials[:len(serials)-1]
-		zone, err := Open(filepath.Join(f.Dir, FileName(last)))
-		if err == nil {
-			var at time.Time
-			if at, err = zone.SignedAt(); err == nil {
-				err = zone.Validate(f.Anchors, at)
-			}
-		}
+	for _, serial := range slices.Backward(serials) {
+		zone, err := Proved(filepath.Join(f.Dir, FileName(serial)), f.Anchors)
 		if err == nil {
 			return zone, nil
 		}
-		result.Damaged = append(result.Damaged, err)
+		if len(result.Damaged) < mostDamaged {
+			result.Damaged = append(result.Damaged, err)
+		}
 	}
 	return nil, nil
+}
+
+// Proved reads a zone file whole that is valid by the anchors at the time it was
+// signed.
+func Proved(path string, anchors []Anchor) (*Zone, error) {
+	zone, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	at, err := zone.SignedAt()
+	if err != nil {
+		return nil, err
+	}
+	if err := zone.Validate(anchors, at); err != nil {
+		return nil, err
+	}
+	return zone, nil
 }
 
 // from takes a zone from one source into the archive. The error is a Refusal

@@ -265,6 +265,20 @@ func TestFetchPassesOverDamagedFiles(t *testing.T) {
 	refused(t, f, file(t, text(zones[0].RRs())), rootzone.OlderSerial, "older than 2026112002")
 }
 
+// However many files are damaged, an older zone than the newest good one is refused.
+func TestFetchLooksBehindAllDamagedFiles(t *testing.T) {
+	zones := versions(t, 2)
+	f := fetcher(t, zones[0])
+	fetch(t, f, file(t, text(zones[1].RRs())))
+	for n := range 7 {
+		put(t, f.Dir, rootzone.FileName(uint32(2026112900+n)), "<html>\n")
+	}
+	refused(t, f, file(t, text(zones[0].RRs())), rootzone.OlderSerial, "older than 2026112001")
+	if r := fetch(t, f, file(t, text(zones[1].RRs()))); len(r.Damaged) != 5 {
+		t.Errorf("damaged %v", r.Damaged)
+	}
+}
+
 // The sources are asked in order, each once, until one is good.
 func TestFetchGoesOn(t *testing.T) {
 	zones := versions(t, 3)

@@ -11,12 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/google/renameio/v2"
 )
 
 // Record is one successful fetch, or a zone added by hand: a line of
-// fetches.jsonl beside the zones. Who judges answers learns from it until when
+// fetches.jsonl beside the zones, or of an older file (OldRecords). Who judges answers learns from it until when
 // the archive can be taken as complete.
 type Record struct {
 	// At is when the source was asked, UTC: a zone published later may be
@@ -40,11 +38,13 @@ const maxRecord = 16 << 10
 // RecordsFile is the path of the records in an archive's folder.
 func RecordsFile(dir string) string { return filepath.Join(dir, recordsName) }
 
-// Records reads the records of an archive in the order they were written; none
-// where there is no file. A last line that a kill cut short is passed over; any
-// other damage is an error that names the line.
-func Records(dir string) ([]Record, error) {
-	f, err := os.Open(RecordsFile(dir))
+// Records reads the latest records of an archive in the order they were written, those
+// of ten days at least; none where there is no file. A last line that a kill cut
+// short is passed over; any other damage is an error that names the line.
+func Records(dir string) ([]Record, error) { return readRecords(RecordsFile(dir)) }
+
+func readRecords(path string) ([]Record, error) {
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -159,43 +159,4 @@ func mend(f *os.File) ([]byte, error) {
 		return nil, fmt.Errorf("%s: the last line is longer than %d bytes; mend or remove it", f.Name(), maxRecord)
 	}
 	return nil, f.Truncate(info.Size() - int64(len(last)))
-}
-
-// keptRecords is how many records remain of an archive that keeps one zone.
-const keptRecords = 100
-
-// KeepLatest makes an archive one of a single zone, as a vantage point has it:
-// zones older than the serial go, and all but the last 100 records. Newer files
-// stay: who put them there should see that they were not good.
-func KeepLatest(dir string, serial uint32) error {
-	if _, err := os.Stat(filepath.Join(dir, FileName(serial))); err != nil {
-		return fmt.Errorf("root zones: %w", err) // the one to keep must be there
-	}
-	serials, err := Serials(dir)
-	if err != nil {
-		return err
-	}
-	for _, s := range serials {
-		if Compare(s, serial) < 0 {
-			if err := os.Remove(filepath.Join(dir, FileName(s))); err != nil {
-				return fmt.Errorf("root zones: %w", err)
-			}
-		}
-	}
-	records, err := Records(dir)
-	if err != nil || len(records) <= keptRecords {
-		return err
-	}
-	var text []byte
-	for _, r := range records[len(records)-keptRecords:] {
-		line, err := r.line()
-		if err != nil {
-			return err
-		}
-		text = append(text, line...)
-	}
-	if err := renameio.WriteFile(RecordsFile(dir), text, 0o644, renameio.WithTempDir(dir)); err != nil {
-		return fmt.Errorf("fetch records: %w", err)
-	}
-	return nil
 }
