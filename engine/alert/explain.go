@@ -67,7 +67,11 @@ func (n *namer) path(e celast.Expr) {
 	for i, x := range chain[1:] {
 		s := x.AsSelect()
 		if s.IsTestOnly() {
-			n.at(chain[0], name, fmt.Sprintf("has() of a field of %s", root), "Every field is there; ask "+root+".has_data, or leave it: a rule that needs a value that is absent keeps its state.")
+			ask := ""
+			if n.known(root + ".has_data") {
+				ask = "ask " + root + ".has_data, or "
+			}
+			n.at(chain[0], name, fmt.Sprintf("has() of a field of %s", root), "Every field is there; "+ask+"leave it: a rule that needs a value that is absent keeps its state.")
 			return
 		}
 		parent := name

@@ -38,8 +38,8 @@ func runTests(t *testing.T, base, src string) ([]alert.TestResult, *plan.Plan, d
 	return results, p, l
 }
 
-// TestEveryShippedRuleHasTests also holds each rule to having been seen firing
-// and not firing: a test that only sees one of them tests little.
+// TestEveryShippedRuleHasTests, and all pass; TestEveryShippedNumberIsTested holds
+// that they would notice a change.
 func TestEveryShippedRuleHasTests(t *testing.T) {
 	for _, name := range plans.Names() {
 		results, p, l := runTests(t, name, "")

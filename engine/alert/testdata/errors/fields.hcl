@@ -43,3 +43,10 @@ rule "previous" {
   expr     = "window.coverage < previous.coverage && window.lag > previous.lag"
   summary  = "{previous.exclusion}"
 }
+
+rule "has" {
+  on       = "machine"
+  severity = "info"
+  expr     = "has(machine.uptime)"
+  summary  = "x"
+}
