@@ -26,14 +26,7 @@ const backlog = 31 * 24 * time.Hour
 // every ingest.
 func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, error) {
 	return b.update(func(m *memory, result *Result) error {
-		until := interval.Of(b.Now().Add(-settle))
-		from := m.Window.Add(interval.Length)
-		if m.Window.IsZero() || m.Window.After(until.Add(settle)) { // lost, or of a clock that was ahead
-			from = until.Add(-b.Rules.longestHold())
-		}
-		if oldest := until.Add(-backlog); from.Before(oldest) {
-			from = oldest
-		}
+		from, until := b.due(m)
 		if from.After(until) || b.Rules.reach("") == 0 {
 			return nil
 		}
@@ -67,6 +60,40 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 		result.Evaluated = int(until.Sub(from)/interval.Length) + 1
 		return err
 	})
+}
+
+// due is the ends of the intervals that are to be evaluated, the first and the last.
+func (b *Book) due(m *memory) (from, until time.Time) {
+	until = interval.Of(b.Now().Add(-settle))
+	from = m.Window.Add(interval.Length)
+	if m.Window.IsZero() || m.Window.After(until.Add(settle)) { // lost, or of a clock that was ahead
+		from = until.Add(-b.Rules.longestHold())
+	}
+	if oldest := until.Add(-backlog); from.Before(oldest) {
+		from = oldest
+	}
+	return from, until
+}
+
+// Unseen is the time before which intervals are in no window that is still to be
+// evaluated, by the rules that read a field such as "window.incorrect"; the zero time
+// where none does. What becomes so there must be told otherwise.
+func (b *Book) Unseen(field string) (time.Time, error) {
+	m, err := b.recall()
+	if err != nil || b.Rules == nil {
+		return time.Time{}, err
+	}
+	var far time.Duration
+	for _, r := range b.Rules.rules {
+		if r.On == "window" && r.condition.reads[field] {
+			far = max(far, time.Duration(r.Window))
+		}
+	}
+	if far == 0 {
+		return time.Time{}, nil
+	}
+	from, _ := b.due(m)
+	return from.Add(-far), nil
 }
 
 // EvaluateMachine evaluates the machine rules of this kind of machine

@@ -3,10 +3,14 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -57,5 +61,47 @@ func takeAlerts(r *alert.Relay) func(measurement.VantagePoint, time.Time, []byte
 			return err.Error(), nil
 		}
 		return "", err
+	}
+}
+
+// tellAccused writes a line for each RSI with answers that were found incorrect too
+// late for the window rules: each end of an interval is evaluated once, and these lie
+// before every window that is still to come.
+func (s *station) tellAccused(accused map[ingest.Accused]int64) {
+	before, err := s.book.Unseen("window.incorrect")
+	if err != nil {
+		s.log.Error("alert not written", "error", err)
+		return
+	}
+	type late struct {
+		answers     int64
+		first, last time.Time
+	}
+	found := map[measurement.RSI]*late{}
+	for a, n := range accused {
+		if !a.Interval.Before(before) {
+			continue
+		}
+		l := found[a.RSI]
+		if l == nil {
+			l = &late{first: a.Interval, last: a.Interval}
+			found[a.RSI] = l
+		}
+		l.answers += n
+		if a.Interval.Before(l.first) {
+			l.first = a.Interval
+		}
+		if a.Interval.After(l.last) {
+			l.last = a.Interval
+		}
+	}
+	for _, rsi := range slices.Sorted(maps.Keys(found)) {
+		l := found[rsi]
+		c := alert.Condition{Rule: "mtric.ingest", Severity: alert.Critical,
+			Labels:  []alert.Label{{Name: "condition", Value: "incorrect"}, {Name: "rsi", Value: string(rsi)}},
+			Summary: fmt.Sprintf("%d answers of %s.root, of %s to %s, turned out to match no root zone; too late for the rules", l.answers, rsi, stamp(l.first), stamp(l.last))}
+		if err := s.book.Tell(c); err != nil {
+			s.log.Error("alert not written", "error", err)
+		}
 	}
 }

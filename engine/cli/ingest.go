@@ -111,6 +111,7 @@ func (a *app) ingest(ctx context.Context, f ingestFlags) (err error) {
 	bar.done()
 	err = errors.Join(err, relay.Close())
 	s.tellQuarantined(result)
+	s.tellAccused(result.Accused)
 	if err != nil && !errors.As(err, new(*ingest.DaysError)) {
 		return err
 	}

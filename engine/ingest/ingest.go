@@ -98,6 +98,9 @@ type Result struct {
 	Left        []string     `json:"left"` // as it is, with the reason, for a person to look at
 	Zones       ZonesChanged `json:"zones"`
 	Judged      Judged       `json:"judged"`
+
+	// Accused counts the answers that this run found incorrect, and none before it.
+	Accused map[Accused]int64 `json:"-"`
 }
 
 // Rejected is a file that went to Quarantine.

@@ -30,6 +30,19 @@ type Judged struct {
 	Unjudgeable int64 `json:"unjudgeable"`
 }
 
+// Accused is where an answer was found incorrect.
+type Accused struct {
+	Interval time.Time
+	RSI      measurement.RSI
+}
+
+func (r *Result) accuse(a *measurement.Answer) {
+	if r.Accused == nil {
+		r.Accused = map[Accused]int64{}
+	}
+	r.Accused[Accused{a.Interval.UTC(), a.RSI}]++
+}
+
 // Span is intervals of [From, Until).
 type Span struct{ From, Until time.Time }
 
@@ -108,6 +121,7 @@ func (b *bench) judge(rows []measurement.Answer) error {
 			b.result.Judged.Correct++
 		case measurement.Incorrect:
 			b.result.Judged.Incorrect++
+			b.result.accuse(a)
 		default:
 			continue
 		}
@@ -217,6 +231,9 @@ func (b *bench) day(ctx context.Context, day time.Time) (left owed, err error) {
 	}
 	return left, lake.Amend(b.Lake, day, func(place int64, a *measurement.Answer) {
 		if v, found := changed[place]; found {
+			if v.verdict == measurement.Incorrect && (a.Verdict == nil || *a.Verdict != v.verdict) {
+				b.result.accuse(a)
+			}
 			a.Verdict, a.VerdictSerial, a.Failures = &v.verdict, v.serial, v.failures
 		}
 	})

@@ -233,8 +233,13 @@ func TestSevenDaysEndTheWait(t *testing.T) {
 	c.ingest()
 	c.expect(day, "correct correct unchecked")
 	c.in.Now = func() time.Time { return day.Add(7*24*time.Hour + time.Hour) }
-	c.ingest()
+	if got := c.ingest().Accused; len(got) != 1 || got[ingest.Accused{Interval: day, RSI: "c"}] != 2 {
+		t.Errorf("accused %v, want two answers of c", got)
+	}
 	c.expect(day, "correct correct incorrect")
+	if got := c.ingest().Accused; len(got) > 0 {
+		t.Errorf("accused again: %v", got)
+	}
 }
 
 // Nor does a collector that was away when the seven days ended leave a row waiting.
