@@ -207,7 +207,11 @@ func (f *fetching) missing() ([]uint32, error) {
 	}
 	slices.SortFunc(missing, rootzone.Compare)
 	if len(missing) > 0 {
-		err = fmt.Errorf("answers show zones that the archive lacks: %v; mtric zone add puts a file into it", missing)
+		more := ""
+		if n := len(missing) - mostAlerts; n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		err = fmt.Errorf("answers show zones that the archive lacks: %v%s; mtric zone add puts a file into it", missing[:min(len(missing), mostAlerts)], more)
 	}
 	f.condition("zone fetch", "missing-zones", alert.Warning, err)
 	return missing, err

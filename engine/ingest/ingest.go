@@ -196,7 +196,10 @@ type run struct {
 	counting    sync.Mutex
 	deaths      map[*dropbox]int // readers that its files ended
 	shelves     map[string]shelf // of Quarantine, by dropbox; nil until one is needed
-	sightings   map[sightingKey]time.Time
+	sightings   map[seenKey]time.Time
+	inLake      witnesses         // of the serials that were looked up
+	fetches     []rootzone.Record // the last ones
+	history     []rootzone.Record // those before, once they were needed
 	zones       zoneCache
 	result      Result
 }

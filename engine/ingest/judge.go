@@ -14,7 +14,6 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -152,11 +151,7 @@ func (b *bench) learn(zones []measurement.Zone) {
 			b.missing = *z.FirstSeen
 		}
 	}
-	records, err := rootzone.Records(b.RootZones)
-	if err != nil {
-		b.left(rootzone.RecordsFile(b.RootZones), err.Error())
-	}
-	for _, rec := range records {
+	for _, rec := range b.fetches {
 		if !rec.ByHand && rec.At.After(b.fetched) {
 			b.fetched = rec.At
 		}

@@ -53,9 +53,10 @@ type report struct {
 
 // sighting is a serial that an answer of the query soa showed [kzu].
 type sighting struct {
-	Serial int64           `json:"serial"`
-	RSI    measurement.RSI `json:"rsi"`
-	At     time.Time       `json:"at"` // the reply in hand
+	Serial  int64           `json:"serial"`
+	RSI     measurement.RSI `json:"rsi"`
+	Address string          `json:"address"` // that was asked
+	At      time.Time       `json:"at"`      // the reply in hand
 }
 
 // ReadFiles is the reader: it reads files that may be made to harm, checks every
@@ -224,15 +225,21 @@ const mostSightings = 1000
 // sightingsOf finds the serials that valid replies show, the earliest of each RSI
 // (A13, first part: answered, NOERROR, one SOA of the root).
 func sightingsOf(rows []measurement.Answer) ([]sighting, error) {
-	earliest := map[sightingKey]time.Time{}
+	type shown struct {
+		serial  int64
+		rsi     measurement.RSI
+		address string
+	}
+	earliest := map[shown]time.Time{}
 	for i := range rows {
 		a := &rows[i]
 		if a.Query != "soa" || a.Outcome != measurement.Answered || *a.RCode != "NOERROR" || a.Serial == nil {
 			continue
 		}
 		at := a.SentAt.Add(time.Duration(*a.LatencyUS) * time.Microsecond).UTC()
-		if was, known := earliest[sightingKey{*a.Serial, a.RSI}]; !known || at.Before(was) {
-			earliest[sightingKey{*a.Serial, a.RSI}] = at
+		k := shown{*a.Serial, a.RSI, a.Address}
+		if was, known := earliest[k]; !known || at.Before(was) {
+			earliest[k] = at
 		}
 		if len(earliest) > mostSightings {
 			return nil, fmt.Errorf("shows more than %d serials", mostSightings)
@@ -240,7 +247,7 @@ func sightingsOf(rows []measurement.Answer) ([]sighting, error) {
 	}
 	var found []sighting
 	for k, at := range earliest {
-		found = append(found, sighting{k.serial, k.rsi, at})
+		found = append(found, sighting{k.serial, k.rsi, k.address, at})
 	}
 	return found, nil
 }

@@ -3,16 +3,10 @@ package ingest
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
@@ -29,44 +23,12 @@ type ZonesChanged struct {
 	Missing []int64 `json:"missing"` // accepted, and not in the archive
 }
 
-type sightingKey struct {
-	serial int64
-	rsi    measurement.RSI
-}
-
 // complete sorts the lists, none of them nil.
 func (z *ZonesChanged) complete() {
 	for _, list := range []*[]int64{&z.New, &z.Earlier, &z.Missing} {
 		slices.Sort(*list)
 		*list = append([]int64{}, slices.Compact(*list)...)
 	}
-}
-
-// sight notes the serials of a file that was accepted. Only the plan's vantage points
-// are believed, where it has any: two serials of a stranger's would do.
-func (r *run) sight(t *taken) {
-	if t.reason != "" || !r.expected(t.vp, t.label) {
-		return
-	}
-	if r.sightings == nil {
-		r.sightings = map[sightingKey]time.Time{}
-	}
-	for _, s := range t.sightings {
-		k := sightingKey{s.Serial, s.RSI}
-		if was, known := r.sightings[k]; !known || s.At.Before(was) {
-			r.sightings[k] = s.At
-		}
-	}
-}
-
-// expected says whether the vantage point counts at that time.
-func (r *run) expected(vp measurement.VantagePoint, label time.Time) bool {
-	for _, v := range r.Plan.VantagePoints {
-		if v.ID == vp {
-			return (v.From == nil || !label.Before(*v.From)) && (v.Until == nil || label.Before(*v.Until))
-		}
-	}
-	return len(r.Plan.VantagePoints) == 0
 }
 
 // keepZones brings the table zones up to the archive and the sightings of this
@@ -87,8 +49,8 @@ func (r *run) keepZones(ctx context.Context, last bool) (*bench, error) {
 	if err := r.archived(rows); err != nil {
 		return nil, err
 	}
-	for _, s := range r.sorted() {
-		r.see(rows, s)
+	if err := r.hear(ctx, rows); err != nil {
+		return nil, err
 	}
 	now := r.settled(rows, had)
 	b := r.newBench(now, r.moved(now, had))
@@ -111,88 +73,6 @@ func (r *run) keepZones(ctx context.Context, last bool) (*bench, error) {
 		return nil, err
 	}
 	return b, r.Lake.SaveZones(now)
-}
-
-// sorted is the sightings in order of time, so that the first of a serial is the
-// first.
-func (r *run) sorted() []sighting {
-	var all []sighting
-	for k, at := range r.sightings {
-		all = append(all, sighting{k.serial, k.rsi, at})
-	}
-	slices.SortFunc(all, func(a, b sighting) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.RSI, b.RSI))
-	})
-	return all
-}
-
-// archived marks what is in the archive, with the record of how it came there.
-func (r *run) archived(rows map[int64]*measurement.Zone) error {
-	serials, err := rootzone.Serials(r.RootZones)
-	if err != nil {
-		return err
-	}
-	records, err := rootzone.Records(r.RootZones)
-	if err != nil {
-		// Answers must not wait for it, and a zone's origin is noted only once.
-		r.left(rootzone.RecordsFile(r.RootZones), err.Error())
-		return nil
-	}
-	for _, serial := range serials {
-		z := rows[int64(serial)]
-		if z != nil && z.State == measurement.ZoneArchived {
-			continue
-		}
-		if z == nil {
-			z = &measurement.Zone{Serial: int64(serial)}
-		}
-		switch err := r.archive(z, records); {
-		case errors.Is(err, fs.ErrNotExist): // removed since the folder was read
-		case err != nil:
-			return fmt.Errorf("root zones: %w", err)
-		default:
-			rows[z.Serial] = z
-		}
-	}
-	return nil
-}
-
-// archive fills in the archive's columns of a zone that has come to it.
-func (r *run) archive(z *measurement.Zone, records []rootzone.Record) error {
-	path := filepath.Join(r.RootZones, rootzone.FileName(uint32(z.Serial)))
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	sum, err := lake.Sum(path)
-	if err != nil {
-		return err
-	}
-	at, source := info.ModTime().UTC().Truncate(time.Microsecond), "unknown"
-	for _, rec := range records {
-		if int64(rec.Serial) == z.Serial && rec.Added {
-			at, source = rec.At.UTC().Truncate(time.Microsecond), rec.Source
-			break
-		}
-	}
-	z.State, z.ArchivedAt, z.Source, z.SHA256 = measurement.ZoneArchived, &at, &source, &sum
-	return nil
-}
-
-// see applies a sighting. A serial from one RSI only stays bogus until another
-// RSI or the archive has it too; its first sighting is the earliest all the same.
-func (r *run) see(rows map[int64]*measurement.Zone, s sighting) {
-	z := rows[s.Serial]
-	if z == nil {
-		rows[s.Serial] = &measurement.Zone{Serial: s.Serial, FirstSeen: &s.At, FirstSeenRSI: &s.RSI, State: measurement.ZoneBogus}
-		return
-	}
-	if z.State == measurement.ZoneBogus && z.FirstSeenRSI != nil && *z.FirstSeenRSI != s.RSI {
-		z.State = measurement.ZoneSeen
-	}
-	if z.FirstSeen == nil || s.At.Before(*z.FirstSeen) {
-		z.FirstSeen, z.FirstSeenRSI = &s.At, &s.RSI
-	}
 }
 
 // settled is the table by serial, and notes in the result what is new in it.

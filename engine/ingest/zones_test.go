@@ -1,8 +1,10 @@
 package ingest_test
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,10 +48,15 @@ func (c *collector) archive(serial uint32, at time.Time) {
 	if err := os.MkdirAll(c.in.RootZones, 0o755); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(c.in.RootZones, rootzone.FileName(serial)), []byte("zone"), 0o644); err != nil {
+	path := filepath.Join(c.in.RootZones, rootzone.FileName(serial))
+	if err := os.WriteFile(path, []byte("zone"), 0o644); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := rootzone.AppendRecord(c.in.RootZones, rootzone.Record{At: at, Serial: serial, Source: "internic", Added: true}); err != nil {
+	sum, err := lake.Sum(path) // what is on record with its sum was proved when it came
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := rootzone.AppendRecord(c.in.RootZones, rootzone.Record{At: at, Serial: serial, Source: "internic", SHA256: sum, Added: true}); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -190,5 +197,139 @@ func TestDamagedRecords(t *testing.T) {
 	c.ingest()
 	if z := c.zones()[2026112201]; z.State != measurement.ZoneArchived || *z.Source != "internic" {
 		t.Errorf("%+v", z)
+	}
+}
+
+// inPlan has the plan know two vantage points and the RSIs a to i, by the address
+// that the files of these tests have asked.
+func (c *collector) inPlan() {
+	c.in.Plan.VantagePoints = []plan.VantagePoint{{ID: "101"}, {ID: "102"}}
+	for _, rsi := range []measurement.RSI{"a", "b", "c", "d", "e", "f", "g", "h", "i"} {
+		c.in.Plan.Servers = append(c.in.Plan.Servers, plan.Server{RSI: rsi, Addresses: []plan.Address{{Family: "ipv4", Address: netip.MustParseAddr("198.41.0.4")}}})
+	}
+}
+
+// One vantage point can invent two RSIs: where the plan has several, two must show a
+// serial, at once or one after the other.
+func TestOneVantagePointProvesNothing(t *testing.T) {
+	both := map[measurement.RSI]int64{"a": 2026112201, "b": 2026112201}
+	for name, send := range map[string]func(c *collector){
+		"at once": func(c *collector) {
+			c.show("101", day, both)
+			c.show("102", day.Add(5*time.Minute), map[measurement.RSI]int64{"a": 2026112201})
+		},
+		"one after the other": func(c *collector) {
+			c.show("101", day, both)
+			if c.ingest(); c.zones()[2026112201].State != measurement.ZoneBogus {
+				c.t.Error("one was enough")
+			}
+			c.show("102", day.Add(5*time.Minute), map[measurement.RSI]int64{"b": 2026112201})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCollector(t)
+			c.inPlan()
+			send(c)
+			r := c.ingest()
+			if z := c.zones()[2026112201]; z.State != measurement.ZoneSeen || !z.FirstSeen.Equal(seen(day)) || len(r.Zones.Missing) != 1 {
+				t.Errorf("%+v, %+v", z, r.Zones)
+			}
+		})
+	}
+}
+
+// What cannot be believed is noted as bogus, for a report makes up its own mind of a
+// serial that the table does not know, and never comes to more.
+func TestSerialsThatAreNotBelieved(t *testing.T) {
+	with := func(change func(rows []measurement.Answer) []measurement.Answer) *collector {
+		c := newCollector(t)
+		c.inPlan()
+		c.archive(2026112200, day.Add(-time.Hour))
+		for _, vp := range []measurement.VantagePoint{"101", "102"} {
+			rows := change(answersOf(vp, day))
+			send(c, c.box(vp), lake.Name(day, vp, lake.Answers), rows, metaOf(runOf(rows, vp, day)))
+		}
+		if r := c.ingest(); r.Files != 2 || len(r.Zones.Missing) != 0 {
+			t.Errorf("%+v", r)
+		}
+		return c
+	}
+	each := func(change func(*measurement.Answer)) func([]measurement.Answer) []measurement.Answer {
+		return func(rows []measurement.Answer) []measurement.Answer {
+			for i := range rows {
+				change(&rows[i])
+			}
+			return rows
+		}
+	}
+	strangers := with(each(func(a *measurement.Answer) { a.RSI, a.Serial = "x"+a.RSI, ptr(int64(2026112201)) })).zones()
+	if len(strangers) != 1 {
+		t.Errorf("RSIs that the plan lacks: %+v", strangers)
+	}
+	for name, c := range map[string]*collector{
+		"another address":     with(each(func(a *measurement.Answer) { a.Address, a.Serial = "198.41.0.9", ptr(int64(2026112201)) })),
+		"a serial of no year": with(each(func(a *measurement.Answer) { a.Serial = ptr(int64(2026112200 + 3_000_000)) })),
+		"many serials":        with(many),
+	} {
+		zones := c.zones()
+		delete(zones, 2026112200)
+		if len(zones) == 0 {
+			t.Errorf("%s: not noted", name)
+		}
+		for _, z := range zones {
+			if z.State != measurement.ZoneBogus {
+				t.Errorf("%s: %+v", name, z)
+			}
+		}
+	}
+}
+
+// many is a file of 18 serials, each RSI another two by each vantage point.
+func many(rows []measurement.Answer) (all []measurement.Answer) {
+	for n := range 18 {
+		a := rows[len(rows)-1] // of the query soa
+		a.RSI, a.Transport = measurement.RSI(rune('a'+n/2)), measurement.Transports[1-n%2]
+		a.Serial = ptr(int64(2026112201 + n))
+		if a.VantagePoint == "102" {
+			a.Serial = ptr(int64(2026112201 + 17 - n))
+		}
+		all = append(all, a)
+	}
+	slices.SortFunc(all, func(a, b measurement.Answer) int {
+		return strings.Compare(string(a.RSI)+string(a.Transport), string(b.RSI)+string(b.Transport))
+	})
+	return all
+}
+
+// A file of the right name is no zone, nor is one that is gone.
+func TestArchiveIsProved(t *testing.T) {
+	c := newCourt(t, 2)
+	c.keep(c.zones[0], day)
+	path := filepath.Join(c.in.RootZones, rootzone.FileName(2026112299))
+	if err := os.WriteFile(path, []byte("zone"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := c.ingest()
+	if zones := c.collector.zones(); len(zones) != 1 || len(r.Left) != 1 || !strings.Contains(r.Left[0], path+" is no good root zone, move it away") {
+		t.Errorf("%+v, %+v", zones, r)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	c.keep(c.zones[1], day)
+	c.show("101", day, map[measurement.RSI]int64{"a": int64(c.zones[1].Serial), "b": int64(c.zones[1].Serial)})
+	if r := c.ingest(); len(r.Left) != 0 || len(c.collector.zones()) != 2 {
+		t.Errorf("%+v", r)
+	}
+	for _, z := range c.zones {
+		if err := os.Rename(filepath.Join(c.in.RootZones, rootzone.FileName(z.Serial)), filepath.Join(c.dir, "away")); err != nil {
+			t.Fatal(err)
+		}
+		r = c.ingest()
+	}
+	// The first was in no answer; of an archive that is gone altogether nothing is taken back.
+	zones := c.collector.zones()
+	if z, there := zones[int64(c.zones[0].Serial)]; there || len(zones) != 1 || len(r.Left) == 0 || !strings.Contains(r.Left[0], "has none of the 1 zones that were archived there") {
+		t.Errorf("%+v, left %q", z, r.Left)
 	}
 }

@@ -1,0 +1,136 @@
+package ingest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
+)
+
+// archived brings the table up to what is in the archive, with the record of how it
+// came there.
+func (r *run) archived(rows map[int64]*measurement.Zone) error {
+	serials, err := rootzone.Serials(r.RootZones)
+	if err != nil {
+		return err
+	}
+	r.dropGone(rows, serials)
+	// After the zones, or the record of one that comes now would be missing.
+	r.fetches, err = rootzone.Records(r.RootZones)
+	if err != nil {
+		// Answers must not wait for it, and a zone's origin is noted only once.
+		r.left(rootzone.RecordsFile(r.RootZones), err.Error())
+		return nil
+	}
+	for _, serial := range serials {
+		var z measurement.Zone
+		if had := rows[int64(serial)]; had != nil {
+			z = *had
+		}
+		if z.State == measurement.ZoneArchived {
+			continue
+		}
+		z.Serial = int64(serial)
+		var bad errBadZone
+		switch err := r.archive(&z); {
+		case errors.Is(err, fs.ErrNotExist): // removed since the folder was read
+		case errors.As(err, &bad):
+			r.left(filepath.Join(r.RootZones, rootzone.FileName(serial)), "is no good root zone, move it away: "+bad.Error())
+		case err != nil:
+			return fmt.Errorf("root zones: %w", err)
+		default:
+			rows[z.Serial] = &z
+		}
+	}
+	return nil
+}
+
+// dropGone takes back what the table says of zones that are no longer in the archive.
+// Their answers wait (seen) for as long as for any other zone that is missing.
+func (r *run) dropGone(rows map[int64]*measurement.Zone, serials []uint32) {
+	there := map[int64]bool{}
+	for _, serial := range serials {
+		there[int64(serial)] = true
+	}
+	var gone []int64
+	for serial, z := range rows {
+		if z.State == measurement.ZoneArchived && !there[serial] {
+			gone = append(gone, serial)
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	slices.Sort(gone)
+	if len(serials) == 0 {
+		// Not a zone was removed: the folder is not there.
+		r.left(r.RootZones, fmt.Sprintf("has none of the %d zones that were archived there", len(gone)))
+		return
+	}
+	r.log.Warn("zones are gone from the archive", "serials", gone)
+	for _, serial := range gone {
+		z := rows[serial]
+		z.State, z.ArchivedAt, z.Source, z.SHA256 = measurement.ZoneSeen, nil, nil, nil
+		if z.FirstSeen == nil {
+			delete(rows, serial)
+		}
+	}
+}
+
+// errBadZone is a file that has the name of a zone and proves nothing.
+type errBadZone struct{ error }
+
+// archive fills in the archive's columns of a zone that has come to it: one that is on
+// record as proved, or that proves itself now. One on record whose file was damaged
+// since is a zone that was in use and cannot be read: it must accuse nobody.
+func (r *run) archive(z *measurement.Zone) error {
+	path := filepath.Join(r.RootZones, rootzone.FileName(uint32(z.Serial)))
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	sum, err := lake.Sum(path)
+	if err != nil {
+		return err
+	}
+	at, source, proved := info.ModTime(), "unknown", false
+	for _, rec := range r.recordsOf(uint32(z.Serial)) {
+		proved = proved || rec.Added || rec.SHA256 == sum
+		if rec.Added && source == "unknown" {
+			at, source, sum = rec.At, rec.Source, cmp.Or(rec.SHA256, sum)
+		}
+	}
+	if !proved {
+		if _, err := rootzone.Proved(path, r.Anchors); err != nil {
+			return errBadZone{err}
+		}
+	}
+	at = at.UTC().Truncate(time.Microsecond)
+	z.State, z.ArchivedAt, z.Source, z.SHA256 = measurement.ZoneArchived, &at, &source, &sum
+	return nil
+}
+
+// recordsOf are the records of a zone. Those of long ago are read, once a run, for a
+// zone that the latest do not name: one that was put there by hand, mostly.
+func (r *run) recordsOf(serial uint32) []rootzone.Record {
+	others := func(rec rootzone.Record) bool { return rec.Serial != serial }
+	if of := slices.DeleteFunc(slices.Clone(r.fetches), others); len(of) > 0 {
+		return of
+	}
+	if r.history == nil {
+		var err error
+		if r.history, err = rootzone.OldRecords(r.RootZones); err != nil {
+			r.left(r.RootZones, err.Error())
+			r.history = []rootzone.Record{}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(r.history), others)
+}
