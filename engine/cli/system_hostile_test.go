@@ -110,6 +110,9 @@ func bomb(rows []measurement.Answer) []measurement.Answer {
 // linked is a second name of a file.
 const linked = "202611010000-103.routes.parquet.part"
 
+// locked is a file that its vantage point lets nobody read.
+func locked(day time.Time) string { return lake.Name(day, "103", lake.Answers) }
+
 // attacks uploads one file of each kind and returns what must be said of it.
 func (g *collecting) attacks(t *testing.T, e enemy, day time.Time) map[string]string {
 	n := 0
@@ -142,8 +145,9 @@ func (g *collecting) attacks(t *testing.T, e enemy, day time.Time) map[string]st
 
 	name = send("want one line of sha256sum", good)
 	e.raw(t, name+".sha256", bytes.Repeat([]byte("a"), 1_000_000))
-	name = send("cannot be opened: ", good)
-	must(t, e.Chmod("incoming/"+name, 0))
+	// What ingest may not read it must not destroy: it waits, and an alert says so.
+	e.put(t, locked(day), good(day))
+	must(t, e.Chmod("incoming/"+locked(day), 0))
 	name = send("has 2 links, want one", good)
 	must(t, e.Link("incoming/"+name, "incoming/"+linked)) // by a name that may wait
 
@@ -191,7 +195,7 @@ func (g *collecting) testHostile(t *testing.T) {
 	for _, name := range names(t, g.boxes["103"]) {
 		info, err := os.Lstat(filepath.Join(g.boxes["103"], name))
 		must(t, err)
-		if !info.IsDir() && name != linked {
+		if !info.IsDir() && name != linked && strings.TrimSuffix(name, ".sha256") != locked(day) {
 			t.Errorf("left in the dropbox of 103: %q", name)
 		}
 		if info.IsDir() && !strings.Contains(errs, strings.TrimSuffix(name, ".sha256")+" is a folder") {
@@ -203,7 +207,10 @@ func (g *collecting) testHostile(t *testing.T) {
 	if !slices.Equal(got, []string{"[[130,0]]", "[[0]]"}) {
 		t.Errorf("rows more, rows of 103; runs of strangers: %v", got)
 	}
-	for _, name := range []string{"folder", linked, lake.Name(day.Add(-2*time.Hour), "103", lake.Answers), lake.Name(day.Add(-2*time.Hour), "103", lake.Answers) + ".sha256"} {
+	if _, err := os.Lstat(filepath.Join(g.boxes["103"], locked(day))); err != nil || !strings.Contains(errs, "does not let ingest work: ") {
+		t.Errorf("what cannot be read: %v\n%s", err, errs)
+	}
+	for _, name := range []string{locked(day), locked(day) + ".sha256", "folder", linked, lake.Name(day.Add(-2*time.Hour), "103", lake.Answers), lake.Name(day.Add(-2*time.Hour), "103", lake.Answers) + ".sha256"} {
 		must(t, os.RemoveAll(filepath.Join(g.boxes["103"], name)))
 	}
 	if r, _ := g.ingest(t, 0); r.Files+len(r.Quarantined)+len(r.Left) != 0 {

@@ -26,6 +26,7 @@ type dropbox struct {
 	path   string
 	root   *os.Root
 	copied atomic.Int64 // bytes, in this run
+	shut   bool         // told
 }
 
 // alerts is the kind of an alerts.json; it has no table in the lake.
@@ -88,12 +89,15 @@ type errShut struct{ error }
 
 func (e errShut) Unwrap() error { return e.error }
 
-// tolerate notes a dropbox that is shut, for a person to open; its files wait.
+// tolerate notes a dropbox that is shut, once, for a person to open; its files wait.
 // Any other error is given back.
 func (r *run) tolerate(b *dropbox, err error) error {
 	var shut errShut
 	if errors.As(err, &shut) {
-		r.left(b.path, "does not let ingest work: "+shut.Error())
+		if !b.shut {
+			b.shut = true
+			r.left(b.path, "does not let ingest work: "+shut.Error())
+		}
 		return nil
 	}
 	return err
@@ -238,7 +242,7 @@ func (r *run) orphan(w waiting) error {
 	if err != nil {
 		return r.banish(w.box, w.name+sidecarSuffix, err.Error())
 	}
-	if sum, err := lake.ParseSidecar(text, w.name); err == nil && (r.kept(r.original(w), sum) || r.rejectedBefore(w.name, sum)) {
+	if sum, err := lake.ParseSidecar(text, w.name); err == nil && (r.kept(r.original(w), sum) || r.rejectedBefore(w.box, w.name, sum)) {
 		return r.unlink(w.box, w.name+sidecarSuffix)
 	}
 	return r.overdue(w.box, w.name+sidecarSuffix, 24*time.Hour, "a sidecar without its file")

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -457,5 +458,79 @@ func TestOneDayDoesNotStopTheOthers(t *testing.T) {
 	}
 	if r := c.ingest(); r.Files != 4 || len(readDay[measurement.Answer](c, lake.Answers, yesterday)) != 36 {
 		t.Errorf("mended: %+v", r)
+	}
+}
+
+// Files that ingest may not read wait, however many, and an alert says so once.
+func TestUnreadableFilesAreNotDestroyed(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	c := newCollector(t)
+	c.measure("101", day)
+	c.measure("102", day)
+	for _, name := range []string{lake.Name(day, "101", lake.Answers), lake.Name(day, "101", lake.Routes) + ".sha256", "stranger"} {
+		path := filepath.Join(c.box("101"), name)
+		if name == "stranger" {
+			if err := os.WriteFile(path, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chmod(path, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := left(t, c.box("101"))
+	r := c.ingest()
+	if r.Files != 2 || len(r.Quarantined) != 0 || len(r.Left) != 1 || !strings.Contains(r.Left[0], "does not let ingest work: ") {
+		t.Errorf("%+v", r)
+	}
+	if after := left(t, c.box("101")); !slices.Equal(before, after) {
+		t.Errorf("left %q of %q", after, before)
+	}
+}
+
+// A stranger's file cannot take the place of a reason, nor a second file of the same
+// name and content that of the first one's.
+func TestReasonsAreNotOverwritten(t *testing.T) {
+	name := lake.Name(day, "102", lake.Answers)
+	reason := name + ".reason.txt"
+	put := func(c *collector, vp measurement.VantagePoint, name, text string) {
+		path := filepath.Join(c.box(vp), name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := lake.WriteSidecar(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte("damaged")))
+	for _, order := range [][]measurement.VantagePoint{{"101", "102"}, {"102", "101"}} {
+		c := newCollector(t)
+		for _, vp := range order {
+			put(c, vp, name, "damaged") // of 101 it is a file of another's
+			if vp == "101" {
+				put(c, vp, reason, "x\nfrom: "+c.box("102")+"\nsha256: "+sum+"\n")
+			}
+			c.ingest()
+		}
+		said := map[string]bool{}
+		for _, path := range left(t, c.in.Quarantine) {
+			text, err := os.ReadFile(filepath.Join(c.in.Quarantine, path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(path, ".reason.txt") && strings.HasPrefix(string(text), "file: "+name+"\n") {
+				_, from, _ := strings.Cut(string(text), "from: ")
+				from, _, _ = strings.Cut(from, "\n")
+				said[from] = true
+			}
+			if strings.HasSuffix(path, ".reason.txt") != strings.HasPrefix(string(text), "file: ") {
+				t.Errorf("%v: %s holds %q", order, path, text)
+			}
+		}
+		if !said[c.box("101")] || !said[c.box("102")] {
+			t.Errorf("%v: reasons of %v", order, said)
+		}
 	}
 }

@@ -116,6 +116,8 @@ func (r *run) banish(b *dropbox, name, why string) error {
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case errors.As(err, new(errShut)):
+		return err
 	default:
 		why += ": " + err.Error()
 		if target, err := b.root.Readlink(name); err == nil {
@@ -135,7 +137,7 @@ func (r *run) quarantine(b *dropbox, name, copied, reason, sum string) error {
 	if err := r.step("quarantine %s", name); err != nil {
 		return err
 	}
-	path := r.quarantinePlace(name, sum)
+	path := r.quarantinePlace(b, name, sum)
 	why, err := r.admit(b, path, copied)
 	if err != nil {
 		return err
@@ -159,29 +161,35 @@ func (r *run) quarantine(b *dropbox, name, copied, reason, sum string) error {
 
 const reasonSuffix = ".reason.txt"
 
-// quarantinePlace is a path that is free, or that holds the same file from a run
-// that was killed.
-func (r *run) quarantinePlace(name, sum string) string {
+// quarantinePlace is a path that is free, or that holds the same file of the dropbox
+// from a run that was killed. No name is that of another file's reason.
+func (r *run) quarantinePlace(b *dropbox, name, sum string) string {
 	base := filepath.Join(r.Quarantine, plainName(name))
+	if strings.HasSuffix(base, reasonSuffix) {
+		base += "_"
+	}
 	for n := 1; ; n++ {
 		path := base
 		if n > 1 {
 			path = fmt.Sprintf("%s.%d", base, n)
 		}
-		_, err := os.Lstat(path + reasonSuffix)
-		if errors.Is(err, fs.ErrNotExist) || r.saysSum(path, sum) {
+		_, file := os.Lstat(path)
+		_, reason := os.Lstat(path + reasonSuffix)
+		if errors.Is(file, fs.ErrNotExist) && errors.Is(reason, fs.ErrNotExist) || r.saysSum(b, path, sum) {
 			return path
 		}
 	}
 }
 
-// saysSum reports whether the reason file at path is of a file with that sum.
-func (r *run) saysSum(path, sum string) bool {
+// saysSum reports whether the reason file at path is of a file of the dropbox with
+// that sum.
+func (r *run) saysSum(b *dropbox, path, sum string) bool {
 	text, err := os.ReadFile(path + reasonSuffix)
-	return err == nil && bytes.Contains(text, []byte("\nsha256: "+sum+"\n"))
+	return err == nil && bytes.Contains(text, []byte("\nsha256: "+sum+"\n")) && bytes.Contains(text, []byte("\nfrom: "+b.path+"\n"))
 }
 
-// rejectedBefore reports whether a file of that name and sum is in Quarantine.
-func (r *run) rejectedBefore(name, sum string) bool {
-	return r.saysSum(r.quarantinePlace(name, sum), sum)
+// rejectedBefore reports whether a file of the dropbox with that name and sum is in
+// Quarantine.
+func (r *run) rejectedBefore(b *dropbox, name, sum string) bool {
+	return r.saysSum(b, r.quarantinePlace(b, name, sum), sum)
 }

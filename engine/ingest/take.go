@@ -167,8 +167,11 @@ func (b *dropbox) regular(name string) (*os.File, os.FileInfo, error) {
 	}
 	f, err := b.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			return nil, nil, err
+		case errors.Is(err, fs.ErrPermission):
+			return nil, nil, errShut{err} // evidence that we may not even copy is not ours to destroy
 		}
 		return nil, nil, theirs("cannot be opened: %w", err)
 	}
