@@ -137,8 +137,8 @@ func (in *Ingester) Arrived() ([]string, error) {
 	return all, closeAll(boxes)
 }
 
-// list finds the complete files of all dropboxes, in order of time, and moves to
-// Quarantine what no vantage point of ours would have sent.
+// list finds the complete files of all dropboxes, the newest day first and each day
+// in order of time, and moves to Quarantine what no vantage point of ours would have sent.
 func (r *run) list(boxes []*dropbox) ([]waiting, error) {
 	var all []waiting
 	for _, b := range boxes {
@@ -149,9 +149,37 @@ func (r *run) list(boxes []*dropbox) ([]waiting, error) {
 		all = append(all, files...)
 	}
 	slices.SortFunc(all, func(a, b waiting) int {
-		return cmp.Or(a.label.Compare(b.label), cmp.Compare(a.box.vp, b.box.vp), cmp.Compare(a.name, b.name))
+		return cmp.Or(interval.Day(b.label).Compare(interval.Day(a.label)), a.label.Compare(b.label), cmp.Compare(a.box.vp, b.box.vp), cmp.Compare(a.name, b.name))
 	})
-	return all, nil
+	return r.affordable(all), nil
+}
+
+// mostDays of one dropbox are dealt with in a run, the newest: each costs the writing
+// of a day of the lake, whatever little comes into it, while others wait.
+const mostDays = 31
+
+// affordable leaves the days beyond mostDays for the next runs.
+func (r *run) affordable(all []waiting) []waiting {
+	type daily struct {
+		box *dropbox
+		day time.Time
+	}
+	seen, days, later := map[daily]bool{}, map[*dropbox]int{}, 0
+	all = slices.DeleteFunc(all, func(w waiting) bool {
+		d := daily{w.box, interval.Day(w.label)}
+		if !seen[d] && days[w.box] < mostDays {
+			seen[d] = true
+			days[w.box]++
+		}
+		if !seen[d] {
+			later++
+		}
+		return !seen[d]
+	})
+	if later > 0 {
+		r.log.Info("older days wait for the next run", "files", later)
+	}
+	return all
 }
 
 func (r *run) listOne(b *dropbox) ([]waiting, error) {

@@ -71,7 +71,7 @@ type Ingester struct {
 	Patience time.Duration // for one file in the reader; 0 is 30 s
 
 	// Alerts is given each alerts.json that came, with the vantage point whose dropbox
-	// it lay in, oldest interval first. It returns why a file is refused, or the error
+	// it lay in, of each day the oldest interval first. It returns why a file is refused, or the error
 	// that ends the run. A file may be given again after a run that was broken off.
 	// Nil takes every JSON.
 	Alerts func(vp measurement.VantagePoint, label time.Time, data []byte) (refused string, err error)
@@ -123,7 +123,8 @@ const softMemory = 400 << 20
 // long as softMemory is far.
 const collectAt = 300
 
-// Run ingests what lies complete in the dropboxes, oldest day first. What is
+// Run ingests what lies complete in the dropboxes, newest day first: what is measured
+// now must not wait for what was. What is
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
@@ -239,7 +240,7 @@ func (r *run) progress() {
 	}
 }
 
-// days yields the files of each day; they come in order of their intervals.
+// days yields the files of each day; those of a day come together.
 func days(files []waiting) func(yield func([]waiting) bool) {
 	return func(yield func([]waiting) bool) {
 		for len(files) > 0 {

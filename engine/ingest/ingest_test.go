@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -228,6 +229,39 @@ func TestFilesBecomeTheLake(t *testing.T) {
 	}
 	if names := left(t, c.in.Originals); !slices.Equal(names, []string{"202611"}) {
 		t.Errorf("beside the originals: %v", names)
+	}
+}
+
+// What is measured now does not wait for what was, and a dropbox full of old days
+// costs a run a month of them.
+func TestNewestDayComesFirst(t *testing.T) {
+	c := newCollector(t)
+	c.measure("102", day)
+	for n := range 40 {
+		label := day.AddDate(0, 0, -n)
+		rows := answersOf("101", label)[:1]
+		send(c, c.box("101"), lake.Name(label, "101", lake.Answers), rows, metaOf(runOf(rows, "101", label)))
+	}
+	var kept []string
+	c.in.Step = func(what string) error {
+		if name, found := strings.CutPrefix(what, "unlink "); found && strings.HasSuffix(name, ".parquet") {
+			kept = append(kept, name)
+		}
+		return nil
+	}
+	if r := c.ingest(); r.Files != 33 || len(r.Left) != 0 {
+		t.Errorf("%d files, left %q", r.Files, r.Left)
+	}
+	last := 99999999
+	for _, name := range kept {
+		date, err := strconv.Atoi(name[:8])
+		if err != nil || date > last {
+			t.Fatalf("%s after %d", name, last)
+		}
+		last = date
+	}
+	if r := c.ingest(); r.Files != 9 {
+		t.Errorf("%d files in the next run", r.Files)
 	}
 }
 
