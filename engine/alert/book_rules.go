@@ -77,10 +77,11 @@ func (b *Book) due(m *memory) (from, until time.Time) {
 
 // Unseen is the time before which intervals are in no window that is still to be
 // evaluated, by the rules that read a field such as "window.incorrect"; the zero time
-// where none does. What becomes so there must be told otherwise.
+// where none does, and before the first evaluation, which nothing came too late for.
+// What becomes so there must be told otherwise.
 func (b *Book) Unseen(field string) (time.Time, error) {
 	m, err := b.recall()
-	if err != nil || b.Rules == nil {
+	if err != nil || b.Rules == nil || m.Window.IsZero() {
 		return time.Time{}, err
 	}
 	var far time.Duration
