@@ -70,6 +70,16 @@ func (t *testRun) run() TestResult {
 	for _, g := range t.test.Given {
 		combos = append(combos, t.combination(g))
 	}
+	for i, c := range combos {
+		if slices.ContainsFunc(combos[:i], func(other *combination) bool { return other.key == c.key }) {
+			t.mistake(plan.Series{Place: t.test.Given[i].Place}, "a second given block with these labels", "Give each combination of labels one block; a series says how its values change.")
+		}
+	}
+	for _, e := range t.test.Expect {
+		if len(t.ordered(e.Labels)) != len(e.Labels) {
+			t.mistake(plan.Series{Place: e.Place}, "labels are not those of the rule", t.labelled())
+		}
+	}
 	if t.list.HasErrors() {
 		return result
 	}
@@ -140,6 +150,17 @@ func (t *testRun) compare(e plan.Expect, combos []*combination, states ledger) [
 	return diff
 }
 
+// labelled says which labels the rule's alerts have.
+func (t *testRun) labelled() string {
+	switch {
+	case t.rule.On == "report":
+		return "Labels of a report's value are style, metric, rsi, family, transport."
+	case len(t.rule.Over) == 0:
+		return "Remove them: the rule has one alert, without labels."
+	}
+	return "Give labels for " + strings.Join(t.rule.Over, ", ") + "."
+}
+
 // ordered puts labels in the order of over.
 func (t *testRun) ordered(labels map[string]string) []Label {
 	var all []Label
@@ -161,9 +182,9 @@ func (t *testRun) combination(g plan.Given) *combination {
 	c.key = keyOf(t.rule.Label, c.labels)
 	if t.rule.On == "window" {
 		c.before = reflect.New(objects()[root]).Elem()
-		if len(c.labels) != len(t.rule.Over) || len(g.Labels) != len(c.labels) {
-			t.mistake(plan.Series{Place: g.Place}, "labels are not those of the rule", "Give labels for "+strings.Join(t.rule.Over, ", ")+".")
-		}
+	}
+	if len(g.Labels) != len(c.labels) || t.rule.On != "report" && len(c.labels) != len(t.rule.Over) {
+		t.mistake(plan.Series{Place: g.Place}, "labels are not those of the rule", t.labelled())
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.Values)) {
 		full := root + "." + name
@@ -219,7 +240,7 @@ func unroll(s, kind string) ([]string, error) {
 			}
 		}
 		step := 0.0
-		if from, by, found := strings.Cut(value, "+"); found && from != "" {
+		if from, by, found := steps(value); found {
 			var err error
 			if step, err = strconv.ParseFloat(by, 64); err != nil {
 				return nil, fmt.Errorf("%q: want a step after +", word)
@@ -244,6 +265,17 @@ func unroll(s, kind string) ([]string, error) {
 		return nil, fmt.Errorf("an empty series")
 	}
 	return all, nil
+}
+
+// steps cuts a value with a step, 0+5 or 90-5, in two.
+func steps(value string) (from, by string, found bool) {
+	if from, by, found := strings.Cut(value, "+"); found && from != "" {
+		return from, by, true
+	}
+	if at := strings.LastIndexByte(value, '-'); at > 0 && value[at-1] >= '0' && value[at-1] <= '9' {
+		return value[:at], value[at:], true
+	}
+	return "", "", false
 }
 
 // typed reads one value; nil is absent.

@@ -135,3 +135,25 @@ func TestMistakesInTests(t *testing.T) {
 		golden(t, strings.TrimSuffix(file, ".hcl")+".txt", b.Bytes())
 	}
 }
+
+// TestSeriesMayFall is 90-5x3: 90 85 80 75.
+func TestSeriesMayFall(t *testing.T) {
+	results, _, l := runTests(t, "rssac047", `test "falls" {
+  rule = "disk-filling"
+  given {
+    disk = { used_percent = "90-5x3" }
+  }
+  expect {
+    at      = "5m"
+    state   = "firing"
+    summary = "the disk is 85% full"
+  }
+  expect {
+    at    = "10m"
+    state = "resolved"
+  }
+}`)
+	if l.HasErrors() || len(results) != 1 || len(results[0].Diff) > 0 {
+		t.Errorf("%+v\n%s", results, l.Error())
+	}
+}
