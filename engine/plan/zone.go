@@ -34,16 +34,16 @@ func (l *loader) decodeZoneSource(b *block) {
 	l.plan.ZoneSources = append(l.plan.ZoneSources, s)
 }
 
-// url reads a whole http or https URL; one with a password in it is refused, as
-// plans are published.
+// url reads a whole https URL: what is fetched by http anybody on the way may change,
+// or withhold. One with a password in it is refused, as plans are published.
 func (d *decoder) url(name string) string {
 	s := d.line(name, "")
 	if s == "" {
 		return ""
 	}
 	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil {
-		d.errorf(name, `Write it whole, such as "https://www.internic.net/domain/root.zone".`, "%q is no URL of a zone", s)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		d.errorf(name, `Write it whole, such as "https://www.internic.net/domain/root.zone".`, "%q is no https URL of a zone", s)
 		return ""
 	}
 	return s

@@ -93,6 +93,9 @@ const maxRedirects = 5
 // says "not modified" without having been asked for changes is refused.
 func (f *Fetcher) get(ctx context.Context, s Source, before validators) (text []byte, seen validators, unchanged bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
+	if err == nil && req.URL.Scheme != "https" {
+		err = errors.New("not an https URL")
+	}
 	if err != nil {
 		return nil, seen, false, refuse(Unavailable, "%w", err)
 	}

@@ -29,6 +29,15 @@ func site(t testing.TB, f *rootzone.Fetcher, h http.HandlerFunc) rootzone.Source
 	return rootzone.Source{Label: "site", URL: s.URL + "/root.zone", Timeout: 30 * time.Second}
 }
 
+// What comes by http anybody on the way may change, or withhold.
+func TestPlainHTTPIsNotAsked(t *testing.T) {
+	zones := versions(t, 1)
+	f := fetcher(t, zones[0])
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text(zones[0].RRs())) }))
+	t.Cleanup(s.Close)
+	refused(t, f, rootzone.Source{Label: "site", URL: s.URL + "/root.zone"}, rootzone.Unavailable, "not an https URL")
+}
+
 func TestHTTPS(t *testing.T) {
 	zones := versions(t, 1)
 	f := fetcher(t, zones[0])

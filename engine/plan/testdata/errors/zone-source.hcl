@@ -6,3 +6,7 @@ zone_source "two" {
 zone_source "none" {
   priority = -1
 }
+
+zone_source "open" {
+  url = "http://www.internic.net/domain/root.zone"
+}
