@@ -181,6 +181,9 @@ func TestSystemRealServers(t *testing.T) {
 			}
 			zones = append(zones, served{name, text.String(), iana()})
 		}
+		// One of today's, with ZONEMD, whose signatures must be made anew.
+		text, anchor := resigned(t, filepath.Join(dir, "rootzone", "root-2026082200.norrsig.zone.gz"), "2026082200")
+		zones = append(zones, served{"root-2026082200, signed again", text, []rootzone.Anchor{anchor}})
 	}
 	for _, z := range zones {
 		whole, err := rootzone.ReadWhole(strings.NewReader(z.text), z.name)
@@ -202,6 +205,32 @@ func TestSystemRealServers(t *testing.T) {
 			})
 		}
 	}
+}
+
+// resigned is a zone without signatures as the rig signs it, and the anchor of its key.
+func resigned(t *testing.T, source, serial string) (string, rootzone.Anchor) {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command("../../testdata/rig/zones.sh", dir, source, serial).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "root-"+serial+".zone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "\tZONEMD\t") {
+		t.Fatalf("%s was signed without ZONEMD", source)
+	}
+	key, err := os.ReadFile(filepath.Join(dir, "ksk.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rr, err := dns.NewRR(string(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ds, _ := strings.Cut(rr.(*dns.DNSKEY).ToDS(dns.SHA256).String(), "DS")
+	return string(text), rootzone.Anchor{DS: strings.TrimSpace(ds)}
 }
 
 func judgeServer(t *testing.T, judge correctness.Judge, a *asker, z *rootzone.Zone, at time.Time) {
