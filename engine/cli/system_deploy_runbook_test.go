@@ -19,7 +19,7 @@ func (d *deployed) testRunbook(t *testing.T) {
 	t.Run("rotate a key", d.testRotate)
 	t.Run("go back", func(t *testing.T) {
 		d.edit(t, func(plan string) string {
-			return plan + "\nannotation \"n\" {\n  by     = \"test\"\n  reason = \"test\"\n  added  = \"2026-01-01\"\n  from   = \"2026-01-01\"\n  until  = \"2026-01-02\"\n}\n"
+			return plan + "\nannotation \"n\" {\n  by     = \"test\"\n  reason = \"test\"\n  added  = \"2026-01-01\"\n  from   = \"2026-01-01\"\n  until  = \"2026-01-02\"\n  rsis   = [\"a\"]\n}\n"
 		})
 		if out, changed, err := d.play("--check", "vps_building.yml"); err != nil || changed["101.mtric.net"] == "0" {
 			t.Errorf("--check with a change: %v, changed %v\n%s", err, changed, out)
