@@ -32,12 +32,15 @@ type dossier struct {
 	against against
 	days    []dayOf
 	failed  *csv.Writer
-	wires   int
-	uses    []correctness.Use // of root zones
+	counted map[failureKey]*failure
+	hours   map[string]*[4][]int64 // failed rows by metric, path and hour
+
+	wires, incorrect int               // files written, and rows
+	uses             []correctness.Use // of root zones
 }
 
 // mostWires bounds the evidence files; every wire is in the Parquet files too.
-const mostWires = 1000
+var mostWires = 1000
 
 // collectAt is the growth of memory, in percent, at which garbage is collected
 // while rows pass through: most of it is small and short-lived.
@@ -54,7 +57,8 @@ type dayOf struct {
 func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir string) (err error) {
 	var all []*dossier
 	for _, rsi := range d.Failed() {
-		x := &dossier{Job: j, d: d, result: r, rsi: rsi, dir: filepath.Join(dir, string(rsi))}
+		x := &dossier{Job: j, d: d, result: r, rsi: rsi, dir: filepath.Join(dir, string(rsi)),
+			counted: map[failureKey]*failure{}, hours: map[string]*[4][]int64{}}
 		if err := os.MkdirAll(x.dir, 0o755); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
@@ -153,7 +157,11 @@ func (x *dossier) add(rows []measurement.Answer) error {
 			if err := x.failed.Write(failedCells(c, r)); err != nil {
 				return err
 			}
-			if c.metric == metrics.RSICorrectness && x.wires < mostWires {
+			x.count(c, r)
+			if c.metric != metrics.RSICorrectness {
+				continue
+			}
+			if x.incorrect++; x.wires < mostWires {
 				x.wires++
 				if err := evidence(filepath.Join(x.dir, "evidence"), r, x.uses); err != nil {
 					return err

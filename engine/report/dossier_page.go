@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +33,7 @@ type dossierPage struct {
 	Own       []Value
 	Course    template.HTML
 	Days      []dayOf
-	Paths     []string
+	Missed    []missed
 	Where     []placeRow
 	Instances []Instance
 	Waits     []waitRow
@@ -58,6 +57,9 @@ func (x *dossier) page() *dossierPage {
 		Course: availabilityPlot(x.d, x.result.Hours(), x.rsi)}
 	for _, f := range dossierFiles {
 		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || !strings.HasSuffix(f.Name, "/") {
+			if f.Name == "evidence/" && x.incorrect > x.wires {
+				f.About += fmt.Sprintf(": of the first %d of %d; the others are in answers/", x.wires, x.incorrect)
+			}
 			p.Files = append(p.Files, f)
 		}
 	}
@@ -70,16 +72,7 @@ func (x *dossier) page() *dossierPage {
 			p.Instances = append(p.Instances, i)
 		}
 	}
-	for group := range slices.Chunk(x.d.Internal.Places, 4) {
-		if group[0].RSI == x.rsi {
-			p.Where = append(p.Where, placeRow{group[0].VantagePoint, group})
-		}
-	}
-	for _, f := range measurement.Families {
-		for _, t := range measurement.Transports {
-			p.Paths = append(p.Paths, pathTitles[measurement.Path{Family: f, Transport: t}.String()])
-		}
-	}
+	p.Where, p.Missed = x.d.places(x.rsi), x.missed()
 	limit, late := x.waitLimit()
 	for _, pub := range x.d.Internal.Publications {
 		for _, w := range pub.RSIs {
@@ -127,6 +120,15 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 		rows = append(rows, []string{d.Day, fmt.Sprint(d.Failed), join(d.VantagePoints)})
 	}
 	t.table(rows)
+	t.heading("Over which paths")
+	rows = [][]string{{"METRIC", "PATH", "WHAT", "ROWS", "FIRST", "LAST", "VANTAGE POINTS"}}
+	for _, m := range p.Missed {
+		for _, f := range m.byPath() {
+			rows = append(rows, []string{m.Title(), f.Path, printable(f.What), fmt.Sprint(f.Rows), clock(f.First), clock(f.Last), join(f.VantagePoints)})
+		}
+	}
+	t.table(rows)
+	t.line("By vantage point and server: index.html. Every row: failed.csv.")
 	t.heading("Servers that answered, by NSID")
 	rows = nil
 	for _, i := range p.Instances {

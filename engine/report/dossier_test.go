@@ -114,6 +114,7 @@ func TestDossiers(t *testing.T) {
 	t.Run("the wrong answers are the planted ones", d.testEvidence)
 	t.Run("a late zone by the rows that lack it", d.testLate)
 	t.Run("everything measured on the days", d.testRows)
+	t.Run("what the pages say", d.testPages)
 }
 
 // testCounts: a row of availability or correctness is in failed.csv exactly when

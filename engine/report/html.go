@@ -3,6 +3,7 @@ package report
 import (
 	_ "embed"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"io"
 	"slices"
@@ -19,7 +20,7 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clock": clock, "where": Where, "verdict": func(v metrics.Verdict) string { return verdictWords[v] },
 	"counted": func(metric string) string { return counted[metric] }, "dash": dash,
 	"aboutBroken": func() string { return aboutBroken },
-	"fraction":    fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return join(l) },
+	"fraction":    fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return join(l) }, "paths": pathNames,
 }).Parse(pageText))
 
 // page is what the template sees.
@@ -32,6 +33,14 @@ type page struct {
 
 	Availability, Publications, CoverageBars template.HTML
 	Latencies                                []figure
+	Drill                                    []drill
+}
+
+// drill is one RSI from every vantage point.
+type drill struct {
+	RSI   measurement.RSI
+	Rows  []placeRow
+	Plots []figure
 }
 
 // group is one RSI metric as a table: a row for each RSI.
@@ -70,8 +79,11 @@ func (d *Document) WriteHTML(w io.Writer, r *metrics.Result) error {
 		for _, v := range d.Values {
 			if v.Metric == metrics.RSSLatency {
 				path := measurement.Path{Family: v.Family, Transport: v.Transport}
-				p.Latencies = append(p.Latencies, figure{v.Path(), latencyPlot(d, path, d.limit(metrics.RSILatency, path))})
+				p.Latencies = append(p.Latencies, figure{v.Path(), latencyPlot("median response latency by RSI, "+v.Path(), d.latencies(path), d.limit(metrics.RSILatency, path))})
 			}
+		}
+		for _, rsi := range d.RSIs {
+			p.Drill = append(p.Drill, d.drill(rsi.RSI))
 		}
 	}
 	return pages.ExecuteTemplate(w, "report", p)
@@ -92,6 +104,61 @@ func (d *Document) group(metric string) group {
 		g.Columns = g.Rows[0].Values
 	}
 	return g
+}
+
+// latencies are all RSIs over a path, for the plot.
+func (d *Document) latencies(p measurement.Path) (rows []latencyRow) {
+	for _, r := range d.RSIs {
+		row := latencyRow{label: string(r.RSI)}
+		for _, place := range d.Internal.Places {
+			if place.RSI == r.RSI && place.Family == p.Family && place.Transport == p.Transport {
+				row.places = append(row.places, place)
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// drill is an RSI from each vantage point, a plot for each path.
+func (d *Document) drill(rsi measurement.RSI) drill {
+	x := drill{RSI: rsi, Rows: d.places(rsi)}
+	for i, path := range paths() {
+		var rows []latencyRow
+		for _, r := range x.Rows {
+			rows = append(rows, latencyRow{string(r.VantagePoint), r.Cells[i : i+1]})
+		}
+		title := pathTitles[path.String()]
+		x.Plots = append(x.Plots, figure{title, latencyPlot(fmt.Sprintf("response latency of %s by vantage point, %s", rsi, title), rows, d.limit(metrics.RSILatency, path))})
+	}
+	return x
+}
+
+// places are an RSI's, a row for each vantage point with its four paths.
+func (d *Document) places(rsi measurement.RSI) (rows []placeRow) {
+	for group := range slices.Chunk(d.Internal.Places, 4) {
+		if group[0].RSI == rsi {
+			rows = append(rows, placeRow{group[0].VantagePoint, group})
+		}
+	}
+	return rows
+}
+
+func pathNames() (names []string) {
+	for _, p := range paths() {
+		names = append(names, pathTitles[p.String()])
+	}
+	return names
+}
+
+// paths are the four, in the order of reports.
+func paths() (all []measurement.Path) {
+	for _, f := range measurement.Families {
+		for _, t := range measurement.Transports {
+			all = append(all, measurement.Path{Family: f, Transport: t})
+		}
+	}
+	return all
 }
 
 // limit is a response latency's threshold in ms, for plots.

@@ -1,11 +1,14 @@
 package report
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
@@ -79,8 +82,25 @@ func (s *svg) cell(x, y, w, h float64, c, title string) {
 	s.add(`<rect x="%.1f" y="%.1f" width="%.2f" height="%.1f" class="%s"><title>%s</title></rect>`, x, y, w, h, c, template.HTMLEscapeString(title))
 }
 
-// done closes the drawing. What it holds was escaped when it was added.
-func (s *svg) done() template.HTML { return template.HTML(s.String() + "</svg>") } //nolint:gosec // own markup
+// marks are how high a mark stands in fields of the classes that look bad, so
+// that they are told apart without colours.
+var marks = map[string]float64{"s3": 0.33, "s2": 0.66, "s1": 1}
+
+// field is a cell of a strip.
+func (s *svg) field(x, y, w float64, c, title string) {
+	const h = rowHeight - 2
+	s.cell(x, y, w, h, c, title)
+	if share, bad := marks[c]; bad {
+		width := min(3, w/2)
+		s.add(`<rect x="%.1f" y="%.1f" width="%.2f" height="%.1f" class="mark %sm"/>`, x+(w-width)/2, y+h*(1-share), width, h*share, c)
+	}
+}
+
+// done closes the drawing, which scrolls where the page is narrow. What it holds
+// was escaped when it was added.
+func (s *svg) done() template.HTML {
+	return template.HTML(`<div class="scroll">` + s.String() + "</svg></div>\n") //nolint:gosec // own markup
+}
 
 // legend explains the classes beneath a plot.
 func legend(classes []class) template.HTML {
@@ -96,92 +116,125 @@ func legend(classes []class) template.HTML {
 // mostBins is how many columns the course of a month is drawn in.
 const mostBins = 168
 
+// stripRow is a row of a heat strip: a number of hours in two parts, and what it
+// says of them.
+type stripRow struct {
+	label      string
+	some, rest []int64
+}
+
+// strip draws rows of hours from a time on, several hours in a field where there
+// are many.
+func strip(title string, from time.Time, rows []stripRow, of func(some, rest int64) (class, string), classes []class) template.HTML {
+	if len(rows) == 0 || len(rows[0].some) == 0 {
+		return ""
+	}
+	hours := len(rows[0].some)
+	per := (hours + mostBins - 1) / mostBins
+	hour := float64(plotWidth-plotLeft) / float64(hours)
+	s := newSVG(len(rows)*rowHeight+24, title)
+	for i, r := range rows {
+		s.text(plotLeft-6, float64(i*rowHeight)+13, "end", r.label)
+		for at := 0; at < hours; at += per {
+			var some, rest int64
+			until := min(at+per, hours)
+			for h := at; h < until; h++ {
+				some, rest = some+r.some[h], rest+r.rest[h]
+			}
+			c, says := of(some, rest)
+			s.field(plotLeft+float64(at)*hour, float64(i*rowHeight), float64(until-at)*hour, c.css,
+				fmt.Sprintf("%s, from %s: %s", r.label, clock(from.Add(hoursOf(at))), says))
+		}
+	}
+	for day, days := 0, hours/24; day < days; day += max(1, days/7) {
+		s.text(plotLeft+24*hour*float64(day), float64(len(rows)*rowHeight+14), "start", from.AddDate(0, 0, day).Format("2 Jan"))
+	}
+	return s.done() + legend(classes)
+}
+
 // availabilityPlot is the heat strip of availability over the period, a row for
 // each RSI, all paths together; only one RSI's paths where rsi is given.
 func availabilityPlot(d *Document, hours []metrics.Hours, rsi measurement.RSI) template.HTML {
-	type row struct {
-		label     string
-		asked, ok []int64
-	}
-	var rows []row
+	var rows []stripRow
+	whole := int(d.Until.Sub(d.From) / time.Hour) // also the days that have no data yet
 	for _, h := range hours {
 		if rsi != "" && h.RSI != rsi {
 			continue
 		}
 		label := string(h.RSI)
 		if rsi != "" {
-			label = strings.TrimPrefix(string(h.Path.Family), "ip") + " " + string(h.Path.Transport)
+			label = shortPath(h.Path)
 		}
 		if n := len(rows); n == 0 || rows[n-1].label != label {
-			rows = append(rows, row{label, make([]int64, len(h.Asked)), make([]int64, len(h.Asked))})
+			rows = append(rows, stripRow{label, make([]int64, whole), make([]int64, whole)})
 		}
 		for i := range h.Asked {
-			rows[len(rows)-1].asked[i] += int64(h.Asked[i])
-			rows[len(rows)-1].ok[i] += int64(h.OK[i])
+			rows[len(rows)-1].some[i] += int64(h.OK[i])
+			rows[len(rows)-1].rest[i] += int64(h.Asked[i] - h.OK[i])
 		}
 	}
-	if len(rows) == 0 || len(rows[0].asked) == 0 {
-		return ""
-	}
-	per := (len(rows[0].asked) + mostBins - 1) / mostBins
-	bins := (len(rows[0].asked) + per - 1) / per
-	s := newSVG(len(rows)*rowHeight+24, "availability over the period")
-	width := float64(plotWidth-plotLeft) / float64(bins)
-	for i, r := range rows {
-		s.text(plotLeft-6, float64(i*rowHeight)+13, "end", r.label)
-		for b := range bins {
-			var asked, ok int64
-			for h := b * per; h < min((b+1)*per, len(r.asked)); h++ {
-				asked, ok = asked+r.asked[h], ok+r.ok[h]
-			}
-			from := d.From.Add(hoursOf(b * per))
-			s.cell(plotLeft+float64(b)*width, float64(i*rowHeight), width, rowHeight-2, shareClass(ok, asked).css,
-				fmt.Sprintf("%s, from %s: %d of %d", r.label, clock(from), ok, asked))
-		}
-	}
-	axis(s, d, len(rows)*rowHeight+14)
-	return s.done() + legend(shareClasses)
+	return strip("availability over the period", d.From, rows, func(ok, failed int64) (class, string) {
+		return shareClass(ok, ok+failed), fmt.Sprintf("%d of %d", ok, ok+failed)
+	}, shareClasses)
 }
 
-// axis writes days beneath a strip.
-func axis(s *svg, d *Document, y int) {
-	days := int(d.Until.Sub(d.From).Hours()) / 24
-	step := max(1, days/7)
-	for day := 0; day < days; day += step {
-		x := plotLeft + float64(plotWidth-plotLeft)*float64(day)/float64(days)
-		s.text(x, float64(y), "start", d.From.AddDate(0, 0, day).Format("2 Jan"))
-	}
+// shortPath is a path as the label of a row, "v4 udp".
+func shortPath(p measurement.Path) string {
+	return strings.TrimPrefix(string(p.Family), "ip") + " " + string(p.Transport)
 }
 
-// latencyPlot shows for each RSI the median latency at every vantage point over
-// one path, on a logarithmic scale, with the threshold.
-func latencyPlot(d *Document, p measurement.Path, limit float64) template.HTML {
+// latencyRow is a row of a plot of latencies: an RSI from every vantage point, or
+// from one.
+type latencyRow struct {
+	label  string
+	places []Place
+}
+
+// latencyPlot shows median latencies over one path, on a logarithmic scale, with
+// the threshold. A single dot of a row has a line to its 95th percentile; of more,
+// the outermost two say which vantage points they are.
+func latencyPlot(title string, rows []latencyRow, limit float64) template.HTML {
 	const least, most = 0.1, 4000.0
 	x := func(ms float64) float64 {
-		return plotLeft + float64(plotWidth-plotLeft)*math.Log(max(ms, least)/least)/math.Log(most/least)
+		return plotLeft + float64(plotWidth-plotLeft-30)*math.Log(min(max(ms, least), most)/least)/math.Log(most/least)
 	}
-	s := newSVG(len(d.RSIs)*rowHeight+24, "median response latency by vantage point, "+p.String())
-	bottom := float64(len(d.RSIs) * rowHeight)
+	s := newSVG(len(rows)*rowHeight+24, title)
+	bottom := float64(len(rows) * rowHeight)
 	for _, ms := range []float64{0.1, 1, 10, 100, 1000} {
 		s.add(`<line x1="%.1f" y1="0" x2="%.1f" y2="%.1f" class="grid"/>`, x(ms), x(ms), bottom)
 		s.text(x(ms), bottom+14, "middle", fmt.Sprintf("%g ms", ms))
 	}
 	s.add(`<line x1="%.1f" y1="0" x2="%.1f" y2="%.1f" class="limit"><title>threshold %g ms</title></line>`, x(limit), x(limit), bottom, limit)
-	for i, r := range d.RSIs {
-		s.text(plotLeft-6, float64(i*rowHeight)+13, "end", string(r.RSI))
-		for _, place := range d.Internal.Places {
-			if place.RSI != r.RSI || place.Family != p.Family || place.Transport != p.Transport || place.Median == nil {
-				continue
+	for i, r := range rows {
+		y := float64(i*rowHeight) + 9
+		s.text(plotLeft-6, y+4, "end", r.label)
+		seen := slices.DeleteFunc(slices.Clone(r.places), func(p Place) bool { return p.Median == nil })
+		slices.SortStableFunc(seen, func(a, b Place) int { return cmp.Compare(forEye(a.Median), forEye(b.Median)) })
+		for _, p := range seen {
+			ms := forEye(p.Median)
+			if len(r.places) == 1 {
+				s.add(`<path d="M%.1f %.1fH%.1fm0 -4v8" class="whisker"/>`, x(ms), y, x(forEye(p.P95)))
 			}
-			ms, err := place.Median.Float64() // for the eye only
-			if err != nil {
-				continue
+			s.add(`<circle cx="%.1f" cy="%.0f" r="4" class="dot"><title>%s at VP %s: median %s ms, p95 %s ms</title></circle>`,
+				x(ms), y, p.RSI, template.HTMLEscapeString(string(p.VantagePoint)), *p.Median, numberText(p.P95))
+		}
+		if n := len(seen); len(r.places) > 1 && n > 0 {
+			s.text(x(forEye(seen[n-1].Median))+6, y+4, "start", string(seen[n-1].VantagePoint))
+			if n > 1 {
+				s.text(x(forEye(seen[0].Median))-6, y+4, "end", string(seen[0].VantagePoint))
 			}
-			s.add(`<circle cx="%.1f" cy="%d" r="4" class="dot"><title>%s at VP %s: median %s ms, p95 %s ms</title></circle>`,
-				x(ms), i*rowHeight+9, r.RSI, template.HTMLEscapeString(string(place.VantagePoint)), *place.Median, numberText(place.P95))
 		}
 	}
 	return s.done()
+}
+
+// forEye is a number for drawing, and for nothing else.
+func forEye(n *json.Number) float64 {
+	if n == nil {
+		return 0
+	}
+	f, _ := n.Float64()
+	return f
 }
 
 // publicationPlot shows for each zone how long each RSI's slowest vantage point
@@ -200,7 +253,7 @@ func publicationPlot(d *Document) template.HTML {
 			if at := slices.IndexFunc(p.RSIs, func(w Waited) bool { return w.RSI == r.RSI }); at >= 0 {
 				w = p.RSIs[at]
 			}
-			s.cell(plotLeft+float64(j)*width, float64(i*rowHeight), width, rowHeight-2, waitClass(w).css,
+			s.field(plotLeft+float64(j)*width, float64(i*rowHeight), width, waitClass(w).css,
 				fmt.Sprintf("%s, serial %d of %s: longest %d min, %d never seen", r.RSI, p.Serial, clock(p.Published), w.Longest, w.Censored))
 		}
 	}

@@ -1,0 +1,152 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
+)
+
+// failureKey is what failed rows are counted by: from where, over which path, by
+// which server, and what the rows show.
+type failureKey struct {
+	metric       string
+	vp           measurement.VantagePoint
+	path         int
+	none         bool // gave no NSID, or no answer
+	nsid, charge string
+}
+
+// failure are failed rows with something in common.
+type failure struct {
+	VantagePoints []measurement.VantagePoint
+	Path          string
+	NSID          *string // nil: none was given
+	What          string
+	Rows          int64
+	First, Last   time.Time
+}
+
+// missed is a metric that missed its threshold, by the rows that count against it.
+type missed struct {
+	Metric   string
+	Strip    template.HTML
+	Failures []failure // by vantage point, path and NSID
+}
+
+// Title is the metric in print.
+func (m missed) Title() string { return titles[m.Metric] }
+
+// Long says that the table is better folded.
+func (m missed) Long() bool { return len(m.Failures) > 40 }
+
+// count takes a failed row into the tables and strips.
+func (x *dossier) count(c charge, r *measurement.Answer) {
+	path := slices.Index(paths(), measurement.Path{Family: r.Family, Transport: r.Transport})
+	if path < 0 {
+		return // the lake has no others
+	}
+	key := failureKey{c.metric, r.VantagePoint, path, r.NSID == nil, text(r.NSID), c.what}
+	f := x.counted[key]
+	if f == nil {
+		f = &failure{VantagePoints: []measurement.VantagePoint{r.VantagePoint}, Path: pathNames()[path], NSID: r.NSID, What: c.what, First: r.Interval}
+		x.counted[key] = f
+	}
+	f.Rows++
+	f.Last = r.Interval // rows come in their order
+	hours := x.hours[c.metric]
+	if hours == nil {
+		hours = new([4][]int64)
+		x.hours[c.metric] = hours
+	}
+	at := int(r.Interval.Sub(x.d.From) / time.Hour)
+	for len(hours[path]) <= at {
+		hours[path] = append(hours[path], 0)
+	}
+	hours[path][at]++
+}
+
+// missed are the metrics that rows count against, in the order of reports.
+func (x *dossier) missed() (all []missed) {
+	for _, metric := range metrics.Names {
+		if x.hours[metric] == nil {
+			continue
+		}
+		var failed []failureKey
+		for k := range x.counted {
+			if k.metric == metric {
+				failed = append(failed, k)
+			}
+		}
+		slices.SortFunc(failed, func(a, b failureKey) int {
+			return cmp.Or(cmp.Compare(a.vp, b.vp), a.path-b.path, cmp.Compare(a.nsid, b.nsid), cmp.Compare(a.charge, b.charge))
+		})
+		m := missed{Metric: metric, Strip: x.strip(metric)}
+		for _, k := range failed {
+			m.Failures = append(m.Failures, *x.counted[k])
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+var failureClasses = []class{{"s0", "no failed row"}, {"s3", "1 to 9"}, {"s2", "10 to 99"}, {"s1", "100 and more"}}
+
+// strip shows when rows failed, a row for each path. Waits for zones can last
+// beyond the period.
+func (x *dossier) strip(metric string) template.HTML {
+	length := int(x.d.Until.Sub(x.d.From) / time.Hour)
+	for _, h := range x.hours[metric] {
+		length = max(length, (len(h)+23)/24*24)
+	}
+	var rows []stripRow
+	for i, path := range paths() {
+		r := stripRow{shortPath(path), make([]int64, length), make([]int64, length)}
+		copy(r.some, x.hours[metric][i])
+		rows = append(rows, r)
+	}
+	return strip("failed rows over the period, "+titles[metric], x.d.From, rows, func(failed, _ int64) (class, string) {
+		c := failureClasses[0]
+		switch {
+		case failed >= 100:
+			c = failureClasses[3]
+		case failed >= 10:
+			c = failureClasses[2]
+		case failed > 0:
+			c = failureClasses[1]
+		}
+		return c, fmt.Sprintf("%d failed rows", failed)
+	}, failureClasses)
+}
+
+// byPath joins vantage points and servers.
+func (m missed) byPath() (list []failure) {
+	for _, f := range m.Failures {
+		at := slices.IndexFunc(list, func(o failure) bool { return o.Path == f.Path && o.What == f.What })
+		if at < 0 {
+			f.VantagePoints = slices.Clone(f.VantagePoints)
+			list = append(list, f)
+			continue
+		}
+		o := &list[at]
+		o.Rows += f.Rows
+		if f.First.Before(o.First) {
+			o.First = f.First
+		}
+		if f.Last.After(o.Last) {
+			o.Last = f.Last
+		}
+		if !slices.Contains(o.VantagePoints, f.VantagePoints[0]) {
+			o.VantagePoints = append(o.VantagePoints, f.VantagePoints[0])
+		}
+	}
+	order := pathNames()
+	slices.SortStableFunc(list, func(a, b failure) int {
+		return cmp.Or(slices.Index(order, a.Path)-slices.Index(order, b.Path), cmp.Compare(a.What, b.What))
+	})
+	return list
+}
