@@ -106,11 +106,10 @@ func (a *app) ingest(ctx context.Context, f ingestFlags) (err error) {
 
 	bar := a.progress(0, "ingesting")
 	in, relay := s.ingester(a), s.relay()
-	in.Progress, in.Rejudge, in.Alerts = bar.at, spans, takeAlerts(relay)
+	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), s.tellQuarantined()
 	result, err := in.Run(ctx)
 	bar.done()
 	err = errors.Join(err, relay.Close())
-	s.tellQuarantined(result)
 	s.tellAccused(result.Accused)
 	if err != nil && !errors.As(err, new(*ingest.DaysError)) {
 		return err
@@ -164,20 +163,23 @@ func (s *station) ingester(a *app) *ingest.Ingester {
 // rubbish by the thousand must not fill the disk of the collector.
 const mostAlerts = 20
 
-// tellQuarantined writes a line to the alert file for each rejected file.
-func (s *station) tellQuarantined(r ingest.Result) {
-	for i, q := range r.Quarantined {
+// tellQuarantined writes a line to the alert file for each rejected file. One that
+// cannot be written holds up no file.
+func (s *station) tellQuarantined() func(ingest.Rejected) error {
+	told := 0
+	return func(q ingest.Rejected) error {
+		if told++; told > mostAlerts+1 {
+			return nil
+		}
 		c := alert.Condition{Rule: "mtric.ingest", Severity: alert.Warning, Summary: q.Reason, Labels: []alert.Label{
 			{Name: "condition", Value: "quarantined"}, {Name: "vantage_point", Value: string(q.VantagePoint)}, {Name: "file", Value: q.File}}}
-		if i == mostAlerts {
-			c.Labels, c.Summary = c.Labels[:1], fmt.Sprintf("%d more files were quarantined; the log names them", len(r.Quarantined)-i)
+		if told > mostAlerts {
+			c.Labels, c.Summary = c.Labels[:1], "more files were quarantined; the log names them"
 		}
 		if err := s.book.Tell(c); err != nil {
 			s.log.Error("alert not written", "error", err)
 		}
-		if i == mostAlerts {
-			break
-		}
+		return nil
 	}
 }
 

@@ -76,6 +76,10 @@ type Ingester struct {
 	// Nil takes every JSON.
 	Alerts func(vp measurement.VantagePoint, label time.Time, data []byte) (refused string, err error)
 
+	// Tell is given each file that goes to Quarantine, once it is kept there and before
+	// it leaves its dropbox: a run that is broken off loses none, and may tell one again.
+	Tell func(Rejected) error
+
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil is silent
 	Progress func(done, of int)

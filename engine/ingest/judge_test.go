@@ -32,6 +32,10 @@ func newCourt(t testing.TB, zones int) *court {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return courtOf(t, seq)
+}
+
+func courtOf(t testing.TB, seq []*lab.Zone) *court {
 	c := &court{collector: newCollector(t), zones: seq, serve: map[measurement.RSI]*lab.Zone{}}
 	_, ds, _ := strings.Cut(seq[0].DS(), "\tDS\t")
 	c.in.Anchors = []rootzone.Anchor{{DS: ds}}
@@ -93,7 +97,7 @@ func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
 func wireOf(t testing.TB, z *lab.Zone, name, kind string) []byte {
 	t.Helper()
 	m := new(dns.Msg).SetQuestion(name, dns.StringToType[kind])
-	m.RecursionDesired = false
+	m.Id, m.RecursionDesired = 4711, false
 	m.SetEdns0(1220, true)
 	query, err := m.Pack()
 	if err != nil {

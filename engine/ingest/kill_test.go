@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -59,17 +61,29 @@ func (c *collector) state() map[string]any {
 
 // fill is a dropbox of two vantage points with all that can happen in it: two
 // days, files for a second time, one that disagrees, one that is damaged, one
-// that does not belong.
-func fill(c *collector) {
+// that does not belong, alerts, one of them refused; answers that waited for a zone
+// that has come since. It returns what was told of them, too.
+func fill(t *testing.T, zones []*lab.Zone) (c *court, told map[string]bool) {
+	c = courtOf(t, zones)
+	told = map[string]bool{}
+	c.in.Tell = func(q ingest.Rejected) error { told[q.File] = true; return nil }
+	c.in.Alerts = func(vp measurement.VantagePoint, _ time.Time, data []byte) (string, error) {
+		told[string(vp)+string(data)] = true
+		return map[bool]string{true: "not to be had"}[strings.Contains(string(data), "0005")], nil
+	}
+	c.all(c.zones[0])
 	yesterday := day.Add(-5 * time.Minute)
 	for _, vp := range []measurement.VantagePoint{"101", "102"} {
 		c.measure(vp, yesterday)
 		c.measure(vp, day)
 	}
+	c.ask("103", day)
 	c.ingest() // what came before
+	c.keep(c.zones[0], day.Add(time.Hour))
+	alertFiles(c.collector)
 	other := answersOf("101", yesterday)
 	other[0].RCode = ptr("SERVFAIL")
-	send(c, c.box("101"), lake.Name(yesterday, "101", lake.Answers), other, metaOf(runOf(other, "101", yesterday)))
+	send(c.collector, c.box("101"), lake.Name(yesterday, "101", lake.Answers), other, metaOf(runOf(other, "101", yesterday)))
 	c.measure("102", day)
 	for _, vp := range []measurement.VantagePoint{"101", "102"} {
 		c.measure(vp, day.Add(5*time.Minute))
@@ -83,23 +97,32 @@ func fill(c *collector) {
 	if err := lake.WriteSidecar(damaged); err != nil {
 		c.t.Fatal(err)
 	}
+	return c, told
 }
 
 // The law of ingest: broken off before any step whatever, and begun again, it
 // comes to the same lake, originals, quarantine and dropboxes.
 func TestKilledAnywhereComesToTheSame(t *testing.T) {
-	whole := newCollector(t)
-	fill(whole)
-	steps := 0
-	whole.in.Step = func(string) error { steps++; return nil }
+	zones := newCourt(t, 1).zones
+	whole, wantTold := fill(t, zones)
+	steps, kinds := 0, map[string]bool{}
+	whole.in.Step = func(what string) error {
+		steps++
+		kind, _, _ := strings.Cut(what, " ")
+		kinds[kind] = true
+		return nil
+	}
 	whole.ingest()
 	want := whole.state()
 	if steps < 15 {
 		t.Fatalf("only %d steps", steps)
 	}
+	wantKinds := map[string]bool{"copy": true, "judge": true, "keep": true, "merge": true, "quarantine": true, "relay": true, "save": true, "tell": true, "unlink": true}
+	if diff := cmp.Diff(wantKinds, kinds); diff != "" || len(wantTold) != 7 {
+		t.Fatalf("steps %s; told %v", diff, wantTold)
+	}
 	for kill := 0; kill < steps; kill += every {
-		c := newCollector(t)
-		fill(c)
+		c, told := fill(t, zones)
 		n := 0
 		last := ""
 		c.in.Step = func(what string) error {
@@ -127,7 +150,7 @@ func TestKilledAnywhereComesToTheSame(t *testing.T) {
 		}
 		c.in.Step = nil
 		c.ingest()
-		if diff := cmp.Diff(want, c.state(), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, c.state(), cmpopts.EquateEmpty()) + cmp.Diff(wantTold, told); diff != "" {
 			t.Errorf("killed before %q: %s", last, diff)
 		}
 	}

@@ -154,9 +154,16 @@ func (r *run) quarantine(b *dropbox, name, copied, reason, sum string) error {
 			return fmt.Errorf("quarantine: %w", err)
 		}
 	}
-	r.result.Quarantined = append(r.result.Quarantined, Rejected{b.vp, name, oneLine(reason)})
+	rejected := Rejected{b.vp, name, oneLine(reason)}
+	r.result.Quarantined = append(r.result.Quarantined, rejected)
 	r.log.Warn("quarantined", "vantage_point", b.vp, "file", name, "reason", reason, "kept", path)
-	return nil
+	if r.Tell == nil {
+		return nil
+	}
+	if err := r.step("tell %s", name); err != nil {
+		return err
+	}
+	return r.Tell(rejected)
 }
 
 const reasonSuffix = ".reason.txt"
