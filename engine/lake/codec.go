@@ -97,7 +97,7 @@ func (c *codec) known(b []byte) *string {
 	if !found {
 		own := string(b)
 		s = &own
-		if len(c.texts) < 1<<16 { // names of questions never end
+		if len(own) < 256 && len(c.texts) < 1<<16 { // names of questions never end
 			c.texts[own] = s
 		}
 	}

@@ -5,9 +5,11 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding"
+	"github.com/parquet-go/parquet-go/format"
 
 	"mtric.net/mtric/engine/measurement"
 )
@@ -17,8 +19,13 @@ import (
 // their signatures within zstd's reach, in whatever order they were received. An
 // answer takes a third less for it (docs/decisions/0005).
 
-// seedBytes ends a row group early: a vantage point decides how large wires are.
-const seedBytes = 128 << 20
+// groupBytes of wires and other texts end a row group early: a vantage point decides
+// how large they are, and a row group being written, read and joined lives in memory
+// some eight times. A day of twenty vantage points has fewer.
+const groupBytes = 64 << 20
+
+// plainRow is what the other columns of a row take in a spool, about.
+const plainRow = 64
 
 // seeder cuts a file that is being made into row groups, at intervals, and seeds
 // the dictionary of each.
@@ -33,6 +40,7 @@ type seeder struct {
 type portion struct {
 	interval int64 // µs
 	rows     int
+	size     int // bytes of wires and texts, about
 	wires    [][]byte
 }
 
@@ -92,7 +100,7 @@ func (s *seeder) before(interval int64, dict parquet.Dictionary, flush func() er
 func (s *seeder) gather() ([][]byte, error) {
 	var wires [][]byte
 	var own arena
-	rows := 0
+	rows, size := 0, 0
 	for {
 		s.until = math.MaxInt64
 		for _, p := range s.sources {
@@ -100,16 +108,16 @@ func (s *seeder) gather() ([][]byte, error) {
 				s.until = min(s.until, p.head.interval)
 			}
 		}
-		more := 0
+		more, bytes := 0, 0
 		for _, p := range s.sources {
 			if p.more && p.head.interval == s.until {
-				more += p.head.rows
+				more, bytes = more+p.head.rows, bytes+p.head.size
 			}
 		}
-		if more == 0 || rows > 0 && (rows+more > s.most || own.size > seedBytes) {
+		if more == 0 || rows > 0 && (rows+more > s.most || size+bytes > groupBytes) {
 			return wires, nil
 		}
-		rows += more
+		rows, size = rows+more, size+bytes
 		for _, p := range s.sources {
 			for p.more && p.head.interval == s.until {
 				for _, w := range p.head.wires {
@@ -124,10 +132,7 @@ func (s *seeder) gather() ([][]byte, error) {
 }
 
 // arena keeps copies of wires in few pieces of memory.
-type arena struct {
-	free []byte
-	size int
-}
+type arena struct{ free []byte }
 
 func (a *arena) keep(w []byte) []byte {
 	if len(w) > len(a.free) {
@@ -135,7 +140,7 @@ func (a *arena) keep(w []byte) []byte {
 	}
 	n := copy(a.free, w)
 	kept := a.free[:n:n]
-	a.free, a.size = a.free[n:], a.size+n
+	a.free = a.free[n:]
 	return kept
 }
 
@@ -162,7 +167,7 @@ func insert(dict parquet.Dictionary, wires [][]byte) {
 func ofSpool[T Measured](path string) iter.Seq2[portion, error] {
 	return func(yield func(portion, error) bool) {
 		for p, err := range parcels[T](path, false) {
-			if !yield(portion{p.interval.UnixMicro(), p.count, p.wires}, err) || err != nil {
+			if !yield(portion{p.interval.UnixMicro(), p.count, p.size - plainRow*p.count, p.wires}, err) || err != nil {
 				return
 			}
 		}
@@ -178,13 +183,16 @@ func ofAnswers(path string, from int) iter.Seq2[portion, error] {
 				return err
 			}
 			var at, response Column
-			for _, g := range f.RowGroups()[min(from, len(f.RowGroups())):] {
+			for n, g := range f.RowGroups() {
+				if n < from {
+					continue
+				}
 				for i, c := range []*Column{&at, &response} {
 					if err := c.read(g.ColumnChunks()[leaves[i].Index()], leaves[i], int(g.NumRows())); err != nil {
 						return err
 					}
 				}
-				if !yieldPortions(at.Int, response.Bytes, yield) {
+				if !yieldPortions(at.Int, response.Bytes, textsOf(f.Metadata().RowGroups[n]), yield) {
 					return nil
 				}
 			}
@@ -196,15 +204,28 @@ func ofAnswers(path string, from int) iter.Seq2[portion, error] {
 	}
 }
 
-func yieldPortions(at []int64, wires [][]byte, yield func(portion, error) bool) bool {
+// textsOf is how many bytes of texts a row of the row group has, on average.
+func textsOf(g format.RowGroup) float64 {
+	var size int64
+	for _, c := range g.Columns {
+		switch strings.Join(c.MetaData.PathInSchema, ".") {
+		case "nsid", "error", "qname":
+			size += c.MetaData.TotalUncompressedSize
+		}
+	}
+	return float64(size) / float64(max(g.NumRows, 1))
+}
+
+func yieldPortions(at []int64, wires [][]byte, texts float64, yield func(portion, error) bool) bool {
 	for i := 0; i < len(at); {
 		p := portion{interval: at[i]}
 		for ; i < len(at) && at[i] == p.interval; i++ {
 			p.rows++
 			if wires[i] != nil {
-				p.wires = append(p.wires, wires[i])
+				p.wires, p.size = append(p.wires, wires[i]), p.size+len(wires[i])
 			}
 		}
+		p.size += int(texts * float64(p.rows))
 		if !yield(p, nil) {
 			return false
 		}

@@ -80,6 +80,7 @@ func (s *Spool[T]) Close() error {
 type parcel[T Measured] struct {
 	interval time.Time
 	count    int
+	size     int      // bytes
 	wires    [][]byte // valid until the next parcel
 	rows     []T      // nil where they were not asked for
 }
@@ -138,7 +139,7 @@ func nextParcel[T Measured](in *bufio.Reader, body *[]byte, c *codec, whole bool
 	if c.bad || count <= 0 || count > int64(n) {
 		return p, errParcel
 	}
-	p.count = int(count)
+	p.count, p.size = int(count), n
 	if p.wires = c.cut(p.count); whole && !c.bad {
 		p.rows = make([]T, p.count)
 		for i := range p.rows {

@@ -1,7 +1,9 @@
 package lake_test
 
 import (
+	"encoding/hex"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,4 +117,52 @@ func manyBytes(t *testing.T, path string) int64 {
 		t.Fatal(err)
 	}
 	return 1
+}
+
+// A vantage point decides how large texts and wires are: both end a row group, since
+// one that is written, read or joined lives in memory.
+func TestLargeTextsEndARowGroup(t *testing.T) {
+	source := rand.NewChaCha8([32]byte{})
+	for name, enlarge := range map[string]func(*measurement.Answer, string){
+		"nsid":     func(a *measurement.Answer, text string) { a.NSID = &text },
+		"response": func(a *measurement.Answer, text string) { a.Response = []byte(text) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := lake.Store{Dir: dir}
+			for part := range 2 { // the second into the midst of the first
+				var groups [][]measurement.Answer
+				for slot := range 20 {
+					g := group("101", 2*slot+part, 20, 1)
+					for i := range g {
+						noise := make([]byte, 60_000)
+						_, _ = source.Read(noise)
+						enlarge(&g[i], hex.EncodeToString(noise))
+					}
+					groups = append(groups, g)
+				}
+				if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, groups...)}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f, err := os.Open(s.Path(lake.Answers, midnight))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			info, err := f.Stat()
+			if err != nil {
+				t.Fatal(err)
+			}
+			file, err := parquet.OpenFile(f, info.Size())
+			if err != nil || file.NumRows() != 800 {
+				t.Fatal(file, err)
+			}
+			for i, g := range file.Metadata().RowGroups {
+				if g.TotalByteSize > 70<<20 {
+					t.Errorf("row group %d of %d rows has %d bytes", i, g.NumRows, g.TotalByteSize)
+				}
+			}
+		})
+	}
 }
