@@ -35,11 +35,15 @@ mkdir -p Reports/weekly-2026-01-05; ln -sfn /home/metrics/State Reports/weekly-2
 /usr/local/bin/mtric-publish /srv/mtric/public rssac047'
 `
 
+// uproot takes it all away again: an analyst would stumble over the links.
+const uproot = `cd /home/metrics && rm -rf Reports/{` + reportFolder + `,weekly-2026-01-05} Lake/answers/{yyyymm=202601,.being-written,link,file} {Quarantine,Output,State}/` + secret + ` /srv/mtric/public/reports/*`
+
 // testPublic: the public tree is served, by HTTPS and by rsync, and nothing else is.
 func (d *deployed) testPublic(t *testing.T) {
 	d.must(t, "c00", plant)
 	t.Run("HTTPS", d.testHTTPS)
 	t.Run("rsync", d.testRsync)
+	d.must(t, "c00", uproot)
 }
 
 // curl returns the status and the body of an answer.
