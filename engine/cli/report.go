@@ -15,6 +15,7 @@ import (
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
+	"mtric.net/mtric/metrics"
 )
 
 type reportOptions struct {
@@ -30,9 +31,10 @@ func (a *app) reportCommand() *cobra.Command {
 		Long: `Report computes the eight metrics of RSSAC047 for a period out of the lake and
 writes text, JSON and HTML: public in the report's folder, with every value below
 internal/, and below rsi/ a dossier for each root server identifier that missed a
-threshold. It is provisional until seven days after the period. A report that is
-there already is replaced only by --force or by its final form; the old one is kept
-below revisions/.
+threshold. It is provisional until seven days after the period, and while answers
+wait for a verdict. A report that is there already is replaced by its final form, by
+the first one that is made after those seven days, and by --force; the old one is
+kept below revisions/.
 
 The style survey compares candidates for vantage points: hops, round trips, servers
 and ways that each saw. It writes internal/survey.{txt,json,html} and prints the text.`,
@@ -184,7 +186,7 @@ func (a *app) reportDone(d *report.Document, folder string) error {
 	switch {
 	case a.flags.json:
 		err := a.printJSON(map[string]any{"folder": folder, "html": filepath.Join(folder, "report.html"), "status": d.Status, "revision": d.Revision,
-			"missed": misses, "failed_rsis": d.Failed(), "unchecked": d.Unchecked, "digest": d.Digest})
+			"missed": misses, "no_data": d.Count(metrics.NoData), "failed_rsis": d.Failed(), "unchecked": d.Unchecked, "digest": d.Digest})
 		if err != nil {
 			return err
 		}
@@ -198,6 +200,9 @@ func (a *app) reportDone(d *report.Document, folder string) error {
 			fmt.Fprintf(a.out, "note: %s\n", n)
 		}
 		fmt.Fprintf(a.out, "thresholds missed: %d", misses)
+		if n := d.Count(metrics.NoData); n > 0 {
+			fmt.Fprintf(a.out, "; no data: %d", n)
+		}
 		if len(failed) > 0 {
 			fmt.Fprintf(a.out, "; dossiers for %s", strings.Join(failed, ", "))
 		}

@@ -255,9 +255,12 @@ func (d *Document) Failed() []measurement.RSI {
 }
 
 // Misses counts the values that fail.
-func (d *Document) Misses() (n int) {
+func (d *Document) Misses() int { return d.Count(metrics.Fail) }
+
+// Count counts the values with a verdict.
+func (d *Document) Count(verdict metrics.Verdict) (n int) {
 	for _, v := range d.Values {
-		if v.Verdict == metrics.Fail {
+		if v.Verdict == verdict {
 			n++
 		}
 	}

@@ -146,3 +146,41 @@ func TestExcludedIsNotCovered(t *testing.T) {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 }
+
+// TestProvisionalGivesWay: an answer that nobody can ever judge does not keep the
+// report of the first day in place.
+func TestProvisionalGivesWay(t *testing.T) {
+	store, p := shortWeek(t)
+	path := store.Path(lake.Answers, monday)
+	rows, meta, err := lake.Read[measurement.Answer](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range rows {
+		if v := rows[i].Verdict; v != nil && *v == measurement.Correct {
+			unchecked := measurement.Unchecked
+			rows[i].Verdict = &unchecked
+			break
+		}
+	}
+	if err := lake.Write(path, rows, meta); err != nil {
+		t.Fatal(err)
+	}
+	j := newJob(p, store, t.TempDir())
+	dir := filepath.Join(j.Out, "weekly-2026-11-02")
+	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 7))); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err != nil {
+		t.Fatalf("when the look-ahead is over: %v", err)
+	}
+	d := read(t, filepath.Join(dir, "report.json"))
+	if d.Status != report.Provisional || d.Revision != 2 || d.Unchecked != 1 || !d.Complete() {
+		t.Errorf("%s, revision %d, %d unchecked, data until %s", d.Status, d.Revision, d.Unchecked, d.DataUntil)
+	}
+	for _, again := range []int{14, 7} {
+		if err := run(t, j, frame(t, p, monday.AddDate(0, 0, again))); err == nil {
+			t.Errorf("data until day %d: a second report with less or the same replaced it", again)
+		}
+	}
+}

@@ -36,8 +36,8 @@ type Job struct {
 	Progress func(step string)
 }
 
-// ErrThere says that a report of the period with this status, or a final one, is
-// in place.
+// ErrThere says that a report of the period is in place that this one must not
+// replace: a final one, or one that knew as much.
 var ErrThere = errors.New("is there already")
 
 // Existing returns the report that is in place; nil where there is none.
@@ -67,7 +67,9 @@ func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
 		return err
 	}
 	if old != nil {
-		if !j.Force && (old.Status == Final || old.Status == d.Status) {
+		// A provisional one gives way to a provisional one when the look-ahead is over.
+		early := !old.Complete() && d.Complete()
+		if !j.Force && (old.Status == Final || old.Status == d.Status && !early) {
 			return fmt.Errorf("%s report, revision %d, %w", old.Status, old.Revision, ErrThere)
 		}
 		d.succeed(old)
