@@ -95,14 +95,32 @@ type app struct {
 func Run(args []string, in io.Reader, out, errw io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	defer context.AfterFunc(ctx, stop)() // a second signal ends the program at once
-	a := &app{in: in, out: out, err: errw, self: os.Args[0], hostname: os.Hostname, clock: time.Now}
+	defer context.AfterFunc(ctx, stop)()                    // a second signal ends the program at once
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // who wants no more of our output (head) must not kill us
+	pipe := &outlet{Writer: out}
+	a := &app{in: in, out: pipe, err: errw, self: os.Args[0], hostname: os.Hostname, clock: time.Now}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(pipe)
 	root.SetErr(errw)
-	return a.exit(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if err != nil && pipe.closed {
+		return exitFailed // whoever read it has closed it, and knows
+	}
+	return a.exit(err)
+}
+
+// outlet is the standard output, and knows whether its reader has gone.
+type outlet struct {
+	io.Writer
+	closed bool
+}
+
+func (o *outlet) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	o.closed = o.closed || errors.Is(err, syscall.EPIPE)
+	return n, err
 }
 
 // exit prints what is left to say of err and returns its code.

@@ -53,7 +53,12 @@ three vantage points measure them for three intervals and push the files by SFTP
 them on a collector, and writes the month's report, in which the faults stand out. The
 plan's rules raise an alert for each; then the faults end, and so do the alerts.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if a.flags.home != "" || a.flags.lake != "" {
+				return usagef("demo has homes and a lake of its own; --keep DIR says where")
+			}
+			return a.demo(c.Context(), o)
+		},
 	}
 	c.Flags().StringVar(&o.keep, "keep", "", "keep all files in this `DIR` (default: a new folder below the temporary one)")
 	c.Flags().BoolVar(&o.serve, "serve", false, "keep the root servers up afterwards, until interrupted")
@@ -256,7 +261,7 @@ func (w *demoWorld) ingest(ctx context.Context) error {
 	if err := c.zoneFetch(ctx, false); err != nil {
 		return err
 	}
-	return c.ingest(ctx, ingestFlags{})
+	return c.ingest(ctx, nil)
 }
 
 // report writes the report of the month so far and verifies it.

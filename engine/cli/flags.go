@@ -243,6 +243,9 @@ func (a *app) printJSON(v any) error {
 
 // isTerminal says whether w is a terminal: colour and progress only there.
 func isTerminal(w io.Writer) bool {
+	if o, ours := w.(*outlet); ours {
+		w = o.Writer
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

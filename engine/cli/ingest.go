@@ -36,7 +36,14 @@ interval and every zone seen until then is at hand. Until then it is unchecked, 
 each run looks again. With --rejudge all answers of a time are judged anew.`,
 		Example: "  mtric ingest\n  mtric ingest --rejudge --from 2026-11-01 --until 2026-11-08",
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.ingest(c.Context(), f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			spans, err := f.spans()
+			if err != nil {
+				a.mistyped(c, err)
+				return err
+			}
+			return a.ingest(c.Context(), spans)
+		},
 	}
 	c.Flags().BoolVar(&f.rejudge, "rejudge", false, "judge all answers of --from to --until again, whatever their verdict")
 	c.Flags().StringVar(&f.from, "from", "", "first interval to judge again, a TIME (RFC 3339) or day (2026-11-01)")
@@ -77,14 +84,10 @@ func (a *app) ingestReaderCommand() *cobra.Command {
 	}
 }
 
-func (a *app) ingest(ctx context.Context, f ingestFlags) (err error) {
+func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	var p *plan.Plan
 	defer func() { a.ended("ingest", p, err) }()
 	if err := a.onCollector(); err != nil {
-		return err
-	}
-	spans, err := f.spans()
-	if err != nil {
 		return err
 	}
 	if p, err = a.loadPlan(); err != nil {

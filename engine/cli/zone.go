@@ -68,10 +68,13 @@ func (a *app) zoneAdd(file string) error {
 		return err
 	}
 	added := false
-	if !a.flags.dryRun {
-		if added, err = a.keepZone(p, dir, zone, file); err != nil {
-			return err
-		}
+	if a.flags.dryRun {
+		_, err = rootzone.Has(dir, zone)
+	} else {
+		added, err = a.keepZone(p, dir, zone, file)
+	}
+	if err != nil {
+		return err
 	}
 	if a.flags.json {
 		return a.printJSON(map[string]any{"serial": zone.Serial, "added": added})

@@ -46,6 +46,11 @@ func (a *app) zoneFetch(ctx context.Context, latest bool) (err error) {
 	var p *plan.Plan
 	defer func() { a.ended("zone fetch", p, err) }()
 	machine, err := a.machine()
+	if err != nil && a.flags.vp == "" && !latest {
+		// As ingest does, whatever the host is called: all zones are kept by the collector.
+		a.flags.vp = collector
+		machine, err = a.machine()
+	}
 	if err != nil {
 		return err
 	}

@@ -28,16 +28,7 @@ func Save(dir string, z *Zone) (added bool, err error) {
 		return false, errNotWhole
 	}
 	path := filepath.Join(dir, FileName(z.Serial))
-	kept, err := Open(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return false, fmt.Errorf("%w: %w", ErrOther, err)
-	default:
-		same, err := z.same(kept)
-		if err == nil && !same {
-			err = fmt.Errorf("zone %d: %w: %s has other records", z.Serial, ErrOther, path)
-		}
+	if kept, err := Has(dir, z); kept || err != nil {
 		return false, err
 	}
 	text, err := z.text()
@@ -48,6 +39,24 @@ func Save(dir string, z *Zone) (added bool, err error) {
 		return false, fmt.Errorf("zone %d: %w", z.Serial, err)
 	}
 	return true, syncDir(dir)
+}
+
+// Has says whether the archive keeps the zone. Other records under its serial are
+// ErrOther.
+func Has(dir string, z *Zone) (bool, error) {
+	path := filepath.Join(dir, FileName(z.Serial))
+	kept, err := Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("%w: %w", ErrOther, err)
+	}
+	same, err := z.same(kept)
+	if err == nil && !same {
+		err = fmt.Errorf("zone %d: %w: %s has other records", z.Serial, ErrOther, path)
+	}
+	return same, err
 }
 
 // syncDir brings the names in a folder to the disk: a zone on record must

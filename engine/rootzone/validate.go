@@ -144,8 +144,12 @@ func (v *validation) trustedKeys(anchors []Anchor) ([]*dns.DNSKEY, error) {
 		if err == nil {
 			return keys, nil
 		}
-		if errors.Is(err, errAlgorithm) {
+		switch {
+		case errors.Is(err, errAlgorithm):
 			reason = err
+		case errors.Is(reason, errAlgorithm): // says more
+		case slices.ContainsFunc(anchored, func(k *dns.DNSKEY) bool { return k.KeyTag() == sig.KeyTag }):
+			reason = fmt.Errorf("not signed by the key of an anchor: %w", err)
 		}
 	}
 	return nil, fmt.Errorf("./DNSKEY: %w", reason)
