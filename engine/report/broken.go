@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +49,7 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 	if len(wanted) == 0 {
 		return nil
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	days, err := store.Days(lake.Answers, d.From, d.Until)
 	if err != nil {
 		return err
