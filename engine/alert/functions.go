@@ -61,7 +61,7 @@ func (n *namer) call(e celast.Expr) {
 	}
 	if call.IsMemberFunction() {
 		chain, ok := chainOf(call.Target())
-		if ok && n.library(chain, name) {
+		if ok && n.namespace(chain, name) {
 			name = dotted(chain) + "." + name
 			for _, x := range chain {
 				n.inner[x.ID()] = true
@@ -86,9 +86,9 @@ func (n *namer) call(e celast.Expr) {
 	n.mistake(n.text, from, to, fmt.Sprintf("no function %q", name), remedy)
 }
 
-// library says whether the target of a call is the name of a library, or was meant
+// namespace says whether the target of a call is the name of a library, or was meant
 // to be, and not a variable.
-func (n *namer) library(target []celast.Expr, name string) bool {
+func (n *namer) namespace(target []celast.Expr, name string) bool {
 	root := target[0].AsIdent()
 	if slices.Contains(n.bound, root) || n.known(root) || len(namesUnder(root, n.fields)) > 0 {
 		return false

@@ -22,7 +22,7 @@ func (r *run) archived(rows map[int64]*measurement.Zone) error {
 	if err != nil {
 		return err
 	}
-	r.dropGone(rows, serials)
+	r.tellGone(rows, serials)
 	// After the zones, or the record of one that comes now would be missing.
 	r.fetches, err = rootzone.Records(r.RootZones)
 	if err != nil {
@@ -53,37 +53,23 @@ func (r *run) archived(rows map[int64]*measurement.Zone) error {
 	return nil
 }
 
-// dropGone takes back what the table says of zones that are no longer in the archive.
-// Their answers wait (seen) for as long as for any other zone that is missing.
-func (r *run) dropGone(rows map[int64]*measurement.Zone, serials []uint32) {
-	there := map[int64]bool{}
-	for _, serial := range serials {
-		there[int64(serial)] = true
-	}
+// tellGone tells of archived zones whose files are gone. They stay archived: they were
+// proved and in use, and an answer that only they explain must accuse nobody.
+func (r *run) tellGone(rows map[int64]*measurement.Zone, serials []uint32) {
 	var gone []int64
 	for serial, z := range rows {
-		if z.State == measurement.ZoneArchived && !there[serial] {
+		if z.State == measurement.ZoneArchived && !slices.Contains(serials, uint32(serial)) {
 			gone = append(gone, serial)
 		}
 	}
-	if len(gone) == 0 {
-		return
-	}
-	slices.Sort(gone)
-	if len(serials) == 0 {
-		// Not a zone was removed: the folder is not there.
-		r.left(r.RootZones, fmt.Sprintf("has none of the %d zones that were archived there", len(gone)))
-		return
-	}
-	r.log.Warn("zones are gone from the archive", "serials", gone)
-	for _, serial := range gone {
-		z := rows[serial]
-		z.State, z.ArchivedAt, z.Source, z.SHA256 = measurement.ZoneSeen, nil, nil, nil
-		if z.FirstSeen == nil {
-			delete(rows, serial)
-		}
+	if len(gone) > 0 {
+		slices.Sort(gone)
+		r.left(r.RootZones, fmt.Sprintf("lacks %d zones that were archived there, put them back; answers of them wait: %d", len(gone), gone[:min(len(gone), mostNamed)]))
 	}
 }
+
+// mostNamed bounds a list of serials in a message.
+const mostNamed = 20
 
 // errBadZone is a file that has the name of a zone and proves nothing.
 type errBadZone struct{ error }

@@ -392,3 +392,29 @@ func TestUnreadableZoneAccusesNobody(t *testing.T) {
 	c.ingest()
 	c.expect(day, "correct correct correct")
 }
+
+// Answers of an archived zone whose file is gone accuse nobody, however long it is
+// gone, and are judged when it is back.
+func TestLostZoneAccusesNobody(t *testing.T) {
+	c := newCourt(t, 2)
+	c.keep(c.zones[0], day.Add(-2*time.Hour))
+	c.keep(c.zones[1], day.Add(-time.Hour))
+	c.ingest()
+	path := filepath.Join(c.in.RootZones, rootzone.FileName(c.zones[1].Serial))
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	c.all(c.zones[1])
+	at := day.AddDate(0, 0, 9) // the newest zone is nine days old
+	c.ask("101", at)
+	c.fetched(c.zones[1].Serial, at.Add(time.Hour), false)
+	c.later(10)
+	c.expect(at, "unchecked unchecked unchecked")
+	c.later(30)
+	c.expect(at, "unchecked unchecked unchecked")
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	c.ingest()
+	c.expect(at, "correct correct correct")
+}
