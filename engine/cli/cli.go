@@ -95,8 +95,10 @@ type app struct {
 func Run(args []string, in io.Reader, out, errw io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	defer context.AfterFunc(ctx, stop)()                    // a second signal ends the program at once
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // who wants no more of our output (head) must not kill us
+	defer context.AfterFunc(ctx, stop)() // a second signal ends the program at once
+	closed := make(chan os.Signal, 1)
+	signal.Notify(closed, syscall.SIGPIPE) // who wants no more of our output (head) must not kill us
+	defer signal.Stop(closed)
 	pipe := &outlet{Writer: out}
 	a := &app{in: in, out: pipe, err: errw, self: os.Args[0], hostname: os.Hostname, clock: time.Now}
 	root := a.root()

@@ -1,7 +1,6 @@
 package lake
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -113,13 +112,11 @@ func fill(rows []measurement.Answer, name string, c *cells) error {
 		numbers(rows, c, func(a *row, n *int64) { a.VerdictSerial = n })
 	case "failures":
 		for i := range rows {
-			rows[i].Failures = []string{} // an empty list is no null, in JSON either
-			for e := c.offsets[i]; e < c.offsets[i+1]; e++ {
-				if c.elements[0].Null[e] {
-					return errors.New("column failures: an element is null")
-				}
-				rows[i].Failures = append(rows[i].Failures, c.elements[0].Text(int(e)))
+			texts, err := c.texts(i)
+			if err != nil {
+				return fmt.Errorf("column failures: %w", err)
 			}
+			rows[i].Failures = texts
 		}
 	default:
 		return fmt.Errorf("column %s is not read", name)

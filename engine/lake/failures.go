@@ -28,7 +28,11 @@ func Failures(path string, use func(row int64, failures []string)) error {
 				}
 				list := &b.columns[0]
 				for i := range b.rows {
-					if texts := list.texts(i); len(texts) > 0 {
+					texts, err := list.texts(i)
+					if err != nil {
+						return errors.Join(fmt.Errorf("column failures: %w", err), r.close())
+					}
+					if len(texts) > 0 {
 						use(row+int64(i), texts)
 					}
 				}
@@ -42,11 +46,15 @@ func Failures(path string, use func(row int64, failures []string)) error {
 	}, parquet.SkipPageIndex(true))
 }
 
-// texts are the elements of a row of a list of texts.
-func (c *cells) texts(row int) []string {
-	var texts []string
+// texts are the elements of a row of a list of texts; an empty list is no null, in
+// JSON either.
+func (c *cells) texts(row int) ([]string, error) {
+	texts := []string{}
 	for i := c.offsets[row]; i < c.offsets[row+1]; i++ {
+		if c.elements[0].Null[i] {
+			return nil, errors.New("an element is null")
+		}
 		texts = append(texts, c.elements[0].Text(int(i)))
 	}
-	return texts
+	return texts, nil
 }

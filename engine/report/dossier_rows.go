@@ -114,9 +114,7 @@ func (x *dossier) counts(r *measurement.Answer) bool {
 	if r.RSI != x.rsi || r.Interval.Before(x.d.From) || !r.Interval.Before(x.d.DataUntil) {
 		return false
 	}
-	return slices.ContainsFunc(x.d.VantagePoints, func(v VantagePoint) bool {
-		return v.ID == r.VantagePoint && (v.From == nil || !r.Interval.Before(*v.From)) && (v.Until == nil || r.Interval.Before(*v.Until))
-	}) && !slices.ContainsFunc(x.d.Exclusions, func(n plan.Note) bool { return covers(n, r) })
+	return x.d.measured(r)
 }
 
 // covers says whether a note covers a row.
@@ -138,7 +136,7 @@ func failedCells(c charge, r *measurement.Answer) []string {
 		awaited = fmt.Sprint(*c.awaited)
 	}
 	if r.SentAt != nil {
-		at = r.SentAt.UTC().Format("2006-01-02T15:04:05.000000Z")
+		at = micro(*r.SentAt)
 	}
 	if r.Verdict != nil {
 		verdict = string(*r.Verdict)
