@@ -83,7 +83,7 @@ func costOf(b *testing.B, dir string, days int) (c cost) {
 func TestGrowthChild(t *testing.T) {
 	dir := os.Getenv("MTRIC_GROWTH_LAKE")
 	if dir == "" {
-		t.Skip("a part of BenchmarkGrowth")
+		t.Skip("nothing to measure here: a part of BenchmarkGrowth, which make bench runs")
 	}
 	days, err := strconv.Atoi(os.Getenv("MTRIC_GROWTH_DAYS"))
 	if err != nil {
