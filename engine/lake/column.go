@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -113,35 +114,31 @@ func (r *reader) page(page parquet.Page, leaf *parquet.Column) error {
 		return fmt.Errorf("damaged: %d levels for %d values", len(levels), total)
 	}
 	r.nulls = r.nulls || present < total
-	var null []bool // of this page; nil where the column can have none
-	if full > 0 {
-		c.Null = slices.Grow(c.Null, total)
-		for _, l := range levels {
-			c.Null = append(c.Null, l != full)
-		}
-		null = c.Null[len(c.Null)-total:]
-	} else if r.dense {
-		c.Null = append(c.Null, make([]bool, total)...)
+	if present == total {
+		levels = nil
+	}
+	if full > 0 || r.dense {
+		c.Null = mark(c.Null, levels, total)
 	}
 	switch kind := leaf.Type().Kind(); {
 	case page.Dictionary() != nil && kind == parquet.ByteArray && r.text:
 		if err := r.learn(page.Dictionary()); err != nil {
 			return err
 		}
-		return spread(&c.Index, data.Int32(), null, present, -1)
+		return spread(&c.Index, data.Int32(), levels, present, -1)
 	case page.Dictionary() != nil && kind == parquet.ByteArray:
-		return spread(&c.Bytes, r.lookup(page.Dictionary(), data.Int32()), null, present, nil)
+		return spread(&c.Bytes, r.lookup(page.Dictionary(), data.Int32()), levels, present, nil)
 	case page.Dictionary() != nil:
 		return fmt.Errorf("dictionary of %s is not read", kind)
 	case kind == parquet.Int64:
-		return spread(&c.Int, data.Int64(), null, present, 0)
+		return spread(&c.Int, data.Int64(), levels, present, 0)
 	case kind == parquet.Int32:
-		return spread(&c.Int, widen(data.Int32()), null, present, 0)
+		return spread(&c.Int, widen(data.Int32()), levels, present, 0)
 	case kind == parquet.Boolean:
-		return spread(&c.Int, unpack(data.Boolean(), present), null, present, 0)
+		return spread(&c.Int, unpack(data.Boolean(), present), levels, present, 0)
 	case kind == parquet.ByteArray:
 		bytes, offsets := data.ByteArray()
-		return r.byteArrays(bytes, offsets, null, present)
+		return r.byteArrays(bytes, offsets, levels, present)
 	default:
 		return fmt.Errorf("type %s is not read", kind)
 	}
@@ -175,7 +172,7 @@ func (r *reader) lookup(d parquet.Dictionary, places []int32) [][]byte {
 	return values
 }
 
-func (r *reader) byteArrays(data []byte, offsets []uint32, null []bool, present int) error {
+func (r *reader) byteArrays(data []byte, offsets []uint32, levels []byte, present int) error {
 	if len(offsets) != present+1 || int(offsets[present]) > len(data) {
 		return fmt.Errorf("damaged: %d offsets for %d values", len(offsets), present)
 	}
@@ -184,14 +181,14 @@ func (r *reader) byteArrays(data []byte, offsets []uint32, null []bool, present 
 		for i := range places {
 			places[i] = r.place(string(data[offsets[i]:offsets[i+1]]))
 		}
-		return spread(&r.column.Index, places, null, present, -1)
+		return spread(&r.column.Index, places, levels, present, -1)
 	}
 	own := append(make([]byte, 0, len(data)), data...) // the page's memory is given back
 	values := make([][]byte, present)
 	for i := range values {
 		values[i] = own[offsets[i]:offsets[i+1]:offsets[i+1]]
 	}
-	return spread(&r.column.Bytes, values, null, present, nil)
+	return spread(&r.column.Bytes, values, levels, present, nil)
 }
 
 func (r *reader) place(text string) int32 {
@@ -204,26 +201,65 @@ func (r *reader) place(text string) int32 {
 	return p
 }
 
-// spread appends the values at the rows that are not null, absent at the others.
-func spread[V any](to *[]V, values []V, null []bool, present int, absent V) error {
+// A flat column's definition levels are 1 where a row has a value. Rows with and
+// without one come in runs, which are copied as such.
+const defined = 1
+
+// run is how many levels at the head are alike: of values, or of nulls.
+func run(levels []byte) (n int, null bool) {
+	if null = levels[0] != defined; null {
+		n = bytes.IndexByte(levels, defined)
+	} else {
+		n = bytes.IndexByte(levels, 0)
+	}
+	if n < 0 {
+		n = len(levels)
+	}
+	return n, null
+}
+
+// mark appends which of so many rows are null; no levels, none.
+func mark(to []bool, levels []byte, total int) []bool {
+	at := len(to)
+	to = slices.Grow(to, total)[:at+total]
+	clear(to[at:])
+	for len(levels) > 0 {
+		n, null := run(levels)
+		for i := 0; null && i < n; i++ {
+			to[at+i] = true
+		}
+		at, levels = at+n, levels[n:]
+	}
+	return to
+}
+
+// spread appends the values at the rows that are not null, absent at the others;
+// no levels say that no row is.
+func spread[V any](to *[]V, values []V, levels []byte, present int, absent V) error {
 	if len(values) < present {
 		return fmt.Errorf("damaged: %d values, %d promised", len(values), present)
 	}
-	if null == nil || present == len(null) {
+	if levels == nil {
 		*to = append(*to, values[:present]...)
 		return nil
 	}
-	out := slices.Grow(*to, len(null))
-	for i, next := 0, 0; i < len(null); i++ {
-		if null[i] {
-			out = append(out, absent)
-			continue
-		}
-		if next == present {
+	out := slices.Grow(*to, len(levels))
+	for values = values[:present]; len(levels) > 0; {
+		n, null := run(levels)
+		levels = levels[n:]
+		if !null && n > len(values) {
 			return errors.New("damaged: fewer values than rows that have one")
 		}
-		out = append(out, values[next])
-		next++
+		if !null {
+			out, values = append(out, values[:n]...), values[n:]
+			continue
+		}
+		for range n {
+			out = append(out, absent)
+		}
+	}
+	if len(values) > 0 {
+		return errors.New("damaged: more values than rows that have one")
 	}
 	*to = out
 	return nil

@@ -8,10 +8,7 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding"
 	"github.com/parquet-go/parquet-go/format"
-
-	"mtric.net/mtric/engine/measurement"
 )
 
 // A row group's wires are told to the dictionary before its rows, sorted by what
@@ -231,41 +228,4 @@ func yieldPortions(at []int64, wires [][]byte, texts float64, yield func(portion
 		}
 	}
 	return true
-}
-
-// tapped is the schema of answers whose writer shows us the dictionary of its
-// responses, which the library keeps to itself.
-func tapped(dict *parquet.Dictionary) *parquet.Schema {
-	schema := parquet.SchemaOf(measurement.Answer{})
-	fields := slices.Clone(schema.Fields())
-	for i, f := range fields {
-		if f.Name() == "response" {
-			fields[i] = tappedField{f, tappedType{f.Type(), dict}}
-		}
-	}
-	return parquet.NewSchema(schema.Name(), tappedRoot{schema, fields})
-}
-
-type tappedRoot struct {
-	parquet.Node
-	fields []parquet.Field
-}
-
-func (r tappedRoot) Fields() []parquet.Field { return r.fields }
-
-type tappedField struct {
-	parquet.Field
-	of tappedType
-}
-
-func (f tappedField) Type() parquet.Type { return f.of }
-
-type tappedType struct {
-	parquet.Type
-	dict *parquet.Dictionary
-}
-
-func (t tappedType) NewDictionary(column, values int, data encoding.Values) parquet.Dictionary {
-	*t.dict = t.Type.NewDictionary(column, values, data)
-	return *t.dict
 }

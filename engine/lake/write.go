@@ -99,7 +99,7 @@ func create[T Row](path string, meta Metadata, page, group int) (*Writer[T], err
 	}
 	w := &Writer[T]{path: path, file: f, compare: order[T]()}
 	if page == pageSize && tableOf[T]() == Answers {
-		options = append(options, tapped(&w.dict))
+		options = append(options, daySchema(&w.dict))
 	}
 	w.out = parquet.NewGenericWriter[T](f, options...)
 	return w, nil

@@ -1,0 +1,125 @@
+package lake_test
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+	"pgregory.net/rapid"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// The law of differences: whatever the numbers are, and however far apart, a day
+// gives them back.
+func TestDayKeepsEveryNumber(t *testing.T) {
+	dir := t.TempDir()
+	n := 0
+	number := rapid.OneOf(rapid.Int64(), rapid.Int64Range(0, 4_000_000), rapid.SampledFrom([]int64{math.MinInt64, math.MaxInt64, 0}))
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		rows := group("101", 0, rapid.IntRange(1, 700).Draw(rt, "rows"), 0)
+		alike := rapid.IntRange(1, 64).Draw(rt, "alike") // how often another number comes
+		for i := range rows {
+			rows[i].RSI = measurement.RSI(fmt.Sprintf("%05d", i))
+			if i%alike > 0 {
+				rows[i].LatencyUS, rows[i].ConnectUS, rows[i].Serial, rows[i].SentAt = rows[i-1].LatencyUS, rows[i-1].ConnectUS, rows[i-1].Serial, rows[i-1].SentAt
+				continue
+			}
+			for _, p := range []**int64{&rows[i].LatencyUS, &rows[i].ConnectUS, &rows[i].Serial} {
+				*p = rapid.Ptr(number, true).Draw(rt, "number")
+			}
+			if us := rapid.Ptr(rapid.Int64Range(0, 1<<52), true).Draw(rt, "sent"); us != nil {
+				rows[i].SentAt = ptr(time.UnixMicro(*us).UTC())
+			}
+		}
+		s := lake.Store{Dir: filepath.Join(dir, fmt.Sprint(n)), RowGroup: 500}
+		if err := os.Mkdir(s.Dir, 0o755); err != nil {
+			rt.Fatal(err)
+		}
+		if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, rows)}, nil); err != nil {
+			rt.Fatal(err)
+		}
+		got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+		if diff := gocmp.Diff(rows, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+			rt.Fatal(err, diff)
+		}
+	})
+}
+
+// A day that an earlier version wrote has its numbers plain: it is read, and goes
+// on growing.
+func TestDayOfPlainNumbersGrows(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	path := s.Path(lake.Answers, midnight)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	old := slices.Concat(group("101", 1, 5, 7_000), group("102", 1, 5, 8_000))
+	if err := lake.Write(path, old, lake.Metadata{}); err != nil { // so few rows are written plain
+		t.Fatal(err)
+	}
+	if got := encodings(t, path)["latency_us"]; !slices.Contains(got, format.Plain) {
+		t.Fatalf("latency_us is %v, and shows nothing here", got)
+	}
+	want := slices.Clone(old)
+	for slot := 2; slot < 5; slot++ {
+		more := group("101", slot, 5, int64(slot)*9_000)
+		want = append(want, more...)
+		if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, more)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := lake.Read[measurement.Answer](path)
+		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+			t.Fatal(err, diff)
+		}
+	}
+}
+
+func TestDayStoresDifferences(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, group("101", 1, 5, 7_000))}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, got := range encodings(t, s.Path(lake.Answers, midnight)) {
+		want := slices.Contains([]string{"interval", "sent_at", "latency_us", "connect_us", "serial"}, name)
+		if slices.Contains(got, format.DeltaBinaryPacked) != want {
+			t.Errorf("%s: encodings %v", name, got)
+		}
+		if slices.Contains(got, format.DeltaLengthByteArray) || slices.Contains(got, format.DeltaByteArray) {
+			t.Errorf("%s: encodings %v; texts by difference are refused by more engines than numbers", name, got)
+		}
+	}
+}
+
+// encodings are those of each column in a file's first row group.
+func encodings(t *testing.T, path string) map[string][]format.Encoding {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := parquet.OpenFile(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]format.Encoding{}
+	for _, c := range p.Metadata().RowGroups[0].Columns {
+		all[c.MetaData.PathInSchema[0]] = c.MetaData.Encoding
+	}
+	return all
+}
