@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/parquet-go/parquet-go"
 
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
@@ -128,6 +129,48 @@ func TestNewestDayComesFirst(t *testing.T) {
 	}
 	if r := c.ingest(); r.Files != 9 {
 		t.Errorf("%d files in the next run", r.Files)
+	}
+}
+
+// A day that came in by many merges is written anew once it is over, as one.
+func TestDayThatIsOverIsCompacted(t *testing.T) {
+	c := newCollector(t)
+	c.in.Now = func() time.Time { return day.Add(20 * time.Minute) }
+	for slot := range 2 { // of equal size: two row groups
+		c.measure("101", day.Add(time.Duration(slot)*5*time.Minute))
+		c.ingest()
+	}
+	before, _, err := lake.Read[measurement.Answer](c.in.Lake.Path(lake.Answers, day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range []struct {
+		hour, minute, groups int
+		compacts             bool
+	}{{23, 50, 2, false}, {24, 55, 2, false}, {25, 0, 1, true}, {25, 5, 1, false}} {
+		now := day.Add(time.Duration(run.hour)*time.Hour + time.Duration(run.minute)*time.Minute)
+		c.in.Now = func() time.Time { return now }
+		compacts := false
+		c.in.Step = func(what string) error {
+			compacts = compacts || what == "compact "+day.Format(time.DateOnly)
+			return nil
+		}
+		c.ingest()
+		data, err := os.ReadFile(c.in.Lake.Path(lake.Answers, day))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(f.RowGroups()); n != run.groups || compacts != run.compacts {
+			t.Errorf("%02d:%02d: %d row groups, want %d; compacted %t", run.hour, run.minute, n, run.groups, compacts)
+		}
+	}
+	after, _, err := lake.Read[measurement.Answer](c.in.Lake.Path(lake.Answers, day))
+	if diff := cmp.Diff(before, after, cmpopts.EquateEmpty()); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }
 

@@ -3,7 +3,10 @@ package lake
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
+
+	"github.com/parquet-go/parquet-go"
 
 	"mtric.net/mtric/engine/measurement"
 )
@@ -51,4 +54,28 @@ func (m *merging[T]) amend(change func([]T)) error {
 		}
 	}
 	return nil
+}
+
+// Compact rewrites the answers of a day where two of its row groups would go into
+// one, and says whether it did: a day that came in by many merges takes a sixth less
+// for it. Begin is called before the file changes. A day that is not there is none.
+func Compact(s Store, day time.Time, begin func() error) (bool, error) {
+	path, worth := s.Path(Answers, day), false
+	err := open(path, func(f *parquet.File) error {
+		groups := f.Metadata().RowGroups
+		for i := 1; i < len(groups) && !worth; i++ {
+			worth = !full(groups[i-1], groups[i], s.rowGroup())
+		}
+		return nil
+	}, parquet.SkipPageIndex(true))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil || !worth {
+		return false, err
+	}
+	if err := begin(); err != nil {
+		return false, err
+	}
+	return true, Amend(s, day, func(int64, *measurement.Answer) {})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/measurement"
@@ -51,7 +52,7 @@ func Merge[T Measured](s Store, day time.Time, spools []string, finish func([]T)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return Merged{}, fmt.Errorf("merge: %w", err)
 	}
-	m := &merging[T]{path: path, compare: order[T](), finish: finish, seeds: seeder{most: s.rowGroup()}}
+	m := &merging[T]{path: path, compare: order[T](), finish: finish, most: s.rowGroup(), seeds: seeder{most: s.rowGroup()}}
 	if err := m.run(s, spools); err != nil {
 		return Merged{}, fmt.Errorf("merge into %s: %w", path, err)
 	}
@@ -66,6 +67,7 @@ type merging[T Measured] struct {
 	out     *Writer[T]
 	seeds   seeder
 	done    Merged
+	most    int   // rows of a row group
 	had     int64 // rows of the old file
 }
 
@@ -119,21 +121,17 @@ func first[T Measured](sources []*source[T]) time.Time {
 	return earliest
 }
 
-// keep copies the old file's row groups that lie wholly before the first new
-// interval as they are, and returns the rest as a source. Nil is no old file.
+// keep copies row groups of the old file as they are, and returns the rest as a
+// source. Nil is no old file.
 func (m *merging[T]) keep(from time.Time) (*source[T], error) {
 	copied := 0
 	err := open(m.path, func(f *parquet.File) error {
 		m.had = f.NumRows()
-		leaf := f.Root().Column(labels)
-		for _, g := range f.RowGroups() {
-			if _, last, known := labelsOf(g, leaf); !known || last >= from.UnixMicro() {
-				return nil
-			}
+		copied = m.worthKeeping(f, from)
+		for _, g := range f.RowGroups()[:copied] {
 			if err := m.out.copy(g); err != nil {
 				return err
 			}
-			copied++
 		}
 		return nil
 	})
@@ -149,6 +147,30 @@ func (m *merging[T]) keep(from time.Time) (*source[T], error) {
 		}
 	}
 	return newSource(rowsOf[T](m.path, copied))
+}
+
+// worthKeeping is how many row groups at the head stay as they are: they lie wholly
+// before the first new interval, and each has more rows than all old ones after it,
+// or cannot be joined with the next. A day that comes in by three hundred merges then
+// has some ten row groups and not three hundred, each with a dictionary of its own,
+// and a row is rewritten some eight times.
+func (m *merging[T]) worthKeeping(f *parquet.File, from time.Time) int {
+	groups, leaf, after := f.Metadata().RowGroups, f.Root().Column(labels), f.NumRows()
+	for i, g := range f.RowGroups() {
+		if _, last, known := labelsOf(g, leaf); !known || last >= from.UnixMicro() {
+			return i
+		}
+		after -= g.NumRows()
+		if after > 0 && g.NumRows() <= after && !full(groups[i], groups[i+1], m.most) {
+			return i
+		}
+	}
+	return len(groups)
+}
+
+// full says whether two row groups are too much for one.
+func full(a, b format.RowGroup, most int) bool {
+	return a.NumRows+b.NumRows > int64(most) || textBytes(a)+textBytes(b) > groupBytes
 }
 
 // handover is how many groups change hands at a time.

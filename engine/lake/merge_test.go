@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
 	"mtric.net/mtric/engine/lake"
@@ -171,6 +173,58 @@ func TestMergeAfterWholeRowGroups(t *testing.T) {
 			t.Fatal(i, diff)
 		}
 	}
+}
+
+// Cron brings a day in by three hundred merges. It must not become three hundred row
+// groups, whose wires share nothing.
+func TestDayByManyMergesHasFewRowGroups(t *testing.T) {
+	dir := t.TempDir()
+	s, full := lake.Store{Dir: dir}, lake.Store{Dir: dir + "/full", RowGroup: 100}
+	var day []measurement.Answer
+	for slot := range 120 {
+		rows := slices.Concat(group("101", slot, 5, int64(slot)), group("102", slot, 5, 7))
+		day = append(day, rows...)
+		for _, s := range []lake.Store{s, full} {
+			if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, rows)}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, most := len(rowGroups(t, s.Path(lake.Answers, midnight))), 2*bits.Len(uint(slot+1)); n > most {
+			t.Fatalf("%d row groups after %d merges, want %d at most", n, slot+1, most)
+		}
+	}
+	for _, s := range []lake.Store{s, full} {
+		got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+		if diff := gocmp.Diff(day, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+			t.Fatal(err, diff)
+		}
+	}
+	sizes := rowGroups(t, full.Path(lake.Answers, midnight))
+	if most := 2*len(day)/100 + 2*bits.Len(100); len(sizes) > most || slices.Max(sizes) > 100 {
+		t.Errorf("row groups of %v rows, want at most %d, of 100 rows at most", sizes, most)
+	}
+}
+
+// rowGroups are the numbers of rows of a file's row groups.
+func rowGroups(t *testing.T, path string) (rows []int64) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := parquet.OpenFile(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range p.RowGroups() {
+		rows = append(rows, g.NumRows())
+	}
+	return rows
 }
 
 func TestMergeOfNothingLeavesNothing(t *testing.T) {

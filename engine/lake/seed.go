@@ -203,14 +203,20 @@ func ofAnswers(path string, from int) iter.Seq2[portion, error] {
 
 // textsOf is how many bytes of texts a row of the row group has, on average.
 func textsOf(g format.RowGroup) float64 {
-	var size int64
+	return float64(sizeOf(g, "nsid", "error", "qname")) / float64(max(g.NumRows, 1))
+}
+
+// textBytes is what counts towards groupBytes of a row group that was written.
+func textBytes(g format.RowGroup) int64 { return sizeOf(g, "response", "nsid", "error", "qname") }
+
+// sizeOf is the size of columns of a row group, uncompressed.
+func sizeOf(g format.RowGroup, columns ...string) (size int64) {
 	for _, c := range g.Columns {
-		switch strings.Join(c.MetaData.PathInSchema, ".") {
-		case "nsid", "error", "qname":
+		if slices.Contains(columns, strings.Join(c.MetaData.PathInSchema, ".")) {
 			size += c.MetaData.TotalUncompressedSize
 		}
 	}
-	return float64(size) / float64(max(g.NumRows, 1))
+	return size
 }
 
 func yieldPortions(at []int64, wires [][]byte, texts float64, yield func(portion, error) bool) bool {
