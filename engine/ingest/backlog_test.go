@@ -88,7 +88,7 @@ func TestWaitingOutlivesAKill(t *testing.T) {
 	}
 }
 
-// A day in which nothing waits costs nothing: it is not even read.
+// A day in which nothing waits costs nothing: once it is past it is not even read.
 func TestJudgedDaysAreLeftAlone(t *testing.T) {
 	c := newCourt(t, 1)
 	c.all(c.zones[0])
@@ -100,9 +100,9 @@ func TestJudgedDaysAreLeftAlone(t *testing.T) {
 	if err := os.WriteFile(path, []byte("no Parquet"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.ask("101", day.AddDate(0, 0, 1))
-	c.later(2)
-	c.expect(day.AddDate(0, 0, 1), "correct correct correct")
+	c.ask("101", day.AddDate(0, 0, 2)) // yesterday is looked at, by its footer
+	c.later(3)
+	c.expect(day.AddDate(0, 0, 2), "correct correct correct")
 	if err := os.Remove(c.in.Backlog); err != nil {
 		t.Fatal(err)
 	}

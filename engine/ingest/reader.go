@@ -53,10 +53,10 @@ type report struct {
 
 // sighting is a serial that an answer of the query soa showed [kzu].
 type sighting struct {
-	Serial  int64           `json:"serial"`
-	RSI     measurement.RSI `json:"rsi"`
-	Address string          `json:"address"` // that was asked
-	At      time.Time       `json:"at"`      // the reply in hand
+	Serial  int64           `json:"s"`
+	RSI     measurement.RSI `json:"r"`
+	Address string          `json:"a"` // that was asked
+	At      int64           `json:"t"` // the reply in hand, µs since 1970
 }
 
 // ReadFiles is the reader: it reads files that may be made to harm, checks every
@@ -247,7 +247,7 @@ func sightingsOf(rows []measurement.Answer) ([]sighting, error) {
 	}
 	var found []sighting
 	for k, at := range earliest {
-		found = append(found, sighting{k.serial, k.rsi, k.address, at})
+		found = append(found, sighting{k.serial, k.rsi, k.address, at.UnixMicro()})
 	}
 	return found, nil
 }

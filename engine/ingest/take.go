@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -39,9 +40,9 @@ type taken struct {
 // takersAtOnce copies so many files at a time.
 const takersAtOnce = 4
 
-// takeAll copies the files, bounded and hashed, and brings the copies onto the
-// disk, all at once. What is wrong with a file is in
-// its reason; an error is our own disk's.
+// takeAll copies the files, bounded and hashed; settle brings them onto the disk
+// before the first original goes. What is wrong with a file is in its reason; an
+// error is our own disk's.
 func (r *run) takeAll(ctx context.Context, files []waiting) ([]*taken, error) {
 	all := make([]*taken, len(files))
 	group, ctx := errgroup.WithContext(ctx)
@@ -57,8 +58,7 @@ func (r *run) takeAll(ctx context.Context, files []waiting) ([]*taken, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(t *taken) bool { return t == nil || r.setAside(t) })
-	return all, syncDisk(r.intake)
+	return slices.DeleteFunc(all, func(t *taken) bool { return t == nil || r.setAside(t) }), nil
 }
 
 // setAside notes what cannot be taken, and reports whether the file is such.
@@ -247,6 +247,9 @@ func (r *run) copyOut(t *taken) error {
 	return nil
 }
 
+// copying is memory for copyTo.
+var copying = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
 // copyTo writes a new file; the caller brings it onto the disk.
 func copyTo(path string, from io.Reader) (size int64, sum string, err error) {
 	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
@@ -254,7 +257,9 @@ func copyTo(path string, from io.Reader) (size int64, sum string, err error) {
 		return 0, "", err
 	}
 	h := sha256.New()
-	size, err = io.Copy(io.MultiWriter(to, h), from)
+	memory := copying.Get().(*[64 << 10]byte)
+	defer copying.Put(memory)
+	size, err = io.CopyBuffer(io.MultiWriter(to, h), from, memory[:])
 	if err = errors.Join(err, to.Close()); err != nil {
 		return 0, "", err
 	}

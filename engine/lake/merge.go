@@ -91,7 +91,7 @@ func (m *merging[T]) run(s Store, spools []string) (err error) {
 			}
 		}
 	}
-	if m.out, err = create[T](m.path, Metadata{Version: s.Version}, pageSize, s.rowGroup()); err != nil {
+	if m.out, err = create[T](m.path, Metadata{Version: s.Version}, form{pageSize, s.rowGroup(), sizeOfAll(spools)}); err != nil {
 		return err
 	}
 	old, err := m.keep(first(sources))

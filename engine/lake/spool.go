@@ -76,6 +76,16 @@ func (s *Spool[T]) Close() error {
 	return nil
 }
 
+// sizeOfAll is how large the spools are that can be read.
+func sizeOfAll(paths []string) (size int) {
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			size += int(info.Size())
+		}
+	}
+	return size
+}
+
 // parcel is one of a spool's, read.
 type parcel[T Measured] struct {
 	interval time.Time

@@ -39,7 +39,7 @@ func Write[T Row](path string, rows []T, meta Metadata) error {
 	if len(rows) < smallFile {
 		page = smallPage
 	}
-	w, err := create[T](path, meta, page, rowGroup)
+	w, err := create[T](path, meta, form{page: page, group: rowGroup})
 	if err != nil {
 		return err
 	}
@@ -68,10 +68,17 @@ type Writer[T Row] struct {
 // Create begins the file at path, whose folder must exist; its temporary file
 // lies beside it and starts with a dot.
 func Create[T Row](path string, meta Metadata) (*Writer[T], error) {
-	return create[T](path, meta, pageSize, rowGroup)
+	return create[T](path, meta, form{page: pageSize, group: rowGroup})
 }
 
-func create[T Row](path string, meta Metadata, page, group int) (*Writer[T], error) {
+// form is what a file is made for.
+type form struct {
+	page  int // bytes of a page
+	group int // rows of a row group, at most
+	room  int // bytes of wires that are to come, about
+}
+
+func create[T Row](path string, meta Metadata, as form) (*Writer[T], error) {
 	pairs, err := meta.pairs()
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
@@ -81,7 +88,7 @@ func create[T Row](path string, meta Metadata, page, group int) (*Writer[T], err
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	codec := &dayCodec
-	if page == smallPage {
+	if as.page == smallPage {
 		codec = &smallCodec
 	}
 	options := []parquet.WriterOption{
@@ -89,8 +96,8 @@ func create[T Row](path string, meta Metadata, page, group int) (*Writer[T], err
 		parquet.DataPageVersion(1),
 		parquet.DataPageStatistics(true),
 		parquet.SkipPageBounds("response"), // the least of a page's wires tells nobody anything, and takes room
-		parquet.MaxRowsPerRowGroup(int64(group)),
-		parquet.PageBufferSize(page),
+		parquet.MaxRowsPerRowGroup(int64(as.group)),
+		parquet.PageBufferSize(as.page),
 		parquet.CreatedBy("mtric", meta.Version, ""),
 		parquet.SortingWriterConfig(sorting(tableOf[T]())),
 	}
@@ -98,8 +105,8 @@ func create[T Row](path string, meta Metadata, page, group int) (*Writer[T], err
 		options = append(options, parquet.KeyValueMetadata(p[0], p[1]))
 	}
 	w := &Writer[T]{path: path, file: f, compare: order[T]()}
-	if page == pageSize && tableOf[T]() == Answers {
-		options = append(options, daySchema(&w.dict))
+	if as.page == pageSize && tableOf[T]() == Answers {
+		options = append(options, daySchema(&w.dict, min(as.room, groupBytes)))
 	}
 	w.out = parquet.NewGenericWriter[T](f, options...)
 	return w, nil
