@@ -89,7 +89,7 @@ func (a *Accumulator) Compute(zoneRows []measurement.Zone) *Result {
 	for s, g := range c.raw.sightings() {
 		c.accepted[s] = c.zones.accepts(s, g)
 	}
-	c.result.Values = slices.Concat(c.rsiPaths(), c.rssPaths(), c.correctness(), c.publication())
+	c.result.Values = together(c.rsiPaths, c.rssPaths, c.correctness, c.publication)
 	order := func(v Value) int { return slices.Index(Names, v.Metric) }
 	slices.SortStableFunc(c.result.Values, func(x, y Value) int { return order(x) - order(y) })
 	c.result.computation = c
@@ -104,6 +104,17 @@ func (a *Accumulator) Compute(zoneRows []measurement.Zone) *Result {
 	slices.Sort(c.result.Unexpected)
 	slices.Sort(c.result.Strangers)
 	return c.result
+}
+
+// together computes metrics beside each other, whose values come in this order.
+func together(metrics ...func() []Value) []Value {
+	values := make([][]Value, len(metrics))
+	var group sync.WaitGroup
+	for i, metric := range metrics {
+		group.Go(func() { values[i] = metric() })
+	}
+	group.Wait()
+	return slices.Concat(values...)
 }
 
 // parallel runs do for 0 … n-1 on all CPUs.

@@ -15,6 +15,7 @@ import (
 type decoded struct {
 	Batch
 	vp, query, rsi, family, transport, outcome, rcode, verdict []int32
+	answered, noError                                          int32  // places of what nearly all rows have
 	seenVP, seenRSI                                            []bool // by place plus one: a row of the period names it
 
 	open  *atomic.Int64      // the accumulator's
@@ -79,6 +80,7 @@ func (a *Accumulator) decode(b Batch) *decoded {
 	d.transport = table(b.Transport, neither, fromMap(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}, neither))
 	d.outcome = table(b.Outcome, unknown, fromMap(outcomeCells, unknown))
 	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
+	d.answered, d.noError = b.Outcome.Place(string(measurement.Answered)), b.RCode.Place("NOERROR")
 	d.verdict = table(b.Verdict, 0, fromMap(verdictChecks, unknown))
 	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
 	if !a.cfg.Instances {

@@ -191,7 +191,7 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 	n, queries, rsis, families, transports := a.n, d.Query.Index, d.RSI.Index, d.Family.Index, d.Transport.Index
 	serials, none := d.Serial.Int, d.Serial.Null
 	queryOf, rsiOf, familyOf, transportOf := d.query, d.rsi, d.family, d.transport
-	outcomes, rcodes, latencies, outcomeOf, rcodeOf := d.Outcome.Index, d.RCode.Index, d.LatencyUS.Int, d.outcome, d.rcode
+	outcomes, rcodes, latencies := d.Outcome.Index, d.RCode.Index, d.LatencyUS.Int
 	var nsids []int32
 	var last []named
 	if a.cfg.Instances {
@@ -217,7 +217,7 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 			return d.damaged(i, "unknown family or transport")
 		}
 		var cell uint32
-		if us := latencies[i]; us > 0 && us <= int64(Deadline/time.Microsecond) && outcomeOf[outcomes[i]+1] == answered && rcodeOf[rcodes[i]+1] == answered {
+		if us := latencies[i]; us > 0 && us <= int64(Deadline/time.Microsecond) && outcomes[i] == d.answered && rcodes[i] == d.noError {
 			cell = cellOK + uint32(us) // nearly always
 		} else if cell = d.cell(i); cell == cellDamaged {
 			return d.contradiction(i)

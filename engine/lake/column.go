@@ -16,7 +16,7 @@ type Column struct {
 	Index []int32  // STRING: place in Dict; -1 where null
 	Dict  []string // the batch's own: the same text may have another place in the next batch
 	Bytes [][]byte // BYTE_ARRAY without a text's meaning; nil where null
-	Null  []bool   // true where null; nil when the column has no nulls here
+	Null  []bool   // true where null, but for STRING; nil when the column has no nulls here
 
 	spare []bool // Null's memory while Null is nil
 }
@@ -57,16 +57,20 @@ func (c *Column) slice(from, until int) Column {
 	return v
 }
 
+func isText(leaf *parquet.Column) bool {
+	return leaf.Type().Kind() == parquet.ByteArray && leaf.Type().LogicalType() != nil
+}
+
 // read fills the column from a chunk of so many rows; its memory is used again.
 func (c *Column) read(chunk parquet.ColumnChunk, leaf *parquet.Column, rows int) (err error) {
 	c.Int, c.Index, c.Bytes, c.Null, c.Dict = c.Int[:0], c.Index[:0], c.Bytes[:0], c.spare[:0], nil
 	switch kind := leaf.Type().Kind(); { // at once, not page by page
 	case kind != parquet.ByteArray:
 		c.Int = slices.Grow(c.Int, rows)
-	case leaf.Type().LogicalType() != nil:
+	case isText(leaf):
 		c.Index = slices.Grow(c.Index, rows)
 	}
-	r := reader{column: c, text: leaf.Type().LogicalType() != nil, places: map[string]int32{}}
+	r := reader{column: c, text: isText(leaf), places: map[string]int32{}}
 	pages := chunk.Pages()
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	n := 0
@@ -99,7 +103,9 @@ type reader struct {
 	column *Column
 	text   bool // of byte arrays
 	nulls  bool
-	dense  bool               // Null has an entry a row also where none can be null
+	dense  bool // Null has an entry a row, of every column
+	shows  bool // a page's own memory where it is as it is wanted
+	shown  bool
 	dict   parquet.Dictionary // that Dict began with
 	places map[string]int32   // of the texts in Dict
 }
@@ -117,7 +123,7 @@ func (r *reader) page(page parquet.Page, leaf *parquet.Column) error {
 	if present == total {
 		levels = nil
 	}
-	if full > 0 || r.dense {
+	if full > 0 && !r.text || r.dense {
 		c.Null = mark(c.Null, levels, total)
 	}
 	switch kind := leaf.Type().Kind(); {
@@ -125,13 +131,13 @@ func (r *reader) page(page parquet.Page, leaf *parquet.Column) error {
 		if err := r.learn(page.Dictionary()); err != nil {
 			return err
 		}
-		return spread(&c.Index, data.Int32(), levels, present, -1)
+		return place(r, &c.Index, data.Int32(), levels, present, -1)
 	case page.Dictionary() != nil && kind == parquet.ByteArray:
 		return spread(&c.Bytes, r.lookup(page.Dictionary(), data.Int32()), levels, present, nil)
 	case page.Dictionary() != nil:
 		return fmt.Errorf("dictionary of %s is not read", kind)
 	case kind == parquet.Int64:
-		return spread(&c.Int, data.Int64(), levels, present, 0)
+		return place(r, &c.Int, data.Int64(), levels, present, 0)
 	case kind == parquet.Int32:
 		return spread(&c.Int, widen(data.Int32()), levels, present, 0)
 	case kind == parquet.Boolean:
@@ -155,7 +161,7 @@ func (r *reader) learn(d parquet.Dictionary) error {
 	}
 	r.dict = d
 	for i := range d.Len() {
-		r.place(string(d.Index(int32(i)).ByteArray()))
+		r.at(string(d.Index(int32(i)).ByteArray()))
 	}
 	if len(r.places) != d.Len() {
 		return errors.New("damaged: the dictionary has a text twice")
@@ -179,7 +185,7 @@ func (r *reader) byteArrays(data []byte, offsets []uint32, levels []byte, presen
 	if r.text {
 		places := make([]int32, present)
 		for i := range places {
-			places[i] = r.place(string(data[offsets[i]:offsets[i+1]]))
+			places[i] = r.at(string(data[offsets[i]:offsets[i+1]]))
 		}
 		return spread(&r.column.Index, places, levels, present, -1)
 	}
@@ -191,7 +197,7 @@ func (r *reader) byteArrays(data []byte, offsets []uint32, levels []byte, presen
 	return spread(&r.column.Bytes, values, levels, present, nil)
 }
 
-func (r *reader) place(text string) int32 {
+func (r *reader) at(text string) int32 {
 	p, known := r.places[text]
 	if !known {
 		p = int32(len(r.column.Dict))
@@ -231,6 +237,15 @@ func mark(to []bool, levels []byte, total int) []bool {
 		at, levels = at+n, levels[n:]
 	}
 	return to
+}
+
+// place shows the values where that is possible, else it spreads them.
+func place[V any](r *reader, to *[]V, values []V, levels []byte, present int, absent V) error {
+	if r.shows && levels == nil && len(values) >= present && len(*to) == 0 {
+		*to, r.shown = values[:present:present], true
+		return nil
+	}
+	return spread(to, values, levels, present, absent)
 }
 
 // spread appends the values at the rows that are not null, absent at the others;

@@ -82,7 +82,7 @@ type flatReader struct {
 
 func newFlatReader(leaf *parquet.Column, chunks []parquet.ColumnChunk) *flatReader {
 	r := &flatReader{leaf: leaf, pages: chunks[leaf.Index()].Pages()}
-	r.reader = reader{column: &r.column, dense: true, text: leaf.Type().LogicalType() != nil, places: map[string]int32{}}
+	r.reader = reader{column: &r.column, dense: true, text: isText(leaf), places: map[string]int32{}}
 	return r
 }
 

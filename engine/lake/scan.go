@@ -2,6 +2,7 @@ package lake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -14,7 +15,7 @@ import (
 
 // Scan reads columns of the lake, some fifty times as fast as rows: only the
 // columns asked for, only the files and row groups that can hold the time asked
-// for, one row group a worker in memory.
+// for, a page of each a worker in memory.
 type Scan struct {
 	Store       Store
 	Table       Table
@@ -31,8 +32,8 @@ type Batch struct {
 	Rows   int
 
 	names   []string
-	columns []Column
-	views   []Column // the part of columns that lies in the time asked for
+	cursors []cursor
+	views   []Column
 }
 
 // Column returns a column that was asked for, or panics: a mistake of the program.
@@ -82,7 +83,7 @@ func (s Scan) batch(worker int) *Batch {
 	if !slices.Contains(b.names, labels) {
 		b.names = append(b.names, labels)
 	}
-	b.columns, b.views = make([]Column, len(b.names)), make([]Column, len(b.names))
+	b.cursors, b.views = make([]cursor, len(b.names)), make([]Column, len(b.names))
 	return b
 }
 
@@ -104,15 +105,8 @@ func (s Scan) file(ctx context.Context, path string, b *Batch, use func(*Batch) 
 			if !s.overlaps(g, leaves[slices.Index(b.names, labels)]) {
 				continue
 			}
-			for i, leaf := range leaves {
-				if err := b.columns[i].read(g.ColumnChunks()[leaf.Index()], leaf, int(g.NumRows())); err != nil {
-					return fmt.Errorf("column %s: %w", b.names[i], err)
-				}
-			}
-			if s.cut(b); b.Rows > 0 {
-				if own = use(b); own != nil {
-					return nil
-				}
+			if own, err = s.group(ctx, g, leaves, b, use); own != nil || err != nil {
+				return err
 			}
 		}
 		return nil
@@ -122,6 +116,54 @@ func (s Scan) file(ctx context.Context, path string, b *Batch, use func(*Batch) 
 	}
 	return err
 }
+
+// group hands a row group's rows to use as its pages come: what a batch shows is
+// the pages' own memory where that is possible. The first error is use's own.
+func (s Scan) group(ctx context.Context, g parquet.RowGroup, leaves []*parquet.Column, b *Batch, use func(*Batch) error) (own, err error) {
+	for i, leaf := range leaves {
+		b.cursors[i].open(g.ColumnChunks()[leaf.Index()], leaf)
+	}
+	defer func() {
+		for i := range b.cursors {
+			err = errors.Join(err, b.cursors[i].close())
+		}
+	}()
+	for left := int(g.NumRows()); left > 0; {
+		n := min(left, batchRows)
+		for i := range b.cursors {
+			have, err := b.cursors[i].fill()
+			if err == nil && have == 0 {
+				err = fmt.Errorf("ends %d rows before its row group", left)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("column %s: %w", b.names[i], err)
+			}
+			n = min(n, have)
+		}
+		for i := range b.cursors {
+			b.views[i] = b.cursors[i].take(n)
+		}
+		left -= n
+		if s.cut(b, n); b.Rows > 0 {
+			if own = ctx.Err(); own == nil {
+				own = use(b)
+			}
+			if own != nil {
+				return own, nil
+			}
+		}
+	}
+	for i := range b.cursors {
+		if have, err := b.cursors[i].fill(); err != nil || have > 0 {
+			return nil, errors.Join(fmt.Errorf("column %s: has values beyond its row group of %d rows", b.names[i], g.NumRows()), err)
+		}
+	}
+	return nil, nil
+}
+
+// batchRows is how many rows a batch has at most: few enough for a processor's own
+// memory.
+const batchRows = 1 << 15
 
 // leaves finds the columns in the file.
 func (s Scan) leaves(f *parquet.File, names []string) ([]*parquet.Column, error) {
@@ -165,9 +207,10 @@ func labelsOf(g parquet.RowGroup, leaf *parquet.Column) (first, last int64, know
 	return low.Int64(), high.Int64(), true
 }
 
-// cut leaves of the batch what lies in the time asked for; rows are in order of time.
-func (s Scan) cut(b *Batch) {
-	at := b.columns[slices.Index(b.names, labels)].Int
+// cut leaves of a batch of n rows what lies in the time asked for; rows are in order
+// of time.
+func (s Scan) cut(b *Batch, n int) {
+	at := b.views[slices.Index(b.names, labels)].Int
 	from, until := 0, len(at)
 	if !s.From.IsZero() {
 		from = sort.Search(len(at), func(i int) bool { return at[i] >= s.From.UnixMicro() })
@@ -176,8 +219,10 @@ func (s Scan) cut(b *Batch) {
 		until = sort.Search(len(at), func(i int) bool { return at[i] >= s.Until.UnixMicro() })
 	}
 	until = max(from, until)
-	b.Rows = until - from
-	for i := range b.columns {
-		b.views[i] = b.columns[i].slice(from, until)
+	if b.Rows = until - from; b.Rows == n {
+		return
+	}
+	for i := range b.views {
+		b.views[i] = b.views[i].slice(from, until)
 	}
 }
