@@ -70,9 +70,10 @@ func ReadFiles(in io.Reader, out io.Writer) error {
 	if err := limitMemory(o.Memory); err != nil {
 		return fmt.Errorf("%s: %w", ReaderCommand, err)
 	}
-	r := &reader{order: o, out: json.NewEncoder(out)}
+	lines := bufio.NewWriter(out)
+	r := &reader{order: o, out: json.NewEncoder(lines)}
 	for i, f := range o.Files {
-		if err := r.out.Encode(report{Begin: &i}); err != nil {
+		if err := errors.Join(r.out.Encode(report{Begin: &i}), lines.Flush()); err != nil {
 			return err
 		}
 		rep, err := r.file(f)
@@ -84,7 +85,7 @@ func ReadFiles(in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
-	return r.close()
+	return errors.Join(r.close(), lines.Flush())
 }
 
 // limitMemory lets this process have so many bytes more than it has now: beyond

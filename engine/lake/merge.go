@@ -282,6 +282,10 @@ func (m *merging[T]) groups(sources []*source[T], own bool, yield func(group[T])
 // those that were first: a file is merged whole and at once, so that one with a
 // further row is another file, and goes to Quarantine with all it says.
 func (m *merging[T]) join(group, rows []T) []T {
+	if len(group) == 0 && Disorder(rows) == 0 { // nearly always
+		m.done.Added += int64(len(rows))
+		return rows
+	}
 	joined := slices.Clone(group)
 	var known int64
 	for i := range rows {
