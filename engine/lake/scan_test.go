@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -81,6 +84,91 @@ func compareRow(t *rapid.T, b *lake.Batch, i int, want measurement.Answer) {
 	check("error", want.Error == nil, want.Error != nil && b.Column("error").Text(i) == *want.Error)
 	check("aa", want.AA == nil, want.AA != nil && (b.Column("aa").Int[i] == 1) == *want.AA)
 	check("response", want.Response == nil, bytes.Equal(b.Column("response").Bytes[i], want.Response))
+}
+
+// Pages of different columns end at different rows; a batch shows what all of them
+// have, and what it shows is right to the last page.
+func TestBatchesJoinPages(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	path := s.Path(lake.Answers, midnight)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, err := lake.CreatePart[measurement.Answer](path, lake.Metadata{}) // of small pages
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(47, 53))
+	var rows []measurement.Answer
+	for slot := range 288 {
+		rows = append(rows, group("101", slot, 150, 0)...)
+	}
+	for i := range rows {
+		a := &rows[i]
+		if a.LatencyUS = nil; rng.IntN(50) > 0 || i < 9_000 { // the first pages have no nulls
+			a.LatencyUS, a.SentAt = ptr(rng.Int64N(4_000_000)), ptr(a.Interval.Add(time.Duration(i)*time.Millisecond))
+		}
+		if rng.IntN(3) == 0 || i > 30_000 { // the last ones neither
+			a.RCode, a.AA, a.Error = ptr(fmt.Sprint("RCODE", rng.IntN(40))), ptr(rng.IntN(2) == 0), ptr(fmt.Sprint(i%7000))
+		}
+		if i%65 < 52 {
+			a.Serial = ptr(2026112200 + int64(slotOf(a)/144))
+		}
+		if i%9 == 0 {
+			a.Response = fmt.Appendf(nil, "wire of %d", i/18)
+		}
+	}
+	if err := errors.Join(out.Write(rows), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var b *lake.Batch
+	at, batches := 0, 0
+	scan := lake.Scan{Store: s, Table: lake.Answers, Columns: []string{"vantage_point", "rsi", "latency_us", "sent_at", "rcode", "error", "aa", "serial", "response"}, Workers: 1}
+	err = scan.Run(t.Context(), func(next *lake.Batch) error {
+		b = next
+		batches++
+		for i := range b.Rows {
+			want := &rows[at]
+			at++
+			same := b.Column("interval").Int[i] == want.Interval.UnixMicro() && b.Column("vantage_point").Text(i) == "101" && b.Column("rsi").Text(i) == string(want.RSI) &&
+				sameNumber(b.Column("latency_us"), i, want.LatencyUS) && sameNumber(b.Column("serial"), i, want.Serial) &&
+				sameNumber(b.Column("sent_at"), i, micros(want.SentAt)) &&
+				sameText(b.Column("rcode"), i, want.RCode) && sameText(b.Column("error"), i, want.Error) && bytes.Equal(b.Column("response").Bytes[i], want.Response)
+			if aa := b.Column("aa"); !same || (aa.Null != nil && aa.Null[i]) != (want.AA == nil) || want.AA != nil && *want.AA != (aa.Int[i] == 1) {
+				return fmt.Errorf("batch %d, row %d of %d: differs from %+v", batches, i, b.Rows, *want)
+			}
+		}
+		return nil
+	})
+	if err != nil || at != len(rows) {
+		t.Fatalf("%d of %d rows: %v", at, len(rows), err)
+	}
+	if batches < 8 {
+		t.Errorf("%d batches: the pages all end together, and this shows nothing", batches)
+	}
+}
+
+func slotOf(a *measurement.Answer) int { return int(a.Interval.Sub(midnight) / (5 * time.Minute)) }
+
+func micros(at *time.Time) *int64 {
+	if at == nil {
+		return nil
+	}
+	return ptr(at.UnixMicro())
+}
+
+func sameNumber(c *lake.Column, i int, want *int64) bool {
+	if c.Null != nil && c.Null[i] {
+		return want == nil
+	}
+	return want != nil && c.Int[i] == *want
+}
+
+func sameText(c *lake.Column, i int, want *string) bool {
+	if c.Index[i] < 0 {
+		return want == nil
+	}
+	return want != nil && c.Text(i) == *want
 }
 
 func TestScanCutsTime(t *testing.T) {
