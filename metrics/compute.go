@@ -89,12 +89,14 @@ func (a *Accumulator) Compute(zoneRows []measurement.Zone) *Result {
 	for s, g := range c.raw.sightings() {
 		c.accepted[s] = c.zones.accepts(s, g)
 	}
+	var beside sync.WaitGroup
+	beside.Go(c.coverage)
+	beside.Go(c.instancesMet)
 	c.result.Values = together(c.rsiPaths, c.rssPaths, c.correctness, c.publication)
+	beside.Wait()
 	order := func(v Value) int { return slices.Index(Names, v.Metric) }
 	slices.SortStableFunc(c.result.Values, func(x, y Value) int { return order(x) - order(y) })
 	c.result.computation = c
-	c.instancesMet()
-	c.coverage()
 	for v := range a.unexpected {
 		c.result.Unexpected = append(c.result.Unexpected, v)
 	}

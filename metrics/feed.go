@@ -185,60 +185,62 @@ func (a *Accumulator) remember(d *decoded) {
 	}
 }
 
-// rows puts the rows [i, end) of one interval and vantage point into their cells.
-// This loop runs eleven million times a month: what it needs is looked up before.
-func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
-	n, queries, rsis, families, transports := a.n, d.Query.Index, d.RSI.Index, d.Family.Index, d.Transport.Index
-	serials, none := d.Serial.Int, d.Serial.Null
+// rows puts the rows [first, end) of one interval and vantage point into their cells.
+// This loop runs eleven million times a month: what it needs is looked up before,
+// and all columns are seen to be as long.
+func (a *Accumulator) rows(d *decoded, day *day, slot, vp, first, end int) error {
+	n, queries := a.n, d.Query.Index[first:end]
+	rsis, families, transports := d.RSI.Index[first:end][:len(queries)], d.Family.Index[first:end][:len(queries)], d.Transport.Index[first:end][:len(queries)]
+	outcomes, rcodes := d.Outcome.Index[first:end][:len(queries)], d.RCode.Index[first:end][:len(queries)]
+	latencies, serials, none := d.LatencyUS.Int[first:end][:len(queries)], d.Serial.Int[first:end][:len(queries)], d.Serial.Null
 	queryOf, rsiOf, familyOf, transportOf := d.query, d.rsi, d.family, d.transport
-	outcomes, rcodes, latencies := d.Outcome.Index, d.RCode.Index, d.LatencyUS.Int
 	var nsids []int32
 	var last []named
 	if a.cfg.Instances {
-		nsids, last = d.NSID.Index, d.names[int(d.VantagePoint.Index[i])*n*len(paths):]
+		nsids, last = d.NSID.Index[first:end], d.names[int(d.VantagePoint.Index[first])*n*len(paths):]
 	}
 	var b *block
-	for ; i < end; i++ {
-		query := queryOf[queries[i]+1]
+	for k, q := range queries {
+		query := queryOf[q+1]
 		if query == 0 {
 			continue
 		}
 		if b == nil {
-			b = day.block(vp, a, d.VantagePoint, i)
+			b = day.block(vp, a, d.VantagePoint, first)
 			b.received[slot] = 1
 		}
-		rsi := int(rsiOf[rsis[i]+1])
-		path := int(familyOf[families[i]+1] + transportOf[transports[i]+1])
+		rsi := int(rsiOf[rsis[k]+1])
+		path := int(familyOf[families[k]+1] + transportOf[transports[k]+1])
 		if rsi < 0 {
-			d.seenRSI[rsis[i]+1] = d.seenRSI[rsis[i]+1] || day.counted
+			d.seenRSI[rsis[k]+1] = d.seenRSI[rsis[k]+1] || day.counted
 			continue
 		}
 		if path < 0 {
-			return d.damaged(i, "unknown family or transport")
+			return d.damaged(first+k, "unknown family or transport")
 		}
 		var cell uint32
-		if us := latencies[i]; us > 0 && us <= int64(Deadline/time.Microsecond) && outcomes[i] == d.answered && rcodes[i] == d.noError {
+		if us := latencies[k]; us > 0 && us <= int64(Deadline/time.Microsecond) && outcomes[k] == d.answered && rcodes[k] == d.noError {
 			cell = cellOK + uint32(us) // nearly always
-		} else if cell = d.cell(i); cell == cellDamaged {
-			return d.contradiction(i)
+		} else if cell = d.cell(first + k); cell == cellDamaged {
+			return d.contradiction(first + k)
 		}
 		place := (slot*len(paths)+path)*n + rsi
 		if query == queryCorrectness {
-			if err := d.check(i, b, cell, place, len(paths)*n*perDay, day.counted); err != nil {
+			if err := d.check(first+k, b, cell, place, len(paths)*n*perDay, day.counted); err != nil {
 				return err
 			}
 			continue
 		}
 		if day.counted {
 			if nsids != nil && cell >= cellLate { // answered, whatever it said
-				if m := &last[rsi*len(paths)+path]; m.nsid == nsids[i] {
+				if m := &last[rsi*len(paths)+path]; m.nsid == nsids[k] {
 					m.count++
 				} else {
-					d.meet(m, int32(vp), int32(rsi), nsids[i])
+					d.meet(m, int32(vp), int32(rsi), nsids[k])
 				}
 			}
 			if b.cells[place] != cellAbsent {
-				return d.damaged(i, "stands twice in the lake")
+				return d.damaged(first+k, "stands twice in the lake")
 			}
 			b.cells[place] = cell
 		}
@@ -246,10 +248,10 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, i, end int) error {
 			continue
 		}
 		code, known := &b.serials[slot*n+rsi], &day.sets.last
-		if cell >= cellOK && *code >= serialFirst && *code == known[1] && serials[i] == int64(known[0]) && (none == nil || !none[i]) && b.byPath == nil {
+		if cell >= cellOK && *code >= serialFirst && *code == known[1] && serials[k] == int64(known[0]) && (none == nil || !none[first+k]) && b.byPath == nil {
 			continue // nearly always: the four agree
 		}
-		if err := d.serial(i, day, b, cell, code, place); err != nil {
+		if err := d.serial(first+k, day, b, cell, code, place); err != nil {
 			return err
 		}
 	}

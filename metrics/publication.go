@@ -25,7 +25,11 @@ type sighting struct {
 // sightings collects every serial that any vantage point got from any RSI over
 // any path [yxn].
 func (v *view) sightings() map[uint32]*sighting {
+	if v.seen != nil {
+		return v.seen
+	}
 	all := map[uint32]*sighting{}
+	defer func() { v.seen = all }()
 	for d, day := range v.days {
 		for _, b := range day.blocks {
 			if b == nil {

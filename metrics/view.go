@@ -23,6 +23,7 @@ type view struct {
 	a    *Accumulator
 	vps  []VantagePoint
 	days []viewDay
+	seen map[uint32]*sighting // by sightings, once they were asked for
 }
 
 type viewDay struct {
