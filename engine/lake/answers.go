@@ -3,6 +3,7 @@ package lake
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -17,8 +18,10 @@ type answerReader struct {
 	block block
 }
 
+var answerFields = sync.OnceValue(func() []field { return fieldsOf(Answers) })
+
 func newAnswerReader(f *parquet.File, g parquet.RowGroup) *answerReader {
-	fields := fieldsOf(Answers)
+	fields := answerFields()
 	return &answerReader{group: newGroupReader(f, g, fields), block: block{columns: make([]cells, len(fields))}}
 }
 

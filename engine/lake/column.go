@@ -108,6 +108,7 @@ type reader struct {
 	shown  bool
 	dict   parquet.Dictionary // that Dict began with
 	places map[string]int32   // of the texts in Dict
+	behind bool               // places is still to be made of Dict
 }
 
 // page appends a page. Its values are those that are not null, in order.
@@ -156,17 +157,39 @@ func (r *reader) learn(d parquet.Dictionary) error {
 	if r.dict == d {
 		return nil
 	}
-	if len(r.places) > 0 {
+	if len(r.column.Dict) > 0 {
 		return errors.New("damaged: a dictionary after values")
 	}
 	r.dict = d
+	c, few := r.column, d.Len() <= fewTexts
 	for i := range d.Len() {
-		r.at(string(d.Index(int32(i)).ByteArray()))
+		text := string(d.Index(int32(i)).ByteArray())
+		if few && slices.Contains(c.Dict, text) {
+			return errTwice
+		}
+		c.Dict = append(c.Dict, text)
 	}
-	if len(r.places) != d.Len() {
-		return errors.New("damaged: the dictionary has a text twice")
+	if r.behind = few; !few {
+		r.index()
+	}
+	if !few && len(r.places) != d.Len() {
+		return errTwice
 	}
 	return nil
+}
+
+// fewTexts are looked through faster than they are indexed, as long as nobody asks
+// where one is.
+const fewTexts = 32
+
+var errTwice = errors.New("damaged: the dictionary has a text twice")
+
+// index makes places of Dict.
+func (r *reader) index() {
+	for i, text := range r.column.Dict {
+		r.places[text] = int32(i)
+	}
+	r.behind = false
 }
 
 // lookup takes values out of a dictionary, which lives as long as its file is open.
@@ -198,6 +221,9 @@ func (r *reader) byteArrays(data []byte, offsets []uint32, levels []byte, presen
 }
 
 func (r *reader) at(text string) int32 {
+	if r.behind {
+		r.index()
+	}
 	p, known := r.places[text]
 	if !known {
 		p = int32(len(r.column.Dict))

@@ -115,8 +115,12 @@ func (r *flatReader) fill(n int) (int, error) {
 func drop[T any](s []T, n int) []T { return slices.Delete(s, 0, min(n, len(s))) }
 
 func (r *flatReader) take(to *cells, n int) error {
-	to.copy(&r.column, r.at, r.at+n)
-	r.at += n
+	if c := &r.column; r.at == 0 && n == len(c.Null) { // a small file's, whole
+		to.Column, r.column = r.column, Column{Int: to.Int[:0], Index: to.Index[:0], Bytes: to.Bytes[:0], Null: to.Null[:0], Dict: c.Dict}
+	} else {
+		to.copy(c, r.at, r.at+n)
+		r.at += n
+	}
 	return to.checkText(&r.checked)
 }
 
