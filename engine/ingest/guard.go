@@ -115,11 +115,16 @@ func (r *run) spare(files []*taken) []*taken {
 	})
 }
 
-// died reports whether a reader was ended by its runtime or a signal; one that has
-// trouble with our disk says so and exits with 1.
+// died reports whether a reader was ended by its runtime or a signal.
 func died(err error) bool {
 	var exit *exec.ExitError
-	return errors.As(err, &exit) && exit.ExitCode() != 1
+	return errors.As(err, &exit) && !ours(err)
+}
+
+// ours reports whether a reader ended over our own disk: it says so and exits with 1.
+func ours(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.ExitCode() == 1
 }
 
 // reader runs one reader over files. When it dies over one, at is its place and
@@ -139,7 +144,7 @@ func (r *run) reader(ctx context.Context, files []*taken) (made spooled, at int,
 		if ctx.Err() != nil {
 			return spooled{}, -1, ctx.Err()
 		}
-		if s.inHand >= 0 {
+		if s.inHand >= 0 && !ours(err) {
 			return spooled{}, s.inHand, err
 		}
 		return spooled{}, -1, fmt.Errorf("ingest: reader: %w", err)

@@ -280,8 +280,13 @@ func (r *run) day(ctx context.Context, files []waiting) error {
 	if err != nil {
 		return err
 	}
+	// The copies reach the disk while they are read, before one gets its name in
+	// Originals: a name without its data would outlive a loss of power, and the file in
+	// the dropbox be taken for another.
+	durable := make(chan error, 1)
+	go func() { durable <- r.sync("copies", r.intake) }()
 	spools, err := r.read(ctx, taken)
-	if err != nil {
+	if err := errors.Join(err, <-durable); err != nil {
 		return err
 	}
 	taken = slices.DeleteFunc(taken, r.setAside)

@@ -61,7 +61,7 @@ func (r *run) settle(files []*taken) error {
 			return err
 		}
 	}
-	if err := errors.Join(syncDisk(r.Originals), syncDisk(r.Quarantine)); err != nil {
+	if err := r.sync("originals", r.Originals, r.Quarantine); err != nil {
 		return err
 	}
 	err = atOnce(files, func(t *taken) error {
@@ -92,6 +92,17 @@ func atOnce(files []*taken, do func(*taken) error) error {
 		group.Go(func() error { return do(t) })
 	}
 	return group.Wait()
+}
+
+// sync brings folders onto the disk; what names the step.
+func (r *run) sync(what string, dirs ...string) error {
+	err := r.step("sync %s", what)
+	for _, dir := range dirs {
+		if err == nil {
+			err = syncDisk(dir)
+		}
+	}
+	return err
 }
 
 // syncDisk brings all that was written to a folder's file system onto the disk.

@@ -85,7 +85,8 @@ func ReadFiles(in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
-	return errors.Join(r.close(), lines.Flush())
+	// The last file is done before the spools are: what goes wrong there is not its fault.
+	return errors.Join(lines.Flush(), r.close(), lines.Flush())
 }
 
 // limitMemory lets this process have so many bytes more than it has now: beyond

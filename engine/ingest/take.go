@@ -40,9 +40,8 @@ type taken struct {
 // takersAtOnce copies so many files at a time.
 const takersAtOnce = 4
 
-// takeAll copies the files, bounded and hashed; settle brings them onto the disk
-// before the first original goes. What is wrong with a file is in its reason; an
-// error is our own disk's.
+// takeAll copies the files, bounded and hashed. What is wrong with a file is in its
+// reason; an error is our own disk's.
 func (r *run) takeAll(ctx context.Context, files []waiting) ([]*taken, error) {
 	all := make([]*taken, len(files))
 	group, ctx := errgroup.WithContext(ctx)

@@ -2,6 +2,7 @@ package lake
 
 import (
 	"bytes"
+	"hash/maphash"
 	"iter"
 	"math"
 	"slices"
@@ -29,7 +30,9 @@ const plainRow = 64
 type seeder struct {
 	most    int // rows of a row group
 	sources []*portions
-	until   int64 // the interval, in µs, that the next row group begins with
+	own     arena
+	ahead   *portion // of the first interval that is not in a row group yet, once it was read
+	until   int64    // the interval, in µs, that the next row group begins with
 	begun   bool
 }
 
@@ -37,7 +40,7 @@ type seeder struct {
 type portion struct {
 	interval int64 // µs
 	rows     int
-	size     int // bytes of wires and texts, about
+	texts    int // bytes of texts, about
 	wires    [][]byte
 }
 
@@ -94,38 +97,57 @@ func (s *seeder) before(interval int64, dict parquet.Dictionary, flush func() er
 }
 
 // gather collects the wires of the next row group and says where it ends.
-func (s *seeder) gather() ([][]byte, error) {
-	var wires [][]byte
-	var own arena
+func (s *seeder) gather() (wires [][]byte, err error) {
 	rows, size := 0, 0
+	had, seed := map[uint64]bool{}, maphash.MakeSeed() // wires: a dictionary has each once
 	for {
-		s.until = math.MaxInt64
-		for _, p := range s.sources {
-			if p.more {
-				s.until = min(s.until, p.head.interval)
+		if s.ahead == nil {
+			if s.ahead, err = s.load(); err != nil {
+				return nil, err
 			}
 		}
-		more, bytes := 0, 0
-		for _, p := range s.sources {
-			if p.more && p.head.interval == s.until {
-				more, bytes = more+p.head.rows, bytes+p.head.size
-			}
-		}
-		if more == 0 || rows > 0 && (rows+more > s.most || size+bytes > groupBytes) {
+		p := s.ahead
+		if p == nil {
+			s.until = math.MaxInt64
 			return wires, nil
 		}
-		rows, size = rows+more, size+bytes
-		for _, p := range s.sources {
-			for p.more && p.head.interval == s.until {
-				for _, w := range p.head.wires {
-					wires = append(wires, own.keep(w))
-				}
-				if err := p.next(); err != nil {
-					return nil, err
-				}
+		bytes := p.texts
+		for _, w := range p.wires {
+			if h := maphash.Bytes(seed, w); !had[h] {
+				had[h], bytes = true, bytes+len(w)
+			}
+		}
+		if rows > 0 && (rows+p.rows > s.most || size+bytes > groupBytes) {
+			s.until = p.interval
+			return wires, nil
+		}
+		rows, size, wires, s.ahead = rows+p.rows, size+bytes, append(wires, p.wires...), nil
+	}
+}
+
+// load takes what all sources have of their earliest interval; nil is the end.
+func (s *seeder) load() (*portion, error) {
+	all := &portion{interval: math.MaxInt64}
+	for _, p := range s.sources {
+		if p.more {
+			all.interval = min(all.interval, p.head.interval)
+		}
+	}
+	for _, p := range s.sources {
+		for p.more && p.head.interval == all.interval {
+			all.rows, all.texts = all.rows+p.head.rows, all.texts+p.head.texts
+			for _, w := range p.head.wires {
+				all.wires = append(all.wires, s.own.keep(w))
+			}
+			if err := p.next(); err != nil {
+				return nil, err
 			}
 		}
 	}
+	if all.rows == 0 {
+		return nil, nil
+	}
+	return all, nil
 }
 
 // arena keeps copies of wires in few pieces of memory.
@@ -164,7 +186,7 @@ func insert(dict parquet.Dictionary, wires [][]byte) {
 func ofSpool[T Measured](path string) iter.Seq2[portion, error] {
 	return func(yield func(portion, error) bool) {
 		for p, err := range parcels[T](path, false) {
-			if !yield(portion{p.interval.UnixMicro(), p.count, p.size - plainRow*p.count, p.wires}, err) || err != nil {
+			if !yield(portion{p.interval.UnixMicro(), p.count, p.size - sizeOfWires(p.wires) - plainRow*p.count, p.wires}, err) || err != nil {
 				return
 			}
 		}
@@ -201,6 +223,13 @@ func ofAnswers(path string, from int) iter.Seq2[portion, error] {
 	}
 }
 
+func sizeOfWires(wires [][]byte) (n int) {
+	for _, w := range wires {
+		n += len(w)
+	}
+	return n
+}
+
 // textsOf is how many bytes of texts a row of the row group has, on average.
 func textsOf(g format.RowGroup) float64 {
 	return float64(sizeOf(g, "nsid", "error", "qname")) / float64(max(g.NumRows, 1))
@@ -225,10 +254,10 @@ func yieldPortions(at []int64, wires [][]byte, texts float64, yield func(portion
 		for ; i < len(at) && at[i] == p.interval; i++ {
 			p.rows++
 			if wires[i] != nil {
-				p.wires, p.size = append(p.wires, wires[i]), p.size+len(wires[i])
+				p.wires = append(p.wires, wires[i])
 			}
 		}
-		p.size += int(texts * float64(p.rows))
+		p.texts = int(texts * float64(p.rows))
 		if !yield(p, nil) {
 			return false
 		}
