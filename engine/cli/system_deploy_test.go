@@ -52,7 +52,7 @@ func TestDeploy(t *testing.T) {
 	d.boot(t)
 	d.site(t)
 	t.Run("examples", d.testExamples)
-	if !t.Run("what is missing", d.testMissing) || !t.Run("build", d.testBuild) {
+	if !t.Run("what is missing", d.testMissing) || !t.Run("certificates", d.testCertificates) || !t.Run("build", d.testBuild) {
 		t.FailNow()
 	}
 	t.Run("machines", d.testMachines)
@@ -224,14 +224,7 @@ rule "interval-missing" {
 		must(t, os.WriteFile(filepath.Join(d.local, name), []byte(text), 0o644))
 	}
 	must(t, os.MkdirAll(filepath.Join(d.local, "tls"), 0o755))
-	d.certificate(t, "c00.mtric.net")
-}
-
-// certificate makes one for the public site.
-func (d *deployed) certificate(t *testing.T, name string) {
-	t.Helper()
-	shell(t, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN="+name,
-		"-addext", "subjectAltName=DNS:"+name+",IP:"+d.address("c00"), "-keyout", filepath.Join(d.local, "tls/privkey.pem"), "-out", filepath.Join(d.local, "tls/fullchain.pem"))
+	d.certificate(t, "c00.mtric.net", nextMonth())
 }
 
 var recap = regexp.MustCompile(`(?m)^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)`)
