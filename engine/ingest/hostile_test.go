@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -152,6 +153,58 @@ func TestDecompressionBomb(t *testing.T) {
 	// Under the race detector the reader has room enough, and rows are what is wrong.
 	if got := c.rejected(); every == 1 && !strings.Contains(got, "reading it ended the reader") && !strings.Contains(got, "claims") {
 		t.Errorf("reason %q", got)
+	}
+}
+
+// A reader that ends over our own disk accuses no file: the run ends, and the files
+// are still there.
+func TestReaderWithoutRoomAccusesNobody(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	c.in.Reader = func(ctx context.Context) *exec.Cmd {
+		return exec.CommandContext(ctx, "sh", "-c", `cat >/dev/null; echo '{"begin":0}'; echo 'spool: no space left on device' >&2; exit 1`)
+	}
+	r, err := c.in.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "no space left on device") || len(r.Quarantined) > 0 {
+		t.Errorf("quarantined %v, error %v", r.Quarantined, err)
+	}
+	c.in.Reader = nil
+	if r := c.ingest(); r.Files != 2 || len(r.Quarantined) > 0 {
+		t.Errorf("afterwards: %+v", r)
+	}
+}
+
+// diesOverSpools in the environment has a reader killed before it says that it has
+// made a spool.
+const diesOverSpools = "MTRIC_TEST_DIES_OVER_SPOOLS"
+
+type dying struct{ io.Writer }
+
+func (d dying) Write(p []byte) (int, error) {
+	if os.Getenv(diesOverSpools) != "" && bytes.Contains(p, []byte(`"spool"`)) {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+			return 0, err
+		}
+		select {}
+	}
+	return d.Writer.Write(p)
+}
+
+// The last file is done before the spools are: a reader that dies over these has it no
+// more in hand, and others read all of its files.
+func TestReaderThatDiesOverItsSpools(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	calls := 0
+	c.in.Reader = func(ctx context.Context) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, os.Args[0], ingest.ReaderCommand)
+		if calls++; calls == 1 {
+			cmd.Env = append(os.Environ(), diesOverSpools+"=1")
+		}
+		return cmd
+	}
+	if r := c.ingest(); r.Files != 2 || len(r.Quarantined) > 0 || calls < 2 {
+		t.Errorf("after %d readers: %+v", calls, r)
 	}
 }
 

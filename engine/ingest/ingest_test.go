@@ -27,7 +27,7 @@ import (
 // TestMain lets this test binary be the reader that ingest starts.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == ingest.ReaderCommand {
-		if err := ingest.ReadFiles(deadly(os.Stdin), os.Stdout); err != nil {
+		if err := ingest.ReadFiles(deadly(os.Stdin), dying{os.Stdout}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -117,7 +117,7 @@ func TestKilledAnywhereComesToTheSame(t *testing.T) {
 	if steps < 15 {
 		t.Fatalf("only %d steps", steps)
 	}
-	wantKinds := map[string]bool{"copy": true, "judge": true, "keep": true, "merge": true, "quarantine": true, "relay": true, "save": true, "tell": true, "unlink": true}
+	wantKinds := map[string]bool{"copy": true, "judge": true, "keep": true, "merge": true, "quarantine": true, "relay": true, "save": true, "sync": true, "tell": true, "unlink": true}
 	if diff := cmp.Diff(wantKinds, kinds); diff != "" || len(wantTold) != 7 {
 		t.Fatalf("steps %s; told %v", diff, wantTold)
 	}
@@ -152,6 +152,34 @@ func TestKilledAnywhereComesToTheSame(t *testing.T) {
 		c.ingest()
 		if diff := cmp.Diff(want, c.state(), cmpopts.EquateEmpty()) + cmp.Diff(wantTold, told); diff != "" {
 			t.Errorf("killed before %q: %s", last, diff)
+		}
+	}
+}
+
+// A name must not reach the disk before its data, nor a file leave its dropbox before
+// all that is kept of it is on the disk.
+func TestDiskComesBeforeNamesAndUnlinks(t *testing.T) {
+	c := newCollector(t)
+	for _, vp := range []measurement.VantagePoint{"101", "102"} {
+		c.measure(vp, day)
+		c.measure(vp, day.Add(5*time.Minute))
+	}
+	first, last := map[string]int{}, map[string]int{}
+	n := 0
+	c.in.Step = func(what string) error {
+		if kind, _, _ := strings.Cut(what, " "); kind != "sync" {
+			what = kind
+		}
+		if n++; first[what] == 0 {
+			first[what] = n
+		}
+		last[what] = n
+		return nil
+	}
+	c.ingest()
+	for _, order := range [][2]string{{"copy", "sync copies"}, {"sync copies", "keep"}, {"keep", "sync originals"}, {"sync originals", "unlink"}} {
+		if a, b := last[order[0]], first[order[1]]; a == 0 || b == 0 || a > b {
+			t.Errorf("last %q is step %d, first %q is step %d", order[0], a, order[1], b)
 		}
 	}
 }
