@@ -15,7 +15,6 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
 	"mtric.net/mtric/engine/lake"
@@ -208,21 +207,8 @@ func TestDayByManyMergesHasFewRowGroups(t *testing.T) {
 // rowGroups are the numbers of rows of a file's row groups.
 func rowGroups(t *testing.T, path string) (rows []int64) {
 	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := parquet.OpenFile(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, g := range p.RowGroups() {
-		rows = append(rows, g.NumRows())
+	for _, g := range metadataOf(t, path).RowGroups {
+		rows = append(rows, g.NumRows)
 	}
 	return rows
 }

@@ -11,7 +11,6 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 	"pgregory.net/rapid"
 
@@ -104,21 +103,8 @@ func TestDayStoresDifferences(t *testing.T) {
 // encodings are those of each column in a file's first row group.
 func encodings(t *testing.T, path string) map[string][]format.Encoding {
 	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := parquet.OpenFile(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := map[string][]format.Encoding{}
-	for _, c := range p.Metadata().RowGroups[0].Columns {
+	for _, c := range metadataOf(t, path).RowGroups[0].Columns {
 		all[c.MetaData.PathInSchema[0]] = c.MetaData.Encoding
 	}
 	return all

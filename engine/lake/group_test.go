@@ -1,0 +1,148 @@
+package lake_test
+
+import (
+	"encoding/binary"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+const groupBytes = 64 << 20
+
+// A row group ends where its wires become too many, those of all vantage points
+// counted and each once, as its dictionary has them; and a day that was cut so is not
+// written anew again and again.
+func TestRowGroupsEndByBytes(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		distinct bool
+		groups   int
+	}{{"all different", true, 2}, {"all the same", false, 1}} {
+		t.Run(c.name, func(t *testing.T) {
+			s := lake.Store{Dir: t.TempDir()}
+			var day [][]measurement.Answer
+			n := uint64(0)
+			for slot := range 20 {
+				for _, vp := range []measurement.VantagePoint{"101", "102"} {
+					g := group(vp, slot, 30, 1)
+					for i := range g {
+						g[i].Response = make([]byte, 60_000)
+						if n++; c.distinct {
+							binary.BigEndian.PutUint64(g[i].Response[12:], n)
+						}
+					}
+					day = append(day, g)
+				}
+			}
+			if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, day...)}, nil); err != nil {
+				t.Fatal(err)
+			}
+			groups := metadataOf(t, s.Path(lake.Answers, midnight)).RowGroups
+			if len(groups) != c.groups {
+				t.Errorf("%d row groups, want %d", len(groups), c.groups)
+			}
+			for _, g := range groups {
+				i := slices.IndexFunc(g.Columns, func(c format.ColumnChunk) bool { return c.MetaData.PathInSchema[0] == "response" })
+				if size := g.Columns[i].MetaData.TotalUncompressedSize; size > groupBytes+groupBytes/100 {
+					t.Errorf("wires of %d bytes in a row group", size)
+				}
+			}
+			if again, err := lake.Compact(s, midnight, func() error { return nil }); again || err != nil {
+				t.Errorf("compacted %t, %v", again, err)
+			}
+		})
+	}
+}
+
+// Row groups are joined when they are not larger than what follows, and only then: or
+// a day would be rewritten whole by each of its merges.
+func TestMergesJoinLikeCounting(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	for slot, want := range [][]int64{{1}, {1, 1}, {3}, {3, 1}, {3, 1, 1}, {3, 3}, {7}, {7, 1}, {7, 1, 1}, {7, 3}, {7, 3, 1}, {7, 3, 1, 1}, {7, 3, 3}, {7, 7}, {15}} {
+		if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, group("101", slot, 1, 9))}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := rowGroups(t, s.Path(lake.Answers, midnight)); !slices.Equal(got, want) {
+			t.Errorf("after %d merges: row groups of %v, want %v", slot+1, got, want)
+		}
+	}
+	// What comes late is put in its place, and nothing before it is touched.
+	if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, group("102", 14, 1, 9))}, nil); err != nil {
+		t.Fatal(err)
+	}
+	rows, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+	if err != nil || len(rows) != 16 || rows[15].VantagePoint != "102" || !rows[15].Interval.Equal(midnight.Add(70*time.Minute)) {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+}
+
+// What a batch shows of a page that is used up is not written into: the columns here
+// have nulls in their last pages alone, so that memory of their own is wanted late.
+func TestShownPagesAreNotWrittenInto(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	if err := os.MkdirAll(s.Dir+"/answers/yyyymm=202611", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, err := lake.CreatePart[measurement.Answer](s.Path(lake.Answers, midnight), lake.Metadata{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []measurement.Answer
+	for slot := range 288 {
+		rows = append(rows, group("101", slot, 100, 0)...)
+	}
+	for i := range rows {
+		if i > len(rows)-100 && i%2 == 0 {
+			rows[i].LatencyUS = nil
+			continue
+		}
+		rows[i].LatencyUS, rows[i].Serial, rows[i].SentAt = ptr(int64(i)), ptr(int64(-i)), ptr(midnight.Add(time.Duration(i)*time.Second))
+	}
+	if err := out.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	at, wrong := 0, 0
+	scan := lake.Scan{Store: s, Table: lake.Answers, Columns: []string{"latency_us", "serial", "sent_at"}, Workers: 1}
+	err = scan.Run(t.Context(), func(b *lake.Batch) error {
+		for i := range b.Rows {
+			want := &rows[at]
+			at++
+			if !sameNumber(b.Column("latency_us"), i, want.LatencyUS) || !sameNumber(b.Column("serial"), i, want.Serial) ||
+				!sameNumber(b.Column("sent_at"), i, micros(want.SentAt)) || b.Column("interval").Int[i] != want.Interval.UnixMicro() {
+				wrong++
+			}
+		}
+		return nil
+	})
+	if err != nil || at != len(rows) || wrong > 0 {
+		t.Errorf("%d of %d rows, %d wrong: %v", at, len(rows), wrong, err)
+	}
+}
+
+func metadataOf(t *testing.T, path string) *format.FileMetaData {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := parquet.OpenFile(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Metadata()
+}
