@@ -83,52 +83,6 @@ func TestMergesJoinLikeCounting(t *testing.T) {
 	}
 }
 
-// What a batch shows of a page that is used up is not written into: the columns here
-// have nulls in their last pages alone, so that memory of their own is wanted late.
-func TestShownPagesAreNotWrittenInto(t *testing.T) {
-	s := lake.Store{Dir: t.TempDir()}
-	if err := os.MkdirAll(s.Dir+"/answers/yyyymm=202611", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	out, err := lake.CreatePart[measurement.Answer](s.Path(lake.Answers, midnight), lake.Metadata{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []measurement.Answer
-	for slot := range 288 {
-		rows = append(rows, group("101", slot, 100, 0)...)
-	}
-	for i := range rows {
-		if i > len(rows)-100 && i%2 == 0 {
-			rows[i].LatencyUS = nil
-			continue
-		}
-		rows[i].LatencyUS, rows[i].Serial, rows[i].SentAt = ptr(int64(i)), ptr(int64(-i)), ptr(midnight.Add(time.Duration(i)*time.Second))
-	}
-	if err := out.Write(rows); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
-	at, wrong := 0, 0
-	scan := lake.Scan{Store: s, Table: lake.Answers, Columns: []string{"latency_us", "serial", "sent_at"}, Workers: 1}
-	err = scan.Run(t.Context(), func(b *lake.Batch) error {
-		for i := range b.Rows {
-			want := &rows[at]
-			at++
-			if !sameNumber(b.Column("latency_us"), i, want.LatencyUS) || !sameNumber(b.Column("serial"), i, want.Serial) ||
-				!sameNumber(b.Column("sent_at"), i, micros(want.SentAt)) || b.Column("interval").Int[i] != want.Interval.UnixMicro() {
-				wrong++
-			}
-		}
-		return nil
-	})
-	if err != nil || at != len(rows) || wrong > 0 {
-		t.Errorf("%d of %d rows, %d wrong: %v", at, len(rows), wrong, err)
-	}
-}
-
 func metadataOf(t *testing.T, path string) *format.FileMetaData {
 	t.Helper()
 	f, err := os.Open(path)
