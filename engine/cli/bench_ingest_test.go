@@ -3,7 +3,9 @@ package cli_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,6 +65,68 @@ func BenchmarkIngest(b *testing.B) {
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(len(rows)*b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkIngestByCron brings the same day in as cron does, by 288 merges, and
+// compacts it: P3 holds for such a day as well.
+func BenchmarkIngestByCron(b *testing.B) {
+	dir := b.TempDir()
+	day := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	run(b, "simulate", "--out", filepath.Join(dir, "truth"), "--vps", "20", "--from", "2026-11-01", "--until", "2026-11-02", "--wires")
+	rows, _, err := lake.Read[measurement.Answer](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(lake.Answers, day))
+	if err != nil {
+		b.Fatal(err)
+	}
+	perAnswer := func(s lake.Store) float64 {
+		info, err := os.Stat(s.Path(lake.Answers, day))
+		if err != nil {
+			b.Fatal(err)
+		}
+		return float64(info.Size()) / float64(len(rows))
+	}
+	for n := 0; b.Loop(); n++ {
+		s := lake.Store{Dir: filepath.Join(dir, fmt.Sprint("lake", n))}
+		byInterval := func(a, b measurement.Answer) bool { return a.Interval.Equal(b.Interval) }
+		for label := range chunks(rows, byInterval) {
+			path := filepath.Join(dir, "spool")
+			spool, err := lake.CreateSpool[measurement.Answer](path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for g := range chunks(label, func(a, b measurement.Answer) bool { return a.VantagePoint == b.VantagePoint }) {
+				err = errors.Join(err, spool.Add(g))
+			}
+			if err := errors.Join(err, spool.Close()); err != nil {
+				b.Fatal(err)
+			}
+			_, err = lake.Merge[measurement.Answer](s, day, []string{path}, nil)
+			if err := errors.Join(err, os.Remove(path)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(288*(n+1)), "ms/merge")
+		b.ReportMetric(perAnswer(s), "B/answer-before")
+		if done, err := lake.Compact(s, day, func() error { return nil }); !done || err != nil {
+			b.Fatal(done, err)
+		}
+		b.ReportMetric(perAnswer(s), "B/answer")
+	}
+}
+
+// chunks are the runs of rows that are alike.
+func chunks(rows []measurement.Answer, alike func(a, b measurement.Answer) bool) iter.Seq[[]measurement.Answer] {
+	return func(yield func([]measurement.Answer) bool) {
+		for len(rows) > 0 {
+			n := 1
+			for n < len(rows) && alike(rows[0], rows[n]) {
+				n++
+			}
+			if !yield(rows[:n]) {
+				return
+			}
+			rows = rows[n:]
+		}
+	}
 }
 
 // archive puts the simulated zones into the home's archive, each fetched with the
