@@ -16,11 +16,11 @@ import (
 // the old one's place at once; its keys must be the old one's.
 func Amend(s Store, day time.Time, change func(place int64, row *measurement.Answer)) error {
 	path := s.Path(Answers, day)
-	w, err := create[measurement.Answer](path, Metadata{Version: s.Version}, form{page: pageSize, group: s.rowGroup()})
+	w, err := create[measurement.Answer](path, Metadata{Version: s.Version}, form{page: pageSize, group: s.limits().rows})
 	if err != nil {
 		return fmt.Errorf("amend %s: %w", path, err)
 	}
-	m := &merging[measurement.Answer]{path: path, out: w, seeds: seeder{most: s.rowGroup()}}
+	m := &merging[measurement.Answer]{path: path, out: w, seeds: seeder{most: s.limits()}}
 	err = m.amend(func(rows []measurement.Answer) {
 		for i := range rows {
 			change(m.had, &rows[i])
@@ -64,7 +64,7 @@ func Compact(s Store, day time.Time, begin func() error) (bool, error) {
 	err := open(path, func(f *parquet.File) error {
 		groups := f.Metadata().RowGroups
 		for i := 1; i < len(groups) && !worth; i++ {
-			worth = !full(groups[i-1], groups[i], s.rowGroup())
+			worth = !full(groups[i-1], groups[i], s.limits())
 		}
 		return nil
 	}, parquet.SkipPageIndex(true))

@@ -14,8 +14,6 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-const groupBytes = 64 << 20
-
 // A row group ends where its wires become too many, those of all vantage points
 // counted and each once, as its dictionary has them; and a day that was cut so is not
 // written anew again and again.
@@ -26,14 +24,15 @@ func TestRowGroupsEndByBytes(t *testing.T) {
 		groups   int
 	}{{"all different", true, 2}, {"all the same", false, 1}} {
 		t.Run(c.name, func(t *testing.T) {
-			s := lake.Store{Dir: t.TempDir()}
+			const most = 4 << 20
+			s := lake.Store{Dir: t.TempDir(), RowGroupBytes: most}
 			var day [][]measurement.Answer
 			n := uint64(0)
 			for slot := range 20 {
 				for _, vp := range []measurement.VantagePoint{"101", "102"} {
 					g := group(vp, slot, 30, 1)
 					for i := range g {
-						g[i].Response = make([]byte, 60_000)
+						g[i].Response = make([]byte, 3_750)
 						if n++; c.distinct {
 							binary.BigEndian.PutUint64(g[i].Response[12:], n)
 						}
@@ -50,7 +49,7 @@ func TestRowGroupsEndByBytes(t *testing.T) {
 			}
 			for _, g := range groups {
 				i := slices.IndexFunc(g.Columns, func(c format.ColumnChunk) bool { return c.MetaData.PathInSchema[0] == "response" })
-				if size := g.Columns[i].MetaData.TotalUncompressedSize; size > groupBytes+groupBytes/100 {
+				if size := g.Columns[i].MetaData.TotalUncompressedSize; size > most+most/50 {
 					t.Errorf("wires of %d bytes in a row group", size)
 				}
 			}

@@ -52,7 +52,7 @@ func Merge[T Measured](s Store, day time.Time, spools []string, finish func([]T)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return Merged{}, fmt.Errorf("merge: %w", err)
 	}
-	m := &merging[T]{path: path, compare: order[T](), finish: finish, most: s.rowGroup(), seeds: seeder{most: s.rowGroup()}}
+	m := &merging[T]{path: path, compare: order[T](), finish: finish, seeds: seeder{most: s.limits()}}
 	if err := m.run(s, spools); err != nil {
 		return Merged{}, fmt.Errorf("merge into %s: %w", path, err)
 	}
@@ -67,7 +67,6 @@ type merging[T Measured] struct {
 	out     *Writer[T]
 	seeds   seeder
 	done    Merged
-	most    int   // rows of a row group
 	had     int64 // rows of the old file
 }
 
@@ -91,7 +90,7 @@ func (m *merging[T]) run(s Store, spools []string) (err error) {
 			}
 		}
 	}
-	if m.out, err = create[T](m.path, Metadata{Version: s.Version}, form{pageSize, s.rowGroup(), sizeOfAll(spools)}); err != nil {
+	if m.out, err = create[T](m.path, Metadata{Version: s.Version}, form{pageSize, s.limits().rows, min(sizeOfAll(spools), s.limits().bytes)}); err != nil {
 		return err
 	}
 	old, err := m.keep(first(sources))
@@ -161,7 +160,7 @@ func (m *merging[T]) worthKeeping(f *parquet.File, from time.Time) int {
 			return i
 		}
 		after -= g.NumRows()
-		if after > 0 && g.NumRows() <= after && !full(groups[i], groups[i+1], m.most) {
+		if after > 0 && g.NumRows() <= after && !full(groups[i], groups[i+1], m.seeds.most) {
 			return i
 		}
 	}
@@ -169,8 +168,8 @@ func (m *merging[T]) worthKeeping(f *parquet.File, from time.Time) int {
 }
 
 // full says whether two row groups are too much for one.
-func full(a, b format.RowGroup, most int) bool {
-	return a.NumRows+b.NumRows > int64(most) || textBytes(a)+textBytes(b) > groupBytes
+func full(a, b format.RowGroup, most limits) bool {
+	return a.NumRows+b.NumRows > int64(most.rows) || textBytes(a)+textBytes(b) > int64(most.bytes)
 }
 
 // handover is how many groups change hands at a time.

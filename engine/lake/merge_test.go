@@ -180,7 +180,7 @@ func TestDayByManyMergesHasFewRowGroups(t *testing.T) {
 	dir := t.TempDir()
 	s, full := lake.Store{Dir: dir}, lake.Store{Dir: dir + "/full", RowGroup: 100}
 	var day []measurement.Answer
-	for slot := range 120 {
+	for slot := range 50 {
 		rows := slices.Concat(group("101", slot, 5, int64(slot)), group("102", slot, 5, 7))
 		day = append(day, rows...)
 		for _, s := range []lake.Store{s, full} {

@@ -28,7 +28,7 @@ const plainRow = 64
 // seeder cuts a file that is being made into row groups, at intervals, and seeds
 // the dictionary of each.
 type seeder struct {
-	most    int // rows of a row group
+	most    limits
 	sources []*portions
 	own     arena
 	ahead   *portion // of the first interval that is not in a row group yet, once it was read
@@ -117,7 +117,7 @@ func (s *seeder) gather() (wires [][]byte, err error) {
 				had[h], bytes = true, bytes+len(w)
 			}
 		}
-		if rows > 0 && (rows+p.rows > s.most || size+bytes > groupBytes) {
+		if rows > 0 && (rows+p.rows > s.most.rows || size+bytes > s.most.bytes) {
 			s.until = p.interval
 			return wires, nil
 		}

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,7 +23,8 @@ type Store struct {
 	Dir     string // the folder that holds answers/
 	Version string // of the engine, goes into what is written
 
-	RowGroup int // rows of a row group of a day, at most; 0 is 524,288
+	RowGroup      int // rows of a row group of a day, at most; 0 is 524,288
+	RowGroupBytes int // bytes of its wires and texts, about; 0 is 64 MiB
 }
 
 // Path is the file of a table for the day (UTC) that t lies in; the table zones
@@ -35,11 +37,11 @@ func (s Store) Path(table Table, t time.Time) string {
 	return filepath.Join(s.Dir, string(table), "yyyymm="+interval.Partition(day), fmt.Sprintf("%s-%s.parquet", table, day.Format("20060102")))
 }
 
-func (s Store) rowGroup() int {
-	if s.RowGroup > 0 {
-		return s.RowGroup
-	}
-	return rowGroup
+// limits are those of a row group.
+type limits struct{ rows, bytes int }
+
+func (s Store) limits() limits {
+	return limits{cmp.Or(s.RowGroup, rowGroup), cmp.Or(s.RowGroupBytes, groupBytes)}
 }
 
 // DayFile is one day of a table.

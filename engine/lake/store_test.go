@@ -129,13 +129,13 @@ func TestLargeTextsEndARowGroup(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			s := lake.Store{Dir: dir}
+			s := lake.Store{Dir: dir, RowGroupBytes: 4 << 20}
 			for part := range 2 { // the second into the midst of the first
 				var groups [][]measurement.Answer
 				for slot := range 20 {
 					g := group("101", 2*slot+part, 20, 1)
 					for i := range g {
-						noise := make([]byte, 60_000)
+						noise := make([]byte, 3_750)
 						_, _ = source.Read(noise)
 						enlarge(&g[i], hex.EncodeToString(noise))
 					}
@@ -159,7 +159,7 @@ func TestLargeTextsEndARowGroup(t *testing.T) {
 				t.Fatal(file, err)
 			}
 			for i, g := range file.Metadata().RowGroups {
-				if g.TotalByteSize > 70<<20 {
+				if g.TotalByteSize > 9<<19 {
 					t.Errorf("row group %d of %d rows has %d bytes", i, g.NumRows, g.TotalByteSize)
 				}
 			}

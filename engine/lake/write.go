@@ -106,7 +106,7 @@ func create[T Row](path string, meta Metadata, as form) (*Writer[T], error) {
 	}
 	w := &Writer[T]{path: path, file: f, compare: order[T]()}
 	if as.page == pageSize && tableOf[T]() == Answers {
-		options = append(options, daySchema(&w.dict, min(as.room, groupBytes)))
+		options = append(options, daySchema(&w.dict, as.room))
 	}
 	w.out = parquet.NewGenericWriter[T](f, options...)
 	return w, nil
