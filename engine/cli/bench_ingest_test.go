@@ -30,11 +30,7 @@ func BenchmarkIngest(b *testing.B) {
 	dir := b.TempDir()
 	program := build(b)
 	day := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	run(b, "simulate", "--out", filepath.Join(dir, "truth"), "--vps", "20", "--from", "2026-11-01", "--until", "2026-11-02", "--wires")
-	rows, _, err := lake.Read[measurement.Answer](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(lake.Answers, day))
-	if err != nil {
-		b.Fatal(err)
-	}
+	rows := simulatedDay(b, dir, day)
 	runs, _, err := lake.Read[measurement.Run](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(lake.Runs, day))
 	if err != nil {
 		b.Fatal(err)
@@ -72,11 +68,7 @@ func BenchmarkIngest(b *testing.B) {
 func BenchmarkIngestByCron(b *testing.B) {
 	dir := b.TempDir()
 	day := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	run(b, "simulate", "--out", filepath.Join(dir, "truth"), "--vps", "20", "--from", "2026-11-01", "--until", "2026-11-02", "--wires")
-	rows, _, err := lake.Read[measurement.Answer](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(lake.Answers, day))
-	if err != nil {
-		b.Fatal(err)
-	}
+	rows := simulatedDay(b, dir, day)
 	perAnswer := func(s lake.Store) float64 {
 		info, err := os.Stat(s.Path(lake.Answers, day))
 		if err != nil {
@@ -111,6 +103,17 @@ func BenchmarkIngestByCron(b *testing.B) {
 		}
 		b.ReportMetric(perAnswer(s), "B/answer")
 	}
+}
+
+// simulatedDay is what twenty vantage points answered on a day; its truth lies in dir.
+func simulatedDay(b *testing.B, dir string, day time.Time) []measurement.Answer {
+	b.Helper()
+	run(b, "simulate", "--out", filepath.Join(dir, "truth"), "--vps", "20", "--from", day.Format(time.DateOnly), "--until", day.AddDate(0, 0, 1).Format(time.DateOnly), "--wires")
+	rows, _, err := lake.Read[measurement.Answer](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(lake.Answers, day))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return rows
 }
 
 // chunks are the runs of rows that are alike.

@@ -187,16 +187,6 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	return r.result, r.failed()
 }
 
-// afterDay is how long after its end a day is written anew, as one: nearly all of it is there.
-const afterDay = time.Hour
-
-// compact writes yesterday anew where it came in by many merges.
-func (r *run) compact() error {
-	yesterday := interval.Day(r.started.Add(-afterDay)).AddDate(0, 0, -1)
-	_, err := lake.Compact(r.Lake, yesterday, func() error { return r.step("compact %s", yesterday.Format(time.DateOnly)) })
-	return err
-}
-
 // run is a run on its way.
 type run struct {
 	*Ingester

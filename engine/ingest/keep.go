@@ -217,6 +217,16 @@ func oneLine(s string) string {
 	return s
 }
 
+// afterDay is how long after its end a day is written anew, as one: nearly all of it is there.
+const afterDay = time.Hour
+
+// compact writes yesterday anew where it came in by many merges.
+func (r *run) compact() error {
+	yesterday := interval.Day(r.started.Add(-afterDay)).AddDate(0, 0, -1)
+	_, err := lake.Compact(r.Lake, yesterday, func() error { return r.step("compact %s", yesterday.Format(time.DateOnly)) })
+	return err
+}
+
 // leastOriginals is how long originals stay whatever the plan says: a report must
 // be provable until it is final.
 const leastOriginals = 31 * 24 * time.Hour

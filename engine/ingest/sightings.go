@@ -51,7 +51,8 @@ func (r *run) sight(t *taken) {
 			continue
 		}
 		k := seenKey{s.Serial, s.RSI, t.vp, asked && len(serials) <= mostSerials}
-		if at, was := time.UnixMicro(s.At).UTC(), r.sightings[k]; was.IsZero() || at.Before(was) {
+		at := time.UnixMicro(s.At).UTC()
+		if was, known := r.sightings[k]; !known || at.Before(was) {
 			r.sightings[k] = at
 		}
 	}

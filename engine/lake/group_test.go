@@ -82,6 +82,7 @@ func TestMergesJoinLikeCounting(t *testing.T) {
 	}
 }
 
+// metadataOf is what a file's footer says.
 func metadataOf(t *testing.T, path string) *format.FileMetaData {
 	t.Helper()
 	f, err := os.Open(path)

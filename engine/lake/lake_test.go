@@ -158,21 +158,7 @@ func TestSchemas(t *testing.T) {
 // What every engine reads: zstd, v1 pages, strings by dictionary, statistics,
 // the sort order written down.
 func TestFileForm(t *testing.T) {
-	path := write(t, sample())
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := parquet.OpenFile(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
-	group := p.Metadata().RowGroups[0]
+	group := metadataOf(t, write(t, sample())).RowGroups[0]
 	var sorted []string
 	for _, s := range group.SortingColumns {
 		sorted = append(sorted, group.Columns[s.ColumnIdx].MetaData.PathInSchema[0])

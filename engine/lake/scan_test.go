@@ -121,11 +121,9 @@ func TestBatchesJoinPages(t *testing.T) {
 	if err := errors.Join(out.Write(rows), out.Close()); err != nil {
 		t.Fatal(err)
 	}
-	var b *lake.Batch
 	at, batches := 0, 0
 	scan := lake.Scan{Store: s, Table: lake.Answers, Columns: []string{"vantage_point", "rsi", "latency_us", "sent_at", "rcode", "error", "aa", "serial", "response"}, Workers: 1}
-	err = scan.Run(t.Context(), func(next *lake.Batch) error {
-		b = next
+	err = scan.Run(t.Context(), func(b *lake.Batch) error {
 		batches++
 		for i := range b.Rows {
 			want := &rows[at]
