@@ -16,21 +16,27 @@ import (
 
 // watching reads the lake again and again until the file "stop" is there, by four
 // readers, and ends with an error where one sees a row twice, half an interval, or
-// fewer rows than before.
+// fewer rows than before. DuckDB and polars open a file by its name more than once
+// and read a snapshot of hard links, as docs/data.md says.
 const watching = `
-import sys, os, collections
+import sys, os, collections, shutil, subprocess
 import duckdb, pandas as pd, pyarrow.dataset as ds, polars as pl
-dir, stop = sys.argv[1] + "/answers", sys.argv[2]
+lake, stop, snapshot = sys.argv[1:]
+dir = lake + "/answers"
 keys = ["vantage_point", "interval", "query", "rsi", "family", "transport"]
 c = duckdb.connect()
+def frozen():
+    shutil.rmtree(snapshot, ignore_errors=True)
+    subprocess.run("mkdir %s && cd %s && cp -pl --parents */*/*.parquet zones/zones.parquet %s/" % (snapshot, lake, snapshot), shell=True, check=True)
+    return snapshot + "/answers"
 def by_duckdb():
-    return c.execute("SELECT %s FROM read_parquet('%s/*/*.parquet', hive_partitioning = true)" % (", ".join('"%s"' % k for k in keys), dir)).df()
+    return c.execute("SELECT %s FROM read_parquet('%s/*/*.parquet', hive_partitioning = true)" % (", ".join('"%s"' % k for k in keys), frozen())).df()
 def by_pandas():
     return pd.read_parquet(dir, columns=keys)
 def by_dataset():
     return ds.dataset(dir, partitioning="hive").to_table(columns=keys).to_pandas()
 def by_polars():
-    return pl.scan_parquet(dir + "/**/*.parquet", hive_partitioning=True).select(keys).collect().to_pandas()
+    return pl.scan_parquet(frozen() + "/**/*.parquet", hive_partitioning=True).select(keys).collect().to_pandas()
 before, looks, changes = collections.Counter(), collections.Counter(), collections.Counter()
 while True:
     last = os.path.exists(stop)

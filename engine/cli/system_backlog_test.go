@@ -157,8 +157,8 @@ func (g *collecting) testBacklog(t *testing.T) {
 }
 
 // testRewritten: while ingest rewrites a day again and again, whoever reads the
-// lake by its glob sees whole intervals, each once, and never fewer than before;
-// in the end all read the same.
+// lake, or a snapshot of it, sees whole intervals, each once, and never fewer than
+// before; in the end all read the same.
 func (g *collecting) testRewritten(t *testing.T) {
 	b := g.newBacklog(t, 1)
 	rows, runs := b.day(t, 0)
@@ -173,7 +173,7 @@ func (g *collecting) testRewritten(t *testing.T) {
 	const first, step = 600, 12
 	part(0, first)
 	dir, stop := filepath.Join(b.home, "Lake"), filepath.Join(b.home, "stop")
-	python := exec.Command(pythonOf(t, "MTRIC_PYTHON", "venv"), "-W", "ignore", "-c", watching, dir, stop)
+	python := exec.Command(pythonOf(t, "MTRIC_PYTHON", "venv"), "-W", "ignore", "-c", watching, dir, stop, filepath.Join(b.home, "snapshot"))
 	output := make(chan string, 1)
 	go func() {
 		out, errs, code, _ := bounded(t, 4*time.Minute, python)
