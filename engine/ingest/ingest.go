@@ -121,7 +121,7 @@ const filesAtOnce = 20_000
 // softMemory is where garbage is collected more eagerly, unless GOMEMLIMIT says
 // otherwise: a day being rewritten lives in some 250 MB, and would take as much
 // again for nothing.
-const softMemory = 400 << 20
+const softMemory = 512 << 20
 
 // collectAt is the growth of memory, in percent, at which garbage is collected as
 // long as softMemory is far.

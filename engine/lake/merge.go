@@ -236,9 +236,9 @@ func (m *merging[T]) each(groups <-chan []group[T], do func(group[T]) error) (er
 
 // write writes the rows of one interval, with a new row group where one begins.
 func (m *merging[T]) write(rows []T) error {
-	if len(rows) > 0 && m.out.dict != nil {
+	if len(rows) > 0 && m.out.wires != nil {
 		at, _ := groupOf(&rows[0])
-		if err := m.seeds.before(at.UnixMicro(), m.out.dict, m.out.out.Flush); err != nil {
+		if err := m.seeds.before(at.UnixMicro(), m.out.wires, m.out.out.Flush); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package lake
 
 import (
-	"bytes"
 	"hash/maphash"
 	"iter"
 	"math"
@@ -78,7 +77,7 @@ func (s *seeder) stop() {
 
 // before is called before rows of an interval are written: where a row group ends
 // there, the next one begins.
-func (s *seeder) before(interval int64, dict parquet.Dictionary, flush func() error) error {
+func (s *seeder) before(interval int64, dict *wires, flush func() error) error {
 	if s.begun && interval < s.until {
 		return nil
 	}
@@ -92,8 +91,7 @@ func (s *seeder) before(interval int64, dict parquet.Dictionary, flush func() er
 	if err != nil {
 		return err
 	}
-	insert(dict, wires)
-	return nil
+	return dict.tell(wires)
 }
 
 // gather collects the wires of the next row group and says where it ends.
@@ -161,25 +159,6 @@ func (a *arena) keep(w []byte) []byte {
 	kept := a.free[:n:n]
 	a.free = a.free[n:]
 	return kept
-}
-
-const dnsHeader = 12
-
-// insert tells the dictionary the wires, in the order of what follows the header:
-// first the question, then its answer.
-func insert(dict parquet.Dictionary, wires [][]byte) {
-	slices.SortFunc(wires, func(a, b []byte) int {
-		return bytes.Compare(a[min(dnsHeader, len(a)):], b[min(dnsHeader, len(b)):])
-	})
-	values := make([]parquet.Value, 0, 4096)
-	places := make([]int32, cap(values))
-	for part := range slices.Chunk(wires, cap(values)) {
-		values = values[:0]
-		for _, w := range part {
-			values = append(values, parquet.ByteArrayValue(w))
-		}
-		dict.Insert(places[:len(values)], values)
-	}
 }
 
 // ofSpool yields the portions of a spool.

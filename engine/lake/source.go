@@ -107,7 +107,8 @@ func newSource[T Measured](rows iter.Seq2[[]T, error]) (*source[T], error) {
 	return s, nil
 }
 
-// next reads the group after head.
+// next reads the group after head. What is read is not copied unless a group goes on
+// in the next run of rows.
 func (s *source[T]) next() error {
 	s.head = nil
 	for {
@@ -123,12 +124,19 @@ func (s *source[T]) next() error {
 		if err != nil {
 			return err
 		}
-		if !more {
+		switch {
+		case !more:
 			if end > 0 {
 				s.head, s.rest = s.rest, nil
 			}
 			return nil
+		case len(s.rest) == 0:
+			s.rest = rows
+		case len(rows) > 0 && compareGroups(&rows[0], &s.rest[0]) != 0:
+			s.head, s.rest = s.rest, rows
+			return nil
+		default:
+			s.rest = append(s.rest[:len(s.rest):len(s.rest)], rows...)
 		}
-		s.rest = append(s.rest[:len(s.rest):len(s.rest)], rows...)
 	}
 }

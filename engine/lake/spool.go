@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -91,7 +92,7 @@ type parcel[T Measured] struct {
 	interval time.Time
 	count    int
 	size     int      // bytes
-	wires    [][]byte // valid until the next parcel
+	wires    [][]byte // valid until the next parcel, unless rows were asked for
 	rows     []T      // nil where they were not asked for
 }
 
@@ -133,10 +134,12 @@ func nextParcel[T Measured](in *bufio.Reader, body *[]byte, c *codec, whole bool
 	if n > maxParcel {
 		return p, fmt.Errorf("claims a parcel of %d bytes", n)
 	}
-	if cap(*body) < n {
-		*body = make([]byte, n)
+	if whole {
+		c.buf = make([]byte, n) // the rows' responses lie in it
+	} else {
+		*body = slices.Grow((*body)[:0], n)
+		c.buf = (*body)[:n]
 	}
-	c.buf = (*body)[:n]
 	if _, err := io.ReadFull(in, c.buf); err != nil {
 		return p, fmt.Errorf("cut short: %v", err) // not %w: an end within a parcel is no end
 	}

@@ -61,8 +61,8 @@ type Writer[T Row] struct {
 	compare func(a, b *T) int
 	last    T
 	rows    int64
-	copied  int64              // rows at the head that came by copy
-	dict    parquet.Dictionary // of the responses; nil but for a day of answers
+	copied  int64  // rows at the head that came by copy
+	wires   *wires // nil but for a day of answers
 }
 
 // Create begins the file at path, whose folder must exist; its temporary file
@@ -106,7 +106,8 @@ func create[T Row](path string, meta Metadata, as form) (*Writer[T], error) {
 	}
 	w := &Writer[T]{path: path, file: f, compare: order[T]()}
 	if as.page == pageSize && tableOf[T]() == Answers {
-		options = append(options, daySchema(&w.dict, as.room))
+		w.wires = &wires{room: as.room}
+		options = append(options, daySchema(w.wires))
 	}
 	w.out = parquet.NewGenericWriter[T](f, options...)
 	return w, nil
@@ -170,6 +171,7 @@ func (w *Writer[T]) Close() error { return w.publish(nil) }
 // its name.
 func (w *Writer[T]) publish(check func(path string) error) error {
 	err := w.out.Close()
+	w.settle()
 	if err == nil && check != nil {
 		err = check(w.file.Name())
 	}
@@ -184,10 +186,18 @@ func (w *Writer[T]) publish(check func(path string) error) error {
 
 // Discard gives the file up; whatever was there under its name stays.
 func (w *Writer[T]) Discard() error {
+	w.settle()
 	if err := w.file.Cleanup(); err != nil {
 		return fmt.Errorf("write %s: %w", w.path, err)
 	}
 	return nil
+}
+
+// settle leaves nothing of the writer's running.
+func (w *Writer[T]) settle() {
+	if w.wires != nil {
+		w.wires.wait()
+	}
 }
 
 // syncDir makes a rename in the folder survive a loss of power.
