@@ -46,17 +46,53 @@ type report struct {
 	Done      *int             `json:"done,omitempty"`
 	Reason    string           `json:"reason,omitempty"` // why the file is rejected
 	Run       *measurement.Run `json:"run,omitempty"`
-	Sightings []sighting       `json:"sightings,omitempty"`
+	Sightings sightings        `json:"sightings,omitempty"`
 	Spool     string           `json:"spool,omitempty"`
 	Table     lake.Table       `json:"table,omitempty"`
 }
 
 // sighting is a serial that an answer of the query soa showed [kzu].
 type sighting struct {
-	Serial  int64           `json:"s"`
-	RSI     measurement.RSI `json:"r"`
-	Address string          `json:"a"` // that was asked
-	At      int64           `json:"t"` // the reply in hand, µs since 1970
+	Serial  int64
+	RSI     measurement.RSI
+	Address string // that was asked
+	At      int64  // the reply in hand, µs since 1970
+}
+
+// sightings are one text of a report: a file has dozens, and as objects they took
+// longer to say than to find. The address is quoted, for a vantage point chose it.
+type sightings []sighting
+
+func (s sightings) MarshalText() (text []byte, err error) {
+	for _, one := range s {
+		text = append(strconv.AppendInt(text, one.Serial, 10), ' ')
+		text = append(strconv.AppendInt(text, one.At, 10), ' ')
+		text = append(append(text, one.RSI...), ' ')
+		text = append(strconv.AppendQuote(text, one.Address), ' ')
+	}
+	return text, nil
+}
+
+func (s *sightings) UnmarshalText(text []byte) error {
+	for rest := string(text); rest != ""; {
+		var word [3]string
+		for i := range word {
+			word[i], rest, _ = strings.Cut(rest, " ")
+		}
+		serial, err := strconv.ParseInt(word[0], 10, 64)
+		at, wrong := strconv.ParseInt(word[1], 10, 64)
+		quoted, unquoted := strconv.QuotedPrefix(rest)
+		if err := errors.Join(err, wrong, unquoted); err != nil {
+			return fmt.Errorf("sightings: %w", err)
+		}
+		address, err := strconv.Unquote(quoted)
+		if err != nil {
+			return fmt.Errorf("sightings: %w", err)
+		}
+		*s = append(*s, sighting{serial, measurement.RSI(word[2]), address, at})
+		rest = strings.TrimPrefix(rest[len(quoted):], " ")
+	}
+	return nil
 }
 
 // ReadFiles is the reader: it reads files that may be made to harm, checks every
@@ -105,8 +141,8 @@ func limitMemory(more int64) error {
 		return fmt.Errorf("memory: %w", err)
 	}
 	debug.SetMemoryLimit(more / 2)
-	debug.SetGCPercent(400) // most of what is read is soon of no use
-	runtime.GOMAXPROCS(1)   // there is a reader for each processor
+	debug.SetGCPercent(2000) // what is read is soon of no use, and next to nothing lives long
+	runtime.GOMAXPROCS(1)    // there is a reader for each processor
 	limit := pages*uint64(os.Getpagesize()) + memoryFactor*uint64(more)
 	return errors.Join(
 		unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}),
@@ -226,7 +262,7 @@ const mostSightings = 1000
 
 // sightingsOf finds the serials that valid replies show, the earliest of each RSI
 // (A13, first part: answered, NOERROR, one SOA of the root).
-func sightingsOf(rows []measurement.Answer) ([]sighting, error) {
+func sightingsOf(rows []measurement.Answer) (sightings, error) {
 	type shown struct {
 		serial  int64
 		rsi     measurement.RSI
@@ -247,7 +283,7 @@ func sightingsOf(rows []measurement.Answer) ([]sighting, error) {
 			return nil, fmt.Errorf("shows more than %d serials", mostSightings)
 		}
 	}
-	var found []sighting
+	var found sightings
 	for k, at := range earliest {
 		found = append(found, sighting{k.serial, k.rsi, k.address, at.UnixMicro()})
 	}

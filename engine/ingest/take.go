@@ -34,7 +34,7 @@ type taken struct {
 	aside     error            // why it stays where it is; nil while it does not
 	reason    string           // why it is rejected; empty while it is not
 	run       *measurement.Run // of its metadata, once read
-	sightings []sighting       // serials that its answers show
+	sightings sightings        // serials that its answers show
 }
 
 // takersAtOnce copies so many files at a time.

@@ -176,6 +176,26 @@ func TestWhoseSightingsCount(t *testing.T) {
 	}
 }
 
+// What a vantage point says it asked is text of its own: none of it may become
+// another sighting, or end the run.
+func TestSightingsOfStrangeAddresses(t *testing.T) {
+	for _, address := range []string{"", `2001:db8::1%a "b`, "2001:db8::1%\n2026112299 1 b \"::\" "} {
+		c := newCollector(t)
+		rows := answersOf("101", day)
+		for i := range rows {
+			rows[i].Address, rows[i].Family = address, "ipv6"
+		}
+		rows = slices.CompactFunc(rows, func(a, b measurement.Answer) bool {
+			return a.Query == b.Query && a.RSI == b.RSI && a.Transport == b.Transport
+		})
+		c.measure("102", day)
+		send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, metaOf(runOf(rows, "101", day)))
+		if r := c.ingest(); r.Files < 2 || c.zones()[2026112299] != (measurement.Zone{}) {
+			t.Errorf("%q: %+v, %+v", address, r, c.zones())
+		}
+	}
+}
+
 // A damaged record of fetches must not hold up answers.
 func TestDamagedRecords(t *testing.T) {
 	c := newCollector(t)

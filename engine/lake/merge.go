@@ -172,47 +172,64 @@ func full(a, b format.RowGroup, most limits) bool {
 	return a.NumRows+b.NumRows > int64(most.rows) || textBytes(a)+textBytes(b) > int64(most.bytes)
 }
 
-// handover is how many groups change hands at a time.
-const handover = 64
-
-// all joins the groups, finishes them and writes them, each beside the others.
+// all joins the groups, finishes them and writes them, each beside the others. Groups
+// that are finished may wait until the wires of the first row group are gathered.
 func (m *merging[T]) all(sources []*source[T], own bool) error {
-	joined, ready := make(chan []group[T], 2), make(chan []group[T], 2)
+	joined, ready := make(chan []group[T], 2), make(chan []group[T], 16)
 	var three errgroup.Group
 	three.Go(func() error {
 		return m.each(ready, func(g group[T]) error { return m.write(g.rows) })
 	})
 	three.Go(func() error {
 		defer close(ready)
-		var some []group[T]
-		err := m.each(joined, func(g group[T]) error {
+		p := pack[T]{to: ready}
+		defer p.send()
+		return m.each(joined, func(g group[T]) error {
 			if m.finish != nil && g.added {
 				if err := m.finish(g.rows); err != nil {
 					return err
 				}
 			}
-			if some = append(some, g); len(some) == handover {
-				ready <- some
-				some = nil
-			}
+			p.add(g)
 			return nil
 		})
-		ready <- some
-		return err
 	})
 	three.Go(func() error {
 		defer close(joined)
-		var some []group[T]
-		err := m.groups(sources, own, func(g group[T]) {
-			if some = append(some, g); len(some) == handover {
-				joined <- some
-				some = nil
-			}
-		})
-		joined <- some
-		return err
+		p := pack[T]{to: joined}
+		defer p.send()
+		return m.groups(sources, own, p.add)
 	})
 	return three.Wait()
+}
+
+// pack hands groups over, many at a time, and few where they are large.
+type pack[T Measured] struct {
+	to     chan<- []group[T]
+	groups []group[T]
+	wires  int // bytes
+}
+
+const (
+	handover      = 64
+	handoverBytes = 1 << 20
+)
+
+func (p *pack[T]) add(g group[T]) {
+	p.groups = append(p.groups, g)
+	if answers, ok := any(g.rows).([]measurement.Answer); ok {
+		for i := range answers {
+			p.wires += len(answers[i].Response)
+		}
+	}
+	if len(p.groups) == handover || p.wires >= handoverBytes {
+		p.send()
+	}
+}
+
+func (p *pack[T]) send() {
+	p.to <- p.groups
+	p.groups, p.wires = nil, 0
 }
 
 // group is the rows of one vantage point's interval.

@@ -8,7 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -141,7 +143,10 @@ func open(path string, use func(*parquet.File) error, options ...parquet.FileOpt
 	}
 	var source io.ReaderAt = f
 	if info.Size() <= slurp {
-		data := make([]byte, info.Size())
+		held := small.Get().(*[]byte)
+		defer small.Put(held)
+		*held = slices.Grow((*held)[:0], int(info.Size()))
+		data := (*held)[:info.Size()]
 		if _, err := io.ReadFull(f, data); err != nil {
 			return fmt.Errorf("has not the %d bytes that it had a moment ago: %w", info.Size(), err)
 		}
@@ -156,6 +161,9 @@ func open(path string, use func(*parquet.File) error, options ...parquet.FileOpt
 	}
 	return use(p)
 }
+
+// small is memory for small files; what is read of them is copied out of it.
+var small = sync.Pool{New: func() any { return new([]byte) }}
 
 // checkFrame looks at what surrounds the data: "PAR1", the footer's length, "PAR1".
 func checkFrame(f *os.File, info os.FileInfo) error {
