@@ -95,7 +95,7 @@ func create[T Row](path string, meta Metadata, as form) (*Writer[T], error) {
 		parquet.Compression(codec),
 		parquet.DataPageVersion(1),
 		parquet.DataPageStatistics(as.page == pageSize), // of a small file's only page they are those of its column
-		parquet.SkipPageBounds("response"), // the least of a page's wires tells nobody anything, and takes room
+		parquet.SkipPageBounds("response"),              // the least of a page's wires tells nobody anything, and takes room
 		parquet.MaxRowsPerRowGroup(int64(as.group)),
 		parquet.PageBufferSize(as.page),
 		parquet.CreatedBy("mtric", meta.Version, ""),
