@@ -1,6 +1,7 @@
 package lake_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 	"pgregory.net/rapid"
 
@@ -155,10 +157,15 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
-// What every engine reads: zstd, v1 pages, strings by dictionary, statistics,
-// the sort order written down.
+// What every engine reads: zstd, v1 pages, strings by dictionary, statistics that
+// are the same of a column and of its only page, the sort order written down.
 func TestFileForm(t *testing.T) {
-	group := metadataOf(t, write(t, sample())).RowGroups[0]
+	path := write(t, sample())
+	group := metadataOf(t, path).RowGroups[0]
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var sorted []string
 	for _, s := range group.SortingColumns {
 		sorted = append(sorted, group.Columns[s.ColumnIdx].MetaData.PathInSchema[0])
@@ -183,6 +190,13 @@ func TestFileForm(t *testing.T) {
 			if s.PageType == format.DataPageV2 {
 				t.Errorf("%s: v2 pages", name)
 			}
+		}
+		var page format.PageHeader
+		protocol := thrift.CompactProtocol{}
+		if err := thrift.NewDecoder(protocol.NewReader(bytes.NewReader(data[c.MetaData.DataPageOffset:]))).Decode(&page); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if got := page.DataPageHeader.V.Statistics.NullCount; got != c.MetaData.Statistics.NullCount {
+			t.Errorf("%s: its page claims %d nulls, itself %d", name, got, c.MetaData.Statistics.NullCount)
 		}
 		if name == "interval" && (len(c.MetaData.Statistics.MinValue) == 0 || len(c.MetaData.Statistics.MaxValue) == 0) {
 			t.Errorf("%s: no statistics", name)

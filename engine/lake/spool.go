@@ -92,7 +92,7 @@ type parcel[T Measured] struct {
 	interval time.Time
 	count    int
 	size     int      // bytes
-	wires    [][]byte // valid until the next parcel, unless rows were asked for
+	wires    [][]byte // valid until the next parcel
 	rows     []T      // nil where they were not asked for
 }
 

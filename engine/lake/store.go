@@ -18,7 +18,7 @@ import (
 
 // Store is a lake: <Dir>/<table>/yyyymm=YYYYMM/<table>-YYYYMMDD.parquet, one file
 // a day and table, and <Dir>/zones/zones.parquet. Files change only by being
-// replaced whole, so a reader with a glob never sees a row twice or misses one.
+// replaced whole, so who opens each once never sees a row twice or misses one.
 type Store struct {
 	Dir     string // the folder that holds answers/
 	Version string // of the engine, goes into what is written

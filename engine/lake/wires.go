@@ -48,7 +48,7 @@ const dnsHeader = 12
 
 // begin has the page compressed.
 func (w *wires) begin() error {
-	w.wait()
+	w.page = nil
 	if w.dict.Len() == 0 {
 		return nil
 	}
@@ -57,20 +57,12 @@ func (w *wires) begin() error {
 	if err != nil {
 		return err
 	}
-	w.page, w.packed = plain, make(chan packed, 1)
+	w.page, w.packed = plain, make(chan packed, 1) // nobody has to come for it
 	go func(to chan<- packed) {
 		data, err := dayCodec.Encode(nil, plain)
 		to <- packed{data, err}
 	}(w.packed)
 	return nil
-}
-
-// wait ends what begin began; its result is of no use any more.
-func (w *wires) wait() {
-	if w.page != nil {
-		<-w.packed
-		w.page = nil
-	}
 }
 
 // wiresField is the column of responses.
@@ -100,6 +92,12 @@ type wiresDictionary struct {
 	wires *wires
 }
 
+// Reset ends a row group, whose page must not be taken for one of the next.
+func (d wiresDictionary) Reset() {
+	d.wires.page = nil
+	d.Dictionary.Reset()
+}
+
 func (d wiresDictionary) Page() parquet.Page { return wiresPage{d.Dictionary.Page(), d.wires} }
 
 type wiresPage struct {
@@ -114,8 +112,8 @@ type pageType struct {
 	wires *wires
 }
 
-// Encode hands out the page that is being compressed where that is all of it: a
-// dictionary only grows. Else it makes one, in one piece of memory.
+// Encode hands out the page that is being compressed where that is all of it: within
+// a row group a dictionary only grows. Else it makes one, in one piece of memory.
 func (t pageType) Encode(to []byte, values encoding.Values, by encoding.Encoding) ([]byte, error) {
 	held, offsets := values.ByteArray()
 	size := len(held) + 4*max(0, len(offsets)-1) // each value has its length before it

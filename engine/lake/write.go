@@ -94,8 +94,8 @@ func create[T Row](path string, meta Metadata, as form) (*Writer[T], error) {
 	options := []parquet.WriterOption{
 		parquet.Compression(codec),
 		parquet.DataPageVersion(1),
-		parquet.DataPageStatistics(as.page == pageSize), // of a small file's only page they are those of its column
-		parquet.SkipPageBounds("response"),              // the least of a page's wires tells nobody anything, and takes room
+		parquet.DataPageStatistics(true),   // left out, every page would claim that it has no nulls (v0.32.0)
+		parquet.SkipPageBounds("response"), // the least of a page's wires tells nobody anything, and takes room
 		parquet.MaxRowsPerRowGroup(int64(as.group)),
 		parquet.PageBufferSize(as.page),
 		parquet.CreatedBy("mtric", meta.Version, ""),
@@ -171,7 +171,6 @@ func (w *Writer[T]) Close() error { return w.publish(nil) }
 // its name.
 func (w *Writer[T]) publish(check func(path string) error) error {
 	err := w.out.Close()
-	w.settle()
 	if err == nil && check != nil {
 		err = check(w.file.Name())
 	}
@@ -186,18 +185,10 @@ func (w *Writer[T]) publish(check func(path string) error) error {
 
 // Discard gives the file up; whatever was there under its name stays.
 func (w *Writer[T]) Discard() error {
-	w.settle()
 	if err := w.file.Cleanup(); err != nil {
 		return fmt.Errorf("write %s: %w", w.path, err)
 	}
 	return nil
-}
-
-// settle leaves nothing of the writer's running.
-func (w *Writer[T]) settle() {
-	if w.wires != nil {
-		w.wires.wait()
-	}
 }
 
 // syncDir makes a rename in the folder survive a loss of power.
