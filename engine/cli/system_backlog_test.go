@@ -173,7 +173,7 @@ func (g *collecting) testRewritten(t *testing.T) {
 	const first, step = 600, 12
 	part(0, first)
 	dir, stop := filepath.Join(b.home, "Lake"), filepath.Join(b.home, "stop")
-	python := exec.Command(pythonOf(t, "MTRIC_PYTHON", "venv"), "-W", "ignore", "-c", watching, dir, stop, filepath.Join(b.home, "snapshot"))
+	python := exec.Command(pythonOf(t, "MTRIC_PYTHON", "venv"), "-W", "ignore", "-c", watching, dir, stop, b.home+"-snapshot") // part changes all that is in home
 	output := make(chan string, 1)
 	go func() {
 		out, errs, code, _ := bounded(t, 4*time.Minute, python)
