@@ -19,6 +19,9 @@ import (
 // A day has as many rows as its vantage points have measured: what the lake wrote,
 // it reads and goes on writing, though a file so large is refused of a vantage point.
 func TestLargeDays(t *testing.T) {
+	if racing {
+		t.Skip("it is run without the race detector")
+	}
 	for name, enlarge := range map[string]func(t *testing.T, path string) int64{"rows": manyRows, "bytes": manyBytes} {
 		t.Run(name, func(t *testing.T) {
 			s := lake.Store{Dir: t.TempDir()}
