@@ -160,16 +160,6 @@ type reader struct {
 // hopContent is the memory of a hop.
 const hopContent = 64
 
-func answerContent(a *measurement.Answer) int {
-	n := len(a.Response) + len(a.QName)
-	for _, text := range []*string{a.NSID, a.Error} {
-		if text != nil {
-			n += len(*text)
-		}
-	}
-	return n
-}
-
 // file reads one file; what is wrong with it is in the report, an error is of our
 // own disk.
 func (r *reader) file(f orderFile) (report, error) {
@@ -203,7 +193,7 @@ func answersOf(path string, c checker) ([]measurement.Answer, report, error) {
 		if err := c.answer(&rows[i]); err != nil {
 			return nil, report{}, fmt.Errorf("row %d: %w", i+1, err)
 		}
-		if content += answerContent(&rows[i]); content > MaxContent {
+		if content += rows[i].Content(); content > MaxContent {
 			return nil, report{}, fmt.Errorf("row %d: more than %d bytes of responses and texts", i+1, MaxContent)
 		}
 		rows[i].Verdict = pending(&rows[i])

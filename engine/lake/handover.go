@@ -88,13 +88,7 @@ func sizeOfRows[T Measured](rows []T) int {
 	switch rows := any(rows).(type) {
 	case []measurement.Answer:
 		for i := range rows {
-			a := &rows[i]
-			size += len(a.QName) + len(a.Response)
-			for _, text := range []*string{a.NSID, a.Error} {
-				if text != nil {
-					size += len(*text)
-				}
-			}
+			size += rows[i].Content()
 		}
 	case []measurement.Route:
 		for i := range rows {

@@ -20,7 +20,7 @@ import (
 // it reads and goes on writing, though a file so large is refused of a vantage point.
 func TestLargeDays(t *testing.T) {
 	if racing {
-		t.Skip("it is run without the race detector")
+		t.Skip("not run under the race detector, where it takes 100 s: make test runs it without, and so does go test -run TestLargeDays ./engine/lake")
 	}
 	for name, enlarge := range map[string]func(t *testing.T, path string) int64{"rows": manyRows, "bytes": manyBytes} {
 		t.Run(name, func(t *testing.T) {

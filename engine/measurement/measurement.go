@@ -176,6 +176,18 @@ type Answer struct {
 	Failures      []string     `parquet:"failures,list,dict" json:"failures"`
 }
 
+// Content is the bytes of an answer that whoever asked or replied decides the length
+// of: what bounds of memory go by.
+func (a *Answer) Content() int {
+	n := len(a.QName) + len(a.Response)
+	for _, text := range []*string{a.NSID, a.Error} {
+		if text != nil {
+			n += len(*text)
+		}
+	}
+	return n
+}
+
 // Hop is one step of a route. Address and RTT are nil where nobody answered.
 type Hop struct {
 	TTL     int32   `parquet:"ttl" json:"ttl"`
