@@ -3,7 +3,6 @@ package cli_test
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -50,7 +49,7 @@ func BenchmarkIngest(b *testing.B) {
 		if err != nil {
 			b.Fatalf("%v\n%s", err, out)
 		}
-		b.ReportMetric((cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), "cpu-s") // its readers included
+		b.ReportMetric((cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), "cpu-s")
 		judged(b, home)
 		path := filepath.Join(home, "Lake", "answers", "yyyymm=202611", "answers-20261101.parquet")
 		info, err := os.Stat(path)
@@ -80,19 +79,11 @@ func BenchmarkIngestByCron(b *testing.B) {
 		s := lake.Store{Dir: filepath.Join(dir, fmt.Sprint("lake", n))}
 		byInterval := func(a, b measurement.Answer) bool { return a.Interval.Equal(b.Interval) }
 		for label := range chunks(rows, byInterval) {
-			path := filepath.Join(dir, "spool")
-			spool, err := lake.CreateSpool[measurement.Answer](path)
-			if err != nil {
-				b.Fatal(err)
-			}
+			var groups []lake.Group[measurement.Answer]
 			for g := range chunks(label, func(a, b measurement.Answer) bool { return a.VantagePoint == b.VantagePoint }) {
-				err = errors.Join(err, spool.Add(g))
+				groups = append(groups, lake.GroupOf(g))
 			}
-			if err := errors.Join(err, spool.Close()); err != nil {
-				b.Fatal(err)
-			}
-			_, err = lake.Merge[measurement.Answer](s, day, []string{path}, nil)
-			if err := errors.Join(err, os.Remove(path)); err != nil {
+			if _, err := lake.Merge(s, day, groups, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -73,17 +73,6 @@ func (f ingestFlags) spans() ([]ingest.Span, error) {
 	return []ingest.Span{{From: from, Until: until}}, nil
 }
 
-// ingestReaderCommand is the process in which what vantage points sent is read.
-func (a *app) ingestReaderCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    ingest.ReaderCommand,
-		Short:  "Read files for ingest, which starts this",
-		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE:   func(*cobra.Command, []string) error { return ingest.ReadFiles(a.in, a.out) },
-	}
-}
-
 func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	var p *plan.Plan
 	defer func() { a.ended("ingest", p, err) }()

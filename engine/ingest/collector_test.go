@@ -35,7 +35,6 @@ func newCollector(t testing.TB) *collector {
 		Quarantine: filepath.Join(dir, "Quarantine"),
 		RootZones:  filepath.Join(dir, "Output", "RootZones"),
 		Backlog:    filepath.Join(dir, "unchecked.json"),
-		Memory:     memory,
 		Now:        func() time.Time { return now },
 	}
 	return c

@@ -4,9 +4,9 @@
 // Each run also brings the table zones up to the archive, and the verdicts of
 // answers up to both.
 //
-// A file's way: it is copied out of the dropbox (take), read and checked in a
-// process of its own (reader), merged into the lake by key (lake.Merge), and then
-// kept in Originals or, with its reason, in Quarantine; the original is unlinked
+// A file's way: it is copied out of the dropbox (take), read and checked by what is
+// made for files of strangers (contents), merged into the lake by key (lake.Merge), and
+// then kept in Originals or, with its reason, in Quarantine; the original is unlinked
 // last. Whenever that is broken off, the next run begins again from the dropbox
 // and comes to the same lake.
 package ingest
@@ -17,11 +17,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
@@ -63,12 +60,10 @@ type Ingester struct {
 
 	Anchors []rootzone.Anchor // by which the archive's zones are believed
 
-	// Reader is the command whose standard streams ReadFiles serves: a process
-	// that what a vantage point sent may kill. Nil is this program's own
-	// "ingest-reader".
-	Reader   func(context.Context) *exec.Cmd
-	Memory   int64         // bytes that reading may take above the reader's own; 0 is 256 MiB
-	Patience time.Duration // for one file in the reader; 0 is 30 s
+	// Memory is how many bytes the files may take, decompressed, that are merged at once;
+	// 0 is 320 MiB. A day of twenty vantage points takes less; a backlog of two hundred, or
+	// files that are made to be large, come in by several merges.
+	Memory int64
 
 	// Alerts is given each alerts.json that came, with the vantage point whose dropbox
 	// it lay in, of each day the oldest interval first. It returns why a file is refused, or the error
@@ -115,7 +110,7 @@ type Rejected struct {
 }
 
 // filesAtOnce bounds how many files are on their way at a time: disk for their
-// copies and spools, and memory for their runs rows.
+// copies, and memory for their runs rows.
 const filesAtOnce = 20_000
 
 // softMemory is where garbage is collected more eagerly, unless GOMEMLIMIT says
@@ -132,7 +127,7 @@ const collectAt = 300
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
-	r := &run{Ingester: in, now: time.Now, log: in.Log, readers: runtime.GOMAXPROCS(0), deaths: map[*dropbox]int{}}
+	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.Plan)}
 	if in.Now != nil {
 		r.now = in.Now
 	}
@@ -169,10 +164,12 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	}
 	r.total = len(waiting)
 	for day := range days(waiting) {
-		for part := range slices.Chunk(day, filesAtOnce) {
-			if err := r.pass(ctx, r.day(ctx, part)); err != nil {
+		for len(day) > 0 {
+			n, err := r.day(ctx, day[:min(len(day), filesAtOnce)])
+			if err := r.pass(ctx, err); err != nil {
 				return r.result, err
 			}
+			day = day[n:]
 		}
 	}
 	if _, err := r.keepZones(ctx, true); err != nil {
@@ -193,16 +190,15 @@ type run struct {
 	now     func() time.Time
 	log     *slog.Logger
 	started time.Time
-	intake  string // copies and spools; whatever a killed run left there is of no use
-	readers int
+	intake  string // copies; whatever a killed run left there is of no use
+
+	timeouts map[string]int64 // of the plan's queries, µs
 
 	total, done int
 	stepping    sync.Mutex
 	backlog     backlog
-	broken      bool    // off by a test, at a step
-	failures    []error // of days
-	counting    sync.Mutex
-	deaths      map[*dropbox]int // readers that its files ended
+	broken      bool             // off by a test, at a step
+	failures    []error          // of days
 	shelves     map[string]shelf // of Quarantine, by dropbox; nil until one is needed
 	sightings   map[seenKey]time.Time
 	inLake      witnesses         // of the serials that were looked up
@@ -264,23 +260,28 @@ func days(files []waiting) func(yield func([]waiting) bool) {
 	}
 }
 
-// day brings the files of one day into the lake and keeps or rejects each.
-func (r *run) day(ctx context.Context, files []waiting) error {
-	taken, err := r.takeAll(ctx, files)
+// day brings files of one day into the lake and keeps or rejects each: as many of
+// those at the head as fit into memory, which are n.
+func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
+	taken, n, err := r.takeAll(ctx, files)
 	if err != nil {
-		return err
+		return n, err
 	}
-	// The copies reach the disk while they are read, before one gets its name in
+	// The copies reach the disk beside all that follows, before one gets its name in
 	// Originals: a name without its data would outlive a loss of power, and the file in
 	// the dropbox be taken for another.
 	durable := make(chan error, 1)
 	go func() { durable <- r.sync("copies", r.intake) }()
-	spools, err := r.read(ctx, taken)
+	err = r.bring(ctx, interval.Day(files[0].label), taken)
 	if err := errors.Join(err, <-durable); err != nil {
-		return err
+		return n, err
 	}
-	taken = slices.DeleteFunc(taken, r.setAside)
-	for _, t := range taken {
+	return n, r.settle(taken)
+}
+
+// bring brings the rows of files into the lake.
+func (r *run) bring(ctx context.Context, day time.Time, files []*taken) error {
+	for _, t := range files {
 		r.sight(t)
 	}
 	// What these files say of zones comes first: their own answers are judged on
@@ -289,49 +290,45 @@ func (r *run) day(ctx context.Context, files []waiting) error {
 	if err != nil {
 		return err
 	}
-	day := interval.Day(files[0].label)
 	if r.backlog.expect(day) { // before its rows: a kill in between must not hide them
 		if err := r.backlog.save(); err != nil {
 			return err
 		}
 	}
-	if err := r.merge(ctx, day, taken, spools, bench); err != nil {
-		return err
-	}
-	if err := r.settle(taken); err != nil {
-		return err
-	}
-	for _, s := range slices.Concat(spools.answers, spools.routes) {
-		if err := os.Remove(s); err != nil {
-			return fmt.Errorf("ingest: %w", err)
-		}
-	}
-	return nil
+	return r.merge(ctx, day, files, bench)
 }
-
-// spooled are the files that the reader made of what it read: good rows, in order.
-type spooled struct{ answers, routes []string }
 
 // merge brings a day's rows into its tables. Answers and routes come before runs:
 // a runs row says that its interval is there.
-func (r *run) merge(ctx context.Context, day time.Time, files []*taken, spools spooled, b *bench) error {
+func (r *run) merge(ctx context.Context, day time.Time, files []*taken, b *bench) error {
+	var answers []lake.Group[measurement.Answer]
+	var routes []lake.Group[measurement.Route]
+	for _, t := range files {
+		if t.answers != nil && t.answers.Len() > 0 {
+			answers = append(answers, t.answers.Group(t.label, t.vp))
+		}
+		if t.routes != nil && t.routes.Len() > 0 {
+			routes = append(routes, t.routes.Group(t.label, t.vp))
+		}
+		t.answers, t.routes = nil, nil // the lake lets them go as they are written
+	}
 	clashes := map[claim]string{}
-	if len(spools.answers) > 0 {
+	if len(answers) > 0 {
 		if err := r.step("merge answers"); err != nil {
 			return err
 		}
 		judge := func(rows []measurement.Answer) error { return errors.Join(ctx.Err(), b.judge(rows)) }
-		m, err := lake.Merge(r.Lake, day, spools.answers, judge)
+		m, err := lake.Merge(r.Lake, day, answers, judge)
 		if err != nil {
 			return err
 		}
 		r.count(lake.Answers, m, clashes)
 	}
-	if len(spools.routes) > 0 {
+	if len(routes) > 0 {
 		if err := r.step("merge routes"); err != nil {
 			return err
 		}
-		m, err := lake.Merge[measurement.Route](r.Lake, day, spools.routes, nil)
+		m, err := lake.Merge(r.Lake, day, routes, nil)
 		if err != nil {
 			return err
 		}
@@ -369,12 +366,12 @@ func reject(files []*taken, clashes map[claim]string) {
 
 // mergeRuns brings in the runs row of every file of answers that was accepted.
 func (r *run) mergeRuns(day time.Time, files []*taken) error {
-	var rows []measurement.Run
+	var rows []lake.Group[measurement.Run]
 	for _, t := range files {
 		if t.reason == "" && t.table == lake.Answers && t.run != nil {
 			row := *t.run
 			row.ReceivedAt, row.File, row.SHA256 = t.received, t.name, t.sha256
-			rows = append(rows, row)
+			rows = append(rows, lake.GroupOf([]measurement.Run{row}))
 		}
 	}
 	if len(rows) == 0 {
@@ -383,18 +380,7 @@ func (r *run) mergeRuns(day time.Time, files []*taken) error {
 	if err := r.step("merge runs"); err != nil {
 		return err
 	}
-	spool := filepath.Join(r.intake, "runs")
-	out, err := lake.CreateSpool[measurement.Run](spool)
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		err = errors.Join(err, out.Add(rows[i:i+1]))
-	}
-	if err := errors.Join(err, out.Close()); err != nil {
-		return err
-	}
-	m, err := lake.Merge[measurement.Run](r.Lake, day, []string{spool}, nil)
+	m, err := lake.Merge(r.Lake, day, rows, nil)
 	if err != nil {
 		return err
 	}
@@ -406,5 +392,5 @@ func (r *run) mergeRuns(day time.Time, files []*taken) error {
 		clashes[c] = reason
 	}
 	reject(files, clashes)
-	return os.Remove(spool)
+	return nil
 }

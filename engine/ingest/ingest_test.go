@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -23,20 +21,6 @@ import (
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
-
-// TestMain lets this test binary be the reader that ingest starts.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == ingest.ReaderCommand {
-		if err := ingest.ReadFiles(deadly(os.Stdin), dying{os.Stdout}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	// Under the race detector a process waits a second before it ends.
-	os.Setenv("GORACE", "atexit_sleep_ms=0")
-	os.Exit(m.Run())
-}
 
 var (
 	day = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
@@ -387,14 +371,41 @@ func TestOwnTroubleLosesNothing(t *testing.T) {
 	if _, err := c.in.Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	c.in.Reader = func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "/nonexistent") }
-	if err := os.Remove(filepath.Join(c.dir, "Lake")); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := c.in.Run(t.Context()); err == nil || len(r.Quarantined) != 0 {
-		t.Errorf("without a reader: %+v, %v", r, err)
-	}
 	if after := left(t, c.box("101")); !slices.Equal(before, after) {
 		t.Errorf("left %v", after)
+	}
+}
+
+// What does not fit into memory at once comes in by several merges, to the same lake.
+func TestLittleMemory(t *testing.T) {
+	var want []measurement.Answer
+	for _, memory := range []int64{0, 1, 40_000} {
+		c := newCollector(t)
+		c.in.Memory = memory
+		for i := range 12 {
+			for _, vp := range []measurement.VantagePoint{"101", "102"} {
+				c.measure(vp, day.Add(time.Duration(i)*5*time.Minute))
+			}
+		}
+		merges := 0
+		c.in.Step = func(what string) error {
+			if what == "merge answers" {
+				merges++
+			}
+			return nil
+		}
+		if r := c.ingest(); r.Files != 48 || r.Added != 24*13 || len(r.Quarantined) != 0 {
+			t.Errorf("%d bytes: %+v", memory, r)
+		}
+		if (merges == 1) != (memory == 0) {
+			t.Errorf("%d bytes: %d merges", memory, merges)
+		}
+		got := readDay[measurement.Answer](c, lake.Answers, day)
+		if want == nil {
+			want = got
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d bytes: %s", memory, diff)
+		}
 	}
 }

@@ -103,31 +103,38 @@ func (b *bench) lake(ctx context.Context, last bool) error {
 	return nil
 }
 
-// judge gives new answers their verdicts on their way into the lake.
+// judge gives new answers their verdicts on their way into the lake. It may be called
+// from several goroutines.
 func (b *bench) judge(rows []measurement.Answer) error {
-	if len(b.all) == 0 {
-		return nil
-	}
 	for i := range rows {
 		a := &rows[i]
-		if a.Verdict == nil || *a.Verdict != measurement.Unchecked {
+		if a.Verdict = pending(a); a.Verdict == nil || len(b.all) == 0 {
 			continue
 		}
 		c := docket{label: a.Interval, sent: *a.SentAt, name: a.QName, kind: a.QType, wire: a.Response}
 		b.hear(&c)
-		switch c.now.verdict {
-		case measurement.Correct:
-			b.result.Judged.Correct++
-		case measurement.Incorrect:
-			b.result.Judged.Incorrect++
-			b.result.accuse(a)
-		default:
-			continue
+		if b.tally(a, c.now.verdict) {
+			a.Verdict, a.VerdictSerial, a.Failures = &c.now.verdict, c.now.serial, c.now.failures
 		}
-		b.result.Judged.Changed++
-		a.Verdict, a.VerdictSerial, a.Failures = &c.now.verdict, c.now.serial, c.now.failures
 	}
 	return nil
+}
+
+// tally counts the verdict of a new answer, and reports whether it is one.
+func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch v {
+	case measurement.Correct:
+		b.result.Judged.Correct++
+	case measurement.Incorrect:
+		b.result.Judged.Incorrect++
+		b.result.accuse(a)
+	default:
+		return false
+	}
+	b.result.Judged.Changed++
+	return true
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -2,7 +2,4 @@
 
 package ingest_test
 
-const (
-	every  = 1
-	memory = 0
-)
+const every = 1

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,13 +14,13 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/lake"
-	"mtric.net/mtric/engine/measurement"
 )
 
 // taken is a file in our possession: a copy that nobody else can write.
@@ -31,33 +32,42 @@ type taken struct {
 	sidecar  []byte
 	received time.Time // the sidecar's arrival
 
-	aside     error            // why it stays where it is; nil while it does not
-	reason    string           // why it is rejected; empty while it is not
-	run       *measurement.Run // of its metadata, once read
-	sightings sightings        // serials that its answers show
+	aside  error  // why it stays where it is; nil while it does not
+	reason string // why it is rejected; empty while it is not
+	contents
 }
 
 // takersAtOnce copies so many files at a time.
 const takersAtOnce = 4
 
-// takeAll copies the files, bounded and hashed. What is wrong with a file is in its
-// reason; an error is our own disk's.
-func (r *run) takeAll(ctx context.Context, files []waiting) ([]*taken, error) {
-	all := make([]*taken, len(files))
-	group, ctx := errgroup.WithContext(ctx)
+// defaultMemory is Ingester.Memory where that is 0.
+const defaultMemory = 320 << 20
+
+// takeAll copies the files, bounded and hashed, and reads the copies: those at the head
+// that together fit into memory, of which it returns how many they are. What is wrong
+// with a file is in its reason; an error is our own disk's.
+func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int, err error) {
+	all = make([]*taken, len(files))
+	var held atomic.Int64
+	group, going := errgroup.WithContext(ctx)
 	group.SetLimit(takersAtOnce)
-	for i, w := range files {
-		group.Go(func() (err error) {
-			if err = ctx.Err(); err == nil {
-				all[i], err = r.take(w, filepath.Join(r.intake, fmt.Sprintf("%06d", i)))
+	most := cmp.Or(r.Memory, defaultMemory)
+	for n < len(files) && held.Load() < most && going.Err() == nil {
+		i := n
+		group.Go(func() error {
+			t, err := r.take(files[i], filepath.Join(r.intake, fmt.Sprintf("%06d", i)))
+			if t != nil {
+				held.Add(t.weight())
 			}
+			all[i] = t
 			return err
 		})
+		n++
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+	if err := errors.Join(group.Wait(), ctx.Err()); err != nil {
+		return nil, n, err
 	}
-	return slices.DeleteFunc(all, func(t *taken) bool { return t == nil || r.setAside(t) }), nil
+	return slices.DeleteFunc(all[:n], func(t *taken) bool { return t == nil || r.setAside(t) }), n, nil
 }
 
 // setAside notes what cannot be taken, and reports whether the file is such.
@@ -84,8 +94,10 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 		t.aside = errFolder
 		return t, nil
 	}
+	memory := copying.Get().(*[]byte)
+	defer copying.Put(memory)
 	text, info, sidecarErr := w.box.small(w.name + sidecarSuffix)
-	copyErr := r.copyOut(t)
+	data, copyErr := r.copyOut(t, memory)
 	for _, err := range []error{sidecarErr, copyErr} {
 		var wrong errTheirs
 		switch {
@@ -109,6 +121,13 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 		t.sidecar, t.received = text, arrival(info, w.label)
 		t.reason = t.compare(r.started)
 	}
+	switch {
+	case t.reason != "":
+	case t.table != alerts:
+		t.contents, t.reason = r.read(t, data)
+	case !json.Valid(data):
+		t.reason = "not JSON"
+	}
 	return t, nil
 }
 
@@ -123,13 +142,7 @@ func (t *taken) compare(now time.Time) string {
 	case t.vp != t.box.vp:
 		return fmt.Sprintf("a file of vantage point %s in the dropbox of %s", t.vp, t.box.vp)
 	}
-	if why := checkLabel(t.label, now); why != "" {
-		return why
-	}
-	if t.table == alerts {
-		return checkAlerts(t.copy, t.size)
-	}
-	return ""
+	return checkLabel(t.label, now)
 }
 
 // arrival is when the sidecar came: its time of writing, unless that is not
@@ -216,38 +229,47 @@ func sidecarTrouble(err error) error {
 	return err
 }
 
-// copyOut copies the file while hashing it: what is judged is what was copied,
-// whatever an open handle still writes into the original.
-func (r *run) copyOut(t *taken) error {
+// copyOut reads the file into memory, and what was read into a copy, hashed: that is
+// what is judged, whatever an open handle still writes into the original.
+func (r *run) copyOut(t *taken, memory *[]byte) ([]byte, error) {
 	f, _, err := t.box.regular(t.name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	// A file with holes takes no room in its dropbox, but its copy does here.
 	if t.box.copied.Load() > maxCopied {
-		return errShut{fmt.Errorf("has more than %d bytes; the others wait for the next run", maxCopied)}
+		return nil, errShut{fmt.Errorf("has more than %d bytes; the others wait for the next run", maxCopied)}
 	}
 	if err := r.step("copy %s", t.name); err != nil {
-		return err
+		return nil, err
 	}
-	limit := int64(MaxFileSize)
+	limit := MaxFileSize
 	if t.table == alerts {
 		limit = maxAlerts
 	}
-	t.size, t.sha256, err = copyTo(t.copy, io.LimitReader(f, limit+1))
+	n, err := io.ReadFull(f, (*memory)[:limit+1])
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, theirs("cannot be read: %w", err)
+	}
+	data, sum := (*memory)[:n], sha256.Sum256((*memory)[:n])
+	t.size, t.sha256 = int64(n), hex.EncodeToString(sum[:])
 	t.box.copied.Add(t.size)
-	if err != nil {
-		return err
+	kept := data
+	if n > limit {
+		kept = data[:maxEvidence]
 	}
-	if t.size > limit {
-		return errors.Join(theirs("has more than %d bytes; only its first part is kept", limit), os.Truncate(t.copy, maxEvidence))
+	if err := os.WriteFile(t.copy, kept, 0o644); err != nil {
+		return nil, err
 	}
-	return nil
+	if n > limit {
+		return nil, theirs("has more than %d bytes; only its first part is kept", limit)
+	}
+	return data, nil
 }
 
-// copying is memory for copyTo.
-var copying = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+// copying is memory for a file, and a byte more.
+var copying = sync.Pool{New: func() any { b := make([]byte, MaxFileSize+1); return &b }}
 
 // copyTo writes a new file; the caller brings it onto the disk.
 func copyTo(path string, from io.Reader) (size int64, sum string, err error) {
@@ -256,23 +278,9 @@ func copyTo(path string, from io.Reader) (size int64, sum string, err error) {
 		return 0, "", err
 	}
 	h := sha256.New()
-	memory := copying.Get().(*[64 << 10]byte)
-	defer copying.Put(memory)
-	size, err = io.CopyBuffer(io.MultiWriter(to, h), from, memory[:])
+	size, err = io.Copy(io.MultiWriter(to, h), from)
 	if err = errors.Join(err, to.Close()); err != nil {
 		return 0, "", err
 	}
 	return size, hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// checkAlerts looks at an alerts.json, which is kept as it is.
-func checkAlerts(path string, size int64) string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	if int64(len(data)) != size || !json.Valid(data) {
-		return "not JSON"
-	}
-	return ""
 }

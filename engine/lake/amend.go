@@ -16,7 +16,7 @@ import (
 // the old one's place at once; its keys must be the old one's.
 func Amend(s Store, day time.Time, change func(place int64, row *measurement.Answer)) error {
 	path := s.Path(Answers, day)
-	w, err := create[measurement.Answer](path, Metadata{Version: s.Version}, form{page: pageSize, group: s.limits().rows})
+	w, err := create[measurement.Answer](path, Metadata{Version: s.Version}, form{page: pageSize, group: s.limits().rows, day: true})
 	if err != nil {
 		return fmt.Errorf("amend %s: %w", path, err)
 	}

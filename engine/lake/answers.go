@@ -33,7 +33,12 @@ func (r *answerReader) next() ([]measurement.Answer, error) {
 	}
 	rows := make([]measurement.Answer, r.block.rows)
 	for i, name := range r.group.names {
-		if err := fill(rows, name, &r.block.columns[i]); err != nil {
+		c := &r.block.columns[i]
+		c.Int = slices.Clone(c.Int) // this memory is used again, and that of wires given back
+		for at, b := range c.Bytes {
+			c.Bytes[at] = slices.Clone(b)
+		}
+		if err := fill(rows, name, c); err != nil {
 			return nil, err
 		}
 	}
@@ -42,8 +47,8 @@ func (r *answerReader) next() ([]measurement.Answer, error) {
 
 func (r *answerReader) close() error { return r.group.close() }
 
-// fill sets one column of the rows. What is optional points to one copy of the
-// column, or to a text that others share: nobody writes through these pointers.
+// fill sets one column of the rows. What is optional points into the column, or to a
+// text that others share: nobody writes through these pointers.
 func fill(rows []measurement.Answer, name string, c *cells) error {
 	type row = measurement.Answer
 	switch name {
@@ -106,7 +111,7 @@ func fill(rows []measurement.Answer, name string, c *cells) error {
 	case "response":
 		for i, b := range c.Bytes {
 			if !c.Null[i] {
-				rows[i].Response = append(make([]byte, 0, len(b)), b...) // the page's memory is given back
+				rows[i].Response = b
 			}
 		}
 	case "verdict":
@@ -138,10 +143,9 @@ func texts(rows []measurement.Answer, c *cells, set func(*measurement.Answer, *s
 
 // numbers sets a column of numbers at the rows that have one.
 func numbers(rows []measurement.Answer, c *cells, set func(*measurement.Answer, *int64)) {
-	own := slices.Clone(c.Int) // the column's memory is used again
-	for i := range own {
+	for i := range c.Int {
 		if !c.Null[i] {
-			set(&rows[i], &own[i])
+			set(&rows[i], &c.Int[i])
 		}
 	}
 }

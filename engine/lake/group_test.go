@@ -40,7 +40,7 @@ func TestRowGroupsEndByBytes(t *testing.T) {
 					day = append(day, g)
 				}
 			}
-			if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, day...)}, nil); err != nil {
+			if _, err := lake.Merge(s, midnight, apart(day...), nil); err != nil {
 				t.Fatal(err)
 			}
 			groups := metadataOf(t, s.Path(lake.Answers, midnight)).RowGroups
@@ -65,7 +65,7 @@ func TestRowGroupsEndByBytes(t *testing.T) {
 func TestMergesJoinLikeCounting(t *testing.T) {
 	s := lake.Store{Dir: t.TempDir()}
 	for slot, want := range [][]int64{{1}, {1, 1}, {3}, {3, 1}, {3, 1, 1}, {3, 3}, {7}, {7, 1}, {7, 1, 1}, {7, 3}, {7, 3, 1}, {7, 3, 1, 1}, {7, 3, 3}, {7, 7}, {15}} {
-		if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, group("101", slot, 1, 9))}, nil); err != nil {
+		if _, err := lake.Merge(s, midnight, apart(group("101", slot, 1, 9)), nil); err != nil {
 			t.Fatal(err)
 		}
 		if got := rowGroups(t, s.Path(lake.Answers, midnight)); !slices.Equal(got, want) {
@@ -73,7 +73,7 @@ func TestMergesJoinLikeCounting(t *testing.T) {
 		}
 	}
 	// What comes late is put in its place, and nothing before it is touched.
-	if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, group("102", 14, 1, 9))}, nil); err != nil {
+	if _, err := lake.Merge(s, midnight, apart(group("102", 14, 1, 9)), nil); err != nil {
 		t.Fatal(err)
 	}
 	rows, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))

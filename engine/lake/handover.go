@@ -1,6 +1,8 @@
 package lake
 
 import (
+	"cmp"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sync/errgroup"
@@ -8,42 +10,59 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// all joins the groups, finishes them and writes them, each beside the others. Groups
-// that are finished may wait until the wires of the first row group are gathered.
+// all joins the groups, finishes them and writes them, each step beside the others.
+// Packs that are finished may wait until the wires of the first row group are gathered.
 func (m *merging[T]) all(sources []*source[T], own bool) error {
-	joined, ready := make(chan []group[T], 2), make(chan []group[T], 16)
-	var three errgroup.Group
-	three.Go(func() error {
-		return m.each(ready, func(g group[T]) error { return m.write(g.rows) })
-	})
-	three.Go(func() error {
-		defer close(ready)
-		p := pack[T]{to: ready}
-		defer p.send()
-		return m.each(joined, func(g group[T]) error {
-			if m.finish != nil && g.added {
-				if err := m.finish(g.rows); err != nil {
-					return err
+	joined, ready := make(chan *pack[T], 4), make(chan *pack[T], 16)
+	var steps errgroup.Group
+	steps.Go(func() error { // in the order in which they were joined, whoever was finished first
+		var err error
+		for p := range ready {
+			<-p.finished
+			err = cmp.Or(err, p.err)
+			for _, g := range p.groups {
+				if err == nil {
+					err = m.write(g.rows)
 				}
 			}
-			p.add(g)
+			p.groups = nil
+		}
+		return err
+	})
+	for range runtime.GOMAXPROCS(0) {
+		steps.Go(func() error {
+			for p := range joined {
+				p.finish(m.finish)
+			}
 			return nil
 		})
-	})
-	three.Go(func() error {
+	}
+	steps.Go(func() error {
+		defer close(ready)
 		defer close(joined)
-		p := pack[T]{to: joined}
-		defer p.send()
-		return m.groups(sources, own, p.add)
+		send := func(p *pack[T]) {
+			ready <- p
+			joined <- p
+		}
+		p := newPack[T]()
+		err := m.groups(sources, own, func(g group[T]) {
+			if p.add(g); p.full() {
+				send(p)
+				p = newPack[T]()
+			}
+		})
+		send(p)
+		return err
 	})
-	return three.Wait()
+	return steps.Wait()
 }
 
-// pack hands groups over, many at a time, and few where they are large.
+// pack is groups that are handed over together: many, and few where they are large.
 type pack[T Measured] struct {
-	to     chan<- []group[T]
-	groups []group[T]
-	bytes  int // of memory, about
+	groups   []group[T]
+	bytes    int // of memory, about
+	finished chan struct{}
+	err      error
 }
 
 const (
@@ -51,16 +70,23 @@ const (
 	handoverBytes = 2 << 20
 )
 
+func newPack[T Measured]() *pack[T] { return &pack[T]{finished: make(chan struct{})} }
+
 func (p *pack[T]) add(g group[T]) {
 	p.groups = append(p.groups, g)
-	if p.bytes += sizeOfRows(g.rows); len(p.groups) == handover || p.bytes >= handoverBytes {
-		p.send()
-	}
+	p.bytes += SizeOf(g.rows)
 }
 
-func (p *pack[T]) send() {
-	p.to <- p.groups
-	p.groups, p.bytes = nil, 0
+func (p *pack[T]) full() bool { return len(p.groups) == handover || p.bytes >= handoverBytes }
+
+// finish has the rows finished that are new.
+func (p *pack[T]) finish(do func([]T) error) {
+	defer close(p.finished)
+	for _, g := range p.groups {
+		if do != nil && g.added && p.err == nil {
+			p.err = do(g.rows)
+		}
+	}
 }
 
 // group is the rows of one vantage point's interval.
@@ -69,21 +95,9 @@ type group[T Measured] struct {
 	added bool // some of them are new
 }
 
-// each does something to all groups that come, until there is an error, and takes
-// the rest, or those who send them could not come to their end.
-func (m *merging[T]) each(groups <-chan []group[T], do func(group[T]) error) (err error) {
-	for some := range groups {
-		for _, g := range some {
-			if err == nil {
-				err = do(g)
-			}
-		}
-	}
-	return err
-}
-
-// sizeOfRows is how much memory rows take, with what a vantage point decides of it.
-func sizeOfRows[T Measured](rows []T) int {
+// SizeOf is how many bytes of memory rows take, about: themselves, and what a vantage
+// point decides of them.
+func SizeOf[T Measured](rows []T) int {
 	size := len(rows) * int(unsafe.Sizeof(*new(T)))
 	switch rows := any(rows).(type) {
 	case []measurement.Answer:

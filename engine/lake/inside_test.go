@@ -16,7 +16,7 @@ import (
 // have the same size.
 func TestPageIsOfItsRowGroup(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "answers.parquet")
-	w, err := create[measurement.Answer](path, Metadata{Version: "1"}, form{page: pageSize, group: 2})
+	w, err := create[measurement.Answer](path, Metadata{Version: "1"}, form{page: pageSize, group: 2, day: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,21 +54,19 @@ func TestLargeGroupsAreHandedOverSoon(t *testing.T) {
 		"names":     {{QName: text}},
 		"texts":     {{Error: &text, NSID: &text}},
 	} {
-		to := make(chan []group[measurement.Answer], handover)
-		p := pack[measurement.Answer]{to: to}
-		for range handover - 1 {
+		p, n := newPack[measurement.Answer](), 0
+		for ; !p.full(); n++ {
 			p.add(group[measurement.Answer]{rows: rows})
 		}
-		if len(to) == 0 {
-			t.Errorf("%s: %d groups wait", name, len(p.groups))
+		if n >= handover {
+			t.Errorf("%s: %d groups wait", name, n)
 		}
 	}
-	to := make(chan []group[measurement.Route], handover)
-	p := pack[measurement.Route]{to: to}
-	for range handover - 1 {
+	p, n := newPack[measurement.Route](), 0
+	for ; !p.full(); n++ {
 		p.add(group[measurement.Route]{rows: []measurement.Route{{Hops: make([]measurement.Hop, 8192)}}})
 	}
-	if len(to) == 0 {
-		t.Errorf("routes: %d groups wait", len(p.groups))
+	if n >= handover {
+		t.Errorf("routes: %d groups wait", n)
 	}
 }

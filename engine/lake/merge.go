@@ -37,22 +37,23 @@ type Clash struct {
 	Reason       string
 }
 
-// Merge brings the rows of spools, each in the order of the table's key, into the
-// table's file of a day: a vantage point's interval comes in whole, from one spool,
-// or not at all, and one that is there already takes no further row. What two say
+// Merge brings groups of rows, each of one vantage point's interval and in the order of
+// the table's key, into the table's file of a day: a group comes in whole or not at
+// all, and an interval that is there already takes no further row. What two say
 // of the same key is compared but for the columns that the collector writes. The
 // new file takes the old one's place at once, after its order and number of rows
 // were read back; when there is nothing new it is left alone. Finish, where it is
 // not nil, gets the rows of each vantage point's interval that has new ones before
-// they are written, and may set the columns that the collector fills in.
-// Memory is bounded by a row group, whatever the size of the day.
-func Merge[T Measured](s Store, day time.Time, spools []string, finish func([]T) error) (Merged, error) {
+// they are written, and may set the columns that the collector fills in; it is called
+// from several goroutines. Merge empties groups as it goes. What memory it takes beside
+// them is bounded by a row group, whatever the size of the day.
+func Merge[T Measured](s Store, day time.Time, groups []Group[T], finish func([]T) error) (Merged, error) {
 	path := s.Path(tableOf[T](), day)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return Merged{}, fmt.Errorf("merge: %w", err)
 	}
 	m := &merging[T]{path: path, compare: order[T](), finish: finish, seeds: seeder{most: s.limits()}}
-	if err := m.run(s, spools); err != nil {
+	if err := m.run(s, groups); err != nil {
 		return Merged{}, fmt.Errorf("merge into %s: %w", path, err)
 	}
 	return m.done, nil
@@ -69,7 +70,7 @@ type merging[T Measured] struct {
 	had     int64 // rows of the old file
 }
 
-func (m *merging[T]) run(s Store, spools []string) (err error) {
+func (m *merging[T]) run(s Store, groups []Group[T]) (err error) {
 	var sources []*source[T]
 	defer func() {
 		for _, src := range sources {
@@ -77,19 +78,26 @@ func (m *merging[T]) run(s Store, spools []string) (err error) {
 		}
 		m.seeds.stop()
 	}()
-	for _, path := range spools {
-		src, err := newSource(rowsIn[T](path))
+	slices.SortStableFunc(groups, compareKeys[T])
+	room := 0
+	if tableOf[T]() == Answers {
+		for _, g := range groups {
+			for _, w := range g.preview().wires {
+				room += 4 + len(w) // each has its length in the page
+			}
+		}
+		if err := m.seeds.add(ofGroups(slices.Clone(groups))); err != nil {
+			return err
+		}
+	}
+	for _, layer := range layers(groups) {
+		src, err := newSource(rowsIn(layer))
 		if err != nil {
 			return err
 		}
 		sources = append(sources, src)
-		if tableOf[T]() == Answers {
-			if err := m.seeds.add(ofSpool[T](path)); err != nil {
-				return err
-			}
-		}
 	}
-	if m.out, err = create[T](m.path, Metadata{Version: s.Version}, form{pageSize, s.limits().rows, min(sizeOfAll(spools), s.limits().bytes)}); err != nil {
+	if m.out, err = create[T](m.path, Metadata{Version: s.Version}, form{pageSize, s.limits().rows, min(room, s.limits().bytes), true}); err != nil {
 		return err
 	}
 	old, err := m.keep(first(sources))
@@ -103,6 +111,29 @@ func (m *merging[T]) run(s Store, spools []string) (err error) {
 		return errors.Join(err, m.out.Discard())
 	}
 	return m.out.publish(m.verify)
+}
+
+// layers parts groups, which are in order, so that none of a part is of the same
+// interval as the one before it: there is one part, or what came twice is in a second.
+func layers[T Measured](groups []Group[T]) (parts [][]Group[T]) {
+	nth := 0
+	for i := range groups {
+		if nth++; i == 0 || compareKeys(groups[i-1], groups[i]) != 0 {
+			nth = 0
+		}
+		if nth == len(parts) {
+			parts = append(parts, nil)
+		}
+		parts[nth] = append(parts[nth], groups[i])
+	}
+	clear(groups)
+	return parts
+}
+
+func compareKeys[T Measured](a, b Group[T]) int {
+	at, vp := a.key()
+	bt, other := b.key()
+	return cmp.Or(cmp.Compare(at, bt), cmp.Compare(vp, other))
 }
 
 // first is the earliest interval of the sources.

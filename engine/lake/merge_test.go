@@ -2,10 +2,8 @@ package lake_test
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math/bits"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,28 +31,22 @@ func group(vp measurement.VantagePoint, slot, rows int, latency int64) []measure
 	return g
 }
 
-// spool writes the rows as ingest does: by vantage point's interval, in order.
-func spool(t testing.TB, dir string, groups ...[]measurement.Answer) string {
-	t.Helper()
-	rows := slices.Concat(groups...)
-	slices.SortStableFunc(rows, func(a, b measurement.Answer) int {
+// apart is what ingest merges: the rows of each vantage point's interval, in order.
+func apart(rows ...[]measurement.Answer) (groups []lake.Group[measurement.Answer]) {
+	all := slices.Concat(rows...)
+	slices.SortStableFunc(all, func(a, b measurement.Answer) int {
 		return cmp.Or(a.Interval.Compare(b.Interval), strings.Compare(string(a.VantagePoint), string(b.VantagePoint)),
 			strings.Compare(a.Query, b.Query), strings.Compare(string(a.RSI), string(b.RSI)))
 	})
-	path := filepath.Join(dir, fmt.Sprintf("spool%d", rand.Int64()))
-	s, err := lake.CreateSpool[measurement.Answer](path)
-	for len(rows) > 0 && err == nil {
+	for len(all) > 0 {
 		n := 1
-		for n < len(rows) && rows[n].Interval.Equal(rows[0].Interval) && rows[n].VantagePoint == rows[0].VantagePoint {
+		for n < len(all) && all[n].Interval.Equal(all[0].Interval) && all[n].VantagePoint == all[0].VantagePoint {
 			n++
 		}
-		err = s.Add(rows[:n])
-		rows = rows[n:]
+		groups = append(groups, lake.GroupOf(all[:n:n]))
+		all = all[n:]
 	}
-	if err := errors.Join(err, s.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return groups
 }
 
 func TestMergeKeepsWhatCameFirst(t *testing.T) {
@@ -63,7 +55,7 @@ func TestMergeKeepsWhatCameFirst(t *testing.T) {
 	first := group("101", 3, 4, 10)
 	merge := func(want lake.Merged, groups ...[]measurement.Answer) {
 		t.Helper()
-		got, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, groups...)}, nil)
+		got, err := lake.Merge(s, midnight, apart(groups...), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,15 +111,15 @@ func TestMergeInAnyOrderIsOneLake(t *testing.T) {
 		want := slices.Concat(all...)
 		order := rapid.Permutation(append(slices.Clone(all), all[0])).Draw(rt, "order")
 		for len(order) > 0 {
-			var files []string
+			var files []lake.Group[measurement.Answer]
 			for range rapid.IntRange(1, 3).Draw(rt, "files") {
 				take := min(len(order), rapid.IntRange(1, 4).Draw(rt, "take"))
 				if take > 0 {
-					files = append(files, spool(t, dir, order[:take]...))
+					files = append(files, apart(order[:take]...)...)
 				}
 				order = order[take:]
 			}
-			if _, err := lake.Merge[measurement.Answer](s, midnight, files, nil); err != nil {
+			if _, err := lake.Merge(s, midnight, files, nil); err != nil {
 				rt.Fatal(err)
 			}
 		}
@@ -156,7 +148,7 @@ func TestMergeAfterWholeRowGroups(t *testing.T) {
 	late := slices.DeleteFunc(slices.Clone(day), func(a measurement.Answer) bool { return a.VantagePoint != "120" || a.Interval.Hour() < 20 })
 	early := slices.DeleteFunc(slices.Clone(day), func(a measurement.Answer) bool { return a.VantagePoint == "120" && a.Interval.Hour() >= 20 })
 	for _, rows := range [][]measurement.Answer{early, late} {
-		if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, rows)}, nil); err != nil {
+		if _, err := lake.Merge(s, midnight, apart(rows), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -184,7 +176,7 @@ func TestDayByManyMergesHasFewRowGroups(t *testing.T) {
 		rows := slices.Concat(group("101", slot, 5, int64(slot)), group("102", slot, 5, 7))
 		day = append(day, rows...)
 		for _, s := range []lake.Store{s, full} {
-			if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, rows)}, nil); err != nil {
+			if _, err := lake.Merge(s, midnight, apart(rows), nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -233,7 +225,7 @@ func TestDamagedDayFileIsNotReplaced(t *testing.T) {
 	if err := os.WriteFile(path, []byte("PAR1 this was a day PAR1"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, group("101", 1, 2, 3))}, nil)
+	_, err := lake.Merge(s, midnight, apart(group("101", 1, 2, 3)), nil)
 	if err == nil || !strings.Contains(err.Error(), "answers-20261122.parquet") {
 		t.Errorf("error %v", err)
 	}

@@ -22,7 +22,7 @@ import (
 
 func dayOf(t testing.TB, s lake.Store, rows []measurement.Answer) {
 	t.Helper()
-	if _, err := lake.Merge[measurement.Answer](s, rows[0].Interval, []string{spool(t, t.TempDir(), rows)}, nil); err != nil {
+	if _, err := lake.Merge(s, rows[0].Interval, apart(rows), nil); err != nil {
 		t.Fatal(err)
 	}
 }

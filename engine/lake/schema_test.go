@@ -45,7 +45,7 @@ func TestDayKeepsEveryNumber(t *testing.T) {
 		if err := os.Mkdir(s.Dir, 0o755); err != nil {
 			rt.Fatal(err)
 		}
-		if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, rows)}, nil); err != nil {
+		if _, err := lake.Merge(s, midnight, apart(rows), nil); err != nil {
 			rt.Fatal(err)
 		}
 		got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
@@ -74,7 +74,7 @@ func TestDayOfPlainNumbersGrows(t *testing.T) {
 	for slot := 2; slot < 5; slot++ {
 		more := group("101", slot, 5, int64(slot)*9_000)
 		want = append(want, more...)
-		if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, more)}, nil); err != nil {
+		if _, err := lake.Merge(s, midnight, apart(more), nil); err != nil {
 			t.Fatal(err)
 		}
 		got, _, err := lake.Read[measurement.Answer](path)
@@ -86,7 +86,7 @@ func TestDayOfPlainNumbersGrows(t *testing.T) {
 
 func TestDayStoresDifferences(t *testing.T) {
 	s := lake.Store{Dir: t.TempDir()}
-	if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, s.Dir, group("101", 1, 5, 7_000))}, nil); err != nil {
+	if _, err := lake.Merge(s, midnight, apart(group("101", 1, 5, 7_000)), nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, got := range encodings(t, s.Path(lake.Answers, midnight)) {

@@ -21,15 +21,11 @@ import (
 // some eight times. A day of twenty vantage points has fewer.
 const groupBytes = 64 << 20
 
-// plainRow is what the other columns of a row take in a spool, about.
-const plainRow = 64
-
 // seeder cuts a file that is being made into row groups, at intervals, and seeds
 // the dictionary of each.
 type seeder struct {
 	most    limits
 	sources []*portions
-	own     arena
 	ahead   *portion // of the first interval that is not in a row group yet, once it was read
 	until   int64    // the interval, in µs, that the next row group begins with
 	begun   bool
@@ -134,9 +130,7 @@ func (s *seeder) load() (*portion, error) {
 	for _, p := range s.sources {
 		for p.more && p.head.interval == all.interval {
 			all.rows, all.texts = all.rows+p.head.rows, all.texts+p.head.texts
-			for _, w := range p.head.wires {
-				all.wires = append(all.wires, s.own.keep(w))
-			}
+			all.wires = append(all.wires, p.head.wires...)
 			if err := p.next(); err != nil {
 				return nil, err
 			}
@@ -161,11 +155,12 @@ func (a *arena) keep(w []byte) []byte {
 	return kept
 }
 
-// ofSpool yields the portions of a spool.
-func ofSpool[T Measured](path string) iter.Seq2[portion, error] {
+// ofGroups yields the portions of groups, and lets these go.
+func ofGroups[T Measured](groups []Group[T]) iter.Seq2[portion, error] {
 	return func(yield func(portion, error) bool) {
-		for p, err := range parcels[T](path, false) {
-			if !yield(portion{p.interval.UnixMicro(), p.count, p.size - sizeOfWires(p.wires) - plainRow*p.count, p.wires}, err) || err != nil {
+		for i, g := range groups {
+			groups[i] = nil
+			if !yield(g.preview(), nil) {
 				return
 			}
 		}
@@ -181,6 +176,7 @@ func ofAnswers(path string, from int) iter.Seq2[portion, error] {
 				return err
 			}
 			var at, response Column
+			var own arena // the column's memory is used again
 			for n, g := range f.RowGroups() {
 				if n < from {
 					continue
@@ -190,7 +186,7 @@ func ofAnswers(path string, from int) iter.Seq2[portion, error] {
 						return err
 					}
 				}
-				if !yieldPortions(at.Int, response.Bytes, textsOf(f.Metadata().RowGroups[n]), yield) {
+				if !yieldPortions(at.Int, response.Bytes, &own, textsOf(f.Metadata().RowGroups[n]), yield) {
 					return nil
 				}
 			}
@@ -200,13 +196,6 @@ func ofAnswers(path string, from int) iter.Seq2[portion, error] {
 			yield(portion{}, err)
 		}
 	}
-}
-
-func sizeOfWires(wires [][]byte) (n int) {
-	for _, w := range wires {
-		n += len(w)
-	}
-	return n
 }
 
 // textsOf is how many bytes of texts a row of the row group has, on average.
@@ -227,13 +216,13 @@ func sizeOf(g format.RowGroup, columns ...string) (size int64) {
 	return size
 }
 
-func yieldPortions(at []int64, wires [][]byte, texts float64, yield func(portion, error) bool) bool {
+func yieldPortions(at []int64, wires [][]byte, own *arena, texts float64, yield func(portion, error) bool) bool {
 	for i := 0; i < len(at); {
 		p := portion{interval: at[i]}
 		for ; i < len(at) && at[i] == p.interval; i++ {
 			p.rows++
 			if wires[i] != nil {
-				p.wires = append(p.wires, wires[i])
+				p.wires = append(p.wires, own.keep(wires[i]))
 			}
 		}
 		p.texts = int(texts * float64(p.rows))

@@ -84,11 +84,45 @@ type source[T Measured] struct {
 	stop func()
 }
 
-// rowsIn yields the rows of a spool.
-func rowsIn[T Measured](path string) iter.Seq2[[]T, error] {
+// Group is the rows of one vantage point's interval, in the order of their table's key,
+// made when they are wanted.
+type Group[T Measured] interface {
+	Rows() ([]T, error)
+	key() (at int64, vp measurement.VantagePoint) // µs
+	preview() portion
+}
+
+// GroupOf is a group of rows that are there already, one at least.
+func GroupOf[T Measured](rows []T) Group[T] { return made[T](rows) }
+
+type made[T Measured] []T
+
+func (m made[T]) Rows() ([]T, error) { return m, nil }
+
+func (m made[T]) key() (int64, measurement.VantagePoint) {
+	at, vp := groupOf(&m[0])
+	return at.UnixMicro(), vp
+}
+
+func (m made[T]) preview() portion {
+	at, _ := m.key()
+	p := portion{interval: at, rows: len(m)}
+	answers, _ := any([]T(m)).([]measurement.Answer)
+	for i := range answers {
+		w := answers[i].Response
+		if p.texts += answers[i].Content() - len(w); w != nil {
+			p.wires = append(p.wires, w)
+		}
+	}
+	return p
+}
+
+// rowsIn yields the rows of groups, and lets these go.
+func rowsIn[T Measured](groups []Group[T]) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
-		for p, err := range parcels[T](path, true) {
-			if !yield(p.rows, err) || err != nil {
+		for i, g := range groups {
+			groups[i] = nil
+			if rows, err := g.Rows(); !yield(rows, err) || err != nil {
 				return
 			}
 		}

@@ -33,19 +33,12 @@ func TestLargeDays(t *testing.T) {
 			if _, _, err := lake.ReadUpTo[measurement.Run](path, lake.MaxRows); err == nil || !strings.Contains(err.Error(), "more than") {
 				t.Errorf("as a file that was sent: %v", err)
 			}
-			late := filepath.Join(t.TempDir(), "spool")
-			out, err := lake.CreateSpool[measurement.Run](late)
-			if err == nil {
-				err = errors.Join(out.Add([]measurement.Run{{VantagePoint: "101", Interval: midnight.Add(23 * time.Hour)}}), out.Close())
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m, err := lake.Merge[measurement.Run](s, midnight, []string{late}, nil); err != nil || m.Added != 1 {
+			late := []lake.Group[measurement.Run]{lake.GroupOf([]measurement.Run{{VantagePoint: "101", Interval: midnight.Add(23 * time.Hour)}})}
+			if m, err := lake.Merge(s, midnight, late, nil); err != nil || m.Added != 1 {
 				t.Fatal(m, err)
 			}
 			var read int64
-			err = lake.Scan{Store: s, Table: lake.Runs, Columns: []string{"interval"}, Workers: 1}.Run(t.Context(), func(b *lake.Batch) error {
+			err := lake.Scan{Store: s, Table: lake.Runs, Columns: []string{"interval"}, Workers: 1}.Run(t.Context(), func(b *lake.Batch) error {
 				read += int64(b.Rows)
 				return nil
 			})
@@ -144,7 +137,7 @@ func TestLargeTextsEndARowGroup(t *testing.T) {
 					}
 					groups = append(groups, g)
 				}
-				if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, groups...)}, nil); err != nil {
+				if _, err := lake.Merge(s, midnight, apart(groups...), nil); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -68,14 +68,15 @@ type Writer[T Row] struct {
 // Create begins the file at path, whose folder must exist; its temporary file
 // lies beside it and starts with a dot.
 func Create[T Row](path string, meta Metadata) (*Writer[T], error) {
-	return create[T](path, meta, form{page: pageSize, group: rowGroup})
+	return create[T](path, meta, form{page: pageSize, group: rowGroup, day: true})
 }
 
 // form is what a file is made for.
 type form struct {
-	page  int // bytes of a page
-	group int // rows of a row group, at most
-	room  int // bytes of wires that are to come, about
+	page  int  // bytes of a page
+	group int  // rows of a row group, at most
+	room  int  // bytes of wires that are to come, about
+	day   bool // of the lake, and not what a vantage point sends (docs/decisions/0015)
 }
 
 func create[T Row](path string, meta Metadata, as form) (*Writer[T], error) {
@@ -105,7 +106,7 @@ func create[T Row](path string, meta Metadata, as form) (*Writer[T], error) {
 		options = append(options, parquet.KeyValueMetadata(p[0], p[1]))
 	}
 	w := &Writer[T]{path: path, file: f, compare: order[T]()}
-	if as.page == pageSize && tableOf[T]() == Answers {
+	if as.day && tableOf[T]() == Answers {
 		w.wires = &wires{room: as.room}
 		options = append(options, daySchema(w.wires))
 	}

@@ -18,9 +18,9 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// The law of spools: what goes in through one comes into the lake as it was, every
-// column of every table, null or not.
-func TestSpoolKeepsEveryColumn(t *testing.T) {
+// The law: what is merged comes into the lake as it was, every column of every table,
+// null or not.
+func TestMergeKeepsEveryColumn(t *testing.T) {
 	dir := t.TempDir()
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -46,81 +46,25 @@ func TestSpoolKeepsEveryColumn(t *testing.T) {
 	})
 }
 
-// through sends rows of one vantage point through a spool into the lake and back.
+// through sends rows of one vantage point into the lake and back.
 func through[T lake.Measured](rt *rapid.T, s lake.Store, table lake.Table, any *rapid.Generator[T], tidy func(*T, int)) {
 	rows := rapid.SliceOfN(any, 1, 4).Draw(rt, string(table))
-	path := filepath.Join(s.Dir, string(table)+".spool")
-	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
-		rt.Fatal(err)
-	}
-	out, err := lake.CreateSpool[T](path)
-	if err != nil {
-		rt.Fatal(err)
-	}
 	for i := range rows {
 		tidy(&rows[i], i)
 	}
+	groups := []lake.Group[T]{lake.GroupOf(slices.Clone(rows))}
 	if table == lake.Runs {
-		for i := range rows {
-			err = out.Add(rows[i : i+1])
+		groups = nil
+		for part := range slices.Chunk(slices.Clone(rows), 1) {
+			groups = append(groups, lake.GroupOf(part))
 		}
-	} else {
-		err = out.Add(rows)
 	}
-	if err != nil || out.Close() != nil {
-		rt.Fatal(err)
-	}
-	if _, err := lake.Merge[T](s, midnight, []string{path}, nil); err != nil {
+	if _, err := lake.Merge(s, midnight, groups, nil); err != nil {
 		rt.Fatal(err)
 	}
 	got, _, err := lake.Read[T](s.Path(table, midnight))
 	if diff := gocmp.Diff(rows, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
 		rt.Fatal(err, diff)
-	}
-}
-
-// A spool that is damaged gives an error that names it, whatever the damage.
-func FuzzSpool(f *testing.F) {
-	path := spool(f, f.TempDir(), group("101", 1, 3, 5), group("102", 1, 2, 5))
-	good, err := os.ReadFile(path)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(good)
-	f.Add(good[:len(good)-1])
-	f.Add(binary.LittleEndian.AppendUint32(nil, 1<<31))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		dir := t.TempDir()
-		path := filepath.Join(dir, "spool")
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		s := lake.Store{Dir: dir}
-		m, err := lake.Merge[measurement.Answer](s, midnight, []string{path}, nil)
-		days, listErr := s.Days(lake.Answers, time.Time{}, time.Time{})
-		if listErr != nil || err != nil && len(days) > 0 || err == nil && (len(days) > 0) != (m.Added > 0) {
-			t.Errorf("%v, %v, %d days, %d rows", err, listErr, len(days), m.Added)
-		}
-	})
-}
-
-func TestSpoolCutShort(t *testing.T) {
-	dir := t.TempDir()
-	path := spool(t, dir, group("101", 1, 3, 5), group("102", 1, 2, 5))
-	good, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for end := 1; end < len(good); end++ {
-		if end == 4+int(binary.LittleEndian.Uint32(good)) {
-			continue // the end of the first parcel
-		}
-		if err := os.WriteFile(path, good[:end], 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := lake.Merge[measurement.Answer](lake.Store{Dir: dir}, midnight, []string{path}, nil); err == nil {
-			t.Errorf("%d of %d bytes were taken for a spool", end, len(good))
-		}
 	}
 }
 
@@ -155,7 +99,7 @@ func TestWiresOfADayShareWhatTheySay(t *testing.T) {
 		s := lake.Store{Dir: filepath.Join(dir, fmt.Sprint(most)), RowGroup: most}
 		late := func(a measurement.Answer) bool { return a.Interval.Minute()%10 == 0 && a.VantagePoint == "102" }
 		for _, portion := range [][]measurement.Answer{slices.DeleteFunc(slices.Clone(day), late), day} {
-			if _, err := lake.Merge[measurement.Answer](s, midnight, []string{spool(t, dir, portion)}, nil); err != nil {
+			if _, err := lake.Merge(s, midnight, apart(portion), nil); err != nil {
 				t.Fatal(err)
 			}
 		}

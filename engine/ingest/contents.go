@@ -1,0 +1,158 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+// contents is what a file that was sent holds, once every row was held against the
+// contract.
+type contents struct {
+	answers   *lake.Sheet[measurement.Answer] // nil for none
+	routes    *lake.Sheet[measurement.Route]
+	run       *measurement.Run // of its metadata
+	sightings []sighting       // serials that its answers show
+}
+
+// sighting is a serial that an answer of the query soa showed [kzu].
+type sighting struct {
+	Serial  int64
+	RSI     measurement.RSI
+	Address string // that was asked
+	At      int64  // reply in hand, µs
+}
+
+// weight is how much memory the rows take, about.
+func (c *contents) weight() (bytes int64) {
+	if c.answers != nil {
+		bytes += int64(c.answers.Size())
+	}
+	if c.routes != nil {
+		bytes += int64(c.routes.Size())
+	}
+	return bytes
+}
+
+// read reads a file that was taken. What is wrong with it is the reason why it is
+// rejected; such a file leaves nothing behind.
+func (r *run) read(t *taken, data []byte) (c contents, reason string) {
+	check := checker{vp: t.vp, label: t.label.UTC(), timeouts: r.timeouts}
+	var err error
+	if t.table == lake.Answers {
+		c, err = answersOf(data, check)
+	} else {
+		c.routes, err = routesOf(data, check)
+	}
+	if err != nil {
+		return contents{}, err.Error()
+	}
+	return c, ""
+}
+
+// hopContent is the memory of a hop.
+const hopContent = 64
+
+func answersOf(data []byte, check checker) (c contents, err error) {
+	sheet, meta, err := lake.ReadSent[measurement.Answer](data, MaxRows)
+	if err != nil {
+		return c, err
+	}
+	rows, err := sheet.Rows()
+	if err != nil {
+		return c, err
+	}
+	content := 0
+	for i := range rows {
+		if err := check.answer(&rows[i]); err != nil {
+			return c, fmt.Errorf("row %d: %w", i+1, err)
+		}
+		if content += rows[i].Content(); content > MaxContent {
+			return c, fmt.Errorf("row %d: more than %d bytes of responses and texts", i+1, MaxContent)
+		}
+	}
+	if err := errors.Join(unique(rows), check.metadata(meta, rows)); err != nil {
+		return c, err
+	}
+	seen, err := sightingsOf(rows)
+	return contents{answers: sheet, run: meta.Run, sightings: seen}, err
+}
+
+func routesOf(data []byte, check checker) (*lake.Sheet[measurement.Route], error) {
+	sheet, meta, err := lake.ReadSent[measurement.Route](data, MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	if err := check.metadata(meta, nil); err != nil {
+		return nil, err
+	}
+	rows, err := sheet.Rows()
+	if err != nil {
+		return nil, err
+	}
+	content := 0
+	for i := range rows {
+		if err := check.route(&rows[i]); err != nil {
+			return nil, fmt.Errorf("row %d: %w", i+1, err)
+		}
+		if content += len(rows[i].Hops) * hopContent; content > MaxContent {
+			return nil, fmt.Errorf("row %d: more than %d hops in all", i+1, MaxContent/hopContent)
+		}
+	}
+	return sheet, unique(rows)
+}
+
+// unique refuses rows that share a key; they come in its order or not at all.
+func unique[T lake.Measured](rows []T) error {
+	if i := lake.Disorder(rows); i > 0 {
+		return fmt.Errorf("row %d: has the key of an earlier row, or is out of order", i+1)
+	}
+	return nil
+}
+
+// mostSightings bounds the serials of one file: an RSI shows one or two.
+const mostSightings = 1000
+
+// sightingsOf finds the serials that valid replies show, the earliest of each RSI
+// (A13, first part: answered, NOERROR, one SOA of the root).
+func sightingsOf(rows []measurement.Answer) ([]sighting, error) {
+	type shown struct {
+		serial  int64
+		rsi     measurement.RSI
+		address string
+	}
+	earliest := map[shown]time.Time{}
+	for i := range rows {
+		a := &rows[i]
+		if a.Query != "soa" || a.Outcome != measurement.Answered || *a.RCode != "NOERROR" || a.Serial == nil {
+			continue
+		}
+		at := a.SentAt.Add(time.Duration(*a.LatencyUS) * time.Microsecond).UTC()
+		k := shown{*a.Serial, a.RSI, a.Address}
+		if was, known := earliest[k]; !known || at.Before(was) {
+			earliest[k] = at
+		}
+		if len(earliest) > mostSightings {
+			return nil, fmt.Errorf("shows more than %d serials", mostSightings)
+		}
+	}
+	var found []sighting
+	for k, at := range earliest {
+		found = append(found, sighting{k.serial, k.rsi, k.address, at.UnixMicro()})
+	}
+	return found, nil
+}
+
+// timeouts are those of the plan's queries, in µs. A reply that came in time may
+// have been read a little later.
+func timeouts(p *plan.Plan) map[string]int64 {
+	m := map[string]int64{}
+	for _, q := range p.Queries {
+		m[q.Label] = time.Duration(q.Timeout).Microseconds()
+	}
+	return m
+}

@@ -1,0 +1,117 @@
+package lake
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// element is a node of a file's schema; a group is followed by its children.
+type element struct {
+	name       string
+	physical   format.Type // of a leaf
+	leaf       bool
+	repetition format.FieldRepetitionType
+	children   int64
+	converted  int64  // -1 for none
+	logical    string // as Thrift has it
+}
+
+func (f *footer) elements() (all []element) {
+	t := &thrift{buf: f.schema}
+	for n, _ := t.list(); n > 0 && !t.bad && len(all) < maxSentParts; n-- {
+		e := element{converted: -1}
+		for m := (member{}); t.next(&m); {
+			switch {
+			case m.is(1, thriftInt32):
+				e.physical, e.leaf = format.Type(t.integer()), true
+			case m.is(3, thriftInt32):
+				e.repetition = format.FieldRepetitionType(t.integer())
+			case m.is(4, thriftBytes):
+				e.name = string(t.bytes())
+			case m.is(5, thriftInt32):
+				e.children = t.integer()
+			case m.is(6, thriftInt32):
+				e.converted = t.integer()
+			case m.is(10, thriftStruct):
+				from := t.buf
+				t.skip(m.kind)
+				e.logical = string(from[:len(from)-len(t.buf)])
+			default:
+				t.skip(m.kind)
+			}
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// sameSchema says where the columns are others than they must be.
+func (f *footer) sameSchema(want *shape) error {
+	if bytes.Equal(f.schema, want.schema) {
+		return nil // nearly always
+	}
+	got := f.elements()
+	column := 0 // those of a list have no place of their own
+	for i, w := range want.elements {
+		if i == 0 {
+			continue // the root's name says nothing
+		}
+		if w.top(want.elements, i) {
+			column++
+		}
+		if i >= len(got) {
+			return fmt.Errorf("column %s is missing", w.name)
+		}
+		switch g := got[i]; {
+		case g.name != w.name:
+			return fmt.Errorf("column %d is %.80s, want %s", column, g.name, w.name)
+		case g != w:
+			return fmt.Errorf("column %s is %s, want %s", w.name, g, w)
+		}
+	}
+	if len(got) > len(want.elements) {
+		return fmt.Errorf("column %.80s is unknown", got[len(want.elements)].name)
+	}
+	if got[0].children != want.elements[0].children {
+		return fmt.Errorf("claims %d columns, want %d", got[0].children, want.elements[0].children)
+	}
+	return nil
+}
+
+// top reports whether the element at a place is a column, and no part of one.
+func (e element) top(all []element, place int) bool {
+	for i := 1; i < len(all); {
+		if i == place {
+			return true
+		}
+		i = end(all, i)
+	}
+	return false
+}
+
+// end is the place after an element and all that is below it.
+func end(all []element, at int) int {
+	next := at + 1
+	for range all[at].children {
+		next = end(all, next)
+	}
+	return next
+}
+
+// meanings are the names of converted types that the tables have.
+var meanings = map[int64]string{0: "STRING", 3: "LIST", 10: "TIMESTAMP", 17: "INT", 18: "INT"}
+
+// String is the element's nullability and type, "optional INT64 as TIMESTAMP".
+func (e element) String() string {
+	kind := "group"
+	if e.leaf {
+		kind = e.physical.String()
+	}
+	if e.converted >= 0 {
+		kind += " as " + cmp.Or(meanings[e.converted], "another type")
+	}
+	return e.repetition.String() + " " + kind
+}

@@ -1,0 +1,166 @@
+package lake
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/parquet-go/parquet-go/format"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Sheet is a file that was sent, decompressed: some 20 KB in four pieces of memory, of
+// which rows are made when they are wanted. As rows it would take three times as much,
+// and the garbage collector would look at all of it again and again.
+type Sheet[T Sent] struct {
+	rows  int
+	pages []sheetPage // of the leaves, in order
+	data  []byte      // pages of places and numbers
+	texts string      // dictionaries of texts
+	wires []byte      // dictionaries of byte arrays
+}
+
+// sheetPage is where a page lies in its piece.
+type sheetPage struct {
+	at, size, values int32
+	leaf             uint8
+	dictionary       bool
+}
+
+// Len is how many rows there are.
+func (s *Sheet[T]) Len() int { return s.rows }
+
+// Size is how many bytes of memory the sheet takes, about.
+func (s *Sheet[T]) Size() int { return len(s.data) + len(s.texts) + len(s.wires) + 16*len(s.pages) }
+
+// Group is the sheet as a group for Merge; all of its rows are of that vantage point
+// and interval.
+func (s *Sheet[T]) Group(at time.Time, vp measurement.VantagePoint) Group[T] {
+	return sheetGroup[T]{s, at.UnixMicro(), vp}
+}
+
+type sheetGroup[T Sent] struct {
+	*Sheet[T]
+	at int64
+	vp measurement.VantagePoint
+}
+
+func (g sheetGroup[T]) key() (int64, measurement.VantagePoint) { return g.at, g.vp }
+
+func (g sheetGroup[T]) preview() portion {
+	p := portion{interval: g.at, rows: g.rows, texts: len(g.texts)}
+	for _, page := range g.pages {
+		if page.dictionary && shapeOf(tableOf[T]()).leaves[page.leaf].kind == binaryKind {
+			p.wires = make([][]byte, 0, page.values)
+			byteArrays(g.wires[page.at:page.at+page.size], func(b []byte) { p.wires = append(p.wires, slices.Clip(b)) })
+		}
+	}
+	return p
+}
+
+// expanding is memory in which pages are decompressed.
+type expanding struct{ data, texts, wires []byte }
+
+var expandings = sync.Pool{New: func() any { return new(expanding) }}
+
+// expand decompresses all pages.
+func (s *Sheet[T]) expand(body []byte, chunks []chunk, of *shape) error {
+	if len(chunks) != len(of.leaves) {
+		return fmt.Errorf("damaged Parquet: %d columns of values, want %d", len(chunks), len(of.leaves))
+	}
+	to := expandings.Get().(*expanding)
+	defer expandings.Put(to)
+	to.data, to.texts, to.wires = to.data[:0], to.texts[:0], to.wires[:0]
+	s.pages = make([]sheetPage, 0, 2*len(chunks))
+	for i := range chunks {
+		if err := s.chunk(to, &chunks[i], i, of.leaves[i], body); err != nil {
+			return fmt.Errorf("column %s: %w", of.leaves[i].path, err)
+		}
+	}
+	s.data, s.texts, s.wires = slices.Clone(to.data), string(to.texts), slices.Clone(to.wires)
+	return nil
+}
+
+// chunk decompresses the pages of one leaf: a dictionary where it has texts or byte
+// arrays, and then data.
+func (s *Sheet[T]) chunk(to *expanding, c *chunk, place int, l leaf, body []byte) error {
+	t, err := c.pages(l, body, s.rows)
+	if err != nil {
+		return err
+	}
+	left := c.values
+	for first := true; len(t.buf) > 0; first = false {
+		p, err := readPage(t)
+		if err != nil {
+			return err
+		}
+		if room := maxSentBytes - len(to.data) - len(to.texts) - len(to.wires); p.plain > int64(room) {
+			return fmt.Errorf("claims more than %d bytes, with the columns before it", maxSentBytes)
+		}
+		if err := p.belongs(l, first, left); err != nil {
+			return err
+		}
+		piece := &to.data
+		switch {
+		case p.kind == format.DataPage:
+			left -= p.values
+		case l.kind == binaryKind:
+			piece = &to.wires
+		default:
+			piece = &to.texts
+		}
+		s.pages = append(s.pages, sheetPage{int32(len(*piece)), int32(p.plain), int32(p.values), uint8(place), p.kind == format.DictionaryPage})
+		if *piece, err = p.expand(*piece); err != nil {
+			return err
+		}
+	}
+	if left != 0 {
+		return fmt.Errorf("%w: ends %d values early", errDamaged, left)
+	}
+	return nil
+}
+
+// pages are the bytes of the leaf's pages.
+func (c *chunk) pages(l leaf, body []byte, rows int) (*thrift, error) {
+	from := c.data
+	if c.dictionary != 0 {
+		from = c.dictionary
+	}
+	switch {
+	case c.path != l.path || c.physical != l.physical || c.elsewhere:
+		return nil, fmt.Errorf("damaged Parquet: %.80s of %s is in its place", c.path, c.physical)
+	case c.codec != format.Zstd:
+		return nil, fmt.Errorf("is compressed by %s, want zstd", c.codec)
+	case from < 4 || c.size < 0 || c.size > int64(len(body))-from:
+		return nil, fmt.Errorf("%w: lies outside the file", errDamaged)
+	case c.values < int64(rows) || c.values > int64(rows)+maxSentElements || c.values > int64(rows) && l.lists == 0:
+		return nil, fmt.Errorf("claims %d values in %d rows", c.values, rows)
+	}
+	return &thrift{buf: body[from : from+c.size]}, nil
+}
+
+// belongs says whether a page may come here, where so many values are left.
+func (p *page) belongs(l leaf, first bool, left int64) error {
+	texts := l.physical == format.ByteArray
+	switch {
+	case p.kind == format.DictionaryPage && first && texts:
+		if p.encoding != format.Plain && p.encoding != format.PlainDictionary {
+			return fmt.Errorf("dictionary by %s: not read", p.encoding)
+		}
+		if p.values > p.plain/4 {
+			return errDamaged // each has its length
+		}
+	case p.kind == format.DataPage && p.values <= left && texts != first:
+		if p.levels != [2]format.Encoding{format.RLE, format.RLE} {
+			return fmt.Errorf("levels by %s and %s: not read", p.levels[0], p.levels[1])
+		}
+		if byPlace := p.encoding == format.RLEDictionary || p.encoding == format.PlainDictionary; byPlace != texts || !texts && p.encoding != format.Plain {
+			return fmt.Errorf("%s by %s: not read", l.physical, p.encoding)
+		}
+	default:
+		return fmt.Errorf("%w: of kind %s and %d values, where %d are left", errDamaged, p.kind, p.values, left)
+	}
+	return nil
+}

@@ -1,0 +1,259 @@
+package lake
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/parquet-go/parquet-go/format"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Rows makes the rows. They refer to the sheet's memory, and are the caller's.
+func (s *Sheet[T]) Rows() (rows []T, err error) {
+	d := sheetDecoders.Get().(*sheetDecoder)
+	defer sheetDecoders.Put(d)
+	shape := shapeOf(tableOf[T]())
+	d.begin(s.rows, shape.numbers)
+	rows = make([]T, s.rows)
+	pages, place := s.pages, 0
+	for _, field := range shape.fields {
+		parts := max(len(field.elem), 1)
+		for i := range parts {
+			n := 0
+			for n < len(pages) && int(pages[n].leaf) == place+i {
+				n++
+			}
+			if err == nil {
+				err = d.leaf(shape.leaves[place+i], pages[:n], s.data, s.texts, s.wires)
+			}
+			pages = pages[n:]
+		}
+		place += parts
+		if err == nil {
+			err = d.settle(field)
+		}
+		if err == nil {
+			switch rows := any(rows).(type) {
+			case []measurement.Answer:
+				err = fill(rows, field.name, &d.cells)
+			case []measurement.Route:
+				err = fillRoutes(rows, field.name, &d.cells)
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", field.name, err)
+		}
+	}
+	return rows, nil
+}
+
+// sheetDecoder makes cells of pages. Its own memory is used again, but for numbers and
+// texts, which rows refer to.
+type sheetDecoder struct {
+	rows    int
+	numbers []int64 // memory for those of the flat columns
+	cells   cells
+	read    []leafCells // of the column, one for each leaf
+
+	levels, repeated, places []int32
+	used                     []bool   // places of a dictionary
+	dict                     [][]byte // of byte arrays
+}
+
+// leafCells is what was read of a leaf.
+type leafCells struct {
+	Column
+	starts []int32 // of a list: of each row its first element
+}
+
+var sheetDecoders = sync.Pool{New: func() any { return new(sheetDecoder) }}
+
+func (d *sheetDecoder) begin(rows, columns int) {
+	d.rows, d.numbers, d.read = rows, make([]int64, 0, rows*columns), d.read[:0]
+}
+
+// leaf reads the pages of a leaf.
+func (d *sheetDecoder) leaf(l leaf, pages []sheetPage, data []byte, texts string, wires []byte) error {
+	if len(d.read) == cap(d.read) {
+		d.read = append(d.read, leafCells{})[:len(d.read)]
+	}
+	d.read = d.read[:len(d.read)+1]
+	c := &d.read[len(d.read)-1]
+	c.Int, c.Index, c.Bytes, c.Null, c.Dict, c.starts = nil, c.Index[:0], c.Bytes[:0], c.Null[:0], nil, c.starts[:0]
+	if isNumber := l.physical != format.ByteArray; isNumber && l.lists == 0 {
+		at := len(d.numbers)
+		c.Int = d.numbers[at:at:cap(d.numbers)] // grows in place
+		defer func() { d.numbers = d.numbers[:at+len(c.Int)] }()
+	}
+	d.dict, d.used = d.dict[:0], d.used[:0]
+	for _, p := range pages {
+		var err error
+		switch {
+		case !p.dictionary:
+			err = d.page(c, l, int(p.values), data[p.at:p.at+p.size])
+		case l.kind == binaryKind:
+			err = byteArrays(wires[p.at:p.at+p.size], func(b []byte) { d.dict = append(d.dict, slices.Clip(b)) })
+		default:
+			c.Dict = make([]string, 0, p.values)
+			err = byteArrays(texts[p.at:p.at+p.size], func(s string) { c.Dict = append(c.Dict, s) })
+		}
+		if err != nil {
+			return err
+		}
+		if known := len(c.Dict) + len(d.dict); p.dictionary {
+			if known != int(p.values) {
+				return fmt.Errorf("%w: a dictionary of %d values, not %d", errDamaged, known, p.values)
+			}
+			d.used = slices.Grow(d.used, known)[:known]
+			clear(d.used)
+		}
+	}
+	if slices.Contains(d.used, false) {
+		return fmt.Errorf("%w: its dictionary has values that no row has", errDamaged)
+	}
+	return c.checkText(new(int))
+}
+
+// page reads a page of data: levels of repetition and of definition, and the values
+// that are there.
+func (d *sheetDecoder) page(c *leafCells, l leaf, n int, data []byte) (err error) {
+	from, present := len(c.Null), n
+	if l.most == 0 { // no value of the column is null, nor a list's
+		c.Null = slices.Grow(c.Null, n)[:from+n]
+		clear(c.Null[from:])
+	} else if present, data, err = d.nulls(c, l, n, data); err != nil {
+		return err
+	}
+	if l.physical == format.ByteArray {
+		return d.indexed(c, c.Null[from:], l, present, data)
+	}
+	return numbered(&c.Column, c.Null[from:], l.physical, present, data)
+}
+
+// nulls reads the levels of so many values, and says of how many there is one.
+func (d *sheetDecoder) nulls(c *leafCells, l leaf, n int, data []byte) (present int, _ []byte, err error) {
+	d.levels, d.repeated = resize(d.levels, n), resize(d.repeated, n)
+	if data, err = levelsOf(d.repeated, data, l.lists); err == nil {
+		data, err = levelsOf(d.levels, data, l.most)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	for i, level := range d.levels {
+		if l.lists > 0 {
+			if d.repeated[i] == 0 {
+				c.starts = append(c.starts, int32(len(c.Null)))
+			} else if len(c.starts) == 0 || level == 0 {
+				return 0, nil, fmt.Errorf("%w: a list goes on that never began", errDamaged)
+			}
+			if level == 0 {
+				continue // an empty list
+			}
+		}
+		absent := int(level) < l.most
+		if c.Null = append(c.Null, absent); !absent {
+			present++
+		}
+	}
+	return present, data, nil
+}
+
+// resize makes room for n values, which are not cleared.
+func resize(s []int32, n int) []int32 { return slices.Grow(s[:0], n)[:n] }
+
+// numbered appends numbers, one for each entry of null.
+func numbered(c *Column, null []bool, of format.Type, present int, data []byte) error {
+	size := 0 // bits
+	switch of {
+	case format.Int64:
+		size = 64
+	case format.Int32:
+		size = 32
+	case format.Boolean:
+		size = 1
+	}
+	if size == 0 || len(data) != (present*size+7)/8 {
+		return fmt.Errorf("%w: %d bytes for %d values", errDamaged, len(data), present)
+	}
+	at := 0
+	for _, absent := range null {
+		v := int64(0)
+		if !absent {
+			switch size {
+			case 64:
+				v = int64(binary.LittleEndian.Uint64(data[8*at:]))
+			case 32:
+				v = int64(int32(binary.LittleEndian.Uint32(data[4*at:])))
+			default:
+				v = int64(data[at/8] >> (at % 8) & 1)
+			}
+			at++
+		}
+		c.Int = append(c.Int, v)
+	}
+	return nil
+}
+
+// indexed appends values that are places in the dictionary.
+func (d *sheetDecoder) indexed(c *leafCells, null []bool, l leaf, present int, data []byte) error {
+	d.places = resize(d.places, present)
+	if present > 0 {
+		if len(data) == 0 {
+			return errDamaged
+		}
+		if _, err := hybrid(d.places, data[1:], int(data[0])); err != nil {
+			return err
+		}
+	}
+	for _, place := range d.places {
+		if uint(place) >= uint(len(d.used)) {
+			return fmt.Errorf("%w: a value has place %d among %d", errDamaged, place, len(d.used))
+		}
+		d.used[place] = true
+	}
+	at := 0
+	for _, absent := range null {
+		place := int32(-1)
+		if !absent {
+			place = d.places[at]
+			at++
+		}
+		switch {
+		case l.kind != binaryKind:
+			c.Index = append(c.Index, place)
+		case absent:
+			c.Bytes = append(c.Bytes, nil)
+		default:
+			c.Bytes = append(c.Bytes, d.dict[place])
+		}
+	}
+	return nil
+}
+
+// settle makes a column of its leaves: one, or those of a list's elements.
+func (d *sheetDecoder) settle(f field) error {
+	defer func() { d.read = d.read[:0] }()
+	first := &d.read[0]
+	if f.kind != listKind {
+		if d.cells = (cells{Column: first.Column}); len(first.Null) != d.rows {
+			return fmt.Errorf("%w: %d values for %d rows", errDamaged, len(first.Null), d.rows)
+		}
+		return nil
+	}
+	d.cells = cells{elements: make([]Column, len(d.read))}
+	for i := range d.read {
+		r := &d.read[i]
+		if r.starts = append(r.starts, int32(len(r.Null))); len(r.starts) != d.rows+1 {
+			return fmt.Errorf("%w: %d lists for %d rows", errDamaged, len(r.starts)-1, d.rows)
+		}
+		if !slices.Equal(r.starts, first.starts) {
+			return fmt.Errorf("%w: the parts of its elements differ in number", errDamaged)
+		}
+		d.cells.elements[i] = r.Column
+	}
+	d.cells.offsets = first.starts
+	return nil
+}
