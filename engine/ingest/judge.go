@@ -53,6 +53,7 @@ func (s Span) overlaps(o Span) bool { return s.From.Before(o.Until) && o.From.Be
 type bench struct {
 	*run
 	all     []correctness.Use // the zones of the archive, in order of first use
+	sums    map[uint32]string // their files' SHA-256, as they were proven
 	fetched time.Time         // the last fetch that succeeded
 	missing time.Time         // the first use of the first accepted serial that is not archived; zero for none
 	again   []Span            // judged again whatever their verdict
@@ -152,8 +153,11 @@ func later(a, b time.Time) time.Time {
 }
 
 func (b *bench) learn(zones []measurement.Zone) {
-	b.all = correctness.Uses(zones)
+	b.all, b.sums = correctness.Uses(zones), map[uint32]string{}
 	for _, z := range zones {
+		if z.State == measurement.ZoneArchived && z.SHA256 != nil {
+			b.sums[uint32(z.Serial)] = *z.SHA256
+		}
 		if z.State == measurement.ZoneSeen && (b.missing.IsZero() || z.FirstSeen.Before(b.missing)) {
 			b.missing = *z.FirstSeen
 		}

@@ -25,6 +25,7 @@ type court struct {
 	zones []*lab.Zone
 	serve map[measurement.RSI]*lab.Zone
 	tld   string // whose DS b is asked for; empty: one that all zones have alike
+	twist func(wire []byte) []byte
 }
 
 func newCourt(t testing.TB, zones int) *court {
@@ -60,12 +61,25 @@ func (c *court) keep(z *lab.Zone, at time.Time) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.fetched(z.Serial, at, added)
+	sum, err := lake.Sum(c.file(z))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.record(rootzone.Record{At: at, Serial: z.Serial, Source: "internic", Added: added, SHA256: sum})
+}
+
+// file is where the archive keeps a zone.
+func (c *court) file(z *lab.Zone) string {
+	return filepath.Join(c.in.RootZones, rootzone.FileName(z.Serial))
 }
 
 func (c *court) fetched(serial uint32, at time.Time, added bool) {
 	c.t.Helper()
-	rec := rootzone.Record{At: at, Serial: serial, Source: "internic", Added: added, SHA256: strings.Repeat("0", 64)}
+	c.record(rootzone.Record{At: at, Serial: serial, Source: "internic", Added: added, SHA256: strings.Repeat("0", 64)})
+}
+
+func (c *court) record(rec rootzone.Record) {
+	c.t.Helper()
 	if err := rootzone.AppendRecord(c.in.RootZones, rec); err != nil {
 		c.t.Fatal(err)
 	}
@@ -88,6 +102,9 @@ func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
 			a.QName, a.QType, a.Serial = cmp.Or(c.tld, zone.Secure()[0]), "DS", nil
 		}
 		a.Response = wireOf(c.t, zone, a.QName, a.QType)
+		if c.twist != nil {
+			a.Response = c.twist(a.Response)
+		}
 		size := int32(len(a.Response))
 		a.ResponseSize = &size
 	}
@@ -395,6 +412,56 @@ func TestUnreadableZoneAccusesNobody(t *testing.T) {
 
 // Answers of an archived zone whose file is gone accuse nobody, however long it is
 // gone, and are judged when it is back.
+// A zone that was proven is believed as it was then. A signature that was forged in its
+// file since makes no answer with the same forgery correct, though the two agree.
+func TestForgedArchiveProvesNothing(t *testing.T) {
+	c := newCourt(t, 1)
+	c.all(c.zones[0])
+	c.keep(c.zones[0], day.Add(-time.Hour))
+	c.fetched(c.zones[0].Serial, day.Add(time.Hour), false)
+	c.ask("101", day)
+	c.ingest()
+	c.expect(day, "correct correct correct")
+	m := new(dns.Msg)
+	if err := m.Unpack(wireOf(t, c.zones[0], ".", "SOA")); err != nil {
+		t.Fatal(err)
+	}
+	good := m.Answer[slices.IndexFunc(m.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeRRSIG })].(*dns.RRSIG).Signature
+	forged := strings.ReplaceAll(good, "A", "B")
+	text, err := os.ReadFile(c.file(c.zones[0]))
+	if err != nil || bytes.Count(text, []byte(good)) != 1 || good == forged {
+		t.Fatal(err, good)
+	}
+	if err := os.WriteFile(c.file(c.zones[0]), bytes.Replace(text, []byte(good), []byte(forged), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.twist = func(wire []byte) []byte {
+		m := new(dns.Msg)
+		if err := m.Unpack(wire); err != nil {
+			t.Fatal(err)
+		}
+		for _, rr := range m.Answer {
+			if sig, ok := rr.(*dns.RRSIG); ok && sig.Signature == good {
+				sig.Signature = forged
+			}
+		}
+		m.Compress = true
+		wire, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wire
+	}
+	later := day.Add(5 * time.Minute)
+	c.ask("101", later)
+	c.ingest()
+	for rsi, a := range c.verdicts(later) {
+		if want := map[bool]measurement.Verdict{true: measurement.Correct, false: measurement.Incorrect}[rsi == "b"]; *a.Verdict != want {
+			t.Errorf("%s: %s %q, want %s", rsi, *a.Verdict, a.Failures, want)
+		}
+	}
+}
+
 func TestLostZoneAccusesNobody(t *testing.T) {
 	c := newCourt(t, 2)
 	c.keep(c.zones[0], day.Add(-2*time.Hour))

@@ -7,6 +7,7 @@ package rootzone
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,8 @@ func (s RRset) String() string { return s.Owner + "/" + s.Type }
 // Zone is what a root zone offers to ask for.
 type Zone struct {
 	Serial uint32
+
+	SHA256 string // of the text it was read from, in hex; empty where it was received by AXFR
 
 	// Skipped says why Newest passed over files that claim to be newer, newest
 	// first; an operator should be told. Read leaves it nil.
@@ -89,6 +92,7 @@ func read(r io.Reader, name string, whole bool) (*Zone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zone %s: %w", name, err)
 	}
+	zone.SHA256 = fmt.Sprintf("%x", sha256.Sum256(text))
 	return zone, nil
 }
 

@@ -129,7 +129,8 @@ func flipAll(t *testing.T, judge correctness.Judge, m *dns.Msg) {
 	}
 }
 
-// Remembered signatures change no verdict, whatever is done to an answer.
+// Neither remembered signatures nor those of proven zones change a verdict, whatever is
+// done to an answer.
 func TestFastAndSlowPathAgree(t *testing.T) {
 	zones := golden()
 	judge := by(zones[2], zones[1], zones[0])
@@ -164,6 +165,9 @@ func mutateOnce(t *rapid.T, zones []*testZone, judge correctness.Judge) {
 	fast, slow := judge.Judge(at, wire), judge.WithoutMemory().Judge(at, wire)
 	if diff := cmp.Diff(slow, fast); diff != "" {
 		t.Fatalf("(-slow +fast):\n%s", diff)
+	}
+	if diff := cmp.Diff(slow, proven(zones[2], zones[1], zones[0]).Judge(at, wire)); diff != "" {
+		t.Fatalf("(-slow +of proven zones):\n%s", diff)
 	}
 	// The order of the candidates does not decide whether one explains it.
 	if turned := by(zones[0], zones[1], zones[2]).Judge(at, wire); turned.Verdict != fast.Verdict {

@@ -36,6 +36,15 @@ func by(zones ...*testZone) correctness.Judge {
 	return j
 }
 
+// proven is by of zones that were proven whole before.
+func proven(zones ...*testZone) correctness.Judge {
+	var j correctness.Judge
+	for _, z := range zones {
+		j.Zones = append(j.Zones, z.proven)
+	}
+	return j
+}
+
 // negativeName is a random name that lies between two of the golden zones'.
 const negativeName = "www.rssac047-test.kqhvbzyiue."
 

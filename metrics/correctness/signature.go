@@ -85,7 +85,7 @@ func (e *evaluation) prove(s *rrset, sig []byte) proof {
 		return untried
 	}
 	if s.identical && !e.forget {
-		if k, found := s.zone.provenBy(sig); found && (s.typ != dns.TypeDNSKEY || e.zone.keys[k].believed(e.at)) {
+		if k, found := e.zone.provenBy(s, sig); found && (s.typ != dns.TypeDNSKEY || e.zone.keys[k].believed(e.at)) {
 			return good
 		}
 	}

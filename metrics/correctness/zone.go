@@ -23,9 +23,11 @@ type Zone struct {
 	sets   map[string]*set // by owner in wire form and type
 	keys   []*key
 
-	// sigs are the zone's signatures, as sets has what they are over: they are
-	// compared only to tell which bit of one that does not hold was flipped.
-	sigs map[string][][]byte
+	// sigs are the zone's signatures, as sets has what they are over. One that does not
+	// hold is compared with them, to tell which bit was flipped; and they are believed
+	// where the zone is proven.
+	sigs   map[string][][]byte
+	proven bool
 }
 
 // set is an RRset of the zone.
@@ -78,6 +80,31 @@ func NewZone(z *rootzone.Zone, anchors []rootzone.Anchor) (*Zone, error) {
 		return nil, fmt.Errorf("zone %d: %w", z.Serial, rootzone.ErrAnchor)
 	}
 	return made, nil
+}
+
+// Prove says that every signature of the zone was verified, by rootzone.Validate, when
+// it came into the archive: those that answers share with it cost no cryptography. It
+// must come before the zone is used.
+func (z *Zone) Prove() { z.proven = true }
+
+// provenBy is the key that made a signature over one of the zone's RRsets, if that is
+// known: it was verified before, or is the proven zone's own, and of no tag that two
+// keys share.
+func (z *Zone) provenBy(s *rrset, sig []byte) (by int, known bool) {
+	if by, known = s.zone.provenBy(sig); known || !z.proven {
+		return by, known
+	}
+	for i, k := range z.keys {
+		if k.tag == binary.BigEndian.Uint16(sig[sigTag:]) && k.rr.Algorithm == sig[sigAlgorithm] {
+			if known {
+				return 0, false
+			}
+			by, known = i, rootzone.KnownAlgorithm(k.rr.Algorithm)
+		}
+	}
+	var buffer [maxOwner + 2]byte
+	own := z.sigs[string(setKey(buffer[:0], s.owner, s.typ))]
+	return by, known && slices.ContainsFunc(own, func(of []byte) bool { return bytes.Equal(of, sig) })
 }
 
 // Serial is the zone's, from its SOA record.
