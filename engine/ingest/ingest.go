@@ -267,35 +267,31 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 	if err != nil {
 		return n, err
 	}
-	// The copies reach the disk beside all that follows, before one gets its name in
-	// Originals: a name without its data would outlive a loss of power, and the file in
-	// the dropbox be taken for another.
-	durable := make(chan error, 1)
-	go func() { durable <- r.sync("copies", r.intake) }()
-	err = r.bring(ctx, interval.Day(files[0].label), taken)
-	if err := errors.Join(err, <-durable); err != nil {
-		return n, err
-	}
-	return n, r.settle(taken)
-}
-
-// bring brings the rows of files into the lake.
-func (r *run) bring(ctx context.Context, day time.Time, files []*taken) error {
-	for _, t := range files {
+	for _, t := range taken {
 		r.sight(t)
 	}
 	// What these files say of zones comes first: their own answers are judged on
 	// their way into the lake, and a day is written once.
 	bench, err := r.keepZones(ctx, false)
 	if err != nil {
-		return err
+		return n, err
 	}
+	day := interval.Day(files[0].label)
 	if r.backlog.expect(day) { // before its rows: a kill in between must not hide them
 		if err := r.backlog.save(); err != nil {
-			return err
+			return n, err
 		}
 	}
-	return r.merge(ctx, day, files, bench)
+	// The copies reach the disk beside the merge, before one gets its name in Originals: a
+	// name without its data would outlive a loss of power, and the file in the dropbox be
+	// taken for another.
+	durable := make(chan error, 1)
+	go func() { durable <- r.sync("copies", r.intake) }()
+	err = r.merge(ctx, day, taken, bench)
+	if err := errors.Join(err, <-durable); err != nil {
+		return n, err
+	}
+	return n, r.settle(taken)
 }
 
 // merge brings a day's rows into its tables. Answers and routes come before runs:

@@ -15,8 +15,9 @@ import (
 func (m *merging[T]) all(sources []*source[T], own bool) error {
 	joined, ready := make(chan *pack[T], 4), make(chan *pack[T], 16)
 	var steps errgroup.Group
+	from := first(sources)
 	steps.Go(func() error { // in the order in which they were joined, whoever was finished first
-		var err error
+		err := m.begin(from)
 		for p := range ready {
 			<-p.finished
 			err = cmp.Or(err, p.err)

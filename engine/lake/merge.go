@@ -202,13 +202,22 @@ func full(a, b format.RowGroup, most limits) bool {
 	return a.NumRows+b.NumRows > int64(most.rows) || textBytes(a)+textBytes(b) > int64(most.bytes)
 }
 
-// write writes the rows of one interval, with a new row group where one begins.
+// begin begins a new row group where one begins at that interval.
+func (m *merging[T]) begin(at time.Time) error {
+	if m.out.wires == nil {
+		return nil
+	}
+	return m.seeds.before(at.UnixMicro(), m.out.wires, m.out.out.Flush)
+}
+
+// write writes the rows of one interval.
 func (m *merging[T]) write(rows []T) error {
-	if len(rows) > 0 && m.out.wires != nil {
-		at, _ := groupOf(&rows[0])
-		if err := m.seeds.before(at.UnixMicro(), m.out.wires, m.out.out.Flush); err != nil {
-			return err
-		}
+	if len(rows) == 0 {
+		return nil
+	}
+	at, _ := groupOf(&rows[0])
+	if err := m.begin(at); err != nil {
+		return err
 	}
 	return m.out.Write(rows)
 }
