@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -39,11 +38,11 @@ const (
 )
 
 var (
-	word   = form{1, 63, lower + digits + "_-"} // of the plan: RSI, query label, plan name
-	digest = form{64, 64, digits + "abcdef"}
-	rcode  = form{1, 16, upper + digits}
-	rrtype = form{1, 16, upper + digits + "-"}
-	method = form{0, 64, upper + lower + digits + "-"}
+	word   = form{1, 63, letters(lower + digits + "_-")} // of the plan: RSI, query label, plan name
+	digest = form{64, 64, letters(digits + "abcdef")}
+	rcode  = form{1, 16, letters(upper + digits)}
+	rrtype = form{1, 16, letters(upper + digits + "-")}
+	method = form{0, 64, letters(upper + lower + digits + "-")}
 )
 
 // checker holds what a vantage point's file against the contract.
@@ -240,14 +239,30 @@ const (
 	digits = "0123456789"
 )
 
-// form is what a short text consists of; none begins with a mark. (Regular
-// expressions took a tenth of the time of a file.)
+// form is what a short text consists of; none begins with a mark.
 type form struct {
 	least, most int
-	of          string
+	of          *[256]bool
+}
+
+// letters are the characters of a form. (Regular expressions took a tenth of the time
+// of a file.)
+func letters(of string) *[256]bool {
+	var is [256]bool
+	for i := range len(of) {
+		is[of[i]] = true
+	}
+	return &is
 }
 
 func (f form) fits(s string) bool {
-	return len(s) >= f.least && len(s) <= f.most && !strings.HasPrefix(s, "-") && !strings.HasPrefix(s, "_") &&
-		!strings.ContainsFunc(s, func(c rune) bool { return !strings.ContainsRune(f.of, c) })
+	if len(s) < f.least || len(s) > f.most || s != "" && (s[0] == '-' || s[0] == '_') {
+		return false
+	}
+	for i := range len(s) {
+		if !f.of[s[i]] {
+			return false
+		}
+	}
+	return true
 }

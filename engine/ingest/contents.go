@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/lake"
@@ -119,30 +120,24 @@ const mostSightings = 1000
 
 // sightingsOf finds the serials that valid replies show, the earliest of each RSI
 // (A13, first part: answered, NOERROR, one SOA of the root).
-func sightingsOf(rows []measurement.Answer) ([]sighting, error) {
-	type shown struct {
-		serial  int64
-		rsi     measurement.RSI
-		address string
-	}
-	earliest := map[shown]time.Time{}
+func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
+	of := 0 // where those of the RSI begin, whose rows lie beside each other
 	for i := range rows {
 		a := &rows[i]
 		if a.Query != "soa" || a.Outcome != measurement.Answered || *a.RCode != "NOERROR" || a.Serial == nil {
 			continue
 		}
-		at := a.SentAt.Add(time.Duration(*a.LatencyUS) * time.Microsecond).UTC()
-		k := shown{*a.Serial, a.RSI, a.Address}
-		if was, known := earliest[k]; !known || at.Before(was) {
-			earliest[k] = at
+		if of < len(found) && found[of].RSI != a.RSI {
+			of = len(found)
 		}
-		if len(earliest) > mostSightings {
+		s := sighting{*a.Serial, a.RSI, a.Address, a.SentAt.UnixMicro() + *a.LatencyUS}
+		known := slices.IndexFunc(found[of:], func(f sighting) bool { return f.Serial == s.Serial && f.Address == s.Address })
+		if known >= 0 {
+			f := &found[of+known]
+			f.At = min(f.At, s.At)
+		} else if found = append(found, s); len(found) > mostSightings {
 			return nil, fmt.Errorf("shows more than %d serials", mostSightings)
 		}
-	}
-	var found []sighting
-	for k, at := range earliest {
-		found = append(found, sighting{k.serial, k.rsi, k.address, at.UnixMicro()})
 	}
 	return found, nil
 }

@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
@@ -87,9 +89,18 @@ func (r *run) settle(files []*taken) error {
 // atOnce deals with several files at a time: each waits for the disk.
 func atOnce(files []*taken, do func(*taken) error) error {
 	var group errgroup.Group
-	group.SetLimit(takersAtOnce)
-	for _, t := range files {
-		group.Go(func() error { return do(t) })
+	var next atomic.Int64
+	for range takersAtOnce {
+		group.Go(func() (err error) {
+			for err == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(files) {
+					break
+				}
+				err = do(files[i])
+			}
+			return err
+		})
 	}
 	return group.Wait()
 }
@@ -128,19 +139,33 @@ func (r *run) twin(t *taken) string {
 	return "another file of this name was ingested, sha256 " + sum + "; the rows of this one agree with the lake and were not counted again"
 }
 
+// keep gives the copy its name in Originals, once its sidecar is there: what has a name
+// is whole.
 func (r *run) keep(t *taken) error {
 	path := r.original(t.waiting)
 	if err := r.step("keep %s", t.name); err != nil {
 		return err
 	}
-	sidecar := t.copy + sidecarSuffix
-	if err := os.WriteFile(sidecar, t.sidecar, 0o644); err != nil {
+	if err := writeNew(lake.Sidecar(path), t.sidecar); err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
-	if err := errors.Join(os.Rename(t.copy, path), os.Rename(sidecar, lake.Sidecar(path))); err != nil {
+	if err := os.Rename(t.copy, path); err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
 	return nil
+}
+
+// writeNew writes a file that is not there, nearly always, or replaces it at once.
+func writeNew(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(filepath.Dir(path)))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
 
 // kept reports whether the file at path has that sum.

@@ -13,8 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,24 +48,36 @@ const defaultMemory = 320 << 20
 // with a file is in its reason; an error is our own disk's.
 func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int, err error) {
 	all = make([]*taken, len(files))
-	var held atomic.Int64
-	group, going := errgroup.WithContext(ctx)
-	group.SetLimit(takersAtOnce)
-	most := cmp.Or(r.Memory, defaultMemory)
-	for n < len(files) && held.Load() < most && going.Err() == nil {
-		i := n
-		group.Go(func() error {
-			t, err := r.take(files[i], filepath.Join(r.intake, fmt.Sprintf("%06d", i)))
-			if t != nil {
-				held.Add(t.weight())
-			}
-			all[i] = t
-			return err
-		})
+	var held int64
+	var mu sync.Mutex
+	next := func(weight int64) (i int) { // the place of the next file, -1 for none
+		mu.Lock()
+		defer mu.Unlock()
+		if held += weight; n == len(files) || held >= cmp.Or(r.Memory, defaultMemory) {
+			return -1
+		}
 		n++
+		return n - 1
 	}
-	if err := errors.Join(group.Wait(), ctx.Err()); err != nil {
-		return nil, n, err
+	group, ctx := errgroup.WithContext(ctx)
+	for range takersAtOnce {
+		group.Go(func() error {
+			for i := next(0); i >= 0; {
+				t, err := r.take(files[i], filepath.Join(r.intake, fmt.Sprintf("%06d", i)))
+				if err := errors.Join(err, ctx.Err()); err != nil {
+					return err
+				}
+				if all[i] = t; t != nil {
+					i = next(t.weight())
+				} else {
+					i = next(0)
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, max(n, 1), err
 	}
 	return slices.DeleteFunc(all[:n], func(t *taken) bool { return t == nil || r.setAside(t) }), n, nil
 }
@@ -90,17 +102,16 @@ func theirs(format string, args ...any) error { return errTheirs{fmt.Errorf(form
 // beside others of its kind and notes only in what it returns.
 func (r *run) take(w waiting, to string) (*taken, error) {
 	t := &taken{waiting: w, copy: to}
-	if info, err := w.box.root.Lstat(w.name); err == nil && info.IsDir() {
-		t.aside = errFolder
-		return t, nil
-	}
 	memory := copying.Get().(*[]byte)
 	defer copying.Put(memory)
 	text, info, sidecarErr := w.box.small(w.name + sidecarSuffix)
 	data, copyErr := r.copyOut(t, memory)
-	for _, err := range []error{sidecarErr, copyErr} {
+	for _, err := range []error{copyErr, sidecarErr} {
 		var wrong errTheirs
 		switch {
+		case errors.Is(err, errFolder):
+			t.aside = errFolder
+			return t, nil
 		case errors.Is(err, fs.ErrNotExist):
 			return nil, nil
 		case errors.As(err, new(errShut)):
@@ -173,6 +184,9 @@ func (b *dropbox) regular(name string) (*os.File, os.FileInfo, error) {
 	}
 	if err != nil {
 		return nil, nil, errShut{err}
+	}
+	if before.IsDir() && !strings.HasSuffix(name, sidecarSuffix) {
+		return nil, nil, errFolder
 	}
 	if !before.Mode().IsRegular() {
 		return nil, nil, theirs("is not a regular file but %s", before.Mode().Type())
