@@ -172,7 +172,11 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 			day = day[n:]
 		}
 	}
-	if _, err := r.keepZones(ctx, true); err != nil {
+	_, save, err := r.keepZones(ctx, true)
+	if err == nil {
+		err = save()
+	}
+	if err != nil {
 		return r.result, err
 	}
 	if err := r.pass(ctx, r.compact()); err != nil {
@@ -272,7 +276,7 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 	}
 	// What these files say of zones comes first: their own answers are judged on
 	// their way into the lake, and a day is written once.
-	bench, err := r.keepZones(ctx, false)
+	bench, save, err := r.keepZones(ctx, false)
 	if err != nil {
 		return n, err
 	}
@@ -282,11 +286,17 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 			return n, err
 		}
 	}
-	// The copies reach the disk beside the merge, before one gets its name in Originals: a
-	// name without its data would outlive a loss of power, and the file in the dropbox be
-	// taken for another.
+	// The table and the copies reach the disk beside the merge, before a copy gets its name
+	// in Originals: a name without its data would outlive a loss of power, and the file in
+	// the dropbox be taken for another.
 	durable := make(chan error, 1)
-	go func() { durable <- r.sync("copies", r.intake) }()
+	go func() {
+		err := save()
+		if err == nil {
+			err = r.sync("copies", r.intake)
+		}
+		durable <- err
+	}()
 	err = r.merge(ctx, day, taken, bench)
 	if err := errors.Join(err, <-durable); err != nil {
 		return n, err

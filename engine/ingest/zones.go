@@ -35,11 +35,11 @@ func (z *ZonesChanged) complete() {
 // run (A13, A15), and the verdicts in the lake up to both: of answers whose zones
 // have changed and, at the end of the run, of all that wait. It comes before the files
 // leave their dropboxes: after a kill their sightings come again with them. By the
-// bench that it returns new answers are judged.
-func (r *run) keepZones(ctx context.Context, last bool) (*bench, error) {
+// bench that it returns new answers are judged. Save saves the table.
+func (r *run) keepZones(ctx context.Context, last bool) (b *bench, save func() error, err error) {
 	had, err := r.Lake.Zones()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rows := map[int64]*measurement.Zone{}
 	for i := range had {
@@ -47,32 +47,34 @@ func (r *run) keepZones(ctx context.Context, last bool) (*bench, error) {
 		rows[z.Serial] = &z
 	}
 	if err := r.archived(rows); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := r.hear(ctx, rows); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	now := r.settled(rows, had)
-	b := r.newBench(now, r.moved(now, had))
+	b = r.newBench(now, r.moved(now, had))
 	if last {
 		b.again = append(b.again, r.Rejudge...)
 	}
 	// Before the zones are saved: after a kill the same changes are found again.
 	if err := b.lake(ctx, last); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if last || len(b.again) > 0 {
 		if err := r.backlog.save(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	if slices.EqualFunc(now, had, sameZone) {
-		return b, nil
-	}
-	if err := r.step("save zones"); err != nil {
-		return nil, err
-	}
-	return b, r.Lake.SaveZones(now)
+	return b, func() error {
+		if slices.EqualFunc(now, had, sameZone) {
+			return nil
+		}
+		if err := r.step("save zones"); err != nil {
+			return err
+		}
+		return r.Lake.SaveZones(now)
+	}, nil
 }
 
 // settled is the table by serial, and notes in the result what is new in it.
