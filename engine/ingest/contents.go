@@ -26,6 +26,8 @@ type sighting struct {
 	RSI     measurement.RSI
 	Address string // that was asked
 	At      int64  // reply in hand, µs
+
+	known, asked bool // of the plan: the RSI, and that address of it then
 }
 
 // weight is how much memory the rows take, about.
@@ -52,6 +54,10 @@ func (r *run) read(t *taken, data []byte) (c contents, reason string) {
 	if err != nil {
 		return contents{}, err.Error()
 	}
+	for i := range c.sightings {
+		s := &c.sightings[i]
+		s.known, s.asked = r.asks(*s, t.label)
+	}
 	return c, ""
 }
 
@@ -63,10 +69,11 @@ func answersOf(data []byte, check checker) (c contents, err error) {
 	if err != nil {
 		return c, err
 	}
-	rows, err := sheet.Rows()
+	rows, done, err := sheet.Look()
 	if err != nil {
 		return c, err
 	}
+	defer done()
 	content := 0
 	for i := range rows {
 		if err := check.answer(&rows[i]); err != nil {
@@ -130,7 +137,7 @@ func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
 		if of < len(found) && found[of].RSI != a.RSI {
 			of = len(found)
 		}
-		s := sighting{*a.Serial, a.RSI, a.Address, a.SentAt.UnixMicro() + *a.LatencyUS}
+		s := sighting{Serial: *a.Serial, RSI: a.RSI, Address: a.Address, At: a.SentAt.UnixMicro() + *a.LatencyUS}
 		known := slices.IndexFunc(found[of:], func(f sighting) bool { return f.Serial == s.Serial && f.Address == s.Address })
 		if known >= 0 {
 			f := &found[of+known]

@@ -46,11 +46,10 @@ func (r *run) sight(t *taken) {
 		serials[s.Serial] = true
 	}
 	for _, s := range t.sightings {
-		known, asked := r.asks(s, t.label)
-		if !known {
+		if !s.known {
 			continue
 		}
-		k := seenKey{s.Serial, s.RSI, t.vp, asked && len(serials) <= mostSerials}
+		k := seenKey{s.Serial, s.RSI, t.vp, s.asked && len(serials) <= mostSerials}
 		at := time.UnixMicro(s.At).UTC()
 		if was, known := r.sightings[k]; !known || at.Before(was) {
 			r.sightings[k] = at

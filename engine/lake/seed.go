@@ -92,8 +92,7 @@ func (s *seeder) before(interval int64, dict *wires, flush func() error) error {
 
 // gather collects the wires of the next row group and says where it ends.
 func (s *seeder) gather() (wires [][]byte, err error) {
-	rows, size := 0, 0
-	had, seed := map[uint64]bool{}, maphash.MakeSeed() // wires: a dictionary has each once
+	rows, size := 0, sizeOfAll{}
 	for {
 		if s.ahead == nil {
 			if s.ahead, err = s.load(); err != nil {
@@ -105,18 +104,47 @@ func (s *seeder) gather() (wires [][]byte, err error) {
 			s.until = math.MaxInt64
 			return wires, nil
 		}
-		bytes := p.texts
-		for _, w := range p.wires {
-			if h := maphash.Bytes(seed, w); !had[h] {
-				had[h], bytes = true, bytes+len(w)
-			}
-		}
-		if rows > 0 && (rows+p.rows > s.most.rows || size+bytes > s.most.bytes) {
+		if !size.add(p, wires, s.most.bytes) && rows > 0 || rows > 0 && rows+p.rows > s.most.rows {
 			s.until = p.interval
 			return wires, nil
 		}
-		rows, size, wires, s.ahead = rows+p.rows, size+bytes, append(wires, p.wires...), nil
+		rows, wires, s.ahead = rows+p.rows, append(wires, p.wires...), nil
 	}
+}
+
+// sizeOfAll is the bytes of portions: of texts, and of wires each once, as a dictionary
+// has them. Which are the same is looked at only where all of them are too many.
+type sizeOfAll struct {
+	bytes int
+	had   map[uint64]bool
+	seed  maphash.Seed
+}
+
+// add adds a portion, before which these wires came, and reports whether all of them
+// are no more than most.
+func (z *sizeOfAll) add(p *portion, before [][]byte, most int) bool {
+	bytes := p.texts + z.count(p.wires)
+	if z.bytes+bytes > most && z.had == nil {
+		for _, w := range before {
+			z.bytes -= len(w)
+		}
+		z.had, z.seed = map[uint64]bool{}, maphash.MakeSeed()
+		z.bytes += z.count(before)
+		bytes = p.texts + z.count(p.wires)
+	}
+	z.bytes += bytes
+	return z.bytes <= most
+}
+
+func (z *sizeOfAll) count(wires [][]byte) (bytes int) {
+	for _, w := range wires {
+		if z.had == nil {
+			bytes += len(w)
+		} else if h := maphash.Bytes(z.seed, w); !z.had[h] {
+			z.had[h], bytes = true, bytes+len(w)
+		}
+	}
+	return bytes
 }
 
 // load takes what all sources have of their earliest interval; nil is the end.

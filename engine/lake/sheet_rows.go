@@ -12,12 +12,40 @@ import (
 )
 
 // Rows makes the rows. They refer to the sheet's memory, and are the caller's.
-func (s *Sheet[T]) Rows() (rows []T, err error) {
+func (s *Sheet[T]) Rows() ([]T, error) {
+	return s.make(make([]T, s.rows), make([]int64, 0, s.rows*shapeOf(tableOf[T]()).numbers))
+}
+
+// Look makes rows that the caller gives back by done, for their memory is used again. Of
+// what they hold only texts and byte arrays may be kept.
+func (s *Sheet[T]) Look() (rows []T, done func(), err error) {
+	m, _ := glances.Get().(*glance[T])
+	if m == nil { // none, or of the other table
+		m = new(glance[T])
+	}
+	m.rows = slices.Grow(m.rows[:0], s.rows)[:s.rows]
+	clear(m.rows)
+	m.numbers = slices.Grow(m.numbers[:0], s.rows*shapeOf(tableOf[T]()).numbers)
+	done = func() { glances.Put(m) }
+	if rows, err = s.make(m.rows, m.numbers); err != nil {
+		done()
+	}
+	return rows, done, err
+}
+
+// glance is memory for Look.
+type glance[T Sent] struct {
+	rows    []T
+	numbers []int64
+}
+
+var glances sync.Pool
+
+func (s *Sheet[T]) make(rows []T, numbers []int64) (_ []T, err error) {
 	d := sheetDecoders.Get().(*sheetDecoder)
 	defer sheetDecoders.Put(d)
 	shape := shapeOf(tableOf[T]())
-	d.begin(s.rows, shape.numbers)
-	rows = make([]T, s.rows)
+	d.rows, d.numbers, d.read = s.rows, numbers, d.read[:0]
 	pages, place := s.pages, 0
 	for _, field := range shape.fields {
 		parts := max(len(field.elem), 1)
@@ -70,10 +98,6 @@ type leafCells struct {
 }
 
 var sheetDecoders = sync.Pool{New: func() any { return new(sheetDecoder) }}
-
-func (d *sheetDecoder) begin(rows, columns int) {
-	d.rows, d.numbers, d.read = rows, make([]int64, 0, rows*columns), d.read[:0]
-}
 
 // leaf reads the pages of a leaf.
 func (d *sheetDecoder) leaf(l leaf, pages []sheetPage, data []byte, texts string, wires []byte) error {
