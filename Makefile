@@ -46,7 +46,7 @@ lint: ## gofmt, vet, staticcheck, shellcheck; ansible-lint where it is installed
 fuzz: ## each fuzz test for FUZZTIME (20s)
 	@set -e; for p in $$(go list ./...); do \
 	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
+	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzzminimizetime 100x -fuzztime $(FUZZTIME) $$p; done; done
 
 bench: ## the bars of docs/architecture.md, as ratios where they are ratios
 	go test -run '^$$' -bench . -benchtime 5x ./engine/probe

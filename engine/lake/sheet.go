@@ -146,7 +146,7 @@ func (p *page) belongs(l leaf, first bool, left int64) error {
 	texts := l.physical == format.ByteArray
 	switch {
 	case p.kind == format.DictionaryPage && first && texts:
-		if p.encoding != format.Plain && p.encoding != format.PlainDictionary {
+		if p.encoding != format.Plain {
 			return fmt.Errorf("dictionary by %s: not read", p.encoding)
 		}
 		if p.values > p.plain/4 {
@@ -156,7 +156,7 @@ func (p *page) belongs(l leaf, first bool, left int64) error {
 		if p.levels != [2]format.Encoding{format.RLE, format.RLE} {
 			return fmt.Errorf("levels by %s and %s: not read", p.levels[0], p.levels[1])
 		}
-		if byPlace := p.encoding == format.RLEDictionary || p.encoding == format.PlainDictionary; byPlace != texts || !texts && p.encoding != format.Plain {
+		if texts && p.encoding != format.RLEDictionary || !texts && p.encoding != format.Plain {
 			return fmt.Errorf("%s by %s: not read", l.physical, p.encoding)
 		}
 	default:
