@@ -61,7 +61,7 @@ type Ingester struct {
 	Anchors []rootzone.Anchor // by which the archive's zones are believed
 
 	// Memory is how many bytes the files may take, decompressed, that are merged at once;
-	// 0 is 320 MiB. A day of twenty vantage points takes less; a backlog of two hundred, or
+	// 0 is 128 MiB. A day of twenty vantage points takes less; a backlog of two hundred, or
 	// files that are made to be large, come in by several merges.
 	Memory int64
 
@@ -273,6 +273,7 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 	}
 	for _, t := range taken {
 		r.sight(t)
+		t.sightings = nil
 	}
 	// What these files say of zones comes first: their own answers are judged on
 	// their way into the lake, and a day is written once.

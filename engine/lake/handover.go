@@ -75,7 +75,7 @@ func newPack[T Measured]() *pack[T] { return &pack[T]{finished: make(chan struct
 
 func (p *pack[T]) add(g group[T]) {
 	p.groups = append(p.groups, g)
-	p.bytes += SizeOf(g.rows)
+	p.bytes += sizeOfRows(g.rows)
 }
 
 func (p *pack[T]) full() bool { return len(p.groups) == handover || p.bytes >= handoverBytes }
@@ -96,9 +96,9 @@ type group[T Measured] struct {
 	added bool // some of them are new
 }
 
-// SizeOf is how many bytes of memory rows take, about: themselves, and what a vantage
+// sizeOfRows is how many bytes of memory rows take, about: themselves, and what a vantage
 // point decides of them.
-func SizeOf[T Measured](rows []T) int {
+func sizeOfRows[T Measured](rows []T) int {
 	size := len(rows) * int(unsafe.Sizeof(*new(T)))
 	switch rows := any(rows).(type) {
 	case []measurement.Answer:
