@@ -198,6 +198,7 @@ type run struct {
 
 	timeouts map[string]int64 // of the plan's queries, µs
 
+	copies      int // names of copies that are taken
 	total, done int
 	stepping    sync.Mutex
 	backlog     backlog

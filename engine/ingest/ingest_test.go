@@ -409,3 +409,24 @@ func TestLittleMemory(t *testing.T) {
 		}
 	}
 }
+
+// A kill between a sidecar and its file leaves half of an original, which is no original
+// yet.
+func TestHalfAnOriginal(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	name := lake.Name(day, "101", lake.Answers)
+	folder := filepath.Join(c.in.Originals, "202611")
+	if err := errors.Join(os.MkdirAll(folder, 0o755), os.WriteFile(filepath.Join(folder, name+".sha256"), []byte("0123"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.ingest(); r.Files != 2 || len(r.Quarantined) != 0 {
+		t.Errorf("%+v", r)
+	}
+	if err := lake.CheckSidecar(filepath.Join(folder, name)); err != nil {
+		t.Error(err)
+	}
+	if names := left(t, folder); len(names) != 4 {
+		t.Errorf("originals: %q", names)
+	}
+}

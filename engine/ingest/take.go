@@ -59,11 +59,13 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 		n++
 		return n - 1
 	}
+	before := r.copies // none of this run may take the place of another, which may lie there still
+	r.copies += len(files)
 	group, ctx := errgroup.WithContext(ctx)
 	for range takersAtOnce {
 		group.Go(func() error {
 			for i := next(0); i >= 0; {
-				t, err := r.take(files[i], filepath.Join(r.intake, fmt.Sprintf("%06d", i)))
+				t, err := r.take(files[i], filepath.Join(r.intake, fmt.Sprintf("%06d", before+i)))
 				if err := errors.Join(err, ctx.Err()); err != nil {
 					return err
 				}
@@ -264,7 +266,7 @@ func (r *run) copyOut(t *taken, memory *[]byte) ([]byte, error) {
 	}
 	n, err := io.ReadFull(f, (*memory)[:limit+1])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, theirs("cannot be read: %w", err)
+		return nil, err
 	}
 	data, sum := (*memory)[:n], sha256.Sum256((*memory)[:n])
 	t.size, t.sha256 = int64(n), hex.EncodeToString(sum[:])

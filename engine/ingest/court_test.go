@@ -1,0 +1,184 @@
+package ingest_test
+
+import (
+	"bytes"
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/lab"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
+)
+
+// court is a collector with zones whose answers it judges.
+type court struct {
+	*collector
+	zones []*lab.Zone
+	serve map[measurement.RSI]*lab.Zone
+	tld   string // whose DS b is asked for; empty: one that all zones have alike
+	twist func(wire []byte) []byte
+}
+
+func newCourt(t testing.TB, zones int) *court {
+	seq, err := lab.Sequence(lab.Options{Seed: 9, Serial: 2026112200, TLDs: 30, Inception: day.AddDate(0, 0, -3), Expiration: day.AddDate(0, 0, 20)}, zones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return courtOf(t, seq)
+}
+
+func courtOf(t testing.TB, seq []*lab.Zone) *court {
+	c := &court{collector: newCollector(t), zones: seq, serve: map[measurement.RSI]*lab.Zone{}}
+	_, ds, _ := strings.Cut(seq[0].DS(), "\tDS\t")
+	c.in.Anchors = []rootzone.Anchor{{DS: ds}}
+	return c
+}
+
+// keep puts a zone into the archive, fetched at that time.
+func (c *court) keep(z *lab.Zone, at time.Time) {
+	c.t.Helper()
+	var text bytes.Buffer
+	if _, err := z.WriteTo(&text); err != nil {
+		c.t.Fatal(err)
+	}
+	whole, err := rootzone.ReadWhole(&text, "zone")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := os.MkdirAll(c.in.RootZones, 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+	added, err := rootzone.Save(c.in.RootZones, whole)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	sum, err := lake.Sum(c.file(z))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.record(rootzone.Record{At: at, Serial: z.Serial, Source: "internic", Added: added, SHA256: sum})
+}
+
+// file is where the archive keeps a zone.
+func (c *court) file(z *lab.Zone) string {
+	return filepath.Join(c.in.RootZones, rootzone.FileName(z.Serial))
+}
+
+func (c *court) fetched(serial uint32, at time.Time, added bool) {
+	c.t.Helper()
+	c.record(rootzone.Record{At: at, Serial: serial, Source: "internic", Added: added, SHA256: strings.Repeat("0", 64)})
+}
+
+func (c *court) record(rec rootzone.Record) {
+	c.t.Helper()
+	if err := rootzone.AppendRecord(c.in.RootZones, rec); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// ask has RSIs a, b and c asked for ./SOA, by soa and correctness, and b in the
+// latter for the DS of a top-level domain.
+func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
+	c.t.Helper()
+	rows := answersOf(vp, label)
+	for i := range rows {
+		a := &rows[i]
+		zone := c.serve[a.RSI]
+		serial := int64(zone.Serial)
+		a.Serial = &serial
+		if a.Query != "correctness" {
+			continue
+		}
+		if a.RSI == "b" {
+			a.QName, a.QType, a.Serial = cmp.Or(c.tld, zone.Secure()[0]), "DS", nil
+		}
+		a.Response = wireOf(c.t, zone, a.QName, a.QType)
+		if c.twist != nil {
+			a.Response = c.twist(a.Response)
+		}
+		size := int32(len(a.Response))
+		a.ResponseSize = &size
+	}
+	send(c.collector, c.box(vp), lake.Name(label, vp, lake.Answers), rows, metaOf(runOf(rows, vp, label)))
+}
+
+func wireOf(t testing.TB, z *lab.Zone, name, kind string) []byte {
+	t.Helper()
+	m := new(dns.Msg).SetQuestion(name, dns.StringToType[kind])
+	m.Id, m.RecursionDesired = 4711, false
+	m.SetEdns0(1220, true)
+	query, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire, err := z.Answer(query, lab.FlavourOf("a"), "x", true)
+	if err != nil || wire == nil {
+		t.Fatal(wire, err)
+	}
+	return wire
+}
+
+// changedDS is a top-level domain with a DS in both zones, not the same one.
+func changedDS(t testing.TB, a, b *lab.Zone) string {
+	t.Helper()
+	for _, tld := range a.Secure() {
+		if slices.Contains(b.Secure(), tld) && !bytes.Equal(dataOf(t, a, tld), dataOf(t, b, tld)) {
+			return tld
+		}
+	}
+	t.Fatalf("no DS differs between %d and %d", a.Serial, b.Serial)
+	return ""
+}
+
+// dataOf is a zone's answer for a DS without its signatures.
+func dataOf(t testing.TB, z *lab.Zone, tld string) []byte {
+	t.Helper()
+	var m dns.Msg
+	if err := m.Unpack(wireOf(t, z, tld, "DS")); err != nil {
+		t.Fatal(err)
+	}
+	var text []byte
+	for _, rr := range m.Answer {
+		if rr.Header().Rrtype == dns.TypeDS {
+			text = append(text, rr.String()...)
+		}
+	}
+	return text
+}
+
+// verdicts are those of the correctness answers of an interval, by RSI.
+func (c *court) verdicts(label time.Time) map[measurement.RSI]measurement.Answer {
+	c.t.Helper()
+	m := map[measurement.RSI]measurement.Answer{}
+	for _, a := range readDay[measurement.Answer](c.collector, lake.Answers, label) {
+		if a.Query == "correctness" && a.Interval.Equal(label) && a.Transport == "udp" {
+			m[a.RSI] = a
+		}
+	}
+	return m
+}
+
+func (c *court) expect(label time.Time, want string) {
+	c.t.Helper()
+	got := ""
+	for _, rsi := range []measurement.RSI{"a", "b", "c"} {
+		got += " " + string(*c.verdicts(label)[rsi].Verdict)
+	}
+	if got[1:] != want {
+		c.t.Errorf("%s: verdicts %s, want %s", label.Format("15:04"), got[1:], want)
+	}
+}
+
+func (c *court) all(z *lab.Zone) {
+	for _, rsi := range []measurement.RSI{"a", "b", "c"} {
+		c.serve[rsi] = z
+	}
+}
