@@ -103,7 +103,7 @@ func (g *collecting) ingest(t *testing.T, want int) (result, usage) {
 	var r result
 	must(t, json.Unmarshal([]byte(out), &r))
 	if cost.peak > mostMemory {
-		t.Errorf("ingest and its readers took %d MiB", cost.peak>>20)
+		t.Errorf("ingest took %d MiB", cost.peak>>20)
 	}
 	return r, cost
 }
@@ -271,8 +271,7 @@ func mapsEqual(a, b map[string]string) bool {
 	return len(a) == len(b)
 }
 
-// mostMemory bounds ingest and its readers together; a reader alone may take 256
-// MiB above its own.
+// mostMemory bounds ingest, a day of twenty vantage points and hostile files included.
 const mostMemory = 600 << 20
 
 // usage is what a command took.
