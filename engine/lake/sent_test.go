@@ -133,9 +133,14 @@ func TestEveryFlippedBitOfAFileThatWasSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unseen := 0
+	step := 1
+	if racing {
+		step = 7 // the race detector has nothing to see in the others
+	}
+	unseen, flips := 0, 0
 	for i := range data {
-		for bit := range 8 {
+		for bit := i % step; bit < 8; bit += step {
+			flips++
 			bad := bytes.Clone(data)
 			bad[i] ^= 1 << bit
 			got, _, err := read[measurement.Answer](bad, 100)
@@ -147,9 +152,9 @@ func TestEveryFlippedBitOfAFileThatWasSent(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of %d flips are not seen", unseen, 8*len(data))
-	if most := 8 * len(data) * 6 / 10; unseen > most { // the footer's statistics, sizes that nobody needs, texts of metadata
-		t.Errorf("%d of %d flips are not seen, want at most %d", unseen, 8*len(data), most)
+	t.Logf("%d of %d flips are not seen", unseen, flips)
+	if most := flips * 6 / 10; unseen > most { // the footer's statistics, sizes that nobody needs, texts of metadata
+		t.Errorf("%d of %d flips are not seen, want at most %d", unseen, flips, most)
 	}
 }
 
