@@ -87,20 +87,30 @@ func (r *run) archive(z *measurement.Zone) error {
 	if err != nil {
 		return err
 	}
-	at, source, proved := info.ModTime(), "unknown", false
+	at, source, known, recorded := info.ModTime(), "unknown", false, ""
 	for _, rec := range r.recordsOf(uint32(z.Serial)) {
-		proved = proved || rec.Added || rec.SHA256 == sum
+		if rec.SHA256 == sum {
+			recorded = sum
+		}
+		known = known || rec.Added || rec.SHA256 == sum
 		if rec.Added && source == "unknown" {
-			at, source, sum = rec.At, rec.Source, cmp.Or(rec.SHA256, sum)
+			at, source, recorded = rec.At, rec.Source, cmp.Or(rec.SHA256, recorded)
 		}
 	}
-	if !proved {
-		if _, err := rootzone.Proved(path, r.Anchors); err != nil {
+	if recorded == "" { // nothing says that this text is what was proved
+		_, err := rootzone.Proved(path, r.Anchors)
+		if err != nil && !known {
 			return errBadZone{err}
+		}
+		if err == nil {
+			recorded = sum
 		}
 	}
 	at = at.UTC().Truncate(time.Microsecond)
-	z.State, z.ArchivedAt, z.Source, z.SHA256 = measurement.ZoneArchived, &at, &source, &sum
+	z.State, z.ArchivedAt, z.Source, z.SHA256 = measurement.ZoneArchived, &at, &source, nil
+	if recorded != "" {
+		z.SHA256 = &recorded // by which the zone is believed
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/lake"
@@ -52,7 +53,7 @@ func (r *run) read(t *taken, data []byte) (c contents, reason string) {
 		c.routes, err = routesOf(data, check)
 	}
 	if err != nil {
-		return contents{}, err.Error()
+		return contents{}, oneLine(err.Error())
 	}
 	for i := range c.sightings {
 		s := &c.sightings[i]
@@ -83,7 +84,7 @@ func answersOf(data []byte, check checker) (c contents, err error) {
 			return c, fmt.Errorf("row %d: more than %d bytes of responses and texts", i+1, MaxContent)
 		}
 	}
-	if err := errors.Join(unique(rows), check.metadata(meta, rows)); err != nil {
+	if err := errors.Join(unique(rows), check.metadata(meta), counted(meta.Run, rows)); err != nil {
 		return c, err
 	}
 	seen, err := sightingsOf(rows)
@@ -95,7 +96,7 @@ func routesOf(data []byte, check checker) (*lake.Sheet[measurement.Route], error
 	if err != nil {
 		return nil, err
 	}
-	if err := check.metadata(meta, nil); err != nil {
+	if err := check.metadata(meta); err != nil {
 		return nil, err
 	}
 	rows, err := sheet.Rows()
@@ -142,7 +143,11 @@ func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
 		if known >= 0 {
 			f := &found[of+known]
 			f.At = min(f.At, s.At)
-		} else if found = append(found, s); len(found) > mostSightings {
+			continue
+		}
+		// Its texts are the sheet's, which must not stay in memory for them.
+		s.RSI, s.Address = measurement.RSI(strings.Clone(string(s.RSI))), strings.Clone(s.Address)
+		if found = append(found, s); len(found) > mostSightings {
 			return nil, fmt.Errorf("shows more than %d serials", mostSightings)
 		}
 	}

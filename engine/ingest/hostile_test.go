@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -145,6 +146,75 @@ func TestDecompressionBomb(t *testing.T) {
 	}
 	if got := c.rejected(); !strings.Contains(got, "more than 524288 bytes of responses and texts") {
 		t.Errorf("reason %q", got)
+	}
+}
+
+// What a file says of itself is no place for megabytes, nor is a reason.
+func TestLargeMetadata(t *testing.T) {
+	for _, change := range []func(*lake.Metadata){
+		func(m *lake.Metadata) { m.Plan = strings.Repeat("x", 1<<20) },
+		func(m *lake.Metadata) { m.Run.File = strings.Repeat("x", 1<<20) },
+		func(m *lake.Metadata) { m.Version = strings.Repeat("\x00", 1<<18) },
+	} {
+		c := newCollector(t)
+		rows := answersOf("101", day)
+		meta := metaOf(runOf(rows, "101", day))
+		change(&meta)
+		send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, meta)
+		if got := c.rejected(); !strings.Contains(got, "bytes, more than 4096") || len(got) > 200 {
+			t.Errorf("reason of %d bytes: %.200s", len(got), got)
+		}
+	}
+}
+
+// A run cannot claim answers that its file has not, whatever was read before.
+func TestFileWithoutRows(t *testing.T) {
+	for _, planned := range []int32{0, 12} {
+		c := newCollector(t)
+		for i := range 3 {
+			at := day.Add(time.Duration(i) * 5 * time.Minute)
+			run := runOf(nil, "101", at)
+			run.Planned, run.Answered = planned, planned
+			send(c, c.box("101"), lake.Name(at, "101", lake.Answers), []measurement.Answer{}, metaOf(run))
+			c.measure("102", at)
+			r := c.ingest()
+			if refused := len(r.Quarantined) == 1; refused != (planned > 0) || r.Files != 3-len(r.Quarantined) {
+				t.Errorf("%d planned, none there: %+v", planned, r)
+			}
+		}
+	}
+}
+
+// Of files that are done nothing stays in memory, however many show a new serial.
+func TestSightingsHoldNoFiles(t *testing.T) {
+	c := newCollector(t)
+	c.in.Memory = 1
+	for i := range 100 {
+		at := day.Add(time.Duration(i) * 5 * time.Minute)
+		rows := answersOf("101", at)
+		for k := range rows {
+			rows[k].NSID = ptr(strings.Repeat("x", 10_000) + fmt.Sprint(k))
+			rows[k].Serial = ptr(int64(2026112200 + i))
+		}
+		send(c, c.box("101"), lake.Name(at, "101", lake.Answers), rows, metaOf(runOf(rows, "101", at)))
+	}
+	var heap []uint64
+	c.in.Step = func(what string) error {
+		if what == "merge runs" {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.GC() // what pools hold goes with the second
+			runtime.ReadMemStats(&m)
+			heap = append(heap, m.HeapAlloc)
+		}
+		return nil
+	}
+	if r := c.ingest(); r.Files != 100 || len(heap) < 20 {
+		t.Fatalf("%d files, %d merges", r.Files, len(heap))
+	}
+	// All files have 12 MB of texts; the serials themselves take a little.
+	if grown := int64(heap[len(heap)-1]) - int64(heap[len(heap)/5]); grown > 3<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
 	}
 }
 

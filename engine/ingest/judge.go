@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ func (r *Result) accuse(a *measurement.Answer) {
 	if r.Accused == nil {
 		r.Accused = map[Accused]int64{}
 	}
-	r.Accused[Accused{a.Interval.UTC(), a.RSI}]++
+	r.Accused[Accused{a.Interval.UTC(), measurement.RSI(strings.Clone(string(a.RSI)))}]++ // not the sheet's memory
 }
 
 // Span is intervals of [From, Until).

@@ -246,32 +246,53 @@ func TestUnreadableZoneAccusesNobody(t *testing.T) {
 // Answers of an archived zone whose file is gone accuse nobody, however long it is
 // gone, and are judged when it is back.
 // A zone that was proven is believed as it was then. A signature that was forged in its
-// file since makes no answer with the same forgery correct, though the two agree.
+// file makes no answer with the same forgery correct, though the two agree: neither when
+// that was done since, nor before where the record of the fetch has no sum.
 func TestForgedArchiveProvesNothing(t *testing.T) {
-	c := newCourt(t, 1)
-	c.all(c.zones[0])
-	c.keep(c.zones[0], day.Add(-time.Hour))
-	c.fetched(c.zones[0].Serial, day.Add(time.Hour), false)
-	c.ask("101", day)
-	c.ingest()
-	c.expect(day, "correct correct correct")
+	for _, since := range []bool{true, false} {
+		c := newCourt(t, 1)
+		c.all(c.zones[0])
+		c.keep(c.zones[0], day.Add(-time.Hour))
+		c.fetched(c.zones[0].Serial, day.Add(time.Hour), false)
+		if since {
+			c.ask("101", day)
+			c.ingest()
+			c.expect(day, "correct correct correct")
+		} else {
+			if err := os.Remove(rootzone.RecordsFile(c.in.RootZones)); err != nil {
+				t.Fatal(err)
+			}
+			c.record(rootzone.Record{At: day.Add(-time.Hour), Serial: c.zones[0].Serial, Source: "internic", Added: true})
+			c.record(rootzone.Record{At: day.Add(time.Hour), Serial: c.zones[0].Serial, Source: "internic"})
+		}
+		c.forge()
+		later := day.Add(5 * time.Minute)
+		c.ask("101", later)
+		c.ingest()
+		c.expect(later, "incorrect correct incorrect")
+	}
+}
+
+// forge alters the signature over SOA in the archive and in answers alike.
+func (c *court) forge() {
+	c.t.Helper()
 	m := new(dns.Msg)
-	if err := m.Unpack(wireOf(t, c.zones[0], ".", "SOA")); err != nil {
-		t.Fatal(err)
+	if err := m.Unpack(wireOf(c.t, c.zones[0], ".", "SOA")); err != nil {
+		c.t.Fatal(err)
 	}
 	good := m.Answer[slices.IndexFunc(m.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeRRSIG })].(*dns.RRSIG).Signature
 	forged := strings.ReplaceAll(good, "A", "B")
 	text, err := os.ReadFile(c.file(c.zones[0]))
 	if err != nil || bytes.Count(text, []byte(good)) != 1 || good == forged {
-		t.Fatal(err, good)
+		c.t.Fatal(err, good)
 	}
 	if err := os.WriteFile(c.file(c.zones[0]), bytes.Replace(text, []byte(good), []byte(forged), 1), 0o644); err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	c.twist = func(wire []byte) []byte {
 		m := new(dns.Msg)
 		if err := m.Unpack(wire); err != nil {
-			t.Fatal(err)
+			c.t.Fatal(err)
 		}
 		for _, rr := range m.Answer {
 			if sig, ok := rr.(*dns.RRSIG); ok && sig.Signature == good {
@@ -281,17 +302,9 @@ func TestForgedArchiveProvesNothing(t *testing.T) {
 		m.Compress = true
 		wire, err := m.Pack()
 		if err != nil {
-			t.Fatal(err)
+			c.t.Fatal(err)
 		}
 		return wire
-	}
-	later := day.Add(5 * time.Minute)
-	c.ask("101", later)
-	c.ingest()
-	for rsi, a := range c.verdicts(later) {
-		if want := map[bool]measurement.Verdict{true: measurement.Correct, false: measurement.Incorrect}[rsi == "b"]; *a.Verdict != want {
-			t.Errorf("%s: %s %q, want %s", rsi, *a.Verdict, a.Failures, want)
-		}
 	}
 }
 

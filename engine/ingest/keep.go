@@ -140,7 +140,7 @@ func (r *run) twin(t *taken) string {
 }
 
 // keep gives the copy its name in Originals, once its sidecar is there: what has a name
-// is whole.
+// is whole. A sidecar without a file is what a kill leaves in between: nothing, to anybody.
 func (r *run) keep(t *taken) error {
 	path := r.original(t.waiting)
 	if err := r.step("keep %s", t.name); err != nil {

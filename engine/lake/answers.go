@@ -33,12 +33,14 @@ func (r *answerReader) next() ([]measurement.Answer, error) {
 	}
 	rows := make([]measurement.Answer, r.block.rows)
 	for i, name := range r.group.names {
-		c := &r.block.columns[i]
-		c.Int = slices.Clone(c.Int) // this memory is used again, and that of wires given back
+		// Rows refer to what they are filled from; the block's memory is used again, and that
+		// of wires given back.
+		c := r.block.columns[i]
+		c.Int = slices.Clone(c.Int)
 		for at, b := range c.Bytes {
 			c.Bytes[at] = slices.Clone(b)
 		}
-		if err := fill(rows, name, c); err != nil {
+		if err := fill(rows, name, &c); err != nil {
 			return nil, err
 		}
 	}

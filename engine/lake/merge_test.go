@@ -262,3 +262,41 @@ func TestDaysRefusesStrangers(t *testing.T) {
 		os.Remove(path)
 	}
 }
+
+// Rows are handed out in runs of some thousand. What was handed out stays as it is while
+// the next run is read: when a file of many rows is read, and when a day is rewritten.
+func TestRunsOfRowsAreTheReaders(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	var day []measurement.Answer
+	for slot := range 288 {
+		for vp := range 4 {
+			g := group(measurement.VantagePoint(fmt.Sprintf("%03d", 101+vp)), slot, 20, 0)
+			for i := range g {
+				n := int64(len(day) + i)
+				at := g[i].Interval.Add(time.Duration(n) * time.Microsecond)
+				size := int32(n)
+				g[i].LatencyUS, g[i].ConnectUS, g[i].Serial, g[i].VerdictSerial, g[i].SentAt, g[i].ResponseSize = &n, &n, &n, &n, &at, &size
+				g[i].Response = fmt.Append(nil, n)
+			}
+			day = append(day, g...)
+		}
+	}
+	late := func(a measurement.Answer) bool { return a.VantagePoint == "104" && a.Interval.Equal(midnight) }
+	for _, rows := range [][]measurement.Answer{slices.DeleteFunc(slices.Clone(day), late), slices.DeleteFunc(slices.Clone(day), func(a measurement.Answer) bool { return !late(a) })} {
+		if _, err := lake.Merge(s, midnight, apart(rows), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := lake.Amend(s, midnight, func(int64, *measurement.Answer) {}); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+	if err != nil || len(got) != len(day) {
+		t.Fatal(len(got), err)
+	}
+	for i := range day {
+		if diff := gocmp.Diff(day[i], got[i], cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(i, diff)
+		}
+	}
+}

@@ -30,6 +30,7 @@ const (
 	maxSentBytes    = 8 << 20 // all pages of a file, uncompressed
 	maxSentElements = 1 << 18 // of all lists in a column of a file
 	maxSentParts    = 100     // columns, nodes of the schema, entries of metadata
+	maxSentText     = 4 << 10 // of an entry of metadata: a runs row has some 400 bytes
 )
 
 // ReadSent reads a file that a vantage point sent, and what it says of itself. It has
@@ -45,6 +46,11 @@ func ReadSent[T Sent](data []byte, most int) (s *Sheet[T], meta Metadata, err er
 	if err != nil {
 		return nil, meta, err
 	}
+	for _, p := range f.pairs {
+		if len(p[0])+len(p[1]) > maxSentText {
+			return nil, meta, fmt.Errorf("metadata %.40q of %d bytes, more than %d", p[0], len(p[1]), maxSentText)
+		}
+	}
 	table, shape := tableOf[T](), shapeOf(tableOf[T]())
 	if err := f.sameSchema(shape); err != nil {
 		return nil, meta, fmt.Errorf("not a file of %s: %w", table, err)
@@ -55,8 +61,11 @@ func ReadSent[T Sent](data []byte, most int) (s *Sheet[T], meta Metadata, err er
 	if f.rows < 0 || f.rows > int64(most) {
 		return nil, meta, fmt.Errorf("claims %d rows, more than %d", f.rows, most)
 	}
-	if f.groups > 1 || f.groups == 0 && f.rows > 0 || f.groups == 1 && f.group.rows != f.rows {
-		return nil, meta, fmt.Errorf("damaged Parquet: %d rows in %d row groups, the last of %d", f.rows, f.groups, f.group.rows)
+	switch {
+	case f.groups > 1:
+		return nil, meta, fmt.Errorf("%d rows in %d row groups, want one", f.rows, f.groups)
+	case f.group.rows != f.rows:
+		return nil, meta, fmt.Errorf("damaged Parquet: %d rows, and %d in its row group", f.rows, f.group.rows)
 	}
 	s = &Sheet[T]{rows: int(f.rows)}
 	if f.rows > 0 {
@@ -128,7 +137,7 @@ type footer struct {
 	schema []byte // a list of elements
 	rows   int64
 	groups int
-	group  rowGroupHead // the last
+	group  rowGroupHead // the only one
 	pairs  [][2][]byte
 }
 
@@ -174,9 +183,12 @@ func readFooter(data []byte) (body []byte, f *footer, err error) {
 		case m.is(3, thriftInt64):
 			f.rows = t.integer()
 		case m.is(4, thriftList):
-			for n, _ := t.list(); n > 0 && !t.bad; n-- {
-				f.groups++
+			if f.groups, _ = t.list(); f.groups == 1 {
 				f.group = readGroup(t)
+				continue
+			}
+			for n := f.groups; n > 0 && !t.bad; n-- { // it is refused; the reason says how many
+				t.skip(thriftStruct)
 			}
 		case m.is(5, thriftList):
 			n, _ := t.list()

@@ -19,7 +19,7 @@ var errDamaged = errors.New("damaged page")
 type page struct {
 	kind          format.PageType
 	plain, packed int64 // sizes
-	sum           int64 // CRC-32; 0 is none
+	sum           int64 // CRC-32
 	values        int64
 	encoding      format.Encoding
 	levels        [2]format.Encoding // of definition and repetition
@@ -49,8 +49,8 @@ func readPage(t *thrift) (p page, err error) {
 		return p, errDamaged
 	}
 	p.body, t.buf = t.buf[:p.packed], t.buf[p.packed:]
-	if p.sum != 0 && uint32(p.sum) != crc32.ChecksumIEEE(p.body) {
-		return p, errors.New("damaged page: its checksum is of another")
+	if uint32(p.sum) != crc32.ChecksumIEEE(p.body) {
+		return p, errors.New("damaged page: it has another checksum, or none")
 	}
 	return p, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -106,7 +107,7 @@ func drawRoutes(rt *rapid.T) []measurement.Route {
 	rows := make([]measurement.Route, rapid.SampledFrom([]int{0, 1, 2, 9, 26, 300}).Draw(rt, "rows"))
 	at := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
-	most := rapid.IntRange(1, 40).Draw(rt, "hops")
+	most := rapid.IntRange(1, 200).Draw(rt, "hops")
 	for i := range rows {
 		rows[i] = measurement.Route{VantagePoint: "101", Interval: at, StartedAt: at.Add(time.Duration(r.IntN(1000)) * time.Second), RSI: measurement.RSI(rune('a' + r.IntN(13))),
 			Family: "ipv6", Address: "::1", Method: "m", StopReason: "s", Reached: r.IntN(2) == 0, Complete: r.IntN(2) == 0, HopCount: r.Int32()}
@@ -209,6 +210,33 @@ func TestSentIsOfOneForm(t *testing.T) {
 		}
 		if _, _, err := read[measurement.Answer](b.Bytes(), 10_000); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q, want %q", err, want)
+		}
+	}
+}
+
+// What a file makes the reader do is in proportion to its size, whatever it claims.
+func TestSentCostsWhatItIs(t *testing.T) {
+	_, data := written(t, group("101", 1, 5, 7))
+	footer := len(data) - 8 - int(binary.LittleEndian.Uint32(data[len(data)-8:]))
+	with := func(change func(footer []byte) []byte) []byte {
+		f := change(bytes.Clone(data[footer : len(data)-8]))
+		return append(binary.LittleEndian.AppendUint32(append(bytes.Clone(data[:footer]), f...), uint32(len(f))), "PAR1"...)
+	}
+	members := func(head ...byte) func([]byte) []byte { // told again and again at the end of the footer
+		return func(f []byte) []byte { return append(append(f[:len(f)-1], bytes.Repeat(head, 2<<20/len(head))...), 0) }
+	}
+	for name, file := range map[string][]byte{
+		"row groups again and again": with(members(0x09, 8, 0x1c, 0x19, 0xfc, 100, 0, 0)),
+		"metadata again and again":   with(members(0x09, 10, 0x1c, 0)),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, _, err := read[measurement.Answer](file, 10_000); err == nil {
+			t.Errorf("%s: read", name)
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 4<<20 {
+			t.Errorf("%s: %d bytes of memory for a file of %d", name, took, len(file))
 		}
 	}
 }

@@ -74,19 +74,22 @@ func (s *Sheet[T]) expand(body []byte, chunks []chunk, of *shape) error {
 	defer expandings.Put(to)
 	to.data, to.texts, to.wires = to.data[:0], to.texts[:0], to.wires[:0]
 	s.pages = make([]sheetPage, 0, 2*len(chunks))
+	end := int64(len("PAR1"))
 	for i := range chunks {
-		if err := s.chunk(to, &chunks[i], i, of.leaves[i], body); err != nil {
+		c := &chunks[i]
+		if err := s.chunk(to, c, i, of.leaves[i], body, end); err != nil {
 			return fmt.Errorf("column %s: %w", of.leaves[i].path, err)
 		}
+		end = c.begin() + c.size
 	}
 	s.data, s.texts, s.wires = slices.Clone(to.data), string(to.texts), slices.Clone(to.wires)
 	return nil
 }
 
 // chunk decompresses the pages of one leaf: a dictionary where it has texts or byte
-// arrays, and then data.
-func (s *Sheet[T]) chunk(to *expanding, c *chunk, place int, l leaf, body []byte) error {
-	t, err := c.pages(l, body, s.rows)
+// arrays, and then data. It lies behind the leaf before it, which ends there.
+func (s *Sheet[T]) chunk(to *expanding, c *chunk, place int, l leaf, body []byte, end int64) error {
+	t, err := c.pages(l, body, s.rows, end)
 	if err != nil {
 		return err
 	}
@@ -122,19 +125,24 @@ func (s *Sheet[T]) chunk(to *expanding, c *chunk, place int, l leaf, body []byte
 	return nil
 }
 
-// pages are the bytes of the leaf's pages.
-func (c *chunk) pages(l leaf, body []byte, rows int) (*thrift, error) {
-	from := c.data
+// begin is where the leaf's first page lies.
+func (c *chunk) begin() int64 {
 	if c.dictionary != 0 {
-		from = c.dictionary
+		return c.dictionary
 	}
+	return c.data
+}
+
+// pages are the bytes of the leaf's pages.
+func (c *chunk) pages(l leaf, body []byte, rows int, end int64) (*thrift, error) {
+	from := c.begin()
 	switch {
 	case c.path != l.path || c.physical != l.physical || c.elsewhere:
 		return nil, fmt.Errorf("damaged Parquet: %.80s of %s is in its place", c.path, c.physical)
 	case c.codec != format.Zstd:
 		return nil, fmt.Errorf("is compressed by %s, want zstd", c.codec)
-	case from < 4 || c.size < 0 || c.size > int64(len(body))-from:
-		return nil, fmt.Errorf("%w: lies outside the file", errDamaged)
+	case from < end || c.size < 0 || c.size > int64(len(body))-from:
+		return nil, fmt.Errorf("%w: lies outside the file, or over the column before it", errDamaged)
 	case c.values < int64(rows) || c.values > int64(rows)+maxSentElements || c.values > int64(rows) && l.lists == 0:
 		return nil, fmt.Errorf("claims %d values in %d rows", c.values, rows)
 	}
@@ -149,10 +157,10 @@ func (p *page) belongs(l leaf, first bool, left int64) error {
 		if p.encoding != format.Plain {
 			return fmt.Errorf("dictionary by %s: not read", p.encoding)
 		}
-		if p.values > p.plain/4 {
-			return errDamaged // each has its length
+		if p.values > p.plain/4 || p.values > left {
+			return errDamaged // each has its length, and some row has it
 		}
-	case p.kind == format.DataPage && p.values <= left && texts != first:
+	case p.kind == format.DataPage && p.values > 0 && p.values <= left && !(texts && first):
 		if p.levels != [2]format.Encoding{format.RLE, format.RLE} {
 			return fmt.Errorf("levels by %s and %s: not read", p.levels[0], p.levels[1])
 		}

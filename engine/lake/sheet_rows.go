@@ -16,8 +16,8 @@ func (s *Sheet[T]) Rows() ([]T, error) {
 	return s.make(make([]T, s.rows), make([]int64, 0, s.rows*shapeOf(tableOf[T]()).numbers))
 }
 
-// Look makes rows that the caller gives back by done, for their memory is used again. Of
-// what they hold only texts and byte arrays may be kept.
+// Look makes rows that the caller gives back by done, for their memory is used again.
+// Whoever keeps one of their texts, and not a clone, keeps the sheet.
 func (s *Sheet[T]) Look() (rows []T, done func(), err error) {
 	m, _ := glances.Get().(*glance[T])
 	if m == nil { // none, or of the other table
@@ -42,6 +42,11 @@ type glance[T Sent] struct {
 var glances sync.Pool
 
 func (s *Sheet[T]) make(rows []T, numbers []int64) (_ []T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("damaged Parquet: %v", r)
+		}
+	}()
 	d := sheetDecoders.Get().(*sheetDecoder)
 	defer sheetDecoders.Put(d)
 	shape := shapeOf(tableOf[T]())

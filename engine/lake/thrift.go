@@ -91,15 +91,20 @@ func (t *thrift) list() (n int, kind byte) {
 }
 
 // next reads the head of a structure's next member, and reports whether there is one.
+// Members come in order of their numbers, each once: nothing can be told again and again.
 func (t *thrift) next(m *member) bool {
 	head := t.byte()
 	if m.kind = head & 15; m.kind == 0 {
 		return false
 	}
+	before := m.id
 	if step := int16(head >> 4); step > 0 {
 		m.id += step
 	} else {
 		m.id = int16(t.integer())
+	}
+	if m.id <= before {
+		t.fail()
 	}
 	return !t.bad
 }

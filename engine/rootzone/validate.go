@@ -24,7 +24,9 @@ var ErrAnchor = errors.New("no key of an anchor that is believed then")
 // errAlgorithm says that a signature cannot be verified here.
 var errAlgorithm = errors.New("is not known to this version of mtric")
 
-// KnownAlgorithm says which algorithms of signatures can be verified.
+// KnownAlgorithm says which algorithms of signatures can be verified. One that is added
+// was passed over in the zones archived before, and must not be believed there
+// (correctness.Zone.Prove).
 func KnownAlgorithm(a uint8) bool {
 	switch a {
 	case dns.RSASHA1, dns.RSASHA1NSEC3SHA1, dns.RSASHA256, dns.RSASHA512, dns.ECDSAP256SHA256, dns.ECDSAP384SHA384, dns.ED25519:
