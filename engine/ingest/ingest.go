@@ -164,12 +164,8 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	}
 	r.total = len(waiting)
 	for day := range days(waiting) {
-		for len(day) > 0 {
-			n, err := r.day(ctx, day[:min(len(day), filesAtOnce)])
-			if err := r.pass(ctx, err); err != nil {
-				return r.result, err
-			}
-			day = day[n:]
+		if err := r.whole(ctx, day); err != nil {
+			return r.result, err
 		}
 	}
 	_, save, err := r.keepZones(ctx, true)
@@ -263,6 +259,19 @@ func days(files []waiting) func(yield func([]waiting) bool) {
 			files = files[n:]
 		}
 	}
+}
+
+// whole brings all files of one day into the lake, in parts that fit into memory. What
+// is wrong with a part does not stop the others; an error ends the run.
+func (r *run) whole(ctx context.Context, day []waiting) error {
+	for len(day) > 0 {
+		n, err := r.day(ctx, day[:min(len(day), filesAtOnce)])
+		if err := r.pass(ctx, err); err != nil {
+			return err
+		}
+		day = day[n:]
+	}
+	return nil
 }
 
 // day brings files of one day into the lake and keeps or rejects each: as many of

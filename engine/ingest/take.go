@@ -37,7 +37,8 @@ type taken struct {
 	contents
 }
 
-// takersAtOnce copies so many files at a time.
+// takersAtOnce is how many files are copied and read, or kept, at a time: more than
+// there are processors, for some wait for the disk.
 const takersAtOnce = 4
 
 // defaultMemory is Ingester.Memory where that is 0.

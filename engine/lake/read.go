@@ -20,9 +20,9 @@ import (
 
 // Bounds of what is read. A day of the lake grows with the number of vantage points:
 // what is bounded is each of its row groups, which are read one by one. A file that
-// somebody sent is bounded whole: it has 65 rows and some 30 KB.
+// somebody names is bounded whole. (What vantage points send is ReadSent's.)
 const (
-	MaxFileSize = 256 << 20 // of a file that was sent, and of the footer of any
+	MaxFileSize = 256 << 20 // of a file that somebody names, and of the footer of any
 	MaxRows     = 8_000_000 // ten times those of a row group of ours
 	maxExpanded = 4 << 30   // bytes of all columns, uncompressed, as the file claims
 	slurp       = 1 << 20   // a file up to this is read at once: a hundred small reads cost more
@@ -32,12 +32,12 @@ const (
 // must be exactly those of the type, and the sidecar, where there is one, must
 // match: Parquet sees little of its own damage, and the library that reads it
 // takes what a damaged page claims at its word. A file made to harm must not be
-// read in a process that matters; what a vantage point sent is ingest's to isolate.
+// read in a process that matters: what a vantage point sent is for ReadSent.
 func Read[T Row](path string) (rows []T, meta Metadata, err error) {
 	return read[T](path, func(*parquet.File) error { return nil })
 }
 
-// ReadUpTo is Read of a file that somebody sent: it claims at most so many rows, and
+// ReadUpTo is Read of a file that somebody names: it claims at most so many rows, and
 // is no larger than MaxFileSize.
 func ReadUpTo[T Row](path string, most int64) (rows []T, meta Metadata, err error) {
 	return read[T](path, func(f *parquet.File) error {
