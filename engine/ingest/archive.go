@@ -87,19 +87,18 @@ func (r *run) archive(z *measurement.Zone) error {
 	if err != nil {
 		return err
 	}
-	at, source, known, recorded := info.ModTime(), "unknown", false, ""
+	at, source, added, recorded := info.ModTime(), "unknown", false, ""
 	for _, rec := range r.recordsOf(uint32(z.Serial)) {
 		if rec.SHA256 == sum {
 			recorded = sum
 		}
-		known = known || rec.Added || rec.SHA256 == sum
-		if rec.Added && source == "unknown" {
-			at, source, recorded = rec.At, rec.Source, cmp.Or(rec.SHA256, recorded)
+		if rec.Added && !added {
+			at, source, added, recorded = rec.At, rec.Source, true, cmp.Or(rec.SHA256, recorded)
 		}
 	}
 	if recorded == "" { // nothing says that this text is what was proved
 		_, err := rootzone.Proved(path, r.Anchors)
-		if err != nil && !known {
+		if err != nil && !added {
 			return errBadZone{err}
 		}
 		if err == nil {

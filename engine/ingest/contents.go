@@ -31,17 +31,6 @@ type sighting struct {
 	known, asked bool // of the plan: the RSI, and that address of it then
 }
 
-// weight is how much memory the rows take, about.
-func (c *contents) weight() (bytes int64) {
-	if c.answers != nil {
-		bytes += int64(c.answers.Size())
-	}
-	if c.routes != nil {
-		bytes += int64(c.routes.Size())
-	}
-	return bytes
-}
-
 // read reads a file that was taken. What is wrong with it is the reason why it is
 // rejected; such a file leaves nothing behind.
 func (r *run) read(t *taken, data []byte) (c contents, reason string) {

@@ -60,14 +60,12 @@ type bench struct {
 	again   []Span            // judged again whatever their verdict
 
 	mu    sync.Mutex
-	seats map[time.Time][]*seat // by interval
-	calms map[time.Time]bool    // intervals whose cases have the same candidates
-	only  map[time.Time]*seat   // of these
+	rooms map[time.Time]*room // by interval
 }
 
 // newBench notes what verdicts depend on.
 func (r *run) newBench(zones []measurement.Zone, again []Span) *bench {
-	b := &bench{run: r, again: again, seats: map[time.Time][]*seat{}, calms: map[time.Time]bool{}, only: map[time.Time]*seat{}}
+	b := &bench{run: r, again: again, rooms: map[time.Time]*room{}}
 	b.learn(zones)
 	r.zones.turn()
 	return b

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -39,7 +40,7 @@ func (r *run) settle(files []*taken) error {
 	if err := r.relay(files); err != nil {
 		return err
 	}
-	err := atOnce(files, func(t *taken) error {
+	err := each(files, func(t *taken) error {
 		if t.reason == "" {
 			t.reason = r.twin(t)
 		}
@@ -66,7 +67,7 @@ func (r *run) settle(files []*taken) error {
 	if err := r.sync("originals", r.Originals, r.Quarantine); err != nil {
 		return err
 	}
-	err = atOnce(files, func(t *taken) error {
+	err = each(files, func(t *taken) error {
 		// The file goes first: a sidecar alone is known for what it is (orphan), a
 		// file alone would wait for its sidecar.
 		if t.aside == nil {
@@ -86,23 +87,40 @@ func (r *run) settle(files []*taken) error {
 	return err
 }
 
-// atOnce deals with several files at a time: each waits for the disk.
-func atOnce(files []*taken, do func(*taken) error) error {
-	var group errgroup.Group
-	var next atomic.Int64
+// atOnce does what next names, until it names -1, several at a time: each waits for the
+// disk. The first error ends it.
+func atOnce(ctx context.Context, next func() int, do func(i int) error) error {
+	group, going := errgroup.WithContext(ctx)
+	var mu sync.Mutex
 	for range takersAtOnce {
-		group.Go(func() (err error) {
-			for err == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(files) {
+		group.Go(func() error {
+			for going.Err() == nil {
+				mu.Lock()
+				i := next()
+				mu.Unlock()
+				if i < 0 {
 					break
 				}
-				err = do(files[i])
+				if err := do(i); err != nil {
+					return err
+				}
 			}
-			return err
+			return nil
 		})
 	}
-	return group.Wait()
+	return errors.Join(group.Wait(), ctx.Err())
+}
+
+// each does all files, whoever is tired of waiting: what was begun is kept.
+func each(files []*taken, do func(*taken) error) error {
+	n := -1
+	next := func() int {
+		if n++; n < len(files) {
+			return n
+		}
+		return -1
+	}
+	return atOnce(context.Background(), next, func(i int) error { return do(files[i]) })
 }
 
 // sync brings folders onto the disk; what names the step.

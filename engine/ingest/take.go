@@ -15,10 +15,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/lake"
 )
@@ -49,40 +48,39 @@ const defaultMemory = 128 << 20
 // with a file is in its reason; an error is our own disk's.
 func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int, err error) {
 	all = make([]*taken, len(files))
-	var held int64
-	var mu sync.Mutex
-	next := func(weight int64) (i int) { // the place of the next file, -1 for none
-		mu.Lock()
-		defer mu.Unlock()
-		if held += weight; n == len(files) || held >= cmp.Or(r.Memory, defaultMemory) {
+	before := r.copies // none of this run may take the place of another, which may lie there still
+	r.copies += len(files)
+	var held atomic.Int64
+	next := func() int {
+		if n == len(files) || held.Load() >= cmp.Or(r.Memory, defaultMemory) {
 			return -1
 		}
 		n++
 		return n - 1
 	}
-	before := r.copies // none of this run may take the place of another, which may lie there still
-	r.copies += len(files)
-	group, ctx := errgroup.WithContext(ctx)
-	for range takersAtOnce {
-		group.Go(func() error {
-			for i := next(0); i >= 0; {
-				t, err := r.take(files[i], filepath.Join(r.intake, fmt.Sprintf("%06d", before+i)))
-				if err := errors.Join(err, ctx.Err()); err != nil {
-					return err
-				}
-				if all[i] = t; t != nil {
-					i = next(t.weight())
-				} else {
-					i = next(0)
-				}
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, max(n, 1), err
+	err = atOnce(ctx, next, func(i int) (err error) {
+		all[i], err = r.take(files[i], filepath.Join(r.intake, fmt.Sprintf("%06d", before+i)))
+		held.Add(all[i].weight())
+		return err
+	})
+	if err != nil {
+		return nil, max(n, 1), err // n is 0 where the run is broken off at once
 	}
 	return slices.DeleteFunc(all[:n], func(t *taken) bool { return t == nil || r.setAside(t) }), n, nil
+}
+
+// weight is how much memory the rows take, about.
+func (t *taken) weight() (bytes int64) {
+	if t == nil {
+		return 0
+	}
+	if t.answers != nil {
+		bytes += int64(t.answers.Size())
+	}
+	if t.routes != nil {
+		bytes += int64(t.routes.Size())
+	}
+	return bytes
 }
 
 // setAside notes what cannot be taken, and reports whether the file is such.

@@ -20,46 +20,48 @@ type seat struct {
 	judges [4]*correctness.Judge // by ever more zones
 }
 
+// room is where the cases of an interval are heard.
+type room struct {
+	calm  bool  // all cases that were sent about then have the same candidates
+	only  *seat // of these
+	seats []*seat
+}
+
 func (b *bench) seat(c *docket) *seat {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	calm := b.calm(c)
-	if s := b.only[c.label]; calm && s != nil {
-		return s
+	r := b.rooms[c.label]
+	if r == nil {
+		r = &room{calm: b.calm(c.label)}
+		b.rooms[c.label] = r
+	}
+	usual := r.calm && c.sent.Sub(c.label).Abs() <= aboutNow
+	if usual && r.only != nil {
+		return r.only
 	}
 	in, out := correctness.Candidates(b.all, c.sent, c.label)
-	i := slices.IndexFunc(b.seats[c.label], func(s *seat) bool { return slices.Equal(s.in, in) && slices.Equal(s.out, out) })
+	i := slices.IndexFunc(r.seats, func(s *seat) bool { return slices.Equal(s.in, in) && slices.Equal(s.out, out) })
 	if i < 0 {
-		i = len(b.seats[c.label])
-		b.seats[c.label] = append(b.seats[c.label], &seat{in: in, out: out})
+		i = len(r.seats)
+		r.seats = append(r.seats, &seat{in: in, out: out})
 	}
-	s := b.seats[c.label][i]
-	if calm {
-		b.only[c.label] = s
+	if usual {
+		r.only = r.seats[i]
 	}
-	return s
+	return r.seats[i]
 }
 
 // aboutNow is far longer than an interval, in which all of its queries are sent.
 const aboutNow = time.Hour
 
-// calm reports whether all cases of the interval have the same candidates: no zone
-// comes into use, nor leaves the time in which it counts, about then.
-func (b *bench) calm(c *docket) bool {
-	if d := c.sent.Sub(c.label); d < -aboutNow || d > aboutNow {
-		return false
-	}
-	calm, known := b.calms[c.label]
-	if !known {
-		calm = !slices.ContainsFunc(b.all, func(z correctness.Use) bool {
-			ago := c.label.Sub(z.At)
-			return slices.ContainsFunc([]time.Duration{0, correctness.Window, 2 * correctness.Window}, func(edge time.Duration) bool {
-				return (ago - edge).Abs() <= 2*aboutNow
-			})
+// calm reports whether no zone comes into use, or leaves the time in which it counts,
+// about the interval.
+func (b *bench) calm(label time.Time) bool {
+	return !slices.ContainsFunc(b.all, func(z correctness.Use) bool {
+		return slices.ContainsFunc([]time.Duration{0, correctness.Window, 2 * correctness.Window}, func(edge time.Duration) bool {
+			return (label.Sub(z.At) - edge).Abs() <= 2*aboutNow
 		})
-		b.calms[c.label] = calm
-	}
-	return calm
+	})
 }
 
 // hear judges one case. A mismatch accuses only where the archive is complete for

@@ -135,7 +135,7 @@ func fill(rows []measurement.Answer, name string, c *cells) error {
 }
 
 // texts sets a column of texts at the rows that have one.
-func texts(rows []measurement.Answer, c *cells, set func(*measurement.Answer, *string)) {
+func texts[T any](rows []T, c *cells, set func(*T, *string)) {
 	for i, place := range c.Index {
 		if place >= 0 {
 			set(&rows[i], &c.Dict[place])
@@ -144,7 +144,7 @@ func texts(rows []measurement.Answer, c *cells, set func(*measurement.Answer, *s
 }
 
 // numbers sets a column of numbers at the rows that have one.
-func numbers(rows []measurement.Answer, c *cells, set func(*measurement.Answer, *int64)) {
+func numbers[T any](rows []T, c *cells, set func(*T, *int64)) {
 	for i := range c.Int {
 		if !c.Null[i] {
 			set(&rows[i], &c.Int[i])

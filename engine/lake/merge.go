@@ -81,12 +81,14 @@ func (m *merging[T]) run(s Store, groups []Group[T]) (err error) {
 	slices.SortStableFunc(groups, compareKeys[T])
 	room := 0
 	if tableOf[T]() == Answers {
-		for _, g := range groups {
-			for _, w := range g.preview().wires {
+		previews := make([]portion, len(groups))
+		for i, g := range groups {
+			previews[i] = g.preview()
+			for _, w := range previews[i].wires {
 				room += 4 + len(w) // each has its length in the page
 			}
 		}
-		if err := m.seeds.add(ofGroups(slices.Clone(groups))); err != nil {
+		if err := m.seeds.add(inTurn(previews)); err != nil {
 			return err
 		}
 	}

@@ -165,33 +165,42 @@ func open(path string, use func(*parquet.File) error, options ...parquet.FileOpt
 // small is memory for small files; what is read of them is copied out of it.
 var small = sync.Pool{New: func() any { return new([]byte) }}
 
-// checkFrame looks at what surrounds the data: "PAR1", the footer's length, "PAR1".
+// checkFrame looks at what surrounds the data.
 func checkFrame(f *os.File, info os.FileInfo) error {
-	const frame = 12
 	if !info.Mode().IsRegular() {
 		return errors.New("not a regular file")
 	}
+	footer, err := footerSize(f, info.Size())
+	if err == nil && footer > MaxFileSize {
+		err = fmt.Errorf("damaged Parquet: the footer claims %d bytes, more than %d", footer, MaxFileSize)
+	}
+	return err
+}
+
+// frame is "PAR1" before the data, and after it the footer's length and "PAR1".
+const frame = 12
+
+// footerSize is the length of the footer of a file of that size.
+func footerSize(f io.ReaderAt, size int64) (int64, error) {
 	var head [4]byte
 	var tail [8]byte
-	if info.Size() < frame {
-		return errors.New("too short for Parquet")
+	if size < frame {
+		return 0, errors.New("too short for Parquet")
 	}
 	if _, err := f.ReadAt(head[:], 0); err != nil {
-		return err
+		return 0, err
 	}
-	if _, err := f.ReadAt(tail[:], info.Size()-int64(len(tail))); err != nil {
-		return err
+	if _, err := f.ReadAt(tail[:], size-int64(len(tail))); err != nil {
+		return 0, err
 	}
 	if string(head[:]) != "PAR1" || string(tail[4:]) != "PAR1" {
-		return errors.New("not Parquet, or cut short")
+		return 0, errors.New("not Parquet, or cut short")
 	}
-	switch footer := int64(binary.LittleEndian.Uint32(tail[:4])); {
-	case footer > info.Size()-frame:
-		return errors.New("damaged Parquet: the footer is longer than the file")
-	case footer > MaxFileSize:
-		return fmt.Errorf("damaged Parquet: the footer claims %d bytes, more than %d", footer, MaxFileSize)
+	footer := int64(binary.LittleEndian.Uint32(tail[:4]))
+	if footer > size-frame {
+		return 0, errors.New("damaged Parquet: the footer is longer than the file")
 	}
-	return nil
+	return footer, nil
 }
 
 // checkClaims bounds what the footer says is to come, row group by row group.

@@ -10,40 +10,30 @@ import (
 
 // fillRoutes is fill for routes.
 func fillRoutes(rows []measurement.Route, name string, c *cells) error {
-	texts := func(set func(*measurement.Route, string)) {
-		for i, place := range c.Index {
-			set(&rows[i], c.Dict[place])
-		}
-	}
-	numbers := func(set func(*measurement.Route, int64)) {
-		for i, n := range c.Int {
-			set(&rows[i], n)
-		}
-	}
 	type row = measurement.Route
 	switch name {
 	case "vantage_point":
-		texts(func(r *row, s string) { r.VantagePoint = measurement.VantagePoint(s) })
+		texts(rows, c, func(r *row, s *string) { r.VantagePoint = measurement.VantagePoint(*s) })
 	case "interval":
-		numbers(func(r *row, n int64) { r.Interval = time.UnixMicro(n).UTC() })
+		numbers(rows, c, func(r *row, n *int64) { r.Interval = time.UnixMicro(*n).UTC() })
 	case "started_at":
-		numbers(func(r *row, n int64) { r.StartedAt = time.UnixMicro(n).UTC() })
+		numbers(rows, c, func(r *row, n *int64) { r.StartedAt = time.UnixMicro(*n).UTC() })
 	case "rsi":
-		texts(func(r *row, s string) { r.RSI = measurement.RSI(s) })
+		texts(rows, c, func(r *row, s *string) { r.RSI = measurement.RSI(*s) })
 	case "family":
-		texts(func(r *row, s string) { r.Family = measurement.Family(s) })
+		texts(rows, c, func(r *row, s *string) { r.Family = measurement.Family(*s) })
 	case "address":
-		texts(func(r *row, s string) { r.Address = s })
+		texts(rows, c, func(r *row, s *string) { r.Address = *s })
 	case "method":
-		texts(func(r *row, s string) { r.Method = s })
+		texts(rows, c, func(r *row, s *string) { r.Method = *s })
 	case "stop_reason":
-		texts(func(r *row, s string) { r.StopReason = s })
+		texts(rows, c, func(r *row, s *string) { r.StopReason = *s })
 	case "reached":
-		numbers(func(r *row, n int64) { r.Reached = n != 0 })
+		numbers(rows, c, func(r *row, n *int64) { r.Reached = *n != 0 })
 	case "complete":
-		numbers(func(r *row, n int64) { r.Complete = n != 0 })
+		numbers(rows, c, func(r *row, n *int64) { r.Complete = *n != 0 })
 	case "hop_count":
-		numbers(func(r *row, n int64) { r.HopCount = int32(n) })
+		numbers(rows, c, func(r *row, n *int64) { r.HopCount = int32(*n) })
 	case "hops":
 		return hops(rows, c)
 	default:

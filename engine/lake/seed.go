@@ -183,12 +183,12 @@ func (a *arena) keep(w []byte) []byte {
 	return kept
 }
 
-// ofGroups yields the portions of groups, and lets these go.
-func ofGroups[T Measured](groups []Group[T]) iter.Seq2[portion, error] {
+// inTurn yields portions, and lets them go.
+func inTurn(all []portion) iter.Seq2[portion, error] {
 	return func(yield func(portion, error) bool) {
-		for i, g := range groups {
-			groups[i] = nil
-			if !yield(g.preview(), nil) {
+		for i, p := range all {
+			all[i] = portion{}
+			if !yield(p, nil) {
 				return
 			}
 		}

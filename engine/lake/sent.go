@@ -2,7 +2,6 @@ package lake
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -159,17 +158,9 @@ type chunk struct {
 
 // readFooter returns what lies before the footer, and the footer.
 func readFooter(data []byte) (body []byte, f *footer, err error) {
-	const frame = 12 // "PAR1", the footer's length, "PAR1"
-	if len(data) < frame {
-		return nil, nil, errors.New("too short for Parquet")
-	}
-	tail := data[len(data)-8:]
-	if string(data[:4]) != "PAR1" || string(tail[4:]) != "PAR1" {
-		return nil, nil, errors.New("not Parquet, or cut short")
-	}
-	size := int64(binary.LittleEndian.Uint32(tail))
-	if size > int64(len(data)-frame) {
-		return nil, nil, errors.New("damaged Parquet: the footer is longer than the file")
+	size, err := footerSize(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, nil, err
 	}
 	end := len(data) - 8 - int(size)
 	t := &thrift{buf: data[end : len(data)-8]}

@@ -93,21 +93,21 @@ func (p *page) expand(to []byte) ([]byte, error) {
 }
 
 // hybrid fills all of values from runs of equal ones and of packed bits, each value of
-// so many bits (Parquet's RLE), and returns what follows.
-func hybrid(values []int32, data []byte, width int) ([]byte, error) {
+// so many bits (Parquet's RLE).
+func hybrid(values []int32, data []byte, width int) error {
 	if width > 31 {
-		return nil, errDamaged
+		return errDamaged
 	}
 	for len(values) > 0 {
 		head, n := binary.Uvarint(data)
 		if n <= 0 {
-			return nil, errDamaged
+			return errDamaged
 		}
 		data = data[n:]
 		if head&1 == 0 {
 			size := (width + 7) / 8
 			if head>>1 > uint64(len(values)) || size > len(data) {
-				return nil, errDamaged
+				return errDamaged
 			}
 			var b [4]byte
 			copy(b[:], data[:size])
@@ -120,13 +120,13 @@ func hybrid(values []int32, data []byte, width int) ([]byte, error) {
 		}
 		groups := head >> 1
 		if groups > uint64(len(values))/8+1 || groups*uint64(width) > uint64(len(data)) {
-			return nil, errDamaged
+			return errDamaged
 		}
 		n = min(int(groups)*8, len(values))
 		unpackBits(values[:n], data, width)
 		values, data = values[n:], data[int(groups)*width:]
 	}
-	return data, nil
+	return nil
 }
 
 // unpackBits takes values out of packed bits, the lowest first.
@@ -145,10 +145,6 @@ func unpackBits(values []int32, data []byte, width int) {
 
 // levelsOf reads levels, which have their length before them, and returns what follows.
 func levelsOf(levels []int32, data []byte, most int) ([]byte, error) {
-	if most == 0 {
-		clear(levels)
-		return data, nil
-	}
 	if len(data) < 4 {
 		return nil, errDamaged
 	}
@@ -160,7 +156,7 @@ func levelsOf(levels []int32, data []byte, most int) ([]byte, error) {
 	for most>>width > 0 {
 		width++
 	}
-	if _, err := hybrid(levels, data[:n], width); err != nil {
+	if err := hybrid(levels, data[:n], width); err != nil {
 		return nil, err
 	}
 	for _, l := range levels {

@@ -50,17 +50,18 @@ func (s *Sheet[T]) make(rows []T, numbers []int64) (_ []T, err error) {
 	d := sheetDecoders.Get().(*sheetDecoder)
 	defer sheetDecoders.Put(d)
 	shape := shapeOf(tableOf[T]())
-	d.rows, d.numbers, d.read = s.rows, numbers, d.read[:0]
+	d.rows, d.numbers = s.rows, numbers
 	pages, place := s.pages, 0
 	for _, field := range shape.fields {
 		parts := max(len(field.elem), 1)
+		d.read = slices.Grow(d.read[:0], parts)[:parts]
 		for i := range parts {
 			n := 0
 			for n < len(pages) && int(pages[n].leaf) == place+i {
 				n++
 			}
 			if err == nil {
-				err = d.leaf(shape.leaves[place+i], pages[:n], s.data, s.texts, s.wires)
+				err = d.leaf(&d.read[i], shape.leaves[place+i], pages[:n], s.data, s.texts, s.wires)
 			}
 			pages = pages[n:]
 		}
@@ -105,12 +106,7 @@ type leafCells struct {
 var sheetDecoders = sync.Pool{New: func() any { return new(sheetDecoder) }}
 
 // leaf reads the pages of a leaf.
-func (d *sheetDecoder) leaf(l leaf, pages []sheetPage, data []byte, texts string, wires []byte) error {
-	if len(d.read) == cap(d.read) {
-		d.read = append(d.read, leafCells{})[:len(d.read)]
-	}
-	d.read = d.read[:len(d.read)+1]
-	c := &d.read[len(d.read)-1]
+func (d *sheetDecoder) leaf(c *leafCells, l leaf, pages []sheetPage, data []byte, texts string, wires []byte) error {
 	c.Int, c.Index, c.Bytes, c.Null, c.Dict, c.starts = nil, c.Index[:0], c.Bytes[:0], c.Null[:0], nil, c.starts[:0]
 	if isNumber := l.physical != format.ByteArray; isNumber && l.lists == 0 {
 		at := len(d.numbers)
@@ -165,7 +161,10 @@ func (d *sheetDecoder) page(c *leafCells, l leaf, n int, data []byte) (err error
 // nulls reads the levels of so many values, and says of how many there is one.
 func (d *sheetDecoder) nulls(c *leafCells, l leaf, n int, data []byte) (present int, _ []byte, err error) {
 	d.levels, d.repeated = resize(d.levels, n), resize(d.repeated, n)
-	if data, err = levelsOf(d.repeated, data, l.lists); err == nil {
+	if l.lists > 0 {
+		data, err = levelsOf(d.repeated, data, l.lists)
+	}
+	if err == nil {
 		data, err = levelsOf(d.levels, data, l.most)
 	}
 	if err != nil {
@@ -233,7 +232,7 @@ func (d *sheetDecoder) indexed(c *leafCells, null []bool, l leaf, present int, d
 		if len(data) == 0 {
 			return errDamaged
 		}
-		if _, err := hybrid(d.places, data[1:], int(data[0])); err != nil {
+		if err := hybrid(d.places, data[1:], int(data[0])); err != nil {
 			return err
 		}
 	}
@@ -264,7 +263,6 @@ func (d *sheetDecoder) indexed(c *leafCells, null []bool, l leaf, present int, d
 
 // settle makes a column of its leaves: one, or those of a list's elements.
 func (d *sheetDecoder) settle(f field) error {
-	defer func() { d.read = d.read[:0] }()
 	first := &d.read[0]
 	if f.kind != listKind {
 		if d.cells = (cells{Column: first.Column}); len(first.Null) != d.rows {
