@@ -36,6 +36,10 @@ func (r *run) archived(rows map[int64]*measurement.Zone) error {
 			z = *had
 		}
 		if z.State == measurement.ZoneArchived {
+			if z.SignedAt == nil { // written before it was noted, or it could not be read then
+				z.SignedAt, _ = signedAt(filepath.Join(r.RootZones, rootzone.FileName(serial)))
+				rows[z.Serial] = &z
+			}
 			continue
 		}
 		z.Serial = int64(serial)
@@ -106,11 +110,25 @@ func (r *run) archive(z *measurement.Zone) error {
 		}
 	}
 	at = at.UTC().Truncate(time.Microsecond)
+	z.SignedAt, _ = signedAt(path) // a zone that cannot be read is told of where it is needed
 	z.State, z.ArchivedAt, z.Source, z.SHA256 = measurement.ZoneArchived, &at, &source, nil
 	if recorded != "" {
 		z.SHA256 = &recorded // by which the zone is believed
 	}
 	return nil
+}
+
+// signedAt is when a zone of the archive was signed.
+func signedAt(path string) (*time.Time, error) {
+	zone, err := rootzone.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	at, err := zone.SignedAt()
+	if err != nil {
+		return nil, err
+	}
+	return &at, nil
 }
 
 // recordsOf are the records of a zone. Those of long ago are read, once a run, for a
@@ -120,6 +138,11 @@ func (r *run) recordsOf(serial uint32) []rootzone.Record {
 	if of := slices.DeleteFunc(slices.Clone(r.fetches), others); len(of) > 0 {
 		return of
 	}
+	return slices.DeleteFunc(slices.Clone(r.oldRecords()), others)
+}
+
+// oldRecords are the records of long ago, read once a run.
+func (r *run) oldRecords() []rootzone.Record {
 	if r.history == nil {
 		var err error
 		if r.history, err = rootzone.OldRecords(r.RootZones); err != nil {
@@ -127,5 +150,5 @@ func (r *run) recordsOf(serial uint32) []rootzone.Record {
 			r.history = []rootzone.Record{}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(r.history), others)
+	return r.history
 }

@@ -22,7 +22,14 @@ type backlog struct {
 	file    string // empty: kept nowhere
 	version string
 	days    map[string]owed
+
+	// shown is who showed the serials that nothing proves yet, complete for the lake: so
+	// that it is not looked through again for each.
+	shown map[int64]*showing
 }
+
+// mostShown bounds what is remembered of serials that nothing proves.
+const mostShown = 2000
 
 // owed is what a day has unchecked.
 type owed struct {
@@ -36,10 +43,12 @@ type owed struct {
 type backlogFile struct {
 	Version string          `json:"version"`
 	Days    map[string]owed `json:"days"`
+
+	Shown map[int64]*showing `json:"shown,omitempty"`
 }
 
 func (r *run) openBacklog() error {
-	r.backlog = backlog{file: r.Backlog, version: r.Lake.Version, days: map[string]owed{}}
+	r.backlog = backlog{file: r.Backlog, version: r.Lake.Version, days: map[string]owed{}, shown: map[int64]*showing{}}
 	var kept backlogFile
 	text, err := os.ReadFile(r.Backlog)
 	if err == nil {
@@ -47,6 +56,11 @@ func (r *run) openBacklog() error {
 	}
 	if err == nil && kept.Version == r.Lake.Version && kept.Days != nil {
 		r.backlog.days = kept.Days
+		for serial, s := range kept.Shown {
+			if s != nil {
+				r.backlog.shown[serial] = s
+			}
+		}
 		return nil
 	}
 	if err != nil && r.Backlog != "" && !errors.Is(err, fs.ErrNotExist) {
@@ -113,7 +127,13 @@ func (b *backlog) save() error {
 	if b.file == "" {
 		return nil
 	}
-	text, err := json.Marshal(backlogFile{b.version, b.days})
+	for serial := range b.shown { // any: what is forgotten is looked up again
+		if len(b.shown) <= mostShown {
+			break
+		}
+		delete(b.shown, serial)
+	}
+	text, err := json.Marshal(backlogFile{b.version, b.days, b.shown})
 	if err == nil {
 		err = renameio.WriteFile(b.file, append(text, '\n'), 0o644, renameio.WithTempDir(filepath.Dir(b.file)))
 	}

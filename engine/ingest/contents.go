@@ -26,7 +26,7 @@ type sighting struct {
 	Serial  int64
 	RSI     measurement.RSI
 	Address string // that was asked
-	At      int64  // reply in hand, µs
+	At      int64  // of the query, µs
 
 	known, asked bool // of the plan: the RSI, and that address of it then
 }
@@ -46,7 +46,7 @@ func (r *run) read(t *taken, data []byte) (c contents, reason string) {
 	}
 	for i := range c.sightings {
 		s := &c.sightings[i]
-		s.known, s.asked = r.asks(*s, t.label)
+		s.known, s.asked = r.asks(s.RSI, s.Address, t.label)
 	}
 	return c, ""
 }
@@ -127,7 +127,7 @@ func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
 		if of < len(found) && found[of].RSI != a.RSI {
 			of = len(found)
 		}
-		s := sighting{Serial: *a.Serial, RSI: a.RSI, Address: a.Address, At: a.SentAt.UnixMicro() + *a.LatencyUS}
+		s := sighting{Serial: *a.Serial, RSI: a.RSI, Address: a.Address, At: a.SentAt.UnixMicro()}
 		known := slices.IndexFunc(found[of:], func(f sighting) bool { return f.Serial == s.Serial && f.Address == s.Address })
 		if known >= 0 {
 			f := &found[of+known]

@@ -75,6 +75,10 @@ type Ingester struct {
 	// it leaves its dropbox: a run that is broken off loses none, and may tell one again.
 	Tell func(Rejected) error
 
+	// Keys is given the keys of DNSKEY answers that no zone of the archive explains, one
+	// call at a time. Nil takes none.
+	Keys func(keys []rootzone.Key, rsi measurement.RSI, at time.Time)
+
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil is silent
 	Progress func(done, of int)
@@ -202,9 +206,9 @@ type run struct {
 	failures    []error          // of days
 	shelves     map[string]shelf // of Quarantine, by dropbox; nil until one is needed
 	sightings   map[seenKey]time.Time
-	inLake      witnesses         // of the serials that were looked up
-	fetches     []rootzone.Record // the last ones
-	history     []rootzone.Record // those before, once they were needed
+	authentic   map[int64]authentic // serials that signatures in answers prove
+	fetches     []rootzone.Record   // the last ones
+	history     []rootzone.Record   // those before, once they were needed
 	zones       zoneCache
 	result      Result
 }

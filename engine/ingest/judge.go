@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -53,22 +53,48 @@ func (s Span) overlaps(o Span) bool { return s.From.Before(o.Until) && o.From.Be
 // bench judges answers by what is known of the zones.
 type bench struct {
 	*run
-	all     []correctness.Use // the zones of the archive, in order of first use
-	sums    map[uint32]string // their files' SHA-256, as they were proven
-	fetched time.Time         // the last fetch that succeeded
-	missing time.Time         // the first use of the first accepted serial that is not archived; zero for none
-	again   []Span            // judged again whatever their verdict
+	known    []correctness.Known // the accepted zones, dated
+	accepted map[uint32]bool
+	signed   map[uint32]time.Time // when the zones were signed, where that is known
+	sums     map[uint32]string    // SHA-256 of the archive's files, as they were proven
+	again    []Span               // judged again whatever their verdict
 
 	mu    sync.Mutex
 	rooms map[time.Time]*room // by interval
+
+	watches    map[time.Time]*watch // by day
+	archive    correctness.Archive  // asked by mismatches
+	fetchTimes []time.Time          // of the fetches that count, nil until a mismatch asks
+	fetchesAll bool                 // with those of long ago
+	keys       []rootzone.Key       // of all archived zones, nil until one asks
+	keysOf     sync.Once
+	vouched    map[uint32]bool // whether a zone's unsigned records are to be believed
+	broken     map[uint32]bool // zones that cannot be read
 }
 
 // newBench notes what verdicts depend on.
 func (r *run) newBench(zones []measurement.Zone, again []Span) *bench {
-	b := &bench{run: r, again: again, rooms: map[time.Time]*room{}}
-	b.learn(zones)
+	b := &bench{run: r, again: again, rooms: map[time.Time]*room{}, watches: map[time.Time]*watch{}, accepted: map[uint32]bool{},
+		signed: map[uint32]time.Time{}, sums: map[uint32]string{}, vouched: map[uint32]bool{}, broken: map[uint32]bool{}}
+	for _, z := range zones {
+		k, accepted := correctness.KnownOf(z)
+		if !accepted {
+			continue
+		}
+		b.known = append(b.known, k)
+		b.accepted[k.Serial], b.signed[k.Serial] = true, k.SignedAt
+		if k.Archived && z.SHA256 != nil {
+			b.sums[k.Serial] = *z.SHA256
+		}
+	}
+	b.archive.Zones = b.known
 	r.zones.turn()
 	return b
+}
+
+// zonesAtHand says whether the archive has any zone.
+func (b *bench) zonesAtHand() bool {
+	return slices.ContainsFunc(b.known, func(k correctness.Known) bool { return k.Archived })
 }
 
 // lake brings the verdicts of answers in the lake up to what is now known of the
@@ -84,7 +110,7 @@ func (b *bench) lake(ctx context.Context, last bool) error {
 	}
 	for _, d := range days {
 		whole := Span{d.Day, d.Day.AddDate(0, 0, 1)}
-		if !slices.ContainsFunc(b.again, whole.overlaps) && (!last || !b.backlog.due(d.Day, len(b.all) > 0)) {
+		if !slices.ContainsFunc(b.again, whole.overlaps) && (!last || !b.backlog.due(d.Day, b.zonesAtHand())) {
 			continue
 		}
 		unchecked, err := b.day(ctx, d.Day)
@@ -106,24 +132,27 @@ func (b *bench) lake(ctx context.Context, last bool) error {
 }
 
 // judge gives new answers their verdicts on their way into the lake. It may be called
-// from several goroutines.
+// from several goroutines. Who is to be accused is left to the end of the run, when all
+// of it is known, but for what is wrong whatever the zone.
 func (b *bench) judge(rows []measurement.Answer) error {
 	for i := range rows {
 		a := &rows[i]
-		if a.Verdict = pending(a); a.Verdict == nil || len(b.all) == 0 {
+		if a.Verdict = pending(a); a.Verdict == nil {
 			continue
 		}
-		c := docket{label: a.Interval, sent: *a.SentAt, name: a.QName, kind: a.QType, wire: a.Response}
+		c := docket{label: a.Interval, sent: *a.SentAt, vp: a.VantagePoint, rsi: a.RSI, name: a.QName, kind: a.QType, wire: a.Response}
 		b.hear(&c)
-		if b.tally(a, c.now.verdict) {
-			a.Verdict, a.VerdictSerial, a.Failures = &c.now.verdict, c.now.serial, c.now.failures
+		if !c.settled {
+			c.now = held("no zone fetch since")
 		}
+		b.tally(a, c.now.verdict)
+		a.Verdict, a.VerdictSerial, a.Failures = &c.now.verdict, c.now.serial, c.now.failures
 	}
 	return nil
 }
 
-// tally counts the verdict of a new answer, and reports whether it is one.
-func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) bool {
+// tally counts the verdict of a new answer.
+func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch v {
@@ -133,10 +162,9 @@ func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) bool {
 		b.result.Judged.Incorrect++
 		b.result.accuse(a)
 	default:
-		return false
+		return
 	}
 	b.result.Judged.Changed++
-	return true
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -153,33 +181,6 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-func (b *bench) learn(zones []measurement.Zone) {
-	b.all, b.sums = correctness.Uses(zones), map[uint32]string{}
-	for _, z := range zones {
-		if z.State == measurement.ZoneArchived && z.SHA256 != nil {
-			b.sums[uint32(z.Serial)] = *z.SHA256
-		}
-		if z.State == measurement.ZoneSeen && (b.missing.IsZero() || z.FirstSeen.Before(b.missing)) {
-			b.missing = *z.FirstSeen
-		}
-	}
-	for _, rec := range b.fetches {
-		if !rec.ByHand && rec.At.After(b.fetched) {
-			b.fetched = rec.At
-		}
-	}
-}
-
-// complete says whether the archive has every zone that an answer of the interval
-// may be of: a fetch succeeded after its end, and every accepted serial seen up
-// to then is archived.
-func (b *bench) complete(label time.Time) bool {
-	end := label.Add(interval.Length)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.fetched.After(end) && (b.missing.IsZero() || b.missing.After(end))
-}
-
 // verdict is what a row is to be given.
 type verdict struct {
 	verdict  measurement.Verdict
@@ -187,26 +188,41 @@ type verdict struct {
 	failures []string
 }
 
+// held is the verdict of a row that accuses nobody for what is lacking.
+func held(reason string) verdict {
+	return verdict{measurement.Unchecked, nil, []string{"hold: " + reason}}
+}
+
 // docket is a row that is to be judged.
 type docket struct {
 	place       int64
 	label, sent time.Time
+	vp          measurement.VantagePoint
+	rsi         measurement.RSI
 	name, kind  string
 	wire        []byte
 	had, now    verdict
-	hopeless    bool // no zone will decide it
-	blank       bool // there is no response to judge
+
+	settled  bool               // now is the verdict
+	result   correctness.Result // else: no candidate explains it
+	weight   correctness.Weight // and what it shows by itself
+	seat     *seat              // by whom it was heard
+	hopeless bool               // no zone will decide it
+	blank    bool               // there is no response to judge
 }
 
 // day judges the rows of a day and rewrites it where a verdict has changed. It
 // returns what is unchecked then.
 func (b *bench) day(ctx context.Context, day time.Time) (left owed, err error) {
 	waits, again, err := b.due(ctx, day)
-	if err != nil || waits == 0 && !again || len(b.all) == 0 {
+	if err != nil || waits == 0 && !again {
 		return owed{Unchecked: waits, Waiting: waits}, err
 	}
 	cases, err := b.cases(ctx, day)
 	if err != nil {
+		return owed{}, err
+	}
+	if err := b.decide(ctx, cases); err != nil {
 		return owed{}, err
 	}
 	changed := map[int64]verdict{}
@@ -278,10 +294,8 @@ func (b *bench) scan(day time.Time, columns ...string) lake.Scan {
 // are.
 const mostWires = 64 << 20
 
-// cases reads the rows of a day that are to be judged, and has them judged in
-// portions, whose responses it lets go. Failures are a list, which
-// columns do not carry: of a row that has any the old ones are not known, and it
-// counts as changed unless it stays without.
+// cases reads the rows of a day that are to be judged, and has them heard in
+// portions, whose responses it lets go.
 func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 	var cases []docket
 	var place int64
@@ -294,25 +308,17 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 		heard, wires = len(cases), 0
 		return err
 	}
-	err := b.scan(day, "verdict", "verdict_serial", "sent_at", "qname", "qtype", "response").Run(ctx, func(batch *lake.Batch) error {
-		verdicts, serials := batch.Column("verdict"), batch.Column("verdict_serial")
-		labels, sent, responses := batch.Column("interval"), batch.Column("sent_at"), batch.Column("response")
-		names, kinds := batch.Column("qname"), batch.Column("qtype")
+	columns := []string{"verdict", "verdict_serial", "vantage_point", "rsi", "sent_at", "qname", "qtype", "response"}
+	err := b.scan(day, columns...).Run(ctx, func(batch *lake.Batch) error {
+		verdicts, labels, responses := batch.Column("verdict"), batch.Column("interval"), batch.Column("response")
 		for i := range batch.Rows {
 			place++
 			v, label := measurement.Verdict(verdicts.Text(i)), time.UnixMicro(labels.Int[i]).UTC()
 			if v != measurement.Unchecked && (v == "" || !b.isAgain(label)) {
 				continue
 			}
-			c := docket{place: place - 1, label: label, sent: time.UnixMicro(sent.Int[i]).UTC(), name: names.Text(i), kind: kinds.Text(i),
-				wire: slices.Clone(responses.Bytes[i]), had: verdict{verdict: v}}
-			if serials.Null == nil || !serials.Null[i] {
-				serial := serials.Int[i]
-				c.had.serial = &serial
-			}
-			c.blank = len(c.wire) == 0
-			cases = append(cases, c)
-			if wires += len(c.wire); wires > mostWires {
+			cases = append(cases, docketOf(batch, i, place-1, label))
+			if wires += len(responses.Bytes[i]); wires > mostWires {
 				if err := hear(); err != nil {
 					return err
 				}
@@ -320,10 +326,36 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 		}
 		return nil
 	})
-	if err != nil {
+	if err == nil {
+		err = hear()
+	}
+	if err != nil || len(cases) == 0 {
 		return nil, err
 	}
-	return cases, hear()
+	at := 0
+	return cases, lake.Failures(b.Lake.Path(lake.Answers, day), func(row int64, failures []string) {
+		for at < len(cases) && cases[at].place < row {
+			at++
+		}
+		if at < len(cases) && cases[at].place == row {
+			cases[at].had.failures = failures
+		}
+	})
+}
+
+// docketOf is a row of a batch.
+func docketOf(batch *lake.Batch, i int, place int64, label time.Time) docket {
+	serials, sent := batch.Column("verdict_serial"), batch.Column("sent_at")
+	c := docket{place: place, label: label, sent: time.UnixMicro(sent.Int[i]).UTC(),
+		vp: measurement.VantagePoint(batch.Column("vantage_point").Text(i)), rsi: measurement.RSI(batch.Column("rsi").Text(i)),
+		name: batch.Column("qname").Text(i), kind: batch.Column("qtype").Text(i),
+		wire: slices.Clone(batch.Column("response").Bytes[i]), had: verdict{verdict: measurement.Verdict(batch.Column("verdict").Text(i))}}
+	if serials.Null == nil || !serials.Null[i] {
+		serial := serials.Int[i]
+		c.had.serial = &serial
+	}
+	c.blank = len(c.wire) == 0
+	return c
 }
 
 // hearAll judges all cases, on all processors.

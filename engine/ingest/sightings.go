@@ -3,37 +3,35 @@ package ingest
 import (
 	"cmp"
 	"context"
-	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/metrics/correctness"
 )
 
-// Bounds of what one vantage point can make of the table zones
-// (docs/decisions/0010).
-const (
-	mostSerials = 16     // of a file that is believed: an RSI shows one or two, nearly all of them the same
-	mostUnknown = 20_000 // serials in the table that are of no zone
-	plausible   = 2e6    // between a serial and the archive's newest: two years, as the root's are written
-)
+// mostUnknown bounds the serials in the table that are of no zone: one vantage point
+// can show what it likes (docs/decisions/0010).
+const mostUnknown = 20_000
 
-// seenKey is who showed a serial, and whether that is to be believed.
+// early is how long before a zone was signed a sighting of it is still believed.
+const early = correctness.ClockAllowance
+
+// seenKey is who showed a serial, and whether that is to be trusted.
 type seenKey struct {
-	serial   int64
-	rsi      measurement.RSI
-	vp       measurement.VantagePoint
-	believed bool
+	serial  int64
+	rsi     measurement.RSI
+	vp      measurement.VantagePoint
+	trusted bool
 }
 
 // sight notes the serials of a file that was accepted. Only the plan's vantage points
-// are heard, where it has any, on the plan's RSIs, and believed where these were asked
-// at the plan's addresses. What is heard and not believed is noted all the same: of a
-// serial that the table does not know, reports make up their own minds.
+// are heard, where it has any, on the plan's RSIs; they are trusted where these were
+// asked at the plan's addresses, by a clock that was not known to be wrong. What is
+// heard and not trusted is noted all the same: of a serial that the table does not know,
+// reports make up their own minds.
 func (r *run) sight(t *taken) {
 	if t.reason != "" || !r.expected(t.vp, t.label) {
 		return
@@ -45,11 +43,13 @@ func (r *run) sight(t *taken) {
 	for _, s := range t.sightings {
 		serials[s.Serial] = true
 	}
+	trusted := len(serials) <= mostSerials && !t.received.Before(t.label) &&
+		(t.run == nil || t.run.ClockSynchronized == nil || *t.run.ClockSynchronized)
 	for _, s := range t.sightings {
 		if !s.known {
 			continue
 		}
-		k := seenKey{s.Serial, s.RSI, t.vp, s.asked && len(serials) <= mostSerials}
+		k := seenKey{s.Serial, s.RSI, t.vp, s.asked && trusted}
 		at := time.UnixMicro(s.At).UTC()
 		if was, known := r.sightings[k]; !known || at.Before(was) {
 			r.sightings[k] = at
@@ -57,37 +57,94 @@ func (r *run) sight(t *taken) {
 	}
 }
 
-// expected says whether the vantage point counts at that time.
-func (r *run) expected(vp measurement.VantagePoint, label time.Time) bool {
-	for _, v := range r.Plan.VantagePoints {
-		if v.ID == vp {
-			return (v.From == nil || !label.Before(*v.From)) && (v.Until == nil || label.Before(*v.Until))
-		}
-	}
-	return len(r.Plan.VantagePoints) == 0
+// showing is who showed a serial in trusted sightings, and since when.
+type showing struct {
+	VPs  map[measurement.VantagePoint]time.Time `json:"vps"`
+	RSIs []measurement.RSI                      `json:"rsis"`
 }
 
-// asks says whether the plan knows the RSI, and has it asked at that address then.
-func (r *run) asks(s sighting, label time.Time) (known, asked bool) {
-	if len(r.Plan.Servers) == 0 {
-		return true, true
+func (s *showing) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.Time) {
+	if s.VPs == nil {
+		s.VPs = map[measurement.VantagePoint]time.Time{}
 	}
-	address, err := netip.ParseAddr(s.Address)
-	for _, server := range r.Plan.Servers {
-		if server.RSI != s.RSI {
+	if was, known := s.VPs[vp]; !known || at.Before(was) {
+		s.VPs[vp] = at
+	}
+	if !slices.Contains(s.RSIs, rsi) {
+		s.RSIs = append(s.RSIs, rsi)
+	}
+}
+
+// second is when the second vantage point showed the serial, the first where the plan
+// has only one; nil where there was none.
+func (s *showing) second(one bool) *time.Time {
+	var all []time.Time
+	for _, at := range s.VPs {
+		all = append(all, at)
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	switch {
+	case one && len(all) > 0:
+		return &all[0]
+	case len(all) > 1:
+		return &all[1]
+	}
+	return nil
+}
+
+// proves says whether the serial is of a zone that exists: two RSIs and two vantage
+// points showed it. One of these alone could invent it.
+func (s *showing) proves(one bool) bool {
+	return len(s.RSIs) > 1 && (one || len(s.VPs) > 1)
+}
+
+// one says that the plan has a single vantage point, whose word then counts.
+func (r *run) one() bool { return len(r.Plan.VantagePoints) < 2 }
+
+// hear applies the sightings of this run to the table: when a serial was first seen,
+// when it was first used by its own evidence, whether it is proven.
+func (r *run) hear(ctx context.Context, rows map[int64]*measurement.Zone) error {
+	r.first(rows)
+	open := r.unsettled(rows)
+	if err := r.recall(ctx, rows, open); err != nil {
+		return err
+	}
+	for serial := range open {
+		if z := rows[serial]; z.State == measurement.ZoneBogus && r.backlog.shown[serial].proves(r.one()) {
+			z.State, z.Proof = measurement.ZoneSeen, new(measurement.ProofWitnesses)
+		}
+	}
+	r.authenticate(rows)
+	for serial, z := range rows {
+		if z.State == measurement.ZoneArchived || z.Proof == nil {
+			z.Proof = new(proofOf(z.State))
+		}
+		if z.State == measurement.ZoneBogus {
 			continue
 		}
-		known = true
-		if err == nil {
-			a, found := server.AddressAt(measurement.FamilyOf(address), label)
-			asked = asked || found && a == address
+		if s := r.backlog.shown[serial]; s != nil {
+			if at := s.second(r.one()); at != nil && (z.FirstUsed == nil || at.Before(*z.FirstUsed)) {
+				z.FirstUsed = at
+			}
+			delete(r.backlog.shown, serial) // what comes later moves nothing, or is looked up again
 		}
 	}
-	return known, asked
+	return nil
 }
 
-// hear applies the sightings of this run to the table, the earliest first.
-func (r *run) hear(ctx context.Context, rows map[int64]*measurement.Zone) error {
+func proofOf(s measurement.ZoneState) measurement.ZoneProof {
+	switch s {
+	case measurement.ZoneArchived:
+		return measurement.ProofArchive
+	case measurement.ZoneSeen:
+		return measurement.ProofWitnesses // of before proofs were noted: by two RSIs
+	}
+	return measurement.ProofNone
+}
+
+// first notes the serials that are new to the table, and the earliest trusted sighting of
+// each.
+func (r *run) first(rows map[int64]*measurement.Zone) {
 	var all []seenKey
 	for k := range r.sightings {
 		all = append(all, k)
@@ -95,142 +152,122 @@ func (r *run) hear(ctx context.Context, rows map[int64]*measurement.Zone) error 
 	slices.SortFunc(all, func(a, b seenKey) int {
 		return cmp.Or(r.sightings[a].Compare(r.sightings[b]), cmp.Compare(a.serial, b.serial), cmp.Compare(a.rsi, b.rsi), cmp.Compare(a.vp, b.vp))
 	})
-	witnessed, err := r.witnessed(ctx, rows)
-	if err != nil {
-		return err
-	}
 	unknown := 0
 	for _, z := range rows {
 		if z.State == measurement.ZoneBogus {
 			unknown++
 		}
 	}
-	likely := around(rows)
 	for _, k := range all {
-		if rows[k.serial] == nil {
+		z, at := rows[k.serial], r.sightings[k]
+		if z == nil {
 			if unknown++; unknown > mostUnknown {
 				r.left(r.Lake.Path(lake.Zones, time.Time{}), "has as many serials of no zone as it may; vantage point "+string(k.vp)+" shows more")
 				continue
 			}
-			rows[k.serial] = &measurement.Zone{Serial: k.serial, State: measurement.ZoneBogus}
+			z = &measurement.Zone{Serial: k.serial, State: measurement.ZoneBogus}
+			rows[k.serial] = z
 		}
-		if k.believed {
-			see(rows[k.serial], k.rsi, r.sightings[k], witnessed(k.serial) && likely(k.serial))
+		if k.trusted && believable(z, at) && (z.FirstSeen == nil || at.Before(*z.FirstSeen)) {
+			rsi := k.rsi
+			z.FirstSeen, z.FirstSeenRSI = &at, &rsi
+		}
+	}
+}
+
+// believable says whether a zone can have been shown at that time: not before it was
+// signed.
+func believable(z *measurement.Zone, at time.Time) bool {
+	return z.SignedAt == nil || !at.Before(z.SignedAt.Add(-early))
+}
+
+// unsettled are the serials of which sightings may change something: those of this run that
+// are not proven, or not dated, or dated later than they were shown now; and those
+// that were written before zones had proofs. With each, from when the lake is to be asked.
+func (r *run) unsettled(rows map[int64]*measurement.Zone) map[int64]time.Time {
+	open := map[int64]time.Time{}
+	note := func(serial int64, at time.Time) {
+		if was, known := open[serial]; !known || at.Before(was) {
+			open[serial] = at
+		}
+	}
+	for k, at := range r.sightings {
+		z := rows[k.serial]
+		if k.trusted && z != nil && believable(z, at) && (z.State == measurement.ZoneBogus || z.FirstUsed == nil || at.Before(*z.FirstUsed)) {
+			note(k.serial, at)
+		}
+	}
+	for serial, z := range rows {
+		if z.FirstSeen == nil || z.ArchivedAt != nil && !z.FirstSeen.Before(*z.ArchivedAt) {
+			continue // no sighting can date it
+		}
+		_, is := open[serial]
+		if accepted := z.State != measurement.ZoneBogus && z.FirstUsed == nil; is || accepted || z.Proof == nil {
+			note(serial, *z.FirstSeen)
+		}
+	}
+	return open
+}
+
+// recall finds who showed the serials before, in memory or in the lake, and adds who
+// does now.
+func (r *run) recall(ctx context.Context, rows map[int64]*measurement.Zone, open map[int64]time.Time) error {
+	unknown, from := map[int64]bool{}, r.started
+	for serial, at := range open {
+		if r.backlog.shown[serial] == nil {
+			unknown[serial] = true
+			r.backlog.shown[serial] = &showing{}
+			from = earlier(from, at)
+		}
+	}
+	note := func(serial int64, vp measurement.VantagePoint, rsi measurement.RSI, at time.Time) {
+		if z, s := rows[serial], r.backlog.shown[serial]; z != nil && s != nil && believable(z, at) {
+			s.add(vp, rsi, at)
+		}
+	}
+	if len(unknown) > 0 {
+		err := r.eachShown(ctx, from.Add(-2*interval.Length), time.Time{}, func(k runKey, all []shown, trusted bool) {
+			for _, s := range all {
+				if trusted && s.asked && unknown[s.serial] {
+					note(s.serial, k.vp, measurement.RSI(string([]byte(s.rsi))), s.sent)
+				}
+			}
+		})
+		if err := r.pass(ctx, err); err != nil {
+			return err
+		}
+	}
+	for k, at := range r.sightings {
+		if k.trusted {
+			note(k.serial, k.vp, k.rsi, at)
 		}
 	}
 	return nil
 }
 
-// see applies a sighting. A serial from one RSI only stays bogus until another
-// RSI or the archive has it too; its first sighting is the earliest all the same.
-func see(z *measurement.Zone, rsi measurement.RSI, at time.Time, accept bool) {
-	if accept && z.State == measurement.ZoneBogus && z.FirstSeenRSI != nil && *z.FirstSeenRSI != rsi {
-		z.State = measurement.ZoneSeen
-	}
-	if z.FirstSeen == nil || at.Before(*z.FirstSeen) {
-		z.FirstSeen, z.FirstSeenRSI = &at, &rsi
-	}
+// authentic is a serial that the signature over a SOA record in an answer proves.
+type authentic struct {
+	at, signed time.Time
+	rsi        measurement.RSI
 }
 
-// around says of a serial whether it may be of a zone that is near those of the
-// archive; without any archive every one may.
-func around(rows map[int64]*measurement.Zone) func(int64) bool {
-	var newest *uint32
-	for serial, z := range rows {
-		if s := uint32(serial); z.State == measurement.ZoneArchived && (newest == nil || rootzone.Compare(s, *newest) > 0) {
-			newest = &s
+// authenticate applies what judging found: a signature needs no witness.
+func (r *run) authenticate(rows map[int64]*measurement.Zone) {
+	for serial, a := range r.authentic {
+		z := rows[serial]
+		if z == nil {
+			z = &measurement.Zone{Serial: serial, State: measurement.ZoneBogus}
+			rows[serial] = z
 		}
-	}
-	return func(serial int64) bool {
-		if newest == nil {
-			return true
-		}
-		distance := int64(int32(uint32(serial) - *newest))
-		return max(distance, -distance) <= plausible
-	}
-}
-
-// witnesses are the vantage points that show a serial.
-type witnesses map[int64]map[measurement.VantagePoint]bool
-
-func (w witnesses) add(serial int64, vp measurement.VantagePoint) {
-	if w[serial] == nil {
-		w[serial] = map[measurement.VantagePoint]bool{}
-	}
-	w[serial][vp] = true
-}
-
-// witnessed says of a serial whether two vantage points show it, in this run or in the
-// lake, where the plan has several: one alone could invent two RSIs. The lake is asked
-// only where it matters, once a run and serial.
-func (r *run) witnessed(ctx context.Context, rows map[int64]*measurement.Zone) (func(int64) bool, error) {
-	if len(r.Plan.VantagePoints) < 2 {
-		return func(int64) bool { return true }, nil
-	}
-	now := witnesses{}
-	for k := range r.sightings {
-		if k.believed {
-			now.add(k.serial, k.vp)
-		}
-	}
-	doubted, first := r.doubted(rows, now)
-	if err := r.pass(ctx, r.lookUp(ctx, doubted, later(first, r.started.Add(-giveUp)))); err != nil {
-		return nil, err
-	}
-	return func(serial int64) bool {
-		all := maps.Clone(r.inLake[serial])
-		if all == nil {
-			return len(now[serial]) > 1
-		}
-		maps.Copy(all, now[serial])
-		return len(all) > 1
-	}, nil
-}
-
-// doubted are serials that two RSIs but only one vantage point are known to have shown,
-// and when the first was.
-func (r *run) doubted(rows map[int64]*measurement.Zone, now witnesses) (map[int64]bool, time.Time) {
-	serials, by, first := map[int64]bool{}, map[int64]measurement.RSI{}, r.started
-	for k, at := range r.sightings {
-		z := rows[k.serial]
-		if !k.believed || len(now[k.serial]) > 1 || r.inLake[k.serial] != nil || z != nil && z.State != measurement.ZoneBogus {
+		if z.State == measurement.ZoneArchived {
 			continue
 		}
-		if z != nil && z.FirstSeenRSI != nil {
-			by[k.serial], at = *z.FirstSeenRSI, earlier(at, *z.FirstSeen)
+		z.State, z.Proof = measurement.ZoneSeen, new(measurement.ProofSignature)
+		if z.SignedAt == nil {
+			z.SignedAt = &a.signed
 		}
-		if by[k.serial] == "" {
-			by[k.serial] = k.rsi
+		if z.FirstSeen == nil || a.at.Before(*z.FirstSeen) {
+			z.FirstSeen, z.FirstSeenRSI = &a.at, &a.rsi
 		}
-		if by[k.serial] != k.rsi {
-			serials[k.serial] = true
-		}
-		first = earlier(first, at)
 	}
-	return serials, first
-}
-
-// lookUp finds who in the lake shows the serials from that time on.
-func (r *run) lookUp(ctx context.Context, serials map[int64]bool, from time.Time) error {
-	if r.inLake == nil {
-		r.inLake = witnesses{}
-	}
-	if len(serials) == 0 {
-		return nil
-	}
-	for serial := range serials {
-		r.inLake[serial] = map[measurement.VantagePoint]bool{}
-	}
-	scan := lake.Scan{Store: r.Lake, Table: lake.Answers, From: from.Add(-2 * interval.Length), Columns: []string{"query", "vantage_point", "serial"}, Workers: 1}
-	return scan.Run(ctx, func(b *lake.Batch) error {
-		queries, vps, shown, labels := b.Column("query"), b.Column("vantage_point"), b.Column("serial"), b.Column("interval")
-		for i := range b.Rows {
-			if (shown.Null == nil || !shown.Null[i]) && serials[shown.Int[i]] && queries.Text(i) == "soa" {
-				if vp := measurement.VantagePoint(vps.Text(i)); r.expected(vp, time.UnixMicro(labels.Int[i]).UTC()) {
-					r.inLake.add(shown.Int[i], vp)
-				}
-			}
-		}
-		return nil
-	})
 }

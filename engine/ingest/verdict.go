@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 
 // seat is shared by cases with the same candidates.
 type seat struct {
-	in, out []uint32
+	candidates []correctness.Known // newest first
+	in, out    []uint32            // the archived candidates, and those that are near
 
 	mu     sync.Mutex
 	judges [4]*correctness.Judge // by ever more zones
@@ -39,11 +41,13 @@ func (b *bench) seat(c *docket) *seat {
 	if usual && r.only != nil {
 		return r.only
 	}
-	in, out := correctness.Candidates(b.all, c.sent, c.label)
-	i := slices.IndexFunc(r.seats, func(s *seat) bool { return slices.Equal(s.in, in) && slices.Equal(s.out, out) })
+	candidates := correctness.Candidates(b.known, c.sent, c.label)
+	near := correctness.Near(b.known, candidates, c.sent, c.label)
+	in, out := archivedOf(candidates), archivedOf(near)
+	i := slices.IndexFunc(r.seats, func(s *seat) bool { return slices.Equal(s.candidates, candidates) && slices.Equal(s.out, out) })
 	if i < 0 {
 		i = len(r.seats)
-		r.seats = append(r.seats, &seat{in: in, out: out})
+		r.seats = append(r.seats, &seat{candidates: candidates, in: in, out: out})
 	}
 	if usual {
 		r.only = r.seats[i]
@@ -51,45 +55,122 @@ func (b *bench) seat(c *docket) *seat {
 	return r.seats[i]
 }
 
+func archivedOf(zones []correctness.Known) []uint32 {
+	var serials []uint32
+	for _, z := range zones {
+		if z.Archived {
+			serials = append(serials, z.Serial)
+		}
+	}
+	return serials
+}
+
 // aboutNow is far longer than an interval, in which all of its queries are sent.
 const aboutNow = time.Hour
 
-// calm reports whether no zone comes into use, or leaves the time in which it counts,
-// about the interval.
+// calm reports whether no zone becomes a candidate, or ceases to be one, about the
+// interval.
 func (b *bench) calm(label time.Time) bool {
-	return !slices.ContainsFunc(b.all, func(z correctness.Use) bool {
-		return slices.ContainsFunc([]time.Duration{0, correctness.Window, 2 * correctness.Window}, func(edge time.Duration) bool {
-			return (label.Sub(z.At) - edge).Abs() <= 2*aboutNow
-		})
+	const near = 2 * aboutNow
+	return !slices.ContainsFunc(b.known, func(z correctness.Known) bool {
+		for _, edge := range []time.Duration{0, correctness.Renewed, correctness.Window, 2 * correctness.Window, -correctness.Window} {
+			if (label.Sub(z.FirstUsed) - edge).Abs() <= near {
+				return true
+			}
+		}
+		return label.Sub(z.SignedAt).Abs() <= near || label.Sub(z.Shown).Abs() <= near
 	})
 }
 
-// hear judges one case. A mismatch accuses only where the archive is complete for
-// the query; until then the row waits.
+// hear judges one case by the zones at hand. What no candidate explains is weighed, and
+// settled only where it is wrong whatever the zone.
 func (b *bench) hear(c *docket) {
-	c.now = verdict{verdict: measurement.Unchecked}
+	c.settled = true
 	defer func() {
 		if p := recover(); p != nil {
 			b.log.Error("a response ended its judgement", "interval", c.label, "qname", c.name, "panic", fmt.Sprint(p))
-			c.now = verdict{verdict: measurement.Unchecked}
+			c.settled, c.now = true, held("the response ended its judgement")
 		}
 	}()
 	if len(c.wire) == 0 {
+		c.now = held("there is no response to judge")
 		return
 	}
-	r := b.seat(c).judge(b, correctness.Question{Name: c.name, Type: c.kind, At: c.sent}, c.wire)
-	c.hopeless = r.Verdict == measurement.Unchecked && slices.ContainsFunc(r.Failures, func(f correctness.Finding) bool { return f.Tag == "yds" })
-	if r.Verdict == measurement.Incorrect && !b.complete(c.label) {
+	q := correctness.Question{Name: c.name, Type: c.kind, At: c.sent}
+	c.seat = b.seat(c)
+	r := c.seat.judge(b, q, c.wire)
+	switch {
+	case r.Verdict == measurement.Correct:
+		c.now = verdictOf(r, nil)
+		return
+	case r.Verdict == measurement.Unchecked && len(c.seat.in) > 0:
+		c.hopeless = slices.ContainsFunc(r.Failures, func(f correctness.Finding) bool { return f.Tag == "yds" })
+		c.now = held(r.Failures[0].Detail)
 		return
 	}
-	c.now.verdict = r.Verdict
-	if r.Serial != nil && r.Verdict != measurement.Unchecked {
+	b.keysMet(c)
+	j := c.seat.last(b)
+	c.weight = j.Weigh(q, c.wire)
+	b.prove(c)
+	if len(c.weight.Broken) > 0 {
+		c.now = verdictOf(r, c.weight.Broken)
+		return
+	}
+	c.settled, c.result = false, r
+}
+
+// verdictOf is the verdict with its grounds: those against a zone, where there was one.
+func verdictOf(r correctness.Result, broken []correctness.Finding) verdict {
+	v := verdict{verdict: r.Verdict}
+	if r.Serial != nil {
 		serial := int64(*r.Serial)
-		c.now.serial = &serial
+		v.serial = &serial
 	}
-	if r.Verdict == measurement.Incorrect {
-		c.now.failures = r.FailureTexts()
+	if len(broken) > 0 && r.Verdict != measurement.Incorrect { // no zone is at hand
+		r.Failures = broken
 	}
+	if len(broken) > 0 || r.Verdict == measurement.Incorrect {
+		v.verdict, v.failures = measurement.Incorrect, r.FailureTexts()
+	}
+	return v
+}
+
+// keysMet hands on the keys of an answer that no zone at hand explains: one may be
+// a new key signing key, of which the plan has no anchor yet.
+func (b *bench) keysMet(c *docket) {
+	if b.Keys == nil || c.kind != "DNSKEY" {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if keys := correctness.KeysOf(c.wire); len(keys) > 0 {
+		b.Keys(keys, c.rsi, c.sent)
+	}
+}
+
+// prove notes a zone that a response is of by a signature, and that nobody has: a
+// signature needs no witness.
+func (b *bench) prove(c *docket) {
+	soa := c.weight.SOA
+	if soa == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.accepted[soa.Serial] && b.archivedSerial(soa.Serial) {
+		return
+	}
+	if b.run.authentic == nil {
+		b.run.authentic = map[int64]authentic{}
+	}
+	at := int64(soa.Serial)
+	if was, known := b.run.authentic[at]; !known || c.sent.Before(was.at) {
+		b.run.authentic[at] = authentic{c.sent, soa.SignedAt, measurement.RSI(strings.Clone(string(c.rsi)))}
+	}
+}
+
+func (b *bench) archivedSerial(serial uint32) bool {
+	return slices.ContainsFunc(b.known, func(k correctness.Known) bool { return k.Serial == serial && k.Archived })
 }
 
 // judge tries the newest candidate alone, which nearly all answers are of, then
@@ -113,12 +194,15 @@ func (s *seat) by(b *bench, stage int) *correctness.Judge {
 	if s.judges[stage] == nil {
 		j := &correctness.Judge{Zones: b.open(s.in[:min(len(s.in), []int{1, 2, len(s.in), len(s.in)}[stage])])}
 		if stage == len(s.judges)-1 {
-			j.Others = b.open(s.out)
+			j.Others, j.Keys = b.open(s.out), b.heldKeys()
 		}
 		s.judges[stage] = j
 	}
 	return s.judges[stage]
 }
+
+// last is the judge with all zones that the seat knows, and with all keys.
+func (s *seat) last(b *bench) *correctness.Judge { return s.by(b, len(s.judges)-1) }
 
 // open returns those of the zones that can be read.
 func (b *bench) open(serials []uint32) []*correctness.Zone {
@@ -135,16 +219,11 @@ func (b *bench) open(serials []uint32) []*correctness.Zone {
 	return zones
 }
 
-// unreadable makes the archive incomplete from the zone's first use on.
 func (b *bench) unreadable(serial uint32, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.left(filepath.Join(b.RootZones, rootzone.FileName(serial)), err.Error())
-	for _, z := range b.all {
-		if z.Serial == serial && (b.missing.IsZero() || z.At.Before(b.missing)) {
-			b.missing = z.At
-		}
-	}
+	b.broken[serial] = true
 }
 
 // zoneCache keeps the zones in use: those that neither this bench nor the one
@@ -175,7 +254,7 @@ func (c *zoneCache) open(in *Ingester, serial uint32, sum string) (*correctness.
 		if err != nil {
 			return nil, err
 		}
-		if z, err = correctness.NewZone(read, in.Anchors); err != nil {
+		if z, err = correctness.NewZone(read); err != nil {
 			return nil, err
 		}
 		if read.SHA256 == sum {

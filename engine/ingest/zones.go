@@ -12,10 +12,6 @@ import (
 	"mtric.net/mtric/metrics/correctness"
 )
 
-// giveUp is how long a serial that answers show may be missing in the archive:
-// then it is bogus, and nothing waits for it any longer.
-const giveUp = 7 * 24 * time.Hour
-
 // ZonesChanged says what became of the table zones.
 type ZonesChanged struct {
 	New     []int64 `json:"new"`     // serials that were not there
@@ -32,34 +28,31 @@ func (z *ZonesChanged) complete() {
 }
 
 // keepZones brings the table zones up to the archive and the sightings of this
-// run (A13, A15), and the verdicts in the lake up to both: of answers whose zones
-// have changed and, at the end of the run, of all that wait. It comes before the files
-// leave their dropboxes: after a kill their sightings come again with them. By the
-// bench that it returns new answers are judged. Save saves the table.
+// run, and the verdicts in the lake up to both: of answers whose zones have changed
+// and, at the end of the run, of all that wait. It comes before the files leave their
+// dropboxes: after a kill their sightings come again with them. By the bench that it
+// returns new answers are judged. Save saves the table.
 func (r *run) keepZones(ctx context.Context, last bool) (b *bench, save func() error, err error) {
 	had, err := r.Lake.Zones()
 	if err != nil {
 		return nil, nil, err
 	}
-	rows := map[int64]*measurement.Zone{}
-	for i := range had {
-		z := had[i]
-		rows[z.Serial] = &z
-	}
-	if err := r.archived(rows); err != nil {
-		return nil, nil, err
-	}
-	if err := r.hear(ctx, rows); err != nil {
-		return nil, nil, err
-	}
-	now := r.settled(rows, had)
-	b = r.newBench(now, r.moved(now, had))
-	if last {
-		b.again = append(b.again, r.Rejudge...)
-	}
-	// Before the zones are saved: after a kill the same changes are found again.
-	if err := b.lake(ctx, last); err != nil {
-		return nil, nil, err
+	before := had
+	var now []measurement.Zone
+	for again := true; again; { // an answer may prove a zone: others have to wait for it then
+		proven := len(r.authentic)
+		if now, err = r.settled(ctx, had, before); err != nil {
+			return nil, nil, err
+		}
+		b = r.newBench(now, r.moved(now, before))
+		if last {
+			b.again = append(b.again, r.Rejudge...)
+		}
+		// Before the zones are saved: after a kill the same changes are found again.
+		if err := b.lake(ctx, last); err != nil {
+			return nil, nil, err
+		}
+		again, before = len(r.authentic) > proven, now
 	}
 	if last || len(b.again) > 0 {
 		if err := r.backlog.save(); err != nil {
@@ -77,30 +70,31 @@ func (r *run) keepZones(ctx context.Context, last bool) (b *bench, save func() e
 	}, nil
 }
 
-// settled is the table by serial, and notes in the result what is new in it.
-func (r *run) settled(rows map[int64]*measurement.Zone, had []measurement.Zone) []measurement.Zone {
-	archive := false
-	for _, z := range rows {
-		archive = archive || z.State == measurement.ZoneArchived
+// settled is the table as it is now, and notes in the result what has changed since
+// before.
+func (r *run) settled(ctx context.Context, had, before []measurement.Zone) ([]measurement.Zone, error) {
+	rows := map[int64]*measurement.Zone{}
+	for i := range had {
+		z := had[i]
+		rows[z.Serial] = &z
 	}
-	before := map[int64]measurement.Zone{}
-	for _, z := range had {
-		before[z.Serial] = z
+	if err := r.archived(rows); err != nil {
+		return nil, err
 	}
+	if err := r.hear(ctx, rows); err != nil {
+		return nil, err
+	}
+	date(rows)
+	was := bySerial(before)
 	changed := &r.result.Zones
 	changed.Missing = nil // what is missing now, not what was after an earlier day
 	var now []measurement.Zone
 	for _, z := range rows {
-		// Without any archive nothing could ever be archived, and two RSIs are
-		// all the proof there is.
-		if archive && z.State == measurement.ZoneSeen && r.started.Sub(*z.FirstSeen) > giveUp {
-			z.State = measurement.ZoneBogus
-		}
-		was, known := before[z.Serial]
+		old, known := was[z.Serial]
 		switch {
 		case !known:
 			changed.New = append(changed.New, z.Serial)
-		case correctness.FirstUse(*z).Before(correctness.FirstUse(was)):
+		case z.FirstUsed != nil && old.FirstUsed != nil && z.FirstUsed.Before(*old.FirstUsed):
 			changed.Earlier = append(changed.Earlier, z.Serial)
 		}
 		if z.State == measurement.ZoneSeen {
@@ -109,54 +103,94 @@ func (r *run) settled(rows map[int64]*measurement.Zone, had []measurement.Zone) 
 		now = append(now, *z)
 	}
 	slices.SortFunc(now, func(a, b measurement.Zone) int { return cmp.Compare(a.Serial, b.Serial) })
-	return now
+	return now, nil
+}
+
+func bySerial(zones []measurement.Zone) map[int64]measurement.Zone {
+	m := map[int64]measurement.Zone{}
+	for _, z := range zones {
+		m[z.Serial] = z
+	}
+	return m
+}
+
+// date says when each accepted zone was first used.
+func date(rows map[int64]*measurement.Zone) {
+	var zones []correctness.Known
+	for _, z := range rows {
+		if z.State == measurement.ZoneArchived && (z.FirstUsed == nil || z.ArchivedAt.Before(*z.FirstUsed)) {
+			z.FirstUsed = z.ArchivedAt
+		}
+		if k, accepted := correctness.KnownOf(*z); accepted {
+			zones = append(zones, k)
+		} else {
+			z.FirstUsed = nil
+		}
+	}
+	correctness.Date(zones)
+	for _, k := range zones {
+		if !k.FirstUsed.IsZero() {
+			rows[int64(k.Serial)].FirstUsed = &k.FirstUsed
+		}
+	}
 }
 
 // moved are the spans in which an answer may have other candidates than before:
-// where a zone is new, has come into the archive, or is first used at another time;
-// and those that waited for a serial that is now given up.
-func (r *run) moved(now, had []measurement.Zone) []Span {
-	before := map[int64]measurement.Zone{}
-	for _, z := range had {
-		before[z.Serial] = z
+// where a zone is new, has come into the archive, or is dated otherwise.
+func (r *run) moved(now, before []measurement.Zone) []Span {
+	was, is := bySerial(before), bySerial(now)
+	if slices.ContainsFunc(before, func(z measurement.Zone) bool { return z.Proof == nil }) {
+		return []Span{{time.Time{}, r.started}} // judged by the rules of stage 1
 	}
-	uses := correctness.Uses(now)
 	var spans []Span
-	for _, z := range now {
-		was := before[z.Serial]
-		use, old := correctness.FirstUse(z), correctness.FirstUse(was)
-		if z.State == measurement.ZoneBogus && was.State == measurement.ZoneSeen {
-			spans = append(spans, Span{old.Add(-interval.Length), r.started})
+	for serial := range is {
+		k, accepted := correctness.KnownOf(is[serial])
+		old, had := correctness.KnownOf(was[serial])
+		if _, there := was[serial]; !there {
+			old, had = correctness.Known{}, false
+		}
+		if !accepted && !had || accepted && had && k == old {
 			continue
 		}
-		if z.State != measurement.ZoneArchived || was.State == measurement.ZoneArchived && use.Equal(old) {
-			continue
-		}
-		first, last := use, use
-		if was.State == measurement.ZoneArchived {
-			first, last = earlier(use, old), later(use, old)
-		}
-		until := later(last.Add(correctness.Window), r.newest(uint32(z.Serial), last, uses))
-		spans = append(spans, Span{first.Add(-interval.Length), until.Add(interval.Length)})
+		spans = append(spans, r.span(k, now), r.span(old, now))
 	}
-	return spans
+	return slices.DeleteFunc(spans, func(s Span) bool { return s.From.IsZero() })
 }
 
-// newest is until when a zone that is in use at a time is the newest one known,
-// which is a candidate however old it is (A15).
-func (r *run) newest(serial uint32, at time.Time, uses []correctness.Use) time.Time {
-	for _, u := range uses { // in order of time
-		if rootzone.Compare(u.Serial, serial) > 0 {
-			return later(at, u.At)
+// span is when a zone may be a candidate; none where nothing is known of it.
+func (r *run) span(k correctness.Known, zones []measurement.Zone) Span {
+	var from time.Time
+	for _, at := range []time.Time{k.SignedAt, k.FirstUsed, k.Shown} {
+		if !at.IsZero() && (from.IsZero() || at.Before(from)) {
+			from = at
 		}
 	}
-	return r.started
+	if from.IsZero() {
+		return Span{}
+	}
+	until := r.started
+	if !k.FirstUsed.IsZero() {
+		until = later(k.FirstUsed.Add(correctness.Window), r.renewed(k, zones))
+	}
+	return Span{from.Add(-2 * interval.Length), until.Add(interval.Length)}
+}
+
+// renewed is until when a zone may be the newest that is a candidate whatever its age.
+func (r *run) renewed(k correctness.Known, zones []measurement.Zone) time.Time {
+	until := r.started
+	for _, z := range zones {
+		if n, accepted := correctness.KnownOf(z); accepted && !n.FirstUsed.IsZero() && rootzone.Compare(n.Serial, k.Serial) > 0 {
+			until = earlier(until, later(n.FirstUsed, k.FirstUsed).Add(correctness.Renewed))
+		}
+	}
+	return until
 }
 
 func sameZone(a, b measurement.Zone) bool {
 	return a.Serial == b.Serial && a.State == b.State && same(a.FirstSeen, b.FirstSeen, time.Time.Equal) &&
 		same(a.ArchivedAt, b.ArchivedAt, time.Time.Equal) && same(a.FirstSeenRSI, b.FirstSeenRSI, equal[measurement.RSI]) &&
-		same(a.Source, b.Source, equal[string]) && same(a.SHA256, b.SHA256, equal[string])
+		same(a.Source, b.Source, equal[string]) && same(a.SHA256, b.SHA256, equal[string]) &&
+		same(a.SignedAt, b.SignedAt, time.Time.Equal) && same(a.FirstUsed, b.FirstUsed, time.Time.Equal) && same(a.Proof, b.Proof, equal[measurement.ZoneProof])
 }
 
 func same[T any](a, b *T, equal func(T, T) bool) bool {

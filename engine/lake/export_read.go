@@ -32,7 +32,9 @@ func newGroupReader(f *parquet.File, g parquet.RowGroup, fields []field) *groupR
 	for _, field := range fields {
 		r.names = append(r.names, field.name)
 		node := f.Root().Column(field.name)
-		if field.kind == listKind {
+		if node == nil {
+			r.readers = append(r.readers, &missingReader{text: field.kind == textKind, left: g.NumRows()})
+		} else if field.kind == listKind {
 			r.readers = append(r.readers, newListReader(field, node, chunks))
 		} else {
 			r.readers = append(r.readers, newFlatReader(node, chunks))
@@ -68,6 +70,27 @@ func (r *groupReader) close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// missingReader stands for a column that the file is too old to have: all null.
+type missingReader struct {
+	text bool
+	left int64
+}
+
+func (r *missingReader) fill(n int) (int, error) { return int(min(r.left, int64(n))), nil }
+
+func (r *missingReader) take(to *cells, n int) error {
+	r.left -= int64(n)
+	to.Column = Column{Null: slices.Repeat([]bool{true}, n)}
+	if r.text {
+		to.Index = slices.Repeat([]int32{-1}, n)
+	} else {
+		to.Int = make([]int64, n)
+	}
+	return nil
+}
+
+func (r *missingReader) close() error { return nil }
 
 // flatReader reads a column without lists.
 type flatReader struct {

@@ -240,9 +240,15 @@ func expanded(groups ...format.RowGroup) (size int64) {
 }
 
 // sameColumns compares the columns by name, type, nullability and order. The
-// library itself reads missing columns and other types without a word.
+// library itself reads missing columns and other types without a word. Nullable
+// columns may be missing at the end: a file of an earlier version lacks what was
+// added since, and holds null there.
 func sameColumns(want, got *parquet.Schema) error {
-	return sameFields("", want.Fields(), got.Fields())
+	fields, had := want.Fields(), len(got.Fields())
+	for len(fields) > had && fields[len(fields)-1].Optional() {
+		fields = fields[:len(fields)-1]
+	}
+	return sameFields("", fields, got.Fields())
 }
 
 func sameFields(under string, want, got []parquet.Field) error {

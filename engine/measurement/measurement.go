@@ -236,16 +236,26 @@ type Run struct {
 // ZoneState is what is known of a root zone by its serial: a closed vocabulary.
 type ZoneState string
 
-// The states. A serial seen from one RSI only, or never archived within seven
-// days of being seen, is bogus: no metric takes it for a zone [A13].
+// The states. Age changes none of them: what was shown does not become untrue.
 const (
 	ZoneArchived ZoneState = "archived" // validated, in the archive
-	ZoneSeen     ZoneState = "seen"     // not archived, seen from two RSIs
-	ZoneBogus    ZoneState = "bogus"    // not accepted
+	ZoneSeen     ZoneState = "seen"     // not archived, proven to exist all the same
+	ZoneBogus    ZoneState = "bogus"    // nothing proves it
 )
 
-// Zone is a row of the table zones: a serial of the root zone. First seen in use
-// (A15) is the earlier of FirstSeen and ArchivedAt.
+// ZoneProof is what proves that a zone of a serial exists: a closed vocabulary.
+type ZoneProof string
+
+// The proofs, the strongest first.
+const (
+	ProofArchive   ZoneProof = "archive"   // the zone itself
+	ProofSignature ZoneProof = "signature" // a SOA record in an answer, by a key of an archived zone
+	ProofWitnesses ZoneProof = "witnesses" // two RSIs and two vantage points showed it in trusted sightings
+	ProofNone      ZoneProof = "none"
+)
+
+// Zone is a row of the table zones: a serial of the root zone. The last three
+// columns are null in files of stage 1.
 type Zone struct {
 	Serial       int64      `parquet:"serial" json:"serial"`
 	FirstSeen    *time.Time `parquet:"first_seen,optional,timestamp(microsecond)" json:"first_seen"` // reply in hand, of the earliest sighting; not accepted while bogus
@@ -254,4 +264,7 @@ type Zone struct {
 	Source       *string    `parquet:"source,optional,dict" json:"source"` // where the archive had it from
 	SHA256       *string    `parquet:"sha256,optional,dict" json:"sha256"` // of the archived file
 	State        ZoneState  `parquet:"state,dict" json:"state"`
+	SignedAt     *time.Time `parquet:"signed_at,optional,timestamp(microsecond)" json:"signed_at"`   // latest inception of the signatures over SOA
+	FirstUsed    *time.Time `parquet:"first_used,optional,timestamp(microsecond)" json:"first_used"` // the earlier of archived and shown by a second vantage point, of it and of all archived zones after it
+	Proof        *ZoneProof `parquet:"proof,optional,dict" json:"proof"`
 }

@@ -3,8 +3,11 @@ package rootzone
 import (
 	"bytes"
 	"crypto/sha512"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 
 	"github.com/miekg/dns"
@@ -15,20 +18,27 @@ var errNotWhole = errors.New("the zone's records were not read; use ReadWhole")
 
 // Digest is the SHA-384 over the zone's records as RFC 8976 has it (scheme
 // SIMPLE): canonical form and order, each record once, without the ZONEMD RRset
-// and its signature. Zones with the same digest and the same ZONEMD are the same
+// and its signatures. Zones with the same digest and the same ZONEMD are the same
 // zone, however their text is written.
-func (z *Zone) Digest() ([sha512.Size384]byte, error) {
-	hash := sha512.New384()
-	var sum [sha512.Size384]byte
+func (z *Zone) Digest() (sum [sha512.Size384]byte, err error) {
+	h := sha512.New384()
+	if err := z.digest(h); err != nil {
+		return sum, err
+	}
+	copy(sum[:], h.Sum(nil))
+	return sum, nil
+}
+
+func (z *Zone) digest(to hash.Hash) error {
 	if z.records == nil {
-		return sum, errNotWhole
+		return errNotWhole
 	}
 	wires := make([]wire, 0, len(z.records))
 	for _, rr := range z.records {
 		if inDigest(rr) {
 			w, err := canonical(rr)
 			if err != nil {
-				return sum, fmt.Errorf("zone %d: digest: %w", z.Serial, err)
+				return fmt.Errorf("zone %d: digest: %w", z.Serial, err)
 			}
 			wires = append(wires, w)
 		}
@@ -36,19 +46,72 @@ func (z *Zone) Digest() ([sha512.Size384]byte, error) {
 	slices.SortFunc(wires, wire.compare)
 	wires = slices.CompactFunc(wires, func(a, b wire) bool { return bytes.Equal(a.octets, b.octets) })
 	for _, w := range wires {
-		hash.Write(w.octets)
+		to.Write(w.octets)
 	}
-	copy(sum[:], hash.Sum(nil))
-	return sum, nil
+	return nil
 }
 
-// inDigest leaves out the apex ZONEMD and what signs it (RFC 8976, 3.3.1).
+// inDigest leaves out the apex ZONEMD and what signs it (RFC 8976 section 3.3.1).
 func inDigest(rr dns.RR) bool {
 	if dns.CanonicalName(rr.Header().Name) != "." {
 		return true
 	}
 	sig, isSig := rr.(*dns.RRSIG)
 	return rr.Header().Rrtype != dns.TypeZONEMD && !(isSig && sig.TypeCovered == dns.TypeZONEMD)
+}
+
+// digests are the hashes of scheme SIMPLE that are known (RFC 8976 section 5.3).
+var digests = map[uint8]func() hash.Hash{1: sha512.New384, 2: sha512.New}
+
+const zonemdSimple = 1 // the only scheme (RFC 8976 section 5.2)
+
+// Digested says whether the digest of a ZONEMD record is the zone's: then nothing
+// in it was changed, glue and delegations included. The zone must come from
+// ReadWhole and be valid.
+func (z *Zone) Digested() bool {
+	verified, _, err := z.checkZONEMD()
+	return verified && err == nil
+}
+
+// checkZONEMD compares the zone with its ZONEMD records (RFC 8976 section 4): one
+// that matches is enough. Where none is of a scheme and hash that are known here the
+// note says so; where all that are known are wrong there is an error. Two records
+// of one scheme and hash count as wrong.
+func (z *Zone) checkZONEMD() (verified bool, note string, err error) {
+	type kind struct{ scheme, hash uint8 }
+	byKind := map[kind][]*dns.ZONEMD{}
+	known := false
+	for _, rr := range z.records {
+		md, ok := rr.(*dns.ZONEMD)
+		if !ok || dns.CanonicalName(md.Hdr.Name) != "." {
+			continue
+		}
+		k := kind{md.Scheme, md.Hash}
+		known = known || k.scheme == zonemdSimple && digests[k.hash] != nil
+		if !slices.ContainsFunc(byKind[k], func(had *dns.ZONEMD) bool { return dns.IsDuplicate(had, md) }) {
+			byKind[k] = append(byKind[k], md)
+		}
+	}
+	switch {
+	case len(byKind) == 0:
+		return false, "./ZONEMD: there is none, so delegations and glue are vouched for by their source only", nil
+	case !known:
+		return false, "./ZONEMD: of no scheme and hash that are known here, so delegations and glue are vouched for by their source only", nil
+	}
+	for h, newHash := range digests {
+		of := byKind[kind{zonemdSimple, h}]
+		if len(of) != 1 || of[0].Serial != z.Serial {
+			continue
+		}
+		sum := newHash()
+		if err := z.digest(sum); err != nil {
+			return false, "", err
+		}
+		if digest, err := hex.DecodeString(of[0].Digest); err == nil && bytes.Equal(digest, sum.Sum(nil)) {
+			return true, "", nil
+		}
+	}
+	return false, "", errors.New("./ZONEMD: the digest is not the zone's")
 }
 
 // wire is a record in canonical form with what it is ordered by.
@@ -58,8 +121,14 @@ type wire struct {
 	data   int // where type, class, TTL, length and data begin
 }
 
-// compare is the canonical order: by name (RFC 4034, 6.1), then type, then data
-// (6.3); the class is always IN.
+const fixed = 10 // octets of type, class, TTL and length
+
+func (w wire) owner() []byte { return w.octets[:w.data] }
+func (w wire) typ() uint16   { return binary.BigEndian.Uint16(w.octets[w.data:]) }
+func (w wire) rdata() []byte { return w.octets[w.data+fixed:] }
+
+// compare is the canonical order: by name (RFC 4034 section 6.1), then type, then
+// data (6.3); the class is always IN. Neither TTL nor length orders.
 func (w wire) compare(other wire) int {
 	if c := slices.Compare(w.labels, other.labels); c != 0 {
 		return c
@@ -68,36 +137,67 @@ func (w wire) compare(other wire) int {
 	if c := bytes.Compare(a[:2], b[:2]); c != 0 {
 		return c
 	}
-	const fixed = 10 // type, class, TTL, length: neither TTL nor length orders
 	return bytes.Compare(a[fixed:], b[fixed:])
 }
 
 // canonical packs a record without compression, owner and the names in the data
-// of the types of RFC 4034, 6.2 as amended by RFC 6840, 5.1 in lower case.
+// of the types of RFC 4034 section 6.2 as amended by RFC 6840 section 5.1 in lower
+// case.
 func canonical(rr dns.RR) (wire, error) {
-	rr = dns.Copy(rr)
-	h := rr.Header()
-	h.Name = dns.CanonicalName(h.Name)
-	switch data := rr.(type) {
-	case *dns.NS:
-		data.Ns = dns.CanonicalName(data.Ns)
-	case *dns.SOA:
-		data.Ns, data.Mbox = dns.CanonicalName(data.Ns), dns.CanonicalName(data.Mbox)
-	case *dns.RRSIG:
-		data.SignerName = dns.CanonicalName(data.SignerName)
-	}
+	rr = dns.Copy(rr) // packing writes to the header
 	octets := make([]byte, dns.Len(rr)+1)
 	n, err := dns.PackRR(rr, octets, 0, nil, false)
 	if err != nil {
-		return wire{}, fmt.Errorf("%s/%s: %w", h.Name, dns.Type(h.Rrtype), err)
+		return wire{}, fmt.Errorf("%s/%s: %w", rr.Header().Name, dns.Type(rr.Header().Rrtype), err)
 	}
-	w := wire{octets: octets[:n]}
-	for octets[w.data] != 0 {
-		size := int(octets[w.data])
-		w.labels = append(w.labels, string(octets[w.data+1:w.data+1+size]))
-		w.data += 1 + size
+	w := wire{octets: octets[:n], data: lower(octets, 0)}
+	switch rdata := w.rdata(); rr.Header().Rrtype {
+	case dns.TypeNS:
+		lower(rdata, 0)
+	case dns.TypeSOA:
+		lower(rdata, lower(rdata, 0))
+	case dns.TypeRRSIG:
+		lower(rdata, sigSigner)
 	}
-	w.data++
+	for at := 0; octets[at] != 0; at += 1 + int(octets[at]) {
+		w.labels = append(w.labels, string(octets[at+1:at+1+int(octets[at])]))
+	}
 	slices.Reverse(w.labels)
 	return w, nil
+}
+
+// lower turns the ASCII letters of the name that begins there into lower case, and
+// returns where it ends.
+func lower(octets []byte, at int) (end int) {
+	for octets[at] != 0 {
+		label := octets[at+1 : at+1+int(octets[at])]
+		for i, c := range label {
+			if 'A' <= c && c <= 'Z' {
+				label[i] = c + 'a' - 'A'
+			}
+		}
+		at += 1 + len(label)
+	}
+	return at + 1
+}
+
+// wireName is a name in wire form and lower case, however it is written: letters may
+// stand as \DDD (RFC 1035 section 5.1).
+func wireName(name string) (string, error) {
+	var buffer [256]byte
+	n, err := dns.PackDomainName(dns.Fqdn(name), buffer[:], 0, nil, false)
+	if err != nil {
+		return "", fmt.Errorf("name %q: %w", name, err)
+	}
+	lower(buffer[:n], 0)
+	return string(buffer[:n]), nil
+}
+
+// nameText is a name in wire form as plans and queries write it.
+func nameText(wire string) string {
+	name, _, err := dns.UnpackDomainName([]byte(wire), 0)
+	if err != nil {
+		return "(no name)"
+	}
+	return name
 }

@@ -48,6 +48,9 @@ type Zone struct {
 	// first; an operator should be told. Read leaves it nil.
 	Skipped []error
 
+	// Notes say what is odd about a zone that Validate has found good.
+	Notes []string
+
 	records []dns.RR // nil unless read by ReadWhole
 
 	apex []string // types at ".", sorted
@@ -74,8 +77,8 @@ func (z *Zone) RRsets() []RRset {
 
 // Read parses a root zone in master format. It refuses text above MaxSize,
 // $INCLUDE and $GENERATE, classes other than IN, and what is visibly not whole:
-// a last line without its end, an apex without exactly one SOA, without NS or
-// without DNSKEY, an NSEC chain with a gap. Signatures are not checked here.
+// a last line without its end, an apex without SOA or with two that differ, without
+// NS or without DNSKEY, an NSEC chain with a gap. Signatures are not checked here.
 // The name stands for the source in errors.
 func Read(r io.Reader, name string) (*Zone, error) { return read(r, name, false) }
 
@@ -110,13 +113,15 @@ func parse(text []byte, whole bool) (*Zone, error) {
 	var c content
 	var records []dns.RR
 	// Without an origin a relative name is an error, not a guess.
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte order mark, which editors leave
 	parser := dns.NewZoneParser(bufio.NewReader(bytes.NewReader(text)), "", "")
 	parser.SetIncludeAllowed(false)
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
-		if err := c.add(rr); err != nil {
+		news, err := c.add(rr)
+		if err != nil {
 			return nil, err
 		}
-		if whole {
+		if whole && news {
 			records = append(records, rr)
 		}
 	}
@@ -146,52 +151,80 @@ func generates(text []byte) bool {
 	return bytes.Contains(bytes.ToUpper(joined), []byte("$GENERATE"))
 }
 
-// content gathers what is seen of a zone while it is read.
+// content gathers what is seen of a zone while it is read. Names are in wire form
+// and lower case: a letter may stand as \DDD.
 type content struct {
-	soa  []*dns.SOA
-	apex map[string]bool
+	soa  *dns.SOA
+	apex map[string]bool // types, as mnemonics
 	ns   map[string]bool
 	ds   map[string]bool
 	next map[string]string // NSEC: owner to next name
 	size map[setKey]int
 }
 
-func (c *content) add(rr dns.RR) error {
+// add takes a record in; it is no news where it closes a transfer.
+func (c *content) add(rr dns.RR) (news bool, err error) {
 	h := rr.Header()
-	owner, kind := dns.CanonicalName(h.Name), dns.Type(h.Rrtype).String()
-	if h.Class != dns.ClassINET {
-		return fmt.Errorf("%s/%s: class %s, want IN", owner, kind, dns.Class(h.Class))
+	kind := dns.Type(h.Rrtype).String()
+	owner, err := wireName(h.Name)
+	switch {
+	case err != nil:
+		return false, err
+	case h.Class != dns.ClassINET:
+		return false, fmt.Errorf("%s/%s: class %s, want IN", h.Name, kind, dns.Class(h.Class))
+	case withoutData(rr):
+		return false, fmt.Errorf("%s/%s: record without data", h.Name, kind)
 	}
-	if withoutData(rr) {
-		return fmt.Errorf("%s/%s: record without data", owner, kind)
+	switch rr := rr.(type) {
+	case *dns.SOA:
+		if news, err := c.addSOA(rr); !news || err != nil {
+			return false, err
+		}
+	case *dns.NSEC:
+		if err := c.addNSEC(owner, rr); err != nil {
+			return false, err
+		}
 	}
 	k := setKey{owner, h.Rrtype}
 	if put(&c.size, k, c.size[k]+1); c.size[k] > maxSet {
-		return fmt.Errorf("%s/%s: more than %d records", owner, kind, maxSet)
-	}
-	if nsec, ok := rr.(*dns.NSEC); ok {
-		if _, twice := c.next[owner]; twice {
-			return fmt.Errorf("%s has two NSEC records", owner)
-		}
-		put(&c.next, owner, dns.CanonicalName(nsec.NextDomain))
-	}
-	soa, isSOA := rr.(*dns.SOA)
-	switch {
-	case isSOA && owner != ".":
-		return fmt.Errorf("SOA of %s in a root zone", owner)
-	case isSOA:
-		c.soa = append(c.soa, soa)
+		return false, fmt.Errorf("%s: more than %d records", k, maxSet)
 	}
 	switch {
-	case owner == "." && h.Rrtype != dns.TypeRRSIG:
+	case owner == root && h.Rrtype != dns.TypeRRSIG:
 		put(&c.apex, kind, true)
-	case dns.CountLabel(owner) != 1:
+	case countLabels([]byte(owner)) != 1:
 	case h.Rrtype == dns.TypeNS:
 		put(&c.ns, owner, true)
 	case h.Rrtype == dns.TypeDS:
 		put(&c.ds, owner, true)
 	}
-	return nil
+	return true, nil
+}
+
+// addSOA takes the one SOA record; the same once more closes a transfer (RFC 5936
+// section 2.2), as dig prints it.
+func (c *content) addSOA(soa *dns.SOA) (news bool, err error) {
+	switch {
+	case soa.Hdr.Name != ".":
+		return false, fmt.Errorf("SOA of %s in a root zone", soa.Hdr.Name)
+	case c.soa == nil:
+		c.soa = soa
+		return true, nil
+	case !dns.IsDuplicate(c.soa, soa):
+		return false, errors.New("two different SOA records at the apex, want one")
+	}
+	return false, nil
+}
+
+func (c *content) addNSEC(owner string, nsec *dns.NSEC) error {
+	if _, twice := c.next[owner]; twice {
+		return fmt.Errorf("%s has two NSEC records", nsec.Hdr.Name)
+	}
+	next, err := wireName(nsec.NextDomain)
+	if err == nil {
+		put(&c.next, owner, next)
+	}
+	return err
 }
 
 // withoutData finds records that the parser lets pass as dynamic updates,
@@ -215,8 +248,8 @@ func put[K comparable, V any](m *map[K]V, key K, value V) {
 
 func (c *content) zone() (*Zone, error) {
 	switch {
-	case len(c.soa) != 1:
-		return nil, fmt.Errorf("%d SOA records at the apex, want one", len(c.soa))
+	case c.soa == nil:
+		return nil, errors.New("no SOA record at the apex, want one")
 	case !c.apex["NS"]:
 		return nil, errors.New("no NS at the apex")
 	case !c.apex["DNSKEY"]:
@@ -225,7 +258,7 @@ func (c *content) zone() (*Zone, error) {
 	if err := c.chain(); err != nil {
 		return nil, err
 	}
-	return &Zone{Serial: c.soa[0].Serial, apex: sorted(c.apex), ns: sorted(c.ns), ds: sorted(c.ds)}, nil
+	return &Zone{Serial: c.soa.Serial, apex: sorted(c.apex), ns: names(c.ns), ds: names(c.ds)}, nil
 }
 
 // chain follows the NSEC records once around from the apex: a transfer that
@@ -235,14 +268,14 @@ func (c *content) chain() error {
 	if len(c.next) == 0 {
 		return nil
 	}
-	at, steps := ".", 0
+	at, steps := root, 0
 	for {
 		next, found := c.next[at]
 		if !found {
-			return fmt.Errorf("%w: the NSEC chain breaks at %s", errPart, at)
+			return fmt.Errorf("%w: the NSEC chain breaks at %s", errPart, nameText(at))
 		}
 		at = next
-		if steps++; at == "." {
+		if steps++; at == root {
 			break
 		}
 		if steps > len(c.next) {
@@ -254,10 +287,20 @@ func (c *content) chain() error {
 	}
 	for owner := range c.ns {
 		if _, found := c.next[owner]; !found {
-			return fmt.Errorf("%w: no NSEC at %s", errPart, owner)
+			return fmt.Errorf("%w: no NSEC at %s", errPart, nameText(owner))
 		}
 	}
 	return nil
+}
+
+// names writes names in wire form for people and queries, sorted.
+func names(wires map[string]bool) []string {
+	var all []string
+	for w := range wires {
+		all = append(all, nameText(w))
+	}
+	slices.Sort(all)
+	return all
 }
 
 func sorted(set map[string]bool) []string {

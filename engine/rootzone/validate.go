@@ -1,8 +1,6 @@
 package rootzone
 
 import (
-	"crypto/sha512"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
@@ -21,20 +19,6 @@ var ErrBogus = errors.New("does not validate")
 // ErrAnchor says that a zone is not of the anchors' keys; ErrBogus comes with it.
 var ErrAnchor = errors.New("no key of an anchor that is believed then")
 
-// errAlgorithm says that a signature cannot be verified here.
-var errAlgorithm = errors.New("is not known to this version of mtric")
-
-// KnownAlgorithm says which algorithms of signatures can be verified. One that is added
-// was passed over in the zones archived before, and must not be believed there
-// (correctness.Zone.Prove).
-func KnownAlgorithm(a uint8) bool {
-	switch a {
-	case dns.RSASHA1, dns.RSASHA1NSEC3SHA1, dns.RSASHA256, dns.RSASHA512, dns.ECDSAP256SHA256, dns.ECDSAP384SHA384, dns.ED25519:
-		return true
-	}
-	return false
-}
-
 // Anchor is a trust anchor of the root: a DS record of its key signing key,
 // believed in [From, Until), nil is open.
 type Anchor struct {
@@ -43,94 +27,133 @@ type Anchor struct {
 	Until *time.Time
 }
 
-// ZONEMD's only scheme and the hash that is checked (RFC 8976, 5.2 and 5.3).
-const (
-	zonemdSimple = 1
-	zonemdSHA384 = 1
-)
-
-// SignedAt is the inception of the signature over the SOA record: the time at
-// which an archived zone is validated, whatever the wall clock says.
+// SignedAt is the latest inception among the signatures over the SOA record that
+// verify: the time at which an archived zone is validated, whatever the wall clock
+// says.
 func (z *Zone) SignedAt() (time.Time, error) {
 	if z.records == nil {
 		return time.Time{}, errNotWhole
 	}
-	for _, rr := range z.records {
-		if sig, ok := rr.(*dns.RRSIG); ok && sig.TypeCovered == dns.TypeSOA {
-			return time.Unix(int64(sig.Inception), 0).UTC(), nil
+	v, err := newValidation(z.records)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("zone %d: %w: %w", z.Serial, ErrBogus, err)
+	}
+	k := setKey{root, dns.TypeSOA}
+	var latest *uint32
+	for _, sig := range v.sigs[k] {
+		if worth, _ := v.set(k).Verify(sig, v.keys); worth != Good || !sig.ByRoot() || sig.Labels() != 0 {
+			continue
+		}
+		if at := sig.Inception(); latest == nil || int32(at-*latest) > 0 {
+			latest = &at
 		}
 	}
-	return time.Time{}, fmt.Errorf("zone %d: %w: no signature over SOA", z.Serial, ErrBogus)
+	if latest == nil {
+		return time.Time{}, fmt.Errorf("zone %d: %w: no signature over SOA verifies", z.Serial, ErrBogus)
+	}
+	return time.Unix(int64(*latest), 0).UTC(), nil
 }
 
 // Validate proves a zone at a time: its DNSKEY RRset is signed by a key of an
-// anchor that is believed then, whatever the root signs (the apex, DS, NSEC) has
-// a signature, every signature holds [yds] but those beside another by an algorithm
-// that is not known here, the types are there that the signed
-// NSEC records list, and the ZONEMD record matches where the zone has one of a
-// kind we know. The zone must come from ReadWhole. The
-// error is ErrBogus with every reason up to ten.
+// anchor that is believed then, of whatever the root signs (the apex, DS, NSEC) each
+// RRset has a signature that holds, the types are there that the signed NSEC
+// records list, and one ZONEMD record of a known kind matches where there is any.
+// Signatures beside the one that holds refuse nothing, by whatever key: they are
+// told in z.Notes, and so is a zone without a digest that is known. The zone must
+// come from ReadWhole. The error is ErrBogus with every reason up to ten.
 func (z *Zone) Validate(anchors []Anchor, at time.Time) error {
 	if z.records == nil {
 		return errNotWhole
 	}
-	v := newValidation(z.records, at)
-	keys, err := v.trustedKeys(anchors)
+	z.Notes = nil
+	v, err := newValidation(z.records)
 	if err == nil {
-		err = errors.Join(v.signatures(keys), v.bitmaps(), z.checkZONEMD())
+		v.at = at
+		err = v.trust(anchors)
+	}
+	if err == nil {
+		_, note, bad := z.checkZONEMD()
+		if note != "" {
+			v.notes = append(v.notes, note)
+		}
+		err = errors.Join(v.signatures(), v.bitmaps(), bad)
 	}
 	if err != nil {
 		return fmt.Errorf("zone %d at %s: %w: %w", z.Serial, at.UTC().Format(time.RFC3339), ErrBogus, err)
 	}
+	z.Notes = v.told()
 	return nil
 }
 
+// root is the apex in wire form.
+const root = "\x00"
+
+// setKey names an RRset: the owner in wire form and lower case.
 type setKey struct {
 	owner  string
 	rrtype uint16
 }
 
 // String names the RRset, "us./DS".
-func (k setKey) String() string { return RRset{k.owner, dns.Type(k.rrtype).String()}.String() }
+func (k setKey) String() string { return nameText(k.owner) + "/" + dns.Type(k.rrtype).String() }
 
 // validation is a zone by RRset, each with its signatures.
 type validation struct {
-	at   time.Time
-	sets map[setKey][]dns.RR
-	sigs map[setKey][]*dns.RRSIG
+	at    time.Time
+	data  map[setKey][][]byte
+	sigs  map[setKey][]Signature
+	nsec  map[string]*dns.NSEC // by owner
+	keys  []Key                // that may sign
+	notes []string
 }
 
-func newValidation(records []dns.RR, at time.Time) *validation {
-	v := &validation{at: at, sets: map[setKey][]dns.RR{}, sigs: map[setKey][]*dns.RRSIG{}}
+func newValidation(records []dns.RR) (*validation, error) {
+	v := &validation{data: map[setKey][][]byte{}, sigs: map[setKey][]Signature{}, nsec: map[string]*dns.NSEC{}}
 	for _, rr := range records {
-		owner := dns.CanonicalName(rr.Header().Name)
-		if sig, ok := rr.(*dns.RRSIG); ok {
-			k := setKey{owner, sig.TypeCovered}
+		w, err := canonical(rr)
+		if err != nil {
+			return nil, err
+		}
+		owner, rdata := string(w.owner()), w.rdata()
+		if sig := Signature(rdata); w.typ() == dns.TypeRRSIG {
+			if !sig.Whole() {
+				return nil, fmt.Errorf("%s: a signature that is cut off", setKey{owner, dns.TypeRRSIG})
+			}
+			k := setKey{owner, sig.Covered()}
 			v.sigs[k] = append(v.sigs[k], sig)
 			continue
 		}
-		k := setKey{owner, rr.Header().Rrtype}
-		if !slices.ContainsFunc(v.sets[k], func(known dns.RR) bool { return dns.IsDuplicate(known, rr) }) {
-			v.sets[k] = append(v.sets[k], rr)
-		}
-	}
-	return v
-}
-
-// trustedKeys are the zone's keys, once one that an anchor names has signed them.
-func (v *validation) trustedKeys(anchors []Anchor) ([]*dns.DNSKEY, error) {
-	k := setKey{".", dns.TypeDNSKEY}
-	var keys, anchored []*dns.DNSKEY
-	for _, rr := range v.sets[k] {
-		key, ok := rr.(*dns.DNSKEY)
-		if !ok || key.Flags&dns.ZONE == 0 || key.Flags&dns.REVOKE != 0 || key.Protocol != 3 {
+		k := setKey{owner, w.typ()}
+		if slices.ContainsFunc(v.data[k], func(had []byte) bool { return string(had) == string(rdata) }) {
 			continue
 		}
-		keys = append(keys, key)
+		v.data[k] = append(v.data[k], rdata)
+		switch rr := rr.(type) {
+		case *dns.DNSKEY:
+			if owner == root && SigningKey(rr) {
+				v.keys = append(v.keys, NewKey(rr))
+			}
+		case *dns.NSEC:
+			v.nsec[owner] = rr
+		}
+	}
+	return v, nil
+}
+
+func (v *validation) set(k setKey) Set {
+	return Set{Owner: []byte(k.owner), Type: k.rrtype, Class: dns.ClassINET, RDatas: v.data[k]}
+}
+
+// trust asks that a key which an anchor names has signed the zone's keys. Signatures
+// by revoked keys beside it are normal (RFC 5011 section 2.1).
+func (v *validation) trust(anchors []Anchor) error {
+	k := setKey{root, dns.TypeDNSKEY}
+	var anchored []Key
+	for _, key := range v.keys {
 		for _, a := range anchors {
-			named, err := a.names(key, v.at)
+			named, err := a.names(key.RR, v.at)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if named {
 				anchored = append(anchored, key)
@@ -138,23 +161,19 @@ func (v *validation) trustedKeys(anchors []Anchor) ([]*dns.DNSKEY, error) {
 		}
 	}
 	if len(anchored) == 0 {
-		return nil, fmt.Errorf("./DNSKEY: %w", ErrAnchor)
+		return fmt.Errorf("%s: %w", k, ErrAnchor)
 	}
 	reason := errors.New("not signed by the key of an anchor")
 	for _, sig := range v.sigs[k] {
-		err := v.verify(sig, k, anchored)
-		if err == nil {
-			return keys, nil
+		worth, _ := v.set(k).Prove(sig, anchored, v.at)
+		if worth == Good {
+			return nil
 		}
-		switch {
-		case errors.Is(err, errAlgorithm):
-			reason = err
-		case errors.Is(reason, errAlgorithm): // says more
-		case slices.ContainsFunc(anchored, func(k *dns.DNSKEY) bool { return k.KeyTag() == sig.KeyTag }):
-			reason = fmt.Errorf("not signed by the key of an anchor: %w", err)
+		if slices.ContainsFunc(anchored, func(k Key) bool { return k.Tag == sig.Tag() }) {
+			reason = fmt.Errorf("not signed by the key of an anchor: %s", v.explain(sig, worth))
 		}
 	}
-	return nil, fmt.Errorf("./DNSKEY: %w", reason)
+	return fmt.Errorf("%s: %w", k, reason)
 }
 
 // names says whether the anchor, believed at that time, is this key's.
@@ -172,50 +191,36 @@ func (a Anchor) names(key *dns.DNSKEY, at time.Time) (bool, error) {
 	return made != nil && strings.EqualFold(made.Digest, ds.Digest), nil
 }
 
-// maxReasons bounds what is told of a zone that does not validate.
+// maxReasons bounds what is told of a zone, that it is refused for or that is noted.
 const maxReasons = 10
 
-// signatures checks that what the root signs is signed and that every signature
-// in the zone holds, on all cores.
-func (v *validation) signatures(keys []*dns.DNSKEY) error {
-	reasons := make(chan error, maxReasons)
-	tell := func(err error) {
-		select {
-		case reasons <- err:
-		default: // enough has been told
-		}
-	}
-	for k := range v.sets {
-		if signs(k) && len(v.sigs[k]) == 0 {
-			tell(fmt.Errorf("%s: no signature", k))
-		}
-	}
+// signatures asks that each RRset which the root signs has a signature that holds,
+// on all cores; what else there is of signatures is noted.
+func (v *validation) signatures() error {
+	reasons, notes := make(chan error, maxReasons), make(chan string, maxReasons)
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for k, sigs := range v.sigs {
-		g.Go(func() error {
-			// While the root changes its algorithm every RRset has a signature by
-			// each; one that cannot be verified is passed over beside one that holds.
-			var unknown error
-			good := false
-			for _, sig := range sigs {
-				switch err := v.verify(sig, k, keys); {
-				case err == nil:
-					good = true
-				case errors.Is(err, errAlgorithm):
-					unknown = err
-				default:
-					tell(fmt.Errorf("%s: %w", k, err))
-				}
-			}
-			if unknown != nil && !good {
-				tell(fmt.Errorf("%s: %w", k, unknown))
-			}
-			return nil
-		})
+	for k := range v.data {
+		if Signs([]byte(k.owner), k.rrtype) {
+			g.Go(func() error {
+				why, noted := v.authentic(k)
+				offer(reasons, why, why != nil)
+				offer(notes, noted, noted != "")
+				return nil
+			})
+		}
 	}
 	_ = g.Wait() // what went wrong is among the reasons
 	close(reasons)
+	close(notes)
+	for k, sigs := range v.sigs {
+		if len(v.data[k]) == 0 || !Signs([]byte(k.owner), k.rrtype) {
+			v.notes = append(v.notes, fmt.Sprintf("%s: %d signatures over what the root does not sign", k, len(sigs)))
+		}
+	}
+	for note := range notes {
+		v.notes = append(v.notes, note)
+	}
 	var all []error
 	for err := range reasons {
 		all = append(all, err)
@@ -224,97 +229,86 @@ func (v *validation) signatures(keys []*dns.DNSKEY) error {
 	return errors.Join(all...)
 }
 
-// signs says what the root zone signs: all at the apex, DS and NSEC; neither the
-// NS records of a delegation nor glue.
-func signs(k setKey) bool {
-	return k.owner == "." || k.rrtype == dns.TypeDS || k.rrtype == dns.TypeNSEC
+// offer sends what there is, unless enough has been told.
+func offer[T any](to chan T, what T, there bool) {
+	if there {
+		select {
+		case to <- what:
+		default:
+		}
+	}
+}
+
+// authentic says why an RRset is not authentic, or what is odd where it is.
+func (v *validation) authentic(k setKey) (why error, note string) {
+	if len(v.sigs[k]) == 0 {
+		return fmt.Errorf("%s: no signature", k), ""
+	}
+	set := v.set(k)
+	var bad []string
+	for _, sig := range v.sigs[k] {
+		worth, _ := set.Prove(sig, v.keys, v.at)
+		if worth != Good {
+			bad = append(bad, v.explain(sig, worth))
+		}
+	}
+	switch n := len(v.sigs[k]); {
+	case len(bad) == n:
+		return fmt.Errorf("%s: %s", k, strings.Join(bad[:min(len(bad), 3)], "; ")), ""
+	case len(bad) > 0:
+		return nil, fmt.Sprintf("%s: of %d signatures %d count for nothing: %s", k, n, len(bad), strings.Join(bad[:min(len(bad), 3)], "; "))
+	}
+	return nil, ""
+}
+
+// explain says for people why a signature does not count.
+func (v *validation) explain(sig Signature, worth Worth) string {
+	switch worth {
+	case Unknown:
+		return fmt.Sprintf("algorithm %d is not known to this version of mtric", sig.Algorithm())
+	case OtherSigner:
+		return "signed by " + sig.Signer()
+	case OtherLabels:
+		return fmt.Sprintf("the signature is of a name with %d labels", sig.Labels())
+	case Early, Expired:
+		return fmt.Sprintf("the signature is valid from %s to %s only", dns.TimeToString(sig.Inception()), dns.TimeToString(sig.Expiration()))
+	case StrangeKey:
+		return fmt.Sprintf("signed by key %d, which is not among those that may sign the zone", sig.Tag())
+	}
+	return fmt.Sprintf("the signature by key %d does not verify", sig.Tag())
+}
+
+// told is what was noted, in order, no more than anybody reads.
+func (v *validation) told() []string {
+	slices.Sort(v.notes)
+	if more := len(v.notes) - maxReasons; more > 0 {
+		v.notes = append(v.notes[:maxReasons], fmt.Sprintf("and %d more", more))
+	}
+	return v.notes
 }
 
 // bitmaps compares the types at each name with those of its NSEC record, which is
 // signed: else DS or ZONEMD could be taken out together with their signatures
-// (RFC 8976, 4, step 2). Glue is in no bitmap (RFC 4035, 2.3).
+// (RFC 8976 section 4, step 2). Glue is in no bitmap (RFC 4035 section 2.3).
 func (v *validation) bitmaps() error {
-	if len(v.sets[setKey{".", dns.TypeNSEC}]) == 0 {
+	if v.nsec[root] == nil {
 		return errors.New("./NSEC: missing; without the chain nothing says what was taken out")
 	}
 	var all []error
-	for k, set := range v.sets {
+	for k := range v.data {
+		nsec := v.nsec[k.owner]
 		if k.rrtype != dns.TypeNSEC {
-			if nsec := v.sets[setKey{k.owner, dns.TypeNSEC}]; len(nsec) > 0 && (signs(k) || k.rrtype == dns.TypeNS) && !lists(nsec[0], k.rrtype) {
+			if nsec != nil && (Signs([]byte(k.owner), k.rrtype) || k.rrtype == dns.TypeNS) && !slices.Contains(nsec.TypeBitMap, k.rrtype) {
 				all = append(all, fmt.Errorf("%s: not in the NSEC record", k))
 			}
 			continue
 		}
-		nsec, ok := set[0].(*dns.NSEC)
-		if !ok {
-			continue
-		}
 		for _, t := range nsec.TypeBitMap {
-			if t != dns.TypeRRSIG && len(v.sets[setKey{k.owner, t}]) == 0 {
-				all = append(all, fmt.Errorf("%s: missing, though the NSEC record lists it", setKey{k.owner, t}))
+			if is := (setKey{k.owner, t}); t != dns.TypeRRSIG && len(v.data[is]) == 0 {
+				all = append(all, fmt.Errorf("%s: missing, though the NSEC record lists it", is))
 			}
 		}
 	}
 	slices.SortFunc(all, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(all[:min(len(all), maxReasons)]...)
-}
-
-// lists says whether an NSEC record has the type.
-func lists(rr dns.RR, t uint16) bool {
-	nsec, ok := rr.(*dns.NSEC)
-	return ok && slices.Contains(nsec.TypeBitMap, t)
-}
-
-// verify checks one signature with the keys it may be of.
-func (v *validation) verify(sig *dns.RRSIG, k setKey, keys []*dns.DNSKEY) error {
-	set := v.sets[k]
-	switch {
-	case len(set) == 0:
-		return errors.New("a signature over nothing")
-	case dns.CanonicalName(sig.SignerName) != ".":
-		return fmt.Errorf("signed by %s", sig.SignerName)
-	case int(sig.Labels) != dns.CountLabel(k.owner):
-		return fmt.Errorf("the signature is of a name with %d labels", sig.Labels)
-	case !sig.ValidityPeriod(v.at):
-		return fmt.Errorf("the signature is valid from %s to %s only", dns.TimeToString(sig.Inception), dns.TimeToString(sig.Expiration))
-	}
-	err := fmt.Errorf("signed by key %d, which is not among the zone's", sig.KeyTag)
-	for _, key := range keys { // two keys may share a tag
-		if key.KeyTag() != sig.KeyTag || key.Algorithm != sig.Algorithm {
-			continue
-		}
-		if !KnownAlgorithm(key.Algorithm) {
-			return fmt.Errorf("algorithm %d %w", key.Algorithm, errAlgorithm)
-		}
-		if err = sig.Verify(key, set); err == nil {
-			return nil
-		}
-	}
-	return err
-}
-
-// checkZONEMD compares the zone's digest with its ZONEMD records. Schemes and
-// hashes that are not known here, as the private one of 2023, are passed over.
-func (z *Zone) checkZONEMD() error {
-	var known []*dns.ZONEMD
-	for _, rr := range z.records {
-		md, ok := rr.(*dns.ZONEMD)
-		if ok && md.Scheme == zonemdSimple && md.Hash == zonemdSHA384 {
-			known = append(known, md)
-		}
-	}
-	if len(known) == 0 {
-		return nil
-	}
-	sum, err := z.Digest()
-	if err != nil {
-		return err
-	}
-	for _, md := range known {
-		digest, err := hex.DecodeString(md.Digest)
-		if err == nil && len(digest) == sha512.Size384 && md.Serial == z.Serial && [sha512.Size384]byte(digest) == sum {
-			return nil
-		}
-	}
-	return errors.New("./ZONEMD: the digest is not the zone's")
 }

@@ -43,7 +43,7 @@ func candidates(t *testing.T, dir string) []candidate {
 		if err != nil {
 			t.Fatal(err)
 		}
-		zone, err := correctness.NewZone(whole, anchors)
+		zone, err := correctness.NewZone(whole)
 		if err != nil {
 			t.Fatal(err)
 		}

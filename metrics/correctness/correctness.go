@@ -7,7 +7,9 @@
 // evaluation.against tries one candidate zone after the other: the rule block of
 // the question (rules.go), every RRset equal to the zone's [vnk], the signature of
 // every signed RRset [yds] (evaluate.go, signature.go). One zone has to explain
-// the whole response (reading A16). What is told to people is made in explain.go,
+// the whole response (reading A16). Of a response that none explains Judge.Weigh
+// (weigh.go) says what it proves by itself, and Archive (archive.go) whether the
+// zones at hand are all that it may be of. What is told to people is made in explain.go,
 // only where something is wrong.
 //
 // A Zone is indexed once. An RRset that equals the zone's and carries a signature
@@ -27,6 +29,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
 )
 
 // Question is what was asked, and when: signatures are judged at that time, not
@@ -104,6 +107,13 @@ type Result struct {
 
 	Failures []Finding // why it is incorrect or unchecked; none where it is correct
 	Notes    []Finding // break no rule
+
+	// Unsigned are the candidates that an incorrect response differs from in delegation
+	// NS records and glue alone, which nothing signs.
+	Unsigned []uint32
+
+	// Of is the zone outside the window that explains an incorrect response.
+	Of *uint32
 }
 
 // Judge judges responses by candidate zones, newest first: those first seen in
@@ -115,6 +125,9 @@ type Judge struct {
 	// Others are zones outside that window. They make nothing correct: they are
 	// tried where no candidate explains a response, to tell which zone it is of.
 	Others []*Zone
+
+	// Keys are those that are held, of all zones of the archive; Weigh needs them.
+	Keys []rootzone.Key
 
 	forget bool // verify every signature anew
 }
@@ -141,6 +154,7 @@ func (j Judge) Judge(q Question, wire []byte) Result {
 	e.at, e.forget, e.candidates = q.At, j.forget, j.Zones
 	e.group()
 	var best *Result
+	var unsigned []uint32
 	carried := e.carried()
 	for i := range len(j.Zones) {
 		z := inOrder(j.Zones, carried, i)
@@ -152,8 +166,12 @@ func (j Judge) Judge(q Question, wire []byte) Result {
 		case best == nil, better(r, *best, carried):
 			best = &r
 		}
+		if r.Verdict == measurement.Incorrect && !e.grave {
+			unsigned = append(unsigned, z.serial)
+		}
 	}
 	if best.Verdict == measurement.Incorrect {
+		best.Unsigned = unsigned
 		e.otherZone(j.Others, best)
 	}
 	return *best
@@ -165,6 +183,7 @@ func (e *evaluation) otherZone(others []*Zone, r *Result) {
 	for _, z := range others {
 		e.against(z)
 		if e.result().Verdict == measurement.Correct {
+			r.Of = &z.serial
 			r.Failures = append(r.Failures, Finding{"yhu", fmt.Sprintf("the response is that of zone %d, which is not in use at the time of the query", z.serial)})
 			return
 		}

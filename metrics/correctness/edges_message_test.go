@@ -109,7 +109,7 @@ var messageEdges = []edge{
 		m := z[0].reply("com.", "DS")
 		expect(t, by(z[0]), m, correct, "", "")
 		m.Answer[0].(*dns.DS).KeyTag ^= 1
-		expect(t, by(z[0]), m, incorrect, "vnk yds", "one bit different")
+		expect(t, by(z[0]), m, incorrect, "cpf vnk yds", "one bit different")
 	}},
 	{34, "negative answers", func(t *testing.T, z []*testZone) {
 		m := changed(z[0], negativeName, "A", func(m *dns.Msg) { m.Ns = append(m.Ns, z[0].signed(".", dns.TypeNSEC)...) })

@@ -2,11 +2,12 @@ package correctness
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"time"
 
 	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/rootzone"
 )
 
 // rrset is an RRset of the response, in one section, duplicates taken away.
@@ -44,6 +45,7 @@ type evaluation struct {
 	notes      []Finding
 	tried      int  // signatures looked at with the zone's keys
 	unknown    bool // a signature is by an algorithm that is not known
+	grave      bool // a failure is not of unsigned data alone
 }
 
 // maxFindings is how many findings of a tag are told one by one: who answers
@@ -51,6 +53,13 @@ type evaluation struct {
 const maxFindings = 8
 
 func (e *evaluation) fail(tag, format string, args ...any) {
+	e.grave = true
+	e.failures = add(e.failures, tag, format, args)
+}
+
+// failUnsigned is fail where what is wrong is that delegation NS records or glue are
+// not the zone's: nothing in the answer or in the zone is signed there.
+func (e *evaluation) failUnsigned(tag, format string, args ...any) {
 	e.failures = add(e.failures, tag, format, args)
 }
 
@@ -99,7 +108,7 @@ func (e *evaluation) group() {
 		if r.typ != dns.TypeRRSIG {
 			continue
 		}
-		if s := e.lookup(r.section, r.owner, binary.BigEndian.Uint16(r.rdata[sigCovered:]), r.class); s != nil {
+		if s := e.lookup(r.section, r.owner, rootzone.Signature(r.rdata).Covered(), r.class); s != nil {
 			s.sigs = append(s.sigs, r.rdata)
 		} else {
 			e.orphans++
@@ -147,7 +156,7 @@ func (e *evaluation) get(in section, owner []byte, typ uint16) *rrset {
 
 // against judges the response by one zone; the findings are in the evaluation.
 func (e *evaluation) against(z *Zone) {
-	e.zone, e.failures, e.notes, e.tried, e.unknown = z, nil, nil, 0, false
+	e.zone, e.failures, e.notes, e.tried, e.unknown, e.grave = z, nil, nil, 0, false, false
 	for i := range e.sets {
 		e.sets[i].compare(z)
 	}
@@ -203,7 +212,11 @@ func (e *evaluation) matching() {
 		if strange++; strange > 2*maxFindings {
 			break // comparing for people costs more than all the rest
 		}
-		e.fail("vnk", "%s", e.difference(s))
+		if s.class != dns.ClassINET || rootzone.Signs(s.owner, s.typ) {
+			e.fail("vnk", "%s", e.difference(s))
+		} else {
+			e.failUnsigned("vnk", "%s", e.difference(s))
+		}
 		if s.section == additional && s.zone != nil && below(s.owner, []byte(rootServers)) {
 			e.note("vnk", "%s: who serves root-servers.net. too may answer from there, which is changed at other times", s)
 		}
@@ -211,23 +224,28 @@ func (e *evaluation) matching() {
 }
 
 // signatures is the rule that the signature of every signed RRset validates
-// [yds]: of each that carries one, and of each that the root zone signs.
+// [yds]: of each that the root zone signs, and of each that carries one by the
+// root. A signature by somebody else over what the root does not sign proves
+// nothing and is noted, and so is one that the zone itself has there.
 func (e *evaluation) signatures() {
 	for i := range e.sets {
 		s := &e.sets[i]
+		needed := rootzone.Signs(s.owner, s.typ)
 		if len(s.sigs) == 0 {
-			if !s.told && signs(s.owner, s.typ) {
+			if !s.told && needed {
 				e.fail("yds", "%s in %s has no signature%s", s, s.section, e.stripped())
 			}
 			continue
 		}
-		switch p, sig := e.signed(s); p {
-		case good:
-		case unknown:
+		switch worth, sig := e.signed(s); {
+		case worth == rootzone.Good:
+		case worth == rootzone.Unknown:
 			e.unknown = true
-			e.note("yds", "%s", e.explain(s, p, sig))
+			e.note("yds", "%s", e.explain(s, worth, sig))
+		case !needed && (worth == rootzone.OtherSigner || e.zone.Has(s.owner, s.typ, sig)):
+			e.note("yds", "%s; the root does not sign this", e.explain(s, worth, sig))
 		default:
-			e.fail("yds", "%s", e.explain(s, p, sig))
+			e.fail("yds", "%s", e.explain(s, worth, sig))
 		}
 	}
 }

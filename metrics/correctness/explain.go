@@ -91,8 +91,10 @@ func (e *evaluation) otherVersion(s *rrset) string {
 func (e *evaluation) everSigned(s *rrset) bool {
 	const enough = 4 // who answers chooses how many there are
 	for _, sig := range s.sigs[:min(len(s.sigs), enough)] {
-		if sig[sigSigner] == 0 && int(sig[sigLabels]) == countLabels(s.owner) && e.verify(s, sig) == good {
-			return true
+		if sig := rootzone.Signature(sig); sig.ByRoot() && sig.Labels() == countLabels(s.owner) {
+			if worth, _ := s.set().Verify(sig, e.zone.keys); worth == rootzone.Good {
+				return true
+			}
 		}
 	}
 	return false
@@ -152,7 +154,7 @@ func list(owner []byte, typ uint16, rdatas [][]byte) string {
 // data is record data as a zone file has it, cut where it is long.
 func data(owner []byte, typ uint16, rdata []byte) string {
 	told := fmt.Sprintf("\\# %d %x", len(rdata), rdata)
-	if rr, err := libraryRR(owner, typ, dns.ClassINET, 0, rdata); err == nil {
+	if rr, err := rootzone.LibraryRR(owner, typ, dns.ClassINET, rdata); err == nil {
 		told = strings.TrimPrefix(rr.String(), rr.Header().String())
 	}
 	if len(told) > maxText {

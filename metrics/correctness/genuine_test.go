@@ -125,7 +125,7 @@ func TestGenuineZones(t *testing.T) {
 		"root-2019102401.zone.gz": time.Date(2019, 10, 31, 0, 0, 0, 0, time.UTC),
 	} {
 		whole := genuineZone(t, name)
-		made, err := correctness.NewZone(whole, iana())
+		made, err := correctness.NewZone(whole)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func TestGenuineZoneWithoutSignatures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := correctness.NewZone(whole, iana())
+	made, err := correctness.NewZone(whole)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func candidateOf(t testing.TB, z *lab.Zone) *correctness.Zone {
 	if err := whole.Validate(anchors, z.Inception); err != nil {
 		t.Fatal(err)
 	}
-	made, err := correctness.NewZone(whole, anchors)
+	made, err := correctness.NewZone(whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,10 +210,9 @@ func BenchmarkNewZone(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, ds, _ := strings.Cut(z.DS(), "DS")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := correctness.NewZone(whole, []rootzone.Anchor{{DS: strings.TrimSpace(ds)}}); err != nil {
+		if _, err := correctness.NewZone(whole); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -30,28 +30,45 @@ func (e *evaluation) rules() {
 
 // tldNS is the block for TLD/NS, a referral [hmk].
 func (e *evaluation) tldNS() {
-	e.wantAA("ujy", false)
-	e.wantEmpty("aeg", answer)
-	e.wantNS()
-	switch ns := e.zone.find(e.qname, dns.TypeNS); {
-	case ns == nil: // there is no delegation to say anything of
+	e.referral()
+	switch {
+	case e.zone.find(e.qname, dns.TypeNS) == nil: // there is no delegation to say anything of
 	case e.zone.find(e.qname, dns.TypeDS) != nil: // [hue]
-		e.wantSigned("kbd", authority, e.qname, dns.TypeDS)
+		e.withDS()
 	default: // [fot]
-		if e.get(authority, e.qname, dns.TypeDS) != nil {
-			e.fail("bgr", "Authority has a DS RRset of %s, zone %d has none", text(e.qname), e.zone.serial)
-		}
-		e.wantNoDS("mkl")
+		e.withoutDS()
 	}
 	e.wantGlue()
 }
 
+// referral is what every referral has.
+func (e *evaluation) referral() {
+	e.wantAA("ujy", false)
+	e.wantEmpty("aeg", answer)
+	e.wantNS()
+}
+
+func (e *evaluation) withDS() { e.wantWhole("kbd", authority, e.qname, dns.TypeDS) }
+
+func (e *evaluation) withoutDS() {
+	if e.get(authority, e.qname, dns.TypeDS) != nil {
+		e.fail("bgr", "Authority has a DS RRset of %s, %s has none", text(e.qname), e.zone)
+	}
+	e.wantNoDS("mkl")
+}
+
 // wantNS asks for the whole NS RRset of the question's name [pdd].
 func (e *evaluation) wantNS() {
-	zone, got := e.zone.find(e.qname, dns.TypeNS), e.get(authority, e.qname, dns.TypeNS)
-	switch {
+	got := e.get(authority, e.qname, dns.TypeNS)
+	if e.zone == nil {
+		if got == nil {
+			e.fail("pdd", "Authority has no NS RRset of %s", text(e.qname))
+		}
+		return
+	}
+	switch zone := e.zone.find(e.qname, dns.TypeNS); {
 	case zone == nil:
-		e.fail("pdd", "zone %d has no NS RRset of %s", e.zone.serial, text(e.qname))
+		e.fail("pdd", "%s has no NS RRset of %s", e.zone, text(e.qname))
 	case got == nil:
 		e.fail("pdd", "Authority has no NS RRset of %s", text(e.qname))
 	default:
@@ -62,7 +79,7 @@ func (e *evaluation) wantNS() {
 			}
 		}
 		if len(lacking) > 0 {
-			e.fail("pdd", "NS RRset of %s lacks %s", text(e.qname), list(e.qname, dns.TypeNS, lacking))
+			e.failUnsigned("pdd", "NS RRset of %s lacks %s", text(e.qname), list(e.qname, dns.TypeNS, lacking))
 		}
 	}
 }
@@ -95,7 +112,7 @@ func (e *evaluation) wantGlue() {
 		e.note("cjm", "zone %d has no address of any name server of %s, so none can be asked for", e.zone.serial, text(e.qname))
 		return
 	}
-	e.fail("cjm", "Additional has no address, found in zone %d, of a name server of %s", e.zone.serial, text(e.qname))
+	e.failUnsigned("cjm", "Additional has no address, found in %s, of a name server of %s", e.zone, text(e.qname))
 }
 
 // wantNoDS asks for the signed NSEC of the question's name that shows a
@@ -123,7 +140,7 @@ func (e *evaluation) wantNoDS(tag string) {
 // tldDS is the block for TLD/DS [dru].
 func (e *evaluation) tldDS() {
 	e.wantAA("yot", true)
-	e.wantSigned("cpf", answer, e.qname, dns.TypeDS)
+	e.wantWhole("cpf", answer, e.qname, dns.TypeDS)
 	e.wantEmpty("xdu", authority)
 	e.wantEmpty("mle", additional)
 }
@@ -133,7 +150,7 @@ func (e *evaluation) tldDS() {
 // 3.1.4.1).
 func (e *evaluation) noDS() {
 	const tag = "nodata"
-	e.note(tag, "judged by an extension rule: zone %d has no DS RRset of %s", e.zone.serial, text(e.qname))
+	e.note(tag, "judged by an extension rule: %s has no DS RRset of %s", e.zone, text(e.qname))
 	e.wantAA(tag, true)
 	e.wantEmpty(tag, answer)
 	e.wantSigned(tag, authority, []byte(root), dns.TypeSOA)
@@ -152,21 +169,21 @@ func (e *evaluation) rootSOA() {
 	e.wantAA("xhr", true)
 	e.wantSigned("obw", answer, []byte(root), dns.TypeSOA)
 	if !e.empty(authority) {
-		e.wantSigned("ktm", authority, []byte(root), dns.TypeNS)
+		e.wantWhole("ktm", authority, []byte(root), dns.TypeNS)
 	}
 }
 
 // rootNS is the block for ./NS [amj].
 func (e *evaluation) rootNS() {
 	e.wantAA("csz", true)
-	e.wantSigned("wal", answer, []byte(root), dns.TypeNS)
+	e.wantWhole("wal", answer, []byte(root), dns.TypeNS)
 	e.wantEmpty("eyk", authority)
 }
 
 // rootDNSKEY is the block for ./DNSKEY [djd].
 func (e *evaluation) rootDNSKEY() {
 	e.wantAA("occ", true)
-	e.wantSigned("eou", answer, []byte(root), dns.TypeDNSKEY)
+	e.wantWhole("eou", answer, []byte(root), dns.TypeDNSKEY)
 	e.wantEmpty("kka", authority)
 	e.wantEmpty("jws", additional)
 }
@@ -204,7 +221,7 @@ func (e *evaluation) wantCover(tag string, name, owner []byte) {
 		unsigned.told = true
 		e.fail(tag, "%s, which proves that %s does not exist, has no signature%s", unsigned, text(name), e.stripped())
 	case e.exists(name):
-		e.fail(tag, "NXDOMAIN, but %s exists in zone %d", text(name), e.zone.serial)
+		e.fail(tag, "NXDOMAIN, but %s exists in %s", text(name), e.zone)
 	case owner != nil:
 		e.fail(tag, "Authority has no NSEC of %s which proves that %s does not exist", text(owner), text(name))
 	default:
@@ -219,17 +236,17 @@ func (e *evaluation) exists(name []byte) bool {
 	if n := labels(name, &at); n > 0 {
 		name = name[at[n-1]:]
 	}
-	return e.zone.find(name, dns.TypeNS) != nil
+	return e.zone != nil && e.zone.find(name, dns.TypeNS) != nil
 }
 
 // outside is NOERROR to a question that no block answers so [vcu] [xog].
 func (e *evaluation) outside() {
 	q := text(e.qname) + "/" + dns.Type(e.qtype).String()
-	if e.exists(e.qname) {
+	if e.zone == nil || e.exists(e.qname) {
 		e.fail("xog", "no rule lets NOERROR to %s pass", q)
 		return
 	}
-	e.fail("vcu", "NOERROR to %s, a name that zone %d does not have: want NXDOMAIN", q, e.zone.serial)
+	e.fail("vcu", "NOERROR to %s, a name that %s does not have: want NXDOMAIN", q, e.zone)
 }
 
 func (e *evaluation) wantAA(tag string, want bool) {
@@ -269,6 +286,14 @@ func (e *evaluation) wantEmpty(tag string, in section) {
 		}
 	}
 	e.fail(tag, "%s has %s%s, want none", in, plural(n, "record"), names)
+}
+
+// wantWhole is wantSigned of an RRset of which the rule means every record: one
+// that lacks a record, or has another one, is not "the signed RRset".
+func (e *evaluation) wantWhole(tag string, in section, owner []byte, typ uint16) {
+	if s := e.wantSigned(tag, in, owner, typ); s != nil && len(s.sigs) > 0 && e.zone != nil && !s.matches {
+		e.fail(tag, "%s", e.difference(s))
+	}
 }
 
 // wantSigned asks for an RRset with a signature over it in the same section;

@@ -162,11 +162,11 @@ var broken = []struct {
 	// All blocks: every RRset the zone's [vnk], OPT [pvz] and RRSIG [ygx] exempt, every signature good [yds].
 	{"vnk", "com.", "NS", func(_ *testZone, m *dns.Msg) { m.Extra[0].(*dns.A).A = net.IPv4(192, 0, 2, 10) }, "one bit different"},
 	{"vnk", "com.", "NS", func(_ *testZone, m *dns.Msg) { m.Extra = slices.Delete(m.Extra, 2, 3) }, "b.gtld.net./A in Additional differs from zone 2026112300: lacks 192.0.2.12"},
-	{"vnk", "com.", "DS", func(_ *testZone, m *dns.Msg) {
+	{"cpf vnk", "com.", "DS", func(_ *testZone, m *dns.Msg) {
 		m.Answer[0].(*dns.DS).KeyTag = 9
 		m.Answer[2] = zsk.sign(m.Answer[:2])
 	}, "com./DS in Answer differs from zone 2026112300"},
-	{"vnk", ".", "NS", func(_ *testZone, m *dns.Msg) {
+	{"vnk wal", ".", "NS", func(_ *testZone, m *dns.Msg) {
 		m.Answer[1] = parse(". 518400 IN NS z.root-servers.net.\n")[0]
 		m.Answer[2] = zsk.sign(m.Answer[:2])
 	}, "lacks b.root-servers.net."},
@@ -176,7 +176,17 @@ var broken = []struct {
 	{"yds", ".", "SOA", func(_ *testZone, m *dns.Msg) { m.Answer[1].(*dns.RRSIG).OrigTtl++ }, "does not verify"},
 	{"yds", ".", "SOA", func(_ *testZone, m *dns.Msg) { m.Answer[1].(*dns.RRSIG).Labels = 1 }, "is of a name with 1 labels"},
 	{"yds", ".", "SOA", func(_ *testZone, m *dns.Msg) { m.Answer[1].(*dns.RRSIG).SignerName = "com." }, "the signer is com."},
-	{"yds", ".", "DNSKEY", func(_ *testZone, m *dns.Msg) { m.Answer[2] = zsk.sign(m.Answer[:2]) }, "no trust anchor is of that key"},
+	{"yds", ".", "DNSKEY", func(_ *testZone, m *dns.Msg) { m.Answer[2] = stranger.sign(m.Answer[:2]) }, "no such key in zone"},
+	{"eou vnk", ".", "DNSKEY", func(_ *testZone, m *dns.Msg) { m.Answer = []dns.RR{m.Answer[1], ksk.sign(m.Answer[1:2])} }, "./DNSKEY in Answer differs from zone 2026112300: lacks"},
+	{"kbd vnk", "com.", "NS", func(_ *testZone, m *dns.Msg) {
+		i := slices.IndexFunc(m.Ns, isType(dns.TypeDS))
+		m.Ns = slices.Delete(m.Ns, i+1, i+3)
+		m.Ns = append(m.Ns, zsk.sign(m.Ns[i:i+1]))
+	}, "com./DS in Authority differs from zone 2026112300: lacks"},
+	{"ktm vnk", ".", "SOA", func(z *testZone, m *dns.Msg) {
+		ns := z.set(".", dns.TypeNS)[:1]
+		m.Ns = append(ns, zsk.sign(ns))
+	}, "./NS in Authority differs from zone 2026112300: lacks"},
 	{"yds", ".", "NS", func(z *testZone, m *dns.Msg) { m.Extra = append(z.set("com.", dns.TypeDS), m.Extra...) }, "com./DS in Additional has no signature"},
 }
 

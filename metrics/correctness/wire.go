@@ -239,7 +239,8 @@ func layoutOf(typ uint16) layout {
 	case dns.TypeSRV:
 		return layout{6, 1, compressed | folded}
 	case dns.TypeRRSIG:
-		return layout{sigSigner, 1, folded}
+		const signer = 18 // RFC 4034 section 3.1
+		return layout{signer, 1, folded}
 	case dns.TypeNSEC:
 		return layout{0, 1, plain}
 	}

@@ -19,9 +19,10 @@ import (
 // form, the keys, and the signatures that were verified so far. It may be used by
 // many goroutines and needs the rootzone.Zone no longer.
 type Zone struct {
-	serial uint32
-	sets   map[string]*set // by owner in wire form and type
-	keys   []*key
+	serial   uint32
+	signedAt time.Time
+	sets     map[string]*set // by owner in wire form and type
+	keys     []rootzone.Key
 
 	// sigs are the zone's signatures, as sets has what they are over. One that does not
 	// hold is compared with them, to tell which bit was flipped; and they are believed
@@ -36,28 +37,21 @@ type set struct {
 	ttl    uint32
 	rdatas [][]byte // canonical, each once
 
-	// proven remembers by RRSIG data which key made a signature over exactly
-	// this RRset, so that an answer seen before costs no cryptography.
-	proven atomic.Pointer[map[string]int]
+	// proven remembers by RRSIG data which signatures over exactly this RRset were
+	// verified, so that an answer seen before costs no cryptography.
+	proven atomic.Pointer[map[string]bool]
 	adding sync.Mutex
 }
 
 // maxProven bounds what an RRset remembers: signers sign again, forgers guess.
 const maxProven = 64
 
-// key is a key of the zone that may sign.
-type key struct {
-	rr       *dns.DNSKEY
-	tag      uint16
-	anchored []rootzone.Anchor // those that name it
-}
-
-// NewZone indexes a zone that rootzone has proven (Validate, or from the
-// archive): its DNSKEY RRset and its unsigned records are believed. Answers'
-// signatures are verified with its keys; those over DNSKEY only count by a key
-// that one of the anchors names at the time of the query. The zone must come from
-// ReadWhole and must have such a key at some time.
-func NewZone(z *rootzone.Zone, anchors []rootzone.Anchor) (*Zone, error) {
+// NewZone indexes a zone that rootzone has proven (Validate, or from the archive):
+// its DNSKEY RRset and its unsigned records are believed. Answers' signatures are
+// verified with its keys, those over DNSKEY too: a set of keys that equals the
+// zone's is genuine by any of its keys that signs it, whatever dates a site gives
+// its anchors. The zone must come from ReadWhole.
+func NewZone(z *rootzone.Zone) (*Zone, error) {
 	made := &Zone{serial: z.Serial}
 	records := z.Records()
 	made.sets = make(map[string]*set, len(records)/2)
@@ -67,48 +61,63 @@ func NewZone(z *rootzone.Zone, anchors []rootzone.Anchor) (*Zone, error) {
 		if err := made.add(&m, rr); err != nil {
 			return nil, fmt.Errorf("zone %d: %s/%s: %w", z.Serial, rr.Header().Name, dns.Type(rr.Header().Rrtype), err)
 		}
-		if k, ok := rr.(*dns.DNSKEY); ok {
-			if err := made.addKey(k, anchors); err != nil {
-				return nil, fmt.Errorf("zone %d: %w", z.Serial, err)
-			}
+		if k, ok := rr.(*dns.DNSKEY); ok && rootzone.SigningKey(k) {
+			made.keys = append(made.keys, rootzone.NewKey(k))
 		}
 	}
 	if made.find([]byte(root), dns.TypeSOA) == nil {
 		return nil, fmt.Errorf("zone %d: %w", z.Serial, errors.New("its records were not kept; read it with ReadWhole"))
 	}
-	if !slices.ContainsFunc(made.keys, func(k *key) bool { return len(k.anchored) > 0 }) {
-		return nil, fmt.Errorf("zone %d: %w", z.Serial, rootzone.ErrAnchor)
+	if len(made.keys) == 0 {
+		return nil, fmt.Errorf("zone %d: no key in it may sign", z.Serial)
 	}
-	return made, nil
+	var err error
+	made.signedAt, err = z.SignedAt()
+	return made, err
 }
 
-// Prove says that every signature of the zone was verified, by rootzone.Validate, when
-// it came into the archive: those that answers share with it cost no cryptography. It
+// Prove says that the zone was valid, by rootzone.Validate, when it came into the
+// archive: of each RRset that the root signs one signature holds. Where there is
+// only one it is that one, and answers that share it cost no cryptography. Others
+// are verified when they are met: one beside a good one may be worth nothing. It
 // must come before the zone is used.
 func (z *Zone) Prove() { z.proven = true }
 
-// provenBy is the key that made a signature over one of the zone's RRsets, if that is
-// known: it was verified before, or is the proven zone's own, and of no tag that two
-// keys share.
-func (z *Zone) provenBy(s *rrset, sig []byte) (by int, known bool) {
-	if by, known = s.zone.provenBy(sig); known || !z.proven {
-		return by, known
+// provenBy says whether a signature over one of the zone's RRsets is known to verify.
+func (z *Zone) provenBy(s *rrset, sig []byte) bool {
+	if known := s.zone.proven.Load(); known != nil && (*known)[string(sig)] {
+		return true
 	}
-	for i, k := range z.keys {
-		if k.tag == binary.BigEndian.Uint16(sig[sigTag:]) && k.rr.Algorithm == sig[sigAlgorithm] {
-			if known {
-				return 0, false
-			}
-			by, known = i, rootzone.KnownAlgorithm(k.rr.Algorithm)
-		}
+	if !z.proven || !rootzone.Signs(s.owner, s.typ) {
+		return false
 	}
 	var buffer [maxOwner + 2]byte
 	own := z.sigs[string(setKey(buffer[:0], s.owner, s.typ))]
-	return by, known && slices.ContainsFunc(own, func(of []byte) bool { return bytes.Equal(of, sig) })
+	return len(own) == 1 && bytes.Equal(own[0], sig)
+}
+
+// SignedAt is the latest inception of the signatures over the zone's SOA record.
+func (z *Zone) SignedAt() time.Time { return z.signedAt }
+
+// Keys are those that may sign what is in the zone.
+func (z *Zone) Keys() []rootzone.Key { return z.keys }
+
+// Has says whether a signature over an RRset, owner in wire form and lower case,
+// stands in the zone.
+func (z *Zone) Has(owner []byte, typ uint16, sig []byte) bool {
+	return slices.ContainsFunc(z.sigs[string(setKey(nil, owner, typ))], func(of []byte) bool { return bytes.Equal(of, sig) })
 }
 
 // Serial is the zone's, from its SOA record.
 func (z *Zone) Serial() uint32 { return z.serial }
+
+// String names the zone in what is told, "zone 2026112300".
+func (z *Zone) String() string {
+	if z == nil {
+		return "the zone"
+	}
+	return fmt.Sprintf("zone %d", z.serial)
+}
 
 // add brings a record through the wire into the same form as those of answers.
 func (z *Zone) add(m *message, rr dns.RR) error {
@@ -124,7 +133,7 @@ func (z *Zone) add(m *message, rr dns.RR) error {
 	}
 	r := m.records[0]
 	if r.typ == dns.TypeRRSIG {
-		k := string(setKey(nil, r.owner, binary.BigEndian.Uint16(r.rdata[sigCovered:])))
+		k := string(setKey(nil, r.owner, rootzone.Signature(r.rdata).Covered()))
 		z.sigs[k] = append(z.sigs[k], bytes.Clone(r.rdata))
 		return nil
 	}
@@ -139,34 +148,6 @@ func (z *Zone) add(m *message, rr dns.RR) error {
 	}
 	s.ttl = max(s.ttl, r.ttl)
 	return nil
-}
-
-// addKey notes a key that may sign zone data (RFC 4034 section 2.1.1, RFC 5011
-// section 2.1).
-func (z *Zone) addKey(rr *dns.DNSKEY, anchors []rootzone.Anchor) error {
-	if dns.CanonicalName(rr.Hdr.Name) != "." || rr.Flags&dns.ZONE == 0 || rr.Flags&dns.REVOKE != 0 || rr.Protocol != 3 {
-		return nil
-	}
-	k := &key{rr: dns.Copy(rr).(*dns.DNSKEY), tag: rr.KeyTag()}
-	k.rr.Hdr.Name = "."
-	for _, a := range anchors {
-		named, err := a.Names(k.rr)
-		if err != nil {
-			return err
-		}
-		if named {
-			k.anchored = append(k.anchored, a)
-		}
-	}
-	z.keys = append(z.keys, k)
-	return nil
-}
-
-// believed says whether an anchor vouches for the key at that time.
-func (k *key) believed(at time.Time) bool {
-	return slices.ContainsFunc(k.anchored, func(a rootzone.Anchor) bool {
-		return (a.From == nil || !at.Before(*a.From)) && (a.Until == nil || at.Before(*a.Until))
-	})
 }
 
 func setKey(to, owner []byte, typ uint16) []byte {
@@ -194,35 +175,19 @@ func (s *set) holds(rdata []byte) bool {
 	return false
 }
 
-// provenBy is the key that made a signature over this RRset, if that is known.
-func (s *set) provenBy(sig []byte) (int, bool) {
-	known := s.proven.Load()
-	if known == nil {
-		return 0, false
-	}
-	k, found := (*known)[string(sig)]
-	return k, found
-}
-
 // remember keeps a good signature.
-func (s *set) remember(sig []byte, by int) {
+func (s *set) remember(sig []byte) {
 	s.adding.Lock()
 	defer s.adding.Unlock()
-	grown := map[string]int{}
+	grown := map[string]bool{}
 	if known := s.proven.Load(); known != nil {
 		if len(*known) >= maxProven {
 			return
 		}
-		for k, v := range *known {
-			grown[k] = v
+		for k := range *known {
+			grown[k] = true
 		}
 	}
-	grown[string(sig)] = by
+	grown[string(sig)] = true
 	s.proven.Store(&grown)
-}
-
-// signs says what the root zone signs: all at the apex, DS and NSEC; neither the
-// NS records of a delegation nor glue.
-func signs(owner []byte, typ uint16) bool {
-	return len(owner) == 1 || typ == dns.TypeDS || typ == dns.TypeNSEC
 }
