@@ -83,17 +83,17 @@ func (k Key) Tag() uint16 { return k.DNSKEY().KeyTag() }
 // of a revoked key is another one.
 func (k Key) DS() string { return k.DNSKEY().ToDS(dns.SHA256).String() }
 
-// Anchor is the data of the DS record: "20326 8 2 e06d…".
+// Anchor is the data of the DS record: "20326 8 2 E06D…".
 func (k Key) Anchor() string {
-	ds := k.DNSKEY().ToDS(dns.SHA256)
-	return fmt.Sprintf("%d %d %d %s", ds.KeyTag, ds.Algorithm, ds.DigestType, ds.Digest)
+	_, data, _ := strings.Cut(k.DS(), "\tDS\t")
+	return data
 }
 
-// DigAnchor is the same as dig prints it: in capitals, with a blank in the digest.
+// DigAnchor is the same as dig prints it, with a blank in the digest.
 func (k Key) DigAnchor() string {
-	const digits = 56 // before each blank
+	const digits = 56 // before the blank
 	at := strings.LastIndex(k.Anchor(), " ") + 1 + digits
-	return strings.ToUpper(k.Anchor()[:at] + " " + k.Anchor()[at:])
+	return k.Anchor()[:at] + " " + k.Anchor()[at:]
 }
 
 // pair is what a key pair follows from.
