@@ -225,7 +225,7 @@ func (d *draft) put(q asked, f Flavour, section, without int, sets ...*rrset) {
 // others IPv4 before IPv6, BIND from the last host to the first. Signatures are
 // there by mistake only, and go along.
 func (z *Zone) putGlue(d *draft, q asked, f Flavour, zone string) {
-	var v4, v6, each []part
+	var v4, v6, each, late []part
 	ns := slices.Clone(z.set(zone, dns.TypeNS).rrs)
 	if f == BIND {
 		slices.Reverse(ns)
@@ -244,7 +244,11 @@ func (z *Zone) putGlue(d *draft, q asked, f Flavour, zone string) {
 				continue
 			}
 			p := part{additionalSection, s.rrs, without}
-			if q.do && len(s.sigs) > 0 {
+			switch {
+			case len(s.sigs) == 0 || !q.do:
+			case f == Knot:
+				late = append(late, part{additionalSection, s.signatures(), left})
+			default:
 				p.rrs = slices.Concat(s.rrs, s.signatures())
 			}
 			each = append(each, p)
@@ -258,5 +262,5 @@ func (z *Zone) putGlue(d *draft, q asked, f Flavour, zone string) {
 	if f != Knot {
 		each = append(v4, v6...)
 	}
-	d.parts = append(d.parts, each...)
+	d.parts = append(append(d.parts, each...), late...)
 }
