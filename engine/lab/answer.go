@@ -94,7 +94,7 @@ func (z *Zone) composeApex(q asked, f Flavour) draft {
 	default:
 		d.put(q, f, answerSection, truncates, set)
 		if q.rtype == dns.TypeNS {
-			z.putGlue(&d, f, ".")
+			z.putGlue(&d, q, f, ".")
 		} else if q.rtype != dns.TypeDNSKEY {
 			z.putApexNS(&d, q, f)
 		}
@@ -117,7 +117,7 @@ func (z *Zone) putAll(d *draft, q asked, f Flavour) {
 	if q.rtype == dns.TypeRRSIG {
 		var sigs []dns.RR
 		for _, s := range sets {
-			sigs = append(sigs, s.sig)
+			sigs = append(sigs, s.signatures()...)
 		}
 		d.parts = append(d.parts, part{answerSection, sigs, truncates})
 		z.putApexNS(d, q, f)
@@ -128,7 +128,7 @@ func (z *Zone) putAll(d *draft, q asked, f Flavour) {
 	}
 	d.put(q, f, answerSection, truncates, sets...)
 	if f == Knot {
-		z.putGlue(d, f, ".")
+		z.putGlue(d, q, f, ".")
 	}
 }
 
@@ -140,7 +140,7 @@ func (z *Zone) putApexNS(d *draft, q asked, f Flavour) {
 	}
 	d.put(q, f, authoritySection, ends, z.set(".", dns.TypeNS))
 	if f == NSD {
-		z.putGlue(d, f, ".")
+		z.putGlue(d, q, f, ".")
 	}
 }
 
@@ -155,7 +155,7 @@ func (z *Zone) composeReferral(q asked, f Flavour, tld string) draft {
 		sets = append(sets, proof)
 	}
 	d.put(q, f, authoritySection, truncates, sets...)
-	z.putGlue(&d, f, tld)
+	z.putGlue(&d, q, f, tld)
 	return d
 }
 
@@ -178,11 +178,14 @@ func (z *Zone) composeNXDOMAIN(q asked, f Flavour) draft {
 func (z *Zone) denial(q asked, sets ...*rrset) []*rrset {
 	var kept []*rrset
 	for _, s := range sets {
+		if s == nil {
+			continue // missing on purpose
+		}
 		soa, isSOA := s.rrs[0].(*dns.SOA)
 		if isSOA {
 			soa = dns.Copy(soa).(*dns.SOA)
 			soa.Hdr.Ttl = min(soa.Hdr.Ttl, soa.Minttl)
-			s = &rrset{rrs: []dns.RR{soa}, sig: s.sig}
+			s = &rrset{rrs: []dns.RR{soa}, sigs: s.sigs}
 		}
 		if (isSOA || q.do) && !slices.Contains(kept, s) {
 			kept = append(kept, s)
@@ -202,13 +205,16 @@ func (z *Zone) covering(name string) *rrset {
 func (d *draft) put(q asked, f Flavour, section, without int, sets ...*rrset) {
 	var late []part
 	for _, s := range sets {
+		if s == nil {
+			continue // missing on purpose
+		}
 		rrs := slices.Clone(s.rrs)
 		switch {
-		case s.sig == nil || !q.do:
+		case len(s.sigs) == 0 || !q.do:
 		case f == Knot:
-			late = append(late, part{section, []dns.RR{s.sig}, without})
+			late = append(late, part{section, s.signatures(), without})
 		default:
-			rrs = append(rrs, s.sig)
+			rrs = append(rrs, s.signatures()...)
 		}
 		d.parts = append(d.parts, part{section, rrs, without})
 	}
@@ -216,9 +222,10 @@ func (d *draft) put(q asked, f Flavour, section, without int, sets ...*rrset) {
 }
 
 // putGlue adds the addresses of a zone's name servers: Knot host by host, the
-// others IPv4 before IPv6, BIND from the last host to the first.
-func (z *Zone) putGlue(d *draft, f Flavour, zone string) {
-	var v4, v6, each []part
+// others IPv4 before IPv6, BIND from the last host to the first. Signatures are
+// there by mistake only, and go along.
+func (z *Zone) putGlue(d *draft, q asked, f Flavour, zone string) {
+	var v4, v6, each, late []part
 	ns := slices.Clone(z.set(zone, dns.TypeNS).rrs)
 	if f == BIND {
 		slices.Reverse(ns)
@@ -237,6 +244,13 @@ func (z *Zone) putGlue(d *draft, f Flavour, zone string) {
 				continue
 			}
 			p := part{additionalSection, s.rrs, without}
+			switch {
+			case len(s.sigs) == 0 || !q.do:
+			case f == Knot:
+				late = append(late, part{additionalSection, s.signatures(), left})
+			default:
+				p.rrs = slices.Concat(s.rrs, s.signatures())
+			}
 			each = append(each, p)
 			if t == dns.TypeA {
 				v4 = append(v4, p)
@@ -248,5 +262,5 @@ func (z *Zone) putGlue(d *draft, f Flavour, zone string) {
 	if f != Knot {
 		each = append(v4, v6...)
 	}
-	d.parts = append(d.parts, each...)
+	d.parts = append(append(d.parts, each...), late...)
 }

@@ -6,7 +6,12 @@
 // the same shares of DS records, name servers and glue, an NSEC chain, RSA-2048
 // signatures and a zone digest. All of it follows from a seed, the private keys
 // too: they protect nothing and must never sign anything that is in use.
-// NextVersion and Sequence make the versions that follow.
+// NextVersion, Sequence and History make the versions that follow.
+//
+// A Signing says which keys a version has and who signs what, so that a roll of
+// keys or of the algorithm is a list of Revisions; ZONEMD, glue and DS records
+// change, are wrong or go missing as a Revision says. Zones that are to be made
+// fast have keys of ECDSAP256SHA256.
 //
 // Start opens the sockets: RSI a at 127.0.53.1 and ::1, port base + 1, to RSI m
 // at 127.0.53.13 and ::1, port base + 13, each over UDP and TCP. Letters answer

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -19,14 +21,25 @@ type Revision struct {
 	Inception  time.Time
 	Expiration time.Time
 
-	Unchanged bool // the delegations stay as they are
+	Unchanged bool // the delegations stay as they are, but for what follows
+
+	Signing *Signing // nil: as before
+	ZONEMD  Digests  // nil: as before
+
+	RemoveDS []string              // of these top-level domains, NSEC and all
+	Glue     map[string]netip.Addr // another address for a name server, in place of those of its family
+
+	// RRsets that are gone with their signatures although NSEC lists them,
+	// "us./DS"; in this version alone. The digest is that of what is left.
+	Missing []string
 }
 
 // NextVersion makes the version that follows: unless told otherwise one DS
 // record is added, one removed, one changed, a top-level domain comes and one
 // goes, each drawn from seed and serial. TLDs that every zone has stay.
 func (z *Zone) NextVersion(r Revision) (*Zone, error) {
-	next := &Zone{Serial: z.Serial + 1, Inception: z.Inception, Expiration: z.Expiration, seed: z.seed, keys: z.keys, model: z.model}
+	next := &Zone{Serial: z.Serial + 1, Inception: z.Inception, Expiration: z.Expiration, seed: z.seed,
+		signing: z.signing, digests: z.digests, model: z.model}
 	if r.Serial != 0 {
 		next.Serial = r.Serial
 	}
@@ -39,21 +52,36 @@ func (z *Zone) NextVersion(r Revision) (*Zone, error) {
 	if !r.Unchanged {
 		next.model = z.model.changed(rand.New(stream(z.seed, fmt.Sprintf("version %d", next.Serial))))
 	}
-	return next.complete(z)
+	if r.Signing != nil {
+		next.signing = r.Signing.clone()
+	}
+	if r.ZONEMD != nil {
+		next.digests = slices.Clone(r.ZONEMD)
+	}
+	var err error
+	if next.model, err = next.model.altered(r.RemoveDS, r.Glue); err != nil {
+		return nil, fmt.Errorf("zone %d: %w", next.Serial, err)
+	}
+	return next.complete(z, r.Missing)
 }
 
 // Sequence makes n versions, each following the one before; o is the first.
 func Sequence(o Options, n int) ([]*Zone, error) {
-	var all []*Zone
-	for i := range n {
-		var z *Zone
-		var err error
-		if i == 0 {
-			z, err = Generate(o)
-		} else {
-			z, err = all[i-1].NextVersion(Revision{})
-		}
-		if err != nil {
+	if n < 1 {
+		return nil, nil
+	}
+	return History(o, make([]Revision, n-1)...)
+}
+
+// History makes the first version and those that follow it, one a revision.
+func History(o Options, revisions ...Revision) ([]*Zone, error) {
+	z, err := Generate(o)
+	if err != nil {
+		return nil, err
+	}
+	all := []*Zone{z}
+	for _, r := range revisions {
+		if z, err = z.NextVersion(r); err != nil {
 			return nil, err
 		}
 		all = append(all, z)
@@ -61,9 +89,49 @@ func Sequence(o Options, n int) ([]*Zone, error) {
 	return all, nil
 }
 
+func (m *model) clone() *model {
+	return &model{tlds: maps.Clone(m.tlds), hosts: maps.Clone(m.hosts), roots: slices.Clone(m.roots)}
+}
+
+// altered is a copy without those DS RRsets and with that glue.
+func (m *model) altered(removeDS []string, glue map[string]netip.Addr) (*model, error) {
+	next := m.clone()
+	for _, tld := range removeDS {
+		d := next.tlds[tld]
+		if len(d.ds) == 0 {
+			return nil, fmt.Errorf("remove %s/DS: the zone has none", tld)
+		}
+		next.tlds[tld] = delegation{ns: d.ns}
+	}
+	for host, ip := range glue {
+		old, known := next.hosts[host]
+		letter := strings.Index("abcdefghijklm", strings.TrimSuffix(host, rootServersNet))
+		root := strings.HasSuffix(host, rootServersNet) && letter >= 0
+		switch {
+		case root:
+			next.roots[letter] = next.roots[letter].with(ip)
+		case known:
+			next.hosts[host] = old.with(ip)
+		default:
+			return nil, fmt.Errorf("glue of %s: no such name server", host)
+		}
+	}
+	return next, nil
+}
+
+// with is with that address alone of its family.
+func (a addresses) with(ip netip.Addr) addresses {
+	if ip.Is4() {
+		a.v4 = []netip.Addr{ip}
+	} else {
+		a.v6 = []netip.Addr{ip}
+	}
+	return a
+}
+
 // changed is a copy with a few changes.
 func (m *model) changed(r *rand.Rand) *model {
-	next := &model{tlds: maps.Clone(m.tlds), hosts: maps.Clone(m.hosts)}
+	next := m.clone()
 	var free []string // TLDs not touched yet
 	for _, tld := range slices.SortedFunc(maps.Keys(m.tlds), compareNames) {
 		if !slices.Contains(firstTLDs, tld) {

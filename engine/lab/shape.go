@@ -16,6 +16,7 @@ import (
 type model struct {
 	tlds  map[string]delegation
 	hosts map[string]addresses // of all name servers of top-level domains
+	roots []addresses          // of a to m.root-servers.net
 }
 
 type delegation struct {
@@ -68,7 +69,7 @@ const onlyIPv4 = 20
 
 // newModel draws the delegations of count TLDs.
 func newModel(r *rand.Rand, count int) *model {
-	m := &model{tlds: make(map[string]delegation, count), hosts: map[string]addresses{}}
+	m := &model{tlds: make(map[string]delegation, count), hosts: map[string]addresses{}, roots: rootServers}
 	names := tldNames(r, count)
 	ops := operators(r, names)
 	for _, tld := range names {
@@ -169,19 +170,19 @@ func dsRecords(r *rand.Rand, count int) []dns.DS {
 // dress gives every name server that lacks them its addresses and drops hosts
 // that serve nobody any more.
 func (m *model) dress(r *rand.Rand) {
-	used := map[string]bool{}
+	used, fresh := map[string]bool{}, map[string]bool{}
 	for _, tld := range slices.SortedFunc(maps.Keys(m.tlds), compareNames) {
 		for _, host := range m.tlds[tld].ns {
 			used[host] = true
 			if _, ok := m.hosts[host]; !ok {
-				m.hosts[host] = randomAddresses(r)
+				m.hosts[host], fresh[host] = randomAddresses(r), true
 			}
 		}
 	}
 	maps.DeleteFunc(m.hosts, func(host string, _ addresses) bool { return !used[host] })
 	for i, letter := range "abcdefghijklm" {
-		if host := string(letter) + ".ns.arpa."; used[host] {
-			m.hosts[host] = rootServers[i]
+		if host := string(letter) + ".ns.arpa."; fresh[host] {
+			m.hosts[host] = m.roots[i]
 		}
 	}
 }
@@ -196,6 +197,8 @@ func randomAddresses(r *rand.Rand) addresses {
 	}
 	return a
 }
+
+const rootServersNet = ".root-servers.net."
 
 // rootServers are the addresses of a to m.root-servers.net as of 2026.
 var rootServers = parseServers(`198.41.0.4 2001:503:ba3e::2:30  170.247.170.2 2801:1b8:10::b  192.33.4.12 2001:500:2::c

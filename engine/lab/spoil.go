@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -140,8 +141,8 @@ func unsigned(rrs []dns.RR) []dns.RR {
 	return kept
 }
 
-// expired replaces signatures by good ones whose time was over an hour before
-// the zone's began.
+// expired replaces signatures by such of the same keys whose time was over an
+// hour before the zone's began.
 func (z *Zone) expired(rrs []dns.RR) ([]dns.RR, error) {
 	var replaced []dns.RR
 	for _, rr := range rrs {
@@ -150,20 +151,34 @@ func (z *Zone) expired(rrs []dns.RR) ([]dns.RR, error) {
 			replaced = append(replaced, rr)
 			continue
 		}
-		k := z.keys.zsk
-		if old.TypeCovered == dns.TypeDNSKEY {
-			k = z.keys.ksk
+		set, o, ok := z.made(old)
+		if !ok {
+			replaced = append(replaced, rr) // another fault has been at it
+			continue
 		}
-		set := z.set(strings.ToLower(old.Hdr.Name), old.TypeCovered)
 		end := z.Inception.Add(-time.Hour)
-		sig, err := signature(k, set.rrs, uint32(end.Add(-z.Expiration.Sub(z.Inception)).Unix()), uint32(end.Unix()))
+		o.inception, o.expiration = uint32(end.Add(-z.Expiration.Sub(z.Inception)).Unix()), uint32(end.Unix())
+		sig, err := o.sign(set.rrs)
 		if err != nil {
 			return nil, err
 		}
-		sig.Hdr.Name = old.Hdr.Name
-		replaced = append(replaced, sig)
+		sig.rr.Hdr.Name = old.Hdr.Name
+		replaced = append(replaced, sig.rr)
 	}
 	return replaced, nil
+}
+
+// made finds the RRset under a signature of the zone and the order it was made to.
+func (z *Zone) made(sig *dns.RRSIG) (*rrset, order, bool) {
+	set := z.set(strings.ToLower(sig.Hdr.Name), sig.TypeCovered)
+	if set == nil {
+		return nil, order{}, false
+	}
+	i := slices.IndexFunc(set.sigs, func(s signature) bool { return s.rr.Signature == sig.Signature })
+	if i < 0 {
+		return nil, order{}, false
+	}
+	return set, set.sigs[i].order, true
 }
 
 // flipSeed makes the flipped bit depend on the seed and the question alone.

@@ -15,6 +15,14 @@ import (
 // DefaultTLDs is how many top-level domains a zone has unless told.
 const DefaultTLDs = 1450
 
+// Times to live in seconds.
+const (
+	ttlDNSKEY   = 172800
+	ttlSigned   = 86400 // SOA, DS, NSEC, ZONEMD
+	ttlRoot     = 518400
+	ttlReferral = 172800
+)
+
 // maxTLDs bounds what Generate is asked for: fifty times the real zone.
 const maxTLDs = 72500
 
@@ -29,7 +37,8 @@ type Options struct {
 	Inception  time.Time
 	Expiration time.Time
 
-	Keys *Keys // nil: NewKeys(Seed)
+	Signing *Signing // nil: DefaultSigning(Seed)
+	ZONEMD  Digests  // nil: one that is right, of SHA-384
 }
 
 // Zone is one version of a root zone, whole and signed. It never changes, so
@@ -39,12 +48,13 @@ type Zone struct {
 	Inception  time.Time
 	Expiration time.Time
 
-	seed  uint64
-	keys  *Keys
-	model *model
-	sets  map[setKey]*rrset
-	names []string // owners of records, in canonical order
-	chain []string // owners of NSEC records: the apex and the top-level domains
+	seed    uint64
+	signing *Signing
+	digests Digests
+	model   *model
+	sets    map[setKey]*rrset
+	names   []string // owners of records, in canonical order
+	chain   []string // owners of NSEC records: the apex and the top-level domains
 }
 
 type setKey struct {
@@ -52,11 +62,19 @@ type setKey struct {
 	rtype uint16
 }
 
-// rrset is an RRset with its signature, nil where the root does not sign:
+// rrset is an RRset with its signatures: none where the root does not sign,
 // delegation NS and glue.
 type rrset struct {
-	rrs []dns.RR
-	sig *dns.RRSIG
+	rrs  []dns.RR
+	sigs []signature
+}
+
+func (s *rrset) signatures() []dns.RR {
+	var all []dns.RR
+	for _, sig := range s.sigs {
+		all = append(all, sig.rr)
+	}
+	return all
 }
 
 // Generate makes a root zone of the real one's shape.
@@ -67,28 +85,28 @@ func Generate(o Options) (*Zone, error) {
 	if o.TLDs < 0 || o.TLDs > maxTLDs {
 		return nil, fmt.Errorf("zone %d: %d top-level domains: want 1 to %d", o.Serial, o.TLDs, maxTLDs)
 	}
-	if o.Keys == nil {
-		keys, err := NewKeys(o.Seed)
-		if err != nil {
-			return nil, fmt.Errorf("zone %d: %w", o.Serial, err)
-		}
-		o.Keys = keys
+	if o.Signing == nil {
+		o.Signing = DefaultSigning(o.Seed)
 	}
-	z := &Zone{Serial: o.Serial, Inception: o.Inception, Expiration: o.Expiration, seed: o.Seed, keys: o.Keys,
+	if o.ZONEMD == nil {
+		o.ZONEMD = Digests{{Hash: SHA384}}
+	}
+	z := &Zone{Serial: o.Serial, Inception: o.Inception, Expiration: o.Expiration, seed: o.Seed,
+		signing: o.Signing.clone(), digests: slices.Clone(o.ZONEMD),
 		model: newModel(rand.New(stream(o.Seed, "zone")), max(o.TLDs, len(firstTLDs)))}
-	return z.complete(nil)
+	return z.complete(nil, nil)
 }
 
 // complete makes the records from the model and signs them. Signatures of the
-// version before are kept where record and validity are the same.
-func (z *Zone) complete(before *Zone) (*Zone, error) {
+// version before are kept where nothing is different.
+func (z *Zone) complete(before *Zone, missing []string) (*Zone, error) {
 	z.Inception, z.Expiration = z.Inception.UTC().Truncate(time.Second), z.Expiration.UTC().Truncate(time.Second)
 	if !z.Expiration.After(z.Inception) {
 		return nil, fmt.Errorf("zone %d: expiration %s is not after inception %s", z.Serial,
 			z.Expiration.Format(time.RFC3339), z.Inception.Format(time.RFC3339))
 	}
 	z.makeRecords()
-	if err := z.sign(before); err != nil {
+	if err := z.sign(before, missing); err != nil {
 		return nil, fmt.Errorf("zone %d: %w", z.Serial, err)
 	}
 	return z, nil
@@ -98,12 +116,13 @@ func (z *Zone) makeRecords() {
 	z.sets = make(map[setKey]*rrset, 8*len(z.model.tlds))
 	z.add(&dns.SOA{Hdr: header(".", dns.TypeSOA, ttlSigned), Ns: "a.root-servers.net.", Mbox: "nstld.verisign-grs.com.",
 		Serial: z.Serial, Refresh: 1800, Retry: 900, Expire: 604800, Minttl: 86400})
-	// Copies, as packing a record writes to its header and keys may be shared.
-	z.add(dns.Copy(z.keys.zsk.public), dns.Copy(z.keys.ksk.public))
+	for _, k := range z.signing.Publish {
+		z.add(k.DNSKEY())
+	}
 	for i, letter := range "abcdefghijklm" {
-		host := string(letter) + ".root-servers.net."
+		host := string(letter) + rootServersNet
 		z.add(&dns.NS{Hdr: header(".", dns.TypeNS, ttlRoot), Ns: host})
-		z.add(rootServers[i].records(host, ttlRoot)...)
+		z.add(z.model.roots[i].records(host, ttlRoot)...)
 	}
 	for _, tld := range slices.Sorted(maps.Keys(z.model.tlds)) {
 		d := z.model.tlds[tld]
@@ -126,12 +145,18 @@ func (z *Zone) link() {
 	z.chain = append(slices.SortedFunc(maps.Keys(z.model.tlds), compareNames), ".")
 	slices.SortFunc(z.chain, compareNames)
 	for i, owner := range z.chain {
-		types := []uint16{dns.TypeNS, dns.TypeSOA, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeDNSKEY, dns.TypeZONEMD}
-		if owner != "." {
-			types = []uint16{dns.TypeNS, dns.TypeRRSIG, dns.TypeNSEC}
-			if len(z.model.tlds[owner].ds) > 0 {
-				types = []uint16{dns.TypeNS, dns.TypeDS, dns.TypeRRSIG, dns.TypeNSEC}
+		types := []uint16{dns.TypeNS, dns.TypeRRSIG, dns.TypeNSEC}
+		switch {
+		case owner == ".":
+			types = []uint16{dns.TypeNS, dns.TypeSOA, dns.TypeRRSIG, dns.TypeNSEC}
+			if len(z.signing.Publish) > 0 {
+				types = append(types, dns.TypeDNSKEY)
 			}
+			if len(z.digests) > 0 {
+				types = append(types, dns.TypeZONEMD)
+			}
+		case len(z.model.tlds[owner].ds) > 0:
+			types = []uint16{dns.TypeNS, dns.TypeDS, dns.TypeRRSIG, dns.TypeNSEC}
 		}
 		z.add(&dns.NSEC{Hdr: header(owner, dns.TypeNSEC, ttlSigned), NextDomain: z.chain[(i+1)%len(z.chain)], TypeBitMap: types})
 	}
@@ -147,17 +172,35 @@ func (z *Zone) add(rrs ...dns.RR) {
 	}
 }
 
-func (z *Zone) set(owner string, rtype uint16) *rrset { return z.sets[setKey{owner, rtype}] }
+func header(owner string, t uint16, ttl uint32) dns.RR_Header {
+	return dns.RR_Header{Name: owner, Rrtype: t, Class: dns.ClassINET, Ttl: ttl}
+}
 
-// DS is the trust anchor: a DS record of the key signing key (SHA-256) in
-// master format, without line end.
-func (z *Zone) DS() string { return z.keys.ksk.public.ToDS(dns.SHA256).String() }
+// set is nil where there is no such RRset, or no zone.
+func (z *Zone) set(owner string, rtype uint16) *rrset {
+	if z == nil {
+		return nil
+	}
+	return z.sets[setKey{owner, rtype}]
+}
+
+// DS is the trust anchor: Key.DS of the first key that signs the DNSKEY RRset
+// and is not revoked; empty where there is none.
+func (z *Zone) DS() string {
+	if k, ok := z.signing.anchor(); ok {
+		return k.DS()
+	}
+	return ""
+}
+
+// Signing is what signed the version, to make that of the next one from.
+func (z *Zone) Signing() *Signing { return z.signing.clone() }
 
 // TLDs are the names of the top-level domains, "us.", in canonical order.
 func (z *Zone) TLDs() []string { return slices.Clone(z.chain[1:]) }
 
 // RRs are copies of all records in the order of IANA's file: names in canonical
-// order, at the apex the SOA record first, each RRset followed by its signature.
+// order, at the apex the SOA record first, each RRset followed by its signatures.
 func (z *Zone) RRs() []dns.RR {
 	var all []dns.RR
 	for _, owner := range z.names {
@@ -166,11 +209,8 @@ func (z *Zone) RRs() []dns.RR {
 			if s == nil {
 				continue
 			}
-			for _, rr := range s.rrs {
+			for _, rr := range append(slices.Clone(s.rrs), s.signatures()...) {
 				all = append(all, dns.Copy(rr))
-			}
-			if s.sig != nil {
-				all = append(all, dns.Copy(s.sig))
 			}
 		}
 	}
