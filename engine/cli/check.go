@@ -44,7 +44,8 @@ section 5.3 it breaks. This is the judge that the reports rest on; who disputes 
 verdict can repeat it here.
 
 Each --zone is a root zone in master format, gzipped or not, more may follow as
-arguments; all are candidates, whatever --at. A zone must validate at the time its
+arguments; all are candidates, whatever --at, and taken to be all that a response may
+be of. A zone must validate at the time its
 SOA record was signed, by the trust anchors of the plan (IANA's three, with their
 dates) or by those of --anchor instead, a file of DS records.
 
@@ -58,6 +59,10 @@ the response's own question is believed.
 "id", "verdict", "serial", "failures" and where there are any "notes", in the order
 of the input. A line that cannot be read is told on standard error with its number,
 and the command ends with 4 unless an answer is incorrect.
+
+A response stays unchecked where its signature begins after --at ("hold: clock"), and
+where it differs in delegations or glue alone from a zone that no verified digest
+(ZONEMD) vouches for.
 
 It ends with 0 if all responses are correct, 3 if one is incorrect, else 4 if one
 is unchecked.`,
@@ -95,18 +100,18 @@ func (a *app) check(ctx context.Context, f checkFlags) error {
 			return usagef("check: %w", err)
 		}
 	}
-	judge, err := a.judge(ctx, f)
+	bench, err := a.bench(ctx, f)
 	if err != nil {
 		return err
 	}
 	if f.jsonl != "" {
-		return a.checkLines(ctx, judge, f.jsonl)
+		return a.checkLines(ctx, bench, f.jsonl)
 	}
 	wire, err := a.readResponse(f)
 	if err != nil {
 		return err
 	}
-	r := judge.Judge(q, wire)
+	r := bench.hear(q, wire)
 	if a.flags.json {
 		err = a.printJSON(newVerdict(nil, r))
 	} else {
@@ -139,13 +144,25 @@ func verdictError(v measurement.Verdict) error {
 	return &exitError{code: exitPartly}
 }
 
-// judge reads and proves the zones and puts the newest first.
-func (a *app) judge(ctx context.Context, f checkFlags) (correctness.Judge, error) {
+// checkBench judges by the zones that were given, which are taken to be all that a
+// response may be of.
+type checkBench struct {
+	judge   correctness.Judge
+	vouched map[uint32]bool // zones whose delegations and glue a digest proves
+}
+
+func (c *checkBench) hear(q correctness.Question, wire []byte) correctness.Result {
+	return c.judge.Covered(q, wire, func(serial uint32) bool { return c.vouched[serial] })
+}
+
+// bench reads and proves the zones and puts the newest first.
+func (a *app) bench(ctx context.Context, f checkFlags) (*checkBench, error) {
 	trusted, err := a.checkAnchors(f.anchor)
 	if err != nil {
-		return correctness.Judge{}, err
+		return nil, err
 	}
 	zones := make([]*correctness.Zone, len(f.zones))
+	vouched := make([]bool, len(f.zones))
 	mistakes := make([]error, len(f.zones))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -154,18 +171,24 @@ func (a *app) judge(ctx context.Context, f checkFlags) (correctness.Judge, error
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			zones[i], mistakes[i] = candidate(file, trusted)
+			zones[i], vouched[i], mistakes[i] = candidate(file, trusted)
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return correctness.Judge{}, err
+		return nil, err
 	}
 	if err := errors.Join(mistakes...); err != nil {
-		return correctness.Judge{}, usagef("check: %w", err)
+		return nil, usagef("check: %w", err)
 	}
+	c := &checkBench{vouched: map[uint32]bool{}}
+	for i, z := range zones {
+		c.vouched[z.Serial()] = c.vouched[z.Serial()] || vouched[i]
+		c.judge.Keys = append(c.judge.Keys, z.Keys()...)
+	}
+	c.judge.Zones = zones
 	slices.SortStableFunc(zones, func(a, b *correctness.Zone) int { return rootzone.Compare(b.Serial(), a.Serial()) })
-	return correctness.Judge{Zones: zones}, nil
+	return c, nil
 }
 
 func (a *app) checkAnchors(file string) ([]rootzone.Anchor, error) {
@@ -188,24 +211,25 @@ func (a *app) checkAnchors(file string) ([]rootzone.Anchor, error) {
 	return trusted, nil
 }
 
-// candidate proves a zone at the time it was signed, never by the wall clock.
-func candidate(file string, trusted []rootzone.Anchor) (*correctness.Zone, error) {
+// candidate proves a zone at the time it was signed, never by the wall clock, and says
+// whether a digest vouches for all of it.
+func candidate(file string, trusted []rootzone.Anchor) (*correctness.Zone, bool, error) {
 	zone, err := readZone(file)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	at, err := zone.SignedAt()
 	if err == nil {
 		err = zone.Validate(trusted, at)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, false, fmt.Errorf("%s: %w", file, err)
 	}
-	ready, err := correctness.NewZone(zone, trusted)
+	ready, err := correctness.NewZone(zone)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, false, fmt.Errorf("%s: %w", file, err)
 	}
-	return ready, nil
+	return ready, zone.Digested(), nil
 }
 
 // maxWire is the longest DNS message.

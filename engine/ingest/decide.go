@@ -194,7 +194,7 @@ func (b *bench) vouchedFor(_ context.Context, c *docket) (string, error) {
 			b.vouched[serial] = vouched
 		}
 		if !vouched {
-			return fmt.Sprintf("zone %d has no digest (ZONEMD) that is verified, and one source only", serial), nil
+			return correctness.Unvouched(serial), nil
 		}
 	}
 	return "", nil

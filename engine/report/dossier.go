@@ -36,7 +36,7 @@ type dossier struct {
 	hours   map[string]*[4][]int64 // failed rows by metric, path and hour
 
 	wires, incorrect int               // files written, and rows
-	uses             []correctness.Use // of root zones
+	uses             []correctness.Known // of root zones
 }
 
 // mostWires bounds the evidence files; every wire is in the Parquet files too.
@@ -80,8 +80,12 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	for _, x := range all {
-		x.uses = correctness.Uses(zones)
+	for _, z := range zones {
+		if k, accepted := correctness.KnownOf(z); accepted && k.Archived {
+			for _, x := range all {
+				x.uses = append(x.uses, k)
+			}
+		}
 	}
 	r.Forget()
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))

@@ -22,7 +22,7 @@ func evidenceOf(r *measurement.Answer) string {
 
 // evidence writes an incorrect answer as it came, and beside it what is wrong with
 // it and how anyone can judge it again.
-func evidence(dir string, r *measurement.Answer, uses []correctness.Use) error {
+func evidence(dir string, r *measurement.Answer, uses []correctness.Known) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -30,7 +30,10 @@ func evidence(dir string, r *measurement.Answer, uses []correctness.Use) error {
 	if r.SentAt != nil {
 		sent = *r.SentAt
 	}
-	candidates, _ := correctness.Candidates(uses, sent, r.Interval)
+	var candidates []uint32
+	for _, k := range correctness.Candidates(uses, sent, r.Interval) {
+		candidates = append(candidates, k.Serial)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "question %s %s\nasked    %s of %s over %s/%s from VP %s\nNSID     %s\nzones    %s\njudged   by zone %s\nbroken rules\n",
 		printable(r.QName), printable(r.QType), micro(sent), r.Address, r.Family, r.Transport, r.VantagePoint, dash(printable(text(r.NSID))),

@@ -69,8 +69,11 @@ const zonemdSimple = 1 // the only scheme (RFC 8976 section 5.2)
 // in it was changed, glue and delegations included. The zone must come from
 // ReadWhole and be valid.
 func (z *Zone) Digested() bool {
-	verified, _, err := z.checkZONEMD()
-	return verified && err == nil
+	if z.vouched == nil {
+		verified, _, err := z.checkZONEMD()
+		z.vouched = new(verified && err == nil)
+	}
+	return *z.vouched
 }
 
 // checkZONEMD compares the zone with its ZONEMD records (RFC 8976 section 4): one

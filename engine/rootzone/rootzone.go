@@ -52,6 +52,7 @@ type Zone struct {
 	Notes []string
 
 	records []dns.RR // nil unless read by ReadWhole
+	vouched *bool    // whether a digest is verified, once that is known
 
 	apex []string // types at ".", sorted
 	ns   []string // top-level domains with NS, sorted

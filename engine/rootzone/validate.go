@@ -72,7 +72,8 @@ func (z *Zone) Validate(anchors []Anchor, at time.Time) error {
 		err = v.trust(anchors)
 	}
 	if err == nil {
-		_, note, bad := z.checkZONEMD()
+		verified, note, bad := z.checkZONEMD()
+		z.vouched = &verified
 		if note != "" {
 			v.notes = append(v.notes, note)
 		}

@@ -1,7 +1,6 @@
 package simulate_test
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -24,15 +23,6 @@ type candidate struct {
 func candidates(t *testing.T, dir string) []candidate {
 	t.Helper()
 	zones := filepath.Join(dir, simulate.RootZones)
-	file, err := os.Open(filepath.Join(zones, "anchors.ds"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	anchors, err := rootzone.ParseAnchors(file, "anchors.ds")
-	if err != nil {
-		t.Fatal(err)
-	}
 	rows, err := lake.Store{Dir: dir}.Zones()
 	if err != nil {
 		t.Fatal(err)

@@ -1,10 +1,12 @@
 package correctness
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 )
 
@@ -64,6 +66,36 @@ func (j Judge) Weigh(q Question, wire []byte) Weight {
 		e.weigh(&w, &e.sets[i], j)
 	}
 	return w
+}
+
+// Covered judges as Judge does by zones that are taken to be all that the response
+// may be of, as mtric check takes those it is given. A mismatch accuses, unless it is
+// of the time: a signature begins after the query, so that the clock of whoever asked
+// was wrong; or of what nothing proves: delegations and glue of a zone without a
+// verified digest, which vouched says by its serial.
+func (j Judge) Covered(q Question, wire []byte, vouched func(serial uint32) bool) Result {
+	r := j.Judge(q, wire)
+	if r.Verdict != measurement.Incorrect {
+		return r
+	}
+	w := j.Weigh(q, wire)
+	if len(w.Broken) > 0 {
+		return r
+	}
+	if w.Early {
+		return unchecked("hold", "clock")
+	}
+	for _, serial := range r.Unsigned {
+		if !vouched(serial) {
+			return unchecked("hold", "%s", Unvouched(serial))
+		}
+	}
+	return r
+}
+
+// Unvouched says why a zone accuses nobody by its delegations and glue.
+func Unvouched(serial uint32) string {
+	return fmt.Sprintf("zone %d has no digest (ZONEMD) that is verified, and one source only", serial)
 }
 
 // whatever finds what breaks every rule block that question and rcode admit,
