@@ -126,7 +126,7 @@ type fetching struct {
 
 func (f *fetching) run(ctx context.Context) error {
 	bar := f.app.progress(len(f.sources), "fetching")
-	fetcher := &rootzone.Fetcher{Dir: f.zones, Anchors: anchors(f.plan), Now: f.now, Agent: "mtric/" + Version, Progress: bar.step}
+	fetcher := &rootzone.Fetcher{Dir: f.zones, Anchors: anchors(f.plan), Now: f.now, Agent: "mtric/" + Version, Progress: bar.step, First: f.latest}
 	result, err := fetcher.Fetch(ctx, f.sources)
 	bar.done()
 	if ctx.Err() != nil {
