@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -65,6 +66,13 @@ func (d *deployed) testHTTPS(t *testing.T) {
 		if status, body := d.curl(t, site+path); status != "200" || !strings.Contains(body, want) {
 			t.Errorf("%s: %s, without %q:\n%s", path, status, want, body)
 		}
+	}
+	// Other collectors ask for a zone by its serial.
+	_, listing := d.curl(t, site+"/rootzones/")
+	zone := regexp.MustCompile(`[0-9]+\.root\.txt`).FindString(listing)
+	serial, _, _ := strings.Cut(zone, ".")
+	if status, body := d.curl(t, site+"/rootzones/"+zone); status != "200" || !strings.HasPrefix(body, ".\t") || !strings.Contains(body, " "+serial+" ") {
+		t.Errorf("zone %q: %s, %.200q", zone, status, body)
 	}
 	report := "/reports/" + reportFolder
 	for _, path := range []string{

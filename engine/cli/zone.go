@@ -55,7 +55,12 @@ func (a *app) zoneDir() (*plan.Plan, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return p, filepath.Join(under(home, p.Paths.Output), "RootZones"), nil
+	return p, zonesDir(p, home), nil
+}
+
+// zonesDir is the archive's folder.
+func zonesDir(p *plan.Plan, home string) string {
+	return filepath.Join(under(home, p.Paths.Output), "RootZones")
 }
 
 func (a *app) zoneAdd(file string) error {
@@ -107,12 +112,21 @@ func (a *app) keepZone(p *plan.Plan, dir string, zone *rootzone.Zone, file strin
 	if added, err = rootzone.Save(dir, zone); err != nil {
 		return false, err
 	}
-	sum, err := rootzone.FileSHA256(filepath.Join(dir, rootzone.FileName(zone.Serial)))
+	kept := filepath.Join(dir, rootzone.FileName(zone.Serial))
+	sum, err := rootzone.FileSHA256(kept)
 	if err != nil {
 		return added, err
 	}
 	return added, rootzone.AppendRecord(dir, rootzone.Record{At: now(), Serial: zone.Serial,
-		Source: "file " + file, SHA256: sum, Added: added, ByHand: true})
+		Source: "file " + file, SHA256: sum, Added: added, ByHand: true, Unchanged: sameFile(file, kept)})
+}
+
+// sameFile says whether two names are of one file: the archive's own is no witness for
+// itself.
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	two, otherErr := os.Stat(b)
+	return err == nil && otherErr == nil && os.SameFile(one, two)
 }
 
 // provenZone reads a zone file, gzipped or not, and validates it at the time it

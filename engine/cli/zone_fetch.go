@@ -14,8 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
-	"mtric.net/mtric/engine/lake"
-	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -24,21 +22,38 @@ import (
 const zoneLock = "zone"
 
 func (a *app) zoneFetchCommand() *cobra.Command {
-	latest := false
+	latest, serials := false, []string(nil)
 	c := &cobra.Command{
 		Use:   "fetch",
 		Short: "Fetch the root zone from the plan's sources and keep it once it has proved itself",
-		Long: `Fetch asks the plan's zone sources by priority, each once, until one yields a good
-root zone: whole, proved by the plan's trust anchors now, not older than the newest
-at hand. It is kept as Output/RootZones/<serial>.root.txt, once, and the success is
-on record in fetches.jsonl there, also when it brought nothing new. Each source that
-was refused is told with the reason, and so are serials that answers show and the
-archive lacks. Cron runs it on the collector, and with --latest on vantage points.`,
-		Example: "  mtric zone fetch --vp c00\n  mtric zone fetch --vp 101 --latest --json",
+		Long: `Fetch asks the plan's zone sources by priority, each once, for the root zone: whole,
+proved by the plan's trust anchors now, not older than the newest at hand. It is kept
+as Output/RootZones/<serial>.root.txt, once, and each source's success is on record in
+fetches.jsonl there, also when it brought nothing new. Each source that was refused is
+told with the reason; one that lacks a zone is told when the archive has had that zone
+for three hours.
+
+Serials that answers show and the archive lacks are told too. Sources whose url has
+{serial} in it are asked for these zones, newest first, 20 a run, until one yields the
+zone: of that serial, and proved at the time it was signed. With --serial only they
+are asked, for these zones.
+
+Cron runs it on the collector. With --latest, as on vantage points, it stops at the
+first source that yields a good zone, and asks for no others.`,
+		Example: "  mtric zone fetch --vp c00\n  mtric zone fetch --vp 101 --latest --json\n  mtric zone fetch --serial 2026112200 --serial 2026112201",
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.zoneFetch(c.Context(), latest) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch {
+			case len(serials) == 0:
+				return a.zoneFetch(c.Context(), latest)
+			case latest:
+				return usagef("--serial and --latest: an archive of the latest zone keeps no others")
+			}
+			return a.zoneFetchSerials(c.Context(), serials)
+		},
 	}
 	c.Flags().BoolVar(&latest, "latest", false, "keep the newest zone only and remove the older ones, as on a vantage point")
+	c.Flags().StringSliceVar(&serials, "serial", nil, "fetch the zone of this serial only, from sources whose url has {serial}; repeatable")
 	return c
 }
 
@@ -61,12 +76,18 @@ func (a *app) zoneFetch(ctx context.Context, latest bool) (err error) {
 	if err != nil {
 		return err
 	}
-	sources := zoneSources(p, home)
-	if len(sources) == 0 {
+	sources, bySerial := zoneSources(p, home)
+	switch {
+	case len(sources) == 0 && len(bySerial) > 0:
+		return usagef("plan %s: has only zone_source blocks with {serial}, which are asked for missing zones, so there is nowhere to fetch a root zone from", p.Name)
+	case len(sources) == 0:
 		return usagef("plan %s: has no zone_source block, so there is nowhere to fetch a root zone from", p.Name)
+	case latest:
+		bySerial = nil // an archive of one zone lacks all others
 	}
+	seen := a.seenZones(p, home)
 	if a.flags.dryRun {
-		return a.printSources(sources)
+		return a.dryFetch(p, home, sources, bySerial, seen)
 	}
 	s, err := a.openStation(p, machine)
 	if err != nil {
@@ -78,75 +99,72 @@ func (a *app) zoneFetch(ctx context.Context, latest bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	f := &fetching{station: s, app: a, sources: sources, latest: latest, seen: a.seenZones(p, home)}
+	f := &fetching{station: s, app: a, sources: sources, bySerial: bySerial, latest: latest, seen: seen}
 	return f.run(ctx)
 }
 
-// zoneSources are the plan's sources by priority.
-func zoneSources(p *plan.Plan, home string) []rootzone.Source {
+// zoneSources are the plan's sources by priority, those of single zones apart.
+func zoneSources(p *plan.Plan, home string) (sources, bySerial []rootzone.Source) {
 	ordered := slices.SortedStableFunc(slices.Values(p.ZoneSources), func(a, b plan.ZoneSource) int {
 		return cmp.Compare(a.Priority, b.Priority)
 	})
-	var sources []rootzone.Source
 	for _, z := range ordered {
 		s := rootzone.Source{Label: z.Label, URL: z.URL, AXFR: z.AXFR, Timeout: time.Duration(z.Timeout), MaxSize: z.MaxSize}
 		if z.File != "" {
 			s.File = under(home, z.File)
 		}
-		sources = append(sources, s)
-	}
-	return sources
-}
-
-// printSources is the dry run: whom a fetch would ask, in order.
-func (a *app) printSources(sources []rootzone.Source) error {
-	names := make([]string, len(sources))
-	for i, s := range sources {
-		names[i] = s.String()
-	}
-	if a.flags.json {
-		return a.printJSON(map[string][]string{"sources": names})
-	}
-	for _, name := range names {
-		if _, err := fmt.Fprintln(a.out, name); err != nil {
-			return err
+		if s.BySerial() {
+			bySerial = append(bySerial, s)
+		} else {
+			sources = append(sources, s)
 		}
 	}
-	return nil
+	return sources, bySerial
 }
 
 // fetching is one run of zone fetch.
 type fetching struct {
 	*station
-	app     *app
-	sources []rootzone.Source
-	latest  bool
-	seen    func() ([]uint32, error) // serials that answers show
+	app      *app
+	sources  []rootzone.Source
+	bySerial []rootzone.Source // of single zones
+	latest   bool
+	seen     func() ([]uint32, error) // serials that answers show
 }
 
 func (f *fetching) run(ctx context.Context) error {
 	bar := f.app.progress(len(f.sources), "fetching")
-	fetcher := &rootzone.Fetcher{Dir: f.zones, Anchors: anchors(f.plan), Now: f.now, Agent: "mtric/" + Version, Progress: bar.step}
+	fetcher := f.app.fetcher(f.plan, f.zones, f.now)
+	fetcher.Progress, fetcher.First = bar.step, f.latest
 	result, err := fetcher.Fetch(ctx, f.sources)
 	bar.done()
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return err // an interruption says nothing about the sources
 	}
-	f.tell(result, err)
+	filled, fillErr := f.fill(ctx)
+	if fillErr != nil && ctx.Err() != nil {
+		return errors.Join(err, fillErr)
+	}
+	for _, r := range slices.Concat(result.Records, filled.Records) {
+		f.log.Info("root zone fetched", "serial", r.Serial, "source", r.Source, "added", r.Added, "unchanged", r.Unchanged)
+	}
+	f.tell(result, filled, err)
 	missing, missed := f.missing()
 	if err != nil {
-		return errors.Join(err, missed)
+		return errors.Join(err, fillErr, missed)
 	}
-	f.log.Info("root zone fetched", "serial", result.Serial, "source", result.Source, "added", result.Added)
+	if fillErr != nil {
+		return fillErr
+	}
 	var findings []error
-	for _, r := range result.Refusals {
+	for _, r := range newsworthy(result.Refusals, filled.Refusals) {
 		findings = append(findings, r)
 	}
 	findings = append(append(findings, result.Damaged...), missed)
 	if f.latest {
 		findings = append(findings, rootzone.KeepLatest(f.zones, result.Serial))
 	}
-	if err := f.print(result, missing); err != nil {
+	if err := f.print(result, filled, missing); err != nil {
 		return err
 	}
 	if err := errors.Join(findings...); err != nil {
@@ -155,15 +173,35 @@ func (f *fetching) run(ctx context.Context) error {
 	return nil
 }
 
+// fetcher keeps the archive in a folder by the plan's anchors.
+func (a *app) fetcher(p *plan.Plan, dir string, now func() time.Time) *rootzone.Fetcher {
+	return &rootzone.Fetcher{Dir: dir, Anchors: anchors(p), Now: now, Agent: "mtric/" + Version}
+}
+
+// newsworthy are the refusals that somebody should hear of. That sources differ just
+// after a publication is none, and a source that lacks a missing zone leaves it
+// missing, which is told.
+func newsworthy(fetched, filled []*rootzone.Refusal) []*rootzone.Refusal {
+	fetched = slices.DeleteFunc(slices.Clone(fetched), func(r *rootzone.Refusal) bool { return r.Young })
+	filled = slices.DeleteFunc(slices.Clone(filled), func(r *rootzone.Refusal) bool { return r.Kind == rootzone.Unavailable })
+	return append(fetched, filled...)
+}
+
 // tell notes what was refused, one condition a kind, so that cron does not
 // repeat each half hour what is known.
-func (f *fetching) tell(result rootzone.Result, err error) {
+func (f *fetching) tell(result rootzone.Result, filled rootzone.Filled, err error) {
 	if err != nil && !errors.Is(err, rootzone.ErrNoSource) {
 		return // the archive's trouble; of the sources nothing is known
 	}
+	news := newsworthy(result.Refusals, filled.Refusals)
+	for _, r := range slices.Concat(result.Refusals, filled.Refusals) {
+		if !slices.Contains(news, r) {
+			f.log.Info("nothing from a source", "source", r.Source.String(), "kind", string(r.Kind), "reason", r.Err)
+		}
+	}
 	for _, kind := range rootzone.Kinds() {
 		var refused []error
-		for _, r := range result.Refusals {
+		for _, r := range news {
 			if r.Kind == kind {
 				refused = append(refused, r)
 			}
@@ -186,90 +224,56 @@ func kindSeverity(k rootzone.Kind) alert.Severity {
 	return alert.Warning
 }
 
-// missing lists the serials that answers show and the archive lacks, oldest
-// first; judging waits for them. The error says so, or why nobody knows.
-func (f *fetching) missing() ([]uint32, error) {
-	missing := []uint32{}
-	if f.latest {
-		return missing, nil // an archive of one zone lacks all others
-	}
-	serials, err := rootzone.Serials(f.zones)
-	if err != nil {
-		return missing, err
-	}
-	seen, err := f.seen()
-	if err != nil {
-		err = fmt.Errorf("serials that answers show: %w", err)
-	}
-	f.condition("zone fetch", "unknown-sightings", alert.Warning, err)
-	if err != nil {
-		return missing, err
-	}
-	for _, serial := range seen {
-		if !slices.Contains(serials, serial) {
-			missing = append(missing, serial)
-		}
-	}
-	slices.SortFunc(missing, rootzone.Compare)
-	if len(missing) > 0 {
-		more := ""
-		if n := len(missing) - mostAlerts; n > 0 {
-			more = fmt.Sprintf(" and %d more", n)
-		}
-		err = fmt.Errorf("answers show zones that the archive lacks: %v%s; mtric zone add puts a file into it", missing[:min(len(missing), mostAlerts)], more)
-	}
-	f.condition("zone fetch", "missing-zones", alert.Warning, err)
-	return missing, err
+// refused is a refusal as JSON has it.
+type refused struct {
+	Source string        `json:"source"`
+	Kind   rootzone.Kind `json:"kind"`
+	Reason string        `json:"reason"`
+	Young  bool          `json:"young,omitempty"` // no news yet
 }
 
-// seenZones reads the accepted serials from the lake's table zones; without a
-// lake there are none.
-func (a *app) seenZones(p *plan.Plan, home string) func() ([]uint32, error) {
-	dir := a.lakeDir(home, p)
-	return func() ([]uint32, error) {
-		rows, err := lake.Store{Dir: dir}.Zones()
-		if err != nil {
-			return nil, err
-		}
-		var serials []uint32
-		for _, z := range rows {
-			if z.State != measurement.ZoneBogus {
-				serials = append(serials, uint32(z.Serial))
-			}
-		}
-		return serials, nil
+func refusedOnes(refusals ...*rootzone.Refusal) []refused {
+	all := []refused{}
+	for _, r := range refusals {
+		all = append(all, refused{r.Source.String(), r.Kind, r.Err.Error(), r.Young})
 	}
+	return all
 }
 
 // print tells what was fetched on a terminal or as JSON; cron hears nothing.
-func (f *fetching) print(r rootzone.Result, missing []uint32) error {
+func (f *fetching) print(r rootzone.Result, filled rootzone.Filled, missing []uint32) error {
 	a := f.app
 	if a.flags.json {
-		type refused struct {
-			Source string        `json:"source"`
-			Kind   rootzone.Kind `json:"kind"`
-			Reason string        `json:"reason"`
-		}
-		all := []refused{}
-		for _, x := range r.Refusals {
-			all = append(all, refused{x.Source.String(), x.Kind, x.Err.Error()})
-		}
 		return a.printJSON(struct {
 			rootzone.Record
-			Refused []refused `json:"refused"`
-			Missing []uint32  `json:"missing"`
-		}{r.Record, all, missing})
+			Fetched []rootzone.Record `json:"fetched"` // of each source
+			Filled  []rootzone.Record `json:"filled"`  // zones that were missing
+			Refused []refused         `json:"refused"`
+			Missing []uint32          `json:"missing"`
+		}{r.Record, r.Records, listed(filled.Records), refusedOnes(slices.Concat(r.Refusals, filled.Refusals)...), missing})
 	}
 	if a.flags.quiet || !isTerminal(a.err) {
 		return nil
 	}
-	outcome := "at hand already"
-	if r.Added {
-		outcome = "added"
-	}
-	_, err := fmt.Fprintf(a.out, "zone %d: %s, from %s\n", r.Serial, outcome, r.Source)
-	return err
+	return a.printRecords(append([]rootzone.Record{r.Record}, filled.Records...))
 }
+
+// printRecords writes a line for each zone that came.
+func (a *app) printRecords(records []rootzone.Record) error {
+	for _, r := range records {
+		outcome := "at hand already"
+		if r.Added {
+			outcome = "added"
+		}
+		if _, err := fmt.Fprintf(a.out, "zone %d: %s, from %s\n", r.Serial, outcome, r.Source); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listed is a list that JSON writes as one when it is empty.
+func listed[T any](list []T) []T { return append([]T{}, list...) }
 
 // lockZones takes the archive's lock for a command that is run by hand and
 // needs no station.

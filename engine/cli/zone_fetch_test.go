@@ -28,8 +28,8 @@ import (
 )
 
 // serveZones gives a script places to fetch root zones from: $HTTPS with
-// /zone, /next and what is wrong with them, whose certificate its programs
-// believe, and $AXFR.
+// /zone, /next and what is wrong with them, /peer with both by serial and /liar, whose
+// certificate its programs believe, and $AXFR.
 func (w *world) serveZones(env *testscript.Env, atEnd func(func())) error {
 	next, err := w.zone.NextVersion(lab.Revision{})
 	if err != nil {
@@ -54,6 +54,8 @@ func (w *world) serveZones(env *testscript.Env, atEnd func(func())) error {
 	texts["/cut"] = texts["/next"][:20_000]
 	texts["/page"] = "<html><body>503 Service Unavailable</body></html>\n"
 	texts["/tampered"] = strings.Replace(texts["/next"], "IN\tA\t", "IN\tA\t1", 1)
+	texts["/peer/2026112301.root.txt"], texts["/peer/2026112302.root.txt"] = texts["/zone"], texts["/next"]
+	texts["/liar/2026112302.root.txt"] = texts["/zone"]
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, known := texts[r.URL.Path]
 		tag := strconv.Quote(r.URL.Path)

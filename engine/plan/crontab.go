@@ -45,13 +45,13 @@ func Crontab(p *Plan, role string, o CronOptions) (string, error) {
 		if hasRule(p, role, "machine") {
 			line("4-59/5 * * * *", "watch")
 		}
-		if len(p.ZoneSources) > 0 {
+		if p.HasNewest() {
 			n, _ := strconv.Atoi(o.VP)
 			// 41 and 5 share no factor with 60 and 12: neighbours are spread over hour and half day.
 			line(fmt.Sprintf("%d %d-23/12 * * *", n*41%60, n*5%12), "zone", "fetch", "--latest")
 		}
 	case RoleCollector:
-		if len(p.ZoneSources) > 0 {
+		if p.HasNewest() {
 			line("11,41 * * * *", "zone", "fetch")
 		}
 		line("4-59/5 * * * *", "ingest")

@@ -119,6 +119,36 @@ func TestShippedFilesAreFormatted(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("local/vantage-points.hcl.example", src)
+	src, err = os.ReadFile("../../local/zone-sources.hcl.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("local/zone-sources.hcl.example", src)
+}
+
+// TestExampleZoneSources: another collector is asked for single zones and for no other.
+func TestExampleZoneSources(t *testing.T) {
+	src, err := os.ReadFile("../../local/zone-sources.hcl.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := load(t, nil, shipped(t, "rssac047"), inline("local", string(src)))
+	var bySerial []string
+	for _, z := range p.ZoneSources {
+		if z.BySerial() {
+			bySerial = append(bySerial, z.URL)
+		}
+	}
+	if len(p.ZoneSources) != 6 || !slices.Equal(bySerial, []string{"https://c00.example.net/rootzones/{serial}.root.txt"}) || !p.HasNewest() {
+		t.Errorf("sources by serial %v, of %d", bySerial, len(p.ZoneSources))
+	}
+	alone := load(t, nil, demo(t), inline("local", string(src)))
+	for _, role := range []string{plan.RoleVantagePoint, plan.RoleCollector} {
+		tab, err := plan.Crontab(alone, role, plan.CronOptions{})
+		if err != nil || alone.HasNewest() || strings.Contains(tab, "zone fetch") {
+			t.Errorf("%s fetches from nowhere: %v\n%s", role, err, tab)
+		}
+	}
 }
 
 // TestDemoJSON compares the canonical form, on which every stored hash rests.

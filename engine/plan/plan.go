@@ -195,7 +195,7 @@ type Traceroute struct {
 }
 
 // ZoneSource is a place to fetch root zones from; exactly one of URL, AXFR
-// (host:port) and File is set.
+// (host:port) and File is set. With {serial} in its URL it is asked for single zones.
 type ZoneSource struct {
 	Label    string   `json:"label"`
 	Priority int      `json:"priority"` // lowest first

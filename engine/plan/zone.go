@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,10 +29,25 @@ func (l *loader) decodeZoneSource(b *block) {
 			n++
 		}
 	}
+	if strings.Contains(s.File, serialPlace) {
+		d.errorf("file", "Only a url can be asked for one zone; files of zones are put in by mtric zone add.", "%s in a file", serialPlace)
+	}
 	if n != 1 {
 		l.errorf(d.at, "Give exactly one of url, axfr and file.", "%s has %d places to fetch from", d.what, n)
 	}
 	l.plan.ZoneSources = append(l.plan.ZoneSources, s)
+}
+
+// serialPlace stands in the url of a zone source for a zone's serial.
+const serialPlace = "{serial}"
+
+// BySerial says whether the source has zones under addresses of their own: its url
+// holds {serial}. It is asked for zones that are missing, and never for the newest.
+func (z ZoneSource) BySerial() bool { return strings.Contains(z.URL, serialPlace) }
+
+// HasNewest says whether the plan has a source that can be asked for the newest zone.
+func (p *Plan) HasNewest() bool {
+	return slices.ContainsFunc(p.ZoneSources, func(z ZoneSource) bool { return !z.BySerial() })
 }
 
 // url reads a whole https URL: what is fetched by http anybody on the way may change,
@@ -39,6 +55,11 @@ func (l *loader) decodeZoneSource(b *block) {
 func (d *decoder) url(name string) string {
 	s := d.line(name, "")
 	if s == "" {
+		return ""
+	}
+	if strings.ContainsAny(strings.ReplaceAll(s, serialPlace, ""), "{}") {
+		d.errorf(name, `Only the serial of a zone can stand in it: "https://c00.example.net/rootzones/{serial}.root.txt".`,
+			"%q has braces that are not of %s", s, serialPlace)
 		return ""
 	}
 	u, err := url.Parse(s)
@@ -53,6 +74,10 @@ func (d *decoder) url(name string) string {
 func (d *decoder) hostPort(name string) string {
 	s := d.line(name, "")
 	if s == "" {
+		return ""
+	}
+	if strings.Contains(s, serialPlace) {
+		d.errorf(name, "Only a url can be asked for one zone.", "%s in an axfr", serialPlace)
 		return ""
 	}
 	host, port, err := net.SplitHostPort(s)

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/miekg/dns"
 )
@@ -23,28 +21,13 @@ const maxMessages = 100_000
 // master format, so that it goes the way of every other zone. What comes after
 // the closing SOA record in a message of its own is not read.
 func (f *Fetcher) transfer(ctx context.Context, s Source) ([]byte, error) {
-	dial := f.Dial
-	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
-	}
-	conn, err := dial(ctx, "tcp", s.AXFR)
+	conn, hangUp, err := f.call(ctx, s)
 	if err != nil {
-		return nil, refuse(Unavailable, "%w", err)
+		return nil, err
 	}
-	defer conn.Close()
-	// The connection knows no context: its end breaks off what is being read.
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-
+	defer hangUp()
 	t := &transfer{id: f.id(), most: s.maxSize()}
-	query := new(dns.Msg)
-	query.Id = t.id
-	query.Question = []dns.Question{{Name: ".", Qtype: dns.TypeAXFR, Qclass: dns.ClassINET}}
-	wire, err := query.Pack()
-	if err != nil {
-		return nil, fmt.Errorf("transfer query: %w", err)
-	}
-	framed := append(binary.BigEndian.AppendUint16(nil, uint16(len(wire))), wire...)
-	if _, err := conn.Write(framed); err != nil {
+	if err := ask(conn, t.id, dns.TypeAXFR); err != nil {
 		return nil, refuse(Unavailable, "%w", err)
 	}
 	for !t.closed {

@@ -2,7 +2,6 @@ package rootzone
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,83 +13,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 )
-
-// Source is a place to fetch the root zone from: exactly one of URL, AXFR and
-// File is set [ooy].
-type Source struct {
-	Label string
-	URL   string // https://…; ending in .gz it is gzipped
-	AXFR  string // host:port of a server that allows transfers (RFC 5936)
-	File  string // master format; ending in .gz it is gzipped
-
-	Timeout time.Duration // for the whole of it; 0 is a minute
-	MaxSize int64         // bytes, unzipped and as text; 0 is 16 MiB, at most MaxSize
-}
-
-// String is the label and the address, as records and messages have them.
-func (s Source) String() string {
-	where := s.URL
-	switch {
-	case s.AXFR != "":
-		where = "axfr " + s.AXFR
-	case s.File != "":
-		where = "file " + s.File
-	}
-	return s.Label + " " + where
-}
-
-func (s Source) timeout() time.Duration {
-	if s.Timeout > 0 {
-		return s.Timeout
-	}
-	return time.Minute
-}
-
-func (s Source) maxSize() int64 {
-	if s.MaxSize > 0 {
-		return min(s.MaxSize, MaxSize)
-	}
-	return 16 << 20
-}
-
-// Kind says what was wrong with what a source yielded.
-type Kind string
-
-// The kinds of refusal: a closed vocabulary.
-const (
-	Unavailable  Kind = "unavailable"   // nothing that claims to be a zone, or not in time
-	TooLarge     Kind = "too-large"     // more than the source may send
-	Truncated    Kind = "truncated"     // a zone that breaks off
-	NotZone      Kind = "not-a-zone"    // a web page, or what no root zone and no transfer has
-	WrongKey     Kind = "wrong-key"     // not signed by an anchor's key
-	Bogus        Kind = "bogus"         // a signature or the digest does not hold
-	OlderSerial  Kind = "older-serial"  // the archive has a newer zone
-	OtherRecords Kind = "other-records" // the archive has another zone under the serial
-)
-
-// Kinds lists the kinds of refusal, from harmless to grave.
-func Kinds() []Kind {
-	return []Kind{Unavailable, OlderSerial, TooLarge, Truncated, NotZone, WrongKey, Bogus, OtherRecords}
-}
-
-// Refusal says why nothing was taken from a source.
-type Refusal struct {
-	Source Source
-	Kind   Kind
-	Err    error
-}
-
-func (r *Refusal) Error() string { return fmt.Sprintf("source %s: %s: %v", r.Source, r.Kind, r.Err) }
-
-func (r *Refusal) Unwrap() error { return r.Err }
-
-// refuse makes the refusal of a source that the caller knows.
-func refuse(kind Kind, format string, args ...any) error {
-	return &Refusal{Kind: kind, Err: fmt.Errorf(format, args...)}
-}
 
 // ErrNoSource says that no source yielded a good zone.
 var ErrNoSource = errors.New("no source yielded a good root zone")
@@ -107,58 +33,102 @@ type Fetcher struct {
 	Now       func() time.Time
 	Agent     string // User-Agent of HTTP requests
 	Progress  func() // a source is done with
+	First     bool   // stop at the first source that yields a good zone, as a vantage point does
 }
 
 // Result is what a fetch came to.
 type Result struct {
-	Record              // as it was written; empty where no source yielded a good zone
-	Refusals []*Refusal // of the sources asked before that, in order
+	// Record is that of the newest zone, by the first source that yielded it; empty
+	// where none yielded a good one.
+	Record
+	Records  []Record   // of each source that yielded a good zone, in order, as they were written
+	Refusals []*Refusal // of the others that were asked, in order
 	Damaged  []error    // files of the archive that claim to be newer than its newest good zone; five at most
 }
 
-// Fetch asks the sources in order, each once, until one yields a good zone:
-// whole, valid by the anchors now, not older than the newest of the archive and
-// the same where the archive has its serial. That zone is in the archive and the
-// success on record when Fetch returns, also when it brought nothing new. The
-// error is ErrNoSource with every refusal, the context's, or what is wrong with
-// the archive itself; two Fetches of an archive must not run at once.
-func (f *Fetcher) Fetch(ctx context.Context, sources []Source) (Result, error) {
-	var result Result
-	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
-		return result, fmt.Errorf("root zones: %w", err)
-	}
-	if err := errors.Join(sweep(f.Dir), roll(f.Dir)); err != nil {
+// Fetch asks the sources in order, each once, for the newest zone; only until one
+// yields a good one where First is set. A good zone is whole, valid by the anchors
+// now, not older than the newest of the archive and the same where the archive has
+// its serial. It is in the archive and the success on record when Fetch returns,
+// also when it brought nothing new. The error is ErrNoSource with every refusal
+// where no source yielded one, the context's, or what is wrong with the archive
+// itself; two Fetches of an archive must not run at once.
+func (f *Fetcher) Fetch(ctx context.Context, sources []Source) (result Result, err error) {
+	if err := f.open(); err != nil {
 		return result, err
 	}
 	newest, err := f.newest(&result)
 	if err != nil {
 		return result, err
 	}
-	known := f.remembered()
+	// Records that cannot be read are none: it costs a transfer, and Records tells.
+	records, _ := Records(f.Dir)
+	r := &run{Fetcher: f, newest: newest, known: f.remembered(), records: records}
+	defer func() {
+		if len(result.Records) > 0 {
+			err = errors.Join(err, f.remember(r.known))
+		}
+	}()
 	for _, s := range sources {
-		record, err := f.from(ctx, s, newest, known)
-		if f.Progress != nil {
-			f.Progress()
-		}
-		var refusal *Refusal
-		switch {
-		case ctx.Err() != nil:
-			return result, fmt.Errorf("source %s: %w", s, ctx.Err())
-		case errors.As(err, &refusal):
-			refusal.Source = s
-			result.Refusals = append(result.Refusals, refusal)
+		if s.BySerial() {
 			continue
-		case err != nil:
-			return result, fmt.Errorf("source %s: %w", s, err)
 		}
-		result.Record = record
-		return result, f.remember(known)
+		if ctx.Err() != nil {
+			return result, fmt.Errorf("source %s: %w", s, ctx.Err())
+		}
+		record, err := r.from(ctx, s)
+		f.step()
+		if err != nil {
+			if err = blame(ctx, s, err, &result.Refusals); err != nil {
+				return result, err
+			}
+			continue
+		}
+		result.Records = append(result.Records, record)
+		if len(result.Records) == 1 || Compare(record.Serial, result.Serial) > 0 {
+			result.Record = record
+		}
+		if f.First {
+			break
+		}
+	}
+	if len(result.Records) > 0 {
+		return result, nil
 	}
 	none := ErrNoSource
 	for _, r := range result.Refusals {
 		none = fmt.Errorf("%w; %w", none, r)
 	}
 	return result, none
+}
+
+// open makes the archive ready to be written to.
+func (f *Fetcher) open() error {
+	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
+		return fmt.Errorf("root zones: %w", err)
+	}
+	return errors.Join(sweep(f.Dir), roll(f.Dir))
+}
+
+func (f *Fetcher) step() {
+	if f.Progress != nil {
+		f.Progress()
+	}
+}
+
+// blame adds a refusal by its source to the others. What is not the source's fault
+// is returned: the end of the context, trouble of the archive.
+func blame(ctx context.Context, s Source, err error, refusals *[]*Refusal) error {
+	var refusal *Refusal
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("source %s: %w", s, ctx.Err())
+	case errors.As(err, &refusal):
+		refusal.Source = s
+		*refusals = append(*refusals, refusal)
+		return nil
+	}
+	return fmt.Errorf("source %s: %w", s, err)
 }
 
 func (f *Fetcher) now() time.Time {
@@ -208,23 +178,54 @@ func Proved(path string, anchors []Anchor) (*Zone, error) {
 	return zone, nil
 }
 
+// run is one Fetch.
+type run struct {
+	*Fetcher
+	newest  *Zone    // proved, of the archive and of what came in this run; nil where there is none
+	known   memory   // of servers' validators
+	records []Record // of the archive
+
+	validated *Zone // the newest, when it was validated in this run
+	valid     bool
+}
+
+// answer is what a source yielded.
+type answer struct {
+	zone      *Zone
+	unchanged bool       // it has said no more than that it still has this zone, which is at hand
+	seen      validators // of a URL: what to ask with the next time
+}
+
 // from takes a zone from one source into the archive. The error is a Refusal
 // where the source is to blame.
-func (f *Fetcher) from(ctx context.Context, s Source, newest *Zone, known memory) (Record, error) {
-	at := f.now()
+func (r *run) from(ctx context.Context, s Source) (Record, error) {
+	at := r.now()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
-	zone, seen, err := f.ask(ctx, s, known, at)
-	var refusal *Refusal
-	if errors.As(err, &refusal) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = refuse(Unavailable, "no whole zone within %s: %w", s.timeout(), refusal.Err)
+	got, err := r.ask(ctx, s, at)
+	if err = inTime(ctx, s, err); err != nil {
+		return Record{}, err
 	}
+	if r.newest != nil && Compare(got.zone.Serial, r.newest.Serial) < 0 {
+		return Record{}, r.older(got.zone.Serial, at)
+	}
+	record, err := r.keep(got.zone, Record{At: at, Source: s.String(), Unchanged: got.unchanged})
 	if err != nil {
 		return Record{}, err
 	}
-	if newest != nil && Compare(zone.Serial, newest.Serial) < 0 {
-		return Record{}, refuse(OlderSerial, "serial %d is older than %d, which is at hand", zone.Serial, newest.Serial)
+	if s.URL != "" {
+		got.seen.Serial, got.seen.SHA256 = record.Serial, record.SHA256
+		r.known.put(s.URL, got.seen)
 	}
+	r.records = append(r.records, record)
+	if r.newest == nil || got.zone.Serial != r.newest.Serial {
+		r.newest, r.validated, r.valid = got.zone, got.zone, true
+	}
+	return record, nil
+}
+
+// keep saves a zone that has proved itself and puts the success on record.
+func (f *Fetcher) keep(zone *Zone, r Record) (Record, error) {
 	added, err := Save(f.Dir, zone)
 	if errors.Is(err, ErrOther) {
 		return Record{}, refuse(OtherRecords, "%w; move aside what is wrong", err)
@@ -232,50 +233,120 @@ func (f *Fetcher) from(ctx context.Context, s Source, newest *Zone, known memory
 	if err != nil {
 		return Record{}, err
 	}
-	r := Record{At: at.Truncate(time.Microsecond), Serial: zone.Serial, Source: s.String(), Added: added}
+	r.At, r.Serial, r.Added = r.At.Truncate(time.Microsecond), zone.Serial, added
 	if r.SHA256, err = FileSHA256(filepath.Join(f.Dir, FileName(zone.Serial))); err != nil {
 		return Record{}, err
-	}
-	if s.URL != "" {
-		seen.Serial, seen.SHA256 = r.Serial, r.SHA256
-		known.put(s.URL, seen)
 	}
 	return r, AppendRecord(f.Dir, r)
 }
 
-// ask gets a zone from a source and proves it. For a URL it says what to ask
-// with the next time.
-func (f *Fetcher) ask(ctx context.Context, s Source, known memory, at time.Time) (*Zone, validators, error) {
+// inTime says of a refusal that the time for the source was over.
+func inTime(ctx context.Context, s Source, err error) error {
+	var refusal *Refusal
+	if errors.As(err, &refusal) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return refuse(Unavailable, "no whole zone within %s: %w", s.timeout(), refusal.Err)
+	}
+	return err
+}
+
+// ask gets a zone from a source and proves it.
+func (r *run) ask(ctx context.Context, s Source, at time.Time) (answer, error) {
 	var text []byte
 	var seen validators
 	var err error
 	switch {
 	case s.URL != "":
-		before, zone := f.conditional(known[s.URL], at)
+		before, zone := r.conditional(r.known[s.URL], at)
 		var unchanged bool
-		text, seen, unchanged, err = f.get(ctx, s, before)
+		text, seen, unchanged, err = r.get(ctx, s, before)
 		if err == nil && unchanged {
-			return zone, before, nil
+			return answer{zone: zone, unchanged: true, seen: before}, nil
 		}
 	case s.AXFR != "":
-		text, err = f.transfer(ctx, s)
+		still, err := r.still(ctx, s, at)
+		if still || err != nil {
+			return answer{zone: r.newest, unchanged: true}, err
+		}
+		text, err = r.transfer(ctx, s)
+		if err != nil {
+			return answer{}, err
+		}
 	default:
 		text, err = readFile(s)
 	}
 	if err != nil {
-		return nil, seen, err
+		return answer{}, err
 	}
+	zone, err := r.prove(text, s, func(*Zone) (time.Time, error) { return at, nil })
+	return answer{zone: zone, seen: seen}, err
+}
+
+// prove reads a zone that is valid by the anchors at a time of its own.
+func (f *Fetcher) prove(text []byte, s Source, when func(*Zone) (time.Time, error)) (*Zone, error) {
 	zone, err := ReadWhole(bytes.NewReader(text), s.Label)
 	if err != nil {
-		return nil, seen, notZone(text, err)
+		return nil, notZone(text, err)
+	}
+	at, err := when(zone)
+	if err != nil {
+		return nil, refuse(Bogus, "%w", err)
 	}
 	switch err := zone.Validate(f.Anchors, at); {
 	case errors.Is(err, ErrAnchor):
-		return nil, seen, refuse(WrongKey, "%w", err)
+		return nil, refuse(WrongKey, "%w", err)
 	case err != nil:
-		return nil, seen, refuse(Bogus, "%w", err)
+		return nil, refuse(Bogus, "%w", err)
 	}
-	return zone, seen, nil
+	return zone, nil
+}
+
+// holds says whether the newest zone is valid now. It is asked once a run, as it
+// takes its time.
+func (r *run) holds(at time.Time) bool {
+	if r.validated != r.newest {
+		r.validated, r.valid = r.newest, r.newest.Validate(r.Anchors, at) == nil
+	}
+	return r.valid
+}
+
+// young is for how long after the archive got a zone it is no news that a source
+// lacks it.
+const young = 3 * time.Hour
+
+// older refuses a serial that is older than that of the newest zone.
+func (r *run) older(serial uint32, at time.Time) error {
+	since := r.newerSince(serial)
+	return &Refusal{Kind: OlderSerial, Young: at.Sub(since) <= young,
+		Err: fmt.Errorf("serial %d is older than %d, which is at hand; a newer one has been since %s",
+			serial, r.newest.Serial, since.UTC().Format(time.RFC3339))}
+}
+
+// newerSince is when the archive got its first zone that is newer than the serial:
+// by the records, or, where they say nothing, the time of the newest zone's file.
+func (r *run) newerSince(serial uint32) time.Time {
+	var since time.Time
+	for _, rec := range r.records {
+		newer := Compare(rec.Serial, serial) > 0 && Compare(rec.Serial, r.newest.Serial) <= 0
+		if newer && (since.IsZero() || rec.At.Before(since)) {
+			since = rec.At
+		}
+	}
+	if since.IsZero() {
+		if info, err := os.Stat(filepath.Join(r.Dir, FileName(r.newest.Serial))); err == nil {
+			since = info.ModTime()
+		}
+	}
+	return since
+}
+
+// digested says whether a digest of a known kind (SIMPLE; SHA-384, SHA-512) covers the
+// whole of a valid zone, which is then the zone's (RFC 8976).
+func digested(z *Zone) bool {
+	return slices.ContainsFunc(z.Records(), func(rr dns.RR) bool {
+		d, is := rr.(*dns.ZONEMD)
+		return is && d.Hdr.Name == "." && d.Scheme == dns.ZoneMDSchemeSimple &&
+			(d.Hash == dns.ZoneMDHashAlgSHA384 || d.Hash == dns.ZoneMDHashAlgSHA512)
+	})
 }
 
 // notZone tells a zone that was cut off from what never was one.
@@ -287,49 +358,6 @@ func notZone(text []byte, err error) error {
 		return refuse(Truncated, "%w", err)
 	}
 	return refuse(NotZone, "%w", err)
-}
-
-func readFile(s Source) ([]byte, error) {
-	info, err := os.Stat(s.File)
-	if err != nil {
-		return nil, refuse(Unavailable, "%w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, refuse(Unavailable, "not a regular file") // opening a pipe would wait for ever
-	}
-	file, err := os.Open(s.File)
-	if err != nil {
-		return nil, refuse(Unavailable, "%w", err)
-	}
-	defer file.Close()
-	return readBounded(file, s.File, s.maxSize())
-}
-
-// readBounded reads at most so many bytes, unzipped where the name says so.
-func readBounded(r io.Reader, name string, most int64) ([]byte, error) {
-	if strings.HasSuffix(name, ".gz") {
-		unzipped, err := gzip.NewReader(io.LimitReader(r, most+1))
-		if err != nil {
-			return nil, refuse(broken(err, NotZone), "not gzipped: %w", err)
-		}
-		r = unzipped
-	}
-	text, err := io.ReadAll(io.LimitReader(r, most+1))
-	switch {
-	case err != nil:
-		return nil, refuse(broken(err, Unavailable), "after %d bytes: %w", len(text), err)
-	case int64(len(text)) > most:
-		return nil, refuse(TooLarge, "more than %d bytes", most)
-	}
-	return text, nil
-}
-
-// broken is the kind of an error while reading: what ends early is truncated.
-func broken(err error, other Kind) Kind {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return Truncated
-	}
-	return other
 }
 
 // FileSHA256 is the SHA-256 of a file in hexadecimal digits, as sha256sum

@@ -74,13 +74,19 @@ func (f *Fetcher) remember(known memory) error {
 // "not modified" stands for. Where the archive lacks that zone, has another file
 // under its serial or the zone is no longer valid, there are none: the zone is
 // asked for in full.
-func (f *Fetcher) conditional(v validators, at time.Time) (validators, *Zone) {
-	path := filepath.Join(f.Dir, FileName(v.Serial))
+func (r *run) conditional(v validators, at time.Time) (validators, *Zone) {
+	path := filepath.Join(r.Dir, FileName(v.Serial))
 	if sum, err := FileSHA256(path); err != nil || sum != v.SHA256 {
 		return validators{}, nil
 	}
+	if r.newest != nil && v.Serial == r.newest.Serial {
+		if !r.holds(at) {
+			return validators{}, nil
+		}
+		return v, r.newest
+	}
 	zone, err := Open(path)
-	if err != nil || zone.Validate(f.Anchors, at) != nil {
+	if err != nil || zone.Validate(r.Anchors, at) != nil {
 		return validators{}, nil
 	}
 	return v, zone
@@ -132,12 +138,20 @@ func (f *Fetcher) get(ctx context.Context, s Source, before validators) (text []
 	return text, seen, false, err
 }
 
+// httpStatus is a status other than 200.
+type httpStatus struct {
+	code int
+	text string
+}
+
+func (h httpStatus) Error() string { return "HTTP status " + h.text }
+
 // acceptable refuses a response by its head.
 func acceptable(resp *http.Response, most int64) error {
 	encoding := resp.Header.Get("Content-Encoding")
 	switch {
 	case resp.StatusCode != http.StatusOK:
-		return refuse(Unavailable, "HTTP status %s", resp.Status)
+		return refuse(Unavailable, "%w", httpStatus{resp.StatusCode, resp.Status})
 	case encoding != "" && !strings.EqualFold(encoding, "identity"):
 		return refuse(NotZone, "content encoding %q, which was not asked for", encoding)
 	case resp.ContentLength > most:

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Record is one successful fetch, or a zone added by hand: a line of
-// fetches.jsonl beside the zones, or of an older file (OldRecords). Who judges answers learns from it until when
-// the archive can be taken as complete.
+// Record is one source's success in a fetch, or a zone added by hand or filled in: a
+// line of fetches.jsonl beside the zones, or of an older file (OldRecords). Who judges
+// answers learns from it until when the archive can be taken as complete.
 type Record struct {
 	// At is when the source was asked, UTC: a zone published later may be
 	// missing, however long the transfer took.
@@ -25,8 +25,15 @@ type Record struct {
 	SHA256 string    `json:"sha256"` // of the archived file
 	Added  bool      `json:"added"`  // the archive lacked the zone
 
-	// ByHand says that this was no fetch: nobody asked what the newest zone is.
+	// ByHand says that this was no fetch that counts, as nobody asked what the newest
+	// zone is: a file that somebody added, or a zone that was missing and asked for by
+	// its serial (Fill).
 	ByHand bool `json:"by_hand,omitempty"`
+
+	// Unchanged says that the source sent no records: it only told that it still has
+	// this zone, by "not modified" or by its SOA record. Records of older versions lack
+	// it; there a server said so only of what it had sent before.
+	Unchanged bool `json:"unchanged,omitempty"`
 }
 
 // recordsName is the file of the records in the archive's folder.

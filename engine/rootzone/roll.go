@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/google/renameio/v2"
 )
@@ -54,8 +55,10 @@ func writeRecords(path string, records []Record) error {
 }
 
 const (
-	rollSize  = 256 << 10 // of fetches.jsonl, a month of it: each ingest reads it
-	rollLeave = 500       // records that stay in it
+	rollSize  = 256 << 10           // of fetches.jsonl, less is not worth it
+	rollAway  = 1000                // records that are rolled away at once, at least
+	rollLeave = 500                 // records that stay in it, and
+	rollAge   = 10 * 24 * time.Hour // those of so long: judging asks for them, each ingest
 )
 
 // roll moves the older records of an archive to a file of their own, named by the
@@ -71,10 +74,13 @@ func roll(dir string) error {
 		return nil
 	}
 	old := len(records) - rollLeave
+	for old > 0 && records[len(records)-1].At.Sub(records[old-1].At) < rollAge {
+		old--
+	}
 	for old > 0 && !slices.ContainsFunc(records[old:], func(r Record) bool { return !r.ByHand }) {
 		old-- // the last fetch is what judging asks for
 	}
-	if old <= 0 {
+	if old < rollAway {
 		return nil
 	}
 	name := "fetches-" + records[0].At.Format("20060102T150405Z") + ".jsonl"

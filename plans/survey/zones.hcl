@@ -1,6 +1,7 @@
 # Where root zones come from. The collector keeps every zone ever published
-# [ooy]; it tries the sources in the order of their priority and takes what
-# validates, so one that is down or lies costs nothing.
+# [ooy]; each time it asks all sources, in the order of their priority, and takes
+# what validates, so one that is down, stale or lies costs nothing. A vantage point
+# stops at the first good one.
 
 zone_source "internic" {
   priority = 10
@@ -34,6 +35,9 @@ zone_source "f-root" {
   axfr     = "f.root-servers.net"
   timeout  = "60s"
 }
+
+# Zones that were missed come from sources that have each under its serial, such as
+# another collector; local/zone-sources.hcl.example shows one.
 
 # Whom zones and answers are signed by [yds]: IANA's trust anchors and the times
 # in which each may be believed, https://data.iana.org/root-anchors/.
