@@ -35,7 +35,7 @@ type dossier struct {
 	counted map[failureKey]*failure
 	hours   map[string]*[4][]int64 // failed rows by metric, path and hour
 
-	wires, incorrect int               // files written, and rows
+	wires, incorrect int                 // files written, and rows
 	uses             []correctness.Known // of root zones
 }
 

@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/miekg/dns"
 )
 
 // ErrNoSource says that no source yielded a good zone.
@@ -337,16 +335,6 @@ func (r *run) newerSince(serial uint32) time.Time {
 		}
 	}
 	return since
-}
-
-// digested says whether a digest of a known kind (SIMPLE; SHA-384, SHA-512) covers the
-// whole of a valid zone, which is then the zone's (RFC 8976).
-func digested(z *Zone) bool {
-	return slices.ContainsFunc(z.Records(), func(rr dns.RR) bool {
-		d, is := rr.(*dns.ZONEMD)
-		return is && d.Hdr.Name == "." && d.Scheme == dns.ZoneMDSchemeSimple &&
-			(d.Hash == dns.ZoneMDHashAlgSHA384 || d.Hash == dns.ZoneMDHashAlgSHA512)
-	})
 }
 
 // notZone tells a zone that was cut off from what never was one.

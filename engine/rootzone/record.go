@@ -167,14 +167,3 @@ func mend(f *os.File) ([]byte, error) {
 	}
 	return nil, f.Truncate(info.Size() - int64(len(last)))
 }
-
-// Sources counts the sources that gave a zone with exactly these records.
-func Sources(records []Record, serial uint32, sha256 string) int {
-	by := map[string]bool{}
-	for _, r := range records {
-		if r.Serial == serial && r.SHA256 == sha256 {
-			by[r.Source] = true
-		}
-	}
-	return len(by)
-}

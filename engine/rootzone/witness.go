@@ -40,7 +40,7 @@ func (r Record) witness() string {
 // vouched says whether the records of a proved zone need no further witness: its
 // digest covers all of it, or two sources gave the same.
 func vouched(z *Zone, records []Record, sha256 string) bool {
-	return digested(z) || Sources(records, z.Serial, sha256) > 1
+	return z.Digested() || Sources(records, z.Serial, sha256) > 1
 }
 
 // gaveBefore says whether this very source has given these records before.
