@@ -133,6 +133,7 @@ func (f *fetching) run(ctx context.Context) error {
 		return err // an interruption says nothing about the sources
 	}
 	f.tell(result, err)
+	f.noteKeys(result)
 	missing, missed := f.missing()
 	if err != nil {
 		return errors.Join(err, missed)

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // Source is a place to fetch the root zone from: exactly one of URL, AXFR and
@@ -81,6 +83,7 @@ type Refusal struct {
 	Source Source
 	Kind   Kind
 	Err    error
+	Keys   []*dns.DNSKEY // of a zone that was whole and did not validate
 }
 
 func (r *Refusal) Error() string { return fmt.Sprintf("source %s: %s: %v", r.Source, r.Kind, r.Err) }
@@ -271,9 +274,9 @@ func (f *Fetcher) ask(ctx context.Context, s Source, known memory, at time.Time)
 	}
 	switch err := zone.Validate(f.Anchors, at); {
 	case errors.Is(err, ErrAnchor):
-		return nil, seen, refuse(WrongKey, "%w", err)
+		return nil, seen, withKeys(zone, refuse(WrongKey, "%w", err))
 	case err != nil:
-		return nil, seen, refuse(Bogus, "%w", err)
+		return nil, seen, withKeys(zone, refuse(Bogus, "%w", err))
 	}
 	return zone, seen, nil
 }
