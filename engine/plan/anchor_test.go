@@ -1,7 +1,11 @@
 package plan_test
 
 import (
+	"fmt"
+	"os"
+	"regexp"
 	"testing"
+	"testing/fstest"
 
 	"mtric.net/mtric/engine/plan"
 )
@@ -26,4 +30,24 @@ func TestAnchorAsDigPrintsIt(t *testing.T) {
 			t.Errorf("%q changes the plan's hash", ds)
 		}
 	}
+}
+
+// TestRunbookExamples: what the runbook has people write into local/ is good there.
+func TestRunbookExamples(t *testing.T) {
+	page, err := os.ReadFile("../../docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := fstest.MapFS{}
+	for i, m := range regexp.MustCompile("(?s)```hcl\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		name := fmt.Sprintf("example-%d.hcl", i)
+		fsys[name] = &fstest.MapFile{Data: []byte(m[1])}
+		if out, l := plan.Format([]byte(m[1]), name); l.HasErrors() || string(out) != m[1] {
+			t.Errorf("%s is not in the canonical form: %s", m[1], l.Error())
+		}
+	}
+	if len(fsys) < 3 {
+		t.Fatalf("%d examples", len(fsys))
+	}
+	load(t, nil, shipped(t, "rssac047"), plan.Dir{Name: "local", FS: fsys})
 }
