@@ -55,6 +55,22 @@ func apexOf(z *Zone) *Apex {
 	return a
 }
 
+// SigningKeys lists the zone's key signing keys, as KeyDS writes them: those without
+// REVOKE that no anchor, whatever its dates, is of, and those with REVOKE.
+func (a *Apex) SigningKeys(anchors []Anchor) (unanchored, revoked []string) {
+	for _, key := range a.Keys {
+		ds, ok := KeyDS(key)
+		switch {
+		case !ok:
+		case key.Flags&dns.REVOKE != 0:
+			revoked = append(revoked, ds)
+		case !Anchored(key, anchors):
+			unanchored = append(unanchored, ds)
+		}
+	}
+	return unanchored, revoked
+}
+
 // errUnsigned says that no signature counts.
 var errUnsigned = errors.New("no signature over DNSKEY and SOA that counts")
 

@@ -224,6 +224,24 @@ func (n *KeyNotes) Notes() []KeyNote {
 	return all
 }
 
+// Unanchored lists what was met outside the archive and still counts: keys without
+// REVOKE that none of Anchors is of, those of refused zones first.
+func (n *KeyNotes) Unanchored(now time.Time) []KeyNote {
+	return slices.DeleteFunc(n.Notes(), func(k KeyNote) bool {
+		return k.Where == InZone || k.Revoked || !k.Counts(now) || slices.ContainsFunc(n.Anchors, func(a Anchor) bool { return k.is(a) })
+	})
+}
+
+// is says whether an anchor is of the key of the note. A note has no digest but
+// SHA-256: of an anchor by another one, tag and algorithm are compared.
+func (k KeyNote) is(a Anchor) bool {
+	f := strings.Fields(a.DS)
+	if len(f) == 4 && f[2] != "2" {
+		return f[0]+" "+f[1] == fmt.Sprintf("%d %d", k.Tag, k.Algorithm)
+	}
+	return strings.EqualFold(strings.Join(f, " "), k.DS)
+}
+
 // Save writes what was noted since, whole or not at all, into what others have written
 // meanwhile. Where nothing was noted it writes nothing, unless the file was damaged.
 func (n *KeyNotes) Save() (err error) {

@@ -106,12 +106,26 @@ func TestKeyNotes(t *testing.T) {
 		t.Errorf("(-want +got): %s", d)
 	}
 
+	for ds, want := range map[string]int{
+		strings.ToLower(want.DS): 0, madeKey(1).ToDS(dns.SHA384).String()[len(".\t172800\tIN\tDS\t"):]: 0,
+		dsOf(t, madeKey(2)): 2, fmt.Sprintf("%d 8 2 %064X", want.Tag, 1): 2,
+	} {
+		n = loadKeys(t, path)
+		n.Anchors = []rootzone.Anchor{{DS: ds}}
+		if got := n.Unanchored(later); len(got) != want || want > 0 && got[0].Where != rootzone.InRefused {
+			t.Errorf("anchor %s: %+v", ds, got)
+		}
+	}
+
 	revoked := madeKey(1) // the same key, under another tag
 	revoked.Flags |= dns.REVOKE
 	n = loadKeys(t, path)
 	n.Note(rootzone.InAnswer, []*dns.DNSKEY{revoked}, "c", later)
 	must(t, n.Save())
 	if again := loadKeys(t, path).Notes(); len(again) != 2 || !again[1].Revoked || again[1].DS != want.DS || again[1].Tag != want.Tag {
+		t.Errorf("%+v", again)
+	}
+	if again := loadKeys(t, path).Unanchored(later); len(again) != 1 || again[0].Revoked {
 		t.Errorf("%+v", again)
 	}
 }
