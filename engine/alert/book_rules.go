@@ -125,7 +125,8 @@ func (r *rule) at(where string) bool { return r.Where == "" || r.Where == where 
 
 // machineLabels are the labels for which a machine rule is evaluated, each for an
 // alert of its own: a second silent vantage point is news, and so is a second serial
-// that is missing. One that is missing no longer is evaluated until its alert ends.
+// that is missing, or a second key. What is so no longer is evaluated until its alert
+// ends.
 func (b *Book) machineLabels(m *memory, r *rule, facts Machine) [][]Label {
 	if len(r.Over) == 0 {
 		return [][]Label{nil}
@@ -139,17 +140,24 @@ func (b *Book) machineLabels(m *memory, r *rule, facts Machine) [][]Label {
 			}
 		}
 	case "serial":
-		values = slices.Clone(facts.Zones.Missing)
-		for _, s := range m.ledger {
-			if s.Rule == r.Label && len(s.Labels) == 1 && s.Labels[0].Name == "serial" {
-				values = append(values, s.Labels[0].Value)
-			}
-		}
+		values = append(m.ledger.values(r, "serial"), facts.Zones.Missing...)
+	case "key":
+		values = slices.Concat(m.ledger.values(r, "key"), facts.Keys.Unanchored, facts.Keys.Revoked)
 	}
 	slices.Sort(values)
 	var all [][]Label
 	for _, v := range slices.Compact(values) {
 		all = append(all, []Label{{r.Over[0], v}})
+	}
+	return all
+}
+
+// values are those of a label that a rule has alerts of.
+func (l ledger) values(r *rule, label string) (all []string) {
+	for _, s := range l {
+		if s.Rule == r.Label && len(s.Labels) == 1 && s.Labels[0].Name == label {
+			all = append(all, s.Labels[0].Value)
+		}
 	}
 	return all
 }

@@ -112,7 +112,7 @@ func (n *namer) noField(root, at celast.Expr, parent, field string) {
 func (n *namer) noName(at celast.Expr, name string) {
 	known := append(slices.Clone(n.rule.Over), roots[n.rule.On]...)
 	remedy := fmt.Sprintf("A rule on %q sees %s.", n.rule.On, strings.Join(known, ", "))
-	if slices.Contains([]string{"rsi", "family", "transport", "vantage_point", "query", "serial"}, name) {
+	if slices.Contains([]string{"rsi", "family", "transport", "vantage_point", "query", "serial", "key"}, name) {
 		remedy = "Labels must be named in over. " + remedy
 	}
 	n.at(at, name, fmt.Sprintf("no name %q here", name), meant(name, known)+remedy)

@@ -17,7 +17,7 @@ import (
 type Field struct {
 	Name string // "window.outcomes.timeout"
 	Type string // int, double, bool, string, duration, list(string)
-	Unit string // percent, ms, min; empty where the type says all
+	Unit string // percent, ms, min, days; empty where the type says all
 	Doc  string
 	May  bool // whether it can be absent
 

@@ -19,6 +19,7 @@ import (
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/probe"
+	"mtric.net/mtric/engine/rootzone"
 )
 
 // collector is the machine that is no vantage point.
@@ -37,6 +38,9 @@ const between = 10 * time.Minute
 // silence is how long a vantage point may send nothing before it is named.
 const silence = 30 * time.Minute
 
+// mostMissing bounds the missing zones that are named.
+const mostMissing = 100
+
 // Looker finds out how a machine does.
 type Looker struct {
 	Plan    *plan.Plan
@@ -46,7 +50,7 @@ type Looker struct {
 	Before  map[string]string // what the last watch remembered (Book.Facts)
 
 	// Folders; those that only the collector has may be missing.
-	Home, Output, Logs, Originals, Quarantine string
+	Home, Output, Logs, State, Originals, Quarantine string
 
 	Clock   probe.Clock                        // the zero value asks the kernel
 	Statfs  func(string, *unix.Statfs_t) error // nil is unix.Statfs
@@ -107,6 +111,9 @@ func (l *Looker) Look(ctx context.Context) (Machine, error) {
 		m.Clock.Error = new(time.Duration(*clock.ErrorUS) * time.Microsecond)
 	}
 	if err := l.output(&m, l.Output); err != nil {
+		return m, err
+	}
+	if err := l.keys(&m); err != nil {
 		return m, err
 	}
 	if l.Machine != collector {
@@ -213,14 +220,17 @@ func (l *Looker) zones(m *Machine) error {
 	if err != nil {
 		return err
 	}
+	var missing []uint32
 	for _, z := range rows {
-		if z.State == measurement.ZoneSeen && z.ArchivedAt == nil && z.FirstSeen != nil {
-			if age := l.Now.Sub(*z.FirstSeen); age > 2*time.Hour && age < 7*24*time.Hour {
-				m.Zones.Missing = append(m.Zones.Missing, strconv.FormatInt(z.Serial, 10))
-			}
+		if z.State == measurement.ZoneSeen && z.ArchivedAt == nil && z.FirstSeen != nil && l.Now.Sub(*z.FirstSeen) > 2*time.Hour {
+			missing = append(missing, uint32(z.Serial))
 		}
 	}
-	m.Zones.Gaps = int64(len(m.Zones.Missing))
+	m.Zones.Gaps = int64(len(missing))
+	slices.SortFunc(missing, rootzone.Compare)
+	for _, serial := range missing[max(0, len(missing)-mostMissing):] {
+		m.Zones.Missing = append(m.Zones.Missing, strconv.FormatUint(uint64(serial), 10))
+	}
 	return nil
 }
 

@@ -28,7 +28,7 @@ func newLooker(t *testing.T, machine string) *alert.Looker {
 	in := func(name string) string { return filepath.Join(home, name) }
 	return &alert.Looker{
 		Plan: rules.Plan, Machine: machine, Store: lake.Store{Dir: in("Lake")}, Now: noon.Add(2 * time.Minute),
-		Home: home, Output: in("Output"), Logs: in("Logs"), Originals: in("Originals"), Quarantine: in("Quarantine"),
+		Home: home, Output: in("Output"), Logs: in("Logs"), State: in("State"), Originals: in("Originals"), Quarantine: in("Quarantine"),
 		Clock: probe.Clock{Adjtimex: func(t *unix.Timex) (int, error) {
 			t.Status, t.Maxerror = unix.STA_UNSYNC, 2000
 			return unix.TIME_ERROR, nil
@@ -106,7 +106,7 @@ func TestLookAtTheCollector(t *testing.T) {
 	seen := func(serial int64, before time.Duration, archived *time.Time) measurement.Zone {
 		return measurement.Zone{Serial: serial, FirstSeen: new(started.Add(-before)), ArchivedAt: archived, State: measurement.ZoneSeen}
 	}
-	if err := l.Store.SaveZones([]measurement.Zone{seen(2026102300, 9*24*time.Hour, nil), seen(2026103100, 24*time.Hour, &started),
+	if err := l.Store.SaveZones([]measurement.Zone{seen(2026102300, 9*24*time.Hour, nil), seen(2026090300, 60*24*time.Hour, nil), seen(2026103100, 24*time.Hour, &started),
 		seen(2026103101, 30*time.Hour, nil), seen(2026110100, time.Hour, nil)}); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,8 @@ func TestLookAtTheCollector(t *testing.T) {
 		if diff := cmp.Diff(step.zones, m.Zones.Added24h); diff != "" {
 			t.Errorf("zones, watch at %s (-want +got): %s", step.after, diff)
 		}
-		if want := []string{"2026103101"}; !slices.Equal(m.Zones.Missing, want) || m.Zones.Gaps != 1 {
+		// For as long as they are missing: nine days, and sixty.
+		if want := []string{"2026090300", "2026102300", "2026103101"}; !slices.Equal(m.Zones.Missing, want) || m.Zones.Gaps != 3 {
 			t.Errorf("missing %v, gaps %d, watch at %s", m.Zones.Missing, m.Zones.Gaps, step.after)
 		}
 		if m.Quarantine.Count != 1 || fmt.Sprint(m.VantagePoints.Silent) != "[101 301]" {
@@ -142,5 +143,21 @@ func TestLookAtTheCollector(t *testing.T) {
 		if err := book.Remember(l.After()); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestLookNamesTheNewestOfManyGaps bounds what a lake can make of alerts.
+func TestLookNamesTheNewestOfManyGaps(t *testing.T) {
+	l := newLooker(t, "c00")
+	var rows []measurement.Zone
+	for i := range 150 {
+		rows = append(rows, measurement.Zone{Serial: int64(uint32(i - 50)), FirstSeen: new(l.Now.AddDate(0, 0, -1)), State: measurement.ZoneSeen})
+	}
+	if err := l.Store.SaveZones(rows); err != nil {
+		t.Fatal(err)
+	}
+	z := look(t, l).Zones
+	if z.Gaps != 150 || len(z.Missing) != 100 || z.Missing[0] != "0" || z.Missing[99] != "99" { // by RFC 1982
+		t.Errorf("%d gaps, %v", z.Gaps, z.Missing)
 	}
 }

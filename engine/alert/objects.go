@@ -107,8 +107,16 @@ type OriginalsFacts struct {
 // ZoneFacts is about the archive of root zones.
 type ZoneFacts struct {
 	Added24h *int64   `cel:"added_24h" doc:"root zones archived in the last 24 h; absent until watch has run for 24 h"`
-	Missing  []string `cel:"missing" doc:"serials seen in use in the last 7 days, and for more than 2 h, that the archive lacks"`
+	Missing  []string `cel:"missing" doc:"serials seen in use, for more than 2 h, that the archive lacks, for as long as it lacks them; the 100 newest"`
 	Gaps     int64    `cel:"gaps" doc:"how many serials are missing"`
+}
+
+// KeyFacts is about the keys of the root, as the newest zone at hand and what was met
+// elsewhere show them.
+type KeyFacts struct {
+	Unanchored []string `cel:"unanchored" doc:"key signing keys without REVOKE that no anchor of the plan, whatever its dates, is of, as DS records (TAG ALGORITHM 2 DIGEST): those in the newest zone at hand, and those met in the last 30 days in zones that were refused and in DNSKEY answers; at most 20"`
+	Revoked    []string `cel:"revoked" doc:"key signing keys with REVOKE in the newest zone at hand, as DS records of the keys without it, as anchors have them"`
+	DaysLeft   *float64 `cel:"days_left" unit:"days" doc:"until the signatures over DNSKEY or over SOA in the newest zone at hand end, whichever end first; negative once they have; absent without a zone"`
 }
 
 // QuarantineFacts is about what could not be ingested.
@@ -129,6 +137,7 @@ type Machine struct {
 	Output        OutputFacts       `cel:"output"`
 	Originals     OriginalsFacts    `cel:"originals"`
 	Zones         ZoneFacts         `cel:"zones"`
+	Keys          KeyFacts          `cel:"keys"`
 	Quarantine    QuarantineFacts   `cel:"quarantine"`
 	VantagePoints VantagePointFacts `cel:"vantage_points"`
 }

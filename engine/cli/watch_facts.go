@@ -17,6 +17,7 @@ func (a *app) looker(home string, p *plan.Plan, machine string, before map[strin
 		Home:      home,
 		Output:    under(home, p.Paths.Output),
 		Logs:      under(home, p.Paths.Logs),
+		State:     under(home, p.Paths.State),
 		Originals: under(home, p.Paths.Originals), Quarantine: under(home, p.Paths.Quarantine),
 	}
 }

@@ -149,6 +149,7 @@ func (f *fetching) run(ctx context.Context) error {
 		f.log.Info("root zone fetched", "serial", r.Serial, "source", r.Source, "added", r.Added, "unchanged", r.Unchanged)
 	}
 	f.tell(result, filled, err)
+	f.noteKeys(result)
 	missing, missed := f.missing()
 	if err != nil {
 		return errors.Join(err, fillErr, missed)

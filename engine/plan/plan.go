@@ -237,7 +237,7 @@ type Rule struct {
 	Label    string   `json:"label"`
 	On       string   `json:"on"`    // run, window, machine, report
 	Where    string   `json:"where"` // vantage_point, collector; empty is both
-	Over     []string `json:"over"`  // of rsi, family, transport, vantage_point, query; on a machine one of vantage_point, serial
+	Over     []string `json:"over"`  // of rsi, family, transport, vantage_point, query; on a machine one of vantage_point, serial, key
 	Window   Duration `json:"window"`
 	Hold     Duration `json:"hold"`
 	Expr     string   `json:"expr"`

@@ -19,8 +19,8 @@ import (
 // rules of the collector may be: what one alert for all would hide when it grows.
 var (
 	overLabels    = []string{"rsi", "family", "transport", "vantage_point", "query"}
-	machineLabels = []string{"vantage_point", "serial"}
-	everyLabel    = append(slices.Clone(overLabels), "serial")
+	machineLabels = []string{"vantage_point", "serial", "key"}
+	everyLabel    = append(slices.Clone(overLabels), "serial", "key")
 )
 
 var (

@@ -98,12 +98,21 @@ var dsData = regexp.MustCompile(`^([0-9]{1,5}) ([0-9]{1,3}) ([0-9]{1,3}) ([0-9A-
 // digestLength is the number of hexadecimal digits by DS digest type.
 var digestLength = map[string]int{"1": 40, "2": 64, "4": 96}
 
+// dsText writes DS record data in one way, so that equal anchors have equal hashes:
+// in upper case, with one blank between its fields and none in the digest, where RFC
+// 4034, 5.3 allows any and dig writes one.
+func dsText(s string) string {
+	fields := strings.Fields(strings.ToUpper(s))
+	n := min(3, len(fields))
+	return strings.TrimSpace(strings.Join(fields[:n], " ") + " " + strings.Join(fields[n:], ""))
+}
+
 // decodeAnchor reads a trust anchor of the root.
 func (l *loader) decodeAnchor(b *block) {
 	d := l.open(b)
 	a := Anchor{Label: b.label, From: d.moment("valid_from"), Until: d.moment("valid_until")}
 	d.order("valid_from", "valid_until", a.From, a.Until)
-	a.DS = strings.ToUpper(strings.Join(strings.Fields(d.line("ds", "")), " "))
+	a.DS = dsText(d.line("ds", ""))
 	m := dsData.FindStringSubmatch(a.DS)
 	switch {
 	case !d.has("ds"):

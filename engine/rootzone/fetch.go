@@ -287,13 +287,13 @@ func (f *Fetcher) prove(text []byte, s Source, when func(*Zone) (time.Time, erro
 	}
 	at, err := when(zone)
 	if err != nil {
-		return nil, refuse(Bogus, "%w", err)
+		return nil, withKeys(zone, refuse(Bogus, "%w", err))
 	}
 	switch err := zone.Validate(f.Anchors, at); {
 	case errors.Is(err, ErrAnchor):
-		return nil, refuse(WrongKey, "%w", err)
+		return nil, withKeys(zone, refuse(WrongKey, "%w", err))
 	case err != nil:
-		return nil, refuse(Bogus, "%w", err)
+		return nil, withKeys(zone, refuse(Bogus, "%w", err))
 	}
 	return zone, nil
 }

@@ -51,7 +51,7 @@ func ParseAnchors(r io.Reader, name string) ([]Anchor, error) {
 		if want, known := digestDigits[ds.DigestType]; !known || len(ds.Digest) != want {
 			return nil, fmt.Errorf("anchors %s: DS of key %d: no digest of type %d", name, ds.KeyTag, ds.DigestType)
 		}
-		all = append(all, Anchor{DS: fmt.Sprintf("%d %d %d %s", ds.KeyTag, ds.Algorithm, ds.DigestType, ds.Digest)})
+		all = append(all, Anchor{DS: fmt.Sprintf("%d %d %d %s", ds.KeyTag, ds.Algorithm, ds.DigestType, strings.ToUpper(ds.Digest))})
 	}
 	if err := parser.Err(); err != nil {
 		return nil, fmt.Errorf("anchors %s: %w", name, err)

@@ -58,6 +58,14 @@ func TestParseAnchors(t *testing.T) {
 			t.Errorf("%q: %+v, %v", text, all, err)
 		}
 	}
+	for _, text := range []string{ // as dig prints it, and dig +multiline, with what RFC 4034, 5.3 allows
+		".\t\t86400\tIN\tDS\t" + good[:66] + " " + good[66:] + "\n",
+		".\t86400 IN DS 20326 8 2 (\n\t\t\t" + good[10:54] + "\n\t\t\t" + strings.ToLower(good[54:]) + " )\n",
+	} {
+		if all, err := rootzone.ParseAnchors(strings.NewReader(text), "dig"); err != nil || len(all) != 1 || all[0].DS != good {
+			t.Errorf("%q: %+v, %v", text, all, err)
+		}
+	}
 	for _, c := range []struct{ text, want string }{
 		{"", "no DS record"},
 		{"; nothing\n", "no DS record"},

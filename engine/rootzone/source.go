@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // Source is a place to fetch the root zone from: exactly one of URL, AXFR and
@@ -88,6 +90,7 @@ type Refusal struct {
 	Source Source
 	Kind   Kind
 	Err    error
+	Keys   []*dns.DNSKEY // of a zone that was whole and did not validate
 
 	// Young says of an OlderSerial that the archive has what the source lacks for
 	// three hours at most: just after a publication sources differ, and it is no news.

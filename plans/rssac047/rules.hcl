@@ -169,7 +169,7 @@ rule "quarantine" {
   runbook  = "docs/runbook.md#quarantine"
 }
 
-# One alert for each: a second silent vantage point, or missing zone, is news.
+# One alert for each: a second silent vantage point, missing zone or key is news.
 rule "vantage-points-silent" {
   on       = "machine"
   where    = "collector"
@@ -180,6 +180,8 @@ rule "vantage-points-silent" {
   runbook  = "docs/runbook.md#vantage-points-silent"
 }
 
+# It fires for as long as the zone is missing: what only that zone explains is held,
+# and no time closes the hole.
 rule "serial-gaps" {
   on       = "machine"
   where    = "collector"
@@ -188,4 +190,39 @@ rule "serial-gaps" {
   expr     = "serial in machine.zones.missing" # [ooy]
   summary  = "root zone {serial} was seen in use and is not in the archive"
   runbook  = "docs/runbook.md#serial-gaps"
+}
+
+# Not yet trusted is not yet wrong: a key is published weeks before it signs, and an
+# anchor must be in the plan by then. Nothing here says that the key is genuine.
+rule "new-key" {
+  on       = "machine"
+  where    = "collector"
+  over     = ["key"]
+  severity = "warning"
+  expr     = "key in machine.keys.unanchored" # [yds]
+  summary  = "key signing key {key} was met and no anchor is of it: compare it with the DS record that IANA announces"
+  runbook  = "docs/runbook.md#new-key"
+}
+
+rule "key-revoked" {
+  on       = "machine"
+  where    = "collector"
+  over     = ["key"]
+  severity = "info"
+  expr     = "key in machine.keys.revoked" # [yds]
+  summary  = "key signing key {key} is revoked in the newest root zone"
+  runbook  = "docs/runbook.md#key-revoked"
+}
+
+# What the root's own rhythm leaves is more, always. Its zones come twice a day and are
+# signed for 13 days. Its keys are signed for 21 days, in slots of ten days, of which
+# the last of a quarter lasts until the quarter ends, up to 12 days: nine days are left
+# when the next one begins, and no less than 6.7 if no zone came for 60 hours just then.
+rule "signatures-expiring" {
+  on       = "machine"
+  where    = "collector"
+  severity = "critical"
+  expr     = "machine.keys.days_left < 6.0" # [yds]
+  summary  = "the signatures of the newest root zone at hand end in {machine.keys.days_left} days: no newer zone was archived, or the root does not renew them"
+  runbook  = "docs/runbook.md#signatures-expiring"
 }

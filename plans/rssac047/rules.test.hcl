@@ -614,6 +614,130 @@ test "a zone nobody archived" {
   }
 }
 
+test "a zone that stays missing" {
+  rule  = "serial-gaps"
+  where = "collector"
+
+  given {
+    labels = { serial = "2026112200" }
+    zones  = { missing = ["2026112200"], gaps = 1 }
+  }
+
+  expect {
+    at    = "0m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "7d5m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "30d5m"
+    state = "firing"
+  }
+}
+
+test "a key that no anchor is of" {
+  rule  = "new-key"
+  where = "collector"
+
+  given {
+    labels = { key = "38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16" }
+    keys   = { unanchored = ["38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16"] }
+  }
+
+  given {
+    labels = { key = "20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D" }
+    keys   = { unanchored = ["38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16"] }
+  }
+
+  expect {
+    at       = "0m"
+    labels   = { key = "38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16" }
+    state    = "firing"
+    severity = "warning"
+    summary  = "key signing key 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16 was met and no anchor is of it: compare it with the DS record that IANA announces"
+  }
+
+  expect {
+    at     = "0m"
+    labels = { key = "20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D" }
+    state  = "inactive"
+  }
+}
+
+test "a key that is revoked" {
+  rule  = "key-revoked"
+  where = "collector"
+
+  given {
+    labels = { key = "20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D" }
+    keys   = { revoked = ["20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"] }
+  }
+
+  given {
+    labels = { key = "38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16" }
+    keys   = { revoked = ["20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"] }
+  }
+
+  expect {
+    at       = "0m"
+    labels   = { key = "20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D" }
+    state    = "firing"
+    severity = "info"
+    summary  = "key signing key 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D is revoked in the newest root zone"
+  }
+
+  expect {
+    at     = "0m"
+    labels = { key = "38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16" }
+    state  = "inactive"
+  }
+}
+
+test "signatures near their end" {
+  rule  = "signatures-expiring"
+  where = "collector"
+
+  given {
+    keys = { days_left = "_ 8.8 6.0 5.95 _ -0.5 13" }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+
+  expect {
+    at    = "10m"
+    state = "inactive"
+  }
+
+  expect {
+    at       = "15m"
+    state    = "firing"
+    severity = "critical"
+    summary  = "the signatures of the newest root zone at hand end in 5.95 days: no newer zone was archived, or the root does not renew them"
+  }
+
+  expect {
+    at    = "20m" # without a zone it keeps its state
+    state = "firing"
+  }
+
+  expect {
+    at    = "25m"
+    state = "firing"
+  }
+
+  expect {
+    at    = "30m"
+    state = "resolved"
+  }
+}
+
 # Where each threshold lies: a rule that is changed by a little fails a test.
 
 test "one query is enough, none is not" {
@@ -800,6 +924,20 @@ test "a vantage point has no Quarantine" {
 
   given {
     quarantine = { count = 1 }
+  }
+
+  expect {
+    at    = "0m"
+    state = "inactive"
+  }
+}
+
+test "a vantage point keeps one zone only, and may be late with it" {
+  rule  = "signatures-expiring"
+  where = "vantage_point"
+
+  given {
+    keys = { days_left = 1 }
   }
 
   expect {
