@@ -157,3 +157,14 @@ func TestRandomFails(t *testing.T) {
 		t.Errorf("%s %q", outcome, text)
 	}
 }
+
+// TestDialer: whatever the environment asks for, and whatever the kernel can do,
+// multipath TCP is off [zbf]; the port is left to the kernel [uym].
+func TestDialer(t *testing.T) {
+	for _, debug := range []string{"", "multipathtcp=1", "multipathtcp=3"} {
+		t.Setenv("GODEBUG", debug)
+		if d := new(Prober).dialer(nil); d.MultipathTCP() || d.LocalAddr != nil {
+			t.Errorf("GODEBUG %q: multipath TCP %v, local address %v", debug, d.MultipathTCP(), d.LocalAddr)
+		}
+	}
+}
