@@ -156,9 +156,9 @@ func TestInterrupted(t *testing.T) {
 	}
 	queries[9].Pace = time.Hour
 	ctx, cancel := context.WithCancel(t.Context())
-	var answered atomic.Int32
+	var heard atomic.Int32
 	p := probe.Prober{Progress: func(done, _ int) {
-		if answered.Store(int32(done)); done == 4 {
+		if heard.Store(int32(done)); done == 4 {
 			time.AfterFunc(500*time.Millisecond, cancel)
 		}
 	}}
@@ -166,6 +166,9 @@ func TestInterrupted(t *testing.T) {
 	result := p.Run(ctx, vp, label, queries)
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("an interrupted run took %v", took)
+	}
+	if done := int(heard.Load()); done != len(queries) {
+		t.Errorf("progress ended with %d of %d", done, len(queries))
 	}
 	var got []string
 	for _, r := range result.Answers {
@@ -202,13 +205,14 @@ func TestBudget(t *testing.T) {
 		connect, done time.Duration
 		want          want
 	}{
+		{"no time at all", 0, 0, want{measurement.Answered, "", 0}},
 		{"4.000 s", 2 * time.Second, 4 * time.Second, want{measurement.Answered, "", 0}},
 		{"4.000000001 s", 2 * time.Second, 4*time.Second + 1, want{measurement.Timeout, "answer after the timeout", 0}},
 		{"4.001 s", 3 * time.Second, 4*time.Second + time.Millisecond, want{measurement.Timeout, "answer after the timeout", 0}},
 		{"3.5 s connect and 3 s more", 3500 * time.Millisecond, 6500 * time.Millisecond, want{measurement.Timeout, "answer after the timeout", 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			start := time.Date(2026, 11, 22, 22, 40, 1, 0, time.UTC)
+			start := time.Date(2026, 11, 22, 22, 40, 1, 123_456_789, time.UTC)
 			readings := []time.Duration{0, 0, c.connect, c.done}
 			p := probe.Prober{Now: func() time.Time {
 				now := start.Add(readings[0])
@@ -219,8 +223,8 @@ func TestBudget(t *testing.T) {
 			q.Timeout = 4 * time.Second
 			r, _ := p.Ask(t.Context(), vp, label, q)
 			hold(t, r, c.want)
-			if *r.ConnectUS != c.connect.Microseconds() || !r.SentAt.Equal(start) {
-				t.Errorf("connect %d us, sent at %v", *r.ConnectUS, r.SentAt)
+			if r.ConnectUS == nil || *r.ConnectUS != c.connect.Microseconds() || !r.SentAt.Equal(start.Add(-789)) {
+				t.Errorf("connect %v us, sent at %v", r.ConnectUS, r.SentAt)
 			}
 			if r.LatencyUS != nil && *r.LatencyUS != c.done.Microseconds() {
 				t.Errorf("latency %d us", *r.LatencyUS)

@@ -60,7 +60,8 @@ func TestNoShortcuts(t *testing.T) {
 	}
 }
 
-// ordinary looks at the socket of a query that was answered.
+// ordinary looks at the socket of a query that was answered. Over UDP alone it
+// hears of ICMP errors [dfl]: over TCP a forged one would end the query.
 func ordinary(t *testing.T, fd int, q measurement.Query) {
 	t.Helper()
 	type option struct {
@@ -68,18 +69,25 @@ func ordinary(t *testing.T, fd int, q measurement.Query) {
 		level, number int
 		want          int
 	}
-	protocol := map[measurement.Transport]int{measurement.UDP: unix.IPPROTO_UDP, measurement.TCP: unix.IPPROTO_TCP}
+	protocol, errorsTold := unix.IPPROTO_UDP, 1
+	if q.Transport == measurement.TCP {
+		protocol, errorsTold = unix.IPPROTO_TCP, 0
+	}
 	options := []option{
-		{"SO_PROTOCOL", unix.SOL_SOCKET, unix.SO_PROTOCOL, protocol[q.Transport]},
+		{"SO_PROTOCOL", unix.SOL_SOCKET, unix.SO_PROTOCOL, protocol},
 		{"SO_PRIORITY", unix.SOL_SOCKET, unix.SO_PRIORITY, 0},
+		{"SO_TIMESTAMPNS", unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1},
 	}
 	if q.Family == measurement.IPv4 {
-		options = append(options, option{"IP_TOS", unix.IPPROTO_IP, unix.IP_TOS, 0})
+		options = append(options, option{"IP_TOS", unix.IPPROTO_IP, unix.IP_TOS, 0},
+			option{"IP_RECVERR", unix.IPPROTO_IP, unix.IP_RECVERR, errorsTold})
 	} else {
-		options = append(options, option{"IPV6_TCLASS", unix.IPPROTO_IPV6, unix.IPV6_TCLASS, 0})
+		options = append(options, option{"IPV6_TCLASS", unix.IPPROTO_IPV6, unix.IPV6_TCLASS, 0},
+			option{"IPV6_RECVERR", unix.IPPROTO_IPV6, unix.IPV6_RECVERR, errorsTold})
 	}
 	if q.Transport == measurement.TCP {
-		options = append(options, option{"TCP_FASTOPEN_CONNECT", unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 0})
+		options = append(options, option{"TCP_FASTOPEN_CONNECT", unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 0},
+			option{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0})
 	}
 	for _, o := range options {
 		if got, err := unix.GetsockoptInt(fd, o.level, o.number); err != nil || got != o.want {
