@@ -136,7 +136,7 @@ func TestStrayAloneTimesOut(t *testing.T) {
 	if n := strings.Count(log.String(), "stray datagram"); n != 3 {
 		t.Errorf("%d log lines, want the first 3 strays:\n%s", n, &log)
 	}
-	if want := `msg="stray datagram" query=soa rsi=a family=ipv4 address=127.0.0.1 reason="wrong id" size=`; strings.Count(log.String(), want) != 3 {
+	if want := `msg="stray datagram" query=soa rsi=a family=ipv4 address=127.0.0.1 reason="wrong id" size=`; strings.Count(log.String(), want) != 3 || strings.Count(log.String(), " header=") != 3 {
 		t.Errorf("log does not say what was asked of whom and what came:\n%s", &log)
 	}
 }

@@ -298,3 +298,30 @@ func TestInterruptedWithAnError(t *testing.T) {
 		cancel()
 	}
 }
+
+// TestReadingFails: what this machine does wrong while it waits ends a query at
+// once and is charged to nobody. Its socket is made a file that is none.
+func TestReadingFails(t *testing.T) {
+	silent := serveUDP(t, "127.0.0.1", func(*net.UDPConn, netip.AddrPort, []byte) {})
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	socket, readings := -1, 0
+	p := probe.Prober{
+		Control: func(_, _ string, c syscall.RawConn) error { return c.Control(func(fd uintptr) { socket = int(fd) }) },
+		Now: func() time.Time {
+			if readings++; readings == 2 { // just after the send
+				if err := unix.Dup3(int(null.Fd()), socket, unix.O_CLOEXEC); err != nil {
+					t.Error(err)
+				}
+			}
+			return time.Now()
+		},
+	}
+	q := soaQuery(silent, measurement.UDP)
+	q.Timeout = 24 * time.Hour
+	r, _ := p.Ask(t.Context(), vp, label, q)
+	hold(t, r, want{measurement.LocalError, fmt.Sprintf("system error %d", int(unix.ENOTSOCK)), 0})
+}

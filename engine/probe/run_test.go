@@ -196,6 +196,40 @@ func labelled(queries []measurement.Query, label string) []measurement.Query {
 	return queries
 }
 
+// lasting is a context that never ends and counts what waits for its end.
+type lasting struct {
+	context.Context
+	done    chan struct{}
+	waiting atomic.Int32
+}
+
+func (l *lasting) Done() <-chan struct{} { return l.done }
+
+func (l *lasting) AfterFunc(func()) (stop func() bool) {
+	l.waiting.Add(1)
+	return sync.OnceValue(func() bool { l.waiting.Add(-1); return true })
+}
+
+// TestNothingWaits: a query that is over leaves nothing behind at a context that
+// goes on.
+func TestNothingWaits(t *testing.T) {
+	udp, tcp := fineServers(t)
+	ctx := &lasting{Context: context.Background(), done: make(chan struct{})}
+	var listened atomic.Bool
+	p := probe.Prober{Control: func(string, string, syscall.RawConn) error {
+		if ctx.waiting.Load() > 0 {
+			listened.Store(true)
+		}
+		return nil
+	}}
+	for _, r := range p.Run(ctx, vp, label, interval(udp, tcp, 2)).Answers {
+		hold(t, r, want{measurement.Answered, "", 0})
+	}
+	if n := ctx.waiting.Load(); n != 0 || !listened.Load() {
+		t.Errorf("%d functions wait for the end of a context after the run; within it some did: %v", n, listened.Load())
+	}
+}
+
 // TestBudget: connect and answer share one timeout [ywz], and 4.000 s is in
 // time while anything above is not. The clock is ours: start, connected, done.
 func TestBudget(t *testing.T) {

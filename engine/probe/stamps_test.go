@@ -47,6 +47,9 @@ func TestStampOfTCP(t *testing.T) {
 		if len(readings) != 4 || r.LatencyUS == nil {
 			t.Fatalf("the clock was read %d times, latency %v", len(readings), r.LatencyUS)
 		}
+		if r.NSID == nil || *r.NSID != wantNSID { // the end of the message
+			t.Errorf("NSID %v", r.NSID)
+		}
 		return *r.LatencyUS < (readings[3].Sub(readings[1]) + slow).Microseconds()
 	}
 	for range 3 {
