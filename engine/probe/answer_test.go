@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ func TestQuerySent(t *testing.T) {
 		{"NSID, no size", func(q *measurement.Query) { q.UDPSize = 0 }, "00" + "0029" + "04c4" + "00000000" + "0004" + "00030000"},
 		{"DO", func(q *measurement.Query) { q.DNSSEC, q.UDPSize = true, 4096 }, "00" + "0029" + "1000" + "00008000" + "0004" + "00030000"},
 		{"size only", func(q *measurement.Query) { q.NSID = false }, "00" + "0029" + "04c4" + "00000000" + "0000"},
+		{"least size", func(q *measurement.Query) { q.NSID, q.UDPSize = false, 1 }, "00" + "0029" + "0001" + "00000000" + "0000"},
 	} {
 		for _, transport := range measurement.Transports {
 			t.Run(c.name+"/"+string(transport), func(t *testing.T) {
@@ -126,6 +128,10 @@ func TestRow(t *testing.T) {
 		{"unknown rcode", func(m *dns.Msg) { m.Rcode, m.Answer = 3855, nil },
 			with(func(r *row) { r.RCode, r.Serial, r.Kept = "RCODE3855", nil, true })},
 		{"AA clear", func(m *dns.Msg) { m.Authoritative = false }, with(func(r *row) { r.AA, r.Kept = false, true })},
+		{"flags that say nothing here", func(m *dns.Msg) {
+			m.Authoritative, m.RecursionDesired, m.RecursionAvailable = false, true, true
+			m.Zero, m.AuthenticatedData, m.CheckingDisabled = true, true, true
+		}, with(func(r *row) { r.AA, r.Kept = false, true })},
 		{"TC, not asked again", func(m *dns.Msg) { m.Truncated = true }, with(func(r *row) { r.TC, r.Kept = true, true })},
 		{"empty answer", func(m *dns.Msg) { m.Answer = nil }, with(func(r *row) { r.Serial, r.Kept = nil, true })},
 		{"SOA in authority", func(m *dns.Msg) { m.Answer, m.Ns = nil, m.Answer }, plain},
@@ -145,7 +151,14 @@ func TestRow(t *testing.T) {
 		{"empty NSID", nsid(""), with(func(r *row) { r.NSID = new("") })},
 		{"binary NSID", nsid("00ff41"), with(func(r *row) { r.NSID = new("0x00ff41") })},
 		{"NSID that is no UTF-8", nsid("c3"), with(func(r *row) { r.NSID = new("0xc3") })},
+		{"NSID of the first and the last printable", nsid("207e"), with(func(r *row) { r.NSID = new(" ~") })},
+		{"NSID below the printable", nsid("1f"), with(func(r *row) { r.NSID = new("0x1f") })},
+		{"NSID above the printable", nsid("7f"), with(func(r *row) { r.NSID = new("0x7f") })},
+		{"NSID after another option", func(m *dns.Msg) {
+			m.IsEdns0().Option = append([]dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"}}, m.IsEdns0().Option...)
+		}, plain},
 		{"NSID with a line end", nsid("410a"), with(func(r *row) { r.NSID = new("0x410a") })},
+		{"record with one byte of data", func(m *dns.Msg) { m.Ns = []dns.RR{record("x. 1 IN NS .")} }, plain},
 		{"unknown type", func(m *dns.Msg) { m.Ns = []dns.RR{record("x. 1 IN TYPE65280 \\# 2 0102")} }, plain},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -286,21 +299,27 @@ func TestRetryTCP(t *testing.T) {
 	}
 }
 
-// TestLargeAnswers: an answer far above the size we announce, and a
-// long one over TCP, come through whole.
+// TestLargeAnswers: the longest messages that UDP over IPv4 and TCP can carry
+// come through whole, far above the size that we announce.
 func TestLargeAnswers(t *testing.T) {
-	fill := func(m *dns.Msg) {
-		for range 200 {
-			m.Answer = append(m.Answer, record(`. 1 IN TXT "`+string(bytes.Repeat([]byte{'x'}, 250))+`"`))
+	fill := func(size int) func(*dns.Msg) {
+		return func(m *dns.Msg) {
+			filler := &dns.NULL{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNULL, Class: dns.ClassINET}}
+			m.Answer = append(m.Answer, filler)
+			filler.Data = strings.Repeat("x", size-m.Len())
 		}
 	}
-	udp := serveUDP(t, "127.0.0.1", func(s *net.UDPConn, from netip.AddrPort, q []byte) { send(s, from, changed(q, fill)) })
-	tcp := serveTCP(t, "127.0.0.1", func(s *net.TCPConn, q []byte) { s.Write(framed(changed(q, fill))) })
-	for _, q := range []measurement.Query{soaQuery(udp, measurement.UDP), soaQuery(tcp, measurement.TCP)} {
-		r, wire := new(probe.Prober).Ask(t.Context(), vp, label, q)
+	const longestUDP, longestTCP = 65507, 65535
+	udp := serveUDP(t, "127.0.0.1", func(s *net.UDPConn, from netip.AddrPort, q []byte) { send(s, from, changed(q, fill(longestUDP))) })
+	tcp := serveTCP(t, "127.0.0.1", func(s *net.TCPConn, q []byte) { s.Write(framed(changed(q, fill(longestTCP)))) })
+	for _, c := range []struct {
+		query measurement.Query
+		size  int
+	}{{soaQuery(udp, measurement.UDP), longestUDP}, {soaQuery(tcp, measurement.TCP), longestTCP}} {
+		r, wire := new(probe.Prober).Ask(t.Context(), vp, label, c.query)
 		hold(t, r, want{measurement.Answered, "", 0})
-		if len(wire) < 50_000 || *r.Serial != soaSerial {
-			t.Errorf("%s: %d bytes, serial %v", q.Transport, len(wire), r.Serial)
+		if len(wire) != c.size || *r.Serial != soaSerial {
+			t.Errorf("%s: %d bytes of %d, serial %v", r.Transport, len(wire), c.size, r.Serial)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"encoding/binary"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -42,7 +43,12 @@ var faults = []struct {
 }{
 	{"wrong id", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Id++ }) }, true, "wrong id"},
 	{"QR 0", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Response = false }) }, true, "QR is 0"},
-	{"other opcode", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }) }, true, "wrong opcode"},
+	{"QR 0, every other flag", func(q []byte) []byte {
+		return bent(q, func(b []byte) []byte { b[2], b[3] = 0x07, 0xf0; return b })
+	}, true, "QR is 0"},
+	{"opcode 1", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Opcode = dns.OpcodeIQuery }) }, true, "wrong opcode"},
+	{"opcode 4", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }) }, true, "wrong opcode"},
+	{"opcode 8", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Opcode = 8 }) }, true, "wrong opcode"},
 	{"other name", func(q []byte) []byte { return changed(q, func(m *dns.Msg) { m.Question[0].Name = "www." }) }, true, "wrong question"},
 	{"letter case lost", func(q []byte) []byte {
 		return changed(q, func(m *dns.Msg) { m.Question[0].Name = strings.ToLower(m.Question[0].Name) })
@@ -57,6 +63,7 @@ var faults = []struct {
 	{"two questions", func(q []byte) []byte {
 		return changed(q, func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) })
 	}, true, "wrong number of questions"},
+	{"bare header", func(q []byte) []byte { return append(q[:2:2], 0x84, 1, 0, 0, 0, 0, 0, 0, 0, 0) }, true, "wrong number of questions"},
 	{"short", func(q []byte) []byte { return bent(q, func(b []byte) []byte { return b[:11] }) }, true, "shorter than a header"},
 	{"question cut", func(q []byte) []byte { return bent(q, func(b []byte) []byte { return b[:20] }) }, true, "wrong question"},
 	{"compression loop", func(q []byte) []byte { return bent(q, loop) }, false, "bad record in answer"},
@@ -71,6 +78,9 @@ var faults = []struct {
 	{"two OPT", func(q []byte) []byte {
 		return changed(q, func(m *dns.Msg) { m.Extra = append(m.Extra, m.Extra[0]) })
 	}, false, "more than one OPT"},
+	{"record cut in authority", func(q []byte) []byte {
+		return bent(q, func(b []byte) []byte { b[9]++; return append(b[:len(b)-20], 0xc0) })
+	}, false, "bad record in authority"},
 	{"SOA without data", func(q []byte) []byte {
 		return changed(q, func(m *dns.Msg) {
 			m.Answer = []dns.RR{&dns.ANY{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSOA, Class: dns.ClassINET}}}
@@ -126,8 +136,8 @@ func TestStrayAloneTimesOut(t *testing.T) {
 	if n := strings.Count(log.String(), "stray datagram"); n != 3 {
 		t.Errorf("%d log lines, want the first 3 strays:\n%s", n, &log)
 	}
-	if !strings.Contains(log.String(), "rsi=a") || !strings.Contains(log.String(), `reason="wrong id"`) {
-		t.Errorf("log names no RSI or reason:\n%s", &log)
+	if want := `msg="stray datagram" query=soa rsi=a family=ipv4 address=127.0.0.1 reason="wrong id" size=`; strings.Count(log.String(), want) != 3 || strings.Count(log.String(), " header=") != 3 {
+		t.Errorf("log does not say what was asked of whom and what came:\n%s", &log)
 	}
 }
 
@@ -200,6 +210,82 @@ func TestAnswerAfterICMP(t *testing.T) {
 	hold(t, r, want{measurement.Answered, "", 0})
 	if *r.LatencyUS < 100_000 {
 		t.Errorf("latency %d us, but the answer took at least 100 ms", *r.LatencyUS)
+	}
+}
+
+// TestAskedOnce: a query without an answer is not asked again [xyl] [dks].
+func TestAskedOnce(t *testing.T) {
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	q := soaQuery(udp.LocalAddr().(*net.UDPAddr).AddrPort(), measurement.UDP)
+	q.Timeout, q.RetryTCP = 200*time.Millisecond, true
+	r, _ := new(probe.Prober).Ask(t.Context(), vp, label, q)
+	hold(t, r, want{measurement.Timeout, "no answer in time", 0})
+	b := make([]byte, 512)
+	if _, err := udp.Read(b); err != nil {
+		t.Fatal(err)
+	}
+	udp.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if n, err := udp.Read(b); err == nil {
+		t.Errorf("a silent server was sent %d bytes more", n)
+	}
+
+	// The kernel accepts connections for this listener and nobody answers them.
+	tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	q = soaQuery(tcp.Addr().(*net.TCPAddr).AddrPort(), measurement.TCP)
+	q.Timeout = 200 * time.Millisecond
+	r, _ = new(probe.Prober).Ask(t.Context(), vp, label, q)
+	hold(t, r, want{measurement.Timeout, "no answer in time", 0})
+	c, err := tcp.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := readMessage(c); err != nil {
+		t.Error(err)
+	}
+	if more, err := io.ReadAll(c); len(more) > 0 || err != nil {
+		t.Errorf("a silent server was sent %x more, %v", more, err)
+	}
+	tcp.SetDeadline(time.Now().Add(50 * time.Millisecond))
+	if c, err := tcp.Accept(); err == nil {
+		c.Close()
+		t.Error("a silent server got a second connection")
+	}
+}
+
+// TestResetBeforeTheQuery: the connection stands, and is gone when the query is
+// to be written. Whether the kernel knows by then or not, it is a reset.
+func TestResetBeforeTheQuery(t *testing.T) {
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	readings := 0
+	p := probe.Prober{Now: func() time.Time {
+		if readings++; readings == 3 { // connected, not yet written
+			if c, err := l.AcceptTCP(); err != nil {
+				t.Error(err)
+			} else {
+				c.SetLinger(0)
+				c.Close()
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		return time.Now()
+	}}
+	r, _ := p.Ask(t.Context(), vp, label, soaQuery(l.Addr().(*net.TCPAddr).AddrPort(), measurement.TCP))
+	hold(t, r, want{measurement.Reset, "connection reset", 0})
+	if r.ConnectUS == nil {
+		t.Error("the time of the connection is not kept")
 	}
 }
 

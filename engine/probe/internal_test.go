@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"strings"
@@ -69,10 +70,47 @@ func TestDrain(t *testing.T) {
 	if _, err := r.next(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("got %v, want the deadline", err)
 	}
+	// A flood does not hold a query beyond its deadline for long.
+	r.drained = maxDrained - 1
+	server.WriteTo([]byte("last"), conn.LocalAddr())
+	server.WriteTo([]byte("too many"), conn.LocalAddr())
+	if d, err := r.next(); err != nil || string(d.wire) != "last" {
+		t.Errorf("got %q, %v; want the last datagram that is drained", d.wire, err)
+	}
+	if d, err := r.next(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %q, %v; want the deadline", d.wire, err)
+	}
+}
+
+// TestCutDatagram: no kernel hands out a datagram longer than a message can be,
+// but if one did, it would be malformed, kept and believed to be truncated.
+func TestCutDatagram(t *testing.T) {
+	message, err := newRequest(measurement.Query{Name: ".", Type: "SOA"}, strings.NewReader("id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := append([]byte(nil), message.wire...)
+	wire[2] = 0x82
+	got := attempt{}.take(message, wire, true)
+	if got.outcome != measurement.Malformed || got.err != "longer than a message can be" || got.wire == nil || !got.truncated {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestStraysAreCountedToTheEnd(t *testing.T) {
+	a := attempt{strays: math.MaxInt32 - 1}
+	a.addStray()
+	if a.addStray(); a.strays != math.MaxInt32 {
+		t.Errorf("%d strays", a.strays)
+	}
 }
 
 func TestStampOfGarbage(t *testing.T) {
-	for _, oob := range []string{"", "00", strings.Repeat("ff", 40), "1000000000000000" + "01000000" + "23000000", "1400000000000000" + "01000000" + "23000000" + "00000000"} {
+	const seconds = "0100000000000000" + "0100000000000000"
+	for _, oob := range []string{
+		"2000000000000000" + "01000000" + "1d000000" + seconds, // SOL_SOCKET, SCM_TIMESTAMP
+		"2000000000000000" + "29000000" + "23000000" + seconds, // IPPROTO_IPV6, the number of SCM_TIMESTAMPNS
+		"", "00", strings.Repeat("ff", 40), "1000000000000000" + "01000000" + "23000000", "1400000000000000" + "01000000" + "23000000" + "00000000"} {
 		b, err := hex.DecodeString(oob)
 		if err != nil {
 			t.Fatal(err)
@@ -155,5 +193,16 @@ func TestRandomFails(t *testing.T) {
 	_, err := newRequest(measurement.Query{Name: ".", Type: "SOA"}, io.LimitReader(strings.NewReader("i"), 1))
 	if outcome, text := classify(err); outcome != measurement.LocalError || text != "no random id" {
 		t.Errorf("%s %q", outcome, text)
+	}
+}
+
+// TestDialer: whatever the environment asks for, and whatever the kernel can do,
+// multipath TCP is off [zbf]; the port is left to the kernel [uym].
+func TestDialer(t *testing.T) {
+	for _, debug := range []string{"", "multipathtcp=1", "multipathtcp=3"} {
+		t.Setenv("GODEBUG", debug)
+		if d := new(Prober).dialer(nil); d.MultipathTCP() || d.LocalAddr != nil {
+			t.Errorf("GODEBUG %q: multipath TCP %v, local address %v", debug, d.MultipathTCP(), d.LocalAddr)
+		}
 	}
 }

@@ -2,7 +2,9 @@ package probe_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -22,7 +24,7 @@ import (
 func check(t *testing.T, r measurement.Answer) {
 	t.Helper()
 	answered, local := r.Outcome == measurement.Answered, r.Outcome == measurement.LocalError
-	if (r.SentAt == nil) != local {
+	if (r.SentAt == nil) != local || r.SentAt != nil && r.SentAt.IsZero() {
 		t.Errorf("sent_at %v with outcome %s", r.SentAt, r.Outcome)
 	}
 	if (r.LatencyUS != nil) != answered || (r.RCode != nil) != answered || (r.AA != nil) != answered || (r.TC != nil) != answered {
@@ -237,28 +239,33 @@ func TestSystemErrors(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%v", transport, c.errno), func(t *testing.T) { hold(t, r, c.want) })
 		}
 	}
-	t.Run("unknown", func(t *testing.T) {
-		p := probe.Prober{Control: func(string, string, syscall.RawConn) error { return fmt.Errorf("of 192.0.2.1:53") }}
+	for _, c := range []struct {
+		err  error
+		want want
+	}{
+		{context.Canceled, want{measurement.LocalError, "interrupted while waiting", 0}},
+		{context.DeadlineExceeded, want{measurement.Timeout, "no answer in time", 0}},
+		{io.EOF, want{measurement.Reset, "closed before a whole message", 0}},
+		{errors.New("of 192.0.2.1:53"), want{measurement.LocalError, "unknown error", 0}},
+	} {
+		p := probe.Prober{Control: func(string, string, syscall.RawConn) error { return fmt.Errorf("control: %w", c.err) }}
 		r, _ := p.Ask(t.Context(), vp, label, soaQuery(at, measurement.UDP))
-		hold(t, r, want{measurement.LocalError, "unknown error", 0})
-	})
+		t.Run(c.err.Error(), func(t *testing.T) { hold(t, r, c.want) })
+	}
 }
 
 func TestBadQueries(t *testing.T) {
 	at := serveUDP(t, "127.0.0.1", func(c *net.UDPConn, from netip.AddrPort, q []byte) { send(c, from, pack(good(q))) })
 	for _, c := range []struct{ name, qtype, want string }{
-		{strings.Repeat("a", 64) + ".", "NS", "bad name"},
-		{"not-absolute", "NS", "bad name"},
+		{strings.Repeat("a", 64) + ".", "NS", "bad name " + strings.Repeat("a", 64) + "."},
+		{"not-absolute", "NS", "bad name not-absolute"},
 		{".", "NONSENSE", "unknown type NONSENSE"},
 		{".", "TYPE70000", "unknown type TYPE70000"},
 	} {
 		q := soaQuery(at, measurement.UDP)
 		q.Name, q.Type = c.name, c.qtype
 		r, _ := new(probe.Prober).Ask(t.Context(), vp, label, q)
-		check(t, r)
-		if r.Outcome != measurement.LocalError || !strings.HasPrefix(*r.Error, c.want) {
-			t.Errorf("%s %s: %s %q", c.name, c.qtype, r.Outcome, *r.Error)
-		}
+		hold(t, r, want{measurement.LocalError, c.want, 0})
 	}
 }
 
@@ -270,4 +277,51 @@ func TestCanceledBefore(t *testing.T) {
 	if r.Attempts != 0 {
 		t.Errorf("attempts %d of a query never sent", r.Attempts)
 	}
+}
+
+// TestInterruptedWithAnError: what the network said before the end came is data;
+// what may come of the end itself is charged to nobody.
+func TestInterruptedWithAnError(t *testing.T) {
+	for _, c := range []struct {
+		errno syscall.Errno
+		want  want
+	}{
+		{unix.ECONNREFUSED, want{measurement.Refused, "connection refused", 0}},
+		{unix.ENETUNREACH, want{measurement.Unreachable, "network unreachable", 0}},
+		{unix.ETIMEDOUT, want{measurement.LocalError, "interrupted while waiting", 0}},
+		{unix.ENOBUFS, want{measurement.LocalError, "interrupted while waiting", 0}},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := probe.Prober{Control: func(string, string, syscall.RawConn) error { cancel(); return c.errno }}
+		r, _ := p.Ask(ctx, vp, label, soaQuery(netip.MustParseAddrPort("127.0.0.1:9"), measurement.TCP))
+		hold(t, r, c.want)
+		cancel()
+	}
+}
+
+// TestReadingFails: what this machine does wrong while it waits ends a query at
+// once and is charged to nobody. Its socket is made a file that is none.
+func TestReadingFails(t *testing.T) {
+	silent := serveUDP(t, "127.0.0.1", func(*net.UDPConn, netip.AddrPort, []byte) {})
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	socket, readings := -1, 0
+	p := probe.Prober{
+		Control: func(_, _ string, c syscall.RawConn) error { return c.Control(func(fd uintptr) { socket = int(fd) }) },
+		Now: func() time.Time {
+			if readings++; readings == 2 { // just after the send
+				if err := unix.Dup3(int(null.Fd()), socket, unix.O_CLOEXEC); err != nil {
+					t.Error(err)
+				}
+			}
+			return time.Now()
+		},
+	}
+	q := soaQuery(silent, measurement.UDP)
+	q.Timeout = 24 * time.Hour
+	r, _ := p.Ask(t.Context(), vp, label, q)
+	hold(t, r, want{measurement.LocalError, fmt.Sprintf("system error %d", int(unix.ENOTSOCK)), 0})
 }

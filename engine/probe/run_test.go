@@ -156,9 +156,9 @@ func TestInterrupted(t *testing.T) {
 	}
 	queries[9].Pace = time.Hour
 	ctx, cancel := context.WithCancel(t.Context())
-	var answered atomic.Int32
+	var heard atomic.Int32
 	p := probe.Prober{Progress: func(done, _ int) {
-		if answered.Store(int32(done)); done == 4 {
+		if heard.Store(int32(done)); done == 4 {
 			time.AfterFunc(500*time.Millisecond, cancel)
 		}
 	}}
@@ -166,6 +166,9 @@ func TestInterrupted(t *testing.T) {
 	result := p.Run(ctx, vp, label, queries)
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("an interrupted run took %v", took)
+	}
+	if done := int(heard.Load()); done != len(queries) {
+		t.Errorf("progress ended with %d of %d", done, len(queries))
 	}
 	var got []string
 	for _, r := range result.Answers {
@@ -193,6 +196,40 @@ func labelled(queries []measurement.Query, label string) []measurement.Query {
 	return queries
 }
 
+// lasting is a context that never ends and counts what waits for its end.
+type lasting struct {
+	context.Context
+	done    chan struct{}
+	waiting atomic.Int32
+}
+
+func (l *lasting) Done() <-chan struct{} { return l.done }
+
+func (l *lasting) AfterFunc(func()) (stop func() bool) {
+	l.waiting.Add(1)
+	return sync.OnceValue(func() bool { l.waiting.Add(-1); return true })
+}
+
+// TestNothingWaits: a query that is over leaves nothing behind at a context that
+// goes on.
+func TestNothingWaits(t *testing.T) {
+	udp, tcp := fineServers(t)
+	ctx := &lasting{Context: context.Background(), done: make(chan struct{})}
+	var listened atomic.Bool
+	p := probe.Prober{Control: func(string, string, syscall.RawConn) error {
+		if ctx.waiting.Load() > 0 {
+			listened.Store(true)
+		}
+		return nil
+	}}
+	for _, r := range p.Run(ctx, vp, label, interval(udp, tcp, 2)).Answers {
+		hold(t, r, want{measurement.Answered, "", 0})
+	}
+	if n := ctx.waiting.Load(); n != 0 || !listened.Load() {
+		t.Errorf("%d functions wait for the end of a context after the run; within it some did: %v", n, listened.Load())
+	}
+}
+
 // TestBudget: connect and answer share one timeout [ywz], and 4.000 s is in
 // time while anything above is not. The clock is ours: start, connected, done.
 func TestBudget(t *testing.T) {
@@ -202,13 +239,14 @@ func TestBudget(t *testing.T) {
 		connect, done time.Duration
 		want          want
 	}{
+		{"no time at all", 0, 0, want{measurement.Answered, "", 0}},
 		{"4.000 s", 2 * time.Second, 4 * time.Second, want{measurement.Answered, "", 0}},
 		{"4.000000001 s", 2 * time.Second, 4*time.Second + 1, want{measurement.Timeout, "answer after the timeout", 0}},
 		{"4.001 s", 3 * time.Second, 4*time.Second + time.Millisecond, want{measurement.Timeout, "answer after the timeout", 0}},
 		{"3.5 s connect and 3 s more", 3500 * time.Millisecond, 6500 * time.Millisecond, want{measurement.Timeout, "answer after the timeout", 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			start := time.Date(2026, 11, 22, 22, 40, 1, 0, time.UTC)
+			start := time.Date(2026, 11, 22, 22, 40, 1, 123_456_789, time.UTC)
 			readings := []time.Duration{0, 0, c.connect, c.done}
 			p := probe.Prober{Now: func() time.Time {
 				now := start.Add(readings[0])
@@ -219,8 +257,8 @@ func TestBudget(t *testing.T) {
 			q.Timeout = 4 * time.Second
 			r, _ := p.Ask(t.Context(), vp, label, q)
 			hold(t, r, c.want)
-			if *r.ConnectUS != c.connect.Microseconds() || !r.SentAt.Equal(start) {
-				t.Errorf("connect %d us, sent at %v", *r.ConnectUS, r.SentAt)
+			if r.ConnectUS == nil || *r.ConnectUS != c.connect.Microseconds() || !r.SentAt.Equal(start.Add(-789)) {
+				t.Errorf("connect %v us, sent at %v", r.ConnectUS, r.SentAt)
 			}
 			if r.LatencyUS != nil && *r.LatencyUS != c.done.Microseconds() {
 				t.Errorf("latency %d us", *r.LatencyUS)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/big"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ type Trace struct {
 	Started    time.Time
 	HopCount   int
 	Hops       []measurement.Hop // by TTL from 1; silent TTLs have no address
-	Complete   bool              // false where its line was cut short
+	Complete   bool              // false where its line was cut short or its hops are no list of hops
 }
 
 // Reached says whether the target itself answered.
@@ -122,7 +123,7 @@ func (o *Output) salvage(line []byte) bool {
 }
 
 func (f object) trace(target netip.Addr, complete bool) Trace {
-	t := Trace{Target: target, Method: f.text("method"), StopReason: f.text("stop_reason"), Complete: complete && f.text("stop_reason") != ""}
+	t := Trace{Target: target, Method: f.text("method"), StopReason: f.text("stop_reason")}
 	var start object
 	if json.Unmarshal(f["start"], &start) == nil {
 		sec, okSec := start.number("sec", 1, 1<<33)
@@ -131,15 +132,27 @@ func (f object) trace(target netip.Addr, complete bool) Trace {
 			t.Started = time.Unix(sec, usec*1000).UTC()
 		}
 	}
-	var hops []object
-	_ = json.Unmarshal(f["hops"], &hops) // missing when nobody answered
+	hops, readable := f.hops()
 	t.Hops = byTTL(hops)
+	t.Complete = complete && readable && t.StopReason != ""
 	count, ok := f.number("hop_count", 1, maxTTL)
 	if !ok {
 		count = int64(len(t.Hops))
 	}
 	t.HopCount = int(count)
 	return t
+}
+
+// hops reads the list of hops, which is missing when nobody answered; false where
+// it is something else, or something else is in it, so that hops may be lost.
+func (f object) hops() ([]object, bool) {
+	list, found := f["hops"]
+	if !found {
+		return nil, true
+	}
+	var hops []object
+	err := json.Unmarshal(list, &hops)
+	return hops, err == nil && hops != nil && !slices.ContainsFunc(hops, func(h object) bool { return h == nil })
 }
 
 // byTTL puts hops in order and fills the silent ones; of several replies for one

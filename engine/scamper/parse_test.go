@@ -27,8 +27,11 @@ func TestParse(t *testing.T) {
 		{"empty", "", 0, 0, false, ""},
 		{"one hop", "{" + target + `,"hops":[` + hop(1, "10.0.0.1") + "]}", 1, 0, true, "10.0.0.1"},
 		{"no hops", "{" + target + "}", 1, 0, true, ""},
-		{"hops null", "{" + target + `,"hops":null}`, 1, 0, true, ""},
-		{"hops of another type", "{" + target + `,"hops":"none"}`, 1, 0, true, ""},
+		{"hops empty", "{" + target + `,"hops":[]}`, 1, 0, true, ""},
+		{"hops null", "{" + target + `,"hop_count":2,"hops":null}`, 1, 0, false, ""},
+		{"hops of another type", "{" + target + `,"hops":"none"}`, 1, 0, false, ""},
+		{"a hop null", "{" + target + `,"hops":[null,` + hop(2, "10.0.0.2") + "]}", 1, 0, false, "* 10.0.0.2"},
+		{"a hop of another type", "{" + target + `,"hops":["x",` + hop(2, "10.0.0.2") + "]}", 1, 0, false, "* 10.0.0.2"},
 		{"unknown fields", "{" + target + `,"novel":[{"x":1}],"hops":[{"addr":"10.0.0.1","probe_ttl":1,"novel":{}}]}`, 1, 0, true, "10.0.0.1"},
 		{"silent hops", "{" + target + `,"hops":[` + hop(2, "10.0.0.2") + "," + hop(4, "10.0.0.4") + "]}", 1, 0, true, "* 10.0.0.2 * 10.0.0.4"},
 		{"out of order", "{" + target + `,"hops":[` + hop(2, "10.0.0.2") + "," + hop(1, "10.0.0.1") + "]}", 1, 0, true, "10.0.0.1 10.0.0.2"},
@@ -59,6 +62,22 @@ func TestParse(t *testing.T) {
 				t.Errorf("hops %q, complete %v", got, first.Complete)
 			}
 		})
+	}
+}
+
+// TestHopCount: scamper's own count stands, also where its hops cannot be read.
+func TestHopCount(t *testing.T) {
+	for text, want := range map[string]int{
+		`"hop_count":2,"hops":null`:                                    2,
+		`"hop_count":3`:                                                3,
+		`"hops":[{"addr":"10.0.0.4","probe_ttl":4}]`:                   4,
+		`"hop_count":256,"hops":[{"addr":"10.0.0.4","probe_ttl":4}]`:   4,
+		`"hop_count":"two","hops":[{"addr":"10.0.0.4","probe_ttl":4}]`: 4,
+	} {
+		out, err := scamper.Parse(strings.NewReader("{" + target + "," + text + "}"))
+		if err != nil || len(out.Traces) != 1 || out.Traces[0].HopCount != want {
+			t.Errorf("%s: %+v, %v; want %d", text, out, err, want)
+		}
 	}
 }
 
