@@ -31,9 +31,12 @@ it, merges its rows into the lake and keeps the file in Originals/. What is wron
 goes to Quarantine/ with its reason, and an alert. Cron runs it every five minutes.
 
 Correctness answers are judged by the root zones at hand. A match is correct at
-once; a mismatch is incorrect only once a zone fetch has succeeded after the
-interval and every zone seen until then is at hand. Until then it is unchecked, and
-each run looks again. With --rejudge all answers of a time are judged anew.`,
+once, and what is wrong whatever the zone is incorrect at once. Any other mismatch
+is incorrect only where the archive covers the query: every zone that it may be of
+is at hand, somebody looked for new ones without a break of an hour in the 48 hours
+before, and a zone fetch succeeded an hour later. Until then it is unchecked, with
+the reason in failures ("hold: …"), and each run looks again, however old it is.
+With --rejudge all answers of a time are judged anew.`,
 		Example: "  mtric ingest\n  mtric ingest --rejudge --from 2026-11-01 --until 2026-11-08",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -99,8 +102,10 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	bar := a.progress(0, "ingesting")
 	in, relay := s.ingester(a), s.relay()
 	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), s.tellQuarantined()
+	saveKeys := s.answeredKeys(in)
 	result, err := in.Run(ctx)
 	bar.done()
+	saveKeys()
 	err = errors.Join(err, relay.Close())
 	s.tellAccused(result.Accused)
 	if err != nil && !errors.As(err, new(*ingest.DaysError)) {

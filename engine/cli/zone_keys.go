@@ -3,8 +3,11 @@ package cli
 import (
 	"errors"
 	"path/filepath"
+	"time"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 )
 
@@ -25,4 +28,21 @@ func (f *fetching) noteKeys(result rootzone.Result) {
 		err = nil // the fetch says why
 	}
 	f.condition("zone fetch", "key-notes", alert.Warning, errors.Join(damaged, err, notes.Save()))
+}
+
+// answeredKeys lets ingest take down the key signing keys of answers that no zone of
+// the archive explains; save writes what was met.
+func (s *station) answeredKeys(in *ingest.Ingester) (save func()) {
+	notes, damaged := rootzone.LoadKeys(filepath.Join(s.state, rootzone.KeysName))
+	notes.Anchors = in.Anchors
+	in.Keys = func(keys []rootzone.Key, rsi measurement.RSI, _ time.Time) {
+		notes.NoteKeys(rootzone.InAnswer, keys, "answer of "+string(rsi), s.now())
+	}
+	return func() {
+		err := damaged
+		if notes.Met() {
+			err = errors.Join(err, notes.Save())
+		}
+		s.condition("ingest", "key-notes", alert.Warning, err)
+	}
 }

@@ -136,7 +136,8 @@ func TestDataPageNamesEveryValue(t *testing.T) {
 		values = append(values, string(o))
 	}
 	values = append(values, string(measurement.Correct), string(measurement.Incorrect), string(measurement.Unchecked),
-		string(measurement.ZoneArchived), string(measurement.ZoneSeen), string(measurement.ZoneBogus), "kernel", "user",
+		string(measurement.ZoneArchived), string(measurement.ZoneSeen), string(measurement.ZoneBogus), string(measurement.ProofArchive),
+		string(measurement.ProofSignature), string(measurement.ProofWitnesses), string(measurement.ProofNone), "kernel", "user",
 		"mtric.version", "mtric.schema", "mtric.plan", "mtric.plan_sha256", "mtric.run", "mtric.table")
 	for _, v := range values {
 		if !strings.Contains(string(src), "`"+v+"`") {

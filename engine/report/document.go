@@ -71,8 +71,10 @@ type Document struct {
 	Exclusions        []plan.Note                `json:"exclusions"`
 	Annotations       []plan.Note                `json:"annotations"`
 	Unchecked         int64                      `json:"unchecked"` // correctness answers without a verdict
-	Notes             []string                   `json:"notes"`     // what a reader must know before the numbers
-	Changes           []Change                   `json:"changes"`   // since earlier revisions
+	Held              []Held                     `json:"held"`      // why they have none, most answers first, twenty at most
+	Archive           Archive                    `json:"archive"`
+	Notes             []string                   `json:"notes"`   // what a reader must know before the numbers
+	Changes           []Change                   `json:"changes"` // since earlier revisions
 
 	Values []Value `json:"values"`
 	Digest string  `json:"digest"`

@@ -38,6 +38,9 @@ func (d *Document) Fill(ctx context.Context, store lake.Store) (*metrics.Result,
 	if err := d.explain(ctx, store); err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
+	if err := d.hold(ctx, store, zones); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
 	d.Digest = digest(d.Values)
 	d.Status = Final
 	if !d.Complete() || d.Unchecked > 0 {
@@ -76,9 +79,7 @@ func (d *Document) notes() []string {
 	if d.Style == Weekly {
 		add("RSSAC047 sets its thresholds for whole calendar months; in a weekly report they are shown for diagnosis only.")
 	}
-	if d.Status == Provisional && d.Unchecked > 0 {
-		add("Provisional: %d correctness answers wait for a verdict.", d.Unchecked)
-	}
+	d.lacking(add)
 	if !d.Complete() {
 		add("Provisional: data were read until %s; serials of the period are followed until %s.", clock(d.DataUntil), clock(d.Until.Add(metrics.LookAhead)))
 	}

@@ -41,7 +41,8 @@ func (d *Document) CheckPlan(p *plan.Plan) ([]string, error) {
 	own := *d
 	// What only data say is the same on both sides.
 	f.Revision, f.Status, f.N, f.K, f.Coverage, f.Unexpected, f.UnexpectedRSIs = d.Revision, d.Status, d.N, d.K, d.Coverage, d.Unexpected, d.UnexpectedRSIs
-	f.Unchecked, f.Notes, f.Changes, f.Values, f.Digest, f.Internal = d.Unchecked, d.Notes, d.Changes, d.Values, d.Digest, d.Internal
+	f.Unchecked, f.Held, f.Archive, f.Notes, f.Changes = d.Unchecked, d.Held, d.Archive, d.Notes, d.Changes
+	f.Values, f.Digest, f.Internal = d.Values, d.Digest, d.Internal
 	own.VantagePoints = slices.Clone(d.VantagePoints)
 	for i := range own.VantagePoints {
 		v := &own.VantagePoints[i]

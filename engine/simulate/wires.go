@@ -49,7 +49,8 @@ type wireWorld struct {
 	w      *world
 	source Zones
 	dir    string
-	next   int // the zone to be made next
+	next   int       // the zone to be made next
+	signed time.Time // when all of them were
 
 	mu   sync.Mutex
 	sets map[int]*wireSet // those that some day at work or to come needs
@@ -93,7 +94,8 @@ func (w *world) startWires(dir string) error {
 	ww := &wireWorld{w: w, source: w.Zones, dir: zones, next: w.oldest, sets: map[int]*wireSet{}, sums: map[int]string{}, days: map[time.Time]int{}}
 	// One validity for all: each version then signs only what changed.
 	begin := time.UnixMicro(w.published(w.oldest)).UTC()
-	zone, anchor, err := w.Zones.Start(w.Seed, uint32(serial(ww.next)), begin.AddDate(0, 0, -7), w.Until.AddDate(0, 0, 30))
+	ww.signed = begin.AddDate(0, 0, -7).Truncate(time.Second)
+	zone, anchor, err := w.Zones.Start(w.Seed, uint32(serial(ww.next)), ww.signed, w.Until.AddDate(0, 0, 30))
 	if err != nil {
 		return err
 	}

@@ -115,10 +115,11 @@ func (w *world) window(q, end int64) (oldest, newest int) {
 func (w *world) zoneRow(z int, seen *sighting) measurement.Zone {
 	source := "simulate"
 	archived := time.UnixMicro(w.archived(z)).UTC()
-	row := measurement.Zone{Serial: serial(z), ArchivedAt: &archived, Source: &source, State: measurement.ZoneArchived}
+	row := measurement.Zone{Serial: serial(z), ArchivedAt: &archived, Source: &source, State: measurement.ZoneArchived,
+		FirstUsed: &archived, Proof: new(measurement.ProofArchive)}
 	if w.wires != nil {
 		sum := w.wires.sums[z]
-		row.SHA256 = &sum
+		row.SHA256, row.SignedAt = &sum, &w.wires.signed
 	}
 	if seen != nil {
 		at, rsi := time.UnixMicro(seen.at).UTC(), w.rsis[seen.rsi]

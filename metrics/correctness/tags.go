@@ -53,6 +53,7 @@ func ruleTexts() map[string]string {
 		"jhz": "NXDOMAIN: Authority holds the root's signed NSEC, which proves that there is no wildcard",
 		"trw": "NXDOMAIN: Additional is empty",
 
+		"hold":      "accuses nobody: something is lacking by which it could be judged",
 		"malformed": "a response is one whole DNS message",
 	}
 }

@@ -1,0 +1,167 @@
+package report
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
+	"mtric.net/mtric/metrics/correctness"
+)
+
+// Archive is what correctness rests on: since when root zones are kept, and which
+// are missing that were in use in the period.
+type Archive struct {
+	Begins  *time.Time    `json:"begins"` // when its first zone was archived; null without any
+	Missing []MissingZone `json:"missing"`
+}
+
+// MissingZone is a zone that answers show, that is proven to exist, and that is not
+// archived.
+type MissingZone struct {
+	Serial        int64                      `json:"serial"`
+	FirstSeen     *time.Time                 `json:"first_seen"`
+	RSIs          []measurement.RSI          `json:"rsis"`           // that showed it in the period
+	VantagePoints []measurement.VantagePoint `json:"vantage_points"` // to whom
+	Held          int64                      `json:"held"`           // answers of the period that wait for it
+}
+
+// Held counts answers of the period that have no verdict for the same reason.
+type Held struct {
+	Reason  string `json:"reason"`
+	Answers int64  `json:"answers"`
+}
+
+// maxHeld bounds the reasons that are told.
+const maxHeld = 20
+
+// hold fills in what the archive lacks, and why answers have no verdict.
+func (d *Document) hold(ctx context.Context, store lake.Store, zones []measurement.Zone) error {
+	d.Archive, d.Held = Archive{Missing: []MissingZone{}}, []Held{}
+	reasons := map[string]int64{}
+	if d.Unchecked > 0 {
+		days, err := store.Days(lake.Answers, d.From, d.Until)
+		if err != nil {
+			return err
+		}
+		for _, f := range days {
+			if err := d.heldIn(ctx, store, f, reasons); err != nil {
+				return fmt.Errorf("answers without a verdict of %s: %w", f.Day.Format(time.DateOnly), err)
+			}
+		}
+	}
+	for reason, n := range reasons {
+		d.Held = append(d.Held, Held{reason, n})
+	}
+	slices.SortFunc(d.Held, func(a, b Held) int { return cmp.Or(cmp.Compare(b.Answers, a.Answers), cmp.Compare(a.Reason, b.Reason)) })
+	d.Held = d.Held[:min(len(d.Held), maxHeld)]
+	for _, z := range zones {
+		if z.ArchivedAt != nil && (d.Archive.Begins == nil || z.ArchivedAt.Before(*d.Archive.Begins)) {
+			d.Archive.Begins = new(z.ArchivedAt.UTC())
+		}
+		held := reasons[fmt.Sprintf("zone %d is not archived", z.Serial)]
+		inUse := z.FirstSeen != nil && z.FirstSeen.Before(d.Until) && z.FirstSeen.After(d.From.Add(-correctness.Window))
+		if z.State == measurement.ZoneSeen && (inUse || held > 0) {
+			d.Archive.Missing = append(d.Archive.Missing, MissingZone{Serial: z.Serial, FirstSeen: z.FirstSeen, Held: held,
+				RSIs: []measurement.RSI{}, VantagePoints: []measurement.VantagePoint{}})
+		}
+	}
+	return d.showing(ctx, store)
+}
+
+// heldIn adds the reasons of a day.
+func (d *Document) heldIn(ctx context.Context, store lake.Store, f lake.DayFile, reasons map[string]int64) error {
+	rows := map[int64]bool{}
+	var row int64
+	scan := lake.Scan{Store: store, Table: lake.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Workers: 1,
+		Columns: []string{"verdict", "vantage_point", "rsi", "family", "transport", "query"}}
+	err := scan.Run(ctx, func(b *lake.Batch) error {
+		verdicts, labels := b.Column("verdict"), b.Column("interval")
+		unchecked := verdicts.Place(string(measurement.Unchecked))
+		for i, v := range verdicts.Index {
+			label := time.UnixMicro(labels.Int[i]).UTC()
+			if v < 0 || v != unchecked || label.Before(d.From) || !label.Before(d.Until) {
+				continue
+			}
+			a := measurement.Answer{Interval: label, VantagePoint: measurement.VantagePoint(b.Column("vantage_point").Text(i)),
+				RSI: measurement.RSI(b.Column("rsi").Text(i)), Family: measurement.Family(b.Column("family").Text(i)),
+				Transport: measurement.Transport(b.Column("transport").Text(i)), Query: b.Column("query").Text(i)}
+			if a.Query == metrics.QueryCorrectness && d.measured(&a) {
+				rows[row+int64(i)] = true
+			}
+		}
+		row += int64(b.Rows)
+		return nil
+	})
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	err = lake.Failures(f.Path, func(row int64, failures []string) {
+		if reason, is := strings.CutPrefix(failures[0], "hold: "); is && rows[row] {
+			reasons[strings.Clone(reason)]++
+			delete(rows, row)
+		}
+	})
+	if n := int64(len(rows)); n > 0 {
+		reasons["judged by an earlier version of mtric, which gave no reason"] += n
+	}
+	return err
+}
+
+// showing finds who showed the missing zones in the period.
+func (d *Document) showing(ctx context.Context, store lake.Store) error {
+	if len(d.Archive.Missing) == 0 {
+		return nil
+	}
+	at := map[int64]*MissingZone{}
+	for i := range d.Archive.Missing {
+		at[d.Archive.Missing[i].Serial] = &d.Archive.Missing[i]
+	}
+	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: d.Until, Workers: 1, Columns: []string{"query", "serial", "rsi", "vantage_point"}}
+	err := scan.Run(ctx, func(b *lake.Batch) error {
+		queries, serials, rsis, vps := b.Column("query"), b.Column("serial"), b.Column("rsi"), b.Column("vantage_point")
+		soa := queries.Place(metrics.QuerySOA)
+		for i := range b.Rows {
+			if queries.Index[i] != soa || serials.Null != nil && serials.Null[i] {
+				continue
+			}
+			if z := at[serials.Int[i]]; z != nil {
+				z.RSIs = included(z.RSIs, measurement.RSI(rsis.Text(i)))
+				z.VantagePoints = included(z.VantagePoints, measurement.VantagePoint(vps.Text(i)))
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// included puts a text into a list in order, once.
+func included[T ~string](list []T, text T) []T {
+	i, found := slices.BinarySearch(list, text)
+	if found {
+		return list
+	}
+	return slices.Insert(list, i, T(strings.Clone(string(text))))
+}
+
+// mostNoted bounds the reasons and zones that stand before the numbers.
+const mostNoted = 5
+
+// lacking says before the numbers why answers have no verdict, and which zones are
+// missing.
+func (d *Document) lacking(add func(format string, args ...any)) {
+	if d.Unchecked > 0 {
+		add("%d correctness answers have no verdict: nothing that the archive lacks becomes somebody's failure.", d.Unchecked)
+	}
+	for _, h := range d.Held[:min(len(d.Held), mostNoted)] {
+		add("Held, %d of them: %s.", h.Answers, printable(h.Reason))
+	}
+	for _, z := range d.Archive.Missing[:min(len(d.Archive.Missing), mostNoted)] {
+		add("Root zone %d is missing in the archive: shown by RSIs %s to vantage points %s.", z.Serial, dash(join(z.RSIs)), dash(join(z.VantagePoints)))
+	}
+}
