@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,17 +22,19 @@ import (
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/probe"
 	"mtric.net/mtric/engine/report"
+	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/engine/transfer"
 )
 
 // What the demo plants, so that the table has something to show.
 const (
 	demoIntervals = 3   // with faults
-	demoRecovered = 2   // without, as long as the window of the demo's rules
+	demoRecovered = 2   // without, an hour later: only then a mismatch accuses, and only then the rules look past it
 	demoRefusing  = "c" // refuses TCP
 	demoSlow      = "f"
 	demoFlipping  = "i" // one bit of its answers differs
-	demoStale     = "k"
+	demoStale     = "k"                    // serves a zone that was replaced more than 48 hours ago
+	demoLate      = "l"                    // has the new zone an interval late
 	demoUnsynced  = "501"                  // a vantage point whose clock is not synchronised
 	demoDelay     = 300 * time.Millisecond // misses the threshold over UDP [zuc], meets it over TCP [bpl]
 	demoTLDs      = 1450
@@ -70,7 +73,7 @@ type demoWorld struct {
 	app     *app
 	dir     string
 	present time.Time
-	zone    *lab.Zone
+	zones   []*lab.Zone // of the last days, oldest first; the last is published in the second interval
 	system  *lab.System
 	dropbox *transfer.Dropbox
 	serving chan error // what ended the dropbox
@@ -81,6 +84,7 @@ type demoWorld struct {
 	document *report.Document
 	rows     []measurement.Answer // while the faults lasted, read back from the lake
 	alerts   []string             // lines of the collector's alert files, oldest first
+	later    bool                 // an hour has gone by
 	healed   bool                 // the faults have ended
 }
 
@@ -91,13 +95,14 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		what string
 		do   func(context.Context) error
 	}{
-		{"a root zone of the real one's shape, signed with keys of its own", w.makeZones},
+		{"root zones of four days, of the real one's shape, signed with keys of their own", w.makeZones},
 		{"13 root servers on 127.0.53.1 to .13 and ::1", w.startServers},
 		{"an SFTP dropbox as the collector has it", w.startDropbox},
 		{"3 vantage points", w.makeVantagePoints},
-		{"the collector: the root zone by AXFR from a, proved by its anchor", w.fetchZone},
+		{"the collector: the zones by AXFR from a, proved by their anchor, day by day", w.fetchZones},
 		{fmt.Sprintf("%d intervals at each: 52 SOA queries and 13 for correctness, then the push", demoIntervals), w.measureFaults},
-		{"ingest: each correctness answer judged, rows into the lake, rules evaluated", w.ingest},
+		{"ingest: rows into the lake, each correctness answer judged, rules evaluated", w.ingest},
+		{"ingest an hour later: only now a mismatch accuses, after another zone fetch", w.ingestLater},
 		{"the monthly report, and its proof from the lake", w.report},
 		{fmt.Sprintf("the faults end: %d more intervals, and ingest", demoRecovered), w.recover},
 	} {
@@ -113,7 +118,7 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		return err
 	}
 	if o.serve {
-		if err := w.system.SetFaults(demoFaults()...); err != nil {
+		if err := w.system.SetFaults(w.faults()...); err != nil {
 			return err
 		}
 		w.say("\nThe root servers, with their faults again, stay up until you press Ctrl-C.\n")
@@ -156,11 +161,28 @@ func (w *demoWorld) makeZones(context.Context) error {
 		return err
 	}
 	w.present = interval.Of(w.app.clock())
-	day := interval.Day(w.present)
-	w.zone, err = lab.Generate(lab.Options{Seed: 47, Serial: demoSerial(day, 1), TLDs: demoTLDs,
-		Inception: day.AddDate(0, 0, -1), Expiration: day.AddDate(0, 0, 13)})
+	var revisions []lab.Revision
+	for _, p := range demoPublished()[1:] {
+		revisions = append(revisions, lab.Revision{Serial: demoSerial(w.present.Add(-p), 1)})
+	}
+	// One validity for all: each version then signs only what changed.
+	signed := interval.Day(w.present).AddDate(0, 0, -6)
+	w.zones, err = lab.History(lab.Options{Seed: 47, Serial: demoSerial(w.present.Add(-demoPublished()[0]), 1), TLDs: demoTLDs,
+		Inception: signed, Expiration: signed.AddDate(0, 0, 20)}, revisions...)
 	return err
 }
+
+// demoPublished says how long before the present each zone was published. The first
+// is the stale RSI's: it is out of use for more than 48 hours.
+func demoPublished() []time.Duration {
+	return []time.Duration{109 * time.Hour, 85 * time.Hour, 61 * time.Hour, 25 * time.Hour, demoNew}
+}
+
+// demoNew is before the second interval.
+const demoNew = 76 * time.Minute
+
+// newest is the zone that is new while the demo measures.
+func (w *demoWorld) newest() *lab.Zone { return w.zones[len(w.zones)-1] }
 
 // demoSerial is the serial that the root zone has by custom: date and number.
 func demoSerial(day time.Time, n uint32) uint32 {
@@ -172,16 +194,16 @@ func demoSerial(day time.Time, n uint32) uint32 {
 }
 
 func (w *demoWorld) startServers(context.Context) error {
-	system, err := lab.Start(lab.Config{Zone: w.zone, Faults: demoFaults()})
+	system, err := lab.Start(lab.Config{Zone: w.zones[0]})
 	w.system = system
 	return err
 }
 
-func demoFaults() []lab.Fault {
+func (w *demoWorld) faults() []lab.Fault {
 	return []lab.Fault{
 		{Kind: lab.Refuse, RSIs: []measurement.RSI{demoRefusing}, Transports: []measurement.Transport{measurement.TCP}},
 		{Kind: lab.Delay, RSIs: []measurement.RSI{demoSlow}, Delay: demoDelay},
-		{Kind: lab.Stale, RSIs: []measurement.RSI{demoStale}},
+		{Kind: lab.Stale, RSIs: []measurement.RSI{demoStale}, Zone: w.zones[0]},
 		{Kind: lab.BitFlip, RSIs: []measurement.RSI{demoFlipping}, Types: []string{"NS", "DS", "DNSKEY", "A"}},
 	}
 }
@@ -195,7 +217,7 @@ func (w *demoWorld) startDropbox(context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, anchor, _ := strings.Cut(w.zone.DS(), "\tDS\t")
+	_, anchor, _ := strings.Cut(w.newest().DS(), "\tDS\t")
 	w.vars = []string{"port_base=" + strconv.Itoa(w.system.PortBase()), "sftp_port=" + port, fmt.Sprintf("ipv6=%t", w.system.IPv6), "anchor=" + anchor}
 	reader := &app{out: w.app.out, err: w.app.err, flags: flags{plans: []string{"demo"}, embedded: true, vars: w.vars}}
 	if w.plan, err = reader.loadPlan(); err != nil {
@@ -229,33 +251,88 @@ func (w *demoWorld) zoneDir() string {
 // anchorFile has the trust anchor of the demo's root zones, beside them.
 func (w *demoWorld) anchorFile() string { return filepath.Join(w.zoneDir(), "anchors.ds") }
 
-func (w *demoWorld) fetchZone(ctx context.Context) error {
+// fetchZones makes the archive as cron has left it: each zone fetched when it was
+// published, and a fetch on record for each half hour since.
+func (w *demoWorld) fetchZones(ctx context.Context) error {
 	if err := os.MkdirAll(w.zoneDir(), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(w.anchorFile(), []byte(w.zone.DS()+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(w.anchorFile(), []byte(w.newest().DS()+"\n"), 0o644); err != nil {
 		return err
 	}
-	return w.command(collector, w.collector(), w.app.clock()).zoneFetch(ctx, false)
+	published := demoPublished()
+	for i, z := range w.zones[:len(w.zones)-1] {
+		if err := w.publish(z); err != nil {
+			return err
+		}
+		at, until := w.present.Add(-published[i]), w.present.Add(-published[i+1])
+		record, err := w.fetch(ctx, at)
+		if err != nil {
+			return err
+		}
+		for record.Added, record.Unchanged = false, true; ; {
+			if record.At = record.At.Add(30 * time.Minute); !record.At.Before(until) {
+				break
+			}
+			if err := rootzone.AppendRecord(w.zoneDir(), record); err != nil {
+				return err
+			}
+		}
+	}
+	return w.system.SetFaults(w.faults()...)
 }
 
-// label is the n-th interval of the demo; the last one is the present.
+// publish lets all RSIs serve a zone.
+func (w *demoWorld) publish(z *lab.Zone, except ...measurement.RSI) error {
+	for _, rsi := range lab.Letters {
+		if slices.Contains(except, rsi) {
+			continue
+		}
+		if err := w.system.SetZone(rsi, z); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch is what cron's fetch of that time did.
+func (w *demoWorld) fetch(ctx context.Context, at time.Time) (rootzone.Record, error) {
+	f := &rootzone.Fetcher{Dir: w.zoneDir(), Anchors: anchors(w.plan), Now: func() time.Time { return at }}
+	sources, _ := zoneSources(w.plan, w.collector())
+	result, err := f.Fetch(ctx, sources)
+	return result.Record, err
+}
+
+// label is the n-th interval of the demo; the last one is the present. Those without
+// faults come an hour after those with.
 func (w *demoWorld) label(n int) time.Time {
-	return w.present.Add(time.Duration(n+1-demoIntervals-demoRecovered) * interval.Length)
+	label := w.present.Add(time.Duration(n+1-demoIntervals-demoRecovered) * interval.Length)
+	if n < demoIntervals {
+		label = label.Add(-time.Hour)
+	}
+	return label
 }
 
 // after is when cron's ingest would have the last interval measured so far, and its
-// rules are due.
+// rules are due; while the faults last, later: when it judges them.
 func (w *demoWorld) after() time.Time {
 	n := demoIntervals
-	if w.healed {
+	switch {
+	case w.healed:
 		n += demoRecovered
+	case w.later:
+		return w.label(n).Add(2 * time.Minute)
 	}
 	return w.label(n - 1).Add(interval.Length + 4*time.Minute)
 }
 
-// ingest comes after another fetch: only then can a mismatch be held against
-// anybody.
+// ingestLater comes an hour after what it judges.
+func (w *demoWorld) ingestLater(ctx context.Context) error {
+	w.later = true
+	return w.ingest(ctx)
+}
+
+// ingest comes after another fetch, as cron has it.
 func (w *demoWorld) ingest(ctx context.Context) error {
 	c := w.command(collector, w.collector(), w.after())
 	if err := c.zoneFetch(ctx, false); err != nil {
@@ -312,10 +389,11 @@ func (w *demoWorld) makeVantagePoints(context.Context) error {
 			return err
 		}
 		var text bytes.Buffer
-		if _, err := w.zone.WriteTo(&text); err != nil {
+		zone := w.zones[len(w.zones)-2]
+		if _, err := zone.WriteTo(&text); err != nil {
 			return err
 		}
-		name := fmt.Sprintf("%d.root.txt", w.zone.Serial)
+		name := rootzone.FileName(zone.Serial)
 		if err := os.WriteFile(filepath.Join(zones, name), text.Bytes(), 0o644); err != nil {
 			return err
 		}

@@ -29,8 +29,28 @@ func (w *demoWorld) adjtimex(machine string) func(*unix.Timex) (int, error) {
 	}
 }
 
+// measureFaults has a new zone published after the first interval; one RSI takes it
+// an interval late.
 func (w *demoWorld) measureFaults(ctx context.Context) error {
-	return w.measure(ctx, 0, demoIntervals)
+	for i := range demoIntervals {
+		switch i {
+		case 1:
+			if err := w.publish(w.newest(), demoLate); err != nil {
+				return err
+			}
+		case 2:
+			if err := w.publish(w.newest()); err != nil {
+				return err
+			}
+			if _, err := w.fetch(ctx, w.label(1).Add(6*time.Minute)); err != nil {
+				return err
+			}
+		}
+		if err := w.measure(ctx, i, i+1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // recover lets the faults end and goes on until the alerts have ended too.

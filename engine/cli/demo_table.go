@@ -136,8 +136,12 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 	if !w.system.IPv6 {
 		w.say("\nThis machine has no IPv6 loopback: the IPv6 paths are unreachable, which counts as unavailable [dfl].\n")
 	}
-	w.say("\nPlanted: %s refuses TCP, %s answers %d ms late, %s flips a bit, %s serves an older zone;\n%s has a clock that is not synchronised.\n",
-		demoRefusing, demoSlow, demoDelay.Milliseconds(), demoFlipping, demoStale, demoUnsynced)
+	w.say("\nPlanted: %s refuses TCP, %s answers %d ms late, %s flips a bit, %s serves a zone that was replaced\nmore than 48 hours ago, %s has the new zone an interval late; %s has a clock that is not synchronised.\n",
+		demoRefusing, demoSlow, demoDelay.Milliseconds(), demoFlipping, demoStale, demoLate, demoUnsynced)
+	w.say("\nPublication latency of zone %d:\n", w.newest().Serial)
+	for _, line := range w.publication() {
+		w.say("  %s\n", line)
+	}
 	w.say("\nThresholds missed in the report:\n")
 	for _, line := range w.missed() {
 		w.say("  %s\n", line)
@@ -153,6 +157,18 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 	w.say("\nThe report, for people and for programs, and what each operator would get:\n  %[1]s/report.html\n  %[1]s/internal/full.html\n  %[1]s/rsi/\n", w.folder)
 	a.printNext(w)
 	return nil
+}
+
+// publication says how long RSIs let wait for the new zone.
+func (w *demoWorld) publication() []string {
+	lines := []string{}
+	for _, v := range w.document.Values {
+		if v.Metric != metrics.RSSPublication && (v.Metric != metrics.RSIPublication || v.RSI != demoLate && v.RSI != demoStale) {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s, %s", strings.TrimSpace(v.Metric+" "+string(v.RSI)), v.Shown(), v.Word()))
+	}
+	return lines
 }
 
 // missed are the metrics that the report says fail, a line for each RSI's.
@@ -187,23 +203,23 @@ func (w *demoWorld) causes() []string {
 // check is the command that judges an answer with a flipped bit again.
 func (w *demoWorld) check() string {
 	i := slices.IndexFunc(w.rows, func(a measurement.Answer) bool {
-		return a.RSI == demoFlipping && a.Verdict != nil && *a.Verdict == measurement.Incorrect
+		return a.RSI == demoFlipping && a.Verdict != nil && *a.Verdict == measurement.Incorrect && a.VerdictSerial != nil
 	})
 	if i < 0 {
 		return ""
 	}
 	a := w.rows[i]
 	return fmt.Sprintf("%s check --anchor %s --zone %s --response %s --at %s", w.app.self, w.anchorFile(),
-		filepath.Join(w.zoneDir(), rootzone.FileName(w.zone.Serial)),
+		filepath.Join(w.zoneDir(), rootzone.FileName(uint32(*a.VerdictSerial))),
 		filepath.Join(w.folder, "rsi", demoFlipping, "evidence", report.Evidence(&a)), a.SentAt.Format(time.RFC3339Nano))
 }
 
-// serials lists the serials an RSI served and marks what is not the newest.
+// serials lists the serials an RSI served and marks the one that is out of use.
 func (w *demoWorld) serials(r *demoRow) string {
 	var list []string
 	for _, s := range r.serials {
 		text := fmt.Sprint(s)
-		if s != int64(w.zone.Serial) {
+		if s == int64(w.zones[0].Serial) {
 			text += " (stale)"
 		}
 		list = append(list, text)
@@ -268,6 +284,6 @@ func demoJSON(w *demoWorld, rows []*demoRow, answers int) any {
 			}
 		}
 	}
-	return map[string]any{"dir": w.dir, "answers": answers, "serial": w.zone.Serial, "ipv6": w.system.IPv6, "cells": cells,
+	return map[string]any{"dir": w.dir, "answers": answers, "serial": w.newest().Serial, "stale": w.zones[0].Serial, "publication": w.publication(), "ipv6": w.system.IPv6, "cells": cells,
 		"missed": w.missed(), "causes": w.causes(), "check": w.check(), "alerts": w.alerts, "report": filepath.Join(w.folder, "report.html")}
 }
