@@ -229,6 +229,7 @@ func candidate(file string, trusted []rootzone.Anchor) (*correctness.Zone, bool,
 	if err != nil {
 		return nil, false, fmt.Errorf("%s: %w", file, err)
 	}
+	ready.Prove() // a moment ago
 	return ready, zone.Digested(), nil
 }
 
