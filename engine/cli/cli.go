@@ -93,6 +93,11 @@ type app struct {
 // Run is the program: it never exits and never touches the process's own
 // streams. The result is the exit code.
 func Run(args []string, in io.Reader, out, errw io.Writer) int {
+	return run(args, in, out, errw, probe.Clock{})
+}
+
+// run is Run with another kernel to ask of its clock.
+func run(args []string, in io.Reader, out, errw io.Writer, kernel probe.Clock) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)() // a second signal ends the program at once
@@ -100,7 +105,7 @@ func Run(args []string, in io.Reader, out, errw io.Writer) int {
 	signal.Notify(closed, syscall.SIGPIPE) // who wants no more of our output (head) must not kill us
 	defer signal.Stop(closed)
 	pipe := &outlet{Writer: out}
-	a := &app{in: in, out: pipe, err: errw, self: os.Args[0], hostname: os.Hostname, clock: time.Now}
+	a := &app{in: in, out: pipe, err: errw, self: os.Args[0], hostname: os.Hostname, clock: time.Now, adjtimex: kernel}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)

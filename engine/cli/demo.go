@@ -32,7 +32,7 @@ const (
 	demoRecovered = 2   // without, an hour later: only then a mismatch accuses, and only then the rules look past it
 	demoRefusing  = "c" // refuses TCP
 	demoSlow      = "f"
-	demoFlipping  = "i" // one bit of its answers differs
+	demoFlipping  = "i"                    // one bit of its answers differs
 	demoStale     = "k"                    // serves a zone that was replaced more than 48 hours ago
 	demoLate      = "l"                    // has the new zone an interval late
 	demoUnsynced  = "501"                  // a vantage point whose clock is not synchronised

@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "rewrite the golden output in testdata/s
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"mtric": func() { os.Exit(cli.Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"mtric": func() { os.Exit(cli.RunInTime(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }
 
