@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/cli"
+	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
@@ -58,35 +58,37 @@ func TestUnjudgeableAlert(t *testing.T) {
 	}
 }
 
-// strangelySigned is a zone with a key of a private algorithm, its anchor, and an
-// answer that only this key signed.
+// strangelySigned is a zone that is signed by a key of a private algorithm beside one
+// that is known, its anchor, and an answer that carries the private one alone.
 func strangelySigned(t *testing.T) (*rootzone.Zone, string, []byte) {
 	t.Helper()
-	const soa = ". 86400 IN SOA a.root-servers.net. nstld.verisign-grs.com. 2026112200 1800 900 604800 86400"
+	ksk, zsk, private := lab.KSK(1, "ksk", lab.ECDSAP256SHA256), lab.ZSK(1, "zsk", lab.ECDSAP256SHA256), lab.ZSK(1, "private", lab.PrivateDNS)
+	signed := func(by ...lab.Key) *lab.Zone {
+		begin := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+		z, err := lab.Generate(lab.Options{Seed: 1, Serial: 2026112200, TLDs: 10, Inception: begin, Expiration: begin.AddDate(0, 0, 13),
+			Signing: &lab.Signing{Publish: []lab.Key{zsk, private, ksk}, SignKeys: []lab.Key{ksk}, SignData: by}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
 	var text strings.Builder
-	text.WriteString(soa + "\n. 518400 IN NS a.root-servers.net.\n")
-	key := &dns.DNSKEY{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 172800}, Flags: 257, Protocol: 3,
-		Algorithm: dns.PRIVATEDNS, PublicKey: "AAAA"}
-	text.WriteString(key.String() + "\n")
+	if _, err := signed(zsk, private).WriteTo(&text); err != nil {
+		t.Fatal(err)
+	}
 	zone, err := rootzone.ReadWhole(strings.NewReader(text.String()), "zone")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rr, err := dns.NewRR(soa)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sig, err := dns.NewRR(fmt.Sprintf(". 86400 IN RRSIG SOA %d 0 86400 20261205000000 20261120000000 %d . AAAA", key.Algorithm, key.KeyTag()))
-	if err != nil {
-		t.Fatal(err)
-	}
 	m := new(dns.Msg).SetQuestion(".", dns.TypeSOA)
-	m.Response, m.Authoritative, m.RecursionDesired, m.Answer = true, true, false, []dns.RR{rr, sig}
 	m.SetEdns0(1220, true)
-	wire, err := m.Pack()
+	query, err := m.Pack()
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := key.ToDS(dns.SHA256)
-	return zone, fmt.Sprintf("%d %d %d %s", of.KeyTag, of.Algorithm, of.DigestType, of.Digest), wire
+	wire, err := signed(private).Answer(query, lab.Knot, "x", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone, ksk.Anchor(), wire
 }
