@@ -91,6 +91,7 @@ func (f *Fetcher) Fetch(ctx context.Context, sources []Source) (result Result, e
 		}
 	}
 	if len(result.Records) > 0 {
+		r.excuse(result.Refusals)
 		return result, nil
 	}
 	none := ErrNoSource
@@ -310,6 +311,21 @@ func (r *run) holds(at time.Time) bool {
 // young is for how long after the archive got a zone it is no news that a source
 // lacks it.
 const young = 3 * time.Hour
+
+// silent is for how long it is no news that a source gives nothing while another does.
+const silent = 24 * time.Hour
+
+// excuse calls it no news that a source gave nothing, or not all, where another one did:
+// there are several for that. One that has given nothing for a day is news.
+func (r *run) excuse(refusals []*Refusal) {
+	for _, refusal := range refusals {
+		if refusal.Kind == Unavailable || refusal.Kind == Truncated {
+			refusal.Young = slices.ContainsFunc(r.records, func(rec Record) bool {
+				return rec.Source == refusal.Source.String() && r.now().Sub(rec.At) < silent
+			})
+		}
+	}
+}
 
 // older refuses a serial that is older than that of the newest zone.
 func (r *run) older(serial uint32, at time.Time) error {

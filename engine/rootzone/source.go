@@ -92,8 +92,9 @@ type Refusal struct {
 	Err    error
 	Keys   []*dns.DNSKEY // of a zone that was whole and did not validate
 
-	// Young says of an OlderSerial that the archive has what the source lacks for
-	// three hours at most: just after a publication sources differ, and it is no news.
+	// Young says that it is no news yet: the archive has what the source lacks for three
+	// hours at most, as just after a publication, when sources differ; or the source
+	// gives nothing now, another one did, and it gave a zone in the last day.
 	Young bool
 }
 

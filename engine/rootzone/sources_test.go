@@ -228,3 +228,42 @@ func TestSources(t *testing.T) {
 		t.Errorf("without sha256 on both sides: %d sources", got)
 	}
 }
+
+// A source that gives nothing is no news while another does, until it has given
+// nothing for a day.
+func TestSilentSource(t *testing.T) {
+	good, bad := "good", "bad"
+	lz := labZone(t, 1)
+	dir := t.TempDir()
+	for _, name := range []string{good, bad} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text(lz.RRs())), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := *day(1)
+	f := &rootzone.Fetcher{Dir: t.TempDir(), Anchors: []rootzone.Anchor{anchor(lz)}, Now: func() time.Time { return now }}
+	sources := []rootzone.Source{{Label: good, File: filepath.Join(dir, good)}, {Label: bad, File: filepath.Join(dir, bad)}}
+	fetch := func() []*rootzone.Refusal {
+		t.Helper()
+		r, err := f.Fetch(t.Context(), sources)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Refusals
+	}
+	if refusals := fetch(); len(refusals) != 0 {
+		t.Fatal(refusals)
+	}
+	if err := os.Remove(filepath.Join(dir, bad)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		later time.Duration
+		young bool
+	}{{24*time.Hour - time.Second, true}, {24 * time.Hour, false}} {
+		now = day(1).Add(c.later)
+		if refusals := fetch(); len(refusals) != 1 || refusals[0].Kind != rootzone.Unavailable || refusals[0].Young != c.young {
+			t.Errorf("after %s: %+v", c.later, refusals)
+		}
+	}
+}
