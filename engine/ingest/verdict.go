@@ -103,7 +103,7 @@ func (b *bench) hear(c *docket) {
 	case r.Verdict == measurement.Correct:
 		c.now = verdictOf(r, nil)
 		return
-	case r.Verdict == measurement.Unchecked && len(c.seat.in) > 0:
+	case r.Verdict == measurement.Unchecked && r.Failures[0].Tag != "yhu": // it is not for want of a zone
 		c.hopeless = slices.ContainsFunc(r.Failures, func(f correctness.Finding) bool { return f.Tag == "yds" })
 		c.now = held(r.Failures[0].Detail)
 		return
