@@ -54,5 +54,7 @@ func ruleTexts() map[string]string {
 		"trw": "NXDOMAIN: Additional is empty",
 
 		"malformed": "a response is one whole DNS message",
+
+		"hold": "a mismatch accuses nobody while something is lacking that may explain it",
 	}
 }
