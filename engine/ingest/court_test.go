@@ -25,6 +25,7 @@ type court struct {
 	zones []*lab.Zone
 	serve map[measurement.RSI]*lab.Zone
 	tld   string // whose DS b is asked for; empty: one that all zones have alike
+	refer string // the top-level domain that b is asked for instead, if any
 	twist func(wire []byte) []byte
 
 	twisted []measurement.RSI // whose answers are; none: all
@@ -159,6 +160,9 @@ func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
 		}
 		if a.RSI == "b" {
 			a.QName, a.QType, a.Serial = cmp.Or(c.tld, zone.Secure()[0]), "DS", nil
+			if c.refer != "" {
+				a.QName, a.QType, a.AA = c.refer, "NS", ptr(false)
+			}
 		}
 		a.Response = wireOf(c.t, zone, a.QName, a.QType)
 		if c.twist != nil && (len(c.twisted) == 0 || slices.Contains(c.twisted, a.RSI)) {

@@ -14,6 +14,11 @@ type history struct {
 	vps     []observer
 	fetches []fetched
 	days    int
+
+	// blind is a history in which no serial is seen and each zone has a key of its own, so
+	// that fetches alone say which zones there are: each is the newest for hours.
+	blind bool
+	good  bool // nothing is missing in the end, and somebody always looked
 }
 
 // published is a zone of the root.
@@ -55,8 +60,12 @@ func drawHistory(t *rapid.T) *history {
 	at, signed, key := begins.Add(-70*time.Hour), begins.Add(-80*time.Hour), 0
 	gaps := []time.Duration{12 * hour, 12 * hour, 12 * hour, 20 * time.Minute, 60 * hour, 48*hour + time.Minute, 3 * hour}
 	rolls := rapid.Uint32Range(0, 20).Draw(t, "key rolls") // one key signs many zones
+	h.blind, h.good = rapid.IntRange(0, 3).Draw(t, "blind") == 0, rapid.IntRange(0, 2).Draw(t, "good") == 0
+	if h.blind {
+		gaps = []time.Duration{12 * hour, 60 * hour, 3 * hour}
+	}
 	for n := uint32(0); at.Before(ends); n++ {
-		if n == rolls {
+		if n == rolls || h.blind {
 			key++
 		}
 		ago := time.Duration(rapid.SampledFrom([]int{10, 600, 3600, 10800}).Draw(t, "signed before")) * time.Second
@@ -65,7 +74,7 @@ func drawHistory(t *rapid.T) *history {
 		at = at.Add(rapid.SampledFrom(gaps).Draw(t, "gap"))
 	}
 	for range rapid.IntRange(2, 4).Draw(t, "servers") {
-		s := server{lag: time.Duration(rapid.SampledFrom([]int{0, 1, 5, 40, 1440}).Draw(t, "lag")) * time.Minute}
+		s := server{lag: time.Duration(rapid.SampledFrom([]int{0, 1, 5, 40, 1440, 1500, 2800, 2870}).Draw(t, "lag")) * time.Minute}
 		if rapid.Bool().Draw(t, "stands still") {
 			s.still = begins.Add(h.drawHours(t, "still"))
 			s.goes = s.still.Add(h.drawHours(t, "goes"))
@@ -107,10 +116,13 @@ func (h *history) drawObservers(t *rapid.T) {
 		case n > 0: // one that nobody knows of
 		case fault == "liar" && count > 1: // a plan of one believes it
 			v.liar = true
-		case fault == "slow":
+		case fault == "slow" && !h.blind:
 			v.offset = -time.Duration(rapid.IntRange(1, 60*50).Draw(t, "minutes")) * time.Minute
 		case fault == "fast": // its files come before their labels
 			v.offset, v.trusted = 48*hour, false
+		}
+		if h.blind {
+			v.silent = 1
 		}
 		h.vps = append(h.vps, v)
 	}
@@ -122,12 +134,19 @@ func (h *history) drawObservers(t *rapid.T) {
 func (h *history) drawArchive(t *rapid.T) {
 	minute := time.Duration(rapid.IntRange(0, 59).Draw(t, "minute")) * time.Minute
 	starts := rapid.SampledFrom([]time.Duration{-69 * hour, -69 * hour, 30 * hour}).Draw(t, "archive begins")
+	behind := time.Duration(rapid.IntRange(0, 55).Draw(t, "source behind")) * time.Minute
+	if h.good {
+		starts, behind = -69*hour, 0
+	}
 	var away, back, stale, fresh time.Time
-	if rapid.Bool().Draw(t, "collector away") {
+	if !h.good && rapid.Bool().Draw(t, "collector away") {
 		away = begins.Add(h.drawHours(t, "leaves"))
+		if h.blind { // not with a zone that nobody has fetched yet, and that goes before it is back
+			away = max2(away, h.zones[h.newest(away)].at.Add(2*hour))
+		}
 		back = away.Add(h.drawHours(t, "comes back"))
 	}
-	if rapid.IntRange(0, 2).Draw(t, "stale mirror") == 0 {
+	if !h.good && !h.blind && rapid.IntRange(0, 2).Draw(t, "stale mirror") == 0 {
 		stale = begins.Add(h.drawHours(t, "stale from"))
 		fresh = stale.Add(h.drawHours(t, "stale until"))
 		for i := range h.vps {
@@ -138,7 +157,7 @@ func (h *history) drawArchive(t *rapid.T) {
 		if !at.Before(away) && at.Before(back) {
 			continue
 		}
-		zone := h.newest(at)
+		zone := h.newest(at.Add(-behind))
 		if !at.Before(stale) && at.Before(fresh) {
 			zone = h.newest(stale)
 		}
@@ -148,7 +167,7 @@ func (h *history) drawArchive(t *rapid.T) {
 		}
 	}
 	for i := range h.zones {
-		if z := &h.zones[i]; z.archived.IsZero() && rapid.Bool().Draw(t, "added late") {
+		if z := &h.zones[i]; z.archived.IsZero() && (h.good || rapid.Bool().Draw(t, "added late")) {
 			z.archived = z.at.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "days later")) * 24 * hour)
 		}
 	}
@@ -174,9 +193,9 @@ func (h *history) serves(s server, at time.Time) int {
 }
 
 // genuine says whether a server that serves the zone does no wrong: it was published
-// within 48 hours before, or is the newest.
+// within 48 hours before, or was the newest 24 hours before.
 func (h *history) genuine(zone int, at time.Time) bool {
-	return !h.zones[zone].at.Before(at.Add(-48*hour)) || zone == h.newest(at)
+	return !h.zones[zone].at.Before(at.Add(-48*hour)) || zone >= h.newest(at.Add(-24*hour))
 }
 
 // answer is one to be judged.
