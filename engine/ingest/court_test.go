@@ -30,6 +30,8 @@ type court struct {
 
 	twisted []measurement.RSI // whose answers are; none: all
 	clock   *bool             // what vantage points say of their clocks
+	kept    map[int]bool      // of zones, those in the archive
+	lie     int64             // a serial that is shown in place of all others; 0: none
 }
 
 // newCourt is one with so many zones, signed an hour one after the other, long before
@@ -155,6 +157,9 @@ func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
 		zone := c.serve[a.RSI]
 		serial := int64(zone.Serial)
 		a.Serial = &serial
+		if c.lie != 0 && a.Query == "soa" {
+			a.Serial = &c.lie
+		}
 		if a.Query != "correctness" {
 			continue
 		}

@@ -200,11 +200,11 @@ func (h *history) genuine(zone int, at time.Time) bool {
 
 // answer is one to be judged.
 type answer struct {
-	vp, zone   int
-	true, sent time.Time // sent: by the clock of the vantage point
-	label      time.Time
-	genuine    bool
-	withSOA    bool
+	vp, zone int
+	at, sent time.Time // sent: by the clock of the vantage point
+	label    time.Time
+	genuine  bool
+	withSOA  bool
 }
 
 // testimony is a row of the query soa.
@@ -232,7 +232,7 @@ func (h *history) measure(t *rapid.T) (answers []answer, shows []testimony) {
 			for s, server := range h.servers {
 				sent := at.Add(vp.offset + 7*time.Second)
 				zone := h.serves(server, at)
-				a := answer{vp: v, zone: zone, true: at, sent: sent, label: label, genuine: h.genuine(zone, at), withSOA: chance(0.3)}
+				a := answer{vp: v, zone: zone, at: at, sent: sent, label: label, genuine: h.genuine(zone, at.Add(7*time.Second)), withSOA: chance(0.3)}
 				answers = append(answers, a)
 				if !chance(vp.silent) {
 					shows = append(shows, testimony{v, s, h.zones[zone].serial, sent, vp.trusted})

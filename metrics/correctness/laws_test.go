@@ -179,9 +179,9 @@ func (c *court) ownTestimony(a answer, end time.Time) bool {
 // after it was used for 48 hours.
 func (c *court) replaced(a answer) bool {
 	own := c.history.zones[a.zone]
-	old := c.has(own) && own.archived.Before(a.sent.Add(-correctness.Window))
+	old := c.has(own) && own.archived.Before(a.sent.Add(-48*hour))
 	return slices.ContainsFunc(c.history.zones[a.zone+1:], func(z published) bool {
-		return c.has(z) && (z.archived.Before(a.sent.Add(-correctness.Window)) || old && !z.archived.After(a.sent.Add(-correctness.Renewed)))
+		return c.has(z) && (z.archived.Before(a.sent.Add(-48*hour)) || old && !z.archived.After(a.sent.Add(-24*hour)))
 	})
 }
 
@@ -206,7 +206,7 @@ func TestLawsOfEvidence(t *testing.T) {
 		h := drawHistory(t)
 		answers, shows := h.measure(t)
 		for _, now := range []time.Time{begins.Add(h.drawHours(t, "now")), begins.AddDate(0, 0, h.days+1), begins.AddDate(0, 0, h.days+60)} {
-			arrived := slices.DeleteFunc(slices.Clone(answers), func(a answer) bool { return a.true.After(now) })
+			arrived := slices.DeleteFunc(slices.Clone(answers), func(a answer) bool { return a.at.After(now) })
 			said := slices.DeleteFunc(slices.Clone(shows), func(s testimony) bool { return s.sent.Add(-h.vps[s.vp].offset).After(now) })
 			c := h.court(now, arrived, said)
 			complete := c.complete()
