@@ -10,7 +10,6 @@ import (
 
 	"github.com/miekg/dns"
 
-	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -239,95 +238,6 @@ func TestLiarHoldsItsOwnRowsAlone(t *testing.T) {
 	}
 }
 
-// A vantage point two days slow: its clock known to be wrong, or not known. Nothing of
-// what it asked is held against a server.
-func TestSlowClockAccusesNobody(t *testing.T) {
-	for _, clock := range []*bool{nil, ptr(false), ptr(true)} {
-		c := courtWith(t, lab.Options{}, lab.Revision{Inception: day.Add(-2 * time.Hour), Expiration: day.AddDate(0, 0, 13)})
-		c.inPlan()
-		c.clock = clock
-		c.keep(c.zones[0], day.Add(-200*time.Hour))
-		c.watched(c.zones[0], day.Add(-200*time.Hour), day.Add(-time.Hour))
-		c.keep(c.zones[1], day.Add(-time.Hour))
-		c.watched(c.zones[1], day, day.Add(20*time.Hour))
-		c.all(c.zones[1])
-		label := day.Add(-48 * time.Hour) // it is the day, at noon
-		c.ask("101", label)
-		if r := c.ingest(); len(r.Accused) != 0 {
-			t.Errorf("accused %v", r.Accused)
-		}
-		c.told("101", label, "a hold: clock, b hold: clock, c hold: clock")
-		// Only what is broken whatever the zone accuses.
-		c.twist = unsigned
-		c.twisted = []measurement.RSI{"b"}
-		c.ask("101", label.Add(5*time.Minute))
-		c.ingest()
-		c.told("101", label.Add(5*time.Minute), "a hold: clock, b incorrect, c hold: clock")
-	}
-}
-
-// Where answers of two RSIs show that the clock was wrong, the whole run accuses nobody
-// on grounds of time; where one does, its own answer does not.
-func TestTwoRSIsShowAWrongClock(t *testing.T) {
-	for _, two := range []bool{true, false} {
-		c := courtWith(t, lab.Options{}, lab.Revision{Inception: signed(1), Expiration: signed(1).AddDate(0, 0, 40)},
-			lab.Revision{Inception: day.Add(-2 * time.Hour), Expiration: day.AddDate(0, 0, 13)})
-		c.inPlan()
-		c.keep(c.zones[0], day.Add(-200*time.Hour))
-		c.keep(c.zones[1], day.Add(-150*time.Hour))
-		c.watched(c.zones[1], day.Add(-149*time.Hour), day.Add(-time.Hour))
-		c.keep(c.zones[2], day.Add(-time.Hour))
-		c.watched(c.zones[2], day, day.Add(20*time.Hour))
-		c.serve = map[measurement.RSI]*lab.Zone{"a": c.zones[2], "b": c.zones[1], "c": c.zones[0]}
-		if two {
-			c.serve["b"] = c.zones[2]
-		}
-		label := day.Add(-24 * time.Hour)
-		c.ask("101", label)
-		c.ingest()
-		if two {
-			c.told("101", label, "a hold: clock, b hold: clock, c hold: clock")
-		} else {
-			c.told("101", label, "a hold: clock, b correct, c incorrect")
-		}
-		c.nothingNew(label)
-	}
-}
-
-// A vantage point whose clock is fast sends what arrives before its own label: that
-// accuses nobody, and shows nothing.
-func TestFastClockAccusesNobody(t *testing.T) {
-	c := stale(t)
-	c.watched(c.zones[1], day, day.AddDate(0, 0, 40))
-	now := time.Now().UTC()
-	label := interval.Of(now).Add(10 * time.Minute) // by the clock of the machine, for a file's arrival is its
-	c.keep(c.zones[1], label.Add(-60*time.Hour))
-	c.watched(c.zones[1], label.Add(-59*time.Hour), label.Add(5*time.Hour))
-	c.ask("101", label)
-	c.in.Now = func() time.Time { return label.Add(6 * time.Hour) }
-	if r := c.ingest(); len(r.Quarantined) != 0 || len(r.Accused) != 1 {
-		t.Errorf("accused %v, %+v", r.Accused, r.Quarantined)
-	}
-	if got := c.tell("101", label); !strings.HasSuffix(got, "c hold: clock") {
-		t.Error(got)
-	}
-	c.expect(day, "correct correct incorrect")
-}
-
-// unsigned takes the signatures out of an answer.
-func unsigned(wire []byte) []byte {
-	m := new(dns.Msg)
-	if err := m.Unpack(wire); err != nil {
-		panic(err)
-	}
-	m.Answer = slices.DeleteFunc(m.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeRRSIG })
-	wire, err := m.Pack()
-	if err != nil {
-		panic(err)
-	}
-	return wire
-}
-
 // altered is a court with a zone of those digests that the sources gave too, and a
 // top-level domain in it that has glue.
 func altered(t *testing.T, digests lab.Digests, sources ...string) (*court, string) {
@@ -487,4 +397,28 @@ func TestUnknownAlgorithmIsNotJudged(t *testing.T) {
 		t.Errorf("%+v", r.Judged)
 	}
 	c.nothingNew(day)
+}
+
+// What is not to be judged is not called broken for want of a zone.
+func TestNotJudgedWithoutZones(t *testing.T) {
+	for _, zones := range []int{0, 1} {
+		c := newCourt(t, 1)
+		if zones > 0 {
+			c.keep(c.zones[0], day.Add(-time.Hour))
+		}
+		c.all(c.zones[0])
+		c.refer = "arpa."
+		c.ask("101", day)
+		if r := c.ingest(); r.Judged.Incorrect != 0 {
+			t.Errorf("%d zones: %+v", zones, r.Judged)
+		}
+		c.held(day, "b", "arpa./NS is not judged while root servers serve arpa.")
+		c.refer = ""
+		c.twisted = []measurement.RSI{"b"}
+		c.twist = func(wire []byte) []byte { wire[2] |= 2; return wire } // TC
+		c.ask("101", day.Add(5*time.Minute))
+		if r := c.ingest(); r.Judged.Incorrect != 0 {
+			t.Errorf("%d zones, TC: %+v", zones, r.Judged)
+		}
+	}
 }

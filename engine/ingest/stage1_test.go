@@ -83,27 +83,3 @@ func TestLakeOfStage1IsJudgedAgain(t *testing.T) {
 	c.told("101", day, "a correct, b correct, c correct")
 	c.told("101", before, "a correct, b correct, c incorrect")
 }
-
-// What is not to be judged is not called broken for want of a zone.
-func TestNotJudgedWithoutZones(t *testing.T) {
-	for _, zones := range []int{0, 1} {
-		c := newCourt(t, 1)
-		if zones > 0 {
-			c.keep(c.zones[0], day.Add(-time.Hour))
-		}
-		c.all(c.zones[0])
-		c.refer = "arpa."
-		c.ask("101", day)
-		if r := c.ingest(); r.Judged.Incorrect != 0 {
-			t.Errorf("%d zones: %+v", zones, r.Judged)
-		}
-		c.held(day, "b", "arpa./NS is not judged while root servers serve arpa.")
-		c.refer = ""
-		c.twisted = []measurement.RSI{"b"}
-		c.twist = func(wire []byte) []byte { wire[2] |= 2; return wire } // TC
-		c.ask("101", day.Add(5*time.Minute))
-		if r := c.ingest(); r.Judged.Incorrect != 0 {
-			t.Errorf("%d zones, TC: %+v", zones, r.Judged)
-		}
-	}
-}
