@@ -161,6 +161,28 @@ func TestPublicationGap(t *testing.T) {
 	c.told("101", late, "a correct, b correct, c hold: zone 2026112202 is not archived")
 }
 
+// A signature in no archived zone proves that one is missing, though no serial shows it
+// and the oldest zone that may answer was signed later.
+func TestSignatureProvesAMissingZone(t *testing.T) {
+	c := newCourt(t, 4)
+	c.inPlan()
+	c.keep(c.zones[0], day.Add(-60*time.Hour))
+	c.watched(c.zones[0], day.Add(-60*time.Hour), day)
+	c.keep(c.zones[3], day.Add(50*time.Minute))
+	c.watched(c.zones[3], day.Add(time.Hour), day.Add(60*time.Hour))
+	c.tld = changedDS(t, c.zones[2], c.zones[3])
+	c.all(c.zones[3])
+	c.serve["b"], c.lie = c.zones[2], int64(c.zones[3].Serial)
+	late := day.Add(47 * time.Hour)
+	c.ask("101", late)
+	c.in.Now = func() time.Time { return day.Add(60 * time.Hour) }
+	c.ingest()
+	c.told("101", late, "a correct, b hold: a zone signed at 2026-11-02T02:00Z is not archived, c correct")
+	c.addByHand(c.zones[2], day.Add(61*time.Hour))
+	c.ingest()
+	c.told("101", late, "a correct, b correct, c correct")
+}
+
 // The first server with a new zone has it before anybody fetched it.
 func TestFirstServerWithANewZone(t *testing.T) {
 	c := newCourt(t, 2)
