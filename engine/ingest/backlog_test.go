@@ -10,12 +10,15 @@ import (
 	"mtric.net/mtric/engine/lake"
 )
 
-// stale has c serve an older zone on a day after which no fetch succeeds.
+// stale has c serve a zone that was replaced two days before, on a day after which no
+// fetch succeeds.
 func stale(t *testing.T) *court {
 	c := newCourt(t, 2)
+	c.keep(c.zones[0], day.Add(-90*time.Hour))
+	c.keep(c.zones[1], day.Add(-50*time.Hour))
+	c.watched(c.zones[1], day.Add(-49*time.Hour), day)
 	c.all(c.zones[1])
 	c.serve["c"] = c.zones[0]
-	c.keep(c.zones[1], day.Add(-time.Hour))
 	c.ask("101", day)
 	return c
 }
@@ -81,7 +84,7 @@ func TestWaitingOutlivesAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.in.Step = nil
-	c.fetched(c.zones[1].Serial, day.AddDate(0, 0, 40), false)
+	c.watched(c.zones[1], day, day.AddDate(0, 0, 3))
 	c.later(41)
 	for days := range 3 {
 		c.expect(day.AddDate(0, 0, days), "correct correct incorrect")

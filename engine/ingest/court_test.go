@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,16 +25,43 @@ type court struct {
 	zones []*lab.Zone
 	serve map[measurement.RSI]*lab.Zone
 	tld   string // whose DS b is asked for; empty: one that all zones have alike
+	refer string // the top-level domain that b is asked for instead, if any
 	twist func(wire []byte) []byte
+
+	twisted []measurement.RSI // whose answers are; none: all
+	clock   *bool             // what vantage points say of their clocks
+	kept    map[int]bool      // of zones, those in the archive
+	lie     int64             // a serial that is shown in place of all others; 0: none
 }
 
+// newCourt is one with so many zones, signed an hour one after the other, long before
+// any test has them in use.
 func newCourt(t testing.TB, zones int) *court {
-	seq, err := lab.Sequence(lab.Options{Seed: 9, Serial: 2026112200, TLDs: 30, Inception: day.AddDate(0, 0, -3), Expiration: day.AddDate(0, 0, 20)}, zones)
+	var after []lab.Revision
+	for n := 1; n < zones; n++ {
+		after = append(after, lab.Revision{Inception: signed(n), Expiration: signed(n).AddDate(0, 0, 40)})
+	}
+	return courtWith(t, lab.Options{}, after...)
+}
+
+func signed(zone int) time.Time { return day.AddDate(0, 0, -20).Add(time.Duration(zone) * time.Hour) }
+
+// courtWith is one with the zones that the revisions make.
+func courtWith(t testing.TB, o lab.Options, after ...lab.Revision) *court {
+	t.Helper()
+	o.Seed, o.Serial, o.TLDs, o.Inception, o.Expiration = 9, 2026112200, 30, signed(0), signed(0).AddDate(0, 0, 40)
+	if o.Signing == nil {
+		o.Signing = lab.Simple(labKSK, labZSK)
+	}
+	seq, err := lab.History(o, after...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return courtOf(t, seq)
 }
+
+// The keys of the zones of these tests: fast ones.
+var labKSK, labZSK = lab.KSK(9, "ksk", lab.ECDSAP256SHA256), lab.ZSK(9, "zsk", lab.ECDSAP256SHA256)
 
 func courtOf(t testing.TB, seq []*lab.Zone) *court {
 	c := &court{collector: newCollector(t), zones: seq, serve: map[measurement.RSI]*lab.Zone{}}
@@ -44,6 +72,17 @@ func courtOf(t testing.TB, seq []*lab.Zone) *court {
 
 // keep puts a zone into the archive, fetched at that time.
 func (c *court) keep(z *lab.Zone, at time.Time) {
+	c.t.Helper()
+	c.save(z, rootzone.Record{At: at, Source: "internic"})
+}
+
+// addByHand is mtric zone add.
+func (c *court) addByHand(z *lab.Zone, at time.Time) {
+	c.t.Helper()
+	c.save(z, rootzone.Record{At: at, Source: "file zone", ByHand: true})
+}
+
+func (c *court) save(z *lab.Zone, rec rootzone.Record) {
 	c.t.Helper()
 	var text bytes.Buffer
 	if _, err := z.WriteTo(&text); err != nil {
@@ -64,7 +103,8 @@ func (c *court) keep(z *lab.Zone, at time.Time) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.record(rootzone.Record{At: at, Serial: z.Serial, Source: "internic", Added: added, SHA256: sum})
+	rec.Serial, rec.Added, rec.SHA256 = z.Serial, added, sum
+	c.record(rec)
 }
 
 // file is where the archive keeps a zone.
@@ -75,6 +115,29 @@ func (c *court) file(z *lab.Zone) string {
 func (c *court) fetched(serial uint32, at time.Time, added bool) {
 	c.t.Helper()
 	c.record(rootzone.Record{At: at, Serial: serial, Source: "internic", Added: added, SHA256: strings.Repeat("0", 64)})
+}
+
+// watched has the archive fetch hourly in [from, until], each time that zone.
+func (c *court) watched(z *lab.Zone, from, until time.Time) {
+	c.t.Helper()
+	var text []byte
+	for at := from; !at.After(until); at = at.Add(time.Hour) {
+		line, err := json.Marshal(rootzone.Record{At: at, Serial: z.Serial, Source: "internic", SHA256: strings.Repeat("0", 64)})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		text = append(append(text, line...), '\n')
+	}
+	f, err := os.OpenFile(rootzone.RecordsFile(c.in.RootZones), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := f.Write(text); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c *court) record(rec rootzone.Record) {
@@ -94,20 +157,28 @@ func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
 		zone := c.serve[a.RSI]
 		serial := int64(zone.Serial)
 		a.Serial = &serial
+		if c.lie != 0 && a.Query == "soa" {
+			a.Serial = &c.lie
+		}
 		if a.Query != "correctness" {
 			continue
 		}
 		if a.RSI == "b" {
 			a.QName, a.QType, a.Serial = cmp.Or(c.tld, zone.Secure()[0]), "DS", nil
+			if c.refer != "" {
+				a.QName, a.QType, a.AA = c.refer, "NS", ptr(false)
+			}
 		}
 		a.Response = wireOf(c.t, zone, a.QName, a.QType)
-		if c.twist != nil {
+		if c.twist != nil && (len(c.twisted) == 0 || slices.Contains(c.twisted, a.RSI)) {
 			a.Response = c.twist(a.Response)
 		}
 		size := int32(len(a.Response))
 		a.ResponseSize = &size
 	}
-	send(c.collector, c.box(vp), lake.Name(label, vp, lake.Answers), rows, metaOf(runOf(rows, vp, label)))
+	run := runOf(rows, vp, label)
+	run.ClockSynchronized = c.clock
+	send(c.collector, c.box(vp), lake.Name(label, vp, lake.Answers), rows, metaOf(run))
 }
 
 func wireOf(t testing.TB, z *lab.Zone, name, kind string) []byte {
@@ -166,6 +237,15 @@ func (c *court) verdicts(label time.Time) map[measurement.RSI]measurement.Answer
 	return m
 }
 
+// held expects the reason for which an RSI's answer in an interval is held.
+func (c *court) held(label time.Time, rsi measurement.RSI, reason string) {
+	c.t.Helper()
+	a := c.verdicts(label)[rsi]
+	if *a.Verdict != measurement.Unchecked || !slices.Equal(a.Failures, []string{"hold: " + reason}) {
+		c.t.Errorf("%s of %s: %s for %q, want it held for %q", label.Format(time.DateTime), rsi, *a.Verdict, a.Failures, reason)
+	}
+}
+
 func (c *court) expect(label time.Time, want string) {
 	c.t.Helper()
 	got := ""
@@ -173,7 +253,7 @@ func (c *court) expect(label time.Time, want string) {
 		got += " " + string(*c.verdicts(label)[rsi].Verdict)
 	}
 	if got[1:] != want {
-		c.t.Errorf("%s: verdicts %s, want %s", label.Format("15:04"), got[1:], want)
+		c.t.Errorf("%s: verdicts %s, want %s; a: %q", label.Format(time.DateTime), got[1:], want, c.verdicts(label)["a"].Failures)
 	}
 }
 

@@ -75,7 +75,7 @@ func (b *bench) hold(ctx context.Context, c *docket, wrongClock bool) (string, e
 	case len(c.weight.Expired) > 0:
 		return "", nil // whatever zone it is of
 	}
-	for _, check := range []func(context.Context, *docket) (string, error){b.hole, b.ownTestimony, b.covers, b.readable, b.vouchedFor} {
+	for _, check := range []func(context.Context, *docket) (string, error){b.ownTestimony, b.covers, b.hole, b.readable, b.vouchedFor} {
 		if reason, err := check(ctx, c); reason != "" || err != nil {
 			return reason, err
 		}
@@ -83,31 +83,27 @@ func (b *bench) hold(ctx context.Context, c *docket, wrongClock bool) (string, e
 	return "", nil
 }
 
-// hole finds a signature that holds, is in no archived zone and begins after the oldest
-// candidate was signed: of a zone that the archive lacks. It needs no witness and
-// cannot be forged.
+// hole finds a signature that holds, is in no archived zone and is of a zone that
+// would be a candidate: the archive lacks it. It needs no witness and cannot be forged.
 func (b *bench) hole(_ context.Context, c *docket) (string, error) {
-	if len(c.seat.candidates) == 0 {
-		return "", nil
-	}
-	oldest := c.seat.candidates[len(c.seat.candidates)-1].SignedAt
 	for _, u := range c.weight.Unseen {
-		if !u.Inception.After(oldest) || b.inArchive(u) {
+		if !correctness.Lacking(b.known, u.Inception, c.sent, c.label) || b.inArchive(u) {
 			continue
 		}
 		if soa := c.weight.SOA; soa != nil && !b.archivedSerial(soa.Serial) {
 			return fmt.Sprintf("zone %d is not archived", soa.Serial), nil
 		}
-		return fmt.Sprintf("a zone signed after %s is not archived", u.Inception.UTC().Format("2006-01-02T15:04Z")), nil
+		return fmt.Sprintf("a zone signed at %s is not archived", u.Inception.UTC().Format("2006-01-02T15:04Z")), nil
 	}
 	return "", nil
 }
 
 // inArchive says whether any zone of the archive has the signature. It may stand in
-// those that were signed when it begins or later.
+// those that were signed while it is valid: others are not looked at, which may be those
+// of years.
 func (b *bench) inArchive(u correctness.Unseen) bool {
 	for _, k := range b.known {
-		if !k.Archived || k.SignedAt.Before(u.Inception) {
+		if !k.Archived || k.SignedAt.Before(u.Inception) || k.SignedAt.After(u.Expiration) {
 			continue
 		}
 		if zone, err := b.zones.open(b.Ingester, k.Serial, b.sums[k.Serial]); err == nil && zone.Has(u.Owner, u.Type, u.Data) {

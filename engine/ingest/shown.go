@@ -39,27 +39,30 @@ func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k r
 	}
 	var at runKey
 	var rows []shown
+	serials := map[int64]bool{} // of all its rows, those of RSIs that the plan lacks too
 	flush := func() {
 		if len(rows) > 0 {
-			use(at, rows, !doubtful[at] && serialsOf(rows) <= mostSerials)
+			use(at, rows, !doubtful[at] && len(serials) <= mostSerials)
 		}
 		rows = rows[:0]
+		clear(serials)
 	}
 	scan := lake.Scan{Store: r.Lake, Table: lake.Answers, From: from, Until: until, Workers: 1,
 		Columns: []string{"query", "vantage_point", "serial", "rsi", "address", "sent_at", "rcode"}}
 	err = scan.Run(ctx, func(b *lake.Batch) error {
-		queries, vps, serials, labels := b.Column("query"), b.Column("vantage_point"), b.Column("serial"), b.Column("interval")
+		queries, vps, numbers, labels := b.Column("query"), b.Column("vantage_point"), b.Column("serial"), b.Column("interval")
 		rsis, addresses, sent, rcodes := b.Column("rsi"), b.Column("address"), b.Column("sent_at"), b.Column("rcode")
 		soa, good := queries.Place("soa"), rcodes.Place("NOERROR")
 		for i := range b.Rows {
-			if queries.Index[i] != soa || rcodes.Index[i] != good || serials.Null != nil && serials.Null[i] {
+			if queries.Index[i] != soa || rcodes.Index[i] != good || numbers.Null != nil && numbers.Null[i] {
 				continue
 			}
 			if vp := vps.Text(i); string(at.vp) != vp || at.label.UnixMicro() != labels.Int[i] {
 				flush()
 				at = runKey{measurement.VantagePoint(vp), time.UnixMicro(labels.Int[i]).UTC()}
 			}
-			s := shown{serial: serials.Int[i], rsi: measurement.RSI(rsis.Text(i)), sent: time.UnixMicro(sent.Int[i]).UTC()}
+			serials[numbers.Int[i]] = true
+			s := shown{serial: numbers.Int[i], rsi: measurement.RSI(rsis.Text(i)), sent: time.UnixMicro(sent.Int[i]).UTC()}
 			var known bool
 			if known, s.asked = r.asks(s.rsi, addresses.Text(i), at.label); known && r.expected(at.vp, at.label) {
 				rows = append(rows, s)
@@ -69,14 +72,6 @@ func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k r
 	})
 	flush()
 	return err
-}
-
-func serialsOf(rows []shown) int {
-	seen := map[int64]bool{}
-	for _, s := range rows {
-		seen[s.serial] = true
-	}
-	return len(seen)
 }
 
 // doubtful are the runs of the lake whose clock was known to be unsynchronised, or

@@ -258,13 +258,13 @@ const (
 // columns are null in files of stage 1.
 type Zone struct {
 	Serial       int64      `parquet:"serial" json:"serial"`
-	FirstSeen    *time.Time `parquet:"first_seen,optional,timestamp(microsecond)" json:"first_seen"` // reply in hand, of the earliest sighting; not accepted while bogus
+	FirstSeen    *time.Time `parquet:"first_seen,optional,timestamp(microsecond)" json:"first_seen"` // sent_at of the earliest trusted sighting; not accepted while bogus
 	FirstSeenRSI *RSI       `parquet:"first_seen_rsi,optional,dict" json:"first_seen_rsi"`
 	ArchivedAt   *time.Time `parquet:"archived_at,optional,timestamp(microsecond)" json:"archived_at"`
 	Source       *string    `parquet:"source,optional,dict" json:"source"` // where the archive had it from
 	SHA256       *string    `parquet:"sha256,optional,dict" json:"sha256"` // of the archived file
 	State        ZoneState  `parquet:"state,dict" json:"state"`
 	SignedAt     *time.Time `parquet:"signed_at,optional,timestamp(microsecond)" json:"signed_at"`   // latest inception of the signatures over SOA
-	FirstUsed    *time.Time `parquet:"first_used,optional,timestamp(microsecond)" json:"first_used"` // the earlier of archived and shown by a second vantage point, of it and of all archived zones after it
+	FirstUsed    *time.Time `parquet:"first_used,optional,timestamp(microsecond)" json:"first_used"` // the earlier of archived and shown by a second vantage point, of it and of all archived zones after it; not before it was signed
 	Proof        *ZoneProof `parquet:"proof,optional,dict" json:"proof"`
 }

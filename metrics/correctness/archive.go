@@ -90,13 +90,17 @@ func Candidates(zones []Known, sent, label time.Time) []Known {
 	}
 	var all []Known
 	for i, z := range zones {
-		used := z.FirstUsed.IsZero() || !z.FirstUsed.Before(sent.Add(-Window))
-		if i == newest || used && z.signedBy(end) {
+		if i == newest || z.inUse(sent) && z.signedBy(end) {
 			all = append(all, z)
 		}
 	}
 	slices.SortFunc(all, func(a, b Known) int { return rootzone.Compare(b.Serial, a.Serial) })
 	return all
+}
+
+// inUse says whether the zone was first used in the 48 hours before a query, or later.
+func (z Known) inUse(sent time.Time) bool {
+	return z.FirstUsed.IsZero() || !z.FirstUsed.Before(sent.Add(-Window))
 }
 
 // signedBy says whether the zone may have been there at the end of an interval:
@@ -106,6 +110,18 @@ func (z Known) signedBy(end time.Time) bool {
 		return !z.Shown.IsZero() && z.Shown.Before(end)
 	}
 	return !z.SignedAt.After(end.Add(ClockAllowance))
+}
+
+// Lacking says whether a zone that is not at hand, and was signed at that time, would
+// be a candidate if it were: it is dated by the archived zones that were signed after it.
+func Lacking(zones []Known, signed, sent, label time.Time) bool {
+	lacking := Known{SignedAt: signed}
+	for _, z := range zones {
+		if later := z.Archived && z.SignedAt.After(signed); later && (lacking.FirstUsed.IsZero() || z.FirstUsed.Before(lacking.FirstUsed)) {
+			lacking.FirstUsed = z.FirstUsed
+		}
+	}
+	return lacking.inUse(sent) && lacking.signedBy(label.Add(interval.Length))
 }
 
 // Near are archived zones that are no candidates and were in use as long again
@@ -147,7 +163,11 @@ func Counting(fetches []Fetch, zones []Known) []time.Time {
 	var all []time.Time
 	for _, f := range fetches {
 		stale := slices.ContainsFunc(zones, func(z Known) bool {
-			return !z.FirstUsed.IsZero() && z.FirstUsed.Before(f.At) && rootzone.Compare(f.Serial, z.Serial) < 0
+			proven := z.FirstUsed
+			if proven.IsZero() {
+				proven = z.Shown // by one vantage point and a signature
+			}
+			return !proven.IsZero() && proven.Before(f.At) && rootzone.Compare(f.Serial, z.Serial) < 0
 		})
 		if !stale {
 			all = append(all, f.At)

@@ -92,7 +92,7 @@ func TestRulesAreDocumented(t *testing.T) {
 			t.Errorf("docs/correctness.md lacks the row\n%s", row)
 		}
 	}
-	for _, own := range []string{"doh", "nodata", "malformed"} {
+	for _, own := range []string{"doh", "nodata", "malformed", "hold"} {
 		if !strings.Contains(string(page), "| `"+own+"` | "+correctness.Rule(own)+" |\n") {
 			t.Errorf("docs/correctness.md lacks the row of %s", own)
 		}

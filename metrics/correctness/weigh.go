@@ -39,10 +39,11 @@ type Weight struct {
 
 // Unseen is a good signature of a response.
 type Unseen struct {
-	Owner     []byte // in wire form and lower case
-	Type      uint16
-	Data      []byte // of the RRSIG record, canonical
-	Inception time.Time
+	Owner []byte // in wire form and lower case
+	Type  uint16
+	Data  []byte // of the RRSIG record, canonical
+
+	Inception, Expiration time.Time
 }
 
 // Authentic is a serial that a signature proves.
@@ -56,8 +57,12 @@ type Authentic struct {
 func (j Judge) Weigh(q Question, wire []byte) Weight {
 	e := evaluations.Get().(*evaluation)
 	defer evaluations.Put(e)
-	if r := e.screen(q, wire); r != nil {
-		return Weight{Broken: r.Failures} // no message, or no response to the question; else it is not judged at all
+	switch r := e.screen(q, wire); {
+	case r == nil:
+	case r.Verdict == measurement.Incorrect: // no message, or no response to the question
+		return Weight{Broken: r.Failures}
+	default: // it is not judged at all
+		return Weight{}
 	}
 	e.at, e.candidates, e.tried = q.At, j.Zones, 0
 	e.group()
@@ -241,7 +246,7 @@ func (e *evaluation) held(s *rrset, sig rootzone.Signature, keys []rootzone.Key)
 // proves notes what a good signature says of zones.
 func (e *evaluation) proves(w *Weight, s *rrset, sig rootzone.Signature, j Judge) {
 	inception := timeNear(sig.Inception(), e.at)
-	if len(s.owner) == 1 && s.typ == dns.TypeSOA && len(s.rdatas) == 1 {
+	if soa := len(s.owner) == 1 && s.typ == dns.TypeSOA && len(s.rdatas) == 1; soa && (w.SOA == nil || inception.After(w.SOA.SignedAt)) {
 		w.SOA = &Authentic{serialOf(s.rdatas[0]), inception}
 	}
 	for _, zones := range [][]*Zone{j.Zones, j.Others} {
@@ -251,7 +256,7 @@ func (e *evaluation) proves(w *Weight, s *rrset, sig rootzone.Signature, j Judge
 			}
 		}
 	}
-	w.Unseen = append(w.Unseen, Unseen{append([]byte{}, s.owner...), s.typ, append([]byte{}, sig...), inception})
+	w.Unseen = append(w.Unseen, Unseen{append([]byte{}, s.owner...), s.typ, append([]byte{}, sig...), inception, timeNear(sig.Expiration(), e.at)})
 }
 
 // KeysOf are the keys in a response's own DNSKEY RRset of the root; nil where it has
