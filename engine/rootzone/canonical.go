@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -91,7 +92,8 @@ func (z *Zone) checkZONEMD() (verified bool, note string, err error) {
 		}
 		k := kind{md.Scheme, md.Hash}
 		known = known || k.scheme == zonemdSimple && digests[k.hash] != nil
-		if !slices.ContainsFunc(byKind[k], func(had *dns.ZONEMD) bool { return dns.IsDuplicate(had, md) }) {
+		same := func(had *dns.ZONEMD) bool { return had.Serial == md.Serial && strings.EqualFold(had.Digest, md.Digest) }
+		if !slices.ContainsFunc(byKind[k], same) {
 			byKind[k] = append(byKind[k], md)
 		}
 	}
