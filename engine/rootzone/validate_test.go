@@ -89,6 +89,8 @@ func TestValidate(t *testing.T) {
 	}{
 		{"good", good, []rootzone.Anchor{mine}, *day(1), ""},
 		{"good, at its first second", good, []rootzone.Anchor{mine}, signedAt, ""},
+		{"good, at its last second", good, []rootzone.Anchor{mine}, *day(14), ""},
+		{"a second after", good, []rootzone.Anchor{mine}, day(14).Add(time.Second), "./DNSKEY: not signed"},
 		{"good, one anchor of two", good, []rootzone.Anchor{others, mine}, *day(1), ""},
 		{"good, another order and letter case", upper(good), []rootzone.Anchor{mine}, *day(1), ""},
 		{"a record twice", append(slices.Clone(good), good[len(good)-1]), []rootzone.Anchor{mine}, *day(1), ""},
