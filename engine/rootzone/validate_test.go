@@ -152,6 +152,13 @@ func TestDigestIsOfTheRecords(t *testing.T) {
 	if digest(good[:len(good)-1]) == first {
 		t.Error("a record less does not change the digest")
 	}
+	elsewhere, err := dns.NewRR("com. 86400 IN ZONEMD 1 1 1 " + strings.Repeat("00", 48))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if digest(append(slices.Clone(good), elsewhere)) == first {
+		t.Error("a ZONEMD that is not the apex's is left out")
+	}
 	if digest(labZone(t, 2).RRs()) == first {
 		t.Error("two zones with one digest")
 	}
