@@ -206,7 +206,7 @@ func (v *validation) signatures() error {
 	for k := range v.data {
 		if Signs([]byte(k.owner), k.rrtype) {
 			g.Go(func() error {
-				why, noted := v.authentic(k)
+				noted, why := v.authentic(k)
 				mu.Lock()
 				defer mu.Unlock()
 				if why != nil {
@@ -235,9 +235,9 @@ func firstOf(reasons []error) error {
 }
 
 // authentic says why an RRset is not authentic, or what is odd where it is.
-func (v *validation) authentic(k setKey) (why error, note string) {
+func (v *validation) authentic(k setKey) (note string, why error) {
 	if len(v.sigs[k]) == 0 {
-		return fmt.Errorf("%s: no signature", k), ""
+		return "", fmt.Errorf("%s: no signature", k)
 	}
 	set := v.set(k)
 	var bad []string
@@ -249,11 +249,11 @@ func (v *validation) authentic(k setKey) (why error, note string) {
 	}
 	switch n := len(v.sigs[k]); {
 	case len(bad) == n:
-		return fmt.Errorf("%s: %s", k, strings.Join(bad[:min(len(bad), 3)], "; ")), ""
+		return "", fmt.Errorf("%s: %s", k, strings.Join(bad[:min(len(bad), 3)], "; "))
 	case len(bad) > 0:
-		return nil, fmt.Sprintf("%s: of %d signatures %d count for nothing: %s", k, n, len(bad), strings.Join(bad[:min(len(bad), 3)], "; "))
+		return fmt.Sprintf("%s: of %d signatures %d count for nothing: %s", k, n, len(bad), strings.Join(bad[:min(len(bad), 3)], "; ")), nil
 	}
-	return nil, ""
+	return "", nil
 }
 
 // explain says for people why a signature does not count.
