@@ -32,8 +32,14 @@ type drawn struct {
 	gone map[string]bool // signatures that the lab made and neither zone nor answers have
 }
 
-// isGone says so of a record.
-func (d drawn) isGone(rr dns.RR) bool { return d.gone[rr.String()] }
+// isGone says so of a record, whatever letters its owner has.
+func (d drawn) isGone(rr dns.RR) bool { return d.gone[inLowerCase(rr)] }
+
+func inLowerCase(rr dns.RR) string {
+	rr = dns.Copy(rr)
+	rr.Header().Name = strings.ToLower(rr.Header().Name)
+	return rr.String()
+}
 
 // records are the zone's.
 func (d drawn) records() []dns.RR { return slices.DeleteFunc(d.zone.RRs(), d.isGone) }
@@ -135,7 +141,7 @@ func (d *drawn) damage(r *rand.Rand) {
 	owner := pick(r, append(d.zone.TLDs(), ".", "com.", "com."))
 	for _, rr := range d.zone.RRs() {
 		if sig, ok := rr.(*dns.RRSIG); ok && sig.Hdr.Name == owner && sig.TypeCovered != dns.TypeSOA && (sig.Algorithm == dns.ECDSAP256SHA256 || r.IntN(3) == 0) {
-			d.gone[rr.String()] = true
+			d.gone[inLowerCase(rr)] = true
 		}
 	}
 }
