@@ -162,6 +162,6 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Setup:               func(env *testscript.Env) error { return w.setup(env, env.Defer) },
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status, "sighting": sighting},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status, "sighting": sighting, "kind": kind},
 	})
 }

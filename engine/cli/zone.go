@@ -28,7 +28,10 @@ func (a *app) zoneCommand() *cobra.Command {
 		Short: "Validate a root zone and keep it in Output/RootZones",
 		Long: `Add reads a root zone in master format, proves it by the plan's trust anchors at the
 time its SOA record was signed, and keeps it once, as <serial>.root.txt. The same
-records under the same serial are the same zone; others are refused.`,
+records under the same serial are the same zone; others are refused.
+
+What is odd about a good zone is noted: signatures that count for nothing beside those
+that do, as by a key that is revoked or not published yet; no ZONEMD that is known.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.zoneAdd(args[0]) },
 	}, &cobra.Command{
@@ -82,7 +85,7 @@ func (a *app) zoneAdd(file string) error {
 		return err
 	}
 	if a.flags.json {
-		return a.printJSON(map[string]any{"serial": zone.Serial, "added": added})
+		return a.printJSON(map[string]any{"serial": zone.Serial, "added": added, "notes": listed(zone.Notes)})
 	}
 	if a.flags.quiet {
 		return nil
@@ -91,8 +94,17 @@ func (a *app) zoneAdd(file string) error {
 	if a.flags.dryRun {
 		outcome = "good"
 	}
-	_, err = fmt.Fprintf(a.out, "zone %d: %s\n", zone.Serial, outcome)
+	_, err = fmt.Fprintf(a.out, "zone %d: %s\n%s", zone.Serial, outcome, noteLines(zone.Notes))
 	return err
+}
+
+// noteLines are what is odd about a good zone, a line each.
+func noteLines(notes []string) string {
+	var b strings.Builder
+	for _, n := range notes {
+		b.WriteString("  note: " + n + "\n")
+	}
+	return b.String()
 }
 
 // keepZone saves a zone and puts on record that it was added by hand.
@@ -224,6 +236,8 @@ func (a *app) zoneVerify(files []string) error {
 		Serial uint32 `json:"serial,omitempty"`
 		Good   bool   `json:"good"`
 		Reason string `json:"reason,omitempty"`
+
+		Notes []string `json:"notes"` // what is odd about a good one
 	}
 	verdicts := []verdict{}
 	bad := 0
@@ -234,13 +248,13 @@ func (a *app) zoneVerify(files []string) error {
 		}
 		zone, err := provenZone(p, f)
 		bar.step()
-		v := verdict{File: f, Good: err == nil}
+		v := verdict{File: f, Good: err == nil, Notes: []string{}}
 		if err != nil {
 			bad++
 			v.Reason = err.Error()
 		}
 		if zone != nil {
-			v.Serial = zone.Serial
+			v.Serial, v.Notes = zone.Serial, listed(zone.Notes)
 		}
 		verdicts = append(verdicts, v)
 	}
@@ -253,7 +267,7 @@ func (a *app) zoneVerify(files []string) error {
 			if !v.Good {
 				line = v.File + ": " + v.Reason
 			}
-			_, printErr := fmt.Fprintln(a.out, line)
+			_, printErr := fmt.Fprintf(a.out, "%s\n%s", line, noteLines(v.Notes))
 			err = errors.Join(err, printErr)
 		}
 	}

@@ -15,22 +15,32 @@ import (
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/lab"
+	"mtric.net/mtric/engine/lab/kinds"
 )
+
+// keys lists keys.
+func keys(all ...lab.Key) []lab.Key { return all }
+
+// last is a small zone of a kind.
+func last(t *testing.T, k kinds.Kind) *lab.Zone {
+	t.Helper()
+	z, err := k.Last(20, inception)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
+}
 
 // TestKinds verifies each kind of zone with the library alone, and that the bytes
 // are the same on every machine and under every version of Go.
 func TestKinds(t *testing.T) {
 	var sums bytes.Buffer
-	for _, k := range kinds() {
-		anchors := k.anchors
-		if anchors == nil {
-			anchors = keys(ksk1)
+	for _, k := range kinds.All(inception) {
+		zone := text(t, last(t, k))
+		if got := judge(t, zone, k.Anchors); got != k.Like {
+			t.Errorf("%s:\ngot  %s\nwant %s", k.Name, got, k.Like)
 		}
-		zone := text(t, k.last(t))
-		if got := judge(t, zone, anchors); got != k.want {
-			t.Errorf("%s:\ngot  %s\nwant %s", k.name, got, k.want)
-		}
-		fmt.Fprintf(&sums, "%x %s\n", sha256.Sum256([]byte(zone)), k.name)
+		fmt.Fprintf(&sums, "%x %s\n", sha256.Sum256([]byte(zone)), k.Name)
 	}
 	golden(t, "kinds.sha256", sums.Bytes())
 }
@@ -154,9 +164,9 @@ func TestKeys(t *testing.T) {
 
 // A zone of a longer history differs from the one before only in what was told.
 func TestSignaturesAreKept(t *testing.T) {
-	both := &lab.Signing{Publish: keys(zsk1, ksk1, ksk2), SignKeys: keys(ksk1, ksk2), SignData: keys(zsk1, zsk2)}
+	both := &lab.Signing{Publish: keys(kinds.ZSK1, kinds.KSK1, kinds.KSK2), SignKeys: keys(kinds.KSK1, kinds.KSK2), SignData: keys(kinds.ZSK1, kinds.ZSK2)}
 	o := options(20)
-	o.Signing = lab.Simple(ksk1, zsk1)
+	o.Signing = lab.Simple(kinds.KSK1, kinds.ZSK1)
 	all, err := lab.History(o, lab.Revision{Unchanged: true, Signing: both}, lab.Revision{Unchanged: true, ZONEMD: lab.Digests{}}, lab.Revision{})
 	if err != nil {
 		t.Fatal(err)
@@ -174,8 +184,8 @@ func TestSignaturesAreKept(t *testing.T) {
 	if fmt.Sprint(s) != fmt.Sprint(both) {
 		t.Errorf("signing %v, want %v", s, both)
 	}
-	s.SignData[0] = zsk2
-	if all[3].Signing().SignData[0] != zsk1 {
+	s.SignData[0] = kinds.ZSK2
+	if all[3].Signing().SignData[0] != kinds.ZSK1 {
 		t.Error("a copy of the signing changes the zone")
 	}
 }
@@ -198,12 +208,13 @@ func TestGlue(t *testing.T) {
 
 func TestRevisionsThatCannotBe(t *testing.T) {
 	for want, r := range map[string]lab.Revision{
-		"zone 2026112301: remove nowhere./DS: the zone has none":                                       {RemoveDS: []string{"nowhere."}},
-		"zone 2026112301: glue of ns.nowhere.: no such name server":                                    {Glue: map[string]netip.Addr{"ns.nowhere.": netip.MustParseAddr("198.18.0.1")}},
-		`zone 2026112301: missing RRset "nowhere./DS": the zone has none`:                              {Missing: []string{"nowhere./DS"}},
-		`zone 2026112301: missing RRset "com.": want OWNER/TYPE`:                                       {Missing: []string{"com."}},
-		`zone 2026112301: missing RRset "./SOA": a zone without SOA or delegations cannot be served`:   {Missing: []string{"./SOA"}},
-		"zone 2026112301: stray signature 2: no RRset com./TXT":                                        strays(lab.Stray{Key: zsk1}, lab.Stray{Owner: "com.", Type: "TXT", Key: zsk1})[0],
+		"zone 2026112301: remove nowhere./DS: the zone has none":                                     {RemoveDS: []string{"nowhere."}},
+		"zone 2026112301: glue of ns.nowhere.: no such name server":                                  {Glue: map[string]netip.Addr{"ns.nowhere.": netip.MustParseAddr("198.18.0.1")}},
+		`zone 2026112301: missing RRset "nowhere./DS": the zone has none`:                            {Missing: []string{"nowhere./DS"}},
+		`zone 2026112301: missing RRset "com.": want OWNER/TYPE`:                                     {Missing: []string{"com."}},
+		`zone 2026112301: missing RRset "./SOA": a zone without SOA or delegations cannot be served`: {Missing: []string{"./SOA"}},
+		"zone 2026112301: stray signature 2: no RRset com./TXT": {Signing: &lab.Signing{SignKeys: keys(kinds.KSK1), SignData: keys(kinds.ZSK1), Publish: keys(kinds.ZSK1, kinds.KSK1),
+			Stray: []lab.Stray{{Key: kinds.ZSK1}, {Owner: "com.", Type: "TXT", Key: kinds.ZSK1}}}},
 		"zone 2026112301: expiration 2026-11-20T00:00:00Z is not after inception 2026-11-22T00:00:00Z": {Expiration: inception.AddDate(0, 0, -2)},
 	} {
 		if _, err := small(t).NextVersion(r); err == nil || err.Error() != want {
@@ -215,10 +226,10 @@ func TestRevisionsThatCannotBe(t *testing.T) {
 // TestAnswersCarryAllSignatures asks each flavour of a zone with two signatures
 // an RRset, and for glue that somebody else signed.
 func TestAnswersCarryAllSignatures(t *testing.T) {
-	s := lab.Simple(ksk1, zsk1)
-	s.SignKeys, s.SignData = keys(ksk1, ksk2), keys(zsk1, zsk2)
-	s.Stray = []lab.Stray{{Owner: "a.root-servers.net.", Key: zsk2, Signer: "root-servers.net."}}
-	z := kind{revision: signedBy(*s)}.last(t)
+	s := lab.Simple(kinds.KSK1, kinds.ZSK1)
+	s.SignKeys, s.SignData = keys(kinds.KSK1, kinds.KSK2), keys(kinds.ZSK1, kinds.ZSK2)
+	s.Stray = []lab.Stray{{Owner: "a.root-servers.net.", Key: kinds.ZSK2, Signer: "root-servers.net."}}
+	z := last(t, kinds.Kind{Revisions: []lab.Revision{{Unchanged: true, Signing: s}}})
 	for _, f := range []lab.Flavour{lab.NSD, lab.Knot, lab.BIND} {
 		for about, want := range map[string]int{"./SOA": 2, "./DNSKEY": 2, "./NS": 2, "com./DS": 2, "nowhere./A": 6} {
 			name, qtype, _ := strings.Cut(about, "/")
@@ -252,11 +263,11 @@ func TestAnswersCarryAllSignatures(t *testing.T) {
 
 // TestTransferCarriesAllSignatures compares a transfer with the file.
 func TestTransferCarriesAllSignatures(t *testing.T) {
-	for _, k := range kinds() {
-		if k.name != "algorithm-new-keys" && k.name != "ds-taken-out" {
+	for _, k := range kinds.All(inception) {
+		if k.Name != "algorithm-new-keys" && k.Name != "ds-taken-out" {
 			continue
 		}
-		z := k.last(t)
+		z := last(t, k)
 		s := start(t, lab.Config{Zone: z})
 		c, err := dns.Dial("tcp", s.Addr("a", "ipv4").String())
 		if err != nil {
@@ -279,7 +290,7 @@ func TestTransferCarriesAllSignatures(t *testing.T) {
 			fmt.Fprintln(&got, rr)
 		}
 		if got.String() != text(t, z) {
-			t.Errorf("%s: the transfer is not the zone", k.name)
+			t.Errorf("%s: the transfer is not the zone", k.Name)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -91,7 +92,8 @@ func (z *Zone) checkZONEMD() (verified bool, note string, err error) {
 		}
 		k := kind{md.Scheme, md.Hash}
 		known = known || k.scheme == zonemdSimple && digests[k.hash] != nil
-		if !slices.ContainsFunc(byKind[k], func(had *dns.ZONEMD) bool { return dns.IsDuplicate(had, md) }) {
+		same := func(had *dns.ZONEMD) bool { return had.Serial == md.Serial && strings.EqualFold(had.Digest, md.Digest) }
+		if !slices.ContainsFunc(byKind[k], same) {
 			byKind[k] = append(byKind[k], md)
 		}
 	}
@@ -153,14 +155,22 @@ func canonical(rr dns.RR) (wire, error) {
 	if err != nil {
 		return wire{}, fmt.Errorf("%s/%s: %w", rr.Header().Name, dns.Type(rr.Header().Rrtype), err)
 	}
-	w := wire{octets: octets[:n], data: lower(octets, 0)}
+	w := wire{octets: octets[:n]}
+	w.data, _ = lower(octets, 0)
+	whole := true
 	switch rdata := w.rdata(); rr.Header().Rrtype {
 	case dns.TypeNS:
-		lower(rdata, 0)
+		_, whole = lower(rdata, 0)
 	case dns.TypeSOA:
-		lower(rdata, lower(rdata, 0))
+		var end int
+		if end, whole = lower(rdata, 0); whole {
+			_, whole = lower(rdata, end)
+		}
 	case dns.TypeRRSIG:
-		lower(rdata, sigSigner)
+		_, whole = lower(rdata, sigSigner)
+	}
+	if !whole { // RFC 3597's form may end anywhere
+		return wire{}, fmt.Errorf("%s/%s: data that are cut off", rr.Header().Name, dns.Type(rr.Header().Rrtype))
 	}
 	for at := 0; octets[at] != 0; at += 1 + int(octets[at]) {
 		w.labels = append(w.labels, string(octets[at+1:at+1+int(octets[at])]))
@@ -170,18 +180,21 @@ func canonical(rr dns.RR) (wire, error) {
 }
 
 // lower turns the ASCII letters of the name that begins there into lower case, and
-// returns where it ends.
-func lower(octets []byte, at int) (end int) {
-	for octets[at] != 0 {
-		label := octets[at+1 : at+1+int(octets[at])]
-		for i, c := range label {
+// returns where it ends; false where there is no whole name.
+func lower(octets []byte, at int) (end int, whole bool) {
+	for at < len(octets) && octets[at] != 0 {
+		next := at + 1 + int(octets[at])
+		if next > len(octets) {
+			return 0, false
+		}
+		for i, c := range octets[at+1 : next] {
 			if 'A' <= c && c <= 'Z' {
-				label[i] = c + 'a' - 'A'
+				octets[at+1+i] = c + 'a' - 'A'
 			}
 		}
-		at += 1 + len(label)
+		at = next
 	}
-	return at + 1
+	return at + 1, at < len(octets)
 }
 
 // wireName is a name in wire form and lower case, however it is written: letters may

@@ -282,6 +282,13 @@ func FuzzRead(f *testing.F) {
 	f.Add("$ORIGIN .\n@ SOA a b 1 1 1 1 1\n@ NS a\n@ DNSKEY 257 3 8 AA==\n")
 	f.Add("$GENERATE 1-65535 t$ NS a.\n")
 	f.Add(with("zw. IN NS ns.aaa.", "zw. IN \\# 4 00000000"))
+	for _, cut := range []string{
+		`. 1 CLASS1 TYPE46 \# 18 000608000001518000000001000000000001`, `. 1 CLASS1 TYPE6 \# 1 00`, `. 1 CLASS1 TYPE47 \# 1 00`,
+		`. 1 CLASS1 TYPE63 \# 6 000000010101`, `. 1 CLASS1 TYPE48 \# 4 01010308`,
+	} {
+		f.Add(small + cut + "\n")
+		f.Add(strings.Replace(small, ". IN SOA a.root-servers.net. nstld.verisign-grs.com. ( 2026112200 1800 900 604800 86400 )", cut, 1))
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		zone, err := rootzone.Read(strings.NewReader(text), "fuzz")
 		if err != nil {
@@ -297,5 +304,17 @@ func FuzzRead(f *testing.F) {
 		if !seen["./SOA"] || !seen["./NS"] || !seen["./DNSKEY"] {
 			t.Errorf("accepted without apex: %v", zone.RRsets())
 		}
+		whole, err := rootzone.ReadWhole(strings.NewReader(text), "fuzz")
+		if err != nil {
+			t.Fatalf("not whole: %v", err)
+		}
+		// Whatever stands in it, nobody's key has signed it.
+		if err := whole.Validate([]rootzone.Anchor{{DS: "20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"}}, signedAt); err == nil {
+			t.Error("valid")
+		}
+		if _, err := whole.SignedAt(); err == nil {
+			t.Log("a zone with a key of its own")
+		}
+		_ = whole.Digested()
 	})
 }

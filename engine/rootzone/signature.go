@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -87,6 +88,11 @@ func (s Signature) Tag() uint16 { return binary.BigEndian.Uint16(s[sigTag:]) }
 
 // ByRoot says whether the signer is the root.
 func (s Signature) ByRoot() bool { return s[sigSigner] == 0 }
+
+// By says whether one of the keys may have made it, by tag and algorithm.
+func (s Signature) By(keys []Key) bool {
+	return slices.ContainsFunc(keys, func(k Key) bool { return k.Tag == s.Tag() && k.RR.Algorithm == s.Algorithm() })
+}
 
 // Signer is who signed, in presentation form.
 func (s Signature) Signer() string {

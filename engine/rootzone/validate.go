@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -198,52 +199,45 @@ const maxReasons = 10
 // signatures asks that each RRset which the root signs has a signature that holds,
 // on all cores; what else there is of signatures is noted.
 func (v *validation) signatures() error {
-	reasons, notes := make(chan error, maxReasons), make(chan string, maxReasons)
+	var mu sync.Mutex
+	var reasons []error
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for k := range v.data {
 		if Signs([]byte(k.owner), k.rrtype) {
 			g.Go(func() error {
-				why, noted := v.authentic(k)
-				offer(reasons, why, why != nil)
-				offer(notes, noted, noted != "")
+				noted, why := v.authentic(k)
+				mu.Lock()
+				defer mu.Unlock()
+				if why != nil {
+					reasons = append(reasons, why)
+				}
+				if noted != "" {
+					v.notes = append(v.notes, noted)
+				}
 				return nil
 			})
 		}
 	}
 	_ = g.Wait() // what went wrong is among the reasons
-	close(reasons)
-	close(notes)
 	for k, sigs := range v.sigs {
 		if len(v.data[k]) == 0 || !Signs([]byte(k.owner), k.rrtype) {
 			v.notes = append(v.notes, fmt.Sprintf("%s: %d signatures over what the root does not sign", k, len(sigs)))
 		}
 	}
-	for note := range notes {
-		v.notes = append(v.notes, note)
-	}
-	var all []error
-	for err := range reasons {
-		all = append(all, err)
-	}
-	slices.SortFunc(all, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(all...)
+	return firstOf(reasons)
 }
 
-// offer sends what there is, unless enough has been told.
-func offer[T any](to chan T, what T, there bool) {
-	if there {
-		select {
-		case to <- what:
-		default:
-		}
-	}
+// firstOf joins the first reasons in order.
+func firstOf(reasons []error) error {
+	slices.SortFunc(reasons, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(reasons[:min(len(reasons), maxReasons)]...)
 }
 
 // authentic says why an RRset is not authentic, or what is odd where it is.
-func (v *validation) authentic(k setKey) (why error, note string) {
+func (v *validation) authentic(k setKey) (note string, why error) {
 	if len(v.sigs[k]) == 0 {
-		return fmt.Errorf("%s: no signature", k), ""
+		return "", fmt.Errorf("%s: no signature", k)
 	}
 	set := v.set(k)
 	var bad []string
@@ -255,11 +249,11 @@ func (v *validation) authentic(k setKey) (why error, note string) {
 	}
 	switch n := len(v.sigs[k]); {
 	case len(bad) == n:
-		return fmt.Errorf("%s: %s", k, strings.Join(bad[:min(len(bad), 3)], "; ")), ""
+		return "", fmt.Errorf("%s: %s", k, strings.Join(bad[:min(len(bad), 3)], "; "))
 	case len(bad) > 0:
-		return nil, fmt.Sprintf("%s: of %d signatures %d count for nothing: %s", k, n, len(bad), strings.Join(bad[:min(len(bad), 3)], "; "))
+		return fmt.Sprintf("%s: of %d signatures %d count for nothing: %s", k, n, len(bad), strings.Join(bad[:min(len(bad), 3)], "; ")), nil
 	}
-	return nil, ""
+	return "", nil
 }
 
 // explain says for people why a signature does not count.
@@ -310,6 +304,5 @@ func (v *validation) bitmaps() error {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(all[:min(len(all), maxReasons)]...)
+	return firstOf(all)
 }

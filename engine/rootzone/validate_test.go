@@ -89,6 +89,8 @@ func TestValidate(t *testing.T) {
 	}{
 		{"good", good, []rootzone.Anchor{mine}, *day(1), ""},
 		{"good, at its first second", good, []rootzone.Anchor{mine}, signedAt, ""},
+		{"good, at its last second", good, []rootzone.Anchor{mine}, *day(14), ""},
+		{"a second after", good, []rootzone.Anchor{mine}, day(14).Add(time.Second), "./DNSKEY: not signed"},
 		{"good, one anchor of two", good, []rootzone.Anchor{others, mine}, *day(1), ""},
 		{"good, another order and letter case", upper(good), []rootzone.Anchor{mine}, *day(1), ""},
 		{"a record twice", append(slices.Clone(good), good[len(good)-1]), []rootzone.Anchor{mine}, *day(1), ""},
@@ -149,6 +151,13 @@ func TestDigestIsOfTheRecords(t *testing.T) {
 	}
 	if digest(good[:len(good)-1]) == first {
 		t.Error("a record less does not change the digest")
+	}
+	elsewhere, err := dns.NewRR("com. 86400 IN ZONEMD 1 1 1 " + strings.Repeat("00", 48))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if digest(append(slices.Clone(good), elsewhere)) == first {
+		t.Error("a ZONEMD that is not the apex's is left out")
 	}
 	if digest(labZone(t, 2).RRs()) == first {
 		t.Error("two zones with one digest")

@@ -239,11 +239,11 @@ func (e *evaluation) signatures() {
 		}
 		switch worth, sig := e.signed(s); {
 		case worth == rootzone.Good:
+		case !needed && (worth == rootzone.OtherSigner || e.zone.Has(s.owner, s.typ, sig)):
+			e.note("yds", "%s; the root does not sign this", e.explain(s, worth, sig))
 		case worth == rootzone.Unknown:
 			e.unknown = true
 			e.note("yds", "%s", e.explain(s, worth, sig))
-		case !needed && (worth == rootzone.OtherSigner || e.zone.Has(s.owner, s.typ, sig)):
-			e.note("yds", "%s; the root does not sign this", e.explain(s, worth, sig))
 		default:
 			e.fail("yds", "%s", e.explain(s, worth, sig))
 		}

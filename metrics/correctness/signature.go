@@ -41,6 +41,9 @@ func (e *evaluation) prove(s *rrset, sig rootzone.Signature) rootzone.Worth {
 	if worth := sig.Screen(s.owner, e.at); worth != rootzone.Good {
 		return worth
 	}
+	if !sig.By(e.zone.keys) {
+		return rootzone.StrangeKey // which costs nothing
+	}
 	// Remembered ones count too, so that remembering changes no verdict.
 	if e.tried++; e.tried > maxTried {
 		return untried

@@ -2,7 +2,7 @@
 # Installs what the system test needs: Debian packages, and DuckDB, pandas, polars
 # and Spark in Python environments of their own. Quick when all is there. Needs root.
 set -euo pipefail
-packages=(nsd knot bind9 bind9-dnsutils ldnsutils scamper openssh-server openssh-sftp-server
+packages=(nsd knot bind9 bind9-dnsutils bind9-utils ldnsutils scamper openssh-server openssh-sftp-server
   iproute2 iptables ethtool shellcheck python3-venv procps gcc libc6-dev chromium default-jre-headless
   prometheus prometheus-node-exporter)
 cache=${MTRIC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mtric}
