@@ -51,6 +51,7 @@ func kskRoll(s *script) {
 		ring{from: s.at(4, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{newKSK}, data: data},
 		ring{from: s.at(6, 0), publish: keyList{oldZSK, oldKSK.Revoke(), newKSK}, keys: keyList{newKSK, oldKSK.Revoke()}, data: data},
 		simple(s.at(8, 0), newKSK, oldZSK))
+	s.services = []service{s.flipping(s.rsi(1), span{s.at(4, 6), s.at(9, 0)})}
 	s.alerts = []string{"key-revoked"}
 }
 
@@ -97,6 +98,7 @@ func zskRoll(s *script) {
 		ring{from: s.at(2, 0), publish: keyList{oldZSK, newZSK, oldKSK}, keys: keyList{oldKSK}, data: keyList{oldZSK}},
 		ring{from: s.at(4, 0), publish: keyList{oldZSK, newZSK, oldKSK}, keys: keyList{oldKSK}, data: keyList{newZSK}},
 		simple(s.at(6, 0), oldKSK, newZSK))
+	s.services = []service{s.flipping(s.rsi(1), span{s.at(4, 6), s.at(7, 0)})}
 }
 
 // algorithmRoll takes each step of the conservative way: signatures before keys, keys go
@@ -115,6 +117,7 @@ func algorithmRoll(s *script) {
 		ring{from: s.at(7, 0), publish: both, keys: ksks, data: zsks},
 		ring{from: s.at(8, 0), publish: keyList{oldZSK, oldKSK}, keys: ksks, data: zsks},
 		simple(s.at(9, 0), oldKSK, oldZSK))
+	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 6), s.at(9, 12)})}
 }
 
 // unknownAlgorithm cannot be mended but by a newer version.

@@ -16,12 +16,14 @@ var placeScenarios = []Scenario{
 func slowClock(s *script) {
 	s.days = 6
 	s.clocks = []clock{{vp2, -20 * time.Minute, span{}}, {vp3, -48 * time.Hour, span{s.at(4, 0), time.Time{}}}}
+	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 0), s.at(5, 0)})}
 	s.holds = []scope{{vp: vp3}}
 }
 
 func fastClock(s *script) {
 	s.days = 6
 	s.clocks = []clock{{vp2, 20 * time.Minute, span{}}, {vp3, 48 * time.Hour, span{s.at(4, 0), time.Time{}}}}
+	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 0), s.at(5, 0)})}
 	s.holds = []scope{{vp: vp3}}
 }
 

@@ -60,6 +60,11 @@ func play(ctx context.Context, o Options, scenario Scenario, dir string) (Result
 		return result, err
 	}
 	s := p.script
+	if o.before != nil {
+		if err := o.before(p); err != nil {
+			return result, err
+		}
+	}
 	for hour := s.start; hour.Before(s.end()); hour = hour.Add(time.Hour) {
 		if err := ctx.Err(); err != nil {
 			return result, err

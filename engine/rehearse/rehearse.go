@@ -57,7 +57,10 @@ type Options struct {
 	Short    bool              // fewer queries: one path of soa, a run of ingest each eight hours
 	Progress func(done Result) // after each scenario, one call at a time
 
-	twist func(h *hour, a *played) // changes what was measured behind the truth's back: for tests
+	// For tests: what is done before all else, and what changes a row behind the truth's
+	// back.
+	before func(p *player) error
+	twist  func(h *hour, a *played)
 }
 
 // Run plays the scenarios, as many at a time as there are processors, and returns their

@@ -152,7 +152,7 @@ func firstServer(s *script) {
 	}
 	early := s.rsi(3)
 	s.services = []service{{rsi: early, span: span{signed.Add(publishing), signed.Add(publishing + 3*time.Hour)}, soa: true,
-		zone: func(r *root, _ time.Time) *lab.Zone { return r.signedAt(signed).zone }}}
+		zone: func(r *root, _ time.Time) *lab.Zone { return r.signedAt(signed).zone }}, s.flipping(s.rsi(1), span{s.at(4, 6), s.at(6, 0)})}
 }
 
 func publicationGap(s *script) {
@@ -167,6 +167,7 @@ func publicationGap(s *script) {
 			s.publications = append(s.publications, publication{signed: p.signed.Add(20 * time.Minute)}, publication{signed: p.signed.Add(40 * time.Minute)})
 		}
 	}
+	s.services = []service{s.flipping(s.rsi(1), span{s.at(4, 0), s.at(8, 0)})}
 	s.holds = []scope{{span: span{gap.Add(60 * time.Hour), gap.Add(64 * time.Hour)}}} // of three in an hour one may be missed by the fetches
 	s.mended = "what was missed added"
 	s.mend = func(p *player) error { return p.addMissing() }
