@@ -118,6 +118,9 @@ func algorithmRoll(s *script) {
 		ring{from: s.at(8, 0), publish: keyList{oldZSK, oldKSK}, keys: ksks, data: zsks},
 		simple(s.at(9, 0), oldKSK, oldZSK))
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 6), s.at(9, 12)})}
+	// While a signature is there whose key comes with the next zone, that zone explains an
+	// answer whose other signature is damaged.
+	s.holds = []scope{{rsi: s.rsi(1), span: span{s.at(6, 4), s.at(7, 6)}}}
 }
 
 // unknownAlgorithm cannot be mended but by a newer version.

@@ -114,11 +114,19 @@ func o2(*hour) time.Time { return time.Date(2026, 11, 4, 1, 0, 0, 0, time.UTC) }
 
 // TestWrongCover lets the judge believe that somebody had fetched zones for days before
 // the archive began, as the rules of stage 1 took for granted: a server that is a day
-// behind is accused then.
+// behind is accused then, where no SOA record proves the zone that it has.
 func TestWrongCover(t *testing.T) {
-	o := short(t)
-	o.before = func(p *player) error {
-		for at := p.script.start.Add(-window); at.Before(p.script.start); at = at.Add(30 * time.Minute) {
+	young := Scenario{"young", "an honest server is a day behind", func(s *script) {
+		youngArchive(s)
+		s.days, s.services[0].soa = 2, false
+	}}
+	silent := func(_ *hour, a *played) {
+		if a.QType == "SOA" || a.RCode != nil && *a.RCode == "NXDOMAIN" { // both carry the SOA record
+			a.RCode, a.Serial = new("REFUSED"), nil
+		}
+	}
+	records := func(p *player) error {
+		for at := p.script.start.Add(-2 * window); at.Before(p.script.start); at = at.Add(30 * time.Minute) {
 			rec := rootzone.Record{At: at, Serial: p.root.versions[0].zone.Serial, Source: "nobody"}
 			if err := rootzone.AppendRecord(p.zonesDir(), rec); err != nil {
 				return err
@@ -126,8 +134,14 @@ func TestWrongCover(t *testing.T) {
 		}
 		return nil
 	}
-	if r := one(t, o, named(t, "young-archive")); r.OK || r.Accused == 0 {
-		t.Errorf("%s", r.Line())
+	o := short(t)
+	o.twist = silent
+	if r := one(t, o, young); !r.OK || r.Held == 0 {
+		t.Errorf("by the rules of now: %s\n%s", r.Line(), strings.Join(r.Problems, "\n"))
+	}
+	o.Dir, o.before = t.TempDir(), records
+	if r := one(t, o, young); r.OK || r.Accused == 0 {
+		t.Errorf("by a wrong cover: %s", r.Line())
 	}
 }
 
