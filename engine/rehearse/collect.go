@@ -85,7 +85,9 @@ func (p *player) fetch() {
 	if len(bySerial) > 0 {
 		p.fill()
 	}
-	p.step("zone fetch", rootzone.NoteFetch(p.keysFile(), p.zonesDir(), p.anchors(), result.Refusals, p.now))
+	if len(result.Refusals) > 0 || result.Added { // else the notes are as they were
+		p.step("zone fetch", rootzone.NoteFetch(p.keysFile(), p.zonesDir(), p.anchors(), result.Refusals, p.now))
+	}
 	p.step("zone fetch", p.dateZones(before))
 }
 

@@ -54,7 +54,7 @@ type Options struct {
 	Version string     // of the engine
 
 	Start    time.Time         // the day on which all begins; default: the second of November 2026
-	Short    bool              // fewer queries: one path of soa, a run of ingest each eight hours
+	Short    bool              // less of all: one path of soa, two vantage points measure each two hours, ingest runs twice a day
 	Progress func(done Result) // after each scenario, one call at a time
 
 	// For tests: what is done before all else, and what changes a row behind the truth's
