@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/rootzone"
 )
 
 // ingestFlags say what is judged again beside what waits.
@@ -99,9 +102,13 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	bar := a.progress(0, "ingesting")
 	in, relay := s.ingester(a), s.relay()
 	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), s.tellQuarantined()
+	keys, damaged := rootzone.LoadKeys(filepath.Join(s.state, rootzone.KeysName))
+	keys.Anchors = anchors(p)
+	in.Keys = func(met []rootzone.Key, rsi measurement.RSI, at time.Time) { keys.NoteAnswer(met, string(rsi), at) }
 	result, err := in.Run(ctx)
 	bar.done()
 	err = errors.Join(err, relay.Close())
+	s.condition("ingest", "key-notes", alert.Warning, errors.Join(damaged, keys.Save()))
 	s.tellAccused(result.Accused)
 	if err != nil && !errors.As(err, new(*ingest.DaysError)) {
 		return err
