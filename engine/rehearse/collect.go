@@ -178,7 +178,7 @@ func (p *player) ingest() {
 	met.Anchors = p.anchors()
 	in := &ingest.Ingester{Plan: p.site.plan, Lake: p.store, Dropboxes: p.under(paths.Dropboxes), Originals: p.under(paths.Originals),
 		Quarantine: p.under(paths.Quarantine), RootZones: p.zonesDir(), Backlog: filepath.Join(p.under(paths.State), "unchecked.json"),
-		Anchors: p.anchors(), Now: p.clock,
+		Anchors: p.anchors(), Now: p.clock, Came: os.FileInfo.ModTime,
 		Keys: func(keys []rootzone.Key, rsi measurement.RSI, at time.Time) { met.NoteAnswer(keys, string(rsi), at) }}
 	result, err := in.Run(p.ctx)
 	p.step("ingest", err)

@@ -24,7 +24,7 @@ func fastClock(s *script) {
 	s.days = 6
 	s.clocks = []clock{{vp2, 20 * time.Minute, span{}}, {vp3, 48 * time.Hour, span{s.at(4, 0), time.Time{}}}}
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 0), s.at(5, 0)})}
-	s.holds = []scope{{vp: vp3}}
+	s.holds = []scope{{vp: vp3}, {vp: vp2, rsi: s.rsi(1)}} // both arrive before their labels
 }
 
 // liar has a good key of one vantage point and shows the serials that come next, a few at
