@@ -22,9 +22,10 @@ var level = map[string]int{
 	"engine/plan": 1, "engine/rootzone": 1, "engine/scamper": 1, "engine/lake": 1, "engine/transfer": 1,
 	"engine/probe": 2, "engine/lab": 2, "engine/simulate": 2, "metrics": 2, "metrics/correctness": 2,
 	"engine/lab/kinds": 3, "engine/ingest": 3, "engine/alert": 3, "engine/report": 3,
-	"engine/cli": 4,
-	"engine":     0, // the map
-	"":           5, // main
+	"engine/rehearse": 4,
+	"engine/cli":      5,
+	"engine":          0, // the map
+	"":                6, // main
 }
 
 // homes says which packages may import a library that has one role: a second

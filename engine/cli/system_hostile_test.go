@@ -138,12 +138,7 @@ func (g *collecting) attacks(t *testing.T, e enemy, day time.Time) map[string]st
 	foreign := lake.Name(day, "102", lake.Answers)
 	e.put(t, foreign, g.forge(t, "102", day, nil))
 	want[foreign] = "a file of vantage point 102 in the dropbox of 103"
-	future := interval.Of(time.Now().AddDate(0, 0, 2))
-	name := lake.Name(future, "103", lake.Answers)
-	e.put(t, name, g.forge(t, "103", future, nil))
-	want[name] = "in the future"
-
-	name = send("want one line of sha256sum", good)
+	name := send("want one line of sha256sum", good)
 	e.raw(t, name+".sha256", bytes.Repeat([]byte("a"), 1_000_000))
 	// What ingest may not read it must not destroy: it waits, and an alert says so.
 	e.put(t, locked(day), good(day))

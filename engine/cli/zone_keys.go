@@ -11,23 +11,11 @@ import (
 	"mtric.net/mtric/engine/rootzone"
 )
 
-// noteKeys takes down which key signing keys no anchor is of: in zones that were
-// refused, where a key that signs before the plan knows it shows first, and in the
-// newest zone at hand. The rule new-key tells of them.
+// noteKeys takes down which key signing keys no anchor is of. The rule new-key tells of
+// them.
 func (f *fetching) noteKeys(result rootzone.Result) {
-	notes, damaged := rootzone.LoadKeys(filepath.Join(f.state, rootzone.KeysName))
-	notes.Anchors = anchors(f.plan)
-	for _, r := range result.Refusals {
-		notes.Note(rootzone.InRefused, r.Keys, r.Source.String(), f.now())
-	}
-	apex, err := rootzone.NewestApex(f.zones)
-	if err == nil {
-		notes.Note(rootzone.InZone, apex.Keys, rootzone.FileName(apex.Serial), f.now())
-	}
-	if errors.Is(err, rootzone.ErrNone) {
-		err = nil // the fetch says why
-	}
-	f.condition("zone fetch", "key-notes", alert.Warning, errors.Join(damaged, err, notes.Save()))
+	err := rootzone.NoteFetch(filepath.Join(f.state, rootzone.KeysName), f.zones, anchors(f.plan), result.Refusals, f.now())
+	f.condition("zone fetch", "key-notes", alert.Warning, err)
 }
 
 // answeredKeys lets ingest take down the key signing keys of answers that no zone of
@@ -36,7 +24,7 @@ func (s *station) answeredKeys(in *ingest.Ingester) (save func()) {
 	notes, damaged := rootzone.LoadKeys(filepath.Join(s.state, rootzone.KeysName))
 	notes.Anchors = in.Anchors
 	in.Keys = func(keys []rootzone.Key, rsi measurement.RSI, _ time.Time) {
-		notes.NoteKeys(rootzone.InAnswer, keys, "answer of "+string(rsi), s.now())
+		notes.NoteAnswer(keys, "answer of "+string(rsi), s.now())
 	}
 	return func() {
 		err := damaged

@@ -22,10 +22,7 @@ const (
 
 // checkLabel says what is wrong with the time of a file's name.
 func checkLabel(label, now time.Time) string {
-	switch {
-	case label.After(now.Add(maxAhead)):
-		return fmt.Sprintf("interval %s is in the future", interval.Format(label))
-	case label.Before(now.Add(-maxAge)):
+	if label.Before(now.Add(-maxAge)) {
 		return fmt.Sprintf("interval %s is older than %d days", interval.Format(label), maxAge/(24*time.Hour))
 	}
 	return ""

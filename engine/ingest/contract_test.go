@@ -115,7 +115,6 @@ func TestFilesThatBreakTheContract(t *testing.T) {
 	}
 	name := lake.Name(day, "101", lake.Answers)
 	for want, put := range map[string]func(*collector){
-		"interval 202611231210 is in the future":       label(time.Date(2026, 11, 23, 12, 10, 0, 0, time.UTC)),
 		"interval 202501010000 is older than 400 days": label(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)),
 		"not Parquet, or cut short":                    raw(name, []byte("this is no Parquet file at all")),
 		"too short for Parquet":                        raw(name, nil),
@@ -190,5 +189,24 @@ func TestFilesThatBreakTheContract(t *testing.T) {
 				t.Errorf("reason %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// TestFutureWaits keeps a file whose interval is in the future where it is, and tells, until
+// its time has come.
+func TestFutureWaits(t *testing.T) {
+	c := newCollector(t)
+	at := time.Date(2026, 11, 23, 12, 10, 0, 0, time.UTC)
+	c.measure("101", at)
+	r := c.ingest()
+	if r.Files != 0 || len(r.Quarantined) != 0 || len(r.Left) != 1 || !strings.Contains(r.Left[0], "has 2 files of intervals in the future") {
+		t.Errorf("%+v", r)
+	}
+	if names := left(t, c.box("101")); len(names) != 4 {
+		t.Errorf("%v", names)
+	}
+	c.in.Now = func() time.Time { return at.Add(time.Hour) }
+	if r := c.ingest(); r.Files != 2 || len(r.Quarantined)+len(r.Left) != 0 {
+		t.Errorf("an hour later: %+v", r)
 	}
 }

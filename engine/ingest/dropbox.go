@@ -188,7 +188,7 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 		return nil, errShut{err}
 	}
 	var files []waiting
-	strangers := 0
+	strangers, ahead := 0, 0
 	for name := range names {
 		var err error
 		base, isSidecar := strings.CutSuffix(name, sidecarSuffix)
@@ -197,6 +197,8 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 			// goes with its file
 		case isSidecar && ours:
 			err = r.orphan(w)
+		case !isSidecar && ours && names[name+sidecarSuffix] && w.label.After(r.started.Add(maxAhead)):
+			ahead++ // a clock was wrong, there or here: it waits
 		case !isSidecar && ours && names[name+sidecarSuffix]:
 			files = append(files, w)
 		case !isSidecar && ours:
@@ -212,6 +214,9 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 		if err := r.tolerate(b, err); err != nil {
 			return nil, err
 		}
+	}
+	if ahead > 0 {
+		r.left(b.path, fmt.Sprintf("has %d files of intervals in the future, which wait; is the clock of vantage point %s right?", ahead, b.vp))
 	}
 	return files, nil
 }

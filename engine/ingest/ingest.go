@@ -79,6 +79,10 @@ type Ingester struct {
 	// call at a time. Nil takes none.
 	Keys func(keys []rootzone.Key, rsi measurement.RSI, at time.Time)
 
+	// Came says when a sidecar arrived; nil goes by its file's times, of which the kernel
+	// sets one. For a rehearsal, whose clock the kernel does not share.
+	Came func(sidecar os.FileInfo) time.Time
+
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil is silent
 	Progress func(done, of int)

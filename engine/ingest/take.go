@@ -131,6 +131,9 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 	}
 	if t.reason == "" {
 		t.sidecar, t.received = text, arrival(info, w.label)
+		if r.Came != nil {
+			t.received = r.Came(info).UTC().Truncate(time.Microsecond)
+		}
 		t.reason = t.compare(r.started)
 	}
 	switch {

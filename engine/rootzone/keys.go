@@ -189,15 +189,6 @@ func (n *KeyNotes) Note(where string, keys []*dns.DNSKEY, source string, at time
 	}
 }
 
-// NoteKeys is Note of keys as zones and judging have them.
-func (n *KeyNotes) NoteKeys(where string, keys []Key, source string, at time.Time) {
-	records := make([]*dns.DNSKEY, len(keys))
-	for i, k := range keys {
-		records[i] = k.RR
-	}
-	n.Note(where, records, source, at)
-}
-
 // Met says whether anything was noted since the notes were loaded.
 func (n *KeyNotes) Met() bool { return len(n.met) > 0 }
 

@@ -146,7 +146,7 @@ func (set Set) Verify(sig Signature, keys []Key) (worth Worth, by int) {
 		if !KnownAlgorithm(k.RR.Algorithm) {
 			return Unknown, i
 		}
-		if set.verify(sig, k.RR) == nil {
+		if verified.of(set, sig, k.RR, func() bool { return set.verify(sig, k.RR) == nil }) {
 			return Good, i
 		}
 		worth = Broken

@@ -55,6 +55,5 @@ func ruleTexts() map[string]string {
 
 		"hold":      "accuses nobody: something is lacking by which it could be judged",
 		"malformed": "a response is one whole DNS message",
-
 	}
 }

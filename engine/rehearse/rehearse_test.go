@@ -1,0 +1,192 @@
+package rehearse
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/lab"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/plans"
+)
+
+func sitePlan(t testing.TB) *plan.Plan {
+	t.Helper()
+	fs, _ := plans.Dir("rssac047")
+	p, mistakes := plan.Loader{Version: "1.0.0"}.Load([]plan.Dir{{Name: "plans/rssac047", FS: fs}}, nil)
+	if mistakes.HasErrors() {
+		t.Fatal(mistakes)
+	}
+	return p
+}
+
+// short are the options of a test.
+func short(t testing.TB) Options {
+	return Options{Plan: sitePlan(t), Dir: t.TempDir(), Version: "1.0.0", Short: true}
+}
+
+func one(t testing.TB, o Options, s Scenario) Result {
+	t.Helper()
+	results, err := Run(t.Context(), o, []Scenario{s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results[0]
+}
+
+func named(t testing.TB, name string) Scenario {
+	t.Helper()
+	all := Scenarios()
+	i := slices.IndexFunc(all, func(s Scenario) bool { return s.Name == name })
+	if i < 0 {
+		t.Fatalf("no scenario %s", name)
+	}
+	return all[i]
+}
+
+// TestScenarios plays them all; with the race detector those that differ most.
+func TestScenarios(t *testing.T) {
+	all := Scenarios()
+	if raced || testing.Short() {
+		all = []Scenario{named(t, "flipped-bit"), named(t, "young-archive")}
+	}
+	o := short(t)
+	began := time.Now()
+	o.Progress = func(r Result) {
+		t.Logf("%5.1f s %s", time.Since(began).Seconds(), r.Line())
+		if !r.OK {
+			t.Errorf("%s fell short:\n%s", r.Scenario, strings.Join(slices.Concat(r.Problems, r.Stopped), "\n"))
+		}
+	}
+	if _, err := Run(t.Context(), o, all); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNames holds the names to what can be typed, each once.
+func TestNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range Scenarios() {
+		if seen[s.Name] || len(s.Name) > 20 || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz-") != "" || s.About == "" {
+			t.Errorf("scenario %q, %q", s.Name, s.About)
+		}
+		seen[s.Name] = true
+	}
+}
+
+// quiet is a scenario of a few days in which nothing happens but what is written.
+func quiet(write func(s *script)) Scenario {
+	return Scenario{"quiet", "nothing happens", func(s *script) {
+		s.days = 3
+		write(s)
+	}}
+}
+
+// TestFalsified changes one answer that is honest: the line must say so.
+func TestFalsified(t *testing.T) {
+	o := short(t)
+	done := false
+	o.twist = func(h *hour, a *played) {
+		if done || h.vp != vp2 || h.at.Before(o2(h)) || len(a.Response) == 0 {
+			return
+		}
+		wire, err := lab.FlipBit(a.Response, 1)
+		if err != nil {
+			t.Error(err)
+		}
+		done, a.Response, a.ResponseSize = true, wire, new(int32(len(wire)))
+	}
+	r := one(t, o, quiet(func(*script) {}))
+	if r.OK || r.Accused != 1 || !strings.Contains(r.Line(), "accused wrongly 1;") || !strings.HasPrefix(r.Line(), "FAIL") {
+		t.Errorf("%s", r.Line())
+	}
+	if len(r.Problems) < 2 || !strings.HasPrefix(r.Problems[0], "accused: ") || !strings.Contains(strings.Join(r.Problems, "\n"), "the report says") {
+		t.Errorf("%q", r.Problems)
+	}
+}
+
+// o2 is the third day of a rehearsal, from which on a mismatch accuses.
+func o2(*hour) time.Time { return time.Date(2026, 11, 4, 1, 0, 0, 0, time.UTC) }
+
+// TestWrongCover lets the judge believe that somebody had fetched zones for days before
+// the archive began, as the rules of stage 1 took for granted: a server that is a day
+// behind is accused then, where no SOA record proves the zone that it has.
+func TestWrongCover(t *testing.T) {
+	young := Scenario{"young", "an honest server is a day behind", func(s *script) {
+		youngArchive(s)
+		s.days, s.services[0].soa = 2, false
+	}}
+	silent := func(_ *hour, a *played) {
+		if a.QType != "NS" || a.RCode != nil && *a.RCode != "NOERROR" { // the others may carry the SOA record
+			a.RCode, a.Serial = new("REFUSED"), nil
+		}
+	}
+	records := func(p *player) error {
+		for at := p.script.start.Add(-2 * window); at.Before(p.script.start); at = at.Add(30 * time.Minute) {
+			rec := rootzone.Record{At: at, Serial: p.root.versions[0].zone.Serial, Source: "nobody"}
+			if err := rootzone.AppendRecord(p.zonesDir(), rec); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	o := short(t)
+	o.twist = silent
+	if r := one(t, o, young); !r.OK || r.Held == 0 {
+		t.Errorf("by the rules of now: %s\n%s", r.Line(), strings.Join(r.Problems, "\n"))
+	}
+	o.Dir, o.before = t.TempDir(), records
+	if r := one(t, o, young); r.OK || r.Accused == 0 {
+		t.Errorf("by a wrong cover: %s", r.Line())
+	}
+}
+
+// TestShort is every other way to fall short.
+func TestShort(t *testing.T) {
+	for _, c := range []struct {
+		what, want string
+		write      func(s *script)
+	}{
+		{"a fault that nobody can see", "found 0 of 1", func(s *script) {
+			s.services = []service{{rsi: s.rsi(0), span: span{s.at(2, 0), s.at(3, 0)}, fault: "nothing"}}
+		}},
+		{"an alert that does not come", "found 0 of 1", func(s *script) { s.alerts = []string{"no-such-rule"} }},
+		{"a hold that is not allowed", "elsewhere)", func(s *script) { s.missOne(s.at(1, 4)); s.holds, s.alerts = nil, nil }},
+		{"a mending that mends nothing", " after mending", func(s *script) {
+			s.missOne(s.at(1, 4))
+			s.mended, s.mend = "nothing", func(*player) error { return nil }
+		}},
+		{"a command that stops", "stopped 1", func(s *script) { s.mended, s.mend = "nothing", func(*player) error { return errors.New("broken") } }},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			if r := one(t, short(t), quiet(c.write)); r.OK || !strings.Contains(r.Line(), c.want) || len(r.Problems)+len(r.Stopped) == 0 {
+				t.Errorf("%s\n%s", r.Line(), strings.Join(r.Problems, "\n"))
+			}
+		})
+	}
+}
+
+// TestSame plays one twice.
+func TestSame(t *testing.T) {
+	s := quiet(func(s *script) { s.services = []service{s.flipping(s.rsi(1), span{s.at(2, 0), s.at(3, 0)})} })
+	if a, b := one(t, short(t), s), one(t, short(t), s); !reflect.DeepEqual(a, b) {
+		t.Errorf("%+v\n%+v", a, b)
+	}
+}
+
+// TestPlan refuses what cannot be rehearsed.
+func TestPlan(t *testing.T) {
+	few := short(t)
+	few.Plan.Servers = few.Plan.Servers[:2]
+	none := short(t)
+	none.Plan.Queries = none.Plan.Queries[:0]
+	for want, o := range map[string]Options{"asks 2 RSIs": few, `no query "soa"`: none} {
+		if _, err := Run(t.Context(), o, Scenarios()[:1]); !errors.Is(err, ErrPlan) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package rehearse
+
+import (
+	"time"
+
+	"mtric.net/mtric/engine/lab"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
+)
+
+// script is all that happens in a scenario, and what is to come of it. Times are the true
+// ones.
+type script struct {
+	rsis  []measurement.RSI
+	start time.Time // the collector's first day
+	days  int       // that it lasts
+
+	measured time.Time // the first interval; a day after the start unless told
+	short    bool
+
+	// The root.
+	publications []publication // twice a day unless told
+	rings        []ring        // the keys, by when they come into use
+	digests      []digesting   // ZONEMD, likewise
+	anchors      []rootzone.Anchor
+	services     []service // what is not served as it should be
+	sources      []source  // internic alone unless told
+
+	// The collector and its vantage points.
+	away   []span // neither fetches nor ingests
+	off    []span // measures nothing either
+	clocks []clock
+	lie    func(h *hour, a *measurement.Answer) // changes soa rows of vantage points
+
+	mended string // what mends it, for people; empty: nothing has to be
+	mend   func(*player) error
+
+	// What is to come of it.
+	holds  []scope  // where answers may be held before it is mended
+	alerts []string // rules of the plan that must fire
+}
+
+// span is [from, until); a zero time is no bound.
+type span struct{ from, until time.Time }
+
+func (s span) holds(t time.Time) bool { return within(t, s.from, s.until) }
+
+func anyHolds(spans []span, t time.Time) bool {
+	for _, s := range spans {
+		if s.holds(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// at is a time of the n-th day, from 0.
+func (s *script) at(day int, hour float64) time.Time {
+	return s.start.AddDate(0, 0, day).Add(time.Duration(hour * float64(time.Hour)))
+}
+
+// end is when the last interval has passed.
+func (s *script) end() time.Time { return s.at(s.days, 0) }
+
+// rsi is the n-th RSI of the plan, round.
+func (s *script) rsi(n int) measurement.RSI { return s.rsis[n%len(s.rsis)] }
+
+// service is an RSI that does not serve the newest zone as it has it, for a while.
+type service struct {
+	rsi  measurement.RSI
+	vp   measurement.VantagePoint // to whom alone; empty: to all
+	span span
+
+	fault string // what it is called, where it is a fault that is to be found
+
+	zone  func(r *root, t time.Time) *lab.Zone  // serves this one; nil: the newest
+	spoil func(response []byte) ([]byte, error) // changes what it says; nil does not
+
+	soa bool // the query soa is answered so too
+}
+
+// clock is a vantage point whose clock is ahead by so much.
+type clock struct {
+	vp    measurement.VantagePoint
+	ahead time.Duration
+	known span // when its machine says that it is not synchronised
+}
+
+// scope is where answers may be held.
+type scope struct {
+	vp   measurement.VantagePoint // empty: all
+	rsi  measurement.RSI          // empty: all
+	span span
+}
+
+func (s scope) holds(vp measurement.VantagePoint, rsi measurement.RSI, t time.Time) bool {
+	return (s.vp == "" || s.vp == vp) && (s.rsi == "" || s.rsi == rsi) && s.span.holds(t)
+}
+
+// source is one place to fetch root zones from.
+type source struct {
+	label    string
+	bySerial bool // it has each zone under its serial
+	span     span // when it can be reached
+
+	zone func(r *root, t time.Time) *lab.Zone // nil: the newest that sources show
+}
