@@ -30,7 +30,7 @@ func demoZones(present time.Time) ([]*lab.Zone, error) {
 // demoPublished says how long before the present each zone was published. The first
 // is the stale RSI's: it is out of use for more than 48 hours.
 func demoPublished() []time.Duration {
-	return []time.Duration{109 * time.Hour, 85 * time.Hour, 61 * time.Hour, 25 * time.Hour, demoNew}
+	return []time.Duration{85 * time.Hour, 61 * time.Hour, demoNew}
 }
 
 // demoNew is before the second interval.
