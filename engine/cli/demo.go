@@ -36,7 +36,7 @@ const (
 	demoLate      = "l"                    // has the new zone an interval late
 	demoUnsynced  = "501"                  // a vantage point whose clock is not synchronised
 	demoDelay     = 300 * time.Millisecond // misses the threshold over UDP [zuc], meets it over TCP [bpl]
-	demoSeed      = 1 // of the questions: the stale zone shows in one of ten, and must be among nine
+	demoSeed      = 1                      // of the questions: the stale zone shows in one of ten, and must be among nine
 )
 
 // demoTLDs is the size of the demo's root zones, that of the real one; tests with the
@@ -53,7 +53,7 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Show the whole system on this machine: no internet, no root",
-		Long: `Demo starts thirteen root servers in this process, four of them with a fault, lets
+		Long: `Demo starts thirteen root servers in this process, five of them with a fault, lets
 three vantage points measure them for three intervals and push the files by SFTP, ingests
 them on a collector, and writes the month's report, in which the faults stand out. The
 plan's rules raise an alert for each; then the faults end, and so do the alerts.`,
@@ -97,14 +97,14 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		what string
 		do   func(context.Context) error
 	}{
-		{"root zones of four days, of the real one's shape, signed with keys of their own", w.makeZones},
+		{"three root zones of the real one's shape, signed with keys of their own", w.makeZones},
 		{"13 root servers on 127.0.53.1 to .13 and ::1", w.startServers},
 		{"an SFTP dropbox as the collector has it", w.startDropbox},
 		{"3 vantage points", w.makeVantagePoints},
 		{"the collector: the zones by AXFR from a, proved by their anchor, day by day", w.fetchZones},
 		{fmt.Sprintf("%d intervals at each: 52 SOA queries and 13 for correctness, then the push", demoIntervals), w.measureFaults},
 		{"ingest: rows into the lake, each correctness answer judged, rules evaluated", w.ingest},
-		{"ingest an hour later: only now a mismatch accuses, after another zone fetch", w.ingestLater},
+		{"ingest an hour later: only now a stale zone accuses, after another zone fetch", w.ingestLater},
 		{"the monthly report, and its proof from the lake", w.report},
 		{fmt.Sprintf("the faults end: %d more intervals, and ingest", demoRecovered), w.recover},
 	} {
@@ -158,6 +158,9 @@ func (w *demoWorld) makeZones(context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(w.collector()); err == nil {
+		return usagef("demo: %s holds an earlier demo; remove it, or name another folder", w.dir)
 	}
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		return err

@@ -183,11 +183,17 @@ func (s *station) tellQuarantined() func(ingest.Rejected) error {
 // report notes what needs a person and whether it still does. It is of a whole run:
 // one that was broken off has not seen everything.
 func (s *station) report(r ingest.Result) {
-	var left error
-	if len(r.Left) > 0 {
-		left = errors.New(strings.Join(r.Left[:min(len(r.Left), mostAlerts)], "; "))
+	// What is wrong with the archive of root zones is another matter than a dropbox.
+	var archive, dropbox []string
+	for _, line := range r.Left {
+		if strings.HasPrefix(line, s.zones) {
+			archive = append(archive, line)
+		} else {
+			dropbox = append(dropbox, line)
+		}
 	}
-	s.condition("ingest", "dropbox", alert.Warning, left)
+	s.condition("ingest", "dropbox", alert.Warning, together(dropbox))
+	s.condition("ingest", "archive", alert.Warning, together(archive))
 	var unjudgeable error
 	if n := r.Judged.Unjudgeable; n > 0 {
 		unjudgeable = fmt.Errorf("%d answers are signed by an algorithm that this version cannot verify; they stay unchecked", n)
@@ -196,6 +202,14 @@ func (s *station) report(r ingest.Result) {
 	s.log.Info("ingested", "files", r.Files, "rows_added", r.Added, "rows_known", r.Known, "quarantined", len(r.Quarantined),
 		"zones_new", len(r.Zones.New), "zones_missing", len(r.Zones.Missing),
 		"correct", r.Judged.Correct, "incorrect", r.Judged.Incorrect, "unchecked", r.Judged.Unchecked)
+}
+
+// together is an error of some lines, nil of none.
+func together(lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(lines[:min(len(lines), mostAlerts)], "; "))
 }
 
 // printIngested is silent under cron when all is well.

@@ -231,6 +231,10 @@ func (a *app) zoneVerify(files []string) error {
 			files = append(files, filepath.Join(dir, rootzone.FileName(s)))
 		}
 	}
+	if len(files) == 0 && !a.flags.json && !a.flags.quiet {
+		_, err := fmt.Fprintf(a.out, "%s has no root zones\n", dir)
+		return err
+	}
 	type verdict struct {
 		File   string `json:"file"`
 		Serial uint32 `json:"serial,omitempty"`

@@ -62,7 +62,11 @@ func (r *run) archived(rows map[int64]*measurement.Zone) error {
 func (r *run) tellGone(rows map[int64]*measurement.Zone, serials []uint32) {
 	var gone []int64
 	for serial, z := range rows {
-		if z.State == measurement.ZoneArchived && !slices.Contains(serials, uint32(serial)) {
+		switch {
+		case z.State != measurement.ZoneArchived || slices.Contains(serials, uint32(serial)):
+		case r.withdrawn(uint32(serial)):
+			rows[serial] = &measurement.Zone{Serial: serial, FirstSeen: z.FirstSeen, FirstSeenRSI: z.FirstSeenRSI, State: measurement.ZoneBogus}
+		default:
 			gone = append(gone, serial)
 		}
 	}
@@ -70,6 +74,16 @@ func (r *run) tellGone(rows map[int64]*measurement.Zone, serials []uint32) {
 		slices.Sort(gone)
 		r.left(r.RootZones, fmt.Sprintf("lacks %d zones that were archived there, put them back; answers of them wait: %d", len(gone), gone[:min(len(gone), mostNamed)]))
 	}
+}
+
+// Withdrawn is the folder of the archive that zones are moved to which turned out not
+// to be genuine, such as those signed by a key in wrong hands. They count as if they
+// had never been archived.
+const Withdrawn = "withdrawn"
+
+func (r *run) withdrawn(serial uint32) bool {
+	_, err := os.Stat(filepath.Join(r.RootZones, Withdrawn, rootzone.FileName(serial)))
+	return err == nil
 }
 
 // mostNamed bounds a list of serials in a message.

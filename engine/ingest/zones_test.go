@@ -352,3 +352,37 @@ func TestArchiveIsProved(t *testing.T) {
 		}
 	}
 }
+
+// A zone that turned out not to be genuine is moved aside, and counts as if it had
+// never been archived: what it made correct is held, and nobody is told to put it back.
+func TestWithdrawnZone(t *testing.T) {
+	c := newCourt(t, 2)
+	c.keep(c.zones[0], day.Add(-3*24*time.Hour))
+	c.keep(c.zones[1], day.Add(-time.Hour))
+	c.all(c.zones[1])
+	c.ask("101", day)
+	c.ingest()
+	c.expect(day, "correct correct correct")
+	path := c.file(c.zones[1])
+	aside := filepath.Join(filepath.Dir(path), ingest.Withdrawn)
+	if err := os.Mkdir(aside, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, filepath.Join(aside, filepath.Base(path))); err != nil {
+		t.Fatal(err)
+	}
+	r := c.ingest()
+	if z := c.collector.zones()[int64(c.zones[1].Serial)]; z.State == measurement.ZoneArchived || z.ArchivedAt != nil || len(r.Left) != 0 {
+		t.Errorf("%+v, %q", z, r.Left)
+	}
+	for rsi, a := range c.verdicts(day) {
+		if rsi != "b" && *a.Verdict != measurement.Unchecked { // b's answer is the same in both zones
+			t.Errorf("%s: %s", rsi, *a.Verdict)
+		}
+	}
+	if err := os.Rename(filepath.Join(aside, filepath.Base(path)), path); err != nil {
+		t.Fatal(err)
+	}
+	c.ingest()
+	c.expect(day, "correct correct correct")
+}

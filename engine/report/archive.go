@@ -156,12 +156,27 @@ const mostNoted = 5
 // missing.
 func (d *Document) lacking(add func(format string, args ...any)) {
 	if d.Unchecked > 0 {
-		add("%d correctness answers have no verdict: nothing that the archive lacks becomes somebody's failure.", d.Unchecked)
+		add("%s without a verdict, which count neither for nor against anybody.", plural(d.Unchecked, "correctness answer"))
 	}
 	for _, h := range d.Held[:min(len(d.Held), mostNoted)] {
-		add("Held, %d of them: %s.", h.Answers, printable(h.Reason))
+		add("%s: %s.", plural(h.Answers, "answer"), printable(inWords(h.Reason)))
 	}
 	for _, z := range d.Archive.Missing[:min(len(d.Archive.Missing), mostNoted)] {
 		add("Root zone %d is missing in the archive: shown by RSIs %s to vantage points %s.", z.Serial, dash(join(z.RSIs)), dash(join(z.VantagePoints)))
 	}
+}
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// inWords is a reason as people read it.
+func inWords(reason string) string {
+	if reason == "clock" {
+		return "the clock of the vantage point is in doubt"
+	}
+	return reason
 }

@@ -36,10 +36,10 @@ func noted(texts ...string) finding { return finding{notes: texts} }
 // a key of the zone that may sign; no other counts, and none beside it refuses.
 var findings = map[string]finding{
 	"simple": asIs, "ksk-published": asIs, "ksk-both-sign": asIs, "ksk-removed": asIs, "ksk-revoked-silent": asIs,
-	"ksk-revoked-signs":    noted("./DNSKEY: of 2 signatures 1 count for nothing: signed by key "),
+	"ksk-revoked-signs":    noted("./DNSKEY: 1 of 2 signatures count for nothing: signed by key "),
 	"ksk-revoked-alone":    noAnchor,
 	"ksk-unanchored":       noAnchor,
-	"ksk-absent-signs-too": noted("./DNSKEY: of 2 signatures 1 count for nothing: signed by key "),
+	"ksk-absent-signs-too": noted("./DNSKEY: 1 of 2 signatures count for nothing: signed by key "),
 	"zsk-published":        asIs, "zsk-changed": asIs, "one-key": asIs, "all-keys-sign-keys": asIs,
 	"zsk-absent":    {refused: "./NS: signed by key "},
 	"zsk-revoked":   {refused: "./NS: signed by key "},
@@ -48,7 +48,7 @@ var findings = map[string]finding{
 	"algorithm-old": asIs, "algorithm-new-keys": asIs, "algorithm-liberal": asIs, "algorithm-edwards": asIs,
 	"algorithm-new-signatures":  noted(notAmong, "and 17 more"),
 	"algorithm-old-keys-gone":   noted(notAmong, "and 17 more"),
-	"algorithm-old-key-revoked": noted("./DNSKEY: of 2 signatures 1 count for nothing: signed by key "),
+	"algorithm-old-key-revoked": noted("./DNSKEY: 1 of 2 signatures count for nothing: signed by key "),
 	"unknown-17-alone":          {refused: "./DNSKEY: not signed by the key of an anchor: algorithm 17 is not known"},
 	"unknown-17-published":      asIs,
 	"unknown-17-beside":         noted("algorithm 17 is not known to this version of mtric", "and 18 more"),
@@ -59,13 +59,13 @@ var findings = map[string]finding{
 	"unknown-253-unpublished":   noted(notAmong, "and 17 more"),
 
 	"stray-garbage":     noted("does not verify", "and 18 more"),
-	"stray-garbage-soa": noted("./SOA: of 2 signatures 1 count for nothing: the signature by key "),
+	"stray-garbage-soa": noted("./SOA: 1 of 2 signatures count for nothing: the signature by key "),
 	"stray-absent":      noted(notAmong, "and 18 more"),
-	"stray-absent-soa":  noted("./SOA: of 2 signatures 1 count for nothing: signed by key "),
+	"stray-absent-soa":  noted("./SOA: 1 of 2 signatures count for nothing: signed by key "),
 	"stray-signer":      noted("1 signatures over what the root does not sign", "and 16 more"),
 	"stray-delegation":  noted("com./NS: 1 signatures over what the root does not sign"),
-	"stray-later-soa":   noted("./SOA: of 2 signatures 1 count for nothing: the signature is valid from 20261121000000 "),
-	"stray-expired-soa": noted("./SOA: of 2 signatures 1 count for nothing: the signature is valid from 20261106000000 to 20261120000000 only"),
+	"stray-later-soa":   noted("./SOA: 1 of 2 signatures count for nothing: the signature is valid from 20261121000000 "),
+	"stray-expired-soa": noted("./SOA: 1 of 2 signatures count for nothing: the signature is valid from 20261106000000 to 20261120000000 only"),
 
 	"zonemd-512": asIs, "zonemd-both": asIs, "zonemd-both-384-wrong": asIs, "zonemd-both-512-wrong": asIs, "zonemd-private-and-384": asIs,
 	"zonemd-none":                  noted("./ZONEMD: there is none, so delegations and glue are " + noOthers),
@@ -202,7 +202,7 @@ func TestWorthlessSignatures(t *testing.T) {
 			t.Run(name+" over "+typ, func(t *testing.T) {
 				at, anchors := signedAt.Add(time.Hour), anchorsOf([]lab.Key{kinds.KSK1})
 				z := oneSigned(t, typ, true, c.stray)
-				noted(typ+": of 2 signatures 1 count for nothing", noOthers).check(t, z, z.Validate(anchors, at))
+				noted(typ+": 1 of 2 signatures count for nothing", noOthers).check(t, z, z.Validate(anchors, at))
 				if err := oneSigned(t, typ, false, c.stray).Validate(anchors, at); !errors.Is(err, rootzone.ErrBogus) ||
 					!strings.Contains(err.Error(), "/"+typ+": ") || !strings.Contains(err.Error(), c.why) || strings.Count(err.Error(), "\n") > 0 {
 					t.Errorf("without the good one: %v, want %q of %s and nothing else", err, c.why, typ)

@@ -101,16 +101,19 @@ func (k setKey) String() string { return nameText(k.owner) + "/" + dns.Type(k.rr
 
 // validation is a zone by RRset, each with its signatures.
 type validation struct {
-	at    time.Time
-	data  map[setKey][][]byte
-	sigs  map[setKey][]Signature
-	nsec  map[string]*dns.NSEC // by owner
-	keys  []Key                // that may sign
-	notes []string
+	at   time.Time
+	data map[setKey][][]byte
+	sigs map[setKey][]Signature
+	nsec map[string]*dns.NSEC // by owner
+	keys []Key                // that may sign
+
+	revoked map[uint16]uint16 // tags of keys with REVOKE, and what they were without
+	gone    map[uint16]bool   // tags of revoked keys
+	notes   []string
 }
 
 func newValidation(records []dns.RR) (*validation, error) {
-	v := &validation{data: map[setKey][][]byte{}, sigs: map[setKey][]Signature{}, nsec: map[string]*dns.NSEC{}}
+	v := &validation{data: map[setKey][][]byte{}, sigs: map[setKey][]Signature{}, nsec: map[string]*dns.NSEC{}, revoked: map[uint16]uint16{}}
 	for _, rr := range records {
 		w, err := canonical(rr)
 		if err != nil {
@@ -134,6 +137,8 @@ func newValidation(records []dns.RR) (*validation, error) {
 		case *dns.DNSKEY:
 			if owner == root && SigningKey(rr) {
 				v.keys = append(v.keys, NewKey(rr))
+			} else if owner == root && rr.Flags&dns.REVOKE != 0 {
+				v.revoked[rr.KeyTag()] = unrevoked(rr).KeyTag()
 			}
 		case *dns.NSEC:
 			v.nsec[owner] = rr
@@ -251,7 +256,7 @@ func (v *validation) authentic(k setKey) (note string, why error) {
 	case len(bad) == n:
 		return "", fmt.Errorf("%s: %s", k, strings.Join(bad[:min(len(bad), 3)], "; "))
 	case len(bad) > 0:
-		return fmt.Sprintf("%s: of %d signatures %d count for nothing: %s", k, n, len(bad), strings.Join(bad[:min(len(bad), 3)], "; ")), nil
+		return fmt.Sprintf("%s: %d of %d signatures count for nothing: %s", k, len(bad), n, strings.Join(bad[:min(len(bad), 3)], "; ")), nil
 	}
 	return "", nil
 }
@@ -268,6 +273,9 @@ func (v *validation) explain(sig Signature, worth Worth) string {
 	case Early, Expired:
 		return fmt.Sprintf("the signature is valid from %s to %s only", dns.TimeToString(sig.Inception()), dns.TimeToString(sig.Expiration()))
 	case StrangeKey:
+		if before, is := v.revoked[sig.Tag()]; is {
+			return fmt.Sprintf("signed by key %d, which is revoked (%d before that)", sig.Tag(), before)
+		}
 		return fmt.Sprintf("signed by key %d, which is not among those that may sign the zone", sig.Tag())
 	}
 	return fmt.Sprintf("the signature by key %d does not verify", sig.Tag())

@@ -21,6 +21,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -171,6 +172,9 @@ func (j Judge) Judge(q Question, wire []byte) Result {
 		}
 	}
 	if best.Verdict == measurement.Incorrect {
+		if carried != nil && !slices.ContainsFunc(j.Zones, func(z *Zone) bool { return z.serial == *carried }) {
+			best.Notes = append(slices.Clip(best.Notes), Finding{"yhu", fmt.Sprintf("the response carries serial %d: no zone of that serial is among those it was judged by", *carried)})
+		}
 		best.Unsigned = unsigned
 		e.otherZone(j.Others, best)
 	}
