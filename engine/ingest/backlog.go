@@ -37,6 +37,8 @@ type owed struct {
 	Unchecked   int64 `json:"unchecked,omitempty"`
 	Unjudgeable int64 `json:"unjudgeable,omitempty"` // of these: by an algorithm that is not known
 	Waiting     int64 `json:"waiting,omitempty"`     // of these: those that a zone or a fetch may decide
+
+	Inputs string `json:"inputs,omitempty"` // a hash of all that their verdicts depended on
 }
 
 // backlogFile is the form of the file.
@@ -91,11 +93,17 @@ func (b *backlog) due(day time.Time, zones bool) bool {
 	return o.New || zones && o.Waiting > 0
 }
 
+// same says whether a day was judged by just these inputs: it would come to the same.
+func (b *backlog) same(day time.Time, inputs string) bool {
+	o := b.days[dateOf(day)]
+	return !o.New && o.Inputs == inputs
+}
+
 // note takes in what is unchecked in a day after a look at it. Until the run is
 // over rows may still come.
 func (b *backlog) note(day time.Time, o owed, last bool) {
 	o.New = !last && b.days[dateOf(day)].New
-	if o == (owed{}) {
+	if o == (owed{Inputs: o.Inputs}) {
 		delete(b.days, dateOf(day))
 		return
 	}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -124,13 +125,21 @@ const mostUnproven = 64
 
 // ownTestimony finds a serial of no accepted zone that the vantage point itself shows
 // and that would be a candidate. It holds that vantage point's rows and no others: a
-// liar can only withdraw its own testimony.
+// liar can only withdraw its own testimony. A server that lies to all vantage points
+// withdraws nobody's for longer than fetches take to refute it.
 func (b *bench) ownTestimony(ctx context.Context, c *docket) (string, error) {
 	end := c.label.Add(interval.Length)
 	unproven, err := b.unprovenBy(ctx, c.vp, c.sent.Add(-correctness.Window), end)
 	if err != nil || len(unproven) == 0 {
 		return "", err
 	}
+	counting := b.counting(c.sent.Add(-correctness.Window))
+	maps.DeleteFunc(unproven, func(serial uint32, at time.Time) bool {
+		if first := b.showed[serial]; !first.IsZero() {
+			at = earlier(at, first)
+		}
+		return correctness.Refuted(counting, serial, at)
+	})
 	if len(unproven) > mostUnproven {
 		return fmt.Sprintf("vantage point %s shows %d serials of no zone", c.vp, len(unproven)), nil
 	}
@@ -156,10 +165,10 @@ func (b *bench) covers(ctx context.Context, c *docket) (string, error) {
 
 // counting are the fetches that count, from that time on at least: the records of long
 // ago are read only for queries that are as old.
-func (b *bench) counting(from time.Time) []time.Time {
+func (b *bench) counting(from time.Time) []correctness.Fetch {
 	old := len(b.fetches) == 0 || from.Before(b.fetches[0].At)
-	if b.fetchTimes != nil && (!old || b.fetchesAll) {
-		return b.fetchTimes
+	if b.counted != nil && (!old || b.fetchesAll) {
+		return b.counted
 	}
 	records := b.fetches
 	if b.fetchesAll = old; old {
@@ -171,8 +180,8 @@ func (b *bench) counting(from time.Time) []time.Time {
 			all = append(all, correctness.Fetch{At: rec.At, Serial: rec.Serial})
 		}
 	}
-	b.fetchTimes = append([]time.Time{}, correctness.Counting(all, b.known)...)
-	return b.fetchTimes
+	b.counted = append([]correctness.Fetch{}, correctness.Counting(all, b.known)...)
+	return b.counted
 }
 
 // readable finds a candidate whose file cannot be read.

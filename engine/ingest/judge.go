@@ -55,30 +55,34 @@ type bench struct {
 	*run
 	known    []correctness.Known // the accepted zones, dated
 	accepted map[uint32]bool
-	signed   map[uint32]time.Time // when the zones were signed, where that is known
-	sums     map[uint32]string    // SHA-256 of the archive's files, as they were proven
-	again    []Span               // judged again whatever their verdict
+	signed   map[uint32]time.Time              // when the zones were signed, where that is known
+	showed   map[uint32]time.Time              // when serials that nothing proves were first shown
+	doubted  map[measurement.VantagePoint]Span // where they hold what was said before
+	sums     map[uint32]string                 // SHA-256 of the archive's files, as they were proven
+	again    []Span                            // judged again whatever their verdict
 
 	mu    sync.Mutex
 	rooms map[time.Time]*room // by interval
 
 	watches    map[time.Time]*watch // by day
 	archive    correctness.Archive  // asked by mismatches
-	fetchTimes []time.Time          // of the fetches that count, nil until a mismatch asks
+	counted    []correctness.Fetch  // of the fetches that count, nil until a mismatch asks
 	fetchesAll bool                 // with those of long ago
 	keys       []rootzone.Key       // of all archived zones, nil until one asks
 	keysOf     sync.Once
 	vouched    map[uint32]bool // whether a zone's unsigned records are to be believed
 	broken     map[uint32]bool // zones that cannot be read
+	common     string          // what the inputs of all days have in common
 }
 
 // newBench notes what verdicts depend on.
 func (r *run) newBench(zones []measurement.Zone, again []Span) *bench {
 	b := &bench{run: r, again: again, rooms: map[time.Time]*room{}, watches: map[time.Time]*watch{}, accepted: map[uint32]bool{},
-		signed: map[uint32]time.Time{}, sums: map[uint32]string{}, vouched: map[uint32]bool{}, broken: map[uint32]bool{}}
+		signed: map[uint32]time.Time{}, showed: map[uint32]time.Time{}, sums: map[uint32]string{}, vouched: map[uint32]bool{}, broken: map[uint32]bool{}}
 	for _, z := range zones {
 		k, accepted := correctness.KnownOf(z)
 		if !accepted {
+			b.showed[k.Serial] = k.Shown
 			continue
 		}
 		b.known = append(b.known, k)
@@ -87,7 +91,7 @@ func (r *run) newBench(zones []measurement.Zone, again []Span) *bench {
 			b.sums[k.Serial] = *z.SHA256
 		}
 	}
-	b.archive.Zones = b.known
+	b.archive.Zones, b.doubted = b.known, r.doubts(b.accepted)
 	r.zones.turn()
 	return b
 }
@@ -110,7 +114,8 @@ func (b *bench) lake(ctx context.Context, last bool) error {
 	}
 	for _, d := range days {
 		whole := Span{d.Day, d.Day.AddDate(0, 0, 1)}
-		if !slices.ContainsFunc(b.again, whole.overlaps) && (!last || !b.backlog.due(d.Day, b.zonesAtHand())) {
+		again := slices.ContainsFunc(b.again, whole.overlaps) || last && b.anyDoubt(whole.overlaps)
+		if !again && (!last || !b.backlog.due(d.Day, b.zonesAtHand()) || b.backlog.same(d.Day, b.inputs(d.Day))) {
 			continue
 		}
 		unchecked, err := b.day(ctx, d.Day)
@@ -121,6 +126,9 @@ func (b *bench) lake(ctx context.Context, last bool) error {
 				return err
 			}
 			continue
+		}
+		if last {
+			unchecked.Inputs = b.inputs(d.Day) // as they are once its verdicts are written
 		}
 		b.backlog.note(d.Day, unchecked, last)
 	}
@@ -267,14 +275,15 @@ func (b *bench) day(ctx context.Context, day time.Time) (left owed, err error) {
 func (b *bench) due(ctx context.Context, day time.Time) (waits int64, again bool, err error) {
 	err = b.scan(day, "verdict").Run(ctx, func(batch *lake.Batch) error {
 		verdicts, labels := batch.Column("verdict"), batch.Column("interval")
-		unchecked := verdicts.Place(string(measurement.Unchecked))
+		unchecked, incorrect := verdicts.Place(string(measurement.Unchecked)), verdicts.Place(string(measurement.Incorrect))
 		for i, v := range verdicts.Index {
 			switch {
 			case v < 0:
 			case v == unchecked:
 				waits++
-			case len(b.again) > 0 && !again:
-				again = b.isAgain(time.UnixMicro(labels.Int[i]))
+			case !again:
+				label := time.UnixMicro(labels.Int[i]).UTC()
+				again = b.isAgain(label) || v == incorrect && b.anyDoubt(func(s Span) bool { return s.holds(label) })
 			}
 		}
 		return nil
@@ -284,6 +293,17 @@ func (b *bench) due(ctx context.Context, day time.Time) (waits int64, again bool
 
 func (b *bench) isAgain(label time.Time) bool {
 	return slices.ContainsFunc(b.again, func(s Span) bool { return s.holds(label) })
+}
+
+// anyDoubt says whether a time is meant in which a vantage point shows what nothing
+// proves: those it accused then may have to wait.
+func (b *bench) anyDoubt(meant func(Span) bool) bool {
+	for _, s := range b.doubted {
+		if meant(s) {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *bench) scan(day time.Time, columns ...string) lake.Scan {
@@ -311,10 +331,12 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 	columns := []string{"verdict", "verdict_serial", "vantage_point", "rsi", "sent_at", "qname", "qtype", "response"}
 	err := b.scan(day, columns...).Run(ctx, func(batch *lake.Batch) error {
 		verdicts, labels, responses := batch.Column("verdict"), batch.Column("interval"), batch.Column("response")
+		vps := batch.Column("vantage_point")
 		for i := range batch.Rows {
 			place++
 			v, label := measurement.Verdict(verdicts.Text(i)), time.UnixMicro(labels.Int[i]).UTC()
-			if v != measurement.Unchecked && (v == "" || !b.isAgain(label)) {
+			doubted := v == measurement.Incorrect && b.doubted[measurement.VantagePoint(vps.Text(i))].holds(label)
+			if v != measurement.Unchecked && !doubted && (v == "" || !b.isAgain(label)) {
 				continue
 			}
 			cases = append(cases, docketOf(batch, i, place-1, label))

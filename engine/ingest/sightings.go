@@ -61,6 +61,9 @@ func (r *run) sight(t *taken) {
 type showing struct {
 	VPs  map[measurement.VantagePoint]time.Time `json:"vps"`
 	RSIs []measurement.RSI                      `json:"rsis"`
+
+	First    time.Time       `json:"first,omitzero"` // the earliest of them, and of which RSI
+	FirstRSI measurement.RSI `json:"first_rsi,omitempty"`
 }
 
 func (s *showing) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.Time) {
@@ -72,6 +75,9 @@ func (s *showing) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.
 	}
 	if !slices.Contains(s.RSIs, rsi) {
 		s.RSIs = append(s.RSIs, rsi)
+	}
+	if s.First.IsZero() || at.Before(s.First) {
+		s.First, s.FirstRSI = at, rsi
 	}
 }
 
@@ -104,8 +110,14 @@ func (r *run) one() bool { return len(r.Plan.VantagePoints) < 2 }
 // hear applies the sightings of this run to the table: when a serial was first seen,
 // when it was first used by its own evidence, whether it is proven.
 func (r *run) hear(ctx context.Context, rows map[int64]*measurement.Zone) error {
+	r.authenticate(rows)
+	doubted := disbelieve(rows)
 	r.first(rows)
 	open := r.unsettled(rows)
+	for serial, from := range doubted {
+		open[serial] = from
+		delete(r.backlog.shown, serial)
+	}
 	if err := r.recall(ctx, rows, open); err != nil {
 		return err
 	}
@@ -114,7 +126,6 @@ func (r *run) hear(ctx context.Context, rows map[int64]*measurement.Zone) error 
 			z.State, z.Proof = measurement.ZoneSeen, new(measurement.ProofWitnesses)
 		}
 	}
-	r.authenticate(rows)
 	for serial, z := range rows {
 		if z.State == measurement.ZoneArchived || z.Proof == nil {
 			z.Proof = new(proofOf(z.State))
@@ -123,6 +134,9 @@ func (r *run) hear(ctx context.Context, rows map[int64]*measurement.Zone) error 
 			continue
 		}
 		if s := r.backlog.shown[serial]; s != nil {
+			if !s.First.IsZero() && (z.FirstSeen == nil || s.First.Before(*z.FirstSeen)) {
+				z.FirstSeen, z.FirstSeenRSI = &s.First, &s.FirstRSI
+			}
 			if at := s.second(r.one()); at != nil && (z.FirstUsed == nil || at.Before(*z.FirstUsed)) {
 				z.FirstUsed = at
 			}
@@ -140,6 +154,20 @@ func proofOf(s measurement.ZoneState) measurement.ZoneProof {
 		return measurement.ProofWitnesses // of before proofs were noted: by two RSIs
 	}
 	return measurement.ProofNone
+}
+
+// disbelieve takes back first sightings of zones that turn out to have been signed
+// later: a clock was slow, or somebody guessed. It says from when others are to be
+// looked for.
+func disbelieve(rows map[int64]*measurement.Zone) map[int64]time.Time {
+	doubted := map[int64]time.Time{}
+	for serial, z := range rows {
+		if z.FirstSeen != nil && !believable(z, *z.FirstSeen) {
+			z.FirstSeen, z.FirstSeenRSI = nil, nil
+			doubted[serial] = z.SignedAt.Add(-early)
+		}
+	}
+	return doubted
 }
 
 // first notes the serials that are new to the table, and the earliest trusted sighting of

@@ -157,6 +157,23 @@ func (r *run) moved(now, before []measurement.Zone) []Span {
 	return slices.DeleteFunc(spans, func(s Span) bool { return s.From.IsZero() })
 }
 
+// doubts are the spans in which answers of a vantage point were judged before it was
+// known that it shows a serial which nothing proves, by the files of this run.
+func (r *run) doubts(accepted map[uint32]bool) map[measurement.VantagePoint]Span {
+	all := map[measurement.VantagePoint]Span{}
+	for k, at := range r.sightings {
+		if accepted[uint32(k.serial)] {
+			continue
+		}
+		s, known := all[k.vp]
+		if !known {
+			s = Span{at, at}
+		}
+		all[k.vp] = Span{earlier(s.From, at.Add(-2*interval.Length)), later(s.Until, at.Add(correctness.Window+2*interval.Length))}
+	}
+	return all
+}
+
 // span is when a zone may be a candidate; none where nothing is known of it.
 func (r *run) span(k correctness.Known, zones []measurement.Zone) Span {
 	var from time.Time

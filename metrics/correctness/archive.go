@@ -150,17 +150,17 @@ type Archive struct {
 	Zones []Known // archived and seen, dated
 
 	// Fetches are those that count, in order (Counting).
-	Fetches []time.Time
+	Fetches []Fetch
 
 	// Sighted are the times of trusted sightings of accepted serials in [from, until], in
 	// order; of several in one interval two are enough, the first and the last.
 	Sighted func(from, until time.Time) ([]time.Time, error)
 }
 
-// Counting are the times of the fetches that count: not one that returns a serial
+// Counting are the fetches that count, in order: not one that returns a serial
 // older than one that was already proven then, as a stale mirror does.
-func Counting(fetches []Fetch, zones []Known) []time.Time {
-	var all []time.Time
+func Counting(fetches []Fetch, zones []Known) []Fetch {
+	var all []Fetch
 	for _, f := range fetches {
 		stale := slices.ContainsFunc(zones, func(z Known) bool {
 			proven := z.FirstUsed
@@ -170,11 +170,20 @@ func Counting(fetches []Fetch, zones []Known) []time.Time {
 			return !proven.IsZero() && proven.Before(f.At) && rootzone.Compare(f.Serial, z.Serial) < 0
 		})
 		if !stale {
-			all = append(all, f.At)
+			all = append(all, f)
 		}
 	}
-	slices.SortFunc(all, time.Time.Compare)
+	slices.SortStableFunc(all, func(a, b Fetch) int { return a.At.Compare(b.At) })
 	return all
+}
+
+// Refuted says whether a serial that nothing proves, shown at a time, was nobody's:
+// 48 hours later a fetch that counts still returned an older one. Else whoever shows a
+// serial that will never be could hold back all that is said of others, for ever.
+func Refuted(counting []Fetch, serial uint32, shown time.Time) bool {
+	return slices.ContainsFunc(counting, func(f Fetch) bool {
+		return f.At.After(shown.Add(Window)) && rootzone.Compare(f.Serial, serial) < 0
+	})
 }
 
 // Covers says whether the archive has every zone that an answer to a query may be
@@ -185,7 +194,7 @@ func (a *Archive) Covers(sent, label time.Time) (hold string, err error) {
 	if hold := Missing(Candidates(a.Zones, sent, label)); hold != "" {
 		return hold, nil
 	}
-	if len(a.Fetches) == 0 || !a.Fetches[len(a.Fetches)-1].After(end.Add(unwatched)) {
+	if len(a.Fetches) == 0 || !a.Fetches[len(a.Fetches)-1].At.After(end.Add(unwatched)) {
 		return "no zone fetch since", nil
 	}
 	return a.gap(sent.Add(-Window), end)
@@ -237,9 +246,9 @@ func (a *Archive) watched(from, until time.Time) ([]time.Time, error) {
 		return nil, err
 	}
 	all := slices.Clone(sighted)
-	for _, at := range a.Fetches {
-		if !at.Before(from) && !at.After(until) {
-			all = append(all, at)
+	for _, f := range a.Fetches {
+		if !f.At.Before(from) && !f.At.After(until) {
+			all = append(all, f.At)
 		}
 	}
 	slices.SortFunc(all, time.Time.Compare)
@@ -248,9 +257,9 @@ func (a *Archive) watched(from, until time.Time) ([]time.Time, error) {
 
 // lastFetch is the last fetch that counts before a time, which it is without one.
 func (a *Archive) lastFetch(before time.Time) time.Time {
-	for _, at := range slices.Backward(a.Fetches) {
-		if at.Before(before) {
-			return at
+	for _, f := range slices.Backward(a.Fetches) {
+		if f.At.Before(before) {
+			return f.At
 		}
 	}
 	return before
@@ -258,9 +267,9 @@ func (a *Archive) lastFetch(before time.Time) time.Time {
 
 // nextFetch is the first one after a time.
 func (a *Archive) nextFetch(after time.Time) time.Time {
-	for _, at := range a.Fetches {
-		if at.After(after) {
-			return at
+	for _, f := range a.Fetches {
+		if f.At.After(after) {
+			return f.At
 		}
 	}
 	return after

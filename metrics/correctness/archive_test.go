@@ -159,9 +159,37 @@ func TestCounting(t *testing.T) {
 		}
 	}
 	two := correctness.Counting([]correctness.Fetch{{At: q.Add(hour), Serial: 7}, {At: q, Serial: 7}}, nil)
-	if !slices.IsSortedFunc(two, time.Time.Compare) || len(two) != 2 {
-		t.Errorf("not in order: %s", two)
+	if !slices.IsSortedFunc(two, func(a, b correctness.Fetch) int { return a.At.Compare(b.At) }) || len(two) != 2 {
+		t.Errorf("not in order: %v", two)
 	}
+}
+
+// A serial that nothing proves is nobody's once a fetch that counts returns an older
+// one 48 hours after it was shown.
+func TestRefuted(t *testing.T) {
+	for name, c := range map[string]struct {
+		fetch   time.Duration
+		serial  uint32
+		refuted bool
+	}{
+		"at 48 hours":           {48 * hour, 7, false},
+		"a microsecond later":   {48*hour + tick, 7, true},
+		"by the same serial":    {72 * hour, 9, false},
+		"by a newer one":        {72 * hour, 10, false}, // it may have been replaced
+		"older beyond the wrap": {72 * hour, math.MaxUint32, true},
+	} {
+		if got := correctness.Refuted([]correctness.Fetch{{At: q.Add(c.fetch), Serial: c.serial}}, 9, q); got != c.refuted {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// fetchesAt are fetches that count.
+func fetchesAt(times []time.Time) (all []correctness.Fetch) {
+	for _, at := range times {
+		all = append(all, correctness.Fetch{At: at})
+	}
+	return all
 }
 
 // hourly are times an hour apart from one to another.
@@ -210,7 +238,7 @@ func TestCovers(t *testing.T) {
 		"but they are no fetch since":  {[]correctness.Known{in}, watched, append(slices.Clone(watched), after), "no zone fetch since"},
 		"a gap is told by the fetches": {[]correctness.Known{in}, []time.Time{begin.Add(-8 * hour), after}, nil, "no zone was watched from 2026-11-20T04:00Z to 2026-11-22T13:05Z"},
 	} {
-		a := correctness.Archive{Zones: c.zones, Fetches: c.fetches, Sighted: func(from, until time.Time) ([]time.Time, error) {
+		a := correctness.Archive{Zones: c.zones, Fetches: fetchesAt(c.fetches), Sighted: func(from, until time.Time) ([]time.Time, error) {
 			if !from.Equal(begin) || !until.Equal(e) {
 				t.Errorf("asked for [%s, %s]", from, until)
 			}
@@ -220,7 +248,7 @@ func TestCovers(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %q", name, hold, err, c.hold)
 		}
 	}
-	broken := correctness.Archive{Zones: []correctness.Known{in}, Fetches: whole,
+	broken := correctness.Archive{Zones: []correctness.Known{in}, Fetches: fetchesAt(whole),
 		Sighted: func(_, _ time.Time) ([]time.Time, error) { return nil, errors.New("no disk") }}
 	if _, err := broken.Covers(q, label); err == nil || !strings.Contains(err.Error(), "no disk") {
 		t.Error(err)

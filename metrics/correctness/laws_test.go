@@ -221,7 +221,7 @@ func TestLawsOfEvidence(t *testing.T) {
 					t.Fatalf("a zone that was replaced makes correct: %+v\nzones %+v", a, c.zones)
 				case got != "correct" && complete && right && !vp.liar && a.genuine:
 					t.Fatalf("held for %q though nothing is missing: %+v\nzones %+v", got, a, c.zones)
-				case got != "incorrect" && complete && right && !vp.liar && c.replaced(a) && c.archive.Fetches[len(c.archive.Fetches)-1].After(a.label.Add(66*time.Minute)):
+				case got != "incorrect" && complete && right && !vp.liar && c.replaced(a) && c.archive.Fetches[len(c.archive.Fetches)-1].At.After(a.label.Add(66*time.Minute)):
 					t.Fatalf("%s, though the zone was replaced: %+v\nzones %+v", got, a, c.zones)
 				}
 			}
