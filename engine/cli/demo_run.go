@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/probe"
+	"mtric.net/mtric/engine/rootzone"
 )
 
 // adjtimex is the clock's state on a machine of the demo: the true one is often not
@@ -74,8 +76,14 @@ func (w *demoWorld) measure(ctx context.Context, from, until int) error {
 	for i := from; i < until; i++ {
 		label := w.label(i)
 		g, ctx := errgroup.WithContext(ctx)
+		var err error
 		for n, vp := range w.plan.VantagePoints {
 			seed := uint64(demoSeed + i*len(w.plan.VantagePoints) + n)
+			if i == 0 && vp.ID != demoUnsynced {
+				if seed, err = w.telling(label, seed); err != nil {
+					return err
+				}
+			}
 			g.Go(func() error {
 				err := w.command(string(vp.ID), w.home(vp.ID), label.Add(time.Second)).measure(ctx, measureOptions{noWait: true, seeded: true, seed: seed})
 				if err == nil {
@@ -92,6 +100,28 @@ func (w *demoWorld) measure(ctx context.Context, from, until int) error {
 		}
 	}
 	return nil
+}
+
+// telling is a seed by which the stale RSI is asked for what carries the serial: one in
+// ten questions is such a one, and the demo has few.
+func (w *demoWorld) telling(label time.Time, seed uint64) (uint64, error) {
+	zone, err := rootzone.Newest(filepath.Join(w.home(w.plan.VantagePoints[0].ID), w.plan.Paths.Output, "RootZones"))
+	if err != nil {
+		return 0, err
+	}
+	for range 1000 {
+		seed += 1000
+		r, err := measureOptions{seeded: true, seed: seed}.rand()
+		if err != nil {
+			return 0, err
+		}
+		for _, q := range probe.Draw(w.plan, label, zone, r) {
+			if q.Label == "correctness" && q.RSI == demoStale && q.Type != "NS" && q.Type != "DS" && q.Type != "DNSKEY" {
+				return seed, nil
+			}
+		}
+	}
+	return 0, errors.New("no seed asks the stale RSI for what it is behind with")
 }
 
 // watch takes the alerts that fire for what they are: planted.

@@ -108,7 +108,6 @@ type validation struct {
 	keys []Key                // that may sign
 
 	revoked map[uint16]uint16 // tags of keys with REVOKE, and what they were without
-	gone    map[uint16]bool   // tags of revoked keys
 	notes   []string
 }
 
