@@ -44,6 +44,8 @@ first source that yields a good zone, and asks for no others.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
+			case c.Flags().Changed("serial") && len(serials) == 0:
+				return usagef("--serial: want a zone's serial, 0 to 4294967295")
 			case len(serials) == 0:
 				return a.zoneFetch(c.Context(), latest)
 			case latest:

@@ -25,7 +25,10 @@ func ApexKeys(path string) ([]Key, error) {
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
-		line := lines.Text()
+		line := strings.TrimPrefix(lines.Text(), "\ufeff")
+		if line == "" || line[0] == ';' { // of a file that was put there by hand
+			continue
+		}
 		if !strings.HasPrefix(line, ".\t") && !strings.HasPrefix(line, ". ") {
 			break
 		}
