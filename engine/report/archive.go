@@ -26,6 +26,8 @@ type Archive struct {
 type MissingZone struct {
 	Serial        int64                      `json:"serial"`
 	FirstSeen     *time.Time                 `json:"first_seen"`
+	SignedAt      *time.Time                 `json:"signed_at"`      // null where no signature says so
+	Proof         *measurement.ZoneProof     `json:"proof"`          // what proves that it exists
 	RSIs          []measurement.RSI          `json:"rsis"`           // that showed it in the period
 	VantagePoints []measurement.VantagePoint `json:"vantage_points"` // to whom
 	Held          int64                      `json:"held"`           // answers of the period that wait for it
@@ -67,7 +69,7 @@ func (d *Document) hold(ctx context.Context, store lake.Store, zones []measureme
 		held := reasons[fmt.Sprintf("zone %d is not archived", z.Serial)]
 		inUse := z.FirstSeen != nil && z.FirstSeen.Before(d.Until) && z.FirstSeen.After(d.From.Add(-correctness.Window))
 		if z.State == measurement.ZoneSeen && (inUse || held > 0) {
-			d.Archive.Missing = append(d.Archive.Missing, MissingZone{Serial: z.Serial, FirstSeen: z.FirstSeen, Held: held,
+			d.Archive.Missing = append(d.Archive.Missing, MissingZone{Serial: z.Serial, FirstSeen: z.FirstSeen, SignedAt: z.SignedAt, Proof: z.Proof, Held: held,
 				RSIs: []measurement.RSI{}, VantagePoints: []measurement.VantagePoint{}})
 		}
 	}
@@ -162,7 +164,7 @@ func (d *Document) lacking(add func(format string, args ...any)) {
 		add("%s: %s.", plural(h.Answers, "answer"), printable(inWords(h.Reason)))
 	}
 	for _, z := range d.Archive.Missing[:min(len(d.Archive.Missing), mostNoted)] {
-		add("Root zone %d is missing in the archive: shown by RSIs %s to vantage points %s.", z.Serial, dash(join(z.RSIs)), dash(join(z.VantagePoints)))
+		add("Root zone %d is missing in the archive: shown by RSIs %s to vantage points %s%s.", z.Serial, dash(join(z.RSIs)), dash(join(z.VantagePoints)), z.proven())
 	}
 }
 
@@ -179,4 +181,17 @@ func inWords(reason string) string {
 		return "the clock of the vantage point is in doubt"
 	}
 	return reason
+}
+
+// proven says in words what proves that the zone exists.
+func (z MissingZone) proven() string {
+	switch {
+	case z.Proof == nil:
+		return ""
+	case *z.Proof == measurement.ProofSignature && z.SignedAt != nil:
+		return ", proven by a signature made " + clock(*z.SignedAt)
+	case *z.Proof == measurement.ProofSignature:
+		return ", proven by a signature"
+	}
+	return ", proven by these witnesses"
 }
