@@ -21,8 +21,8 @@ test: ## everything that needs neither root nor internet
 	@test -n "$$MTRIC_REAL_DATA" || echo "MTRIC_REAL_DATA is not set: the tests over genuine zones, responses and traces are skipped (see CONTRIBUTING.md)"
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
 	go vet ./...
-	go test $(RACE) -timeout 10m ./...
-	$(if $(RACE),go test -run TestKilled ./engine/ingest && go test ./engine/lake ./engine/rehearse) # every step and every case: with the race detector only some
+	go test $(RACE) -timeout 15m ./...
+	$(if $(RACE),go test -run 'TestKilled|TestLaws' ./engine/ingest && go test ./engine/lake ./engine/rehearse) # every step and every case: with the race detector only some
 
 test-system: ## against real NSD, Knot, BIND, scamper, OpenSSH, DuckDB, Spark, Chromium, and the playbooks (Debian, root; installs what it needs)
 	testdata/rig/install.sh

@@ -174,8 +174,8 @@ func (s *scene) fetch(c *court, from, until time.Time) {
 // runs, over zones of which the archive lacks some, for a while or for ever.
 func TestLawsOfEvidence(t *testing.T) {
 	scenes := 12
-	if testing.Short() {
-		scenes = 5
+	if testing.Short() || every > 1 {
+		scenes = 3
 	}
 	told := map[string]int{}
 	for seed := range scenes {
