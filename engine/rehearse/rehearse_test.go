@@ -68,6 +68,14 @@ func TestScenarios(t *testing.T) {
 }
 
 // TestNames holds the names to what can be typed, each once.
+// slow leaves a test to the run without the race detector, which "make test" makes too.
+func slow(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("takes minutes under the race detector; go test ./engine/rehearse runs it without")
+	}
+}
+
 func TestNames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range Scenarios() {
@@ -88,6 +96,7 @@ func quiet(write func(s *script)) Scenario {
 
 // TestFalsified changes one answer that is honest: the line must say so.
 func TestFalsified(t *testing.T) {
+	slow(t)
 	o := short(t)
 	done := false
 	o.twist = func(h *hour, a *played) {
@@ -117,6 +126,7 @@ func o2(*hour) time.Time { return time.Date(2026, 11, 4, 1, 0, 0, 0, time.UTC) }
 // behind is not accused even then, where no SOA record proves its zone: the signatures
 // in its answers prove that the archive lacks it.
 func TestWrongCover(t *testing.T) {
+	slow(t)
 	young := Scenario{"young", "an honest server is a day behind", func(s *script) {
 		youngArchive(s)
 		s.days, s.services[0].soa = 2, false
@@ -148,6 +158,7 @@ func TestWrongCover(t *testing.T) {
 
 // TestShort is every other way to fall short.
 func TestShort(t *testing.T) {
+	slow(t)
 	for _, c := range []struct {
 		what, want string
 		write      func(s *script)
@@ -173,6 +184,7 @@ func TestShort(t *testing.T) {
 
 // TestSame plays one twice.
 func TestSame(t *testing.T) {
+	slow(t)
 	s := quiet(func(s *script) { s.services = []service{s.flipping(s.rsi(1), span{s.at(2, 0), s.at(3, 0)})} })
 	if a, b := one(t, short(t), s), one(t, short(t), s); !reflect.DeepEqual(a, b) {
 		t.Errorf("%+v\n%+v", a, b)
