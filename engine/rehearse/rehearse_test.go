@@ -67,7 +67,6 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// TestNames holds the names to what can be typed, each once.
 // slow leaves a test to the run without the race detector, which "make test" makes too.
 func slow(t *testing.T) {
 	t.Helper()
@@ -76,6 +75,7 @@ func slow(t *testing.T) {
 	}
 }
 
+// TestNames holds the names to what can be typed, each once.
 func TestNames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range Scenarios() {
