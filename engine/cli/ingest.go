@@ -30,10 +30,10 @@ func (a *app) ingestCommand() *cobra.Command {
 it, merges its rows into the lake and keeps the file in Originals/. What is wrong
 goes to Quarantine/ with its reason, and an alert. Cron runs it every five minutes.
 
-Correctness answers are judged by the root zones at hand. A match is correct at
+Correctness answers are judged by the root zones in the archive. A match is correct at
 once, and what is wrong whatever the zone is incorrect at once. Any other mismatch
 is incorrect only where the archive covers the query: every zone that it may be of
-is at hand, somebody looked for new ones without a break of an hour in the 48 hours
+is archived, somebody looked for new ones without a break of an hour in the 48 hours
 before, and a zone fetch succeeded an hour later. Until then it is unchecked, with
 the reason in failures ("hold: …"), and each run looks again, however old it is.
 With --rejudge all answers of a time are judged anew.`,

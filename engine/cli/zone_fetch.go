@@ -27,13 +27,13 @@ func (a *app) zoneFetchCommand() *cobra.Command {
 		Use:   "fetch",
 		Short: "Fetch the root zone from the plan's sources and keep it once it has proved itself",
 		Long: `Fetch asks the plan's zone sources by priority, each once, for the root zone: whole,
-proved by the plan's trust anchors now, not older than the newest at hand. It is kept
+proved by the plan's trust anchors now, not older than the newest in the archive. It is kept
 as Output/RootZones/<serial>.root.txt, once, and each source's success is on record in
 fetches.jsonl there, also when it brought nothing new. Each source that was refused is
-told with the reason; one that lacks a zone is told when the archive has had that zone
-for three hours.
+reported with the reason; one that lacks a zone is reported once the archive has had
+that zone for three hours.
 
-Serials that answers show and the archive lacks are told too. Sources whose url has
+Serials that answers show and the archive lacks are reported too. Sources whose url has
 {serial} in it are asked for these zones, newest first, 20 a run, until one yields the
 zone: of that serial, and proved at the time it was signed. With --serial only they
 are asked, for these zones.
