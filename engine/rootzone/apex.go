@@ -1,10 +1,13 @@
 package rootzone
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -15,8 +18,7 @@ type Apex struct {
 	Serial uint32
 	Keys   []*dns.DNSKEY
 
-	soa  []dns.RR
-	sigs []*dns.RRSIG
+	records []dns.RR // of the apex
 }
 
 // NewestApex reads the apex of the newest zone of a folder, as Newest finds it. The
@@ -43,13 +45,9 @@ func apexOf(z *Zone) *Apex {
 		if rr.Header().Name != "." {
 			continue
 		}
-		switch rr := rr.(type) {
-		case *dns.DNSKEY:
-			a.Keys = append(a.Keys, rr)
-		case *dns.SOA:
-			a.soa = append(a.soa, rr)
-		case *dns.RRSIG:
-			a.sigs = append(a.sigs, rr)
+		a.records = append(a.records, rr)
+		if key, ok := rr.(*dns.DNSKEY); ok {
+			a.Keys = append(a.Keys, key)
 		}
 	}
 	return a
@@ -79,23 +77,16 @@ var errUnsigned = errors.New("no signature over DNSKEY and SOA that counts")
 // key of the zone without REVOKE; over DNSKEY by one that an anchor is of, whatever
 // its dates, if there is such a key.
 func (a *Apex) SignedUntil(anchors []Anchor) (time.Time, error) {
-	var keys, anchored []*dns.DNSKEY
-	set := make([]dns.RR, len(a.Keys))
-	for i, key := range a.Keys {
-		set[i] = key
-		if key.Flags&dns.ZONE == 0 || key.Flags&dns.REVOKE != 0 || key.Protocol != 3 {
-			continue
-		}
-		keys = append(keys, key)
-		if Anchored(key, anchors) {
-			anchored = append(anchored, key)
-		}
+	v, err := newValidation(a.records)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("zone %d: %w", a.Serial, err)
 	}
+	anchored := slices.DeleteFunc(slices.Clone(v.keys), func(k Key) bool { return !Anchored(k.RR, anchors) })
 	if len(anchored) == 0 {
-		anchored = keys
+		anchored = v.keys
 	}
-	first, ok := a.until(set, dns.TypeDNSKEY, anchored)
-	second, also := a.until(a.soa, dns.TypeSOA, keys)
+	first, ok := v.until(setKey{root, dns.TypeDNSKEY}, anchored)
+	second, also := v.until(setKey{root, dns.TypeSOA}, v.keys)
 	if !ok || !also {
 		return time.Time{}, fmt.Errorf("zone %d: %w", a.Serial, errUnsigned)
 	}
@@ -105,18 +96,51 @@ func (a *Apex) SignedUntil(anchors []Anchor) (time.Time, error) {
 	return first, nil
 }
 
-// until is the last end of the signatures over a set that hold by one of the keys.
-func (a *Apex) until(set []dns.RR, covered uint16, keys []*dns.DNSKEY) (last time.Time, ok bool) {
-	for _, sig := range a.sigs {
-		if sig.TypeCovered != covered || sig.SignerName != "." || sig.Labels != 0 {
-			continue
-		}
-		end := time.Unix(int64(sig.Expiration), 0).UTC()
-		if end.After(last) && slices.ContainsFunc(keys, func(key *dns.DNSKEY) bool {
-			return key.KeyTag() == sig.KeyTag && key.Algorithm == sig.Algorithm && sig.Verify(key, set) == nil
-		}) {
+// until is the last end of the signatures that hold.
+func (v *validation) until(k setKey, keys []Key) (last time.Time, ok bool) {
+	for _, sig := range v.holding(k, keys) {
+		if end := time.Unix(int64(sig.Expiration()), 0).UTC(); end.After(last) {
 			last, ok = end, true
 		}
 	}
 	return last, ok
+}
+
+// maxLine bounds a record in the archive's text: those of the apex are below 2 KB.
+const maxLine = 64 << 10
+
+// ApexKeys reads the keys of a zone of the archive that may sign, without the rest of
+// it: its file has the apex at its beginning. The file is believed as it is.
+func ApexKeys(path string) ([]Key, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("zone: %w", err)
+	}
+	defer f.Close()
+	var keys []Key
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		line := strings.TrimPrefix(lines.Text(), "\ufeff")
+		if line == "" || line[0] == ';' { // of a file that was put there by hand
+			continue
+		}
+		if !strings.HasPrefix(line, ".\t") && !strings.HasPrefix(line, ". ") {
+			break
+		}
+		if !strings.Contains(line, "DNSKEY") || strings.Contains(line, "RRSIG") {
+			continue
+		}
+		rr, err := dns.NewRR(line)
+		if err != nil {
+			return nil, fmt.Errorf("zone %s: %w", path, err)
+		}
+		if k, ok := rr.(*dns.DNSKEY); ok && SigningKey(k) {
+			keys = append(keys, NewKey(k))
+		}
+	}
+	if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
+		return nil, fmt.Errorf("zone %s: %w", path, err)
+	}
+	return keys, nil
 }

@@ -90,9 +90,9 @@ func (s Signature) Tag() uint16 { return binary.BigEndian.Uint16(s[sigTag:]) }
 func (s Signature) ByRoot() bool { return s[sigSigner] == 0 }
 
 // By says whether one of the keys may have made it, by tag and algorithm.
-func (s Signature) By(keys []Key) bool {
-	return slices.ContainsFunc(keys, func(k Key) bool { return k.Tag == s.Tag() && k.RR.Algorithm == s.Algorithm() })
-}
+func (s Signature) By(keys []Key) bool { return slices.ContainsFunc(keys, s.by) }
+
+func (s Signature) by(k Key) bool { return k.Tag == s.Tag() && k.RR.Algorithm == s.Algorithm() }
 
 // Signer is who signed, in presentation form.
 func (s Signature) Signer() string {
@@ -136,28 +136,28 @@ func (s Signature) Screen(owner []byte, at time.Time) Worth {
 }
 
 // Verify judges a signature over the RRset by the keys, whatever the time: two
-// keys may share a tag. By says which key it is of where it is Good.
-func (set Set) Verify(sig Signature, keys []Key) (worth Worth, by int) {
-	worth = StrangeKey
-	for i, k := range keys {
-		if k.Tag != sig.Tag() || k.RR.Algorithm != sig.Algorithm() {
+// keys may share a tag.
+func (set Set) Verify(sig Signature, keys []Key) Worth {
+	worth := StrangeKey
+	for _, k := range keys {
+		if !sig.by(k) {
 			continue
 		}
 		if !KnownAlgorithm(k.RR.Algorithm) {
-			return Unknown, i
+			return Unknown
 		}
 		if verified.of(set, sig, k.RR, func() bool { return set.verify(sig, k.RR) == nil }) {
-			return Good, i
+			return Good
 		}
 		worth = Broken
 	}
-	return worth, -1
+	return worth
 }
 
 // Prove is Screen and Verify: what a signature is worth at a time.
-func (set Set) Prove(sig Signature, keys []Key, at time.Time) (worth Worth, by int) {
+func (set Set) Prove(sig Signature, keys []Key, at time.Time) Worth {
 	if worth := sig.Screen(set.Owner, at); worth != Good {
-		return worth, -1
+		return worth
 	}
 	return set.Verify(sig, keys)
 }

@@ -39,12 +39,8 @@ func (z *Zone) SignedAt() (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("zone %d: %w: %w", z.Serial, ErrBogus, err)
 	}
-	k := setKey{root, dns.TypeSOA}
 	var latest *uint32
-	for _, sig := range v.sigs[k] {
-		if worth, _ := v.set(k).Verify(sig, v.keys); worth != Good || !sig.ByRoot() || sig.Labels() != 0 {
-			continue
-		}
+	for _, sig := range v.holding(setKey{root, dns.TypeSOA}, v.keys) {
 		if at := sig.Inception(); latest == nil || int32(at-*latest) > 0 {
 			latest = &at
 		}
@@ -150,6 +146,14 @@ func (v *validation) set(k setKey) Set {
 	return Set{Owner: []byte(k.owner), Type: k.rrtype, Class: dns.ClassINET, RDatas: v.data[k]}
 }
 
+// holding are the signatures over an RRset of the apex that hold by one of the keys,
+// whatever the time.
+func (v *validation) holding(k setKey, keys []Key) []Signature {
+	return slices.DeleteFunc(slices.Clone(v.sigs[k]), func(sig Signature) bool {
+		return !sig.ByRoot() || sig.Labels() != 0 || v.set(k).Verify(sig, keys) != Good
+	})
+}
+
 // trust asks that a key which an anchor names has signed the zone's keys. Signatures
 // by revoked keys beside it are normal (RFC 5011 section 2.1).
 func (v *validation) trust(anchors []Anchor) error {
@@ -171,11 +175,11 @@ func (v *validation) trust(anchors []Anchor) error {
 	}
 	reason := errors.New("not signed by the key of an anchor")
 	for _, sig := range v.sigs[k] {
-		worth, _ := v.set(k).Prove(sig, anchored, v.at)
+		worth := v.set(k).Prove(sig, anchored, v.at)
 		if worth == Good {
 			return nil
 		}
-		if slices.ContainsFunc(anchored, func(k Key) bool { return k.Tag == sig.Tag() }) {
+		if sig.By(anchored) {
 			reason = fmt.Errorf("not signed by the key of an anchor: %s", v.explain(sig, worth))
 		}
 	}
@@ -246,8 +250,7 @@ func (v *validation) authentic(k setKey) (note string, why error) {
 	set := v.set(k)
 	var bad []string
 	for _, sig := range v.sigs[k] {
-		worth, _ := set.Prove(sig, v.keys, v.at)
-		if worth != Good {
+		if worth := set.Prove(sig, v.keys, v.at); worth != Good {
 			bad = append(bad, v.explain(sig, worth))
 		}
 	}

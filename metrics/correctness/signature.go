@@ -51,7 +51,7 @@ func (e *evaluation) prove(s *rrset, sig rootzone.Signature) rootzone.Worth {
 	if s.identical && !e.forget && e.zone.provenBy(s, sig) {
 		return rootzone.Good
 	}
-	worth, _ := s.set().Verify(sig, e.zone.keys)
+	worth := s.set().Verify(sig, e.zone.keys)
 	if worth == rootzone.Good && s.identical && !e.forget {
 		s.zone.remember(sig)
 	}

@@ -236,8 +236,7 @@ func (e *evaluation) held(s *rrset, sig rootzone.Signature, keys []rootzone.Key)
 	if e.tried++; e.tried > maxTried {
 		return untried
 	}
-	worth, _ := s.set().Verify(sig, keys)
-	if worth != rootzone.Good {
+	if worth := s.set().Verify(sig, keys); worth != rootzone.Good {
 		return worth
 	}
 	return sig.Screen(s.owner, e.at)
