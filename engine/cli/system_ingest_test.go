@@ -172,10 +172,10 @@ func (g *collecting) testPushed(t *testing.T) {
 		"SELECT count(*) > 0, count(DISTINCT vantage_point) FROM "+routes,
 		"SELECT count(*), sum(planned), count(DISTINCT file), count(DISTINCT sha256) FROM "+glob(dir, "runs"),
 		"SELECT column_type, count(*) FROM (DESCRIBE FROM "+glob(dir, "answers")+") GROUP BY ALL ORDER BY ALL",
-		"SELECT count(*), count(first_used), min(state) FROM '"+dir+"/zones/zones.parquet'",
+		"SELECT count(*), count(first_used), min(state), (count(first_seen) > 0) = (SELECT bool_or(coalesce(clock_synchronized, true)) FROM "+glob(dir, "runs")+") FROM '"+dir+"/zones/zones.parquet'",
 		"SELECT verdict, count(*), count(DISTINCT verdict_serial) FROM "+glob(dir, "answers")+" WHERE \"query\" = 'correctness' GROUP BY ALL")
 	want := []string{"[[0]]", "[[0]]", "[[325,325,325,5,65]]", "[[true,2]]", "[[5,325,5,5]]",
-		`[["BIGINT",5],["BLOB",1],["BOOLEAN",2],["INTEGER",3],["TIMESTAMP WITH TIME ZONE",2],["VARCHAR",13],["VARCHAR[]",1]]`, `[[1,1,"archived"]]`, `[["correct",65,1]]`}
+		`[["BIGINT",5],["BLOB",1],["BOOLEAN",2],["INTEGER",3],["TIMESTAMP WITH TIME ZONE",2],["VARCHAR",13],["VARCHAR[]",1]]`, `[[1,1,"archived",true]]`, `[["correct",65,1]]`}
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("query %d: %s, want %s", i+1, got[i], want[i])

@@ -128,29 +128,32 @@ func (r *rig) testBadZones(t *testing.T) {
 	at := places[len(places)/2]
 	tampered := append(append(bytes.Clone(good[:at[4]]), "253"...), good[at[5]:]...)
 	unsigned := regexp.MustCompile(`(?m)^\S+\s+\d+\s+IN\s+RRSIG\s+DS\s.*\n`).ReplaceAll(good, nil)
-	home := r.home(t)
+	home, behind := r.home(t), r.home(t)
 	r.fetchZone(t, home, 0, v4('f', 53))
 	before := r.archived(t, home)
+	r.serve(t, 'd', older)
+	r.fetchZone(t, behind, 0, v4('d', 53))
 	for _, c := range []struct {
 		letter byte
 		text   []byte
-		fresh  bool // the archive has no zone yet
+		home   string // empty: the archive has no zone yet
 		want   string
 	}{
-		// Where the serial is known nothing is transferred: the SOA record is asked first.
-		{'e', tampered, true, "./ZONEMD: the digest is not the zone's"},
-		{'c', older, false, fmt.Sprintf("older-serial: serial %d is older than %d", r.serial-1, r.serial)},
-		{'g', unsigned, true, "/DS: no signature"},
+		// The archive has the zone before: of a serial that it knows nothing is transferred.
+		{'d', tampered, behind, "bogus: "},
+		{'e', tampered, "", "./ZONEMD: the digest is not the zone's"},
+		{'c', older, home, fmt.Sprintf("older-serial: serial %d is older than %d", r.serial-1, r.serial)},
+		{'g', unsigned, "", "/DS: no signature"},
 	} {
 		r.serve(t, c.letter, c.text)
-		in := home
-		if c.fresh {
+		in := c.home
+		if in == "" {
 			in = r.home(t)
 		}
 		if errs := r.fetchZone(t, in, 1, v4(c.letter, 53)); !strings.Contains(errs, c.want) {
 			t.Errorf("%c: %s, want %q", c.letter, errs, c.want)
 		}
-		if kept, err := filepath.Glob(filepath.Join(in, "Output", "RootZones", "*.root.txt")); err != nil || len(kept) > 1 || (c.fresh && len(kept) > 0) {
+		if kept, err := filepath.Glob(filepath.Join(in, "Output", "RootZones", "*.root.txt")); err != nil || len(kept) != min(len(c.home), 1) {
 			t.Errorf("%c: kept %v (%v)", c.letter, kept, err)
 		}
 		r.serve(t, c.letter, good)
@@ -158,14 +161,17 @@ func (r *rig) testBadZones(t *testing.T) {
 	if !bytes.Equal(r.archived(t, home), before) {
 		t.Error("the archived zone was overwritten")
 	}
-	alerts, err := os.ReadFile(filepath.Join(home, "Logs", "c00-alerts.txt"))
-	must(t, err)
-	for _, want := range []string{`FATAL rule="mtric.zone fetch"`} {
-		if !strings.Contains(string(alerts), want) {
-			t.Errorf("no %s in\n%s", want, alerts)
+	alerts := func(home string) string {
+		text, err := os.ReadFile(filepath.Join(home, "Logs", "c00-alerts.txt"))
+		must(t, err)
+		return string(text)
+	}
+	for _, want := range []string{`FATAL rule="mtric.zone fetch"`, `critical FIRING rule="mtric.zone fetch" condition=bogus `} {
+		if !strings.Contains(alerts(behind), want) {
+			t.Errorf("no %s in\n%s", want, alerts(behind))
 		}
 	}
-	if strings.Contains(string(alerts), "condition=older-serial") {
-		t.Errorf("a source that lacks a zone since a moment ago is told:\n%s", alerts)
+	if text := alerts(home); !strings.Contains(text, `FATAL rule="mtric.zone fetch"`) || strings.Contains(text, "condition=older-serial") {
+		t.Errorf("want FATAL, and no alert of a source that has lacked a zone for a moment only:\n%s", text)
 	}
 }
