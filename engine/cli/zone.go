@@ -121,16 +121,9 @@ func (a *app) keepZone(p *plan.Plan, dir string, zone *rootzone.Zone, file strin
 		return false, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	if added, err = rootzone.Save(dir, zone); err != nil {
-		return false, err
-	}
-	kept := filepath.Join(dir, rootzone.FileName(zone.Serial))
-	sum, err := rootzone.FileSHA256(kept)
-	if err != nil {
-		return added, err
-	}
-	return added, rootzone.AppendRecord(dir, rootzone.Record{At: now(), Serial: zone.Serial,
-		Source: "file " + file, SHA256: sum, Added: added, ByHand: true, Unchanged: sameFile(file, kept)})
+	own := sameFile(file, filepath.Join(dir, rootzone.FileName(zone.Serial)))
+	r, err := rootzone.Keep(dir, zone, rootzone.Record{At: now(), Source: "file " + file, ByHand: true, Unchanged: own})
+	return r.Added, err
 }
 
 // sameFile says whether two names are of one file: the archive's own is no witness for

@@ -148,7 +148,7 @@ func (f *fetching) run(ctx context.Context) error {
 		return errors.Join(err, fillErr)
 	}
 	for _, r := range slices.Concat(result.Records, filled.Records) {
-		f.log.Info("root zone fetched", "serial", r.Serial, "source", r.Source, "added", r.Added, "unchanged", r.Unchanged)
+		f.log.Info("root zone fetched", "serial", r.Serial, "source", r.Source, "added", r.Added, "unchanged", r.Unchanged, "notes", r.Notes)
 	}
 	f.tell(result, filled, err)
 	f.noteKeys(result)
@@ -268,7 +268,7 @@ func (a *app) printRecords(records []rootzone.Record) error {
 		if r.Added {
 			outcome = "added"
 		}
-		if _, err := fmt.Fprintf(a.out, "zone %d: %s, from %s\n", r.Serial, outcome, r.Source); err != nil {
+		if _, err := fmt.Fprintf(a.out, "zone %d: %s, from %s\n%s", r.Serial, outcome, r.Source, noteLines(r.Notes)); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -223,20 +224,43 @@ func (r *run) from(ctx context.Context, s Source) (Record, error) {
 	return record, nil
 }
 
-// keep saves a zone that has proved itself and puts the success on record.
+// keep is Keep, of a zone that a source sent.
 func (f *Fetcher) keep(zone *Zone, r Record) (Record, error) {
-	added, err := Save(f.Dir, zone)
+	r, err := Keep(f.Dir, zone, r)
 	if errors.Is(err, ErrOther) {
-		return Record{}, refuse(OtherRecords, "%w; move aside what is wrong", err)
+		err = refuse(OtherRecords, "%w; move aside what is wrong", err)
 	}
+	return r, err
+}
+
+// Keep saves a zone that has proved itself in the archive in a folder, as Save does,
+// and puts it on record: of the record at, source, by_hand and unchanged are the
+// caller's. The archive must not be written to meanwhile.
+func Keep(dir string, zone *Zone, r Record) (Record, error) {
+	added, err := Save(dir, zone)
 	if err != nil {
 		return Record{}, err
 	}
 	r.At, r.Serial, r.Added = r.At.Truncate(time.Microsecond), zone.Serial, added
-	if r.SHA256, err = FileSHA256(filepath.Join(f.Dir, FileName(zone.Serial))); err != nil {
+	if added {
+		r.Notes = shortNotes(zone.Notes)
+	}
+	if r.SHA256, err = FileSHA256(filepath.Join(dir, FileName(zone.Serial))); err != nil {
 		return Record{}, err
 	}
-	return r, AppendRecord(f.Dir, r)
+	return r, AppendRecord(dir, r)
+}
+
+// maxNote bounds a note on record in bytes: names in it are as long as who made the
+// zone likes, and a record has a bound.
+const maxNote = 300
+
+func shortNotes(notes []string) []string {
+	var short []string
+	for _, n := range notes {
+		short = append(short, strings.ToValidUTF8(n[:min(len(n), maxNote)], ""))
+	}
+	return short
 }
 
 // inTime says of a refusal that the time for the source was over.

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -204,7 +206,7 @@ func TestHTTPSConditional(t *testing.T) {
 		if server.full != full || r.Serial != serial || r.Added != added {
 			t.Errorf("%s: %d sent in full, %+v; want %d, serial %d, added %v", name, server.full, r, full, serial, added)
 		}
-		if all := records(t, f); len(all) != before+1 || all[before] != r.Record {
+		if all := records(t, f); len(all) != before+1 || !cmp.Equal(all[before], r.Record) {
 			t.Errorf("%s: not on record", name)
 		}
 	}

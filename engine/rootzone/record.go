@@ -34,6 +34,10 @@ type Record struct {
 	// this zone, by "not modified" or by its SOA record. Records of older versions lack
 	// it; there a server said so only of what it had sent before.
 	Unchanged bool `json:"unchanged,omitempty"`
+
+	// Notes say what is odd about a zone that was added, such as no digest that is known
+	// (RFC 8976 section 4).
+	Notes []string `json:"notes,omitempty"`
 }
 
 // recordsName is the file of the records in the archive's folder.

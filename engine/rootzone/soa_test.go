@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/rootzone"
@@ -69,7 +70,7 @@ func TestAXFRAsksForTheSOAFirst(t *testing.T) {
 		if p.soas != soas || p.transfers != transfers || r.Serial != serial || r.Added != added || r.Unchanged != unchanged {
 			t.Errorf("%s: %d SOA queries, %d transfers, %+v", name, p.soas, p.transfers, r.Record)
 		}
-		if all := records(t, f); len(all) != before+1 || all[before] != r.Record {
+		if all := records(t, f); len(all) != before+1 || !cmp.Equal(all[before], r.Record) {
 			t.Errorf("%s: not on record", name)
 		}
 	}
