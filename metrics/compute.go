@@ -20,13 +20,25 @@ type Result struct {
 	Unexpected []measurement.VantagePoint // in the data, not in the plan, or outside their dates
 	Strangers  []measurement.RSI          // in the data, not among the plan's servers
 	Unchecked  int64                      // correctness answers that wait for a verdict
-	Places     []Place                    // by vantage point, RSI and path
-	Lags       []Lag                      // every value of publication latency, by T(s), serial, RSI, vantage point
-	Instances  []Instance                 // by RSI and NSID, those without one last; with Config.Instances
+
+	Frames        []Frame // of the period; N and K are those of the last
+	Slots         Slots   // after the exclusions that leave all metrics
+	Stray         int64   // rows of the frame's vantage points and RSIs, not excluded, in no planned slot
+	Thin          bool    // less than nine tenths of the planned queries were sent
+	Publications  []Publication
+	Accepted      []uint32   // serials of root zones that trusted sightings show, ascending
+	ReceivedUntil time.Time  // when the last of the runs that count came into the lake; zero: unknown
+	Places        []Place    // by vantage point, RSI and path
+	Lags          []Lag      // every value of publication latency, by T(s), serial, RSI, vantage point
+	Instances     []Instance // by RSI and NSID, those without one last; with Config.Instances
 
 	computation *computation // until Forget
 	hours       []Hours
 }
+
+// Slots says what became of planned queries; a correctness query of a vantage point,
+// interval and RSI is one whatever its path.
+type Slots struct{ Planned, Sent, Unsent, Missing, OffPlan int64 }
 
 // Instance is a server by the name it gives, its NSID [mgj].
 type Instance struct {
@@ -72,13 +84,12 @@ type computation struct {
 	result           *Result
 }
 
-// Compute reads the metrics off what was added; the rows of the table zones say
-// which serials are of root zones. It must not run beside Add.
-func (a *Accumulator) Compute(zoneRows []measurement.Zone) *Result {
+// Compute reads the metrics off what was added. It must not run beside Add.
+func (a *Accumulator) Compute() *Result {
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	c := &computation{Accumulator: a, zones: zones{}, accepted: map[uint32]bool{}, result: &Result{N: a.n, K: K(a.n)}}
-	for _, z := range zoneRows {
-		c.zones[uint32(z.Serial)] = z
+	for s, z := range a.zones {
+		c.zones[s] = z
 	}
 	a.settle()
 	c.raw = a.see(asMeasured)
@@ -157,7 +168,7 @@ func (c *computation) hours() []Hours {
 	all := make([]Hours, c.n*len(paths))
 	c.parallel(len(all), func(i int) {
 		rsi, path := i/len(paths), i%len(paths)
-		h := Hours{RSI: c.cfg.RSIs[rsi], Path: paths[path]}
+		h := Hours{RSI: c.cfg.Servers[rsi].RSI, Path: paths[path]}
 		from := (path*c.n + rsi) * perDay
 		for _, d := range c.rsi.days {
 			if !d.counted {
@@ -199,7 +210,7 @@ func (c *computation) instancesMet() {
 		met.vp = 0
 		i := all[met]
 		if i == nil {
-			i = &Instance{RSI: c.cfg.RSIs[met.rsi]}
+			i = &Instance{RSI: c.cfg.Servers[met.rsi].RSI}
 			if !met.none {
 				i.NSID = &met.nsid
 			}
@@ -213,7 +224,7 @@ func (c *computation) instancesMet() {
 		c.result.Instances = append(c.result.Instances, *i)
 	}
 	slices.SortFunc(c.result.Instances, func(a, b Instance) int {
-		if x := cmp.Or(slices.Index(c.cfg.RSIs, a.RSI)-slices.Index(c.cfg.RSIs, b.RSI), int(one(a.NSID == nil)-one(b.NSID == nil))); x != 0 || a.NSID == nil {
+		if x := cmp.Or(int(c.rsis[string(a.RSI)]-c.rsis[string(b.RSI)]), int(one(a.NSID == nil)-one(b.NSID == nil))); x != 0 || a.NSID == nil {
 			return x
 		}
 		return cmp.Compare(*a.NSID, *b.NSID)

@@ -29,10 +29,17 @@ type Exclusion struct {
 	Paths         []measurement.Path
 }
 
+// Server is an RSI with its dated addresses: it is planned over the families that
+// have an address at a label, and asked at that address [yns].
+type Server struct {
+	RSI       measurement.RSI
+	Addresses []plan.Address
+}
+
 // Config is all that the numbers depend on beside the data.
 type Config struct {
-	RSIs          []measurement.RSI // of query soa, in the order of reports; n is their number [dlw]
-	VantagePoints []VantagePoint    // empty: those in the data, for the whole period
+	Servers       []Server       // of query soa, in the order of reports [dlw]
+	VantagePoints []VantagePoint // empty: those in the data, for the whole period
 	Exclusions    []Exclusion
 	Limits        map[string]Limit // by metric, response latencies by metric/transport
 	Instances     bool             // count servers by NSID, for which one more column is read
@@ -40,6 +47,18 @@ type Config struct {
 	// The period is whole days, [From, Until) of interval labels (reading A9).
 	// Rows of DataUntil and later are not read; it bounds the look-ahead.
 	From, Until, DataUntil time.Time
+
+	// What a report that is computed again rests on; nil and zero when it is made.
+	ReceivedUntil time.Time       // runs that came into the lake later do not count
+	Publications  []Publication   // the serials of the period and their T(s)
+	Accepted      map[uint32]bool // serials that are of root zones; nil: those the table zones has
+}
+
+// Publication is a serial of the period. T is T(s), an interval label: when it counts
+// as published.
+type Publication struct {
+	Serial uint32
+	T      time.Time
 }
 
 // LimitKey is the key of a metric's threshold in Config.Limits.
@@ -59,7 +78,7 @@ func FromPlan(p *plan.Plan, from, until, dataUntil time.Time) (Config, error) {
 		return c, fmt.Errorf("plan %s: no query %q: the metrics are made of it", p.Name, QuerySOA)
 	}
 	for _, s := range p.ServersOf(q.Servers) {
-		c.RSIs = append(c.RSIs, s.RSI)
+		c.Servers = append(c.Servers, Server{s.RSI, s.Addresses})
 	}
 	for _, v := range p.VantagePoints {
 		c.VantagePoints = append(c.VantagePoints, VantagePoint{v.ID, v.From, v.Until})
@@ -98,26 +117,33 @@ func (c *Config) limits(t plan.Threshold) {
 
 // Bounds of what is held in memory: a report may come from a stranger.
 const (
-	mostRSIs = 100
-	mostVPs  = 1000
-	mostDays = 366
+	mostRSIs      = 100
+	mostAddresses = 100 // of one RSI, by their dates
+	mostVPs       = 1000
+	mostDays      = 366
 )
 
 // check says what would make the numbers meaningless.
 func (c *Config) check() error {
-	if len(c.RSIs) == 0 {
+	if len(c.Servers) == 0 {
 		return fmt.Errorf("no root server identifiers: the plan's query %q names no servers", QuerySOA)
 	}
-	if len(c.RSIs) > mostRSIs {
-		return fmt.Errorf("%d root server identifiers, more than %d", len(c.RSIs), mostRSIs)
+	if len(c.Servers) > mostRSIs {
+		return fmt.Errorf("%d root server identifiers, more than %d", len(c.Servers), mostRSIs)
 	}
 	if len(c.VantagePoints) > mostVPs {
 		return fmt.Errorf("%d vantage points, more than %d", len(c.VantagePoints), mostVPs)
 	}
-	for i, r := range c.RSIs {
-		if slices.Contains(c.RSIs[:i], r) {
-			return fmt.Errorf("rsi %s stands twice among the servers of query %q", r, QuerySOA)
+	for i, s := range c.Servers {
+		if slices.ContainsFunc(c.Servers[:i], func(o Server) bool { return o.RSI == s.RSI }) {
+			return fmt.Errorf("rsi %s stands twice among the servers of query %q", s.RSI, QuerySOA)
 		}
+		if len(s.Addresses) > mostAddresses {
+			return fmt.Errorf("rsi %s has %d addresses, more than %d", s.RSI, len(s.Addresses), mostAddresses)
+		}
+	}
+	if c.DataUntil.Before(c.From) {
+		return fmt.Errorf("data until %s: before the period", c.DataUntil.Format(time.RFC3339))
 	}
 	if c.From != interval.Day(c.From) || c.Until != interval.Day(c.Until) || !c.From.Before(c.Until) {
 		return fmt.Errorf("period %s to %s: want whole days UTC, the first before the last", c.From.Format(time.RFC3339), c.Until.Format(time.RFC3339))

@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -46,6 +47,10 @@ type Accumulator struct {
 	days  []*day
 	rsis  map[string]int32
 
+	frames    []frame // by their start
+	addresses map[netip.Addr]int32
+	zones     map[uint32]measurement.Zone
+
 	settled bool         // Compute has begun
 	open    atomic.Int64 // correctness answers that have neither verdict nor flags
 
@@ -58,6 +63,12 @@ type Accumulator struct {
 	instances  map[instance]int64
 }
 
+// AddRuns adds rows of the table runs. All of them come before the answers: a run that
+// came into the lake after Config.ReceivedUntil does not count, and what a run shows
+// whose clock is known to be wrong dates no serial.
+func (a *Accumulator) AddRuns(runs []measurement.Run) {
+}
+
 // instance is a server as one vantage point met it.
 type instance struct {
 	vp, rsi int32
@@ -65,18 +76,24 @@ type instance struct {
 	nsid    string
 }
 
-// New makes an empty accumulator.
-func New(cfg Config) (*Accumulator, error) {
+// New makes an empty accumulator; the rows of the table zones say which serials are
+// of root zones, and when these were signed.
+func New(cfg Config, zones []measurement.Zone) (*Accumulator, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	from, until := cfg.window()
-	a := &Accumulator{cfg: cfg, n: len(cfg.RSIs), from: from.UnixMicro(), until: until.UnixMicro(),
+	a := &Accumulator{cfg: cfg, n: len(cfg.Servers), from: from.UnixMicro(), until: until.UnixMicro(),
 		vps: slices.Clone(cfg.VantagePoints), anyVP: len(cfg.VantagePoints) == 0, rsis: map[string]int32{}, index: map[string]int32{},
 		unexpected: map[measurement.VantagePoint]bool{}, strangers: map[measurement.RSI]bool{},
 		instances: map[instance]int64{}}
-	for i, r := range cfg.RSIs {
-		a.rsis[string(r)] = int32(i)
+	a.frames, a.addresses = cfg.frames()
+	a.zones = make(map[uint32]measurement.Zone, len(zones))
+	for _, z := range zones {
+		a.zones[uint32(z.Serial)] = z
+	}
+	for i, s := range cfg.Servers {
+		a.rsis[string(s.RSI)] = int32(i)
 	}
 	for i, v := range a.vps {
 		a.index[string(v.ID)] = int32(i)

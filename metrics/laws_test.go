@@ -88,7 +88,7 @@ func randomExclusions(r *rand.Rand, cfg metrics.Config) (list []metrics.Exclusio
 			e.VantagePoints = append(e.VantagePoints, vp(r.IntN(3)))
 		}
 		if r.IntN(2) == 0 {
-			e.RSIs = append(e.RSIs, cfg.RSIs[r.IntN(len(cfg.RSIs))])
+			e.RSIs = append(e.RSIs, cfg.Servers[r.IntN(len(cfg.RSIs))].RSI)
 		}
 		if r.IntN(2) == 0 {
 			e.Paths = append(e.Paths, allPaths[r.IntN(4)])

@@ -53,13 +53,8 @@ const (
 	LookAhead = 7 * 24 * time.Hour
 )
 
-// K is the number of RSIs that the system needs of n: ⌈2(n−1)/3⌉ [dlw].
-func K(n int) int {
-	if n < 2 {
-		return n
-	}
-	return (2*(n-1) + 2) / 3
-}
+// K is the number of RSIs that the system needs of n: ⌈2(n−1)/3⌉, at least one [dlw].
+func K(n int) int { return max(1, (2*(n-1)+2)/3) }
 
 // Verdict says whether a threshold is met. NoData is neither.
 type Verdict string
@@ -101,6 +96,17 @@ type Side struct {
 	Censored bool      // the median lies beyond the end of the data [P4]
 	Count    int64     // what gives the value its precision (reading A24)
 	Verdict  Verdict
+
+	Thin         bool   // less than nine tenths of its planned queries were sent
+	Low, High    *Bound // what an availability can have been, with all that is missing bad or good
+	Held         int64  // correctness answers that wait for a verdict
+	Unobservable int64  // waits for a serial that no verdict can rest on: nobody asked in time
+}
+
+// Bound is the least or the most that an availability can have been.
+type Bound struct {
+	Fraction
+	Verdict Verdict
 }
 
 // Value is one metric for one RSI, address family and transport, as far as the
@@ -115,6 +121,11 @@ type Value struct {
 	Limit       Limit
 	Without     Side // as measured, exclusions disregarded [raz] [xjv]
 	Diagnostics Diagnostics
+
+	// Of a Fail only: the vantage points without any one of which it would be none, and
+	// how many must be left out, those that accuse most first, until it is none.
+	RestsOn []measurement.VantagePoint
+	Fewest  int
 }
 
 // InUnit returns the value's number in its unit: percent, ms or minutes.

@@ -198,7 +198,7 @@ func (v *view) follow(vp, rsi int, published []publication, minima [][]int64) (w
 func (v *view) end() int { return int((v.a.until - v.a.from) / interval.Length.Microseconds()) }
 
 func (v *view) lag(p wait, vp, rsi, at int, censored bool) Lag {
-	return Lag{Serial: p.serial, Published: v.a.label(p.at), VantagePoint: v.vps[vp].ID, RSI: v.a.cfg.RSIs[rsi],
+	return Lag{Serial: p.serial, Published: v.a.label(p.at), VantagePoint: v.vps[vp].ID, RSI: v.a.cfg.Servers[rsi].RSI,
 		Minutes: int64(at-p.at) * int64(interval.Length/time.Minute), Censored: censored, Inflated: p.inflated, Gap: p.gap}
 }
 

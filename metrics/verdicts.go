@@ -10,7 +10,7 @@ import (
 func (c *computation) value(metric, unit string, rsi, path int) Value {
 	v := Value{Metric: metric, Unit: unit}
 	if rsi >= 0 {
-		v.RSI = c.cfg.RSIs[rsi]
+		v.RSI = c.cfg.Servers[rsi].RSI
 	}
 	if path >= 0 {
 		v.Family, v.Transport = paths[path].Family, paths[path].Transport
@@ -80,7 +80,7 @@ func (c *computation) rsiPaths() []Value {
 
 // place is what one vantage point saw of an RSI over a path.
 func (c *computation) place(vp, rsi, path int, g *gauge, pieces [][]uint32) Place {
-	p := Place{VantagePoint: c.rsi.vps[vp].ID, RSI: c.cfg.RSIs[rsi], Path: paths[path], Asked: g.asked(), OK: g.ok()}
+	p := Place{VantagePoint: c.rsi.vps[vp].ID, RSI: c.cfg.Servers[rsi].RSI, Path: paths[path], Asked: g.asked(), OK: g.ok()}
 	if r := g.rank(pieces); r.count > 0 {
 		p.Min, p.Median, p.P95, p.Max = whole(r.min), &r.median, whole(r.p95), whole(r.max)
 	}

@@ -60,8 +60,8 @@ func (a *Accumulator) excluded(day int, vp measurement.VantagePoint, l level) []
 		if out.from >= out.until {
 			continue
 		}
-		for i, r := range a.cfg.RSIs {
-			if len(e.RSIs) == 0 || slices.Contains(e.RSIs, r) {
+		for i, s := range a.cfg.Servers {
+			if len(e.RSIs) == 0 || slices.Contains(e.RSIs, s.RSI) {
 				out.rsis = append(out.rsis, i)
 			}
 		}
