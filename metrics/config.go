@@ -29,6 +29,11 @@ type Exclusion struct {
 	Paths         []measurement.Path
 }
 
+// covers says whether the exclusion touches a vantage point at a label.
+func (e Exclusion) covers(vp measurement.VantagePoint, label time.Time) bool {
+	return !label.Before(e.From) && label.Before(e.Until) && (len(e.VantagePoints) == 0 || slices.Contains(e.VantagePoints, vp))
+}
+
 // Server is an RSI with its dated addresses: it is planned over the families that
 // have an address at a label, and asked at that address [yns].
 type Server struct {

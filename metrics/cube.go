@@ -63,13 +63,13 @@ func planned(cell uint32) bool { return cell != cellExcluded && cell != cellUnpl
 // vantage point's query to an RSI in an interval whatever its path, is the greatest of
 // its four checks; an RSI's own answers all count.
 const (
-	checkUnplanned uint8 = iota
-	checkExcluded        // the path is taken out, no row
-	checkAbsent          // no row
-	checkExcludedRow     // a row that is taken out
-	checkOff             // asked at another address than the plan's
-	checkLocal           // never sent
-	checkUnanswered      // no response within the timeout, or an rcode that counts as none [ote]
+	checkUnplanned   uint8 = iota
+	checkExcluded          // the path is taken out, no row
+	checkAbsent            // no row
+	checkExcludedRow       // a row that is taken out
+	checkOff               // asked at another address than the plan's
+	checkLocal             // never sent
+	checkUnanswered        // no response within the timeout, or an rcode that counts as none [ote]
 	checkCorrect
 	checkIncorrect
 	checkUnchecked
@@ -80,14 +80,14 @@ const (
 // [interval][path][rsi], as rows do; settle turns them to [path][rsi][interval],
 // so that a path's values of one RSI lie together.
 type block struct {
-	cells    []uint32       // SOA queries; nil on days of look-back and look-ahead
-	checks   []uint8        // correctness queries; nil where there is no row and all is planned
-	serials  []uint32       // without paths, codes of the day's serialSets: what trusted sightings show
-	asked    []uint8        // without paths: which paths were asked, and which showed a serial of no zone
-	byPath   []uint32       // codes of each path; only where exclusions lie
-	excluded []pathSet      // without paths: those that exclusions take out; only where they do
+	cells    []uint32        // SOA queries; nil on days of look-back and look-ahead
+	checks   []uint8         // correctness queries; nil where there is no row and all is planned
+	serials  []uint32        // without paths, codes of the day's serialSets: what trusted sightings show
+	asked    []uint8         // without paths: which paths were asked, and which showed a serial of no zone
+	byPath   []uint32        // codes of each path; only where exclusions lie
+	excluded []pathSet       // without paths: those that exclusions take out; only where they do
 	shown    *[perDay]uint32 // codes of all that the soa rows of the run show
-	received *[perDay]uint8 // 1 where the interval has any row
+	received *[perDay]uint8  // 1 where the interval has any row
 }
 
 // A byte of block.asked has a bit for each path that was asked at the plan's address,
@@ -243,9 +243,8 @@ func turn[T any](all, spare []T) {
 
 // Codes of serials: what an RSI's four answers of an interval showed together.
 const (
-	serialNotAsked uint32 = iota
-	serialNone            // asked, no answer with a serial
-	serialFirst           // index into sets, from here on
+	serialNone  uint32 = iota // no trusted sighting
+	serialFirst               // index into sets, from here on
 )
 
 // serialSets names the sets of serials that four answers showed by small codes:

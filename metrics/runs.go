@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -79,8 +80,16 @@ func slotAt(us int64) int { return int(us / interval.Length.Microseconds()) }
 // marksOf are the marks of a vantage point, by interval of the window; nil without any.
 func (a *Accumulator) marksOf(vp measurement.VantagePoint) []mark { return a.marks[string(vp)] }
 
-// scanRuns adds a batch of the table runs.
-func (a *Accumulator) scanRuns(b *lake.Batch) error {
+// scanRuns adds what the table runs has of a time.
+func (a *Accumulator) scanRuns(ctx context.Context, store lake.Store, from, until time.Time) error {
+	scan := lake.Scan{Store: store, Table: lake.Runs, From: from, Until: until, Columns: runColumns, Workers: 1}
+	return scan.Run(ctx, func(b *lake.Batch) error {
+		a.addRunBatch(b)
+		return nil
+	})
+}
+
+func (a *Accumulator) addRunBatch(b *lake.Batch) {
 	vps, clocks, labels := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("interval")
 	received, ingested := b.Column("received_at"), b.Column("ingested_at")
 	for i := range b.Rows {
@@ -92,7 +101,6 @@ func (a *Accumulator) scanRuns(b *lake.Batch) error {
 		}
 		a.addRun(string([]byte(vps.Text(i))), labels.Int[i], received.Int[i], wrong, at)
 	}
-	return nil
 }
 
 // runColumns are what the metrics read of the table runs.
