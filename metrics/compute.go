@@ -26,11 +26,12 @@ type Result struct {
 	Stray         int64   // rows of the frame's vantage points and RSIs, not excluded, in no planned slot
 	Thin          bool    // less than nine tenths of the planned queries were sent
 	Publications  []Publication
-	Accepted      []uint32   // serials of root zones that trusted sightings show, ascending
-	ReceivedUntil time.Time  // when the last of the runs that count came into the lake; zero: unknown
-	Places        []Place    // by vantage point, RSI and path
-	Lags          []Lag      // every value of publication latency, by T(s), serial, RSI, vantage point
-	Instances     []Instance // by RSI and NSID, those without one last; with Config.Instances
+	Accepted      []uint32         // serials of root zones that trusted sightings show, ascending
+	ReceivedUntil time.Time        // when the last of the runs that count came into the lake; zero: unknown
+	LateRuns      map[string]int64 // by vantage point: runs that came after Config.ReceivedUntil and do not count
+	Places        []Place          // by vantage point, RSI and path
+	Lags          []Lag            // every value of publication latency, by T(s), serial, RSI, vantage point
+	Instances     []Instance       // by RSI and NSID, those without one last; with Config.Instances
 
 	computation *computation // until Forget
 	hours       []Hours
@@ -84,7 +85,7 @@ type computation struct {
 // Compute reads the metrics off what was added. It must not run beside Add.
 func (a *Accumulator) Compute() *Result {
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
-	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil}}
+	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil, LateRuns: a.lateRuns}}
 	if last := len(c.result.Frames) - 1; last >= 0 {
 		c.result.N, c.result.K = c.result.Frames[last].N, c.result.Frames[last].K
 	}

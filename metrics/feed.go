@@ -55,7 +55,8 @@ type Accumulator struct {
 
 	marks         map[string][]mark // of runs by vantage point, by interval of the window
 	marksBefore   map[runKey]mark   // of runs before the window
-	receivedUntil time.Time         // the latest of the runs that count
+	receivedUntil time.Time         // when the last of the runs that count came into the lake
+	lateRuns      map[string]int64  // by vantage point: those that came later
 	empty         *block            // a day on which nothing came
 
 	settled bool         // Compute has begun
@@ -89,7 +90,7 @@ func New(cfg Config, zones []measurement.Zone) (*Accumulator, error) {
 	a := &Accumulator{cfg: cfg, n: len(cfg.Servers), from: from.UnixMicro(), until: until.UnixMicro(),
 		vps: slices.Clone(cfg.VantagePoints), anyVP: len(cfg.VantagePoints) == 0, rsis: map[string]int32{}, index: map[string]int32{},
 		unexpected: map[measurement.VantagePoint]bool{}, strangers: map[measurement.RSI]bool{},
-		instances: map[instance]int64{}, marks: map[string][]mark{}, marksBefore: map[runKey]mark{}, history: map[runKey]*pastRun{}}
+		instances: map[instance]int64{}, marks: map[string][]mark{}, marksBefore: map[runKey]mark{}, lateRuns: map[string]int64{}, history: map[runKey]*pastRun{}}
 	a.frames, a.addresses = cfg.frames()
 	a.zones = make(map[uint32]measurement.Zone, len(zones))
 	for _, z := range zones {

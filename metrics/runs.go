@@ -53,6 +53,9 @@ func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested
 		switch until := a.cfg.ReceivedUntil; {
 		case !until.IsZero() && ingested.After(until):
 			m |= late
+			if at >= a.from {
+				a.lateRuns[vp]++
+			}
 		case at >= a.from && ingested.After(a.receivedUntil):
 			a.receivedUntil = ingested.UTC()
 		}

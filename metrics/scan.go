@@ -121,7 +121,7 @@ func (a *Accumulator) columns(more ...string) []string {
 func (a *Accumulator) batch(b *lake.Batch) Batch {
 	own := Batch{Rows: b.Rows, Interval: b.Column("interval"), LatencyUS: b.Column("latency_us"),
 		Serial: b.Column("serial"), VantagePoint: b.Column("vantage_point"), Query: b.Column("query"), RSI: b.Column("rsi"),
-		Family: b.Column("family"), Transport: b.Column("transport"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"),
+		Family: b.Column("family"), Transport: b.Column("transport"), Address: b.Column("address"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"),
 		Verdict: b.Column("verdict")}
 	if a.cfg.Instances {
 		own.NSID = b.Column(names)

@@ -93,9 +93,13 @@ func (a *Accumulator) dayStart(day int) time.Time {
 	return time.UnixMicro(a.from).UTC().AddDate(0, 0, day)
 }
 
-// see makes the view of a level, vantage points by their number.
+// see makes the view of a level, vantage points by their number; without Config.Left.
 func (a *Accumulator) see(l level) *view {
-	order := a.counting()
+	order := slices.DeleteFunc(a.counting(), func(i int) bool { return a.vps[i].ID == a.cfg.Left })
+	return a.seeOf(l, order)
+}
+
+func (a *Accumulator) seeOf(l level, order []int) *view {
 	v := &view{a: a, level: l, order: order}
 	for _, i := range order {
 		v.vps = append(v.vps, a.vps[i])

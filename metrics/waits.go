@@ -244,7 +244,7 @@ type published struct {
 }
 
 // published follows the serials of the period through a view; given are those of a report
-// that is computed again.
+// that is computed again. T(s) comes from the sightings of another view.
 func (c *computation) published(v, of *view, given []Publication) *published {
 	s := of.serials()
 	list := s.ofPeriod()
@@ -253,6 +253,19 @@ func (c *computation) published(v, of *view, given []Publication) *published {
 		for _, p := range given {
 			list = append(list, publication{p.Serial, c.interval(p.T)})
 		}
+	}
+	if c.cfg.Left != "" {
+		all := c.seeOf(of.level, c.counting()).serials()
+		if s.initial = all.initial; given == nil {
+			list = all.ofPeriod()
+		}
+		kept := list[:0]
+		for _, p := range list {
+			if at, known := s.published(p.serial, -1); known {
+				kept = append(kept, publication{p.serial, at})
+			}
+		}
+		list = kept
 	}
 	return &published{delays: v.publish(s, list), slots: v.soaSlots(), untimed: s.untimed(-1)}
 }

@@ -40,13 +40,14 @@ func (d *Document) CheckPlan(p *plan.Plan) ([]string, error) {
 	}
 	own := *d
 	// What only data say is the same on both sides.
-	f.Revision, f.Status, f.N, f.K, f.Coverage, f.Unexpected, f.UnexpectedRSIs = d.Revision, d.Status, d.N, d.K, d.Coverage, d.Unexpected, d.UnexpectedRSIs
+	f.Revision, f.Status, f.N, f.K, f.Frames, f.Unexpected, f.UnexpectedRSIs = d.Revision, d.Status, d.N, d.K, d.Frames, d.Unexpected, d.UnexpectedRSIs
+	f.Coverage, f.Thin, f.ReceivedUntil, f.Publications, f.Accepted = d.Coverage, d.Thin, d.ReceivedUntil, d.Publications, d.Accepted
 	f.Unchecked, f.Held, f.Archive, f.Notes, f.Changes = d.Unchecked, d.Held, d.Archive, d.Notes, d.Changes
 	f.Values, f.Digest, f.Internal = d.Values, d.Digest, d.Internal
 	own.VantagePoints = slices.Clone(d.VantagePoints)
 	for i := range own.VantagePoints {
 		v := &own.VantagePoints[i]
-		v.Expected, v.Received, v.Excluded = 0, 0, 0
+		v.Expected, v.Received, v.Excluded, v.Planned, v.Sent = 0, 0, 0, 0, 0
 	}
 	if d.VantagePointsFrom == fromData && f.VantagePointsFrom == fromData {
 		own.VantagePoints = f.VantagePoints
