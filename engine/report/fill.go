@@ -16,6 +16,10 @@ func (d *Document) Fill(ctx context.Context, store lake.Store) (*metrics.Result,
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
+	return d.fill(ctx, store, cfg)
+}
+
+func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Config) (*metrics.Result, error) {
 	zones, err := store.Zones()
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
