@@ -240,7 +240,7 @@ func (c *computation) instancesMet() {
 
 // coverage counts intervals by vantage point [raz] (reading A6).
 func (c *computation) coverage() {
-	slots := c.system.soaSlots()
+	slots := c.system.slots()
 	for i, vp := range c.raw.vps {
 		cov := Coverage{VantagePoint: vp}
 		for rsi := range slots {

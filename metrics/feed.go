@@ -296,9 +296,9 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, first, end int) error
 		}
 		at := slot*n + rsi
 		b.asked[at] |= 1 << path
-		if known := &day.sets.last; cell >= cellOK && serials[k] == int64(known.serial) && b.serials[at] == known.code && b.shown[slot] == known.code &&
-			label >= known.from && known.code != 0 && (none == nil || !none[first+k]) && b.byPath == nil {
-			continue // nearly always: the four agree
+		if known := &day.sets.last; cell >= cellOK && serials[k] == int64(known.serial) && known.code != serialNone && label >= known.from &&
+			(none == nil || !none[first+k]) && b.byPath == nil && alike(&b.shown[slot], known.code) && alike(&b.serials[at], known.code) {
+			continue // nearly always: all show the same
 		}
 		if cell >= cellOK {
 			if err := d.serial(first+k, day, b, label, slot, at, path, place); err != nil {
@@ -307,6 +307,14 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, first, end int) error
 		}
 	}
 	return nil
+}
+
+// alike sets a code that is not set, and says whether it is the one.
+func alike(code *uint32, want uint32) bool {
+	if *code == serialNone {
+		*code = want
+	}
+	return *code == want
 }
 
 // serial notes the serial that a good answer showed; at is its place among the block's

@@ -78,38 +78,34 @@ func (v *view) checks() [][]checked {
 	return all
 }
 
-// soa counts the SOA queries of an RSI over a path, by vantage point.
-func (v *view) soa(rsi, path int) []tally {
-	list := make([]tally, len(v.vps))
-	at := (path*v.a.n + rsi) * perDay
-	for _, d := range v.days {
-		for vp, b := range d.blocks {
-			if d.counted && b != nil {
-				list[vp].look(b.cells[at : at+perDay])
-			}
-		}
-	}
-	return list
-}
-
-func (t *tally) look(cells []uint32) {
-	for _, c := range cells {
-		t[min(c, cellOK)]++
-	}
-}
-
 // soaSlots are the SOA queries over all paths, by RSI and vantage point.
 func (v *view) soaSlots() [][]Slots {
 	all := make([][]Slots, v.a.n)
 	v.a.parallel(v.a.n, func(rsi int) {
 		all[rsi] = make([]Slots, len(v.vps))
-		for path := range paths {
-			for vp, t := range v.soa(rsi, path) {
+		for vp := range v.vps {
+			for path := range paths {
+				var t tally
+				for _, piece := range v.cells(vp, rsi, path) {
+					t.look(piece)
+				}
 				all[rsi][vp].add(t.slots())
 			}
 		}
 	})
 	return all
+}
+
+// look counts cells; those answered well are what the others leave.
+func (t *tally) look(cells []uint32) {
+	rest := int64(len(cells))
+	for _, c := range cells {
+		if c < cellOK {
+			t[c]++
+			rest--
+		}
+	}
+	t[cellOK] += rest
 }
 
 // Presence is how much of what was planned for a vantage point was sent, hour by hour

@@ -3,6 +3,7 @@ package metrics
 import (
 	"cmp"
 	"slices"
+	"sync"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -26,6 +27,8 @@ type view struct {
 	vps   []VantagePoint
 	order []int // of vps, the numbers among all
 	days  []viewDay
+
+	slots func() [][]Slots // SOA queries over all paths, by RSI and vantage point
 }
 
 type viewDay struct {
@@ -101,6 +104,7 @@ func (a *Accumulator) see(l level) *view {
 
 func (a *Accumulator) seeOf(l level, order []int) *view {
 	v := &view{a: a, level: l, order: order}
+	v.slots = sync.OnceValue(v.soaSlots)
 	for _, i := range order {
 		v.vps = append(v.vps, a.vps[i])
 	}

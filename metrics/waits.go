@@ -212,7 +212,7 @@ func (c *computation) publication() []Value {
 	system, rsi := raw, raw
 	if given := c.cfg.Publications; c.rsi != c.raw || given != nil {
 		system = c.published(c.system, c.system, given)
-		rsi = &published{delays: c.rsi.publish(system.serials, system.delays.published), slots: c.rsi.soaSlots(), untimed: system.untimed}
+		rsi = &published{delays: c.rsi.publish(system.serials, system.delays.published), slots: c.rsi.slots(), untimed: system.untimed}
 	}
 	all := make([]int, c.n)
 	fill := func(v Value, rsis []int, own *published) Value {
@@ -267,7 +267,7 @@ func (c *computation) published(v, of *view, given []Publication) *published {
 		}
 		list = kept
 	}
-	return &published{delays: v.publish(s, list), slots: v.soaSlots(), untimed: s.untimed(-1)}
+	return &published{delays: v.publish(s, list), slots: v.slots(), untimed: s.untimed(-1)}
 }
 
 // notePublications says which serials the result rests on.
