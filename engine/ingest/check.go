@@ -11,6 +11,7 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/probe"
 )
 
 // Bounds of time. A vantage point may have been cut off for long, but what it
@@ -137,7 +138,10 @@ func (c checker) answer(a *measurement.Answer) error {
 	if err := c.timing(a); err != nil {
 		return err
 	}
-	return reply(a)
+	if err := reply(a); err != nil {
+		return err
+	}
+	return probe.Contradicted(a) // what the vantage point read is what the server said
 }
 
 // timing checks the latency: only of an answer, and within the timeout [ywz].
@@ -163,6 +167,8 @@ func reply(a *measurement.Answer) error {
 	switch {
 	case answered && (a.RCode == nil || a.AA == nil || a.TC == nil || a.ResponseSize == nil):
 		return errors.New("answered, without rcode, flags or size")
+	case !answered && (a.RCode != nil || a.AA != nil || a.TC != nil || a.NSID != nil):
+		return fmt.Errorf("outcome %s and an rcode, flags or NSID", a.Outcome)
 	case a.RCode != nil && !rcode.fits(*a.RCode):
 		return fmt.Errorf("rcode %.20q", *a.RCode)
 	case a.Serial != nil && (*a.Serial < 0 || *a.Serial > 1<<32-1):
@@ -173,7 +179,7 @@ func reply(a *measurement.Answer) error {
 		return fmt.Errorf("NSID of %d bytes, or not UTF-8", len(*a.NSID))
 	case a.ResponseSize != nil && (*a.ResponseSize < 0 || *a.ResponseSize > 65535):
 		return fmt.Errorf("response of %d bytes", *a.ResponseSize)
-	case len(a.Response) > 65535 || a.Response != nil && a.ResponseSize != nil && len(a.Response) != int(*a.ResponseSize):
+	case len(a.Response) > 65535 || a.Response != nil && (a.ResponseSize == nil || len(a.Response) != int(*a.ResponseSize)):
 		return fmt.Errorf("response of %d bytes, not of its size", len(a.Response))
 	}
 	return nil

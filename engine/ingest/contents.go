@@ -64,13 +64,15 @@ func answersOf(data []byte, check checker) (c contents, err error) {
 		return c, err
 	}
 	defer done()
-	content := 0
+	content := 0 // before what is read of it
+	for i := range rows {
+		if content += rows[i].Content(); content > MaxContent {
+			return c, fmt.Errorf("row %d: more than %d bytes of responses and texts", i+1, MaxContent)
+		}
+	}
 	for i := range rows {
 		if err := check.answer(&rows[i]); err != nil {
 			return c, fmt.Errorf("row %d: %w", i+1, err)
-		}
-		if content += rows[i].Content(); content > MaxContent {
-			return c, fmt.Errorf("row %d: more than %d bytes of responses and texts", i+1, MaxContent)
 		}
 	}
 	if err := errors.Join(unique(rows), check.metadata(meta), counted(meta.Run, rows)); err != nil {
