@@ -14,20 +14,14 @@ import (
 	"mtric.net/mtric/engine/probe"
 )
 
-// Bounds of time. A vantage point may have been cut off for long, but what it
-// measured before the last report that can still change is of no use.
+// Bounds of time. Beyond them some clock was wrong, there or here, and a wrong clock of
+// ours must not cost anybody's evidence: such a file waits in its dropbox, which has a
+// size of its own. What was measured before the last report that can still change is of
+// no use.
 const (
-	maxAhead = interval.Length      // its clock may be ahead of ours
+	maxAhead = interval.Length      // a vantage point's clock may be ahead of ours
 	maxAge   = 400 * 24 * time.Hour // of an interval
 )
-
-// checkLabel says what is wrong with the time of a file's name.
-func checkLabel(label, now time.Time) string {
-	if label.Before(now.Add(-maxAge)) {
-		return fmt.Sprintf("interval %s is older than %d days", interval.Format(label), maxAge/(24*time.Hour))
-	}
-	return ""
-}
 
 // Bounds of texts, in bytes. All must be UTF-8, or readers of the lake fail.
 const (
@@ -48,6 +42,30 @@ type checker struct {
 	vp       measurement.VantagePoint
 	label    time.Time
 	timeouts map[string]int64 // of the plan's queries, in µs
+	rsis     map[string]bool  // of the plan; nil where it has none: then all are known
+}
+
+// mostForeign is how many different RSIs and query labels a file may have that the plan
+// lacks: a vantage point may run an older plan, or a newer one. They come into the lake,
+// and into no rule and no report.
+const mostForeign = 64
+
+// foreign refuses a file of more labels than a plan has, made up at will.
+func (c checker) foreign(rows int, labels func(row int) (query string, rsi measurement.RSI)) error {
+	met := map[string]bool{}
+	for i := range rows {
+		query, rsi := labels(i)
+		if _, known := c.timeouts[query]; !known && query != "" {
+			met["query "+query] = true
+		}
+		if c.rsis != nil && !c.rsis[string(rsi)] {
+			met["rsi "+string(rsi)] = true
+		}
+		if len(met) > mostForeign {
+			return fmt.Errorf("row %d: more than %d RSIs and query labels that the plan here lacks", i+1, mostForeign)
+		}
+	}
+	return nil
 }
 
 // longest is the timeout assumed of a query that our plan does not know: the
