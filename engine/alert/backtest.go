@@ -31,23 +31,21 @@ type Episode struct {
 // production; failed has the first error of each, by rule.
 func (rs *Rules) Backtest(ctx context.Context, store lake.Store, from, until time.Time, only string) (found []Episode, failed map[string]error, err error) {
 	from, until = interval.Of(from), interval.Of(until)
-	rows, err := readRows(ctx, store, from.Add(-rs.reach(only)), until)
+	rows, err := readRows(ctx, rs.Plan, store, from.Add(-rs.reach(only)), until)
 	if err != nil {
 		return nil, nil, err
 	}
 	failed = map[string]error{}
-	unsilenced := *rs.Plan
-	unsilenced.Silences = nil
 	episodes, open := []Episode{}, map[string]int{}
 	states := ledger{}
-	err = rs.walk(rows, only, from, until, func(end time.Time, r *rule, f *frame, found finding, err error) error {
+	err = rs.walker(rows, only).walk(from, until, func(end time.Time, r *rule, f *frame, found finding, err error) error {
 		if err != nil && failed[r.Label] == nil {
 			failed[r.Label] = fmt.Errorf("%w (first at %s)", err, end.Format(time.RFC3339))
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		e := states.apply(&unsilenced, collector, r, f, found, end)
+		e := states.apply(collector, r, f, found, end, func(*Status) bool { return false })
 		if e == nil {
 			return nil
 		}

@@ -34,6 +34,7 @@ type Book struct {
 // Result is what an evaluation came to.
 type Result struct {
 	Evaluated int       // intervals (window), values (report) or 1
+	Checks    int       // of a window rule over one combination of labels at one end
 	Events    []Event   // lines written
 	Firing    []*Status // all that fire now and are not silenced, of every kind, by key
 	Errors    []error   // rules whose evaluation failed; they keep their state
@@ -48,6 +49,7 @@ type memory struct {
 	Waiting  []Event           `json:"waiting,omitempty"` // lines that travel to the collector with the next push
 
 	ledger ledger
+	told   int // lines of the present update that are written
 }
 
 // ran is how a command that cron runs ended last.
@@ -83,30 +85,35 @@ func (c Condition) key() string {
 // at once.
 func (b *Book) Set(c Condition, so bool) error {
 	_, err := b.update(func(m *memory, result *Result) error {
-		s := m.ledger[c.key()]
-		if s == nil && !so {
+		if !b.set(m, result, c, so) {
 			return errUnchanged
-		}
-		if s == nil {
-			s = &Status{Rule: c.Rule, Labels: c.Labels}
-			m.ledger[c.key()] = s
-		}
-		was, found := s.Is(), fails
-		s.Severity = c.Severity
-		if so {
-			s.Summary, found = c.Summary, holds
-		}
-		now := b.Now()
-		state := s.step(plan.Rule{}, found, now.UTC(), b.silenced(s, now))
-		if state == "" && s.Is() == was {
-			return errUnchanged
-		}
-		if state != "" {
-			result.Events = append(result.Events, b.event(c, state))
 		}
 		return nil
 	})
 	return err
+}
+
+// set says whether anything has changed by it.
+func (b *Book) set(m *memory, result *Result, c Condition, so bool) bool {
+	s := m.ledger[c.key()]
+	if s == nil && !so {
+		return false
+	}
+	if s == nil {
+		s = &Status{Rule: c.Rule, Labels: c.Labels}
+		m.ledger[c.key()] = s
+	}
+	was, found := s.Is(), fails
+	s.Severity = c.Severity
+	if so {
+		s.Summary, found = c.Summary, holds
+	}
+	now := b.Now()
+	state := s.step(plan.Rule{}, found, now.UTC(), b.silenced(s, now))
+	if state != "" {
+		result.Events = append(result.Events, b.event(c, state))
+	}
+	return state != "" || s.Is() != was
 }
 
 // Tell writes the line of something that happened and has no end: nothing is
@@ -176,7 +183,9 @@ func (b *Book) silenced(s *Status, at time.Time) bool {
 }
 
 // shown says whether an alert fires and is not silenced.
-func (b *Book) shown(s *Status) bool { return s.Firing != nil && !b.silenced(s, b.Now()) }
+func (b *Book) shown(s *Status) bool {
+	return s.Firing != nil && !s.Crowded && !b.silenced(s, b.Now())
+}
 
 // File is the path of the alert file.
 func (b *Book) File() string { return filepath.Join(b.Logs, b.Machine+"-alerts.txt") }
@@ -229,16 +238,9 @@ func (b *Book) update(change func(*memory, *Result) error) (result Result, err e
 		return result, err
 	}
 	b.retire(m, &result)
-	if b.kept() {
-		for _, e := range result.Events {
-			if err := b.append(e); err != nil {
-				return result, err
-			}
-		}
+	if err := b.tell(m, &result); err != nil {
+		return result, err
 	}
-	b.wait(m, result.Events...)
-	maps.DeleteFunc(m.ledger, func(_ string, s *Status) bool { return s.over(b.Now()) })
-	m.Alerts = m.ledger.sorted()
 	for _, s := range m.Alerts {
 		if b.shown(s) {
 			result.Firing = append(result.Firing, s)
@@ -248,6 +250,44 @@ func (b *Book) update(change func(*memory, *Result) error) (result Result, err e
 		return result, err
 	}
 	return result, b.metrics(m)
+}
+
+// tell writes the lines that are new, those that say how many more there are, and makes the memory ready to be written.
+func (b *Book) tell(m *memory, result *Result) error {
+	b.crowds(m, result)
+	fresh := result.Events[m.told:]
+	if b.kept() {
+		for _, e := range fresh {
+			if err := b.append(e); err != nil {
+				return err
+			}
+		}
+	}
+	m.told = len(result.Events)
+	b.wait(m, fresh...)
+	maps.DeleteFunc(m.ledger, func(_ string, s *Status) bool { return s.over(b.Now()) })
+	m.Alerts = m.ledger.sorted()
+	return nil
+}
+
+// checkpoint saves an update on its way. The end of the update brings it onto the disk:
+// a loss of power may cost the memory, which costs no alert.
+func (b *Book) checkpoint(m *memory, result *Result) error {
+	if err := b.tell(m, result); err != nil {
+		return err
+	}
+	data, err := json.Marshal(m)
+	part := b.stateFile() + ".part"
+	if err == nil {
+		err = os.WriteFile(part, append(data, '\n'), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(part, b.stateFile())
+	}
+	if err != nil {
+		return fmt.Errorf("alert state: %w", err)
+	}
+	return nil
 }
 
 func (b *Book) stateFile() string { return filepath.Join(b.State, "alerts.json") }

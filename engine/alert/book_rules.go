@@ -30,36 +30,53 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 		if from.After(until) || b.Rules.reach("") == 0 {
 			return nil
 		}
-		rows, err := readRows(ctx, store, from.Add(-b.Rules.reach("")), until)
+		rows, err := readRows(ctx, b.Rules.Plan, store, from.Add(-b.Rules.reach("")), until)
 		if err != nil {
 			return err
 		}
 		failed, met := map[string]bool{}, map[string]bool{}
-		err = b.Rules.walk(rows, "", from, until, func(end time.Time, r *rule, f *frame, found finding, err error) error {
-			met[keyOf(r.Label, f.labels)] = true
-			b.apply(m, result, r, f, found, err, end, failed)
-			return nil
-		})
-		slices.SortFunc(result.Events, func(x, y Event) int {
-			return cmp.Or(x.Time.Compare(y.Time), cmp.Compare(keyOf(x.Rule, x.Labels), keyOf(y.Rule, y.Labels)))
-		})
-		for i := range result.Events {
-			result.Events[i].Time = b.Now() // when it is told; a backlog is told of late
+		w := b.Rules.walker(rows, "")
+		for end := from; !end.After(until); end = end.Add(interval.Length) {
+			if err := b.evaluateEnd(ctx, m, result, w, end, failed, met); err != nil {
+				return err
+			}
 		}
-		if err == nil {
-			b.dismiss(m, result, noMore, func(s *Status) bool {
-				r := b.Rules.rule(s.Rule)
-				if r == nil || r.On != "window" || met[keyOf(s.Rule, s.Labels)] {
-					return false
-				}
-				// Without vantage points in the plan, what is expected is what came.
-				return len(b.Rules.Plan.VantagePoints) > 0 || !slices.Equal(namesOf(s.Labels), slices.Sorted(slices.Values(r.Over)))
-			})
-		}
-		m.Window = until
-		result.Evaluated = int(until.Sub(from)/interval.Length) + 1
-		return err
+		b.dismiss(m, result, noMore, func(s *Status) bool {
+			r := b.Rules.rule(s.Rule)
+			if r == nil || r.On != "window" || met[keyOf(s.Rule, s.Labels)] {
+				return false
+			}
+			// Without vantage points in the plan, what is expected is what came.
+			return len(b.Rules.Plan.VantagePoints) > 0 || !slices.Equal(namesOf(s.Labels), slices.Sorted(slices.Values(r.Over)))
+		})
+		return nil
 	})
+}
+
+// evaluateEnd evaluates the window rules at one end and saves what came of it: a run
+// that is killed, or interrupted, goes on from there.
+func (b *Book) evaluateEnd(ctx context.Context, m *memory, result *Result, w *walker, end time.Time, failed, met map[string]bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	before := len(result.Events)
+	err := w.walk(end, end, func(end time.Time, r *rule, f *frame, found finding, err error) error {
+		met[keyOf(r.Label, f.labels)] = true
+		result.Checks++
+		b.apply(m, result, r, f, found, err, end, failed)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	events := result.Events[before:]
+	slices.SortFunc(events, func(x, y Event) int { return cmp.Compare(keyOf(x.Rule, x.Labels), keyOf(y.Rule, y.Labels)) })
+	for i := range events {
+		events[i].Time = b.Now() // when it is told; a backlog is told of late
+	}
+	m.Window = end
+	result.Evaluated++
+	return b.checkpoint(m, result)
 }
 
 // due is the ends of the intervals that are to be evaluated, the first and the last.
@@ -224,7 +241,10 @@ func (b *Book) apply(m *memory, result *Result, r *rule, f *frame, found finding
 		failed[r.Label] = true
 		result.Errors = append(result.Errors, err)
 	}
-	if e := m.ledger.apply(b.Rules.Plan, b.Machine, r, f, found, at); e != nil {
+	muted := func(s *Status) bool {
+		return silenced(b.Rules.Plan, b.Machine, s.Rule, s.Labels, at) || m.ledger.crowded(s)
+	}
+	if e := m.ledger.apply(b.Machine, r, f, found, at, muted); e != nil {
 		result.Events = append(result.Events, *e)
 	}
 }

@@ -26,7 +26,7 @@ func writeMetrics(logs, machine string, alerts []*Status, firing func(*Status) b
 	names := slices.Sorted(maps.Keys(commands))
 	var out bytes.Buffer
 	out.WriteString("# HELP mtric_alert_firing Whether an alert of mtric fires.\n# TYPE mtric_alert_firing gauge\n")
-	for _, s := range alerts {
+	for _, s := range uncrowded(alerts) {
 		labels := append([]Label{{"machine", machine}, {"rule", s.Rule}, {"severity", string(s.Severity)}}, s.Labels...)
 		fmt.Fprintf(&out, "mtric_alert_firing%s %d\n", series(labels), number(firing(s)))
 	}

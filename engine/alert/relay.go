@@ -2,11 +2,13 @@ package alert
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,12 +33,13 @@ type Relay struct {
 
 	shown map[string]time.Time       // by machine; nil before the first Take
 	known map[string]map[string]bool // lines at the end of each machine's file
+	lines map[string]int             // that each machine had to tell in this run
 	fresh map[string]*Relayed        // whose metrics are to be written
 }
 
 // Take checks the alerts.json of an interval and appends its lines, those there
-// already not again. An error of type Refused is the file's; others are this
-// machine's.
+// already not again, and of one machine at most 20 until Close, whose last one counts
+// the others. An error of type Refused is the file's; others are this machine's.
 func (r *Relay) Take(machine string, label time.Time, data []byte) error {
 	sent, err := readRelayed(machine, data)
 	if err != nil {
@@ -52,9 +55,12 @@ func (r *Relay) Take(machine string, label time.Time, data []byte) error {
 		}
 	}
 	for _, e := range sent.Events {
-		e.Machine = machine
+		e.Machine, e.Summary = machine, shortened(e.Summary)
 		if line := e.String(); !r.known[machine][line] {
 			r.known[machine][line] = true
+			if r.lines[machine]++; r.lines[machine] >= mostOfOne {
+				continue
+			}
 			if err := book.append(e); err != nil {
 				return err
 			}
@@ -70,8 +76,11 @@ func (r *Relay) Take(machine string, label time.Time, data []byte) error {
 // Close replaces the metrics of the machines of which something newer came.
 func (r *Relay) Close() error {
 	var errs []error
+	for _, machine := range slices.Sorted(maps.Keys(r.lines)) {
+		errs = append(errs, r.tellMore(machine))
+	}
 	for machine, sent := range r.fresh {
-		errs = append(errs, writeMetrics(r.Logs, machine, sent.Firing, func(*Status) bool { return true }, sent.Commands))
+		errs = append(errs, writeMetrics(r.Logs, machine, fewest(sent.Firing), func(*Status) bool { return true }, few(sent.Commands)))
 	}
 	if len(r.fresh) > 0 {
 		data, err := json.MarshalIndent(r.shown, "", " ")
@@ -86,6 +95,52 @@ func (r *Relay) Close() error {
 	}
 	r.shown = nil
 	return nil
+}
+
+// tellMore says how many lines of a machine were not written in this run.
+func (r *Relay) tellMore(machine string) error {
+	n := r.lines[machine] - (mostOfOne - 1)
+	if n <= 0 {
+		return nil
+	}
+	c := more(machine, fmt.Sprintf("%d more lines of vantage point %s came and are not written here; its alerts.json in Originals have them", n, machine))
+	b := &Book{Machine: machine, Logs: r.Logs, Now: func() time.Time { return r.Now }}
+	return b.append(b.event(c, Firing))
+}
+
+// fewest are the alerts of a machine that have series, the most severe first, and one
+// that says that there are more.
+func fewest(firing []*Status) []*Status {
+	if len(firing) <= mostOfOne {
+		return firing
+	}
+	last := &Status{Rule: ownRules + "ingest", Severity: Warning, Labels: []Label{{"condition", "more"}}}
+	firing = slices.DeleteFunc(slices.Clone(firing), func(s *Status) bool { return keyOf(s.Rule, s.Labels) == keyOf(last.Rule, last.Labels) })
+	rank := func(s *Status) int { return slices.Index([]Severity{Critical, Warning, Info}, s.Severity) }
+	slices.SortStableFunc(firing, func(x, y *Status) int { return cmp.Compare(rank(x), rank(y)) })
+	return append(firing[:mostOfOne-1], last)
+}
+
+// few are the commands of a machine that have series: cron runs four.
+func few(commands map[string]ran) map[string]ran {
+	kept := maps.Clone(commands)
+	for _, name := range slices.Sorted(maps.Keys(commands))[min(len(commands), mostCommands):] {
+		delete(kept, name)
+	}
+	return kept
+}
+
+// Bounds of what one machine writes here.
+const (
+	mostCommands = 10
+	maxSummary   = 1000 // bytes of a line
+)
+
+func shortened(s string) string {
+	if len(s) <= maxSummary {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxSummary], "") + "…"
 }
 
 // dismiss removes the metrics of vantage points that the plan no longer has, or that
@@ -113,6 +168,7 @@ func (r *Relay) memory() string { return filepath.Join(r.State, "relayed.json") 
 // a file that comes late.
 func (r *Relay) recall() {
 	r.shown, r.known, r.fresh = map[string]time.Time{}, map[string]map[string]bool{}, map[string]*Relayed{}
+	r.lines = map[string]int{}
 	data, err := os.ReadFile(r.memory())
 	if err != nil || json.Unmarshal(data, &r.shown) != nil || r.shown == nil {
 		r.shown = map[string]time.Time{}

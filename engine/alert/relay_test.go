@@ -3,6 +3,7 @@ package alert_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -104,6 +105,58 @@ func TestALateFileBringsNothingBack(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(r.Logs, "101-alerts.txt"))
 	if err != nil || strings.Count(string(text), "FIRING") != 1 {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// TestRelayIsBounded has one vantage point send what fills a disk: 600 files of hundreds
+// of lines and alerts. It gets twenty of each, the last of which says how many more.
+func TestRelayIsBounded(t *testing.T) {
+	r := alert.Relay{Logs: t.TempDir(), State: t.TempDir(), Now: at}
+	take(t, r, "301", at, relayed(t, "301", func(map[string]any) {}))
+	for n := range 600 {
+		full := relayed(t, "101", func(v map[string]any) {
+			var lines []any
+			for i := range 120 {
+				firing("n", fmt.Sprint(n, " ", i))(v)
+				lines = append(lines, map[string]any{"time": at, "severity": "critical", "state": "FATAL", "rule": fmt.Sprintf("r%d-%d", n, i), "summary": strings.Repeat("x", 50)})
+			}
+			v["events"] = lines
+			if n == 0 {
+				lines[0].(map[string]any)["summary"] = strings.Repeat("é", 3_000)
+			}
+			commands := map[string]any{}
+			for i := range 20 {
+				commands[fmt.Sprintf("c%02d", i)] = map[string]any{"success": true, "at": at}
+			}
+			v["commands"] = commands
+		})
+		if err := r.Take("101", at.Add(time.Duration(n)*5*time.Minute), full); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) string {
+		data, err := os.ReadFile(filepath.Join(r.Logs, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	text, prom := read("101-alerts.txt"), read("101-alerts.prom")
+	want := ` 101 warning FIRING rule=mtric.ingest condition=more vantage_point=101 "71981 more lines of vantage point 101 came and are not written here; its alerts.json in Originals have them"`
+	if strings.Count(text, "\n") != 20 || len(text) > 8<<10 || !strings.Contains(text, want) {
+		t.Errorf("%d lines, %d bytes:\n%.3000s", strings.Count(text, "\n"), len(text), text)
+	}
+	if n := strings.Count(prom, "mtric_alert_firing{"); n != 20 || !strings.Contains(prom, `condition="more"`) {
+		t.Errorf("%d series\n%s", n, prom)
+	}
+	if n := strings.Count(prom, "mtric_run_success{"); n != 10 {
+		t.Errorf("%d commands", n)
+	}
+	if !strings.Contains(read("301-alerts.txt"), "disk-filling") {
+		t.Error("another vantage point's line is gone")
 	}
 }
 

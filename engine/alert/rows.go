@@ -11,6 +11,7 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
 )
 
 // tuple is where an answer comes from: the labels that over may name.
@@ -78,8 +79,10 @@ type zoneUse struct {
 // columns that windows are made of.
 var columns = []string{"vantage_point", "query", "rsi", "family", "transport", "outcome", "latency_us", "rcode", "serial", "nsid", "strays", "verdict"}
 
-// gatherer brings the batches of several workers into one numbering.
+// gatherer brings the batches of several workers into one numbering, of the rows that
+// the plan has queries for: what anybody else writes into a row is no combination.
 type gatherer struct {
+	planned planned
 	mu      sync.Mutex
 	rows    *rows
 	tuples  map[tuple]int32
@@ -88,9 +91,10 @@ type gatherer struct {
 	days    map[time.Time][]row
 }
 
-// readRows reads the answers of [from, until) by one scan of the needed columns.
-func readRows(ctx context.Context, store lake.Store, from, until time.Time) (*rows, error) {
-	g := newGatherer()
+// readRows reads the answers of [from, until) that the plan asks for, by one scan of the
+// needed columns.
+func readRows(ctx context.Context, p *plan.Plan, store lake.Store, from, until time.Time) (*rows, error) {
+	g := newGatherer(p)
 	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: columns}
 	if err := scan.Run(ctx, g.take); err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
@@ -111,8 +115,8 @@ func readRows(ctx context.Context, store lake.Store, from, until time.Time) (*ro
 	return g.finish(), nil
 }
 
-func newGatherer() *gatherer {
-	return &gatherer{rows: &rows{}, tuples: map[tuple]int32{}, serials: map[int64]int32{}, nsids: map[string]int32{}, days: map[time.Time][]row{}}
+func newGatherer(p *plan.Plan) *gatherer {
+	return &gatherer{planned: plannedBy(p), rows: &rows{}, tuples: map[tuple]int32{}, serials: map[int64]int32{}, nsids: map[string]int32{}, days: map[time.Time][]row{}}
 }
 
 // finish puts the days in order and numbers the places.
@@ -161,8 +165,12 @@ func serialOrder(a, b int64) int {
 // slotOf numbers intervals.
 func slotOf(t time.Time) int32 { return int32(t.Unix() / int64(interval.Length/time.Second)) }
 
+// tuple numbers a tuple of the plan; -1 is any other.
 func (g *gatherer) tuple(t tuple) int32 {
 	i, ok := g.tuples[t]
+	if !ok && !g.planned.has(t) {
+		return -1
+	}
 	if !ok {
 		i = int32(len(g.rows.tuples))
 		g.tuples[t] = i
@@ -227,10 +235,8 @@ func (g *gatherer) take(b *lake.Batch) error {
 	family, transport := b.Column("family"), b.Column("transport")
 	outcome, rcode, verdict := b.Column("outcome"), b.Column("rcode"), b.Column("verdict")
 	at, latency, serial, nsid, strays := b.Column("interval"), b.Column("latency_us"), b.Column("serial"), b.Column("nsid"), b.Column("strays")
-	out := make([]row, b.Rows)
-	for i := range out {
-		r := &out[i]
-		*r = row{slot: int32(at.Int[i] / interval.Length.Microseconds()), latency: -1, serial: -1, nsid: -1, strays: int32(strays.Int[i])}
+	out := make([]row, 0, b.Rows)
+	for i := range b.Rows {
 		key := [5]int32{vp.Index[i], query.Index[i], rsi.Index[i], family.Index[i], transport.Index[i]}
 		id, ok := n.tuples[key]
 		if !ok {
@@ -239,7 +245,11 @@ func (g *gatherer) take(b *lake.Batch) error {
 			g.mu.Unlock()
 			n.tuples[key] = id
 		}
-		r.tuple = id
+		if id < 0 {
+			continue
+		}
+		out = append(out, row{slot: int32(at.Int[i] / interval.Length.Microseconds()), tuple: id, latency: -1, serial: -1, nsid: -1, strays: int32(strays.Int[i])})
+		r := &out[len(out)-1]
 		code := int32(-1)
 		if c := outcome.Index[i]; c >= 0 {
 			code = n.outcome[c]

@@ -105,7 +105,8 @@ func (t *testRun) run() TestResult {
 				result.Diff = append(result.Diff, fmt.Sprintf("+%s: %v", at, err))
 			}
 			c.told = ""
-			if e := states.apply(t.rules.Plan, "c00", t.rule, f, found, end); e != nil {
+			muted := func(s *Status) bool { return silenced(t.rules.Plan, collector, s.Rule, s.Labels, end) }
+			if e := states.apply(collector, t.rule, f, found, end, muted); e != nil {
 				c.told = e.State
 			}
 		}

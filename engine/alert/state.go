@@ -29,6 +29,7 @@ type Status struct {
 	Fired    []time.Time `json:"fired,omitempty"`   // the last flapFires times
 	Told     bool        `json:"told,omitempty"`    // the FIRING line is written
 	Changed  time.Time   `json:"changed,omitempty"` // when it began or ceased to fire
+	Crowded  bool        `json:"crowded,omitempty"` // it fires and is only counted: its vantage point has mostOfOne already
 }
 
 // Is names the state for people: "firing", "pending" or "inactive".
@@ -58,6 +59,7 @@ func keyOf(rule string, labels []Label) string { return Condition{Rule: rule, La
 // step takes an alert one evaluation on and returns the state that is to be
 // told: Firing, Resolved, or "" for nothing. Pure but for s.
 func (s *Status) step(r plan.Rule, found finding, at time.Time, silenced bool) State {
+	s.Crowded = s.Crowded && found != fails
 	switch found {
 	case holds:
 		if s.False != nil { // it came back before its end was told
@@ -138,8 +140,8 @@ func silenced(p *plan.Plan, machine, rule string, labels []Label, at time.Time) 
 type ledger map[string]*Status
 
 // apply takes the alert of a rule and its labels one evaluation on, and returns
-// its line, if it has one.
-func (l ledger) apply(p *plan.Plan, machine string, r *rule, f *frame, found finding, at time.Time) *Event {
+// its line, if it has one. Muted says of one that fires whether it is not to be told.
+func (l ledger) apply(machine string, r *rule, f *frame, found finding, at time.Time, muted func(*Status) bool) *Event {
 	key := keyOf(r.Label, f.labels)
 	s := l[key]
 	if s == nil {
@@ -161,7 +163,7 @@ func (l ledger) apply(p *plan.Plan, machine string, r *rule, f *frame, found fin
 		f.since = s.True
 		s.Summary = r.say(f)
 	}
-	state := s.step(r.Rule, found, at, silenced(p, machine, r.Label, f.labels, at))
+	state := s.step(r.Rule, found, at, muted(s))
 	if s.over(at) {
 		delete(l, key)
 	}

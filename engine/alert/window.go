@@ -115,7 +115,8 @@ func (rs *Rules) reach(only string) time.Duration {
 	return far
 }
 
-// prepare makes the combinations: those of the plan and those of the rows.
+// prepare makes the combinations: those of the plan and, where it has no vantage points,
+// those of the rows, which the plan bounds but for the vantage points.
 func (g *group) prepare(p *plan.Plan, r *rows) {
 	index := map[string]int32{}
 	add := func(t *tuple) int32 {
@@ -138,36 +139,13 @@ func (g *group) prepare(p *plan.Plan, r *rows) {
 		g.of = append(g.of, add(t))
 		g.feeds = append(g.feeds, feeds{asked: byQuery || t.query == "soa", judged: byQuery || t.query == "correctness"})
 	}
-	planned(p, func(t *tuple) { add(t) })
+	eachPlanned(p, vantagePoints(p), func(t tuple) { add(&t) })
 	values := g.values(r)
 	g.rank(r, values)
 	for i, c := range g.combos {
 		c.now = newTally(r, values[i], g)
 		if g.previous {
 			c.before = newTally(r, values[i], g)
-		}
-	}
-}
-
-// planned yields the tuples that the plan makes: each RSI, path and vantage
-// point of each query.
-func planned(p *plan.Plan, yield func(*tuple)) {
-	vps := []string{}
-	for _, v := range p.VantagePoints {
-		vps = append(vps, string(v.ID))
-	}
-	if len(vps) == 0 {
-		return // those of the data
-	}
-	for _, q := range p.Queries {
-		for _, s := range p.ServersOf(q.Servers) {
-			for _, f := range q.Families {
-				for _, t := range q.Transports {
-					for _, vp := range vps {
-						yield(&tuple{string(s.RSI), string(f), string(t), vp, q.Label})
-					}
-				}
-			}
 		}
 	}
 }
@@ -291,24 +269,44 @@ func (g *group) advance(r *rows, end time.Time) {
 // visit is called with each result of a walk, one at a time.
 type visit func(end time.Time, r *rule, f *frame, found finding, err error) error
 
-// walk evaluates the rules for every end in [from, until] and hands each result on;
-// rows must reach back far enough. The ends of one alert come oldest first; those of
-// several groups run beside one another, so the order of different alerts is none.
-func (rs *Rules) walk(r *rows, only string, from, until time.Time, use visit) error {
-	var one sync.Mutex
+// walker evaluates the window rules over rows, end by end.
+type walker struct {
+	rules  *Rules
+	rows   *rows
+	groups []*group
+}
+
+// walker prepares a walk over rows, which must reach back far enough.
+func (rs *Rules) walker(r *rows, only string) *walker {
+	w := &walker{rules: rs, rows: r, groups: rs.groups(only)}
+	_ = w.each(func(g *group) error { // nothing of it fails
+		g.prepare(rs.Plan, r)
+		return nil
+	})
+	return w
+}
+
+func (w *walker) each(do func(*group) error) error {
 	var all errgroup.Group
 	all.SetLimit(runtime.GOMAXPROCS(0))
-	for _, g := range rs.groups(only) {
-		all.Go(func() error {
-			g.prepare(rs.Plan, r)
-			return rs.walkGroup(g, r, from, until, func(end time.Time, rule *rule, f *frame, found finding, err error) error {
-				one.Lock()
-				defer one.Unlock()
-				return use(end, rule, f, found, err)
-			})
-		})
+	for _, g := range w.groups {
+		all.Go(func() error { return do(g) })
 	}
 	return all.Wait()
+}
+
+// walk evaluates the rules for every end in [from, until], which no walk before has
+// passed, and hands each result on. The ends of one alert come oldest first; those of
+// several groups run beside one another, so the order of different alerts is none.
+func (w *walker) walk(from, until time.Time, use visit) error {
+	var one sync.Mutex
+	return w.each(func(g *group) error {
+		return w.rules.walkGroup(g, w.rows, from, until, func(end time.Time, rule *rule, f *frame, found finding, err error) error {
+			one.Lock()
+			defer one.Unlock()
+			return use(end, rule, f, found, err)
+		})
+	})
 }
 
 func (rs *Rules) walkGroup(g *group, r *rows, from, until time.Time, use visit) error {

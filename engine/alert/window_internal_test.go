@@ -20,6 +20,14 @@ import (
 )
 
 const windowRules = `
+query "other" {
+  schedule   = schedule.interval
+  servers    = server.root
+  families   = ["ipv4", "ipv6"]
+  transports = ["udp", "tcp"]
+  qname      = "."
+  qtype      = "SOA"
+}
 rule "rsi-unavailable" {
   on       = "window"
   over     = ["rsi", "family"]
@@ -48,8 +56,8 @@ func made(r *rand.Rand) []measurement.Answer {
 			if r.IntN(8) == 0 {
 				continue // an interval that never arrived
 			}
-			for _, rsi := range []measurement.RSI{"a", "b", "c"} {
-				for _, query := range []string{"correctness", "other", "soa"} {
+			for _, rsi := range []measurement.RSI{"a", "b", "c", "nobody"} {
+				for _, query := range []string{"correctness", "other", "soa", "unplanned"} {
 					for _, path := range []measurement.Path{{Family: "ipv4", Transport: "udp"}, {Family: "ipv6", Transport: "tcp"}} {
 						a := measurement.Answer{VantagePoint: vp, Interval: start.Add(time.Duration(i) * interval.Length), Query: query, RSI: rsi,
 							Family: path.Family, Transport: path.Transport, QName: ".", QType: "SOA", Strays: int32(r.IntN(20) / 19),
@@ -82,6 +90,9 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 	var latencies []int64
 	for _, a := range rows {
 		t := tuple{string(a.RSI), string(a.Family), string(a.Transport), string(a.VantagePoint), a.Query}
+		if a.RSI == "nobody" || a.Query == "unplanned" {
+			continue // of no plan
+		}
 		if a.Interval.Before(from) || !a.Interval.Before(until) || slices.ContainsFunc(labels, func(l Label) bool { return t.label(l.Name) != l.Value }) {
 			continue
 		}
@@ -206,7 +217,7 @@ func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
 	}
 	seen := 0
 	for _, name := range []string{"rsi-unavailable", "by-query"} {
-		read, err := readRows(t.Context(), store, start.Add(-rules.reach(name)), start.Add(3*time.Hour))
+		read, err := readRows(t.Context(), rules.Plan, store, start.Add(-rules.reach(name)), start.Add(3*time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +225,7 @@ func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
 		if name == "by-query" {
 			length = 15 * time.Minute
 		}
-		err = rules.walk(read, name, start, start.Add(3*time.Hour), func(end time.Time, _ *rule, f *frame, _ finding, err error) error {
+		err = rules.walker(read, name).walk(start, start.Add(3*time.Hour), func(end time.Time, _ *rule, f *frame, _ finding, err error) error {
 			seen++
 			got := f.object.Interface().(Window)
 			if d := gocmp.Diff(brute(rows, f.labels, end.Add(-length), end, zones), got); d != "" {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,6 +14,7 @@ import (
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -100,18 +103,19 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	defer func() { err = errors.Join(err, unlock()) }()
 
 	bar := a.progress(0, "ingesting")
-	in, relay := s.ingester(a), s.relay()
-	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), s.tellQuarantined()
+	in, relay, rejected := s.ingester(a), s.relay(), quarantined{s, map[measurement.VantagePoint]int{}}
+	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), rejected.tell
 	saveKeys := s.answeredKeys(in)
 	result, err := in.Run(ctx)
 	bar.done()
 	saveKeys()
+	rejected.more()
 	err = errors.Join(err, relay.Close())
 	s.tellAccused(result.Accused)
 	if err != nil && !errors.As(err, new(*ingest.DaysError)) {
 		return err
 	}
-	s.report(result)
+	s.report(result, in.Lake.Dir)
 	s.windowRules(ctx, in.Lake)
 	if err != nil {
 		return err
@@ -156,44 +160,61 @@ func (s *station) ingester(a *app) *ingest.Ingester {
 	}
 }
 
-// mostAlerts bounds the alert lines of one run: a vantage point that sends
-// rubbish by the thousand must not fill the disk of the collector.
+// mostAlerts bounds the alert lines of one run and one vantage point, and the lines of
+// one message: a vantage point that sends rubbish by the thousand must not fill the disk
+// of the collector, nor hide what is wrong with another.
 const mostAlerts = 20
 
-// tellQuarantined writes a line to the alert file for each rejected file. One that
-// cannot be written holds up no file.
-func (s *station) tellQuarantined() func(ingest.Rejected) error {
-	told := 0
-	return func(q ingest.Rejected) error {
-		if told++; told > mostAlerts+1 {
-			return nil
+// quarantined tells of files that were rejected.
+type quarantined struct {
+	*station
+	files map[measurement.VantagePoint]int
+}
+
+// tell writes a line to the alert file. One that cannot be written holds up no file.
+func (q *quarantined) tell(f ingest.Rejected) error {
+	if q.files[f.VantagePoint]++; q.files[f.VantagePoint] < mostAlerts {
+		q.write(f.VantagePoint, f.Reason, alert.Label{Name: "file", Value: f.File})
+	}
+	return nil
+}
+
+// more says how many files of each vantage point had no line.
+func (q *quarantined) more() {
+	for _, vp := range slices.Sorted(maps.Keys(q.files)) {
+		if n := q.files[vp] - (mostAlerts - 1); n > 0 {
+			q.write(vp, fmt.Sprintf("%d more files of vantage point %s were quarantined; the log names them", n, vp))
 		}
-		c := alert.Condition{Rule: "mtric.ingest", Severity: alert.Warning, Summary: q.Reason, Labels: []alert.Label{
-			{Name: "condition", Value: "quarantined"}, {Name: "vantage_point", Value: string(q.VantagePoint)}, {Name: "file", Value: q.File}}}
-		if told > mostAlerts {
-			c.Labels, c.Summary = c.Labels[:1], "more files were quarantined; the log names them"
-		}
-		if err := s.book.Tell(c); err != nil {
-			s.log.Error("alert not written", "error", err)
-		}
-		return nil
+	}
+}
+
+func (q *quarantined) write(vp measurement.VantagePoint, summary string, labels ...alert.Label) {
+	c := alert.Condition{Rule: "mtric.ingest", Severity: alert.Warning, Summary: summary, Labels: append([]alert.Label{
+		{Name: "condition", Value: "quarantined"}, {Name: "vantage_point", Value: string(vp)}}, labels...)}
+	if err := q.book.Tell(c); err != nil {
+		q.log.Error("alert not written", "error", err)
 	}
 }
 
 // report notes what needs a person and whether it still does. It is of a whole run:
 // one that was broken off has not seen everything.
-func (s *station) report(r ingest.Result) {
-	// What is wrong with the archive of root zones is another matter than a dropbox.
-	var archive, dropbox []string
+func (s *station) report(r ingest.Result, lakeDir string) {
+	// What is wrong with the archive of root zones, or with the lake, is another matter
+	// than a dropbox.
+	of := map[string][]string{}
 	for _, line := range r.Left {
-		if strings.HasPrefix(line, s.zones) {
-			archive = append(archive, line)
-		} else {
-			dropbox = append(dropbox, line)
+		switch {
+		case strings.HasPrefix(line, s.zones):
+			of["archive"] = append(of["archive"], line)
+		case strings.HasPrefix(line, lakeDir):
+			of["lake"] = append(of["lake"], line)
+		default:
+			of["dropbox"] = append(of["dropbox"], line)
 		}
 	}
-	s.condition("ingest", "dropbox", alert.Warning, together(dropbox))
-	s.condition("ingest", "archive", alert.Warning, together(archive))
+	for _, name := range []string{"dropbox", "archive", "lake"} {
+		s.condition("ingest", name, alert.Warning, together(of[name]))
+	}
 	var unjudgeable error
 	if n := r.Judged.Unjudgeable; n > 0 {
 		unjudgeable = fmt.Errorf("%d answers are signed by an algorithm that this version cannot verify; they stay unchecked", n)
@@ -209,7 +230,11 @@ func together(lines []string) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return errors.New(strings.Join(lines[:min(len(lines), mostAlerts)], "; "))
+	text := strings.Join(lines[:min(len(lines), mostAlerts)], "; ")
+	if more := len(lines) - mostAlerts; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return errors.New(text)
 }
 
 // printIngested is silent under cron when all is well.

@@ -11,22 +11,17 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/probe"
 )
 
-// Bounds of time. A vantage point may have been cut off for long, but what it
-// measured before the last report that can still change is of no use.
+// Bounds of time. Beyond them some clock was wrong, there or here, and a wrong clock of
+// ours must not cost anybody's evidence: such a file waits in its dropbox, which has a
+// size of its own. What was measured before the last report that can still change is of
+// no use.
 const (
-	maxAhead = interval.Length      // its clock may be ahead of ours
+	maxAhead = interval.Length      // a vantage point's clock may be ahead of ours
 	maxAge   = 400 * 24 * time.Hour // of an interval
 )
-
-// checkLabel says what is wrong with the time of a file's name.
-func checkLabel(label, now time.Time) string {
-	if label.Before(now.Add(-maxAge)) {
-		return fmt.Sprintf("interval %s is older than %d days", interval.Format(label), maxAge/(24*time.Hour))
-	}
-	return ""
-}
 
 // Bounds of texts, in bytes. All must be UTF-8, or readers of the lake fail.
 const (
@@ -47,6 +42,30 @@ type checker struct {
 	vp       measurement.VantagePoint
 	label    time.Time
 	timeouts map[string]int64 // of the plan's queries, in µs
+	rsis     map[string]bool  // of the plan; nil where it has none: then all are known
+}
+
+// mostForeign is how many different RSIs and query labels a file may have that the plan
+// lacks: a vantage point may run an older plan, or a newer one. They come into the lake,
+// and into no rule and no report.
+const mostForeign = 64
+
+// foreign refuses a file of more labels than a plan has, made up at will.
+func (c checker) foreign(rows int, labels func(row int) (query string, rsi measurement.RSI)) error {
+	met := map[string]bool{}
+	for i := range rows {
+		query, rsi := labels(i)
+		if _, known := c.timeouts[query]; !known && query != "" {
+			met["query "+query] = true
+		}
+		if c.rsis != nil && !c.rsis[string(rsi)] {
+			met["rsi "+string(rsi)] = true
+		}
+		if len(met) > mostForeign {
+			return fmt.Errorf("row %d: more than %d RSIs and query labels that the plan here lacks", i+1, mostForeign)
+		}
+	}
+	return nil
 }
 
 // longest is the timeout assumed of a query that our plan does not know: the
@@ -137,7 +156,10 @@ func (c checker) answer(a *measurement.Answer) error {
 	if err := c.timing(a); err != nil {
 		return err
 	}
-	return reply(a)
+	if err := reply(a); err != nil {
+		return err
+	}
+	return probe.Contradicted(a) // what the vantage point read is what the server said
 }
 
 // timing checks the latency: only of an answer, and within the timeout [ywz].
@@ -163,6 +185,8 @@ func reply(a *measurement.Answer) error {
 	switch {
 	case answered && (a.RCode == nil || a.AA == nil || a.TC == nil || a.ResponseSize == nil):
 		return errors.New("answered, without rcode, flags or size")
+	case !answered && (a.RCode != nil || a.AA != nil || a.TC != nil || a.NSID != nil):
+		return fmt.Errorf("outcome %s and an rcode, flags or NSID", a.Outcome)
 	case a.RCode != nil && !rcode.fits(*a.RCode):
 		return fmt.Errorf("rcode %.20q", *a.RCode)
 	case a.Serial != nil && (*a.Serial < 0 || *a.Serial > 1<<32-1):
@@ -173,7 +197,7 @@ func reply(a *measurement.Answer) error {
 		return fmt.Errorf("NSID of %d bytes, or not UTF-8", len(*a.NSID))
 	case a.ResponseSize != nil && (*a.ResponseSize < 0 || *a.ResponseSize > 65535):
 		return fmt.Errorf("response of %d bytes", *a.ResponseSize)
-	case len(a.Response) > 65535 || a.Response != nil && a.ResponseSize != nil && len(a.Response) != int(*a.ResponseSize):
+	case len(a.Response) > 65535 || a.Response != nil && (a.ResponseSize == nil || len(a.Response) != int(*a.ResponseSize)):
 		return fmt.Errorf("response of %d bytes, not of its size", len(a.Response))
 	}
 	return nil

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,10 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/probe"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -69,7 +73,8 @@ func answersOf(vp measurement.VantagePoint, label time.Time) []measurement.Answe
 					Address: "198.41.0.4", QName: ".", QType: "SOA", Outcome: measurement.Answered, LatencyUS: ptr(int64(20_000)), RCode: ptr("NOERROR"),
 					AA: ptr(true), TC: ptr(false), Attempts: 1, Serial: ptr(int64(2026112200)), ResponseSize: ptr(int32(3)), NSID: ptr("x" + string(rsi))}
 				if query == "correctness" {
-					a.Response = []byte{1, 2, 3}
+					a.Response = soaWire(2026112200, *a.NSID)
+					a.ResponseSize = ptr(int32(len(a.Response)))
 				}
 				rows = append(rows, a)
 			}
@@ -79,6 +84,30 @@ func answersOf(vp measurement.VantagePoint, label time.Time) []measurement.Answe
 		return strings.Compare(a.Query+string(a.RSI)+string(a.Transport), b.Query+string(b.RSI)+string(b.Transport))
 	})
 	return rows
+}
+
+// soaWire is an answer to ./SOA without a signature, which is incorrect whatever the zone.
+func soaWire(serial uint32, nsid string) []byte {
+	m := new(dns.Msg).SetQuestion(".", dns.TypeSOA)
+	m.Id, m.RecursionDesired, m.Response, m.Authoritative = 4711, false, true, true
+	m.Answer = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 86400},
+		Ns: "a.root-servers.net.", Mbox: "nstld.verisign-grs.com.", Serial: serial, Refresh: 1800, Retry: 900, Expire: 604800, Minttl: 86400}}
+	m.SetEdns0(1220, true)
+	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: hex.EncodeToString([]byte(nsid))}}
+	wire, err := m.Pack()
+	if err != nil {
+		panic(err)
+	}
+	return wire
+}
+
+// heard makes the columns of a row what its response says, as the prober does.
+func heard(a *measurement.Answer) {
+	r, err := probe.ReadReply(a.Response)
+	if err != nil {
+		panic(err)
+	}
+	a.RCode, a.AA, a.TC, a.Serial, a.NSID, a.ResponseSize = &r.RCode, &r.AA, &r.TC, r.Serial, r.NSID, ptr(int32(len(a.Response)))
 }
 
 func runOf(rows []measurement.Answer, vp measurement.VantagePoint, label time.Time) *measurement.Run {

@@ -34,7 +34,7 @@ type sighting struct {
 // read reads a file that was taken. What is wrong with it is the reason why it is
 // rejected; such a file leaves nothing behind.
 func (r *run) read(t *taken, data []byte) (c contents, reason string) {
-	check := checker{vp: t.vp, label: t.label.UTC(), timeouts: r.timeouts}
+	check := checker{vp: t.vp, label: t.label.UTC(), timeouts: r.timeouts, rsis: r.rsis}
 	var err error
 	if t.table == lake.Answers {
 		c, err = answersOf(data, check)
@@ -64,16 +64,19 @@ func answersOf(data []byte, check checker) (c contents, err error) {
 		return c, err
 	}
 	defer done()
-	content := 0
+	content := 0 // before what is read of it
 	for i := range rows {
-		if err := check.answer(&rows[i]); err != nil {
-			return c, fmt.Errorf("row %d: %w", i+1, err)
-		}
 		if content += rows[i].Content(); content > MaxContent {
 			return c, fmt.Errorf("row %d: more than %d bytes of responses and texts", i+1, MaxContent)
 		}
 	}
-	if err := errors.Join(unique(rows), check.metadata(meta), counted(meta.Run, rows)); err != nil {
+	for i := range rows {
+		if err := check.answer(&rows[i]); err != nil {
+			return c, fmt.Errorf("row %d: %w", i+1, err)
+		}
+	}
+	labels := func(i int) (string, measurement.RSI) { return rows[i].Query, rows[i].RSI }
+	if err := errors.Join(check.foreign(len(rows), labels), unique(rows), check.metadata(meta), counted(meta.Run, rows)); err != nil {
 		return c, err
 	}
 	seen, err := sightingsOf(rows)
@@ -101,7 +104,8 @@ func routesOf(data []byte, check checker) (*lake.Sheet[measurement.Route], error
 			return nil, fmt.Errorf("row %d: more than %d hops in all", i+1, MaxContent/hopContent)
 		}
 	}
-	return sheet, unique(rows)
+	labels := func(i int) (string, measurement.RSI) { return "", rows[i].RSI }
+	return sheet, errors.Join(check.foreign(len(rows), labels), unique(rows))
 }
 
 // unique refuses rows that share a key; they come in its order or not at all.
@@ -141,6 +145,18 @@ func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
 		}
 	}
 	return found, nil
+}
+
+// rsis are those of the plan; nil for none.
+func rsis(p *plan.Plan) map[string]bool {
+	var all map[string]bool
+	for _, s := range p.Servers {
+		if all == nil {
+			all = map[string]bool{}
+		}
+		all[string(s.RSI)] = true
+	}
+	return all
 }
 
 // timeouts are those of the plan's queries, in µs. A reply that came in time may

@@ -29,9 +29,10 @@ type court struct {
 	twist func(wire []byte) []byte
 
 	twisted []measurement.RSI // whose answers are; none: all
-	clock   *bool             // what vantage points say of their clocks
-	kept    map[int]bool      // of zones, those in the archive
-	lie     int64             // a serial that is shown in place of all others; 0: none
+	alter   func(rows []measurement.Answer)
+	clock   *bool        // what vantage points say of their clocks
+	kept    map[int]bool // of zones, those in the archive
+	lie     int64        // a serial that is shown in place of all others; 0: none
 }
 
 // newCourt is one with so many zones, signed an hour one after the other, long before
@@ -164,17 +165,19 @@ func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
 			continue
 		}
 		if a.RSI == "b" {
-			a.QName, a.QType, a.Serial = cmp.Or(c.tld, zone.Secure()[0]), "DS", nil
+			a.QName, a.QType = cmp.Or(c.tld, zone.Secure()[0]), "DS"
 			if c.refer != "" {
-				a.QName, a.QType, a.AA = c.refer, "NS", ptr(false)
+				a.QName, a.QType = c.refer, "NS"
 			}
 		}
 		a.Response = wireOf(c.t, zone, a.QName, a.QType)
 		if c.twist != nil && (len(c.twisted) == 0 || slices.Contains(c.twisted, a.RSI)) {
 			a.Response = c.twist(a.Response)
 		}
-		size := int32(len(a.Response))
-		a.ResponseSize = &size
+		heard(a)
+	}
+	if c.alter != nil {
+		c.alter(rows)
 	}
 	run := runOf(rows, vp, label)
 	run.ClockSynchronized = c.clock

@@ -105,15 +105,6 @@ func (r *run) tolerate(b *dropbox, err error) error {
 
 var errFolder = errors.New("is a folder; look at it and remove it")
 
-// left notes, once, what stays as it is and needs a person.
-func (r *run) left(path, why string) {
-	line := fmt.Sprintf("%s %s", quoted(path), oneLine(why))
-	if !slices.Contains(r.result.Left, line) {
-		r.result.Left = append(r.result.Left, line)
-		r.log.Warn("left as it is", "path", path, "reason", why)
-	}
-}
-
 // Arrived names the complete files in the dropboxes and touches nothing.
 func (in *Ingester) Arrived() ([]string, error) {
 	r := &run{Ingester: in, log: slog.New(slog.DiscardHandler)}
@@ -188,7 +179,7 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 		return nil, errShut{err}
 	}
 	var files []waiting
-	strangers, ahead := 0, 0
+	strangers, ahead, old := 0, 0, 0
 	for name := range names {
 		var err error
 		base, isSidecar := strings.CutSuffix(name, sidecarSuffix)
@@ -198,7 +189,9 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 		case isSidecar && ours:
 			err = r.orphan(w)
 		case !isSidecar && ours && names[name+sidecarSuffix] && w.label.After(r.started.Add(maxAhead)):
-			ahead++ // a clock was wrong, there or here: it waits
+			ahead++
+		case !isSidecar && ours && names[name+sidecarSuffix] && w.label.Before(r.started.Add(-maxAge)):
+			old++
 		case !isSidecar && ours && names[name+sidecarSuffix]:
 			files = append(files, w)
 		case !isSidecar && ours:
@@ -216,7 +209,10 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 		}
 	}
 	if ahead > 0 {
-		r.left(b.path, fmt.Sprintf("has %d files of intervals in the future, which wait; is the clock of vantage point %s right?", ahead, b.vp))
+		r.left(b.path, fmt.Sprintf("has %d files of intervals in the future, which wait; are the clocks of vantage point %s and of the collector right?", ahead, b.vp))
+	}
+	if old > 0 {
+		r.left(b.path, fmt.Sprintf("has %d files of intervals older than %d days, which wait; are the clocks of vantage point %s and of the collector right? If so, remove them", old, maxAge/(24*time.Hour), b.vp))
 	}
 	return files, nil
 }

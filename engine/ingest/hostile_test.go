@@ -195,6 +195,10 @@ func TestSightingsHoldNoFiles(t *testing.T) {
 		for k := range rows {
 			rows[k].NSID = ptr(strings.Repeat("x", 10_000) + fmt.Sprint(k))
 			rows[k].Serial = ptr(int64(2026112200 + i))
+			if rows[k].Response != nil {
+				rows[k].Response = soaWire(uint32(2026112200+i), *rows[k].NSID)
+				heard(&rows[k])
+			}
 		}
 		send(c, c.box("101"), lake.Name(at, "101", lake.Answers), rows, metaOf(runOf(rows, "101", at)))
 	}

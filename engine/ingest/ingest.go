@@ -135,7 +135,7 @@ const collectAt = 300
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
-	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.Plan)}
+	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.Plan), rsis: rsis(in.Plan)}
 	if in.Now != nil {
 		r.now = in.Now
 	}
@@ -150,7 +150,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	r.intake = filepath.Join(in.Originals, ".intake")
 	defer func() {
 		r.result.Quarantined = append([]Rejected{}, r.result.Quarantined...)
-		r.result.Left = append([]string{}, r.result.Left...)
+		r.result.Left = r.lines.sorted()
 		r.result.Zones.complete()
 		result = r.result
 		err = errors.Join(err, os.RemoveAll(r.intake))
@@ -201,6 +201,8 @@ type run struct {
 	intake  string // copies; whatever a killed run left there is of no use
 
 	timeouts map[string]int64 // of the plan's queries, µs
+	rsis     map[string]bool  // of the plan; nil where it has none
+	lines    leftovers
 
 	copies      int // names of copies that are taken
 	total, done int

@@ -42,7 +42,7 @@ func TestFilesBecomeTheLake(t *testing.T) {
 	want := slices.Concat(answersOf("101", day), answersOf("102", day), answersOf("101", day.Add(5*time.Minute)), answersOf("102", day.Add(5*time.Minute)))
 	for i := range want {
 		if want[i].Query == "correctness" {
-			want[i].Verdict, want[i].Failures = ptr(measurement.Incorrect), []string{"malformed: the message is shorter than a header"}
+			want[i].Verdict, want[i].Failures = ptr(measurement.Incorrect), []string{"obw: ./SOA in Answer has no signature; signatures stripped: the response has none at all"}
 		}
 	}
 	if diff := cmp.Diff(want, readDay[measurement.Answer](c, lake.Answers, day), cmpopts.EquateEmpty()); diff != "" {

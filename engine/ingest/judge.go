@@ -36,11 +36,16 @@ type Accused struct {
 	RSI      measurement.RSI
 }
 
-func (r *Result) accuse(a *measurement.Answer) {
-	if r.Accused == nil {
-		r.Accused = map[Accused]int64{}
+// accuse counts an answer of an RSI of the plan: a name that somebody made up is told
+// to nobody.
+func (r *run) accuse(a *measurement.Answer) {
+	if r.rsis != nil && !r.rsis[string(a.RSI)] {
+		return
 	}
-	r.Accused[Accused{a.Interval.UTC(), measurement.RSI(strings.Clone(string(a.RSI)))}]++ // not the sheet's memory
+	if r.result.Accused == nil {
+		r.result.Accused = map[Accused]int64{}
+	}
+	r.result.Accused[Accused{a.Interval.UTC(), measurement.RSI(strings.Clone(string(a.RSI)))}]++ // not the sheet's memory
 }
 
 // Span is intervals of [From, Until).
@@ -168,7 +173,7 @@ func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) {
 		b.result.Judged.Correct++
 	case measurement.Incorrect:
 		b.result.Judged.Incorrect++
-		b.result.accuse(a)
+		b.accuse(a)
 	default:
 		return
 	}
@@ -263,7 +268,7 @@ func (b *bench) day(ctx context.Context, day time.Time) (left owed, err error) {
 	return left, lake.Amend(b.Lake, day, func(place int64, a *measurement.Answer) {
 		if v, found := changed[place]; found {
 			if v.verdict == measurement.Incorrect && (a.Verdict == nil || *a.Verdict != v.verdict) {
-				b.result.accuse(a)
+				b.accuse(a)
 			}
 			a.Verdict, a.VerdictSerial, a.Failures = &v.verdict, v.serial, v.failures
 		}

@@ -134,7 +134,7 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 		if r.Came != nil {
 			t.received = r.Came(info).UTC().Truncate(time.Microsecond)
 		}
-		t.reason = t.compare(r.started)
+		t.reason = t.compare()
 	}
 	switch {
 	case t.reason != "":
@@ -147,7 +147,7 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 }
 
 // compare holds the copy against its sidecar and its name against the dropbox.
-func (t *taken) compare(now time.Time) string {
+func (t *taken) compare() string {
 	want, err := lake.ParseSidecar(t.sidecar, t.name)
 	switch {
 	case err != nil:
@@ -157,7 +157,7 @@ func (t *taken) compare(now time.Time) string {
 	case t.vp != t.box.vp:
 		return fmt.Sprintf("a file of vantage point %s in the dropbox of %s", t.vp, t.box.vp)
 	}
-	return checkLabel(t.label, now)
+	return ""
 }
 
 // arrival is when the sidecar came: its time of writing, unless that is not

@@ -39,10 +39,10 @@ func TestGenuineReplies(t *testing.T) {
 			continue
 		}
 		read++
-		if reply.nsid != nil {
+		if reply.NSID != nil {
 			nsids++
 		}
-		if reply.serial != nil {
+		if reply.Serial != nil {
 			serials++
 		}
 	}

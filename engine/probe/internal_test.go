@@ -182,7 +182,7 @@ func FuzzReply(f *testing.F) {
 		if m.Id != query.Id || !m.Response || m.Question[0] != query.Question[0] {
 			t.Errorf("accepted a reply to another question: %v", m.Question)
 		}
-		if reply.rcode == "" || reply.serial != nil && (*reply.serial < 0 || *reply.serial > 1<<32-1) {
+		if reply.RCode == "" || reply.Serial != nil && (*reply.Serial < 0 || *reply.Serial > 1<<32-1) {
 			t.Errorf("%+v", reply)
 		}
 	})

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -94,19 +92,10 @@ func (r request) mismatch(wire []byte) string {
 // truncated is the TC bit of a message that matches.
 func truncated(wire []byte) bool { return wire[2]&0x02 != 0 }
 
-// reply is what a row tells of a message.
-type reply struct {
-	rcode  string
-	aa, tc bool
-	serial *int64
-	nsid   *string
-}
-
 // parse reads a message that matches its request. Every byte must belong to a
 // record and every record that the header counts must be there.
-func (r request) parse(wire []byte) (*reply, error) {
+func (r request) parse(wire []byte) (*Reply, error) {
 	off := headerSize + len(r.question)
-	var records []dns.RR
 	for section, name := range []string{"answer", "authority", "additional"} {
 		count := binary.BigEndian.Uint16(wire[6+2*section:])
 		for range count {
@@ -120,27 +109,17 @@ func (r request) parse(wire []byte) (*reply, error) {
 			if withoutData(rr) {
 				return nil, malformedError("record without data in " + name)
 			}
-			records, off = append(records, rr), end
+			off = end
 		}
 	}
 	if off != len(wire) {
 		return nil, malformedError("bytes after the last record")
 	}
-	opt, err := onlyOPT(records)
+	reply, err := ReadReply(wire)
 	if err != nil {
 		return nil, err
 	}
-	rcode := int(wire[3] & 0xf)
-	if opt != nil {
-		rcode |= opt.ExtendedRcode()
-	}
-	return &reply{
-		rcode:  rcodeName(rcode),
-		aa:     wire[2]&0x04 != 0,
-		tc:     truncated(wire),
-		serial: serial(records, rcode),
-		nsid:   nsid(opt),
-	}, nil
+	return &reply, nil
 }
 
 // withoutData finds the empty records that UnpackRR lets pass as updates
@@ -154,74 +133,4 @@ func withoutData(rr dns.RR) bool {
 		return false
 	}
 	return true
-}
-
-func onlyOPT(records []dns.RR) (*dns.OPT, error) {
-	var only *dns.OPT
-	for _, rr := range records {
-		if opt, ok := rr.(*dns.OPT); ok {
-			if only != nil {
-				return nil, malformedError("more than one OPT")
-			}
-			only = opt
-		}
-	}
-	return only, nil
-}
-
-// rcodeName gives the mnemonic, "RCODE" and the number where there is none. 16
-// is BADVERS in an answer without TSIG.
-func rcodeName(rcode int) string {
-	if rcode == dns.RcodeBadVers {
-		return "BADVERS"
-	}
-	if name, found := dns.RcodeToString[rcode]; found {
-		return name
-	}
-	return fmt.Sprintf("RCODE%d", rcode)
-}
-
-// serial is that of the message's only SOA record, when it is the root's.
-func serial(records []dns.RR, rcode int) *int64 {
-	if rcode != dns.RcodeSuccess && rcode != dns.RcodeNameError {
-		return nil
-	}
-	var only dns.RR
-	for _, rr := range records {
-		if rr.Header().Rrtype != dns.TypeSOA {
-			continue
-		}
-		if only != nil {
-			return nil
-		}
-		only = rr
-	}
-	soa, ok := only.(*dns.SOA)
-	if !ok || soa.Hdr.Name != "." || soa.Hdr.Class != dns.ClassINET {
-		return nil
-	}
-	return new(int64(soa.Serial))
-}
-
-// nsid is the server's identity (RFC 5001): the text where it is printable
-// ASCII, else 0x and hex digits; nil where the option is absent.
-func nsid(opt *dns.OPT) *string {
-	if opt == nil {
-		return nil
-	}
-	for _, o := range opt.Option {
-		option, ok := o.(*dns.EDNS0_NSID)
-		if !ok {
-			continue
-		}
-		raw, err := hex.DecodeString(option.Nsid)
-		if err != nil {
-			return nil
-		}
-		if bytes.ContainsFunc(raw, func(c rune) bool { return c < ' ' || c > '~' }) {
-			return new("0x" + option.Nsid)
-		}
-		return new(string(raw))
-	}
-	return nil
 }

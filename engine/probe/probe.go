@@ -108,7 +108,7 @@ type attempt struct {
 	attempts  int32
 	strays    int32
 	wire      []byte // of the reply that matched
-	reply     *reply // nil where the wire does not parse
+	reply     *Reply // nil where the wire does not parse
 	truncated bool   // TC of the reply that matched, parsed or not
 }
 
@@ -223,8 +223,8 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 	}
 	if a.outcome == measurement.Answered {
 		r.LatencyUS = new(a.latency.Microseconds())
-		r.RCode, r.AA, r.TC = new(a.reply.rcode), new(a.reply.aa), new(a.reply.tc)
-		r.Serial, r.NSID = a.reply.serial, a.reply.nsid
+		r.RCode, r.AA, r.TC = new(a.reply.RCode), new(a.reply.AA), new(a.reply.TC)
+		r.Serial, r.NSID = a.reply.Serial, a.reply.NSID
 	}
 	return r
 }
@@ -232,8 +232,8 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 // odd tells whether an answer is anything but plainly good. Only a question for
 // the SOA misses a serial.
 func odd(q measurement.Query, a attempt) bool {
-	return a.outcome != measurement.Answered || a.reply.rcode != "NOERROR" || !a.reply.aa || a.reply.tc ||
-		a.strays > 0 || a.reply.serial == nil && q.Type == "SOA"
+	return a.outcome != measurement.Answered || a.reply.RCode != "NOERROR" || !a.reply.AA || a.reply.TC ||
+		a.strays > 0 || a.reply.Serial == nil && q.Type == "SOA"
 }
 
 // compareRows is the order of the lake within one interval and vantage point.

@@ -139,7 +139,7 @@ func TestWrongCover(t *testing.T) {
 	}
 	silent := func(_ *hour, a *played) {
 		if a.QType != "NS" || a.RCode != nil && *a.RCode != "NOERROR" { // the others may carry the SOA record
-			a.RCode, a.Serial = new("REFUSED"), nil
+			a.RCode, a.Serial, a.Response = new("REFUSED"), nil, nil
 		}
 	}
 	records := func(p *player) error {

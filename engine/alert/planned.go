@@ -1,0 +1,56 @@
+package alert
+
+import (
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+// planned is the tuples that a plan makes: each RSI, path and vantage point of each
+// query. A plan without vantage points makes them of any, of which there are a thousand.
+type planned struct {
+	tuples  map[tuple]bool
+	anybody bool // the tuples are of no vantage point
+}
+
+func plannedBy(p *plan.Plan) planned {
+	vps := vantagePoints(p)
+	all := planned{tuples: map[tuple]bool{}, anybody: len(vps) == 0}
+	if all.anybody {
+		vps = []string{""}
+	}
+	eachPlanned(p, vps, func(t tuple) { all.tuples[t] = true })
+	return all
+}
+
+func (p planned) has(t tuple) bool {
+	if p.anybody {
+		if !measurement.VantagePoint(t.vantagePoint).Valid() {
+			return false
+		}
+		t.vantagePoint = ""
+	}
+	return p.tuples[t]
+}
+
+func vantagePoints(p *plan.Plan) []string {
+	var all []string
+	for _, v := range p.VantagePoints {
+		all = append(all, string(v.ID))
+	}
+	return all
+}
+
+// eachPlanned yields the tuples of a plan at those vantage points.
+func eachPlanned(p *plan.Plan, vps []string, yield func(tuple)) {
+	for _, q := range p.Queries {
+		for _, s := range p.ServersOf(q.Servers) {
+			for _, f := range q.Families {
+				for _, t := range q.Transports {
+					for _, vp := range vps {
+						yield(tuple{string(s.RSI), string(f), string(t), vp, q.Label})
+					}
+				}
+			}
+		}
+	}
+}

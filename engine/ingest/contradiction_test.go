@@ -1,0 +1,74 @@
+package ingest_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Genuine answers whose rows say another thing than they do accuse nobody: the file goes
+// to Quarantine, which names the row and what contradicts.
+func TestRowThatContradictsItsResponse(t *testing.T) {
+	c := newCourt(t, 1)
+	c.keep(c.zones[0], day.Add(-200*time.Hour))
+	c.watched(c.zones[0], day.Add(-199*time.Hour), day.Add(40*time.Hour))
+	c.all(c.zones[0])
+	var rows []measurement.Answer
+	c.alter = func(r []measurement.Answer) { rows = r }
+	label := day
+	c.ask("101", label)
+	if r := c.ingest(); r.Files != 1 || len(r.Accused) != 0 {
+		t.Fatalf("%+v", r)
+	}
+	c.expect(label, "correct correct correct")
+	at := func(query string, rsi measurement.RSI) (n int) {
+		return slices.IndexFunc(rows, func(a measurement.Answer) bool { return a.Query == query && a.RSI == rsi })
+	}
+	first, ofB := at("correctness", "a"), at("correctness", "b")
+	ds := rows[ofB].QName
+	for _, k := range []struct {
+		want  string
+		forge func(a, b *measurement.Answer)
+	}{
+		{`row 1: the question is "` + ds + ` IN DS", the response says ". IN SOA"`, func(a, b *measurement.Answer) {
+			a.QName, a.QType, b.QName, b.QType = b.QName, b.QType, a.QName, a.QType
+		}},
+		{`row 1: the question is ". IN NS", the response says ". IN SOA"`, func(a, _ *measurement.Answer) { a.QType = "NS" }},
+		{`row 3: the question is "x. IN DS", the response`, func(_, b *measurement.Answer) { b.QName = "x." }},
+		{`row 1: nsid is "y", the response says null`, func(a, _ *measurement.Answer) { a.NSID = ptr("y") }},
+		{`row 1: rcode is "NXDOMAIN", the response says "NOERROR"`, func(a, _ *measurement.Answer) { a.RCode = ptr("NXDOMAIN") }},
+		{`row 1: aa is false, the response says true`, func(a, _ *measurement.Answer) { a.AA = ptr(false) }},
+		{`row 3: tc is true, the response says false`, func(_, b *measurement.Answer) { b.TC = ptr(true) }},
+		{`row 1: serial is null, the response says 2026112200`, func(a, _ *measurement.Answer) { a.Serial = nil }},
+		{`row 3: serial is 2026112201, the response says null`, func(_, b *measurement.Answer) { b.Serial = ptr(int64(2026112201)) }},
+		{`row 1: response of `, func(a, _ *measurement.Answer) { a.ResponseSize = ptr(int32(99)) }},
+		{`row 1: answered, the response does not parse: bytes after`, func(a, _ *measurement.Answer) {
+			a.Response = append(slices.Clone(a.Response), 0)
+			a.ResponseSize = ptr(int32(len(a.Response)))
+		}},
+		{`row 1: outcome malformed and an rcode`, func(a, _ *measurement.Answer) {
+			a.Outcome, a.LatencyUS, a.Serial = measurement.Malformed, nil, nil
+		}},
+	} {
+		label = label.Add(5 * time.Minute)
+		c.alter = func(rows []measurement.Answer) { k.forge(&rows[first], &rows[ofB]) }
+		c.ask("101", label)
+		r := c.ingest()
+		if len(r.Quarantined) != 1 || !strings.HasPrefix(r.Quarantined[0].Reason, k.want) {
+			t.Errorf("%+v, want %s", r.Quarantined, k.want)
+		}
+		if len(r.Accused) != 0 || r.Added != 0 {
+			t.Errorf("%s: accused %v, %d rows", k.want, r.Accused, r.Added)
+		}
+	}
+	// Letter case says nothing: a server may answer in its own.
+	label = label.Add(5 * time.Minute)
+	c.alter = func(rows []measurement.Answer) { rows[ofB].QName = strings.ToUpper(rows[ofB].QName) }
+	c.ask("101", label)
+	if r := c.ingest(); r.Files != 1 {
+		t.Errorf("%+v", r)
+	}
+}

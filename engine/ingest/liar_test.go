@@ -1,0 +1,81 @@
+package ingest_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// invented is a file of rows of RSIs and queries that no plan has, all of them incorrect.
+func (c *collector) invented(vp measurement.VantagePoint, label time.Time, rsis, queries int) {
+	rows := answersOf(vp, label)
+	last := rows[0] // of correctness
+	for n := range rsis {
+		last.RSI = measurement.RSI(fmt.Sprintf("r%05d", n))
+		rows = append(rows, last)
+	}
+	for n := range queries {
+		last.Query, last.RSI = fmt.Sprintf("q%05d", n), "a"
+		rows = append(rows, last)
+	}
+	slices.SortFunc(rows, func(a, b measurement.Answer) int {
+		return strings.Compare(a.Query+" "+string(a.RSI)+" "+string(a.Transport), b.Query+" "+string(b.RSI)+" "+string(b.Transport))
+	})
+	send(c, c.box(vp), lake.Name(label, vp, lake.Answers), rows, metaOf(runOf(rows, vp, label)))
+}
+
+// Labels that the plan lacks come into the lake up to a bound, and accuse nobody: the
+// vantage point may run another plan. More of them are made up.
+func TestLabelsThatThePlanLacks(t *testing.T) {
+	for _, k := range []struct {
+		rsis, queries int
+		refused       bool
+	}{{64, 0, false}, {0, 64, false}, {32, 32, false}, {33, 32, true}, {0, 65, true}, {900, 0, true}} {
+		c := newCollector(t)
+		c.inPlan()
+		for n := range 12 {
+			c.invented("101", day.Add(time.Duration(n)*5*time.Minute), k.rsis, k.queries)
+		}
+		r := c.ingest()
+		if k.refused != (len(r.Quarantined) == 12) || k.refused != (r.Files == 0) {
+			t.Errorf("%+v: %d files, %d quarantined", k, r.Files, len(r.Quarantined))
+		}
+		for _, q := range r.Quarantined {
+			if !strings.Contains(q.Reason, "more than 64 RSIs and query labels that the plan here lacks") && k.rsis < 900 {
+				t.Error(q.Reason)
+			}
+		}
+		for a := range r.Accused {
+			if len(a.RSI) > 1 {
+				t.Errorf("%+v: %s is accused", k, a.RSI)
+			}
+		}
+		if !k.refused && len(r.Accused) == 0 {
+			t.Error("nobody at all is accused")
+		}
+	}
+}
+
+// What one dropbox leaves for a person hides nothing of another.
+func TestLeftoversOfOneAreBounded(t *testing.T) {
+	c := newCollector(t)
+	for n := range 500 {
+		if err := os.Mkdir(filepath.Join(c.box("101"), fmt.Sprintf("folder%03d", n)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(c.box("102"), "folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := c.ingest()
+	if len(r.Left) != 21 || !strings.Contains(r.Left[1], "transfer-102") || !strings.HasSuffix(r.Left[20], "has 481 more such files") {
+		t.Errorf("%d lines: %q", len(r.Left), r.Left)
+	}
+}
