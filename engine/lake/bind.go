@@ -186,8 +186,13 @@ func groupsOf(f *parquet.File) []fileGroup {
 
 // pages opens the pages of a leaf.
 func (g fileGroup) pages(leaf *parquet.Column) (parquet.Pages, error) {
-	if err := checkCodec(g.file, &g.file.Metadata().RowGroups[g.place].Columns[leaf.Index()].MetaData); err != nil {
+	untold, err := checkCodec(g.file, &g.file.Metadata().RowGroups[g.place].Columns[leaf.Index()].MetaData)
+	if err != nil {
 		return nil, err
 	}
-	return g.ColumnChunks()[leaf.Index()].Pages(), nil
+	chunk := g.ColumnChunks()[leaf.Index()]
+	if c, ok := chunk.(*parquet.FileColumnChunk); ok && untold != nil {
+		return c.PagesFrom(untold.reader(g.file)), nil
+	}
+	return chunk.Pages(), nil
 }

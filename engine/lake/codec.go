@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 
 	"github.com/klauspost/compress/snappy"
 	"github.com/parquet-go/parquet-go"
@@ -41,47 +42,81 @@ var codecs = map[format.CompressionCodec]func(packed []byte, plain int64) bool{
 }
 
 // checkCodec looks at the pages of a column chunk before the library does, where its
-// codec asks for that.
-func checkCodec(f *parquet.File, c *format.ColumnMetaData) error {
+// codec asks for that, and returns what the library is to be told otherwise than it is.
+func checkCodec(f *parquet.File, c *format.ColumnMetaData) (told untold, err error) {
 	expands, known := codecs[c.Codec]
 	if !known {
-		return fmt.Errorf("is compressed by %s, want zstd, snappy, gzip, lz4_raw or none", c.Codec)
+		return nil, fmt.Errorf("is compressed by %s, want zstd, snappy, gzip, lz4_raw or none", c.Codec)
 	}
 	if expands == nil {
-		return nil
+		return nil, nil
 	}
 	at, left := c.DataPageOffset, c.TotalUncompressedSize
 	if c.DictionaryPageOffset > 0 {
 		at = min(at, c.DictionaryPageOffset)
 	}
 	if end := at + c.TotalCompressedSize; at < 0 || end < at || end > f.Size() {
-		return fmt.Errorf("%w: lies outside the file", errDamaged)
+		return nil, fmt.Errorf("%w: lies outside the file", errDamaged)
 	}
 	for end := at + c.TotalCompressedSize; at < end; {
 		size, p, err := pageAt(f, at, end)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if left -= p.plain; left < 0 {
-			return fmt.Errorf("%w: its pages claim more than the %d bytes of the column", errDamaged, c.TotalUncompressedSize)
+			return nil, fmt.Errorf("%w: its pages claim more than the %d bytes of the column", errDamaged, c.TotalUncompressedSize)
 		}
 		if p.stored || p.plain == 0 {
 			at += size
 			continue
 		}
 		if p.levelBytes < 0 || p.levelBytes > min(p.packed, p.plain) {
-			return errDamaged
+			return nil, errDamaged
 		}
 		packed := make([]byte, p.packed-p.levelBytes)
 		if _, err := f.ReadAt(packed, at+size-int64(len(packed))); err != nil && !errors.Is(err, io.EOF) {
-			return err
+			return nil, err
 		}
 		if !expands(packed, p.plain-p.levelBytes) {
-			return fmt.Errorf("%w: it does not expand to the %d bytes that it claims", errDamaged, p.plain)
+			return nil, fmt.Errorf("%w: it does not expand to the %d bytes that it claims", errDamaged, p.plain)
+		}
+		if c.Codec == format.Lz4Raw {
+			told = append(told, [2]int64{at + int64(p.told[0]), at + int64(p.told[1])})
 		}
 		at += size
 	}
-	return nil
+	return told, nil
+}
+
+// untold are places of a file where the sizes of pages stand, which the library shall
+// read as 0. It takes them for the room that a page needs, and where LZ4 takes other room
+// and the size fits, it goes on with the room that was not used (v0.32.0, Column.decompress).
+type untold [][2]int64
+
+// reader is the file without those sizes.
+func (u untold) reader(f io.ReaderAt) io.ReaderAt { return untoldReader{f, u} }
+
+type untoldReader struct {
+	io.ReaderAt
+	untold
+}
+
+func (r untoldReader) ReadAt(b []byte, off int64) (int, error) {
+	n, err := r.ReaderAt.ReadAt(b, off)
+	end := off + int64(n)
+	first := sort.Search(len(r.untold), func(i int) bool { return r.untold[i][1] > off })
+	for _, place := range r.untold[first:] {
+		if place[0] >= end {
+			break
+		}
+		for at := max(place[0], off); at < min(place[1], end); at++ {
+			b[at-off] = 0x80 // as many bytes as before, and more to come but for the last
+			if at == place[1]-1 {
+				b[at-off] = 0
+			}
+		}
+	}
+	return n, err
 }
 
 // maxPageHead bounds the head of a page, which may have the least and the greatest of its

@@ -137,11 +137,14 @@ func coded(t *testing.T, codec compress.Codec, rows []measurement.Answer) []byte
 
 // In a lake the common codecs are read, and no other.
 func TestCodecs(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
 	for codec, want := range map[compress.Codec]string{&parquet.Lz4Raw: "", &parquet.Snappy: "", &parquet.Gzip: "", &parquet.Zstd: "", &parquet.Uncompressed: "",
 		&parquet.Brotli: "is compressed by BROTLI, want zstd, snappy, gzip, lz4_raw or none"} {
 		rows := make([]measurement.Answer, 200) // long enough for LZ4 to have something to say again
 		for i := range rows {
 			rows[i] = sample()[0]
+			rows[i].LatencyUS = ptr(int64(r.Uint64() >> 1)) // and for what cannot be compressed
+			rows[i].Response = binary.LittleEndian.AppendUint64(nil, r.Uint64())
 		}
 		path := filepath.Join(t.TempDir(), "x.parquet")
 		if err := os.WriteFile(path, coded(t, codec, rows), 0o644); err != nil {

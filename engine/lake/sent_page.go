@@ -25,18 +25,22 @@ type page struct {
 	levels        [2]format.Encoding // of definition and repetition
 	levelBytes    int64              // version 2: of the levels, which are not compressed
 	stored        bool               // version 2: nothing is
+	told          [2]int             // where plain stands in the head, from and until
 	body          []byte
 }
 
 // readPageHead reads what stands before a page.
 func readPageHead(t *thrift) (p page) {
 	p.kind = -1
+	size := len(t.buf)
 	for m := (member{}); t.next(&m); {
 		switch {
 		case m.is(1, thriftInt32):
 			p.kind = format.PageType(t.integer())
 		case m.is(2, thriftInt32):
+			p.told[0] = size - len(t.buf)
 			p.plain = t.integer()
+			p.told[1] = size - len(t.buf)
 		case m.is(3, thriftInt32):
 			p.packed = t.integer()
 		case m.is(4, thriftInt32):
