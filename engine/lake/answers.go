@@ -2,52 +2,10 @@ package lake
 
 import (
 	"fmt"
-	"slices"
-	"sync"
 	"time"
-
-	"github.com/parquet-go/parquet-go"
 
 	"mtric.net/mtric/engine/measurement"
 )
-
-// answerReader makes rows of the columns of answers: three times as fast as the
-// library's own rows, and what ingest spends most of its time on.
-type answerReader struct {
-	group *groupReader
-	block block
-}
-
-var answerFields = sync.OnceValue(func() []field { return fieldsOf(Answers) })
-
-func newAnswerReader(f *parquet.File, g parquet.RowGroup) *answerReader {
-	fields := answerFields()
-	return &answerReader{group: newGroupReader(f, g, fields), block: block{columns: make([]cells, len(fields))}}
-}
-
-// next returns the next run of rows, the caller's to keep; none is the end. A row
-// group with values left over is damaged.
-func (r *answerReader) next() ([]measurement.Answer, error) {
-	if err := r.group.next(&r.block); err != nil || r.block.rows == 0 {
-		return nil, err
-	}
-	rows := make([]measurement.Answer, r.block.rows)
-	for i, name := range r.group.names {
-		// Rows refer to what they are filled from; the block's memory is used again, and that
-		// of wires given back.
-		c := r.block.columns[i]
-		c.Int = slices.Clone(c.Int)
-		for at, b := range c.Bytes {
-			c.Bytes[at] = slices.Clone(b)
-		}
-		if err := fill(rows, name, &c); err != nil {
-			return nil, err
-		}
-	}
-	return rows, nil
-}
-
-func (r *answerReader) close() error { return r.group.close() }
 
 // fill sets one column of the rows. What is optional points into the column, or to a
 // text that others share: nobody writes through these pointers.

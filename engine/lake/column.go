@@ -58,31 +58,39 @@ func (c *Column) slice(from, until int) Column {
 }
 
 // nulls is a column of so many nulls.
-func nulls(text bool, rows int) Column {
+func nulls(k kind, rows int) Column {
 	c := Column{Null: slices.Repeat([]bool{true}, rows)}
-	if text {
+	switch k {
+	case textKind:
 		c.Index = slices.Repeat([]int32{-1}, rows)
-	} else {
-		c.Int, c.Bytes = make([]int64, rows), make([][]byte, rows)
+	case binaryKind:
+		c.Bytes = make([][]byte, rows)
+	default:
+		c.Int = make([]int64, rows)
 	}
 	return c
 }
 
-func isText(leaf *parquet.Column) bool {
-	return leaf.Type().Kind() == parquet.ByteArray && leaf.Type().LogicalType() != nil
-}
-
-// read fills the column from a chunk of so many rows; its memory is used again.
-func (c *Column) read(chunk parquet.ColumnChunk, leaf *parquet.Column, rows int) (err error) {
-	c.Int, c.Index, c.Bytes, c.Null, c.Dict = c.Int[:0], c.Index[:0], c.Bytes[:0], c.spare[:0], nil
-	switch kind := leaf.Type().Kind(); { // at once, not page by page
-	case kind != parquet.ByteArray:
-		c.Int = slices.Grow(c.Int, rows)
-	case isText(leaf):
-		c.Index = slices.Grow(c.Index, rows)
+// read fills the column from a row group; its memory is used again.
+func (c *Column) read(g fileGroup, of bound) (err error) {
+	rows := int(g.NumRows())
+	if of.leaf == nil {
+		*c = nulls(of.kind, rows)
+		return nil
 	}
-	r := reader{column: c, text: isText(leaf), places: map[string]int32{}}
-	pages := chunk.Pages()
+	c.Int, c.Index, c.Bytes, c.Null, c.Dict = c.Int[:0], c.Index[:0], c.Bytes[:0], c.spare[:0], nil
+	switch of.kind { // at once, not page by page
+	case textKind:
+		c.Index = slices.Grow(c.Index, rows)
+	case binaryKind:
+	default:
+		c.Int = slices.Grow(c.Int, rows)
+	}
+	r := newReader(c, of, g.first)
+	pages, err := g.pages(of.leaf)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	n := 0
 	for {
@@ -93,7 +101,7 @@ func (c *Column) read(chunk parquet.ColumnChunk, leaf *parquet.Column, rows int)
 		if err != nil {
 			return err
 		}
-		err = r.page(page, leaf)
+		err = r.page(page)
 		n += int(page.NumValues())
 		parquet.Release(page)
 		if err != nil {
@@ -112,41 +120,59 @@ func (c *Column) read(chunk parquet.ColumnChunk, leaf *parquet.Column, rows int)
 // reader is a column while its pages are read.
 type reader struct {
 	column *Column
-	text   bool // of byte arrays
+	of     bound
+	row    int64 // of the file, that the next page begins with
 	nulls  bool
 	dense  bool // Null has an entry a row, of every column
 	shows  bool // a page's own memory where it is as it is wanted
 	shown  bool
-	dict   parquet.Dictionary // that Dict began with
+	dict   parquet.Dictionary // that Dict or numbers is of
 	places map[string]int32   // of the texts in Dict
 	behind bool               // places is still to be made of Dict
+
+	numbers []int64 // of a dictionary of numbers
+}
+
+func newReader(to *Column, of bound, row int64) reader {
+	return reader{column: to, of: of, row: row, places: map[string]int32{}}
 }
 
 // page appends a page. Its values are those that are not null, in order.
-func (r *reader) page(page parquet.Page, leaf *parquet.Column) error {
-	c, data := r.column, page.Data()
-	levels, full := page.DefinitionLevels(), byte(leaf.MaxDefinitionLevel())
+func (r *reader) page(page parquet.Page) error {
+	c, data, text := r.column, page.Data(), r.of.kind == textKind
+	levels, full := page.DefinitionLevels(), byte(r.of.leaf.MaxDefinitionLevel())
 	total := int(page.NumValues())
 	present := total - int(page.NumNulls())
 	if full > 0 && len(levels) != total {
 		return fmt.Errorf("damaged: %d levels for %d values", len(levels), total)
 	}
+	if present < total && !r.of.nullable {
+		return errNull(r.row + int64(bytes.IndexByte(levels, 0)))
+	}
+	r.row += int64(total)
 	r.nulls = r.nulls || present < total
 	if present == total {
 		levels = nil
 	}
-	if full > 0 && !r.text || r.dense {
+	if full > 0 && !text || r.dense {
 		c.Null = mark(c.Null, levels, total)
 	}
-	switch kind := leaf.Type().Kind(); {
-	case page.Dictionary() != nil && kind == parquet.ByteArray && r.text:
-		if err := r.learn(page.Dictionary()); err != nil {
+	dict := page.Dictionary()
+	switch kind := r.of.leaf.Type().Kind(); {
+	case dict != nil && text:
+		if err := r.learn(dict); err != nil {
 			return err
 		}
 		return place(r, &c.Index, data.Int32(), levels, present, -1)
-	case page.Dictionary() != nil && kind == parquet.ByteArray:
-		return spread(&c.Bytes, r.lookup(page.Dictionary(), data.Int32()), levels, present, nil)
-	case page.Dictionary() != nil:
+	case dict != nil && kind == parquet.ByteArray:
+		return spread(&c.Bytes, r.lookup(dict, data.Int32()), levels, present, nil)
+	case dict != nil && (kind == parquet.Int64 || kind == parquet.Int32):
+		values, err := r.lookupNumbers(dict, data.Int32())
+		if err != nil {
+			return err
+		}
+		return spread(&c.Int, values, levels, present, 0)
+	case dict != nil:
 		return fmt.Errorf("dictionary of %s is not read", kind)
 	case kind == parquet.Int64:
 		return place(r, &c.Int, data.Int64(), levels, present, 0)
@@ -160,6 +186,33 @@ func (r *reader) page(page parquet.Page, leaf *parquet.Column) error {
 	default:
 		return fmt.Errorf("type %s is not read", kind)
 	}
+}
+
+// errNull is a null where the column must have a value, in a row of the file, the first
+// of which is row 1 to people.
+func errNull(row int64) error {
+	return fmt.Errorf("row %d is null, and must have a value", row+1)
+}
+
+// lookupNumbers takes numbers out of a dictionary: others than mtric write them so.
+func (r *reader) lookupNumbers(d parquet.Dictionary, places []int32) ([]int64, error) {
+	if r.dict != d {
+		data := d.Page().Data()
+		if d.Type().Kind() == parquet.Int32 {
+			r.numbers = widen(data.Int32())
+		} else {
+			r.numbers = slices.Clone(data.Int64())
+		}
+		r.dict = d
+	}
+	values := make([]int64, len(places))
+	for i, p := range places {
+		if uint(p) >= uint(len(r.numbers)) {
+			return nil, fmt.Errorf("damaged: a value has place %d among %d", p, len(r.numbers))
+		}
+		values[i] = r.numbers[p]
+	}
+	return values, nil
 }
 
 // learn takes over a chunk's dictionary. Each text has one place, or a count by
@@ -216,7 +269,7 @@ func (r *reader) byteArrays(data []byte, offsets []uint32, levels []byte, presen
 	if len(offsets) != present+1 || int(offsets[present]) > len(data) {
 		return fmt.Errorf("damaged: %d offsets for %d values", len(offsets), present)
 	}
-	if r.text {
+	if r.of.kind == textKind {
 		places := make([]int32, present)
 		for i := range places {
 			places[i] = r.at(string(data[offsets[i]:offsets[i+1]]))

@@ -9,7 +9,6 @@ import (
 
 // cursor hands out a column of a row group page by page; its memory is used again.
 type cursor struct {
-	leaf   *parquet.Column
 	pages  parquet.Pages // nil while it is closed
 	page   parquet.Page  // whose memory column may show; nil for none
 	reader reader
@@ -19,16 +18,18 @@ type cursor struct {
 	rows   int    // of the page
 }
 
-func (c *cursor) open(chunk parquet.ColumnChunk, leaf *parquet.Column) {
-	c.leaf, c.pages, c.next, c.rows = leaf, chunk.Pages(), 0, 0
+func (c *cursor) open(g fileGroup, of bound) (err error) {
+	c.pages, c.next, c.rows = nil, 0, 0
+	if of.leaf == nil {
+		c.rows = int(g.NumRows())
+		c.column = nulls(of.kind, c.rows)
+		return nil
+	}
 	c.column = Column{}
-	c.reader = reader{column: &c.column, shows: true, text: isText(leaf), places: map[string]int32{}}
-}
-
-// lack stands for a column that the file does not have: null in so many rows.
-func (c *cursor) lack(text bool, rows int) {
-	c.pages, c.next, c.rows = nil, 0, rows
-	c.column = nulls(text, rows)
+	c.reader = newReader(&c.column, of, g.first)
+	c.reader.shows = true
+	c.pages, err = g.pages(of.leaf)
+	return err
 }
 
 // fill reads the next page where there is none, and says how many rows are ready;
@@ -49,7 +50,7 @@ func (c *cursor) fill() (int, error) {
 		c.page, c.next, c.rows = page, 0, int(page.NumValues())
 		c.column = Column{Int: c.own.Int[:0], Index: c.own.Index[:0], Bytes: c.own.Bytes[:0], Null: c.own.Null[:0], Dict: c.column.Dict}
 		c.reader.nulls, c.reader.shown = false, false
-		if err := c.reader.page(page, c.leaf); err != nil {
+		if err := c.reader.page(page); err != nil {
 			return 0, err
 		}
 		c.keep()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -218,18 +219,32 @@ func isLabel(f field) bool { return f.name == labels }
 // file's.
 func (e Export) file(ctx context.Context, path string, fields []field, full, free chan *block) error {
 	err := open(path, func(f *parquet.File) error {
-		if err := sameColumns(schemaOf(e.Table), f.Schema()); err != nil {
-			return fmt.Errorf("not a file of %s: %w", e.Table, err)
+		all, err := bind(f, e.Table)
+		if err != nil {
+			return err
 		}
-		if _, err := parseMetadata(f.Lookup); err != nil {
+		if _, err := parseMetadata(f.Lookup, true); err != nil {
+			return err
+		}
+		names := make([]string, len(fields))
+		for i := range fields {
+			names[i] = fields[i].name
+		}
+		columns, err := pick(all, names...)
+		if err != nil {
 			return err
 		}
 		leaf := f.Root().Column(labels) // nil in zones
-		for _, g := range f.RowGroups() {
+		reached := int64(math.MinInt64)
+		for _, g := range groupsOf(f) {
 			if leaf != nil && !(Scan{From: e.From, Until: e.Until}).overlaps(g, leaf) {
 				continue
 			}
-			if err := e.group(ctx, newGroupReader(f, g, fields), fields, full, free); err != nil {
+			r, err := newGroupReader(g, columns)
+			if err != nil {
+				return err
+			}
+			if err := e.group(ctx, r, fields, &reached, full, free); err != nil {
 				return err
 			}
 		}
@@ -241,8 +256,8 @@ func (e Export) file(ctx context.Context, path string, fields []field, full, fre
 	return err
 }
 
-// group hands the runs of a row group's rows on.
-func (e Export) group(ctx context.Context, r *groupReader, fields []field, full, free chan *block) (err error) {
+// group hands the runs of a row group's rows on; reached is the last interval so far.
+func (e Export) group(ctx context.Context, r *groupReader, fields []field, reached *int64, full, free chan *block) (err error) {
 	defer func() { err = errors.Join(err, r.close()) }()
 	label := slices.IndexFunc(fields, isLabel)
 	for {
@@ -258,6 +273,9 @@ func (e Export) group(ctx context.Context, r *groupReader, fields []field, full,
 		more := b.rows > 0
 		if more && label >= 0 {
 			at := b.columns[label].Int
+			if *reached, err = ascending(at, *reached); err != nil {
+				return err
+			}
 			more = e.Until.IsZero() || at[0] < e.Until.UnixMicro() // none that follows is earlier
 			b.cut(at, e.From, e.Until)
 		}

@@ -26,21 +26,26 @@ type columnReader interface {
 	close() error
 }
 
-func newGroupReader(f *parquet.File, g parquet.RowGroup, fields []field) *groupReader {
+func newGroupReader(g fileGroup, columns []bound) (*groupReader, error) {
 	r := &groupReader{rows: g.NumRows(), left: g.NumRows()}
-	chunks := g.ColumnChunks()
-	for _, field := range fields {
-		r.names = append(r.names, field.name)
-		node := f.Root().Column(field.name)
-		if node == nil {
-			r.readers = append(r.readers, &missingReader{text: field.kind == textKind, left: g.NumRows()})
-		} else if field.kind == listKind {
-			r.readers = append(r.readers, newListReader(field, node, chunks))
-		} else {
-			r.readers = append(r.readers, newFlatReader(node, chunks))
+	for _, of := range columns {
+		c, err := newColumnReader(g, of)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("column %s: %w", of.name, err), r.close())
 		}
+		r.names, r.readers = append(r.names, of.name), append(r.readers, c)
 	}
-	return r
+	return r, nil
+}
+
+func newColumnReader(g fileGroup, of bound) (columnReader, error) {
+	switch {
+	case of.kind == listKind:
+		return newListReader(g, of)
+	case of.leaf == nil:
+		return &missingReader{of.kind, g.NumRows()}, nil
+	}
+	return newFlatReader(g, of)
 }
 
 // next fills the block with the next run of rows; none is the end.
@@ -71,9 +76,9 @@ func (r *groupReader) close() error {
 	return errors.Join(errs...)
 }
 
-// missingReader stands for a column that the file is too old to have: all null.
+// missingReader stands for a column that the file does not have: all null.
 type missingReader struct {
-	text bool
+	kind kind
 	left int64
 }
 
@@ -81,7 +86,7 @@ func (r *missingReader) fill(n int) (int, error) { return int(min(r.left, int64(
 
 func (r *missingReader) take(to *cells, n int) error {
 	r.left -= int64(n)
-	to.Column = nulls(r.text, n)
+	to.Column = nulls(r.kind, n)
 	return nil
 }
 
@@ -93,15 +98,19 @@ type flatReader struct {
 	column  Column // what was read; its Null has one entry a row
 	at      int    // rows of it that were handed out
 	checked int    // texts of its dictionary that are UTF-8
-	leaf    *parquet.Column
 	pages   parquet.Pages
 	done    bool
 }
 
-func newFlatReader(leaf *parquet.Column, chunks []parquet.ColumnChunk) *flatReader {
-	r := &flatReader{leaf: leaf, pages: chunks[leaf.Index()].Pages()}
-	r.reader = reader{column: &r.column, dense: true, text: isText(leaf), places: map[string]int32{}}
-	return r
+func newFlatReader(g fileGroup, of bound) (*flatReader, error) {
+	pages, err := g.pages(of.leaf)
+	if err != nil {
+		return nil, err
+	}
+	r := &flatReader{pages: pages}
+	r.reader = newReader(&r.column, of, g.first)
+	r.reader.dense = true
+	return r, nil
 }
 
 func (r *flatReader) fill(n int) (int, error) {
@@ -119,7 +128,7 @@ func (r *flatReader) fill(n int) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		err = r.reader.page(page, r.leaf)
+		err = r.reader.page(page)
 		parquet.Release(page)
 		if err != nil {
 			return 0, err
@@ -175,22 +184,21 @@ func (c *Column) checkText(checked *int) error {
 	return nil
 }
 
-// listReader reads a list column by the leaves of its elements: LIST has their
-// group two levels down.
+// listReader reads a list column by the leaves of its elements.
 type listReader struct{ leaves []*leafReader }
 
-func newListReader(f field, node *parquet.Column, chunks []parquet.ColumnChunk) *listReader {
-	element := node.Columns()[0].Columns()[0]
-	nodes := []*parquet.Column{element}
-	if !element.Leaf() {
-		nodes = element.Columns()
-	}
+func newListReader(g fileGroup, of bound) (*listReader, error) {
 	r := &listReader{}
-	for i, n := range nodes {
-		r.leaves = append(r.leaves, &leafReader{kind: f.elem[i].kind, full: n.MaxDefinitionLevel(), places: map[string]int32{},
-			pages: chunks[n.Index()].Pages(), buffer: make([]parquet.Value, min(1024, max(chunks[n.Index()].NumValues(), 1)))})
+	for _, p := range of.parts {
+		pages, err := g.pages(p.leaf)
+		if err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+		values := g.ColumnChunks()[p.leaf.Index()].NumValues()
+		r.leaves = append(r.leaves, &leafReader{of: p, places: map[string]int32{}, row: g.first - 1,
+			pages: pages, buffer: make([]parquet.Value, min(1024, max(values, 1)))})
 	}
-	return r
+	return r, nil
 }
 
 func (r *listReader) fill(n int) (int, error) {
@@ -236,11 +244,10 @@ func (r *listReader) close() error {
 	return errors.Join(errs...)
 }
 
-// leafReader reads one leaf of a list's elements. A value of definition level 0
-// is an empty list; one below full is null.
+// leafReader reads one leaf of a list's elements.
 type leafReader struct {
-	kind    kind
-	full    int
+	of      boundPart
+	row     int64   // of the file, that was begun last
 	column  Column  // the elements that were read and not handed out
 	starts  []int32 // of each row begun, its first element; the last row may go on
 	places  map[string]int32
@@ -288,19 +295,23 @@ func (l *leafReader) page(values parquet.ValueReader) error {
 }
 
 func (l *leafReader) value(v parquet.Value) error {
-	c := &l.column
+	c, level := &l.column, v.DefinitionLevel()
 	switch {
 	case v.RepetitionLevel() == 0:
 		l.starts = append(l.starts, int32(len(c.Null)))
-	case len(l.starts) == 0 || v.DefinitionLevel() == 0:
+		l.row++
+	case len(l.starts) == 0 || level < l.of.begin:
 		return errors.New("damaged: a list goes on that never began")
 	}
-	if v.DefinitionLevel() == 0 {
-		return nil
+	switch {
+	case level == l.of.begin-1:
+		return nil // an empty list
+	case level < l.of.begin || level < l.of.whole || level < l.of.full && !l.of.nullable:
+		return errNull(l.row)
 	}
-	null := v.DefinitionLevel() < l.full
+	null := level < l.of.full
 	c.Null = append(c.Null, null)
-	if l.kind != textKind {
+	if l.of.kind != textKind {
 		n := int64(0)
 		if !null {
 			n = numberOf(v)

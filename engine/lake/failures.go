@@ -11,14 +11,21 @@ import (
 // its row: that of the batches of a Scan over the file. Only this column is read.
 func Failures(path string, use func(row int64, failures []string)) error {
 	return open(path, func(f *parquet.File) error {
-		fields := []field{{name: "failures", kind: listKind, elem: []field{{kind: textKind}}}}
-		if err := sameColumns(schemaOf(Answers), f.Schema()); err != nil {
-			return fmt.Errorf("not a file of %s: %w", Answers, err)
+		all, err := bind(f, Answers)
+		if err != nil {
+			return err
 		}
-		b := block{columns: make([]cells, len(fields))}
+		columns, err := pick(all, "failures")
+		if err != nil {
+			return err
+		}
+		b := block{columns: make([]cells, len(columns))}
 		var row int64
-		for _, g := range f.RowGroups() {
-			r := newGroupReader(f, g, fields)
+		for _, g := range groupsOf(f) {
+			r, err := newGroupReader(g, columns)
+			if err != nil {
+				return err
+			}
 			for {
 				if err := r.next(&b); err != nil {
 					return errors.Join(err, r.close())

@@ -74,11 +74,15 @@ func (m Metadata) pairs() ([][2]string, error) {
 	return p, nil
 }
 
-// parseMetadata reads what pairs wrote.
-func parseMetadata(lookup func(string) (string, bool)) (Metadata, error) {
+// parseMetadata reads what pairs wrote. A file of the lake may have lost it: others keep
+// it or do not.
+func parseMetadata(lookup func(string) (string, bool), lossy bool) (Metadata, error) {
 	var m Metadata
+	var has bool
 	m.Version, _ = lookup(keyVersion)
-	m.Schema, _ = lookup(keySchema)
+	if m.Schema, has = lookup(keySchema); !has && lossy {
+		m.Schema = Schema
+	}
 	m.Plan, _ = lookup(keyPlan)
 	m.PlanSHA256, _ = lookup(keyPlanSHA256)
 	if m.Schema != Schema {

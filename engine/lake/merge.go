@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -93,7 +94,7 @@ func (m *merging[T]) run(s Store, groups []Group[T]) (err error) {
 		}
 	}
 	for _, layer := range layers(groups) {
-		src, err := newSource(rowsIn(layer))
+		src, err := newSource(rowsOfGroups(layer))
 		if err != nil {
 			return err
 		}
@@ -301,18 +302,18 @@ func (m *merging[T]) verify(path string) error {
 		if want := m.had + m.done.Added; f.NumRows() != want {
 			return fmt.Errorf("holds %d rows, want %d", f.NumRows(), want)
 		}
-		leaf := f.Root().Column(labels)
+		columns, err := Scan{Table: tableOf[T]()}.columns(f, []string{labels})
+		if err != nil {
+			return err
+		}
 		var c Column
-		var last int64
-		for _, g := range f.RowGroups() {
-			if err := c.read(g.ColumnChunks()[leaf.Index()], leaf, int(g.NumRows())); err != nil {
+		last := int64(math.MinInt64)
+		for _, g := range groupsOf(f) {
+			if err := c.read(g, columns[0]); err != nil {
 				return err
 			}
-			for _, at := range c.Int {
-				if at < last {
-					return errors.New("intervals are out of order")
-				}
-				last = at
+			if last, err = ascending(c.Int, last); err != nil {
+				return err
 			}
 		}
 		return nil

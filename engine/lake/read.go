@@ -14,8 +14,6 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
-
-	"mtric.net/mtric/engine/measurement"
 )
 
 // Bounds of what is read. A day of the lake grows with the number of vantage points:
@@ -29,8 +27,8 @@ const (
 )
 
 // Read returns all rows of a file and what the file says of itself. The columns
-// must be exactly those of the type, and the sidecar, where there is one, must
-// match: Parquet sees little of its own damage, and the library that reads it
+// must be those of the type, in whatever form of Parquet (docs/data.md), and the
+// sidecar, where there is one, must match: Parquet sees little of its own damage, and the library that reads it
 // takes what a damaged page claims at its word. A file made to harm must not be
 // read in a process that matters: what a vantage point sent is for ReadSent.
 func Read[T Row](path string) (rows []T, meta Metadata, err error) {
@@ -58,21 +56,7 @@ func read[T Row](path string, check func(*parquet.File) error) (rows []T, meta M
 		if err := check(f); err != nil {
 			return err
 		}
-		if err := sameColumns(parquet.SchemaOf(*new(T)), f.Schema()); err != nil {
-			return fmt.Errorf("not a file of %s: %w", tableOf[T](), err)
-		}
-		if meta, err = parseMetadata(f.Lookup); err != nil {
-			return err
-		}
-		rows, err = readAll[T](f)
-		return err
-	}, parquet.SkipPageIndex(true))
-	return rows, meta, err
-}
-
-func readAll[T Row](f *parquet.File) (rows []T, err error) {
-	for _, g := range f.RowGroups() {
-		_, err := yieldGroup(f, g, func(run []T, _ error) bool {
+		meta, err = rowsIn(f, 0, func(run []T, _ error) bool {
 			if rows == nil {
 				rows = run // most files are one run
 			} else {
@@ -80,35 +64,28 @@ func readAll[T Row](f *parquet.File) (rows []T, err error) {
 			}
 			return true
 		})
-		if err != nil {
-			return nil, err
+		if err == nil && int64(len(rows)) != f.NumRows() {
+			err = fmt.Errorf("holds %d rows, claims %d", len(rows), f.NumRows())
 		}
+		return err
+	}, parquet.SkipPageIndex(true))
+	if err != nil {
+		rows = nil
 	}
-	if int64(len(rows)) != f.NumRows() {
-		return nil, fmt.Errorf("holds %d rows, claims %d", len(rows), f.NumRows())
-	}
-	return rows, nil
+	return rows, meta, err
 }
 
 // TableOf says by its columns which table a file holds.
 func TableOf(path string) (table Table, err error) {
 	err = open(path, func(f *parquet.File) error {
 		var reasons []string
-		for _, t := range []struct {
-			table  Table
-			schema *parquet.Schema
-		}{
-			{Answers, parquet.SchemaOf(measurement.Answer{})},
-			{Routes, parquet.SchemaOf(measurement.Route{})},
-			{Runs, parquet.SchemaOf(measurement.Run{})},
-			{Zones, parquet.SchemaOf(measurement.Zone{})},
-		} {
-			err := sameColumns(t.schema, f.Schema())
+		for _, t := range Tables {
+			_, err := bind(f, t)
 			if err == nil {
-				table = t.table
+				table = t
 				return nil
 			}
-			reasons = append(reasons, fmt.Sprintf("not %s: %v", t.table, err))
+			reasons = append(reasons, err.Error())
 		}
 		return fmt.Errorf("columns of no table: %s", strings.Join(reasons, "; "))
 	})
@@ -212,9 +189,6 @@ func checkClaims(p *parquet.File) error {
 		}
 		rows += g.NumRows
 		for _, c := range g.Columns {
-			if c.MetaData.Codec != format.Zstd {
-				return fmt.Errorf("column %s is compressed by %s, want zstd", strings.Join(c.MetaData.PathInSchema, "."), c.MetaData.Codec)
-			}
 			if c.MetaData.TotalUncompressedSize < 0 || c.MetaData.TotalUncompressedSize > maxExpanded {
 				return fmt.Errorf("claims a column of %d bytes", c.MetaData.TotalUncompressedSize)
 			}
@@ -237,56 +211,4 @@ func expanded(groups ...format.RowGroup) (size int64) {
 		}
 	}
 	return size
-}
-
-// sameColumns compares the columns by name, type, nullability and order. The
-// library itself reads missing columns and other types without a word. A nullable
-// column that is missing is null in every row: a file of an earlier version lacks
-// what was added since.
-func sameColumns(want, got *parquet.Schema) error {
-	fields := slices.DeleteFunc(slices.Clone(want.Fields()), func(f parquet.Field) bool {
-		return f.Optional() && !slices.ContainsFunc(got.Fields(), func(g parquet.Field) bool { return g.Name() == f.Name() })
-	})
-	return sameFields("", fields, got.Fields())
-}
-
-func sameFields(under string, want, got []parquet.Field) error {
-	for i, w := range want {
-		name := under + w.Name()
-		if i >= len(got) {
-			return fmt.Errorf("column %s is missing", name)
-		}
-		if got[i].Name() != w.Name() {
-			return fmt.Errorf("column %d is %s, want %s", i+1, under+got[i].Name(), name)
-		}
-		if a, b := describe(w), describe(got[i]); a != b {
-			return fmt.Errorf("column %s is %s, want %s", name, b, a)
-		}
-		if err := sameFields(name+".", w.Fields(), got[i].Fields()); err != nil {
-			return err
-		}
-	}
-	if len(got) > len(want) {
-		return fmt.Errorf("column %s is unknown", under+got[len(want)].Name())
-	}
-	return nil
-}
-
-// describe is a column's nullability and type, "optional TIMESTAMP(…)".
-func describe(n parquet.Node) string {
-	repetition := "required"
-	switch {
-	case n.Optional():
-		repetition = "optional"
-	case n.Repeated():
-		repetition = "repeated"
-	}
-	if !n.Leaf() {
-		kind := "group"
-		if t := n.Type(); t != nil && t.LogicalType() != nil {
-			kind = t.LogicalType().String()
-		}
-		return repetition + " " + kind
-	}
-	return repetition + " " + n.Type().String()
 }

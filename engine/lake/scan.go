@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sort"
@@ -34,6 +35,7 @@ type Batch struct {
 	names   []string
 	cursors []cursor
 	views   []Column
+	reached int64 // the last interval of the file so far
 }
 
 // Column returns a column that was asked for, or panics: a mistake of the program.
@@ -94,18 +96,19 @@ const labels = "interval"
 func (s Scan) file(ctx context.Context, path string, b *Batch, use func(*Batch) error) error {
 	var own error
 	err := open(path, func(f *parquet.File) error {
-		leaves, err := s.leaves(f, b.names) // nil for one that is missing, and null
+		columns, err := s.columns(f, b.names)
 		if err != nil {
 			return err
 		}
-		for _, g := range f.RowGroups() {
+		b.reached = math.MinInt64
+		for _, g := range groupsOf(f) {
 			if own = ctx.Err(); own != nil {
 				return nil
 			}
-			if !s.overlaps(g, leaves[slices.Index(b.names, labels)]) {
+			if !s.overlaps(g, columns[slices.Index(b.names, labels)].leaf) {
 				continue
 			}
-			if own, err = s.group(ctx, g, leaves, b, use); own != nil || err != nil {
+			if own, err = s.group(ctx, g, columns, b, use); own != nil || err != nil {
 				return err
 			}
 		}
@@ -119,19 +122,17 @@ func (s Scan) file(ctx context.Context, path string, b *Batch, use func(*Batch) 
 
 // group hands a row group's rows to use as its pages come: what a batch shows is
 // the pages' own memory where that is possible. The first error is use's own.
-func (s Scan) group(ctx context.Context, g parquet.RowGroup, leaves []*parquet.Column, b *Batch, use func(*Batch) error) (own, err error) {
-	for i, leaf := range leaves {
-		if leaf == nil {
-			b.cursors[i].lack(s.isText(b.names[i]), int(g.NumRows()))
-			continue
-		}
-		b.cursors[i].open(g.ColumnChunks()[leaf.Index()], leaf)
-	}
+func (s Scan) group(ctx context.Context, g fileGroup, columns []bound, b *Batch, use func(*Batch) error) (own, err error) {
 	defer func() {
 		for i := range b.cursors {
 			err = errors.Join(err, b.cursors[i].close())
 		}
 	}()
+	for i, of := range columns {
+		if err := b.cursors[i].open(g, of); err != nil {
+			return nil, fmt.Errorf("column %s: %w", of.name, err)
+		}
+	}
 	for left := int(g.NumRows()); left > 0; {
 		n := min(left, batchRows)
 		for i := range b.cursors {
@@ -148,7 +149,10 @@ func (s Scan) group(ctx context.Context, g parquet.RowGroup, leaves []*parquet.C
 			b.views[i] = b.cursors[i].take(n)
 		}
 		left -= n
-		if s.cut(b, n); b.Rows > 0 {
+		if err := s.cut(b, n); err != nil {
+			return nil, err
+		}
+		if b.Rows > 0 {
 			if own = ctx.Err(); own == nil {
 				own = use(b)
 			}
@@ -169,26 +173,19 @@ func (s Scan) group(ctx context.Context, g parquet.RowGroup, leaves []*parquet.C
 // memory.
 const batchRows = 1 << 15
 
-// isText says whether a column is one of texts.
-func (s Scan) isText(name string) bool {
-	return slices.ContainsFunc(fieldsOf(s.Table), func(f field) bool { return f.name == name && f.kind == textKind })
-}
-
-// leaves finds the columns in the file, nil where a nullable one is missing.
-func (s Scan) leaves(f *parquet.File, names []string) ([]*parquet.Column, error) {
-	var leaves []*parquet.Column
-	for _, name := range names {
-		c := f.Root().Column(name)
-		switch {
-		case c == nil && slices.ContainsFunc(fieldsOf(s.Table), func(f field) bool { return f.name == name && f.nullable }):
-		case c == nil:
-			return nil, fmt.Errorf("column %s is missing", name)
-		case !c.Leaf() || c.Repeated():
-			return nil, fmt.Errorf("column %s is a list: it is read as rows", name)
-		}
-		leaves = append(leaves, c)
+// columns finds the columns in the file.
+func (s Scan) columns(f *parquet.File, names []string) ([]bound, error) {
+	all, err := bind(f, s.Table)
+	if err != nil {
+		return nil, err
 	}
-	return leaves, nil
+	columns, err := pick(all, names...)
+	for _, c := range columns {
+		if c.kind == listKind {
+			return nil, fmt.Errorf("column %s is a list: it is read as rows", c.name)
+		}
+	}
+	return columns, err
 }
 
 // overlaps says by the statistics whether the row group can hold the time.
@@ -219,8 +216,11 @@ func labelsOf(g parquet.RowGroup, leaf *parquet.Column) (first, last int64, know
 
 // cut leaves of a batch of n rows what lies in the time asked for; rows are in order
 // of time.
-func (s Scan) cut(b *Batch, n int) {
+func (s Scan) cut(b *Batch, n int) (err error) {
 	at := b.views[slices.Index(b.names, labels)].Int
+	if b.reached, err = ascending(at, b.reached); err != nil {
+		return err
+	}
 	from, until := 0, len(at)
 	if !s.From.IsZero() {
 		from = sort.Search(len(at), func(i int) bool { return at[i] >= s.From.UnixMicro() })
@@ -230,9 +230,23 @@ func (s Scan) cut(b *Batch, n int) {
 	}
 	until = max(from, until)
 	if b.Rows = until - from; b.Rows == n {
-		return
+		return nil
 	}
 	for i := range b.views {
 		b.views[i] = b.views[i].slice(from, until)
 	}
+	return nil
+}
+
+// ascending refuses intervals that are not in order from the last one on, which it
+// returns: readers look for a time by halves, and would miss rows of a file that somebody
+// sorted otherwise.
+func ascending(at []int64, last int64) (int64, error) {
+	for _, t := range at {
+		if t < last {
+			return last, errors.New("rows are not in order of their intervals; sort them by the key of the table")
+		}
+		last = t
+	}
+	return last, nil
 }

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"fmt"
 	"hash/maphash"
 	"iter"
 	"math"
@@ -199,22 +200,20 @@ func inTurn(all []portion) iter.Seq2[portion, error] {
 func ofAnswers(path string, from int) iter.Seq2[portion, error] {
 	return func(yield func(portion, error) bool) {
 		err := open(path, func(f *parquet.File) error {
-			leaves, err := Scan{}.leaves(f, []string{labels, "response"})
+			columns, err := Scan{Table: Answers}.columns(f, []string{labels, "response"})
 			if err != nil {
 				return err
 			}
 			var at, response Column
 			var own arena // the column's memory is used again
-			for n, g := range f.RowGroups() {
-				if n < from {
-					continue
-				}
+			groups := groupsOf(f)
+			for _, g := range groups[min(from, len(groups)):] {
 				for i, c := range []*Column{&at, &response} {
-					if err := c.read(g.ColumnChunks()[leaves[i].Index()], leaves[i], int(g.NumRows())); err != nil {
-						return err
+					if err := c.read(g, columns[i]); err != nil {
+						return fmt.Errorf("column %s: %w", columns[i].name, err)
 					}
 				}
-				if !yieldPortions(at.Int, response.Bytes, &own, textsOf(f.Metadata().RowGroups[n]), yield) {
+				if !yieldPortions(at.Int, response.Bytes, &own, textsOf(f.Metadata().RowGroups[g.place]), yield) {
 					return nil
 				}
 			}

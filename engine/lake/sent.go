@@ -54,7 +54,7 @@ func ReadSent[T Sent](data []byte, most int) (s *Sheet[T], meta Metadata, err er
 	if err := f.sameSchema(shape); err != nil {
 		return nil, meta, fmt.Errorf("not a file of %s: %w", table, err)
 	}
-	if meta, err = parseMetadata(f.lookup); err != nil {
+	if meta, err = parseMetadata(f.lookup, false); err != nil {
 		return nil, meta, err
 	}
 	if f.rows < 0 || f.rows > int64(most) {

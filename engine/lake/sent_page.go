@@ -23,28 +23,42 @@ type page struct {
 	values        int64
 	encoding      format.Encoding
 	levels        [2]format.Encoding // of definition and repetition
+	levelBytes    int64              // version 2: of the levels, which are not compressed
+	stored        bool               // version 2: nothing is
+	told          [2]int             // where plain stands in the head, from and until
 	body          []byte
 }
 
-// readPage takes a page from the head of a column chunk.
-func readPage(t *thrift) (p page, err error) {
+// readPageHead reads what stands before a page.
+func readPageHead(t *thrift) (p page) {
 	p.kind = -1
+	size := len(t.buf)
 	for m := (member{}); t.next(&m); {
 		switch {
 		case m.is(1, thriftInt32):
 			p.kind = format.PageType(t.integer())
 		case m.is(2, thriftInt32):
+			p.told[0] = size - len(t.buf)
 			p.plain = t.integer()
+			p.told[1] = size - len(t.buf)
 		case m.is(3, thriftInt32):
 			p.packed = t.integer()
 		case m.is(4, thriftInt32):
 			p.sum = t.integer()
 		case m.is(5, thriftStruct), m.is(7, thriftStruct):
 			p.head(t)
+		case m.is(8, thriftStruct):
+			p.head2(t)
 		default:
 			t.skip(m.kind)
 		}
 	}
+	return p
+}
+
+// readPage takes a page from the head of a column chunk.
+func readPage(t *thrift) (p page, err error) {
+	p = readPageHead(t)
 	if t.bad || p.packed < 0 || p.packed > int64(len(t.buf)) || p.plain < 0 || p.values < 0 {
 		return p, errDamaged
 	}
@@ -66,6 +80,20 @@ func (p *page) head(t *thrift) {
 			p.encoding = format.Encoding(t.integer())
 		case m.is(3, thriftInt32), m.is(4, thriftInt32):
 			p.levels[m.id-3] = format.Encoding(t.integer())
+		default:
+			t.skip(m.kind)
+		}
+	}
+}
+
+// head2 reads what a data page of version 2 has of its own.
+func (p *page) head2(t *thrift) {
+	for m := (member{}); t.next(&m); {
+		switch {
+		case m.is(5, thriftInt32), m.is(6, thriftInt32):
+			p.levelBytes += t.integer()
+		case m.id == 7:
+			p.stored = m.kind == thriftFalse
 		default:
 			t.skip(m.kind)
 		}

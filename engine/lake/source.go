@@ -1,9 +1,6 @@
 package lake
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"iter"
 
 	"github.com/parquet-go/parquet-go"
@@ -11,67 +8,16 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// batch is how many rows are read at a time.
-const batch = 4096
-
 // rowsOf yields the rows of a file from a row group on, in batches that are the
 // receiver's to keep. An error ends it.
 func rowsOf[T Row](path string, from int) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		err := open(path, func(f *parquet.File) error {
-			if err := sameColumns(parquet.SchemaOf(*new(T)), f.Schema()); err != nil {
-				return fmt.Errorf("not a file of %s: %w", tableOf[T](), err)
-			}
-			if _, err := parseMetadata(f.Lookup); err != nil {
-				return err
-			}
-			for _, g := range f.RowGroups()[min(from, len(f.RowGroups())):] {
-				if more, err := yieldGroup(f, g, yield); err != nil || !more {
-					return err
-				}
-			}
-			return nil
+			_, err := rowsIn(f, from, yield)
+			return err
 		}, parquet.SkipPageIndex(true))
 		if err != nil {
 			yield(nil, err)
-		}
-	}
-}
-
-// yieldGroup yields the rows of a row group and says whether more are wanted.
-func yieldGroup[T Row](f *parquet.File, g parquet.RowGroup, yield func([]T, error) bool) (more bool, err error) {
-	if tableOf[T]() == Answers {
-		return yieldAnswers(f, g, func(rows []measurement.Answer) bool { return yield(any(rows).([]T), nil) })
-	}
-	r := parquet.NewGenericRowGroupReader[T](g)
-	defer func() { err = errors.Join(err, r.Close()) }()
-	for left := g.NumRows(); left > 0; {
-		rows := make([]T, min(batch, left))
-		n, err := r.Read(rows)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, err
-		}
-		if n == 0 {
-			return false, fmt.Errorf("damaged: a row group ends %d rows early", left)
-		}
-		left -= int64(n)
-		if !yield(rows[:n], nil) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-func yieldAnswers(f *parquet.File, g parquet.RowGroup, yield func([]measurement.Answer) bool) (more bool, err error) {
-	r := newAnswerReader(f, g)
-	defer func() { err = errors.Join(err, r.close()) }()
-	for {
-		rows, err := r.next()
-		if err != nil || len(rows) == 0 {
-			return err == nil, err
-		}
-		if !yield(rows) {
-			return false, nil
 		}
 	}
 }
@@ -117,8 +63,8 @@ func (m made[T]) preview() portion {
 	return p
 }
 
-// rowsIn yields the rows of groups, and lets these go.
-func rowsIn[T Measured](groups []Group[T]) iter.Seq2[[]T, error] {
+// rowsOfGroups yields the rows of groups, and lets these go.
+func rowsOfGroups[T Measured](groups []Group[T]) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		for i, g := range groups {
 			groups[i] = nil
