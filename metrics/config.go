@@ -103,7 +103,7 @@ func FromPlan(p *plan.Plan, from, until, dataUntil time.Time) (Config, error) {
 		}
 		c.Exclusions = append(c.Exclusions, e)
 	}
-	for _, t := range p.Thresholds {
+	for _, t := range p.ThresholdsAt(c.From) {
 		c.limits(t)
 	}
 	return c, c.check()

@@ -64,7 +64,7 @@ func Frame(p *plan.Plan, style Style, from, until, dataUntil time.Time, version 
 		return nil, fmt.Errorf("plan %s: no query %q: the metrics are made of it", p.Name, metrics.QuerySOA)
 	}
 	d := &Document{Schema: Schema, Version: version, Revision: 1, Style: style, From: from, Until: until, DataUntil: dataUntil,
-		Plan: p.Name, PlanSHA256: p.SHA256(), Thresholds: p.Thresholds, VantagePointsFrom: fromPlan, VantagePoints: []VantagePoint{},
+		Plan: p.Name, PlanSHA256: p.SHA256(), Thresholds: p.ThresholdsAt(from), VantagePointsFrom: fromPlan, VantagePoints: []VantagePoint{},
 		Exclusions: during(p.Exclusions, from, dataUntil), Annotations: during(p.Annotations, from, dataUntil), Changes: []Change{}}
 	for _, s := range p.ServersOf(q.Servers) {
 		d.RSIs = append(d.RSIs, RSI{s.RSI, s.Name, s.Addresses})
