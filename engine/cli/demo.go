@@ -195,7 +195,7 @@ func (w *demoWorld) startDropbox(context.Context) error {
 		return err
 	}
 	_, anchor, _ := strings.Cut(w.newest().DS(), "\tDS\t")
-	w.vars = []string{"port_base=" + strconv.Itoa(w.system.PortBase()), "sftp_port=" + port, fmt.Sprintf("ipv6=%t", w.system.IPv6), "anchor=" + anchor}
+	w.vars = []string{"port_base=" + strconv.Itoa(w.system.PortBase()), "sftp_port=" + port, fmt.Sprintf("ipv6=%t", w.system.IPv6), "anchor=" + anchor, "measured=" + w.measured()}
 	reader := &app{out: w.app.out, err: w.app.err, flags: flags{plans: []string{"demo"}, embedded: true, vars: w.vars}}
 	if w.plan, err = reader.loadPlan(); err != nil {
 		return err
@@ -236,6 +236,15 @@ func (w *demoWorld) label(n int) time.Time {
 		label = label.Add(-time.Hour)
 	}
 	return label
+}
+
+// measured is when the vantage points measure, in the form of the plan's variable.
+func (w *demoWorld) measured() string {
+	var times []string
+	for _, t := range []time.Time{w.label(0), w.label(demoIntervals - 1).Add(interval.Length), w.label(demoIntervals), w.present.Add(interval.Length)} {
+		times = append(times, t.Format(time.RFC3339))
+	}
+	return strings.Join(times, "/")
 }
 
 // after is when cron's ingest would have the last interval measured so far, and its

@@ -38,9 +38,19 @@ variable "anchor" {
   description = "DS record of the key that the demo's root zone is signed by; without it no zone is believed."
 }
 
+variable "measured" {
+  type        = string
+  default     = ""
+  description = "When the demo measures: begin, begin and end of the hour that it skips, end; with slashes between. Empty: always."
+}
+
 locals {
   # The letters of the RSIs and their numbers, a is 1.
   number = { for n, letter in split("", "abcdefghijklm") : letter => n + 1 }
+
+  # The times of var.measured; only what is measured is planned, so that reports rest on all
+  # that was planned.
+  times = var.measured != "" ? split("/", var.measured) : []
 }
 
 server "root" {
@@ -71,22 +81,29 @@ collector "c00" {
   sftp = { port = var.sftp_port }
 }
 
-vantage_point "101" {
-  region   = "africa"
-  metro    = "Nairobi"
+vantage_point "{each.key}" {
+  for_each = {
+    "101" = { region = "africa", metro = "Nairobi" }
+    "301" = { region = "europe", metro = "Frankfurt" }
+    "501" = { region = "north_america", metro = "Dallas" }
+  }
+  region   = each.value.region
+  metro    = each.value.metro
   provider = "demo"
+  from     = length(local.times) > 0 ? local.times[0] : null
+  until    = length(local.times) > 0 ? local.times[3] : null
 }
 
-vantage_point "301" {
-  region   = "europe"
-  metro    = "Frankfurt"
-  provider = "demo"
-}
+exclusion "{each.key}" {
+  for_each = toset(length(local.times) > 0 ? ["skipped-hour"] : [])
 
-vantage_point "501" {
-  region   = "north_america"
-  metro    = "Dallas"
-  provider = "demo"
+  by     = "mtric demo"
+  reason = "Between the faults and their end the demo lets an hour go by without measuring it."
+  added  = local.times[0]
+  from   = local.times[1]
+  until  = local.times[2]
+
+  vantage_points = ["101", "301", "501"]
 }
 
 retention "sent" {
