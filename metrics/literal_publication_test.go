@@ -294,6 +294,24 @@ func (l *literal) kept(w wait, bound *big.Rat) bool {
 	return w.lo == w.hi || over(w.lo) == over(w.hi)
 }
 
+// lags are the waits that publication values of RSIs are made of.
+func (l *literal) lags() (list []metrics.Lag) {
+	d := l.dated(forRSIs)
+	for _, p := range l.publications() {
+		for _, v := range l.vps {
+			for _, x := range l.cfg.Servers {
+				if !within(v, p.T) || !inFrame(x, p.T) || !p.T.Before(l.cfg.DataUntil) {
+					continue
+				}
+				if w := l.wait(forRSIs, v, x, p.Serial, d.t[p.Serial]); l.kept(w, l.cfg.Limits[metrics.RSIPublication].Bound) {
+					list = append(list, metrics.Lag{Serial: p.Serial, Published: p.T, VantagePoint: v.ID, RSI: x.RSI, Minutes: int64(w.lo / time.Minute), Censored: w.never})
+				}
+			}
+		}
+	}
+	return list
+}
+
 // waits tallies the waits of one server at one vantage point.
 func (l *literal) waits(level int, v metrics.VantagePoint, x metrics.Server, bound *big.Rat, to *tally) {
 	d := l.dated(level)
@@ -301,21 +319,17 @@ func (l *literal) waits(level int, v metrics.VantagePoint, x metrics.Server, bou
 		if !d.period[s] || !within(v, t) || !inFrame(x, t) {
 			continue
 		}
-		if !t.Before(l.cfg.DataUntil) {
-			to.unobservable++
-			continue
-		}
 		w := l.wait(level, v, x, s, t)
 		switch {
-		case !l.kept(w, bound):
+		case !t.Before(l.cfg.DataUntil), !l.kept(w, bound):
 			to.unobservable++
+			to.u++
 		case w.never:
 			to.late++
 		default:
 			to.list = append(to.list, int64(w.lo/time.Minute))
 		}
 	}
-	to.u += to.unobservable
 	for s, z := range l.zoneOf {
 		if _, dated := d.t[s]; dated || z.State != measurement.ZoneArchived || z.FirstUsed == nil || d.old(s) {
 			continue

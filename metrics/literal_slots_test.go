@@ -188,6 +188,9 @@ func inFrame(s metrics.Server, at time.Time) bool {
 
 func (l *literal) excluded(level int, v measurement.VantagePoint, at time.Time, x measurement.RSI, p measurement.Path) bool {
 	for _, e := range l.cfg.Exclusions {
+		if l.mistake == "an RSI's exclusion is the system's" && level == forSystem {
+			level = forRSIs
+		}
 		if level == asMeasured || level == forSystem && len(e.RSIs) > 0 || at.Before(e.From) || !at.Before(e.Until) {
 			continue
 		}

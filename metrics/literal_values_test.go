@@ -16,6 +16,7 @@ type opinion struct {
 	thin         bool
 	frames       []metrics.Frame
 	publications []metrics.Publication
+	lags         []metrics.Lag // the waits that the values of RSIs are made of
 }
 
 // tally is what a metric adds up, of one vantage point or of several.

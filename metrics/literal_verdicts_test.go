@@ -195,6 +195,7 @@ func (l *literal) fewest(k key, thin bool) int {
 // opinion computes everything.
 func (l *literal) opinion() (o opinion) {
 	o.slots, o.stray, o.frames, o.publications = l.slots(), l.stray(), l.frames(), l.publications()
+	o.lags = l.lags()
 	o.thin = 10*o.slots.Sent < 9*o.slots.Planned
 	left := map[measurement.VantagePoint]*literal{}
 	for _, k := range l.keys() {
@@ -210,6 +211,9 @@ func (l *literal) opinion() (o opinion) {
 				}
 			}
 			v.Fewest = 1
+			if l.mistake == "nobody is named" {
+				v.RestsOn = nil
+			}
 			if len(v.RestsOn) == 0 {
 				v.Fewest = l.fewest(k, v.Thin)
 			}
