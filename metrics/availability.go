@@ -1,11 +1,13 @@
 package metrics
 
+import "mtric.net/mtric/engine/interval"
+
 // tally counts cells by what became of them; the last entry is those answered well.
 type tally [cellOK + 1]int64
 
 func (t *tally) ok() int64 { return t[cellOK] }
 
-// asked is the number of queries sent: all rows but those never sent.
+// asked is the number of queries sent.
 func (t *tally) asked() (n int64) {
 	for c, m := range t {
 		if sent(uint32(c)) {
@@ -13,6 +15,13 @@ func (t *tally) asked() (n int64) {
 		}
 	}
 	return n
+}
+
+// slots are the queries planned, by what became of them.
+func (t *tally) slots() Slots {
+	s := Slots{Sent: t.asked(), Unsent: t[cellLocal], Missing: t[cellAbsent], OffPlan: t[cellOff]}
+	s.Planned = s.Sent + s.Unsent + s.Missing + s.OffPlan
+	return s
 }
 
 // outcomes are the tally for people: only what occurred.
@@ -30,56 +39,107 @@ func (t *tally) outcomes() map[string]int64 {
 }
 
 // system is the RSS over one path: availability [cvf] and response latency [bom].
+// Of each vantage point its part; what is pooled of all is in lowest.
 type system struct {
-	reached, needed int64 // Σ min(k, r) and Σ k
-	asked           int64 // queries sent in the intervals that count
-	intervals       int64 // VP-intervals that count
-	skipped         int64 // VP-intervals left out for a partial run
-	lowest          histogram
+	parts     []part
+	intervals int64 // VP-intervals of which something is known
+	skipped   int64 // VP-intervals that no latency is taken from: not all RSIs were asked, nor did k answer
+	lowest    histogram
 }
 
-// sum walks one path over all intervals of one day and vantage point.
-func (s *system) sum(b *block, n, k, path int) {
-	low := make([]uint32, 0, n)
-	cells := b.cells[path*n*perDay : (path+1)*n*perDay]
+// sum walks one path over all intervals of one day and vantage point. An interval has
+// k answers to prove: as many as were good are, as many as cannot have been, since too
+// few RSIs are left that were not asked, are disproven; the rest nobody knows.
+func (s *system) sum(v *view, day, vp, path int, bound int64) {
+	b, p := v.days[day].blocks[vp], &s.parts[vp]
+	low := make([]uint32, 0, v.a.n)
+	cells := b.cells[path*v.a.n*perDay : (path+1)*v.a.n*perDay]
+	frame, next := v.frame(day, 0)
+	k := min(frame.k, frame.planned[path/2])
 	for slot := range perDay {
-		asked := int64(0)
+		if slot == next {
+			frame, next = v.frame(day, slot)
+			k = min(frame.k, frame.planned[path/2])
+		}
 		low = low[:0]
-		r := 0
+		var good, bad, unknown, below int
 		for i := slot; i < len(cells); i += perDay {
-			c := cells[i]
-			if c > cellLocal {
-				asked++
+			switch c := cells[i]; {
+			case c >= cellOK:
+				good++
+				low = insert(low, c-cellOK, k)
+				if int64(c-cellOK) <= bound {
+					below++
+				}
+			case sent(c):
+				bad++
+			case planned(c):
+				unknown++
 			}
-			if c < cellOK {
-				continue
-			}
-			r++
-			low = insert(low, c-cellOK, k)
 		}
-		// A partial run proves nothing of RSIs it did not ask, unless enough
-		// answered without them (reading A6); nothing sent is in no sum.
-		if asked == 0 {
+		if good+bad+unknown == 0 {
 			continue
 		}
-		if asked < int64(n) && r < k {
-			s.skipped++
+		proven, disproven := min(k, good), max(0, k-good-unknown)
+		p.good += int64(proven)
+		p.bad += int64(disproven)
+		p.unknown += int64(k - proven - disproven)
+		p.sent += int64(good + bad)
+		p.planned += int64(good + bad + unknown)
+		if proven+disproven > 0 {
+			s.intervals++
+		}
+		p.favour(k, good, below, unknown)
+		p.doom(low, bound, k, good, unknown)
+		// Latencies are taken where nothing is missing that could have been among the
+		// lowest, or k answered without it.
+		if unknown > 0 && good < k {
+			s.skipped += one(good+bad > 0)
 			continue
 		}
-		s.reached += int64(min(k, r))
-		s.needed += int64(k)
-		s.asked += asked
-		s.intervals++
 		for _, us := range low {
 			s.lowest.add(us)
+			p.add(int64(us), bound)
 		}
 	}
+}
+
+// favour adds what an interval's lowest latencies can have been at best: what is
+// missing was answered in time.
+func (p *part) favour(k, good, below, unknown int) {
+	under := min(k, below+unknown)
+	p.bestBelow += int64(under)
+	p.bestAbove += int64(min(k-under, good-below))
+}
+
+// doom adds what they can have been at worst: what is missing was answered late.
+func (p *part) doom(low []uint32, bound int64, k, good, unknown int) {
+	under := 0
+	for _, us := range low {
+		if int64(us) <= bound {
+			under++
+		}
+	}
+	p.worstBelow += int64(under)
+	p.worstAbove += int64(len(low) - under + min(unknown, k-min(k, good)))
+}
+
+// frame is the frame of an interval of a day, and the first interval after it whose
+// frame is to be asked for again.
+func (v *view) frame(day, slot int) (f *frame, next int) {
+	length := interval.Length.Microseconds()
+	start := v.a.from + int64(day)*perDay*length
+	f = v.a.frameOf(start + int64(slot)*length)
+	if f == v.a.frameOf(start+perDay*length-1) {
+		return f, perDay
+	}
+	return f, slot + 1
 }
 
 // insert keeps the k lowest in ascending order (reading A7: fewer where there are fewer).
 func insert(low []uint32, us uint32, k int) []uint32 {
 	if len(low) == k {
-		if us >= low[k-1] {
+		if k == 0 || us >= low[k-1] {
 			return low
 		}
 	} else {
@@ -93,45 +153,15 @@ func insert(low []uint32, us uint32, k int) []uint32 {
 	return low
 }
 
-// system sums a path over the whole view.
-func (v *view) system(path int) *system {
-	s := new(system)
-	k := K(v.a.n)
-	for _, d := range v.days {
-		if !d.counted {
-			continue
-		}
-		for _, b := range d.blocks {
-			if b != nil {
-				s.sum(b, v.a.n, k, path)
+// system sums a path over the whole view; bound is that of response latency, in µs.
+func (v *view) system(path int, bound int64) *system {
+	s := &system{parts: make([]part, len(v.vps))}
+	for day, d := range v.days {
+		for vp, b := range d.blocks {
+			if d.counted && b != nil {
+				s.sum(v, day, vp, path, bound)
 			}
 		}
 	}
 	return s
-}
-
-// checked counts correctness answers by what became of them.
-type checked [checkOpen + 1]int64
-
-// checks counts the correctness answers of each RSI.
-func (v *view) checks() []checked {
-	all := make([]checked, v.a.n)
-	v.a.parallel(v.a.n, func(rsi int) {
-		t := &all[rsi]
-		for _, d := range v.days {
-			for _, b := range d.blocks {
-				if b == nil || b.checks == nil {
-					continue
-				}
-				for p := range paths {
-					at := (p*v.a.n + rsi) * perDay
-					for _, c := range b.checks[at : at+perDay] {
-						t[c]++
-					}
-				}
-			}
-		}
-		t[checkUnchecked] += t[checkOpen]
-	})
-	return all
 }

@@ -26,19 +26,17 @@ type Result struct {
 	Stray         int64   // rows of the frame's vantage points and RSIs, not excluded, in no planned slot
 	Thin          bool    // less than nine tenths of the planned queries were sent
 	Publications  []Publication
-	Accepted      []uint32   // serials of root zones that trusted sightings show, ascending
-	ReceivedUntil time.Time  // when the last of the runs that count came into the lake; zero: unknown
-	Places        []Place    // by vantage point, RSI and path
-	Lags          []Lag      // every value of publication latency, by T(s), serial, RSI, vantage point
-	Instances     []Instance // by RSI and NSID, those without one last; with Config.Instances
+	Accepted      []uint32         // serials of root zones that trusted sightings show, ascending
+	ReceivedUntil time.Time        // when the last of the runs that count came into the lake; zero: unknown
+	LateRuns      map[string]int64 // by vantage point: runs that came after Config.ReceivedUntil and do not count
+	Places        []Place          // by vantage point, RSI and path
+	Lags          []Lag            // every value of publication latency, by T(s), serial, RSI, vantage point
+	Instances     []Instance       // by RSI and NSID, those without one last; with Config.Instances
 
 	computation *computation // until Forget
 	hours       []Hours
+	presence    []Presence
 }
-
-// Slots says what became of planned queries; a correctness query of a vantage point,
-// interval and RSI is one whatever its path.
-type Slots struct{ Planned, Sent, Unsent, Missing, OffPlan int64 }
 
 // Instance is a server by the name it gives, its NSID [mgj].
 type Instance struct {
@@ -56,6 +54,7 @@ type Coverage struct {
 	Received int64 // with any row, also excluded ones
 	Excluded int64 // of the expected ones: those that leave every metric
 	Counting int64 // of the received ones: those that do not
+	SOA      Slots // of its SOA queries, after the exclusions that leave all metrics
 }
 
 // Place is what one RSI looked like from one vantage point over one path, with
@@ -79,26 +78,22 @@ type Hours struct {
 type computation struct {
 	*Accumulator
 	raw, system, rsi *view
-	zones            zones
-	accepted         map[uint32]bool
+	checks           Slots // correctness slots of the system
 	result           *Result
 }
 
 // Compute reads the metrics off what was added. It must not run beside Add.
 func (a *Accumulator) Compute() *Result {
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
-	c := &computation{Accumulator: a, zones: zones{}, accepted: map[uint32]bool{}, result: &Result{N: a.n, K: K(a.n)}}
-	for s, z := range a.zones {
-		c.zones[s] = z
+	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil, LateRuns: a.lateRuns}}
+	if last := len(c.result.Frames) - 1; last >= 0 {
+		c.result.N, c.result.K = c.result.Frames[last].N, c.result.Frames[last].K
 	}
 	a.settle()
 	c.raw = a.see(asMeasured)
 	c.system, c.rsi = c.raw, c.raw
 	if len(a.cfg.Exclusions) > 0 {
 		c.system, c.rsi = a.see(forSystem), a.see(forRSIs)
-	}
-	for s, g := range c.raw.sightings() {
-		c.accepted[s] = c.zones.accepts(s, g)
 	}
 	var beside sync.WaitGroup
 	beside.Go(c.coverage)
@@ -108,6 +103,8 @@ func (a *Accumulator) Compute() *Result {
 	order := func(v Value) int { return slices.Index(Names, v.Metric) }
 	slices.SortStableFunc(c.result.Values, func(x, y Value) int { return order(x) - order(y) })
 	c.result.computation = c
+	c.result.Slots.add(c.checks)
+	c.result.Thin = thin(c.result.Slots.Sent, c.result.Slots.Planned)
 	for v := range a.unexpected {
 		c.result.Unexpected = append(c.result.Unexpected, v)
 	}
@@ -157,9 +154,19 @@ func (r *Result) Hours() []Hours {
 	return r.hours
 }
 
-// Forget gives the memory of the measurements back; Hours stay.
+// Presence is the course of what was sent of what was planned, by vantage point;
+// computed when it is first asked for.
+func (r *Result) Presence() []Presence {
+	if r.presence == nil && r.computation != nil {
+		r.presence = r.computation.presence()
+	}
+	return r.presence
+}
+
+// Forget gives the memory of the measurements back; Hours and Presence stay.
 func (r *Result) Forget() {
 	r.Hours()
+	r.Presence()
 	r.computation = nil
 }
 
@@ -233,8 +240,13 @@ func (c *computation) instancesMet() {
 
 // coverage counts intervals by vantage point [raz] (reading A6).
 func (c *computation) coverage() {
+	slots := c.system.slots()
 	for i, vp := range c.raw.vps {
 		cov := Coverage{VantagePoint: vp}
+		for rsi := range slots {
+			cov.SOA.add(slots[rsi][i])
+		}
+		c.result.Slots.add(cov.SOA)
 		for label := c.cfg.From; label.Before(earlier(c.cfg.Until, c.cfg.DataUntil)); label = label.Add(interval.Length) {
 			if vp.From != nil && label.Before(*vp.From) || vp.Until != nil && !label.Before(*vp.Until) {
 				continue

@@ -29,6 +29,11 @@ type Exclusion struct {
 	Paths         []measurement.Path
 }
 
+// covers says whether the exclusion touches a vantage point at a label.
+func (e Exclusion) covers(vp measurement.VantagePoint, label time.Time) bool {
+	return !label.Before(e.From) && label.Before(e.Until) && (len(e.VantagePoints) == 0 || slices.Contains(e.VantagePoints, vp))
+}
+
 // Server is an RSI with its dated addresses: it is planned over the families that
 // have an address at a label, and asked at that address [yns].
 type Server struct {
@@ -52,6 +57,10 @@ type Config struct {
 	ReceivedUntil time.Time       // runs that came into the lake later do not count
 	Publications  []Publication   // the serials of the period and their T(s)
 	Accepted      map[uint32]bool // serials that are of root zones; nil: those the table zones has
+
+	// Left is a vantage point whose rows are left out, to see what rests on it: its
+	// planned queries and what it says of T(s) too. Which serials the period has stays.
+	Left measurement.VantagePoint
 }
 
 // Publication is a serial of the period. T is T(s), an interval label: when it counts

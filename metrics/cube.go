@@ -3,7 +3,9 @@ package metrics
 import (
 	"slices"
 	"sync"
+	"time"
 
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -20,10 +22,13 @@ var paths = func() (all [4]measurement.Path) {
 }()
 
 // A cell says what became of one SOA query; cells from cellOK on were answered
-// well, after cell − cellOK µs.
+// well, after cell − cellOK µs. Those below cellTimeout were not sent.
 const (
-	cellAbsent uint32 = iota // no row
-	cellLocal                // never sent: enters no metric, only coverage
+	cellAbsent    uint32 = iota // planned, no row
+	cellLocal                   // never sent: local_error
+	cellOff                     // asked at another address than the plan's
+	cellExcluded                // taken out by an exclusion
+	cellUnplanned               // no such query was planned
 	cellTimeout
 	cellRefused
 	cellUnreachable
@@ -48,14 +53,23 @@ var cellNames = map[uint32]string{
 
 const outcomeOK = "ok"
 
-// sent says whether the query counts as asked.
-func sent(cell uint32) bool { return cell > cellLocal }
+// sent says whether the query was asked at the plan's address.
+func sent(cell uint32) bool { return cell >= cellTimeout }
 
-// A check says what became of one correctness query.
+// planned says whether it was to be asked.
+func planned(cell uint32) bool { return cell != cellExcluded && cell != cellUnplanned }
+
+// A check says what became of one correctness query over one path. What a slot is, a
+// vantage point's query to an RSI in an interval whatever its path, is the greatest of
+// its four checks; an RSI's own answers all count.
 const (
-	checkAbsent uint8 = iota
-	checkLocal
-	checkUnanswered // no response within the timeout, or an rcode that counts as none [ote]
+	checkUnplanned   uint8 = iota
+	checkExcluded          // the path is taken out, no row
+	checkAbsent            // no row
+	checkExcludedRow       // a row that is taken out
+	checkOff               // asked at another address than the plan's
+	checkLocal             // never sent
+	checkUnanswered        // no response within the timeout, or an rcode that counts as none [ote]
 	checkCorrect
 	checkIncorrect
 	checkUnchecked
@@ -66,12 +80,19 @@ const (
 // [interval][path][rsi], as rows do; settle turns them to [path][rsi][interval],
 // so that a path's values of one RSI lie together.
 type block struct {
-	cells    []uint32       // SOA queries; nil on days of look-back and look-ahead
-	checks   []uint8        // correctness queries; nil until there is one
-	serials  []uint32       // the same without paths, codes of the day's serialSets
-	byPath   []uint32       // codes of each path; only where exclusions lie
-	received *[perDay]uint8 // 1 where the interval has any row
+	cells    []uint32        // SOA queries; nil on days of look-back and look-ahead
+	checks   []uint8         // correctness queries; nil where there is no row and all is planned
+	serials  []uint32        // without paths, codes of the day's serialSets: what trusted sightings show
+	asked    []uint8         // without paths: which paths were asked, and which showed a serial of no zone
+	byPath   []uint32        // codes of each path; only where exclusions lie
+	excluded []pathSet       // without paths: those that exclusions take out; only where they do
+	shown    *[perDay]uint32 // codes of all that the soa rows of the run show
+	received *[perDay]uint8  // 1 where the interval has any row
 }
+
+// A byte of block.asked has a bit for each path that was asked at the plan's address,
+// and above these one for each whose good answer showed a serial of no root zone.
+const doubtful = 4
 
 // day is what came in for a day. Its mutex guards everything below.
 type day struct {
@@ -80,6 +101,7 @@ type day struct {
 	counted bool // lies in the period
 	blocks  []*block
 	sets    serialSets
+	early   bool // some sighting may be of before its zone was signed: times are to be read
 }
 
 // block returns the vantage point's block, made when its first row comes; ids has
@@ -91,7 +113,7 @@ func (d *day) block(vp int, a *Accumulator, ids *lake.Column, row int) *block {
 	b := d.blocks[vp]
 	if b == nil {
 		n := a.n
-		b = &block{serials: make([]uint32, n*perDay), received: new([perDay]uint8)}
+		b = &block{serials: make([]uint32, n*perDay), asked: make([]uint8, n*perDay), shown: new([perDay]uint32), received: new([perDay]uint8)}
 		if d.counted {
 			b.cells = make([]uint32, len(paths)*n*perDay)
 		}
@@ -103,24 +125,108 @@ func (d *day) block(vp int, a *Accumulator, ids *lake.Column, row int) *block {
 	return b
 }
 
-// settle turns every block, once, after the last row.
+// settle turns every block, once, after the last row, and notes what was not planned.
 func (a *Accumulator) settle() {
 	if a.settled {
 		return
 	}
 	a.settled = true
+	a.empty = &block{cells: make([]uint32, len(paths)*a.n*perDay), serials: make([]uint32, a.n*perDay), asked: make([]uint8, a.n*perDay),
+		shown: new([perDay]uint32), received: new([perDay]uint8)}
+	vpFrom, vpUntil := a.bounds()
 	a.parallel(len(a.days), func(i int) {
 		cells, bytes := make([]uint32, len(paths)*a.n*perDay), make([]uint8, len(paths)*a.n*perDay)
-		for _, b := range a.days[i].blocks {
+		d := a.days[i]
+		for vp, b := range d.blocks {
 			if b == nil {
 				continue
 			}
 			turn(b.cells, cells)
 			turn(b.byPath, cells)
 			turn(b.serials, cells)
+			turn(b.asked, bytes)
 			turn(b.checks, bytes)
+			a.distrust(d, b, a.marksOf(a.vps[vp].ID))
+		}
+		if d.counted {
+			a.unplan(d, vpFrom, vpUntil)
 		}
 	})
+}
+
+// distrust takes away what runs show that date nothing.
+func (a *Accumulator) distrust(d *day, b *block, marks []mark) {
+	for slot := range perDay {
+		if len(d.sets.of(b.shown[slot])) <= mostSerials && (marks == nil || marks[d.number*perDay+slot]&untrusted == 0) {
+			continue
+		}
+		for i := slot; i < len(b.serials); i += perDay {
+			b.serials[i], b.asked[i] = serialNone, 0
+		}
+		for i := slot; i < len(b.byPath); i += perDay {
+			b.byPath[i] = serialNone
+		}
+	}
+}
+
+// unplan marks what was not planned on a day of the period, and puts the empty block
+// where something was and nothing came.
+func (a *Accumulator) unplan(d *day, vpFrom, vpUntil []int64) {
+	const length = int64(interval.Length / time.Microsecond)
+	start := a.from + int64(d.number)*perDay*length
+	end := start + perDay*length
+	for len(d.blocks) < len(vpFrom) {
+		d.blocks = append(d.blocks, nil)
+	}
+	f := a.frameOf(start)
+	whole := f == a.frameOf(end-1) && end <= a.cfg.DataUntil.UnixMicro() && !slices.ContainsFunc(f.paths, func(p pathSet) bool { return p != allPaths })
+	for vp := range vpFrom {
+		from, until := max(start, vpFrom[vp]), min(end, vpUntil[vp], a.cfg.DataUntil.UnixMicro())
+		b := d.blocks[vp]
+		switch {
+		case from >= until && b == nil:
+			continue
+		case whole && from == start && until == end:
+			if b == nil {
+				d.blocks[vp] = a.empty
+			}
+			continue
+		case b == nil:
+			b = a.empty.clone()
+			d.blocks[vp] = b
+		}
+		b.needChecks()
+		for slot := range perDay {
+			at := start + int64(slot)*length
+			out := at < from || at >= until
+			f := a.frameOf(at)
+			for rsi := range a.n {
+				for p := range paths {
+					i := (p*a.n+rsi)*perDay + slot
+					if out || f.paths[rsi]&(1<<p) == 0 {
+						b.cells[i] = cellUnplanned
+						if b.checks[i] == checkAbsent || f.paths[rsi] == 0 {
+							b.checks[i] = checkUnplanned
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// clone copies what masks change.
+func (b *block) clone() *block {
+	c := *b
+	c.cells, c.checks, c.byPath = slices.Clone(b.cells), slices.Clone(b.checks), slices.Clone(b.byPath)
+	return &c
+}
+
+// needChecks makes the checks of a block that has none.
+func (b *block) needChecks() {
+	if b.checks == nil {
+		b.checks = slices.Repeat([]uint8{checkAbsent}, len(b.cells))
+	}
 }
 
 // turn transposes [interval][x] to [x][interval] in place; spare is as large.
@@ -137,9 +243,8 @@ func turn[T any](all, spare []T) {
 
 // Codes of serials: what an RSI's four answers of an interval showed together.
 const (
-	serialNotAsked uint32 = iota
-	serialNone            // asked, no answer with a serial
-	serialFirst           // index into sets, from here on
+	serialNone  uint32 = iota // no trusted sighting
+	serialFirst               // index into sets, from here on
 )
 
 // serialSets names the sets of serials that four answers showed by small codes:
@@ -148,7 +253,14 @@ type serialSets struct {
 	sets   [][]uint32 // ascending; sets[0] has code serialFirst
 	single map[uint32]uint32
 	joined map[[2]uint32]uint32 // code and serial added → code
-	last   [2]uint32            // serial and code of the last single
+	last   single
+}
+
+// single is a serial of a root zone alone, and the first label at which a sighting of
+// it needs no second look.
+type single struct {
+	serial, code uint32
+	from         int64 // µs
 }
 
 func (s *serialSets) of(code uint32) []uint32 {
@@ -161,9 +273,6 @@ func (s *serialSets) of(code uint32) []uint32 {
 // add returns the code of a set with one serial more.
 func (s *serialSets) add(code, serial uint32) uint32 {
 	if code < serialFirst {
-		if s.last[0] == serial && s.last[1] != 0 {
-			return s.last[1]
-		}
 		if s.single == nil {
 			s.single, s.joined = map[uint32]uint32{}, map[[2]uint32]uint32{}
 		}
@@ -172,7 +281,6 @@ func (s *serialSets) add(code, serial uint32) uint32 {
 			c = s.put([]uint32{serial})
 			s.single[serial] = c
 		}
-		s.last = [2]uint32{serial, c}
 		return c
 	}
 	set := s.of(code)

@@ -3,7 +3,8 @@ package metrics
 import (
 	"cmp"
 	"fmt"
-	"sync/atomic"
+	"math"
+	"net/netip"
 	"time"
 
 	"mtric.net/mtric/engine/lake"
@@ -14,11 +15,13 @@ import (
 // row's place in the dictionary plus one, entry 0 stands for null.
 type decoded struct {
 	Batch
-	vp, query, rsi, family, transport, outcome, rcode, verdict []int32
-	answered, noError                                          int32  // places of what nearly all rows have
-	seenVP, seenRSI                                            []bool // by place plus one: a row of the period names it
+	vp, query, rsi, family, transport, address, outcome, rcode, verdict []int32
+	answered, noError                                                   int32  // places of what nearly all rows have
+	seenVP, seenRSI                                                     []bool // by place plus one: a row of the period names it
 
-	open  *atomic.Int64      // the accumulator's
+	accumulator *Accumulator
+
+	stray int64
 	names []named            // by vantage point's place, RSI and path: the NSID of the last answer
 	met   map[[3]int32]int64 // answers by vantage point, RSI and NSID's place
 }
@@ -71,13 +74,14 @@ func fromMap(m map[string]int32, missing int32) func(string) int32 {
 
 // decode looks the batch's texts up.
 func (a *Accumulator) decode(b Batch) *decoded {
-	d := &decoded{Batch: b, open: &a.open}
+	d := &decoded{Batch: b, accumulator: a}
 	d.vp = table(b.VantagePoint, unknown, a.place)
 	d.query = table(b.Query, 0, fromMap(map[string]int32{QuerySOA: querySOA, QueryCorrectness: queryCorrectness}, 0))
 	d.rsi = table(b.RSI, unknown, fromMap(a.rsis, unknown))
 	const neither = -8 // negative also in the sum of the two
 	d.family = table(b.Family, neither, fromMap(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 2}, neither))
 	d.transport = table(b.Transport, neither, fromMap(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}, neither))
+	d.address = table(b.Address, unknown, a.addressOf)
 	d.outcome = table(b.Outcome, unknown, fromMap(outcomeCells, unknown))
 	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
 	d.answered, d.noError = b.Outcome.Place(string(measurement.Answered)), b.RCode.Place("NOERROR")
@@ -88,6 +92,58 @@ func (a *Accumulator) decode(b Batch) *decoded {
 	}
 	d.names, d.met = make([]named, len(d.vp)*a.n*len(paths)), map[[3]int32]int64{}
 	return d
+}
+
+// addressOf is the place of an address, however it is written, among the plan's;
+// unknown for any other.
+func (a *Accumulator) addressOf(text string) int32 {
+	if address, err := netip.ParseAddr(text); err == nil {
+		if i, known := a.addresses[address.Unmap()]; known {
+			return i
+		}
+	}
+	return unknown
+}
+
+// accepts says whether a serial is of a root zone: the table zones has it as archived
+// or seen [tub].
+func (a *Accumulator) accepts(serial uint32) bool {
+	if a.cfg.Accepted != nil {
+		return a.cfg.Accepted[serial]
+	}
+	z, known := a.zones[serial]
+	return known && (z.State == measurement.ZoneArchived || z.State == measurement.ZoneSeen)
+}
+
+// Before a zone was signed nobody can show it: such a sighting is of a wrong clock. That
+// of the vantage point may be off by clockAllowance; a query of a run is sent less than
+// sentBefore before its label, which ingest sees to.
+const (
+	clockAllowance = 5 * time.Minute
+	sentBefore     = time.Minute
+)
+
+// sureFrom is the label, in µs, from which no sighting of the serial can be too early.
+func (d *decoded) sureFrom(serial uint32) int64 {
+	signed := d.accumulator.zones[serial].SignedAt
+	switch {
+	case signed == nil:
+		return math.MinInt64
+	case d.SentAt != nil:
+		return math.MaxInt64 // there is no need to guess
+	}
+	return signed.Add(sentBefore - clockAllowance).UnixMicro()
+}
+
+// early says whether a row shows a zone before it was signed; where the times were not
+// read, the day is noted as one on which they are needed.
+func (d *decoded) early(serial uint32, i int, day *day) bool {
+	if d.SentAt == nil {
+		day.early = true
+		return false
+	}
+	signed := d.accumulator.zones[serial].SignedAt
+	return signed != nil && (d.SentAt.Null == nil || !d.SentAt.Null[i]) && d.SentAt.Int[i] < signed.Add(-clockAllowance).UnixMicro()
 }
 
 // place is the index of a vantage point; of one not expected, unknown.

@@ -17,24 +17,26 @@ import (
 // Columns are what the metrics read of the table answers.
 var Columns = []string{
 	"interval", "vantage_point", "query", "rsi", "family", "transport",
-	"outcome", "latency_us", "rcode", "serial", "verdict",
+	"address", "outcome", "latency_us", "rcode", "serial", "verdict",
 }
 
 // Read beside Columns: flags where an answer has no verdict, for one that is
-// truncated needs none; names where Config.Instances is set.
+// truncated needs none; names where Config.Instances is set; times where a sighting may
+// be of before its zone was signed.
 const (
 	flags = "tc"
 	names = "nsid"
+	times = "sent_at"
 )
 
 // Batch is a piece of the table answers, a column for each name of Columns. TC may
 // be nil where every answer with rcode NOERROR or NXDOMAIN has a verdict, NSID
-// where Config.Instances is not set.
+// where Config.Instances is not set, SentAt where no row was sent before its label.
 type Batch struct {
-	Rows                                        int
-	Interval, LatencyUS, TC, Serial             *lake.Column
-	VantagePoint, Query, RSI, Family, Transport *lake.Column
-	Outcome, RCode, NSID, Verdict               *lake.Column
+	Rows                                                 int
+	Interval, LatencyUS, TC, Serial, SentAt              *lake.Column
+	VantagePoint, Query, RSI, Family, Transport, Address *lake.Column
+	Outcome, RCode, NSID, Verdict                        *lake.Column
 }
 
 // Accumulator gathers answers for a period. Add may be called concurrently; the
@@ -51,6 +53,12 @@ type Accumulator struct {
 	addresses map[netip.Addr]int32
 	zones     map[uint32]measurement.Zone
 
+	marks         map[string][]mark // of runs by vantage point, by interval of the window
+	marksBefore   map[runKey]mark   // of runs before the window
+	receivedUntil time.Time         // when the last of the runs that count came into the lake
+	lateRuns      map[string]int64  // by vantage point: those that came later
+	empty         *block            // a day on which nothing came
+
 	settled bool         // Compute has begun
 	open    atomic.Int64 // correctness answers that have neither verdict nor flags
 
@@ -61,12 +69,8 @@ type Accumulator struct {
 	unexpected map[measurement.VantagePoint]bool
 	strangers  map[measurement.RSI]bool
 	instances  map[instance]int64
-}
-
-// AddRuns adds rows of the table runs. All of them come before the answers: a run that
-// came into the lake after Config.ReceivedUntil does not count, and what a run shows
-// whose clock is known to be wrong dates no serial.
-func (a *Accumulator) AddRuns(runs []measurement.Run) {
+	stray      int64
+	history    map[runKey]*pastRun
 }
 
 // instance is a server as one vantage point met it.
@@ -86,7 +90,7 @@ func New(cfg Config, zones []measurement.Zone) (*Accumulator, error) {
 	a := &Accumulator{cfg: cfg, n: len(cfg.Servers), from: from.UnixMicro(), until: until.UnixMicro(),
 		vps: slices.Clone(cfg.VantagePoints), anyVP: len(cfg.VantagePoints) == 0, rsis: map[string]int32{}, index: map[string]int32{},
 		unexpected: map[measurement.VantagePoint]bool{}, strangers: map[measurement.RSI]bool{},
-		instances: map[instance]int64{}}
+		instances: map[instance]int64{}, marks: map[string][]mark{}, marksBefore: map[runKey]mark{}, lateRuns: map[string]int64{}, history: map[runKey]*pastRun{}}
 	a.frames, a.addresses = cfg.frames()
 	a.zones = make(map[uint32]measurement.Zone, len(zones))
 	for _, z := range zones {
@@ -142,7 +146,13 @@ func (a *Accumulator) Add(b Batch) error {
 		}
 		first := i
 		i = end
-		if at[first] < a.from || at[first] >= a.until {
+		if at[first] < a.from {
+			if err := a.before(d, first, end, vpFrom, vpUntil); err != nil {
+				return err
+			}
+			continue
+		}
+		if at[first] >= a.until {
 			continue
 		}
 		slot := (at[first] - a.from) / interval.Length.Microseconds()
@@ -158,9 +168,13 @@ func (a *Accumulator) Add(b Batch) error {
 			locked.mu.Lock()
 		}
 		vp := d.vp[place[first]+1]
+		if marks := a.marks[b.VantagePoint.Text(first)]; marks != nil && marks[slot]&late != 0 {
+			continue
+		}
 		if vp < 0 || at[first] < vpFrom[vp] || at[first] >= vpUntil[vp] {
 			if day.counted && slices.ContainsFunc(b.Query.Index[first:end], func(q int32) bool { return d.query[q+1] != 0 }) {
 				d.seenVP[place[first]+1] = true
+				d.stray += a.strays(d, first, end, vp)
 			}
 			continue
 		}
@@ -183,6 +197,7 @@ func (a *Accumulator) remember(d *decoded) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.stray += d.stray
 	for at, n := range d.met {
 		key := instance{vp: at[0], rsi: at[1], none: at[2] < 0}
 		if !key.none {
@@ -208,9 +223,12 @@ func (a *Accumulator) remember(d *decoded) {
 func (a *Accumulator) rows(d *decoded, day *day, slot, vp, first, end int) error {
 	n, queries := a.n, d.Query.Index[first:end]
 	rsis, families, transports := d.RSI.Index[first:end][:len(queries)], d.Family.Index[first:end][:len(queries)], d.Transport.Index[first:end][:len(queries)]
-	outcomes, rcodes := d.Outcome.Index[first:end][:len(queries)], d.RCode.Index[first:end][:len(queries)]
+	outcomes, rcodes, addresses := d.Outcome.Index[first:end][:len(queries)], d.RCode.Index[first:end][:len(queries)], d.Address.Index[first:end][:len(queries)]
 	latencies, serials, none := d.LatencyUS.Int[first:end][:len(queries)], d.Serial.Int[first:end][:len(queries)], d.Serial.Null
-	queryOf, rsiOf, familyOf, transportOf := d.query, d.rsi, d.family, d.transport
+	queryOf, rsiOf, familyOf, transportOf, addressOf := d.query, d.rsi, d.family, d.transport, d.address
+	label := d.Interval.Int[first]
+	frame := a.frameOf(label)
+	counted := day.counted && label < a.cfg.DataUntil.UnixMicro()
 	var nsids []int32
 	var last []named
 	if a.cfg.Instances {
@@ -228,10 +246,6 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, first, end int) error
 		}
 		rsi := int(rsiOf[rsis[k]+1])
 		path := int(familyOf[families[k]+1] + transportOf[transports[k]+1])
-		if rsi < 0 {
-			d.seenRSI[rsis[k]+1] = d.seenRSI[rsis[k]+1] || day.counted
-			continue
-		}
 		if path < 0 {
 			return d.damaged(first+k, "unknown family or transport")
 		}
@@ -241,14 +255,30 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, first, end int) error
 		} else if cell = d.cell(first + k); cell == cellDamaged {
 			return d.contradiction(first + k)
 		}
+		if rsi < 0 {
+			d.seenRSI[rsis[k]+1] = d.seenRSI[rsis[k]+1] || day.counted
+			d.show(first+k, query, day, b, slot)
+			continue
+		}
+		expected := frame.asked[2*rsi+path/2]
+		if cell != cellLocal && (expected < 0 || addressOf[addresses[k]+1] != expected) {
+			if cell != cellOff {
+				d.show(first+k, query, day, b, slot)
+			}
+			cell = cellOff
+		}
+		if frame.paths[rsi] == 0 || query == querySOA && expected < 0 {
+			d.stray += a.strays(d, first+k, first+k+1, int32(vp))
+			continue // nothing was planned there
+		}
 		place := (slot*len(paths)+path)*n + rsi
 		if query == queryCorrectness {
-			if err := d.check(first+k, b, cell, place, len(paths)*n*perDay, day.counted); err != nil {
+			if err := d.check(first+k, b, cell, place, len(paths)*n*perDay, counted); err != nil {
 				return err
 			}
 			continue
 		}
-		if day.counted {
+		if counted {
 			if nsids != nil && cell >= cellLate { // answered, whatever it said
 				if m := &last[rsi*len(paths)+path]; m.nsid == nsids[k] {
 					m.count++
@@ -264,36 +294,84 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, first, end int) error
 		if !sent(cell) {
 			continue
 		}
-		code, known := &b.serials[slot*n+rsi], &day.sets.last
-		if cell >= cellOK && *code >= serialFirst && *code == known[1] && serials[k] == int64(known[0]) && (none == nil || !none[first+k]) && b.byPath == nil {
-			continue // nearly always: the four agree
+		at := slot*n + rsi
+		b.asked[at] |= 1 << path
+		if known := &day.sets.last; cell >= cellOK && serials[k] == int64(known.serial) && known.code != serialNone && label >= known.from &&
+			(none == nil || !none[first+k]) && b.byPath == nil && alike(&b.shown[slot], known.code) && alike(&b.serials[at], known.code) {
+			continue // nearly always: all show the same
 		}
-		if err := d.serial(first+k, day, b, cell, code, place); err != nil {
-			return err
+		if cell >= cellOK {
+			if err := d.serial(first+k, day, b, label, slot, at, path, place); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// serial notes what serial the answer to a query that was sent showed; place is
-// the query's among the cells.
-func (d *decoded) serial(i int, day *day, b *block, cell uint32, code *uint32, place int) error {
-	own := serialNone
-	if cell >= cellOK && (d.Serial.Null == nil || !d.Serial.Null[i]) {
-		serial := d.Serial.Int[i]
-		if serial < 0 || serial > math.MaxUint32 {
-			return d.damaged(i, fmt.Sprintf("serial %d", serial))
-		}
-		*code = day.sets.add(*code, uint32(serial))
-		if b.byPath != nil {
-			own = day.sets.add(serialNone, uint32(serial))
-		}
+// alike sets a code that is not set, and says whether it is the one.
+func alike(code *uint32, want uint32) bool {
+	if *code == serialNone {
+		*code = want
 	}
-	*code = max(*code, serialNone)
+	return *code == want
+}
+
+// serial notes the serial that a good answer showed; at is its place among the block's
+// serials, place the query's among the cells.
+func (d *decoded) serial(i int, day *day, b *block, label int64, slot, at, path, place int) error {
+	if d.Serial.Null != nil && d.Serial.Null[i] {
+		return nil
+	}
+	if s := d.Serial.Int[i]; s < 0 || s > math.MaxUint32 {
+		return d.damaged(i, fmt.Sprintf("serial %d", s))
+	}
+	s := uint32(d.Serial.Int[i])
+	d.show(i, querySOA, day, b, slot)
+	if !d.accumulator.accepts(s) {
+		b.asked[at] |= 1 << (path + doubtful)
+		return nil
+	}
+	from := d.sureFrom(s)
+	if label < from && d.early(s, i, day) {
+		return nil
+	}
+	code := day.sets.add(serialNone, s)
+	day.sets.last = single{s, code, from}
+	b.serials[at] = day.sets.add(b.serials[at], s)
 	if b.byPath != nil {
-		b.byPath[place] = own
+		b.byPath[place] = code
 	}
 	return nil
+}
+
+// show counts a serial among those of the run; beyond mostSerials they are not told apart.
+func (d *decoded) show(i int, query int32, day *day, b *block, slot int) {
+	if query != querySOA || d.rcode[d.RCode.Index[i]+1] != answered || d.Serial.Null != nil && d.Serial.Null[i] {
+		return
+	}
+	if s := d.Serial.Int[i]; s >= 0 && s <= math.MaxUint32 && len(day.sets.of(b.shown[slot])) <= mostSerials {
+		b.shown[slot] = day.sets.add(b.shown[slot], uint32(s))
+	}
+}
+
+// strays counts the rows of [first, end) that are in no planned slot of the period,
+// though their vantage point and RSI are known; those aside that an exclusion without
+// RSIs takes out.
+func (a *Accumulator) strays(d *decoded, first, end int, vp int32) (n int64) {
+	label := time.UnixMicro(d.Interval.Int[first]).UTC()
+	if vp < 0 || label.Before(a.cfg.From) || !label.Before(earlier(a.cfg.Until, a.cfg.DataUntil)) {
+		return 0
+	}
+	for i := first; i < end; i++ {
+		path := int(d.family[d.Family.Index[i]+1] + d.transport[d.Transport.Index[i]+1])
+		if d.query[d.Query.Index[i]+1] == 0 || d.rsi[d.RSI.Index[i]+1] < 0 || path < 0 {
+			continue
+		}
+		out := a.leaves(measurement.VantagePoint(d.VantagePoint.Text(i)), label, path)
+		n += one(!out)
+	}
+	return n
 }
 
 // meet begins to count the answers of another server: a vantage point nearly
@@ -315,6 +393,8 @@ func (d *decoded) check(i int, b *block, cell uint32, place, size int, counted b
 	switch {
 	case cell == cellLocal:
 		check = checkLocal
+	case cell == cellOff:
+		check = checkOff
 	case cell >= cellOK || cell == cellNXDomain:
 		verdict := d.verdict[d.Verdict.Index[i]+1]
 		if verdict < 0 {
@@ -325,13 +405,13 @@ func (d *decoded) check(i int, b *block, cell uint32, place, size int, counted b
 			check = uint8(verdict)
 		case d.TC == nil:
 			check = checkOpen
-			d.open.Add(1)
+			d.accumulator.open.Add(1)
 		case !d.truncated(i):
 			check = checkUnchecked
 		}
 	}
 	if b.checks == nil {
-		b.checks = make([]uint8, size)
+		b.checks = slices.Repeat([]uint8{checkAbsent}, size)
 	}
 	if b.checks[place] != checkAbsent {
 		return d.damaged(i, "stands twice in the lake")

@@ -31,7 +31,10 @@ type frame struct {
 // pathSet is a set of paths, a bit for each.
 type pathSet uint8
 
-const bothTransports = 3 // the two paths of a family; those of IPv6 shifted by two
+const (
+	bothTransports pathSet = 3 // of IPv4; of IPv6 shifted by two
+	allPaths       pathSet = 15
+)
 
 // frames cuts time where an address begins or ends; addresses are all there are.
 func (c *Config) frames() (list []frame, addresses map[netip.Addr]int32) {

@@ -24,9 +24,6 @@ type LocalFailure struct {
 // excluded left out; computed when they are asked for.
 func (r *Result) LocalFailures() []LocalFailure {
 	c := r.computation
-	if c.n < 2 {
-		return nil // a single server is not a majority of anything
-	}
 	found := make([][]LocalFailure, len(c.system.vps))
 	c.parallel(len(found), func(vp int) {
 		for f, family := range measurement.Families {
@@ -48,19 +45,18 @@ func (v *view) failedFamily(vp, f int, family measurement.Family) (list []LocalF
 		if !d.counted || b == nil {
 			continue
 		}
-		var asked, ok [perDay]int
+		var due, asked, ok [perDay]int
 		for path := 2 * f; path <= 2*f+1; path++ {
 			for i, c := range b.cells[path*v.a.n*perDay : (path+1)*v.a.n*perDay] {
-				if sent(c) {
-					asked[i%perDay]++
-				}
+				due[i%perDay] += int(one(planned(c)))
+				asked[i%perDay] += int(one(sent(c)))
 				if c >= cellOK {
 					ok[i%perDay]++
 				}
 			}
 		}
 		for slot := range asked {
-			if asked[slot] < 2*v.a.n || ok[slot] > 0 {
+			if asked[slot] < due[slot] || due[slot] < 4 || ok[slot] > 0 {
 				continue
 			}
 			at := v.a.label(day*perDay + slot)

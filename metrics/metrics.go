@@ -174,7 +174,7 @@ type Diagnostics struct {
 	CensoredN    int64 // values never observed before the data end [P4]
 	Inflated     int64 // values in whose wait the RSI did not answer (reading A11)
 	Gaps         int64 // values in whose wait some run is missing, or excluded
-	Unobservable int64 // values dropped: no run between publication and first sight (reading A12)
+	Unobservable int64 // values that are left out: whether they meet the threshold nobody can know
 	Regressions  int64 // times the RSI went back to an older serial (reading A14)
 	Longest      *Lag  // the longest wait
 }
@@ -185,7 +185,9 @@ type Lag struct {
 	Published    time.Time // T(s), an interval label
 	VantagePoint measurement.VantagePoint
 	RSI          measurement.RSI
-	Minutes      int64 // a multiple of 5; the least it can be where Censored
+	LastAsked    time.Time // the last label asked in vain from T(s) on; zero without one
+	FirstSeen    time.Time // the first label that showed it, or a newer one; zero where Censored
+	Minutes      int64     // a multiple of 5; the least it can be
 	Censored     bool
 	Inflated     bool
 	Gap          bool

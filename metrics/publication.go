@@ -9,108 +9,204 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// publication is a serial that was new in the period; at is T(s), counted in
-// intervals from the start of the window.
-type publication struct {
-	serial uint32
-	at     int
-}
+// Intervals are counted from the start of the window; those before it are negative.
+const (
+	grace      = 3   // intervals: as much earlier than its second witness a serial may count as published
+	archiveFor = 288 // intervals after the first sighting in which the archive is a second witness
+)
 
-// sighting is when a serial was first seen at all, and from which RSIs.
-type sighting struct {
-	first int
-	rsis  map[int]bool
-}
+// sightings are the labels at which each serial was first seen in a trusted sighting, by
+// vantage point's number in the view.
+type sightings map[uint32]map[int]int
 
-// sightings collects every serial that any vantage point got from any RSI over
+// sightings collects every accepted serial that any vantage point got from any RSI over
 // any path [yxn].
-func (v *view) sightings() map[uint32]*sighting {
-	if v.seen != nil {
-		return v.seen
+func (v *view) sightings() sightings {
+	all := sightings{}
+	note := func(serial uint32, vp, at int) {
+		s := all[serial]
+		if s == nil {
+			s = map[int]int{}
+			all[serial] = s
+		}
+		if was, known := s[vp]; !known || at < was {
+			s[vp] = at
+		}
 	}
-	all := map[uint32]*sighting{}
-	defer func() { v.seen = all }()
 	for d, day := range v.days {
-		for _, b := range day.blocks {
+		for vp, b := range day.blocks {
 			if b == nil {
 				continue
 			}
-			previous := serialNotAsked
+			previous := serialNone
 			for i, code := range b.serials {
 				if code == previous && i%perDay != 0 {
 					continue
 				}
 				previous = code
 				for _, s := range day.sets.of(code) {
-					at := d*perDay + i%perDay
-					g := all[s]
-					if g == nil {
-						g = &sighting{first: at, rsis: map[int]bool{}}
-						all[s] = g
-					}
-					g.first = min(g.first, at)
-					g.rsis[i/perDay] = true
+					note(s, vp, d*perDay+i%perDay)
 				}
 			}
 		}
 	}
+	number := map[int]int{}
+	for to, from := range v.order {
+		number[from] = to
+	}
+	v.a.eachPast(v.level, func(serial uint32, vp, at int) {
+		if to, counts := number[vp]; counts {
+			note(serial, to, at)
+		}
+	})
 	return all
 }
 
-// zones is what the table zones says of serials.
-type zones map[uint32]measurement.Zone
-
-// accepts says whether a serial is of a root zone (reading A13): archived, or
-// seen from two RSIs.
-func (z zones) accepts(serial uint32, g *sighting) bool {
-	if zone, known := z[serial]; known {
-		return zone.State != measurement.ZoneBogus
-	}
-	return len(g.rsis) >= 2
+// serials is what the sightings of a view say about publications.
+type serials struct {
+	view    *view
+	seen    sightings
+	initial []uint32 // shown first of all: nobody knows when they came (reading A10)
 }
 
-// publications lists the serials whose T(s) lies in the period, by T(s). A serial
-// of the first interval with data has none, nor has one that is older than those:
-// nobody knows when it came (A10), however late an RSI that fell behind shows it.
-func (v *view) publications(z zones, accepted map[uint32]bool) []publication {
-	all := v.sightings()
-	start := len(v.days) * perDay
-	for s, g := range all {
-		if accepted[s] {
-			start = min(start, g.first)
+func (v *view) serials() *serials {
+	s := &serials{view: v, seen: v.sightings()}
+	start := int(^uint(0) >> 1)
+	for serial := range s.seen {
+		start = min(start, s.first(serial, -1))
+	}
+	for serial := range s.seen {
+		if s.first(serial, -1) == start {
+			s.initial = append(s.initial, serial)
 		}
 	}
-	var initial []uint32
-	for s, g := range all {
-		if accepted[s] && g.first == start {
-			initial = append(initial, s)
+	return s
+}
+
+// first is the label of the first trusted sighting, one vantage point left out.
+func (s *serials) first(serial uint32, left int) int {
+	first, found := 0, false
+	for vp, at := range s.seen[serial] {
+		if vp != left && (!found || at < first) {
+			first, found = at, true
 		}
 	}
+	return first
+}
+
+// old says that a serial is not newer than one shown first of all.
+func (s *serials) old(serial uint32) bool {
+	return slices.ContainsFunc(s.initial, func(i uint32) bool { return !before(i, serial) })
+}
+
+// published is T(s): the earliest sighting, but no more than 15 minutes before there was
+// a second witness, another vantage point or the archive. False where there is none.
+// One vantage point may be left out.
+func (s *serials) published(serial uint32, left int) (at int, known bool) {
+	var labels []int
+	for vp, at := range s.seen[serial] {
+		if vp != left {
+			labels = append(labels, at)
+		}
+	}
+	if len(labels) == 0 {
+		return 0, false
+	}
+	slices.Sort(labels)
+	first := labels[0]
+	if s.alone(first, left) {
+		return first, true
+	}
+	second, known := 0, false
+	if len(labels) > 1 {
+		second, known = labels[1], true
+	}
+	if archived := s.view.a.zones[serial].ArchivedAt; archived != nil {
+		if at := s.view.a.interval(ceil(*archived)); at <= first+archiveFor && (!known || at < second) {
+			second, known = at, true
+		}
+	}
+	return max(first, second-grace), known
+}
+
+// alone says that only one vantage point is within its dates around a sighting: there is
+// none to bear it out.
+func (s *serials) alone(first, left int) bool {
+	n := 0
+	for i, vp := range s.view.vps {
+		from, until := s.view.a.label(first), s.view.a.label(first+grace)
+		if i != left && (vp.From == nil || !until.Before(*vp.From)) && (vp.Until == nil || from.Before(*vp.Until)) {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// publication is a serial of the period; at is T(s).
+type publication struct {
+	serial uint32
+	at     int
+}
+
+// ofPeriod lists the serials whose T(s) lies in the period, by T(s).
+func (s *serials) ofPeriod() []publication {
+	a := s.view.a
+	from, until := a.interval(a.cfg.From), a.interval(a.cfg.Until)
 	var list []publication
-	for s, g := range all {
-		known := slices.ContainsFunc(initial, func(i uint32) bool { return s == i || before(s, i) })
-		counted := g.first/perDay < len(v.days) && v.days[g.first/perDay].counted
-		old := z[s].FirstSeen != nil && z[s].FirstSeen.UnixMicro() < v.a.from
-		if accepted[s] && counted && !known && !old {
-			list = append(list, publication{s, g.first})
+	for serial := range s.seen {
+		if at, known := s.published(serial, -1); known && at >= from && at < until && !s.old(serial) {
+			list = append(list, publication{serial, at})
 		}
 	}
 	slices.SortFunc(list, func(a, b publication) int { return cmp.Or(a.at-b.at, cmp.Compare(a.serial, b.serial)) })
 	return list
 }
 
-// minima gives for each code of a day the RFC 1982 minimum of its accepted
-// serials [cnj]; -1 where there is none [tub].
-func (d viewDay) minima(accepted map[uint32]bool) []int64 {
-	m := []int64{-1, -1}
-	for _, set := range d.sets.sets {
-		var good []uint32
-		for _, s := range set {
-			if accepted[s] {
-				good = append(good, s)
-			}
+// untimed are the zones that were archived and first used in the period, but of whose
+// publication nobody knows the time; of each the interval it was first used in.
+func (s *serials) untimed(left int) (list []int) {
+	a := s.view.a
+	for serial, z := range a.zones {
+		at, within := a.usedInPeriod(z)
+		if !within || !a.accepts(serial) || s.old(serial) {
+			continue
 		}
-		if s, ok := oldest(good); ok {
+		if _, known := s.published(serial, left); !known {
+			list = append(list, at)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// usedInPeriod is the interval that a zone of the archive was first used in, where it
+// lies in the period.
+func (a *Accumulator) usedInPeriod(z measurement.Zone) (at int, within bool) {
+	if z.State != measurement.ZoneArchived || z.FirstUsed == nil || z.FirstUsed.Before(a.cfg.From) || !z.FirstUsed.Before(a.cfg.Until) {
+		return 0, false
+	}
+	return a.interval(*z.FirstUsed), true
+}
+
+// wait is what is known of how long a serial took to be seen at a vantage point from an
+// RSI: at least from T(s) until the interval after the last that was asked in vain, at
+// most until the first that showed it. Intervals as everywhere.
+type wait struct {
+	publication
+	asked    int // the last asked before seen; T(s) − 1 where there is none
+	seen     int // -1 where it was not seen before the end
+	inflated bool
+	gap      bool
+}
+
+func (w wait) least() int { return w.asked + 1 - w.at }
+
+// minima gives for each code of a day the RFC 1982 minimum of its serials [cnj]; -1
+// where there is none [tub].
+func (d viewDay) minima() []int64 {
+	m := []int64{-1}
+	for _, set := range d.sets.sets {
+		if s, ok := oldest(set); ok {
 			m = append(m, int64(s))
 		} else {
 			m = append(m, -1)
@@ -119,174 +215,118 @@ func (d viewDay) minima(accepted map[uint32]bool) []int64 {
 	return m
 }
 
-// waits is what one RSI showed one vantage point.
-type waits struct {
-	lags                      []Lag
-	unobservable, regressions int64
-}
-
-// wait is a publication not yet observed.
-type wait struct {
-	publication
-	asked, inflated, gap bool
-}
-
-// follow goes through the window and gives L(v,X,s) for each publication [kvg]
-// [udz]: the time from T(s) until the minimum reaches s.
-func (v *view) follow(vp, rsi int, published []publication, minima [][]int64) (w waits) {
-	var pending []wait
-	end := v.end()
-	last := int64(-1)
-	emit := func(p wait, at int, censored bool) {
-		switch {
-		case !p.asked && (at > p.at || censored): // A12
-			w.unobservable++
-		default:
-			w.lags = append(w.lags, v.lag(p, vp, rsi, at, censored))
-		}
+// shows says what an RSI showed a vantage point in an interval: the minimum, -1 where
+// there is none; and whether it counts as asked. It does where it showed a serial of a
+// root zone; or where all its planned queries were sent and none was answered with a
+// serial of no root zone: neither our silence nor a zone that we lack is its delay.
+func (p *publisher) shows(vp, rsi, at int) (m int64, asked bool) {
+	d, slot := at/perDay, at%perDay
+	b := p.view.days[d].blocks[vp]
+	if b == nil {
+		return -1, false
 	}
+	i := rsi*perDay + slot
+	code := b.serials[i]
+	if code != serialNone {
+		return p.minima[d][code], true
+	}
+	f, _ := p.view.frame(d, slot)
+	want := uint8(f.paths[rsi])
+	if b.excluded != nil {
+		want &^= uint8(b.excluded[i])
+	}
+	sent := b.asked[i]
+	return -1, want != 0 && sent&want == want && (sent>>doubtful)&want == 0
+}
+
+// publisher follows serials through a view.
+type publisher struct {
+	view   *view
+	minima [][]int64
+	gone   []int // by RSI and interval of the window: the next interval without an address
+	end    int
+}
+
+func (v *view) publisher() *publisher {
+	p := &publisher{view: v, minima: make([][]int64, len(v.days)), end: v.end()}
 	for d, day := range v.days {
-		var codes []uint32
-		if b := day.blocks[vp]; b != nil {
-			codes = b.serials[rsi*perDay : (rsi+1)*perDay]
-		}
-		if codes == nil && len(pending) == 0 && (len(published) == 0 || published[0].at >= (d+1)*perDay) {
-			continue
-		}
-		for slot := range min(perDay, end-d*perDay) {
-			now := d*perDay + slot
-			for len(published) > 0 && published[0].at == now {
-				pending = append(pending, wait{publication: published[0]})
-				published = published[1:]
-			}
-			code := serialNotAsked
-			if codes != nil {
-				code = codes[slot]
-			}
-			m := minima[d][code]
-			if m >= 0 && last >= 0 && before(uint32(m), uint32(last)) {
-				w.regressions++ // A14: the first crossing counted
-			}
-			if m >= 0 {
-				last = m
-			}
-			if len(pending) == 0 {
-				continue
-			}
-			pending = slices.DeleteFunc(pending, func(p wait) bool {
-				if m < 0 || !Reaches(uint32(m), p.serial) {
-					return false
-				}
-				emit(p, now, false)
-				return true
-			})
-			for i := range pending {
-				p := &pending[i]
-				p.asked = p.asked || code != serialNotAsked
-				p.gap = p.gap || code == serialNotAsked
-				p.inflated = p.inflated || code != serialNotAsked && m < 0 // A11
-			}
-		}
+		p.minima[d] = day.minima()
 	}
-	for _, p := range pending {
-		emit(p, end, true)
-	}
-	return w
+	return p
 }
 
 // end is the end of the window in intervals from its start.
 func (v *view) end() int { return int((v.a.until - v.a.from) / interval.Length.Microseconds()) }
 
-func (v *view) lag(p wait, vp, rsi, at int, censored bool) Lag {
-	return Lag{Serial: p.serial, Published: v.a.label(p.at), VantagePoint: v.vps[vp].ID, RSI: v.a.cfg.Servers[rsi].RSI,
-		Minutes: int64(at-p.at) * int64(interval.Length/time.Minute), Censored: censored, Inflated: p.inflated, Gap: p.gap}
+// within says whether there is a value at all: the RSI is in the frame at T(s), the
+// vantage point within its dates.
+func (p *publisher) within(vp, rsi, at int) bool {
+	label := p.view.a.label(at).UnixMicro()
+	return within(p.view.vps[vp], label) && p.view.a.frameOf(label).paths[rsi] != 0
+}
+
+// until is where following a serial ends.
+func (p *publisher) until(vp, rsi, at int) int {
+	end := p.end
+	a := p.view.a
+	if u := p.view.vps[vp].Until; u != nil {
+		end = min(end, a.interval(ceil(*u)))
+	}
+	for _, f := range a.frames {
+		if from := a.interval(time.UnixMicro(f.from)); from > at && f.paths[rsi] == 0 {
+			return min(end, from)
+		}
+	}
+	return end
+}
+
+// follow gives what is known of L(v,X,s) [kvg] [udz].
+func (p *publisher) follow(vp, rsi int, s publication) wait {
+	w := wait{publication: s, asked: s.at - 1, seen: -1}
+	end := p.until(vp, rsi, s.at)
+	for at := max(s.at, 0); at < end; at++ {
+		m, asked := p.shows(vp, rsi, at)
+		if m >= 0 && Reaches(uint32(m), s.serial) {
+			w.seen = at
+			break
+		}
+		if asked {
+			w.asked = at
+		}
+		w.gap = w.gap || !asked
+		w.inflated = w.inflated || asked && m < 0
+	}
+	return w
+}
+
+// regressions counts how often an RSI went back to an older serial (reading A14).
+func (p *publisher) regressions(vp, rsi int) (n int64) {
+	last := int64(-1)
+	for d, day := range p.view.days {
+		b := day.blocks[vp]
+		if b == nil {
+			continue
+		}
+		for _, code := range b.serials[rsi*perDay : (rsi+1)*perDay] {
+			if m := p.minima[d][code]; m >= 0 {
+				n += one(last >= 0 && before(uint32(m), uint32(last)))
+				last = m
+			}
+		}
+	}
+	return n
+}
+
+// interval counts a label from the start of the window.
+func (a *Accumulator) interval(label time.Time) int {
+	us := label.UnixMicro() - a.from
+	length := interval.Length.Microseconds()
+	if us < 0 {
+		return int(-((-us + length - 1) / length))
+	}
+	return int(us / length)
 }
 
 func (a *Accumulator) label(at int) time.Time {
 	return time.UnixMicro(a.from).UTC().Add(time.Duration(at) * interval.Length)
 }
-
-// published is the publication latency of a view: waits by RSI.
-type published struct {
-	serials int
-	byRSI   []waits
-}
-
-// publish follows every RSI at every vantage point. T(s) is a fact of the system
-// and comes from the view at, the waits from v itself.
-func (v *view) publish(at *view, z zones, accepted map[uint32]bool) published {
-	list := at.publications(z, accepted)
-	minima := make([][]int64, len(v.days))
-	for d, day := range v.days {
-		minima[d] = day.minima(accepted)
-	}
-	p := published{serials: len(list), byRSI: make([]waits, v.a.n)}
-	v.a.parallel(v.a.n, func(rsi int) {
-		for vp := range v.vps {
-			w := v.follow(vp, rsi, list, minima)
-			all := &p.byRSI[rsi]
-			all.lags = append(all.lags, w.lags...)
-			all.unobservable += w.unobservable
-			all.regressions += w.regressions
-		}
-	})
-	return p
-}
-
-// pool joins the values of all RSIs [dbo].
-func (p published) pool() (all waits) {
-	for _, w := range p.byRSI {
-		all.lags = append(all.lags, w.lags...)
-		all.unobservable += w.unobservable
-		all.regressions += w.regressions
-	}
-	return all
-}
-
-// side is the median over the values [yzp]; one never observed lies beyond all
-// others [P4].
-func (w waits) side(limit Limit) (Side, Diagnostics) {
-	lags := w.lags // their order means nothing
-	slices.SortFunc(lags, compareLags)
-	d := Diagnostics{Unobservable: w.unobservable, Regressions: w.regressions}
-	count := int64(len(lags))
-	if count == 0 {
-		return Side{Verdict: NoData}, d
-	}
-	sum := int64(0)
-	for _, l := range lags {
-		sum += l.Minutes
-		d.CensoredN += one(l.Censored)
-		d.Inflated += one(l.Inflated)
-		d.Gaps += one(l.Gap)
-		if d.Longest == nil || l.Minutes > d.Longest.Minutes {
-			longest := l
-			d.Longest = &longest
-		}
-	}
-	d.Mean, d.AtLeast = &Fraction{sum, count}, d.CensoredN > 0
-	d.Min, d.P95, d.Max = whole(lags[0].Minutes), whole(lags[nearestRank95(count)].Minutes), whole(d.Longest.Minutes)
-	low, high := medianRanks(count)
-	s := Side{Count: count, Censored: lags[high].Censored}
-	if !s.Censored {
-		median := medianOf(count, lags[low].Minutes, lags[high].Minutes)
-		s.Fraction = &median
-	}
-	s.Verdict = judge(Minutes, s.Fraction, s.Censored, limit)
-	return s, d
-}
-
-// compareLags orders by length, censored ones last; equal ones by who and what.
-func compareLags(a, b Lag) int {
-	return cmp.Or(int(one(a.Censored)-one(b.Censored)), cmp.Compare(a.Minutes, b.Minutes), a.Published.Compare(b.Published),
-		cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.VantagePoint, b.VantagePoint))
-}
-
-func one(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func whole(n int64) *Fraction { return &Fraction{n, 1} }

@@ -13,36 +13,115 @@ import (
 // while the cubes are there.
 const collectAt = 20
 
-// Scan adds what the lake's answers have for the period, its look-back and its
-// look-ahead. Workers is how many files are read at a time, 0 one for each CPU.
+// Scan adds what the lake has for the period, its look-back and its look-ahead, and of
+// before what dates the serials of the period. Workers is how many files are read at a
+// time, 0 one for each CPU.
 func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) error {
 	// The cubes hold no pointers and stay to the end: collecting often costs little
 	// and keeps what the reader drops from doubling the memory.
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	from, until := a.cfg.window()
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: Columns, Workers: workers}
-	if a.cfg.Instances {
-		scan.Columns = append(slices.Clone(Columns), names)
+	if err := a.scanRuns(ctx, store, from, until); err != nil {
+		return err
 	}
+	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: a.columns(), Workers: workers}
 	if err := scan.Run(ctx, func(b *lake.Batch) error { return a.Add(a.batch(b)) }); err != nil {
 		return err
 	}
-	if a.open.Load() == 0 {
-		return nil
+	if a.open.Load() > 0 {
+		flagged := scan
+		flagged.Columns = a.columns(flags)
+		err := flagged.Run(ctx, func(b *lake.Batch) error {
+			own := a.batch(b)
+			own.TC = b.Column(flags)
+			a.close(own)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
-	scan.Columns = append(slices.Clone(scan.Columns), flags)
-	return scan.Run(ctx, func(b *lake.Batch) error {
-		own := a.batch(b)
-		own.TC = b.Column(flags)
-		a.close(own)
-		return nil
-	})
+	if err := a.forgetEarly(ctx, scan); err != nil {
+		return err
+	}
+	for _, span := range a.past() {
+		if err := a.scanPast(ctx, store, span); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetEarly reads the days again on which a zone may have been shown before it was
+// signed, now with the times of the queries.
+func (a *Accumulator) forgetEarly(ctx context.Context, scan lake.Scan) error {
+	scan.Columns = a.columns(times)
+	for i, d := range a.days {
+		if !d.early {
+			continue
+		}
+		for _, b := range d.blocks {
+			if b != nil {
+				clear(b.serials)
+				clear(b.byPath)
+			}
+		}
+		scan.From = a.dayStart(i)
+		scan.Until = earlier(scan.From.AddDate(0, 0, 1), a.cfg.DataUntil)
+		err := scan.Run(ctx, func(b *lake.Batch) error {
+			own := a.batch(b)
+			own.SentAt = b.Column(times)
+			return a.sightAgain(own)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sightAgain notes the sightings of a batch of a day whose sightings were forgotten.
+func (a *Accumulator) sightAgain(b Batch) error {
+	d := a.decode(b)
+	vpFrom, vpUntil := a.bounds()
+	for i := range b.Rows {
+		vp, rsi, label := d.vp[b.VantagePoint.Index[i]+1], d.rsi[b.RSI.Index[i]+1], b.Interval.Int[i]
+		if d.query[b.Query.Index[i]+1] != querySOA || vp < 0 || rsi < 0 || label < vpFrom[vp] || label >= vpUntil[vp] {
+			continue
+		}
+		slot := slotAt(label - a.from)
+		if marks := a.marksOf(a.vps[vp].ID); marks != nil && marks[slot]&late != 0 {
+			continue
+		}
+		path := int(d.family[b.Family.Index[i]+1] + d.transport[b.Transport.Index[i]+1])
+		expected := a.frameOf(label).asked[2*int(rsi)+path/2]
+		if cell := d.cell(i); cell < cellOK || expected < 0 || d.address[b.Address.Index[i]+1] != expected {
+			continue
+		}
+		day, slot := a.days[slot/perDay], slot%perDay
+		day.mu.Lock()
+		err := d.serial(i, day, day.blocks[vp], label, slot, slot*a.n+int(rsi), path, (slot*len(paths)+path)*a.n+int(rsi))
+		day.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// columns are those that are read of the table answers, and some more.
+func (a *Accumulator) columns(more ...string) []string {
+	list := slices.Clone(Columns)
+	if a.cfg.Instances {
+		list = append(list, names)
+	}
+	return append(list, more...)
 }
 
 func (a *Accumulator) batch(b *lake.Batch) Batch {
 	own := Batch{Rows: b.Rows, Interval: b.Column("interval"), LatencyUS: b.Column("latency_us"),
 		Serial: b.Column("serial"), VantagePoint: b.Column("vantage_point"), Query: b.Column("query"), RSI: b.Column("rsi"),
-		Family: b.Column("family"), Transport: b.Column("transport"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"),
+		Family: b.Column("family"), Transport: b.Column("transport"), Address: b.Column("address"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"),
 		Verdict: b.Column("verdict")}
 	if a.cfg.Instances {
 		own.NSID = b.Column(names)

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"cmp"
 	"math/big"
 	"slices"
 )
@@ -19,23 +18,49 @@ func (c *computation) value(metric, unit string, rsi, path int) Value {
 	return v
 }
 
-// ratio is a side of good out of all; none of none is no data.
-func ratio(good, all int64, limit Limit) Side {
-	s := Side{Count: all}
-	if all > 0 {
-		s.Fraction = &Fraction{good, all}
+// whole is the greatest whole number of parts of a bound's unit, of which scale make
+// one, that meets the bound.
+func wholeParts(limit Limit, scale int64) int64 {
+	r := new(big.Rat).Mul(limit.Bound, big.NewRat(scale, 1))
+	q := new(big.Int).Quo(r.Num(), r.Denom())
+	if !q.IsInt64() {
+		return never - 1
 	}
-	s.Verdict = judge(Percent, s.Fraction, false, limit)
+	return q.Int64()
+}
+
+// microseconds is a latency's threshold in whole µs.
+func microseconds(limit Limit) int64 { return wholeParts(limit, 1000) }
+
+// inParts is a threshold in the parts that values are counted in.
+func inParts(limit Limit, scale int64) *big.Rat {
+	return new(big.Rat).Mul(limit.Bound, big.NewRat(scale, 1))
+}
+
+// side makes the side of an availability: count is of queries sent.
+func (r availabilityRule) side(p part, count int64, bounds bool) Side {
+	s := Side{Count: count, Thin: thin(p.sent, p.planned)}
+	if all := p.good + p.bad; all > 0 {
+		s.Fraction = &Fraction{p.good, all}
+	}
+	s.Verdict = r.verdict(p, s.Thin)
+	if bounds {
+		s.Low, s.High = r.bounds(p)
+	}
 	return s
 }
 
-// latency is a side of a median of microseconds.
-func (r ranks) side(limit Limit) Side {
-	s := Side{Count: r.count}
+// latencySide makes the side of a median of microseconds. Parts, of which only a
+// verdict that is thin needs the sum, are made when asked for.
+func latencySide(r ranks, limit Limit, isThin bool, parts func() []part) Side {
+	s := Side{Count: r.count, Thin: isThin}
 	if r.count > 0 {
 		s.Fraction = &r.median
 	}
 	s.Verdict = judge(Millis, s.Fraction, false, limit)
+	if isThin {
+		s.Verdict = medianRule{bound: inParts(limit, 1000)}.verdict(sum(parts()), true)
+	}
 	return s
 }
 
@@ -50,38 +75,86 @@ func (r ranks) diagnostics() (d Diagnostics) {
 // the same by vantage point.
 func (c *computation) rsiPaths() []Value {
 	availability, latency := make([]Value, c.n*len(paths)), make([]Value, c.n*len(paths))
-	vps := len(c.rsi.vps)
-	c.result.Places = make([]Place, vps*c.n*len(paths))
+	c.result.Places = make([]Place, len(c.rsi.vps)*c.n*len(paths))
 	c.parallel(len(availability), func(i int) {
 		rsi, path := i/len(paths), i%len(paths)
 		a, l := c.value(RSIAvailability, Percent, rsi, path), c.value(RSILatency, Millis, rsi, path)
-		var all gauge
-		for vp := range vps {
-			pieces := c.rsi.cells(vp, rsi, path)
-			var g gauge
-			g.look(pieces)
-			all.add(&g)
-			c.result.Places[(vp*c.n+rsi)*len(paths)+path] = c.place(vp, rsi, path, &g, pieces)
+		p := c.rsi.rsiPath(rsi, path)
+		for vp := range p.gauges {
+			c.result.Places[(vp*c.n+rsi)*len(paths)+path] = c.place(vp, rsi, path, &p.gauges[vp])
 		}
-		r := all.rank(c.rsi.cells(-1, rsi, path))
-		a.Side, l.Side = ratio(all.ok(), all.asked(), a.Limit), r.side(l.Limit)
-		a.Diagnostics.Outcomes, l.Diagnostics = all.outcomes(), r.diagnostics()
+		a.Side, l.Side = p.sides(a.Limit, l.Limit, c.bounded())
+		a.Diagnostics.Outcomes, l.Diagnostics = p.all.outcomes(), p.ranks.diagnostics()
+		a.rest(availabilityRule{a.Limit}, c.rsi.vps, p.parts, without(p.parts))
+		if l.Verdict == Fail {
+			parts := p.latencies(l.Limit)
+			l.rest(medianRule{bound: inParts(l.Limit, 1000)}, c.rsi.vps, parts, without(parts))
+		}
 		a.Without, l.Without = a.Side, l.Side
 		if c.rsi != c.raw {
-			pieces := c.raw.cells(-1, rsi, path)
-			var g gauge
-			g.look(pieces)
-			a.Without, l.Without = ratio(g.ok(), g.asked(), a.Limit), g.rank(pieces).side(l.Limit)
+			a.Without, l.Without = c.raw.rsiPath(rsi, path).sides(a.Limit, l.Limit, c.bounded())
 		}
 		availability[i], latency[i] = a, l
 	})
 	return slices.Concat(availability, latency)
 }
 
+// bounded says whether it is known what was planned, so that values have bounds.
+func (c *computation) bounded() bool { return !c.anyVP }
+
+// rsiPath is one RSI over one path: what became of its queries at each vantage point.
+type rsiPath struct {
+	view      *view
+	rsi, path int
+	gauges    []gauge
+	all       gauge
+	parts     []part
+	ranks     ranks
+}
+
+func (v *view) rsiPath(rsi, path int) *rsiPath {
+	p := &rsiPath{view: v, rsi: rsi, path: path, gauges: make([]gauge, len(v.vps)), parts: make([]part, len(v.vps))}
+	for vp := range v.vps {
+		g := &p.gauges[vp]
+		g.look(v.cells(vp, rsi, path))
+		p.all.add(g)
+		s := g.slots()
+		p.parts[vp] = part{planned: s.Planned, sent: s.Sent, good: g.ok(), bad: s.Sent - g.ok(), unknown: s.Planned - s.Sent}
+	}
+	p.ranks = p.all.rank(v.cells(-1, rsi, path))
+	return p
+}
+
+// sides are availability and response latency.
+func (p *rsiPath) sides(availability, latency Limit, bounds bool) (a, l Side) {
+	s := sum(p.parts)
+	a = availabilityRule{availability}.side(s, s.sent, bounds)
+	return a, latencySide(p.ranks, latency, a.Thin, func() []part { return p.latencies(latency) })
+}
+
+// latencies are the parts of the median.
+func (p *rsiPath) latencies(limit Limit) []part {
+	bound := microseconds(limit)
+	list := make([]part, len(p.parts))
+	for vp := range list {
+		own := part{planned: p.parts[vp].planned, sent: p.parts[vp].sent}
+		for _, piece := range p.view.cells(vp, p.rsi, p.path) {
+			for _, c := range piece {
+				if c >= cellOK {
+					own.add(int64(c-cellOK), bound)
+				}
+			}
+		}
+		own.lack(own.planned - own.sent)
+		list[vp] = own
+	}
+	return list
+}
+
 // place is what one vantage point saw of an RSI over a path.
-func (c *computation) place(vp, rsi, path int, g *gauge, pieces [][]uint32) Place {
+func (c *computation) place(vp, rsi, path int, g *gauge) Place {
 	p := Place{VantagePoint: c.rsi.vps[vp].ID, RSI: c.cfg.Servers[rsi].RSI, Path: paths[path], Asked: g.asked(), OK: g.ok()}
-	if r := g.rank(pieces); r.count > 0 {
+	if r := g.rank(c.rsi.cells(vp, rsi, path)); r.count > 0 {
 		p.Min, p.Median, p.P95, p.Max = whole(r.min), &r.median, whole(r.p95), whole(r.max)
 	}
 	return p
@@ -92,64 +165,89 @@ func (c *computation) rssPaths() []Value {
 	availability, latency := make([]Value, len(paths)), make([]Value, len(paths))
 	c.parallel(len(paths), func(path int) {
 		a, l := c.value(RSSAvailability, Percent, -1, path), c.value(RSSLatency, Millis, -1, path)
-		a.Side, l.Side, a.Diagnostics, l.Diagnostics = c.system.rss(path, a.Limit, l.Limit)
+		s := c.system.system(path, microseconds(l.Limit))
+		var r ranks
+		a.Side, l.Side, r = s.sides(a.Limit, l.Limit, c.bounded())
+		a.Diagnostics, l.Diagnostics = Diagnostics{VPIntervals: s.intervals}, r.diagnostics()
+		l.Diagnostics.VPIntervals, l.Diagnostics.Skipped = s.intervals, s.skipped
+		a.rest(availabilityRule{a.Limit}, c.system.vps, s.parts, without(s.parts))
+		l.rest(medianRule{inParts(l.Limit, 1000), true}, c.system.vps, s.parts, without(s.parts))
 		a.Without, l.Without = a.Side, l.Side
 		if c.system != c.raw {
-			a.Without, l.Without, _, _ = c.raw.rss(path, a.Limit, l.Limit)
+			a.Without, l.Without, _ = c.raw.system(path, microseconds(l.Limit)).sides(a.Limit, l.Limit, c.bounded())
 		}
 		availability[path], latency[path] = a, l
 	})
 	return slices.Concat(availability, latency)
 }
 
-// rss is a path of the system: its two sides and what stands beside them.
-func (v *view) rss(path int, availability, latency Limit) (a, l Side, da, dl Diagnostics) {
-	s := v.system(path)
-	a = ratio(s.reached, s.needed, availability)
-	a.Count = s.asked // A24: queries sent; the VP-intervals stand beside
-	r := s.lowest.rank()
-	da = Diagnostics{VPIntervals: s.intervals, Skipped: s.skipped}
-	dl = r.diagnostics()
-	dl.VPIntervals, dl.Skipped = s.intervals, s.skipped
-	return a, r.side(latency), da, dl
+// sides are the system's over a path. Counted are queries sent, the VP-intervals stand
+// beside (reading A24).
+func (s *system) sides(availability, latency Limit, bounds bool) (a, l Side, r ranks) {
+	all := sum(s.parts)
+	r = s.lowest.rank()
+	a = availabilityRule{availability}.side(all, all.sent, bounds)
+	return a, latencySide(r, latency, a.Thin, func() []part { return s.parts }), r
 }
 
-// side makes a side of counted checks [skm]. One incorrect answer fails the
-// metric now; while answers wait for a verdict nothing passes.
-func (t checked) side(limit Limit) Side {
-	correct, unchecked := t[checkCorrect], t[checkUnchecked]
-	judged := correct + t[checkIncorrect]
-	s := ratio(correct, judged, limit)
-	if unchecked == 0 || judged == 0 {
+// correctnessSide judges an RSI's answers [skm]: one that is incorrect fails the metric. It
+// passes where hardly any answer waits for a verdict, or the RSI's do not wait more
+// often than everybody's: a zone that we lack holds the answers of all alike.
+func correctnessSide(own, all checked, limit Limit) Side {
+	correct, incorrect, held := own.answers[checkCorrect], own.answers[checkIncorrect], own.held()
+	s := Side{Count: correct + incorrect, Held: held, Thin: thin(own.Sent, own.Planned), Verdict: NoData}
+	if s.Count == 0 {
 		return s
 	}
-	// With all that wait being correct, would it still fail?
-	best := new(big.Rat).Mul(big.NewRat(correct+unchecked, judged+unchecked), big.NewRat(100, 1))
-	if best.Cmp(limit.Bound) >= 0 {
+	s.Fraction = &Fraction{correct, s.Count}
+	responses, everybody := s.Count+held, all.answers[checkCorrect]+all.answers[checkIncorrect]+all.held()
+	few := 100*held <= responses && (held <= 10 || held*everybody <= 2*all.held()*responses)
+	if s.Verdict = judge(Percent, s.Fraction, false, limit); s.Verdict == Pass && !few {
 		s.Verdict = NoData
 	}
 	return s
 }
 
-func (t checked) diagnostics() Diagnostics {
-	d := Diagnostics{Unchecked: t[checkUnchecked], Outcomes: map[string]int64{}}
-	for c, name := range []string{checkLocal: "local_error", checkUnanswered: "unanswered", checkCorrect: "correct",
-		checkIncorrect: "incorrect", checkUnchecked: "unchecked"} {
-		if name != "" && t[c] > 0 {
-			d.Outcomes[name] = t[c]
+func (c *checked) diagnostics() Diagnostics {
+	d := Diagnostics{Unchecked: c.held(), Outcomes: map[string]int64{}}
+	put := func(name string, n int64) {
+		if n > 0 {
+			d.Outcomes[name] = n
 		}
 	}
+	put("local_error", c.Unsent)
+	put("unanswered", c.answers[checkUnanswered])
+	put("correct", c.answers[checkCorrect])
+	put("incorrect", c.answers[checkIncorrect])
+	put("unchecked", c.held())
 	return d
 }
 
-// total sums over the RSIs (4.8): not the mean of percentages.
+// total sums over vantage points.
 func total(list []checked) (sum checked) {
-	for _, t := range list {
-		for i, n := range t {
-			sum[i] += n
-		}
+	for i := range list {
+		sum.add(&list[i])
 	}
 	return sum
+}
+
+// byVantagePoint sums over the RSIs (4.8): not the mean of percentages.
+func byVantagePoint(all [][]checked) []checked {
+	list := make([]checked, len(all[0]))
+	for _, rsi := range all {
+		for vp := range rsi {
+			list[vp].add(&rsi[vp])
+		}
+	}
+	return list
+}
+
+func correctnessParts(list []checked) []part {
+	parts := make([]part, len(list))
+	for i, c := range list {
+		parts[i] = part{planned: c.Planned, sent: c.Sent, incorrect: c.answers[checkIncorrect], judged: c.answers[checkCorrect] + c.answers[checkIncorrect]}
+	}
+	return parts
 }
 
 // correctness is 4.4 and the first half of 4.8.
@@ -159,50 +257,22 @@ func (c *computation) correctness() []Value {
 	if c.rsi != c.raw {
 		system, rsi = c.system.checks(), c.rsi.checks()
 	}
+	fill := func(v Value, vps []VantagePoint, own, all, rawOwn, rawAll []checked) Value {
+		sum := total(own)
+		v.Side, v.Diagnostics = correctnessSide(sum, total(all), v.Limit), sum.diagnostics()
+		v.Without = correctnessSide(total(rawOwn), total(rawAll), v.Limit)
+		parts := correctnessParts(own)
+		v.rest(correctnessRule{v.Limit}, vps, parts, without(parts))
+		return v
+	}
+	allRSI, allSystem, allRaw := byVantagePoint(rsi), byVantagePoint(system), byVantagePoint(raw)
 	var values []Value
 	for i := range c.n {
-		v := c.value(RSICorrectness, Percent, i, -1)
-		v.Side, v.Diagnostics, v.Without = rsi[i].side(v.Limit), rsi[i].diagnostics(), raw[i].side(v.Limit)
-		values = append(values, v)
+		values = append(values, fill(c.value(RSICorrectness, Percent, i, -1), c.rsi.vps, rsi[i], allRSI, raw[i], allRaw))
 	}
-	v := c.value(RSSCorrectness, Percent, -1, -1)
-	t := total(system)
-	v.Side, v.Diagnostics, v.Without = t.side(v.Limit), t.diagnostics(), total(raw).side(v.Limit)
-	c.result.Unchecked = t[checkUnchecked]
-	return append(values, v)
-}
-
-// publication is 4.5 and the second half of 4.8: of the system the values of all
-// RSIs are pooled, it is not the median of medians.
-func (c *computation) publication() []Value {
-	raw := c.raw.publish(c.raw, c.zones, c.accepted)
-	system, rsi := raw, raw
-	if c.rsi != c.raw {
-		system, rsi = c.system.publish(c.system, c.zones, c.accepted), c.rsi.publish(c.system, c.zones, c.accepted)
-	}
-	var values []Value
-	for i := range c.n {
-		v := c.value(RSIPublication, Minutes, i, -1)
-		v.Side, v.Diagnostics = rsi.byRSI[i].side(v.Limit)
-		v.Diagnostics.Serials = int64(rsi.serials)
-		v.Without = v.Side
-		if c.rsi != c.raw {
-			v.Without, _ = raw.byRSI[i].side(v.Limit)
-		}
-		values = append(values, v)
-	}
-	v := c.value(RSSPublication, Minutes, -1, -1)
-	pool := system.pool()
-	v.Side, v.Diagnostics = pool.side(v.Limit)
-	v.Diagnostics.Serials = int64(system.serials)
-	v.Without = v.Side
-	if c.rsi != c.raw {
-		v.Without, _ = raw.pool().side(v.Limit)
-		pool = rsi.pool()
-	}
-	c.result.Lags = pool.lags
-	slices.SortFunc(c.result.Lags, func(a, b Lag) int {
-		return cmp.Or(a.Published.Compare(b.Published), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.VantagePoint, b.VantagePoint))
-	})
-	return append(values, v)
+	rss := fill(c.value(RSSCorrectness, Percent, -1, -1), c.system.vps, allSystem, allSystem, allRaw, allRaw)
+	c.result.Unchecked = rss.Held
+	sum := total(allSystem)
+	c.checks = sum.Slots
+	return append(values, rss)
 }

@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"cmp"
 	"slices"
+	"sync"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -20,16 +22,19 @@ const (
 // view is the data with exclusions taken out. It shares the blocks that no
 // exclusion touches.
 type view struct {
-	a    *Accumulator
-	vps  []VantagePoint
-	days []viewDay
-	seen map[uint32]*sighting // by sightings, once they were asked for
+	a     *Accumulator
+	level level
+	vps   []VantagePoint
+	order []int // of vps, the numbers among all
+	days  []viewDay
+
+	slots func() [][]Slots // SOA queries over all paths, by RSI and vantage point
 }
 
 type viewDay struct {
 	counted bool
 	sets    *serialSets
-	blocks  []*block // by vantage point; nil where nothing came
+	blocks  []*block // by vantage point; nil where nothing came and nothing was planned
 }
 
 // at is what an exclusion takes out of a block: slots of [from, until).
@@ -91,10 +96,15 @@ func (a *Accumulator) dayStart(day int) time.Time {
 	return time.UnixMicro(a.from).UTC().AddDate(0, 0, day)
 }
 
-// see makes the view of a level, vantage points by their number.
+// see makes the view of a level, vantage points by their number; without Config.Left.
 func (a *Accumulator) see(l level) *view {
-	v := &view{a: a}
-	order := a.counting()
+	order := slices.DeleteFunc(a.counting(), func(i int) bool { return a.vps[i].ID == a.cfg.Left })
+	return a.seeOf(l, order)
+}
+
+func (a *Accumulator) seeOf(l level, order []int) *view {
+	v := &view{a: a, level: l, order: order}
+	v.slots = sync.OnceValue(v.soaSlots)
 	for _, i := range order {
 		v.vps = append(v.vps, a.vps[i])
 	}
@@ -115,17 +125,14 @@ func (a *Accumulator) see(l level) *view {
 func (a *Accumulator) counting() []int {
 	var order []int
 	for i := range a.vps {
-		inPeriod := slices.ContainsFunc(a.days, func(d *day) bool { return d.counted && i < len(d.blocks) && d.blocks[i] != nil })
+		inPeriod := slices.ContainsFunc(a.days, func(d *day) bool {
+			return d.counted && i < len(d.blocks) && d.blocks[i] != nil && slices.Contains(d.blocks[i].received[:], 1)
+		})
 		if !a.anyVP || inPeriod {
 			order = append(order, i)
 		}
 	}
-	slices.SortFunc(order, func(i, j int) int {
-		if a.vps[i].ID < a.vps[j].ID {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(a.vps[i].ID, a.vps[j].ID) })
 	return order
 }
 
@@ -135,32 +142,52 @@ func (a *Accumulator) mask(d *day, b *block, out []at) *block {
 	if len(out) == 0 {
 		return b
 	}
-	m := &block{cells: slices.Clone(b.cells), checks: slices.Clone(b.checks), byPath: slices.Clone(b.byPath),
-		serials: make([]uint32, len(b.serials)), received: b.received}
+	m := b.clone()
+	m.serials, m.excluded = slices.Clone(b.serials), make([]pathSet, a.n*perDay)
+	if m.cells != nil {
+		m.needChecks()
+	}
 	for _, e := range out {
 		for _, p := range e.paths {
 			for _, r := range e.rsis {
-				from, until := (p*a.n+r)*perDay+e.from, (p*a.n+r)*perDay+e.until
-				clear(m.byPath[from:until])
-				if m.cells != nil {
-					clear(m.cells[from:until])
-				}
-				if m.checks != nil {
-					clear(m.checks[from:until])
+				m.exclude((p*a.n+r)*perDay, e.from, e.until)
+				for slot := e.from; slot < e.until; slot++ {
+					m.excluded[r*perDay+slot] |= 1 << p
 				}
 			}
 		}
 	}
-	for i := range m.serials {
+	for i, gone := range m.excluded {
+		if gone == 0 || m.byPath == nil {
+			continue
+		}
+		m.serials[i] = serialNone
 		for p := range paths {
-			code := m.byPath[p*len(m.serials)+i]
-			m.serials[i] = max(m.serials[i], min(code, serialNone))
-			for _, s := range d.sets.of(code) {
+			for _, s := range d.sets.of(m.byPath[p*len(m.serials)+i]) {
 				m.serials[i] = d.sets.add(m.serials[i], s)
 			}
 		}
 	}
 	return m
+}
+
+// exclude takes the intervals [from, until) of an RSI's path, whose values begin at
+// start, out of the block.
+func (b *block) exclude(start, from, until int) {
+	if b.byPath != nil {
+		clear(b.byPath[start+from : start+until])
+	}
+	for i := start + from; b.cells != nil && i < start+until; i++ {
+		if b.cells[i] != cellUnplanned {
+			b.cells[i] = cellExcluded
+		}
+		switch c := &b.checks[i]; {
+		case *c == checkAbsent:
+			*c = checkExcluded
+		case *c > checkAbsent:
+			*c = checkExcludedRow
+		}
+	}
 }
 
 // cells returns the pieces of a path's cells of an RSI at one vantage point, or
@@ -173,7 +200,7 @@ func (v *view) cells(vp, rsi, path int) [][]uint32 {
 			continue
 		}
 		for i, b := range d.blocks {
-			if b != nil && (vp < 0 || vp == i) {
+			if b != nil && b.cells != nil && (vp < 0 || vp == i) {
 				pieces = append(pieces, b.cells[at:at+perDay])
 			}
 		}

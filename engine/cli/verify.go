@@ -8,24 +8,33 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/report"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	return &cobra.Command{
+	var without string
+	c := &cobra.Command{
 		Use:   "verify full.json|report.json",
 		Short: "Recompute a report from the data and name every difference",
 		Long: `Verify computes a report again out of the lake and what the report itself carries,
-and names each value that differs. With --plan it also checks that the plan is the
-one that the report names and says the same.`,
-		Example: "  mtric verify Reports/monthly-2026-11/report.json --lake Lake",
+and names each value that differs. What came into the lake after the report was made,
+runs, zones and verdicts of answers that waited, is listed as late and is no
+difference. With --plan it also checks that the plan is the one that the report names
+and says the same. With --without it computes the values without one vantage point
+instead, and lists those whose verdict changes.`,
+		Example: "  mtric verify Reports/monthly-2026-11/report.json --lake Lake\n  mtric verify Reports/monthly-2026-11/internal/full.json --without 304",
 		Args:    cobra.ExactArgs(1),
-		RunE:    func(c *cobra.Command, args []string) error { return a.verify(c.Context(), args[0]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.verify(c.Context(), args[0], measurement.VantagePoint(without))
+		},
 	}
+	c.Flags().StringVar(&without, "without", "", "`NNN`: leave this vantage point out and list the verdicts that change")
+	return c
 }
 
 // verify is the command.
-func (a *app) verify(ctx context.Context, path string) error {
+func (a *app) verify(ctx context.Context, path string, without measurement.VantagePoint) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return usagef("%w", err)
@@ -59,19 +68,51 @@ func (a *app) verify(ctx context.Context, path string) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return usagef("lake %s: not a folder; --lake names the folder that holds answers/", dir)
 	}
-	differences, err := report.Verify(ctx, d, lake.Store{Dir: dir, Version: Version})
+	store := lake.Store{Dir: dir, Version: Version}
+	if without != "" {
+		return a.verifyWithout(ctx, d, store, without)
+	}
+	v, err := report.Verify(ctx, d, store)
 	if err != nil {
 		return err
 	}
-	return a.printVerified(d, append(found, differences...))
+	return a.printVerified(d, append(found, v.Differences...), v.Late)
 }
 
-func (a *app) printVerified(d *report.Document, found []string) error {
+// verifyWithout lists the verdicts that change when a vantage point is left out.
+func (a *app) verifyWithout(ctx context.Context, d *report.Document, store lake.Store, vp measurement.VantagePoint) error {
+	values, err := report.Without(ctx, d, store, vp)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	changed := 0
+	for i, v := range values {
+		if v.Verdict != d.Values[i].Verdict {
+			changed++
+			if !a.flags.json {
+				fmt.Fprintf(a.out, "%s: %s without vantage point %s, %s with it\n", v.Name(), v.Word(), vp, d.Values[i].Word())
+			}
+		}
+	}
 	if a.flags.json {
-		if err := a.printJSON(map[string]any{"digest": d.Digest, "verified": len(found) == 0, "differences": append([]string{}, found...)}); err != nil {
+		return a.printJSON(map[string]any{"without": vp, "changed": changed, "values": values})
+	}
+	if changed == 0 && !a.flags.quiet {
+		fmt.Fprintf(a.out, "no verdict changes without vantage point %s\n", vp)
+	}
+	return nil
+}
+
+func (a *app) printVerified(d *report.Document, found, late []string) error {
+	if a.flags.json {
+		if err := a.printJSON(map[string]any{"digest": d.Digest, "verified": len(found) == 0,
+			"differences": append([]string{}, found...), "late": append([]string{}, late...)}); err != nil {
 			return err
 		}
 	} else {
+		for _, line := range late {
+			fmt.Fprintf(a.out, "late: %s; `mtric report --force` counts it\n", line)
+		}
 		for _, line := range found {
 			fmt.Fprintln(a.out, line)
 		}

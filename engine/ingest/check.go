@@ -76,7 +76,7 @@ func (c checker) metadata(m lake.Metadata) error {
 	case len(r.EngineVersion) > 100 || !utf8.ValidString(r.EngineVersion) || r.ClockErrorUS != nil && *r.ClockErrorUS < 0:
 		return errors.New("metadata mtric.run: engine version or clock error out of bounds")
 	}
-	r.ReceivedAt, r.File, r.SHA256 = time.Time{}, "", "" // the collector's to say
+	r.ReceivedAt, r.File, r.SHA256, r.IngestedAt = time.Time{}, "", "", nil // the collector's to say
 	return nil
 }
 

@@ -78,10 +78,11 @@ func reject(files []*taken, clashes map[claim]string) {
 // mergeRuns brings in the runs row of every file of answers that was accepted.
 func (r *run) mergeRuns(day time.Time, files []*taken) error {
 	var rows []lake.Group[measurement.Run]
+	now := r.now().UTC().Truncate(time.Microsecond)
 	for _, t := range files {
 		if t.reason == "" && t.table == lake.Answers && t.run != nil {
 			row := *t.run
-			row.ReceivedAt, row.File, row.SHA256 = t.received, t.name, t.sha256
+			row.ReceivedAt, row.File, row.SHA256, row.IngestedAt = t.received, t.name, t.sha256, &now
 			rows = append(rows, lake.GroupOf([]measurement.Run{row}))
 		}
 	}

@@ -83,3 +83,22 @@ func TestLakeOfStage1IsJudgedAgain(t *testing.T) {
 	c.told("101", day, "a correct, b correct, c correct")
 	c.told("101", before, "a correct, b correct, c incorrect")
 }
+
+// When a run came into the lake is said by the collector's clock, once: neither does a
+// vantage point say it, nor does a file that comes again.
+func TestRunIsDatedByTheCollectorsClock(t *testing.T) {
+	c := newCollector(t)
+	rows := answersOf("101", day)
+	forged := runOf(rows, "101", day)
+	forged.IngestedAt = ptr(day.AddDate(-1, 0, 0))
+	name := lake.Name(day, "101", lake.Answers)
+	for i := range 2 {
+		send(c, c.box("101"), name, rows, metaOf(forged))
+		c.in.Now = func() time.Time { return now.Add(time.Duration(i)*time.Hour + 1500*time.Nanosecond) }
+		c.ingest()
+		runs := readDay[measurement.Run](c, lake.Runs, day)
+		if len(runs) != 1 || runs[0].IngestedAt == nil || !runs[0].IngestedAt.Equal(now.Add(time.Microsecond)) {
+			t.Fatalf("%d: %+v", i, runs)
+		}
+	}
+}

@@ -57,6 +57,17 @@ func (c *Column) slice(from, until int) Column {
 	return v
 }
 
+// nulls is a column of so many nulls.
+func nulls(text bool, rows int) Column {
+	c := Column{Null: slices.Repeat([]bool{true}, rows)}
+	if text {
+		c.Index = slices.Repeat([]int32{-1}, rows)
+	} else {
+		c.Int, c.Bytes = make([]int64, rows), make([][]byte, rows)
+	}
+	return c
+}
+
 func isText(leaf *parquet.Column) bool {
 	return leaf.Type().Kind() == parquet.ByteArray && leaf.Type().LogicalType() != nil
 }

@@ -25,11 +25,20 @@ func (c *cursor) open(chunk parquet.ColumnChunk, leaf *parquet.Column) {
 	c.reader = reader{column: &c.column, shows: true, text: isText(leaf), places: map[string]int32{}}
 }
 
+// lack stands for a column that the file does not have: null in so many rows.
+func (c *cursor) lack(text bool, rows int) {
+	c.pages, c.next, c.rows = nil, 0, rows
+	c.column = nulls(text, rows)
+}
+
 // fill reads the next page where there is none, and says how many rows are ready;
 // none is the end.
 func (c *cursor) fill() (int, error) {
 	for c.next == c.rows {
 		c.release()
+		if c.pages == nil {
+			return 0, nil
+		}
 		page, err := c.pages.ReadPage()
 		if errors.Is(err, io.EOF) {
 			return 0, nil

@@ -81,12 +81,7 @@ func (r *missingReader) fill(n int) (int, error) { return int(min(r.left, int64(
 
 func (r *missingReader) take(to *cells, n int) error {
 	r.left -= int64(n)
-	to.Column = Column{Null: slices.Repeat([]bool{true}, n)}
-	if r.text {
-		to.Index = slices.Repeat([]int32{-1}, n)
-	} else {
-		to.Int = make([]int64, n)
-	}
+	to.Column = nulls(r.text, n)
 	return nil
 }
 

@@ -63,6 +63,7 @@ func sampleLake(t fataler, dir string) lake.Store {
 	}, func(r *measurement.Route) time.Time { return r.Interval })
 	runs := []measurement.Run{*sampleRun(), {VantagePoint: "102", Interval: label, StartedAt: label, ReceivedAt: label}}
 	runs[0].ReceivedAt, runs[0].File, runs[0].SHA256 = label.Add(4*time.Minute), "202611222240-101.answers.parquet", strings.Repeat("cd", 32)
+	runs[0].IngestedAt = ptr(label.Add(5 * time.Minute))
 	inLake(t, s, lake.Runs, runs, func(r *measurement.Run) time.Time { return r.Interval })
 	rsi := measurement.RSI("k")
 	inLake(t, s, lake.Zones, []measurement.Zone{
@@ -356,7 +357,7 @@ func TestExportRefusesOtherFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := lake.Export{Store: s, Table: lake.Answers, Format: lake.CSV}.Run(t.Context(), new(bytes.Buffer))
-	if err == nil || !strings.Contains(err.Error(), "not a file of answers: column 3 is started_at, want sent_at") {
+	if err == nil || !strings.Contains(err.Error(), "not a file of answers: column 3 is started_at, want query") {
 		t.Errorf("error %v", err)
 	}
 	bad := sample()

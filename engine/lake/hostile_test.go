@@ -34,7 +34,7 @@ func TestOtherColumnsAreRefused(t *testing.T) {
 		{"missing", func(b *bytes.Buffer) error { return parquet.Write(b, []missing{{"101"}}, zstd) }, "column interval is missing"},
 		{"other type", func(b *bytes.Buffer) error { return parquet.Write(b, []other{{101}}, zstd) }, "column vantage_point is required INT(64,true), want required STRING"},
 		{"nullable", func(b *bytes.Buffer) error { return parquet.Write(b, []nullable{{nil}}, zstd) }, "column vantage_point is optional STRING, want required STRING"},
-		{"other order", func(b *bytes.Buffer) error { return parquet.Write(b, []measurement.Route{{}}, zstd) }, "column 3 is started_at, want sent_at"},
+		{"other order", func(b *bytes.Buffer) error { return parquet.Write(b, []measurement.Route{{}}, zstd) }, "column 3 is started_at, want query"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b bytes.Buffer

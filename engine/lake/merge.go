@@ -180,12 +180,16 @@ func (m *merging[T]) keep(from time.Time) (*source[T], error) {
 	return newSource(rowsOf[T](m.path, copied))
 }
 
-// worthKeeping is how many row groups at the head stay as they are: they lie wholly
-// before the first new interval, and each has more rows than all old ones after it,
-// or cannot be joined with the next. A day that comes in by three hundred merges then
+// worthKeeping is how many row groups at the head stay as they are: they have the
+// columns of the new file, which a file of an earlier version may lack, lie wholly
+// before the first new interval, and each has more rows than all old ones after it, or
+// cannot be joined with the next. A day that comes in by three hundred merges then
 // has some ten row groups and not three hundred, each with a dictionary of its own,
 // and a row is rewritten some eight times.
 func (m *merging[T]) worthKeeping(f *parquet.File, from time.Time) int {
+	if !parquet.EqualNodes(m.out.out.Schema(), f.Schema()) {
+		return 0
+	}
 	groups, leaf, after := f.Metadata().RowGroups, f.Root().Column(labels), f.NumRows()
 	for i, g := range f.RowGroups() {
 		if _, last, known := labelsOf(g, leaf); !known || last >= from.UnixMicro() {
@@ -357,7 +361,7 @@ func sameMeasured[T Measured](a, b *T) bool {
 		case *measurement.Answer:
 			r.Verdict, r.VerdictSerial, r.Failures = nil, nil, nil
 		case *measurement.Run:
-			r.ReceivedAt, r.File, r.SHA256 = time.Time{}, "", ""
+			r.ReceivedAt, r.File, r.SHA256, r.IngestedAt = time.Time{}, "", "", nil
 		}
 	}
 	return reflect.DeepEqual(x, y)

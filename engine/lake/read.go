@@ -240,14 +240,13 @@ func expanded(groups ...format.RowGroup) (size int64) {
 }
 
 // sameColumns compares the columns by name, type, nullability and order. The
-// library itself reads missing columns and other types without a word. Nullable
-// columns may be missing at the end: a file of an earlier version lacks what was
-// added since, and holds null there.
+// library itself reads missing columns and other types without a word. A nullable
+// column that is missing is null in every row: a file of an earlier version lacks
+// what was added since.
 func sameColumns(want, got *parquet.Schema) error {
-	fields, had := want.Fields(), len(got.Fields())
-	for len(fields) > had && fields[len(fields)-1].Optional() {
-		fields = fields[:len(fields)-1]
-	}
+	fields := slices.DeleteFunc(slices.Clone(want.Fields()), func(f parquet.Field) bool {
+		return f.Optional() && !slices.ContainsFunc(got.Fields(), func(g parquet.Field) bool { return g.Name() == f.Name() })
+	})
 	return sameFields("", fields, got.Fields())
 }
 

@@ -94,7 +94,7 @@ const labels = "interval"
 func (s Scan) file(ctx context.Context, path string, b *Batch, use func(*Batch) error) error {
 	var own error
 	err := open(path, func(f *parquet.File) error {
-		leaves, err := s.leaves(f, b.names)
+		leaves, err := s.leaves(f, b.names) // nil for one that is missing, and null
 		if err != nil {
 			return err
 		}
@@ -121,6 +121,10 @@ func (s Scan) file(ctx context.Context, path string, b *Batch, use func(*Batch) 
 // the pages' own memory where that is possible. The first error is use's own.
 func (s Scan) group(ctx context.Context, g parquet.RowGroup, leaves []*parquet.Column, b *Batch, use func(*Batch) error) (own, err error) {
 	for i, leaf := range leaves {
+		if leaf == nil {
+			b.cursors[i].lack(s.isText(b.names[i]), int(g.NumRows()))
+			continue
+		}
 		b.cursors[i].open(g.ColumnChunks()[leaf.Index()], leaf)
 	}
 	defer func() {
@@ -165,12 +169,18 @@ func (s Scan) group(ctx context.Context, g parquet.RowGroup, leaves []*parquet.C
 // memory.
 const batchRows = 1 << 15
 
-// leaves finds the columns in the file.
+// isText says whether a column is one of texts.
+func (s Scan) isText(name string) bool {
+	return slices.ContainsFunc(fieldsOf(s.Table), func(f field) bool { return f.name == name && f.kind == textKind })
+}
+
+// leaves finds the columns in the file, nil where a nullable one is missing.
 func (s Scan) leaves(f *parquet.File, names []string) ([]*parquet.Column, error) {
 	var leaves []*parquet.Column
 	for _, name := range names {
 		c := f.Root().Column(name)
 		switch {
+		case c == nil && slices.ContainsFunc(fieldsOf(s.Table), func(f field) bool { return f.name == name && f.nullable }):
 		case c == nil:
 			return nil, fmt.Errorf("column %s is missing", name)
 		case !c.Leaf() || c.Repeated():

@@ -42,6 +42,9 @@ func TestMergeKeepsEveryColumn(t *testing.T) {
 		through(rt, s, "runs", rapid.Make[measurement.Run](), func(r *measurement.Run, i int) {
 			r.Interval, r.VantagePoint = midnight.Add(time.Duration(i)*5*time.Minute), "101"
 			r.StartedAt, r.ReceivedAt = r.Interval, r.Interval.Add(time.Hour)
+			if r.IngestedAt != nil {
+				r.IngestedAt = &r.ReceivedAt
+			}
 		})
 	})
 }

@@ -212,7 +212,7 @@ type Route struct {
 }
 
 // Run is a row of the table runs: the facts of one interval at one vantage
-// point. A VP's files carry it as the metadata key mtric.run; the last three
+// point. A VP's files carry it as the metadata key mtric.run; the last four
 // columns are the collector's.
 type Run struct {
 	VantagePoint      VantagePoint `parquet:"vantage_point,dict" json:"vantage_point"`
@@ -231,6 +231,7 @@ type Run struct {
 	ReceivedAt        time.Time    `parquet:"received_at,timestamp(microsecond)" json:"received_at,omitzero"`
 	File              string       `parquet:"file,dict" json:"file,omitempty"`
 	SHA256            string       `parquet:"sha256,dict" json:"sha256,omitempty"`
+	IngestedAt        *time.Time   `parquet:"ingested_at,optional,timestamp(microsecond)" json:"ingested_at,omitempty"` // of the collector's clock, at the first merge; null in files of stage 1
 }
 
 // ZoneState is what is known of a root zone by its serial: a closed vocabulary.

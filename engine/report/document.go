@@ -21,8 +21,12 @@ import (
 	"mtric.net/mtric/metrics"
 )
 
-// Schema names the form of full.json and report.json.
-const Schema = "mtric-report/1"
+// Schema names the form of full.json and report.json, and the rules of their numbers.
+const Schema = "mtric-report/2"
+
+// oldSchema is of reports that counted runs for coverage, and let what was missing fail
+// or excuse.
+const oldSchema = "mtric-report/1"
 
 // Style is the kind of report.
 type Style string
@@ -56,16 +60,25 @@ type Document struct {
 	Until     time.Time `json:"until"`
 	DataUntil time.Time `json:"data_until"` // rows of later intervals were not read
 
+	// What the numbers rest on, so that they can be computed again: runs that came into
+	// the lake later do not count (null: nobody noted when they came), nor do serials that
+	// were not known to be of root zones.
+	ReceivedUntil *time.Time    `json:"received_until"`
+	Publications  []Publication `json:"publications"` // the serials of the period
+	Accepted      []int64       `json:"accepted"`     // serials of root zones, ascending
+
 	Plan       string           `json:"plan"`
 	PlanSHA256 string           `json:"plan_sha256"`
-	N          int              `json:"n"`
+	N          int              `json:"n"` // of the last frame
 	K          int              `json:"k"`
+	Frames     []Span           `json:"frames"`
 	RSIs       []RSI            `json:"rsis"`
 	Thresholds []plan.Threshold `json:"thresholds"`
 
 	VantagePointsFrom string                     `json:"vantage_points_from"` // plan, or data where the plan has none
 	VantagePoints     []VantagePoint             `json:"vantage_points"`
 	Coverage          Coverage                   `json:"coverage"`
+	Thin              bool                       `json:"thin"`       // less than nine tenths of the planned queries were sent
 	Unexpected        []measurement.VantagePoint `json:"unexpected"` // in the data, not expected: enter no metric
 	UnexpectedRSIs    []measurement.RSI          `json:"unexpected_rsis"`
 	Exclusions        []plan.Note                `json:"exclusions"`
@@ -89,29 +102,48 @@ type RSI struct {
 	Addresses []plan.Address  `json:"addresses"`
 }
 
-// VantagePoint is one with its intervals of the period.
+// VantagePoint is one with its place, its intervals of the period, and the SOA queries
+// that were planned for it and sent.
 type VantagePoint struct {
 	ID       measurement.VantagePoint `json:"id"`
+	Region   string                   `json:"region,omitempty"`
+	Metro    string                   `json:"metro,omitempty"`
 	From     *time.Time               `json:"from,omitempty"`
 	Until    *time.Time               `json:"until,omitempty"`
 	Expected int64                    `json:"expected"`
 	Received int64                    `json:"received"`
 	Excluded int64                    `json:"excluded"`
+	Planned  int64                    `json:"planned"`
+	Sent     int64                    `json:"sent"`
 }
 
-// Coverage sums the vantage points up. Below LeastPercent of the intervals that
-// are expected and not excluded the numbers are marked (reading A6).
+// Coverage says what became of the planned queries, SOA and correctness, that no
+// exclusion takes out of all metrics: planned is the sum of the next four. Stray are rows
+// of the plan's vantage points and RSIs that nothing was planned for.
 type Coverage struct {
-	Expected     int64 `json:"expected"`
-	Received     int64 `json:"received"`
-	Excluded     int64 `json:"excluded"`
-	LeastPercent int64 `json:"least_percent"`
-	Sufficient   bool  `json:"sufficient"`
+	Planned int64 `json:"planned"`
+	Sent    int64 `json:"sent"`
+	Unsent  int64 `json:"unsent"`   // local_error
+	Missing int64 `json:"missing"`  // no row
+	OffPlan int64 `json:"off_plan"` // asked at another address than the plan's
+	Stray   int64 `json:"stray"`
 }
 
-// leastCoverage is the percentage below which a report says that it rests on
-// too little.
-const leastCoverage = 90
+// Span is a time in which the same RSIs had an address: n of them, of which k suffice
+// [dlw].
+type Span struct {
+	From  time.Time         `json:"from"`
+	Until time.Time         `json:"until"`
+	N     int               `json:"n"`
+	K     int               `json:"k"`
+	RSIs  []measurement.RSI `json:"rsis"`
+}
+
+// Publication is a serial of the period and T(s), from when it counts as published.
+type Publication struct {
+	Serial int64     `json:"serial"`
+	T      time.Time `json:"t"`
+}
 
 // Change is what a revision changed.
 type Change struct {
@@ -123,10 +155,10 @@ type Change struct {
 // Internal is what root server operators and the collector's people see beside
 // the public part.
 type Internal struct {
-	Places       []Place       `json:"places"`
-	Instances    []Instance    `json:"instances"`
-	Publications []Publication `json:"publications"`
-	Proposals    []Proposal    `json:"proposals"`
+	Places       []Place    `json:"places"`
+	Instances    []Instance `json:"instances"`
+	Publications []Followed `json:"publications"`
+	Proposals    []Proposal `json:"proposals"`
 }
 
 // Proposal is a time in which no RSI answered a vantage point over an address
@@ -170,9 +202,9 @@ type Instance struct {
 	VantagePoints []measurement.VantagePoint `json:"vantage_points"`
 }
 
-// Publication is a serial new in the period and how long each RSI's slowest
-// vantage point waited for it.
-type Publication struct {
+// Followed is a serial new in the period and how long each RSI's slowest vantage point
+// waited for it.
+type Followed struct {
 	Serial    int64     `json:"serial"`
 	Published time.Time `json:"published"` // T(s): the first interval that anybody saw it in
 	RSIs      []Waited  `json:"rsis"`
@@ -207,6 +239,13 @@ func Read(r io.Reader) (*Document, error) {
 	if len(text) > maxDocument {
 		return nil, fmt.Errorf("larger than %d bytes", maxDocument)
 	}
+	return read(text)
+}
+
+func read(text []byte) (*Document, error) {
+	if err := schema(text); err != nil {
+		return nil, err
+	}
 	var d Document
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -216,8 +255,36 @@ func Read(r io.Reader) (*Document, error) {
 	if decoder.More() {
 		return nil, fmt.Errorf("not a report of mtric: something follows it")
 	}
-	if d.Schema != Schema {
-		return nil, fmt.Errorf("schema %q, want %q: made by another version of mtric", d.Schema, Schema)
+	return &d, nil
+}
+
+// ErrOldRules says that a report was made by rules that are not these: nothing of it can
+// be computed again.
+var ErrOldRules = fmt.Errorf("made by earlier rules (%s), which let missing measurements fail or excuse; `mtric report --force` makes it anew and keeps it as a revision", oldSchema)
+
+// schema says whether a report is of this form.
+func schema(text []byte) error {
+	var d struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		return fmt.Errorf("not a report of mtric: %w", err)
+	}
+	switch d.Schema {
+	case Schema:
+		return nil
+	case oldSchema:
+		return ErrOldRules
+	}
+	return fmt.Errorf("schema %q, want %q: made by another version of mtric", d.Schema, Schema)
+}
+
+// readOld reads what a new revision says of one that earlier rules made: its values,
+// status and changes.
+func readOld(text []byte) (*Document, error) {
+	var d Document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, fmt.Errorf("not a report of mtric: %w", err)
 	}
 	return &d, nil
 }
@@ -231,7 +298,7 @@ func (d *Document) Public() *Document {
 	for i, v := range d.Values {
 		v.public = true
 		if v.RSI != "" {
-			v.Numerator, v.Denominator, v.Value, v.Without, v.Diagnostics = nil, nil, nil, nil, nil
+			v.Numerator, v.Denominator, v.Value, v.Bounds, v.Without, v.Diagnostics = nil, nil, nil, nil, nil, nil
 		} else if v.Diagnostics != nil {
 			own := *v.Diagnostics
 			own.Longest = nil // would name an RSI with a value

@@ -16,21 +16,24 @@ func (d *Document) Fill(ctx context.Context, store lake.Store) (*metrics.Result,
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	a, err := metrics.New(cfg)
+	return d.fill(ctx, store, cfg)
+}
+
+func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Config) (*metrics.Result, error) {
+	zones, err := store.Zones()
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	zones, err := store.Zones()
+	a, err := metrics.New(cfg, zones)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	if err := a.Scan(ctx, store, 0); err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	r := a.Compute(zones)
-	d.N, d.K, d.Unchecked = r.N, r.K, r.Unchecked
-	d.Unexpected, d.UnexpectedRSIs = append([]measurement.VantagePoint{}, r.Unexpected...), append([]measurement.RSI{}, r.Strangers...)
-	d.cover(r.Coverage)
+	r := a.Compute()
+	d.rest(r)
+	d.cover(r)
 	d.Values = nil
 	for _, v := range r.Values {
 		d.Values = append(d.Values, newValue(v))
@@ -51,22 +54,40 @@ func (d *Document) Fill(ctx context.Context, store lake.Store) (*metrics.Result,
 	return r, nil
 }
 
-// cover takes over how much there is.
-func (d *Document) cover(list []metrics.Coverage) {
-	d.VantagePoints, d.Coverage = []VantagePoint{}, Coverage{LeastPercent: leastCoverage}
-	counting := int64(0)
-	for _, c := range list {
-		if c.ID == "none" {
-			continue // see config
-		}
-		d.VantagePoints = append(d.VantagePoints, VantagePoint{c.ID, c.From, c.Until, c.Expected, c.Received, c.Excluded})
-		d.Coverage.Expected += c.Expected
-		d.Coverage.Received += c.Received
-		d.Coverage.Excluded += c.Excluded
-		counting += c.Counting
+// rest takes over what the numbers rest on.
+func (d *Document) rest(r *metrics.Result) {
+	d.N, d.K, d.Unchecked = r.N, r.K, r.Unchecked
+	d.Unexpected, d.UnexpectedRSIs = append([]measurement.VantagePoint{}, r.Unexpected...), append([]measurement.RSI{}, r.Strangers...)
+	d.ReceivedUntil, d.Publications, d.Accepted, d.Frames = nil, []Publication{}, []int64{}, []Span{}
+	if !r.ReceivedUntil.IsZero() {
+		d.ReceivedUntil = &r.ReceivedUntil
 	}
-	c := &d.Coverage
-	c.Sufficient = counting > 0 && 100*counting >= leastCoverage*(c.Expected-c.Excluded)
+	for _, p := range r.Publications {
+		d.Publications = append(d.Publications, Publication{int64(p.Serial), p.T})
+	}
+	for _, s := range r.Accepted {
+		d.Accepted = append(d.Accepted, int64(s))
+	}
+	for _, f := range r.Frames {
+		d.Frames = append(d.Frames, Span(f))
+	}
+}
+
+// cover takes over how much there is.
+func (d *Document) cover(r *metrics.Result) {
+	places := map[measurement.VantagePoint]VantagePoint{}
+	for _, v := range d.VantagePoints {
+		places[v.ID] = v
+	}
+	s := r.Slots
+	d.VantagePoints, d.Coverage, d.Thin = []VantagePoint{}, Coverage{s.Planned, s.Sent, s.Unsent, s.Missing, s.OffPlan, r.Stray}, r.Thin
+	for _, c := range r.Coverage {
+		if c.ID == nobody {
+			continue
+		}
+		p := places[c.ID]
+		d.VantagePoints = append(d.VantagePoints, VantagePoint{c.ID, p.Region, p.Metro, c.From, c.Until, c.Expected, c.Received, c.Excluded, c.SOA.Planned, c.SOA.Sent})
+	}
 }
 
 // notes is what must be read before the numbers.
@@ -84,10 +105,11 @@ func (d *Document) notes() []string {
 		add("Provisional: data were read until %s; serials of the period are followed until %s.", clock(d.DataUntil), clock(d.Until.Add(metrics.LookAhead)))
 	}
 	switch {
-	case d.Coverage.Received == 0:
+	case d.Coverage.Sent == 0:
 		add("There are no measurements of this period: no value can be given.")
-	case !d.Coverage.Sufficient:
-		add("Coverage is below %d %%: every value rests on less than was planned.", leastCoverage)
+	case d.Thin:
+		add("Less than nine tenths of the planned queries were sent (%s of %s): a verdict stands only where what is missing could not change it.",
+			thousands(d.Coverage.Sent), thousands(d.Coverage.Planned))
 	}
 	if len(d.Unexpected) > 0 {
 		add("Measurements of vantage points that the plan does not expect were left out: %s.", join(d.Unexpected))
@@ -115,11 +137,11 @@ func places(r *metrics.Result) []Place {
 }
 
 // publications sums the waits up by serial and RSI; they come in that order.
-func publications(r *metrics.Result) []Publication {
-	list := []Publication{}
+func publications(r *metrics.Result) []Followed {
+	list := []Followed{}
 	for _, l := range r.Lags {
 		if n := len(list); n == 0 || list[n-1].Serial != int64(l.Serial) {
-			list = append(list, Publication{Serial: int64(l.Serial), Published: l.Published, RSIs: []Waited{}})
+			list = append(list, Followed{Serial: int64(l.Serial), Published: l.Published, RSIs: []Waited{}})
 		}
 		p := &list[len(list)-1]
 		if n := len(p.RSIs); n == 0 || p.RSIs[n-1].RSI != l.RSI {

@@ -71,7 +71,7 @@ func Frame(p *plan.Plan, style Style, from, until, dataUntil time.Time, version 
 	}
 	for _, v := range p.VantagePoints {
 		if (v.From == nil || v.From.Before(until)) && (v.Until == nil || v.Until.After(from)) {
-			d.VantagePoints = append(d.VantagePoints, VantagePoint{ID: v.ID, From: v.From, Until: v.Until})
+			d.VantagePoints = append(d.VantagePoints, VantagePoint{ID: v.ID, Region: string(v.Region), Metro: v.Metro, From: v.From, Until: v.Until})
 		}
 	}
 	if len(p.VantagePoints) == 0 {
@@ -88,6 +88,9 @@ const (
 	fromPlan = "plan"
 	fromData = "data"
 )
+
+// nobody stands for the vantage points of a plan of which none is within its dates.
+const nobody measurement.VantagePoint = "none"
 
 // during are the notes that can touch the period, its look-back and look-ahead.
 func during(notes []plan.Note, from, until time.Time) []plan.Note {
@@ -106,7 +109,7 @@ func (d *Document) config() (metrics.Config, error) {
 	p := &plan.Plan{Name: d.Plan, Thresholds: d.Thresholds, Exclusions: d.Exclusions,
 		Queries: []plan.Query{{Label: metrics.QuerySOA, Servers: []string{"root"}}}}
 	for _, r := range d.RSIs {
-		p.Servers = append(p.Servers, plan.Server{Group: "root", RSI: r.RSI})
+		p.Servers = append(p.Servers, plan.Server{Group: "root", RSI: r.RSI, Addresses: r.Addresses})
 	}
 	if d.VantagePointsFrom == fromPlan {
 		for _, v := range d.VantagePoints {
@@ -114,7 +117,7 @@ func (d *Document) config() (metrics.Config, error) {
 		}
 		if len(p.VantagePoints) == 0 {
 			// None is within its dates: none of those in the data is expected.
-			p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: measurement.VantagePoint("none"), Until: &d.From})
+			p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: nobody, Until: &d.From})
 		}
 	}
 	c, err := metrics.FromPlan(p, d.From, d.Until, d.DataUntil)

@@ -9,6 +9,10 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
+// leastCoverage is the percentage of intervals below which a survey says that it rests on
+// too little.
+const leastCoverage = 90
+
 // surveyRegions are the five of RSSAC047, in the order of the plan language.
 var surveyRegions = []string{"africa", "asia_pacific", "europe", "latin_america", "north_america"}
 

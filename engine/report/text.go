@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -90,6 +91,29 @@ func join[S ~string](list []S) string {
 	return strings.Join(texts, ", ")
 }
 
+// String is the coverage in words.
+func (c Coverage) String() string {
+	text := fmt.Sprintf("%s of %s planned queries sent", thousands(c.Sent), thousands(c.Planned))
+	for _, part := range []struct {
+		n    int64
+		what string
+	}{{c.Unsent, "not sent by the vantage point"}, {c.Missing, "missing"}, {c.OffPlan, "asked at another address than the plan's"}, {c.Stray, "rows beside the plan"}} {
+		if part.n > 0 {
+			text += fmt.Sprintf("; %s %s", thousands(part.n), part.what)
+		}
+	}
+	return text
+}
+
+// thousands writes a number with its thousands apart.
+func thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
 // PeriodTitle is the period in words.
 func (d *Document) PeriodTitle() string {
 	if d.Style == Monthly {
@@ -110,7 +134,7 @@ func (d *Document) WriteText(w io.Writer) error {
 	t.line("Period     %s to %s", clock(d.From), clock(d.Until))
 	t.line("Report     %s, %s, revision %d; data until %s", d.Style, d.Status, d.Revision, clock(d.DataUntil))
 	t.line("Measured   by RSSAC047v2, plan %s, mtric %s; n = %d root server identifiers, k = %d", d.Plan, d.Version, d.N, d.K)
-	t.line("Coverage   %d of %d intervals received, %d excluded", d.Coverage.Received, d.Coverage.Expected, d.Coverage.Excluded)
+	t.line("Coverage   %s", d.Coverage)
 	for _, n := range d.Notes {
 		t.line("Note       %s", n)
 	}

@@ -31,10 +31,32 @@ type Value struct {
 	Count       int64                 `json:"count"`
 	Threshold   json.Number           `json:"threshold"` // in the unit
 	Verdict     metrics.Verdict       `json:"verdict"`
-	Without     *Side                 `json:"without_exclusions,omitempty"`
-	Diagnostics *Diagnostics          `json:"diagnostics,omitempty"`
+
+	// What the verdict rests on.
+	Thin         bool                       `json:"thin,omitempty"`         // less than nine tenths of its planned queries were sent
+	Held         int64                      `json:"held,omitempty"`         // answers that wait for a verdict
+	Unobservable int64                      `json:"unobservable,omitempty"` // waits left out: nobody can know whether they meet the threshold
+	Bounds       *Bounds                    `json:"bounds,omitempty"`
+	RestsOn      []measurement.VantagePoint `json:"rests_on,omitempty"` // of a FAIL: without any one of these it is none
+	Fewest       int                        `json:"fewest,omitempty"`   // of a FAIL: so many must be left out until it is none
+
+	Without     *Side        `json:"without_exclusions,omitempty"`
+	Diagnostics *Diagnostics `json:"diagnostics,omitempty"`
 
 	public bool // of report.json: an RSI's numbers are left out
+}
+
+// Bounds are the least and the most that an availability can have been.
+type Bounds struct {
+	Low  Bound `json:"low"`
+	High Bound `json:"high"`
+}
+
+// Bound is an exact fraction and what it would mean.
+type Bound struct {
+	Numerator   int64           `json:"numerator"`
+	Denominator int64           `json:"denominator"`
+	Verdict     metrics.Verdict `json:"verdict"`
 }
 
 // Side is a value as measured, exclusions disregarded.
@@ -107,6 +129,10 @@ func newValue(m metrics.Value) Value {
 	v.Numerator, v.Denominator = parts(m.Fraction)
 	if m.Fraction != nil {
 		v.Value = v.decimal(m.InUnit(*m.Fraction), m.Limit.AtLeast)
+	}
+	v.Thin, v.Held, v.Unobservable, v.RestsOn, v.Fewest = m.Thin, m.Held, m.Unobservable, m.RestsOn, m.Fewest
+	if m.Low != nil {
+		v.Bounds = &Bounds{Bound{m.Low.Num, m.Low.Den, m.Low.Verdict}, Bound{m.High.Num, m.High.Den, m.High.Verdict}}
 	}
 	v.Without = &Side{Censored: m.Without.Censored, Count: m.Without.Count, Verdict: m.Without.Verdict}
 	v.Without.Numerator, v.Without.Denominator = parts(m.Without.Fraction)

@@ -1,35 +1,184 @@
 package report
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"reflect"
+	"maps"
 	"slices"
-	"strings"
 
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/metrics"
 )
 
-// Verify computes a report again from the lake and from what the report itself
-// carries, and names every difference; none means that the data say what the
-// report says. It takes full.json and report.json.
-func Verify(ctx context.Context, d *Document, store lake.Store) ([]string, error) {
+// Verified is what computing a report again found. Late is what has come since the report
+// was made and does not speak against it; a difference does.
+type Verified struct {
+	Differences []string
+	Late        []string
+}
+
+// Verify computes a report again from the lake and from what the report itself carries,
+// and names every difference; none means that the data say what the report says. It
+// takes full.json and report.json. Runs that came into the lake after the report's
+// received_until, zones that became known since and answers that have got their verdict
+// since are late, and no difference.
+func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, error) {
 	again := *d
-	if _, err := again.Fill(ctx, store); err != nil {
+	cfg, err := again.config()
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	d.restOn(&cfg)
+	result, err := again.fill(ctx, store, cfg)
+	if err != nil {
 		return nil, err
 	}
-	var found []string
+	v := &Verified{}
+	for _, vp := range slices.Sorted(maps.Keys(result.LateRuns)) {
+		v.late("vantage point %s: %d runs of the period came after the report", vp, result.LateRuns[vp])
+	}
+	again.ReceivedUntil = d.ReceivedUntil
+	v.lateZones(d, &again)
+	v.lateVerdicts(d, &again)
 	computed := &again
 	if d.Internal == nil {
 		computed = again.Public()
 	} else if own := digest(d.Values); own != d.Digest {
-		found = append(found, fmt.Sprintf("digest: the report's values make %s, it says %s", own, d.Digest))
+		v.Differences = append(v.Differences, fmt.Sprintf("digest: the report's values make %s, it says %s", own, d.Digest))
 	}
 	differences, err := compare(d, computed, "the lake gives")
-	return append(found, differences...), err
+	v.Differences = append(v.Differences, differences...)
+	return v, err
+}
+
+// restOn makes the metrics rest on what the report rests on, whatever came since.
+func (d *Document) restOn(c *metrics.Config) {
+	if d.ReceivedUntil != nil {
+		c.ReceivedUntil = *d.ReceivedUntil
+	}
+	c.Publications, c.Accepted = []metrics.Publication{}, map[uint32]bool{}
+	for _, p := range d.Publications {
+		c.Publications = append(c.Publications, metrics.Publication{Serial: uint32(p.Serial), T: p.T})
+	}
+	for _, s := range d.Accepted {
+		c.Accepted[uint32(s)] = true
+	}
+}
+
+func (v *Verified) late(format string, args ...any) {
+	v.Late = append(v.Late, fmt.Sprintf(format, args...))
+}
+
+// lateZones tells which zones that the report missed are archived now.
+func (v *Verified) lateZones(d, again *Document) {
+	missing := map[int64]bool{}
+	for _, z := range again.Archive.Missing {
+		missing[z.Serial] = true
+	}
+	for _, z := range d.Archive.Missing {
+		if !missing[z.Serial] {
+			v.late("zone %d, which the report misses, is archived now", z.Serial)
+		}
+	}
+	for _, z := range again.Archive.Missing {
+		if !slices.ContainsFunc(d.Archive.Missing, func(m MissingZone) bool { return m.Serial == z.Serial }) {
+			v.late("zone %d is known now, and is not archived", z.Serial)
+		}
+	}
+	if len(v.Late) > 0 {
+		again.Archive = d.Archive
+	}
+}
+
+// lateVerdicts tells which answers have got their verdict since: of each RSI there are as
+// many as there were, and no fewer correct or incorrect.
+func (v *Verified) lateVerdicts(d, again *Document) {
+	judged := false
+	for i := range again.Values {
+		own, now := &d.Values[min(i, len(d.Values)-1)], &again.Values[i]
+		if len(d.Values) != len(again.Values) || own.Name() != now.Name() {
+			return // a difference, which compare names
+		}
+		if more := now.judgedSince(own, d.Internal != nil); more > 0 {
+			if now.RSI != "" {
+				v.late("%s of rsi %s: %d answers have got their verdict", now.Metric, now.RSI, more)
+			}
+			judged = true
+			again.Values[i] = *own
+		}
+	}
+	if judged {
+		again.Unchecked, again.Held, again.Archive, again.Status = d.Unchecked, d.Held, d.Archive, d.Status
+		again.Notes = d.Notes
+		again.Digest = digest(again.Values)
+		if d.Internal == nil {
+			again.Digest = d.Digest // of values that report.json leaves out
+		}
+	}
+}
+
+// judgedSince is how many answers of a correctness value were held before and are judged
+// now; 0 where the two differ in any other way.
+func (v *Value) judgedSince(before *Value, numbers bool) int64 {
+	more := v.Count - before.Count
+	if v.Metric != metrics.RSICorrectness && v.Metric != metrics.RSSCorrectness || more <= 0 || v.Held != before.Held-more {
+		return 0
+	}
+	if numbers || v.RSI == "" {
+		num := func(v *Value) int64 {
+			if v.Numerator == nil {
+				return 0
+			}
+			return *v.Numerator
+		}
+		if good := num(v) - num(before); good < 0 || good > more {
+			return 0
+		}
+	}
+	return more
+}
+
+// Without computes the report's values again without one vantage point: its rows, what
+// was planned for it and what it says of when serials were published. The serials of the
+// period stay. It takes the values that have another verdict or number, with those of
+// the report beside.
+func Without(ctx context.Context, d *Document, store lake.Store, vp measurement.VantagePoint) ([]Value, error) {
+	if !slices.ContainsFunc(d.VantagePoints, func(v VantagePoint) bool { return v.ID == vp }) {
+		return nil, fmt.Errorf("vantage point %s: not of this report, which has %s", vp, join(ids(d.VantagePoints)))
+	}
+	cfg, err := d.config()
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	d.restOn(&cfg)
+	cfg.Left = vp
+	zones, err := store.Zones()
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	a, err := metrics.New(cfg, zones)
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	if err := a.Scan(ctx, store, 0); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	var list []Value
+	for _, m := range a.Compute().Values {
+		v := newValue(m)
+		v.public = d.Internal == nil
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+func ids(list []VantagePoint) (all []measurement.VantagePoint) {
+	for _, v := range list {
+		all = append(all, v.ID)
+	}
+	return all
 }
 
 // CheckPlan names what a plan says otherwise than the report.
@@ -40,152 +189,17 @@ func (d *Document) CheckPlan(p *plan.Plan) ([]string, error) {
 	}
 	own := *d
 	// What only data say is the same on both sides.
-	f.Revision, f.Status, f.N, f.K, f.Coverage, f.Unexpected, f.UnexpectedRSIs = d.Revision, d.Status, d.N, d.K, d.Coverage, d.Unexpected, d.UnexpectedRSIs
+	f.Revision, f.Status, f.N, f.K, f.Frames, f.Unexpected, f.UnexpectedRSIs = d.Revision, d.Status, d.N, d.K, d.Frames, d.Unexpected, d.UnexpectedRSIs
+	f.Coverage, f.Thin, f.ReceivedUntil, f.Publications, f.Accepted = d.Coverage, d.Thin, d.ReceivedUntil, d.Publications, d.Accepted
 	f.Unchecked, f.Held, f.Archive, f.Notes, f.Changes = d.Unchecked, d.Held, d.Archive, d.Notes, d.Changes
 	f.Values, f.Digest, f.Internal = d.Values, d.Digest, d.Internal
 	own.VantagePoints = slices.Clone(d.VantagePoints)
 	for i := range own.VantagePoints {
 		v := &own.VantagePoints[i]
-		v.Expected, v.Received, v.Excluded = 0, 0, 0
+		v.Expected, v.Received, v.Excluded, v.Planned, v.Sent = 0, 0, 0, 0, 0
 	}
 	if d.VantagePointsFrom == fromData && f.VantagePointsFrom == fromData {
 		own.VantagePoints = f.VantagePoints
 	}
 	return compare(&own, f, "the plan says")
-}
-
-// compare names the differences of two documents, the second one's side in
-// those words.
-func compare(a, b *Document, says string) ([]string, error) {
-	left, err := generic(a)
-	if err != nil {
-		return nil, err
-	}
-	right, err := generic(b)
-	if err != nil {
-		return nil, err
-	}
-	c := comparison{says: says}
-	c.any("", left, right)
-	return c.found, nil
-}
-
-func generic(d *Document) (any, error) {
-	text, err := json.Marshal(d)
-	if err != nil {
-		return nil, err
-	}
-	var v any
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber() // exact
-	return v, decoder.Decode(&v)
-}
-
-type comparison struct {
-	says  string
-	found []string
-}
-
-func (c *comparison) any(place string, a, b any) {
-	if reflect.DeepEqual(a, b) {
-		return
-	}
-	am, aok := a.(map[string]any)
-	bm, bok := b.(map[string]any)
-	if aok && bok {
-		var all []string
-		for k := range am {
-			all = append(all, k)
-		}
-		for k := range bm {
-			if _, both := am[k]; !both {
-				all = append(all, k)
-			}
-		}
-		slices.Sort(all)
-		for _, k := range all {
-			c.any(strings.TrimSpace(place+" "+k), am[k], bm[k])
-		}
-		return
-	}
-	al, aok := a.([]any)
-	bl, bok := b.([]any)
-	if aok && bok {
-		c.lists(place, al, bl)
-		return
-	}
-	c.found = append(c.found, fmt.Sprintf("%s: the report says %s, %s %s", place, brief(a), c.says, brief(b)))
-}
-
-// lists compares entries by their names, so that one that is missing does not
-// make all that follow differ.
-func (c *comparison) lists(place string, a, b []any) {
-	right := map[string]any{}
-	var was, is []string
-	for i, x := range b {
-		right[name(x, i)] = x
-		is = append(is, name(x, i))
-	}
-	for i, x := range a {
-		n := name(x, i)
-		was = append(was, n)
-		other, found := right[n]
-		delete(right, n)
-		at := strings.TrimSpace(strings.TrimPrefix(place, "values") + " " + n)
-		if !found {
-			c.found = append(c.found, fmt.Sprintf("%s: the report says %s, %s nothing", at, brief(x), c.says))
-			continue
-		}
-		c.any(at, x, other)
-	}
-	for i, x := range b {
-		if n := name(x, i); right[n] != nil {
-			c.found = append(c.found, fmt.Sprintf("%s: the report says nothing, %s %s", strings.TrimSpace(place+" "+n), c.says, brief(x)))
-		}
-	}
-	c.order(place, was, is)
-}
-
-// order names the first entry that stands elsewhere, where both lists have the
-// same entries: the digest is made of values in their order.
-func (c *comparison) order(place string, was, is []string) {
-	if slices.Equal(was, is) || !slices.Equal(slices.Sorted(slices.Values(was)), slices.Sorted(slices.Values(is))) {
-		return
-	}
-	for i, n := range was {
-		if n != is[i] {
-			c.found = append(c.found, fmt.Sprintf("%s: the report has %s in place %d, %s %s there", place, n, i+1, c.says, is[i]))
-			return
-		}
-	}
-}
-
-// name is how a person would name an entry of a list.
-func name(x any, i int) string {
-	m, ok := x.(map[string]any)
-	if !ok {
-		return fmt.Sprint(x)
-	}
-	var parts []string
-	for _, k := range []string{"metric", "label", "id", "vantage_point", "rsi", "family", "transport", "nsid", "serial", "address", "revision"} {
-		if v, there := m[k]; there && v != nil {
-			parts = append(parts, fmt.Sprint(v))
-		}
-	}
-	if len(parts) == 0 {
-		return fmt.Sprint("number ", i+1)
-	}
-	return strings.Join(parts, " ")
-}
-
-func brief(x any) string {
-	text, err := json.Marshal(x)
-	if err != nil || string(text) == "null" {
-		return "nothing"
-	}
-	const most = 200
-	if len(text) > most {
-		return string(text[:most]) + "…"
-	}
-	return string(text)
 }

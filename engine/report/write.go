@@ -51,7 +51,14 @@ func (j Job) Existing(folder string) (*Document, error) {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	defer f.Close()
-	d, err := Read(f)
+	text, err := io.ReadAll(io.LimitReader(f, maxDocument))
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	d, err := read(text)
+	if errors.Is(err, ErrOldRules) {
+		d, err = readOld(text)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("report %s: %w; move the folder away to have it made anew", path, err)
 	}
@@ -69,6 +76,9 @@ func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
 	if old != nil {
 		// A provisional one gives way to a provisional one when the look-ahead is over.
 		early := !old.Complete() && d.Complete()
+		if !j.Force && old.Schema != Schema {
+			return fmt.Errorf("%w, and %w", ErrOldRules, ErrThere)
+		}
 		if !j.Force && (old.Status == Final || old.Status == d.Status && !early) {
 			return fmt.Errorf("%s report, revision %d, %w", old.Status, old.Revision, ErrThere)
 		}
@@ -101,6 +111,9 @@ func (d *Document) succeed(old *Document) {
 	d.Revision = old.Revision + 1
 	change := Change{Revision: d.Revision, Replaces: old.Digest, What: []string{}}
 	say := func(format string, args ...any) { change.What = append(change.What, fmt.Sprintf(format, args...)) }
+	if old.Schema != d.Schema {
+		say("rules of %s after those of %s: docs/method.md says what missing measurements mean now", d.Schema, old.Schema)
+	}
 	if old.Status != d.Status {
 		say("%s after %s", d.Status, old.Status)
 	}
@@ -122,16 +135,16 @@ func (d *Document) succeed(old *Document) {
 	verdicts, numbers := 0, 0
 	before := map[string]Value{}
 	for _, v := range old.Values {
-		before[v.key()] = v
+		before[v.Name()] = v
 	}
 	for _, v := range d.Values {
-		b, there := before[v.key()]
+		b, there := before[v.Name()]
 		switch {
 		case !there:
-			say("new: %s", v.key())
+			say("new: %s", v.Name())
 		case b.Verdict != v.Verdict:
 			verdicts++
-			say("%s: %s after %s", v.key(), verdictWords[v.Verdict], verdictWords[b.Verdict])
+			say("%s: %s after %s", v.Name(), verdictWords[v.Verdict], verdictWords[b.Verdict])
 		case integer(b.Numerator) != integer(v.Numerator) || integer(b.Denominator) != integer(v.Denominator) || b.Count != v.Count:
 			numbers++
 		}
@@ -140,7 +153,8 @@ func (d *Document) succeed(old *Document) {
 	d.Changes = append(append([]Change{}, old.Changes...), change)
 }
 
-func (v Value) key() string {
+// Name is the value's metric, RSI and path, as far as it has them.
+func (v Value) Name() string {
 	return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", v.Metric, v.RSI, v.Path())), " ")
 }
 

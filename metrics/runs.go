@@ -1,0 +1,110 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// mostSerials is how many serials the soa rows of a run may show that dates any: an RSI
+// shows one or two, nearly all of them the same.
+const mostSerials = 16
+
+// A mark says what the table runs knows of a run.
+type mark uint8
+
+const (
+	untrusted mark = 1 << iota // its clock was known to be wrong, or it arrived before its label
+	late                       // it came into the lake after what the report rests on
+)
+
+// runKey is one interval at one vantage point; the label in µs.
+type runKey struct {
+	vp string
+	at int64
+}
+
+// AddRuns adds rows of the table runs. All of them come before the answers: a run that
+// came into the lake after Config.ReceivedUntil does not count, and what a run shows
+// whose clock is known to be wrong dates no serial.
+func (a *Accumulator) AddRuns(runs []measurement.Run) {
+	for i := range runs {
+		r := &runs[i]
+		a.addRun(string(r.VantagePoint), r.Interval.UnixMicro(), r.ReceivedAt.UnixMicro(), r.ClockSynchronized != nil && !*r.ClockSynchronized, r.IngestedAt)
+	}
+}
+
+func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested *time.Time) {
+	i, known := a.index[vp]
+	switch {
+	case !known && !a.anyVP, at >= a.until, at != interval.Of(time.UnixMicro(at)).UnixMicro():
+		return
+	case known && (!within(a.vps[i], at)):
+		return
+	}
+	var m mark
+	if wrong || received < at {
+		m = untrusted
+	}
+	if ingested != nil {
+		switch until := a.cfg.ReceivedUntil; {
+		case !until.IsZero() && ingested.After(until):
+			m |= late
+			if at >= a.from {
+				a.lateRuns[vp]++
+			}
+		case at >= a.from && ingested.After(a.receivedUntil):
+			a.receivedUntil = ingested.UTC()
+		}
+	}
+	switch {
+	case m == 0:
+		return
+	case at < a.from:
+		a.marksBefore[runKey{vp, at}] = m
+		return
+	case a.marks[vp] == nil:
+		a.marks[vp] = make([]mark, len(a.days)*perDay)
+	}
+	a.marks[vp][slotAt(at-a.from)] = m
+}
+
+// within says whether a label lies in the vantage point's dates.
+func within(v VantagePoint, at int64) bool {
+	return (v.From == nil || at >= v.From.UnixMicro()) && (v.Until == nil || at < v.Until.UnixMicro())
+}
+
+// slotAt is the interval that a time in µs from the start of the window lies in.
+func slotAt(us int64) int { return int(us / interval.Length.Microseconds()) }
+
+// marksOf are the marks of a vantage point, by interval of the window; nil without any.
+func (a *Accumulator) marksOf(vp measurement.VantagePoint) []mark { return a.marks[string(vp)] }
+
+// scanRuns adds what the table runs has of a time.
+func (a *Accumulator) scanRuns(ctx context.Context, store lake.Store, from, until time.Time) error {
+	scan := lake.Scan{Store: store, Table: lake.Runs, From: from, Until: until, Columns: runColumns, Workers: 1}
+	return scan.Run(ctx, func(b *lake.Batch) error {
+		a.addRunBatch(b)
+		return nil
+	})
+}
+
+func (a *Accumulator) addRunBatch(b *lake.Batch) {
+	vps, clocks, labels := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("interval")
+	received, ingested := b.Column("received_at"), b.Column("ingested_at")
+	for i := range b.Rows {
+		wrong := clocks.Int[i] == 0 && (clocks.Null == nil || !clocks.Null[i])
+		var at *time.Time
+		if ingested.Null == nil || !ingested.Null[i] {
+			t := time.UnixMicro(ingested.Int[i]).UTC()
+			at = &t
+		}
+		a.addRun(string([]byte(vps.Text(i))), labels.Int[i], received.Int[i], wrong, at)
+	}
+}
+
+// runColumns are what the metrics read of the table runs.
+var runColumns = []string{"vantage_point", "clock_synchronized", "received_at", "ingested_at"}
