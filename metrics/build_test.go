@@ -33,6 +33,12 @@ func config(days, vps, n int) metrics.Config {
 	return c
 }
 
+// closed ends the data after so many intervals: nothing later is planned.
+func closed(c metrics.Config, intervals int) metrics.Config {
+	c.DataUntil = label(intervals)
+	return c
+}
+
 // rsis are those of a configuration.
 func rsis(c metrics.Config) (list []measurement.RSI) {
 	for _, s := range c.Servers {
@@ -171,6 +177,14 @@ func batch(rows []measurement.Answer) metrics.Batch {
 		}
 		return &n
 	})
+	b.SentAt = ints(func(a measurement.Answer) *int64 {
+		if a.SentAt == nil {
+			return nil
+		}
+		us := a.SentAt.UnixMicro()
+		return &us
+	})
+	b.Address = text(func(a measurement.Answer) string { return a.Address })
 	b.VantagePoint = text(func(a measurement.Answer) string { return string(a.VantagePoint) })
 	b.Query = text(func(a measurement.Answer) string { return a.Query })
 	b.RSI = text(func(a measurement.Answer) string { return string(a.RSI) })

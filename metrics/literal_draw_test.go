@@ -298,7 +298,7 @@ func (d *drawing) allRuns() {
 			}
 			if d.chance(.7) {
 				ingested := label(at + d.r.IntN(2)).Add(interval.Length * time.Duration(d.r.IntN(2)))
-				setIngestedAt(&r, ingested)
+				r.IngestedAt = &ingested
 			}
 			d.runs = append(d.runs, r)
 		}

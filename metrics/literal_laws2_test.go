@@ -263,7 +263,7 @@ func lawLate(_ *rand.Rand, w lakeRows, judge judgement) string {
 	}
 	late := map[run]bool{}
 	for _, r := range w.runs {
-		late[runAt(r.VantagePoint, r.Interval)] = ingestedAt(r) != nil && ingestedAt(r).After(w.cfg.ReceivedUntil)
+		late[runAt(r.VantagePoint, r.Interval)] = r.IngestedAt != nil && r.IngestedAt.After(w.cfg.ReceivedUntil)
 	}
 	without := w
 	without.rows = slices.DeleteFunc(slices.Clone(w.rows), func(a measurement.Answer) bool { return late[runAt(a.VantagePoint, a.Interval)] })

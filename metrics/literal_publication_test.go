@@ -331,7 +331,7 @@ func (l *literal) waits(level int, v metrics.VantagePoint, x metrics.Server, bou
 		}
 	}
 	for s, z := range l.zoneOf {
-		if _, dated := d.t[s]; dated || z.State != measurement.ZoneArchived || z.FirstUsed == nil || d.old(s) {
+		if _, dated := d.t[s]; dated || !l.accepted(s) || z.State != measurement.ZoneArchived || z.FirstUsed == nil || d.old(s) {
 			continue
 		}
 		at := interval.Of(*z.FirstUsed)

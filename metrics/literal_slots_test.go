@@ -116,10 +116,10 @@ func newLiteral(w lakeRows, mistake string) *literal {
 // received says whether a row's run had come when the report was made.
 func (l *literal) received(a measurement.Answer) bool {
 	r, known := l.runOf[runAt(a.VantagePoint, a.Interval)]
-	if l.cfg.ReceivedUntil.IsZero() || !known || ingestedAt(r) == nil || l.mistake == "late runs count" {
+	if l.cfg.ReceivedUntil.IsZero() || !known || r.IngestedAt == nil || l.mistake == "late runs count" {
 		return true
 	}
-	return !ingestedAt(r).After(l.cfg.ReceivedUntil)
+	return !r.IngestedAt.After(l.cfg.ReceivedUntil)
 }
 
 // trusted says whether what a run shows may date a serial; a run without rows shows none.

@@ -1,10 +1,17 @@
 package metrics_test
 
 import (
+	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
 )
 
 // drawn is how many lakes each law sees in one check of rapid.
@@ -74,4 +81,55 @@ func TestLawsFindMistakes(t *testing.T) {
 			t.Errorf("%q is not found by %q", mistake, name)
 		})
 	}
+}
+
+// computedOpinion is what the package says of a lake.
+func computedOpinion(w lakeRows) (o opinion, err error) {
+	a, err := metrics.New(w.cfg, w.zones)
+	if err != nil {
+		return o, err
+	}
+	a.AddRuns(w.runs)
+	var rows []measurement.Answer
+	for _, row := range w.rows {
+		if row.Interval.Before(w.cfg.DataUntil) { // a reader stops there
+			rows = append(rows, row)
+		}
+	}
+	if err := a.Add(batch(rows)); err != nil {
+		return o, err
+	}
+	r := a.Compute()
+	for _, v := range r.Values {
+		own := metrics.Value{Metric: v.Metric, RSI: v.RSI, Family: v.Family, Transport: v.Transport, Side: v.Side, Without: v.Without, RestsOn: v.RestsOn, Fewest: v.Fewest}
+		o.values = append(o.values, own)
+	}
+	o.slots, o.stray, o.thin, o.frames, o.publications = r.Slots, r.Stray, r.Thin, r.Frames, r.Publications
+	for _, l := range r.Lags {
+		o.lags = append(o.lags, metrics.Lag{Serial: l.Serial, Published: l.Published, VantagePoint: l.VantagePoint, RSI: l.RSI, Minutes: l.Minutes, Censored: l.Censored})
+	}
+	return o, nil
+}
+
+// The package and the nested loops agree on every field of drawn lakes.
+func TestLiteral(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawLake(drawSeed(t))
+		got, err := computedOpinion(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(reference(w), got, sameOpinion); d != "" {
+			t.Fatalf("the loops (-), the package (+):\n%s", d)
+		}
+	})
+}
+
+// sameOpinion does not mind the order of waits, nor whether nothing is nil.
+var sameOpinion = cmp.Options{
+	cmp.AllowUnexported(opinion{}), cmpopts.EquateEmpty(),
+	cmp.Comparer(func(a, b *big.Rat) bool { return a == b || a != nil && b != nil && a.Cmp(b) == 0 }),
+	cmpopts.SortSlices(func(a, b metrics.Lag) bool {
+		return fmt.Sprint(a.Serial, a.VantagePoint, a.RSI) < fmt.Sprint(b.Serial, b.VantagePoint, b.RSI)
+	}),
 }
