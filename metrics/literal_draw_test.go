@@ -249,6 +249,14 @@ func (d *drawing) again() {
 			}
 		}
 	}
+	if d.chance(.1) {
+		d.cfg.Publications = []metrics.Publication{}
+		for _, s := range d.serials[1:] {
+			if d.chance(.7) {
+				d.cfg.Publications = append(d.cfg.Publications, metrics.Publication{Serial: s, T: label(max(0, min(d.within(), 287)))})
+			}
+		}
+	}
 	if d.chance(.3) {
 		d.cfg.ReceivedUntil = label(d.within())
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -169,19 +170,25 @@ func completed(r *rand.Rand, w lakeRows) lakeRows {
 	late := r.IntN(2) == 0
 	filled := map[slot]bool{}
 	var rows []measurement.Answer
-	for i := -3; label(i).Before(w.cfg.DataUntil); i++ {
+	at := w.cfg.DataUntil
+	for _, a := range w.rows {
+		if !a.Interval.Before(start.Add(-time.Hour)) && a.Interval.Before(at) {
+			at = a.Interval
+		}
+	}
+	for ; at.Before(w.cfg.DataUntil); at = at.Add(interval.Length) {
 		for _, v := range l.vps {
 			for _, x := range w.cfg.Servers {
 				for _, p := range allPaths {
-					if s, _ := l.soa(asMeasured, v, label(i), x, p); s != unsent && s != missing && s != offPlan {
+					if s, _ := l.soa(asMeasured, v, at, x, p); s != unsent && s != missing && s != offPlan {
 						continue
 					}
-					filled[slot{runAt(v.ID, label(i)), metrics.QuerySOA, x.RSI, p}] = true
-					a := answer(metrics.QuerySOA, v.ID, label(i), x.RSI, p, pick(r, kinds...))
-					to, _ := addressAt(x, p.Family, label(i))
+					filled[slot{runAt(v.ID, at), metrics.QuerySOA, x.RSI, p}] = true
+					a := answer(metrics.QuerySOA, v.ID, at, x.RSI, p, pick(r, kinds...))
+					to, _ := addressAt(x, p.Family, at)
 					a.Address = to.String()
 					if a.RCode != nil {
-						a.Serial = l.between(v, label(i), x, late)
+						a.Serial = l.between(v, at, x, late)
 					}
 					rows = append(rows, a)
 				}

@@ -232,7 +232,7 @@ func (l *literal) dated(level int) *dating {
 	switch {
 	case l.whole != nil:
 		d.period = l.whole.dated(level).period
-	case l.cfg.Publications != nil:
+	case l.cfg.Publications != nil && level == forSystem:
 		d.period = map[uint32]bool{}
 		for _, p := range l.cfg.Publications {
 			d.t[p.Serial], d.period[p.Serial] = p.T, true
