@@ -60,7 +60,7 @@ func TestExclusions(t *testing.T) {
 		{"another day", []metrics.Exclusion{{From: start.AddDate(0, 0, 1), Until: start.AddDate(0, 0, 2), VantagePoints: vps}}, "8/12", "10/12", "60/72", "10/12", "106/108", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := config(1, 2, 9)
+			cfg := closed(config(1, 2, 9), 6)
 			cfg.Exclusions = c.exclusions
 			r := compute(t, cfg, excludedWorld())
 			path := measurement.Path{}
@@ -112,14 +112,17 @@ func TestExcludedPublication(t *testing.T) {
 		unobserved int64
 	}{
 		{"none", metrics.Exclusion{From: label(30), Until: label(31), VantagePoints: []measurement.VantagePoint{"101"}}, "25/2", "15/2", 2, 0},
-		{"VP 102 while it saw s1 first: T(s) is 8", metrics.Exclusion{From: label(5), Until: label(12), VantagePoints: []measurement.VantagePoint{"102"}}, "10/1", "10/1", 1, 1},
-		{"RSI b while it was late", metrics.Exclusion{From: label(5), Until: label(12), RSIs: []measurement.RSI{"b"}}, "none", "15/2", 0, 2},
+		// The second witness is VP 102 at 12: T(s) is 9. What lay between T(s) and 12 is known
+		// to be at most 15 minutes, on one side of the threshold, and counts as the least.
+		{"VP 102 while it saw s1 first: T(s) is 9", metrics.Exclusion{From: label(5), Until: label(12), VantagePoints: []measurement.VantagePoint{"102"}}, "5/2", "0/2", 2, 0},
+		{"RSI b while it was late", metrics.Exclusion{From: label(5), Until: label(12), RSIs: []measurement.RSI{"b"}}, "0/2", "15/2", 2, 0},
+		{"RSI b for longer than it may be late", metrics.Exclusion{From: label(5), Until: label(19), RSIs: []measurement.RSI{"b"}}, "none", "15/2", 0, 2},
 		{"RSI b over one path", metrics.Exclusion{From: label(5), Until: label(12), RSIs: []measurement.RSI{"b"}, Paths: []measurement.Path{v6udp}}, "25/2", "15/2", 2, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := config(1, 2, 3)
+			cfg := closed(config(1, 2, 3), 40)
 			cfg.Exclusions = []metrics.Exclusion{c.exclusion}
-			r := compute(t, cfg, rows)
+			r := compute(t, cfg, rows, archived(rows)...)
 			b := value(t, r, metrics.RSIPublication, "b", measurement.Path{})
 			verdict := metrics.Pass
 			if c.countB == 0 {
@@ -147,10 +150,10 @@ func TestExcludedPathSerial(t *testing.T) {
 		}
 		return s1
 	}}.rows()
-	cfg := config(1, 1, 3)
-	wants(t, value(t, compute(t, cfg, rows), metrics.RSIPublication, "c", measurement.Path{}), "50/1", 1, metrics.Pass)
+	cfg := closed(config(1, 1, 3), 40)
+	wants(t, value(t, compute(t, cfg, rows, archived(rows)...), metrics.RSIPublication, "c", measurement.Path{}), "50/1", 1, metrics.Pass)
 	cfg.Exclusions = []metrics.Exclusion{{From: label(0), Until: label(30), Paths: []measurement.Path{v6udp}}}
-	v := value(t, compute(t, cfg, rows), metrics.RSIPublication, "c", measurement.Path{})
+	v := value(t, compute(t, cfg, rows, archived(rows)...), metrics.RSIPublication, "c", measurement.Path{})
 	wants(t, v, "0/1", 1, metrics.Pass)
 	if v.Without.Fraction.String() != "50/1" {
 		t.Errorf("without exclusions %s, want 50/1", v.Without.Fraction)
@@ -186,7 +189,7 @@ func TestCoverage(t *testing.T) {
 	if want := []measurement.RSI{"z"}; !slices.Equal(r.Strangers, want) {
 		t.Errorf("strangers %v, want %v", r.Strangers, want)
 	}
-	wants(t, value(t, r, metrics.RSIAvailability, "a", v4udp), "2/2", 2, metrics.Pass)
+	wants(t, value(t, r, metrics.RSIAvailability, "a", v4udp), "2/2", 2, metrics.NoData) // of 676 planned
 
 	cfg.VantagePoints = nil
 	r = compute(t, cfg, rows)

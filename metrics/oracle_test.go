@@ -26,23 +26,24 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 	a := accumulator(t, c)
 	outcomes := []string{string(measurement.Answered), string(measurement.Timeout)}
 	for day := range days {
-		n := 288 * len(c.VantagePoints) * len(c.RSIs)
+		n := 288 * len(c.VantagePoints) * len(c.Servers)
 		column := columns(n)
 		fixed := func(s string) *lake.Column { return &lake.Column{Dict: []string{s}, Index: make([]int32, n)} }
 		b := metrics.Batch{Rows: n, Interval: column(), LatencyUS: column(), TC: column(), Serial: column(), VantagePoint: column(), RSI: column(),
-			Outcome: column(), RCode: column(), Verdict: column(), NSID: column(), Query: fixed(metrics.QuerySOA), Family: fixed(string(p.Family)), Transport: fixed(string(p.Transport))}
+			Address: column(), Outcome: column(), RCode: column(), Verdict: column(), NSID: column(), Query: fixed(metrics.QuerySOA), Family: fixed(string(p.Family)), Transport: fixed(string(p.Transport))}
 		b.Outcome.Dict, b.RCode.Dict, b.Serial.Null = outcomes, []string{"NOERROR"}, slices.Repeat([]bool{true}, n)
 		for _, v := range c.VantagePoints {
 			b.VantagePoint.Dict = append(b.VantagePoint.Dict, string(v.ID))
 		}
-		for _, r := range c.RSIs {
+		for _, r := range rsis(c) {
 			b.RSI.Dict = append(b.RSI.Dict, string(r))
+			b.Address.Dict = append(b.Address.Dict, address(r, p.Family).String())
 		}
 		for i := range n {
-			at, v, rsi := day*288+i/len(c.RSIs)/len(c.VantagePoints), i/len(c.RSIs)%len(c.VantagePoints), i%len(c.RSIs)
+			at, v, rsi := day*288+i/len(c.Servers)/len(c.VantagePoints), i/len(c.Servers)%len(c.VantagePoints), i%len(c.Servers)
 			r := what(at, v, rsi)
 			b.Interval.Int[i], b.LatencyUS.Int[i] = label(at).UnixMicro(), r.us
-			b.VantagePoint.Index[i], b.RSI.Index[i], b.Verdict.Index[i] = int32(v), int32(rsi), -1
+			b.VantagePoint.Index[i], b.RSI.Index[i], b.Address.Index[i], b.Verdict.Index[i] = int32(v), int32(rsi), int32(rsi), -1
 			b.NSID.Index[i] = -1
 			if r.outcome != measurement.Answered {
 				b.Outcome.Index[i], b.RCode.Index[i] = 1, -1
@@ -52,7 +53,7 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 			t.Fatal(err)
 		}
 	}
-	return a.Compute(nil)
+	return a.Compute()
 }
 
 // columns makes columns of n rows, with both kinds of entries.
@@ -128,12 +129,13 @@ func TestRSIAvailability(t *testing.T) {
 		{"4.001 s", []result{late}, "0/1", metrics.Fail},
 		{"4.000 s", []result{whole}, "1/1", metrics.Pass},
 		{"never sent", []result{failed(measurement.LocalError)}, "none", metrics.NoData},
-		{"one of two never sent", []result{failed(measurement.LocalError), good(1)}, "1/1", metrics.Pass},
+		{"one of two never sent: thin", []result{failed(measurement.LocalError), good(1)}, "1/1", metrics.NoData},
+		{"one of ten never sent", append(many(9, good(1)), failed(measurement.LocalError)), "9/9", metrics.Pass},
 		{"exactly 96 %", append(many(96, good(1)), many(4, failed(measurement.Timeout))...), "96/100", metrics.Pass},
 		{"nothing", nil, "none", metrics.NoData},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := value(t, compute(t, config(1, 1, 1), series(v6tcp, c.results)), metrics.RSIAvailability, "a", v6tcp)
+			v := value(t, compute(t, closed(config(1, 1, 1), len(c.results)), series(v6tcp, c.results)), metrics.RSIAvailability, "a", v6tcp)
 			count := int64(0)
 			for _, r := range c.results {
 				if r.outcome != measurement.LocalError {
@@ -184,7 +186,7 @@ func TestRSIResponseLatency(t *testing.T) {
 		{"zero is a latency", v6udp, []result{good(0)}, "0/1", 1, metrics.Pass},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := value(t, compute(t, config(1, 1, 1), series(c.path, c.results)), metrics.RSILatency, "a", c.path)
+			v := value(t, compute(t, closed(config(1, 1, 1), len(c.results)), series(c.path, c.results)), metrics.RSILatency, "a", c.path)
 			wants(t, v, c.want, c.count, c.verdict)
 		})
 	}
@@ -277,8 +279,7 @@ func TestRSSAvailability(t *testing.T) {
 	}
 }
 
-// A partial run (reading A6): local errors leave a VP-interval out of the RSS
-// metrics unless k RSIs answered anyway; a VP that sent nothing is in no sum.
+// A partial run: what was not sent is neither good nor bad, and what is proven counts.
 func TestPartialRun(t *testing.T) {
 	run := func(local, failing int) []measurement.Answer {
 		var rows []measurement.Answer
@@ -296,21 +297,21 @@ func TestPartialRun(t *testing.T) {
 	for _, c := range []struct {
 		local, failing int
 		want           string
-		count, skipped int64
+		count          int64
+		low, high      string
+		verdict        metrics.Verdict
 	}{
-		{0, 0, "8/8", 13, 0}, {0, 6, "7/8", 13, 0}, {1, 4, "8/8", 12, 0}, {1, 5, "none", 0, 1}, {5, 0, "8/8", 8, 0}, {6, 0, "none", 0, 1}, {13, 0, "none", 0, 0},
+		{0, 0, "8/8", 13, "8/8", "8/8", metrics.Pass}, {0, 6, "7/8", 13, "7/8", "7/8", metrics.Fail},
+		{1, 4, "8/8", 12, "8/8", "8/8", metrics.Pass}, {1, 5, "7/7", 12, "7/8", "8/8", metrics.Pass},
+		{1, 12, "0/7", 12, "0/8", "1/8", metrics.Fail},
+		// Less than nine tenths were sent: a verdict is one that both bounds have.
+		{5, 0, "8/8", 8, "8/8", "8/8", metrics.Pass}, {6, 0, "7/7", 7, "7/8", "8/8", metrics.NoData},
+		{2, 11, "0/6", 11, "0/8", "2/8", metrics.Fail}, {13, 0, "none", 0, "0/8", "8/8", metrics.NoData},
 	} {
-		v := value(t, compute(t, config(1, 1, 13), run(c.local, c.failing)), metrics.RSSAvailability, "", v4udp)
-		verdict := metrics.Pass
-		switch c.want {
-		case "none":
-			verdict = metrics.NoData
-		case "7/8":
-			verdict = metrics.Fail
-		}
-		wants(t, v, c.want, c.count, verdict)
-		if v.Diagnostics.Skipped != c.skipped {
-			t.Errorf("local %d failing %d: skipped %d, want %d", c.local, c.failing, v.Diagnostics.Skipped, c.skipped)
+		v := value(t, compute(t, closed(config(1, 1, 13), 1), run(c.local, c.failing)), metrics.RSSAvailability, "", v4udp)
+		wants(t, v, c.want, c.count, c.verdict)
+		if v.Low.String() != c.low || v.High.String() != c.high {
+			t.Errorf("local %d failing %d: %s to %s, want %s to %s", c.local, c.failing, v.Low, v.High, c.low, c.high)
 		}
 	}
 }
@@ -347,17 +348,17 @@ func TestRSSResponseLatency(t *testing.T) {
 					rows = append(rows, soa(v, 0, measurement.RSI(letters[i:i+1]), v6tcp, r))
 				}
 			}
-			wants(t, value(t, compute(t, config(1, 2, 13), rows), metrics.RSSLatency, "", v6tcp), c.want, c.count, metrics.Pass)
+			wants(t, value(t, compute(t, closed(config(1, len(c.vps), 13), 1), rows), metrics.RSSLatency, "", v6tcp), c.want, c.count, metrics.Pass)
 		})
 	}
 	t.Run("0.4 ms counts", func(t *testing.T) {
-		v := value(t, compute(t, config(1, 1, 1), series(v4udp, []result{good(400), good(600)})), metrics.RSSLatency, "", v4udp)
+		v := value(t, compute(t, closed(config(1, 1, 1), 2), series(v4udp, []result{good(400), good(600)})), metrics.RSSLatency, "", v4udp)
 		wants(t, v, "1000/2", 2, metrics.Pass)
 	})
 	t.Run("150 ms UDP, 300 ms TCP", func(t *testing.T) {
 		for path, most := range map[measurement.Path]int64{v4udp: 150_000, v6tcp: 300_000} {
-			wants(t, value(t, compute(t, config(1, 1, 1), series(path, []result{good(most)})), metrics.RSSLatency, "", path), metrics.Fraction{Num: most, Den: 1}.String(), 1, metrics.Pass)
-			wants(t, value(t, compute(t, config(1, 1, 1), series(path, []result{good(most + 1)})), metrics.RSSLatency, "", path), metrics.Fraction{Num: most + 1, Den: 1}.String(), 1, metrics.Fail)
+			wants(t, value(t, compute(t, closed(config(1, 1, 1), 1), series(path, []result{good(most)})), metrics.RSSLatency, "", path), metrics.Fraction{Num: most, Den: 1}.String(), 1, metrics.Pass)
+			wants(t, value(t, compute(t, closed(config(1, 1, 1), 1), series(path, []result{good(most + 1)})), metrics.RSSLatency, "", path), metrics.Fraction{Num: most + 1, Den: 1}.String(), 1, metrics.Fail)
 		}
 	})
 }

@@ -134,9 +134,11 @@ func (s *serials) published(serial uint32, left int) (at int, known bool) {
 func (s *serials) alone(first, left int) bool {
 	n := 0
 	for i, vp := range s.view.vps {
-		from, until := s.view.a.label(first), s.view.a.label(first+grace)
-		if i != left && (vp.From == nil || !until.Before(*vp.From)) && (vp.Until == nil || from.Before(*vp.Until)) {
-			n++
+		for at := first; i != left && at <= first+grace; at++ {
+			if within(vp, s.view.a.label(at).UnixMicro()) {
+				n++
+				break
+			}
 		}
 	}
 	return n == 1

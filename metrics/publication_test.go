@@ -80,7 +80,7 @@ func TestP1(t *testing.T) {
 		}
 		return since(at, -1, 40)
 	}}.rows()
-	r := compute(t, config(1, 2, 3), rows)
+	r := compute(t, config(1, 2, 3), rows, archived(rows)...)
 	for rsi, want := range map[measurement.RSI]struct {
 		median string
 		lags   []int64 // s1 at the two VPs, s2 at the two
@@ -123,7 +123,7 @@ func TestP2(t *testing.T) {
 		}
 		return serials[min(i, 3)]
 	}}.rows()
-	r := compute(t, config(1, 1, 2), rows)
+	r := compute(t, config(1, 1, 2), rows, archived(rows)...)
 	wants(t, value(t, r, metrics.RSIPublication, "a", measurement.Path{}), "0/1", 3, metrics.Pass)
 	wants(t, value(t, r, metrics.RSIPublication, "b", measurement.Path{}), "15/1", 3, metrics.Pass)
 }
@@ -133,7 +133,7 @@ func TestP2(t *testing.T) {
 func TestP3(t *testing.T) {
 	const step = 144 // intervals: 12 hours
 	c := config(30, 1, 13)
-	rows := scene{vps: 1, intervals: 30*288 + 288, first: -step, rsis: c.RSIs, shows: func(at, _ int, rsi measurement.RSI, path int) int64 {
+	rows := scene{vps: 1, intervals: 30*288 + 288, first: -step, rsis: rsis(c), shows: func(at, _ int, rsi measurement.RSI, path int) int64 {
 		if path > 0 {
 			return skip
 		}
@@ -143,7 +143,7 @@ func TestP3(t *testing.T) {
 		}
 		return s0 + int64(min(n, 60)) // 60 publications
 	}}.rows()
-	v := value(t, compute(t, c, rows), metrics.RSIPublication, "c", measurement.Path{})
+	v := value(t, compute(t, c, rows, archived(rows)...), metrics.RSIPublication, "c", measurement.Path{})
 	wants(t, v, "0/2", 60, metrics.Pass)
 	d := v.Diagnostics
 	if got := d.Mean.Rat(); !got.IsInt() || got.Num().Int64() != 432 {
@@ -164,7 +164,7 @@ func TestP4(t *testing.T) {
 	}}.rows()
 	c := config(1, 2, 3)
 	c.DataUntil = label(100)
-	r := compute(t, c, rows)
+	r := compute(t, c, rows, archived(rows)...)
 	v := value(t, r, metrics.RSIPublication, "c", measurement.Path{})
 	wants(t, v, "late", 2, metrics.Fail)
 	if d := v.Diagnostics; d.CensoredN != 2 || d.Max.Num != 90*5 || !d.AtLeast {
@@ -198,9 +198,8 @@ func publicationCases() []publicationCase {
 			return plain(at)
 		}
 	}
-	archived := measurement.Zone{Serial: 2026119999, State: measurement.ZoneArchived}
+	unproven := measurement.Zone{Serial: 2026119999, State: measurement.ZoneBogus}
 	bogus := measurement.Zone{Serial: s1, State: measurement.ZoneBogus}
-	known := start.Add(-48 * time.Hour)
 	any := func(metrics.Diagnostics) bool { return true }
 	return []publicationCase{
 		{"first crossing counts, regression flagged [A14]", scene{shows: only(func(at, _, _ int) int64 {
@@ -209,34 +208,47 @@ func publicationCases() []publicationCase {
 			}
 			return plain(at)
 		})}, nil, "0/1", 1, func(d metrics.Diagnostics) bool { return d.Regressions == 1 }},
-		{"a serial seen from one RSI is quarantined [A13]", scene{shows: only(func(at, _, _ int) int64 {
+		{"a serial that nothing proves counts nowhere [A13]", scene{shows: only(func(at, _, _ int) int64 {
 			if at == 5 {
 				return 2026119999
 			}
 			return plain(at)
-		})}, nil, "0/1", 1, func(d metrics.Diagnostics) bool { return d.Serials == 1 && d.Regressions == 0 }},
+		})}, []measurement.Zone{unproven}, "0/1", 1, func(d metrics.Diagnostics) bool { return d.Serials == 1 && d.Regressions == 0 }},
 		{"the archive corroborates it [A13]", scene{shows: only(func(at, _, _ int) int64 {
 			if at == 5 {
 				return 2026119999
 			}
 			return plain(at)
-		})}, []measurement.Zone{archived}, "0/2", 2, func(d metrics.Diagnostics) bool { return d.Serials == 2 }},
+		})}, nil, "0/2", 2, func(d metrics.Diagnostics) bool { return d.Serials == 2 }},
 		{"a serial that ingest calls bogus counts nowhere", scene{shows: only(func(at, _, _ int) int64 { return plain(at) })},
 			[]measurement.Zone{bogus}, "none", 0, any},
-		{"seen before the look-back: not new", scene{shows: only(func(at, _, _ int) int64 { return plain(at) })},
-			[]measurement.Zone{{Serial: s1, State: measurement.ZoneSeen, FirstSeen: &known}}, "none", 0, any},
 		{"no answer while waiting: time runs on [A11]", scene{shows: only(func(at, _, _ int) int64 {
 			if at >= 10 && at < 13 {
 				return 0
 			}
 			return plain(at)
 		})}, nil, "15/1", 1, func(d metrics.Diagnostics) bool { return d.Inflated == 1 && d.Gaps == 0 }},
-		{"no run between publication and first sight: dropped [A12]", scene{shows: only(func(at, _, _ int) int64 {
+		{"no run between publication and first sight, at most 15 minutes: the least counts", scene{shows: only(func(at, _, _ int) int64 {
 			if at >= 8 && at < 13 {
 				return skip
 			}
 			return plain(at)
+		})}, nil, "0/1", 1, func(d metrics.Diagnostics) bool { return d.Unobservable == 0 }},
+		{"no run until the threshold is past: nobody can know", scene{shows: only(func(at, _, _ int) int64 {
+			if at >= 8 && at < 24 {
+				return skip
+			}
+			return plain(at)
 		})}, nil, "none", 0, func(d metrics.Diagnostics) bool { return d.Unobservable == 1 }},
+		{"late when last asked: over the threshold, however long no run was made", scene{shows: only(func(at, _, _ int) int64 {
+			switch {
+			case at < 24:
+				return s0
+			case at < 30:
+				return skip
+			}
+			return plain(at)
+		})}, nil, "70/1", 1, func(d metrics.Diagnostics) bool { return d.Unobservable == 0 }},
 		{"a run was made, then a gap: kept and counted", scene{shows: only(func(at, _, _ int) int64 {
 			switch {
 			case at == 10:
@@ -245,7 +257,7 @@ func publicationCases() []publicationCase {
 				return skip
 			}
 			return plain(at)
-		})}, nil, "15/1", 1, func(d metrics.Diagnostics) bool { return d.Gaps == 1 }},
+		})}, nil, "5/1", 1, func(d metrics.Diagnostics) bool { return d.Gaps == 1 }},
 		{"one path behind holds the minimum back [cnj]", scene{shows: only(func(at, _, path int) int64 {
 			if path == 1 && at < 12 {
 				return s0
@@ -283,10 +295,11 @@ func TestPublicationReadings(t *testing.T) {
 	for _, c := range publicationCases() {
 		t.Run(c.name, func(t *testing.T) {
 			c.scene.vps, c.scene.intervals, c.scene.first, c.scene.rsis = 1, 40, -1, abc()
-			v := value(t, compute(t, config(1, 1, 3), c.scene.rows(), c.zones...), metrics.RSIPublication, "c", measurement.Path{})
+			rows := c.scene.rows()
+			v := value(t, compute(t, config(1, 1, 3), rows, archived(rows, c.zones...)...), metrics.RSIPublication, "c", measurement.Path{})
 			verdict := metrics.Pass
 			switch c.c {
-			case "late":
+			case "late", "70/1":
 				verdict = metrics.Fail
 			case "none":
 				verdict = metrics.NoData
@@ -327,7 +340,7 @@ func TestMonthOfSerial(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rows := scene{vps: 1, first: c.first, intervals: 300, rsis: abc(), shows: change(c.at)}.rows()
-			v := value(t, compute(t, config(1, 1, 3), rows), metrics.RSIPublication, "c", measurement.Path{})
+			v := value(t, compute(t, config(1, 1, 3), rows, archived(rows)...), metrics.RSIPublication, "c", measurement.Path{})
 			verdict := metrics.Pass
 			if c.count == 0 {
 				verdict = metrics.NoData
@@ -349,7 +362,8 @@ func TestPublicationThresholds(t *testing.T) {
 			}
 			return s0
 		}}.rows()
-		r := compute(t, config(1, 3, 3), rows, measurement.Zone{Serial: s1, State: measurement.ZoneArchived})
+		archivedAt := label(10) // the archive bears VP 101 out: T(s) is 10
+		r := compute(t, config(1, 3, 3), rows, archived(rows, measurement.Zone{Serial: s1, State: measurement.ZoneArchived, ArchivedAt: &archivedAt})...)
 		minutes := int64(c.behind) * int64(interval.Length/time.Minute)
 		wants(t, value(t, r, metrics.RSIPublication, "b", measurement.Path{}), metrics.Fraction{Num: minutes, Den: 1}.String(), 3, c.rsi)
 		wants(t, value(t, r, metrics.RSSPublication, "", measurement.Path{}), metrics.Fraction{Num: minutes, Den: 1}.String(), 9, c.rss)

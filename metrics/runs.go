@@ -38,11 +38,9 @@ func (a *Accumulator) AddRuns(runs []measurement.Run) {
 }
 
 func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested *time.Time) {
-	i, known := a.index[vp]
+	_, known := a.index[vp]
 	switch {
 	case !known && !a.anyVP, at >= a.until, at != interval.Of(time.UnixMicro(at)).UnixMicro():
-		return
-	case known && (!within(a.vps[i], at)):
 		return
 	}
 	var m mark

@@ -1,0 +1,190 @@
+package metrics_test
+
+import (
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"mtric.net/mtric/metrics"
+)
+
+// drawn is how many lakes are compared in one check of rapid.
+const drawn = 20
+
+func reference(w lakeRows) opinion { return judgeLiterally(w, "") }
+
+// TestLaws holds the laws against the package.
+func TestLaws(t *testing.T) {
+	for _, law := range laws() {
+		t.Run(law.name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				r := drawSeed(t)
+				if wrong := law.check(r, law.draw(r), packaged); wrong != "" {
+					t.Fatal(wrong)
+				}
+			})
+		})
+	}
+}
+
+// TestLawsOfReference holds them against the loops: a mistake that a law finds is then
+// the planted one.
+func TestLawsOfReference(t *testing.T) {
+	for _, law := range laws() {
+		t.Run(law.name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(40) {
+				r := rand.New(rand.NewPCG(seed, 47))
+				if wrong := law.check(r, law.draw(r), reference); wrong != "" {
+					t.Fatalf("lake %d: %s", seed, wrong)
+				}
+			}
+		})
+	}
+}
+
+// mistakes are planted in the reference; each must be found by the law that it breaks.
+var mistakes = map[string]string{
+	"bounds forget what is unknown":      "what is dropped raises no low and lowers no high",
+	"a partial run is whole":             "what is dropped raises no low and lowers no high",
+	"a partial run counts nothing":       "an outage is not mended by a local error",
+	"thin values are judged":             "no completion contradicts a thin verdict",
+	"what is missing was fast":           "no completion contradicts a thin verdict",
+	"our silence is their delay":         "no dropped query lifts a wait over a threshold",
+	"any sent query asks":                "no dropped query lifts a wait over a threshold",
+	"nobody is named":                    "a fail that one vantage point causes rests on it",
+	"t1 is enough":                       "no publication rests on one vantage point",
+	"the first serials are new":          "no publication rests on one vantage point",
+	"every run is trusted":               "what has no weight dates nothing",
+	"early sightings count":              "what has no weight dates nothing",
+	"bogus serials are accepted":         "what has no weight dates nothing",
+	"off plan counts":                    "off plan is missing",
+	"late runs count":                    "what came later does not count",
+	"the frame has no dates":             "who is not there yet changes nothing",
+	"an RSI's exclusion is the system's": "an RSI's exclusion is its own",
+	"held answers do not matter":         "a pass has few answers held",
+}
+
+// TestLawsFindMistakes plants mistakes: laws that find none would be worth nothing.
+func TestLawsFindMistakes(t *testing.T) {
+	for mistake, name := range mistakes {
+		t.Run(mistake, func(t *testing.T) {
+			t.Parallel()
+			judge := func(w lakeRows) opinion { return judgeLiterally(w, mistake) }
+			for _, law := range laws() {
+				if law.name != name {
+					continue
+				}
+				for seed := range uint64(1000) {
+					r := rand.New(rand.NewPCG(seed, 47))
+					if wrong := law.check(r, law.draw(r), judge); wrong != "" {
+						t.Logf("lake %d: %s", seed, wrong)
+						return
+					}
+				}
+			}
+			t.Errorf("%q is not found by %q", mistake, name)
+		})
+	}
+}
+
+// packaged is what the package says of a lake.
+func packaged(w lakeRows) (o opinion) {
+	r, err := resultOf(w)
+	if err != nil {
+		panic(err)
+	}
+	for _, v := range r.Values {
+		v.Unit, v.Limit, v.Diagnostics = "", metrics.Limit{}, metrics.Diagnostics{}
+		o.values = append(o.values, v)
+	}
+	o.slots, o.stray, o.thin, o.frames, o.publications = r.Slots, r.Stray, r.Thin, r.Frames, r.Publications
+	for _, l := range r.Lags {
+		o.lags = append(o.lags, metrics.Lag{Serial: l.Serial, Published: l.Published, VantagePoint: l.VantagePoint, RSI: l.RSI, Minutes: l.Minutes, Censored: l.Censored})
+	}
+	return o
+}
+
+func resultOf(w lakeRows) (*metrics.Result, error) {
+	a, err := metrics.New(w.cfg, w.zones)
+	if err != nil {
+		return nil, err
+	}
+	a.AddRuns(w.runs)
+	if err := a.Add(batch(w.rows)); err != nil {
+		return nil, err
+	}
+	return a.Compute(), nil
+}
+
+// The package and the nested loops agree on every field of drawn lakes.
+func TestLiteral(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawSeed(t)
+		for range drawn {
+			w := drawLake(r)
+			if d := cmp.Diff(reference(w), packaged(w), sameOpinion); d != "" {
+				t.Fatalf("the loops (-), the package (+):\n%s", d)
+			}
+		}
+	})
+}
+
+// A report that is computed again, when more has come into the lake, is the same.
+func TestComputedAgain(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawSeed(t)
+		w := drawLake(r)
+		w.cfg.Accepted, w.cfg.Publications, w.cfg.ReceivedUntil = nil, nil, time.Time{}
+		later := w.cfg.Until.AddDate(1, 0, 0)
+		late := map[run]bool{}
+		var first lakeRows
+		for _, x := range w.runs {
+			late[runAt(x.VantagePoint, x.Interval)] = x.IngestedAt != nil && r.IntN(8) == 0
+		}
+		first.cfg, first.zones = w.cfg, w.zones
+		for i, x := range w.runs {
+			if late[runAt(x.VantagePoint, x.Interval)] {
+				w.runs[i].IngestedAt = &later
+			} else {
+				first.runs = append(first.runs, x)
+			}
+		}
+		for _, a := range w.rows {
+			if !late[runAt(a.VantagePoint, a.Interval)] {
+				first.rows = append(first.rows, a)
+			}
+		}
+		made, err := resultOf(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if made.ReceivedUntil.IsZero() {
+			return // of a lake without these times nobody knows what came later
+		}
+		again := w
+		again.cfg.ReceivedUntil, again.cfg.Publications, again.cfg.Accepted = made.ReceivedUntil, append([]metrics.Publication{}, made.Publications...), map[uint32]bool{}
+		for _, s := range made.Accepted {
+			again.cfg.Accepted[s] = true
+		}
+		if d := cmp.Diff(packaged(first), packaged(again), sameOpinion); d != "" {
+			t.Fatalf("when it was made (-), again (+):\n%s", d)
+		}
+	})
+}
+
+// sameOpinion does not mind the order of waits, nor whether nothing is nil.
+var sameOpinion = cmp.Options{
+	cmp.AllowUnexported(opinion{}), cmpopts.EquateEmpty(),
+	cmp.Comparer(func(a, b *big.Rat) bool { return a == b || a != nil && b != nil && a.Cmp(b) == 0 }),
+	cmpopts.SortSlices(func(a, b metrics.Lag) bool {
+		return fmt.Sprint(a.Serial, a.VantagePoint, a.RSI) < fmt.Sprint(b.Serial, b.VantagePoint, b.RSI)
+	}),
+}
