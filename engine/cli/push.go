@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -99,7 +100,7 @@ func waiting(output string) ([]string, error) {
 	}
 	var files []string
 	for _, e := range entries {
-		if _, _, _, err := lake.ParseName(e.Name()); err == nil {
+		if transfer.Outbound(e.Name()) {
 			files = append(files, filepath.Join(output, e.Name()))
 		}
 	}
@@ -122,7 +123,7 @@ func (s *station) unsent() ([]string, error) {
 			failed = append(failed, err)
 			continue
 		}
-		if _, err := lake.TableOf(f); err != nil {
+		if err := readable(f); err != nil {
 			failed = append(failed, fmt.Errorf("unsent file: %w; move it away", err))
 			continue
 		}
@@ -131,6 +132,19 @@ func (s *station) unsent() ([]string, error) {
 	}
 	ready, err := transfer.Unsent(s.output)
 	return ready, errors.Join(append(failed, err)...)
+}
+
+// readable says what is wrong with a file that is to be sent.
+func readable(file string) error {
+	if !strings.HasSuffix(file, ".json") {
+		_, err := lake.TableOf(file)
+		return err
+	}
+	text, err := os.ReadFile(file)
+	if err == nil && !json.Valid(text) {
+		err = fmt.Errorf("%s: not JSON, or cut short", file)
+	}
+	return err
 }
 
 // send lists files and pushes them, both under the push lock, so that no two

@@ -184,7 +184,7 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 		var err error
 		base, isSidecar := strings.CutSuffix(name, sidecarSuffix)
 		switch w, ours := parse(b, base); {
-		case isSidecar && names[base]:
+		case isSidecar && ours && names[base]:
 			// goes with its file
 		case isSidecar && ours:
 			err = r.orphan(w)

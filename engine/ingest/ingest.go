@@ -153,7 +153,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 		r.result.Left = r.lines.sorted()
 		r.result.Zones.complete()
 		result = r.result
-		err = errors.Join(err, os.RemoveAll(r.intake))
+		err = errors.Join(err, r.halves(), os.RemoveAll(r.intake))
 	}()
 	if err := r.prepare(); err != nil {
 		return r.result, err
@@ -220,6 +220,9 @@ type run struct {
 }
 
 func (r *run) prepare() error {
+	if err := r.halves(); err != nil {
+		return fmt.Errorf("originals: %w", err)
+	}
 	if err := os.RemoveAll(r.intake); err != nil {
 		return fmt.Errorf("ingest: %w", err)
 	}

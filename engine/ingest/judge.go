@@ -38,14 +38,14 @@ type Accused struct {
 
 // accuse counts an answer of an RSI of the plan: a name that somebody made up is told
 // to nobody.
-func (r *run) accuse(a *measurement.Answer) {
+func (r *run) accuse(a Accused) {
 	if r.rsis != nil && !r.rsis[string(a.RSI)] {
 		return
 	}
 	if r.result.Accused == nil {
 		r.result.Accused = map[Accused]int64{}
 	}
-	r.result.Accused[Accused{a.Interval.UTC(), measurement.RSI(strings.Clone(string(a.RSI)))}]++ // not the sheet's memory
+	r.result.Accused[a]++
 }
 
 // Span is intervals of [From, Until).
@@ -65,6 +65,7 @@ type bench struct {
 	doubted  map[measurement.VantagePoint]Span // where they hold what was said before
 	sums     map[uint32]string                 // SHA-256 of the archive's files, as they were proven
 	again    []Span                            // judged again whatever their verdict
+	counts   *counts                           // of rows in the lake
 
 	mu    sync.Mutex
 	rooms map[time.Time]*room // by interval
@@ -173,7 +174,7 @@ func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) {
 		b.result.Judged.Correct++
 	case measurement.Incorrect:
 		b.result.Judged.Incorrect++
-		b.accuse(a)
+		b.accuse(Accused{a.Interval.UTC(), measurement.RSI(strings.Clone(string(a.RSI)))}) // not the sheet's memory
 	default:
 		return
 	}
@@ -240,12 +241,7 @@ func (b *bench) day(ctx context.Context, day time.Time) (left owed, err error) {
 	}
 	changed := map[int64]verdict{}
 	for _, c := range cases {
-		switch c.now.verdict {
-		case measurement.Correct:
-			b.result.Judged.Correct++
-		case measurement.Incorrect:
-			b.result.Judged.Incorrect++
-		default:
+		if v := c.now.verdict; v != measurement.Correct && v != measurement.Incorrect {
 			left.Unchecked++
 			switch {
 			case c.hopeless:
@@ -258,21 +254,21 @@ func (b *bench) day(ctx context.Context, day time.Time) (left owed, err error) {
 			changed[c.place] = c.now
 		}
 	}
-	if len(changed) == 0 {
-		return left, nil
-	}
-	b.result.Judged.Changed += int64(len(changed))
-	if err := b.step("judge %s", day.Format(time.DateOnly)); err != nil {
-		return owed{}, err
-	}
-	return left, lake.Amend(b.Lake, day, func(place int64, a *measurement.Answer) {
-		if v, found := changed[place]; found {
-			if v.verdict == measurement.Incorrect && (a.Verdict == nil || *a.Verdict != v.verdict) {
-				b.accuse(a)
-			}
-			a.Verdict, a.VerdictSerial, a.Failures = &v.verdict, v.serial, v.failures
+	if len(changed) > 0 {
+		if err := b.step("judge %s", day.Format(time.DateOnly)); err != nil {
+			return owed{}, err
 		}
-	})
+		err := lake.Amend(b.Lake, day, func(place int64, a *measurement.Answer) {
+			if v, found := changed[place]; found {
+				a.Verdict, a.VerdictSerial, a.Failures = &v.verdict, v.serial, v.failures
+			}
+		})
+		if err != nil {
+			return owed{}, err
+		}
+	}
+	b.counts.note(day, cases)
+	return left, nil
 }
 
 // due counts the rows of a day that wait and says whether others are to be judged

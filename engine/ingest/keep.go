@@ -158,14 +158,17 @@ func (r *run) twin(t *taken) string {
 }
 
 // keep gives the copy its name in Originals, once its sidecar is there: what has a name
-// is whole. A sidecar without a file is what a kill leaves in between: nothing, to anybody.
+// is whole. A sidecar without a file is what a kill leaves in between, and halves removes.
 func (r *run) keep(t *taken) error {
 	path := r.original(t.waiting)
 	if err := r.step("keep %s", t.name); err != nil {
 		return err
 	}
-	if err := writeNew(lake.Sidecar(path), t.sidecar); err != nil {
+	if err := r.writeNew(lake.Sidecar(path), t.sidecar); err != nil {
 		return fmt.Errorf("originals: %w", err)
+	}
+	if err := r.step("name %s", t.name); err != nil {
+		return err
 	}
 	if err := os.Rename(t.copy, path); err != nil {
 		return fmt.Errorf("originals: %w", err)
@@ -173,11 +176,40 @@ func (r *run) keep(t *taken) error {
 	return nil
 }
 
-// writeNew writes a file that is not there, nearly always, or replaces it at once.
-func writeNew(path string, data []byte) error {
+// copyOf is the path of a copy; it names the file, for halves.
+func (r *run) copyOf(n int, name string) string {
+	return filepath.Join(r.intake, fmt.Sprintf("%06d-%s", n, name))
+}
+
+// halves removes the sidecars in Originals whose files a killed run did not rename any
+// more: their copies are still there. The file may never come again.
+func (r *run) halves() error {
+	copies, err := os.ReadDir(r.intake)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, c := range copies {
+		_, name, _ := strings.Cut(c.Name(), "-")
+		w, ours := parse(nil, name)
+		if !ours {
+			continue
+		}
+		if _, there := os.Lstat(r.original(w)); !errors.Is(there, fs.ErrNotExist) {
+			continue
+		}
+		if gone := os.Remove(lake.Sidecar(r.original(w))); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
+}
+
+// writeNew writes a file that is not there, nearly always, or replaces it at once. What
+// is half written lies where each run begins anew.
+func (r *run) writeNew(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(filepath.Dir(path)))
+		return renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(r.intake))
 	}
 	if err != nil {
 		return err

@@ -82,7 +82,7 @@ func fill(t *testing.T, zones []*lab.Zone) (c *court, told map[string]bool) {
 	c.keep(c.zones[0], day.Add(time.Hour))
 	alertFiles(c.collector)
 	other := answersOf("101", yesterday)
-	other[0].RCode = ptr("SERVFAIL")
+	other[len(other)-1].RCode = ptr("SERVFAIL") // of the query soa, which keeps no response
 	send(c.collector, c.box("101"), lake.Name(yesterday, "101", lake.Answers), other, metaOf(runOf(other, "101", yesterday)))
 	c.measure("102", day)
 	for _, vp := range []measurement.VantagePoint{"101", "102"} {
@@ -117,7 +117,7 @@ func TestKilledAnywhereComesToTheSame(t *testing.T) {
 	if steps < 15 {
 		t.Fatalf("only %d steps", steps)
 	}
-	wantKinds := map[string]bool{"copy": true, "judge": true, "keep": true, "merge": true, "quarantine": true, "relay": true, "save": true, "sync": true, "tell": true, "unlink": true}
+	wantKinds := map[string]bool{"copy": true, "judge": true, "keep": true, "merge": true, "name": true, "quarantine": true, "relay": true, "save": true, "sync": true, "tell": true, "unlink": true}
 	if diff := cmp.Diff(wantKinds, kinds); diff != "" || len(wantTold) != 7 {
 		t.Fatalf("steps %s; told %v", diff, wantTold)
 	}
@@ -153,6 +153,74 @@ func TestKilledAnywhereComesToTheSame(t *testing.T) {
 		if diff := cmp.Diff(want, c.state(), cmpopts.EquateEmpty()) + cmp.Diff(wantTold, told); diff != "" {
 			t.Errorf("killed before %q: %s", last, diff)
 		}
+	}
+}
+
+// A run that was killed between a sidecar and its file leaves no sidecar alone in
+// Originals, though the file never comes again, nor anything half written.
+func TestKilledBetweenASidecarAndItsFile(t *testing.T) {
+	for _, killed := range []bool{false, true} { // by a signal, so that nothing is cleared away
+		c := newCollector(t)
+		c.measure("101", day)
+		c.measure("101", day.Add(5*time.Minute))
+		c.in.Step = func(what string) error {
+			if strings.HasPrefix(what, "name 202611220005-101.answers") {
+				if killed {
+					intake := filepath.Join(c.in.Originals, ".intake")
+					if err := os.CopyFS(filepath.Join(c.dir, "intake"), os.DirFS(intake)); err != nil {
+						t.Error(err)
+					}
+				}
+				return errKilled
+			}
+			return nil
+		}
+		if _, err := c.in.Run(t.Context()); !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		originals := filepath.Join(c.in.Originals, "202611")
+		lone := filepath.Join(originals, "202611220005-101.answers.parquet.sha256")
+		if killed {
+			if err := errors.Join(os.Rename(filepath.Join(c.dir, "intake"), filepath.Join(c.in.Originals, ".intake")), os.WriteFile(lone, []byte("x"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.in.Step = nil
+		for _, name := range left(t, c.box("101")) {
+			if err := os.Remove(filepath.Join(c.box("101"), name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.ingest()
+		names := map[string]bool{}
+		for _, name := range left(t, originals) {
+			names[name] = true
+		}
+		for name := range names {
+			if file, is := strings.CutSuffix(name, ".sha256"); is && !names[file] || strings.HasPrefix(name, ".") {
+				t.Errorf("killed %t: %s is left", killed, name)
+			}
+		}
+	}
+}
+
+// A sidecar that takes the place of another is written where leftovers are cleared away.
+func TestSidecarIsReplacedWithoutLeftovers(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	originals := filepath.Join(c.in.Originals, "202611")
+	if err := os.MkdirAll(originals, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(originals, "202611220000-101.answers.parquet.sha256"), []byte("half"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.ingest()
+	if err := lake.CheckSidecar(filepath.Join(originals, "202611220000-101.answers.parquet")); err != nil {
+		t.Error(err)
+	}
+	if names := left(t, originals); len(names) != 4 {
+		t.Error(names)
 	}
 }
 

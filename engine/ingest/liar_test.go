@@ -79,3 +79,92 @@ func TestLeftoversOfOneAreBounded(t *testing.T) {
 		t.Errorf("%d lines: %q", len(r.Left), r.Left)
 	}
 }
+
+// A sidecar of a file that does not belong goes with it, whatever its name.
+func TestStrangersLeaveNoSidecar(t *testing.T) {
+	c := newCollector(t)
+	for _, name := range []string{"a\nb", "rubbish", "202611220000-101.answers.parquet\n"} {
+		for _, file := range []string{name, name + ".sha256"} {
+			if err := os.WriteFile(filepath.Join(c.box("101"), file), []byte("x"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if r := c.ingest(); len(r.Quarantined) != 6 {
+		t.Errorf("%+v", r.Quarantined)
+	}
+	if names := left(t, c.box("101")); len(names) != 0 {
+		t.Errorf("left: %q", names)
+	}
+}
+
+// A stolen key sends serials of the future, as often as it likes, and a vantage point whose
+// clock is slow shows zones of days ahead: nobody else's answers change, and no zone is
+// made of it.
+func TestOneLiarChangesNothingForOthers(t *testing.T) {
+	verdicts := func(lie func(c *court)) (got string, zones map[int64]measurement.Zone) {
+		c := newCourt(t, 2)
+		c.inPlan()
+		c.keep(c.zones[0], day.Add(-200*time.Hour))
+		c.keep(c.zones[1], day.Add(-100*time.Hour))
+		c.watched(c.zones[1], day.Add(-99*time.Hour), day.Add(30*time.Hour))
+		c.all(c.zones[1])
+		c.serve["c"] = c.zones[0] // is accused, whoever lies
+		for slot := range 6 {
+			c.ask("102", day.Add(time.Duration(slot)*5*time.Minute))
+			lie(c)
+		}
+		c.ingest()
+		c.ingest()
+		for _, a := range readDay[measurement.Answer](c.collector, lake.Answers, day) {
+			if a.VantagePoint == "102" && a.Query == "correctness" {
+				got += fmt.Sprintf("%s %s %s\n", a.Interval.Format("15:04"), a.RSI, *a.Verdict)
+			}
+		}
+		return got, c.collector.zones()
+	}
+	honest, _ := verdicts(func(*court) {})
+	if !strings.Contains(honest, " c incorrect") || !strings.Contains(honest, " a correct") {
+		t.Fatal(honest)
+	}
+	rows := func(c *court, label time.Time, serial func(n int) int64, clock *bool) {
+		var all []measurement.Answer
+		for _, family := range []measurement.Family{"ipv4"} {
+			for n, rsi := range []measurement.RSI{"a", "b", "c", "d", "e", "f", "g", "h", "i"} {
+				for m, transport := range []measurement.Transport{"tcp", "udp"} {
+					a := answersOf("101", label)[11]
+					a.RSI, a.Family, a.Transport, a.Serial = rsi, family, transport, ptr(serial(2*n+m))
+					all = append(all, a)
+				}
+			}
+		}
+		run := runOf(all, "101", label)
+		run.ClockSynchronized = clock
+		send(c.collector, c.box("101"), lake.Name(label, "101", lake.Answers), all, metaOf(run))
+	}
+	next := 0
+	label := func() time.Time { next++; return day.Add(time.Duration(next%6) * 5 * time.Minute) }
+	for name, lie := range map[string]func(c *court){
+		"many serials of the future": func(c *court) { rows(c, label(), func(n int) int64 { return int64(2026112210 + n) }, nil) },
+		"sixteen of them":            func(c *court) { rows(c, label(), func(n int) int64 { return int64(2026112210 + n%16) }, nil) },
+		"old labels": func(c *court) {
+			rows(c, label().AddDate(0, 0, -300), func(n int) int64 { return int64(2026112210 + n%16) }, nil)
+		},
+		"a slow clock that it knows": func(c *court) {
+			rows(c, label().Add(-48*time.Hour), func(int) int64 { return int64(c.zones[1].Serial) }, ptr(false))
+		},
+	} {
+		got, zones := verdicts(lie)
+		if got != honest {
+			t.Errorf("%s: verdicts\n%s, want\n%s", name, got, honest)
+		}
+		for serial, z := range zones {
+			if z.State == measurement.ZoneSeen || serial > 2026112209 && (z.State != measurement.ZoneBogus || z.FirstUsed != nil) {
+				t.Errorf("%s: %+v", name, z)
+			}
+			if z.State == measurement.ZoneArchived && z.FirstSeen != nil && z.FirstSeen.Before(day) {
+				t.Errorf("%s: %d was seen at %s", name, serial, z.FirstSeen)
+			}
+		}
+	}
+}

@@ -59,7 +59,7 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 		return n - 1
 	}
 	err = atOnce(ctx, next, func(i int) (err error) {
-		all[i], err = r.take(files[i], filepath.Join(r.intake, fmt.Sprintf("%06d", before+i)))
+		all[i], err = r.take(files[i], r.copyOf(before+i, files[i].name))
 		held.Add(all[i].weight())
 		return err
 	})

@@ -38,6 +38,8 @@ func (r *run) keepZones(ctx context.Context, last bool) (b *bench, save func() e
 		return nil, nil, err
 	}
 	before := had
+	judged := counts{map[time.Time]*dayCount{}}
+	defer r.add(&judged)
 	var now []measurement.Zone
 	for again := true; again; { // an answer may prove a zone: others have to wait for it then
 		proven := len(r.authentic)
@@ -45,6 +47,7 @@ func (r *run) keepZones(ctx context.Context, last bool) (b *bench, save func() e
 			return nil, nil, err
 		}
 		b = r.newBench(now, r.moved(now, before))
+		b.counts = &judged
 		if last {
 			b.again = append(b.again, r.Rejudge...)
 		}

@@ -70,3 +70,28 @@ func TestLargeGroupsAreHandedOverSoon(t *testing.T) {
 		t.Errorf("routes: %d groups wait", n)
 	}
 }
+
+// Two columns that differ are never told by the same words.
+func TestSchemaSaysWhatDiffers(t *testing.T) {
+	for _, table := range []*shape{newShape[measurement.Answer](), newShape[measurement.Route]()} {
+		want := table.elements
+		for i := range want {
+			for name, change := range map[string]func(e *element){
+				"logical":   func(e *element) { e.logical += "x" },
+				"none":      func(e *element) { e.logical = "" },
+				"converted": func(e *element) { e.converted = 77 },
+				"children":  func(e *element) { e.children++ },
+			} {
+				had := want[i]
+				other := had
+				change(&other)
+				if other == had {
+					continue
+				}
+				if a, b := other.detail(want[i]), want[i].detail(other); a == b {
+					t.Errorf("%s of %s: %s", name, had.name, a)
+				}
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -68,8 +69,10 @@ func (f *footer) sameSchema(want *shape) error {
 		switch g := got[i]; {
 		case g.name != w.name:
 			return fmt.Errorf("column %d is %.80s, want %s", column, g.name, w.name)
-		case g != w:
+		case g != w && g.String() != w.String():
 			return fmt.Errorf("column %s is %s, want %s", w.name, g, w)
+		case g != w:
+			return fmt.Errorf("column %s is %s, want %s", w.name, g.detail(w), w.detail(g))
 		}
 	}
 	if len(got) > len(want.elements) {
@@ -103,6 +106,30 @@ func end(all []element, at int) int {
 
 // meanings are the names of converted types that the tables have.
 var meanings = map[int64]string{0: "STRING", 3: "LIST", 10: "TIMESTAMP", 17: "INT", 18: "INT"}
+
+// detail is what String leaves out, where it differs from another element: such as the
+// logical type beside the converted one.
+func (e element) detail(from element) string {
+	var parts []string
+	if e.logical != from.logical {
+		if e.logical == "" {
+			parts = append(parts, "without a logical type")
+		} else {
+			// A union begins with the number of its member, in Thrift's compact form.
+			parts = append(parts, fmt.Sprintf("of logical type %s (%.80x)", cmp.Or(logicals[e.logical[0]>>4], "unknown"), e.logical))
+		}
+	}
+	if e.converted != from.converted {
+		parts = append(parts, fmt.Sprintf("of converted type %d", e.converted))
+	}
+	if e.children != from.children {
+		parts = append(parts, fmt.Sprintf("with %d parts", e.children))
+	}
+	return e.String() + " " + strings.Join(parts, ", ")
+}
+
+// logicals are the names of logical types.
+var logicals = map[byte]string{1: "STRING", 2: "MAP", 3: "LIST", 4: "ENUM", 5: "DECIMAL", 6: "DATE", 7: "TIME", 8: "TIMESTAMP", 10: "INTEGER", 11: "UNKNOWN", 12: "JSON", 13: "BSON", 14: "UUID"}
 
 // String is the element's nullability and type, "optional INT64 as TIMESTAMP".
 func (e element) String() string {

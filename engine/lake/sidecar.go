@@ -32,9 +32,20 @@ func WriteSidecar(path string) error {
 // MaxSidecar bounds a sidecar in bytes: a sum, two blanks and a file name.
 const MaxSidecar = 512
 
-// ParseSidecar returns the sha256, in hex, that a sidecar says of the file name.
+// ParseSidecar returns the sha256, in hex, that a sidecar says of the file name. It reads
+// the forms of one line that sha256sum, shasum and the BSDs write: text and binary mode,
+// "./" before the name, "SHA256 (name) = sum", LF or CR LF.
 func ParseSidecar(text []byte, name string) (string, error) {
-	sum, named, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), "  ")
+	line := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	sum, named, _ := strings.Cut(line, " ")
+	if rest, bsd := strings.CutPrefix(line, "SHA256 ("); bsd {
+		named, sum, _ = strings.Cut(rest, ") = ")
+	} else if mode := strings.TrimLeft(named, " *"); len(named)-len(mode) == 1 {
+		named = mode
+	} else {
+		named = "" // neither " name" nor "*name"
+	}
+	named = strings.TrimPrefix(named, "./")
 	if raw, err := hex.DecodeString(sum); len(text) > MaxSidecar || err != nil || len(raw) != sha256.Size || named != name {
 		return "", fmt.Errorf("sidecar: want one line of sha256sum for %s", name)
 	}

@@ -20,6 +20,9 @@ const (
 // outboxName is what a vantage point's files are called.
 var outboxName = regexp.MustCompile(`^[0-9]{12}-[0-9]{3}\.(answers\.parquet|routes\.parquet|alerts\.json)$`)
 
+// Outbound says whether a vantage point sends files of that name.
+func Outbound(name string) bool { return outboxName.MatchString(name) }
+
 // Unsent lists the complete files of an Output folder, oldest first: those with
 // a sidecar. What a push was killed at is put right on the way: a sidecar whose
 // file is in Sent/ below dir follows it there.
