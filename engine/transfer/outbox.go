@@ -18,7 +18,7 @@ const (
 )
 
 // outboxName is what a vantage point's files are called.
-var outboxName = regexp.MustCompile(`^[0-9]{12}-[0-9]{3}\.(answers\.parquet|routes\.parquet|alerts\.json)$`)
+var outboxName = regexp.MustCompile(`^[0-9]{12}-[0-9]{3}\.(answers\.parquet|routes\.parquet|alerts\.json|plan\.json)$`)
 
 // Outbound says whether a vantage point sends files of that name.
 func Outbound(name string) bool { return outboxName.MatchString(name) }
