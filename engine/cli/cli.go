@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/probe"
 )
 
@@ -148,7 +149,7 @@ func (a *app) exit(err error) int {
 	case a.flags.json:
 		_ = json.NewEncoder(a.err).Encode(map[string]any{"error": text, "exit_code": code}) // nobody is left to tell
 	default:
-		fmt.Fprintf(a.err, "mtric: %s\n", text)
+		fmt.Fprintf(a.err, "mtric: %s\n", diag.PrintableLines(text))
 	}
 	return code
 }
