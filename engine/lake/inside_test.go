@@ -2,6 +2,7 @@ package lake
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,9 +97,8 @@ func TestSentIsWhatOthersRead(t *testing.T) {
 		"as it was": {"nsid", "", func(*Sheet[measurement.Answer], *sheetPage) {}},
 		"bit width": {"nsid", "damaged page", func(s *Sheet[measurement.Answer], p *sheetPage) {
 			if !p.dictionary {
-				page := append(bytes.Clone(s.data[p.at:p.at+p.size]), 207)
-				p.at, p.size = int32(len(s.data)), int32(len(page))
-				s.data = append(s.data, page...)
+				levels := int32(binary.LittleEndian.Uint32(s.data[p.at:]))
+				s.data[p.at+4+levels] = 207
 			}
 		}},
 		"text twice": {"address", errTwice.Error(), func(s *Sheet[measurement.Answer], p *sheetPage) {
