@@ -193,14 +193,34 @@ func (b *Book) append(e Event) error {
 	if err != nil {
 		return fmt.Errorf("alert file: %w", err)
 	}
-	_, err = f.WriteString(e.String() + "\n")
-	if created {
-		err = errors.Join(err, f.Chmod(0o644))
+	n, err := f.WriteString(e.String() + "\n")
+	if err != nil {
+		err = errors.Join(err, b.takeBack(f, e.String()[:min(n, len(e.String()))]))
+	} else if created {
+		err = f.Chmod(0o644)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("alert file: %w", err)
 	}
 	return nil
+}
+
+// takeBack removes what came into the file of a line that a full disk cut short, so that
+// whoever reads the file reads whole lines. A file without any is none. Where another
+// process has written behind it, it stays.
+func (b *Book) takeBack(f *os.File, part string) error {
+	text, err := os.ReadFile(b.File())
+	if err != nil {
+		return err
+	}
+	whole, cut := strings.CutSuffix(string(text), part)
+	switch {
+	case !cut:
+		return nil
+	case whole == "":
+		return os.Remove(b.File())
+	}
+	return f.Truncate(int64(len(whole)))
 }
 
 // errUnchanged ends an update that has nothing to write.
@@ -229,16 +249,16 @@ func (b *Book) update(change func(*memory, *Result) error) (result Result, err e
 		return result, err
 	}
 	b.retire(m, &result)
+	maps.DeleteFunc(m.ledger, func(_ string, s *Status) bool { return s.over(b.Now()) })
+	m.Alerts = m.ledger.sorted()
 	if b.kept() {
 		for _, e := range result.Events {
 			if err := b.append(e); err != nil {
-				return result, err
+				return result, errors.Join(err, b.metrics(m)) // not remembered: it is told again
 			}
 		}
 	}
 	b.wait(m, result.Events...)
-	maps.DeleteFunc(m.ledger, func(_ string, s *Status) bool { return s.over(b.Now()) })
-	m.Alerts = m.ledger.sorted()
 	for _, s := range m.Alerts {
 		if b.shown(s) {
 			result.Firing = append(result.Firing, s)

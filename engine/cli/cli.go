@@ -136,14 +136,7 @@ func (a *app) exit(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	code := exitFailed
-	var exit *exitError
-	switch {
-	case errors.As(err, &exit):
-		code = exit.code
-	case errors.Is(err, context.Canceled):
-		code = exitInterrupted
-	}
+	code := exitCode(err)
 	switch text := err.Error(); {
 	case text == "":
 	case a.flags.json:
@@ -152,6 +145,18 @@ func (a *app) exit(err error) int {
 		fmt.Fprintf(a.err, "mtric: %s\n", diag.PrintableLines(text))
 	}
 	return code
+}
+
+// exitCode is the exit code of an error.
+func exitCode(err error) int {
+	var exit *exitError
+	switch {
+	case errors.As(err, &exit):
+		return exit.code
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	return exitFailed
 }
 
 func (a *app) root() *cobra.Command {

@@ -60,7 +60,7 @@ traces the routes. Cron runs it every five minutes on each vantage point.`,
 // measure is the command: it ends with the error that its exit code is made of.
 func (a *app) measure(ctx context.Context, o measureOptions) (err error) {
 	var p *plan.Plan
-	defer func() { a.ended("measure", p, err) }()
+	defer func() { err = a.ended("measure", p, err) }()
 	vp, err := a.vantagePoint()
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ on the collector and moves what was delivered to Output/Sent/.`,
 
 func (a *app) push(ctx context.Context) (err error) {
 	var p *plan.Plan
-	defer func() { a.ended("push", p, err) }()
+	defer func() { err = a.ended("push", p, err) }()
 	vp, err := a.vantagePoint()
 	if err != nil {
 		return err
