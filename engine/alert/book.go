@@ -82,7 +82,13 @@ func (c Condition) key() string {
 // Set notes whether a condition holds; it is an alert like those of rules, firing
 // at once.
 func (b *Book) Set(c Condition, so bool) error {
-	_, err := b.update(func(m *memory, result *Result) error {
+	_, err := b.Turn(c, so)
+	return err
+}
+
+// Turn is Set, and says whether a line was written: whether it begins or ends to be so.
+func (b *Book) Turn(c Condition, so bool) (bool, error) {
+	result, err := b.update(func(m *memory, result *Result) error {
 		s := m.ledger[c.key()]
 		if s == nil && !so {
 			return errUnchanged
@@ -106,7 +112,7 @@ func (b *Book) Set(c Condition, so bool) error {
 		}
 		return nil
 	})
-	return err
+	return len(result.Events) > 0, err
 }
 
 // Tell writes the line of something that happened and has no end: nothing is

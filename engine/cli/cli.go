@@ -138,7 +138,7 @@ func (a *app) exit(err error) int {
 	}
 	code := exitCode(err)
 	switch text := err.Error(); {
-	case text == "":
+	case text == "", errors.As(err, new(repeated)) && !isTerminal(a.err):
 	case a.flags.json:
 		_ = json.NewEncoder(a.err).Encode(map[string]any{"error": text, "exit_code": code}) // nobody is left to tell
 	default:

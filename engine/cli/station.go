@@ -80,8 +80,8 @@ func (s *station) lock(command string) (func() error, error) {
 }
 
 // condition notes in the alert file whether something that needs a person
-// holds, and in the log why.
-func (s *station) condition(command, name string, severity alert.Severity, err error) {
+// holds, and in the log why. It says whether that begins or ends now, or cannot be noted.
+func (s *station) condition(command, name string, severity alert.Severity, err error) (turned bool) {
 	c := alert.Condition{Rule: "mtric." + command, Severity: severity,
 		Labels: []alert.Label{{Name: "condition", Value: name}}}
 	if err != nil {
@@ -90,10 +90,18 @@ func (s *station) condition(command, name string, severity alert.Severity, err e
 	} else {
 		c.Summary = "no longer so"
 	}
-	if err := s.book.Set(c, err != nil); err != nil {
-		s.log.Error("alert not written", "error", err)
+	turned, failed := s.book.Turn(c, err != nil)
+	if failed != nil {
+		s.log.Error("alert not written", "error", failed)
 	}
+	return turned || failed != nil
 }
+
+// repeated is an error that an earlier run has told. Away from a terminal it is not told
+// again, or cron would mail it every five minutes; the exit code stays.
+type repeated struct{ error }
+
+func (r repeated) Unwrap() error { return r.error }
 
 // ran notes how a command ended that another one did on its way.
 func (s *station) ran(command string, success bool) {
