@@ -84,13 +84,19 @@ func (c Condition) key() string {
 // Set notes whether a condition holds; it is an alert like those of rules, firing
 // at once.
 func (b *Book) Set(c Condition, so bool) error {
-	_, err := b.update(func(m *memory, result *Result) error {
+	_, err := b.Turn(c, so)
+	return err
+}
+
+// Turn is Set, and says whether a line was written: whether it begins or ends to be so.
+func (b *Book) Turn(c Condition, so bool) (bool, error) {
+	result, err := b.update(func(m *memory, result *Result) error {
 		if !b.set(m, result, c, so) {
 			return errUnchanged
 		}
 		return nil
 	})
-	return err
+	return len(result.Events) > 0, err
 }
 
 // set says whether anything has changed by it.
@@ -202,14 +208,34 @@ func (b *Book) append(e Event) error {
 	if err != nil {
 		return fmt.Errorf("alert file: %w", err)
 	}
-	_, err = f.WriteString(e.String() + "\n")
-	if created {
-		err = errors.Join(err, f.Chmod(0o644))
+	n, err := f.WriteString(e.String() + "\n")
+	if err != nil {
+		err = errors.Join(err, b.takeBack(f, e.String()[:min(n, len(e.String()))]))
+	} else if created {
+		err = f.Chmod(0o644)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("alert file: %w", err)
 	}
 	return nil
+}
+
+// takeBack removes what came into the file of a line that a full disk cut short, so that
+// whoever reads the file reads whole lines. A file without any is none. Where another
+// process has written behind it, it stays.
+func (b *Book) takeBack(f *os.File, part string) error {
+	text, err := os.ReadFile(b.File())
+	if err != nil {
+		return err
+	}
+	whole, cut := strings.CutSuffix(string(text), part)
+	switch {
+	case !cut:
+		return nil
+	case whole == "":
+		return os.Remove(b.File())
+	}
+	return f.Truncate(int64(len(whole)))
 }
 
 // errUnchanged ends an update that has nothing to write.
@@ -239,7 +265,8 @@ func (b *Book) update(change func(*memory, *Result) error) (result Result, err e
 	}
 	b.retire(m, &result)
 	if err := b.tell(m, &result); err != nil {
-		return result, err
+		m.Alerts = m.ledger.sorted()
+		return result, errors.Join(err, b.metrics(m)) // not remembered: it is told again
 	}
 	for _, s := range m.Alerts {
 		if b.shown(s) {

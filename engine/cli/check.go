@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
@@ -325,6 +326,6 @@ func (a *app) printVerdict(r correctness.Result, q correctness.Question, wire []
 	for _, f := range r.Notes {
 		fmt.Fprintf(&b, "  note [%s] %s\n", f.Tag, f.Detail)
 	}
-	_, err := io.WriteString(a.out, b.String())
+	_, err := io.WriteString(a.out, diag.PrintableLines(b.String()))
 	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/probe"
 )
 
@@ -135,22 +136,27 @@ func (a *app) exit(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	code := exitFailed
-	var exit *exitError
-	switch {
-	case errors.As(err, &exit):
-		code = exit.code
-	case errors.Is(err, context.Canceled):
-		code = exitInterrupted
-	}
+	code := exitCode(err)
 	switch text := err.Error(); {
-	case text == "":
+	case text == "", errors.As(err, new(repeated)) && !isTerminal(a.err):
 	case a.flags.json:
 		_ = json.NewEncoder(a.err).Encode(map[string]any{"error": text, "exit_code": code}) // nobody is left to tell
 	default:
-		fmt.Fprintf(a.err, "mtric: %s\n", text)
+		fmt.Fprintf(a.err, "mtric: %s\n", diag.PrintableLines(text))
 	}
 	return code
+}
+
+// exitCode is the exit code of an error.
+func exitCode(err error) int {
+	var exit *exitError
+	switch {
+	case errors.As(err, &exit):
+		return exit.code
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	return exitFailed
 }
 
 func (a *app) root() *cobra.Command {

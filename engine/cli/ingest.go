@@ -81,7 +81,7 @@ func (f ingestFlags) spans() ([]ingest.Span, error) {
 
 func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	var p *plan.Plan
-	defer func() { a.ended("ingest", p, err) }()
+	defer func() { err = a.ended("ingest", p, err) }()
 	if err := a.onCollector(); err != nil {
 		return err
 	}

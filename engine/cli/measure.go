@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,7 +61,7 @@ traces the routes. Cron runs it every five minutes on each vantage point.`,
 // measure is the command: it ends with the error that its exit code is made of.
 func (a *app) measure(ctx context.Context, o measureOptions) (err error) {
 	var p *plan.Plan
-	defer func() { a.ended("measure", p, err) }()
+	defer func() { err = a.ended("measure", p, err) }()
 	vp, err := a.vantagePoint()
 	if err != nil {
 		return err
@@ -200,10 +201,14 @@ func (m *measuring) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted after the answers were written")}
 	}
-	if len(m.findings) > 0 {
-		return findingsf("interval %s: measured, but %w", interval.Format(m.label), errors.Join(m.findings...))
+	if len(m.findings) == 0 {
+		return nil
 	}
-	return nil
+	found := m.findings
+	if news := slices.DeleteFunc(slices.Clone(found), func(err error) bool { return errors.As(err, new(repeated)) }); len(news) > 0 {
+		found = news
+	}
+	return findingsf("interval %s: measured, but %w", interval.Format(m.label), errors.Join(found...))
 }
 
 // ask sends the interval's queries and writes the answers. Nothing that is

@@ -42,6 +42,9 @@ func (a *app) planCheckCommand() *cobra.Command {
 		Example: "  mtric plan check --plan plans/rssac047 --plan local",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if _, err := a.now(); err != nil { // a wrong --now is a mistake here too
+				return err
+			}
 			p, mistakes, err := a.readPlan()
 			if err != nil {
 				return err

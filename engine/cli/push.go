@@ -34,7 +34,7 @@ on the collector and moves what was delivered to Output/Sent/.`,
 
 func (a *app) push(ctx context.Context) (err error) {
 	var p *plan.Plan
-	defer func() { a.ended("push", p, err) }()
+	defer func() { err = a.ended("push", p, err) }()
 	vp, err := a.vantagePoint()
 	if err != nil {
 		return err
@@ -149,8 +149,9 @@ func readable(file string) error {
 
 // send lists files and pushes them, both under the push lock, so that no two
 // pushes take the same file, and notes in the alert file whether something
-// cannot be delivered. An interruption says nothing about the collector and
-// leaves that as it was.
+// cannot be delivered: away from a terminal that is told when it begins and when it ends,
+// as watch does. An interruption says nothing about the collector and leaves that as it
+// was.
 func (s *station) send(ctx context.Context, a *app, list func() ([]string, error)) ([]string, error) {
 	unlock, err := s.lock("push")
 	if err != nil {
@@ -165,9 +166,15 @@ func (s *station) send(ctx context.Context, a *app, list func() ([]string, error
 	}
 	err = errors.Join(listed, err)
 	if !errors.Is(ctx.Err(), context.Canceled) {
-		s.condition("push", "unsent", alert.Warning, err)
+		turned := s.condition("push", "unsent", alert.Warning, err)
 		if len(files) > 0 {
 			s.ran("push", err == nil)
+		}
+		switch {
+		case err != nil && !turned:
+			err = repeated{err}
+		case err == nil && turned && !isTerminal(a.err):
+			fmt.Fprintln(a.err, "mtric: push: what was unsent is delivered")
 		}
 	}
 	for _, f := range result.Sent {

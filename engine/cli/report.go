@@ -54,7 +54,7 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	var p *plan.Plan
 	atHome := a.flags.lake == "" || o.out == "" // with both, nothing is written elsewhere
 	if atHome {
-		defer func() { a.ended("report", p, err) }()
+		defer func() { err = a.ended("report", p, err) }()
 		if err := a.onCollector(); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -9,9 +10,13 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -59,10 +64,8 @@ func showRows[T lake.Row](a *app, file, header string, cells func(T) []string, l
 		return err
 	}
 	if a.flags.json {
-		e := json.NewEncoder(a.out)
-		e.SetEscapeHTML(false)
 		for _, r := range rows {
-			if err := e.Encode(line(r)); err != nil {
+			if err := writeJSONLine(a.out, line(r)); err != nil {
 				return err
 			}
 		}
@@ -71,14 +74,41 @@ func showRows[T lake.Row](a *app, file, header string, cells func(T) []string, l
 	return writeTable(a.out, header, rows, cells)
 }
 
-// writeTable prints aligned columns; an absent value is a dash.
+// writeJSONLine writes a value as a line of JSON in which every character prints: JSON
+// itself lets those through that are no ASCII.
+func writeJSONLine(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	line := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	out := make([]byte, 0, len(line)+1)
+	for _, r := range string(line) {
+		switch {
+		case unicode.IsPrint(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	_, err := w.Write(append(out, '\n'))
+	return err
+}
+
+// writeTable prints aligned columns; an absent value is a dash. A terminal must not obey
+// what servers and files of others say.
 func writeTable[T any](w io.Writer, header string, rows []T, cells func(T) []string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.ReplaceAll(header, " ", "\t"))
 	for _, r := range rows {
 		row := cells(r)
 		for i, c := range row {
-			if c == "" {
+			if row[i] = diag.Printable(c); c == "" {
 				row[i] = "-"
 			}
 		}
@@ -164,12 +194,7 @@ func text(s *string) string {
 	if *s == "" {
 		return `""`
 	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?' // a terminal must not obey what a server sent
-		}
-		return r
-	}, *s)
+	return *s
 }
 
 func number(n *int64) string {

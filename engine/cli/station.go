@@ -80,8 +80,8 @@ func (s *station) lock(command string) (func() error, error) {
 }
 
 // condition notes in the alert file whether something that needs a person
-// holds, and in the log why.
-func (s *station) condition(command, name string, severity alert.Severity, err error) {
+// holds, and in the log why. It says whether that begins or ends now, or cannot be noted.
+func (s *station) condition(command, name string, severity alert.Severity, err error) (turned bool) {
 	c := alert.Condition{Rule: "mtric." + command, Severity: severity,
 		Labels: []alert.Label{{Name: "condition", Value: name}}}
 	if err != nil {
@@ -90,10 +90,18 @@ func (s *station) condition(command, name string, severity alert.Severity, err e
 	} else {
 		c.Summary = "no longer so"
 	}
-	if err := s.book.Set(c, err != nil); err != nil {
-		s.log.Error("alert not written", "error", err)
+	turned, failed := s.book.Turn(c, err != nil)
+	if failed != nil {
+		s.log.Error("alert not written", "error", failed)
 	}
+	return turned || failed != nil
 }
+
+// repeated is an error that an earlier run has told. Away from a terminal it is not told
+// again, or cron would mail it every five minutes; the exit code stays.
+type repeated struct{ error }
+
+func (r repeated) Unwrap() error { return r.error }
 
 // ran notes how a command ended that another one did on its way.
 func (s *station) ran(command string, success bool) {
@@ -103,19 +111,20 @@ func (s *station) ran(command string, success bool) {
 }
 
 // ended notes how a command that cron runs ended: for the text file metrics, and a
-// fatal error as a line. It works without a plan, for a plan that does not load is
+// fatal error as a line. It returns the command's error, with its own where that cannot
+// be noted (a full disk): then it is told by the exit code. It works without a plan, for a plan that does not load is
 // such an error. A run that was interrupted or had nothing to do says nothing.
-func (a *app) ended(command string, p *plan.Plan, err error) {
+func (a *app) ended(command string, p *plan.Plan, err error) error {
 	var exit *exitError
 	coded := errors.As(err, &exit)
 	if a.flags.dryRun || errors.Is(err, context.Canceled) || coded && (exit.code == exitBusy || exit.code == exitInterrupted) {
-		return
+		return err
 	}
 	machine, nameErr := a.machine()
 	home, homeErr := a.home()
 	now, nowErr := a.now()
 	if errors.Join(nameErr, homeErr, nowErr) != nil {
-		return
+		return err
 	}
 	logs, state := "Logs", "State"
 	if p != nil {
@@ -123,19 +132,26 @@ func (a *app) ended(command string, p *plan.Plan, err error) {
 	}
 	book := &alert.Book{Machine: machine, Logs: under(home, logs), State: under(home, state), Now: now, Rules: a.rules}
 	if there, statErr := exists(book.Logs); statErr == nil && !there {
-		return // run by hand, on no machine of the system
+		return err // run by hand, on no machine of the system
 	}
+	var noted error
 	switch {
 	case err == nil, coded && exit.code != exitUsage && exit.code != exitFailed: // done, with something to say
-		err = book.Ran(command, true)
+		noted = book.Ran(command, true)
 	case err.Error() == "":
-		err = book.Fatal(command, errors.New("the plan has mistakes; mtric plan check shows them"))
+		noted = book.Fatal(command, errors.New("the plan has mistakes; mtric plan check shows them"))
 	default:
-		err = book.Fatal(command, err)
+		noted = book.Fatal(command, err)
 	}
-	if err != nil {
-		fmt.Fprintf(a.err, "mtric: %v\n", err)
+	switch {
+	case noted == nil:
+		return err
+	case err == nil:
+		return findingsf("%s: done, but it cannot be noted: %w", command, noted)
+	case err.Error() == "":
+		return &exitError{code: exitCode(err), err: noted}
 	}
+	return errors.Join(err, noted)
 }
 
 // mistyped tells of a wrong flag in a line of the crontab, as of any fatal error; of
@@ -150,7 +166,7 @@ func (a *app) mistyped(c *cobra.Command, err error) {
 		return
 	}
 	if !isTerminal(a.err) {
-		a.ended(command, nil, err)
+		_ = a.ended(command, nil, err) // of a wrong flag all is told already
 	}
 }
 

@@ -89,7 +89,7 @@ func (b backlog) whole(t *testing.T, g *collecting) {
 	t.Helper()
 	dir := filepath.Join(b.home, "Lake")
 	runs := func(dir string) string {
-		return "(SELECT COLUMNS(c -> c NOT IN ('yyyymm', 'received_at', 'file', 'sha256')) FROM " + glob(dir, "runs") + ")"
+		return "(SELECT COLUMNS(c -> c NOT IN ('yyyymm', 'received_at', 'file', 'sha256', 'ingested_at')) FROM " + glob(dir, "runs") + ")"
 	}
 	files := b.days * 288 * backlogVPs
 	got := query(t, g.duck, differ(asSent(glob(b.truth, "answers")), asSent(glob(dir, "answers"))), differ(runs(b.truth), runs(dir)),

@@ -30,7 +30,7 @@ silent unless something has begun or ended since.`,
 
 func (a *app) watch(ctx context.Context) (err error) {
 	var p *plan.Plan
-	defer func() { a.ended("watch", p, err) }()
+	defer func() { err = a.ended("watch", p, err) }()
 	machine, err := a.machine()
 	if err != nil {
 		return err

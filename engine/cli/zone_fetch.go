@@ -61,7 +61,7 @@ first source that yields a good zone, and asks for no others.`,
 
 func (a *app) zoneFetch(ctx context.Context, latest bool) (err error) {
 	var p *plan.Plan
-	defer func() { a.ended("zone fetch", p, err) }()
+	defer func() { err = a.ended("zone fetch", p, err) }()
 	machine, err := a.machine()
 	if err != nil && a.flags.vp == "" && !latest {
 		// As ingest does, whatever the host is called: all zones are kept by the collector.

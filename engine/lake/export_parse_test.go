@@ -241,6 +241,8 @@ func parseCSV(t fataler, e lake.Export, out string) []map[string]any {
 				row[name] = c.text == "true"
 			case kind == "INT64" || kind == "INT32":
 				row[name] = json.Number(c.text)
+			case kind == "STRING":
+				row[name] = strings.TrimPrefix(c.text, "'") // as docs/data.md says
 			case strings.HasPrefix(kind, "LIST"):
 				var v any
 				if err := newDecoder([]byte(c.text)).Decode(&v); err != nil {

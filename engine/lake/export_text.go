@@ -87,9 +87,21 @@ func each(texts []string, f func(string) []byte) [][]byte {
 	return out
 }
 
+// CSVText is a text as a field of our CSV has it: with an apostrophe before what a
+// spreadsheet would run as a formula (a text that begins with =, +, -, @, a tab or a
+// carriage return), and before an apostrophe. So taking away the first apostrophe of a
+// text gives what was measured; numbers and times have none (docs/data.md).
+func CSVText(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r'", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
 // csvText quotes a text where RFC 4180 asks for it, and the empty one, which
 // without quotes would be null.
 func csvText(s string) []byte {
+	s = CSVText(s)
 	if s != "" && !strings.ContainsAny(s, ",\"\r\n") && s[0] != ' ' && s[len(s)-1] != ' ' {
 		return []byte(s)
 	}

@@ -1,8 +1,12 @@
 package lake
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +96,54 @@ func TestSchemaSaysWhatDiffers(t *testing.T) {
 					t.Errorf("%s of %s: %s", name, had.name, a)
 				}
 			}
+		}
+	}
+}
+
+// What only mtric would read is refused: a page of no values in places of 207 bits, and a
+// dictionary that says a text, or a wire, twice.
+func TestSentIsWhatOthersRead(t *testing.T) {
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	row := measurement.Answer{VantagePoint: "101", Interval: at, Query: "soa", Outcome: "timeout", RSI: "a", Address: "192.0.2.1", Response: []byte("first wire"), Failures: []string{}}
+	other := row
+	other.RSI, other.Address, other.Response = "b", "192.0.2.2", []byte("other wire")
+	path := filepath.Join(t.TempDir(), "x.parquet")
+	if err := Write(path, []measurement.Answer{row, other}, Metadata{Version: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		leaf, want string
+		change     func(s *Sheet[measurement.Answer], p *sheetPage)
+	}{
+		"as it was": {"nsid", "", func(*Sheet[measurement.Answer], *sheetPage) {}},
+		"bit width": {"nsid", "damaged page", func(s *Sheet[measurement.Answer], p *sheetPage) {
+			if !p.dictionary {
+				levels := int32(binary.LittleEndian.Uint32(s.data[p.at:]))
+				s.data[p.at+4+levels] = 207
+			}
+		}},
+		"text twice": {"address", errTwice.Error(), func(s *Sheet[measurement.Answer], p *sheetPage) {
+			s.texts = strings.ReplaceAll(s.texts, "192.0.2.2", "192.0.2.1")
+		}},
+		"wire twice": {"response", errTwice.Error(), func(s *Sheet[measurement.Answer], p *sheetPage) {
+			s.wires = bytes.ReplaceAll(s.wires, []byte("other"), []byte("first"))
+		}},
+	} {
+		s, _, err := ReadSent[measurement.Answer](data, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range s.pages {
+			if shapeOf(Answers).leaves[s.pages[i].leaf].path == c.leaf {
+				c.change(s, &s.pages[i])
+			}
+		}
+		if _, err := s.Rows(); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), "column "+c.leaf+": "+c.want)) {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
 }

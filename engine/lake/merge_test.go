@@ -300,3 +300,23 @@ func TestRunsOfRowsAreTheReaders(t *testing.T) {
 		}
 	}
 }
+
+// A file that says two things of one key is no file of one run: nothing of it comes in,
+// whether the lake has its interval or not.
+func TestMergeTakesNoKeyTwice(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	for _, known := range []bool{false, true} {
+		if known {
+			if _, err := lake.Merge(s, midnight, apart(group("101", 3, 3, 10)), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rows := group("101", 3, 3, 10)
+		rows[2] = rows[1]
+		rows[2].LatencyUS = ptr(int64(11))
+		m, err := lake.Merge(s, midnight, []lake.Group[measurement.Answer]{lake.GroupOf(rows)}, nil)
+		if err != nil || m.Added != 0 || m.Known != 0 || len(m.Clashes) != 1 || !strings.Contains(m.Clashes[0].Reason, "row soa of b over ipv4/udp differs") {
+			t.Errorf("known %v: %+v, %v", known, m, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package lake
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
 
@@ -93,8 +94,9 @@ type sheetDecoder struct {
 	read    []leafCells // of the column, one for each leaf
 
 	levels, repeated, places []int32
-	used                     []bool   // places of a dictionary
-	dict                     [][]byte // of byte arrays
+	used                     []bool              // places of a dictionary
+	dict                     [][]byte            // of byte arrays
+	said                     map[uint64]struct{} // hashes of what a dictionary says
 }
 
 // leafCells is what was read of a leaf.
@@ -102,6 +104,9 @@ type leafCells struct {
 	Column
 	starts []int32 // of a list: of each row its first element
 }
+
+// saying is the seed of the hashes of what dictionaries say.
+var saying = maphash.MakeSeed()
 
 var sheetDecoders = sync.Pool{New: func() any { return new(sheetDecoder) }}
 
@@ -139,7 +144,30 @@ func (d *sheetDecoder) leaf(c *leafCells, l leaf, pages []sheetPage, data []byte
 	if slices.Contains(d.used, false) {
 		return fmt.Errorf("%w: its dictionary has values that no row has", errDamaged)
 	}
+	if d.twice(c.Dict) {
+		return errTwice
+	}
 	return c.checkText(new(int))
+}
+
+// twice says whether a value is in the dictionary, of texts or of byte arrays, more than
+// once: readers that count by place would miss rows.
+func (d *sheetDecoder) twice(texts []string) bool {
+	all := len(texts) + len(d.dict)
+	if all < 2 {
+		return false
+	}
+	if d.said == nil {
+		d.said = make(map[uint64]struct{}, all)
+	}
+	clear(d.said)
+	for _, t := range texts {
+		d.said[maphash.String(saying, t)] = struct{}{}
+	}
+	for _, b := range d.dict {
+		d.said[maphash.Bytes(saying, b)] = struct{}{}
+	}
+	return len(d.said) < all
 }
 
 // page reads a page of data: levels of repetition and of definition, and the values
@@ -228,10 +256,10 @@ func numbered(c *Column, null []bool, of format.Type, present int, data []byte) 
 // indexed appends values that are places in the dictionary.
 func (d *sheetDecoder) indexed(c *leafCells, null []bool, l leaf, present int, data []byte) error {
 	d.places = resize(d.places, present)
-	if present > 0 {
-		if len(data) == 0 {
-			return errDamaged
-		}
+	if len(data) == 0 && present > 0 {
+		return errDamaged
+	}
+	if len(data) > 0 { // also of no values: others refuse a width that is none
 		if err := hybrid(d.places, data[1:], int(data[0])); err != nil {
 			return err
 		}

@@ -3,9 +3,12 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -141,15 +144,22 @@ func failedCells(c charge, r *measurement.Answer) []string {
 	if r.Verdict != nil {
 		verdict = string(*r.Verdict)
 	}
-	cells := []string{c.metric, r.Interval.UTC().Format(time.RFC3339), string(r.VantagePoint), r.Query, string(r.Family), string(r.Transport),
-		r.Address, r.QName, r.QType, at, string(r.Outcome), text(r.Error), integer(r.LatencyUS), text(r.RCode), integer(r.Serial), awaited, text(r.NSID),
-		verdict, integer(r.VerdictSerial), strings.Join(r.Failures, "; ")}
-	for i, t := range cells {
-		if t != "" && strings.ContainsRune("=+-@", rune(t[0])) {
-			cells[i] = "'" + t // a spreadsheet must not run what a server sent
-		}
+	failures := make([]string, len(r.Failures))
+	for i, f := range r.Failures {
+		failures[i] = diag.Printable(f)
 	}
-	return cells
+	return []string{c.metric, r.Interval.UTC().Format(time.RFC3339), foreign(string(r.VantagePoint)), foreign(r.Query), foreign(string(r.Family)), foreign(string(r.Transport)),
+		foreign(r.Address), foreign(r.QName), foreign(r.QType), at, foreign(string(r.Outcome)), foreign(text(r.Error)), integer(r.LatencyUS), foreign(text(r.RCode)),
+		integer(r.Serial), awaited, foreign(text(r.NSID)), verdict, integer(r.VerdictSerial), lake.CSVText(strings.Join(failures, "; "))}
+}
+
+// foreign is a text of others as failed.csv has it: neither a terminal nor a spreadsheet
+// may obey it.
+func foreign(s string) string {
+	if strings.HasPrefix(s, `"`) {
+		return strconv.Quote(s) // what is quoted is told from what only looks so
+	}
+	return lake.CSVText(diag.Printable(s))
 }
 
 // charges are the missed thresholds that the row counts against.

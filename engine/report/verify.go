@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -55,6 +56,7 @@ func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, erro
 
 // restOn makes the metrics rest on what the report rests on, whatever came since.
 func (d *Document) restOn(c *metrics.Config) {
+	c.ReceivedUntil = time.Unix(0, 0) // of no run it was known when it came: those of which it is came since
 	if d.ReceivedUntil != nil {
 		c.ReceivedUntil = *d.ReceivedUntil
 	}
