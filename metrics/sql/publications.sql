@@ -91,7 +91,7 @@ WHERE r.place IS NOT NULL OR (r.sent = p.planned AND r.strange = 0);
 CREATE OR REPLACE TEMPORARY VIEW stretches AS
 SELECT level, vantage_point, rsi, place, MIN(at_us) AS first_us, MAX(at_us) AS last_us
 FROM (SELECT level, vantage_point, rsi, place, at_us,
-             at_us - 300000000 * ROW_NUMBER() OVER (PARTITION BY level, vantage_point, rsi, place ORDER BY at_us) AS run
+             at_us - 300000000 * CAST(ROW_NUMBER() OVER (PARTITION BY level, vantage_point, rsi, place ORDER BY at_us) AS BIGINT) AS run
       FROM asked) q
 GROUP BY level, vantage_point, rsi, place, run;
 
@@ -132,7 +132,7 @@ SELECT level, serial, vantage_point, rsi,
        CASE WHEN asked_us IS NULL THEN 0 ELSE CAST((asked_us + 300000000 - t_us) / 60000000 AS BIGINT) END AS low,
        CAST((seen_us - t_us) / 60000000 AS BIGINT) AS high
 FROM (SELECT f.level, f.serial, f.t_us, f.vantage_point, f.rsi, f.seen_us,
-             MAX(LEAST(r.last_us, f.limit_us - 300000000)) AS asked_us
+             MAX(CASE WHEN r.last_us < f.limit_us THEN r.last_us WHEN r.last_us IS NOT NULL THEN f.limit_us - 300000000 END) AS asked_us
       FROM (SELECT f.*, CASE WHEN seen_us IS NULL THEN end_us + MOD(300000000 - MOD(end_us, 300000000), 300000000)
                              ELSE seen_us END AS limit_us FROM first_seen f) f
       LEFT JOIN stretches r ON r.level = f.level AND r.vantage_point = f.vantage_point AND r.rsi = f.rsi
