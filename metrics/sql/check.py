@@ -215,7 +215,7 @@ def compare_values(title, found, report):
     for value in report["values"]:
         key = value_key(value)
         row = found.get(key)
-        own = value if applied else value["without_exclusions"]
+        own = value if applied else value.get("without_exclusions") or {}
         if row is None:
             differences.append(f"{title}: {value_name(key)}: SQL has nothing")
             continue
@@ -277,11 +277,11 @@ def run_letter(check, report):
         found = check.metrics()
         for value in report["values"]:
             key = value_key(value)
-            own = value if title == "with exclusions" else value["without_exclusions"]
+            own = value if title == "with exclusions" else value.get("without_exclusions") or {}
             row = found.pop(key, {"numerator": None, "denominator": None, "count": 0})
             got = {name: whole(row[name]) for name in ["numerator", "denominator", "count"]}
-            if got["count"] or own["count"]:  # else there is no data
-                text = differing(got, {name: own[name] for name in got})
+            if got["count"] or own.get("count"):  # else there is no data
+                text = differing(got, {name: own.get(name) for name in got})
                 differences += [f"{title}: {value_name(key)}: {text}"] if text else []
         differences += [f"{title}: {value_name(key)}: SQL has a value, the report nothing" for key in found]
         if not report["exclusions"]:

@@ -39,7 +39,7 @@ class Lake:
         self.draw_zones()
         self.draw_runs()
         self.answers = []
-        for t in self.labels:
+        for t in self.labels if r.random() < 0.97 else []:
             for v in [v["id"] for v in self.vantage_points] + ["999"][: r.randint(0, 1)]:
                 if r.random() >= self.lost / 2 and not (v == "901" and self.silent[0] <= t < self.silent[1]):
                     self.draw_run(t, v)
