@@ -21,7 +21,7 @@ METRICS = [
 # Views that several statements read are computed once.
 STORED = {
     "report", "period", "rsis", "rsi_addresses", "vantage_points", "exclusions", "thresholds", "zones", "genuine",
-    "odd_runs", "lake_labels", "lake_addresses", "spans", "labels", "planned_addresses", "frames", "places", "soa_plan",
+    "odd_runs", "lake_labels", "lake_addresses", "spans", "labels", "canonical", "addresses_at", "planned_addresses", "frames", "places", "soa_plan",
     "cell_plan", "soa_states", "soa_counts", "rsi_fast", "cells", "correctness_counts", "accepted", "first_sightings",
     "dated", "later", "published", "stretches", "first_seen", "publication_values", "publication_counts",
 }
