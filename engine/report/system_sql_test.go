@@ -18,9 +18,8 @@ import (
 )
 
 // TestSystemSQL runs metrics/sql over a simulated month with faults and
-// exclusions: every fraction and count equals the report's, on DuckDB and on Spark.
-// MTRIC_PYTHON and MTRIC_SPARK_PYTHON name pythons with the modules; by default
-// ~/.cache/mtric/venv and ~/.cache/mtric/spark.
+// exclusions: every fraction, count, verdict and bound, what a fail rests on, the
+// coverage and the publications equal the report's, on DuckDB and on Spark.
 func TestSystemSQL(t *testing.T) {
 	p := rssac047(t)
 	dir := t.TempDir()
@@ -49,6 +48,57 @@ func TestSystemSQL(t *testing.T) {
 	if _, err := d.Fill(context.Background(), lake.Store{Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
+	full := fullJSON(t, d)
+	for name, python := range sqlEngines(t) {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"--engine", name}
+			if name == "duckdb" {
+				args = append(args, "--rests-on")
+			}
+			runPython(t, python, append(append([]string{"../../metrics/sql/check.py"}, args...), dir, full)...)
+		})
+	}
+}
+
+// TestSystemSQLLetter: where every query was sent, the letter of RSSAC047 gives the
+// report's numbers.
+func TestSystemSQLLetter(t *testing.T) {
+	p := rssac047(t)
+	dir := t.TempDir()
+	from := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+	if _, err := simulate.Run(context.Background(), dir, simulate.Config{Plan: p, VantagePoints: []measurement.VantagePoint{"901", "902", "903"},
+		From: from.AddDate(0, 0, -2), Until: from.AddDate(0, 0, 9), Seed: 12, Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	p.VantagePoints = []plan.VantagePoint{{ID: "901"}, {ID: "902"}, {ID: "903"}}
+	d, err := report.Frame(p, report.Weekly, from, from.AddDate(0, 0, 7), from.AddDate(0, 0, 9), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Fill(context.Background(), lake.Store{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	full := fullJSON(t, d)
+	for name, python := range sqlEngines(t) {
+		t.Run(name, func(t *testing.T) {
+			runPython(t, python, "../../metrics/sql/check.py", "--engine", name, "--letter", dir, full)
+			runPython(t, python, "../../metrics/sql/check.py", "--engine", name, dir, full)
+		})
+	}
+}
+
+// TestSystemSQLDrawn holds the statements to nested loops over tiny drawn lakes.
+func TestSystemSQLDrawn(t *testing.T) {
+	lakes := map[string]string{"duckdb": "60", "spark": "1"}
+	for name, python := range sqlEngines(t) {
+		t.Run(name, func(t *testing.T) {
+			runPython(t, python, "../../metrics/sql/test_drawn.py", "--engine", name, "--lakes", lakes[name])
+		})
+	}
+}
+
+// fullJSON writes the report's full.json and returns its path.
+func fullJSON(t *testing.T, d *report.Document) string {
 	full := filepath.Join(t.TempDir(), "full.json")
 	f, err := os.Create(full)
 	if err != nil {
@@ -57,20 +107,32 @@ func TestSystemSQL(t *testing.T) {
 	if err := cmpErr(d.WriteJSON(f), f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	for _, engine := range []struct{ name, variable, venv string }{{"duckdb", "MTRIC_PYTHON", "venv"}, {"spark", "MTRIC_SPARK_PYTHON", "spark"}} {
-		t.Run(engine.name, func(t *testing.T) {
-			python := os.Getenv(engine.variable)
-			if home, err := os.UserHomeDir(); python == "" && err == nil {
-				python = filepath.Join(home, ".cache", "mtric", engine.venv, "bin", "python")
-			}
-			if err := exec.Command(python, "-c", "import "+map[string]string{"duckdb": "duckdb", "spark": "pyspark"}[engine.name]).Run(); err != nil {
-				t.Fatalf("%s is no python with %s (%v): testdata/rig/install.sh makes it, %s names another", python, engine.name, err, engine.variable)
-			}
-			out, err := exec.Command(python, "../../metrics/sql/check.py", "--engine", engine.name, dir, full).CombinedOutput()
-			t.Logf("%s", out)
-			if err != nil {
-				t.Error(err)
-			}
-		})
+	return full
+}
+
+// sqlEngines returns the python of each engine. MTRIC_PYTHON and MTRIC_SPARK_PYTHON
+// name pythons with the modules; by default ~/.cache/mtric/venv and ~/.cache/mtric/spark.
+func sqlEngines(t *testing.T) map[string]string {
+	pythons := map[string]string{}
+	for _, e := range []struct{ name, variable, venv, modules string }{
+		{"duckdb", "MTRIC_PYTHON", "venv", "duckdb, pyarrow"}, {"spark", "MTRIC_SPARK_PYTHON", "spark", "pyspark, pyarrow"}} {
+		python := os.Getenv(e.variable)
+		if home, err := os.UserHomeDir(); python == "" && err == nil {
+			python = filepath.Join(home, ".cache", "mtric", e.venv, "bin", "python")
+		}
+		if err := exec.Command(python, "-c", "import "+e.modules).Run(); err != nil {
+			t.Fatalf("%s is no python with %s (%v): testdata/rig/install.sh makes it, %s names another", python, e.modules, err, e.variable)
+		}
+		pythons[e.name] = python
+	}
+	return pythons
+}
+
+// runPython runs a script, whose exit must be 0, and logs what it prints.
+func runPython(t *testing.T, python string, args ...string) {
+	out, err := exec.Command(python, args...).CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Error(err)
 	}
 }

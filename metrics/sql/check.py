@@ -1,13 +1,15 @@
 """Compute a report's metrics by SQL and name what differs from its full.json.
 
-usage: check.py [--engine duckdb|spark] [--timing] LAKE full.json
+usage: check.py [--engine duckdb|spark] [--letter | --rests-on | --without NNN] [--timing] LAKE full.json
 
-Exit 0: every fraction and count is equal, with and without exclusions. Exit 1: not.
+Exit 0: everything is equal, with and without exclusions. Exit 1: not.
 """
 
 import argparse
+import datetime
 import json
 import pathlib
+import re
 import sys
 import time
 
@@ -16,99 +18,325 @@ METRICS = [
     "rsi_availability", "rsi_response_latency", "rsi_correctness", "rsi_publication_latency",
     "rss_availability", "rss_response_latency", "rss_correctness", "rss_publication_latency",
 ]
+# Views that several statements read are computed once.
+STORED = {
+    "report", "period", "rsis", "rsi_addresses", "vantage_points", "exclusions", "thresholds", "zones", "genuine",
+    "odd_runs", "lake_labels", "lake_addresses", "spans", "labels", "canonical", "addresses_at", "planned_addresses", "frames", "places", "soa_plan",
+    "cell_plan", "soa_states", "soa_counts", "rsi_fast", "cells", "correctness_counts", "accepted", "first_sightings",
+    "dated", "later", "published", "stretches", "first_seen", "publication_values", "publication_counts",
+}
+VIEW = re.compile(r"\s*CREATE OR REPLACE TEMPORARY VIEW (\w+) AS\b(.*)", re.DOTALL)
+# Tables of the lake that may not be there, with the types of their columns.
+TABLES = {
+    "answers": "at_us BIGINT, sent_at_us BIGINT, vantage_point TEXT, query TEXT, rsi TEXT, family TEXT, transport TEXT, address TEXT, "
+    "outcome TEXT, latency_us BIGINT, rcode TEXT, tc BOOLEAN, serial BIGINT, verdict TEXT",
+    "runs": "at_us BIGINT, vantage_point TEXT, clock_synchronized BOOLEAN, received_at_us BIGINT, ingested_at_us BIGINT",
+    "zones": "serial BIGINT, state TEXT, first_seen_us BIGINT, archived_at_us BIGINT, signed_at_us BIGINT, first_used_us BIGINT",
+    "exclusions": "from_us BIGINT, until_us BIGINT, vantage_point TEXT, rsi TEXT, family TEXT, transport TEXT",
+}
 
 
-def statements(name, lake, report):
-    """The statements of a file; comments may hold semicolons."""
-    text = (HERE / name).read_text()
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
-    body = "\n".join(lines).replace("$LAKE", lake).replace("$REPORT", report)
-    return [s for s in body.split(";") if s.strip()]
+class DuckDB:
+    name, text = "duckdb", "VARCHAR"
+
+    def __init__(self):
+        import duckdb
+
+        self.connection = duckdb.connect()
+
+    def rows(self, sql):
+        result = self.connection.execute(sql)
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row)) for row in result.fetchall()]
+
+    def run(self, sql):
+        self.connection.execute(sql)
+
+    def store(self, name, select):
+        self.connection.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} AS {select}")
 
 
-def duckdb_engine():
-    import duckdb
+class Spark:
+    name, text = "spark", "STRING"
 
-    connection = duckdb.connect()
-    return lambda sql: connection.execute(sql).fetchall()
+    def __init__(self):
+        from pyspark.sql import SparkSession
 
+        self.session = (
+            SparkSession.builder.master("local[2]")
+            .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
+            .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.sql.shuffle.partitions", "2")
+            .config("spark.default.parallelism", "2")
+            .getOrCreate()
+        )
+        self.session.sparkContext.setLogLevel("ERROR")
 
-def spark_engine():
-    from pyspark.sql import SparkSession
+    def rows(self, sql):
+        return [row.asDict() for row in self.session.sql(sql).collect()]
 
-    session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.shuffle.partitions", "8")
-        .getOrCreate()
-    )
-    session.sparkContext.setLogLevel("ERROR")
-    return lambda sql: [tuple(row) for row in session.sql(sql).collect()]
+    def run(self, sql):
+        self.session.sql(sql)
+
+    def store(self, name, select):
+        self.session.sql(select).coalesce(2).localCheckpoint().createOrReplaceTempView(name)
 
 
 def whole(number):
     return None if number is None else int(number)
 
 
-def side(run, lake, report, timing):
-    """All metrics by (metric, rsi, family, transport)."""
-    values = {}
-    for metric in METRICS:
+def micros(text):
+    """Microseconds since 1970 of a time as JSON has it."""
+    at = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return (at - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)) // datetime.timedelta(microseconds=1)
+
+
+def value_name(key):
+    return " ".join(part or "-" for part in key)
+
+
+def value_key(value):
+    return value["metric"], value.get("rsi"), value.get("family"), value.get("transport")
+
+
+class Check:
+    def __init__(self, engine, lake, full, folder=HERE, timing=False):
+        self.engine, self.lake, self.full, self.folder, self.timing = engine, pathlib.Path(lake), full, folder, timing
+        self.missing = [table for table in ["answers", "runs"] if not any(self.lake.glob(f"{table}/**/*.parquet"))]
+        if not (self.lake / "zones" / "zones.parquet").exists():
+            self.missing.append("zones")
+
+    def statements(self, path, without=""):
+        """The statements of a file; comments may hold semicolons."""
+        lines = [line for line in path.read_text().splitlines() if not line.lstrip().startswith("--")]
+        for name, value in {"$LAKE": str(self.lake), "$REPORT": str(self.full), "$WITHOUT": without}.items():
+            lines = [line.replace(name, value.replace("'", "''")) for line in lines]
+        return [statement for statement in "\n".join(lines).split(";") if statement.strip()]
+
+    def define(self, statement):
+        view = VIEW.match(statement)
+        if not view or view[1] not in STORED:
+            return self.engine.run(statement)
         began = time.monotonic()
-        for rsi, family, transport, numerator, denominator, count in run(statements(metric + ".sql", lake, report)[0]):
-            values[metric, rsi, family, transport] = (whole(numerator), whole(denominator), whole(count))
-        if timing:
-            print(f"{metric}\t{time.monotonic() - began:.3f} s", file=sys.stderr)
-    return values
+        self.engine.store(view[1], view[2])
+        self.took(view[1], began)
+
+    def took(self, name, began):
+        if self.timing:
+            print(f"{name}\t{time.monotonic() - began:.3f} s", file=sys.stderr)
+
+    def empty(self, table):
+        columns = [column.strip().split() for column in TABLES[table].split(",")]
+        nulls = ", ".join(f"CAST(NULL AS {self.engine.text if kind == 'TEXT' else kind}) AS {name}" for name, kind in columns)
+        self.define(f"CREATE OR REPLACE TEMPORARY VIEW {table} AS SELECT * FROM (SELECT {nulls}) e WHERE 1 = 0")
+
+    def prelude(self, without=""):
+        for statement in self.statements(HERE / f"prelude-{self.engine.name}.sql", without):
+            table = re.match(r"\s*CREATE OR REPLACE TEMPORARY VIEW (?:lake_)?(\w+)", statement)
+            if table and table[1] in self.missing:
+                self.empty(table[1])
+            else:
+                self.define(statement)
+
+    def views(self, *names, instead=None):
+        for name in names:
+            for statement in self.statements(self.folder / name):
+                view = VIEW.match(statement)
+                if instead and view and view[1] in instead:
+                    statement = f"CREATE OR REPLACE TEMPORARY VIEW {view[1]} AS {instead[view[1]]}"
+                self.define(statement)
+
+    def metrics(self):
+        """All metrics' rows by (metric, rsi, family, transport)."""
+        values = {}
+        for metric in METRICS:
+            began = time.monotonic()
+            for row in self.engine.rows(self.statements(self.folder / f"{metric}.sql")[0]):
+                values[metric, row["rsi"], row["family"], row["transport"]] = row
+            self.took(metric, began)
+        return values
+
+    def compute(self, exclusions=True, without="", instead=None):
+        self.prelude(without)
+        if not exclusions:
+            self.empty("exclusions")
+        self.views("runs.sql", "frame.sql", "rows.sql", "publications.sql", instead=instead)
+        return self.metrics()
+
+    def compute_without(self, serials, vantage_point):
+        """Leaving one vantage point out: the serials of the period and of A10 stay, T(s) is dated anew."""
+        def among(names):
+            return ", ".join(str(s) for s in names) or "NULL"
+
+        return self.compute(without=vantage_point, instead={
+            "initial": f"SELECT serial FROM accepted WHERE serial IN ({among(serials['initial'])})",
+            "published": "SELECT d.serial, d.t_us, l.place FROM dated d JOIN later l ON l.serial = d.serial "
+            f"WHERE d.serial IN ({among(serials['published'])})",
+        })
+
+    def serials(self):
+        return {name: [int(row["serial"]) for row in self.engine.rows(f"SELECT serial FROM {name}")] for name in ["initial", "published"]}
+
+
+def got_value(row):
+    return {
+        "numerator": whole(row["numerator"]), "denominator": whole(row["denominator"]), "count": whole(row["count"]) or 0,
+        "censored": bool(row["censored"]), "verdict": row["verdict"], "thin": bool(row["thin"]),
+        "held": whole(row.get("held")) or 0, "unobservable": whole(row.get("unobservable")) or 0,
+    }
+
+
+def want_value(value, keys):
+    want = {key: value.get(key) for key in keys}
+    for key in ["censored", "thin"]:
+        if key in want:
+            want[key] = bool(want[key])
+    for key in ["count", "held", "unobservable"]:
+        if key in want:
+            want[key] = want[key] or 0
+    return want
+
+
+def got_bounds(row):
+    return {side: {"numerator": whole(row[f"{side}_numerator"]), "denominator": whole(row[f"{side}_denominator"]),
+                   "verdict": row[f"{side}_verdict"]} for side in ["low", "high"]}
+
+
+def differing(got, want):
+    return ", ".join(f"{key}: SQL has {got[key]}, the report {want[key]}" for key in want if got[key] != want[key])
+
+
+def compare_values(title, found, report):
+    """Differences of all values, with exclusions (keys of the value itself) or as measured."""
+    applied = title == "with exclusions"
+    differences = []
+    for value in report["values"]:
+        key = value_key(value)
+        row = found.get(key)
+        own = value if applied else value.get("without_exclusions") or {}
+        if row is None:
+            differences.append(f"{title}: {value_name(key)}: SQL has nothing")
+            continue
+        keys = ["numerator", "denominator", "count", "censored", "verdict"] + (["thin", "held", "unobservable"] if applied else [])
+        text = differing(got_value(row), want_value(own, keys))
+        if text:
+            differences.append(f"{title}: {value_name(key)}: {text}")
+        if applied and "low_numerator" in row and (value.get("bounds") or report["vantage_points_from"] == "plan"):
+            got, want = got_bounds(row), value.get("bounds")
+            if got != want and (want or got["low"]["denominator"]):
+                differences.append(f"{title}: {value_name(key)}: bounds: SQL has {got}, the report {want}")
+    for key in found.keys() - {value_key(value) for value in report["values"]}:
+        differences.append(f"{title}: {value_name(key)}: SQL has a value, the report nothing")
+    return differences
+
+
+def compare_rest(check, report):
+    """Differences of coverage, publications and frames."""
+    engine, differences = check.engine, []
+    coverage = {key: whole(number) for key, number in engine.rows(check.statements(HERE / "coverage.sql")[0])[0].items()}
+    want = {**report["coverage"], "thin": report.get("thin", False)}
+    text = differing({**coverage, "thin": bool(coverage["thin"])}, {key: want.get(key) for key in coverage})
+    if text:
+        differences.append(f"coverage: {text}")
+    got = {(int(row["serial"]), int(row["t_us"])) for row in engine.rows("SELECT serial, t_us FROM published")}
+    listed = {(p["serial"], micros(p["t"])) for p in report["publications"]}
+    if got != listed:
+        differences.append(f"publications: SQL alone has {sorted(got - listed)}, the report alone {sorted(listed - got)}")
+    for row in engine.rows("SELECT f.span, f.n, f.k FROM frames f WHERE f.in_period = 1 ORDER BY f.span"):
+        rsis = sorted(r["rsi"] for r in engine.rows(f"SELECT DISTINCT rsi FROM addresses_at WHERE span = {row['span']}"))
+        own = [(f["n"], f["k"], sorted(f["rsis"])) for f in report["frames"]
+               if (not f.get("from") or micros(f["from"]) <= row["span"]) and (not f.get("until") or row["span"] < micros(f["until"]))]
+        if own != [(int(row["n"]), int(row["k"]), rsis)]:
+            differences.append(f"frames: at {row['span']} µs SQL has {row['n'], row['k'], rsis}, the report {own}")
+    return differences
+
+
+def check_rests_on(check, report, found):
+    """Differences of rests_on: the vantage points without which a fail is none."""
+    serials = check.serials()
+    rests = {key: [] for key, row in found.items() if row["verdict"] == "fail"}
+    for vantage_point in sorted(v["id"] for v in report["vantage_points"]) if rests else []:
+        left = check.compute_without(serials, vantage_point)
+        for key, names in rests.items():
+            if key not in left or left[key]["verdict"] != "fail":
+                names.append(vantage_point)
+    return [f"{value_name(value_key(value))}: rests_on: SQL has {rests.get(value_key(value), [])}, the report {value.get('rests_on') or []}"
+            for value in report["values"] if rests.get(value_key(value), []) != sorted(value.get("rests_on") or [])]
+
+
+def run_letter(check, report):
+    """Differences from the letter of RSSAC047."""
+    check.prelude()
+    check.views("rows.sql", "serials.sql")
+    differences = []
+    for title in ["with exclusions", "without exclusions"]:
+        if title == "without exclusions":
+            check.empty("exclusions")
+        found = check.metrics()
+        for value in report["values"]:
+            key = value_key(value)
+            own = value if title == "with exclusions" else value.get("without_exclusions") or {}
+            row = found.pop(key, {"numerator": None, "denominator": None, "count": 0})
+            got = {name: whole(row[name]) for name in ["numerator", "denominator", "count"]}
+            if got["count"] or own.get("count"):  # else there is no data
+                text = differing(got, {name: own.get(name) for name in got})
+                differences += [f"{title}: {value_name(key)}: {text}"] if text else []
+        differences += [f"{title}: {value_name(key)}: SQL has a value, the report nothing" for key in found]
+        if not report["exclusions"]:
+            break
+    return differences
+
+
+def run_new(check, report, rests_on):
+    found = check.compute()
+    differences = compare_values("with exclusions", found, report) + compare_rest(check, report)
+    if rests_on:
+        differences += check_rests_on(check, report, found)
+    if report["exclusions"]:
+        differences += compare_values("without exclusions", check.compute(exclusions=False), report)
+    return differences
+
+
+def run_without(check, report, vantage_point):
+    """Print what becomes of every value."""
+    before = check.compute()
+    after = check.compute_without(check.serials(), vantage_point)
+    for value in report["values"]:
+        key = value_key(value)
+        if key in before and key in after:
+            old, new = got_value(before[key]), got_value(after[key])
+            turned = f"  (with {vantage_point}: {old['verdict']})" if old["verdict"] != new["verdict"] else ""
+            print(f"{value_name(key)}: {new['numerator']}/{new['denominator']} of {new['count']}: {new['verdict']}{turned}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb")
-    parser.add_argument("--timing", action="store_true", help="print how long each metric took")
+    parser.add_argument("--timing", action="store_true", help="print how long each stored view and each metric took")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--letter", action="store_true", help="by the letter of RSSAC047, the statements in letter/")
+    mode.add_argument("--rests-on", action="store_true", help="compare also which vantage points each fail rests on")
+    mode.add_argument("--without", metavar="NNN", help="print the values without vantage point NNN")
     parser.add_argument("lake")
     parser.add_argument("report")
     args = parser.parse_args()
-    run = duckdb_engine() if args.engine == "duckdb" else spark_engine()
     report = json.loads(pathlib.Path(args.report).read_text())
-    for name in [f"prelude-{args.engine}.sql", "rows.sql", "serials.sql"]:
-        for statement in statements(name, args.lake, args.report):
-            run(statement)
-    if args.engine == "spark":  # what no exclusion changes is computed once
-        run("CACHE TABLE expected")
-        run("CACHE TABLE accepted")
-    differences = 0
-    for title in ["with exclusions", "without exclusions"]:
-        if title == "without exclusions":
-            run(EMPTY[args.engine])
-        found = side(run, args.lake, args.report, args.timing)
-        for value in report["values"]:
-            key = (value["metric"], value.get("rsi"), value.get("family"), value.get("transport"))
-            own = value if title == "with exclusions" else value["without_exclusions"]
-            want = (own["numerator"], own["denominator"], own["count"])
-            got = found.pop(key, (None, None, 0))
-            if got[2] == want[2] == 0:
-                continue  # no data
-            if got != want:
-                differences += 1
-                print(f"{title}: {' '.join(k or '-' for k in key)}: SQL has {got}, the report {want}")
-        for key, got in found.items():
-            differences += 1
-            print(f"{title}: {key}: SQL has {got}, the report nothing")
-        if not report["exclusions"]:
-            break
-    print(f"{len(report['values'])} values, {differences} differences ({args.engine})")
+    if not args.letter and report["schema"] == "mtric-report/1":
+        print(f"{args.report} is of schema mtric-report/1, made by the letter of RSSAC047: check it with --letter", file=sys.stderr)
+        return 2
+    engine = DuckDB() if args.engine == "duckdb" else Spark()
+    check = Check(engine, args.lake, args.report, HERE / "letter" if args.letter else HERE, args.timing)
+    if args.without:
+        run_without(check, report, args.without)
+        return 0
+    differences = run_letter(check, report) if args.letter else run_new(check, report, args.rests_on)
+    for difference in differences:
+        print(difference)
+    print(f"{len(report['values'])} values, {len(differences)} differences ({args.engine})")
     return 1 if differences else 0
 
-
-EMPTY = {
-    engine: "CREATE OR REPLACE TEMPORARY VIEW exclusions AS SELECT CAST(0 AS BIGINT) AS from_us, CAST(0 AS BIGINT) AS until_us, "
-    f"CAST(NULL AS {text}) AS vantage_point, CAST(NULL AS {text}) AS rsi, CAST(NULL AS {text}) AS family, "
-    f"CAST(NULL AS {text}) AS transport WHERE 1 = 0"
-    for engine, text in [("duckdb", "VARCHAR"), ("spark", "STRING")]
-}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,7 +1,13 @@
 -- RSS correctness [ywo]: the sum over the RSIs, not the mean of their percentages.
-SELECT NULL AS rsi, NULL AS family, NULL AS transport,
-       SUM(CASE WHEN a.verdict = 'correct' THEN 1 ELSE 0 END) AS numerator, COUNT(*) AS denominator, COUNT(*) AS count
-FROM system_rows a CROSS JOIN period p
-WHERE a.query = 'correctness' AND a.verdict IN ('correct', 'incorrect') AND a.at_us >= p.from_us AND a.at_us < p.until_us
-  AND a.outcome = 'answered' AND a.rcode IN ('NOERROR', 'NXDOMAIN') AND a.latency_us <= 4000000
-HAVING COUNT(*) > 0
+SELECT rsi, NULL AS family, NULL AS transport, CASE WHEN judged > 0 THEN correct END AS numerator, CASE WHEN judged > 0 THEN judged END AS denominator,
+       judged AS count, FALSE AS censored,
+       CASE WHEN CAST(correct AS DECIMAL(15,0)) * 100 < threshold * CAST(judged AS DECIMAL(15,0)) THEN 'fail'
+            WHEN judged > 0 AND 100 * held <= judged + held
+                 AND (held <= 10 OR held * all_responses <= 2 * all_held * (judged + held)) THEN 'pass'
+            ELSE 'no_data' END AS verdict,
+       CASE WHEN 10 * sent < 9 * planned THEN 1 ELSE 0 END AS thin, planned, sent, held
+FROM (SELECT NULL AS rsi, t.threshold, c.*, c.held AS all_held, c.judged + c.held AS all_responses
+      FROM (SELECT COALESCE(SUM(planned), 0) AS planned, COALESCE(SUM(sent), 0) AS sent, COALESCE(SUM(correct), 0) AS correct,
+                   COALESCE(SUM(correct + incorrect), 0) AS judged, COALESCE(SUM(held), 0) AS held
+            FROM correctness_counts WHERE level = 'rss') c
+      JOIN thresholds t ON t.metric = 'rss_correctness') q

@@ -1,9 +1,17 @@
 -- RSS publication latency [dbo] [zgb]: the median of all RSIs' waits, pooled.
-SELECT NULL AS rsi, NULL AS family, NULL AS transport,
-       CASE WHEN COUNT(minutes) = COUNT(*) THEN SUM(minutes) END AS numerator,
-       CASE WHEN COUNT(minutes) = COUNT(*) THEN COUNT(*) END AS denominator, MAX(c) AS count
-FROM (SELECT minutes, COUNT(*) OVER () AS c,
-             ROW_NUMBER() OVER (ORDER BY CASE WHEN minutes IS NULL THEN 1 ELSE 0 END, minutes) AS n
-      FROM system_waits) q
-WHERE 2 * n >= c AND 2 * n <= c + 2
-HAVING COUNT(*) > 0
+SELECT NULL AS rsi, NULL AS family, NULL AS transport, m.numerator, m.denominator, COALESCE(v.kept, 0) AS count,
+       COALESCE(m.denominator IS NULL AND v.kept > 0, FALSE) AS censored,
+       CASE WHEN v.kept IS NULL OR v.kept = 0 THEN 'no_data'
+            WHEN m.numerator IS NULL OR m.numerator > t.threshold * m.denominator
+            THEN CASE WHEN c.thin = 0 OR v.above > v.below + v.unobservable + v.unseen THEN 'fail' ELSE 'no_data' END
+            ELSE CASE WHEN c.thin = 0 OR v.below > v.above + v.unobservable + v.unseen THEN 'pass' ELSE 'no_data' END END AS verdict,
+       c.thin, c.planned, c.sent, COALESCE(v.unobservable, 0) AS unobservable
+FROM (SELECT q.*, CASE WHEN 10 * sent < 9 * planned THEN 1 ELSE 0 END AS thin
+      FROM (SELECT  SUM(planned) AS planned, SUM(sent) AS sent FROM rss_counts) q) c
+JOIN thresholds t ON t.metric = 'rss_publication_latency'
+LEFT JOIN publication_counts v ON v.level = 'rss'
+LEFT JOIN (SELECT  CASE WHEN SUM(censored) = 0 THEN SUM(low) END AS numerator, CASE WHEN SUM(censored) = 0 THEN COUNT(*) END AS denominator
+           FROM (SELECT rsi, low, censored,
+                        ROW_NUMBER() OVER (ORDER BY censored, low) AS n, COUNT(*) OVER () AS c
+                 FROM publication_values WHERE level = 'rss' AND kept = 1) q
+           WHERE 2 * n >= c AND 2 * n <= c + 2) m ON 1 = 1

@@ -39,5 +39,5 @@ environment() {
   "$dir/bin/pip" install -q --disable-pip-version-check $3 || "$dir/bin/pip" install -q --disable-pip-version-check $3
 }
 environment venv "duckdb, pandas, polars, pyarrow, pytz" "duckdb pandas polars pyarrow pytz"
-environment spark pyspark pyspark
+environment spark "pyspark, pyarrow" "pyspark pyarrow"
 id metrics >/dev/null 2>&1 || useradd --create-home --shell /bin/bash metrics
