@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -29,10 +27,6 @@ type drawing struct {
 	released                       []int // by serial: from which interval servers have it
 	lag                            map[seat]int
 	liar                           measurement.VantagePoint
-}
-
-func drawSeed(t *rapid.T) *rand.Rand {
-	return rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 }
 
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
@@ -246,14 +240,6 @@ func (d *drawing) again() {
 		for _, s := range d.serials {
 			if d.chance(.8) {
 				d.cfg.Accepted[s] = true
-			}
-		}
-	}
-	if d.chance(.1) {
-		d.cfg.Publications = []metrics.Publication{}
-		for _, s := range d.serials[1:] {
-			if d.chance(.7) {
-				d.cfg.Publications = append(d.cfg.Publications, metrics.Publication{Serial: s, T: label(max(0, min(d.within(), 287)))})
 			}
 		}
 	}

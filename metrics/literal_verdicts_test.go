@@ -196,6 +196,7 @@ func (l *literal) fewest(k key, thin bool) int {
 func (l *literal) opinion() (o opinion) {
 	o.slots, o.stray, o.frames, o.publications = l.slots(), l.stray(), l.frames(), l.publications()
 	o.lags = l.lags()
+	sortLags(o.lags)
 	o.thin = 10*o.slots.Sent < 9*o.slots.Planned
 	left := map[measurement.VantagePoint]*literal{}
 	for _, k := range l.keys() {
