@@ -23,10 +23,9 @@ const (
 // Rules are the compiled rules of a plan, in its order, ready to be evaluated.
 // They are read-only: any number of goroutines may use them.
 type Rules struct {
-	Plan       *plan.Plan
-	rules      []*rule
-	fields     map[string]*Field  // by full name
-	thresholds map[string]float64 // by full name
+	Plan   *plan.Plan
+	rules  []*rule
+	fields map[string]*Field // by full name
 }
 
 // rule is one rule: its condition, and its summary cut into pieces.
@@ -54,7 +53,7 @@ type piece struct {
 // files. Rules is nil exactly when there are mistakes.
 func Compile(p *plan.Plan) (*Rules, diag.List) {
 	list := diag.List{Sources: p.Sources}
-	out := &Rules{Plan: p, fields: map[string]*Field{}, thresholds: thresholds(p)}
+	out := &Rules{Plan: p, fields: map[string]*Field{}}
 	for root := range objects() {
 		for _, f := range Fields(root) {
 			out.fields[f.Name] = &f
@@ -97,7 +96,7 @@ func newCompiler(p *plan.Plan, r plan.Rule) (*compiler, error) {
 		}
 	}
 	if slices.Contains(roots[r.On], "threshold") {
-		for name := range thresholds(p) {
+		for name := range thresholds(p.Thresholds) {
 			c.fields[name] = cel.DoubleType
 		}
 	}

@@ -32,6 +32,8 @@ type frame struct {
 	previous reflect.Value
 	labels   []Label // those of over
 
+	thresholds map[string]float64 // in force when the window begins, by full name
+
 	since     *time.Time    // the condition holds since then; nil when it begins
 	exclusion func() string // window.exclusion, which few summaries read
 }
@@ -47,7 +49,7 @@ func (f *frame) ResolveName(name string) (any, bool) {
 		}
 		return field.value(f.object), true
 	}
-	if v, ok := f.rules.thresholds[name]; ok {
+	if v, ok := f.thresholds[name]; ok {
 		return types.Double(v), true
 	}
 	for _, l := range f.labels {

@@ -127,12 +127,12 @@ func (f *Field) value(object reflect.Value) ref.Val {
 
 var absent = types.NewUnknown(1, nil)
 
-// thresholds are the fields of the object threshold: those that the plan has.
+// thresholds are the fields of the object threshold, of these blocks of the plan.
 // Availability and correctness are in percent, response latency in ms,
 // publication latency in minutes.
-func thresholds(p *plan.Plan) map[string]float64 {
+func thresholds(blocks []plan.Threshold) map[string]float64 {
 	all := map[string]float64{}
-	for _, t := range p.Thresholds {
+	for _, t := range blocks {
 		name := "threshold." + t.Metric
 		if t.AtLeast != nil {
 			all[name], _ = t.AtLeast.Rat().Float64()

@@ -98,7 +98,8 @@ func (t *testRun) run() TestResult {
 				continue
 			}
 			t.set(c, int(at/interval.Length))
-			f := &frame{rules: t.rules, object: c.object, previous: c.before, labels: c.labels}
+			f := &frame{rules: t.rules, object: c.object, previous: c.before, labels: c.labels,
+				thresholds: thresholds(t.rules.Plan.ThresholdsAt(t.test.Start))}
 			found, err := t.rule.judge(f)
 			if err != nil {
 				result.Diff = append(result.Diff, fmt.Sprintf("+%s: %v", at, err))

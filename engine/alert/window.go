@@ -312,14 +312,17 @@ func (rs *Rules) walk(r *rows, only string, from, until time.Time, use visit) er
 }
 
 func (rs *Rules) walkGroup(g *group, r *rows, from, until time.Time, use visit) error {
-	failing, ok := rs.thresholds["threshold.rsi_availability"]
-	if !ok {
-		failing = 96 // [ydw]
-	}
+	failing, month := 0.0, time.Time{}
 	var now, before Window
 	f := &frame{rules: rs, object: reflect.ValueOf(&now).Elem(), previous: reflect.ValueOf(&before).Elem()}
 	for end := from; !end.After(until); end = end.Add(interval.Length) {
 		g.advance(r, end)
+		if m := interval.Month(end.Add(-g.window)); !m.Equal(month) { // thresholds hold for whole months
+			month, f.thresholds = m, thresholds(rs.Plan.ThresholdsAt(m))
+			if failing = 96; f.thresholds["threshold.rsi_availability"] != 0 { // [ydw]
+				failing = f.thresholds["threshold.rsi_availability"]
+			}
+		}
 		for _, c := range g.combos {
 			c.now.fill(&now, failing, r.newest)
 			c.complete(&now, c.now, r, end.Add(-g.window), end)

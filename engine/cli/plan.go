@@ -146,12 +146,8 @@ func (a *app) printDraw(p *plan.Plan, r *rand.Rand) error {
 	}
 	queries := probe.Draw(p, interval.Of(now()), zone, r)
 	return writeTable(a.out, "QUERY RSI PATH ADDRESS PORT QNAME QTYPE", queries, func(q measurement.Query) []string {
-		address := ""
-		if q.Address.IsValid() {
-			address = q.Address.String()
-		}
 		return []string{q.Label, string(q.RSI), measurement.Path{Family: q.Family, Transport: q.Transport}.String(),
-			address, strconv.Itoa(int(q.Port)), q.Name, q.Type}
+			q.Address.String(), strconv.Itoa(int(q.Port)), q.Name, q.Type}
 	})
 }
 

@@ -93,18 +93,25 @@ func (o queryOptions) build(p *plan.Plan, label time.Time, rsi, name, qtype stri
 	if q.Name, err = probe.CheckQuestion(name, q.Type); err != nil {
 		return q, usagef("%w", err)
 	}
-	q.Family, q.Address = o.address(server, label)
-	return q, nil
+	q.Family, q.Address, err = o.address(server, label)
+	return q, err
 }
 
 // address picks the family asked for, else IPv4 where the RSI has it.
-func (o queryOptions) address(s plan.Server, label time.Time) (measurement.Family, netip.Addr) {
-	want := measurement.IPv4
-	if _, ok := s.AddressAt(want, label); o.six || (!o.four && !ok) {
-		want = measurement.IPv6
+func (o queryOptions) address(s plan.Server, label time.Time) (measurement.Family, netip.Addr, error) {
+	families, what := measurement.Families, "address"
+	switch {
+	case o.four:
+		families, what = families[:1], "IPv4 address"
+	case o.six:
+		families, what = families[1:], "IPv6 address"
 	}
-	address, _ := s.AddressAt(want, label)
-	return want, address
+	for _, f := range families {
+		if address, ok := s.AddressAt(f, label); ok {
+			return f, address, nil
+		}
+	}
+	return "", netip.Addr{}, usagef("RSI %q: has no %s at %s; mtric plan show says what is asked", s.RSI, what, stamp(label))
 }
 
 func findServer(p *plan.Plan, rsi string) (plan.Server, error) {

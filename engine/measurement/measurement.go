@@ -99,7 +99,7 @@ type Query struct {
 	RSI       RSI
 	Family    Family
 	Transport Transport
-	Address   netip.Addr // invalid where the plan knows no address of the family
+	Address   netip.Addr // always valid: without an address nothing is planned
 	Port      uint16
 
 	// Name is the absolute question name in presentation form with the letter
@@ -126,7 +126,7 @@ const (
 	Answered    Outcome = "answered"    // a matching, parsable reply wholly received in time, whatever its rcode
 	Timeout     Outcome = "timeout"     // none within the timeout
 	Refused     Outcome = "refused"     // ECONNREFUSED: RST to a connect, ICMP port unreachable
-	Unreachable Outcome = "unreachable" // no route, no address of that family, ICMP unreachable
+	Unreachable Outcome = "unreachable" // no route, no local address of that family, ICMP unreachable
 	Reset       Outcome = "reset"       // ECONNRESET, EPIPE, closed before a whole message
 	Malformed   Outcome = "malformed"   // a matching reply that does not parse or whose counts lie
 	LocalError  Outcome = "local_error" // never sent: no socket, no buffer, interrupted before its turn
@@ -155,7 +155,7 @@ type Answer struct {
 	RSI           RSI          `parquet:"rsi,dict" json:"rsi"`
 	Family        Family       `parquet:"family,dict" json:"family"`
 	Transport     Transport    `parquet:"transport,dict" json:"transport"` // as drawn, also after a retry over TCP
-	Address       string       `parquet:"address,dict" json:"address"`     // empty where the plan knows none
+	Address       string       `parquet:"address,dict" json:"address"`     // empty in old rows only, of an RSI without one
 	QName         string       `parquet:"qname,dict" json:"qname"`
 	QType         string       `parquet:"qtype,dict" json:"qtype"`
 	Outcome       Outcome      `parquet:"outcome,dict" json:"outcome"`

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/measurement"
 )
 
 // decode reads every block, those first that others are compared with.
@@ -49,8 +48,9 @@ const pushLimit = Duration(30 * time.Second)
 // check looks at what blocks must be together.
 func (l *loader) check() {
 	p := l.plan
+	l.checkGaps()
+	l.checkCounts()
 	for _, q := range p.Queries {
-		l.oneAddress(q)
 		switch q.Label {
 		case "soa":
 			l.checkSOA(q)
@@ -60,20 +60,6 @@ func (l *loader) check() {
 	}
 	l.checkFit()
 	l.checkReports()
-}
-
-// oneAddress reports an RSI that a query would ask twice, from two groups:
-// the rows could not be told apart.
-func (l *loader) oneAddress(q Query) {
-	d := l.decoders["query "+q.Label]
-	groups := map[measurement.RSI]string{}
-	for _, s := range l.plan.ServersOf(q.Servers) {
-		if other, ok := groups[s.RSI]; ok {
-			d.errorf("servers", "Ask one of them by a query of another label (reading A23).",
-				"RSI %q is in server.%s and in server.%s", s.RSI, other, s.Group)
-		}
-		groups[s.RSI] = s.Group
-	}
 }
 
 // checkFit reports a plan whose interval is too short for what it starts:
@@ -87,7 +73,10 @@ func (l *loader) checkFit() {
 		jitter = max(jitter, s.Jitter)
 	}
 	for _, q := range p.Queries {
-		n := len(p.ServersOf(q.Servers)) * cmp.Or(q.Pick, len(q.Transports)*len(q.Families))
+		n := 0
+		for _, s := range p.ServersOf(q.Servers) {
+			n += most(q, s)
+		}
 		count, pace = count+n, pace+Duration(n)*q.Pace
 		wait := q.Timeout
 		if q.OnTruncation == RetryTCP {
@@ -107,6 +96,18 @@ func (l *loader) checkFit() {
 	if total > Duration(interval.Length) && !l.diags.HasErrors() {
 		l.errorf(l.last(), "It takes "+parts+". Shorten one of them.", "an interval takes %s and must end within 5m", total)
 	}
+}
+
+// most is how many queries one interval sends at most to the server: over the
+// families of which it ever has an address.
+func most(q Query, s Server) int {
+	paths := 0
+	for _, f := range q.Families {
+		if slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Family == f }) {
+			paths += len(q.Transports)
+		}
+	}
+	return min(paths, cmp.Or(q.Pick, paths))
 }
 
 // last is where to look when an interval takes too long: the traces, else the

@@ -48,7 +48,7 @@ func Load(dirs []Dir, vars map[string]string) (*Plan, diag.List) {
 // what blocks must be together.
 func (ld Loader) Load(dirs []Dir, vars map[string]string) (p *Plan, list diag.List) {
 	l := &loader{version: ld.Version, dirs: dirs, sources: map[string][]byte{}, budget: newBudget(),
-		bad: map[hcl.Range]bool{}, decoders: map[string]*decoder{}, unmade: map[string][]string{}, faulty: map[hcl.Range]bool{}, plan: &Plan{}}
+		bad: map[hcl.Range]bool{}, decoders: map[string]*decoder{}, unmade: map[string][]string{}, faulty: map[hcl.Range]bool{}, thresholds: map[string]hcl.Range{}, plan: &Plan{}}
 	if l.version == "" {
 		l.version = Version
 	}
@@ -82,14 +82,16 @@ type loader struct {
 	spentAt hcl.Range          // the expression at which the budget ran out
 	bad     map[hcl.Range]bool // expressions whose references are reported already
 
-	functions []map[string]function.Function // by directory
-	base      map[string]cty.Value           // var and local, later the references
-	names     scope                          // what references may name
-	blocks    []*block                       // after overlay and for_each, by kind and label
-	faulty    map[hcl.Range]bool             // blocks, by header, in which checkBody found a mistake
-	unmade    map[string][]string            // by kind, labels of blocks whose for_each failed; references to them are no mistake
-	decoders  map[string]*decoder            // of blocks that check looks at again, by kind and label
-	plan      *Plan
+	functions  []map[string]function.Function // by directory
+	base       map[string]cty.Value           // var and local, later the references
+	names      scope                          // what references may name
+	blocks     []*block                       // after overlay and for_each, by kind and label
+	faulty     map[hcl.Range]bool             // blocks, by header, in which checkBody found a mistake
+	unmade     map[string][]string            // by kind, labels of blocks whose for_each failed; references to them are no mistake
+	decoders   map[string]*decoder            // of blocks that check looks at again, by kind and label
+	servers    []named                        // where each of plan.Servers is written
+	thresholds map[string]hcl.Range           // where each of plan.Thresholds is written, by key
+	plan       *Plan
 }
 
 // load runs the phases; see Loader.Load. A phase sees what the ones before it

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	version "github.com/hashicorp/go-version"
@@ -66,7 +67,8 @@ func (l *loader) requirement(plans []file) bool {
 }
 
 // overlay lays the files of the directories over each other: within one
-// directory a label may be used once, a later directory replaces or adds.
+// directory a label may be used once, a later directory replaces or adds. Servers
+// are told apart by their RSI as well, which is known once they are decoded.
 func (l *loader) overlay(plans []file) top {
 	t := top{variables: map[string]source{}, locals: map[string]local{}}
 	labelled := map[string]source{}
@@ -92,6 +94,9 @@ func (l *loader) overlay(plans []file) top {
 				l.overlayLocals(t.locals, s)
 			default:
 				key := b.Type + " " + b.Labels[0]
+				if b.Type == "server" {
+					key += " " + strconv.Itoa(len(labelled))
+				}
 				if old, ok := labelled[key]; ok && old.dir == f.dir {
 					l.twice(s, old)
 					continue

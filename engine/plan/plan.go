@@ -37,7 +37,7 @@ type Plan struct {
 	Traceroutes   []Traceroute   `json:"traceroutes"`
 	ZoneSources   []ZoneSource   `json:"zone_sources"` // by priority
 	Anchors       []Anchor       `json:"anchors"`
-	Thresholds    []Threshold    `json:"thresholds"` // in the order of reports
+	Thresholds    []Threshold    `json:"thresholds"` // in the order of reports, then by From; see ThresholdsAt
 	Rules         []Rule         `json:"rules"`
 	Reports       []Report       `json:"reports"`
 	Retention     []Retention    `json:"retention"`
@@ -112,11 +112,18 @@ type Address struct {
 	Until   *time.Time         `json:"until"`
 }
 
+// at reports whether the address is valid at t.
+func (a Address) at(t time.Time) bool {
+	return (a.From == nil || !t.Before(*a.From)) && (a.Until == nil || t.Before(*a.Until))
+}
+
 // AddressAt returns the address of the family that is valid at t, the start of
-// an interval; false where there is none (reading A23).
+// an interval, in canonical form: without zone, never IPv4-mapped, so that it equals
+// netip.ParseAddr of what a row has, however that is written. False where there is
+// none (reading A23): then nothing is asked.
 func (s Server) AddressAt(f measurement.Family, t time.Time) (netip.Addr, bool) {
 	for _, a := range s.Addresses {
-		if a.Family == f && (a.From == nil || !t.Before(*a.From)) && (a.Until == nil || t.Before(*a.Until)) {
+		if a.Family == f && a.at(t) {
 			return a.Address, true
 		}
 	}
@@ -216,13 +223,17 @@ type Anchor struct {
 
 // Threshold is what a metric must meet; equality meets it (reading A8).
 // Availability and correctness have AtLeast, publication latency AtMost,
-// response latency UDP and TCP.
+// response latency UDP and TCP. It is in force from From on, the 1st of a month, nil
+// is open, until the next one of the metric. N is the number of RSIs that it is meant
+// for [dlw]; 0 is any.
 type Threshold struct {
-	Metric  string    `json:"metric"`
-	AtLeast *Percent  `json:"at_least,omitempty"`
-	AtMost  *Duration `json:"at_most,omitempty"`
-	UDP     *Duration `json:"udp,omitempty"`
-	TCP     *Duration `json:"tcp,omitempty"`
+	Metric  string     `json:"metric"`
+	From    *time.Time `json:"from,omitempty"`
+	AtLeast *Percent   `json:"at_least,omitempty"`
+	AtMost  *Duration  `json:"at_most,omitempty"`
+	UDP     *Duration  `json:"udp,omitempty"`
+	TCP     *Duration  `json:"tcp,omitempty"`
+	N       int        `json:"n,omitempty"`
 }
 
 // Metrics lists the labels a threshold block may have, in the order of reports.

@@ -88,8 +88,11 @@ var language = []blockType{
 	}},
 	{kind: "threshold", label: "name of the metric", attrs: []attribute{
 		may("at_least", "percent", "none"), may("at_most", "duration", "none"),
-		may("udp", "object with at_most", "none"), may("tcp", "object with at_most", "none"),
-	}},
+		may("udp", "object with at_most", "none"), may("tcp", "object with at_most", "none"), may("n", "number", "any"),
+	}, blocks: []blockType{{kind: "change", attrs: []attribute{
+		need("from", "time"), may("at_least", "percent", "none"), may("at_most", "duration", "none"),
+		may("udp", "object with at_most", "none"), may("tcp", "object with at_most", "none"), may("n", "number", "any"),
+	}}}},
 	{kind: "rule", label: "name", attrs: []attribute{
 		need("on", "one of run, window, machine, report"), may("where", "one of vantage_point, collector", "both"),
 		may("over", "list of rsi, family, transport, vantage_point, query, serial, key", "[]"), may("window", "duration", "none"),

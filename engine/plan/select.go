@@ -36,3 +36,19 @@ func (p *Plan) Due(schedule string, label time.Time) bool {
 	}
 	return false
 }
+
+// ThresholdsAt returns the threshold of each metric that is in force at t, in the
+// order of reports. A report takes those at the start of its period.
+func (p *Plan) ThresholdsAt(t time.Time) []Threshold {
+	all := []Threshold{}
+	for _, h := range p.Thresholds {
+		switch n := len(all); {
+		case h.From != nil && t.Before(*h.From):
+		case n > 0 && all[n-1].Metric == h.Metric:
+			all[n-1] = h
+		default:
+			all = append(all, h)
+		}
+	}
+	return all
+}

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ type Line struct {
 	Query    string // label of the block
 	RSI      measurement.RSI
 	Path     string // "ipv4/udp", "1 of 4", or "ipv4/icmp-paris" for a trace
-	Address  string // with the port where it is not 53; "-" where there is none
+	Address  string // with the port where it is not 53
 	Question string // ". SOA", or what is drawn from
 	Count    int    // queries sent; 0 for a trace
 }
@@ -59,12 +60,12 @@ func sentQuery(q Query, s Server, label time.Time) []Line {
 	}
 	var lines []Line
 	var addresses []string
-	for _, f := range q.Families {
-		address := place(s, f, label)
-		addresses = append(addresses, address)
-		for _, t := range q.Transports {
-			lines = append(lines, line(measurement.Path{Family: f, Transport: t}.String(), address, 1))
+	for _, path := range q.PathsTo(s, label) {
+		address := place(s, path.Family, label)
+		if !slices.Contains(addresses, address) {
+			addresses = append(addresses, address)
 		}
+		lines = append(lines, line(path.String(), address, 1))
 	}
 	if q.Pick > 0 && q.Pick < len(lines) {
 		return []Line{line(fmt.Sprintf("%d of %d", q.Pick, len(lines)), strings.Join(addresses, " or "), q.Pick)}
@@ -74,10 +75,8 @@ func sentQuery(q Query, s Server, label time.Time) []Line {
 
 // place writes an address as a person would look for it.
 func place(s Server, f measurement.Family, label time.Time) string {
-	a, ok := s.AddressAt(f, label)
+	a, _ := s.AddressAt(f, label)
 	switch {
-	case !ok:
-		return "-"
 	case s.Port == 53:
 		return a.String()
 	case f == measurement.IPv6:

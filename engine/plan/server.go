@@ -73,13 +73,53 @@ func (l *loader) decodeServer(b *block) {
 	if rsi == "" {
 		return // reported, and no key to go on with
 	}
-	for _, other := range l.plan.Servers {
-		if other.Group == s.Group && other.RSI == s.RSI {
-			l.errorf(d.place("rsi"), "Within one group each RSI stands once.", "RSI %q twice in server.%s", rsi, s.Group)
-			return
+	l.addServer(s, named{b.dir, d.place("rsi"), all})
+}
+
+// named is where a server is written.
+type named struct {
+	dir       int
+	at        hcl.Range // of its RSI
+	addresses []placed  // by family, then From
+}
+
+// addServer takes a server into the plan. Laid over another of its group and RSI, it
+// replaces that one and no other. An RSI is one server of one group: its rows, its
+// addresses and what mtric query asks could not be told apart from another's.
+func (l *loader) addServer(s Server, n named) {
+	i := slices.IndexFunc(l.plan.Servers, func(o Server) bool { return o.RSI == s.RSI })
+	if i < 0 {
+		l.plan.Servers, l.servers = append(l.plan.Servers, s), append(l.servers, n)
+		return
+	}
+	group, old := l.plan.Servers[i].Group, l.servers[i]
+	switch {
+	case group != s.Group:
+		if old.dir > n.dir {
+			n.at, old.at = old.at, n.at // what was laid over is the mistake
+		}
+		l.errorf(n.at, fmt.Sprintf("The other is at %s. An RSI is in one group; what else should be asked, such as a former address, gets a name of its own: rsi = %q.",
+			position(old.at), s.RSI+"-old"), "RSI %q is in server.%s and in server.%s", s.RSI, group, s.Group)
+	case old.dir == n.dir:
+		l.errorf(n.at, "The other is at "+position(old.at)+". Within one directory an RSI stands once.", "RSI %q twice in server.%s", s.RSI, s.Group)
+	case old.dir < n.dir:
+		l.plan.Servers[i], l.servers[i] = s, n
+	}
+}
+
+// checkGaps warns where a server has no address of a family between two dated ones:
+// nothing is asked of it then, and nothing held against it.
+func (l *loader) checkGaps() {
+	for i, s := range l.plan.Servers {
+		all := l.servers[i].addresses
+		for j := 1; j < len(all); j++ {
+			before, a := all[j-1], all[j]
+			if a.Family == before.Family && before.Until != nil && a.From != nil && before.Until.Before(*a.From) {
+				l.warnf(a.at, "It is not asked over "+string(a.Family)+" in between. If it should be, let this address begin when the one at "+position(before.at)+" ends.",
+					"%s has no %s address from %s until %s", s.RSI, a.Family, before.Until.Format(time.RFC3339), a.From.Format(time.RFC3339))
+			}
 		}
 	}
-	l.plan.Servers = append(l.plan.Servers, s)
 }
 
 // dated reads the address blocks.

@@ -7,28 +7,101 @@ import (
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
+
+	"mtric.net/mtric/engine/interval"
 )
 
-// decodeThreshold reads what a metric must meet; which attributes there are
-// depends on the metric in the label.
+// decodeThreshold reads what a metric must meet, and what from later months on.
 func (l *loader) decodeThreshold(b *block) {
 	d := l.open(b)
-	t := Threshold{Metric: b.label}
 	if !slices.Contains(Metrics, b.label) {
 		l.errorf(b.LabelRanges[0], didYouMean(b.label, Metrics, "Metrics"), "no metric %q", b.label)
 		return
 	}
+	all := []Threshold{d.threshold(b.label)}
+	l.thresholds[all[0].key()] = d.place("n")
+	for _, inner := range d.blocks {
+		e := l.openBody(inner.Body, typeNamed(d.t.blocks, "change"), d.ctx, "change of "+d.what, inner.DefRange)
+		t := e.threshold(b.label)
+		if t.From = e.moment("from"); t.From == nil {
+			continue // reported
+		}
+		month := interval.Month(*t.From)
+		if !t.From.Equal(month) {
+			e.errorf("from", "Thresholds are of whole months [ver]: write the 1st of a month, 00:00 UTC, such as "+quote(interval.NextMonth(month).Format(time.DateOnly))+".",
+				"%s changes within a month", d.what)
+		}
+		if slices.ContainsFunc(all[1:], func(o Threshold) bool { return o.From.Equal(*t.From) }) {
+			e.errorf("from", "Give one of them another month.", "%s changes twice on %s", d.what, month.Format(time.DateOnly))
+		}
+		all = append(all, t)
+		l.thresholds[t.key()] = e.place("n")
+	}
+	slices.SortStableFunc(all, func(a, b Threshold) int { return compareStart(a.From, b.From) })
+	l.plan.Thresholds = append(l.plan.Thresholds, all...)
+}
+
+// key tells the thresholds of a plan apart.
+func (t Threshold) key() string {
+	if t.From == nil {
+		return t.Metric
+	}
+	return t.Metric + " " + t.From.String()
+}
+
+// checkCounts warns of thresholds that are for another number of RSIs than query soa
+// asks at the start of a month in which they are in force [dlw].
+func (l *loader) checkCounts() {
+	q, ok := l.plan.Query("soa")
+	if !ok {
+		return
+	}
+	servers, starts := l.plan.ServersOf(q.Servers), []time.Time{{}}
+	for _, t := range changes(servers) {
+		if !t.Equal(interval.Month(t)) {
+			t = interval.NextMonth(t)
+		}
+		starts = append(starts, t)
+	}
+	for _, t := range l.plan.Thresholds {
+		if t.From != nil {
+			starts = append(starts, *t.From)
+		}
+	}
+	slices.SortFunc(starts, time.Time.Compare)
+	told := map[string]bool{}
+	for _, start := range slices.CompactFunc(starts, time.Time.Equal) {
+		n := len(RSIsAt(servers, start))
+		for _, t := range l.plan.ThresholdsAt(start) {
+			if t.N == 0 || t.N == n || told[t.key()] {
+				continue
+			}
+			told[t.key()] = true
+			since := "at first"
+			if !start.IsZero() {
+				since = "on " + start.Format(time.DateOnly)
+			}
+			l.warnf(l.thresholds[t.key()], "With another number of RSIs the threshold may have to be another [dlw]: add change { from = … }, the 1st of a month.",
+				"threshold %q is for %d RSIs, and there are %d %s", t.Metric, t.N, n, since)
+		}
+	}
+}
+
+// threshold reads the bounds of a threshold block or of a change; which there are
+// depends on the metric.
+func (d *decoder) threshold(metric string) Threshold {
+	t := Threshold{Metric: metric, N: int(d.number("n", 0, 1, 100))}
 	wanted := []string{"at_least"}
 	switch {
-	case strings.HasSuffix(b.label, "_response_latency"):
+	case strings.HasSuffix(metric, "_response_latency"):
 		wanted = []string{"udp", "tcp"}
-	case strings.HasSuffix(b.label, "_publication_latency"):
+	case strings.HasSuffix(metric, "_publication_latency"):
 		wanted = []string{"at_most"}
 	}
 	for _, name := range []string{"at_least", "at_most", "udp", "tcp"} {
 		switch right, given := slices.Contains(wanted, name), d.attrs[name] != nil; {
-		case right && !given && !l.faulty[d.at]:
-			l.errorf(d.at, "Add "+thresholdExample[name]+".", "%s lacks %q", d.what, name)
+		case right && !given && !d.l.faulty[d.at]:
+			d.l.errorf(d.at, "Add "+thresholdExample[name]+".", "%s lacks %q", d.what, name)
 		case given && !right:
 			d.errorf(name, "This metric takes "+strings.Join(wanted, " and ")+".", "%s has no %q", d.what, name)
 		}
@@ -49,7 +122,7 @@ func (l *loader) decodeThreshold(b *block) {
 			*to = d.atMost(it)
 		}
 	}
-	l.plan.Thresholds = append(l.plan.Thresholds, t)
+	return t
 }
 
 var thresholdExample = map[string]string{

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,8 +21,8 @@ import (
 //
 // Without a zone a query that draws from RRsets asks for those at the apex only:
 // they are there whatever the zone. A choice that has nothing to ask leaves the draw; a query whose choices all have
-// nothing is not asked. Where an RSI has no address of a family at the label,
-// the query's Address is invalid: it still becomes a row.
+// nothing is not asked. Of a family of which an RSI has no address at the label nothing
+// is planned (A23): paths are drawn among the others.
 func Draw(p *plan.Plan, label time.Time, zone *rootzone.Zone, r *rand.Rand) []measurement.Query {
 	var queries []measurement.Query
 	for _, q := range p.Queries {
@@ -34,9 +33,8 @@ func Draw(p *plan.Plan, label time.Time, zone *rootzone.Zone, r *rand.Rand) []me
 		if questions.total == 0 {
 			continue
 		}
-		paths := pathsOf(q)
 		for _, s := range p.ServersOf(q.Servers) {
-			for _, path := range pick(paths, q.Pick, r) {
+			for _, path := range pick(q.PathsTo(s, label), q.Pick, r) {
 				name, qtype := questions.draw(r)
 				queries = append(queries, newQuery(q, s, path, label, mixCase(name, r), qtype))
 			}
@@ -47,26 +45,13 @@ func Draw(p *plan.Plan, label time.Time, zone *rootzone.Zone, r *rand.Rand) []me
 }
 
 func newQuery(q plan.Query, s plan.Server, path measurement.Path, label time.Time, name, qtype string) measurement.Query {
-	address, found := s.AddressAt(path.Family, label)
-	if !found {
-		address = netip.Addr{}
-	}
+	address, _ := s.AddressAt(path.Family, label)
 	return measurement.Query{
 		Label: q.Label, RSI: s.RSI, Family: path.Family, Transport: path.Transport, Address: address, Port: s.Port,
 		Name: name, Type: qtype,
 		NSID: q.NSID, DNSSEC: q.DNSSEC, UDPSize: q.UDPSize, RetryTCP: q.OnTruncation == plan.RetryTCP,
 		Timeout: time.Duration(q.Timeout), Pace: time.Duration(q.Pace), Keep: q.KeepResponse,
 	}
-}
-
-func pathsOf(q plan.Query) []measurement.Path {
-	var paths []measurement.Path
-	for _, f := range q.Families {
-		for _, t := range q.Transports {
-			paths = append(paths, measurement.Path{Family: f, Transport: t})
-		}
-	}
-	return paths
 }
 
 // pick draws n of the paths, each set of n as likely as any other; 0 is all.

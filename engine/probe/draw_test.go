@@ -42,7 +42,8 @@ func testPlan() *plan.Plan {
 		}
 		p.Servers = append(p.Servers, s)
 	}
-	p.Servers = append(p.Servers, plan.Server{Group: "other", RSI: "x", Port: 5353})
+	p.Servers = append(p.Servers, plan.Server{Group: "other", RSI: "x", Port: 5353,
+		Addresses: []plan.Address{{Family: measurement.IPv4, Address: netip.MustParseAddr("192.0.2.99")}}})
 	p.Queries = []plan.Query{
 		{
 			Label: "correctness", Schedule: "interval", Servers: []string{"root"},
@@ -135,18 +136,22 @@ func TestDraw(t *testing.T) {
 				t.Fatalf("negative name %s", q.Name)
 			case q.Label == "correctness" && q.Type != "A" && !slices.Contains(asked, lower):
 				t.Fatalf("asks %s, which is not in the zone or excepted", lower)
-			case q.Family == measurement.IPv6 && q.RSI == "m" && q.Address.IsValid():
-				t.Fatal("m has no IPv6 address")
-			case q.RSI != "m" && measurement.FamilyOf(q.Address) != q.Family:
+			case !q.Address.IsValid():
+				t.Fatalf("%s is asked over %s, of which it has no address", q.RSI, q.Family)
+			case measurement.FamilyOf(q.Address) != q.Family:
 				t.Fatalf("address %v of family %s", q.Address, q.Family)
 			}
 		}
 		for _, rsi := range "abcdefghijklm" {
-			if perRSI["soa "+string(rsi)] != 4 || perRSI["correctness "+string(rsi)] != 1 {
+			paths := 4
+			if rsi == 'm' {
+				paths = 2
+			}
+			if perRSI["soa "+string(rsi)] != paths || perRSI["correctness "+string(rsi)] != 1 {
 				t.Fatalf("%c is asked %v", rsi, perRSI)
 			}
 		}
-		if len(queries) != 65 {
+		if len(queries) != 63 {
 			t.Fatalf("%d queries", len(queries))
 		}
 		again := probe.Draw(p, label, z, rand.New(rand.NewPCG(seed, 1)))
@@ -221,7 +226,9 @@ func TestDrawIsUniform(t *testing.T) {
 		for _, q := range queries {
 			n++
 			drawn[q.RSI] = q
-			paths[measurement.Path{Family: q.Family, Transport: q.Transport}.String()]++
+			if q.RSI != "m" { // it has two of them
+				paths[measurement.Path{Family: q.Family, Transport: q.Transport}.String()]++
+			}
 			if q.Type == "A" {
 				types["negative"]++
 				for _, l := range strings.Split(q.Name, ".")[2] {
@@ -278,15 +285,11 @@ func TestMixedCase(t *testing.T) {
 	p, r := testPlan(), rand.New(rand.NewPCG(7, 11))
 	p.Queries = p.Queries[2:]
 	p.Queries[0].Schedule, p.Queries[0].Servers = "interval", []string{"other"}
-	p.Queries[0].Families = []measurement.Family{measurement.IPv6}
 	p.Queries[0].QName = `A[\091@{\255z`
 	seen := map[string]int{}
 	for range 400 {
 		for _, q := range probe.Draw(p, label, nil, r) {
 			seen[q.Name]++
-			if q.Address.IsValid() {
-				t.Error("other has no address")
-			}
 		}
 	}
 	uniform(t, "case", seen, 4, nil)
@@ -308,10 +311,48 @@ func TestPick(t *testing.T) {
 		for _, q := range probe.Draw(p, label, nil, r) {
 			byRSI[q.RSI] = append(byRSI[q.RSI], string(q.Family)+"/"+string(q.Transport))
 		}
-		for _, paths := range byRSI {
+		for rsi, paths := range byRSI {
+			if rsi == "m" {
+				continue // it has two
+			}
 			slices.Sort(paths)
 			pairs[strings.Join(paths, " ")]++
 		}
 	}
 	uniform(t, "pairs of paths", pairs, 6, nil)
+}
+
+// TestNoAddress: an RSI is asked where it has an address when the interval begins, and
+// nowhere else; before it has any, nothing is planned.
+func TestNoAddress(t *testing.T) {
+	p, r := testPlan(), rand.New(rand.NewPCG(19, 23))
+	joins := label.Add(7 * time.Minute) // within the second interval from here
+	p.Servers = []plan.Server{{Group: "root", RSI: "n", Port: 53, Addresses: []plan.Address{
+		{Family: measurement.IPv4, Address: netip.MustParseAddr("192.0.2.14"), From: &joins},
+		{Family: measurement.IPv6, Address: netip.MustParseAddr("2001:db8::14"), From: new(joins.Add(5 * time.Minute))},
+	}}}
+	for i, want := range []map[string]int{
+		{}, {}, // the address counts from the next label on
+		{"soa ipv4/udp": 1, "soa ipv4/tcp": 1, "correctness": 1},
+		{"soa ipv4/udp": 1, "soa ipv4/tcp": 1, "soa ipv6/udp": 1, "soa ipv6/tcp": 1, "correctness": 1},
+	} {
+		over := map[string]int{}
+		for range 100 {
+			got := map[string]int{}
+			for _, q := range probe.Draw(p, label.Add(time.Duration(i)*5*time.Minute), nil, r) {
+				path := string(q.Family) + "/" + string(q.Transport)
+				if q.Label == "correctness" {
+					over[path]++
+					path = ""
+				}
+				got[strings.TrimSpace(q.Label+" "+path)]++
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("interval %d (-want +got):\n%s", i, diff)
+			}
+		}
+		if len(over) != 2*max(0, i-1) { // of the paths there are, each is drawn
+			t.Errorf("interval %d: correctness goes over %v", i, over)
+		}
+	}
 }

@@ -13,7 +13,6 @@ import (
 
 // Causes that no system call reports.
 var (
-	errNoAddress   = errors.New("no address of that family")
 	errNeverSent   = errors.New("interrupted before its turn")
 	errInterrupted = errors.New("interrupted while waiting")
 	errTimeout     = errors.New("no answer in time")
@@ -79,8 +78,6 @@ func classify(err error) (measurement.Outcome, string) {
 		network   net.Error
 	)
 	switch {
-	case errors.Is(err, errNoAddress):
-		return measurement.Unreachable, errNoAddress.Error()
 	case errors.Is(err, errNeverSent):
 		return measurement.LocalError, errNeverSent.Error()
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):

@@ -86,15 +86,6 @@ func TestCauses(t *testing.T) {
 				t.Errorf("error %q", *r.Error)
 			}
 		})
-		t.Run("no address of the family/"+string(transport), func(t *testing.T) {
-			q := soaQuery(netip.AddrPort{}, transport)
-			q.Family = measurement.IPv6
-			r, _ := new(probe.Prober).Ask(t.Context(), vp, label, q)
-			hold(t, r, want{measurement.Unreachable, "no address of that family", 0})
-			if r.Address != "" {
-				t.Errorf("address %q", r.Address)
-			}
-		})
 	}
 }
 

@@ -18,9 +18,6 @@ type Server func(query []byte, tcp bool) ([]byte, error)
 func Play(vp measurement.VantagePoint, label time.Time, q measurement.Query, sent time.Time, latency time.Duration, random io.Reader, s Server) (measurement.Answer, error) {
 	once := func(t measurement.Transport) (attempt, error) {
 		a := attempt{transport: t, connect: -1, attempts: 1, sent: sent, latency: latency}
-		if !q.Address.IsValid() {
-			return a.fail(errNoAddress), nil
-		}
 		message, err := newRequest(q, random)
 		if err != nil {
 			return a.fail(err), nil

@@ -134,10 +134,6 @@ func (p *Prober) ask(ctx context.Context, q measurement.Query) attempt {
 
 func (p *Prober) attempt(ctx context.Context, q measurement.Query, t measurement.Transport) attempt {
 	a := attempt{transport: t, connect: -1, attempts: 1}
-	if !q.Address.IsValid() {
-		a.sent = p.now()
-		return a.fail(errNoAddress)
-	}
 	message, err := newRequest(q, p.random())
 	if err != nil {
 		return a.fail(err)

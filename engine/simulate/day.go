@@ -175,14 +175,7 @@ func (d *dayWork) draw(r *rand.PCG) {
 	d.queries = d.queries[:0]
 	for i, a := range d.due {
 		for s := range a.servers {
-			picked := a.paths
-			if n := a.width(); n == 1 && len(a.paths) > 1 {
-				at := below(r, len(a.paths))
-				picked = a.paths[at : at+1]
-			} else if n < len(a.paths) {
-				picked = pick(a.paths, n, r)
-			}
-			for _, path := range picked {
+			for _, path := range a.pick(a.pathsTo(d.addresses[i][s]), r) {
 				q := query{ask: a, server: s, path: path, address: d.addresses[i][s][familyOf(path)]}
 				if d.names.totals[a.number] == 0 {
 					continue // nothing to ask
@@ -207,8 +200,20 @@ func (d *dayWork) draw(r *rand.PCG) {
 	}
 }
 
-// pick draws n of the paths, each set as likely as any other, in the order of the lake.
-func pick(from []int, n int, r *rand.PCG) []int {
+// pick draws those of the paths that one RSI is asked over, each set as likely as any
+// other, in the order of the lake.
+func (a *ask) pick(from []int, r *rand.PCG) []int {
+	n := len(from)
+	if a.Pick > 0 && a.Pick < n {
+		n = a.Pick
+	}
+	switch {
+	case n == len(from):
+		return from
+	case n == 1:
+		at := below(r, len(from))
+		return from[at : at+1]
+	}
 	left := slices.Clone(from)
 	for len(left) > n {
 		at := below(r, len(left))

@@ -37,10 +37,6 @@ func (d *dayWork) observe(v int, q *query, sent int64, drawn [2]uint64) observat
 		o.connect = d.trip(base, drawn[1])
 		o.latency += o.connect
 	}
-	if q.address == "" {
-		o.fail(q, measurement.Unreachable, &textNoAddress)
-		return o
-	}
 	f := d.strike(v, x, q, &o)
 	if o.err == nil {
 		o.lose(q, tcp, chance>>32&0xfffff)

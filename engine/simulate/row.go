@@ -44,7 +44,6 @@ var (
 	textRefused     = "connection refused"
 	textReset       = "connection reset"
 	textUnreachable = "network unreachable"
-	textNoAddress   = "no address of that family"
 	textNoBuffer    = "no buffer"
 	textMalformed   = "fewer records than the header counts"
 )

@@ -319,3 +319,38 @@ func TestVantagePoints(t *testing.T) {
 		}
 	}
 }
+
+// TestNoAddress: where an RSI has no address of a family when an interval begins it is
+// not asked, and has no row that could count against it.
+func TestNoAddress(t *testing.T) {
+	c := config(t, 1, 2*time.Hour)
+	joins, six := start.Add(62*time.Minute), start.Add(90*time.Minute) // the first within an interval
+	i := slices.IndexFunc(c.Plan.Servers, func(s plan.Server) bool { return s.RSI == "m" })
+	for j := range c.Plan.Servers[i].Addresses {
+		a := &c.Plan.Servers[i].Addresses[j]
+		if a.From = &joins; a.Family == measurement.IPv6 {
+			a.From = &six
+		}
+	}
+	_, dir := run(t, c)
+	counts, perRun := map[string]int{}, map[time.Time]int32{}
+	for _, a := range rowsOf[measurement.Answer](t, dir, lake.Answers) {
+		perRun[a.Interval]++
+		if a.RSI != "m" {
+			continue
+		}
+		if a.Address == "" || a.Interval.Before(joins) || a.Family == measurement.IPv6 && a.Interval.Before(six) {
+			t.Fatalf("m is asked at %q over %s in interval %s", a.Address, a.Family, interval.Format(a.Interval))
+		}
+		counts[a.Query+" "+string(a.Family)]++
+	}
+	// From 01:05 on eleven intervals over IPv4, from 01:30 on six over IPv6.
+	if counts["soa ipv4"] != 22 || counts["soa ipv6"] != 12 || counts["correctness ipv4"]+counts["correctness ipv6"] != 11 || counts["correctness ipv4"] < 5 {
+		t.Errorf("rows of m: %v", counts)
+	}
+	for _, r := range rowsOf[measurement.Run](t, dir, lake.Runs) {
+		if r.Planned != perRun[r.Interval] {
+			t.Errorf("interval %s: %d planned, %d rows", interval.Format(r.Interval), r.Planned, perRun[r.Interval])
+		}
+	}
+}

@@ -247,12 +247,13 @@ func (w *world) newAsk(q plan.Query) ask {
 	return a
 }
 
-// width is how many paths of each RSI are asked.
-func (a *ask) width() int {
-	if a.Pick > 0 && a.Pick < len(a.paths) {
-		return a.Pick
+// pathsTo are the paths over which an RSI with these addresses, by family, is asked:
+// without an address nothing is planned.
+func (a *ask) pathsTo(addresses [2]string) []int {
+	if addresses[0] != "" && addresses[1] != "" {
+		return a.paths
 	}
-	return len(a.paths)
+	return slices.DeleteFunc(slices.Clone(a.paths), func(path int) bool { return addresses[familyOf(path)] == "" })
 }
 
 // intervals are those of the day that are simulated.

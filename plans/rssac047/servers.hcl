@@ -1,7 +1,7 @@
 # Whom we ask [yns]. Exactly one address of an RSI and family is valid at the
 # start of an interval, and that one is asked. When an RSI is renumbered, the
 # old address becomes a line of `former` and root.hints gets the new one; an old
-# address that should still be watched belongs into a query of another label.
+# address that should still be watched gets a name and a query of its own.
 
 locals {
   former = {

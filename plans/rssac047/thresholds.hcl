@@ -1,8 +1,10 @@
 # What each metric must meet; equality meets it. The 96 % follow from 13 RSIs of
-# which 8 must answer, and change with their number [dlw].
+# which 8 must answer, and change with their number [dlw]: a change block says from
+# which month on.
 
 threshold "rsi_availability" {
   at_least = 96 # percent [ydw]
+  n        = 13
 }
 
 threshold "rsi_response_latency" {

@@ -1,0 +1,4 @@
+server "old" {
+  rsi  = "b"
+  ipv4 = "192.0.2.1"
+}
