@@ -2,12 +2,14 @@ package metrics_test
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
 )
 
@@ -16,17 +18,35 @@ var start = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 const letters = "abcdefghijklmnopqrstuvwxyz"
 
 // config is a period of so many days from start, with the thresholds of
-// RSSAC047, n RSIs a, b, …, and vantage points 101, 102, …
+// RSSAC047, n RSIs a, b, … of one address a family, and vantage points 101, 102, …
 func config(days, vps, n int) metrics.Config {
 	c := metrics.Config{From: start, Until: start.AddDate(0, 0, days), Limits: metrics.RSSAC047()}
 	c.DataUntil = c.Until.Add(metrics.LookAhead)
 	for i := range n {
-		c.RSIs = append(c.RSIs, measurement.RSI(letters[i:i+1]))
+		x := measurement.RSI(letters[i : i+1])
+		c.Servers = append(c.Servers, metrics.Server{RSI: x, Addresses: []plan.Address{
+			{Family: measurement.IPv4, Address: address(x, measurement.IPv4)}, {Family: measurement.IPv6, Address: address(x, measurement.IPv6)}}})
 	}
 	for i := range vps {
 		c.VantagePoints = append(c.VantagePoints, metrics.VantagePoint{ID: vp(i)})
 	}
 	return c
+}
+
+// rsis are those of a configuration.
+func rsis(c metrics.Config) (list []measurement.RSI) {
+	for _, s := range c.Servers {
+		list = append(list, s.RSI)
+	}
+	return list
+}
+
+// address is where config has an RSI of one letter.
+func address(x measurement.RSI, f measurement.Family) netip.Addr {
+	if f == measurement.IPv6 {
+		return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: x[0]})
+	}
+	return netip.AddrFrom4([4]byte{192, 0, 2, x[0]})
 }
 
 func vp(i int) measurement.VantagePoint { return measurement.VantagePoint(fmt.Sprint(101 + i)) }
@@ -64,10 +84,26 @@ func judged(v measurement.Verdict) result {
 	return result{outcome: measurement.Answered, rcode: "NOERROR", us: 20_000, verdict: v}
 }
 
-// answer is the row of a query.
+// archived are rows of the table zones for every serial that the rows show, which say
+// no more than that; those given stand for their own.
+func archived(rows []measurement.Answer, own ...measurement.Zone) []measurement.Zone {
+	known := map[int64]bool{}
+	for _, z := range own {
+		known[z.Serial] = true
+	}
+	for _, a := range rows {
+		if a.Serial != nil && !known[*a.Serial] {
+			known[*a.Serial] = true
+			own = append(own, measurement.Zone{Serial: *a.Serial, State: measurement.ZoneArchived})
+		}
+	}
+	return own
+}
+
+// answer is the row of a query, asked at the address of the plan.
 func answer(query string, v measurement.VantagePoint, at time.Time, rsi measurement.RSI, p measurement.Path, r result) measurement.Answer {
 	a := measurement.Answer{VantagePoint: v, Interval: at, Query: query, RSI: rsi, Family: p.Family, Transport: p.Transport,
-		Outcome: r.outcome, QName: ".", QType: "SOA", Attempts: 1}
+		Address: address(rsi, p.Family).String(), Outcome: r.outcome, QName: ".", QType: "SOA", Attempts: 1}
 	if r.outcome != measurement.LocalError {
 		a.SentAt = &at
 	}
@@ -147,9 +183,9 @@ func batch(rows []measurement.Answer) metrics.Batch {
 	return b
 }
 
-func accumulator(t testing.TB, c metrics.Config) *metrics.Accumulator {
+func accumulator(t testing.TB, c metrics.Config, zones ...measurement.Zone) *metrics.Accumulator {
 	t.Helper()
-	a, err := metrics.New(c)
+	a, err := metrics.New(c, zones)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,9 +201,9 @@ func add(t testing.TB, a *metrics.Accumulator, rows []measurement.Answer) {
 
 func compute(t testing.TB, c metrics.Config, rows []measurement.Answer, zones ...measurement.Zone) *metrics.Result {
 	t.Helper()
-	a := accumulator(t, c)
+	a := accumulator(t, c, zones...)
 	add(t, a, rows)
-	return a.Compute(zones)
+	return a.Compute()
 }
 
 // value finds a value; an empty rsi or path is that of a metric without one.

@@ -99,10 +99,10 @@ func TestGrowthChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := accumulator(t, cfg)
+	a := accumulator(t, cfg, zones...)
 	if err := a.Scan(context.Background(), store, 0); err != nil {
 		t.Fatal(err)
 	}
-	a.Compute(zones)
+	a.Compute()
 	fmt.Printf("cost %f %f\n", time.Since(began).Seconds(), peakMiB())
 }

@@ -26,7 +26,7 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 	a := accumulator(t, c)
 	outcomes := []string{string(measurement.Answered), string(measurement.Timeout)}
 	for day := range days {
-		n := 288 * len(c.VantagePoints) * len(c.RSIs)
+		n := 288 * len(c.VantagePoints) * len(c.Servers)
 		column := columns(n)
 		fixed := func(s string) *lake.Column { return &lake.Column{Dict: []string{s}, Index: make([]int32, n)} }
 		b := metrics.Batch{Rows: n, Interval: column(), LatencyUS: column(), TC: column(), Serial: column(), VantagePoint: column(), RSI: column(),
@@ -35,11 +35,11 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 		for _, v := range c.VantagePoints {
 			b.VantagePoint.Dict = append(b.VantagePoint.Dict, string(v.ID))
 		}
-		for _, r := range c.RSIs {
+		for _, r := range rsis(c) {
 			b.RSI.Dict = append(b.RSI.Dict, string(r))
 		}
 		for i := range n {
-			at, v, rsi := day*288+i/len(c.RSIs)/len(c.VantagePoints), i/len(c.RSIs)%len(c.VantagePoints), i%len(c.RSIs)
+			at, v, rsi := day*288+i/len(c.Servers)/len(c.VantagePoints), i/len(c.Servers)%len(c.VantagePoints), i%len(c.Servers)
 			r := what(at, v, rsi)
 			b.Interval.Int[i], b.LatencyUS.Int[i] = label(at).UnixMicro(), r.us
 			b.VantagePoint.Index[i], b.RSI.Index[i], b.Verdict.Index[i] = int32(v), int32(rsi), -1
@@ -52,7 +52,7 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 			t.Fatal(err)
 		}
 	}
-	return a.Compute(nil)
+	return a.Compute()
 }
 
 // columns makes columns of n rows, with both kinds of entries.

@@ -133,7 +133,7 @@ func TestP2(t *testing.T) {
 func TestP3(t *testing.T) {
 	const step = 144 // intervals: 12 hours
 	c := config(30, 1, 13)
-	rows := scene{vps: 1, intervals: 30*288 + 288, first: -step, rsis: c.RSIs, shows: func(at, _ int, rsi measurement.RSI, path int) int64 {
+	rows := scene{vps: 1, intervals: 30*288 + 288, first: -step, rsis: rsis(c), shows: func(at, _ int, rsi measurement.RSI, path int) int64 {
 		if path > 0 {
 			return skip
 		}

@@ -74,11 +74,11 @@ func TestSimulated(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				a := accumulator(t, cfg)
+				a := accumulator(t, cfg, zones...)
 				if err := a.Scan(context.Background(), store, workers); err != nil {
 					t.Fatal(err)
 				}
-				compareTruth(t, month.Values, a.Compute(zones))
+				compareTruth(t, month.Values, a.Compute())
 			}
 		})
 	}
@@ -162,7 +162,7 @@ func TestAnswersWithoutVerdict(t *testing.T) {
 	if err := a.Scan(context.Background(), store, 0); err != nil {
 		t.Fatal(err)
 	}
-	r := a.Compute(nil)
+	r := a.Compute()
 	if waiting == 0 || r.Unchecked != int64(waiting) {
 		t.Errorf("%d unchecked, want %d", r.Unchecked, waiting)
 	}
