@@ -171,7 +171,7 @@ func TestTruncated(t *testing.T) {
 	if again < 200 {
 		t.Errorf("%d asked again", again)
 	}
-	compare(t, brute{c.Plan, rows, c.From, c.Until, c.Until}, truth.Values)
+	compare(t, tables(t, dir, c.Plan).of(c.From, c.Until, c.Until), truth.Numbers)
 }
 
 // TestSilent: a vantage point without runs has no rows, and leaves those of the
