@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -78,41 +82,165 @@ func TestSimulated(t *testing.T) {
 				if err := a.Scan(context.Background(), store, workers); err != nil {
 					t.Fatal(err)
 				}
-				compareTruth(t, month.Values, a.Compute())
+				compareTruth(t, month.Numbers, a.Compute())
 			}
 		})
 	}
 }
 
-func compareTruth(t *testing.T, truth []simulate.Value, r *metrics.Result) {
+// compareTruth compares all that the truth has.
+func compareTruth(t *testing.T, truth simulate.Numbers, r *metrics.Result) {
 	t.Helper()
-	if len(truth) != len(r.Values) {
-		t.Fatalf("%d values, the truth has %d", len(r.Values), len(truth))
+	own := simulate.Numbers{N: r.N, K: r.K, Thin: r.Thin, Publications: []simulate.Publication{}, Coverage: simulate.Coverage{Planned: r.Slots.Planned,
+		Sent: r.Slots.Sent, Unsent: r.Slots.Unsent, Missing: r.Slots.Missing, OffPlan: r.Slots.OffPlan, Stray: r.Stray}}
+	if !r.ReceivedUntil.IsZero() {
+		own.ReceivedUntil = &r.ReceivedUntil
 	}
-	line := func(v simulate.Value) string {
-		fraction := "none"
-		if v.Censored {
-			fraction = "late"
-		} else if v.Numerator != nil {
-			fraction = metrics.Fraction{Num: *v.Numerator, Den: *v.Denominator}.String()
-		}
-		return fmt.Sprintf("%s %s %s %s %s %s %d %s unobservable %d", v.Metric, v.RSI, v.Family, v.Transport, v.Unit, fraction, v.Count, v.Verdict, v.Unobservable)
+	for _, f := range r.Frames {
+		own.Frames = append(own.Frames, simulate.Frame(f))
 	}
-	verdicts := map[string]bool{}
-	for i, v := range r.Values {
-		own := simulate.Value{Metric: v.Metric, RSI: v.RSI, Family: v.Family, Transport: v.Transport, Unit: v.Unit,
-			Count: v.Count, Censored: v.Censored, Verdict: string(v.Verdict), Unobservable: v.Diagnostics.Unobservable}
+	for _, p := range r.Publications {
+		own.Publications = append(own.Publications, simulate.Publication{Serial: int64(p.Serial), T: p.T})
+	}
+	for _, v := range r.Values {
+		made := simulate.Value{Metric: v.Metric, RSI: v.RSI, Family: v.Family, Transport: v.Transport, Unit: v.Unit,
+			Count: v.Count, Censored: v.Censored, Verdict: string(v.Verdict), Thin: v.Thin, Held: v.Held, Unobservable: v.Unobservable}
 		if v.Fraction != nil {
-			own.Numerator, own.Denominator = &v.Fraction.Num, &v.Fraction.Den
+			made.Numerator, made.Denominator = &v.Fraction.Num, &v.Fraction.Den
 		}
-		if got, want := line(own), line(truth[i]); got != want {
-			t.Errorf("%s\nthe truth is %s", got, want)
+		if v.Low != nil {
+			bound := func(b *metrics.Bound) simulate.Bound {
+				return simulate.Bound{Numerator: b.Num, Denominator: b.Den, Verdict: string(b.Verdict)}
+			}
+			made.Bounds = &simulate.Bounds{Low: bound(v.Low), High: bound(v.High)}
 		}
-		verdicts[v.Metric+string(v.Verdict)] = true
+		own.Values = append(own.Values, made)
 	}
-	if !slices.Contains([]bool{verdicts[metrics.RSIAvailability+"fail"], verdicts[metrics.RSIPublication+"pass"]}, true) {
-		t.Error("nothing failed and nothing passed: this compares nothing")
+	if d := cmp.Diff(truth, own, cmpopts.IgnoreFields(simulate.Value{}, "Threshold")); d != "" {
+		t.Errorf("-truth +metrics:\n%s", d)
 	}
+}
+
+// TestSimulatedFaults: whatever goes wrong, and whoever joins, leaves and is renumbered,
+// the metrics are the truth.
+func TestSimulatedFaults(t *testing.T) {
+	lakes := 30
+	if testing.Short() {
+		lakes = 8
+	}
+	verdicts := map[string]int{}
+	for seed := range lakes {
+		c := rapid.Custom(drawnLake).Example(seed)
+		c.Plan = drawnDates(t, c)
+		dir := t.TempDir()
+		truth, err := simulate.Run(context.Background(), dir, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := lake.Store{Dir: dir}
+		zones, err := store.Zones()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := metrics.FromPlan(c.Plan, c.From, c.Until, c.Until)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := accumulator(t, cfg, zones...)
+		if err := a.Scan(context.Background(), store, 0); err != nil {
+			t.Fatal(err)
+		}
+		compareTruth(t, truth.Numbers, a.Compute())
+		if t.Failed() {
+			t.Fatalf("lake %d, %d vantage points, faults %+v", seed, len(c.VantagePoints), c.Faults)
+		}
+		for _, v := range truth.Values {
+			verdicts[v.Metric+" "+v.Verdict]++
+			verdicts["thin "+v.Metric] += int(one(v.Thin))
+			verdicts["unobservable"] += int(v.Unobservable)
+			verdicts["held"] += int(v.Held)
+		}
+	}
+	for _, m := range metrics.Names {
+		for _, what := range []string{m + " pass", m + " fail", m + " no_data", "thin " + m, "unobservable", "held"} {
+			if verdicts[what] == 0 && lakes >= 30 {
+				t.Errorf("%q in none of the lakes: %v", what, verdicts)
+			}
+		}
+	}
+}
+
+func one(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// drawnLake draws a day or two of one to three vantage points, and up to twelve faults.
+func drawnLake(r *rapid.T) simulate.Config {
+	vps := []measurement.VantagePoint{"101", "102", "103"}[:rapid.IntRange(1, 3).Draw(r, "vps")]
+	hours := 24 * rapid.IntRange(1, 2).Draw(r, "days")
+	c := simulate.Config{VantagePoints: vps, From: start, Until: start.Add(time.Duration(hours) * time.Hour),
+		Seed: rapid.Uint64().Draw(r, "seed"), Version: "test", Faults: []plan.Fault{}}
+	for i := range rapid.IntRange(0, 12).Draw(r, "faults") {
+		begin := rapid.IntRange(0, 12*hours-1).Draw(r, "from")
+		f := plan.Fault{Label: letters[i : i+1], Kind: rapid.SampledFrom(plan.FaultKinds).Draw(r, "kind"), From: label(begin),
+			Until:   label(min(12*hours, begin+rapid.SampledFrom([]int{1, 12, 100, 500}).Draw(r, "length"))),
+			Percent: rapid.SampledFrom([]int{1, 10, 50, 100, 100}).Draw(r, "percent"), RCode: "REFUSED"}
+		switch f.Kind {
+		case plan.FaultSlow:
+			f.By = plan.Duration(rapid.IntRange(1, 5000).Draw(r, "by")) * plan.Duration(time.Millisecond)
+		case plan.FaultStale, plan.FaultFuture, plan.FaultSlowClock, plan.FaultFastClock:
+			f.By = plan.Duration(rapid.SampledFrom([]int{1, 2, 7, 70, 150, 300, 900, 9000}).Draw(r, "by")) * plan.Duration(5*time.Minute)
+		}
+		f.RSIs = rapid.SliceOfNDistinct(rapid.SampledFrom([]measurement.RSI{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}), 0, 10, rapid.ID[measurement.RSI]).Draw(r, "rsis")
+		f.VantagePoints = rapid.SliceOfNDistinct(rapid.SampledFrom(vps), 0, 1, rapid.ID[measurement.VantagePoint]).Draw(r, "where")
+		f.Paths = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"ipv4/udp", "ipv4/tcp", "ipv6/udp", "ipv6/tcp"}), 0, 2, rapid.ID[string]).Draw(r, "paths")
+		c.Faults = append(c.Faults, f)
+	}
+	return c
+}
+
+// drawnDates is the plan of a drawn lake. Of three seeds one has vantage points of the
+// data, one has such that come and go; RSIs come, go, and are renumbered.
+func drawnDates(t *testing.T, c simulate.Config) *plan.Plan {
+	p := *rssac047(t)
+	length := c.Until.Sub(c.From)
+	at := func(share int) *time.Time {
+		return new(c.From.Add(length * time.Duration((uint64(share)*(c.Seed%97))%97) / 97))
+	}
+	if c.Seed%3 > 0 {
+		for _, v := range c.VantagePoints {
+			p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: v})
+		}
+	}
+	if c.Seed%3 == 2 {
+		p.VantagePoints[0].Until = at(5)
+		p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: "104", From: at(7)})
+	}
+	if c.Seed%2 == 0 {
+		return &p
+	}
+	p.Servers = slices.Clone(p.Servers)
+	for i := range p.Servers {
+		s := &p.Servers[i]
+		s.Addresses = slices.Clone(s.Addresses)
+		for j := range s.Addresses {
+			a := &s.Addresses[j]
+			switch {
+			case s.RSI == "a" || s.RSI == "b":
+				a.From = at(11)
+			case s.RSI == "c" || s.RSI == "k" && a.Family == measurement.IPv6:
+				a.Until = at(13)
+			case s.RSI == "d":
+				old := *a
+				old.Until, old.Address, a.From = at(17), a.Address.Next(), at(17)
+				s.Addresses = append(s.Addresses, old)
+			}
+		}
+	}
+	return &p
 }
 
 // Answers without a verdict keep a pass back, truncated ones excepted; their flags
