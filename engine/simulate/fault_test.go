@@ -69,6 +69,17 @@ func TestFaults(t *testing.T) {
 		}, true},
 		{"stale", `by = "20m"`, older, true},
 		{"frozen", "", older, true},
+		{"off_plan", "", func(before, after measurement.Answer) bool {
+			moved := before
+			moved.Address = map[measurement.Family]string{measurement.IPv4: "192.0.2.53", measurement.IPv6: "2001:db8::53"}[after.Family]
+			return reflect.DeepEqual(moved, after)
+		}, true},
+		{"future", `by = "6h"`, func(before, after measurement.Answer) bool {
+			if before.Query != "soa" || before.Serial == nil {
+				return reflect.DeepEqual(before, after)
+			}
+			return *after.Serial > *before.Serial || a17(before) && *after.Serial >= *before.Serial
+		}, false},
 		{"wrong", "", func(_, after measurement.Answer) bool {
 			return after.Verdict == nil || *after.Verdict == measurement.Incorrect && strings.Contains(after.Failures[0], "planted by fault x")
 		}, false},
@@ -120,6 +131,9 @@ func TestFaults(t *testing.T) {
 		}
 	}
 }
+
+// a17: sent when the zone of 17:00 is there, which is that of six hours later too.
+func a17(a measurement.Answer) bool { return a.Interval.Hour() >= 17 }
 
 // older: the serial shown is none that came later.
 func older(before, after measurement.Answer) bool {

@@ -242,6 +242,9 @@ func TestZonesTable(t *testing.T) {
 		if z.State != measurement.ZoneArchived || z.ArchivedAt == nil || i > 0 && z.Serial <= zones[i-1].Serial {
 			t.Errorf("%+v", z)
 		}
+		if *z.Proof != measurement.ProofArchive || z.SignedAt == nil || z.FirstUsed.Before(*z.SignedAt) || z.FirstUsed.After(*z.ArchivedAt) {
+			t.Errorf("%+v", z)
+		}
 		if z.FirstSeen != nil {
 			seen++
 			if z.FirstSeen.Before(*z.ArchivedAt) || z.FirstSeenRSI == nil {
