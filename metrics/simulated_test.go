@@ -3,9 +3,13 @@ package metrics_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -78,41 +82,173 @@ func TestSimulated(t *testing.T) {
 				if err := a.Scan(context.Background(), store, workers); err != nil {
 					t.Fatal(err)
 				}
-				compareTruth(t, month.Values, a.Compute())
+				compareTruth(t, month.Numbers, a.Compute())
 			}
 		})
 	}
 }
 
-func compareTruth(t *testing.T, truth []simulate.Value, r *metrics.Result) {
+// compareTruth compares all that the truth has.
+func compareTruth(t *testing.T, truth simulate.Numbers, r *metrics.Result) {
 	t.Helper()
-	if len(truth) != len(r.Values) {
-		t.Fatalf("%d values, the truth has %d", len(r.Values), len(truth))
+	own := simulate.Numbers{N: r.N, K: r.K, Thin: r.Thin, Publications: []simulate.Publication{}, Coverage: simulate.Coverage{Planned: r.Slots.Planned,
+		Sent: r.Slots.Sent, Unsent: r.Slots.Unsent, Missing: r.Slots.Missing, OffPlan: r.Slots.OffPlan, Stray: r.Stray}}
+	if !r.ReceivedUntil.IsZero() {
+		own.ReceivedUntil = &r.ReceivedUntil
 	}
-	line := func(v simulate.Value) string {
-		fraction := "none"
-		if v.Censored {
-			fraction = "late"
-		} else if v.Numerator != nil {
-			fraction = metrics.Fraction{Num: *v.Numerator, Den: *v.Denominator}.String()
-		}
-		return fmt.Sprintf("%s %s %s %s %s %s %d %s unobservable %d", v.Metric, v.RSI, v.Family, v.Transport, v.Unit, fraction, v.Count, v.Verdict, v.Unobservable)
+	for _, f := range r.Frames {
+		own.Frames = append(own.Frames, simulate.Frame(f))
 	}
-	verdicts := map[string]bool{}
-	for i, v := range r.Values {
-		own := simulate.Value{Metric: v.Metric, RSI: v.RSI, Family: v.Family, Transport: v.Transport, Unit: v.Unit,
-			Count: v.Count, Censored: v.Censored, Verdict: string(v.Verdict), Unobservable: v.Diagnostics.Unobservable}
+	for _, p := range r.Publications {
+		own.Publications = append(own.Publications, simulate.Publication{Serial: int64(p.Serial), T: p.T})
+	}
+	for _, v := range r.Values {
+		made := simulate.Value{Metric: v.Metric, RSI: v.RSI, Family: v.Family, Transport: v.Transport, Unit: v.Unit,
+			Count: v.Count, Censored: v.Censored, Verdict: string(v.Verdict), Thin: v.Thin, Held: v.Held, Unobservable: v.Unobservable}
 		if v.Fraction != nil {
-			own.Numerator, own.Denominator = &v.Fraction.Num, &v.Fraction.Den
+			made.Numerator, made.Denominator = &v.Fraction.Num, &v.Fraction.Den
 		}
-		if got, want := line(own), line(truth[i]); got != want {
-			t.Errorf("%s\nthe truth is %s", got, want)
+		if v.Low != nil {
+			bound := func(b *metrics.Bound) simulate.Bound {
+				return simulate.Bound{Numerator: b.Num, Denominator: b.Den, Verdict: string(b.Verdict)}
+			}
+			made.Bounds = &simulate.Bounds{Low: bound(v.Low), High: bound(v.High)}
 		}
-		verdicts[v.Metric+string(v.Verdict)] = true
+		own.Values = append(own.Values, made)
 	}
-	if !slices.Contains([]bool{verdicts[metrics.RSIAvailability+"fail"], verdicts[metrics.RSIPublication+"pass"]}, true) {
-		t.Error("nothing failed and nothing passed: this compares nothing")
+	if d := cmp.Diff(truth, own, cmpopts.IgnoreFields(simulate.Value{}, "Threshold")); d != "" {
+		t.Errorf("-truth +metrics:\n%s", d)
 	}
+}
+
+// TestSimulatedFaults: whatever goes wrong, and whoever joins, leaves and is renumbered,
+// the metrics are the truth.
+func TestSimulatedFaults(t *testing.T) {
+	lakes := 40
+	if testing.Short() {
+		lakes = 8
+	}
+	verdicts := map[string]int{}
+	for seed := range lakes {
+		c := drawnLake(uint64(seed))
+		c.Plan = drawnDates(t, c)
+		dir := t.TempDir()
+		truth, err := simulate.Run(context.Background(), dir, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := lake.Store{Dir: dir}
+		zones, err := store.Zones()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := metrics.FromPlan(c.Plan, c.From, c.Until, c.Until)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := accumulator(t, cfg, zones...)
+		if err := a.Scan(context.Background(), store, 0); err != nil {
+			t.Fatal(err)
+		}
+		compareTruth(t, truth.Numbers, a.Compute())
+		if t.Failed() {
+			t.Fatalf("lake %d, %d vantage points, faults %+v", seed, len(c.VantagePoints), c.Faults)
+		}
+		for _, v := range truth.Values {
+			verdicts[v.Metric+" "+v.Verdict]++
+			if v.Thin {
+				verdicts["thin "+v.Metric]++
+			}
+			verdicts["unobservable"] += int(v.Unobservable)
+			verdicts["held"] += int(v.Held)
+		}
+	}
+	for _, m := range metrics.Names {
+		for _, what := range []string{m + " pass", m + " fail", m + " no_data", "thin " + m, "unobservable", "held"} {
+			if verdicts[what] == 0 && !testing.Short() {
+				t.Errorf("%q in none of the lakes: %v", what, verdicts)
+			}
+		}
+	}
+}
+
+// drawnLake draws a day or two of one to three vantage points, and up to twelve faults.
+func drawnLake(seed uint64) simulate.Config {
+	r := rand.New(rand.NewPCG(seed, 47))
+	vps := []measurement.VantagePoint{"101", "102", "103"}[:1+r.IntN(3)]
+	labels := 288 * (1 + r.IntN(2))
+	c := simulate.Config{VantagePoints: vps, From: start, Until: label(labels), Seed: seed, Version: "test", Faults: []plan.Fault{}}
+	if seed%8 == 3 { // or the system would hardly ever be slow
+		c.Faults = append(c.Faults, plan.Fault{Label: "z", Kind: plan.FaultSlow, From: c.From, Until: c.Until, Percent: 100, By: plan.Duration(400 * time.Millisecond)})
+	}
+	for i := range r.IntN(13) {
+		begin := r.IntN(labels)
+		f := plan.Fault{Label: letters[i : i+1], Kind: one(r, plan.FaultKinds), From: label(begin), RCode: "REFUSED",
+			Until: label(min(labels, begin+one(r, []int{1, 12, 100, 500, 500}))), Percent: one(r, []int{1, 10, 50, 100, 100, 100})}
+		switch f.Kind {
+		case plan.FaultSlow:
+			f.By = one(r, []plan.Duration{1, 100, 600, 600, 3990}) * plan.Duration(time.Millisecond)
+		case plan.FaultStale, plan.FaultFuture, plan.FaultSlowClock, plan.FaultFastClock:
+			f.By = one(r, []plan.Duration{1, 2, 7, 70, 150, 300, 900, 9000}) * plan.Duration(5*time.Minute)
+		}
+		some := r.IntN(10)
+		for _, x := range "abcdefghij" {
+			if r.IntN(10) < some {
+				f.RSIs = append(f.RSIs, measurement.RSI(x))
+			}
+		}
+		if r.IntN(2) == 0 {
+			f.VantagePoints = vps[:1+r.IntN(len(vps))]
+		}
+		if r.IntN(3) == 0 {
+			f.Paths = []string{one(r, []string{"ipv4/udp", "ipv4/tcp", "ipv6/udp", "ipv6/tcp"})}
+		}
+		c.Faults = append(c.Faults, f)
+	}
+	return c
+}
+
+func one[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
+
+// drawnDates is the plan of a drawn lake. Of three seeds one has vantage points of the
+// data, one has such that come and go; RSIs come, go, and are renumbered.
+func drawnDates(t *testing.T, c simulate.Config) *plan.Plan {
+	p := *rssac047(t)
+	length := c.Until.Sub(c.From)
+	at := func(share int) *time.Time {
+		return new(c.From.Add(length * time.Duration((uint64(share)*(c.Seed%97))%97) / 97))
+	}
+	if c.Seed%3 > 0 {
+		for _, v := range c.VantagePoints {
+			p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: v})
+		}
+	}
+	if c.Seed%3 == 2 {
+		p.VantagePoints[0].Until = at(5)
+		p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: "104", From: at(7)})
+	}
+	if c.Seed%2 == 0 {
+		return &p
+	}
+	p.Servers = slices.Clone(p.Servers)
+	for i := range p.Servers {
+		s := &p.Servers[i]
+		s.Addresses = slices.Clone(s.Addresses)
+		for j := range s.Addresses {
+			a := &s.Addresses[j]
+			switch {
+			case s.RSI == "a" || s.RSI == "b":
+				a.From = at(11)
+			case s.RSI == "c" || s.RSI == "k" && a.Family == measurement.IPv6:
+				a.Until = at(13)
+			case s.RSI == "d":
+				old := *a
+				old.Until, old.Address, a.From = at(17), a.Address.Next(), at(17)
+				s.Addresses = append(s.Addresses, old)
+			}
+		}
+	}
+	return &p
 }
 
 // Answers without a verdict keep a pass back, truncated ones excepted; their flags

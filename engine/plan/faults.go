@@ -29,7 +29,7 @@ type Fault struct {
 	From  time.Time `json:"from"` // interval labels in [From, Until)
 	Until time.Time `json:"until"`
 
-	By      Duration `json:"by"`      // slow, stale: how much
+	By      Duration `json:"by"`      // slow, stale, future, slow_clock, fast_clock: how much
 	Percent int      `json:"percent"` // of the queries it strikes; 100 unless told
 	RCode   string   `json:"rcode"`   // rcode
 	Tags    []string `json:"tags"`    // wrong: rules of RSSAC047 to be broken; empty is one for each kind of question
@@ -54,11 +54,18 @@ const (
 	FaultFrozen      FaultKind = "frozen"      // the zone of From until Until
 	FaultWrong       FaultKind = "wrong"       // correctness answers break a rule
 	FaultSilent      FaultKind = "silent"      // the vantage point makes no run
+	FaultOffPlan     FaultKind = "off_plan"    // asked at an address that is not the plan's
+	FaultFuture      FaultKind = "future"      // answers to query soa show the serial of By later
+
+	// Of the vantage point's clock. Labels and times are then its own.
+	FaultUnsynchronized FaultKind = "unsynchronized" // its runs say so
+	FaultSlowClock      FaultKind = "slow_clock"     // behind by By
+	FaultFastClock      FaultKind = "fast_clock"     // ahead by By
 )
 
 // FaultKinds lists the vocabulary.
 var FaultKinds = []FaultKind{FaultDown, FaultRefused, FaultUnreachable, FaultReset, FaultMalformed, FaultLocalError,
-	FaultServFail, FaultRCode, FaultTruncated, FaultSlow, FaultStale, FaultFrozen, FaultWrong, FaultSilent}
+	FaultServFail, FaultRCode, FaultTruncated, FaultSlow, FaultStale, FaultFrozen, FaultWrong, FaultSilent, FaultOffPlan, FaultFuture, FaultUnsynchronized, FaultSlowClock, FaultFastClock}
 
 // FaultTags are the rules that a wrong answer can be made to break, by the kind
 // of question whose answers they judge.
@@ -73,7 +80,7 @@ var FaultTags = map[string][]string{
 
 // faultType is the schema of a fault block.
 var faultType = []blockType{{kind: "fault", label: "name", attrs: []attribute{
-	need("kind", "one of down, refused, unreachable, reset, malformed, local_error, servfail, rcode, truncated, slow, stale, frozen, wrong, silent"),
+	need("kind", "one of down, refused, unreachable, reset, malformed, local_error, servfail, rcode, truncated, slow, stale, frozen, wrong, silent, off_plan, future, unsynchronized, slow_clock, fast_clock"),
 	may("vantage_points", "list of labels", "all"), may("rsis", "list of RSIs", "all"), may("paths", "list of paths", "all"),
 	need("from", "time"), need("until", "time"),
 	may("by", "duration", "none"), may("percent", "number", "100"), may("rcode", "rcode", "none"), may("tags", "list of tags", "one for each kind of question"),
@@ -191,12 +198,16 @@ func (d *decoder) fault(label string) Fault {
 // faultDetails reads what belongs to some kinds only; one that would change
 // nothing is a mistake, for its writer meant something.
 func (d *decoder) faultDetails(f *Fault) {
-	longest := Duration(time.Minute)
-	if f.Kind == FaultStale {
-		longest = 60 * day
+	least, most := Duration(time.Microsecond), 60*day
+	switch f.Kind {
+	case FaultSlow:
+		most = Duration(time.Minute)
+	case FaultSlowClock, FaultFastClock: // less is no clock that anybody doubts
+		least = Duration(5 * time.Minute)
 	}
-	if f.Kind == FaultSlow || f.Kind == FaultStale {
-		f.By = d.duration("by", 0, Duration(time.Microsecond), longest)
+	timed := []FaultKind{FaultSlow, FaultStale, FaultFuture, FaultSlowClock, FaultFastClock}
+	if slices.Contains(timed, f.Kind) {
+		f.By = d.duration("by", 0, least, most)
 	}
 	f.Percent = int(d.number("percent", 100, 1, 100))
 	f.RCode = d.enum("rcode", "", FaultRCodes...)
@@ -204,13 +215,13 @@ func (d *decoder) faultDetails(f *Fault) {
 		f.Tags = d.enums("tags", f.Tags, faultTagNames()...)
 	}
 	kinds := map[string][]FaultKind{
-		"by":    {FaultSlow, FaultStale},
+		"by":    timed,
 		"rcode": {FaultRCode},
 		"tags":  {FaultWrong},
 		"percent": {FaultDown, FaultRefused, FaultUnreachable, FaultReset, FaultMalformed, FaultLocalError, FaultServFail, FaultRCode,
-			FaultTruncated, FaultSlow, FaultWrong},
-		"rsis":  without(FaultKinds, FaultSilent),
-		"paths": without(FaultKinds, FaultSilent),
+			FaultTruncated, FaultSlow, FaultWrong, FaultOffPlan, FaultFuture},
+		"rsis":  slices.DeleteFunc(slices.Clone(FaultKinds), ofRuns),
+		"paths": slices.DeleteFunc(slices.Clone(FaultKinds), ofRuns),
 	}
 	for _, name := range sortedKeys(kinds) {
 		switch belongs := slices.Contains(kinds[name], f.Kind); {
@@ -232,6 +243,7 @@ func faultTagNames() []string {
 	return all
 }
 
-func without(kinds []FaultKind, drop FaultKind) []FaultKind {
-	return slices.DeleteFunc(slices.Clone(kinds), func(k FaultKind) bool { return k == drop })
+// ofRuns says whether a fault strikes whole runs.
+func ofRuns(k FaultKind) bool {
+	return slices.Contains([]FaultKind{FaultSilent, FaultUnsynchronized, FaultSlowClock, FaultFastClock}, k)
 }

@@ -1,8 +1,9 @@
 package simulate_test
 
 import (
-	"math/big"
+	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,281 +32,199 @@ func rowsOf[T lake.Row](t testing.TB, dir string, table lake.Table) []T {
 	return all
 }
 
-// brute works the metrics out of rows by the definitions alone, slowly.
+// brute works the numbers of a period out of the tables by the definitions alone, slowly.
 type brute struct {
 	plan        *plan.Plan
-	rows        []measurement.Answer
 	from, until time.Time // of the period
 	end         time.Time // of the data read for it
+
+	answers []measurement.Answer
+	runs    []measurement.Run
+	zones   []measurement.Zone
+
+	rows map[place][]*measurement.Answer
+	vps  []plan.VantagePoint // that count
 }
 
-func available(a *measurement.Answer) bool {
-	return a.Outcome == measurement.Answered && *a.RCode == "NOERROR"
+// place is a run.
+type place struct {
+	vp measurement.VantagePoint
+	at int64 // seconds
 }
 
-func (b brute) values() []simulate.Value {
-	var rsis []measurement.RSI
-	q, _ := b.plan.Query("soa")
-	for _, s := range b.plan.ServersOf(q.Servers) {
-		rsis = append(rsis, s.RSI)
+// tables reads a lake.
+func tables(t testing.TB, dir string, p *plan.Plan) brute {
+	t.Helper()
+	b := brute{plan: p, answers: rowsOf[measurement.Answer](t, dir, lake.Answers), runs: rowsOf[measurement.Run](t, dir, lake.Runs),
+		rows: map[place][]*measurement.Answer{}}
+	var err error
+	if b.zones, err = (lake.Store{Dir: dir}).Zones(); err != nil {
+		t.Fatal(err)
 	}
-	slices.Sort(rsis)
-	var all []simulate.Value
-	everywhere := func(metric string, value func(x measurement.RSI, p measurement.Path) simulate.Value, rsis []measurement.RSI) {
-		for _, x := range rsis {
-			for _, f := range measurement.Families {
-				for _, tr := range measurement.Transports {
-					v := value(x, measurement.Path{Family: f, Transport: tr})
-					v.Metric, v.RSI, v.Family, v.Transport = metric, x, f, tr
-					all = append(all, v)
-				}
-			}
+	for i := range b.answers {
+		a := &b.answers[i]
+		at := place{a.VantagePoint, a.Interval.Unix()}
+		b.rows[at] = append(b.rows[at], a)
+	}
+	return b
+}
+
+// of makes the period ready. In a plan without vantage points those count that have rows.
+func (b brute) of(from, until, end time.Time) brute {
+	b.from, b.until, b.end = from, until, end
+	if b.vps = b.plan.VantagePoints; len(b.vps) > 0 {
+		return b
+	}
+	seen := map[measurement.VantagePoint]bool{}
+	for _, a := range b.answers {
+		if !seen[a.VantagePoint] && !a.Interval.Before(from) && a.Interval.Before(until) {
+			seen[a.VantagePoint] = true
+			b.vps = append(b.vps, plan.VantagePoint{ID: a.VantagePoint})
 		}
 	}
-	system := []measurement.RSI{""}
-	everywhere("rsi_availability", b.availability, rsis)
-	everywhere("rsi_response_latency", b.latency, rsis)
-	for _, x := range append(rsis, "") {
-		v := b.correctness(x)
-		v.Metric, v.RSI = "rsi_correctness", x
-		all = append(all, v)
-	}
-	rssCorrectness := all[len(all)-1]
-	all = all[:len(all)-1]
-	var pooled []int64
-	unobservable := int64(0)
-	for _, x := range rsis {
-		minutes, lost := b.publication(x)
-		v := median(minutes)
-		v.Metric, v.RSI, v.Unobservable = "rsi_publication_latency", x, lost
-		all = append(all, v)
-		pooled, unobservable = append(pooled, minutes...), unobservable+lost
-	}
-	k := 2 * (len(rsis) - 1)
-	k = (k + 2) / 3
-	everywhere("rss_availability", func(_ measurement.RSI, p measurement.Path) simulate.Value { v, _ := b.system(p, k); return v }, system)
-	everywhere("rss_response_latency", func(_ measurement.RSI, p measurement.Path) simulate.Value { _, v := b.system(p, k); return v }, system)
-	rssCorrectness.Metric = "rss_correctness"
-	publication := median(pooled)
-	publication.Metric, publication.Unobservable = "rss_publication_latency", unobservable
-	all = append(all, rssCorrectness, publication)
-	for i := range all {
-		b.judge(&all[i])
-	}
+	return b
+}
+
+func in(v plan.VantagePoint, t time.Time) bool {
+	return (v.From == nil || !t.Before(*v.From)) && (v.Until == nil || t.Before(*v.Until))
+}
+
+func (b brute) servers() []plan.Server {
+	q, _ := b.plan.Query("soa")
+	all := b.plan.ServersOf(q.Servers)
+	slices.SortFunc(all, func(a, b plan.Server) int { return strings.Compare(string(a.RSI), string(b.RSI)) })
 	return all
 }
 
-// within are the rows of a query whose interval lies in the period (A9), of an
-// RSI and a path; the zero RSI is every one.
-func (b brute) within(query string, x measurement.RSI, p *measurement.Path) []*measurement.Answer {
-	var some []*measurement.Answer
-	for i := range b.rows {
-		a := &b.rows[i]
-		if a.Query == query && (x == "" || a.RSI == x) && (p == nil || a.Family == p.Family && a.Transport == p.Transport) &&
-			!a.Interval.Before(b.from) && a.Interval.Before(b.until) {
-			some = append(some, a)
-		}
-	}
-	return some
+func hasAny(s plan.Server, t time.Time) bool {
+	_, four := s.AddressAt(measurement.IPv4, t)
+	_, six := s.AddressAt(measurement.IPv6, t)
+	return four || six
 }
 
-func fraction(n, d, count int64) simulate.Value {
-	if d == 0 {
-		return simulate.Value{Count: count}
+func (b brute) k(t time.Time) int64 {
+	n := 0
+	for _, s := range b.servers() {
+		if hasAny(s, t) {
+			n++
+		}
 	}
-	return simulate.Value{Numerator: &n, Denominator: &d, Count: count}
+	return max(1, int64(math.Ceil(2*float64(n-1)/3)))
 }
 
-func (b brute) availability(x measurement.RSI, p measurement.Path) simulate.Value {
-	good, sent := int64(0), int64(0)
-	for _, a := range b.within("soa", x, &p) {
-		if a.Outcome == measurement.LocalError {
-			continue
-		}
-		sent++
-		if available(a) {
-			good++
-		}
+var everyPath = []measurement.Path{{Family: "ipv4", Transport: "udp"}, {Family: "ipv4", Transport: "tcp"},
+	{Family: "ipv6", Transport: "udp"}, {Family: "ipv6", Transport: "tcp"}}
+
+// became is what became of a planned query.
+func became(a *measurement.Answer, s plan.Server, t time.Time) string {
+	switch {
+	case a == nil:
+		return "missing"
+	case a.Outcome == measurement.LocalError:
+		return "unsent"
 	}
-	return fraction(good, sent, sent)
+	if want, valid := s.AddressAt(a.Family, t); !valid || want.String() != a.Address {
+		return "off plan"
+	}
+	if a.Outcome == measurement.Answered && *a.RCode == "NOERROR" && *a.LatencyUS <= 4_000_000 {
+		return "good"
+	}
+	return "bad"
 }
 
-func (b brute) latency(x measurement.RSI, p measurement.Path) simulate.Value {
-	var us []int64
-	for _, a := range b.within("soa", x, &p) {
-		if available(a) {
-			us = append(us, *a.LatencyUS)
-		}
-	}
-	return median(us)
-}
-
-const never = int64(1) << 62
-
-// median of values of which never is beyond the end of the data (P4).
-func median(values []int64) simulate.Value {
-	v := simulate.Value{Count: int64(len(values))}
-	if len(values) == 0 {
-		return v
-	}
-	slices.Sort(values)
-	low, high := values[(len(values)-1)/2], values[len(values)/2]
-	if high == never {
-		v.Censored = true
-		return v
-	}
-	if len(values)%2 == 1 {
-		return fraction(high, 1, v.Count)
-	}
-	return fraction(low+high, 2, v.Count)
-}
-
-func (b brute) correctness(x measurement.RSI) simulate.Value {
-	good, received := int64(0), int64(0)
-	for _, a := range b.within("correctness", x, nil) {
-		if a.Outcome != measurement.Answered || (*a.RCode != "NOERROR" && *a.RCode != "NXDOMAIN") {
-			continue
-		}
-		received++
-		if *a.Verdict == measurement.Correct {
-			good++
-		}
-	}
-	return fraction(good, received, received)
-}
-
-// system is availability and latency of the RSS over a path.
-func (b brute) system(p measurement.Path, k int) (availability, latency simulate.Value) {
-	type run struct {
-		vp measurement.VantagePoint
-		at time.Time
-	}
-	asked, lost, us := map[run]int64{}, map[run]bool{}, map[run][]int64{}
-	for _, a := range b.within("soa", "", &p) {
-		r := run{a.VantagePoint, a.Interval}
-		if a.Outcome == measurement.LocalError {
-			lost[r] = true
-			continue
-		}
-		asked[r]++
-		if available(a) {
-			us[r] = append(us[r], *a.LatencyUS)
-		}
-	}
-	good, most, sent := int64(0), int64(0), int64(0)
-	var pool []int64
-	for r, n := range asked {
-		if lost[r] && len(us[r]) < k {
-			continue // A6
-		}
-		slices.Sort(us[r])
-		lowest := us[r][:min(k, len(us[r]))]
-		good, most, sent = good+int64(len(lowest)), most+int64(k), sent+n
-		pool = append(pool, lowest...)
-	}
-	return fraction(good, most, sent), median(pool)
-}
-
-// newer is serial comparison by RFC 1982: a >= b.
-func newer(a, b int64) bool { return int32(uint32(a)-uint32(b)) >= 0 }
-
-// publication are the values L(v,X,s) in minutes of one RSI, and how many were
-// unobservable.
-func (b brute) publication(x measurement.RSI) (minutes []int64, unobservable int64) {
-	began := map[int64]time.Time{} // T(s)
-	type place struct {
-		vp measurement.VantagePoint
-		at time.Time
-	}
-	least, asked := map[place]int64{}, map[place]bool{}
-	vps := map[measurement.VantagePoint]bool{}
-	first := time.Time{}
-	for i := range b.rows {
-		a := &b.rows[i]
-		if a.Query != "soa" || !a.Interval.Before(b.end) {
-			continue
-		}
-		vps[a.VantagePoint] = true
-		at := place{a.VantagePoint, a.Interval}
-		if a.RSI == x && a.Outcome != measurement.LocalError {
-			asked[at] = true
-		}
-		if !available(a) || a.Serial == nil {
-			continue
-		}
-		if t, known := began[*a.Serial]; !known || a.Interval.Before(t) {
-			began[*a.Serial] = a.Interval
-		}
-		if first.IsZero() || a.Interval.Before(first) {
-			first = a.Interval
-		}
-		if a.RSI != x {
-			continue
-		}
-		if m, known := least[at]; !known || newer(m, *a.Serial) {
-			least[at] = *a.Serial
-		}
-	}
-	old := int64(0)
-	for s, t := range began {
-		if t.Equal(first) && (old == 0 || newer(s, old)) {
-			old = s
-		}
-	}
-	for s, begin := range began {
-		if newer(old, s) || begin.Before(b.from) || !begin.Before(b.until) {
-			continue
-		}
-		for vp := range vps {
-			waited, seen := false, never
-			for at := begin; at.Before(b.end); at = at.Add(interval.Length) {
-				m, known := least[place{vp, at}]
-				if known && newer(m, s) {
-					seen = int64(at.Sub(begin) / time.Minute)
-					break
-				}
-				waited = waited || asked[place{vp, at}]
+// each visits the labels of the period and the vantage points that are in service then.
+func (b brute) each(visit func(t time.Time, v plan.VantagePoint)) {
+	for t := b.from; t.Before(b.until) && t.Before(b.end); t = t.Add(interval.Length) {
+		for _, v := range b.vps {
+			if in(v, t) {
+				visit(t, v)
 			}
-			if seen != 0 && !waited {
-				unobservable++
-				continue
-			}
-			minutes = append(minutes, seen)
 		}
 	}
-	return minutes, unobservable
 }
 
-// judge compares a value with the thresholds of RSSAC047, written out.
-func (b brute) judge(v *simulate.Value) {
-	v.Verdict = "no_data"
-	if v.Censored {
-		v.Verdict = "fail"
+func (b brute) soa(t time.Time, v measurement.VantagePoint, x measurement.RSI, p measurement.Path) *measurement.Answer {
+	for _, a := range b.rows[place{v, t.Unix()}] {
+		if a.Query == "soa" && a.RSI == x && a.Family == p.Family && a.Transport == p.Transport {
+			return a
+		}
 	}
-	if v.Numerator == nil {
-		return
+	return nil
+}
+
+// counted are planned queries by what became of them, and the latencies of good ones.
+type counted struct {
+	n  map[string]int64
+	us []int64
+}
+
+func (c *counted) add(a *measurement.Answer, what string) {
+	if c.n == nil {
+		c.n = map[string]int64{}
 	}
-	value := big.NewRat(*v.Numerator, *v.Denominator)
-	limit, least := new(big.Rat), false
-	udp := v.Transport == measurement.UDP
-	switch v.Metric {
-	case "rsi_availability":
-		limit, least = big.NewRat(96, 100), true
-	case "rss_availability":
-		limit, least = big.NewRat(99999, 100000), true
-	case "rsi_correctness", "rss_correctness":
-		limit, least = big.NewRat(1, 1), true
-	case "rsi_response_latency":
-		limit.SetInt64(map[bool]int64{true: 250_000, false: 500_000}[udp])
-	case "rss_response_latency":
-		limit.SetInt64(map[bool]int64{true: 150_000, false: 300_000}[udp])
-	case "rsi_publication_latency":
-		limit.SetInt64(65)
-	case "rss_publication_latency":
-		limit.SetInt64(35)
+	if c.n[what]++; what == "good" {
+		c.us = append(c.us, *a.LatencyUS)
 	}
-	v.Verdict = "fail"
-	if c := value.Cmp(limit); c == 0 || (c > 0) == least {
-		v.Verdict = "pass"
+}
+
+func (c *counted) addAll(o counted) {
+	if c.n == nil {
+		c.n = map[string]int64{}
 	}
+	for what, n := range o.n {
+		c.n[what] += n
+	}
+}
+
+func (c counted) sent() int64    { return c.n["good"] + c.n["bad"] }
+func (c counted) u() int64       { return c.n["unsent"] + c.n["missing"] + c.n["off plan"] }
+func (c counted) planned() int64 { return c.sent() + c.u() }
+func (c counted) thin() bool     { return 10*c.sent() < 9*c.planned() }
+
+func (b brute) path(s plan.Server, p measurement.Path) (c counted) {
+	b.each(func(t time.Time, v plan.VantagePoint) {
+		if _, valid := s.AddressAt(p.Family, t); valid {
+			a := b.soa(t, v.ID, s.RSI, p)
+			c.add(a, became(a, s, t))
+		}
+	})
+	return c
+}
+
+// numbers are those of the period that the tables tell.
+func (b brute) numbers() simulate.Numbers {
+	n := simulate.Numbers{}
+	all, everybody := counted{}, checked{}
+	var availability, latency, correctness, system []simulate.Value
+	soa, checks := map[measurement.RSI]counted{}, map[measurement.RSI]checked{}
+	for _, s := range b.servers() {
+		own := counted{}
+		for _, p := range everyPath {
+			c := b.path(s, p)
+			v := simulate.Value{RSI: s.RSI, Family: p.Family, Transport: p.Transport, Metric: "rsi_availability"}
+			availability = append(availability, b.availability(v, c, c.n["good"], c.n["bad"], c.u()))
+			latency = append(latency, b.latency(v, c))
+			own.addAll(c)
+		}
+		soa[s.RSI], checks[s.RSI] = own, b.checks(s)
+		everybody.addAll(checks[s.RSI])
+		all.addAll(own)
+	}
+	for _, s := range b.servers() {
+		v := b.correctness("rsi_correctness", checks[s.RSI], everybody)
+		v.RSI = s.RSI
+		correctness = append(correctness, v)
+	}
+	publication, published := b.publications(soa)
+	n.Publications = published
+	n.Values = slices.Concat(availability, latency, correctness, publication[:len(publication)-1])
+	for _, p := range everyPath {
+		a, l := b.system(p)
+		n.Values, system = append(n.Values, a), append(system, l)
+	}
+	n.Values = append(append(n.Values, system...), b.correctness("rss_correctness", everybody, everybody), publication[len(publication)-1])
+	all.addAll(everybody.counted)
+	n.Coverage = simulate.Coverage{Planned: all.planned(), Sent: all.sent(), Unsent: all.n["unsent"], Missing: all.n["missing"], OffPlan: all.n["off plan"]}
+	n.Thin = all.thin()
+	return n
 }

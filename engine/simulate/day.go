@@ -33,6 +33,8 @@ type dayWork struct {
 	due       []*ask
 	addresses [][][2]string // by due query, server, family
 	newest    int           // zone archived before the interval ends
+	frame     frame
+	clock     clock // of the run at work
 	names     *names
 	ends      int64 // µs
 
@@ -75,6 +77,7 @@ func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *pa
 			return nil, err
 		}
 		d.begin(label)
+		d.missing()
 		for v := range w.vps {
 			run, made, err := d.run(v)
 			if err != nil {
@@ -103,7 +106,7 @@ func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *pa
 func (d *dayWork) begin(label time.Time) {
 	w := d.w
 	d.label, d.index = label, int(label.Sub(w.From)/interval.Length)
-	d.active = w.active(label)
+	d.active, d.frame = w.active(label), w.frameAt(label)
 	d.due, d.addresses = d.due[:0], d.addresses[:0]
 	for i := range w.asks {
 		a := &w.asks[i]
@@ -130,17 +133,22 @@ func (d *dayWork) run(v int) (measurement.Run, bool, error) {
 	d.draw(r)
 	jitter, started := d.jitter(r)
 	place := &d.w.vps[v]
-	silent := silenced(d.active, v)
-	if silent != nil && place.in(d.label) {
+	within, silent := place.in(d.label), silenced(d.active, v)
+	if within && silent != nil {
 		d.part.struck[silent.number] += int64(len(d.queries))
 	}
-	makes := silent == nil && place.in(d.label)
+	makes := within && silent == nil
+	if makes {
+		d.clock = d.clockOf(v)
+	}
+	// What is sent after the end by true time is not here yet.
+	makes = makes && d.label.UnixMicro()+d.clock.behind < d.w.Until.UnixMicro()
 	if makes && len(d.batch.rows)+len(d.queries) > cap(d.batch.rows) {
 		if err := d.flush(); err != nil {
 			return measurement.Run{}, false, err
 		}
 	}
-	tally := d.part.begin(d.index, v)
+	tally := d.part.begin(d.index, v, &d.frame)
 	answered, last := 0, int64(0)
 	for i := range d.queries {
 		q := &d.queries[i]
@@ -164,10 +172,24 @@ func (d *dayWork) run(v int) (measurement.Run, bool, error) {
 		last = max(last, q.offset+o.latency, q.offset+o.waited)
 	}
 	if !makes {
+		if within {
+			tally.end(false)
+		}
 		return measurement.Run{}, false, nil
 	}
-	tally.end()
-	return d.runRow(place.id, started, jitter, last, answered), true, nil
+	run := d.runRow(place.id, started, jitter, last, answered)
+	tally.end(*run.ClockSynchronized && !run.ReceivedAt.Before(run.Interval))
+	d.part.ingested = max(d.part.ingested, run.IngestedAt.UnixMicro())
+	return run, true, nil
+}
+
+// missing counts the planned queries of the vantage points that are not simulated.
+func (d *dayWork) missing() {
+	for v := len(d.w.vps); v < len(d.w.everyone); v++ {
+		if d.w.everyone[v].in(d.label) {
+			d.part.begin(d.index, v, &d.frame).end(false)
+		}
+	}
 }
 
 // draw draws the questions of a run and the order they are sent in.
@@ -249,7 +271,11 @@ func (d *dayWork) runRow(vp measurement.VantagePoint, started, jitter, last int6
 	elapsed := jitter + last + 3000
 	name := lake.Name(d.label, vp, lake.Answers)
 	h := mix(d.w.Seed, streamRun, uint64(d.label.Unix()), text(string(vp)))
-	synchronized, clockError := true, int64(200+h%20_000)
+	synchronized, clockError := !d.clock.unsynchronized, int64(200+h%20_000)
+	received := time.UnixMicro(started + elapsed + int64(h>>32%3_000_000) + d.clock.behind).UTC()
+	// The collector merges every five minutes, all that is there at once.
+	merged := interval.Of(received).Add(interval.Length)
+	merged = merged.Add(time.Duration(10_000+mix(d.w.Seed, streamRun, uint64(merged.Unix()))%20_000) * time.Millisecond)
 	var sum string
 	for i := range uint64(4) {
 		sum += fmt.Sprintf("%016x", mix(h, i))
@@ -258,7 +284,7 @@ func (d *dayWork) runRow(vp measurement.VantagePoint, started, jitter, last int6
 		VantagePoint: vp, Interval: d.label, StartedAt: time.UnixMicro(started).UTC(), JitterMS: int32(jitter / 1000),
 		ElapsedMS: int32(elapsed / 1000), Planned: int32(len(d.queries)), Answered: int32(answered),
 		EngineVersion: d.w.Version, Plan: d.w.Plan.Name, PlanSHA256: d.w.planSum, ClockSynchronized: &synchronized, ClockErrorUS: &clockError,
-		Timestamps: "kernel", ReceivedAt: time.UnixMicro(started + elapsed + int64(h>>32%3_000_000)).UTC(), File: name, SHA256: sum,
+		Timestamps: "kernel", ReceivedAt: received, File: name, SHA256: sum, IngestedAt: &merged,
 	}
 }
 

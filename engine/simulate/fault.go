@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
@@ -23,9 +24,9 @@ type fault struct {
 // of a query wins. Slow and stale add up.
 func precedence(k plan.FaultKind) int { return slices.Index(plannedOrder, k) }
 
-var plannedOrder = []plan.FaultKind{plan.FaultSilent, plan.FaultLocalError, plan.FaultUnreachable, plan.FaultRefused,
+var plannedOrder = []plan.FaultKind{plan.FaultSilent, plan.FaultUnsynchronized, plan.FaultSlowClock, plan.FaultFastClock, plan.FaultOffPlan, plan.FaultLocalError, plan.FaultUnreachable, plan.FaultRefused,
 	plan.FaultReset, plan.FaultDown, plan.FaultMalformed, plan.FaultRCode, plan.FaultServFail, plan.FaultTruncated,
-	plan.FaultSlow, plan.FaultFrozen, plan.FaultStale, plan.FaultWrong}
+	plan.FaultSlow, plan.FaultFrozen, plan.FaultStale, plan.FaultFuture, plan.FaultWrong}
 
 func (w *world) newFault(f plan.Fault) fault {
 	made := fault{Fault: f, number: slices.IndexFunc(w.Faults, func(o plan.Fault) bool { return o.Label == f.Label }),
@@ -63,6 +64,9 @@ func (w *world) strikes(f *fault, label time.Time, v, x, path int, ask string) b
 	return f.Percent >= 100 || mix(f.draw, uint64(label.Unix()), w.vps[v].word, text(string(w.rsis[x])), uint64(path), text(ask))%100 < uint64(f.Percent)
 }
 
+// Kinds that strike whole runs.
+var runFaults = []plan.FaultKind{plan.FaultSilent, plan.FaultUnsynchronized, plan.FaultSlowClock, plan.FaultFastClock}
+
 // silenced reports whether the vantage point makes no run.
 func silenced(active []*fault, v int) *fault {
 	for _, f := range active {
@@ -71,6 +75,44 @@ func silenced(active []*fault, v int) *fault {
 		}
 	}
 	return nil
+}
+
+// clock is that of a vantage point. Labels and times of rows are its own; servers and the
+// collector go by the true time.
+type clock struct {
+	behind         int64 // µs; negative where it is fast
+	unsynchronized bool  // and known to be
+}
+
+// doubtful reports whether a run by this clock accuses nobody on grounds of time: it is
+// known to be wrong, or the run is there before its own label.
+func (c clock) doubtful() bool {
+	return c.unsynchronized || c.behind <= -interval.Length.Microseconds()
+}
+
+func (d *dayWork) clockOf(v int) (c clock) {
+	for _, f := range d.active {
+		if !f.vps[v] {
+			continue
+		}
+		switch f.Kind {
+		case plan.FaultUnsynchronized:
+			c.unsynchronized = true
+		case plan.FaultSlowClock:
+			c.behind += f.by
+		case plan.FaultFastClock:
+			c.behind -= f.by
+		default:
+			continue
+		}
+		d.part.struck[f.number] += int64(len(d.queries))
+	}
+	return c
+}
+
+// elsewhere is an address that no plan has, of documentation (RFC 5737, RFC 3849).
+func elsewhere(family int) string {
+	return [2]string{"192.0.2.53", "2001:db8::53"}[family]
 }
 
 // tag is the rule that a wrong answer to such a question breaks; empty where the

@@ -69,6 +69,17 @@ func TestFaults(t *testing.T) {
 		}, true},
 		{"stale", `by = "20m"`, older, true},
 		{"frozen", "", older, true},
+		{"off_plan", "", func(before, after measurement.Answer) bool {
+			moved := before
+			moved.Address = map[measurement.Family]string{measurement.IPv4: "192.0.2.53", measurement.IPv6: "2001:db8::53"}[after.Family]
+			return reflect.DeepEqual(moved, after)
+		}, true},
+		{"future", `by = "6h"`, func(before, after measurement.Answer) bool {
+			if before.Query != "soa" || before.Serial == nil {
+				return reflect.DeepEqual(before, after)
+			}
+			return *after.Serial > *before.Serial || a17(before) && *after.Serial >= *before.Serial
+		}, false},
 		{"wrong", "", func(_, after measurement.Answer) bool {
 			return after.Verdict == nil || *after.Verdict == measurement.Incorrect && strings.Contains(after.Failures[0], "planted by fault x")
 		}, false},
@@ -121,6 +132,9 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// a17: sent when the zone of 17:00 is there, which is that of six hours later too.
+func a17(a measurement.Answer) bool { return a.Interval.Hour() >= 17 }
+
 // older: the serial shown is none that came later.
 func older(before, after measurement.Answer) bool {
 	return (before.Serial == nil) == (after.Serial == nil) && (before.Serial == nil || *after.Serial <= *before.Serial)
@@ -171,7 +185,7 @@ func TestTruncated(t *testing.T) {
 	if again < 200 {
 		t.Errorf("%d asked again", again)
 	}
-	compare(t, brute{c.Plan, rows, c.From, c.Until, c.Until}, truth.Values)
+	compare(t, tables(t, dir, c.Plan).of(c.From, c.Until, c.Until), truth.Numbers)
 }
 
 // TestSilent: a vantage point without runs has no rows, and leaves those of the

@@ -61,3 +61,18 @@ func (h *histogram) nth(n int64) int64 {
 	}
 	return -1 // n is not below the count
 }
+
+// upTo counts the samples of at most so much.
+func (h *histogram) upTo(most int64) (n int64) {
+	for i, p := range h.pages {
+		if p == nil {
+			continue
+		}
+		for j, c := range p {
+			if int64(i)*pageSize+int64(j) <= most {
+				n += int64(c)
+			}
+		}
+	}
+	return n
+}

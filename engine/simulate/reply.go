@@ -68,9 +68,12 @@ func (d *dayWork) receive(v int, q *query, o *observation, f effect, chance uint
 		o.reply = reply{rcode: f.rcode, size: q.bareSize()}
 		return
 	}
-	at := o.sent + o.latency/2 // the query reaches the server half way
+	at := o.sent + o.latency/2 + d.clock.behind // the query reaches the server half way
 	served := d.arrivals.served(min(at, f.frozen)-f.older, v, x, familyOf(q.path))
 	retry := !tcp && q.ask.OnTruncation == plan.RetryTCP
+	if f.future > 0 {
+		served = d.w.zoneAt(at + f.future)
+	}
 	if f.truncated {
 		o.reply = reply{rcode: noError, aa: true, tc: true, zone: served, size: q.bareSize()}
 	} else {
@@ -145,12 +148,19 @@ func (o *observation) fail(q *query, outcome measurement.Outcome, text *string) 
 // effect is what the faults do to a query that is answered.
 type effect struct {
 	slower, older, frozen int64 // µs; frozen is a time
+	future                int64 // µs
 	rcode                 *string
 	truncated             bool
 	wrong                 *fault
 }
 
 const never = 1 << 62
+
+// heldClock is why an answer has no verdict that was asked by a wrong clock.
+const heldClock = "hold: clock"
+
+// zoneTags are the rules that another zone could explain.
+var zoneTags = []string{"pdd", "vnk"}
 
 // noZone is the verdict of no zone at all.
 const noZone = math.MinInt
@@ -160,7 +170,7 @@ const noZone = math.MinInt
 func (d *dayWork) strike(v, x int, q *query, o *observation) effect {
 	e := effect{frozen: never}
 	for _, f := range d.active {
-		if f.Kind == plan.FaultSilent || !d.w.strikes(f, d.label, v, x, q.path, q.ask.Label) {
+		if slices.Contains(runFaults, f.Kind) || f.Kind == plan.FaultFuture && !q.ask.soa || !d.w.strikes(f, d.label, v, x, q.path, q.ask.Label) {
 			continue
 		}
 		switch f.Kind {
@@ -181,6 +191,10 @@ func (d *dayWork) strike(v, x int, q *query, o *observation) effect {
 			e.slower += f.by
 		case plan.FaultStale:
 			e.older += f.by
+		case plan.FaultOffPlan:
+			q.address = elsewhere(familyOf(q.path))
+		case plan.FaultFuture:
+			e.future += f.by
 		case plan.FaultFrozen:
 			e.frozen = min(e.frozen, f.from.UnixMicro())
 		case plan.FaultWrong:
@@ -232,18 +246,27 @@ func (d *dayWork) answer(q *query, served int) reply {
 }
 
 // judge gives an answer its verdict. Zones without wires differ in their SOA
-// alone, so that only answers that carry it show that a zone is too old. A wrong
-// fault spares what is incorrect already, and answers that are not of the kind
-// that its rule is about: the truth names one reason for each.
+// alone, so that only answers that carry it show that a zone is too old, or of a time
+// to come. A wrong fault spares what is incorrect or held already, and answers that are
+// not of the kind that its rule is about: the truth names one reason for each.
 func (d *dayWork) judge(q *query, o *observation, f *fault) {
 	r := &o.reply
 	r.judged = true
-	if d.w.wires == nil && r.serial && r.zone < d.newest-1 {
+	switch {
+	case d.w.wires != nil || !r.serial:
+	case r.zone > d.newest && d.w.signed(r.zone) > d.ends+early:
+		o.held = heldClock // signed later than the vantage point believes it is
+		return
+	case r.zone < d.newest-1:
 		if oldest, _ := d.w.window(o.sent, d.ends); r.zone < oldest {
 			r.verdict = noZone
 		}
 	}
 	if r.verdict == noZone {
+		if d.clock.doubtful() {
+			o.held = heldClock
+			return
+		}
 		r.verdict = d.newest
 		o.wrong = &wrong{tag: "vnk", failure: "vnk: the records are those of no zone of the 48 hours before"}
 		return
@@ -264,5 +287,9 @@ func (d *dayWork) judge(q *query, o *observation, f *fault) {
 		r.aa = !r.aa
 	}
 	d.part.struck[f.number]++
+	if d.clock.doubtful() && slices.Contains(zoneTags, tag) {
+		o.held = heldClock
+		return
+	}
 	o.wrong = &wrong{tag: tag, failure: tag + ": planted by fault " + f.Label, fault: f}
 }

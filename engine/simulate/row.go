@@ -17,6 +17,7 @@ type observation struct {
 	attempts int32
 	reply    reply // where answered, or malformed
 	wrong    *wrong
+	held     string // why it waits for a verdict; empty where it does not
 }
 
 // reply is what an answer says.
@@ -72,8 +73,8 @@ func (b *batch) int(n int64) *int64 {
 
 // Rows point at these; nobody may write to them.
 var (
-	yes, no            = true, false
-	correct, incorrect = measurement.Correct, measurement.Incorrect
+	yes, no                       = true, false
+	correct, incorrect, unchecked = measurement.Correct, measurement.Incorrect, measurement.Unchecked
 )
 
 func boolean(b bool) *bool {
@@ -115,7 +116,10 @@ func (b *batch) add(d *dayWork, v int, q *query, o *observation) {
 	if o.reply.serial {
 		r.Serial = b.int(serial(o.reply.zone))
 	}
-	if o.reply.judged {
+	switch {
+	case o.held != "":
+		r.Verdict, r.Failures = &unchecked, []string{o.held}
+	case o.reply.judged:
 		r.Verdict, r.VerdictSerial = &correct, b.int(serial(o.reply.verdict))
 		if o.wrong != nil {
 			r.Verdict, r.Failures = &incorrect, []string{o.wrong.failure}

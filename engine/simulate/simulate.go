@@ -127,6 +127,7 @@ func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
 	if err != nil {
 		return nil, err
 	}
+	total.settle()
 	zones := total.zones()
 	if err := store.SaveZones(zones); err != nil {
 		return nil, err

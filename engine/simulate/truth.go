@@ -1,9 +1,9 @@
 package simulate
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -11,24 +11,22 @@ import (
 	"mtric.net/mtric/engine/plan"
 )
 
-// Truth is what is true of a simulated lake, beside it as JSON. Values are those
-// of [From, Until); Months has those of each calendar month, as reports do.
+// Truth is what is true of a simulated lake, beside it as JSON. Numbers are those of
+// [From, Until); Months has those of each calendar month, as reports do.
 type Truth struct {
-	Schema        string                     `json:"schema"` // "mtric-truth/1"
+	Schema        string                     `json:"schema"` // "mtric-truth/2"
 	Seed          uint64                     `json:"seed"`
 	VantagePoints []measurement.VantagePoint `json:"vantage_points"`
 	From          time.Time                  `json:"from"`
 	Until         time.Time                  `json:"until"`
 	Plan          string                     `json:"plan"`
 	PlanSHA256    string                     `json:"plan_sha256"`
-	N             int                        `json:"n"` // RSIs
-	K             int                        `json:"k"`
 	Rows          Rows                       `json:"rows"`
-	Values        []Value                    `json:"values"`
-	Months        []Month                    `json:"months"`
-	Faults        []FaultTruth               `json:"faults"`
-	Routes        []RouteTruth               `json:"routes,omitempty"` // with routes only
-	Planted       []Planted                  `json:"planted"`          // every incorrect answer, by interval, vantage point and RSI
+	Numbers
+	Months  []Month      `json:"months"`
+	Faults  []FaultTruth `json:"faults"`
+	Routes  []RouteTruth `json:"routes,omitempty"` // with routes only
+	Planted []Planted    `json:"planted"`          // every incorrect answer, by interval, vantage point and RSI
 }
 
 // Rows counts the rows of each table.
@@ -40,13 +38,41 @@ type Rows struct {
 }
 
 // Month is the truth of a calendar month, or of the part of it that lies within
-// the simulation. A serial first seen in it is waited for until DataUntil.
+// the simulation. A serial published in it is waited for until DataUntil.
 type Month struct {
 	Month     string    `json:"month"` // "2026-11"
 	From      time.Time `json:"from"`
 	Until     time.Time `json:"until"`
 	DataUntil time.Time `json:"data_until"`
-	Values    []Value   `json:"values"`
+	Numbers
+}
+
+// Numbers are what is true of a period, with the keys of a report.
+type Numbers struct {
+	N             int           `json:"n"` // RSIs of the last frame
+	K             int           `json:"k"`
+	Frames        []Frame       `json:"frames"`
+	Coverage      Coverage      `json:"coverage"`
+	Thin          bool          `json:"thin"`           // less than nine tenths of the planned queries were sent
+	ReceivedUntil *time.Time    `json:"received_until"` // when the last of the runs came into the lake; null without runs
+	Publications  []Publication `json:"publications"`
+	Values        []Value       `json:"values"`
+}
+
+// Coverage says what became of the planned queries: planned is the sum of the next four.
+type Coverage struct {
+	Planned int64 `json:"planned"`
+	Sent    int64 `json:"sent"`
+	Unsent  int64 `json:"unsent"`
+	Missing int64 `json:"missing"`
+	OffPlan int64 `json:"off_plan"`
+	Stray   int64 `json:"stray"` // rows that nothing was planned for
+}
+
+// Publication is a serial of the period and T(s), from when it counts as published.
+type Publication struct {
+	Serial int64     `json:"serial"`
+	T      time.Time `json:"t"`
 }
 
 // Value is one metric's value, with the keys of a report's.
@@ -63,7 +89,23 @@ type Value struct {
 	Threshold   *json.Number          `json:"threshold"` // in the unit; null without
 	Verdict     string                `json:"verdict"`   // pass, fail, no_data
 
-	Unobservable int64 `json:"unobservable,omitempty"` // publication: dropped for lack of runs (A12)
+	Thin         bool    `json:"thin,omitempty"`         // less than nine tenths of its planned queries were sent
+	Held         int64   `json:"held,omitempty"`         // correctness: answers that wait for a verdict
+	Unobservable int64   `json:"unobservable,omitempty"` // publication: waits of which nobody can know whether they meet the threshold
+	Bounds       *Bounds `json:"bounds,omitempty"`       // availability, where the plan has vantage points
+}
+
+// Bounds are the least and the most that an availability can have been.
+type Bounds struct {
+	Low  Bound `json:"low"`
+	High Bound `json:"high"`
+}
+
+// Bound is a fraction and what it would mean.
+type Bound struct {
+	Numerator   int64  `json:"numerator"`
+	Denominator int64  `json:"denominator"`
+	Verdict     string `json:"verdict"`
 }
 
 // FaultTruth is a fault and how many queries it struck, those that a silent
@@ -88,40 +130,43 @@ type Planted struct {
 // lookAhead is how long after its end a month's serials are waited for (A10).
 const lookAhead = 7 * 24 * time.Hour
 
+// lookBack is how long before a period runs still count for when it was received.
+const lookBack = 24 * time.Hour
+
 // tally is the sum of the days. Counts are kept by month and added up for the
 // whole; parts keep only what publication latency needs, which looks across days.
 type tally struct {
 	w       *world
 	parts   []*part // by day
 	months  map[time.Time]*counts
-	sighted map[int]sighting
-	begun   map[int]int
+	shown   map[int]*showing
+	heard   map[int]bool
 	rows    Rows
 	struck  []int64
 	planted []Planted
 	routes  []RouteTruth // by vantage point
 	ways    map[way]bool
+
+	proven map[int]bool  // zones that never came and are accepted all the same
+	minima map[doubt]int // what is shown of these; by all but the zone, less w.oldest
+	used   map[int]int64 // when each archived zone was first used, µs
 }
 
 // counts are those of a month.
 type counts struct {
-	sent, ok          []int64
-	latency           []histogram
-	rss               [4]rssPart
-	rssLatency        [4]histogram
-	received, correct []int64
+	sums       []sums // by vantage point
+	latency    []histogram
+	rssLatency [4]histogram
 }
 
 func newTally(w *world, days int) *tally {
-	return &tally{w: w, parts: make([]*part, days), months: map[time.Time]*counts{}, sighted: map[int]sighting{},
-		begun: map[int]int{}, struck: make([]int64, len(w.faults)), planted: []Planted{},
-		routes: make([]RouteTruth, len(w.vps)), ways: map[way]bool{}}
+	return &tally{w: w, parts: make([]*part, days), months: map[time.Time]*counts{}, shown: map[int]*showing{}, heard: map[int]bool{},
+		struck: make([]int64, len(w.faults)), planted: []Planted{}, routes: make([]RouteTruth, len(w.vps)), ways: map[way]bool{},
+		proven: map[int]bool{}, minima: map[doubt]int{}, used: map[int]int64{}}
 }
 
 func (w *world) newCounts() *counts {
-	cells := 4 * len(w.rsis)
-	return &counts{sent: make([]int64, cells), ok: make([]int64, cells), latency: make([]histogram, cells),
-		received: make([]int64, len(w.rsis)), correct: make([]int64, len(w.rsis))}
+	return &counts{sums: w.newSums(), latency: make([]histogram, 4*len(w.rsis))}
 }
 
 // add takes a day in. All of it are sums and minima: the order does not matter.
@@ -131,30 +176,23 @@ func (t *tally) add(day int, p *part) {
 		c = t.w.newCounts()
 		t.months[p.month] = c
 	}
-	for i := range p.sent {
-		c.sent[i] += p.sent[i]
-		c.ok[i] += p.ok[i]
+	for v := range p.sums {
+		c.sums[v].merge(&p.sums[v])
+	}
+	for i := range p.latency {
 		c.latency[i].add(p.latency[i])
 	}
-	for i := range p.rss {
-		c.rss[i].good += p.rss[i].good
-		c.rss[i].asked += p.rss[i].asked
-		c.rss[i].sent += p.rss[i].sent
-		c.rssLatency[i].add(p.rss[i].latency)
+	for i := range p.rssLatency {
+		c.rssLatency[i].add(p.rssLatency[i])
 	}
-	for i := range p.received {
-		c.received[i] += p.received[i]
-		c.correct[i] += p.correct[i]
-	}
-	for z, s := range p.sighted {
-		if old, found := t.sighted[z]; !found || s.at < old.at || s.at == old.at && s.rsi < old.rsi {
-			t.sighted[z] = s
+	for z, s := range p.shown {
+		if t.shown[z] == nil {
+			t.shown[z] = t.w.newShowing()
 		}
+		t.shown[z].merge(s)
 	}
-	for z, i := range p.begun {
-		if old, found := t.begun[z]; !found || i < old {
-			t.begun[z] = i
-		}
+	for z := range p.heard {
+		t.heard[z] = true
 	}
 	for i, n := range p.struck {
 		t.struck[i] += n
@@ -163,41 +201,38 @@ func (t *tally) add(day int, p *part) {
 	t.rows.Answers += p.answers
 	t.rows.Runs += p.runs
 	t.addRoutes(p)
-	p.latency, p.planted, p.rss = nil, nil, [4]rssPart{} // the rest is for publication
+	p.latency, p.planted, p.sums, p.rssLatency = nil, nil, nil, [4][]uint32{} // the rest is for publication
 	t.parts[day] = p
 }
 
-// zones are the rows of the zones table: every zone seen, and those archived
-// from two days before From on, as an archive would have them.
-func (t *tally) zones() []measurement.Zone {
-	var rows []measurement.Zone
-	newest := t.w.zoneAt(t.w.Until.UnixMicro())
-	oldest := t.w.zoneAt(t.w.From.Add(-48 * time.Hour).UnixMicro())
-	for z := range t.sighted {
-		oldest = min(oldest, z)
+// settle decides which of the zones that never came are accepted: those that two RSIs
+// and two vantage points show.
+func (t *tally) settle() {
+	for z, s := range t.shown {
+		t.proven[z] = !t.w.came(z) && s.proves(t.w.alone())
 	}
-	if t.w.wires != nil {
-		oldest = t.w.oldest // each has its file
-	}
-	for z := oldest; z <= newest; z++ {
-		if t.w.archived(z) >= t.w.Until.UnixMicro() {
-			continue
+	for _, p := range t.parts {
+		for _, d := range p.doubts {
+			if !t.proven[d.zone] {
+				continue
+			}
+			n := d.zone - t.w.oldest
+			d.zone = 0
+			if was, known := t.minima[d]; !known || n < was {
+				t.minima[d] = n
+			}
 		}
-		var seen *sighting
-		if s, found := t.sighted[z]; found {
-			seen = &s
-		}
-		rows = append(rows, t.w.zoneRow(z, seen))
 	}
-	return rows
 }
+
+// accepts reports whether a zone is one that exists.
+func (t *tally) accepts(z int) bool { return t.w.came(z) || t.proven[z] }
 
 // truth works the sums out.
 func (t *tally) truth(c Config, zones int) *Truth {
 	w := t.w
-	soa := w.soaServers()
-	truth := &Truth{Schema: "mtric-truth/1", Seed: c.Seed, From: c.From, Until: c.Until, Plan: c.Plan.Name, PlanSHA256: w.planSum,
-		N: len(soa), K: kOf(len(soa)), Rows: t.rows, Planted: t.planted, Faults: []FaultTruth{}}
+	truth := &Truth{Schema: "mtric-truth/2", Seed: c.Seed, From: c.From, Until: c.Until, Plan: c.Plan.Name, PlanSHA256: w.planSum,
+		Rows: t.rows, Planted: t.planted, Faults: []FaultTruth{}}
 	truth.Rows.Zones = int64(zones)
 	truth.Routes = t.routeTruth()
 	for _, v := range w.vps {
@@ -207,13 +242,7 @@ func (t *tally) truth(c Config, zones int) *Truth {
 		truth.Faults = append(truth.Faults, FaultTruth{f, t.struck[i]})
 	}
 	slices.SortFunc(truth.Planted, func(a, b Planted) int {
-		if n := a.Interval.Compare(b.Interval); n != 0 {
-			return n
-		}
-		if n := strings.Compare(string(a.VantagePoint), string(b.VantagePoint)); n != 0 {
-			return n
-		}
-		return strings.Compare(string(a.RSI), string(b.RSI))
+		return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint), cmp.Compare(a.RSI, b.RSI))
 	})
 	// A month's serials may be waited for beyond its end; those of the whole cannot.
 	all := w.newCounts()
@@ -221,20 +250,12 @@ func (t *tally) truth(c Config, zones int) *Truth {
 		month := Month{Month: m.Format("2006-01"), From: later(m, c.From), Until: earlier(interval.NextMonth(m), c.Until)}
 		month.DataUntil = earlier(month.Until.Add(lookAhead), c.Until)
 		counts := t.months[m]
-		month.Values = t.values(counts, month.From, month.Until, month.DataUntil)
+		month.Numbers = t.period(counts, month.From, month.Until, month.DataUntil).numbers()
 		truth.Months = append(truth.Months, month)
 		all.merge(counts)
 	}
-	truth.Values = t.values(all, c.From, c.Until, c.Until)
+	truth.Numbers = t.period(all, c.From, c.Until, c.Until).numbers()
 	return truth
-}
-
-// kOf is how many of n RSIs must answer.
-func kOf(n int) int {
-	if n < 2 {
-		return n
-	}
-	return (2*(n-1) + 2) / 3 // rounded up [dlw]
 }
 
 func later(a, b time.Time) time.Time {
@@ -253,19 +274,13 @@ func earlier(a, b time.Time) time.Time {
 
 // merge adds the counts of a month.
 func (c *counts) merge(o *counts) {
-	for i := range c.sent {
-		c.sent[i] += o.sent[i]
-		c.ok[i] += o.ok[i]
+	for v := range c.sums {
+		c.sums[v].merge(&o.sums[v])
+	}
+	for i := range c.latency {
 		c.latency[i].merge(&o.latency[i])
 	}
-	for i := range c.rss {
-		c.rss[i].good += o.rss[i].good
-		c.rss[i].asked += o.rss[i].asked
-		c.rss[i].sent += o.rss[i].sent
+	for i := range c.rssLatency {
 		c.rssLatency[i].merge(&o.rssLatency[i])
-	}
-	for i := range c.received {
-		c.received[i] += o.received[i]
-		c.correct[i] += o.correct[i]
 	}
 }

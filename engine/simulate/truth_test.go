@@ -2,6 +2,7 @@ package simulate_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,6 +150,48 @@ fault "lies" {
   until   = "2026-11-01T04:00:00Z"
   percent = 50
 }
+fault "moves" {
+  kind    = "off_plan"
+  rsis    = ["c", "f"]
+  from    = "2026-10-31T19:00:00Z"
+  until   = "2026-11-01T13:00:00Z"
+  percent = 70
+}
+fault "tells-the-future" {
+  kind           = "future"
+  vantage_points = ["903"]
+  by             = "3h"
+  from           = "2026-11-01T01:00:00Z"
+  until          = "2026-11-01T03:50:00Z"
+}
+fault "invents" {
+  kind           = "future"
+  vantage_points = ["902"]
+  by             = "60d"
+  rsis           = ["a", "b"]
+  from           = "2026-11-01T01:00:00Z"
+  until          = "2026-11-01T05:30:00Z"
+}
+fault "knows-its-clock" {
+  kind           = "unsynchronized"
+  vantage_points = ["901"]
+  from           = "2026-11-01T05:00:00Z"
+  until          = "2026-11-01T06:00:00Z"
+}
+fault "late-clock" {
+  kind           = "slow_clock"
+  vantage_points = ["901"]
+  by             = "14h"
+  from           = "2026-11-01T12:00:00Z"
+  until          = "2026-11-01T15:00:00Z"
+}
+fault "early-clock" {
+  kind           = "fast_clock"
+  vantage_points = ["903"]
+  by             = "9h"
+  from           = "2026-10-31T22:00:00Z"
+  until          = "2026-11-01T01:00:00Z"
+}
 fault "gone" {
   kind           = "silent"
   vantage_points = ["902"]
@@ -157,37 +200,71 @@ fault "gone" {
 }
 `
 
-// TestTruthIsTrue works all metrics out of the rows again.
+// TestTruthIsTrue works all numbers out of the tables again.
 func TestTruthIsTrue(t *testing.T) {
 	quiet := config(t, 3, 20*time.Hour)
 	faulty := quiet
 	faulty.From, faulty.Until = start.Add(-7*time.Hour), start.Add(27*time.Hour)
 	faulty.Faults = faultsOf(t, faulty, everything)
 	short := config(t, 2, 10*time.Minute)
-	for name, c := range map[string]simulate.Config{"quiet": quiet, "faulty": faulty, "short": short} {
+	for name, c := range map[string]simulate.Config{"quiet": quiet, "faulty": faulty, "dated": dated(t, faulty), "short": short} {
 		t.Run(name, func(t *testing.T) {
 			truth, dir := run(t, c)
-			rows := rowsOf[measurement.Answer](t, dir, lake.Answers)
-			if int64(len(rows)) != truth.Rows.Answers {
-				t.Errorf("%d rows, the truth says %d", len(rows), truth.Rows.Answers)
+			b := tables(t, dir, c.Plan)
+			if int64(len(b.answers)) != truth.Rows.Answers {
+				t.Errorf("%d rows, the truth says %d", len(b.answers), truth.Rows.Answers)
 			}
-			compare(t, brute{c.Plan, rows, c.From, c.Until, c.Until}, truth.Values)
+			compare(t, b.of(c.From, c.Until, c.Until), truth.Numbers)
 			for _, m := range truth.Months {
 				if m.From != interval.Month(m.From) && m.From != c.From || m.Month != m.From.Format("2006-01") {
 					t.Errorf("month %s from %s", m.Month, m.From)
 				}
-				compare(t, brute{c.Plan, rows, m.From, m.Until, m.DataUntil}, m.Values)
+				compare(t, b.of(m.From, m.Until, m.DataUntil), m.Numbers)
 			}
-			if n := map[string]int{"quiet": 1, "faulty": 2, "short": 1}[name]; len(truth.Months) != n {
+			if n := map[string]int{"quiet": 1, "faulty": 2, "dated": 2, "short": 1}[name]; len(truth.Months) != n {
 				t.Errorf("%d months, want %d", len(truth.Months), n)
 			}
 		})
 	}
 }
 
-func compare(t *testing.T, b brute, got []simulate.Value) {
+// dated gives a config a plan in which RSIs join, leave and are renumbered, and vantage
+// points come, go and never were.
+func dated(t testing.TB, c simulate.Config) simulate.Config {
 	t.Helper()
-	if d := cmp.Diff(b.values(), got, cmpopts.IgnoreFields(simulate.Value{}, "Threshold", "Unit")); d != "" {
+	at := func(hours int) *time.Time {
+		return new(start.Add(time.Duration(hours)*time.Hour + 2*time.Minute))
+	}
+	p := *rssac047(t)
+	p.VantagePoints = []plan.VantagePoint{{ID: "901"}, {ID: "902", From: at(-3)}, {ID: "903", Until: at(23)}, {ID: "904", From: at(25)}}
+	p.Servers = slices.Clone(p.Servers)
+	for i := range p.Servers {
+		s := &p.Servers[i]
+		s.Addresses = slices.Clone(s.Addresses)
+		for j := range s.Addresses {
+			a := &s.Addresses[j]
+			switch {
+			case s.RSI == "a": // joins
+				a.From = at(3)
+			case s.RSI == "b": // leaves
+				a.Until = at(15)
+			case s.RSI == "c": // is renumbered
+				old := *a
+				old.Until, old.Address, a.From = at(8), a.Address.Next(), at(8)
+				s.Addresses = append(s.Addresses, old)
+			case s.RSI == "d" && a.Family == measurement.IPv6:
+				a.From = at(6)
+			}
+		}
+	}
+	c.Plan = &p
+	return c
+}
+
+func compare(t *testing.T, b brute, got simulate.Numbers) {
+	t.Helper()
+	if d := cmp.Diff(b.numbers(), got, cmpopts.IgnoreFields(simulate.Value{}, "Threshold", "Unit"),
+		cmpopts.IgnoreFields(simulate.Numbers{}, "N", "K", "Frames", "ReceivedUntil")); d != "" {
 		t.Errorf("%s to %s: -from rows +truth:\n%s", b.from, b.until, d)
 	}
 }
@@ -198,14 +275,14 @@ func TestTruthOfAnyFaults(t *testing.T) {
 	c := config(t, 2, 0)
 	c.From, c.Until = start.Add(16*time.Hour+45*time.Minute), start.Add(18*time.Hour) // a zone comes about 17:00
 	faults := anyFaults(c)
-	for seed := range 15 {
+	for seed := range 30 {
 		c.Seed, c.Faults = uint64(seed), faults.Example(seed)
 		truth, dir := run(t, c)
-		rows := rowsOf[measurement.Answer](t, dir, lake.Answers)
-		for _, a := range rows {
+		b := tables(t, dir, c.Plan)
+		for _, a := range b.answers {
 			checkRow(t, c.Plan, a)
 		}
-		compare(t, brute{c.Plan, rows, c.From, c.Until, c.Until}, truth.Values)
+		compare(t, b.of(c.From, c.Until, c.Until), truth.Numbers)
 		if t.Failed() {
 			t.Fatalf("seed %d, faults %+v", seed, c.Faults)
 		}
@@ -223,8 +300,11 @@ func anyFaults(c simulate.Config) *rapid.Generator[[]plan.Fault] {
 				Until:   c.From.Add(time.Duration(rapid.IntRange(begin+1, 16).Draw(r, "until")) * interval.Length),
 				Percent: rapid.IntRange(1, 100).Draw(r, "percent"),
 				By:      plan.Duration(time.Duration(rapid.IntRange(1, 5000).Draw(r, "by")) * time.Millisecond), RCode: "REFUSED"}
-			if f.Kind == plan.FaultStale {
+			switch f.Kind {
+			case plan.FaultStale:
 				f.By *= 1000
+			case plan.FaultFuture, plan.FaultSlowClock, plan.FaultFastClock:
+				f.By = plan.Duration(rapid.SampledFrom([]int{1, 2, 7, 70, 300, 900}).Draw(r, "minutes")) * plan.Duration(5*time.Minute)
 			}
 			f.RSIs = rapid.SliceOfNDistinct(rapid.SampledFrom([]measurement.RSI{"a", "b", "c", "d", "e", "f", "g", "h"}), 0, 8, rapid.ID[measurement.RSI]).Draw(r, "rsis")
 			f.VantagePoints = rapid.SliceOfNDistinct(rapid.SampledFrom(c.VantagePoints), 0, 1, rapid.ID[measurement.VantagePoint]).Draw(r, "vps")

@@ -2,54 +2,108 @@ package simulate
 
 import (
 	"encoding/json"
-	"math"
 	"math/big"
 	"slices"
 	"strings"
 	"time"
 
-	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
+// The verdicts.
+const (
+	pass   = "pass"
+	fail   = "fail"
+	noData = "no_data"
+)
+
+// numbers works out what is true of a period.
+func (p *period) numbers() Numbers {
+	w := p.w
+	from, until := w.label(p.from), w.label(p.until)
+	n := Numbers{Frames: w.frames(from, until), Publications: []Publication{}, Values: p.values()}
+	last := n.Frames[len(n.Frames)-1]
+	n.N, n.K = last.N, last.K
+	var all slots
+	for _, v := range p.places {
+		for _, c := range p.counts.sums[v].cells {
+			all.merge(c.slots)
+		}
+		for _, c := range p.counts.sums[v].checks {
+			all.merge(c.slots)
+		}
+		n.Coverage.Stray += p.counts.sums[v].stray
+	}
+	c := &n.Coverage
+	c.Planned, c.Sent, c.Unsent, c.Missing, c.OffPlan = all.planned(), all.sent, all.unsent, all.missing, all.offPlan
+	n.Thin = all.thin()
+	for _, s := range p.published {
+		n.Publications = append(n.Publications, Publication{serial(s.zone), w.label(s.at)})
+	}
+	n.ReceivedUntil = p.receivedUntil()
+	return n
+}
+
+// receivedUntil is when the last of the runs came into the lake that were looked at.
+func (p *period) receivedUntil() *time.Time {
+	last := int64(0)
+	for _, d := range p.parts {
+		if at := p.w.label(d.first); at.Before(p.w.label(p.end)) && !at.Before(p.w.label(p.from).Add(-lookBack)) {
+			last = max(last, d.ingested)
+		}
+	}
+	if last == 0 {
+		return nil
+	}
+	return moment(last)
+}
+
 // values writes down the eight metrics in the order of reports.
-func (t *tally) values(c *counts, from, until, dataUntil time.Time) []Value {
-	w, soa := t.w, t.w.soaServers()
-	var all []Value
-	paths := reportPaths()
+func (p *period) values() (all []Value) {
+	soa := p.w.soaAsk().servers
+	sum := p.sum()
 	for _, x := range soa {
-		for _, p := range paths {
-			cell := 4*x + pathNumber(p)
-			all = append(all, w.share("rsi_availability", x, &p, c.ok[cell], c.sent[cell], c.sent[cell]))
+		for _, way := range reportPaths() {
+			c := sum.cells[4*x+pathNumber(way)]
+			all = append(all, p.availability("rsi_availability", x, way, system{slots: c.slots, proven: c.good, disproven: c.sent - c.good, unknown: c.unknown()}))
 		}
 	}
 	for _, x := range soa {
-		for _, p := range paths {
-			all = append(all, w.latencyValue("rsi_response_latency", x, p, &c.latency[4*x+pathNumber(p)]))
+		for _, way := range reportPaths() {
+			cell := 4*x + pathNumber(way)
+			all = append(all, p.rsiLatency(x, way, &p.counts.latency[cell], sum.cells[cell].slots))
 		}
 	}
-	received, correct := int64(0), int64(0)
+	everybody := checks{}
 	for _, x := range soa {
-		all = append(all, w.share("rsi_correctness", x, nil, c.correct[x], c.received[x], c.received[x]))
-		received, correct = received+c.received[x], correct+c.correct[x]
+		everybody.merge(sum.checks[x])
 	}
-	pooled := publication{}
 	for _, x := range soa {
-		p := t.publication(x, from, until, dataUntil)
-		all = append(all, w.publicationValue("rsi_publication_latency", x, p))
-		pooled.minutes = append(pooled.minutes, p.minutes...)
-		pooled.unobservable += p.unobservable
+		all = append(all, p.correctness("rsi_correctness", x, sum.checks[x], everybody))
 	}
-	for _, p := range paths {
-		rss := c.rss[pathNumber(p)]
-		all = append(all, w.share("rss_availability", -1, &p, rss.good, rss.asked, rss.sent))
+	pooled, untimed := waits{}, p.untimed()
+	for _, x := range soa {
+		all = append(all, p.publicationValue("rsi_publication_latency", x, p.waits(x, p.w.most("rsi_publication_latency"), untimed)))
+		pooled.merge(p.waits(x, p.w.most("rss_publication_latency"), untimed))
 	}
-	for _, p := range paths {
-		all = append(all, w.latencyValue("rss_response_latency", -1, p, &c.rssLatency[pathNumber(p)]))
+	for _, way := range reportPaths() {
+		all = append(all, p.availability("rss_availability", -1, way, sum.rss[pathNumber(way)]))
 	}
-	return append(all, w.share("rss_correctness", -1, nil, correct, received, received),
-		w.publicationValue("rss_publication_latency", -1, pooled))
+	for _, way := range reportPaths() {
+		n := pathNumber(way)
+		all = append(all, p.rssLatency(way, &p.counts.rssLatency[n], sum.rss[n]))
+	}
+	return append(all, p.correctness("rss_correctness", -1, everybody, everybody), p.publicationValue("rss_publication_latency", -1, pooled))
+}
+
+// sum adds up the vantage points.
+func (p *period) sum() *sums {
+	all := &p.w.newSums()[0]
+	for _, v := range p.places {
+		all.merge(&p.counts.sums[v])
+	}
+	return all
 }
 
 // reportPaths are the four paths in the order of reports.
@@ -65,182 +119,175 @@ func reportPaths() []measurement.Path {
 
 // value begins a value; x is negative for the RSS.
 func (w *world) value(metric, unit string, x int, p *measurement.Path) (Value, *plan.Threshold) {
-	v := Value{Metric: metric, Unit: unit, Verdict: "no_data"}
+	v := Value{Metric: metric, Unit: unit, Verdict: noData}
 	if x >= 0 {
 		v.RSI = w.rsis[x]
 	}
 	if p != nil {
 		v.Family, v.Transport = p.Family, p.Transport
 	}
+	return v, w.threshold(metric)
+}
+
+func (w *world) threshold(metric string) *plan.Threshold {
 	for i := range w.Plan.Thresholds {
 		if t := &w.Plan.Thresholds[i]; t.Metric == metric {
-			return v, t
+			return t
 		}
 	}
-	return v, nil
+	return nil
 }
 
-func (v *Value) verdict(meets bool) {
-	v.Verdict = "fail"
-	if meets {
-		v.Verdict = "pass"
+// share compares good of asked with a threshold in percent; equality meets it (A8).
+func share(t *plan.Threshold, good, asked int64) string {
+	switch {
+	case t == nil || t.AtLeast == nil || asked == 0:
+		return noData
+	case big.NewRat(100*good, asked).Cmp(t.AtLeast.Rat()) >= 0:
+		return pass
 	}
+	return fail
 }
 
-// share is a value in percent: good of asked. Equality meets the threshold (A8).
-func (w *world) share(metric string, x int, p *measurement.Path, good, asked, count int64) Value {
-	v, t := w.value(metric, "percent", x, p)
-	v.Count = count
+// availability is what was proven of what is known. Of a thin one the verdict is that on
+// which the least and the most that it can have been agree.
+func (p *period) availability(metric string, x int, way measurement.Path, s system) Value {
+	v, t := p.w.value(metric, "percent", x, &way)
+	v.Count, v.Thin = s.sent, s.thin()
 	if t != nil && t.AtLeast != nil {
 		v.Threshold = new(json.Number(t.AtLeast.String()))
 	}
-	if asked == 0 {
-		return v
+	known, all := s.proven+s.disproven, s.proven+s.disproven+s.unknown
+	if known > 0 {
+		v.Numerator, v.Denominator, v.Verdict = &s.proven, &known, share(t, s.proven, known)
 	}
-	v.Numerator, v.Denominator = &good, &asked
-	if t != nil && t.AtLeast != nil {
-		v.verdict(big.NewRat(100*good, asked).Cmp(t.AtLeast.Rat()) >= 0)
+	low, high := share(t, s.proven, all), share(t, s.proven+s.unknown, all)
+	if all > 0 && len(p.w.Plan.VantagePoints) > 0 {
+		v.Bounds = &Bounds{Bound{s.proven, all, low}, Bound{s.proven + s.unknown, all, high}}
+	}
+	if v.Thin {
+		if v.Verdict = low; low != high {
+			v.Verdict = noData
+		}
 	}
 	return v
 }
 
-// latencyValue is the median of a histogram in µs [mzx] [jbr].
-func (w *world) latencyValue(metric string, x int, p measurement.Path, h *histogram) Value {
-	v, t := w.value(metric, "ms", x, &p)
+// rsiLatency is the median of a histogram in µs [mzx]. One that is thin is judged only
+// where no latency that is missing could change it.
+func (p *period) rsiLatency(x int, way measurement.Path, h *histogram, s slots) Value {
+	v, most := p.latency("rsi_response_latency", x, way, h)
+	if v.Thin = s.thin(); v.Thin {
+		below := h.upTo(most)
+		v.hold(h.count-below, below+s.unknown(), below, h.count-below+s.unknown())
+	}
+	return v
+}
+
+// rssLatency is the median of the k lowest of each interval [jbr].
+func (p *period) rssLatency(way measurement.Path, h *histogram, s system) Value {
+	v, _ := p.latency("rss_response_latency", -1, way, h)
+	if v.Thin = s.thin(); v.Thin {
+		v.hold(s.bestAbove, s.bestBelow, s.worstBelow, s.worstAbove)
+	}
+	return v
+}
+
+// hold takes back a verdict that what is missing could change: a fail unless more lies
+// above than below at best, a pass unless more lies below than above at worst.
+func (v *Value) hold(bestAbove, bestBelow, worstBelow, worstAbove int64) {
+	if v.Verdict == fail && bestAbove <= bestBelow || v.Verdict == pass && worstBelow <= worstAbove {
+		v.Verdict = noData
+	}
+}
+
+// latency is a median and its threshold in whole µs.
+func (p *period) latency(metric string, x int, way measurement.Path, h *histogram) (v Value, most int64) {
+	v, t := p.w.value(metric, "ms", x, &way)
 	v.Count = h.count
-	var most *plan.Duration
-	if t != nil {
-		most = map[measurement.Transport]*plan.Duration{measurement.UDP: t.UDP, measurement.TCP: t.TCP}[p.Transport]
+	limit := latencyLimit(t, way.Transport)
+	if limit == nil {
+		return v, 0
 	}
-	if most != nil {
-		v.Threshold = inUnit(*most, time.Millisecond)
-	}
+	v.Threshold, most = inUnit(*limit, time.Millisecond), time.Duration(*limit).Microseconds()
 	if h.count == 0 {
-		return v
+		return v, most
 	}
 	n, d := h.median()
-	v.Numerator, v.Denominator = &n, &d
-	if most != nil {
-		v.verdict(n <= time.Duration(*most).Microseconds()*d)
+	v.Numerator, v.Denominator, v.Verdict = &n, &d, fail
+	if n*int64(time.Microsecond) <= int64(*limit)*d {
+		v.Verdict = pass
+	}
+	return v, most
+}
+
+func latencyLimit(t *plan.Threshold, transport measurement.Transport) *plan.Duration {
+	switch {
+	case t == nil:
+		return nil
+	case transport == measurement.UDP:
+		return t.UDP
+	}
+	return t.TCP
+}
+
+// correctness is the share of correct answers. It passes where hardly any waits for a
+// verdict, or they wait no more often than everybody's.
+func (p *period) correctness(metric string, x int, own, all checks) Value {
+	v, t := p.w.value(metric, "percent", x, nil)
+	judged := own.correct + own.incorrect
+	v.Count, v.Thin, v.Held = judged, own.thin(), own.held
+	if t != nil && t.AtLeast != nil {
+		v.Threshold = new(json.Number(t.AtLeast.String()))
+	}
+	if judged == 0 {
+		return v
+	}
+	v.Numerator, v.Denominator, v.Verdict = &own.correct, &judged, share(t, own.correct, judged)
+	responses, everybody := judged+own.held, all.correct+all.incorrect+all.held
+	many := 100*own.held > responses || own.held > 10 && own.held*everybody > 2*all.held*responses
+	if v.Verdict == pass && many {
+		v.Verdict = noData
 	}
 	return v
 }
 
-// publication is the publication latencies of RSIs: minutes, censored ones as
-// beyond.
-type publication struct {
-	minutes      []int64
-	unobservable int64
-}
-
-// beyond sorts after every latency: not seen before the end of the data (P4).
-const beyond = math.MaxInt64
-
-// publication measures RSI x by the definitions of 4.5: L(v,X,s) is the time from
-// T(s), the first interval in which anybody had s from anybody, to the first in
-// which v has at least s from all four pairs of X that answer. Serials that were
-// there before the data have no T(s) (A10).
-func (t *tally) publication(x int, from, until, dataUntil time.Time) publication {
-	w := t.w
-	var p publication
-	index := func(at time.Time) int { return int(at.Sub(w.From) / interval.Length) }
-	end := index(dataUntil)
-	for _, zone := range t.news() {
-		begun := t.begun[zone]
-		if begun < index(from) || begun >= index(until) {
-			continue
-		}
-		for v := range w.vps {
-			seen, asked := -1, false
-			for i := begun; i < end && seen < 0; i++ {
-				switch z := t.minimum(i, v, x); {
-				case z >= zone:
-					seen = i
-				case z != unasked:
-					asked = true
-				}
-			}
-			switch {
-			case seen >= 0 && (seen == begun || asked):
-				p.minutes = append(p.minutes, int64(seen-begun)*int64(interval.Length/time.Minute))
-			case seen < 0 && asked:
-				p.minutes = append(p.minutes, beyond)
-			default:
-				p.unobservable++ // nobody asked meanwhile (A12)
-			}
-		}
+// most is a publication latency's threshold in minutes.
+func (w *world) most(metric string) int64 {
+	if t := w.threshold(metric); t != nil && t.AtMost != nil {
+		return int64(time.Duration(*t.AtMost) / time.Minute)
 	}
-	return p
-}
-
-// news are the zones with a T(s), oldest first: those newer than all of the first
-// interval that shows any.
-func (t *tally) news() []int {
-	start := math.MaxInt
-	for _, i := range t.begun {
-		start = min(start, i)
-	}
-	initial := math.MinInt
-	for z, i := range t.begun {
-		if i == start {
-			initial = max(initial, z)
-		}
-	}
-	var all []int
-	for z := range t.begun {
-		if z > initial {
-			all = append(all, z)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
-// dayOf finds the part of an interval, and its number there.
-func (t *tally) dayOf(i int) (*part, int) {
-	w := t.w
-	at := w.From.Add(time.Duration(i) * interval.Length)
-	p := t.parts[int(interval.Day(at).Sub(interval.Day(w.From))/(24*time.Hour))]
-	return p, i - p.first
-}
-
-// minimum is m(v,X,t) as the number of a zone; unseen or unasked, smaller than
-// all of them, where it is undefined.
-func (t *tally) minimum(i, v, x int) int {
-	p, at := t.dayOf(i)
-	n := p.minima[(at*len(t.w.vps)+v)*len(t.w.rsis)+x]
-	if n <= unseen {
-		return int(n)
-	}
-	return int(n) + t.w.oldest
+	return beyond - 1
 }
 
 // publicationValue is the median in minutes [yzp] [zgb].
-func (w *world) publicationValue(metric string, x int, p publication) Value {
-	v, t := w.value(metric, "min", x, nil)
-	v.Count, v.Unobservable = int64(len(p.minutes)), p.unobservable
-	if t != nil && t.AtMost != nil {
-		v.Threshold = inUnit(*t.AtMost, time.Minute)
-	}
-	if len(p.minutes) == 0 {
+func (p *period) publicationValue(metric string, x int, l waits) Value {
+	v, t := p.w.value(metric, "min", x, nil)
+	v.Count, v.Unobservable, v.Thin = int64(len(l.minutes)), l.unobservable, l.thin()
+	if t == nil || t.AtMost == nil {
 		return v
 	}
-	slices.Sort(p.minutes)
-	n, d := p.minutes[len(p.minutes)/2], int64(1)
-	if len(p.minutes)%2 == 0 {
-		low := p.minutes[len(p.minutes)/2-1]
-		if n != beyond {
-			n, d = n+low, 2
+	v.Threshold = inUnit(*t.AtMost, time.Minute)
+	if len(l.minutes) == 0 {
+		return v
+	}
+	slices.Sort(l.minutes)
+	n, d := l.minutes[len(l.minutes)/2], int64(1)
+	if len(l.minutes)%2 == 0 && n != beyond {
+		n, d = n+l.minutes[len(l.minutes)/2-1], 2
+	}
+	v.Verdict = fail
+	// A middle value beyond the data makes the median unknown, and too long (P4).
+	if v.Censored = n == beyond; !v.Censored {
+		v.Numerator, v.Denominator = &n, &d
+		if n*int64(time.Minute) <= int64(*t.AtMost)*d {
+			v.Verdict = pass
 		}
 	}
-	// A middle value beyond the data makes the median unknown, and too long (P4).
-	if n == beyond {
-		v.Censored, v.Verdict = true, "fail"
-		return v
-	}
-	v.Numerator, v.Denominator = &n, &d
-	if t != nil && t.AtMost != nil {
-		v.verdict(n*int64(time.Minute) <= int64(*t.AtMost)*d)
+	if v.Thin {
+		below, _ := slices.BinarySearch(l.minutes, p.w.most(metric)+1)
+		above, missing := int64(len(l.minutes)-below), l.unobservable+l.lacking
+		v.hold(above, int64(below)+missing, int64(below), above+missing)
 	}
 	return v
 }

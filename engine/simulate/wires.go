@@ -135,7 +135,7 @@ func (ww *wireWorld) open(day time.Time) error {
 	ww.mu.Lock()
 	ww.days[day] = ww.need(day)
 	ww.mu.Unlock()
-	end := earlier(day.AddDate(0, 0, 1), ww.w.Until).UnixMicro()
+	end := earlier(day.AddDate(0, 0, 1).Add(ww.w.slow()), ww.w.Until).UnixMicro()
 	for ww.w.archived(ww.next) < end {
 		zone, err := ww.source.Next(uint32(serial(ww.next)))
 		if err != nil {
@@ -173,13 +173,23 @@ func (ww *wireWorld) need(day time.Time) int {
 		f := &w.faults[i]
 		switch {
 		case !f.until.After(day):
-		case f.Kind == plan.FaultStale:
+		case f.Kind == plan.FaultStale, f.Kind == plan.FaultFastClock:
 			late += time.Duration(f.By)
 		case f.Kind == plan.FaultFrozen:
 			oldest = earlier(oldest, f.from.Add(-24*time.Hour))
 		}
 	}
 	return max(w.zoneAt(oldest.Add(-late).UnixMicro()), w.oldest)
+}
+
+// slow is how far the slowest clock can be behind.
+func (w *world) slow() (behind time.Duration) {
+	for i := range w.faults {
+		if w.faults[i].Kind == plan.FaultSlowClock {
+			behind += time.Duration(w.faults[i].By)
+		}
+	}
+	return behind
 }
 
 // set is a zone in use. That it is there is for need to see to.
@@ -274,6 +284,7 @@ func (d *dayWork) match(q *query, o *observation, served *wireSet, key wireKey, 
 	if served.number < oldest {
 		oldest, newest = d.w.window(o.sent, d.ends)
 	}
+	newest = max(newest, served.number) // by a slow clock; all are signed at the same time
 	for z := newest; z >= oldest; z-- { // mostly the first is the one served
 		same := z == served.number
 		if !same && !t.serial {

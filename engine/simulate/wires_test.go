@@ -114,7 +114,7 @@ func TestWires(t *testing.T) {
 			t.Errorf("nothing breaks %s: %v", tag, tags)
 		}
 	}
-	compare(t, brute{c.Plan, rowsOf[measurement.Answer](t, dir, lake.Answers), c.From, c.Until, c.Until}, truth.Values)
+	compare(t, tables(t, dir, c.Plan).of(c.From, c.Until, c.Until), truth.Numbers)
 	checkArchive(t, dir)
 }
 

@@ -38,6 +38,11 @@ type world struct {
 	nsids []string // of the site that answers: by vantage point, RSI
 	delay []int64  // µs from publication to the first site: by RSI
 
+	everyone []place  // vps, and after them those of the plan that are not simulated
+	inSystem []bool   // by RSI: query soa asks it
+	rssBound [4]int64 // by path: µs of the RSS latency's threshold
+	last     int      // the last zone that comes before the end
+
 	names   *names     // without wires
 	wires   *wireWorld // nil without wires
 	planSum string
@@ -55,16 +60,13 @@ type place struct {
 func newWorld(c Config) (*world, error) {
 	w := &world{Config: c}
 	for _, id := range sortedVPs(c.VantagePoints) {
-		p := place{id: id, word: text(string(id))}
-		for _, v := range c.Plan.VantagePoints {
-			if v.ID == id && v.From != nil {
-				p.from = *v.From
-			}
-			if v.ID == id && v.Until != nil {
-				p.until = *v.Until
-			}
+		w.vps = append(w.vps, placeOf(c.Plan, id))
+	}
+	w.everyone = slices.Clone(w.vps)
+	for _, v := range c.Plan.VantagePoints {
+		if !slices.Contains(c.VantagePoints, v.ID) {
+			w.everyone = append(w.everyone, placeOf(c.Plan, v.ID))
 		}
-		w.vps = append(w.vps, p)
 	}
 	for _, q := range c.Plan.Queries {
 		for _, s := range c.Plan.ServersOf(q.Servers) {
@@ -81,6 +83,19 @@ func newWorld(c Config) (*world, error) {
 	for i := range w.asks {
 		w.asks[i].number = i
 	}
+	w.inSystem = make([]bool, len(w.rsis))
+	for _, x := range w.soaAsk().servers {
+		w.inSystem[x] = true
+	}
+	for i, p := range paths {
+		if limit := latencyLimit(w.threshold("rss_response_latency"), p.Transport); limit != nil {
+			w.rssBound[i] = time.Duration(*limit).Microseconds()
+		}
+	}
+	w.last = w.zoneAt(w.Until.UnixMicro())
+	for w.archived(w.last) >= w.Until.UnixMicro() {
+		w.last--
+	}
 	for _, f := range c.Faults {
 		w.faults = append(w.faults, w.newFault(f))
 	}
@@ -94,6 +109,19 @@ func newWorld(c Config) (*world, error) {
 	return w, nil
 }
 
+func placeOf(p *plan.Plan, id measurement.VantagePoint) place {
+	made := place{id: id, word: text(string(id))}
+	for _, v := range p.VantagePoints {
+		if v.ID == id && v.From != nil {
+			made.from = *v.From
+		}
+		if v.ID == id && v.Until != nil {
+			made.until = *v.Until
+		}
+	}
+	return made
+}
+
 // Bounds on how old a zone faults may bring back.
 const (
 	mostFrozen = 60 * 24 * time.Hour   // since before the simulation
@@ -105,7 +133,7 @@ func (w *world) reachBack() error {
 	since, stale := w.From, time.Duration(0)
 	for _, f := range w.faults {
 		switch f.Kind {
-		case plan.FaultStale:
+		case plan.FaultStale, plan.FaultFastClock:
 			stale += time.Duration(f.By)
 		case plan.FaultFrozen:
 			since = earlier(since, f.from)

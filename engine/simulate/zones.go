@@ -1,6 +1,9 @@
 package simulate
 
 import (
+	"maps"
+	"math"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/measurement"
@@ -57,12 +60,14 @@ func (w *world) reaches(z, v, x, f int) int64 {
 // arrivals are the times at which the zones of a day reach every site.
 type arrivals struct {
 	w      *world
-	newest int // the last zone of the day
+	newest int   // the last zone of the day
+	until  int64 // µs; when the one after it is published
 	times  [4][]int64
 }
 
 func (w *world) arrivals(day time.Time) *arrivals {
 	a := &arrivals{w: w, newest: int(day.Unix()/86400)*2 + 1}
+	a.until = w.published(a.newest + 1)
 	for i := range a.times {
 		a.times[i] = make([]int64, len(w.vps)*len(w.rsis)*2)
 		for v := range w.vps {
@@ -81,7 +86,7 @@ func (w *world) arrivals(day time.Time) *arrivals {
 func (a *arrivals) served(t int64, v, x, f int) int {
 	at := a.w.baseOf(v, x, f)
 	for i := range a.times {
-		if a.times[i][at] <= t {
+		if t < a.until && a.times[i][at] <= t {
 			return a.newest - i
 		}
 	}
@@ -111,25 +116,84 @@ func (w *world) window(q, end int64) (oldest, newest int) {
 	return oldest, newest
 }
 
-// zoneRow is the row of a zone that was seen or archived.
-func (w *world) zoneRow(z int, seen *sighting) measurement.Zone {
-	source := "simulate"
-	archived := time.UnixMicro(w.archived(z)).UTC()
-	row := measurement.Zone{Serial: serial(z), ArchivedAt: &archived, Source: &source, State: measurement.ZoneArchived,
-		FirstUsed: &archived, Proof: new(measurement.ProofArchive)}
+// signed is when a zone was signed, in µs: the hour before that of its publication, as
+// that of the real root. With wires all are signed at the same time.
+func (w *world) signed(z int) int64 {
 	if w.wires != nil {
-		sum := w.wires.sums[z]
-		row.SHA256, row.SignedAt = &sum, &w.wires.signed
+		return w.wires.signed.UnixMicro()
 	}
-	if seen != nil {
-		at, rsi := time.UnixMicro(seen.at).UTC(), w.rsis[seen.rsi]
-		row.FirstSeen, row.FirstSeenRSI = &at, &rsi
+	return (int64(z/2)*86400 + int64(4+z%2*12)*3600) * second
+}
+
+// alone reports whether there is one vantage point only, whose word then counts.
+func (w *world) alone() bool { return len(w.everyone) == 1 }
+
+// zones are the rows of the zones table: those archived from two days before From on, as
+// an archive would have them, those shown before, and those that somebody invented.
+func (t *tally) zones() []measurement.Zone {
+	w := t.w
+	oldest := w.zoneAt(w.From.Add(-48 * time.Hour).UnixMicro())
+	for z := range t.shown {
+		oldest = min(oldest, z)
+	}
+	if w.wires != nil {
+		oldest = w.oldest // each has its file
+	}
+	var all []int
+	for z := oldest; z <= w.last; z++ {
+		all = append(all, z)
+	}
+	all = append(all, slices.Sorted(maps.Keys(t.heard))...)
+	rows := make([]measurement.Zone, len(all))
+	used := int64(math.MaxInt64) // the earliest of a zone and those archived after it
+	for i, z := range slices.Backward(all) {
+		own := used
+		if at := t.firstShown(z); t.accepts(z) {
+			own = min(own, at)
+		}
+		if w.came(z) {
+			own = min(own, w.archived(z))
+			used = own
+			t.used[z] = max(own, w.signed(z))
+		}
+		rows[i] = t.zoneRow(z, own)
+	}
+	return rows
+}
+
+// firstShown is when a second vantage point, or the only one, first showed a zone, µs.
+func (t *tally) firstShown(z int) int64 {
+	if s := t.shown[z]; s != nil {
+		if all := s.witnesses(); t.w.alone() || len(all) > 1 {
+			return all[min(1, len(all)-1)]
+		}
+	}
+	return math.MaxInt64
+}
+
+func (t *tally) zoneRow(z int, used int64) measurement.Zone {
+	w := t.w
+	row := measurement.Zone{Serial: serial(z), State: measurement.ZoneBogus, Proof: new(measurement.ProofNone)}
+	switch {
+	case w.came(z):
+		source := "simulate"
+		row.State, *row.Proof, row.Source = measurement.ZoneArchived, measurement.ProofArchive, &source
+		row.ArchivedAt, row.SignedAt = moment(w.archived(z)), moment(w.signed(z))
+		row.FirstUsed = moment(t.used[z])
+		if w.wires != nil {
+			sum := w.wires.sums[z]
+			row.SHA256 = &sum
+		}
+	case t.proven[z]:
+		row.State, *row.Proof, row.FirstUsed = measurement.ZoneSeen, measurement.ProofWitnesses, moment(used)
+	}
+	if s := t.shown[z]; s != nil {
+		row.FirstSeen, row.FirstSeenRSI = moment(s.first.at), &w.rsis[s.first.rsi]
 	}
 	return row
 }
 
-// sighting is the first time a serial was in hand.
-type sighting struct {
-	at  int64 // µs
-	rsi int
+func moment(us int64) *time.Time {
+	at := time.UnixMicro(us).UTC()
+	return &at
 }
