@@ -26,7 +26,7 @@ type Result struct {
 	Stray         int64   // rows of the frame's vantage points and RSIs, not excluded, in no planned slot
 	Thin          bool    // less than nine tenths of the planned queries were sent
 	Publications  []Publication
-	Accepted      []uint32         // serials of root zones that trusted sightings show, ascending
+	Accepted      []uint32         // serials of root zones that answers show or the archive has of the period, ascending
 	ReceivedUntil time.Time        // when the last of the runs that count came into the lake; zero: unknown
 	LateRuns      map[string]int64 // by vantage point: runs that came after Config.ReceivedUntil and do not count
 	Places        []Place          // by vantage point, RSI and path

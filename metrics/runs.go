@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -33,8 +34,16 @@ type runKey struct {
 func (a *Accumulator) AddRuns(runs []measurement.Run) {
 	for i := range runs {
 		r := &runs[i]
-		a.addRun(string(r.VantagePoint), r.Interval.UnixMicro(), r.ReceivedAt.UnixMicro(), r.ClockSynchronized != nil && !*r.ClockSynchronized, r.IngestedAt)
+		a.addRun(string(r.VantagePoint), r.Interval.UnixMicro(), received(r), r.ClockSynchronized != nil && !*r.ClockSynchronized, r.IngestedAt)
 	}
+}
+
+// received is when a run arrived, in µs; a time that nobody noted is late enough.
+func received(r *measurement.Run) int64 {
+	if r.ReceivedAt.IsZero() {
+		return math.MaxInt64
+	}
+	return r.ReceivedAt.UnixMicro()
 }
 
 func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested *time.Time) {
