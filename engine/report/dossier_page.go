@@ -161,8 +161,27 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 		t.heading("Broken rules of correctness")
 		t.broken(p.Broken)
 	}
+	t.readWhen(p)
+	t.heading("Files")
+	rows = nil
+	for _, f := range p.Files {
+		rows = append(rows, []string{f.Name, f.About})
+	}
+	t.table(rows)
+	t.line("")
+	t.line("Times are UTC. An interval is named by its start and lasts five minutes. Latencies are in")
+	t.line("microseconds. The Parquet files open in DuckDB, pandas and every other engine, for example")
+	t.line("  duckdb -c \"select * from 'answers/*.parquet' where outcome <> 'answered'\"")
+	t.line("The whole report can be recomputed from the public raw data: mtric verify report.json --lake LAKE")
+	t.line("If there is an explanation for the outage, tell the people who run the measurement: it can be")
+	t.line("annotated, and a problem on the way can be excluded, in public and with its times.")
+	return t.err
+}
+
+// readWhen prints the failed rows by day and path, and the servers.
+func (t *textWriter) readWhen(p *dossierPage) {
 	t.heading("When, and from where")
-	rows = [][]string{{"DAY", "FAILED ROWS", "VANTAGE POINTS"}}
+	rows := [][]string{{"DAY", "FAILED ROWS", "VANTAGE POINTS"}}
 	for _, d := range p.Days {
 		rows = append(rows, []string{d.Day, thousands(d.Failed), join(d.VantagePoints)})
 	}
@@ -182,18 +201,4 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 		rows = append(rows, []string{dash(printable(text(i.NSID))), thousands(i.Answers), join(i.VantagePoints)})
 	}
 	t.table(rows)
-	t.heading("Files")
-	rows = nil
-	for _, f := range p.Files {
-		rows = append(rows, []string{f.Name, f.About})
-	}
-	t.table(rows)
-	t.line("")
-	t.line("Times are UTC. An interval is named by its start and lasts five minutes. Latencies are in")
-	t.line("microseconds. The Parquet files open in DuckDB, pandas and every other engine, for example")
-	t.line("  duckdb -c \"select * from 'answers/*.parquet' where outcome <> 'answered'\"")
-	t.line("The whole report can be recomputed from the public raw data: mtric verify report.json --lake LAKE")
-	t.line("If there is an explanation for the outage, tell the people who run the measurement: it can be")
-	t.line("annotated, and a problem on the way can be excluded, in public and with its times.")
-	return t.err
 }

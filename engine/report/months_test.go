@@ -129,6 +129,38 @@ func TestPoorMonths(t *testing.T) {
 	}
 }
 
+// TestOtherQueries: a lake without measurements says which queries it has instead.
+func TestOtherQueries(t *testing.T) {
+	p, dir := rssac047(t), t.TempDir()
+	if _, err := simulate.Run(context.Background(), dir, simulate.Config{Plan: p, VantagePoints: []measurement.VantagePoint{"901"}, From: monday, Until: monday.Add(time.Hour), Seed: 1, Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	store := lake.Store{Dir: dir}
+	path := store.Path(lake.Answers, monday)
+	rows, meta, err := lake.Read[measurement.Answer](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := rows[:0]
+	for _, r := range rows {
+		if r.Query == metrics.QuerySOA {
+			r.Query, r.Verdict = "version", nil
+			own = append(own, r)
+		}
+	}
+	if err := lake.Write(path, own, meta); err != nil {
+		t.Fatal(err)
+	}
+	d := frame(t, p, monday.AddDate(0, 0, 14))
+	if _, err := d.Fill(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(d.Notes, "\n"); !strings.Contains(notes, "no value can be given. The lake has other queries (version); the metrics are made of soa and correctness.") {
+		t.Errorf("notes %q", d.Notes)
+	}
+	same(t, d, store)
+}
+
 // TestExcludedIsNotCovered: what was received and excluded gives no value a ground.
 func TestExcludedIsNotCovered(t *testing.T) {
 	store, p := shortWeek(t)

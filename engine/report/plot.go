@@ -177,7 +177,11 @@ func (x strip) draw() template.HTML {
 			text += " UTC"
 		}
 		s.add(`<line x1="%.1f" y1="0" x2="%.1f" y2="%.1f" class="tick"/>`, at, at, bottom+6)
-		s.text(at+3, bottom+14, "start", text)
+		if room := 6.2 * float64(len(text)); at+3+room > plotWidth {
+			s.text(plotWidth, bottom+14, "end", text)
+		} else {
+			s.text(at+3, bottom+14, "start", text)
+		}
 	}
 	return s.done() + legend(x.classes)
 }

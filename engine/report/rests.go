@@ -36,10 +36,9 @@ func (d *Document) hint(v Value) string {
 			continue
 		}
 		family := familyTitles[p.Family]
-		part := fmt.Sprintf("at vantage point %s no RSI answered over %s for some time: the cause may lie there", p.VantagePoint, family)
+		part := fmt.Sprintf("at %s all RSIs failed over %s for some time", p.VantagePoint, family)
 		if d.Internal != nil {
-			part = fmt.Sprintf("at vantage point %s no RSI answered over %s from %s to %s (%s): an exclusion is proposed",
-				p.VantagePoint, family, clock(p.From), clock(p.Until), plural(p.Intervals, "interval"))
+			part = fmt.Sprintf("at %s all RSIs failed over %s from %s to %s, an exclusion is proposed", p.VantagePoint, family, clock(p.From), clock(p.Until))
 		}
 		if !slices.Contains(parts, part) {
 			parts = append(parts, part)
@@ -106,13 +105,7 @@ func (v Value) Why() string {
 
 // Beside is all that stands beside a value in print.
 func (d *Document) Beside(v Value) string {
-	var parts []string
-	for _, part := range []string{v.Rests(), d.hint(v), v.Why(), v.Between(), v.Marks()} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, "; ")
+	return phrases(v.Rests(), d.hint(v), v.Why(), v.Between(), v.Marks())
 }
 
 // besideAll is what stands beside the values of a metric, each told once with the values
@@ -199,47 +192,54 @@ func (w Wait) Length() string {
 // mostSentences bounds how many missed thresholds are told before the numbers.
 const mostSentences = 30
 
-// MissedInWords says in a sentence each which thresholds were missed and what that rests on;
-// paths of an RSI with the same said of them share one.
+// MissedInWords says in a sentence each which thresholds were missed and what that rests
+// on, the system first. Paths of an RSI of which the same is said share one, and so do RSIs.
 func (d *Document) MissedInWords() []string {
-	type sentence struct{ who, what string }
-	var order []sentence
-	paths := map[sentence][]string{}
-	for _, v := range d.Values {
-		if v.Verdict != metrics.Fail {
-			continue
-		}
-		var beside []string
-		for _, part := range []string{v.Rests(), d.hint(v), v.Marks()} {
-			if part != "" {
-				beside = append(beside, part)
+	type sentence struct{ metric, who, paths, beside string }
+	var list []sentence
+	merge := func(same func(a, b sentence) bool, into func(s *sentence) *string) {
+		var joined []sentence
+		for _, s := range list {
+			if i := slices.IndexFunc(joined, func(o sentence) bool { return same(o, s) }); i >= 0 {
+				*into(&joined[i]) += ", " + *into(&s)
+			} else {
+				joined = append(joined, s)
 			}
 		}
-		who := cmp.Or(string(v.RSI), "the root server system")
-		s := sentence{strings.ToLower(v.Title()) + " of " + who, strings.Join(beside, "; ")}
-		if paths[s] == nil {
-			order = append(order, s)
-			paths[s] = []string{}
-		}
-		if v.Path() != "" {
-			paths[s] = append(paths[s], v.Path())
+		list = joined
+	}
+	values := slices.Clone(d.Values)
+	slices.SortStableFunc(values, func(a, b Value) int { return cmp.Compare(min(len(a.RSI), 1), min(len(b.RSI), 1)) })
+	for _, v := range values {
+		if v.Verdict == metrics.Fail {
+			who := cmp.Or(string(v.RSI), "the root server system")
+			list = append(list, sentence{strings.ToLower(v.Title()), who, v.Path(), phrases(v.Rests(), d.hint(v), v.Marks())})
 		}
 	}
+	merge(func(a, b sentence) bool { return a.metric == b.metric && a.who == b.who && a.beside == b.beside }, func(s *sentence) *string { return &s.paths })
+	merge(func(a, b sentence) bool {
+		return a.metric == b.metric && a.paths == b.paths && a.beside == b.beside && a.who != "the root server system"
+	}, func(s *sentence) *string { return &s.who })
 	var lines []string
-	for i, s := range order {
-		if i == mostSentences && len(order) > mostSentences+1 {
-			return append(lines, fmt.Sprintf("and %d more, below", len(order)-i))
+	for i, s := range list {
+		if i == mostSentences && len(list) > mostSentences+1 {
+			return append(lines, fmt.Sprintf("and %d more, below", len(list)-i))
 		}
-		line := s.who
-		if p := paths[s]; len(p) > 0 {
-			line += " over " + strings.Join(p, ", ")
+		line := s.metric + " of " + s.who
+		if s.paths != "" {
+			line += " over " + s.paths
 		}
-		if s.what != "" {
-			line += ": " + s.what
+		if s.beside != "" {
+			line += ": " + s.beside
 		}
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// phrases joins those that say something.
+func phrases(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
 }
 
 // UnknownInWords says how many values have no verdict, by the reason.
