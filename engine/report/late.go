@@ -17,7 +17,7 @@ func (v *Verified) late(format string, args ...any) {
 // lateRuns tells which runs have come since; they do not count.
 func (v *Verified) lateRuns(r *metrics.Result) {
 	for _, vp := range slices.Sorted(maps.Keys(r.LateRuns)) {
-		v.late("vantage point %s: %d runs came after the report", vp, r.LateRuns[vp])
+		v.late("vantage point %s: %s came after the report", vp, plural(r.LateRuns[vp], "run"))
 	}
 }
 
