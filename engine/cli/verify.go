@@ -21,7 +21,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `Verify computes a report again out of the lake and what the report itself carries,
 and names each value that differs. What came into the lake after the report was made,
 runs, zones and verdicts of answers that waited, is listed as late and is no
-difference. With --plan it also checks that the plan is the one that the report names
+difference. Differences end in exit 3, a report that earlier rules made in exit 1. With --plan it also checks that the plan is the one that the report names
 and says the same. With --without it computes the values without one vantage point
 instead, and lists those whose verdict changes.`,
 		Example: "  mtric verify Reports/monthly-2026-11/report.json --lake Lake\n  mtric verify Reports/monthly-2026-11/internal/full.json --without 304",
