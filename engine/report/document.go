@@ -280,7 +280,7 @@ func schema(text []byte) error {
 	case oldSchema:
 		return ErrOldRules
 	}
-	return fmt.Errorf("schema %q, want %q: made by another version of mtric", d.Schema, Schema)
+	return fmt.Errorf("not a report of mtric that this version reads: schema %q, want %q", d.Schema, Schema)
 }
 
 // readOld reads what a new revision says of one that earlier rules made: its values,
