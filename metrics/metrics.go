@@ -176,6 +176,7 @@ type Diagnostics struct {
 	Gaps         int64 // values in whose wait some run is missing, or excluded
 	Unobservable int64 // values that are left out: whether they meet the threshold nobody can know
 	Regressions  int64 // times the RSI went back to an older serial (reading A14)
+	Middle       *Lag  // the wait in the middle, the longer of two: it decides
 	Longest      *Lag  // the longest wait
 }
 

@@ -47,11 +47,11 @@ func received(r *measurement.Run) int64 {
 }
 
 func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested *time.Time) {
-	_, known := a.index[vp]
-	switch {
-	case !known && !a.anyVP, at >= a.until, at != interval.Of(time.UnixMicro(at)).UnixMicro():
+	if at >= a.until || at != interval.Of(time.UnixMicro(at)).UnixMicro() {
 		return
 	}
+	_, expected := a.index[vp] // outside its dates too: its rows are strays
+	expected = expected || a.anyVP
 	var m mark
 	if wrong || received < at {
 		m = untrusted
@@ -63,12 +63,12 @@ func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested
 			if at >= a.from {
 				a.lateRuns[vp]++
 			}
-		case at >= a.from && ingested.After(a.receivedUntil):
+		case expected && ingested.After(a.receivedUntil):
 			a.receivedUntil = ingested.UTC()
 		}
 	}
 	switch {
-	case m == 0:
+	case m == 0, !expected && m&late == 0:
 		return
 	case at < a.from:
 		a.marksBefore[runKey{vp, at}] = m
@@ -86,6 +86,17 @@ func within(v VantagePoint, at int64) bool {
 
 // slotAt is the interval that a time in µs from the start of the window lies in.
 func slotAt(us int64) int { return int(us / interval.Length.Microseconds()) }
+
+// Late says whether a run came into the lake after Config.ReceivedUntil: then none of its
+// rows counts. Runs must have been added.
+func (a *Accumulator) Late(vp measurement.VantagePoint, label time.Time) bool {
+	at := label.UnixMicro()
+	if at < a.from {
+		return a.marksBefore[runKey{string(vp), at}]&late != 0
+	}
+	marks := a.marks[string(vp)]
+	return marks != nil && at < a.until && marks[slotAt(at-a.from)]&late != 0
+}
 
 // marksOf are the marks of a vantage point, by interval of the window; nil without any.
 func (a *Accumulator) marksOf(vp measurement.VantagePoint) []mark { return a.marks[string(vp)] }

@@ -190,20 +190,38 @@ func (s *system) sides(availability, latency Limit, bounds bool) (a, l Side, r r
 	return a, latencySide(r, latency, a.Thin, func() []part { return s.parts }), r
 }
 
-// correctnessSide judges an RSI's answers [skm]: one that is incorrect fails the metric. It
-// passes where hardly any answer waits for a verdict, or the RSI's do not wait more
+// Responses are correctness answers that were received, by what became of them; held are
+// those that wait for a verdict.
+type Responses struct{ Correct, Incorrect, Held int64 }
+
+func (r Responses) all() int64 { return r.Correct + r.Incorrect + r.Held }
+
+// Verdict judges an RSI's responses, beside everybody's [skm]: one that is incorrect fails
+// the metric. It passes where hardly any waits for a verdict, or the RSI's do not wait more
 // often than everybody's: a zone that we lack holds the answers of all alike.
-func correctnessSide(own, all checked, limit Limit) Side {
-	correct, incorrect, held := own.answers[checkCorrect], own.answers[checkIncorrect], own.held()
-	s := Side{Count: correct + incorrect, Held: held, Thin: thin(own.Sent, own.Planned), Verdict: NoData}
-	if s.Count == 0 {
-		return s
+func (r Responses) Verdict(everybody Responses, limit Limit) Verdict {
+	judged := r.Correct + r.Incorrect
+	if judged == 0 {
+		return NoData
 	}
-	s.Fraction = &Fraction{correct, s.Count}
-	responses, everybody := s.Count+held, all.answers[checkCorrect]+all.answers[checkIncorrect]+all.held()
-	few := 100*held <= responses && (held <= 10 || held*everybody <= 2*all.held()*responses)
-	if s.Verdict = judge(Percent, s.Fraction, false, limit); s.Verdict == Pass && !few {
-		s.Verdict = NoData
+	few := 100*r.Held <= r.all() && (r.Held <= 10 || r.Held*everybody.all() <= 2*everybody.Held*r.all())
+	v := judge(Percent, &Fraction{r.Correct, judged}, false, limit)
+	if v == Pass && !few {
+		return NoData
+	}
+	return v
+}
+
+func (c *checked) responses() Responses {
+	return Responses{c.answers[checkCorrect], c.answers[checkIncorrect], c.held()}
+}
+
+// correctnessSide makes the side of a correctness.
+func correctnessSide(own, all checked, limit Limit) Side {
+	r := own.responses()
+	s := Side{Count: r.Correct + r.Incorrect, Held: r.Held, Thin: thin(own.Sent, own.Planned), Verdict: r.Verdict(all.responses(), limit)}
+	if s.Count > 0 {
+		s.Fraction = &Fraction{r.Correct, s.Count}
 	}
 	return s
 }

@@ -183,6 +183,8 @@ func (d *delays) side(rsis []int, limit Limit, slots [][]Slots, untimed []int) (
 	g.Mean, g.AtLeast = &Fraction{total, count}, g.CensoredN > 0
 	g.Min, g.P95, g.Max = whole(lags[0].Minutes), whole(lags[nearestRank95(count)].Minutes), whole(g.Longest.Minutes)
 	low, high := medianRanks(count)
+	middle := lags[high]
+	g.Middle = &middle
 	if s.Censored = lags[high].Censored; !s.Censored {
 		median := medianOf(count, lags[low].Minutes, lags[high].Minutes)
 		s.Fraction = &median

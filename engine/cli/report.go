@@ -89,6 +89,9 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 		return err
 	}
 	if old != nil && !o.force && (old.Status == report.Final || !d.Complete()) {
+		if old.Schema != report.Schema {
+			return busyf("%s: %w", folder, report.ErrOldRules)
+		}
 		return busyf("%s: %s report, revision %d, is there already; --force makes a new revision", folder, old.Status, old.Revision)
 	}
 	if a.flags.dryRun {
@@ -198,6 +201,12 @@ func (a *app) reportDone(d *report.Document, folder string) error {
 		fmt.Fprintf(a.out, "%s: %s, revision %d\n", d.PeriodTitle(), d.Status, d.Revision)
 		for _, n := range d.Notes {
 			fmt.Fprintf(a.out, "note: %s\n", n)
+		}
+		for _, m := range d.MissedInWords() {
+			fmt.Fprintf(a.out, "FAIL: %s\n", m)
+		}
+		for _, u := range d.UnknownInWords() {
+			fmt.Fprintf(a.out, "no data: %s\n", u)
 		}
 		fmt.Fprintf(a.out, "thresholds missed: %d", misses)
 		if n := d.Count(metrics.NoData); n > 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -20,7 +21,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `Verify computes a report again out of the lake and what the report itself carries,
 and names each value that differs. What came into the lake after the report was made,
 runs, zones and verdicts of answers that waited, is listed as late and is no
-difference. With --plan it also checks that the plan is the one that the report names
+difference. Differences end in exit 3, a report that earlier rules made in exit 1. With --plan it also checks that the plan is the one that the report names
 and says the same. With --without it computes the values without one vantage point
 instead, and lists those whose verdict changes.`,
 		Example: "  mtric verify Reports/monthly-2026-11/report.json --lake Lake\n  mtric verify Reports/monthly-2026-11/internal/full.json --without 304",
@@ -85,19 +86,25 @@ func (a *app) verifyWithout(ctx context.Context, d *report.Document, store lake.
 	if err != nil {
 		return usagef("%w", err)
 	}
-	changed := 0
-	for i, v := range values {
-		if v.Verdict != d.Values[i].Verdict {
-			changed++
-			if !a.flags.json {
-				fmt.Fprintf(a.out, "%s: %s without vantage point %s, %s with it\n", v.Name(), v.Word(), vp, d.Values[i].Word())
-			}
+	with := map[string]report.Value{}
+	for _, v := range d.Values {
+		with[v.Name()] = v
+	}
+	changed := []string{}
+	for _, v := range values {
+		own, there := with[v.Name()]
+		if there && own.Verdict == v.Verdict {
+			continue
+		}
+		changed = append(changed, v.Name())
+		if !a.flags.json {
+			fmt.Fprintf(a.out, "%s: %s without vantage point %s, %s with it\n", v.Name(), v.Word(), vp, cmp.Or(own.Word(), "nothing"))
 		}
 	}
 	if a.flags.json {
 		return a.printJSON(map[string]any{"without": vp, "changed": changed, "values": values})
 	}
-	if changed == 0 && !a.flags.quiet {
+	if len(changed) == 0 && !a.flags.quiet {
 		fmt.Fprintf(a.out, "no verdict changes without vantage point %s\n", vp)
 	}
 	return nil

@@ -127,12 +127,14 @@ func (d *Document) showing(ctx context.Context, store lake.Store) error {
 	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: d.Until, Workers: 1, Columns: []string{"query", "serial", "rsi", "vantage_point"}}
 	err := scan.Run(ctx, func(b *lake.Batch) error {
 		queries, serials, rsis, vps := b.Column("query"), b.Column("serial"), b.Column("rsi"), b.Column("vantage_point")
+		labels := b.Column("interval")
 		soa := queries.Place(metrics.QuerySOA)
 		for i := range b.Rows {
 			if queries.Index[i] != soa || serials.Null != nil && serials.Null[i] {
 				continue
 			}
-			if z := at[serials.Int[i]]; z != nil {
+			z := at[serials.Int[i]]
+			if z != nil && !d.late(measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i])) {
 				z.RSIs = included(z.RSIs, measurement.RSI(rsis.Text(i)))
 				z.VantagePoints = included(z.VantagePoints, measurement.VantagePoint(vps.Text(i)))
 			}
@@ -172,7 +174,7 @@ func plural(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return thousands(n) + " " + noun + "s"
 }
 
 // inWords is a reason as people read it.

@@ -146,10 +146,10 @@ func (b brokenOf) list(rsi measurement.RSI) []Broken {
 	return list[:min(len(list), maxBroken)]
 }
 
-// measured says whether a row is in the metrics: of a vantage point that counts then
-// and under no exclusion.
+// measured says whether a row is in the metrics: of a vantage point that counts then,
+// under no exclusion and of no run that came late.
 func (d *Document) measured(r *measurement.Answer) bool {
-	return slices.ContainsFunc(d.VantagePoints, func(v VantagePoint) bool {
+	return (d.late == nil || !d.late(r.VantagePoint, r.Interval)) && slices.ContainsFunc(d.VantagePoints, func(v VantagePoint) bool {
 		return v.ID == r.VantagePoint && (v.From == nil || !r.Interval.Before(*v.From)) && (v.Until == nil || r.Interval.Before(*v.Until))
 	}) && !slices.ContainsFunc(d.Exclusions, func(n plan.Note) bool { return covers(n, r) })
 }

@@ -93,6 +93,10 @@ type Document struct {
 	Digest string  `json:"digest"`
 
 	Internal *Internal `json:"internal,omitempty"` // nil in report.json
+
+	late      func(measurement.VantagePoint, time.Time) bool // runs that do not count; nil before Fill
+	queries   []string                                       // in the lake, where it has none that the metrics read
+	proposals []Proposal                                     // also of a public document, which only says that there are some
 }
 
 // RSI is a root server identifier with its dated addresses.
@@ -276,7 +280,7 @@ func schema(text []byte) error {
 	case oldSchema:
 		return ErrOldRules
 	}
-	return fmt.Errorf("schema %q, want %q: made by another version of mtric", d.Schema, Schema)
+	return fmt.Errorf("not a report of mtric that this version reads: schema %q, want %q", d.Schema, Schema)
 }
 
 // readOld reads what a new revision says of one that earlier rules made: its values,
@@ -296,17 +300,22 @@ func (d *Document) Public() *Document {
 	p.Internal = nil
 	p.Values = make([]Value, len(d.Values))
 	for i, v := range d.Values {
-		v.public = true
-		if v.RSI != "" {
-			v.Numerator, v.Denominator, v.Value, v.Bounds, v.Without, v.Diagnostics = nil, nil, nil, nil, nil, nil
-		} else if v.Diagnostics != nil {
-			own := *v.Diagnostics
-			own.Longest = nil // would name an RSI with a value
-			v.Diagnostics = &own
-		}
-		p.Values[i] = v
+		p.Values[i] = v.published()
 	}
 	return &p
+}
+
+// published is the value as everyone may see it.
+func (v Value) published() Value {
+	v.public = true
+	if v.RSI != "" {
+		v.Numerator, v.Denominator, v.Value, v.Bounds, v.Without, v.Diagnostics = nil, nil, nil, nil, nil, nil
+	} else if v.Diagnostics != nil {
+		own := *v.Diagnostics
+		own.Longest, own.Middle = nil, nil // would name an RSI with a value
+		v.Diagnostics = &own
+	}
+	return v
 }
 
 // Failed lists the RSIs that miss a threshold of the period.

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"html/template"
 	"slices"
 	"time"
@@ -109,7 +108,7 @@ func (x *dossier) strip(metric string) template.HTML {
 		copy(r.some, x.hours[metric][i])
 		rows = append(rows, r)
 	}
-	return strip("failed rows over the period, "+titles[metric], x.d.From, rows, func(failed, _ int64) (class, string) {
+	return strip{title: "failed rows over the period, " + titles[metric], from: x.d.From, rows: rows, classes: failureClasses, of: func(failed, _ int64) (class, string) {
 		c := failureClasses[0]
 		switch {
 		case failed >= 100:
@@ -119,8 +118,8 @@ func (x *dossier) strip(metric string) template.HTML {
 		case failed > 0:
 			c = failureClasses[1]
 		}
-		return c, fmt.Sprintf("%d failed rows", failed)
-	}, failureClasses)
+		return c, thousands(failed) + " failed rows"
+	}}.draw()
 }
 
 // byPath joins vantage points and servers.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
@@ -36,7 +35,9 @@ type dossierPage struct {
 	Missed    []missed
 	Where     []placeRow
 	Instances []Instance
+	Rests     []string // a sentence for each missed threshold
 	Waits     []waitRow
+	Decisive  []string
 	Broken    []brokenRow
 	Files     []fileOf
 }
@@ -46,10 +47,10 @@ type placeRow struct {
 	Cells        []Place
 }
 
+// waitRow is a zone that came late: the longest wait, and how many never saw it.
 type waitRow struct {
-	Serial    int64
-	Published time.Time
-	Waited
+	Wait
+	Never int64
 }
 
 func (x *dossier) page() *dossierPage {
@@ -73,15 +74,41 @@ func (x *dossier) page() *dossierPage {
 		}
 	}
 	p.Where, p.Missed = x.d.places(x.rsi), x.missed()
+	p.Rests, p.Waits, p.Decisive = x.rests(p.Own), x.waits(), decidingWaits(p.Own)
+	return p
+}
+
+// rests says of each missed threshold what it rests on.
+func (x *dossier) rests(own []Value) []string {
+	d := *x.d
+	d.Values = own
+	return d.MissedInWords()
+}
+
+// waits are the zones that came late.
+func (x *dossier) waits() (rows []waitRow) {
 	limit, late := x.waitLimit()
-	for _, pub := range x.d.Internal.Publications {
-		for _, w := range pub.RSIs {
-			if late && w.RSI == x.rsi && (w.Longest > limit || w.Censored > 0) {
-				p.Waits = append(p.Waits, waitRow{pub.Serial, pub.Published, w})
-			}
+	if !late {
+		return nil
+	}
+	for i := range x.result.Lags { // by serial
+		l := &x.result.Lags[i]
+		if l.RSI != x.rsi || l.Minutes <= limit && !l.Censored {
+			continue
+		}
+		w := newWait(l)
+		if n := len(rows); n == 0 || rows[n-1].Serial != w.Serial {
+			rows = append(rows, waitRow{Wait: *w})
+		}
+		row := &rows[len(rows)-1]
+		if l.Censored {
+			row.Never++
+		}
+		if w.Minutes > row.Minutes {
+			row.Wait = *w
 		}
 	}
-	return p
+	return rows
 }
 
 // waitLimit is publication latency's threshold in whole minutes, and whether the
@@ -96,6 +123,23 @@ func (x *dossier) waitLimit() (minutes int64, missed bool) {
 	return 0, false
 }
 
+// readWaits prints the zones that came late, by the labels that decide it.
+func (t *textWriter) readWaits(p *dossierPage) {
+	if len(p.Waits) == 0 {
+		return
+	}
+	t.heading("Zones that came late")
+	for _, l := range p.Decisive {
+		t.line("%s", l)
+	}
+	t.line("Of each zone the vantage point that waited longest:")
+	rows := [][]string{{"SERIAL", "PUBLISHED", "LAST ASKED IN VAIN", "FIRST SEEN", "WAIT", "VANTAGE POINT", "NEVER SEEN AT"}}
+	for _, w := range p.Waits {
+		rows = append(rows, []string{fmt.Sprint(w.Serial), clock(w.Published), w.Asked(), w.Seen(), w.Length(), string(w.VantagePoint), thousands(w.Never)})
+	}
+	t.table(rows)
+}
+
 // readme tells an operator's engineer what this is.
 func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 	t := &textWriter{w: w}
@@ -104,37 +148,20 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 	t.line("Period %s to %s; %s, revision %d.", clock(p.From), clock(p.Until), p.Status, p.Revision)
 	t.line("These measurements were made by RSSAC047v2 from %d vantage points. This folder has what", len(p.VantagePoints))
 	t.line("you need to find the cause; index.html shows the same with a plot.")
+	t.line("")
+	t.labelled("FAIL", p.Rests)
 	t.heading("What was missed")
-	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "COUNT", "NOTES"}}
+	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "COUNT", "BESIDE", "NOTES"}}
 	for _, v := range p.Own {
-		rows = append(rows, []string{v.Title(), dash(v.Path()), v.Shown(), v.Exactly(), v.Bound(), fmt.Sprint(v.Count), v.Diagnostics.Summary()})
+		rows = append(rows, []string{v.Title(), dash(v.Path()), v.Shown(), v.Exactly(), v.Bound(), thousands(v.Count), dash(x.d.Beside(v)), v.Diagnostics.Summary()})
 	}
 	t.table(rows)
+	t.readWaits(p)
 	if len(p.Broken) > 0 {
 		t.heading("Broken rules of correctness")
 		t.broken(p.Broken)
 	}
-	t.heading("When, and from where")
-	rows = [][]string{{"DAY", "FAILED ROWS", "VANTAGE POINTS"}}
-	for _, d := range p.Days {
-		rows = append(rows, []string{d.Day, fmt.Sprint(d.Failed), join(d.VantagePoints)})
-	}
-	t.table(rows)
-	t.heading("Over which paths")
-	rows = [][]string{{"METRIC", "PATH", "WHAT", "ROWS", "FIRST", "LAST", "VANTAGE POINTS"}}
-	for _, m := range p.Missed {
-		for _, f := range m.byPath() {
-			rows = append(rows, []string{m.Title(), f.Path, printable(f.What), fmt.Sprint(f.Rows), clock(f.First), clock(f.Last), join(f.VantagePoints)})
-		}
-	}
-	t.table(rows)
-	t.line("By vantage point and server: index.html. Every row: failed.csv.")
-	t.heading("Servers that answered, by NSID")
-	rows = nil
-	for _, i := range p.Instances {
-		rows = append(rows, []string{dash(printable(text(i.NSID))), fmt.Sprint(i.Answers), join(i.VantagePoints)})
-	}
-	t.table(rows)
+	t.readWhen(p)
 	t.heading("Files")
 	rows = nil
 	for _, f := range p.Files {
@@ -149,4 +176,29 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 	t.line("If there is an explanation for the outage, tell the people who run the measurement: it can be")
 	t.line("annotated, and a problem on the way can be excluded, in public and with its times.")
 	return t.err
+}
+
+// readWhen prints the failed rows by day and path, and the servers.
+func (t *textWriter) readWhen(p *dossierPage) {
+	t.heading("When, and from where")
+	rows := [][]string{{"DAY", "FAILED ROWS", "VANTAGE POINTS"}}
+	for _, d := range p.Days {
+		rows = append(rows, []string{d.Day, thousands(d.Failed), join(d.VantagePoints)})
+	}
+	t.table(rows)
+	t.heading("Over which paths")
+	rows = [][]string{{"METRIC", "PATH", "WHAT", "ROWS", "FIRST", "LAST", "VANTAGE POINTS"}}
+	for _, m := range p.Missed {
+		for _, f := range m.byPath() {
+			rows = append(rows, []string{m.Title(), f.Path, printable(f.What), thousands(f.Rows), clock(f.First), clock(f.Last), join(f.VantagePoints)})
+		}
+	}
+	t.table(rows)
+	t.line("By vantage point and server: index.html. Every row: failed.csv.")
+	t.heading("Servers that answered, by NSID")
+	rows = nil
+	for _, i := range p.Instances {
+		rows = append(rows, []string{dash(printable(text(i.NSID))), thousands(i.Answers), join(i.VantagePoints)})
+	}
+	t.table(rows)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"time"
 
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -32,8 +34,12 @@ func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Confi
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	r := a.Compute()
+	d.late = a.Late
 	d.rest(r)
 	d.cover(r)
+	if err := d.others(ctx, store); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
 	d.Values = nil
 	for _, v := range r.Values {
 		d.Values = append(d.Values, newValue(v))
@@ -45,13 +51,50 @@ func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Confi
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	d.Digest = digest(d.Values)
+	d.Internal = &Internal{Places: places(r), Instances: instances(r), Publications: publications(r), Proposals: proposals(r)}
+	d.proposals = d.Internal.Proposals
+	d.conclude()
+	return r, nil
+}
+
+// conclude says of the numbers what must be known before they are read.
+func (d *Document) conclude() {
 	d.Status = Final
 	if !d.Complete() || d.Unchecked > 0 {
 		d.Status = Provisional
 	}
 	d.Notes = d.notes()
-	d.Internal = &Internal{Places: places(r), Instances: instances(r), Publications: publications(r), Proposals: proposals(r)}
-	return r, nil
+}
+
+// mostQueries bounds how many queries are named that the metrics do not read.
+const mostQueries = 10
+
+// others notes which queries the lake has of the period, where it has none that the
+// metrics are made of.
+func (d *Document) others(ctx context.Context, store lake.Store) error {
+	d.queries = nil
+	if d.Coverage.Sent > 0 {
+		return nil
+	}
+	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: earlier(d.Until, d.DataUntil), Columns: []string{"query", "vantage_point"}, Workers: 1}
+	return scan.Run(ctx, func(b *lake.Batch) error {
+		queries, vps, labels := b.Column("query"), b.Column("vantage_point"), b.Column("interval")
+		for i := range b.Rows {
+			q := queries.Text(i)
+			if q != metrics.QuerySOA && q != metrics.QueryCorrectness && len(d.queries) < mostQueries &&
+				!d.late(measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i])) {
+				d.queries = included(d.queries, q)
+			}
+		}
+		return nil
+	})
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // rest takes over what the numbers rest on.
@@ -105,6 +148,9 @@ func (d *Document) notes() []string {
 		add("Provisional: data were read until %s; serials of the period are followed until %s.", clock(d.DataUntil), clock(d.Until.Add(metrics.LookAhead)))
 	}
 	switch {
+	case d.Coverage.Sent == 0 && len(d.queries) > 0:
+		add("There are no measurements of this period: no value can be given. The lake has other queries (%s); the metrics are made of %s and %s.",
+			printable(strings.Join(d.queries, ", ")), metrics.QuerySOA, metrics.QueryCorrectness)
 	case d.Coverage.Sent == 0:
 		add("There are no measurements of this period: no value can be given.")
 	case d.Thin:

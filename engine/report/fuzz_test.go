@@ -20,8 +20,8 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	f.Add([]byte(`{"schema":"mtric-report/1"}`))
-	f.Add([]byte(`{"schema":"mtric-report/1","from":"2026-11-02T00:00:00Z","until":"2026-11-09T00:00:00Z","data_until":"0001-01-01T00:00:00Z","rsis":[{"rsi":"a"}]}`))
+	f.Add([]byte(`{"schema":"mtric-report/2"}`))
+	f.Add([]byte(`{"schema":"mtric-report/2","from":"2026-11-02T00:00:00Z","until":"2026-11-09T00:00:00Z","data_until":"0001-01-01T00:00:00Z","rsis":[{"rsi":"a"}]}`))
 	store := lake.Store{Dir: f.TempDir()}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, err := report.Read(bytes.NewReader(text))

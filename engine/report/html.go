@@ -18,9 +18,10 @@ var pageText string
 
 var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clock": clock, "where": Where, "verdict": func(v metrics.Verdict) string { return verdictWords[v] },
-	"counted": func(metric string) string { return counted[metric] }, "dash": dash,
-	"aboutBroken": func() string { return aboutBroken },
-	"fraction":    fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return join(l) }, "paths": pathNames,
+	"counted": func(metric string) string { return counted[metric] }, "dash": dash, "n": thousands,
+	"aboutVerdicts": func() string { return aboutVerdicts },
+	"aboutBroken":   func() string { return aboutBroken },
+	"fraction":      fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return join(l) }, "paths": pathNames,
 }).Parse(pageText))
 
 // page is what the template sees.
@@ -31,9 +32,11 @@ type page struct {
 	System    []Value
 	Groups    []group
 
-	Availability, Publications, CoverageBars template.HTML
-	Latencies                                []figure
-	Drill                                    []drill
+	Availability, Publications, Presence template.HTML
+	PresenceField                        string // what a field of it is
+	Latencies                            []figure
+	Decisive                             []string
+	Drill                                []drill
 }
 
 // drill is one RSI from every vantage point.
@@ -65,7 +68,8 @@ func hoursOf(n int) time.Duration { return time.Duration(n) * time.Hour }
 // WriteHTML writes report.html, or with the internal part full.html: one file
 // that needs nothing else.
 func (d *Document) WriteHTML(w io.Writer, r *metrics.Result) error {
-	p := page{Document: d, Heading: "Root server system, " + d.PeriodTitle(), Precision: precision, CoverageBars: coveragePlot(d)}
+	p := page{Document: d, Heading: "Root server system, " + d.PeriodTitle(), Precision: precision}
+	p.Presence, p.PresenceField = presencePlot(d, r.Presence())
 	for _, v := range d.Values {
 		if v.RSI == "" {
 			p.System = append(p.System, v)
@@ -75,6 +79,7 @@ func (d *Document) WriteHTML(w io.Writer, r *metrics.Result) error {
 		p.Groups = append(p.Groups, d.group(metric))
 	}
 	if d.Internal != nil {
+		p.Decisive = decidingWaits(d.Values)
 		p.Availability, p.Publications = availabilityPlot(d, r.Hours(), ""), publicationPlot(d)
 		for _, v := range d.Values {
 			if v.Metric == metrics.RSSLatency {

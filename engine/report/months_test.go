@@ -83,9 +83,9 @@ func TestPoorMonths(t *testing.T) {
 	}{
 		{name: "no lake at all", note: "There are no measurements of this period"},
 		{name: "no lake, a plan with vantage points", plan: []plan.VantagePoint{{ID: "101"}}, note: "There are no measurements of this period"},
-		{name: "one VP, one hour", vps: []measurement.VantagePoint{"901"}, from: monday, until: monday.Add(time.Hour), note: "Coverage is below 90 %"},
+		{name: "one VP, one hour", vps: []measurement.VantagePoint{"901"}, from: monday, until: monday.Add(time.Hour), note: "Less than nine tenths of the planned queries were sent"},
 		{name: "everything down", vps: []measurement.VantagePoint{"901"}, from: monday, until: monday.Add(3 * time.Hour),
-			faults: []plan.Fault{{Label: "x", Kind: plan.FaultDown, From: monday, Until: monday.AddDate(0, 0, 9), Percent: 100}}, note: "Coverage"},
+			faults: []plan.Fault{{Label: "x", Kind: plan.FaultDown, From: monday, Until: monday.AddDate(0, 0, 9), Percent: 100}}, note: "Less than nine tenths"},
 		{name: "none of the VPs is expected", vps: []measurement.VantagePoint{"901"}, from: monday, until: monday.Add(time.Hour),
 			plan: []plan.VantagePoint{{ID: "101", Until: &monday}}, note: "were left out: 901"},
 	} {
@@ -107,23 +107,58 @@ func TestPoorMonths(t *testing.T) {
 			if !strings.Contains(strings.Join(d.Notes, "\n"), c.note) {
 				t.Errorf("notes %q, want %q", d.Notes, c.note)
 			}
-			if d.Coverage.Sufficient {
-				t.Error("coverage is said to be sufficient")
+			if planned := d.Coverage.Planned > 0; d.Thin != planned {
+				t.Errorf("thin %t, planned queries %t", d.Thin, planned)
 			}
 			for _, v := range d.Values {
 				if c.faults != nil && (v.Metric == metrics.RSIAvailability || v.Metric == metrics.RSSAvailability) {
-					if v.Verdict != metrics.Fail || v.Value.String() != "0" {
+					// Three hours of a week are enough to fail the system, not enough to fail an RSI.
+					want := metrics.NoData
+					if v.RSI == "" {
+						want = metrics.Fail
+					}
+					if v.Verdict != want || !v.Thin || v.Value.String() != "0" || v.Bounds != nil {
 						t.Errorf("%s %s: %s, %v", v.Metric, v.RSI, v.Verdict, v.Value)
 					}
 				} else if c.vps == nil && v.Verdict != metrics.NoData {
 					t.Errorf("%s %s: %s by absence", v.Metric, v.RSI, v.Verdict)
 				}
 			}
-			if found, err := report.Verify(context.Background(), d, store); err != nil || len(found) > 0 {
-				t.Errorf("verify: %q %v", found, err)
-			}
+			same(t, d, store)
 		})
 	}
+}
+
+// TestOtherQueries: a lake without measurements says which queries it has instead.
+func TestOtherQueries(t *testing.T) {
+	p, dir := rssac047(t), t.TempDir()
+	if _, err := simulate.Run(context.Background(), dir, simulate.Config{Plan: p, VantagePoints: []measurement.VantagePoint{"901"}, From: monday, Until: monday.Add(time.Hour), Seed: 1, Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	store := lake.Store{Dir: dir}
+	path := store.Path(lake.Answers, monday)
+	rows, meta, err := lake.Read[measurement.Answer](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := rows[:0]
+	for _, r := range rows {
+		if r.Query == metrics.QuerySOA {
+			r.Query, r.Verdict = "version", nil
+			own = append(own, r)
+		}
+	}
+	if err := lake.Write(path, own, meta); err != nil {
+		t.Fatal(err)
+	}
+	d := frame(t, p, monday.AddDate(0, 0, 14))
+	if _, err := d.Fill(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(d.Notes, "\n"); !strings.Contains(notes, "no value can be given. The lake has other queries (version); the metrics are made of soa and correctness.") {
+		t.Errorf("notes %q", d.Notes)
+	}
+	same(t, d, store)
 }
 
 // TestExcludedIsNotCovered: what was received and excluded gives no value a ground.
@@ -135,11 +170,12 @@ func TestExcludedIsNotCovered(t *testing.T) {
 	if _, err := d.Fill(context.Background(), store); err != nil {
 		t.Fatal(err)
 	}
-	if c := d.Coverage; c.Received != 2*576 || c.Expected-c.Excluded != 2*432 || c.Sufficient {
-		t.Errorf("%+v: 288 of 864 intervals that count are said to be sufficient", c)
+	const perInterval = 13 * (4 + 1) // soa over four paths, correctness over one
+	if c := d.Coverage; c.Planned != 2*432*perInterval || c.Sent != 2*144*perInterval || !d.Thin {
+		t.Errorf("%+v, thin %t: 144 of 432 intervals that count were measured at two vantage points", c, d.Thin)
 	}
-	if notes := strings.Join(d.Notes, "\n"); !strings.Contains(notes, "Coverage is below 90 %") {
-		t.Errorf("notes %q", d.Notes)
+	if v := d.VantagePoints[0]; v.Expected != 2016 || v.Received != 576 || v.Excluded != 2016-432 || v.Planned != 432*13*4 || v.Sent != 144*13*4 {
+		t.Errorf("%+v", v)
 	}
 	var b bytes.Buffer
 	if err := d.WriteText(&b); err != nil || !strings.Contains(b.String(), "Without the exclusions, correctness: ") {

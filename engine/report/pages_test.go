@@ -36,7 +36,7 @@ func (d dossiers) testPages(t *testing.T) {
 	dir := func(name string) string { return filepath.Join(d.dir, "rsi", filepath.FromSlash(name)) }
 	contains(t, dir("m/index.html"), "Failed rows: Publication latency", "<td>older zone</td>", "<td>no serial: timeout</td>", `<a href="failed.csv">`, `<a href="answers/">`)
 	contains(t, dir("h/index.html"), "Failed rows: Correctness", "<td>incorrect</td>", ".h.mtric.example</td>", `<a href="evidence/">`,
-		"v4 udp, from 2026-11-08 23:00 UTC: ", `class="mark s`)
+		"v4 udp, from 2026-11-08 23:00 UTC to 2026-11-09 00:00 UTC: ", `class="mark s`)
 	n := 0
 	for _, l := range d.failed(t, "c") {
 		if l["counts_against"] == "rsi_availability" && l["vantage_point"] == "901" {
@@ -61,7 +61,7 @@ func TestDrillDown(t *testing.T) {
 	}
 	for _, place := range d.Internal.Places {
 		for _, want := range []string{
-			fmt.Sprintf("<td>%d/%d<br><small>%s, p95 %s</small></td>", place.Good, place.Asked, *place.Median, *place.P95),
+			fmt.Sprintf("<td>%s/%s<br><small>%s, p95 %s</small></td>", report.Thousands(place.Good), report.Thousands(place.Asked), *place.Median, *place.P95),
 			fmt.Sprintf("%s at VP %s: median %s ms, p95 %s ms", place.RSI, place.VantagePoint, *place.Median, *place.P95),
 		} {
 			if !strings.Contains(html.String(), want) {
@@ -87,7 +87,7 @@ func TestStripReachesUntil(t *testing.T) {
 	if err := d.WriteHTML(&html, r); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"a, from 2026-11-07 00:00 UTC: 0 of 0", "a, from 2026-11-08 23:00 UTC: 0 of 0"} {
+	for _, want := range []string{"a, from 2026-11-07 00:00 UTC to 2026-11-09 00:00 UTC: 0 of 0", "901, from 2026-11-07 00:00 UTC to 2026-11-09 00:00 UTC: 0 of 0 sent"} {
 		if !strings.Contains(html.String(), want) {
 			t.Errorf("full.html lacks %q", want)
 		}

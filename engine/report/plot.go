@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
@@ -113,7 +114,7 @@ func legend(classes []class) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // own markup
 }
 
-// mostBins is how many columns the course of a month is drawn in.
+// mostBins is how many columns the course of a period is drawn in, at most.
 const mostBins = 168
 
 // stripRow is a row of a heat strip: a number of hours in two parts, and what it
@@ -123,33 +124,93 @@ type stripRow struct {
 	some, rest []int64
 }
 
-// strip draws rows of hours from a time on, several hours in a field where there
-// are many.
-func strip(title string, from time.Time, rows []stripRow, of func(some, rest int64) (class, string), classes []class) template.HTML {
-	if len(rows) == 0 || len(rows[0].some) == 0 {
-		return ""
-	}
-	hours := len(rows[0].some)
-	per := (hours + mostBins - 1) / mostBins
-	hour := float64(plotWidth-plotLeft) / float64(hours)
-	s := newSVG(len(rows)*rowHeight+24, title)
-	for i, r := range rows {
-		s.text(plotLeft-6, float64(i*rowHeight)+13, "end", r.label)
-		for at := 0; at < hours; at += per {
-			var some, rest int64
-			until := min(at+per, hours)
-			for h := at; h < until; h++ {
-				some, rest = some+r.some[h], rest+r.rest[h]
-			}
-			c, says := of(some, rest)
-			s.field(plotLeft+float64(at)*hour, float64(i*rowHeight), float64(until-at)*hour, c.css,
-				fmt.Sprintf("%s, from %s: %s", r.label, clock(from.Add(hoursOf(at))), says))
+// strip draws rows of hours from a time on.
+type strip struct {
+	title   string
+	from    time.Time
+	rows    []stripRow
+	per     int // hours of a field; 0 as few as there is room for
+	of      func(some, rest int64) (class, string)
+	classes []class
+}
+
+// perField is the least number of hours of a field that days are made of and for which
+// there is room.
+func perField(hours int) int {
+	for _, per := range []int{1, 2, 3, 4, 6, 8, 12} {
+		if hours <= per*mostBins {
+			return per
 		}
 	}
-	for day, days := 0, hours/24; day < days; day += max(1, days/7) {
-		s.text(plotLeft+24*hour*float64(day), float64(len(rows)*rowHeight+14), "start", from.AddDate(0, 0, day).Format("2 Jan"))
+	return 24
+}
+
+// left is where the fields begin: beside the longest label.
+func (x strip) left() float64 {
+	most := 0
+	for _, r := range x.rows {
+		most = max(most, utf8.RuneCountInString(r.label))
 	}
-	return s.done() + legend(classes)
+	return max(plotLeft, 14+6.2*float64(most))
+}
+
+// draw draws the strip, and beneath it the days.
+func (x strip) draw() template.HTML {
+	if len(x.rows) == 0 || len(x.rows[0].some) == 0 {
+		return ""
+	}
+	hours, left := len(x.rows[0].some), x.left()
+	if x.per == 0 {
+		x.per = perField(hours)
+	}
+	hour := (plotWidth - left) / float64(hours)
+	s := newSVG(len(x.rows)*rowHeight+24, x.title)
+	for i, r := range x.rows {
+		y := float64(i * rowHeight)
+		s.text(left-6, y+13, "end", r.label)
+		x.row(s, r, left, y, hour)
+	}
+	bottom := float64(len(x.rows) * rowHeight)
+	for day, days := 0, hours/24; day < days; day += max(1, days/7) {
+		at, text := left+24*hour*float64(day), x.from.AddDate(0, 0, day).Format("2 Jan")
+		if day == 0 {
+			text += " UTC"
+		}
+		s.add(`<line x1="%.1f" y1="0" x2="%.1f" y2="%.1f" class="tick"/>`, at, at, bottom+6)
+		if room := 6.2 * float64(len(text)); at+3+room > plotWidth {
+			s.text(plotWidth, bottom+14, "end", text)
+		} else {
+			s.text(at+3, bottom+14, "start", text)
+		}
+	}
+	return s.done() + legend(x.classes)
+}
+
+// row draws a row's fields. Neighbours that are as good as one another share one: most
+// rows have one field.
+func (x strip) row(s *svg, r stripRow, left, y, hour float64) {
+	hours := len(r.some)
+	sum := func(at, until int) (some, rest int64) {
+		for h := at; h < until; h++ {
+			some, rest = some+r.some[h], rest+r.rest[h]
+		}
+		return some, rest
+	}
+	for at := 0; at < hours; {
+		until := min(at+x.per, hours)
+		c, _ := x.of(sum(at, until))
+		for _, bad := marks[c.css]; !bad && until < hours; {
+			next := min(until+x.per, hours)
+			if other, _ := x.of(sum(until, next)); other != c {
+				break
+			}
+			until = next
+		}
+		_, says := x.of(sum(at, until))
+		s.field(left+float64(at)*hour, y, float64(until-at)*hour, c.css,
+			fmt.Sprintf("%s, from %s to %s: %s", r.label, clock(x.from.Add(hoursOf(at))), clock(x.from.Add(hoursOf(until))), says))
+		at = until
+	}
 }
 
 // availabilityPlot is the heat strip of availability over the period, a row for
@@ -173,9 +234,9 @@ func availabilityPlot(d *Document, hours []metrics.Hours, rsi measurement.RSI) t
 			rows[len(rows)-1].rest[i] += int64(h.Asked[i] - h.OK[i])
 		}
 	}
-	return strip("availability over the period", d.From, rows, func(ok, failed int64) (class, string) {
-		return shareClass(ok, ok+failed), fmt.Sprintf("%d of %d", ok, ok+failed)
-	}, shareClasses)
+	return strip{title: "availability over the period", from: d.From, rows: rows, classes: shareClasses, of: func(ok, failed int64) (class, string) {
+		return shareClass(ok, ok+failed), thousands(ok) + " of " + thousands(ok+failed)
+	}}.draw()
 }
 
 // shortPath is a path as the label of a row, "v4 udp".
@@ -254,29 +315,20 @@ func publicationPlot(d *Document) template.HTML {
 				w = p.RSIs[at]
 			}
 			s.field(plotLeft+float64(j)*width, float64(i*rowHeight), width, waitClass(w).css,
-				fmt.Sprintf("%s, serial %d of %s: longest %d min, %d never seen", r.RSI, p.Serial, clock(p.Published), w.Longest, w.Censored))
+				fmt.Sprintf("%s, serial %d of %s: longest %s min, %d never seen", r.RSI, p.Serial, clock(p.Published), thousands(w.Longest), w.Censored))
 		}
 	}
-	s.text(plotLeft, float64(len(d.RSIs)*rowHeight)+14, "start", fmt.Sprint(list[0].Serial))
-	s.text(plotWidth, float64(len(d.RSIs)*rowHeight)+14, "end", fmt.Sprint(list[len(list)-1].Serial))
+	// As many serials as there is room for, each beneath its column.
+	const room, half = 76.0, 32.0
+	bottom := float64(len(d.RSIs) * rowHeight)
+	for j, last := 0, -room; j < len(list); j++ {
+		middle := plotLeft + (float64(j)+0.5)*width
+		if middle < last+room {
+			continue
+		}
+		last = middle
+		s.add(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="tick"/>`, middle, bottom-1, middle, bottom+4)
+		s.text(min(max(middle, half), plotWidth-half), bottom+15, "middle", fmt.Sprint(list[j].Serial))
+	}
 	return s.done() + legend(waitClasses)
-}
-
-// coveragePlot shows what came of each vantage point's intervals.
-func coveragePlot(d *Document) template.HTML {
-	if len(d.VantagePoints) == 0 {
-		return ""
-	}
-	s := newSVG(len(d.VantagePoints)*rowHeight, "coverage by vantage point")
-	for i, v := range d.VantagePoints {
-		y := float64(i * rowHeight)
-		s.text(plotLeft-6, y+13, "end", string(v.ID))
-		whole := float64(plotWidth - plotLeft)
-		s.cell(plotLeft, y, whole, rowHeight-2, "s0", fmt.Sprintf("VP %s: %d intervals expected", v.ID, v.Expected))
-		if v.Expected > 0 {
-			share := min(1, float64(v.Received)/float64(v.Expected)) // for the eye only
-			s.cell(plotLeft, y, whole*share, rowHeight-2, "bar", fmt.Sprintf("VP %s: %d of %d intervals received, %d excluded", v.ID, v.Received, v.Expected, v.Excluded))
-		}
-	}
-	return s.done()
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,6 +127,11 @@ func (d *Document) PeriodTitle() string {
 const precision = "Latencies are measured in whole microseconds and given in milliseconds. UDP latency ends at the kernel's receive time stamp " +
 	"where there is one, else when the program read the reply, some tenths of a millisecond later; TCP latency includes the connection's set-up."
 
+// aboutVerdicts explains the words that stand beside verdicts.
+const aboutVerdicts = "\"no data\" is neither pass nor fail. A FAIL that rests on a vantage point would be none without it. Thin: less than nine tenths of " +
+	"the planned queries were sent, so that a verdict stands only where what is missing could not change it. Held: responses that wait for a verdict. " +
+	"Unobservable: waits for a zone of which nobody can know whether they meet the threshold."
+
 // WriteText writes report.txt, or with the internal part full.txt.
 func (d *Document) WriteText(w io.Writer) error {
 	t := &textWriter{w: w}
@@ -133,11 +139,11 @@ func (d *Document) WriteText(w io.Writer) error {
 	t.line("")
 	t.line("Period     %s to %s", clock(d.From), clock(d.Until))
 	t.line("Report     %s, %s, revision %d; data until %s", d.Style, d.Status, d.Revision, clock(d.DataUntil))
-	t.line("Measured   by RSSAC047v2, plan %s, mtric %s; n = %d root server identifiers, k = %d", d.Plan, d.Version, d.N, d.K)
 	t.line("Coverage   %s", d.Coverage)
-	for _, n := range d.Notes {
-		t.line("Note       %s", n)
-	}
+	t.labelled("Frame", d.FramesInWords())
+	t.labelled("Note", d.Notes)
+	t.labelled("FAIL", d.MissedInWords())
+	t.labelled("No data", d.UnknownInWords())
 	t.changes(d)
 	t.system(d)
 	t.servers(d)
@@ -148,11 +154,20 @@ func (d *Document) WriteText(w io.Writer) error {
 		t.internal(d)
 	}
 	t.heading("About these numbers")
+	t.line("Measured by RSSAC047v2 with the plan %s and mtric %s: n = %d root server identifiers, of which k = %d suffice.", d.Plan, d.Version, d.N, d.K)
 	t.line("%s", precision)
 	t.line("A verdict is made of exact integers; printed values are cut off towards failing.")
-	t.line("\"no data\" is neither pass nor fail. Plan sha256 %s", d.PlanSHA256)
+	t.line("%s", aboutVerdicts)
+	t.line("Plan sha256 %s", d.PlanSHA256)
 	t.line("Digest %s", d.Digest)
 	return t.err
+}
+
+// labelled prints lines of a kind before the numbers.
+func (t *textWriter) labelled(label string, lines []string) {
+	for _, l := range lines {
+		t.line("%-10s %s", label, l)
+	}
 }
 
 type textWriter struct {
@@ -195,10 +210,10 @@ func (t *textWriter) changes(d *Document) {
 // system is the RSS: values and verdicts [nuc].
 func (t *textWriter) system(d *Document) {
 	t.heading("Root server system")
-	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "VERDICT", "COUNT"}}
+	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "VERDICT", "COUNT", "BESIDE"}}
 	for _, v := range d.Values {
 		if v.RSI == "" {
-			rows = append(rows, []string{v.Title(), v.Path(), v.Shown(), v.Exactly(), v.Bound(), v.Word(), fmt.Sprintf("%d %s", v.Count, counted[v.Metric])})
+			rows = append(rows, []string{v.Title(), dash(v.Path()), v.Shown(), v.Exactly(), v.Bound(), v.Word(), thousands(v.Count) + " " + counted[v.Metric], d.Beside(v)})
 		}
 	}
 	t.table(rows)
@@ -233,30 +248,34 @@ func (t *textWriter) servers(d *Document) {
 		for group := range slices.Chunk(values, per) {
 			row := []string{string(group[0].RSI)}
 			for _, v := range group {
-				row = append(row, fmt.Sprintf("%-7s %d", v.Word(), v.Count))
+				row = append(row, fmt.Sprintf("%-7s %s", v.Word(), thousands(v.Count)))
 			}
 			rows = append(rows, row)
 		}
 		t.table(rows)
 		t.line("Beside each verdict stands the number of %s.", counted[metric])
+		for _, l := range d.besideAll(values) {
+			t.line("%s", l)
+		}
 	}
 }
 
+// places are the vantage points with what was planned and sent.
 func (t *textWriter) places(d *Document) {
-	t.heading("Vantage points: intervals")
-	rows := [][]string{{"VP", "EXPECTED", "RECEIVED", "EXCLUDED", "COVERAGE"}}
+	t.heading("Vantage points: SOA queries")
+	rows := [][]string{{"VP", "REGION", "METRO", "PLANNED", "SENT", "SHARE", "INTERVALS EXCLUDED"}}
 	for _, v := range d.VantagePoints {
-		rows = append(rows, []string{string(v.ID), fmt.Sprint(v.Expected), fmt.Sprint(v.Received), fmt.Sprint(v.Excluded), v.Share()})
+		rows = append(rows, []string{string(v.ID), dash(printable(v.Region)), dash(printable(v.Metro)), thousands(v.Planned), thousands(v.Sent), v.Share(), thousands(v.Excluded)})
 	}
 	t.table(rows)
 }
 
-// Share is how much of what was expected came, in percent, cut off.
+// Share is how much of what was planned was sent, in percent, cut off.
 func (v VantagePoint) Share() string {
-	if v.Expected == 0 {
+	if v.Planned <= 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%d.%d %%", 100*v.Received/v.Expected, 1000*v.Received/v.Expected%10)
+	return decimal(big.NewRat(100*v.Sent, v.Planned), 1, true) + " %"
 }
 
 // notes are exclusions or annotations with their times and reasons [hnr] [dew] [bmu].
@@ -284,82 +303,6 @@ func Where(n plan.Note) string {
 		parts = append(parts, "paths "+strings.Join(n.Paths, ", "))
 	}
 	return strings.Join(parts, ", ")
-}
-
-// internal is what full.txt has beside the public part.
-func (t *textWriter) internal(d *Document) {
-	t.heading("INTERNAL: every value (not for publication)")
-	rows := [][]string{{"METRIC", "RSI", "PATH", "VALUE", "EXACTLY", "COUNT", "VERDICT", "MEAN", "P95", "MAX", "WITHOUT EXCLUSIONS", "NOTES"}}
-	for _, v := range d.Values {
-		x := v.Diagnostics
-		rows = append(rows, []string{v.Metric, dash(string(v.RSI)), dash(v.Path()), v.Shown(), v.Exactly(), fmt.Sprint(v.Count), v.Word(),
-			dash(numberText(x.Mean)), dash(numberText(x.P95)), dash(numberText(x.Max)),
-			fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator) + " " + verdictWords[v.Without.Verdict], x.Summary()})
-	}
-	t.table(rows)
-	if broken := d.BrokenRules(); len(broken) > 0 {
-		t.heading("INTERNAL: broken rules of correctness")
-		t.broken(broken)
-	}
-	if len(d.Internal.Proposals) > 0 {
-		t.heading("INTERNAL: likely failures at vantage points")
-		t.line("No RSI answered over the family, and all were asked. If the cause lies at the vantage point,")
-		t.line("add the exclusion to the plan with who says so and why; it is then published [raz] [hnr].")
-		for _, p := range d.Internal.Proposals {
-			t.line("\n%s", p.Block(d.DataUntil))
-		}
-	}
-	t.heading("INTERNAL: servers that answered, by NSID")
-	rows = [][]string{{"RSI", "NSID", "ANSWERS", "VANTAGE POINTS"}}
-	for _, i := range d.Internal.Instances {
-		name := "(none)"
-		if i.NSID != nil {
-			name = printable(*i.NSID)
-		}
-		rows = append(rows, []string{string(i.RSI), name, fmt.Sprint(i.Answers), join(i.VantagePoints)})
-	}
-	t.table(rows)
-	t.heading("INTERNAL: by vantage point, answered of asked and median in ms")
-	rows = [][]string{{"VP", "RSI", "IPV4 UDP", "IPV4 TCP", "IPV6 UDP", "IPV6 TCP"}}
-	for group := range slices.Chunk(d.Internal.Places, 4) {
-		row := []string{string(group[0].VantagePoint), string(group[0].RSI)}
-		for _, p := range group {
-			row = append(row, fmt.Sprintf("%d/%d %s", p.Good, p.Asked, dash(numberText(p.Median))))
-		}
-		rows = append(rows, row)
-	}
-	t.table(rows)
-}
-
-// Summary is what else the diagnostics have, in words.
-func (x *Diagnostics) Summary() string {
-	var parts []string
-	for _, name := range slices.Sorted(keys(x.Outcomes)) {
-		parts = append(parts, fmt.Sprintf("%s %d", name, x.Outcomes[name]))
-	}
-	for _, p := range []struct {
-		name string
-		n    int64
-	}{{"VP-intervals", x.VPIntervals}, {"skipped", x.Skipped}, {"serials", x.Serials}, {"censored", x.Censored}, {"inflated", x.Inflated},
-		{"missing or excluded runs", x.Gaps}, {"unobservable", x.Unobservable}, {"regressions", x.Regressions}} {
-		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", p.name, p.n))
-		}
-	}
-	if l := x.Longest; l != nil && l.Minutes > 0 {
-		parts = append(parts, fmt.Sprintf("longest %d min for serial %d from %s at VP %s", l.Minutes, l.Serial, l.RSI, l.VantagePoint))
-	}
-	return strings.Join(parts, ", ")
-}
-
-func keys(m map[string]int64) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 func dash(s string) string {

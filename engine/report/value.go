@@ -85,18 +85,37 @@ type Diagnostics struct {
 	Gaps         int64            `json:"with_missing_runs,omitempty"` // or excluded ones
 	Unobservable int64            `json:"unobservable,omitempty"`
 	Regressions  int64            `json:"regressions,omitempty"`
-	Longest      *Longest         `json:"longest,omitempty"`
+	Middle       *Wait            `json:"middle,omitempty"` // which decides; of two the longer
+	Longest      *Wait            `json:"longest,omitempty"`
 	Broken       []Broken         `json:"broken_rules,omitempty"` // of RSI correctness
 }
 
-// Longest is the longest wait for a serial.
-type Longest struct {
+// Wait is how long a serial took to be seen from an RSI at a vantage point, by the three
+// labels that say so. Minutes are the least that it can have been.
+type Wait struct {
 	Serial       int64                    `json:"serial"`
-	Published    time.Time                `json:"published"`
+	Published    time.Time                `json:"published"` // T(s)
 	VantagePoint measurement.VantagePoint `json:"vantage_point"`
 	RSI          measurement.RSI          `json:"rsi"`
 	Minutes      int64                    `json:"minutes"`
+	LastAsked    *time.Time               `json:"last_asked"` // in vain; null where it was there at once
+	FirstSeen    *time.Time               `json:"first_seen"` // null where Censored
 	Censored     bool                     `json:"censored,omitempty"`
+}
+
+// newWait brings a wait into the form of the report.
+func newWait(l *metrics.Lag) *Wait {
+	if l == nil {
+		return nil
+	}
+	w := &Wait{Serial: int64(l.Serial), Published: l.Published, VantagePoint: l.VantagePoint, RSI: l.RSI, Minutes: l.Minutes, Censored: l.Censored}
+	if !l.LastAsked.IsZero() {
+		w.LastAsked = &l.LastAsked
+	}
+	if !l.FirstSeen.IsZero() {
+		w.FirstSeen = &l.FirstSeen
+	}
+	return w
 }
 
 // MarshalJSON leaves an RSI's numbers out of a public report, key and all.
@@ -189,9 +208,7 @@ func (v *Value) diagnostics(m metrics.Value) *Diagnostics {
 		return &n
 	}
 	d.Mean, d.Min, d.P95, d.Max = number(x.Mean), number(x.Min), number(x.P95), number(x.Max)
-	if l := x.Longest; l != nil {
-		d.Longest = &Longest{int64(l.Serial), l.Published, l.VantagePoint, l.RSI, l.Minutes, l.Censored}
-	}
+	d.Middle, d.Longest = newWait(x.Middle), newWait(x.Longest)
 	return d
 }
 

@@ -3,7 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -27,22 +27,23 @@ type Verified struct {
 // since are late, and no difference.
 func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, error) {
 	again := *d
-	cfg, err := again.config()
+	cfg, err := d.restOn()
 	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
+		return nil, err
 	}
-	d.restOn(&cfg)
 	result, err := again.fill(ctx, store, cfg)
 	if err != nil {
 		return nil, err
 	}
-	v := &Verified{}
-	for _, vp := range slices.Sorted(maps.Keys(result.LateRuns)) {
-		v.late("vantage point %s: %d runs of the period came after the report", vp, result.LateRuns[vp])
+	zones, err := store.Zones()
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
 	}
-	again.ReceivedUntil = d.ReceivedUntil
-	v.lateZones(d, &again)
-	v.lateVerdicts(d, &again)
+	v := &Verified{}
+	v.lateRuns(result)
+	v.lateVerdicts(d, &again, cfg)
+	v.lateZones(d, &again, zones)
+	again.conclude()
 	computed := &again
 	if d.Internal == nil {
 		computed = again.Public()
@@ -54,107 +55,51 @@ func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, erro
 	return v, err
 }
 
-// restOn makes the metrics rest on what the report rests on, whatever came since.
-func (d *Document) restOn(c *metrics.Config) {
-	c.ReceivedUntil = time.Unix(0, 0) // of no run it was known when it came: those of which it is came since
+// mostPublications bounds the serials that a report names: the root has two a day.
+const mostPublications = 10_000
+
+// restOn is the configuration that makes the metrics rest on what the report rests on,
+// whatever came since.
+func (d *Document) restOn() (metrics.Config, error) {
+	c, err := d.config()
+	if err != nil {
+		return c, fmt.Errorf("report: %w", err)
+	}
+	// Without received_until no run was dated: those that are have come since.
+	c.ReceivedUntil = time.Unix(0, 0).UTC()
 	if d.ReceivedUntil != nil {
 		c.ReceivedUntil = *d.ReceivedUntil
 	}
+	if len(d.Publications) > mostPublications {
+		return c, fmt.Errorf("report: %d publications, more than %d", len(d.Publications), mostPublications)
+	}
 	c.Publications, c.Accepted = []metrics.Publication{}, map[uint32]bool{}
 	for _, p := range d.Publications {
+		if p.Serial < 0 || p.Serial > math.MaxUint32 || p.T.Before(d.From) || !p.T.Before(d.Until) {
+			return c, fmt.Errorf("report: publication of serial %d at %s: not of the period", p.Serial, clock(p.T))
+		}
 		c.Publications = append(c.Publications, metrics.Publication{Serial: uint32(p.Serial), T: p.T})
 	}
 	for _, s := range d.Accepted {
+		if s < 0 || s > math.MaxUint32 {
+			return c, fmt.Errorf("report: accepted serial %d: not a serial", s)
+		}
 		c.Accepted[uint32(s)] = true
 	}
-}
-
-func (v *Verified) late(format string, args ...any) {
-	v.Late = append(v.Late, fmt.Sprintf(format, args...))
-}
-
-// lateZones tells which zones that the report missed are archived now.
-func (v *Verified) lateZones(d, again *Document) {
-	missing := map[int64]bool{}
-	for _, z := range again.Archive.Missing {
-		missing[z.Serial] = true
-	}
-	for _, z := range d.Archive.Missing {
-		if !missing[z.Serial] {
-			v.late("zone %d, which the report misses, is archived now", z.Serial)
-		}
-	}
-	for _, z := range again.Archive.Missing {
-		if !slices.ContainsFunc(d.Archive.Missing, func(m MissingZone) bool { return m.Serial == z.Serial }) {
-			v.late("zone %d is known now, and is not archived", z.Serial)
-		}
-	}
-	if len(v.Late) > 0 {
-		again.Archive = d.Archive
-	}
-}
-
-// lateVerdicts tells which answers have got their verdict since: of each RSI there are as
-// many as there were, and no fewer correct or incorrect.
-func (v *Verified) lateVerdicts(d, again *Document) {
-	judged := false
-	for i := range again.Values {
-		own, now := &d.Values[min(i, len(d.Values)-1)], &again.Values[i]
-		if len(d.Values) != len(again.Values) || own.Name() != now.Name() {
-			return // a difference, which compare names
-		}
-		if more := now.judgedSince(own, d.Internal != nil); more > 0 {
-			if now.RSI != "" {
-				v.late("%s of rsi %s: %d answers have got their verdict", now.Metric, now.RSI, more)
-			}
-			judged = true
-			again.Values[i] = *own
-		}
-	}
-	if judged {
-		again.Unchecked, again.Held, again.Archive, again.Status = d.Unchecked, d.Held, d.Archive, d.Status
-		again.Notes = d.Notes
-		again.Digest = digest(again.Values)
-		if d.Internal == nil {
-			again.Digest = d.Digest // of values that report.json leaves out
-		}
-	}
-}
-
-// judgedSince is how many answers of a correctness value were held before and are judged
-// now; 0 where the two differ in any other way.
-func (v *Value) judgedSince(before *Value, numbers bool) int64 {
-	more := v.Count - before.Count
-	if v.Metric != metrics.RSICorrectness && v.Metric != metrics.RSSCorrectness || more <= 0 || v.Held != before.Held-more {
-		return 0
-	}
-	if numbers || v.RSI == "" {
-		num := func(v *Value) int64 {
-			if v.Numerator == nil {
-				return 0
-			}
-			return *v.Numerator
-		}
-		if good := num(v) - num(before); good < 0 || good > more {
-			return 0
-		}
-	}
-	return more
+	return c, nil
 }
 
 // Without computes the report's values again without one vantage point: its rows, what
 // was planned for it and what it says of when serials were published. The serials of the
-// period stay. It takes the values that have another verdict or number, with those of
-// the report beside.
+// period stay. Of a public report they are public values.
 func Without(ctx context.Context, d *Document, store lake.Store, vp measurement.VantagePoint) ([]Value, error) {
 	if !slices.ContainsFunc(d.VantagePoints, func(v VantagePoint) bool { return v.ID == vp }) {
-		return nil, fmt.Errorf("vantage point %s: not of this report, which has %s", vp, join(ids(d.VantagePoints)))
+		return nil, fmt.Errorf("vantage point %s: not of this report, which has %s", vp, dash(join(ids(d.VantagePoints))))
 	}
-	cfg, err := d.config()
+	cfg, err := d.restOn()
 	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
+		return nil, err
 	}
-	d.restOn(&cfg)
 	cfg.Left = vp
 	zones, err := store.Zones()
 	if err != nil {
@@ -170,7 +115,9 @@ func Without(ctx context.Context, d *Document, store lake.Store, vp measurement.
 	var list []Value
 	for _, m := range a.Compute().Values {
 		v := newValue(m)
-		v.public = d.Internal == nil
+		if d.Internal == nil {
+			v = v.published()
+		}
 		list = append(list, v)
 	}
 	return list, nil

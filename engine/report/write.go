@@ -76,10 +76,10 @@ func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
 	if old != nil {
 		// A provisional one gives way to a provisional one when the look-ahead is over.
 		early := !old.Complete() && d.Complete()
-		if !j.Force && old.Schema != Schema {
-			return fmt.Errorf("%w, and %w", ErrOldRules, ErrThere)
-		}
 		if !j.Force && (old.Status == Final || old.Status == d.Status && !early) {
+			if old.Schema != Schema {
+				return fmt.Errorf("%w, and %w", ErrOldRules, ErrThere)
+			}
 			return fmt.Errorf("%s report, revision %d, %w", old.Status, old.Revision, ErrThere)
 		}
 		d.succeed(old)

@@ -1,0 +1,196 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
+)
+
+func (v *Verified) late(format string, args ...any) {
+	v.Late = append(v.Late, fmt.Sprintf(format, args...))
+}
+
+// lateRuns tells which runs have come since; they do not count.
+func (v *Verified) lateRuns(r *metrics.Result) {
+	for _, vp := range slices.Sorted(maps.Keys(r.LateRuns)) {
+		v.late("vantage point %s: %s came after the report", vp, plural(r.LateRuns[vp], "run"))
+	}
+}
+
+// lateZones tells which zones that the report misses are archived now, and which are
+// missing that were not known then; again gets what the report could know.
+func (v *Verified) lateZones(d, again *Document, zones []measurement.Zone) {
+	archived := map[int64]bool{}
+	for _, z := range zones {
+		archived[z.Serial] = z.State == measurement.ZoneArchived
+	}
+	known := func(list []MissingZone, serial int64) int {
+		return slices.IndexFunc(list, func(z MissingZone) bool { return z.Serial == serial })
+	}
+	missing := []MissingZone{}
+	for _, z := range d.Archive.Missing {
+		i := known(again.Archive.Missing, z.Serial)
+		switch {
+		case i >= 0:
+			missing = append(missing, again.Archive.Missing[i].before(z))
+		case archived[z.Serial]:
+			v.late("zone %d, which the report misses, is archived now", z.Serial)
+			missing = append(missing, z)
+		}
+	}
+	for _, z := range again.Archive.Missing {
+		if known(d.Archive.Missing, z.Serial) < 0 {
+			v.late("zone %d, which the report did not know, is missing in the archive", z.Serial)
+		}
+	}
+	again.Archive.Missing = missing
+}
+
+// before is the zone as the report could know it: sightings that come later can be
+// earlier, a proof can follow, answers can get their verdict.
+func (z MissingZone) before(then MissingZone) MissingZone {
+	if then.FirstSeen != nil && z.FirstSeen != nil && z.FirstSeen.Before(*then.FirstSeen) {
+		z.FirstSeen = then.FirstSeen
+	}
+	if then.SignedAt == nil {
+		z.SignedAt = nil
+	}
+	if then.Proof != nil && z.Proof != nil && *z.Proof == measurement.ProofSignature {
+		z.Proof = then.Proof
+	}
+	z.Held = max(z.Held, then.Held)
+	return z
+}
+
+// lateVerdicts tells which answers have got their verdict since: of each RSI there are as
+// many as there were, and no fewer correct or incorrect. again gets the values of then.
+func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
+	if len(d.Values) != len(again.Values) {
+		return // a difference, which compare names
+	}
+	everybody, judged := d.everybody(), false
+	for i := range again.Values {
+		then, now := &d.Values[i], &again.Values[i]
+		more := then.Held - now.Held
+		if then.Name() != now.Name() || more <= 0 || !now.judgedSince(then, more) {
+			continue
+		}
+		all, limit := everybody, cfg.Limits[metrics.LimitKey(now.Metric, now.Transport)]
+		if now.RSI == "" {
+			all = then.responses()
+		}
+		if d.Internal != nil || now.RSI == "" { // else the numbers are left out
+			if r := then.responses(); r.Correct+r.Incorrect != then.Count || r.Verdict(all, limit) != then.Verdict {
+				continue
+			}
+		}
+		judged = true
+		if now.RSI == "" {
+			again.Unchecked = then.Held
+		} else {
+			v.late("%s of rsi %s: %d answers have got their verdict", now.Metric, now.RSI, more)
+		}
+		*now = now.asOf(then)
+	}
+	// Why the others wait may be told otherwise by now.
+	if now, then := answers(again.Held), answers(d.Held); now <= then {
+		again.Held = d.Held
+	}
+	if d.Internal != nil {
+		again.Digest = digest(again.Values)
+	} else if judged {
+		again.Digest = d.Digest // of numbers that report.json leaves out
+	}
+}
+
+func answers(list []Held) (n int64) {
+	for _, h := range list {
+		n += h.Answers
+	}
+	return n
+}
+
+// counted says whether the numbers are there, which a public report leaves out.
+func (v *Value) counted() bool { return v.Numerator != nil && v.Denominator != nil }
+
+// responses are those behind a correctness value.
+func (v *Value) responses() metrics.Responses {
+	r := metrics.Responses{Held: v.Held}
+	if v.counted() {
+		r.Correct, r.Incorrect = *v.Numerator, *v.Denominator-*v.Numerator
+	}
+	return r
+}
+
+// everybody are the responses of all RSIs.
+func (d *Document) everybody() (all metrics.Responses) {
+	for _, v := range d.Values {
+		if v.Metric == metrics.RSICorrectness {
+			r := v.responses()
+			all.Correct, all.Incorrect, all.Held = all.Correct+r.Correct, all.Incorrect+r.Incorrect, all.Held+r.Held
+		}
+	}
+	return all
+}
+
+// judgedSince says whether the values of then and now differ by nothing but answers that
+// were held then and are judged now: so many more.
+func (v *Value) judgedSince(then *Value, more int64) bool {
+	if v.Metric != metrics.RSICorrectness && v.Metric != metrics.RSSCorrectness || v.Count-then.Count != more {
+		return false
+	}
+	was, is := then.responses(), v.responses()
+	if then.counted() && (was.Correct < 0 || was.Incorrect < 0 || was.Correct > is.Correct || was.Incorrect > is.Incorrect) {
+		return false
+	}
+	if then.Verdict != metrics.Fail {
+		return len(then.RestsOn) == 0 && then.Fewest == 0
+	}
+	// Who accused then accuses now: what a fail rests on can only be more.
+	for _, vp := range v.RestsOn {
+		if !slices.Contains(then.RestsOn, vp) {
+			return false
+		}
+	}
+	return v.Verdict == metrics.Fail && then.Fewest <= v.Fewest && (then.Fewest == 1) == (len(then.RestsOn) > 0)
+}
+
+// asOf is the value with the verdicts of then; all else is of now.
+func (v Value) asOf(then *Value) Value {
+	v.Numerator, v.Denominator, v.Count, v.Held = then.Numerator, then.Denominator, then.Count, then.Held
+	v.Verdict, v.RestsOn, v.Fewest, v.Value = then.Verdict, then.RestsOn, then.Fewest, nil
+	if then.counted() && *then.Denominator > 0 {
+		v.Value = v.decimal(new(big.Rat).Mul(big.NewRat(*then.Numerator, *then.Denominator), big.NewRat(100, 1)), true)
+	}
+	if then.Without != nil && v.Without.judgedSince(then.Without) {
+		v.Without = then.Without
+	}
+	if v.Diagnostics != nil && then.Diagnostics != nil {
+		own := *v.Diagnostics
+		own.Unchecked, own.Broken, own.Outcomes = then.Held, then.Diagnostics.Broken, maps.Clone(own.Outcomes)
+		r := then.responses()
+		for name, n := range map[string]int64{"correct": r.Correct, "incorrect": r.Incorrect, "unchecked": r.Held} {
+			if own.Outcomes[name] = n; n == 0 {
+				delete(own.Outcomes, name)
+			}
+		}
+		v.Diagnostics = &own
+	}
+	return v
+}
+
+// judgedSince says the same of the value as measured.
+func (s *Side) judgedSince(then *Side) bool {
+	if s == nil || then.Count > s.Count || then.Verdict == metrics.Fail && s.Verdict != metrics.Fail {
+		return false
+	}
+	if then.Numerator == nil || then.Denominator == nil {
+		return then.Count == 0
+	}
+	good := *then.Numerator
+	return *then.Denominator == then.Count && good >= 0 && good <= then.Count && s.Numerator != nil && good <= *s.Numerator
+}

@@ -1,0 +1,273 @@
+package report
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
+)
+
+// Rests says of a FAIL which vantage points it rests on; empty for other verdicts.
+func (v Value) Rests() string {
+	switch n := len(v.RestsOn); {
+	case v.Verdict != metrics.Fail:
+		return ""
+	case n == 1:
+		return "rests on vantage point " + string(v.RestsOn[0]) + " alone"
+	case n > 1:
+		return "rests on each of the vantage points " + join(v.RestsOn)
+	case v.Fewest > 0:
+		return fmt.Sprintf("rests on at least %d vantage points", v.Fewest)
+	}
+	return "" // a report of which nobody computed it
+}
+
+// hint says where a FAIL rests on a vantage point at which no RSI answered over the
+// family: an exclusion is proposed for that time. The times stand in internal editions only.
+func (d *Document) hint(v Value) string {
+	var parts []string
+	for _, p := range d.proposals {
+		if v.Verdict != metrics.Fail || !slices.Contains(v.RestsOn, p.VantagePoint) || v.Family != "" && v.Family != p.Family {
+			continue
+		}
+		family := familyTitles[p.Family]
+		part := fmt.Sprintf("at %s all RSIs failed over %s for some time", p.VantagePoint, family)
+		if d.Internal != nil {
+			part = fmt.Sprintf("at %s all RSIs failed over %s from %s to %s, an exclusion is proposed", p.VantagePoint, family, clock(p.From), clock(p.Until))
+		}
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	const most = 3
+	if n := len(parts); n > most {
+		parts = append(parts[:most], fmt.Sprintf("and %d more times", n-most))
+	}
+	return strings.Join(parts, "; ")
+}
+
+var familyTitles = map[measurement.Family]string{measurement.IPv4: "IPv4", measurement.IPv6: "IPv6"}
+
+// Between are the bounds of an availability in words, where they lie on both sides of the
+// threshold.
+func (v Value) Between() string {
+	b := v.Bounds
+	if b == nil || b.Low.Verdict == b.High.Verdict || b.Low.Denominator == 0 || b.High.Denominator == 0 {
+		return ""
+	}
+	percent := func(b Bound) *json.Number {
+		return v.decimal(new(big.Rat).Mul(big.NewRat(b.Numerator, b.Denominator), big.NewRat(100, 1)), true)
+	}
+	return fmt.Sprintf("between %s %% (%s) and %s %% (%s)", *percent(b.Low), verdictWords[b.Low.Verdict], *percent(b.High), verdictWords[b.High.Verdict])
+}
+
+// Marks are what else limits a value: that it is thin, and what it leaves out.
+func (v Value) Marks() string {
+	var parts []string
+	if v.Thin {
+		parts = append(parts, "thin")
+	}
+	if v.Held > 0 {
+		parts = append(parts, thousands(v.Held)+" held")
+	}
+	if v.Unobservable > 0 {
+		parts = append(parts, thousands(v.Unobservable)+" unobservable")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Why explains a value without a verdict.
+func (v Value) Why() string {
+	if v.Verdict != metrics.NoData {
+		return ""
+	}
+	none := map[string]string{
+		metrics.RSIAvailability: "nothing was sent", metrics.RSSAvailability: "of no interval it is known how many RSIs answered",
+		metrics.RSILatency: "nothing was answered in time", metrics.RSSLatency: "nothing was answered in time",
+		metrics.RSICorrectness: "no response was judged", metrics.RSSCorrectness: "no response was judged",
+		metrics.RSIPublication: "no new zone could be followed", metrics.RSSPublication: "no new zone could be followed",
+	}[v.Metric]
+	switch {
+	case v.Count == 0:
+		return none
+	case v.Held > 0 && (v.Metric == metrics.RSICorrectness || v.Metric == metrics.RSSCorrectness):
+		return "too many responses wait for a verdict"
+	case v.Thin:
+		return "what is missing could change the verdict"
+	}
+	return none
+}
+
+// Beside is all that stands beside a value in print.
+func (d *Document) Beside(v Value) string {
+	return phrases(v.Rests(), d.hint(v), v.Why(), v.Between(), v.Marks())
+}
+
+// besideAll is what stands beside the values of a metric, each told once with the values
+// that it is said of.
+func (d *Document) besideAll(values []Value) (lines []string) {
+	var order []string
+	of := map[string][]string{}
+	for _, v := range values {
+		beside := d.Beside(v)
+		if beside == "" {
+			continue
+		}
+		beside = v.Word() + ": " + beside
+		if of[beside] == nil {
+			order = append(order, beside)
+		}
+		of[beside] = append(of[beside], strings.TrimSpace(string(v.RSI)+" "+v.Path()))
+	}
+	for _, beside := range order {
+		who := "all"
+		if len(of[beside]) < len(values) {
+			who = strings.Join(of[beside], ", ")
+		}
+		lines = append(lines, who+": "+beside)
+	}
+	return lines
+}
+
+// Decisive are the labels that a publication latency that fails rests on.
+func (v Value) Decisive() []string {
+	if v.Verdict != metrics.Fail || v.Diagnostics == nil {
+		return nil
+	}
+	var lines []string
+	if w := v.Diagnostics.Middle; w != nil {
+		lines = append(lines, "the middle one: "+w.String())
+	}
+	if w, m := v.Diagnostics.Longest, v.Diagnostics.Middle; w != nil && (m == nil || w.String() != m.String()) {
+		lines = append(lines, "the longest: "+w.String())
+	}
+	return lines
+}
+
+// decidingWaits are those of several values.
+func decidingWaits(values []Value) (lines []string) {
+	for _, v := range values {
+		for _, l := range v.Decisive() {
+			lines = append(lines, strings.TrimSpace(strings.ToLower(v.Title())+" of "+cmp.Or(string(v.RSI), "the root server system"))+", "+l)
+		}
+	}
+	return lines
+}
+
+// String is a wait by the labels that decide it.
+func (w Wait) String() string {
+	return fmt.Sprintf("serial %d from %s at vantage point %s: published %s, last asked in vain %s, first seen %s (%s)",
+		w.Serial, w.RSI, w.VantagePoint, clock(w.Published), w.Asked(), w.Seen(), w.Length())
+}
+
+// Asked is when the serial was last asked for in vain.
+func (w Wait) Asked() string {
+	if w.LastAsked == nil {
+		return "never"
+	}
+	return clock(*w.LastAsked)
+}
+
+// Seen is when the serial was first seen.
+func (w Wait) Seen() string {
+	if w.FirstSeen == nil {
+		return "never"
+	}
+	return clock(*w.FirstSeen)
+}
+
+// Length is how long the wait was at least.
+func (w Wait) Length() string {
+	if w.Censored {
+		return "longer than " + thousands(w.Minutes) + " min"
+	}
+	return thousands(w.Minutes) + " min"
+}
+
+// mostSentences bounds how many missed thresholds are told before the numbers.
+const mostSentences = 30
+
+// MissedInWords says in a sentence each which thresholds were missed and what that rests
+// on, the system first. Paths of an RSI of which the same is said share one, and so do RSIs.
+func (d *Document) MissedInWords() []string {
+	type sentence struct{ metric, who, paths, beside string }
+	var list []sentence
+	merge := func(same func(a, b sentence) bool, into func(s *sentence) *string) {
+		var joined []sentence
+		for _, s := range list {
+			if i := slices.IndexFunc(joined, func(o sentence) bool { return same(o, s) }); i >= 0 {
+				*into(&joined[i]) += ", " + *into(&s)
+			} else {
+				joined = append(joined, s)
+			}
+		}
+		list = joined
+	}
+	values := slices.Clone(d.Values)
+	slices.SortStableFunc(values, func(a, b Value) int { return cmp.Compare(min(len(a.RSI), 1), min(len(b.RSI), 1)) })
+	for _, v := range values {
+		if v.Verdict == metrics.Fail {
+			who := cmp.Or(string(v.RSI), "the root server system")
+			list = append(list, sentence{strings.ToLower(v.Title()), who, v.Path(), phrases(v.Rests(), d.hint(v), v.Marks())})
+		}
+	}
+	merge(func(a, b sentence) bool { return a.metric == b.metric && a.who == b.who && a.beside == b.beside }, func(s *sentence) *string { return &s.paths })
+	merge(func(a, b sentence) bool {
+		return a.metric == b.metric && a.paths == b.paths && a.beside == b.beside && a.who != "the root server system"
+	}, func(s *sentence) *string { return &s.who })
+	var lines []string
+	for i, s := range list {
+		if i == mostSentences && len(list) > mostSentences+1 {
+			return append(lines, fmt.Sprintf("and %d more, below", len(list)-i))
+		}
+		line := s.metric + " of " + s.who
+		if s.paths != "" {
+			line += " over " + s.paths
+		}
+		if s.beside != "" {
+			line += ": " + s.beside
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// phrases joins those that say something.
+func phrases(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
+}
+
+// UnknownInWords says how many values have no verdict, by the reason.
+func (d *Document) UnknownInWords() []string {
+	var order []string
+	n := map[string]int64{}
+	for _, v := range d.Values {
+		if why := v.Why(); why != "" {
+			if n[why] == 0 {
+				order = append(order, why)
+			}
+			n[why]++
+		}
+	}
+	var lines []string
+	for _, why := range order {
+		lines = append(lines, fmt.Sprintf("%s: %s", plural(n[why], "value"), why))
+	}
+	return lines
+}
+
+// FramesInWords are the frames where there is more than one.
+func (d *Document) FramesInWords() (lines []string) {
+	if len(d.Frames) < 2 {
+		return nil
+	}
+	for _, f := range d.Frames {
+		lines = append(lines, fmt.Sprintf("%s to %s: n = %d, k = %d, RSIs %s", clock(f.From), clock(f.Until), f.N, f.K, dash(join(f.RSIs))))
+	}
+	return lines
+}

@@ -1,0 +1,80 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// internal is what full.txt has beside the public part.
+func (t *textWriter) internal(d *Document) {
+	t.heading("INTERNAL: every value (not for publication)")
+	rows := [][]string{{"METRIC", "RSI", "PATH", "VALUE", "EXACTLY", "COUNT", "VERDICT", "MEAN", "P95", "MAX", "WITHOUT EXCLUSIONS", "BESIDE", "NOTES"}}
+	for _, v := range d.Values {
+		x := v.Diagnostics
+		rows = append(rows, []string{v.Metric, dash(string(v.RSI)), dash(v.Path()), v.Shown(), v.Exactly(), thousands(v.Count), v.Word(),
+			dash(numberText(x.Mean)), dash(numberText(x.P95)), dash(numberText(x.Max)),
+			fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator) + " " + verdictWords[v.Without.Verdict], dash(d.Beside(v)), x.Summary()})
+	}
+	t.table(rows)
+	if lines := decidingWaits(d.Values); len(lines) > 0 {
+		t.heading("INTERNAL: what decides the publication latencies that fail")
+		for _, l := range lines {
+			t.line("%s", l)
+		}
+	}
+	if broken := d.BrokenRules(); len(broken) > 0 {
+		t.heading("INTERNAL: broken rules of correctness")
+		t.broken(broken)
+	}
+	if len(d.Internal.Proposals) > 0 {
+		t.heading("INTERNAL: likely failures at vantage points")
+		t.line("No RSI answered over the family, and all were asked. If the cause lies at the vantage point,")
+		t.line("add the exclusion to the plan with who says so and why; it is then published [raz] [hnr].")
+		for _, p := range d.Internal.Proposals {
+			t.line("\n%s", p.Block(d.DataUntil))
+		}
+	}
+	t.heading("INTERNAL: servers that answered, by NSID")
+	rows = [][]string{{"RSI", "NSID", "ANSWERS", "VANTAGE POINTS"}}
+	for _, i := range d.Internal.Instances {
+		name := "(none)"
+		if i.NSID != nil {
+			name = printable(*i.NSID)
+		}
+		rows = append(rows, []string{string(i.RSI), name, thousands(i.Answers), join(i.VantagePoints)})
+	}
+	t.table(rows)
+	t.heading("INTERNAL: by vantage point, answered of asked and median in ms")
+	rows = [][]string{{"VP", "RSI", "IPV4 UDP", "IPV4 TCP", "IPV6 UDP", "IPV6 TCP"}}
+	for group := range slices.Chunk(d.Internal.Places, 4) {
+		row := []string{string(group[0].VantagePoint), string(group[0].RSI)}
+		for _, p := range group {
+			row = append(row, fmt.Sprintf("%s/%s %s", thousands(p.Good), thousands(p.Asked), dash(numberText(p.Median))))
+		}
+		rows = append(rows, row)
+	}
+	t.table(rows)
+}
+
+// Summary is what else the diagnostics have, in words.
+func (x *Diagnostics) Summary() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(x.Outcomes)) {
+		parts = append(parts, name+" "+thousands(x.Outcomes[name]))
+	}
+	for _, p := range []struct {
+		name string
+		n    int64
+	}{{"VP-intervals", x.VPIntervals}, {"skipped", x.Skipped}, {"serials", x.Serials}, {"censored", x.Censored}, {"inflated", x.Inflated},
+		{"missing or excluded runs", x.Gaps}, {"unobservable", x.Unobservable}, {"regressions", x.Regressions}} {
+		if p.n > 0 {
+			parts = append(parts, p.name+" "+thousands(p.n))
+		}
+	}
+	if l := x.Longest; l != nil && l.Minutes > 0 {
+		parts = append(parts, fmt.Sprintf("longest %s min for serial %d from %s at VP %s", thousands(l.Minutes), l.Serial, l.RSI, l.VantagePoint))
+	}
+	return strings.Join(parts, ", ")
+}
