@@ -27,7 +27,7 @@ import (
 
 // What the demo plants, so that the table has something to show.
 const (
-	demoIntervals = 3   // with faults
+	demoIntervals = 4   // with faults, the last of them an hour after the others: longer than a zone may take
 	demoRecovered = 2   // without, an hour later: only then a mismatch accuses, and only then the rules look past it
 	demoRefusing  = "c" // refuses TCP
 	demoSlow      = "f"
@@ -102,7 +102,7 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		{"an SFTP dropbox as the collector has it", w.startDropbox},
 		{"3 vantage points", w.makeVantagePoints},
 		{"the collector: the zones by AXFR from a, proved by their anchor, day by day", w.fetchZones},
-		{fmt.Sprintf("%d intervals at each: 52 SOA queries and 13 for correctness, then the push", demoIntervals), w.measureFaults},
+		{fmt.Sprintf("%d intervals at each, the last an hour later: 65 queries, then the push", demoIntervals), w.measureFaults},
 		{"ingest: rows into the lake, each correctness answer judged, rules evaluated", w.ingest},
 		{"ingest an hour later: only now a stale zone accuses, after another zone fetch", w.ingestLater},
 		{"the monthly report, and its proof from the lake", w.report},
@@ -228,12 +228,15 @@ func (w *demoWorld) zoneDir() string {
 // anchorFile has the trust anchor of the demo's root zones, beside them.
 func (w *demoWorld) anchorFile() string { return filepath.Join(w.zoneDir(), "anchors.ds") }
 
-// label is the n-th interval of the demo; the last one is the present. Those without
-// faults come an hour after those with.
+// label is the n-th interval of the demo; the last one is the present. The last with
+// faults comes an hour after those before it, and an hour before those without.
 func (w *demoWorld) label(n int) time.Time {
 	label := w.present.Add(time.Duration(n+1-demoIntervals-demoRecovered) * interval.Length)
 	if n < demoIntervals {
 		label = label.Add(-time.Hour)
+	}
+	if n < demoIntervals-1 {
+		label = label.Add(interval.Length - time.Hour)
 	}
 	return label
 }
@@ -241,7 +244,9 @@ func (w *demoWorld) label(n int) time.Time {
 // measured is when the vantage points measure, in the form of the plan's variable.
 func (w *demoWorld) measured() string {
 	var times []string
-	for _, t := range []time.Time{w.label(0), w.label(demoIntervals - 1).Add(interval.Length), w.label(demoIntervals), w.present.Add(interval.Length)} {
+	last := w.label(demoIntervals - 1)
+	for _, t := range []time.Time{w.label(0), w.label(demoIntervals - 2).Add(interval.Length), last,
+		last.Add(interval.Length), w.label(demoIntervals), w.present.Add(interval.Length)} {
 		times = append(times, t.Format(time.RFC3339))
 	}
 	return strings.Join(times, "/")

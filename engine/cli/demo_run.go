@@ -32,7 +32,7 @@ func (w *demoWorld) adjtimex(machine string) func(*unix.Timex) (int, error) {
 }
 
 // measureFaults has a new zone published after the first interval; one RSI takes it
-// an interval late.
+// an interval late, and another not in an hour.
 func (w *demoWorld) measureFaults(ctx context.Context) error {
 	for i := range demoIntervals {
 		switch i {
@@ -45,6 +45,10 @@ func (w *demoWorld) measureFaults(ctx context.Context) error {
 				return err
 			}
 			if _, err := w.fetch(ctx, w.label(1).Add(6*time.Minute)); err != nil {
+				return err
+			}
+		case demoIntervals - 1:
+			if _, err := w.fetch(ctx, w.label(2).Add(30*time.Minute)); err != nil {
 				return err
 			}
 		}

@@ -43,16 +43,16 @@ func TestDemo(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
-	if report.Answers != 3*3*65 || len(report.Cells) != 52 {
+	if report.Answers != 3*4*65 || len(report.Cells) != 52 {
 		t.Errorf("%d answers in %d cells", report.Answers, len(report.Cells))
 	}
 	for _, c := range report.Cells {
-		good := 9
+		good := 12
 		if c.RSI == "c" && strings.HasSuffix(c.Path, "/tcp") || !report.IPv6 && strings.HasPrefix(c.Path, "ipv6") {
 			good = 0
 		}
-		if c.Sent != 9 || c.Good != good || (c.Latency == nil) != (good == 0) {
-			t.Errorf("%+v, want %d good of 9", c, good)
+		if c.Sent != 12 || c.Good != good || (c.Latency == nil) != (good == 0) {
+			t.Errorf("%+v, want %d good of 12", c, good)
 			continue
 		}
 		if good == 0 {

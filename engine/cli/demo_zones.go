@@ -34,7 +34,7 @@ func demoPublished() []time.Duration {
 }
 
 // demoNew is before the second interval.
-const demoNew = 76 * time.Minute
+const demoNew = 136 * time.Minute
 
 // newest is the zone that is new while the demo measures.
 func (w *demoWorld) newest() *lab.Zone { return w.zones[len(w.zones)-1] }

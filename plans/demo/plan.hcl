@@ -41,7 +41,7 @@ variable "anchor" {
 variable "measured" {
   type        = string
   default     = ""
-  description = "When the demo measures: begin, begin and end of the hour that it skips, end; with slashes between. Empty: always."
+  description = "When the demo measures: begin, begin and end of each hour that it skips, end; with slashes between. Empty: always."
 }
 
 locals {
@@ -91,17 +91,17 @@ vantage_point "{each.key}" {
   metro    = each.value.metro
   provider = "demo"
   from     = length(local.times) > 0 ? local.times[0] : null
-  until    = length(local.times) > 0 ? local.times[3] : null
+  until    = length(local.times) > 0 ? local.times[5] : null
 }
 
-exclusion "{each.key}" {
-  for_each = toset(length(local.times) > 0 ? ["skipped-hour"] : [])
+exclusion "skipped-{each.key}" {
+  for_each = length(local.times) > 0 ? { "1" = [1, 2], "2" = [3, 4] } : {}
 
   by     = "mtric demo"
-  reason = "Between the faults and their end the demo lets an hour go by without measuring it."
+  reason = "The demo lets an hour go by without measuring it."
   added  = local.times[0]
-  from   = local.times[1]
-  until  = local.times[2]
+  from   = local.times[each.value[0]]
+  until  = local.times[each.value[1]]
 
   vantage_points = ["101", "301", "501"]
 }
