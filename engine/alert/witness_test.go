@@ -112,6 +112,19 @@ func TestOneWitnessIsAWarning(t *testing.T) {
 			if want := c.want; !slices.Equal(own, want) {
 				t.Errorf("an operator's own rule\n%s\nwant\n%s", strings.Join(own, "\n"), strings.Join(want, "\n"))
 			}
+			episodes, _, err := rules.Backtest(t.Context(), store, noon, noon.Add(145*time.Minute), "wrong-answer")
+			if err != nil || len(episodes) == 0 {
+				t.Fatal(err, episodes)
+			}
+			e := episodes[0]
+			since := e.From
+			if e.Raised != nil {
+				since = *e.Raised
+			}
+			past := fmt.Sprintf("%s %s vantage_points=%d nsid=%s", since.Add(4*time.Minute).Format("15:04"), e.Severity, e.VantagePoints, e.NSID)
+			if last := strings.ReplaceAll(c.want[len(c.want)-1], `"`, ""); past != last || (e.Raised != nil) != (len(c.want) > 1) {
+				t.Errorf("the backtest says %s, want %s", past, last)
+			}
 			if !slices.IsSortedFunc(series, func(x, y string) int { return -strings.Compare(x, y) }) || series[len(series)-1] != `severity="critical"` || len(series) != 17 {
 				t.Errorf("series %s", series) // one each time; warning, then critical
 			}
