@@ -49,16 +49,24 @@ type Event struct {
 	Rule     string    `json:"rule"`
 	Labels   []Label   `json:"labels,omitempty"`
 	Summary  string    `json:"summary"`
+	Witnesses
 }
 
 // String writes the line without its line end:
 //
 //	2026-11-22T22:40:03Z 101 warning FIRING rule=NAME k=v "summary"
+//
+// Of answers found incorrect it says who saw them and whose they were, before the summary:
+//
+//	vantage_points=2 nsid=nnn1-fra4
 func (e Event) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %s %s rule=%s", e.Time.UTC().Format(time.RFC3339), e.Machine, e.Severity, e.State, quoted(e.Rule))
 	for _, l := range e.Labels {
 		fmt.Fprintf(&b, " %s=%s", l.Name, quoted(l.Value))
+	}
+	if e.VantagePoints > 0 {
+		fmt.Fprintf(&b, " vantage_points=%d nsid=%s", e.VantagePoints, quoted(e.NSID))
 	}
 	fmt.Fprintf(&b, " %q", e.Summary)
 	return b.String()

@@ -14,13 +14,15 @@ import (
 // Episode is one time that a rule would have fired. Until is nil while it still
 // fires at the end of the backtest; Minutes is then what there was of it.
 type Episode struct {
-	Rule     string     `json:"rule"`
-	Severity Severity   `json:"severity"`
-	Labels   []Label    `json:"labels"`
-	From     time.Time  `json:"from"`
-	Until    *time.Time `json:"until"`
-	Minutes  int64      `json:"minutes"`
-	Summary  string     `json:"summary"` // as first told
+	Rule      string     `json:"rule"`
+	Severity  Severity   `json:"severity"` // as last told
+	Labels    []Label    `json:"labels"`
+	From      time.Time  `json:"from"`
+	Until     *time.Time `json:"until"`
+	Minutes   int64      `json:"minutes"`
+	Summary   string     `json:"summary"`          // as first told
+	Raised    *time.Time `json:"raised,omitempty"` // when the severity rose to what it is
+	Witnesses            // as last told
 }
 
 // Backtest says when the window rules (or the one named) would have fired over
@@ -53,7 +55,9 @@ func (rs *Rules) Backtest(ctx context.Context, store lake.Store, from, until tim
 		switch i, is := open[key]; {
 		case e.State == Firing && !is:
 			open[key] = len(episodes)
-			episodes = append(episodes, Episode{Rule: e.Rule, Severity: e.Severity, Labels: append([]Label{}, e.Labels...), From: end, Summary: e.Summary})
+			episodes = append(episodes, Episode{Rule: e.Rule, Severity: e.Severity, Labels: append([]Label{}, e.Labels...), From: end, Summary: e.Summary, Witnesses: e.Witnesses})
+		case e.State == Firing:
+			episodes[i].Severity, episodes[i].Raised, episodes[i].Witnesses = e.Severity, &end, e.Witnesses
 		case e.State == Resolved && is:
 			episodes[i].Until = &end
 			episodes[i].Minutes = int64(end.Sub(episodes[i].From) / time.Minute)

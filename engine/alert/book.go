@@ -69,6 +69,7 @@ type Condition struct {
 	Labels   []Label
 	Severity Severity
 	Summary  string
+	Witnesses
 }
 
 // key names an alert. The order of labels is for people: to Prometheus, and to over
@@ -168,7 +169,7 @@ func (b *Book) kept() bool {
 
 func (b *Book) event(c Condition, s State) Event {
 	return Event{Time: b.Now(), Machine: b.Machine, Severity: c.Severity, State: s,
-		Rule: c.Rule, Labels: c.Labels, Summary: c.Summary}
+		Rule: c.Rule, Labels: c.Labels, Summary: c.Summary, Witnesses: c.Witnesses}
 }
 
 // wait lets lines travel to the collector with the next push.

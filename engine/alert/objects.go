@@ -31,28 +31,30 @@ type RCodes struct {
 // Window is what was measured over [end - window, end) of interval labels, for
 // one combination of over.
 type Window struct {
-	HasData       bool     `cel:"has_data" doc:"whether anything was sent"`
-	Sent          int64    `cel:"sent" doc:"queries sent"`
-	Answered      int64    `cel:"answered" doc:"replies that matched and parsed, whatever their rcode"`
-	Availability  *float64 `cel:"availability" unit:"percent" doc:"replies with NOERROR of all sent"`
-	Outcomes      Outcomes `cel:"outcomes"`
-	RCodes        RCodes   `cel:"rcodes"`
-	MedianLatency *float64 `cel:"median_latency" unit:"ms" doc:"median latency of what was answered with NOERROR"`
-	P95Latency    *float64 `cel:"p95_latency" unit:"ms" doc:"95th percentile of the same, nearest rank"`
-	Correct       int64    `cel:"correct" doc:"correctness answers that match a root zone"`
-	Incorrect     int64    `cel:"incorrect" doc:"correctness answers that match no root zone of the last 48 hours"`
-	Unchecked     int64    `cel:"unchecked" doc:"correctness answers that wait to be judged, or cannot be"`
-	VPs           int64    `cel:"vantage_points" doc:"vantage points that sent anything"`
-	VPsFailing    int64    `cel:"vantage_points_failing" doc:"vantage points at which availability is below threshold.rsi_availability, and more than one query failed, or all"`
-	RSIs          int64    `cel:"rsis" doc:"RSIs that were asked"`
-	RSIsFailing   int64    `cel:"rsis_failing" doc:"RSIs whose availability is below threshold.rsi_availability, and more than one query failed, or all"`
-	RSIsSilent    int64    `cel:"rsis_silent" doc:"RSIs of which not one query was answered"`
-	NewestSerial  *int64   `cel:"newest_serial" doc:"newest serial of the root zone that was served"`
-	Lag           *float64 `cel:"lag" unit:"min" doc:"how long, at the end, the next newer zone had been in use; 0 with the newest"`
-	NSIDs         int64    `cel:"nsids" doc:"distinct server identities (NSID)"`
-	Strays        int64    `cel:"strays" doc:"datagrams of the asked address and port that failed id, question or QR: spoofing, or a broken server"`
-	Coverage      *float64 `cel:"coverage" unit:"percent" doc:"intervals of vantage points with data, of those expected"`
-	Exclusion     string   `cel:"exclusion" doc:"an exclusion block for this combination, since the condition holds, to look at and paste"`
+	HasData        bool     `cel:"has_data" doc:"whether anything was sent"`
+	Sent           int64    `cel:"sent" doc:"queries sent"`
+	Answered       int64    `cel:"answered" doc:"replies that matched and parsed, whatever their rcode"`
+	Availability   *float64 `cel:"availability" unit:"percent" doc:"replies with NOERROR of all sent"`
+	Outcomes       Outcomes `cel:"outcomes"`
+	RCodes         RCodes   `cel:"rcodes"`
+	MedianLatency  *float64 `cel:"median_latency" unit:"ms" doc:"median latency of what was answered with NOERROR"`
+	P95Latency     *float64 `cel:"p95_latency" unit:"ms" doc:"95th percentile of the same, nearest rank"`
+	Correct        int64    `cel:"correct" doc:"correctness answers that match a root zone"`
+	Incorrect      int64    `cel:"incorrect" doc:"correctness answers that match no root zone of the last 48 hours"`
+	Unchecked      int64    `cel:"unchecked" doc:"correctness answers that wait to be judged, or cannot be"`
+	VPsIncorrect   int64    `cel:"vantage_points_incorrect" doc:"vantage points with an incorrect answer of the RSI, whatever the other labels"`
+	NSIDsIncorrect string   `cel:"nsids_incorrect" doc:"identities (NSID) of the servers that gave these answers, those with the most first: five, and how many more"`
+	VPs            int64    `cel:"vantage_points" doc:"vantage points that sent anything"`
+	VPsFailing     int64    `cel:"vantage_points_failing" doc:"vantage points at which availability is below threshold.rsi_availability, and more than one query failed, or all"`
+	RSIs           int64    `cel:"rsis" doc:"RSIs that were asked"`
+	RSIsFailing    int64    `cel:"rsis_failing" doc:"RSIs whose availability is below threshold.rsi_availability, and more than one query failed, or all"`
+	RSIsSilent     int64    `cel:"rsis_silent" doc:"RSIs of which not one query was answered"`
+	NewestSerial   *int64   `cel:"newest_serial" doc:"newest serial of a root zone that exists (archived, or shown by two vantage points and two RSIs), of what runs that can be trusted were served"`
+	Lag            *float64 `cel:"lag" unit:"min" doc:"how long, at the end, the next newer zone had been published; 0 with the newest"`
+	NSIDs          int64    `cel:"nsids" doc:"distinct server identities (NSID)"`
+	Strays         int64    `cel:"strays" doc:"datagrams of the asked address and port that failed id, question or QR: spoofing, or a broken server"`
+	Coverage       *float64 `cel:"coverage" unit:"percent" doc:"intervals of vantage points with data, of those expected"`
+	Exclusion      string   `cel:"exclusion" doc:"an exclusion block for this combination, since the condition holds, to look at and paste"`
 }
 
 // PathCount counts the queries of one family or transport.

@@ -229,6 +229,9 @@ func (r *Relayed) check() error {
 		if err := fit(s.Rule, s.Labels, s.Severity); err != nil {
 			return err
 		}
+		if s.Witnesses != (Witnesses{}) {
+			return refusef("alert %.80q: what several vantage points see is the collector's to say", s.Rule)
+		}
 		sorted := slices.SortedFunc(slices.Values(s.Labels), func(a, b Label) int { return strings.Compare(a.Name, b.Name) })
 		if key := keyOf(s.Rule, sorted); seen[key] {
 			return refusef("alert %s is there twice", key)
@@ -239,6 +242,9 @@ func (r *Relayed) check() error {
 	for _, e := range r.Events {
 		if err := fit(e.Rule, e.Labels, e.Severity); err != nil {
 			return err
+		}
+		if e.Witnesses != (Witnesses{}) {
+			return refusef("line of %.80q: what several vantage points see is the collector's to say", e.Rule)
 		}
 		if !slices.Contains([]State{Firing, Resolved, Fatal}, e.State) {
 			return refusef("state %.80q", e.State)

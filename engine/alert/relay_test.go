@@ -64,7 +64,11 @@ func TestRelay(t *testing.T) {
 		t.Errorf("%v, got %q, want %q", err, data, want)
 	}
 	for name, data := range map[string][]byte{
-		"another machine":  relayed(t, "301", func(map[string]any) {}),
+		"another machine": relayed(t, "301", func(map[string]any) {}),
+		"witnesses": relayed(t, "101", func(v map[string]any) {
+			v["firing"] = []any{map[string]any{"rule": "x", "severity": "info", "nsid": "a", "changed": at}}
+		}),
+		"witnesses' line":  relayed(t, "101", func(v map[string]any) { v["events"].([]any)[0].(map[string]any)["vantage_points"] = 3 }),
 		"machine label":    relayed(t, "101", firing("machine", "501")),
 		"label with quote": relayed(t, "101", firing(`a="1"} 0 #`, "501")),
 		"Prometheus' own":  relayed(t, "101", firing("__name__", "up")),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ type row struct {
 	slot                    int32 // interval label / 5 min
 	tuple                   int32
 	latency                 int32 // µs; -1 unless answered with NOERROR
-	serial                  int32 // index; -1 without
+	serial                  int32 // index; -1 without a trusted sighting of a zone that exists
 	nsid                    int32 // index; -1 without
 	strays                  int32
 	outcome, rcode, verdict uint8 // rcode and verdict: 0 none
@@ -46,11 +47,11 @@ type row struct {
 
 // Codes of the closed vocabularies, in the order of the fields of the objects.
 const (
-	outcomeAnswered = 0
-	outcomeLocal    = 6
-	rcodeNoError    = 1
-	rcodeOther      = 6
-	verdictCorrect  = 1
+	outcomeAnswered  = 0
+	outcomeLocal     = 6
+	rcodeNoError     = 1
+	rcodeOther       = 6
+	verdictIncorrect = 2
 )
 
 var (
@@ -67,56 +68,52 @@ type rows struct {
 	rsis    []string
 	rsiOf   []int32
 	serials []int64
+	nsids   []string
 	zones   []zoneUse
 }
 
-// zoneUse is when a zone was first in use.
-type zoneUse struct {
-	serial int64
-	used   time.Time
-}
-
 // columns that windows are made of.
-var columns = []string{"vantage_point", "query", "rsi", "family", "transport", "outcome", "latency_us", "rcode", "serial", "nsid", "strays", "verdict"}
+var columns = []string{"vantage_point", "query", "rsi", "family", "transport", "outcome", "latency_us", "rcode", "serial", "nsid", "strays", "verdict", "address", "sent_at"}
 
 // gatherer brings the batches of several workers into one numbering, of the rows that
 // the plan has queries for: what anybody else writes into a row is no combination.
 type gatherer struct {
-	planned planned
-	mu      sync.Mutex
-	rows    *rows
-	tuples  map[tuple]int32
-	serials map[int64]int32
-	nsids   map[string]int32
-	days    map[time.Time][]row
+	plan     *plan.Plan
+	planned  planned
+	accepted map[int64]int64 // since when sightings of a serial are believed, in µs
+
+	mu       sync.Mutex
+	rows     *rows
+	tuples   map[tuple]int32
+	serials  map[int64]int32
+	nsids    map[string]int32
+	days     map[time.Time][]row
+	doubtful map[runAt]bool   // runs that are not trusted
+	shown    map[int]*showing // by worker
 }
 
 // readRows reads the answers of [from, until) that the plan asks for, by one scan of the
 // needed columns.
 func readRows(ctx context.Context, p *plan.Plan, store lake.Store, from, until time.Time) (*rows, error) {
-	g := newGatherer(p)
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: columns}
-	if err := scan.Run(ctx, g.take); err != nil {
-		return nil, fmt.Errorf("window rules: %w", err)
-	}
 	zones, err := store.Zones()
 	if err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
-	for _, z := range zones {
-		used := z.FirstSeen
-		if used == nil || (z.ArchivedAt != nil && z.ArchivedAt.Before(*used)) {
-			used = z.ArchivedAt
-		}
-		if used != nil && z.State != measurement.ZoneBogus {
-			g.rows.zones = append(g.rows.zones, zoneUse{z.Serial, *used})
-		}
+	g := newGatherer(p, zones)
+	if err := g.doubt(ctx, store, from, until); err != nil {
+		return nil, fmt.Errorf("window rules: %w", err)
 	}
+	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: columns}
+	if err := scan.Run(ctx, g.take); err != nil {
+		return nil, fmt.Errorf("window rules: %w", err)
+	}
+	g.rows.zones = published(zones, p)
 	return g.finish(), nil
 }
 
-func newGatherer(p *plan.Plan) *gatherer {
-	return &gatherer{planned: plannedBy(p), rows: &rows{}, tuples: map[tuple]int32{}, serials: map[int64]int32{}, nsids: map[string]int32{}, days: map[time.Time][]row{}}
+func newGatherer(p *plan.Plan, zones []measurement.Zone) *gatherer {
+	return &gatherer{plan: p, planned: plannedBy(p), accepted: accepted(zones), rows: &rows{}, tuples: map[tuple]int32{}, serials: map[int64]int32{},
+		nsids: map[string]int32{}, days: map[time.Time][]row{}, doubtful: map[runAt]bool{}, shown: map[int]*showing{}}
 }
 
 // finish puts the days in order and numbers the places.
@@ -129,7 +126,7 @@ func (g *gatherer) finish() *rows {
 		r.vpOf = append(r.vpOf, indexIn(&r.vps, t.vantagePoint))
 		r.rsiOf = append(r.rsiOf, indexIn(&r.rsis, t.rsi))
 	}
-	slices.SortFunc(r.zones, func(a, b zoneUse) int { return serialOrder(a.serial, b.serial) })
+	g.disbelieve()
 	return r
 }
 
@@ -163,7 +160,9 @@ func serialOrder(a, b int64) int {
 }
 
 // slotOf numbers intervals.
-func slotOf(t time.Time) int32 { return int32(t.Unix() / int64(interval.Length/time.Second)) }
+func slotOf(t time.Time) int32 { return slotOfMicro(t.UnixMicro()) }
+
+func slotOfMicro(label int64) int32 { return int32(label / interval.Length.Microseconds()) }
 
 // tuple numbers a tuple of the plan; -1 is any other.
 func (g *gatherer) tuple(t tuple) int32 {
@@ -192,8 +191,10 @@ func (g *gatherer) serial(s int64) int32 {
 func (g *gatherer) nsid(s string) int32 {
 	i, ok := g.nsids[s]
 	if !ok {
-		i = int32(len(g.nsids))
+		i = int32(len(g.rows.nsids))
+		s = strings.Clone(s)
 		g.nsids[s] = i
+		g.rows.nsids = append(g.rows.nsids, s)
 	}
 	return i
 }
@@ -201,14 +202,24 @@ func (g *gatherer) nsid(s string) int32 {
 // numbering maps the dictionaries of one batch onto the gatherer's numbers.
 type numbering struct {
 	nsid, outcome, rcode, verdict []int32
-	tuples                        map[[5]int32]int32
+	sources                       map[[6]int32]source
 	serials                       map[int64]int32
+	shown                         *showing
+}
+
+// source is a tuple, and when it is asked at the address of its rows.
+type source struct {
+	tuple int32
+	asked []span
 }
 
 func (g *gatherer) number(b *lake.Batch) numbering {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := numbering{tuples: map[[5]int32]int32{}, serials: map[int64]int32{}}
+	if g.shown[b.Worker] == nil {
+		g.shown[b.Worker] = &showing{}
+	}
+	n := numbering{sources: map[[6]int32]source{}, serials: map[int64]int32{}, shown: g.shown[b.Worker]}
 	for _, s := range b.Column("nsid").Dict {
 		n.nsid = append(n.nsid, g.nsid(s))
 	}
@@ -228,63 +239,83 @@ func (g *gatherer) number(b *lake.Batch) numbering {
 	return n
 }
 
+// source finds what a row's labels and address are in the plan.
+func (g *gatherer) source(t tuple, address string) source {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := source{tuple: g.tuple(t)}
+	if s.tuple >= 0 {
+		s.asked = g.asked(t, address)
+	}
+	return s
+}
+
 // take turns a batch into rows.
 func (g *gatherer) take(b *lake.Batch) error {
 	n := g.number(b)
 	vp, query, rsi := b.Column("vantage_point"), b.Column("query"), b.Column("rsi")
-	family, transport := b.Column("family"), b.Column("transport")
+	family, transport, address := b.Column("family"), b.Column("transport"), b.Column("address")
 	outcome, rcode, verdict := b.Column("outcome"), b.Column("rcode"), b.Column("verdict")
 	at, latency, serial, nsid, strays := b.Column("interval"), b.Column("latency_us"), b.Column("serial"), b.Column("nsid"), b.Column("strays")
+	sent, soa := b.Column("sent_at"), query.Place("soa")
 	out := make([]row, 0, b.Rows)
 	for i := range b.Rows {
-		key := [5]int32{vp.Index[i], query.Index[i], rsi.Index[i], family.Index[i], transport.Index[i]}
-		id, ok := n.tuples[key]
-		if !ok {
-			g.mu.Lock()
-			id = g.tuple(tuple{rsi.Text(i), family.Text(i), transport.Text(i), vp.Text(i), query.Text(i)})
-			g.mu.Unlock()
-			n.tuples[key] = id
-		}
-		if id < 0 {
-			continue
-		}
-		out = append(out, row{slot: int32(at.Int[i] / interval.Length.Microseconds()), tuple: id, latency: -1, serial: -1, nsid: -1, strays: int32(strays.Int[i])})
-		r := &out[len(out)-1]
+		r := row{slot: slotOfMicro(at.Int[i]), latency: -1, serial: -1, nsid: -1, strays: int32(strays.Int[i])}
 		code := int32(-1)
 		if c := outcome.Index[i]; c >= 0 {
 			code = n.outcome[c]
 		}
-		if code < 0 {
-			return fmt.Errorf("outcome %q is not of the vocabulary", outcome.Text(i))
-		}
-		r.outcome = uint8(code)
 		if c := rcode.Index[i]; c >= 0 {
 			r.rcode = uint8(n.rcode[c])
 		}
+		good := r.rcode == rcodeNoError && code == outcomeAnswered
+		shows := good && (serial.Null == nil || !serial.Null[i])
+		if shows && query.Index[i] == soa {
+			g.show(n.shown, vp.Text(i), r.slot, serial.Int[i])
+		}
+		key := [6]int32{vp.Index[i], query.Index[i], rsi.Index[i], family.Index[i], transport.Index[i], address.Index[i]}
+		from, ok := n.sources[key]
+		if !ok {
+			from = g.source(tuple{rsi.Text(i), family.Text(i), transport.Text(i), vp.Text(i), query.Text(i)}, address.Text(i))
+			n.sources[key] = from
+		}
+		if from.tuple < 0 || code != outcomeLocal && !contains(from.asked, r.slot) {
+			continue
+		}
+		if code < 0 {
+			return fmt.Errorf("outcome %q is not of the vocabulary", outcome.Text(i))
+		}
+		r.tuple, r.outcome = from.tuple, uint8(code)
 		if c := verdict.Index[i]; c >= 0 && n.verdict[c] >= 0 {
 			r.verdict = uint8(n.verdict[c])
 		}
-		if r.rcode == rcodeNoError && r.outcome == outcomeAnswered && (latency.Null == nil || !latency.Null[i]) {
+		if good && (latency.Null == nil || !latency.Null[i]) {
 			r.latency = int32(min(max(latency.Int[i], 0), math.MaxInt32))
 		}
 		if c := nsid.Index[i]; c >= 0 {
 			r.nsid = n.nsid[c]
 		}
-		if serial.Null == nil || !serial.Null[i] {
-			id, ok := n.serials[serial.Int[i]]
-			if !ok {
-				g.mu.Lock()
-				id = g.serial(serial.Int[i])
-				g.mu.Unlock()
-				n.serials[serial.Int[i]] = id
-			}
-			r.serial = id
+		if believed, known := g.accepted[serial.Int[i]]; shows && known && sent.Int[i] >= believed {
+			r.serial = g.serialOf(&n, serial.Int[i])
 		}
+		out = append(out, r)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.days[b.Day] = append(g.days[b.Day], out...)
 	return nil
+}
+
+// serialOf numbers a serial, by the batch's own numbers where it is known there.
+func (g *gatherer) serialOf(n *numbering, serial int64) int32 {
+	id, ok := n.serials[serial]
+	if !ok {
+		g.mu.Lock()
+		id = g.serial(serial)
+		g.mu.Unlock()
+		n.serials[serial] = id
+	}
+	return id
 }
 
 // newest finds the newest of the serials.
@@ -298,7 +329,7 @@ func (r *rows) newest(serials map[int32]int) *int64 {
 	return best
 }
 
-// lag is how many minutes, at end, the first newer zone had been in use; nil
+// lag is how many minutes, at end, the first newer zone had been published; nil
 // without a serial.
 func (r *rows) lag(serial *int64, end time.Time) *float64 {
 	if serial == nil {

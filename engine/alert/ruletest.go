@@ -132,9 +132,9 @@ func (t *testRun) compare(e plan.Expect, combos []*combination, states ledger) [
 	} else if len(combos) > 1 {
 		return []string{fmt.Sprintf("-at %s: labels of the alert that is meant", e.At), fmt.Sprintf("+%d given blocks; name the labels", len(combos))}
 	}
-	got, summary := "inactive", ""
+	got, summary, severity := "inactive", "", t.rule.Severity
 	if s := states[c.key]; s != nil {
-		got, summary = s.Is(), s.Summary
+		got, summary, severity = s.Is(), s.Summary, string(s.Severity)
 	}
 	if c.told == Resolved && e.State == "resolved" {
 		got = e.State
@@ -146,8 +146,8 @@ func (t *testRun) compare(e plan.Expect, combos []*combination, states ledger) [
 	if e.Summary != nil && *e.Summary != summary {
 		diff = append(diff, fmt.Sprintf("-at %s: %q", e.At, *e.Summary), fmt.Sprintf("+at %s: %q", e.At, summary))
 	}
-	if e.Severity != nil && *e.Severity != t.rule.Severity {
-		diff = append(diff, fmt.Sprintf("-at %s: severity %s", e.At, *e.Severity), fmt.Sprintf("+at %s: severity %s", e.At, t.rule.Severity))
+	if e.Severity != nil && *e.Severity != severity {
+		diff = append(diff, fmt.Sprintf("-at %s: severity %s", e.At, *e.Severity), fmt.Sprintf("+at %s: severity %s", e.At, severity))
 	}
 	return diff
 }
@@ -321,7 +321,8 @@ func typed(s, kind string) (any, error) {
 }
 
 // set writes the values of the n-th interval into the objects; a series goes on
-// with its last value. has_data follows sent unless it is given.
+// with its last value. Unless they are given, has_data follows sent, and incorrect answers
+// are those of one vantage point.
 func (t *testRun) set(c *combination, n int) {
 	c.object.SetZero()
 	if c.before.IsValid() {
@@ -344,10 +345,16 @@ func (t *testRun) set(c *combination, n int) {
 		}
 	}
 	for prefix, object := range map[string]reflect.Value{"window": c.object, "previous": c.before} {
-		if !object.IsValid() || object.Type() != reflect.TypeFor[Window]() || c.series[prefix+".has_data"] != nil {
+		if !object.IsValid() || object.Type() != reflect.TypeFor[Window]() {
 			continue
 		}
 		w := object.Addr().Interface().(*Window)
+		if w.Incorrect > 0 && c.series[prefix+".vantage_points_incorrect"] == nil {
+			w.VPsIncorrect = 1
+		}
+		if c.series[prefix+".has_data"] != nil {
+			continue
+		}
 		w.HasData = w.Sent > 0 || (c.series[prefix+".sent"] == nil && len(c.series) > 0)
 	}
 }

@@ -26,10 +26,13 @@ type Status struct {
 	True     *time.Time  `json:"true_since,omitempty"`  // the condition holds since then
 	False    *time.Time  `json:"false_since,omitempty"` // it fires, and does not hold since then
 	Firing   *time.Time  `json:"firing_since,omitempty"`
-	Fired    []time.Time `json:"fired,omitempty"`   // the last flapFires times
-	Told     bool        `json:"told,omitempty"`    // the FIRING line is written
-	Changed  time.Time   `json:"changed,omitempty"` // when it began or ceased to fire
-	Crowded  bool        `json:"crowded,omitempty"` // it fires and is only counted: its vantage point has mostOfOne already
+	Fired    []time.Time `json:"fired,omitempty"`       // the last flapFires times
+	Told     bool        `json:"told,omitempty"`        // the FIRING line is written
+	ToldAs   Severity    `json:"told_as,omitempty"`     // its severity then, where that may rise
+	Alone    *time.Time  `json:"alone_since,omitempty"` // one vantage point alone sees it since then, and not for long enough
+	Changed  time.Time   `json:"changed,omitempty"`     // when it began or ceased to fire
+	Crowded  bool        `json:"crowded,omitempty"`     // it fires and is only counted: its vantage point has mostOfOne already
+	Witnesses
 }
 
 // Is names the state for people: "firing", "pending" or "inactive".
@@ -140,7 +143,7 @@ func silenced(p *plan.Plan, machine, rule string, labels []Label, at time.Time) 
 type ledger map[string]*Status
 
 // apply takes the alert of a rule and its labels one evaluation on, and returns
-// its line, if it has one. Muted says of one that fires whether it is not to be told.
+// its line, if it has one: one more where its severity has risen. Muted says of one that fires whether it is not to be told.
 func (l ledger) apply(machine string, r *rule, f *frame, found finding, at time.Time, muted func(*Status) bool) *Event {
 	key := keyOf(r.Label, f.labels)
 	s := l[key]
@@ -156,21 +159,29 @@ func (l ledger) apply(machine string, r *rule, f *frame, found finding, at time.
 		if !s.Told {
 			return nil
 		}
-		return &Event{Time: at, Machine: machine, Severity: s.Severity, State: Resolved, Rule: r.Label, Labels: s.Labels, Summary: noMore}
+		return &Event{Time: at, Machine: machine, Severity: s.Severity, State: Resolved, Rule: r.Label, Labels: s.Labels, Summary: noMore, Witnesses: s.Witnesses}
 	}
-	s.Severity, s.Labels = Severity(r.Severity), slices.Clone(f.labels)
+	s.Labels = slices.Clone(f.labels)
+	s.weigh(r, f, found, at)
 	if found == holds {
 		f.since = s.True
 		s.Summary = r.say(f)
 	}
-	state := s.step(r.Rule, found, at, muted(s))
+	silent := muted(s)
+	state := s.step(r.Rule, found, at, silent)
+	if state == "" && s.raised() && !silent {
+		state = Firing
+	}
+	if state == Firing && r.onCorrectness() {
+		s.ToldAs = s.Severity
+	}
 	if s.over(at) {
 		delete(l, key)
 	}
 	if state == "" {
 		return nil
 	}
-	return &Event{Time: at, Machine: machine, Severity: s.Severity, State: state, Rule: r.Label, Labels: s.Labels, Summary: s.Summary}
+	return &Event{Time: at, Machine: machine, Severity: s.Severity, State: state, Rule: r.Label, Labels: s.Labels, Summary: s.Summary, Witnesses: s.Witnesses}
 }
 
 // sorted lists the alerts by key.

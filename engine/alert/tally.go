@@ -17,14 +17,15 @@ type tally struct {
 	serials  map[int32]int
 	nsids    map[int32]int
 	latency  *order // nil where no rule reads it; so are serials and nsids
+	accused  *accused
 
 	pairs         int64   // (interval, vantage point) with a row that was sent
 	added, gone   []int32 // by vantage point: the newest slot that entered, that left
 	addSet, gonSt []bool
 }
 
-func newTally(r *rows, values []int32, g *group) *tally {
-	t := &tally{byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)),
+func newTally(r *rows, values []int32, g *group, of *accused) *tally {
+	t := &tally{accused: of, byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)),
 		added: make([]int32, len(r.vps)), gone: make([]int32, len(r.vps)), addSet: make([]bool, len(r.vps)), gonSt: make([]bool, len(r.vps))}
 	if g.latency {
 		t.latency = newOrder(values)
@@ -47,6 +48,9 @@ func (t *tally) change(r *row, vp, rsi, rank int32, f feeds, by int64) {
 	t.strays += by * int64(r.strays)
 	if f.judged {
 		t.verdicts[r.verdict] += by
+		if r.verdict == verdictIncorrect {
+			t.accused.change(r, vp, by)
+		}
 	}
 	if !f.asked {
 		return

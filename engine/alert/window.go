@@ -142,10 +142,11 @@ func (g *group) prepare(p *plan.Plan, r *rows) {
 	eachPlanned(p, vantagePoints(p), func(t tuple) { add(&t) })
 	values := g.values(r)
 	g.rank(r, values)
+	now, before := map[string]*accused{}, map[string]*accused{}
 	for i, c := range g.combos {
-		c.now = newTally(r, values[i], g)
+		c.now = newTally(r, values[i], g, accusedOf(now, c.labels))
 		if g.previous {
-			c.before = newTally(r, values[i], g)
+			c.before = newTally(r, values[i], g, accusedOf(before, c.labels))
 		}
 	}
 }
@@ -380,9 +381,10 @@ func measured(p *plan.Plan, labels []Label, from, until time.Time) bool {
 	return true
 }
 
-// complete adds what needs the zones and the plan to a window [from, until).
+// complete adds what needs the zones, the NSIDs and the plan to a window [from, until).
 func (c *combo) complete(w *Window, t *tally, r *rows, from, until time.Time) {
 	w.Lag = r.lag(w.NewestSerial, until)
+	t.accused.fill(w, r)
 	w.Coverage = percent(t.pairs, c.expected(from, until))
 }
 

@@ -2,10 +2,13 @@ package alert
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -48,8 +51,11 @@ rule "by-query" {
 
 var start = time.Date(2026, 11, 1, 23, 0, 0, 0, time.UTC) // windows cross midnight
 
+// elsewhere is no address of the plan.
+const elsewhere = "203.0.113.9"
+
 // made makes two and a half hours of answers of every kind.
-func made(r *rand.Rand) []measurement.Answer {
+func made(r *rand.Rand, p *plan.Plan) []measurement.Answer {
 	var all []measurement.Answer
 	for i := range 30 {
 		for _, vp := range []measurement.VantagePoint{"101", "301", "501"} {
@@ -62,10 +68,18 @@ func made(r *rand.Rand) []measurement.Answer {
 						a := measurement.Answer{VantagePoint: vp, Interval: start.Add(time.Duration(i) * interval.Length), Query: query, RSI: rsi,
 							Family: path.Family, Transport: path.Transport, QName: ".", QType: "SOA", Strays: int32(r.IntN(20) / 19),
 							Outcome: measurement.Outcomes[max(0, r.IntN(30)-23)], Attempts: 1}
+						for _, s := range p.Servers {
+							if address, ok := s.AddressAt(a.Family, a.Interval); ok && s.RSI == rsi {
+								a.Address = address.String()
+							}
+						}
+						if r.IntN(20) == 0 {
+							a.Address = elsewhere
+						}
 						if a.Outcome == measurement.Answered {
 							a.RCode = new([]string{"NOERROR", "NOERROR", "NOERROR", "SERVFAIL", "NXDOMAIN", "NOTIMP"}[r.IntN(6)])
 							a.LatencyUS = new(r.Int64N(2000))
-							a.Serial = new(2026110100 + r.Int64N(3))
+							a.Serial = new(2026110100 + r.Int64N(4)) // the last of no zone
 							a.NSID = new(string(rsi) + string(rune('0'+r.IntN(3))))
 							if query == "correctness" {
 								a.Verdict = new([]measurement.Verdict{"correct", "incorrect", "unchecked"}[r.IntN(3)])
@@ -87,11 +101,20 @@ func made(r *rand.Rand) []measurement.Answer {
 func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zones []measurement.Zone) (w Window) {
 	byQuery := slices.ContainsFunc(labels, func(l Label) bool { return l.Name == "query" })
 	pairs, nsids, vps, rsis := map[[2]string]bool{}, map[string]bool{}, map[string]*count{}, map[string]*count{}
+	accusers, accused := map[string]bool{}, map[string]int{}
 	var latencies []int64
 	for _, a := range rows {
 		t := tuple{string(a.RSI), string(a.Family), string(a.Transport), string(a.VantagePoint), a.Query}
 		if a.RSI == "nobody" || a.Query == "unplanned" {
 			continue // of no plan
+		}
+		if a.Address == elsewhere && a.Outcome != measurement.LocalError {
+			continue // as if it had not been sent
+		}
+		if a.Verdict != nil && *a.Verdict == measurement.Incorrect && (byQuery || a.Query == "correctness") && !a.Interval.Before(from) && a.Interval.Before(until) &&
+			!slices.ContainsFunc(labels, func(l Label) bool { return l.Name == "rsi" && l.Value != t.rsi }) {
+			accusers[t.vantagePoint] = true
+			accused[*a.NSID]++
 		}
 		if a.Interval.Before(from) || !a.Interval.Before(until) || slices.ContainsFunc(labels, func(l Label) bool { return t.label(l.Name) != l.Value }) {
 			continue
@@ -128,7 +151,9 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 		}
 		w.Answered++
 		nsids[*a.NSID] = true
-		w.NewestSerial = new(max(*a.Serial, *cmp.Or(w.NewestSerial, new(int64(0)))))
+		if *a.RCode == "NOERROR" && *a.Serial <= 2026110102 {
+			w.NewestSerial = new(max(*a.Serial, *cmp.Or(w.NewestSerial, new(int64(0)))))
+		}
 		switch *a.RCode {
 		case "NOERROR":
 			w.RCodes.NoError++
@@ -166,11 +191,20 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 	}
 	if w.NewestSerial != nil {
 		w.Lag = new(float64)
-		for _, z := range zones {
-			if z.Serial > *w.NewestSerial && !z.FirstSeen.After(until) {
-				*w.Lag = max(*w.Lag, until.Sub(*z.FirstSeen).Minutes())
+		for _, z := range zones[1:] { // nobody knows when the first came
+			at := z.FirstUsed.Add(-15 * time.Minute)
+			if z.FirstSeen.After(at) {
+				at = *z.FirstSeen
+			}
+			if z.Serial > *w.NewestSerial && !at.After(until) && z.State != measurement.ZoneBogus {
+				*w.Lag = max(*w.Lag, until.Sub(at).Minutes())
 			}
 		}
+	}
+	w.VPsIncorrect = int64(len(accusers))
+	most := slices.SortedFunc(maps.Keys(accused), func(x, y string) int { return cmp.Or(accused[y]-accused[x], cmp.Compare(x, y)) })
+	if w.NSIDsIncorrect = strings.Join(most[:min(5, len(most))], ", "); len(most) > 5 {
+		w.NSIDsIncorrect += fmt.Sprintf(" and %d more", len(most)-5)
 	}
 	expected := float64(until.Sub(from)/interval.Length) * 3
 	if slices.ContainsFunc(labels, func(l Label) bool { return l.Name == "vantage_point" }) {
@@ -192,7 +226,7 @@ func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
 	if rules == nil {
 		t.Fatal(l.Error())
 	}
-	rows := made(rand.New(rand.NewPCG(1, 2)))
+	rows := made(rand.New(rand.NewPCG(1, 2)), p)
 	store := lake.Store{Dir: t.TempDir()}
 	for _, day := range []time.Time{start, start.AddDate(0, 0, 1)} {
 		var part []measurement.Answer
@@ -209,9 +243,11 @@ func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
 		}
 	}
 	zones := []measurement.Zone{}
-	for i := range 4 {
-		zones = append(zones, measurement.Zone{Serial: 2026110100 + int64(i), FirstSeen: new(start.Add(time.Duration(20*i) * time.Minute)), State: measurement.ZoneSeen})
+	for i := range 5 {
+		seen := start.Add(time.Duration(20*i) * time.Minute)
+		zones = append(zones, measurement.Zone{Serial: 2026110100 + int64(i), FirstSeen: &seen, FirstUsed: new(seen.Add(time.Duration(10*i) * time.Minute)), State: measurement.ZoneSeen})
 	}
+	zones[3].State = measurement.ZoneBogus
 	if err := store.SaveZones(zones); err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func takeAlerts(r *alert.Relay) func(measurement.VantagePoint, time.Time, []byte
 // tellAccused writes a line for each RSI with answers that were found incorrect too
 // late for the window rules: each end of an interval is evaluated once, and these lie
 // before every window that is still to come.
-func (s *station) tellAccused(accused map[ingest.Accused]int64) {
+func (s *station) tellAccused(ctx context.Context, store lake.Store, accused map[ingest.Accused]int64) {
 	before, err := s.book.Unseen("window.incorrect")
 	if err != nil {
 		s.log.Error("alert not written", "error", err)
@@ -97,9 +97,17 @@ func (s *station) tellAccused(accused map[ingest.Accused]int64) {
 	}
 	for _, rsi := range slices.Sorted(maps.Keys(found)) {
 		l := found[rsi]
-		c := alert.Condition{Rule: "mtric.ingest", Severity: alert.Critical,
-			Labels:  []alert.Label{{Name: "condition", Value: "incorrect"}, {Name: "rsi", Value: string(rsi)}},
-			Summary: fmt.Sprintf("%d answers of %s.root, of %s to %s, turned out to match no root zone; too late for the rules", l.answers, rsi, stamp(l.first), stamp(l.last))}
+		seen, err := s.book.Rules.Accusers(ctx, store, string(rsi), l.first, l.last.Add(interval.Length))
+		if err != nil {
+			s.log.Error("nobody knows who saw incorrect answers", "rsi", rsi, "error", err)
+		}
+		c := alert.Condition{Rule: "mtric.ingest", Severity: alert.Critical, Witnesses: seen,
+			Labels: []alert.Label{{Name: "condition", Value: "incorrect"}, {Name: "rsi", Value: string(rsi)}},
+			Summary: fmt.Sprintf("%d answers of %s.root, of %s to %s, turned out to match no root zone, seen from %d vantage points; NSID %s; too late for the rules",
+				l.answers, rsi, stamp(l.first), stamp(l.last), seen.VantagePoints, seen.NSID)}
+		if seen.VantagePoints < 2 && l.last.Sub(l.first) < alert.AloneFor {
+			c.Severity = alert.Warning
+		}
 		if err := s.book.Tell(c); err != nil {
 			s.log.Error("alert not written", "error", err)
 		}

@@ -129,7 +129,8 @@ func checkEvidence(t *testing.T, dir, report string) {
 // demoAlerts are what the planted faults must raise, and nothing else: each begins
 // and then ends. A machine without ::1 has no IPv6 at all.
 func demoAlerts(ipv6 bool) []string {
-	alerts := []string{"501 critical %s rule=clock-not-synchronised", "c00 critical %s rule=wrong-answer rsi=i", "c00 critical %s rule=wrong-answer rsi=k",
+	alerts := []string{"501 critical %s rule=clock-not-synchronised", "c00 critical %s rule=wrong-answer rsi=i vantage_points=3 nsid=lab-i-01.mtric.example",
+		"c00 critical %s rule=wrong-answer rsi=k vantage_points=2 nsid=lab-k-01.mtric.example",
 		"c00 info %s rule=too-slow rsi=f transport=udp family=ipv4", "c00 warning %s rule=rsi-unavailable rsi=c transport=tcp family=ipv4"}
 	if ipv6 {
 		alerts = append(alerts, "c00 info %s rule=too-slow rsi=f transport=udp family=ipv6", "c00 warning %s rule=rsi-unavailable rsi=c transport=tcp family=ipv6")

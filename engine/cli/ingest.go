@@ -111,7 +111,7 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	saveKeys()
 	rejected.more()
 	err = errors.Join(err, relay.Close())
-	s.tellAccused(result.Accused)
+	s.tellAccused(ctx, in.Lake, result.Accused)
 	if err != nil && !errors.As(err, new(*ingest.DaysError)) {
 		return err
 	}

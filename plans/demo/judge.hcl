@@ -63,7 +63,7 @@ rule "wrong-answer" {
   window   = "70m" # an answer is incorrect only once a fetch an hour later found no zone for it
   severity = "critical"
   expr     = "window.incorrect > 0" # [xog]
-  summary  = "{rsi}.root gave {window.incorrect} answers that match no root zone of the last 48 hours"
+  summary  = "{rsi}.root gave {window.incorrect} answers that match no root zone of the last 48 hours, seen from {window.vantage_points_incorrect} vantage points; NSID {window.nsids_incorrect}"
 }
 
 rule "no-output" {

@@ -74,9 +74,10 @@ test "one wrong answer is enough" {
   window = "70m"
 
   given {
-    labels    = { rsi = "b" }
-    sent      = 9
-    incorrect = "0 1 0"
+    labels                   = { rsi = "b" }
+    sent                     = 9
+    incorrect                = "0 1 0"
+    vantage_points_incorrect = "0 2 0"
   }
 
   expect {

@@ -32,14 +32,15 @@ rule "rsi-unavailable" {
 }
 
 # Six hours: an answer is incorrect only once a later zone fetch has found no zone
-# for it, and that may take a while.
+# for it, and that may take a while. What one vantage point alone has seen is a warning
+# for an hour, whatever stands here.
 rule "wrong-answer" {
   on       = "window"
   over     = ["rsi"]
   window   = "6h"
   severity = "critical"
   expr     = "window.incorrect > 0" # [xog]
-  summary  = "{rsi}.root gave {window.incorrect} answers that match no root zone of the last 48 hours"
+  summary  = "{rsi}.root gave {window.incorrect} answers that match no root zone of the last 48 hours, seen from {window.vantage_points_incorrect} vantage points; NSID {window.nsids_incorrect}"
   runbook  = "docs/runbook.md#wrong-answer"
 }
 

@@ -113,9 +113,11 @@ test "one wrong answer is enough, for as long as the window has it" {
   window = "6h"
 
   given {
-    labels    = { rsi = "b" }
-    sent      = 240
-    incorrect = "0 1x11 0"
+    labels                   = { rsi = "b" }
+    sent                     = 240
+    incorrect                = "0 1 2x10 0"
+    vantage_points_incorrect = "0 1 2x10 0"
+    nsids_incorrect          = "nnn1-fra4, nnn1-lon2"
   }
 
   expect {
@@ -126,13 +128,76 @@ test "one wrong answer is enough, for as long as the window has it" {
   expect {
     at       = "5m"
     state    = "firing"
+    severity = "warning"
+    summary  = "b.root gave 1 answers that match no root zone of the last 48 hours, seen from 1 vantage points; NSID nnn1-fra4, nnn1-lon2"
+  }
+
+  expect {
+    at       = "10m"
+    state    = "firing"
     severity = "critical"
-    summary  = "b.root gave 1 answers that match no root zone of the last 48 hours"
+    summary  = "b.root gave 2 answers that match no root zone of the last 48 hours, seen from 2 vantage points; NSID nnn1-fra4, nnn1-lon2"
   }
 
   expect {
     at    = "1h5m"
     state = "inactive"
+  }
+}
+
+test "two vantage points see a wrong answer at once" {
+  rule = "wrong-answer"
+
+  given {
+    labels                   = { rsi = "b" }
+    sent                     = 240
+    incorrect                = 2
+    vantage_points_incorrect = "2 1"
+  }
+
+  expect {
+    at       = "0m"
+    state    = "firing"
+    severity = "critical"
+  }
+
+  expect {
+    at       = "5m" # it does not become less
+    state    = "firing"
+    severity = "critical"
+  }
+}
+
+test "one vantage point alone sees wrong answers for an hour" {
+  rule = "wrong-answer"
+
+  given {
+    labels    = { rsi = "b" }
+    sent      = 240
+    incorrect = "1x12 0x12 1"
+  }
+
+  expect {
+    at       = "55m"
+    state    = "firing"
+    severity = "warning"
+  }
+
+  expect {
+    at       = "1h"
+    state    = "firing"
+    severity = "critical"
+  }
+
+  expect {
+    at    = "1h5m"
+    state = "resolved"
+  }
+
+  expect {
+    at       = "2h10m" # anew
+    state    = "firing"
+    severity = "warning"
   }
 }
 
