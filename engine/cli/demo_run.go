@@ -83,7 +83,7 @@ func (w *demoWorld) measure(ctx context.Context, from, until int) error {
 		var err error
 		for n, vp := range w.plan.VantagePoints {
 			seed := uint64(demoSeed + i*len(w.plan.VantagePoints) + n)
-			if i == 0 && vp.ID != demoUnsynced {
+			if i == demoIntervals-1 && vp.ID != demoUnsynced {
 				if seed, err = w.telling(label, seed); err != nil {
 					return err
 				}
