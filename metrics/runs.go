@@ -50,8 +50,8 @@ func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested
 	if at >= a.until || at != interval.Of(time.UnixMicro(at)).UnixMicro() {
 		return
 	}
-	_, expected := a.index[vp] // outside its dates too: its rows are strays
-	expected = expected || a.anyVP
+	_, known := a.index[vp]
+	known = known || a.anyVP
 	var m mark
 	if wrong || received < at {
 		m = untrusted
@@ -63,12 +63,12 @@ func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested
 			if at >= a.from {
 				a.lateRuns[vp]++
 			}
-		case expected && ingested.After(a.receivedUntil):
+		case ingested.After(a.receivedUntil): // of whatever vantage point: who was unexpected is told too
 			a.receivedUntil = ingested.UTC()
 		}
 	}
 	switch {
-	case m == 0, !expected && m&late == 0:
+	case m == 0, !known && m&late == 0:
 		return
 	case at < a.from:
 		a.marksBefore[runKey{vp, at}] = m

@@ -85,8 +85,8 @@ func (r *run) plansOf(t *taken) (int, error) {
 		return 0, fmt.Errorf("originals: %w", err)
 	}
 	for _, month := range months {
-		if !month.IsDir() {
-			continue
+		if !month.IsDir() || strings.HasPrefix(month.Name(), ".") {
+			continue // copies of this run
 		}
 		dir := filepath.Join(r.Originals, month.Name())
 		kept, err := os.ReadDir(dir)

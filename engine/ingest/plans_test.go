@@ -128,7 +128,7 @@ func TestPlansOfOneVantagePointAreBounded(t *testing.T) {
 	for i := range 4 {
 		for j := range 12 {
 			n := 12*i + j
-			c.sendPlan("101", "101", day.Add(time.Duration(n)*interval.Length), planOf(n).JSON())
+			c.sendPlan("101", "101", day.Add(-time.Duration(n+1)*interval.Length), planOf(n).JSON())
 		}
 		refused += len(c.ingest().Quarantined)
 	}
@@ -136,7 +136,7 @@ func TestPlansOfOneVantagePointAreBounded(t *testing.T) {
 		t.Errorf("%d plans are kept, %d refused; want 32 and the collector's, and 16", got, refused)
 	}
 	c.sendPlan("102", "102", day, planOf(100).JSON())
-	c.sendPlan("101", "101", day.Add(-interval.Length), planOf(0).JSON()) // known
+	c.sendPlan("101", "101", day, planOf(0).JSON()) // known
 	if r := c.ingest(); len(r.Quarantined) != 0 || len(c.plans()) != 34 {
 		t.Errorf("%+v, %d plans", r, len(c.plans()))
 	}

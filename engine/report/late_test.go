@@ -132,6 +132,22 @@ func came(t testing.TB, store lake.Store, day time.Time, at map[measurement.Vant
 	}
 }
 
+// undate takes away when the runs of a day came into the lake.
+func undate(t testing.TB, store lake.Store, day time.Time) {
+	t.Helper()
+	path := store.Path(lake.Runs, day)
+	runs, meta, err := lake.Read[measurement.Run](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range runs {
+		runs[i].IngestedAt = nil
+	}
+	if err := lake.Write(path, runs, meta); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func verify(t testing.TB, d *report.Document, store lake.Store) *report.Verified {
 	t.Helper()
 	v, err := report.Verify(t.Context(), d, store)
@@ -239,6 +255,9 @@ func TestLateRuns(t *testing.T) {
 // TestUndatedReport: of a report whose runs nobody dated, those that are dated are late.
 func TestUndatedReport(t *testing.T) {
 	store, p := lying(t)
+	for i := range 3 {
+		undate(t, store, monday.AddDate(0, 0, i-1))
+	}
 	d := filled(t, store, p)
 	if d.ReceivedUntil != nil {
 		t.Fatalf("received until %s", d.ReceivedUntil)
