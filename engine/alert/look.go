@@ -38,6 +38,10 @@ const between = 10 * time.Minute
 // silence is how long a vantage point may send nothing before it is named.
 const silence = 30 * time.Minute
 
+// lastPlan is how long the plan of a vantage point's last run is that of the vantage
+// point.
+const lastPlan = 24 * time.Hour
+
 // mostMissing bounds the missing zones that are named.
 const mostMissing = 100
 
@@ -119,7 +123,7 @@ func (l *Looker) Look(ctx context.Context) (Machine, error) {
 	if l.Machine != collector {
 		return m, nil
 	}
-	return m, errors.Join(l.received(&m), l.zones(&m), l.silent(ctx, &m))
+	return m, errors.Join(l.received(&m), l.zones(&m), l.vantagePoints(ctx, &m))
 }
 
 // disk finds the fullest of the file systems; used and free as df has it, so
@@ -234,29 +238,48 @@ func (l *Looker) zones(m *Machine) error {
 	return nil
 }
 
-// silent names the vantage points of the plan of which no interval of the last
-// half hour arrived. An interval has until its end, and 5 minutes, to arrive.
-func (l *Looker) silent(ctx context.Context, m *Machine) error {
-	heard := map[string]bool{}
+// lastRun is the newest run of a vantage point that arrived.
+type lastRun struct {
+	label int64 // of its interval, µs
+	plan  string
+}
+
+// vantagePoints names those of the plan of which no interval of the last half hour
+// arrived, and those that measure by another plan. An interval has until its end, and
+// 5 minutes, to arrive. One that is silent keeps the plan of its last run for a day:
+// that nothing came does not say that it was mended.
+func (l *Looker) vantagePoints(ctx context.Context, m *Machine) error {
+	newest := map[string]lastRun{}
 	from := interval.Of(l.Now.Add(-silence - 2*interval.Length))
-	scan := lake.Scan{Store: l.Store, Table: lake.Runs, From: from, Columns: []string{"vantage_point"}, Workers: 1}
+	scan := lake.Scan{Store: l.Store, Table: lake.Runs, From: l.Now.Add(-lastPlan), Columns: []string{"interval", "vantage_point", "plan_sha256"}, Workers: 1}
 	err := scan.Run(ctx, func(b *lake.Batch) error {
+		labels, vps, plans := b.Column("interval"), b.Column("vantage_point"), b.Column("plan_sha256")
 		for i := range b.Rows {
-			heard[b.Column("vantage_point").Text(i)] = true
+			if old, found := newest[vps.Text(i)]; !found || labels.Int[i] >= old.label {
+				newest[strings.Clone(vps.Text(i))] = lastRun{labels.Int[i], strings.Clone(plans.Text(i))}
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("vantage points heard of: %w", err)
 	}
-	m.VantagePoints.Silent = []string{}
+	m.VantagePoints.Silent, m.VantagePoints.OtherPlan = []string{}, []string{}
+	own := l.Plan.SHA256()
 	for _, v := range l.Plan.VantagePoints {
-		due := (v.From == nil || !v.From.After(from)) && (v.Until == nil || v.Until.After(l.Now))
-		if due && !heard[string(v.ID)] {
+		if (v.From != nil && v.From.After(from)) || (v.Until != nil && !v.Until.After(l.Now)) {
+			continue
+		}
+		last, found := newest[string(v.ID)]
+		if !found || last.label < from.UnixMicro() {
 			m.VantagePoints.Silent = append(m.VantagePoints.Silent, string(v.ID))
+		}
+		if found && last.plan != own {
+			m.VantagePoints.OtherPlan = append(m.VantagePoints.OtherPlan, string(v.ID))
 		}
 	}
 	slices.Sort(m.VantagePoints.Silent)
+	slices.Sort(m.VantagePoints.OtherPlan)
 	return nil
 }
 

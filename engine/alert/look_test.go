@@ -1,10 +1,12 @@
 package alert_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
@@ -159,5 +162,53 @@ func TestLookNamesTheNewestOfManyGaps(t *testing.T) {
 	z := look(t, l).Zones
 	if z.Gaps != 150 || len(z.Missing) != 100 || z.Missing[0] != "0" || z.Missing[99] != "99" { // by RFC 1982
 		t.Errorf("%d gaps, %v", z.Gaps, z.Missing)
+	}
+}
+
+// TestLookComparesPlans: a vantage point is named whose last run of the day was by another
+// plan than the collector's, silent since or not; one that was mended is not, nor one
+// that the plan does not have.
+func TestLookComparesPlans(t *testing.T) {
+	l := newLooker(t, "c00")
+	own, other := l.Plan.SHA256(), strings.Repeat("0", 64)
+	run := func(vp measurement.VantagePoint, ago time.Duration, plan string) measurement.Run {
+		return measurement.Run{VantagePoint: vp, Interval: interval.Of(l.Now.Add(-ago)), StartedAt: l.Now.Add(-ago), PlanSHA256: plan}
+	}
+	for _, c := range []struct {
+		name   string
+		runs   []measurement.Run
+		silent string
+		want   string
+	}{
+		{"none", nil, "[101 301]", "[]"},
+		{"the same", []measurement.Run{run("101", 10*time.Minute, own), run("301", 10*time.Minute, own)}, "[]", "[]"},
+		{"one", []measurement.Run{run("101", 10*time.Minute, other), run("301", 10*time.Minute, own)}, "[]", "[101]"},
+		{"mended", []measurement.Run{run("101", 15*time.Minute, other), run("101", 10*time.Minute, own), run("301", 10*time.Minute, own)}, "[]", "[]"},
+		{"went back", []measurement.Run{run("101", 15*time.Minute, own), run("101", 10*time.Minute, other), run("301", 10*time.Minute, own)}, "[]", "[101]"},
+		{"silent since", []measurement.Run{run("101", 5*time.Hour, other), run("301", 10*time.Minute, own)}, "[101]", "[101]"},
+		{"long ago", []measurement.Run{run("101", 25*time.Hour, other), run("301", 10*time.Minute, own)}, "[101]", "[]"},
+		{"a stranger", []measurement.Run{run("777", 10*time.Minute, other)}, "[101 301]", "[]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l.Store.Dir = t.TempDir()
+			days := map[time.Time][]measurement.Run{}
+			for _, r := range c.runs {
+				days[interval.Day(r.Interval)] = append(days[interval.Day(r.Interval)], r)
+			}
+			for day, runs := range days {
+				slices.SortFunc(runs, func(a, b measurement.Run) int { return a.Interval.Compare(b.Interval) })
+				path := l.Store.Path(lake.Runs, day)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), lake.Write(path, runs, lake.Metadata{})); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m := look(t, l).VantagePoints
+			if got := fmt.Sprint(m.Silent); got != c.silent {
+				t.Errorf("silent %s, want %s", got, c.silent)
+			}
+			if got := fmt.Sprint(m.OtherPlan); got != c.want {
+				t.Errorf("of another plan %s, want %s", got, c.want)
+			}
+		})
 	}
 }

@@ -126,7 +126,8 @@ type QuarantineFacts struct {
 
 // VantagePointFacts is about the vantage points as the collector sees them.
 type VantagePointFacts struct {
-	Silent []string `cel:"silent" doc:"vantage points of the plan of which no interval of the last 30 min arrived"`
+	Silent    []string `cel:"silent" doc:"vantage points of the plan of which no interval of the last 30 min arrived"`
+	OtherPlan []string `cel:"other_plan" doc:"vantage points of the plan whose newest run that arrived, of the last 24 h, was by another plan than the collector's: its plan_sha256 differs"`
 }
 
 // Machine is this machine, as watch finds it.

@@ -190,6 +190,7 @@ func (m *measuring) run(ctx context.Context) error {
 	}
 	end := m.label.Add(interval.Length - quietBefore)
 	m.deliver(ctx, min(deliverLimit, end.Sub(m.now())), only(answers))
+	m.leavePlan()
 	m.runRules()
 	if err := m.trace(ctx, end); err != nil {
 		m.log.Error("routes not written", "error", err)

@@ -257,11 +257,14 @@ func parse(b *dropbox, name string) (w waiting, ours bool) {
 	if w.label, w.vp, w.table, err = lake.ParseName(name); err == nil {
 		return w, true
 	}
-	stem, isAlerts := strings.CutSuffix(name, ".alerts.json")
+	stem, kind, _ := strings.Cut(name, ".")
 	stamp, vp, _ := strings.Cut(stem, "-")
 	w.vp, w.table = measurement.VantagePoint(vp), alerts
+	if kind == "plan.json" {
+		w.table = plans
+	}
 	w.label, err = interval.Parse(stamp)
-	return w, isAlerts && err == nil && w.vp.Valid()
+	return w, kind == string(w.table)+".json" && err == nil && w.vp.Valid()
 }
 
 // orphan deals with a sidecar without its file: a run that was killed after it

@@ -135,7 +135,8 @@ const collectAt = 300
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
-	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.Plan), rsis: rsis(in.Plan)}
+	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.Plan), rsis: rsis(in.Plan),
+		sentPlans: map[measurement.VantagePoint]map[string]bool{}}
 	if in.Now != nil {
 		r.now = in.Now
 	}
@@ -159,6 +160,9 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 		return r.result, err
 	}
 	if err := errors.Join(ctx.Err(), r.openBacklog()); err != nil {
+		return r.result, err
+	}
+	if err := r.keepOwnPlan(); err != nil {
 		return r.result, err
 	}
 	boxes, err := r.open()
@@ -216,6 +220,7 @@ type run struct {
 	fetches     []rootzone.Record   // the last ones
 	history     []rootzone.Record   // those before, once they were needed
 	zones       zoneCache
+	sentPlans   map[measurement.VantagePoint]map[string]bool // sums of those that were counted
 	result      Result
 }
 

@@ -40,6 +40,9 @@ func (r *run) settle(files []*taken) error {
 	if err := r.relay(files); err != nil {
 		return err
 	}
+	if err := r.keepPlans(files); err != nil {
+		return err
+	}
 	err := each(files, func(t *taken) error {
 		if t.reason == "" {
 			t.reason = r.twin(t)

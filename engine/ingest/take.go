@@ -138,6 +138,8 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 	}
 	switch {
 	case t.reason != "":
+	case t.table == plans:
+		t.reason = checkPlan(data)
 	case t.table != alerts:
 		t.contents, t.reason = r.read(t, data)
 	case !json.Valid(data):

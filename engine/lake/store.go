@@ -99,7 +99,7 @@ func (s Store) Days(table Table, from, until time.Time) ([]DayFile, error) {
 // lake's only writer.
 func (s Store) Sweep() error {
 	var errs []error
-	for _, pattern := range []string{filepath.Join("*", "yyyymm=*", ".*"), filepath.Join(string(Zones), ".*")} {
+	for _, pattern := range []string{filepath.Join("*", "yyyymm=*", ".*"), filepath.Join(string(Zones), ".*"), filepath.Join("plans", ".*")} {
 		left, err := fs.Glob(os.DirFS(s.Dir), filepath.ToSlash(pattern))
 		errs = append(errs, err)
 		for _, name := range left {

@@ -76,9 +76,14 @@ type Percent struct{ text string }
 
 // ParsePercent reads a decimal number from 0 to 100 with at most nine places.
 func ParsePercent(s string) (Percent, error) {
-	r, ok := new(big.Rat).SetString(s)
-	if !ok || strings.ContainsAny(s, "eE/_xX+-") || r.Cmp(big.NewRat(100, 1)) > 0 {
-		return Percent{}, fmt.Errorf("percent %q: want a decimal number from 0 to 100", s)
+	// Its letters come first: an exponent of a stranger's would be worked out.
+	plain := len(s) <= 32 && !strings.ContainsFunc(s, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
+	r, ok := new(big.Rat), false
+	if plain {
+		r, ok = r.SetString(s)
+	}
+	if !ok || r.Cmp(big.NewRat(100, 1)) > 0 {
+		return Percent{}, fmt.Errorf("percent %.40q: want a decimal number from 0 to 100", s)
 	}
 	if _, places, _ := strings.Cut(s, "."); len(places) > 9 {
 		return Percent{}, fmt.Errorf("percent %q: more than nine decimal places", s)

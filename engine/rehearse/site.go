@@ -79,6 +79,7 @@ func (s *site) trust(anchors []rootzone.Anchor) {
 	for i, a := range anchors {
 		s.plan.Anchors = append(s.plan.Anchors, plan.Anchor{Label: fmt.Sprintf("rehearsal%d", i+1), DS: a.DS, From: a.From, Until: a.Until})
 	}
+	s.sum = s.plan.SHA256()
 }
 
 // within says whether t is in [from, until); a zero time is no bound.

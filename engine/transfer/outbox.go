@@ -18,7 +18,7 @@ const (
 )
 
 // outboxName is what a vantage point's files are called.
-var outboxName = regexp.MustCompile(`^[0-9]{12}-[0-9]{3}\.(answers\.parquet|routes\.parquet|alerts\.json)$`)
+var outboxName = regexp.MustCompile(`^[0-9]{12}-[0-9]{3}\.(answers\.parquet|routes\.parquet|alerts\.json|plan\.json)$`)
 
 // Unsent lists the complete files of an Output folder, oldest first: those with
 // a sidecar. What a push was killed at is put right on the way: a sidecar whose

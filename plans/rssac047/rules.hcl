@@ -180,6 +180,19 @@ rule "vantage-points-silent" {
   runbook  = "docs/runbook.md#vantage-points-silent"
 }
 
+# Plans are deployed to all machines, one after the other: an hour is enough for that. What
+# is measured by another plan may be other servers, addresses or questions.
+rule "plan-mismatch" {
+  on       = "machine"
+  where    = "collector"
+  over     = ["vantage_point"]
+  hold     = "1h"
+  severity = "warning"
+  expr     = "vantage_point in machine.vantage_points.other_plan"
+  summary  = "{vantage_point} measures by another plan than the collector's"
+  runbook  = "docs/runbook.md#plan-mismatch"
+}
+
 # It fires for as long as the zone is missing: what only that zone explains is held,
 # and no time closes the hole.
 rule "serial-gaps" {

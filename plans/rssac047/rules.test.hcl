@@ -585,6 +585,41 @@ test "one of two is silent" {
   }
 }
 
+test "a vantage point that was not deployed" {
+  rule  = "plan-mismatch"
+  where = "collector"
+
+  given {
+    labels         = { vantage_point = "101" }
+    vantage_points = { other_plan = ["101", "301"] }
+  }
+
+  given {
+    labels         = { vantage_point = "501" }
+    vantage_points = { other_plan = ["101", "301"] }
+  }
+
+  expect {
+    at     = "55m"
+    labels = { vantage_point = "101" }
+    state  = "pending"
+  }
+
+  expect {
+    at       = "1h"
+    labels   = { vantage_point = "101" }
+    state    = "firing"
+    severity = "warning"
+    summary  = "101 measures by another plan than the collector's"
+  }
+
+  expect {
+    at     = "1h"
+    labels = { vantage_point = "501" }
+    state  = "inactive"
+  }
+}
+
 test "a zone nobody archived" {
   rule  = "serial-gaps"
   where = "collector"

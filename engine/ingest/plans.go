@@ -1,0 +1,109 @@
+package ingest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/plan"
+)
+
+// plans is the kind of a plan.json, the plan that a vantage point measures by; it has
+// no table in the lake.
+const plans lake.Table = "plan"
+
+// mostPlans bounds the different plans of one vantage point that lie in Originals, and
+// so what it can add to Lake/plans in the time that those are kept: a plan changes a
+// few times a month.
+const mostPlans = 32
+
+// checkPlan says why what was sent is no plan.
+func checkPlan(data []byte) string {
+	if _, err := plan.ReadJSON(data); err != nil {
+		return oneLine(err.Error())
+	}
+	return ""
+}
+
+// keepOwnPlan keeps the plan of the collector itself.
+func (r *run) keepOwnPlan() error {
+	if r.Lake.HasPlan(r.Plan.SHA256()) {
+		return nil
+	}
+	if err := r.step("plan"); err != nil {
+		return err
+	}
+	return r.Lake.KeepPlan(r.Plan.JSON())
+}
+
+// keepPlans keeps the plans that came, before their files leave the dropbox: whatever
+// is broken off after that, the next run finds the file again.
+func (r *run) keepPlans(files []*taken) error {
+	for _, t := range files {
+		if t.table != plans || t.reason != "" {
+			continue
+		}
+		if t.reason = r.twin(t); t.reason != "" || r.Lake.HasPlan(t.sha256) {
+			continue
+		}
+		n, err := r.plansOf(t)
+		if err != nil {
+			return err
+		}
+		if n >= mostPlans {
+			t.reason = fmt.Sprintf("one of more than %d different plans; who has the key of vantage point %s?", mostPlans, t.vp)
+			continue
+		}
+		data, err := os.ReadFile(t.copy)
+		if err != nil {
+			return fmt.Errorf("ingest: %w", err)
+		}
+		if err := r.step("plan %s", t.name); err != nil {
+			return err
+		}
+		if err := r.Lake.KeepPlan(data); err != nil {
+			return err
+		}
+		r.sentPlans[t.vp][t.sha256] = true
+	}
+	return nil
+}
+
+// plansOf counts the different plans that the vantage point of a file has sent, as far
+// as Originals have them, this run included. It looks once a run, and only where a
+// vantage point sent a plan that nobody knew.
+func (r *run) plansOf(t *taken) (int, error) {
+	if sums := r.sentPlans[t.vp]; sums != nil {
+		return len(sums), nil
+	}
+	ending := "-" + string(t.vp) + ".plan.json"
+	sums := map[string]bool{}
+	months, err := os.ReadDir(r.Originals)
+	if err != nil {
+		return 0, fmt.Errorf("originals: %w", err)
+	}
+	for _, month := range months {
+		if !month.IsDir() {
+			continue
+		}
+		dir := filepath.Join(r.Originals, month.Name())
+		kept, err := os.ReadDir(dir)
+		if err != nil {
+			return 0, fmt.Errorf("originals: %w", err)
+		}
+		for _, f := range kept {
+			if !strings.HasSuffix(f.Name(), ending) {
+				continue
+			}
+			sum, err := lake.Sum(filepath.Join(dir, f.Name()))
+			if err != nil {
+				return 0, fmt.Errorf("originals: %w", err)
+			}
+			sums[sum] = true
+		}
+	}
+	r.sentPlans[t.vp] = sums
+	return len(sums), nil
+}
