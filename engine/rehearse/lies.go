@@ -124,10 +124,10 @@ func invented(_ *player, h *hour, rows []measurement.Answer, _ *measurement.Run)
 	return rows, nil
 }
 
-// otherTimes sends the run again under labels of the past and of the future: of an hour
+// otherTimes sends the run again under labels of the past and of the future: of six hours
 // ago, for which it has sent another; of a year ago; of an hour and of a week to come.
 func otherTimes(p *player, h *hour, rows []measurement.Answer, run *measurement.Run) ([]measurement.Answer, error) {
-	for _, by := range []time.Duration{-time.Hour, -365 * 24 * time.Hour, time.Hour, 7 * 24 * time.Hour} {
+	for _, by := range []time.Duration{-6 * time.Hour, -365 * 24 * time.Hour, time.Hour, 7 * 24 * time.Hour} {
 		moved := hour{vp: h.vp, at: h.at, label: h.label.Add(by)}
 		other, shifted := *run, slices.Clone(rows)
 		other.Interval, other.StartedAt = moved.label, run.StartedAt.Add(by)
