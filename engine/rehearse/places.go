@@ -16,12 +16,13 @@ var placeScenarios = []Scenario{
 	{"liar", "who has the key of one vantage point tells the worst lies that we know", liar},
 }
 
-// slowClock is not known to be wrong on one day, believed to be right on the next, and
-// known to be wrong then.
+// slowClock is not known to be wrong on one day, believed to be right for three, and known
+// to be wrong then, when its labels are those of which the report is.
 func slowClock(s *script) {
-	s.days = 6
+	s.days = 7
+	s.often = span{s.at(3, 4), s.at(3, 16)}
 	s.clocks = []clock{{vp: vp2, ahead: -20 * time.Minute, unknown: span{s.start, s.at(3, 0)}},
-		{vp: vp3, ahead: -48 * time.Hour, unknown: span{s.start, s.at(2, 0)}, known: span{s.at(4, 0), time.Time{}}}}
+		{vp: vp3, ahead: -48 * time.Hour, unknown: span{s.start, s.at(2, 0)}, known: span{s.at(5, 0), time.Time{}}}}
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 0), s.at(5, 0)})}
 	s.holds = []scope{{vp: vp3}}
 }

@@ -81,9 +81,10 @@ func (p *player) weigh(v report.Value) {
 	}
 }
 
-// serves says whether the script lets an RSI show another zone than the newest.
+// serves says whether the script lets an RSI show another zone than the newest; what a
+// liar says of it is nothing that it did.
 func (s *script) serves(rsi measurement.RSI) bool {
-	return slices.ContainsFunc(s.services, func(o service) bool { return o.rsi == rsi && o.soa })
+	return slices.ContainsFunc(s.services, func(o service) bool { return o.rsi == rsi && o.soa && (s.liar == "" || o.vp != s.liar) })
 }
 
 // A published serial counts as such at most so long before it is (one vantage point alone
@@ -119,6 +120,9 @@ func (p *player) published(d *report.Document) error {
 		return err
 	}
 	for _, l := range result.Lags {
+		if c := p.clockOf(l.VantagePoint); c.known != (span{}) && c.known.holds(often.from.Add(-c.ahead)) {
+			p.result.problem(fmt.Sprintf("the report says when %s saw zone %d, and its clock is known to be wrong", l.VantagePoint, l.Serial))
+		}
 		waited := time.Duration(l.Minutes) * time.Minute
 		if p.sound(l.VantagePoint) && !p.script.serves(l.RSI) && (l.Censored || waited > slowest+soonest+latest) {
 			p.result.problem(fmt.Sprintf("the report says that %s took %s to show zone %d to %s", l.RSI, waited, l.Serial, l.VantagePoint))
