@@ -85,10 +85,14 @@ func liarsReport(d *report.Document) string {
 	if len(d.UnexpectedRSIs) == 0 {
 		return "no RSI that was made up is told of"
 	}
+	rests := false
 	for _, v := range d.Values {
-		if len(v.RestsOn) > 0 && v.Fewest != 1 {
+		if rests = rests || len(v.RestsOn) > 0; len(v.RestsOn) > 0 && v.Fewest != 1 {
 			return fmt.Sprintf("%s of %s rests on %v, and %d are to be left out", v.Metric, whose(v.RSI), v.RestsOn, v.Fewest)
 		}
+	}
+	if !rests {
+		return "the lies made no threshold be missed"
 	}
 	return ""
 }
