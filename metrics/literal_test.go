@@ -16,7 +16,7 @@ import (
 )
 
 // lakes are numbered, not shrunk: a seed has no smaller one.
-var lakes = flag.Int("lakes", 2000, "how many drawn lakes the package and the nested loops are compared on; laws see a twentieth")
+var lakes = flag.Int("lakes", 400, "how many drawn lakes the package and the nested loops are compared on; laws see a twentieth")
 
 func reference(w lakeRows) opinion { return judgeLiterally(w, "") }
 

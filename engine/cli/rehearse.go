@@ -32,9 +32,9 @@ root, a temporary folder. It uses the site's plan (--plan): its servers, queries
 and thresholds; anchors, zone sources, vantage points and paths are the rehearsal's own.
 Without SCENARIO it plays all.
 
-A line a scenario says how many honest answers were accused wrongly, which must be none;
-how many of the planted faults, and of the alerts that are due, were found, which must
-be all; how many answers were held, no more than the scenario allows and none once it is
+A line a scenario says how many honest answers and RSIs were accused wrongly, by verdicts
+and by reports, which must be none; how many of the planted faults, of the thresholds
+that were missed and of the alerts that are due were found, which must be all; how many answers were held, no more than the scenario allows and none once it is
 mended; which commands stopped; and what happened. Exit 1 if any falls short of that;
 then the reasons follow.
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -166,5 +167,29 @@ func TestOneLiarChangesNothingForOthers(t *testing.T) {
 				t.Errorf("%s: %d was seen at %s", name, serial, z.FirstSeen)
 			}
 		}
+	}
+}
+
+// Whoever shows the serials of the days to come, at an early label, does not have all
+// answers since then judged again with each zone that comes.
+func TestPredictedSerialHasNothingJudgedAgain(t *testing.T) {
+	c := courtWith(t, lab.Options{}, lab.Revision{Inception: day.Add(-time.Hour), Expiration: day.AddDate(0, 0, 10)})
+	c.threeInPlan()
+	c.keep(c.zones[0], day.AddDate(0, 0, -5))
+	c.watched(c.zones[0], day.AddDate(0, 0, -4), day)
+	c.all(c.zones[0])
+	c.ask("102", day.Add(-30*time.Hour))
+	c.ask("102", day.Add(-10*time.Hour))
+	c.lie = int64(c.zones[1].Serial)
+	c.ask("101", day.Add(-40*time.Hour))
+	if r := c.ingest(); r.Judged.Correct == 0 {
+		t.Fatalf("%+v", r.Judged)
+	}
+	c.keep(c.zones[1], day.Add(30*time.Minute))
+	if r := c.ingest(); len(r.Zones.New) != 0 || r.Judged.Correct+r.Judged.Incorrect > 3 {
+		t.Errorf("%+v, %+v: only what 101 said may be judged again", r.Zones, r.Judged)
+	}
+	if z := c.collector.zones()[int64(c.zones[1].Serial)]; z.State != measurement.ZoneArchived {
+		t.Errorf("%+v", z)
 	}
 }

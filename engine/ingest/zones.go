@@ -155,7 +155,14 @@ func (r *run) moved(now, before []measurement.Zone) []Span {
 		if !accepted && !had || accepted && had && k == old {
 			continue
 		}
-		spans = append(spans, r.span(k, now), r.span(old, now))
+		// While it was no zone it explained nothing: who showed its serial, and how long ago,
+		// has judged no row.
+		if accepted {
+			spans = append(spans, r.span(k, now))
+		}
+		if had {
+			spans = append(spans, r.span(old, now))
+		}
 	}
 	return slices.DeleteFunc(spans, func(s Span) bool { return s.From.IsZero() })
 }
@@ -179,9 +186,9 @@ func (r *run) doubts(accepted map[uint32]bool) map[measurement.VantagePoint]Span
 
 // span is when a zone may be a candidate; none where nothing is known of it.
 func (r *run) span(k correctness.Known, zones []measurement.Zone) Span {
-	var from time.Time
-	for _, at := range []time.Time{k.SignedAt, k.FirstUsed, k.Shown} {
-		if !at.IsZero() && (from.IsZero() || at.Before(from)) {
+	from := k.SignedAt
+	for _, at := range []time.Time{k.FirstUsed, k.Shown} {
+		if k.SignedAt.IsZero() && !at.IsZero() && (from.IsZero() || at.Before(from)) {
 			from = at
 		}
 	}

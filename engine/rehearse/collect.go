@@ -16,9 +16,7 @@ import (
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
-	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/engine/rootzone"
-	"mtric.net/mtric/metrics"
 )
 
 // collector is the machine that ingests.
@@ -39,7 +37,7 @@ func (p *player) makeFolders() error {
 	paths := p.site.plan.Paths
 	dirs := []string{p.zonesDir(), p.under(paths.Logs), p.under(paths.State), p.under(paths.Lake)}
 	for _, vp := range vantagePoints {
-		dirs = append(dirs, p.dropbox(vp))
+		dirs = append(dirs, p.dropbox(vp), p.keeps(vp))
 	}
 	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -180,12 +178,22 @@ func (p *player) ingest() {
 		Quarantine: p.under(paths.Quarantine), RootZones: p.zonesDir(), Backlog: filepath.Join(p.under(paths.State), "unchecked.json"),
 		Anchors: p.anchors(), Now: p.clock, Came: os.FileInfo.ModTime,
 		Keys: func(keys []rootzone.Key, rsi measurement.RSI, at time.Time) { met.NoteAnswer(keys, string(rsi), at) }}
+	relay := &alert.Relay{Logs: p.under(paths.Logs), State: p.under(paths.State), Plan: p.site.plan, Now: p.now}
+	in.Alerts = func(vp measurement.VantagePoint, label time.Time, data []byte) (refused string, err error) {
+		if err = relay.Take(string(vp), label, data); errors.As(err, new(alert.Refused)) {
+			return err.Error(), nil
+		}
+		return "", err
+	}
 	result, err := in.Run(p.ctx)
 	p.step("ingest", err)
 	p.step("ingest", met.Save())
+	p.step("ingest", relay.Close())
+	p.result.judged += result.Judged.Correct + result.Judged.Incorrect
 	for _, q := range result.Quarantined {
-		p.result.quarantined(q.File + ": " + q.Reason)
+		p.result.quarantined(q.File+": "+q.Reason, q.VantagePoint == p.script.liar)
 	}
+	p.countAlerts()
 	for accused := range result.Accused {
 		p.truth.accused(accused)
 	}
@@ -217,33 +225,6 @@ func (p *player) watch() {
 		p.result.fired(s.Rule)
 	}
 	p.step("watch", errors.Join(book.Remember(l.After()), book.Ran("watch", true)))
-}
-
-// report writes the reports of the months and holds their verdicts against the truth.
-func (p *player) report() error {
-	end := p.now
-	for month := monthOf(p.script.start); month.Before(end); month = month.AddDate(0, 1, 0) {
-		until := month.AddDate(0, 1, 0)
-		d, err := report.Frame(p.site.plan, report.Monthly, month, until, report.DataUntil(until, end), p.o.Version)
-		if err == nil {
-			job := report.Job{Plan: p.site.plan, Store: p.store, Out: p.under(p.site.plan.Paths.Reports), Version: p.o.Version}
-			err = job.Run(p.ctx, d, nil)
-		}
-		p.step("report", err)
-		if err != nil {
-			continue
-		}
-		for _, v := range d.Values {
-			if v.Metric == "rsi_correctness" && v.Verdict == metrics.Fail && !p.truth.planted(v.RSI) {
-				p.result.problem(fmt.Sprintf("the report says that %s failed the correctness, and it did nothing wrong", v.RSI))
-			}
-		}
-	}
-	return p.ctx.Err()
-}
-
-func monthOf(t time.Time) time.Time {
-	return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
 }
 
 // lakeRows reads a day's answers.

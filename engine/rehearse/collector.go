@@ -25,16 +25,19 @@ func youngArchive(s *script) {
 	s.mend = func(p *player) error { return p.add(p.root.versions[1]) }
 }
 
+// collectorAway comes back to the files of two vantage points. Those of the last day of the
+// third come after the report.
 func collectorAway(s *script) {
 	s.days = 12
 	s.away = []span{{s.at(2, 1), s.at(10, 1)}}
 	s.holds = []scope{{span: span{s.at(2, 1), s.at(10, 3)}}}
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(5, 0), s.at(7, 0)})}
 	s.alerts = []string{"serial-gaps"}
+	s.kept = []scope{{vp: vp3, span: span{s.at(11, 0), time.Time{}}}}
 	s.mended = "the zones by {serial}"
 	s.mend = func(p *player) error {
 		p.script.sources = append(p.script.sources, source{label: "archive", bySerial: true})
-		return nil
+		return p.sendKept()
 	}
 }
 

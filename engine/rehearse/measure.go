@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,14 +31,8 @@ type soaKey struct {
 // measure lets a vantage point measure the interval that begins now, and puts its file
 // into its dropbox.
 func (p *player) measure(vp measurement.VantagePoint) error {
-	h := &hour{vp: vp, at: p.now}
-	known := false
-	for _, c := range p.script.clocks {
-		if c.vp == vp {
-			h.ahead, known = c.ahead, c.known.holds(p.now) && c.known != span{}
-		}
-	}
-	h.label = interval.Of(h.at.Add(h.ahead))
+	c, site := p.clockOf(vp), p.siteOf(vp)
+	h := &hour{vp: vp, at: p.now, label: interval.Of(p.now.Add(c.ahead))}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", seed, vp, h.at))
 	source := rand.NewChaCha8(sum)
 	random := rand.New(source)
@@ -46,28 +42,26 @@ func (p *player) measure(vp measurement.VantagePoint) error {
 	}
 	var rows []measurement.Answer
 	run := &measurement.Run{VantagePoint: vp, Interval: h.label, StartedAt: h.label.Add(2 * time.Second), EngineVersion: p.o.Version,
-		Plan: p.site.plan.Name, PlanSHA256: p.site.sum, Timestamps: "kernel", ClockSynchronized: synchronized(h, known)}
-	for i, q := range probe.Draw(p.site.plan, h.label, zone, random) {
+		Plan: site.plan.Name, PlanSHA256: site.sum, Timestamps: "kernel", ClockSynchronized: c.synchronized(p.now)}
+	for i, q := range probe.Draw(site.plan, h.label, zone, random) {
 		a, err := p.ask(h, q, time.Duration(2000+2*i)*time.Millisecond, source)
 		if err != nil {
 			return err
 		}
 		rows = append(rows, a)
-		if a.Outcome == measurement.Answered {
-			run.Answered++
-		}
 	}
-	run.Planned = int32(len(rows))
-	return p.deliver(h, rows, lake.Metadata{Version: p.o.Version, Plan: run.Plan, PlanSHA256: run.PlanSHA256, Run: run})
+	if vp == p.script.liar {
+		return p.lieFor(h, rows, run)
+	}
+	return p.deliver(h, rows, run)
 }
 
-// synchronized is what the machine says of its clock: nothing where it is wrong and does
-// not know it.
-func synchronized(h *hour, known bool) *bool {
+// synchronized is what the machine says of its clock.
+func (c clock) synchronized(now time.Time) *bool {
 	switch {
-	case known:
+	case c.known != span{} && c.known.holds(now):
 		return new(false)
-	case h.ahead != 0:
+	case c.unknown != span{} && c.unknown.holds(now):
 		return nil
 	}
 	return new(true)
@@ -81,14 +75,18 @@ func (p *player) ask(h *hour, q measurement.Query, after time.Duration, source *
 		s = nil
 	}
 	zone := p.zoneOf(q.RSI, s, h.at)
-	plain := soa && (s == nil || s.spoil == nil)
+	silent := p.silent(q.Address, h.at)
+	plain := soa && (s == nil || s.spoil == nil) && !silent
 	key := soaKey{zone, q.RSI, q.Family, q.Transport, q.Address.String()}
 	sent := h.label.Add(after)
 	if a, known := p.soa[key]; plain && known {
 		a.VantagePoint, a.Interval, a.SentAt = h.vp, h.label, &sent
-		return p.lied(h, a), nil
+		return a, nil
 	}
 	a, err := probe.Play(h.vp, h.label, q, sent, 20*time.Millisecond, source, func(query []byte, tcp bool) ([]byte, error) {
+		if silent {
+			return nil, nil
+		}
 		wire, err := zone.Answer(query, flavourOf(q.RSI), "rehearsal-"+string(q.RSI), tcp)
 		if err == nil && wire != nil && s != nil && s.spoil != nil {
 			wire, err = s.spoil(wire)
@@ -102,7 +100,7 @@ func (p *player) ask(h *hour, q measurement.Query, after time.Duration, source *
 		if plain {
 			p.soa[key] = a
 		}
-		return p.lied(h, a), nil
+		return a, nil
 	}
 	played := played{a, honest}
 	if s != nil && s.fault != "" {
@@ -123,35 +121,66 @@ func flavourOf(rsi measurement.RSI) lab.Flavour {
 	return lab.NSD
 }
 
-// lied is the row as a vantage point that lies sends it.
-func (p *player) lied(h *hour, a measurement.Answer) measurement.Answer {
-	if p.script.lie != nil {
-		p.script.lie(h, &a)
-	}
-	return a
+// silent says whether an address does not answer.
+func (p *player) silent(address netip.Addr, t time.Time) bool {
+	return slices.ContainsFunc(p.script.silent, func(s silence) bool { return s.address == address && s.span.holds(t) })
 }
 
 // mayHold says whether the script lets the answer be held.
 func (p *player) mayHold(h *hour, rsi measurement.RSI) bool {
-	for _, s := range p.script.holds {
-		if s.holds(h.vp, rsi, h.at) {
-			return true
-		}
-	}
-	return false
+	return anyScope(p.script.holds, h.vp, rsi, h.at)
 }
 
-// deliver puts a file with its sidecar into the dropbox, where it arrives two minutes
-// after the interval began.
-func (p *player) deliver(h *hour, rows []measurement.Answer, meta lake.Metadata) error {
-	path := filepath.Join(p.dropbox(h.vp), lake.Name(h.label, h.vp, lake.Answers))
-	if err := lake.Write(path, rows, meta); err != nil {
+// deliver puts the file of a run with its sidecar into the dropbox, where it arrives two
+// minutes after the interval began; or the vantage point keeps it.
+func (p *player) deliver(h *hour, rows []measurement.Answer, run *measurement.Run) error {
+	run.Planned, run.Answered = int32(len(rows)), 0
+	for i := range rows {
+		if rows[i].Outcome == measurement.Answered {
+			run.Answered++
+		}
+	}
+	dir := p.dropbox(h.vp)
+	if anyScope(p.script.kept, h.vp, "", h.at) {
+		dir = p.keeps(h.vp)
+	}
+	path := filepath.Join(dir, lake.Name(h.label, h.vp, lake.Answers))
+	if err := lake.Write(path, rows, lake.Metadata{Version: p.o.Version, Plan: run.Plan, PlanSHA256: run.PlanSHA256, Run: run}); err != nil {
 		return err
 	}
+	return arrive(path, h.at.Add(2*time.Minute))
+}
+
+// keeps is where a vantage point keeps what it cannot send.
+func (p *player) keeps(vp measurement.VantagePoint) string {
+	return filepath.Join(p.home, "kept", string(vp))
+}
+
+// sendKept sends what vantage points kept.
+func (p *player) sendKept() error {
+	for _, vp := range vantagePoints {
+		files, err := filepath.Glob(filepath.Join(p.keeps(vp), "*.parquet"))
+		if err != nil {
+			return err
+		}
+		for _, from := range files {
+			to := filepath.Join(p.dropbox(vp), filepath.Base(from))
+			if err := os.Rename(from, to); err != nil {
+				return fmt.Errorf("dropbox: %w", err)
+			}
+			if err := arrive(to, p.now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// arrive writes the sidecar of a file, and dates both.
+func arrive(path string, arrived time.Time) error {
 	if err := lake.WriteSidecar(path); err != nil {
 		return err
 	}
-	arrived := h.at.Add(2 * time.Minute)
 	for _, name := range []string{path, lake.Sidecar(path)} {
 		if err := os.Chtimes(name, arrived, arrived); err != nil {
 			return fmt.Errorf("dropbox: %w", err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -26,6 +27,7 @@ type player struct {
 	ctx    context.Context
 	o      Options
 	site   *site
+	before *site // the plan without the script's addresses
 	script *script
 	root   *root
 	truth  *truth
@@ -36,13 +38,13 @@ type player struct {
 	store lake.Store
 	rules *alert.Rules
 	soa   map[soaKey]measurement.Answer
+	lines int // of the liar's alerts
 }
 
 // hour is one interval that a vantage point measures.
 type hour struct {
 	vp    measurement.VantagePoint
 	at    time.Time // true time of its label
-	ahead time.Duration
 	label time.Time // by the vantage point's clock
 }
 
@@ -54,7 +56,7 @@ type played struct {
 
 // play plays a scenario in a folder.
 func play(ctx context.Context, o Options, scenario Scenario, dir string) (Result, error) {
-	result := Result{Scenario: scenario.Name, Stopped: []string{}, Planted: []Plant{}, Alerts: []Expected{}, Problems: []string{}}
+	result := Result{Scenario: scenario.Name, Stopped: []string{}, Planted: []Plant{}, Missed: []Missed{}, Alerts: []Expected{}, Problems: []string{}}
 	p, err := newPlayer(ctx, o, scenario, dir, &result)
 	if err != nil {
 		return result, err
@@ -78,14 +80,21 @@ func play(ctx context.Context, o Options, scenario Scenario, dir string) (Result
 		return result, err
 	}
 	if s.mend != nil {
+		made, err := p.report(nil)
+		if err != nil {
+			return result, err
+		}
 		p.now = p.now.Add(30 * time.Minute)
 		p.step("mend", s.mend(p))
 		p.settle(p.now)
 		if err := p.mended(); err != nil {
 			return result, err
 		}
-	}
-	if err := p.report(); err != nil {
+		p.verify(made)
+		if _, err := p.report(made); err != nil {
+			return result, err
+		}
+	} else if _, err := p.report(nil); err != nil {
 		return result, err
 	}
 	result.conclude(s)
@@ -97,7 +106,7 @@ func newPlayer(ctx context.Context, o Options, scenario Scenario, dir string, re
 	if err != nil {
 		return nil, err
 	}
-	s := &script{rsis: site.rsis, start: o.Start, days: 6, short: o.Short, sources: []source{{label: "internic"}}}
+	s := &script{rsis: site.rsis, plan: site.plan, start: o.Start, days: 6, short: o.Short, sources: []source{{label: "internic"}}}
 	s.measured = s.at(1, 0)
 	s.rings = []ring{simple(time.Time{}, oldKSK, oldZSK)}
 	s.anchors = []rootzone.Anchor{{DS: oldKSK.Anchor()}}
@@ -110,11 +119,13 @@ func newPlayer(ctx context.Context, o Options, scenario Scenario, dir string, re
 		return nil, err
 	}
 	site.trust(s.anchors)
+	before := *site
+	site.readdress(s.addresses)
 	rules, err := site.rules()
 	if err != nil {
 		return nil, err
 	}
-	p := &player{ctx: ctx, o: o, site: site, script: s, root: root, truth: newTruth(), result: result, home: dir, now: s.start, rules: rules,
+	p := &player{ctx: ctx, o: o, site: site, before: &before, script: s, root: root, truth: newTruth(), result: result, home: dir, now: s.start, rules: rules,
 		store: lake.Store{Dir: filepath.Join(dir, site.plan.Paths.Lake), Version: o.Version}, soa: map[soaKey]measurement.Answer{}}
 	result.Zones = len(root.versions)
 	return p, p.makeFolders()
@@ -131,25 +142,22 @@ func (p *player) each() int {
 // hour plays what happens in an hour.
 func (p *player) hour(begin time.Time) error {
 	s := p.script
-	if !begin.Before(s.measured) && !anyHolds(s.off, begin) {
-		p.now = begin
-		for i, vp := range vantagePoints {
-			if s.short && i > 0 && begin.Hour()%2 > 0 {
-				continue
-			}
-			if err := p.measure(vp); err != nil {
-				return err
-			}
-		}
+	if err := p.measureFrom(begin, begin.Add(ingestAt)); err != nil {
+		return err
 	}
-	if anyHolds(s.away, begin) || anyHolds(s.off, begin) {
-		return nil
+	if !anyHolds(s.away, begin) && !anyHolds(s.off, begin) {
+		p.collect(begin)
 	}
+	return p.measureFrom(begin.Add(ingestAt).Truncate(interval.Length).Add(interval.Length), begin.Add(time.Hour))
+}
+
+// collect is what the collector does in an hour.
+func (p *player) collect(begin time.Time) {
 	if p.root.news(begin) {
 		p.now = begin.Add(fetchFirst)
 		p.fetch()
 	}
-	if p.root.news(begin) || begin.Before(s.measured) || begin.Hour()%3 == 2 {
+	if p.root.news(begin) || begin.Before(p.script.measured) || begin.Hour()%3 == 2 {
 		p.now = begin.Add(fetchSecond)
 		p.fetch()
 	}
@@ -158,7 +166,6 @@ func (p *player) hour(begin time.Time) error {
 		p.ingest()
 		p.watch()
 	}
-	return nil
 }
 
 // settle lets the collector go on for three hours without new answers, so that whatever

@@ -40,7 +40,7 @@ type Scenario struct {
 
 // Scenarios lists them all, in the order they are told.
 func Scenarios() []Scenario {
-	return slices.Concat(keyScenarios, zoneScenarios, collectorScenarios, serverScenarios, placeScenarios)
+	return slices.Concat(keyScenarios, zoneScenarios, collectorScenarios, serverScenarios, placeScenarios, memberScenarios)
 }
 
 // ErrPlan says that the plan cannot be rehearsed.

@@ -2,6 +2,7 @@ package rehearse
 
 import (
 	"errors"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,7 +11,9 @@ import (
 
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/plans"
 )
 
@@ -26,7 +29,23 @@ func sitePlan(t testing.TB) *plan.Plan {
 
 // short are the options of a test.
 func short(t testing.TB) Options {
-	return Options{Plan: sitePlan(t), Dir: t.TempDir(), Version: "1.0.0", Short: true}
+	return Options{Plan: sitePlan(t), Dir: homes(t), Version: "1.0.0", Short: true}
+}
+
+// homes is a folder in memory, where Linux has one: thousands of small files are written
+// to last.
+func homes(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "rehearse-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 func one(t testing.TB, o Options, s Scenario) Result {
@@ -110,7 +129,8 @@ func TestFalsified(t *testing.T) {
 		done, a.Response, a.ResponseSize = true, wire, new(int32(len(wire)))
 	}
 	r := one(t, o, quiet(func(*script) {}))
-	if r.OK || r.Accused != 1 || !strings.Contains(r.Line(), "accused wrongly 1;") || !strings.HasPrefix(r.Line(), "FAIL") {
+	// The answer, and the report's correctness of the RSI and of the system.
+	if r.OK || r.Accused != 1 || r.Failed != 2 || !strings.Contains(r.Line(), "accused wrongly 3;") || !strings.HasPrefix(r.Line(), "FAIL") {
 		t.Errorf("%s", r.Line())
 	}
 	if len(r.Problems) < 2 || !strings.HasPrefix(r.Problems[0], "accused: ") || !strings.Contains(strings.Join(r.Problems, "\n"), "the report says") {
@@ -178,8 +198,24 @@ func TestShort(t *testing.T) {
 		what, want string
 		write      func(s *script)
 	}{
-		{"a fault that nobody can see", "found 0 of 1", func(s *script) {
+		{"a fault that nobody can see", "found 0 of 2", func(s *script) {
 			s.services = []service{{rsi: s.rsi(0), span: span{s.at(2, 0), s.at(3, 0)}, fault: "nothing"}}
+		}},
+		{"a threshold that is not missed", "found 0 of 1", func(s *script) { s.misses = []missed{{metrics.RSIAvailability, s.rsi(0)}} }},
+		{"a report that says what nobody did", "accused wrongly 1;", func(s *script) {
+			s.often = span{s.at(2, 0), s.at(2, 3)}
+			s.silent = []silence{{s.addressesOf(s.rsi(4))[0].Address, s.often}} // and no fault is said to be there
+		}},
+		{"what a witness saw of one that is no liar", "accused wrongly 1;", func(s *script) {
+			s.often = span{s.at(2, 0), s.at(2, 3)}
+			silent := down
+			silent.rsi, silent.vp, silent.span, silent.soa = s.rsi(4), vp3, s.often, true
+			s.services = []service{silent}
+		}},
+		{"a report with a fault of its own", "found 0 of 0", func(s *script) { s.check = func(*report.Document) string { return "no good" } }},
+		{"files that came late, all of them there", "after mending", func(s *script) {
+			s.kept = []scope{{vp: vp3, span: span{s.at(9, 0), time.Time{}}}}
+			s.mended, s.mend = "nothing", func(p *player) error { return p.sendKept() }
 		}},
 		{"an alert that does not come", "found 0 of 1", func(s *script) { s.alerts = []string{"no-such-rule"} }},
 		{"a hold that is not allowed", "elsewhere)", func(s *script) { s.missOne(s.at(1, 4)); s.holds, s.alerts = nil, nil }},
@@ -216,5 +252,30 @@ func TestPlan(t *testing.T) {
 		if _, err := Run(t.Context(), o, Scenarios()[:1]); !errors.Is(err, ErrPlan) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
+	}
+}
+
+// TestLies holds each lie to what it is: the collector takes the file, or not.
+func TestLies(t *testing.T) {
+	slow(t)
+	for _, c := range []struct {
+		what        string
+		lie         lie
+		quarantined bool
+	}{
+		{"the next zone", showing(nextZone), false}, {"sixteen zones to come", showing(coming), false}, {"many zones", lie{tell: manySerials}, false},
+		{"questions exchanged", lie{tell: exchanged}, true}, {"other times", lie{tell: otherTimes}, true}, {"many alerts", lie{tell: manyAlerts}, false},
+		{"RSIs made up", lie{tell: invented}, true},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			r := one(t, short(t), quiet(func(s *script) {
+				s.liar, s.lying = vp3, span{s.at(2, 0), s.at(2, 9)}
+				s.often = span{s.at(2, 0), s.at(2, 9)}
+				s.lies = []lie{c.lie.in(4, 8)}
+			}))
+			if !r.OK || (r.Quarantined > 0) != c.quarantined {
+				t.Errorf("%s, %d quarantined\n%s", r.Line(), r.Quarantined, strings.Join(r.Problems, "\n"))
+			}
+		})
 	}
 }

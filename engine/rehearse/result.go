@@ -22,6 +22,13 @@ type Expected struct {
 	Fired bool   `json:"fired"`
 }
 
+// Missed is a threshold that an RSI, or the root server system, was made to miss.
+type Missed struct {
+	Metric string          `json:"metric"`
+	RSI    measurement.RSI `json:"rsi,omitempty"`
+	Told   bool            `json:"told"` // by a report
+}
+
 // Result is what a scenario came to.
 type Result struct {
 	Scenario string     `json:"scenario"`
@@ -29,7 +36,10 @@ type Result struct {
 	Zones    int        `json:"zones"`   // that the root published
 	Answers  int        `json:"answers"` // that were to be judged
 	Accused  int        `json:"accused_wrongly"`
+	Failed   int        `json:"failed_wrongly"` // values of reports
+	Resting  int        `json:"rest_on_liar"`   // values of reports that fail, and say on whom it rests
 	Planted  []Plant    `json:"planted"`
+	Missed   []Missed   `json:"missed"`
 	Alerts   []Expected `json:"alerts"`
 	Held     int        `json:"held"`
 	MayHold  int        `json:"may_hold"`       // at most, by the scenario
@@ -45,6 +55,7 @@ type Result struct {
 	Problems    []string `json:"problems"` // what else fell short, in words
 
 	firing map[string]bool
+	judged int64 // answers, by all runs of ingest
 }
 
 func (r *Result) fired(rule string) {
@@ -69,8 +80,9 @@ func (r *Result) stopped(text string) {
 	}
 }
 
-func (r *Result) quarantined(text string) {
-	if r.Quarantined++; r.Quarantined == 1 {
+// quarantined notes a file; a liar's are to be.
+func (r *Result) quarantined(text string, lied bool) {
+	if r.Quarantined++; !lied {
 		r.problem("quarantined: " + text)
 	}
 }
@@ -82,6 +94,11 @@ func (r *Result) Found() (found, of int) {
 			found++
 		}
 	}
+	for _, m := range r.Missed {
+		if of++; m.Told {
+			found++
+		}
+	}
 	for _, a := range r.Alerts {
 		if of++; a.Fired {
 			found++
@@ -89,6 +106,9 @@ func (r *Result) Found() (found, of int) {
 	}
 	return found, of
 }
+
+// mostWork is how many times an answer may be judged, on average, whatever a liar sends.
+const mostWork = 2
 
 // conclude says whether the scenario came to what it should.
 func (r *Result) conclude(s *script) {
@@ -98,13 +118,29 @@ func (r *Result) conclude(s *script) {
 			r.problem(fmt.Sprintf("no alert by the rule %q", rule))
 		}
 	}
+	if s.liar != "" && r.judged > mostWork*int64(r.Answers) {
+		r.problem(fmt.Sprintf("ingest judged %d times for %d answers", r.judged, r.Answers))
+	}
 	for _, p := range r.Planted {
 		if p.Answers == 0 {
 			r.problem(fmt.Sprintf("not found: %s of %s", p.Fault, p.RSI))
 		}
 	}
+	for _, m := range r.Missed {
+		if !m.Told {
+			r.problem(fmt.Sprintf("no report says that %s missed %s", whose(m.RSI), m.Metric))
+		}
+	}
 	found, of := r.Found()
-	r.OK = r.Accused == 0 && found == of && r.Surplus == 0 && (r.HeldAfter == nil || *r.HeldAfter == 0) && len(r.Stopped) == 0 && len(r.Problems) == 0
+	r.OK = r.Accused+r.Failed == 0 && found == of && r.Surplus == 0 && (r.HeldAfter == nil || *r.HeldAfter == 0) && len(r.Stopped) == 0 && len(r.Problems) == 0
+}
+
+// whose is an RSI, or the root server system.
+func whose(rsi measurement.RSI) string {
+	if rsi == "" {
+		return "the root server system"
+	}
+	return string(rsi)
 }
 
 // What is what happened, in a few words.
@@ -112,6 +148,9 @@ func (r *Result) What() string {
 	parts := []string{fmt.Sprintf("%d zones, %d answers", r.Zones, r.Answers)}
 	if r.Refused > 0 {
 		parts = append(parts, fmt.Sprintf("%d fetches refused", r.Refused))
+	}
+	if r.Resting > 0 {
+		parts = append(parts, fmt.Sprintf("%d values fail by one vantage point and say so", r.Resting))
 	}
 	if r.Mended != "" {
 		parts = append(parts, r.Mended)
@@ -136,5 +175,5 @@ func (r *Result) Line() string {
 		held += fmt.Sprintf(", %d after mending", *r.HeldAfter)
 	}
 	return fmt.Sprintf("%s %-20s accused wrongly %d; found %d of %d; %s; stopped %d; %s",
-		state, r.Scenario, r.Accused, found, of, held, len(r.Stopped), r.What())
+		state, r.Scenario, r.Accused+r.Failed, found, of, held, len(r.Stopped), r.What())
 }

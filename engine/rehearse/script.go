@@ -1,10 +1,14 @@
 package rehearse
 
 import (
+	"net/netip"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/engine/rootzone"
 )
 
@@ -12,8 +16,9 @@ import (
 // ones.
 type script struct {
 	rsis  []measurement.RSI
-	start time.Time // the collector's first day
-	days  int       // that it lasts
+	plan  *plan.Plan // without the script's addresses
+	start time.Time  // the collector's first day
+	days  int        // that it lasts
 
 	measured time.Time // the first interval; a day after the start unless told
 	short    bool
@@ -30,7 +35,16 @@ type script struct {
 	away   []span // neither fetches nor ingests
 	off    []span // measures nothing either
 	clocks []clock
-	lie    func(h *hour, a *measurement.Answer) // changes soa rows of vantage points
+	often  span // labels of which every interval is measured, and of which alone the reports are; zero: one an hour, all of them
+
+	addresses map[measurement.RSI][]plan.Address // instead of the plan's
+	old       []scope                            // vantage points that measure by the plan as it is without these
+	silent    []silence
+	kept      []scope // what vantage points keep until it is mended
+
+	liar  measurement.VantagePoint // whose key is stolen; what it says accuses nobody
+	lying span                     // when it lies
+	lies  []lie                    // each in its hours
 
 	mended string // what mends it, for people; empty: nothing has to be
 	mend   func(*player) error
@@ -38,6 +52,8 @@ type script struct {
 	// What is to come of it.
 	holds  []scope  // where answers may be held before it is mended
 	alerts []string // rules of the plan that must fire
+	misses []missed // thresholds that the reports must say were missed, and no others
+	check  func(d *report.Document) (problem string)
 }
 
 // span is [from, until); a zero time is no bound.
@@ -81,9 +97,10 @@ type service struct {
 
 // clock is a vantage point whose clock is ahead by so much.
 type clock struct {
-	vp    measurement.VantagePoint
-	ahead time.Duration
-	known span // when its machine says that it is not synchronised
+	vp      measurement.VantagePoint
+	ahead   time.Duration
+	known   span // when its machine says that it is not synchronised
+	unknown span // when it says nothing of it; else it says that it is
 }
 
 // scope is where answers may be held.
@@ -97,6 +114,10 @@ func (s scope) holds(vp measurement.VantagePoint, rsi measurement.RSI, t time.Ti
 	return (s.vp == "" || s.vp == vp) && (s.rsi == "" || s.rsi == rsi) && s.span.holds(t)
 }
 
+func anyScope(scopes []scope, vp measurement.VantagePoint, rsi measurement.RSI, t time.Time) bool {
+	return slices.ContainsFunc(scopes, func(s scope) bool { return s.holds(vp, rsi, t) })
+}
+
 // source is one place to fetch root zones from.
 type source struct {
 	label    string
@@ -104,4 +125,16 @@ type source struct {
 	span     span // when it can be reached
 
 	zone func(r *root, t time.Time) *lab.Zone // nil: the newest that sources show
+}
+
+// silence is an address that does not answer.
+type silence struct {
+	address netip.Addr
+	span    span
+}
+
+// missed is a threshold that an RSI, or the root server system, is made to miss.
+type missed struct {
+	metric string
+	rsi    measurement.RSI // empty: the root server system
 }

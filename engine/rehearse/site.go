@@ -2,6 +2,7 @@ package rehearse
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/alert"
@@ -80,6 +81,21 @@ func (s *site) trust(anchors []rootzone.Anchor) {
 		s.plan.Anchors = append(s.plan.Anchors, plan.Anchor{Label: fmt.Sprintf("rehearsal%d", i+1), DS: a.DS, From: a.From, Until: a.Until})
 	}
 	s.sum = s.plan.SHA256()
+}
+
+// readdress gives RSIs other addresses.
+func (s *site) readdress(addresses map[measurement.RSI][]plan.Address) {
+	if len(addresses) == 0 {
+		return
+	}
+	p := *s.plan
+	p.Servers = slices.Clone(p.Servers)
+	for i, server := range p.Servers {
+		if other, found := addresses[server.RSI]; found {
+			p.Servers[i].Addresses = other
+		}
+	}
+	s.plan, s.sum = &p, p.SHA256()
 }
 
 // within says whether t is in [from, until); a zero time is no bound.

@@ -16,7 +16,10 @@ import (
 // from 1.
 type truthKind int
 
-const honest truthKind = 0
+const (
+	honest truthKind = 0
+	lied   truthKind = -1 // said by who holds a stolen key
+)
 
 // truth is what every correctness answer is, by construction.
 type truth struct {
@@ -88,6 +91,7 @@ type tally struct {
 	held     int
 	surplus  int // held where the script does not allow it
 	found    map[truthKind]int
+	lies     []ingest.Accused
 	suspects []suspect // days with answers of the second or fourth kind
 }
 
@@ -117,6 +121,9 @@ func (p *player) count(strict bool) (tally, error) {
 				measurement.Transport(strings.Clone(b.Column("transport").Text(i)))}
 			f := p.truth.odd[key]
 			f.may = f.may && !strict
+			if key.vp == p.script.liar {
+				f = fact{lied, true}
+			}
 			t.add(key, f, measurement.Verdict(verdicts.Text(i)))
 		}
 		return nil
@@ -127,6 +134,10 @@ func (p *player) count(strict bool) (tally, error) {
 func (t *tally) add(key answerKey, f fact, v measurement.Verdict) {
 	t.answers++
 	switch {
+	case f.kind == lied:
+		if v == measurement.Incorrect {
+			t.lies = append(t.lies, ingest.Accused{Interval: time.UnixMicro(key.label).UTC(), RSI: key.rsi})
+		}
 	case v == measurement.Incorrect && f.kind != honest:
 		t.found[f.kind]++
 	case v == measurement.Incorrect:
@@ -183,13 +194,16 @@ func (p *player) judge() error {
 	for i := range r.Planted {
 		r.Planted[i].Answers = t.found[truthKind(i+1)]
 	}
-	p.onceAccused()
+	p.onceAccused(t)
 	return p.name(t)
 }
 
 // onceAccused adds what was accused at some time and is not any more.
-func (p *player) onceAccused() {
+func (p *player) onceAccused(t tally) {
 	faulty := p.truth.faulty()
+	for _, a := range t.lies {
+		faulty[a] = true
+	}
 	for a := range p.truth.first {
 		if !faulty[a] && p.result.Accused == 0 {
 			p.result.Accused++
@@ -210,6 +224,6 @@ func (p *player) mended() error {
 	for i := range r.Planted {
 		r.Planted[i].Answers = max(r.Planted[i].Answers, t.found[truthKind(i+1)])
 	}
-	p.onceAccused()
+	p.onceAccused(t)
 	return p.name(t)
 }
