@@ -245,7 +245,6 @@ func (p *publisher) shows(vp, rsi, at int) (m int64, asked bool) {
 type publisher struct {
 	view   *view
 	minima [][]int64
-	gone   []int // by RSI and interval of the window: the next interval without an address
 	end    int
 }
 
