@@ -2,12 +2,17 @@
 // their verdicts, and the coverage they rest on. Numbers are integers and exact
 // fractions; no float has a part in a verdict.
 //
+// docs/method.md is its text. Everything starts from what was planned (frame.go): who
+// had an address, which vantage points were within their dates.
+//
 // An Accumulator takes columns of answers in any order and any pieces, and keeps
-// them as cubes of one day and vantage point (cube.go, feed.go). Compute then
-// makes masked copies where exclusions lie (view.go) and reads the metrics off
-// the cubes: availability.go, latency.go, verdicts.go (correctness),
-// publication.go, coverage.go. What was not seen to be good is never good, and
-// what is missing is missing, not zero.
+// them as cubes of one day and vantage point (feed.go, sight.go, cube.go); runs.go knows
+// which runs are trusted, history.go what was shown before the period. Compute then
+// makes masked copies where exclusions lie (view.go) and reads the metrics off the cubes:
+// availability.go, sample.go, slots.go, publication.go and waits.go, put together in
+// verdicts.go. Each vantage point is a part of a value, so that part.go can say what a FAIL
+// rests on. What was not seen to be good is never good, and what is missing is missing,
+// not zero.
 package metrics
 
 import (
