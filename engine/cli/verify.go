@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/report"
@@ -118,10 +119,10 @@ func (a *app) printVerified(d *report.Document, found, late []string) error {
 		}
 	} else {
 		for _, line := range late {
-			fmt.Fprintf(a.out, "late: %s; `mtric report --force` counts it\n", line)
+			fmt.Fprintf(a.out, "late: %s; `mtric report --force` counts it\n", diag.Printable(line))
 		}
 		for _, line := range found {
-			fmt.Fprintln(a.out, line)
+			fmt.Fprintln(a.out, diag.Printable(line))
 		}
 		if len(found) == 0 && !a.flags.quiet {
 			fmt.Fprintf(a.out, "verified: %d values, digest %s\n", len(d.Values), d.Digest)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -102,7 +103,7 @@ func (a *app) zoneAdd(file string) error {
 func noteLines(notes []string) string {
 	var b strings.Builder
 	for _, n := range notes {
-		b.WriteString("  note: " + n + "\n")
+		b.WriteString("  note: " + diag.Printable(n) + "\n")
 	}
 	return b.String()
 }
@@ -264,7 +265,7 @@ func (a *app) zoneVerify(files []string) error {
 			if !v.Good {
 				line = v.File + ": " + v.Reason
 			}
-			_, printErr := fmt.Fprintf(a.out, "%s\n%s", line, noteLines(v.Notes))
+			_, printErr := fmt.Fprintf(a.out, "%s\n%s", diag.Printable(line), noteLines(v.Notes))
 			err = errors.Join(err, printErr)
 		}
 	}
