@@ -29,6 +29,7 @@ type Result struct {
 	Accepted      []uint32         // serials of root zones that answers show or the archive has of the period, ascending
 	ReceivedUntil time.Time        // when the last of the runs that count came into the lake; zero: unknown
 	LateRuns      map[string]int64 // by vantage point: runs that came after Config.ReceivedUntil and do not count
+	ArchivedUntil time.Time        // when the last of the zones was archived; zero: none
 	Places        []Place          // by vantage point, RSI and path
 	Lags          []Lag            // every value of publication latency, by T(s), serial, RSI, vantage point
 	Instances     []Instance       // by RSI and NSID, those without one last; with Config.Instances
@@ -85,7 +86,7 @@ type computation struct {
 // Compute reads the metrics off what was added. It must not run beside Add.
 func (a *Accumulator) Compute() *Result {
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
-	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil, LateRuns: a.lateRuns}}
+	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil, LateRuns: a.lateRuns, ArchivedUntil: a.archivedUntil}}
 	if last := len(c.result.Frames) - 1; last >= 0 {
 		c.result.N, c.result.K = c.result.Frames[last].N, c.result.Frames[last].K
 	}

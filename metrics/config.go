@@ -55,6 +55,7 @@ type Config struct {
 
 	// What a report that is computed again rests on; nil and zero when it is made.
 	ReceivedUntil time.Time       // runs that came into the lake later do not count
+	ArchivedUntil time.Time       // zones that were archived later were not archived
 	Publications  []Publication   // the serials of the period and their T(s)
 	Accepted      map[uint32]bool // serials that are of root zones; nil: those the table zones has
 
@@ -146,6 +147,11 @@ func (c *Config) check() error {
 	for i, s := range c.Servers {
 		if slices.ContainsFunc(c.Servers[:i], func(o Server) bool { return o.RSI == s.RSI }) {
 			return fmt.Errorf("rsi %s stands twice among the servers of query %q", s.RSI, QuerySOA)
+		}
+		for _, a := range s.Addresses {
+			if a.Family != measurement.FamilyOf(a.Address) || !a.Address.IsValid() {
+				return fmt.Errorf("rsi %s: %s is no %s address", s.RSI, a.Address, a.Family)
+			}
 		}
 		if len(s.Addresses) > mostAddresses {
 			return fmt.Errorf("rsi %s has %d addresses, more than %d", s.RSI, len(s.Addresses), mostAddresses)

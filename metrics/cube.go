@@ -179,6 +179,7 @@ func (a *Accumulator) unplan(d *day, vpFrom, vpUntil []int64) {
 		d.blocks = append(d.blocks, nil)
 	}
 	f := a.frameOf(start)
+	shared := map[[2]int64]*block{} // days on which nothing came, by the dates that cut them
 	whole := f == a.frameOf(end-1) && end <= a.cfg.DataUntil.UnixMicro() && !slices.ContainsFunc(f.paths, func(p pathSet) bool { return p != allPaths })
 	for vp := range vpFrom {
 		from, until := max(start, vpFrom[vp]), min(end, vpUntil[vp], a.cfg.DataUntil.UnixMicro())
@@ -192,8 +193,12 @@ func (a *Accumulator) unplan(d *day, vpFrom, vpUntil []int64) {
 			}
 			continue
 		case b == nil:
+			cut := [2]int64{from, until}
+			if d.blocks[vp] = shared[cut]; d.blocks[vp] != nil {
+				continue
+			}
 			b = a.empty.clone()
-			d.blocks[vp] = b
+			d.blocks[vp], shared[cut] = b, b
 		}
 		b.needChecks()
 		for slot := range perDay {

@@ -56,6 +56,7 @@ type Accumulator struct {
 	marksBefore   map[runKey]mark   // of runs before the window
 	receivedUntil time.Time         // when the last of the runs that count came into the lake
 	lateRuns      map[string]int64  // by vantage point: those that came later
+	archivedUntil time.Time         // when the last of the zones was archived
 	empty         *block            // a day on which nothing came
 
 	settled bool         // Compute has begun
@@ -93,6 +94,14 @@ func New(cfg Config, zones []measurement.Zone) (*Accumulator, error) {
 	a.frames, a.addresses = cfg.frames()
 	a.zones = make(map[uint32]measurement.Zone, len(zones))
 	for _, z := range zones {
+		if until := cfg.ArchivedUntil; z.ArchivedAt != nil && !until.IsZero() && z.ArchivedAt.After(until) {
+			if z.ArchivedAt = nil; z.State == measurement.ZoneArchived {
+				z.State = measurement.ZoneSeen
+			}
+		}
+		if z.ArchivedAt != nil && z.ArchivedAt.After(a.archivedUntil) {
+			a.archivedUntil = z.ArchivedAt.UTC()
+		}
 		a.zones[uint32(z.Serial)] = z
 	}
 	for i, s := range cfg.Servers {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/probe"
 	"mtric.net/mtric/engine/rootzone"
@@ -83,8 +84,8 @@ func (w *demoWorld) measure(ctx context.Context, from, until int) error {
 		var err error
 		for n, vp := range w.plan.VantagePoints {
 			seed := uint64(demoSeed + i*len(w.plan.VantagePoints) + n)
-			if i == demoIntervals-1 && vp.ID != demoUnsynced {
-				if seed, err = w.telling(label, seed); err != nil {
+			if i < demoIntervals {
+				if seed, err = w.telling(label, seed, i == demoIntervals-1 && vp.ID != demoUnsynced); err != nil {
 					return err
 				}
 			}
@@ -106,9 +107,9 @@ func (w *demoWorld) measure(ctx context.Context, from, until int) error {
 	return nil
 }
 
-// telling is a seed by which the stale RSI is asked for what carries the serial: one in
-// ten questions is such a one, and the demo has few.
-func (w *demoWorld) telling(label time.Time, seed uint64) (uint64, error) {
+// telling is a seed by which the stale RSI is asked for what carries the serial, or is not:
+// one in ten questions is such a one, and the demo has few.
+func (w *demoWorld) telling(label time.Time, seed uint64, want bool) (uint64, error) {
 	zone, err := rootzone.Newest(filepath.Join(w.home(w.plan.VantagePoints[0].ID), w.plan.Paths.Output, "RootZones"))
 	if err != nil {
 		return 0, err
@@ -119,13 +120,14 @@ func (w *demoWorld) telling(label time.Time, seed uint64) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		for _, q := range probe.Draw(w.plan, label, zone, r) {
-			if q.Label == "correctness" && q.RSI == demoStale && q.Type != "NS" && q.Type != "DS" && q.Type != "DNSKEY" {
-				return seed, nil
-			}
+		tells := slices.ContainsFunc(probe.Draw(w.plan, label, zone, r), func(q measurement.Query) bool {
+			return q.Label == "correctness" && q.RSI == demoStale && q.Type != "NS" && q.Type != "DS" && q.Type != "DNSKEY"
+		})
+		if tells == want {
+			return seed, nil
 		}
 	}
-	return 0, errors.New("no seed asks the stale RSI for what it is behind with")
+	return 0, errors.New("no seed asks the stale RSI as the demo wants it")
 }
 
 // watch takes the alerts that fire for what they are: planted.

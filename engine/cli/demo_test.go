@@ -184,7 +184,7 @@ func TestDemoForPeople(t *testing.T) {
 	if code := cli.Run([]string{"demo", "--keep", dir}, strings.NewReader(""), &out, &errs); code != 0 || errs.Len() > 0 {
 		t.Fatalf("exit code %d\n%s%s", code, &out, &errs)
 	}
-	for _, want := range []string{"585 answers, read back from the lake", "(stale)", "0 % -", "Planted: c refuses TCP", "Try next:"} {
+	for _, want := range []string{"780 answers, read back from the lake", "(stale)", "0 % -", "Planted: c refuses TCP", "Try next:"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, &out)
 		}

@@ -64,8 +64,9 @@ type Document struct {
 	// the lake later do not count (null: nobody noted when they came), nor do serials that
 	// were not known to be of root zones.
 	ReceivedUntil *time.Time    `json:"received_until"`
-	Publications  []Publication `json:"publications"` // the serials of the period
-	Accepted      []int64       `json:"accepted"`     // serials of root zones, ascending
+	ArchivedUntil *time.Time    `json:"archived_until"` // when the last zone was archived that was known
+	Publications  []Publication `json:"publications"`   // the serials of the period
+	Accepted      []int64       `json:"accepted"`       // serials of root zones, ascending
 
 	Plan       string           `json:"plan"`
 	PlanSHA256 string           `json:"plan_sha256"`
@@ -77,6 +78,7 @@ type Document struct {
 
 	VantagePointsFrom string                     `json:"vantage_points_from"` // plan, or data where the plan has none
 	VantagePoints     []VantagePoint             `json:"vantage_points"`
+	Others            []Other                    `json:"other_vantage_points"` // of the plan, outside the period
 	Coverage          Coverage                   `json:"coverage"`
 	Thin              bool                       `json:"thin"`       // less than nine tenths of the planned queries were sent
 	Unexpected        []measurement.VantagePoint `json:"unexpected"` // in the data, not expected: enter no metric
@@ -119,6 +121,14 @@ type VantagePoint struct {
 	Excluded int64                    `json:"excluded"`
 	Planned  int64                    `json:"planned"`
 	Sent     int64                    `json:"sent"`
+}
+
+// Other is a vantage point of the plan whose dates lie outside the period: what it showed
+// before or after bears out when serials were published.
+type Other struct {
+	ID    measurement.VantagePoint `json:"id"`
+	From  *time.Time               `json:"from,omitempty"`
+	Until *time.Time               `json:"until,omitempty"`
 }
 
 // Coverage says what became of the planned queries, SOA and correctness, that no

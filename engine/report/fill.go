@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Confi
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	d.Digest = digest(d.Values)
-	d.Internal = &Internal{Places: places(r), Instances: instances(r), Publications: publications(r), Proposals: proposals(r)}
+	d.Internal = &Internal{Places: d.placesOf(r), Instances: instances(r), Publications: publications(r), Proposals: proposals(r)}
 	d.proposals = d.Internal.Proposals
 	d.conclude()
 	return r, nil
@@ -105,6 +106,9 @@ func (d *Document) rest(r *metrics.Result) {
 	if !r.ReceivedUntil.IsZero() {
 		d.ReceivedUntil = &r.ReceivedUntil
 	}
+	if d.ArchivedUntil = nil; !r.ArchivedUntil.IsZero() {
+		d.ArchivedUntil = &r.ArchivedUntil
+	}
 	for _, p := range r.Publications {
 		d.Publications = append(d.Publications, Publication{int64(p.Serial), p.T})
 	}
@@ -125,12 +129,17 @@ func (d *Document) cover(r *metrics.Result) {
 	s := r.Slots
 	d.VantagePoints, d.Coverage, d.Thin = []VantagePoint{}, Coverage{s.Planned, s.Sent, s.Unsent, s.Missing, s.OffPlan, r.Stray}, r.Thin
 	for _, c := range r.Coverage {
-		if c.ID == nobody {
+		if c.ID == nobody || d.isOther(c.ID) {
 			continue
 		}
 		p := places[c.ID]
 		d.VantagePoints = append(d.VantagePoints, VantagePoint{c.ID, p.Region, p.Metro, c.From, c.Until, c.Expected, c.Received, c.Excluded, c.SOA.Planned, c.SOA.Sent})
 	}
+}
+
+// isOther says whether a vantage point's dates lie outside the period.
+func (d *Document) isOther(vp measurement.VantagePoint) bool {
+	return slices.ContainsFunc(d.Others, func(o Other) bool { return o.ID == vp })
 }
 
 // notes is what must be read before the numbers.
@@ -166,7 +175,7 @@ func (d *Document) notes() []string {
 	return notes
 }
 
-func places(r *metrics.Result) []Place {
+func (d *Document) placesOf(r *metrics.Result) []Place {
 	number := func(f *metrics.Fraction) *json.Number {
 		if f == nil {
 			return nil
@@ -176,6 +185,9 @@ func places(r *metrics.Result) []Place {
 	}
 	list := make([]Place, 0, len(r.Places))
 	for _, p := range r.Places {
+		if d.isOther(p.VantagePoint) {
+			continue
+		}
 		list = append(list, Place{p.VantagePoint, p.RSI, p.Path.Family, p.Path.Transport, p.Asked, p.OK,
 			number(p.Min), number(p.Median), number(p.P95), number(p.Max)})
 	}

@@ -64,15 +64,17 @@ func Frame(p *plan.Plan, style Style, from, until, dataUntil time.Time, version 
 		return nil, fmt.Errorf("plan %s: no query %q: the metrics are made of it", p.Name, metrics.QuerySOA)
 	}
 	d := &Document{Schema: Schema, Version: version, Revision: 1, Style: style, From: from, Until: until, DataUntil: dataUntil,
-		Plan: p.Name, PlanSHA256: p.SHA256(), Thresholds: p.ThresholdsAt(from), VantagePointsFrom: fromPlan, VantagePoints: []VantagePoint{},
-		Exclusions: during(p.Exclusions, from, dataUntil), Annotations: during(p.Annotations, from, dataUntil), Changes: []Change{}}
+		Plan: p.Name, PlanSHA256: p.SHA256(), Thresholds: p.ThresholdsAt(from), VantagePointsFrom: fromPlan, VantagePoints: []VantagePoint{}, Others: []Other{},
+		Exclusions: excluding(p.Exclusions, from, dataUntil), Annotations: during(p.Annotations, from, dataUntil), Changes: []Change{}}
 	for _, s := range p.ServersOf(q.Servers) {
 		d.RSIs = append(d.RSIs, RSI{s.RSI, s.Name, s.Addresses})
 	}
 	for _, v := range p.VantagePoints {
 		if (v.From == nil || v.From.Before(until)) && (v.Until == nil || v.Until.After(from)) {
-			d.VantagePoints = append(d.VantagePoints, VantagePoint{ID: v.ID, Region: string(v.Region), Metro: v.Metro, From: v.From, Until: v.Until})
+			d.VantagePoints = append(d.VantagePoints, VantagePoint{ID: v.ID, Region: v.Region, Metro: v.Metro, From: v.From, Until: v.Until})
+			continue
 		}
+		d.Others = append(d.Others, Other{ID: v.ID, From: v.From, Until: v.Until})
 	}
 	if len(p.VantagePoints) == 0 {
 		d.VantagePointsFrom = fromData
@@ -103,6 +105,21 @@ func during(notes []plan.Note, from, until time.Time) []plan.Note {
 	return list
 }
 
+// excluding are the exclusions that the numbers depend on: those of the period, and of any
+// time before it those without RSIs, which may take away who first showed a serial.
+func excluding(notes []plan.Note, from, until time.Time) []plan.Note {
+	list := []plan.Note{}
+	for _, n := range notes {
+		if n.From.Before(until) && (len(n.RSIs) == 0 || n.Until.After(from.Add(-metrics.LookBack))) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// Excluded are the exclusions that touch the period.
+func (d *Document) Excluded() []plan.Note { return during(d.Exclusions, d.From, d.DataUntil) }
+
 // config is what the metrics take from the document; it is all they take, so a
 // report can be verified without the plan.
 func (d *Document) config() (metrics.Config, error) {
@@ -113,6 +130,9 @@ func (d *Document) config() (metrics.Config, error) {
 	}
 	if d.VantagePointsFrom == fromPlan {
 		for _, v := range d.VantagePoints {
+			p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: v.ID, From: v.From, Until: v.Until})
+		}
+		for _, v := range d.Others {
 			p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: v.ID, From: v.From, Until: v.Until})
 		}
 		if len(p.VantagePoints) == 0 {

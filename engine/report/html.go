@@ -69,7 +69,7 @@ func hoursOf(n int) time.Duration { return time.Duration(n) * time.Hour }
 // that needs nothing else.
 func (d *Document) WriteHTML(w io.Writer, r *metrics.Result) error {
 	p := page{Document: d, Heading: "Root server system, " + d.PeriodTitle(), Precision: precision}
-	p.Presence, p.PresenceField = presencePlot(d, r.Presence())
+	p.Presence, p.PresenceField = presencePlot(d, slices.DeleteFunc(slices.Clone(r.Presence()), func(p metrics.Presence) bool { return d.isOther(p.VantagePoint) }))
 	for _, v := range d.Values {
 		if v.RSI == "" {
 			p.System = append(p.System, v)

@@ -148,7 +148,7 @@ func (d *Document) WriteText(w io.Writer) error {
 	t.system(d)
 	t.servers(d)
 	t.places(d)
-	t.notes("Exclusions", d.Exclusions, "Rows that an exclusion covers are stored, and left out of numerator and denominator.")
+	t.notes("Exclusions", d.Excluded(), "Rows that an exclusion covers are stored, and left out of numerator and denominator.")
 	t.notes("Annotations", d.Annotations, "Annotations explain and change no number.")
 	if d.Internal != nil {
 		t.internal(d)
@@ -227,7 +227,7 @@ func (t *textWriter) system(d *Document) {
 
 // differs says whether exclusions changed a value.
 func (d *Document) differs(v Value) bool {
-	return len(d.Exclusions) > 0 && (integer(v.Numerator) != integer(v.Without.Numerator) ||
+	return len(d.Excluded()) > 0 && (integer(v.Numerator) != integer(v.Without.Numerator) ||
 		integer(v.Denominator) != integer(v.Without.Denominator) || v.Count != v.Without.Count || v.Verdict != v.Without.Verdict)
 }
 

@@ -70,6 +70,10 @@ func (d *Document) restOn() (metrics.Config, error) {
 	if d.ReceivedUntil != nil {
 		c.ReceivedUntil = *d.ReceivedUntil
 	}
+	c.ArchivedUntil = time.Unix(0, 0).UTC() // without it no zone was archived
+	if d.ArchivedUntil != nil {
+		c.ArchivedUntil = *d.ArchivedUntil
+	}
 	if len(d.Publications) > mostPublications {
 		return c, fmt.Errorf("report: %d publications, more than %d", len(d.Publications), mostPublications)
 	}
@@ -139,7 +143,7 @@ func (d *Document) CheckPlan(p *plan.Plan) ([]string, error) {
 	own := *d
 	// What only data say is the same on both sides.
 	f.Revision, f.Status, f.N, f.K, f.Frames, f.Unexpected, f.UnexpectedRSIs = d.Revision, d.Status, d.N, d.K, d.Frames, d.Unexpected, d.UnexpectedRSIs
-	f.Coverage, f.Thin, f.ReceivedUntil, f.Publications, f.Accepted = d.Coverage, d.Thin, d.ReceivedUntil, d.Publications, d.Accepted
+	f.Coverage, f.Thin, f.ReceivedUntil, f.ArchivedUntil, f.Publications, f.Accepted = d.Coverage, d.Thin, d.ReceivedUntil, d.ArchivedUntil, d.Publications, d.Accepted
 	f.Unchecked, f.Held, f.Archive, f.Notes, f.Changes = d.Unchecked, d.Held, d.Archive, d.Notes, d.Changes
 	f.Values, f.Digest, f.Internal = d.Values, d.Digest, d.Internal
 	own.VantagePoints = slices.Clone(d.VantagePoints)
