@@ -18,11 +18,11 @@ func (v Value) Rests() string {
 	case v.Verdict != metrics.Fail:
 		return ""
 	case n == 1:
-		return "rests on vantage point " + string(v.RestsOn[0]) + " alone"
+		return "would be no FAIL without vantage point " + string(v.RestsOn[0])
 	case n > 1:
-		return "rests on each of the vantage points " + join(v.RestsOn)
+		return "would be no FAIL without any one of the vantage points " + join(v.RestsOn)
 	case v.Fewest > 0:
-		return fmt.Sprintf("rests on at least %d vantage points", v.Fewest)
+		return fmt.Sprintf("stands until %d vantage points are left out", v.Fewest)
 	}
 	return "" // a report of which nobody computed it
 }

@@ -128,9 +128,9 @@ const precision = "Latencies are measured in whole microseconds and given in mil
 	"where there is one, else when the program read the reply, some tenths of a millisecond later; TCP latency includes the connection's set-up."
 
 // aboutVerdicts explains the words that stand beside verdicts.
-const aboutVerdicts = "\"no data\" is neither pass nor fail. A FAIL that rests on a vantage point would be none without it. Thin: less than nine tenths of " +
+const aboutVerdicts = "\"no data\" is neither pass nor fail. Without a vantage point a FAIL may become a pass, or no data where too little is left. Thin: less than nine tenths of " +
 	"the planned queries were sent, so that a verdict stands only where what is missing could not change it. Held: responses that wait for a verdict. " +
-	"Unobservable: waits for a zone of which nobody can know whether they meet the threshold."
+	"Unobservable: waits for a zone that cannot be shown to meet or to miss the threshold."
 
 // WriteText writes report.txt, or with the internal part full.txt.
 func (d *Document) WriteText(w io.Writer) error {
