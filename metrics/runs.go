@@ -98,6 +98,18 @@ func (a *Accumulator) Late(vp measurement.VantagePoint, label time.Time) bool {
 	return marks != nil && at < a.until && marks[slotAt(at-a.from)]&late != 0
 }
 
+// Trusted says whether what a run shows may date serials, and accuse on grounds of time:
+// its clock was not known to be wrong, and it did not arrive before its label. Runs must
+// have been added.
+func (a *Accumulator) Trusted(vp measurement.VantagePoint, label time.Time) bool {
+	at := label.UnixMicro()
+	if at < a.from {
+		return a.marksBefore[runKey{string(vp), at}]&untrusted == 0
+	}
+	marks := a.marks[string(vp)]
+	return marks == nil || at >= a.until || marks[slotAt(at-a.from)]&untrusted == 0
+}
+
 // marksOf are the marks of a vantage point, by interval of the window; nil without any.
 func (a *Accumulator) marksOf(vp measurement.VantagePoint) []mark { return a.marks[string(vp)] }
 

@@ -47,7 +47,7 @@ func (d *Document) hold(ctx context.Context, store lake.Store, zones []measureme
 	d.Archive, d.Held = Archive{Missing: []MissingZone{}}, []Held{}
 	reasons := map[string]int64{}
 	if d.Unchecked > 0 {
-		days, err := store.Days(lake.Answers, d.From, d.Until)
+		days, err := store.Days(lake.Answers, d.From, d.end())
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (d *Document) hold(ctx context.Context, store lake.Store, zones []measureme
 			d.Archive.Begins = new(z.ArchivedAt.UTC())
 		}
 		held := reasons[fmt.Sprintf("zone %d is not archived", z.Serial)]
-		inUse := z.FirstSeen != nil && z.FirstSeen.Before(d.Until) && z.FirstSeen.After(d.From.Add(-correctness.Window))
+		inUse := z.FirstSeen != nil && z.FirstSeen.Before(d.end()) && z.FirstSeen.After(d.From.Add(-correctness.Window))
 		if z.State == measurement.ZoneSeen && (inUse || held > 0) {
 			d.Archive.Missing = append(d.Archive.Missing, MissingZone{Serial: z.Serial, FirstSeen: z.FirstSeen, SignedAt: z.SignedAt, Proof: z.Proof, Held: held,
 				RSIs: []measurement.RSI{}, VantagePoints: []measurement.VantagePoint{}})
@@ -81,18 +81,19 @@ func (d *Document) heldIn(ctx context.Context, store lake.Store, f lake.DayFile,
 	rows := map[int64]bool{}
 	var row int64
 	scan := lake.Scan{Store: store, Table: lake.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Workers: 1,
-		Columns: []string{"verdict", "vantage_point", "rsi", "family", "transport", "query"}}
+		Columns: []string{"verdict", "vantage_point", "rsi", "family", "transport", "address", "outcome", "query"}}
 	err := scan.Run(ctx, func(b *lake.Batch) error {
 		verdicts, labels := b.Column("verdict"), b.Column("interval")
 		unchecked := verdicts.Place(string(measurement.Unchecked))
 		for i, v := range verdicts.Index {
 			label := time.UnixMicro(labels.Int[i]).UTC()
-			if v < 0 || v != unchecked || label.Before(d.From) || !label.Before(d.Until) {
+			if v < 0 || v != unchecked || label.Before(d.From) || !label.Before(d.end()) {
 				continue
 			}
 			a := measurement.Answer{Interval: label, VantagePoint: measurement.VantagePoint(b.Column("vantage_point").Text(i)),
 				RSI: measurement.RSI(b.Column("rsi").Text(i)), Family: measurement.Family(b.Column("family").Text(i)),
-				Transport: measurement.Transport(b.Column("transport").Text(i)), Query: b.Column("query").Text(i)}
+				Transport: measurement.Transport(b.Column("transport").Text(i)), Query: b.Column("query").Text(i),
+				Address: b.Column("address").Text(i), Outcome: measurement.Outcome(b.Column("outcome").Text(i))}
 			if a.Query == metrics.QueryCorrectness && d.measured(&a) {
 				rows[row+int64(i)] = true
 			}
@@ -124,19 +125,25 @@ func (d *Document) showing(ctx context.Context, store lake.Store) error {
 	for i := range d.Archive.Missing {
 		at[d.Archive.Missing[i].Serial] = &d.Archive.Missing[i]
 	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: d.Until, Workers: 1, Columns: []string{"query", "serial", "rsi", "vantage_point"}}
+	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: d.end(), Workers: 1,
+		Columns: []string{"query", "serial", "rsi", "vantage_point", "family", "address"}}
 	err := scan.Run(ctx, func(b *lake.Batch) error {
 		queries, serials, rsis, vps := b.Column("query"), b.Column("serial"), b.Column("rsi"), b.Column("vantage_point")
-		labels := b.Column("interval")
+		labels, families, addresses := b.Column("interval"), b.Column("family"), b.Column("address")
 		soa := queries.Place(metrics.QuerySOA)
 		for i := range b.Rows {
 			if queries.Index[i] != soa || serials.Null != nil && serials.Null[i] {
 				continue
 			}
 			z := at[serials.Int[i]]
-			if z != nil && !d.late(measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i])) {
-				z.RSIs = included(z.RSIs, measurement.RSI(rsis.Text(i)))
-				z.VantagePoints = included(z.VantagePoints, measurement.VantagePoint(vps.Text(i)))
+			if z == nil {
+				continue
+			}
+			a := measurement.Answer{Interval: time.UnixMicro(labels.Int[i]).UTC(), VantagePoint: measurement.VantagePoint(vps.Text(i)),
+				RSI: measurement.RSI(rsis.Text(i)), Family: measurement.Family(families.Text(i)), Address: addresses.Text(i)}
+			if !d.late(a.VantagePoint, a.Interval) && d.onPlan(&a) {
+				z.RSIs = included(z.RSIs, a.RSI)
+				z.VantagePoints = included(z.VantagePoints, a.VantagePoint)
 			}
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 		return nil
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
-	days, err := store.Days(lake.Answers, d.From, d.Until)
+	days, err := store.Days(lake.Answers, d.From, d.end())
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func (d *Document) brokenIn(ctx context.Context, store lake.Store, f lake.DayFil
 			}
 			a := c.row(i)
 			a.QName, a.QType = b.Column("qname").Text(i), b.Column("qtype").Text(i)
-			if wanted[a.RSI] && a.Query == metrics.QueryCorrectness && a.Interval.Before(d.Until) && !a.Interval.Before(d.From) && d.measured(&a) {
+			if wanted[a.RSI] && a.Query == metrics.QueryCorrectness && a.Interval.Before(d.end()) && !a.Interval.Before(d.From) && d.measured(&a) {
 				a.LatencyUS, a.RCode, a.Serial, a.Verdict = nil, nil, nil, nil // they are the batch's
 				rows[row+int64(i)] = a
 			}
@@ -147,11 +148,24 @@ func (b brokenOf) list(rsi measurement.RSI) []Broken {
 }
 
 // measured says whether a row is in the metrics: of a vantage point that counts then,
-// under no exclusion and of no run that came late.
+// asked where the plan says, under no exclusion and of no run that came late.
 func (d *Document) measured(r *measurement.Answer) bool {
 	return (d.late == nil || !d.late(r.VantagePoint, r.Interval)) && slices.ContainsFunc(d.VantagePoints, func(v VantagePoint) bool {
 		return v.ID == r.VantagePoint && (v.From == nil || !r.Interval.Before(*v.From)) && (v.Until == nil || r.Interval.Before(*v.Until))
-	}) && !slices.ContainsFunc(d.Exclusions, func(n plan.Note) bool { return covers(n, r) })
+	}) && !slices.ContainsFunc(d.Exclusions, func(n plan.Note) bool { return covers(n, r) }) &&
+		r.Interval.Before(d.DataUntil) && (r.Outcome == measurement.LocalError || d.onPlan(r))
+}
+
+// onPlan says whether a row was asked at the address that its RSI has at its label,
+// however the row writes it. What another server answers says nothing of the RSI.
+func (d *Document) onPlan(r *measurement.Answer) bool {
+	i := slices.IndexFunc(d.RSIs, func(s RSI) bool { return s.RSI == r.RSI })
+	if i < 0 {
+		return false
+	}
+	want, valid := plan.Server{Addresses: d.RSIs[i].Addresses}.AddressAt(r.Family, r.Interval)
+	got, err := netip.ParseAddr(r.Address)
+	return valid && err == nil && got.Unmap() == want.Unmap()
 }
 
 // broken are the broken rules of an RSI.

@@ -97,6 +97,7 @@ type Document struct {
 	Internal *Internal `json:"internal,omitempty"` // nil in report.json
 
 	late      func(measurement.VantagePoint, time.Time) bool // runs that do not count; nil before Fill
+	trusted   func(measurement.VantagePoint, time.Time) bool // runs that may accuse on grounds of time; nil before Fill
 	queries   []string                                       // in the lake, where it has none that the metrics read
 	proposals []Proposal                                     // also of a public document, which only says that there are some
 }

@@ -44,7 +44,7 @@ const atOnce = 4
 
 // decisive are the columns that say whether a row counts against a threshold;
 // they come fifty times as fast as rows.
-var decisive = []string{"vantage_point", "interval", "query", "rsi", "family", "transport", "outcome", "latency_us", "rcode", "serial", "verdict"}
+var decisive = []string{"vantage_point", "interval", "query", "rsi", "family", "transport", "address", "outcome", "latency_us", "rcode", "serial", "verdict"}
 
 // struck are the dossiers that the day has failed rows for.
 func (j Job) struck(ctx context.Context, day time.Time, all []*dossier) (struck []*dossier, err error) {
@@ -66,12 +66,12 @@ func (j Job) struck(ctx context.Context, day time.Time, all []*dossier) (struck 
 
 // columns are the decisive ones of a batch.
 type columns struct {
-	vp, interval, query, rsi, family, transport, outcome, latency, rcode, serial, verdict *lake.Column
+	vp, interval, query, rsi, family, transport, address, outcome, latency, rcode, serial, verdict *lake.Column
 }
 
 func newColumns(b *lake.Batch) columns {
 	return columns{b.Column("vantage_point"), b.Column("interval"), b.Column("query"), b.Column("rsi"), b.Column("family"), b.Column("transport"),
-		b.Column("outcome"), b.Column("latency_us"), b.Column("rcode"), b.Column("serial"), b.Column("verdict")}
+		b.Column("address"), b.Column("outcome"), b.Column("latency_us"), b.Column("rcode"), b.Column("serial"), b.Column("verdict")}
 }
 
 // row is a row with these columns alone. Its pointers last as long as the batch.
@@ -79,7 +79,7 @@ func (c columns) row(i int) measurement.Answer {
 	return measurement.Answer{
 		VantagePoint: measurement.VantagePoint(c.vp.Text(i)), Interval: time.UnixMicro(c.interval.Int[i]).UTC(), Query: c.query.Text(i),
 		RSI: measurement.RSI(c.rsi.Text(i)), Family: measurement.Family(c.family.Text(i)), Transport: measurement.Transport(c.transport.Text(i)),
-		Outcome: measurement.Outcome(c.outcome.Text(i)), LatencyUS: number(c.latency, i), RCode: word(c.rcode, i), Serial: number(c.serial, i),
+		Address: c.address.Text(i), Outcome: measurement.Outcome(c.outcome.Text(i)), LatencyUS: number(c.latency, i), RCode: word(c.rcode, i), Serial: number(c.serial, i),
 		Verdict: (*measurement.Verdict)(word(c.verdict, i)),
 	}
 }

@@ -20,6 +20,8 @@ type against struct {
 	slow        map[measurement.Path]int64 // µs that a latency must not exceed
 	incorrect   bool
 	waiting     map[measurement.VantagePoint][]wait // for a late zone, by its publication
+	accepted    map[int64]bool                      // serials of root zones
+	trusted     func(measurement.VantagePoint, time.Time) bool
 }
 
 // wait is the time in which a vantage point had not seen a zone from the RSI.
@@ -29,7 +31,11 @@ type wait struct {
 }
 
 func (x *dossier) counting() against {
-	a := against{unavailable: map[measurement.Path]bool{}, slow: map[measurement.Path]int64{}, waiting: map[measurement.VantagePoint][]wait{}}
+	a := against{unavailable: map[measurement.Path]bool{}, slow: map[measurement.Path]int64{}, waiting: map[measurement.VantagePoint][]wait{},
+		accepted: map[int64]bool{}, trusted: x.d.trusted}
+	for _, s := range x.d.Accepted {
+		a.accepted[s] = true
+	}
 	for _, v := range x.values(true) {
 		path := measurement.Path{Family: v.Family, Transport: v.Transport}
 		switch v.Metric {
@@ -84,6 +90,9 @@ func (a against) charges(r *measurement.Answer, inPeriod bool) (list []charge) {
 		}
 		if most, missed := a.slow[path]; inPeriod && good && missed && *r.LatencyUS > most {
 			list = append(list, charge{metric: metrics.RSILatency, what: fmt.Sprintf("over %d ms", most/1000)})
+		}
+		if !a.trusted(r.VantagePoint, r.Interval) || good && r.Serial != nil && !a.accepted[*r.Serial] {
+			return list // dates nothing: a wrong clock, or a serial of no root zone
 		}
 		for _, w := range a.waiting[r.VantagePoint] {
 			if r.Interval.Before(w.from) || !r.Interval.Before(w.until) || good && r.Serial != nil && metrics.Reaches(uint32(*r.Serial), w.serial) {

@@ -35,7 +35,7 @@ func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Confi
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	r := a.Compute()
-	d.late = a.Late
+	d.late, d.trusted = a.Late, a.Trusted
 	d.rest(r)
 	d.cover(r)
 	if err := d.others(ctx, store); err != nil {
@@ -77,7 +77,7 @@ func (d *Document) others(ctx context.Context, store lake.Store) error {
 	if d.Coverage.Sent > 0 {
 		return nil
 	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: earlier(d.Until, d.DataUntil), Columns: []string{"query", "vantage_point"}, Workers: 1}
+	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: d.end(), Columns: []string{"query", "vantage_point"}, Workers: 1}
 	return scan.Run(ctx, func(b *lake.Batch) error {
 		queries, vps, labels := b.Column("query"), b.Column("vantage_point"), b.Column("interval")
 		for i := range b.Rows {

@@ -85,6 +85,9 @@ func Frame(p *plan.Plan, style Style, from, until, dataUntil time.Time, version 
 // Complete says whether the look-ahead is over, so that the report can be final.
 func (d *Document) Complete() bool { return !d.DataUntil.Before(d.Until.Add(metrics.LookAhead)) }
 
+// end is where the rows of the period end: those of later intervals were not read.
+func (d *Document) end() time.Time { return earlier(d.Until, d.DataUntil) }
+
 // Where the vantage points of a document come from.
 const (
 	fromPlan = "plan"
