@@ -27,6 +27,8 @@ type Result struct {
 	Thin          bool    // less than nine tenths of the planned queries were sent
 	Publications  []Publication
 	Accepted      []uint32         // serials of root zones that answers show or the archive has of the period, ascending
+	Derived       []Publication    // what the sightings give of accepted serials, also where Config.Publications is given
+	Known         []uint32         // as Accepted, by the table zones alone, also where Config.Accepted is given
 	ReceivedUntil time.Time        // when the last of the runs that count came into the lake; zero: unknown
 	LateRuns      map[string]int64 // by vantage point: runs that came after Config.ReceivedUntil and do not count
 	ArchivedUntil time.Time        // when the last of the zones was archived; zero: none

@@ -105,12 +105,17 @@ func (a *Accumulator) addressOf(text string) int32 {
 	return unknown
 }
 
-// accepts says whether a serial is of a root zone: the table zones has it as archived
-// or seen [tub].
+// accepts says whether a serial counts as of a root zone [tub]: it is known, or the report
+// that is computed again accepted it.
 func (a *Accumulator) accepts(serial uint32) bool {
 	if a.cfg.Accepted != nil {
 		return a.cfg.Accepted[serial]
 	}
+	return a.known(serial)
+}
+
+// known says whether the table zones has a serial as archived or seen.
+func (a *Accumulator) known(serial uint32) bool {
 	z, known := a.zones[serial]
 	return known && (z.State == measurement.ZoneArchived || z.State == measurement.ZoneSeen)
 }

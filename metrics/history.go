@@ -50,7 +50,7 @@ func (a *Accumulator) before(d *decoded, first, end int, vpFrom, vpUntil []int64
 			r.shown[s] = true
 		}
 		rsi, path := int(d.rsi[d.RSI.Index[i]+1]), int(d.family[d.Family.Index[i]+1]+d.transport[d.Transport.Index[i]+1])
-		if rsi < 0 || path < 0 || !a.accepts(s) {
+		if rsi < 0 || path < 0 || !a.accepts(s) && !a.known(s) {
 			continue
 		}
 		expected := frame.asked[2*rsi+path/2]
@@ -87,14 +87,17 @@ func (a *Accumulator) leaves(vp measurement.VantagePoint, label time.Time, path 
 	return false
 }
 
-// eachPast hands on the sightings before the window that a view of a level has, by
-// vantage point's number among all.
-func (a *Accumulator) eachPast(l level, note func(serial uint32, vp, at int)) {
+// eachPast hands on the sightings before the window that a view of a level has, of serials
+// that are accepted or of those only known, by vantage point's number among all.
+func (a *Accumulator) eachPast(l level, accepted bool, note func(serial uint32, vp, at int)) {
 	for key, r := range a.history {
 		if len(r.shown) > mostSerials || a.marksBefore[key]&untrusted != 0 {
 			continue
 		}
 		for s, out := range r.seen {
+			if a.accepts(s) != accepted {
+				continue
+			}
 			if !out || l == asMeasured {
 				note(s, r.vp, int((key.at-a.from)/interval.Length.Microseconds()))
 			}

@@ -177,6 +177,16 @@ func TestComputedAgain(t *testing.T) {
 		for _, s := range made.Accepted {
 			again.cfg.Accepted[s] = true
 		}
+		remade, err := resultOf(again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(made.Publications, remade.Derived, cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("lake %d: publications when it was made (-), by the data again (+):\n%s", seed, d)
+		}
+		if d := cmp.Diff(made.Accepted, remade.Known, cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("lake %d: accepted when it was made (-), known again (+):\n%s", seed, d)
+		}
 		if d := cmp.Diff(packaged(first), packaged(again), sameOpinion); d != "" {
 			t.Fatalf("lake %d: when it was made (-), again (+):\n%s", seed, d)
 		}

@@ -54,7 +54,7 @@ func (v *view) sightings() sightings {
 	for to, from := range v.order {
 		number[from] = to
 	}
-	v.a.eachPast(v.level, func(serial uint32, vp, at int) {
+	v.a.eachPast(v.level, true, func(serial uint32, vp, at int) {
 		if to, counts := number[vp]; counts {
 			note(serial, to, at)
 		}

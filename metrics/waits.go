@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -272,29 +273,51 @@ func (c *computation) published(v, of *view, given []Publication) *published {
 	return &published{delays: v.publish(s, list), slots: v.slots(), untimed: s.untimed(-1)}
 }
 
-// notePublications says which serials the result rests on.
+// notePublications says which serials the result rests on, and which the data give.
 func (c *computation) notePublications(system *published) {
-	for _, s := range system.delays.published {
-		c.result.Publications = append(c.result.Publications, Publication{s.serial, c.label(s.at)})
-	}
-	all := map[uint32]bool{}
-	for _, d := range c.days {
-		for s := range d.sets.single {
-			all[s] = c.accepts(s)
+	noted := func(list []publication) (all []Publication) {
+		for _, s := range list {
+			all = append(all, Publication{s.serial, c.label(s.at)})
 		}
+		return all
 	}
-	for s := range system.serials.seen {
-		all[s] = true
+	c.result.Publications, c.result.Derived = noted(system.delays.published), noted(system.serials.ofPeriod())
+	c.result.Accepted = c.shown(system, c.accepts)
+	if c.result.Known = c.result.Accepted; c.cfg.Accepted != nil {
+		c.result.Known = c.shown(system, c.known)
 	}
-	for s, z := range c.zones {
-		if _, within := c.usedInPeriod(z); within && c.accepts(s) {
+}
+
+// shown lists the serials that answers show or the archive has of the period, where they
+// are of root zones by that rule.
+func (c *computation) shown(system *published, ofRoot func(uint32) bool) []uint32 {
+	all := map[uint32]bool{}
+	note := func(s uint32) {
+		if ofRoot(s) {
 			all[s] = true
 		}
 	}
-	for s, accepted := range all {
-		if accepted {
-			c.result.Accepted = append(c.result.Accepted, s)
+	for _, d := range c.days {
+		for s := range d.sets.single {
+			note(s)
 		}
 	}
-	slices.Sort(c.result.Accepted)
+	for s := range system.serials.seen {
+		note(s)
+	}
+	number := map[int]bool{}
+	for _, vp := range system.view.order {
+		number[vp] = true
+	}
+	c.eachPast(system.view.level, false, func(s uint32, vp, _ int) {
+		if number[vp] {
+			note(s)
+		}
+	})
+	for s, z := range c.zones {
+		if _, within := c.usedInPeriod(z); within {
+			note(s)
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
 }

@@ -245,7 +245,7 @@ func (d *Document) WriteJSON(w io.Writer) error {
 const maxDocument = 256 << 20
 
 // Read reads what WriteJSON wrote. A key it does not know is an error: a number
-// overlooked would not be verified.
+// overlooked would not be verified. So is one that other readers could read otherwise.
 func Read(r io.Reader) (*Document, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
 	if err != nil {
@@ -258,6 +258,9 @@ func Read(r io.Reader) (*Document, error) {
 }
 
 func read(text []byte) (*Document, error) {
+	if err := checkKeys(text); err != nil {
+		return nil, fmt.Errorf("not a report of mtric: %w", err)
+	}
 	if err := schema(text); err != nil {
 		return nil, err
 	}

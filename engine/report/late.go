@@ -76,22 +76,21 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
 	for i := range again.Values {
 		then, now := &d.Values[i], &again.Values[i]
 		more := then.Held - now.Held
-		if then.Name() != now.Name() || more <= 0 || !now.judgedSince(then, more) {
+		changed := more > 0 || more == 0 && then.Verdict != now.Verdict // by what everybody's answers were
+		if then.Name() != now.Name() || !changed || !now.judgedSince(then, more) {
 			continue
 		}
 		all, limit := everybody, cfg.Limits[metrics.LimitKey(now.Metric, now.Transport)]
 		if now.RSI == "" {
 			all = then.responses()
 		}
-		if d.Internal != nil || now.RSI == "" { // else the numbers are left out
-			if r := then.responses(); r.Correct+r.Incorrect != then.Count || r.Verdict(all, limit) != then.Verdict {
-				continue
-			}
+		if !now.allows(then, d.Internal == nil && now.RSI != "", all, limit) {
+			continue
 		}
 		judged = true
 		if now.RSI == "" {
 			again.Unchecked = then.Held
-		} else {
+		} else if more > 0 {
 			v.late("%s of rsi %s: %d answers have got their verdict", now.Metric, now.RSI, more)
 		}
 		*now = now.asOf(then)
@@ -126,15 +125,34 @@ func (v *Value) responses() metrics.Responses {
 	return r
 }
 
-// everybody are the responses of all RSIs.
+// everybody are the responses of all RSIs; report.json does not say which are incorrect,
+// and it does not matter to the verdict of one.
 func (d *Document) everybody() (all metrics.Responses) {
 	for _, v := range d.Values {
 		if v.Metric == metrics.RSICorrectness {
-			r := v.responses()
-			all.Correct, all.Incorrect, all.Held = all.Correct+r.Correct, all.Incorrect+r.Incorrect, all.Held+r.Held
+			all.Correct, all.Held = all.Correct+v.Count, all.Held+v.Held
 		}
 	}
 	return all
+}
+
+// allows says whether the verdict of then is by the rules. Where the numbers are left out,
+// it is that of a number of incorrect answers that can have been: the more there are the
+// worse, so that the least and the most give all verdicts.
+func (v *Value) allows(then *Value, hidden bool, all metrics.Responses, limit metrics.Limit) bool {
+	if !hidden {
+		r := then.responses()
+		return r.Correct+r.Incorrect == then.Count && r.Verdict(all, limit) == then.Verdict
+	}
+	is := v.responses()
+	least, most := max(0, then.Count-is.Correct), min(is.Incorrect, then.Count)
+	for _, incorrect := range []int64{least, most} {
+		r := metrics.Responses{Correct: then.Count - incorrect, Incorrect: incorrect, Held: then.Held}
+		if least <= most && r.Verdict(all, limit) == then.Verdict {
+			return true
+		}
+	}
+	return false
 }
 
 // judgedSince says whether the values of then and now differ by nothing but answers that

@@ -24,7 +24,8 @@ type Verified struct {
 // and names every difference; none means that the data say what the report says. It
 // takes full.json and report.json. Runs that came into the lake after the report's
 // received_until, zones that became known since and answers that have got their verdict
-// since are late, and no difference.
+// since are late, and no difference. The report's publications and accepted serials, which
+// its values rest on, are compared with the data too.
 func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, error) {
 	again := *d
 	cfg, err := d.restOn()
@@ -41,6 +42,7 @@ func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, erro
 	}
 	v := &Verified{}
 	v.lateRuns(result)
+	v.serials(d, result, zones)
 	v.lateVerdicts(d, &again, cfg)
 	v.lateZones(d, &again, zones)
 	again.conclude()
