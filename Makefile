@@ -22,7 +22,7 @@ test: ## everything that needs neither root nor internet
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
 	go vet ./...
 	go test $(RACE) -timeout 15m ./...
-	$(if $(RACE),go test -run 'TestKilled|TestLaws' ./engine/ingest && go test ./engine/lake ./engine/rehearse) # every step and every case: with the race detector only some
+	$(if $(RACE),go test -run 'TestKilled|TestLaws' ./engine/ingest && go test ./engine/lake ./engine/rehearse && go test -run 'TestLiteral|TestLaws' ./metrics) # every step and every case: with the race detector only some
 
 test-system: ## against real NSD, Knot, BIND, scamper, OpenSSH, DuckDB, Spark, Chromium, and the playbooks (Debian, root; installs what it needs)
 	testdata/rig/install.sh

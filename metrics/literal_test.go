@@ -18,6 +18,14 @@ import (
 // lakes are numbered, not shrunk: a seed has no smaller one.
 var lakes = flag.Int("lakes", 400, "how many drawn lakes the package and the nested loops are compared on; laws see a twentieth")
 
+// drawn is how many lakes are drawn: a fifth with the race detector, which is slow.
+func drawn() int {
+	if raced {
+		return *lakes / 5
+	}
+	return *lakes
+}
+
 func reference(w lakeRows) opinion { return judgeLiterally(w, "") }
 
 // TestLaws holds the laws against the package.
@@ -25,7 +33,7 @@ func TestLaws(t *testing.T) {
 	for _, law := range laws() {
 		t.Run(law.name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(*lakes / 20) {
+			for seed := range uint64(drawn() / 20) {
 				r := rand.New(rand.NewPCG(seed, 2))
 				if wrong := law.check(r, law.draw(r), packaged); wrong != "" {
 					t.Fatalf("lake %d: %s", seed, wrong)
@@ -128,7 +136,7 @@ func resultOf(w lakeRows) (*metrics.Result, error) {
 
 // The package and the nested loops agree on every field of drawn lakes.
 func TestLiteral(t *testing.T) {
-	for seed := range uint64(*lakes) {
+	for seed := range uint64(drawn()) {
 		w := drawLake(rand.New(rand.NewPCG(seed, 1)))
 		want, got := reference(w), packaged(w)
 		if reflect.DeepEqual(want, got) {
@@ -142,7 +150,7 @@ func TestLiteral(t *testing.T) {
 
 // A report that is computed again, when more has come into the lake, is the same.
 func TestComputedAgain(t *testing.T) {
-	for seed := range uint64(*lakes / 10) {
+	for seed := range uint64(drawn() / 10) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		w := drawLake(r)
 		w.cfg.Accepted, w.cfg.Publications, w.cfg.ReceivedUntil = nil, nil, time.Time{}
