@@ -18,10 +18,10 @@ import (
 // lakes are numbered, not shrunk: a seed has no smaller one.
 var lakes = flag.Int("lakes", 400, "how many drawn lakes the package and the nested loops are compared on; laws see a twentieth")
 
-// drawn is how many lakes are drawn: a fifth with the race detector, which is slow.
+// drawn is how many lakes are drawn: a tenth with -short, which the race detector goes with.
 func drawn() int {
-	if raced {
-		return *lakes / 5
+	if testing.Short() {
+		return *lakes / 10
 	}
 	return *lakes
 }

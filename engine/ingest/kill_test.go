@@ -121,7 +121,7 @@ func TestKilledAnywhereComesToTheSame(t *testing.T) {
 	if diff := cmp.Diff(wantKinds, kinds); diff != "" || len(wantTold) != 7 {
 		t.Fatalf("steps %s; told %v", diff, wantTold)
 	}
-	for kill := 0; kill < steps; kill += every {
+	for kill := 0; kill < steps; kill++ {
 		c, told := fill(t, zones)
 		n := 0
 		last := ""

@@ -174,7 +174,7 @@ func (s *scene) fetch(c *court, from, until time.Time) {
 // runs, over zones of which the archive lacks some, for a while or for ever.
 func TestLawsOfEvidence(t *testing.T) {
 	scenes := 12
-	if testing.Short() || every > 1 {
+	if testing.Short() {
 		scenes = 3
 	}
 	told := map[string]int{}

@@ -19,9 +19,6 @@ import (
 // A day has as many rows as its vantage points have measured: what the lake wrote,
 // it reads and goes on writing, though a file so large is refused of a vantage point.
 func TestLargeDays(t *testing.T) {
-	if racing {
-		t.Skip("not run under the race detector, where it takes 100 s: make test runs it without, and so does go test -run TestLargeDays ./engine/lake")
-	}
 	for name, enlarge := range map[string]func(t *testing.T, path string) int64{"rows": manyRows, "bytes": manyBytes} {
 		t.Run(name, func(t *testing.T) {
 			s := lake.Store{Dir: t.TempDir()}

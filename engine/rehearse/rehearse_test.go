@@ -67,10 +67,10 @@ func named(t testing.TB, name string) Scenario {
 	return all[i]
 }
 
-// TestScenarios plays them all; with the race detector those that differ most.
+// TestScenarios plays them all; with -short those that differ most.
 func TestScenarios(t *testing.T) {
 	all := Scenarios()
-	if raced || testing.Short() {
+	if testing.Short() {
 		all = []Scenario{named(t, "flipped-bit"), named(t, "young-archive")}
 	}
 	o := short(t)
@@ -86,11 +86,11 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// slow leaves a test to the run without the race detector, which "make test" makes too.
+// slow leaves a test out of short runs, among them that with the race detector.
 func slow(t *testing.T) {
 	t.Helper()
-	if raced {
-		t.Skip("takes minutes under the race detector; go test ./engine/rehearse runs it without")
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; go test without -short runs it")
 	}
 }
 
