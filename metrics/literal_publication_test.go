@@ -118,7 +118,7 @@ func (l *literal) sightAt(level int, v metrics.VantagePoint, at time.Time, x met
 type dating struct {
 	t       map[uint32]time.Time // T(s)
 	period  map[uint32]bool      // of the period
-	initial map[uint32]bool      // accepted serials with the earliest t1 of all
+	initial map[uint32]bool      // accepted serials that were there first
 }
 
 // old says whether a serial has no T(s) because it was there when the data began.
@@ -195,6 +195,21 @@ func (l *literal) publishedAt(s uint32, first map[measurement.VantagePoint]time.
 	return t, true
 }
 
+// there is t1, or T(s) where that is more than 24 hours later: from when a serial counts
+// as there when it is asked which were there first.
+func (l *literal) there(s uint32, first map[measurement.VantagePoint]time.Time) time.Time {
+	var t1 time.Time
+	for _, at := range first {
+		if t1.IsZero() || at.Before(t1) {
+			t1 = at
+		}
+	}
+	if t, ok := l.publishedAt(s, first); ok && t.After(t1.Add(24*time.Hour)) && l.mistake != "one witness dates the first serials" {
+		return t
+	}
+	return t1
+}
+
 // dated is T(s) at the level of exclusions that a metric's serials are of: exclusions
 // with RSIs move none.
 func (l *literal) dated(level int) *dating {
@@ -205,19 +220,17 @@ func (l *literal) dated(level int) *dating {
 	d := &dating{t: map[uint32]time.Time{}, period: map[uint32]bool{}, initial: map[uint32]bool{}}
 	l.dates[level] = d
 	first := l.firsts(level)
+	there := map[uint32]time.Time{}
 	var start time.Time
-	for _, by := range first {
-		for _, at := range by {
-			if start.IsZero() || at.Before(start) {
-				start = at
-			}
+	for s, by := range first {
+		there[s] = l.there(s, by)
+		if start.IsZero() || there[s].Before(start) {
+			start = there[s]
 		}
 	}
-	for s, by := range first {
-		for _, at := range by {
-			if at.Equal(start) {
-				d.initial[s] = true
-			}
+	for s, at := range there {
+		if at.Equal(start) {
+			d.initial[s] = true
 		}
 	}
 	if l.whole != nil {

@@ -73,14 +73,26 @@ func (v *view) serials() *serials {
 	s := &serials{view: v, seen: v.sightings()}
 	start := int(^uint(0) >> 1)
 	for serial := range s.seen {
-		start = min(start, s.first(serial, -1))
+		start = min(start, s.there(serial))
 	}
 	for serial := range s.seen {
-		if s.first(serial, -1) == start {
+		if s.there(serial) == start {
 			s.initial = append(s.initial, serial)
 		}
 	}
 	return s
+}
+
+// there is from when a serial was there, to tell which were there when the data began:
+// its first trusted sighting, or T(s) if that is more than a day later. One vantage point
+// alone could otherwise date the newest serial before all others, and no serial would
+// have a T(s) (decision 18).
+func (s *serials) there(serial uint32) int {
+	first := s.first(serial, -1)
+	if at, known := s.published(serial, -1); known && at > first+perDay {
+		return at
+	}
+	return first
 }
 
 // first is the label of the first trusted sighting, one vantage point left out.

@@ -12,6 +12,9 @@ import (
 // published: 15 minutes.
 const grace = 3
 
+// day is how many intervals a day has.
+const day = int(24 * time.Hour / interval.Length)
+
 // period is what the numbers of a period are made of. Indices of intervals count from
 // the first of the simulation.
 type period struct {
@@ -37,7 +40,7 @@ func (t *tally) period(c *counts, from, until, dataUntil time.Time) *period {
 	}
 	first := math.MaxInt
 	for z := range t.shown {
-		at, found := p.firstLabel(z)
+		at, found := p.firstThere(z)
 		switch {
 		case !found || at > first:
 		case at < first:
@@ -76,10 +79,15 @@ func (p *period) labels(z int) (all []int) {
 	return all
 }
 
-func (p *period) firstLabel(z int) (int, bool) {
+// firstThere is from when a zone was there: its first label, or T(s) where that is more than
+// a day later.
+func (p *period) firstThere(z int) (int, bool) {
 	all := p.labels(z)
 	if len(all) == 0 {
 		return 0, false
+	}
+	if at, known := p.publishedAt(z); known && at > all[0]+day {
+		return at, true
 	}
 	return all[0], true
 }
@@ -109,7 +117,7 @@ func (p *period) publishedAt(z int) (at int, known bool) {
 	}
 	if p.w.came(z) {
 		archived := p.w.index(labelFrom(time.UnixMicro(p.w.archived(z)).UTC()))
-		if archived <= first+int(24*time.Hour/interval.Length) {
+		if archived <= first+day {
 			second = min(second, archived)
 		}
 	}

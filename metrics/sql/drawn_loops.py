@@ -145,8 +145,11 @@ class Loops:
                 self.t[s] = t1
             elif t2:
                 self.t[s] = max(t1, min(t2) - 3 * STEP)
-        earliest = min((min(seen.values()) for seen in first.values()), default=None)
-        self.initial = self.base.initial if self.base else {s for s, seen in first.items() if min(seen.values()) == earliest}
+        # T(s) stands for a t1 that is more than a day before it: one witness alone.
+        there = {s: min(seen.values()) for s, seen in first.items()}
+        there |= {s: t for s, t in self.t.items() if t > there[s] + 288 * STEP}
+        earliest = min(there.values(), default=None)
+        self.initial = self.base.initial if self.base else {s for s, at in there.items() if at == earliest}
         later = {s for s in self.accepted if all(newer(s, i) for i in self.initial)}
         self.later = later
         self.serials = self.base.serials if self.base else {s for s in self.t if s in later and self.lake.start <= self.t[s] < self.lake.until}

@@ -25,10 +25,6 @@ SELECT serial, MIN(at_us) AS t1_us, MIN(CASE WHEN n = 2 THEN at_us END) AS secon
 FROM (SELECT serial, at_us, ROW_NUMBER() OVER (PARTITION BY serial ORDER BY at_us, vantage_point) AS n FROM first_sightings) q
 GROUP BY serial;
 
--- Serials of the earliest t1, which were there before (reading A10).
-CREATE OR REPLACE TEMPORARY VIEW initial AS
-SELECT s.serial FROM sighted s CROSS JOIN (SELECT MIN(t1_us) AS t1_us FROM sighted) f WHERE s.t1_us = f.t1_us;
-
 -- T(s): max(t1, t2 - 15 min); t1 where one vantage point alone could have seen it by
 -- then; null where nothing confirms the one that did. A zone counts as archived at
 -- the next label, up to 24 hours after t1.
@@ -46,6 +42,15 @@ FROM (SELECT serial, t1_us, vantage_points,
             LEFT JOIN zones z ON z.serial = s.serial
             GROUP BY s.serial, s.t1_us, s.second_us) q) r
 WHERE vantage_points = 1 OR t2_us IS NOT NULL;
+
+-- Serials that were there first (reading A10): those of the earliest t1. T(s) stands
+-- for a t1 more than 24 hours before it, which one vantage point alone says.
+CREATE OR REPLACE TEMPORARY VIEW initial AS
+SELECT t.serial
+FROM (SELECT serial, there_us, MIN(there_us) OVER () AS first_us
+      FROM (SELECT s.serial, CASE WHEN d.t_us > s.t1_us + 86400000000 THEN d.t_us ELSE s.t1_us END AS there_us
+            FROM sighted s LEFT JOIN dated d ON d.serial = s.serial) q) t
+WHERE t.there_us = t.first_us;
 
 -- Serials above all of those that were there before.
 CREATE OR REPLACE TEMPORARY VIEW later AS
