@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -111,37 +112,66 @@ type span struct{ from, until time.Time }
 // sentWithin bounds how long after its label a query of a run is sent, which ingest sees to.
 const sentWithin = 2 * interval.Length
 
-// past says of which times before the window the lake is to be read, beside what was
-// read: when the first serials of all were shown, and since the first sighting of those
-// that fewer than two vantage points showed in the look-back, whose T(s) may lie in the
-// period all the same. The table zones has the first sightings.
-func (a *Accumulator) past() (list []span) {
+// past reads of the time before the window what dates the serials of the period: since
+// the first sighting of those that fewer than two vantage points showed in the look-back,
+// whose T(s) may lie in the period all the same; and when the data began. The table zones
+// has the first sightings.
+func (a *Accumulator) past(ctx context.Context, store lake.Store) error {
 	start := time.UnixMicro(a.from).UTC()
 	first, open := start, start
 	for s, z := range a.zones {
-		if z.FirstSeen != nil && a.accepts(s) {
+		if z.FirstSeen != nil && (a.accepts(s) || a.known(s)) {
 			first = earlier(first, interval.Of(*z.FirstSeen))
 		}
 	}
 	if !first.Before(start) {
 		return nil
 	}
-	witnesses := a.lookedBack()
+	enough, witnesses := 2, a.lookedBack()
+	if !a.anyVP {
+		enough = min(2, max(1, len(a.cfg.VantagePoints)))
+	}
 	for _, d := range a.days {
 		for s := range d.sets.single {
-			if z := a.zones[s]; a.accepts(s) && z.FirstSeen != nil && len(witnesses[s]) < min(2, max(1, len(a.cfg.VantagePoints))) {
+			if z := a.zones[s]; a.accepts(s) && z.FirstSeen != nil && len(witnesses[s]) < enough {
 				open = earlier(open, interval.Of(*z.FirstSeen))
 			}
 		}
 	}
+	unread := start
 	if open.Before(start) {
-		list = append(list, span{open.Add(-sentWithin), start})
+		unread = open.Add(-sentWithin)
+		if err := a.scanPast(ctx, store, span{unread, start}); err != nil {
+			return err
+		}
 	}
-	return append(list, span{first.Add(-sentWithin), earlier(start, first.Add(interval.Length))})
+	return a.beginning(ctx, store, first, unread, enough)
+}
+
+// beginning reads from the first sighting of all until vantage points enough have shown
+// what is accepted: mostly one interval. The first may be of one that does not count.
+func (a *Accumulator) beginning(ctx context.Context, store lake.Store, first, until time.Time, enough int) error {
+	for s := (span{first.Add(-sentWithin), first.Add(interval.Length)}); s.from.Before(until); {
+		s.until = earlier(s.until, until)
+		if err := a.scanPast(ctx, store, s); err != nil {
+			return err
+		}
+		began := map[int]bool{}
+		a.eachPast(forSystem, true, func(_ uint32, vp, at int) {
+			if a.label(at).Before(s.until) {
+				began[vp] = true
+			}
+		})
+		if len(began) >= enough {
+			return nil
+		}
+		s = span{s.until, s.until.AddDate(0, 0, 1)}
+	}
+	return nil
 }
 
 // lookedBack lists by serial the vantage points whose trusted sightings of the look-back
-// show it.
+// show it, without what an exclusion takes out of the RSS.
 func (a *Accumulator) lookedBack() map[uint32]map[int]bool {
 	found := map[uint32]map[int]bool{}
 	for _, d := range a.days {
@@ -152,8 +182,11 @@ func (a *Accumulator) lookedBack() map[uint32]map[int]bool {
 			if b == nil {
 				continue
 			}
-			marks := a.marksOf(a.vps[vp].ID)
+			marks, out := a.marksOf(a.vps[vp].ID), a.excluded(d.number, a.vps[vp].ID, forSystem)
 			for slot := range perDay {
+				if slices.ContainsFunc(out, func(e at) bool { return e.from <= slot && slot < e.until }) {
+					continue
+				}
 				if len(d.sets.of(b.shown[slot])) > mostSerials || marks != nil && marks[d.number*perDay+slot]&untrusted != 0 {
 					continue
 				}

@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"cmp"
+	"maps"
 	"math/big"
 	"slices"
 	"time"
@@ -167,15 +168,7 @@ func (l *literal) publishedAt(s uint32, first map[measurement.VantagePoint]time.
 	}
 	slices.SortFunc(labels, time.Time.Compare)
 	t1 := labels[0]
-	there := map[measurement.VantagePoint]bool{}
-	for at := t1; !at.After(t1.Add(15 * time.Minute)); at = at.Add(interval.Length) {
-		for _, v := range l.vps {
-			if within(v, at) {
-				there[v.ID] = true
-			}
-		}
-	}
-	if len(there) == 1 || l.mistake == "t1 is enough" {
+	if l.thereAround(t1) == 1 || l.mistake == "t1 is enough" {
 		return t1, true
 	}
 	var t2 []time.Time
@@ -195,19 +188,51 @@ func (l *literal) publishedAt(s uint32, first map[measurement.VantagePoint]time.
 	return t, true
 }
 
-// there is t1, or T(s) where that is more than 24 hours later: from when a serial counts
-// as there when it is asked which were there first.
-func (l *literal) there(s uint32, first map[measurement.VantagePoint]time.Time) time.Time {
-	var t1 time.Time
-	for _, at := range first {
-		if t1.IsZero() || at.Before(t1) {
-			t1 = at
+// there is from when a serial counts as there when it is asked which were there first:
+// t1; but T(s) where that is more than 24 hours later, and else, where t1 is more than 24
+// hours before a second vantage point showed anything accepted, and more than one was
+// within its dates at t1, what the second vantage point showed of it.
+func (l *literal) there(s uint32, all map[uint32]map[measurement.VantagePoint]time.Time) (at time.Time, ok bool) {
+	begins := map[measurement.VantagePoint]time.Time{}
+	for _, by := range all {
+		for v, at := range by {
+			if b, known := begins[v]; !known || at.Before(b) {
+				begins[v] = at
+			}
 		}
 	}
-	if t, ok := l.publishedAt(s, first); ok && t.After(t1.Add(24*time.Hour)) && l.mistake != "one witness dates the first serials" {
-		return t
+	sorted := func(by map[measurement.VantagePoint]time.Time) []time.Time {
+		return slices.SortedFunc(maps.Values(by), time.Time.Compare)
 	}
-	return t1
+	labels, began := sorted(all[s]), sorted(begins)
+	t1 := labels[0]
+	if l.mistake == "one witness dates the first serials" {
+		return t1, true
+	}
+	if t, ok := l.publishedAt(s, all[s]); ok && t.After(t1.Add(24*time.Hour)) {
+		return t, true
+	}
+	if len(began) < 2 || !t1.Before(began[1].Add(-24*time.Hour)) || l.thereAround(t1) == 1 {
+		return t1, true
+	}
+	if len(labels) < 2 {
+		return t1, false
+	}
+	return labels[1], true
+}
+
+// thereAround is how many vantage points are within their dates from a label to 15
+// minutes later.
+func (l *literal) thereAround(t1 time.Time) int {
+	there := map[measurement.VantagePoint]bool{}
+	for at := t1; !at.After(t1.Add(15 * time.Minute)); at = at.Add(interval.Length) {
+		for _, v := range l.vps {
+			if within(v, at) {
+				there[v.ID] = true
+			}
+		}
+	}
+	return len(there)
 }
 
 // dated is T(s) at the level of exclusions that a metric's serials are of: exclusions
@@ -222,10 +247,14 @@ func (l *literal) dated(level int) *dating {
 	first := l.firsts(level)
 	there := map[uint32]time.Time{}
 	var start time.Time
-	for s, by := range first {
-		there[s] = l.there(s, by)
-		if start.IsZero() || there[s].Before(start) {
-			start = there[s]
+	for s := range first {
+		at, ok := l.there(s, first)
+		if !ok {
+			continue
+		}
+		there[s] = at
+		if start.IsZero() || at.Before(start) {
+			start = at
 		}
 	}
 	for s, at := range there {

@@ -2,6 +2,8 @@ package metrics
 
 import (
 	"cmp"
+	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -71,28 +73,57 @@ type serials struct {
 
 func (v *view) serials() *serials {
 	s := &serials{view: v, seen: v.sightings()}
-	start := int(^uint(0) >> 1)
+	began := s.began()
+	there, start := map[uint32]int{}, math.MaxInt
 	for serial := range s.seen {
-		start = min(start, s.there(serial))
+		if at, known := s.there(serial, began); known {
+			there[serial], start = at, min(start, at)
+		}
 	}
-	for serial := range s.seen {
-		if s.there(serial) == start {
+	for serial, at := range there {
+		if at == start {
 			s.initial = append(s.initial, serial)
 		}
 	}
 	return s
 }
 
-// there is from when a serial was there, to tell which were there when the data began:
-// its first trusted sighting, or T(s) if that is more than a day later. One vantage point
-// alone could otherwise date the newest serial before all others, and no serial would
-// have a T(s) (decision 18).
-func (s *serials) there(serial uint32) int {
-	first := s.first(serial, -1)
-	if at, known := s.published(serial, -1); known && at > first+perDay {
-		return at
+// began is when the second vantage point began to show accepted serials; before all
+// times where there is none.
+func (s *serials) began() int {
+	first := map[int]int{}
+	for _, by := range s.seen {
+		for vp, at := range by {
+			if was, known := first[vp]; !known || at < was {
+				first[vp] = at
+			}
+		}
 	}
-	return first
+	labels := slices.Sorted(maps.Values(first))
+	if len(labels) < 2 {
+		return math.MinInt
+	}
+	return labels[1]
+}
+
+// there is from when a serial was there, to tell which were there when the data began:
+// its first trusted sighting. No vantage point alone makes it a day older than others
+// bear out: neither than T(s), nor than what a second one began with, unless it was alone
+// by its dates. Else one old label of the newest serial would leave no serial with a T(s),
+// and one of an older serial would make news of what was there (decision 18).
+func (s *serials) there(serial uint32, began int) (at int, known bool) {
+	labels := slices.Sorted(maps.Values(s.seen[serial]))
+	first := labels[0]
+	if at, known := s.published(serial, -1); known && at > first+perDay {
+		return at, true
+	}
+	if first >= began-perDay || began == math.MinInt || s.alone(first, -1) {
+		return first, true
+	}
+	if len(labels) < 2 {
+		return 0, false
+	}
+	return labels[1], true
 }
 
 // first is the label of the first trusted sighting, one vantage point left out.

@@ -399,3 +399,33 @@ func TestOldLabelOfOneVantagePoint(t *testing.T) {
 		t.Errorf("with the lie (-want +got):\n%s", d)
 	}
 }
+
+// One vantage point alone cannot make news of what was there when all others began: an
+// old zone that it showed two days before them is not the first.
+func TestOneVantagePointDaysBeforeAllOthers(t *testing.T) {
+	rows := scene{vps: 3, first: 0, intervals: 60, rsis: abc(), shows: func(at, v int, rsi measurement.RSI, path int) int64 {
+		if at >= 40 {
+			return s2
+		}
+		return s1
+	}}.rows()
+	archivedAt := label(-570)
+	zones := []measurement.Zone{{Serial: s0, State: measurement.ZoneArchived, ArchivedAt: &archivedAt}}
+	lie := soa(0, -576, "a", measurement.Path{Family: measurement.IPv4, Transport: measurement.UDP}, shows(s0))
+	want := []metrics.Publication{{Serial: s2, T: label(40)}}
+	for name, c := range map[string]struct {
+		vps  int
+		rows []measurement.Answer
+		want []metrics.Publication
+	}{
+		"without it": {3, rows, want},
+		"with it":    {3, append(slices.Clone(rows), lie), want},
+		"alone by all one knows": {1, append(slices.DeleteFunc(slices.Clone(rows), func(a measurement.Answer) bool { return a.VantagePoint != vp(0) }), lie),
+			[]metrics.Publication{{Serial: s1, T: label(0)}, {Serial: s2, T: label(40)}}},
+	} {
+		got := compute(t, config(1, c.vps, 3), c.rows, archived(c.rows, zones...)...)
+		if d := cmp.Diff(c.want, got.Publications); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}

@@ -44,12 +44,7 @@ func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) e
 	if err := a.forgetEarly(ctx, scan); err != nil {
 		return err
 	}
-	for _, span := range a.past() {
-		if err := a.scanPast(ctx, store, span); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.past(ctx, store)
 }
 
 // forgetEarly reads the days again on which a zone may have been shown before it was

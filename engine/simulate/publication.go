@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -38,9 +39,9 @@ func (t *tally) period(c *counts, from, until, dataUntil time.Time) *period {
 			p.places = append(p.places, v)
 		}
 	}
-	first := math.MaxInt
+	first, began := math.MaxInt, p.began()
 	for z := range t.shown {
-		at, found := p.firstThere(z)
+		at, found := p.firstThere(z, began)
 		switch {
 		case !found || at > first:
 		case at < first:
@@ -79,17 +80,43 @@ func (p *period) labels(z int) (all []int) {
 	return all
 }
 
-// firstThere is from when a zone was there: its first label, or T(s) where that is more than
-// a day later.
-func (p *period) firstThere(z int) (int, bool) {
+// firstThere is from when a zone was there: its first label; but none that one vantage
+// point alone has, more than a day before T(s) or before the second one began.
+func (p *period) firstThere(z, began int) (int, bool) {
 	all := p.labels(z)
 	if len(all) == 0 {
 		return 0, false
 	}
-	if at, known := p.publishedAt(z); known && at > all[0]+day {
+	first := all[0]
+	if at, known := p.publishedAt(z); known && at > first+day {
 		return at, true
 	}
-	return all[0], true
+	if first >= began-day || p.alone(first) {
+		return first, true
+	}
+	if len(all) < 2 {
+		return 0, false
+	}
+	return all[1], true
+}
+
+// began is when the second vantage point first showed an accepted zone; early where there
+// is none.
+func (p *period) began() int {
+	first := map[int]int{}
+	for z, s := range p.shown {
+		for _, v := range p.places {
+			if p.accepts(z) && v < len(p.w.vps) && s.labels[v] >= 0 && s.labels[v] < p.end {
+				if was, known := first[v]; !known || s.labels[v] < was {
+					first[v] = s.labels[v]
+				}
+			}
+		}
+	}
+	if len(first) < 2 {
+		return 0
+	}
+	return slices.Sorted(maps.Values(first))[1]
 }
 
 // publishedAt is T(s): when a zone was first shown, but no more than 15 minutes before
@@ -101,14 +128,7 @@ func (p *period) publishedAt(z int) (at int, known bool) {
 		return 0, false
 	}
 	first := all[0]
-	there := 0
-	for _, v := range p.places {
-		place := &p.w.everyone[v]
-		if !p.w.label(first+grace).Before(place.from) && (place.until.IsZero() || p.w.label(first).Before(place.until)) {
-			there++
-		}
-	}
-	if there == 1 {
+	if p.alone(first) {
 		return first, true
 	}
 	second := math.MaxInt
@@ -122,6 +142,19 @@ func (p *period) publishedAt(z int) (at int, known bool) {
 		}
 	}
 	return max(first, second-grace), second < math.MaxInt
+}
+
+// alone says that only one vantage point is within its dates in the quarter of an hour
+// from a label on.
+func (p *period) alone(first int) bool {
+	there := 0
+	for _, v := range p.places {
+		place := &p.w.everyone[v]
+		if !p.w.label(first+grace).Before(place.from) && (place.until.IsZero() || p.w.label(first).Before(place.until)) {
+			there++
+		}
+	}
+	return there == 1
 }
 
 // untimed are the zones archived and first used in the period of which nobody knows when

@@ -141,18 +141,33 @@ class Loops:
             t1, others = min(seen.values()), sorted(seen.values())[1:]
             archived = self.zones.get(s, {}).get("archived_at")
             t2 = others[:1] + ([up(archived)] if archived is not None and up(archived) <= t1 + 288 * STEP else [])
-            if sum(1 for v in self.vantage_points if any(valid(v, t1 + i * STEP) for i in range(4))) == 1:
+            if self.alone(t1):
                 self.t[s] = t1
             elif t2:
                 self.t[s] = max(t1, min(t2) - 3 * STEP)
-        # T(s) stands for a t1 that is more than a day before it: one witness alone.
-        there = {s: min(seen.values()) for s, seen in first.items()}
-        there |= {s: t for s, t in self.t.items() if t > there[s] + 288 * STEP}
+        # No vantage point alone makes a serial a day older than others bear out.
+        begins = {}
+        for seen in first.values():
+            for v, t in seen.items():
+                begins[v] = min(t, begins.get(v, t))
+        began = sorted(begins.values())[1:2]
+        there = {}
+        for s, seen in first.items():
+            t1, others = min(seen.values()), sorted(seen.values())[1:]
+            if self.t.get(s, t1) > t1 + 288 * STEP:
+                there[s] = self.t[s]
+            elif not began or t1 >= began[0] - 288 * STEP or self.alone(t1):
+                there[s] = t1
+            elif others:
+                there[s] = others[0]
         earliest = min(there.values(), default=None)
         self.initial = self.base.initial if self.base else {s for s, at in there.items() if at == earliest}
         later = {s for s in self.accepted if all(newer(s, i) for i in self.initial)}
         self.later = later
         self.serials = self.base.serials if self.base else {s for s in self.t if s in later and self.lake.start <= self.t[s] < self.lake.until}
+
+    def alone(self, t1):
+        return sum(1 for v in self.vantage_points if any(valid(v, t1 + i * STEP) for i in range(4))) == 1
 
     def published(self):
         return sorted((s, self.t[s]) for s in self.serials if s in self.t)

@@ -25,32 +25,44 @@ SELECT serial, MIN(at_us) AS t1_us, MIN(CASE WHEN n = 2 THEN at_us END) AS secon
 FROM (SELECT serial, at_us, ROW_NUMBER() OVER (PARTITION BY serial ORDER BY at_us, vantage_point) AS n FROM first_sightings) q
 GROUP BY serial;
 
--- T(s): max(t1, t2 - 15 min); t1 where one vantage point alone could have seen it by
--- then; null where nothing confirms the one that did. A zone counts as archived at
+-- How many vantage points were within their dates at the first sighting, and the
+-- second witness: the next vantage point, or the archive. A zone counts as archived at
 -- the next label, up to 24 hours after t1.
+CREATE OR REPLACE TEMPORARY VIEW witnessed AS
+SELECT serial, t1_us, second_us, vantage_points,
+       CASE WHEN archived_us <= t1_us + 86400000000 AND (second_us IS NULL OR archived_us < second_us) THEN archived_us
+            ELSE second_us END AS t2_us
+FROM (SELECT s.serial, s.t1_us, s.second_us, COUNT(DISTINCT v.id) AS vantage_points,
+             MAX(z.archived_at_us + MOD(300000000 - MOD(z.archived_at_us, 300000000), 300000000)) AS archived_us
+      FROM sighted s
+      JOIN vantage_points v ON (v.from_us IS NULL OR v.from_us <= s.t1_us + 900000000)
+       AND (v.until_us IS NULL OR (s.t1_us < v.until_us
+            AND (v.from_us IS NULL OR v.from_us + MOD(300000000 - MOD(v.from_us, 300000000), 300000000) < v.until_us)))
+      LEFT JOIN zones z ON z.serial = s.serial
+      GROUP BY s.serial, s.t1_us, s.second_us) q;
+
+-- T(s): max(t1, t2 - 15 min); t1 where one vantage point alone could have seen it by
+-- then; null where nothing confirms the one that did.
 CREATE OR REPLACE TEMPORARY VIEW dated AS
 SELECT serial, CASE WHEN vantage_points = 1 THEN t1_us ELSE GREATEST(t1_us, t2_us - 900000000) END AS t_us
-FROM (SELECT serial, t1_us, vantage_points,
-             CASE WHEN archived_us <= t1_us + 86400000000 AND (second_us IS NULL OR archived_us < second_us) THEN archived_us
-                  ELSE second_us END AS t2_us
-      FROM (SELECT s.serial, s.t1_us, s.second_us, COUNT(DISTINCT v.id) AS vantage_points,
-                   MAX(z.archived_at_us + MOD(300000000 - MOD(z.archived_at_us, 300000000), 300000000)) AS archived_us
-            FROM sighted s
-            JOIN vantage_points v ON (v.from_us IS NULL OR v.from_us <= s.t1_us + 900000000)
-             AND (v.until_us IS NULL OR (s.t1_us < v.until_us
-                  AND (v.from_us IS NULL OR v.from_us + MOD(300000000 - MOD(v.from_us, 300000000), 300000000) < v.until_us)))
-            LEFT JOIN zones z ON z.serial = s.serial
-            GROUP BY s.serial, s.t1_us, s.second_us) q) r
+FROM witnessed
 WHERE vantage_points = 1 OR t2_us IS NOT NULL;
 
--- Serials that were there first (reading A10): those of the earliest t1. T(s) stands
--- for a t1 more than 24 hours before it, which one vantage point alone says.
+-- Serials that were there first (reading A10): those of the earliest t1. But no vantage
+-- point alone makes a serial a day older than others bear out: than T(s), or than what
+-- the second vantage point began with.
 CREATE OR REPLACE TEMPORARY VIEW initial AS
-SELECT t.serial
+SELECT serial
 FROM (SELECT serial, there_us, MIN(there_us) OVER () AS first_us
-      FROM (SELECT s.serial, CASE WHEN d.t_us > s.t1_us + 86400000000 THEN d.t_us ELSE s.t1_us END AS there_us
-            FROM sighted s LEFT JOIN dated d ON d.serial = s.serial) q) t
-WHERE t.there_us = t.first_us;
+      FROM (SELECT w.serial,
+                   CASE WHEN w.vantage_points > 1 AND w.t2_us - 900000000 > w.t1_us + 86400000000 THEN w.t2_us - 900000000
+                        WHEN w.vantage_points > 1 AND w.t1_us < b.began_us - 86400000000 THEN w.second_us
+                        ELSE w.t1_us END AS there_us
+            FROM witnessed w
+            CROSS JOIN (SELECT MIN(CASE WHEN n = 2 THEN at_us END) AS began_us
+                        FROM (SELECT at_us, ROW_NUMBER() OVER (ORDER BY at_us, vantage_point) AS n
+                              FROM (SELECT vantage_point, MIN(at_us) AS at_us FROM first_sightings GROUP BY vantage_point) f) g) b) q) t
+WHERE there_us = first_us;
 
 -- Serials above all of those that were there before.
 CREATE OR REPLACE TEMPORARY VIEW later AS
