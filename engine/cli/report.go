@@ -36,6 +36,10 @@ wait for a verdict. A report that is there already is replaced by its final form
 the first one that is made after those seven days, and by --force; the old one is
 kept below revisions/.
 
+A report waits up to five minutes for an ingest that changes the lake, and then ends in
+exit 5; an ingest waits for the report. Where an ingest was killed in the middle of a day
+none is made (exit 1) until the next ingest has finished that day.
+
 The style survey compares candidates for vantage points: hops, round trips, servers
 and ways that each saw. It writes internal/survey.{txt,json,html} and prints the text.`,
 		Example: "  mtric report --style monthly\n  mtric report --style weekly --period 2026-11-16 --lake Lake --out Reports\n  mtric report --style survey --plan survey --plan local/survey --lake Lake --out Reports",
@@ -116,6 +120,11 @@ func (a *app) runReport(ctx context.Context, job report.Job, d, old *report.Docu
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	release, err := a.keepLake(ctx, job.Store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	bar := a.progress(0, "report")
 	days := int(d.DataUntil.Sub(d.From)/(24*time.Hour)) + 1
 	done := 0
@@ -181,6 +190,25 @@ func lockReports(out string) (func() error, error) {
 		return nil, busyf("report: another run holds %s", path)
 	}
 	return l.Unlock, nil
+}
+
+// lakePatience is how long a report waits for an ingest to end, which takes seconds but
+// for a backlog.
+var lakePatience = 5 * time.Minute
+
+// keepLake keeps ingest from changing the lake while a report is made of it.
+func (a *app) keepLake(ctx context.Context, store lake.Store) (release func() error, err error) {
+	release, err = store.LockShared(ctx, 0)
+	if errors.Is(err, lake.ErrLocked) {
+		if !a.flags.quiet && isTerminal(a.err) {
+			fmt.Fprintf(a.err, "mtric ingest is at work in %s; waiting for it\n", store.Dir)
+		}
+		release, err = store.LockShared(ctx, lakePatience)
+	}
+	if errors.Is(err, lake.ErrLocked) {
+		return nil, busyf("lake %s: mtric ingest has been at work there for %s and is not done; no report was made", store.Dir, lakePatience)
+	}
+	return release, err
 }
 
 // reportDone says where the report is and what it found.

@@ -71,6 +71,11 @@ func (a *app) runSurvey(ctx context.Context, job report.Job, s *report.Survey, f
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	release, err := a.keepLake(ctx, job.Store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	old, err := job.ExistingSurvey(filepath.Base(folder))
 	if err != nil {
 		return err

@@ -68,6 +68,9 @@ func (j Job) Existing(folder string) (*Document, error) {
 // Run computes the frame and puts the report's folder in place, whole or not at
 // all. A report that was there becomes revisions/N of the new one.
 func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
+	if err := d.halfMerged(ctx, j.Store); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
 	j.say("measurements")
 	result, err := d.Fill(ctx, j.Store)
 	if err != nil {
