@@ -31,6 +31,7 @@ type Result struct {
 	Known         []uint32         // as Accepted, by the table zones alone, also where Config.Accepted is given
 	ReceivedUntil time.Time        // when the last of the runs that count came into the lake; zero: unknown
 	LateRuns      map[string]int64 // by vantage point: runs that came after Config.ReceivedUntil and do not count
+	FirstLate     time.Time        // when the first of them came whose label is of the window; zero: none
 	ArchivedUntil time.Time        // when the last of the zones was archived; zero: none
 	Places        []Place          // by vantage point, RSI and path
 	Lags          []Lag            // every value of publication latency, by T(s), serial, RSI, vantage point
@@ -88,7 +89,7 @@ type computation struct {
 // Compute reads the metrics off what was added. It must not run beside Add.
 func (a *Accumulator) Compute() *Result {
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
-	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil, LateRuns: a.lateRuns, ArchivedUntil: a.archivedUntil}}
+	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil, LateRuns: a.lateRuns, FirstLate: a.firstLate, ArchivedUntil: a.archivedUntil}}
 	if last := len(c.result.Frames) - 1; last >= 0 {
 		c.result.N, c.result.K = c.result.Frames[last].N, c.result.Frames[last].K
 	}

@@ -60,6 +60,9 @@ func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested
 		switch until := a.cfg.ReceivedUntil; {
 		case !until.IsZero() && ingested.After(until):
 			m |= late
+			if at >= a.from && (a.firstLate.IsZero() || ingested.Before(a.firstLate)) {
+				a.firstLate = ingested.UTC()
+			}
 			if at >= a.from {
 				a.lateRuns[vp]++
 			}

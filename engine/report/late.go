@@ -24,9 +24,9 @@ func (v *Verified) lateRuns(r *metrics.Result) {
 // lateZones tells which zones that the report misses are archived now, and which are
 // missing that were not known then; again gets what the report could know.
 func (v *Verified) lateZones(d, again *Document, zones []measurement.Zone) {
-	archived := map[int64]bool{}
+	since := map[int64]bool{}
 	for _, z := range zones {
-		archived[z.Serial] = z.State == measurement.ZoneArchived
+		since[z.Serial] = z.State == measurement.ZoneArchived && d.archivedSince(z)
 	}
 	known := func(list []MissingZone, serial int64) int {
 		return slices.IndexFunc(list, func(z MissingZone) bool { return z.Serial == serial })
@@ -37,7 +37,7 @@ func (v *Verified) lateZones(d, again *Document, zones []measurement.Zone) {
 		switch {
 		case i >= 0:
 			missing = append(missing, again.Archive.Missing[i].before(z))
-		case archived[z.Serial]:
+		case since[z.Serial]:
 			v.late("zone %d, which the report misses, is archived now", z.Serial)
 			missing = append(missing, z)
 		}
