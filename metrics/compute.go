@@ -58,7 +58,10 @@ type Coverage struct {
 	Received int64 // with any row, also excluded ones
 	Excluded int64 // of the expected ones: those that leave every metric
 	Counting int64 // of the received ones: those that do not
-	SOA      Slots // of its SOA queries, after the exclusions that leave all metrics
+
+	Untrusted int64 // of the received ones: those of which nothing dates a serial
+
+	SOA Slots // of its SOA queries, after the exclusions that leave all metrics
 }
 
 // Place is what one RSI looked like from one vantage point over one path, with
@@ -251,6 +254,7 @@ func (c *computation) coverage() {
 			cov.SOA.add(slots[rsi][i])
 		}
 		c.result.Slots.add(cov.SOA)
+		marks := c.marksOf(vp.ID)
 		for label := c.cfg.From; label.Before(earlier(c.cfg.Until, c.cfg.DataUntil)); label = label.Add(interval.Length) {
 			if vp.From != nil && label.Before(*vp.From) || vp.Until != nil && !label.Before(*vp.Until) {
 				continue
@@ -259,8 +263,9 @@ func (c *computation) coverage() {
 			excluded := one(c.leavesAll(vp.ID, label))
 			cov.Excluded += excluded
 			at := int(label.UnixMicro()-c.from) / int(interval.Length.Microseconds())
-			if b := c.raw.days[at/perDay].blocks[i]; b != nil {
-				received := int64(b.received[at%perDay])
+			if d := c.raw.days[at/perDay]; d.blocks[i] != nil {
+				received := int64(d.blocks[i].received[at%perDay])
+				cov.Untrusted += received * one(distrusted(d.sets, d.blocks[i], marks, at/perDay, at%perDay))
 				cov.Received += received
 				cov.Counting += received * (1 - excluded)
 			}
