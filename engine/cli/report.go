@@ -96,7 +96,7 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 		if old.Schema != report.Schema {
 			return busyf("%s: %w", folder, report.ErrOldRules)
 		}
-		return busyf("%s: %s report, revision %d, is there already; --force makes a new revision", folder, old.Status, old.Revision)
+		return busyf("%s: %s report, revision %d, %w", folder, old.Status, old.Revision, report.ErrThere)
 	}
 	if a.flags.dryRun {
 		_, err := fmt.Fprintf(a.out, "would write %s: %s, data until %s\n", folder, d.PeriodTitle(), d.DataUntil.Format(time.RFC3339))

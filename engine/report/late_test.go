@@ -3,6 +3,7 @@ package report_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -422,7 +423,7 @@ func TestEarlierRules(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err == nil || !strings.Contains(err.Error(), "`mtric report --force` makes it anew") {
+	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err == nil || !errors.Is(err, report.ErrThere) || !strings.Contains(err.Error(), "`mtric report --force` makes it anew") {
 		t.Errorf("without force: %v", err)
 	}
 	j.Force = true

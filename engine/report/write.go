@@ -38,7 +38,7 @@ type Job struct {
 
 // ErrThere says that a report of the period is in place that this one must not
 // replace: a final one, or one that knew as much.
-var ErrThere = errors.New("is there already")
+var ErrThere = errors.New("is there already; --force makes a new revision")
 
 // Existing returns the report that is in place; nil where there is none.
 func (j Job) Existing(folder string) (*Document, error) {
@@ -81,7 +81,7 @@ func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
 		early := !old.Complete() && d.Complete()
 		if !j.Force && (old.Status == Final || old.Status == d.Status && !early) {
 			if old.Schema != Schema {
-				return fmt.Errorf("%w, and %w", ErrOldRules, ErrThere)
+				return fmt.Errorf("%w; it was %w", ErrThere, ErrOldRules)
 			}
 			return fmt.Errorf("%s report, revision %d, %w", old.Status, old.Revision, ErrThere)
 		}
