@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
@@ -224,14 +225,14 @@ func (a *app) reportDone(d *report.Document, folder string) error {
 	case !a.flags.quiet:
 		var failed []string
 		for _, r := range d.Failed() {
-			failed = append(failed, string(r))
+			failed = append(failed, diag.Printable(string(r)))
 		}
 		fmt.Fprintf(a.out, "%s: %s, revision %d\n", d.PeriodTitle(), d.Status, d.Revision)
 		for _, n := range d.Notes {
-			fmt.Fprintf(a.out, "note: %s\n", n)
+			fmt.Fprintf(a.out, "note: %s\n", diag.Printable(n))
 		}
 		for _, m := range d.MissedInWords() {
-			fmt.Fprintf(a.out, "FAIL: %s\n", m)
+			fmt.Fprintf(a.out, "FAIL: %s\n", diag.Printable(m))
 		}
 		for _, u := range d.UnknownInWords() {
 			fmt.Fprintf(a.out, "no data: %s\n", u)

@@ -208,6 +208,6 @@ func (t *textWriter) broken(rows []brokenRow) {
 	t.table(table)
 	t.line("For example:")
 	for _, b := range rows {
-		t.line("  %s %s", b.RSI, printable(b.Example))
+		t.line("  %s %s", b.RSI, b.Example)
 	}
 }

@@ -163,7 +163,7 @@ func (d *Document) notes() []string {
 	switch {
 	case d.Coverage.Sent == 0 && len(d.queries) > 0:
 		add("There are no measurements of this period: no value can be given. The lake has other queries (%s); the metrics are made of %s and %s.",
-			printable(strings.Join(d.queries, ", ")), metrics.QuerySOA, metrics.QueryCorrectness)
+			join(d.queries), metrics.QuerySOA, metrics.QueryCorrectness)
 	case d.Coverage.Sent == 0:
 		add("There are no measurements of this period: no value can be given.")
 	case d.Thin:

@@ -69,18 +69,21 @@ type svg struct{ strings.Builder }
 
 func newSVG(height int, label string) *svg {
 	s := new(svg)
-	s.add(`<svg viewBox="0 0 %d %d" role="img" aria-label="%s">`, plotWidth, height, template.HTMLEscapeString(label))
+	s.add(`<svg viewBox="0 0 %d %d" role="img" aria-label="%s">`, plotWidth, height, escaped(label))
 	return s
 }
+
+// escaped is a text of whomever, for markup.
+func escaped(text string) string { return template.HTMLEscapeString(printable(text)) }
 
 func (s *svg) add(format string, args ...any) { fmt.Fprintf(s, format+"\n", args...) }
 
 func (s *svg) text(x, y float64, anchor, text string) {
-	s.add(`<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x, y, anchor, template.HTMLEscapeString(text))
+	s.add(`<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x, y, anchor, escaped(text))
 }
 
 func (s *svg) cell(x, y, w, h float64, c, title string) {
-	s.add(`<rect x="%.1f" y="%.1f" width="%.2f" height="%.1f" class="%s"><title>%s</title></rect>`, x, y, w, h, c, template.HTMLEscapeString(title))
+	s.add(`<rect x="%.1f" y="%.1f" width="%.2f" height="%.1f" class="%s"><title>%s</title></rect>`, x, y, w, h, c, escaped(title))
 }
 
 // marks are how high a mark stands in fields of the classes that look bad, so
@@ -298,7 +301,7 @@ func latencyPlot(title string, rows []latencyRow, limit float64) template.HTML {
 				s.add(`<path d="M%.1f %.1fH%.1fm0 -4v8" class="whisker"/>`, x(ms), y, x(forEye(p.P95)))
 			}
 			s.add(`<circle cx="%.1f" cy="%.0f" r="4" class="dot"><title>%s at VP %s: median %s ms, p95 %s ms</title></circle>`,
-				x(ms), y, p.RSI, template.HTMLEscapeString(string(p.VantagePoint)), *p.Median, numberText(p.P95))
+				x(ms), y, escaped(string(p.RSI)), escaped(string(p.VantagePoint)), *p.Median, numberText(p.P95))
 		}
 		if n := len(seen); len(r.places) > 1 && n > 0 {
 			s.text(x(forEye(seen[n-1].Median))+6, y+4, "start", string(seen[n-1].VantagePoint))

@@ -179,7 +179,7 @@ func (s *Survey) WriteText(w io.Writer) error {
 	t.heading("Regions")
 	var rows [][]string
 	for _, r := range s.Regions {
-		rows = append(rows, []string{r.Region, dash(printable(strings.Join(r.Metros, ", ")))})
+		rows = append(rows, []string{r.Region, dash(strings.Join(r.Metros, ", "))})
 	}
 	t.table(rows)
 	t.heading("By root server identifier")
@@ -197,7 +197,7 @@ func (s *Survey) overview() [][]string {
 	rows := [][]string{{"VP", "REGION", "METRO", "PROVIDER", "INTERVALS", "GOOD V4", "V6", "RTT V4", "V6", "HOPS V4", "V6", "INSTANCES", "ALONE", "PATHS V4", "V6", "MOST LIKE"}}
 	for _, c := range s.Candidates {
 		a, b := c.Families[0], c.Families[1]
-		rows = append(rows, []string{string(c.ID), dash(c.Region), dash(printable(c.Metro)), dash(printable(c.Provider)), fmt.Sprintf("%d/%d", c.Received, c.Expected),
+		rows = append(rows, []string{string(c.ID), dash(c.Region), dash(c.Metro), dash(c.Provider), fmt.Sprintf("%d/%d", c.Received, c.Expected),
 			a.Share(), b.Share(), surveyMillis(a.RTTUS), surveyMillis(b.RTTUS), surveyCount(a.Hops), surveyCount(b.Hops),
 			fmt.Sprint(c.Instances), fmt.Sprint(c.Alone), fmt.Sprint(a.Paths), fmt.Sprint(b.Paths), c.Like()})
 	}
@@ -209,7 +209,7 @@ func (s *Survey) ways() [][]string {
 	rows := [][]string{{"VP", "METRO", "PROVIDER", "TO", "RTT V4", "V6", "HOPS V4", "V6", "PATHS V4", "V6", "REACHED V4", "V6"}}
 	for _, c := range s.Candidates {
 		for _, p := range s.Places {
-			rows = append(rows, append([]string{string(c.ID), dash(printable(c.Metro)), dash(printable(c.Provider)), string(p.Label)}, c.cells(p.Label)...))
+			rows = append(rows, append([]string{string(c.ID), dash(c.Metro), dash(c.Provider), string(p.Label)}, c.cells(p.Label)...))
 		}
 	}
 	return rows
@@ -220,7 +220,7 @@ func (s *Survey) details() [][]string {
 	rows := [][]string{{"VP", "RSI", "RTT V4", "V6", "HOPS V4", "V6", "PATHS V4", "V6", "REACHED V4", "V6", "INSTANCES"}}
 	for _, c := range s.Candidates {
 		for _, r := range s.RSIs {
-			rows = append(rows, append(append([]string{string(c.ID), string(r)}, c.cells(r)...), dash(printable(c.names(r)))))
+			rows = append(rows, append(append([]string{string(c.ID), string(r)}, c.cells(r)...), dash(c.names(r))))
 		}
 	}
 	return rows

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -87,7 +89,7 @@ func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 func join[S ~string](list []S) string {
 	var texts []string
 	for _, s := range list {
-		texts = append(texts, string(s))
+		texts = append(texts, printable(string(s)))
 	}
 	return strings.Join(texts, ", ")
 }
@@ -175,22 +177,32 @@ type textWriter struct {
 	err error
 }
 
+// line prints a line; texts among its arguments become printable.
 func (t *textWriter) line(format string, args ...any) {
 	if t.err == nil {
+		for i, a := range args {
+			if v := reflect.ValueOf(a); v.Kind() == reflect.String {
+				args[i] = printable(v.String())
+			}
+		}
 		_, t.err = fmt.Fprintf(t.w, strings.TrimRight(format, "\n")+"\n", args...)
 	}
 }
 
 func (t *textWriter) heading(s string) { t.line("\n%s\n%s", s, strings.Repeat("-", len([]rune(s)))) }
 
-// table prints rows aligned; a cell must not hold tabs.
+// table prints rows aligned, their cells printable.
 func (t *textWriter) table(rows [][]string) {
 	if t.err != nil {
 		return
 	}
 	w := tabwriter.NewWriter(t.w, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
-		fmt.Fprintln(w, strings.TrimRight(strings.Join(r, "\t"), "\t "))
+		cells := make([]string, len(r))
+		for i, c := range r {
+			cells[i] = printable(c)
+		}
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t "))
 	}
 	t.err = w.Flush()
 }
@@ -202,7 +214,7 @@ func (t *textWriter) changes(d *Document) {
 	t.heading("What the revisions changed")
 	for _, c := range d.Changes {
 		for _, what := range c.What {
-			t.line("revision %d: %s", c.Revision, printable(what))
+			t.line("revision %d: %s", c.Revision, what)
 		}
 	}
 }
@@ -265,7 +277,7 @@ func (t *textWriter) places(d *Document) {
 	t.heading("Vantage points: SOA queries")
 	rows := [][]string{{"VP", "REGION", "METRO", "PLANNED", "SENT", "SHARE", "INTERVALS EXCLUDED"}}
 	for _, v := range d.VantagePoints {
-		rows = append(rows, []string{string(v.ID), dash(printable(v.Region)), dash(printable(v.Metro)), thousands(v.Planned), thousands(v.Sent), v.Share(), thousands(v.Excluded)})
+		rows = append(rows, []string{string(v.ID), dash(v.Region), dash(v.Metro), thousands(v.Planned), thousands(v.Sent), v.Share(), thousands(v.Excluded)})
 	}
 	t.table(rows)
 }
@@ -286,7 +298,7 @@ func (t *textWriter) notes(title string, notes []plan.Note, about string) {
 	t.heading(title)
 	t.line("%s", about)
 	for _, n := range notes {
-		t.line("%s: %s to %s, %s; by %s, added %s: %s", n.Label, clock(n.From), clock(n.Until), Where(n), printable(n.By), clock(n.Added), printable(n.Reason))
+		t.line("%s: %s to %s, %s; by %s, added %s: %s", n.Label, clock(n.From), clock(n.Until), Where(n), n.By, clock(n.Added), n.Reason)
 	}
 }
 
@@ -300,7 +312,7 @@ func Where(n plan.Note) string {
 		parts = append(parts, "RSIs "+join(n.RSIs))
 	}
 	if len(n.Paths) > 0 {
-		parts = append(parts, "paths "+strings.Join(n.Paths, ", "))
+		parts = append(parts, "paths "+join(n.Paths))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -319,15 +331,8 @@ func numberText[N ~string](n *N) string {
 	return string(*n)
 }
 
-// printable keeps what servers and people wrote from commanding a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, s)
-}
+// printable is what servers and people wrote as others may see it.
+func printable(s string) string { return diag.Printable(s) }
 
 // rsiName is the RSI as text for people, "k.root-servers.net (k)".
 func (d *Document) rsiName(r measurement.RSI) string {

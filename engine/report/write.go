@@ -165,7 +165,7 @@ func noteChanges(kind string, old, now []plan.Note) (list []string) {
 	index := func(notes []plan.Note) map[string]string {
 		m := map[string]string{}
 		for _, n := range notes {
-			m[n.Label] = fmt.Sprintf("%s to %s, %s: %s", clock(n.From), clock(n.Until), Where(n), n.Reason)
+			m[n.Label] = fmt.Sprintf("%s to %s, %s: %s", clock(n.From), clock(n.Until), Where(n), printable(n.Reason))
 		}
 		return m
 	}
