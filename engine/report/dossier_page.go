@@ -59,7 +59,7 @@ func (x *dossier) page() *dossierPage {
 	for _, f := range dossierFiles {
 		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || !strings.HasSuffix(f.Name, "/") {
 			if f.Name == "evidence/" && x.incorrect > x.wires {
-				f.About += fmt.Sprintf(": of the first %d of %d; the others are in answers/", x.wires, x.incorrect)
+				f.About += fmt.Sprintf(": of the first %s of %s; the others are in answers/", thousands(int64(x.wires)), thousands(int64(x.incorrect)))
 			}
 			p.Files = append(p.Files, f)
 		}

@@ -92,7 +92,7 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
 		if now.RSI == "" {
 			again.Unchecked = then.Held
 		} else if more > 0 {
-			v.late("%s of rsi %s: %d answers have got their verdict", now.Metric, now.RSI, more)
+			v.late("%s of rsi %s: %s got a verdict since", now.Metric, now.RSI, plural(more, "answer"))
 		}
 		*now = now.asOf(then)
 	}
@@ -221,7 +221,7 @@ func (v *Verified) lateExcluded(then, now *Value, everybody metrics.Responses, l
 		return // a difference, if it is one
 	}
 	if now.RSI != "" && more > 0 {
-		v.late("%s of rsi %s: %d excluded answers have got their verdict", now.Metric, now.RSI, more)
+		v.late("%s of rsi %s: %s got a verdict since", now.Metric, now.RSI, plural(more, "excluded answer"))
 	}
 	now.Without = then.Without
 }

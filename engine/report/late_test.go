@@ -301,11 +301,11 @@ func TestLateVerdicts(t *testing.T) {
 	}
 	same(t, d, store)
 	put(judged)
-	late(t, d, store, "rsi_correctness of rsi b: 8 answers have got their verdict")
+	late(t, d, store, "rsi_correctness of rsi b: 8 answers got a verdict since")
 	// One of them turns out to be wrong: it accuses now, and did not then.
 	last.Verdict, last.Failures = new(measurement.Incorrect), []string{"vnk: x"}
 	put(judged)
-	late(t, d, store, "rsi_correctness of rsi b: 8 answers have got their verdict")
+	late(t, d, store, "rsi_correctness of rsi b: 8 answers got a verdict since")
 	lies := func(change func(v, system *report.Value)) *report.Document {
 		var lie report.Document
 		text, err := json.Marshal(d)

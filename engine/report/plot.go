@@ -301,7 +301,7 @@ func latencyPlot(title string, rows []latencyRow, limit float64) template.HTML {
 				s.add(`<path d="M%.1f %.1fH%.1fm0 -4v8" class="whisker"/>`, x(ms), y, x(forEye(p.P95)))
 			}
 			s.add(`<circle cx="%.1f" cy="%.0f" r="4" class="dot"><title>%s at VP %s: median %s ms, p95 %s ms</title></circle>`,
-				x(ms), y, escaped(string(p.RSI)), escaped(string(p.VantagePoint)), *p.Median, numberText(p.P95))
+				x(ms), y, escaped(string(p.RSI)), escaped(string(p.VantagePoint)), numberText(p.Median), numberText(p.P95))
 		}
 		if n := len(seen); len(r.places) > 1 && n > 0 {
 			s.text(x(forEye(seen[n-1].Median))+6, y+4, "start", string(seen[n-1].VantagePoint))
@@ -344,7 +344,7 @@ func publicationPlot(d *Document) template.HTML {
 				w = p.RSIs[at]
 			}
 			s.field(left+float64(j)*width, float64(i*rowHeight), width, waitClass(w).css,
-				fmt.Sprintf("%s, serial %d of %s: longest %s min, %d never seen", r.RSI, p.Serial, clock(p.Published), thousands(w.Longest), w.Censored))
+				fmt.Sprintf("%s, serial %d of %s: longest %s min, %s never seen", r.RSI, p.Serial, clock(p.Published), thousands(w.Longest), thousands(w.Censored)))
 		}
 	}
 	// As many serials as there is room for, each beneath its column.

@@ -58,10 +58,10 @@ func (v Value) Shown() string {
 	case v.Value == nil:
 		return "-"
 	}
-	return v.Value.String() + " " + units[v.Unit]
+	return grouped(v.Value.String()) + " " + units[v.Unit]
 }
 
-// Exactly is the exact fraction, in the unit of the numerator.
+// Exactly is the exact fraction, in the unit of the numerator; a median is a number.
 func (v Value) Exactly() string { return fractionText(v.Unit, v.Numerator, v.Denominator) }
 
 func fractionText(unit string, num, den *int64) string {
@@ -69,10 +69,13 @@ func fractionText(unit string, num, den *int64) string {
 		return "-"
 	}
 	of := map[string]string{metrics.Millis: " µs", metrics.Minutes: " min"}[unit]
-	if *den == 1 && of != "" {
-		return fmt.Sprintf("%d%s", *num, of)
+	switch {
+	case of == "" || *den != 1 && *den != 2:
+		return thousands(*num) + "/" + thousands(*den) + of
+	case *num%*den != 0:
+		return thousands(*num / *den) + ".5" + of
 	}
-	return fmt.Sprintf("%d/%d%s", *num, *den, of)
+	return thousands(*num / *den) + of
 }
 
 // Bound is the threshold in print.
@@ -81,7 +84,7 @@ func (v Value) Bound() string {
 	if v.Unit == metrics.Percent {
 		sign = "≥ "
 	}
-	return sign + v.Threshold.String() + " " + units[v.Unit]
+	return sign + grouped(v.Threshold.String()) + " " + units[v.Unit]
 }
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
@@ -115,6 +118,20 @@ func thousands(n int64) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
+}
+
+// grouped is a decimal number with its thousands apart.
+func grouped(number string) string {
+	whole, fraction, point := strings.Cut(number, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return number // no number of ours
+	}
+	whole = thousands(n)
+	if point {
+		whole += "." + fraction
+	}
+	return whole
 }
 
 // PeriodTitle is the period in words.
@@ -328,7 +345,7 @@ func numberText[N ~string](n *N) string {
 	if n == nil {
 		return ""
 	}
-	return string(*n)
+	return grouped(string(*n))
 }
 
 // printable is what servers and people wrote as others may see it.
