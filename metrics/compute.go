@@ -31,6 +31,7 @@ type Result struct {
 	Known         []uint32         // as Accepted, by the table zones alone, also where Config.Accepted is given
 	ReceivedUntil time.Time        // when the last of the runs that count came into the lake; zero: unknown
 	LateRuns      map[string]int64 // by vantage point: runs that came after Config.ReceivedUntil and do not count
+	FirstLate     time.Time        // when the first of them came whose label is of the window; zero: none
 	ArchivedUntil time.Time        // when the last of the zones was archived; zero: none
 	Places        []Place          // by vantage point, RSI and path
 	Lags          []Lag            // every value of publication latency, by T(s), serial, RSI, vantage point
@@ -57,7 +58,10 @@ type Coverage struct {
 	Received int64 // with any row, also excluded ones
 	Excluded int64 // of the expected ones: those that leave every metric
 	Counting int64 // of the received ones: those that do not
-	SOA      Slots // of its SOA queries, after the exclusions that leave all metrics
+
+	Untrusted int64 // of the received ones: those of which nothing dates a serial
+
+	SOA Slots // of its SOA queries, after the exclusions that leave all metrics
 }
 
 // Place is what one RSI looked like from one vantage point over one path, with
@@ -88,7 +92,7 @@ type computation struct {
 // Compute reads the metrics off what was added. It must not run beside Add.
 func (a *Accumulator) Compute() *Result {
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
-	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil, LateRuns: a.lateRuns, ArchivedUntil: a.archivedUntil}}
+	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil, LateRuns: a.lateRuns, FirstLate: a.firstLate, ArchivedUntil: a.archivedUntil}}
 	if last := len(c.result.Frames) - 1; last >= 0 {
 		c.result.N, c.result.K = c.result.Frames[last].N, c.result.Frames[last].K
 	}
@@ -250,6 +254,7 @@ func (c *computation) coverage() {
 			cov.SOA.add(slots[rsi][i])
 		}
 		c.result.Slots.add(cov.SOA)
+		marks := c.marksOf(vp.ID)
 		for label := c.cfg.From; label.Before(earlier(c.cfg.Until, c.cfg.DataUntil)); label = label.Add(interval.Length) {
 			if vp.From != nil && label.Before(*vp.From) || vp.Until != nil && !label.Before(*vp.Until) {
 				continue
@@ -258,8 +263,9 @@ func (c *computation) coverage() {
 			excluded := one(c.leavesAll(vp.ID, label))
 			cov.Excluded += excluded
 			at := int(label.UnixMicro()-c.from) / int(interval.Length.Microseconds())
-			if b := c.raw.days[at/perDay].blocks[i]; b != nil {
-				received := int64(b.received[at%perDay])
+			if d := c.raw.days[at/perDay]; d.blocks[i] != nil {
+				received := int64(d.blocks[i].received[at%perDay])
+				cov.Untrusted += received * one(distrusted(d.sets, d.blocks[i], marks, at/perDay, at%perDay))
 				cov.Received += received
 				cov.Counting += received * (1 - excluded)
 			}

@@ -157,7 +157,7 @@ func (a *Accumulator) settle() {
 // distrust takes away what runs show that date nothing.
 func (a *Accumulator) distrust(d *day, b *block, marks []mark) {
 	for slot := range perDay {
-		if len(d.sets.of(b.shown[slot])) <= mostSerials && (marks == nil || marks[d.number*perDay+slot]&untrusted == 0) {
+		if !distrusted(&d.sets, b, marks, d.number, slot) {
 			continue
 		}
 		for i := slot; i < len(b.serials); i += perDay {
@@ -167,6 +167,11 @@ func (a *Accumulator) distrust(d *day, b *block, marks []mark) {
 			b.byPath[i] = serialNone
 		}
 	}
+}
+
+// distrusted says whether nothing that a run shows dates a serial.
+func distrusted(sets *serialSets, b *block, marks []mark, day, slot int) bool {
+	return len(sets.of(b.shown[slot])) > MostSerials || marks != nil && marks[day*perDay+slot]&untrusted != 0
 }
 
 // unplan marks what was not planned on a day of the period, and puts the empty block

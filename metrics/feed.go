@@ -56,6 +56,7 @@ type Accumulator struct {
 	marksBefore   map[runKey]mark   // of runs before the window
 	receivedUntil time.Time         // when the last of the runs that count came into the lake
 	lateRuns      map[string]int64  // by vantage point: those that came later
+	firstLate     time.Time         // when the first of those of the window came that came later
 	archivedUntil time.Time         // when the last of the zones was archived
 	empty         *block            // a day on which nothing came
 

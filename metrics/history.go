@@ -15,7 +15,7 @@ import (
 // which are not new (reading A10), and who showed them first.
 type pastRun struct {
 	vp    int
-	shown map[uint32]bool // by all its soa rows, up to one more than mostSerials
+	shown map[uint32]bool // by all its soa rows, up to one more than MostSerials
 	seen  map[uint32]bool // in sightings; true where an exclusion without RSIs takes out all of these
 }
 
@@ -47,7 +47,7 @@ func (a *Accumulator) before(d *decoded, first, end int, vpFrom, vpUntil []int64
 			r = &pastRun{vp: int(vp), shown: map[uint32]bool{}, seen: map[uint32]bool{}}
 			a.history[key] = r
 		}
-		if len(r.shown) <= mostSerials {
+		if len(r.shown) <= MostSerials {
 			r.shown[s] = true
 		}
 		rsi, path := int(d.rsi[d.RSI.Index[i]+1]), int(d.family[d.Family.Index[i]+1]+d.transport[d.Transport.Index[i]+1])
@@ -92,7 +92,7 @@ func (a *Accumulator) leaves(vp measurement.VantagePoint, label time.Time, path 
 // that are accepted or of those only known, by vantage point's number among all.
 func (a *Accumulator) eachPast(l level, accepted bool, note func(serial uint32, vp, at int)) {
 	for key, r := range a.history {
-		if len(r.shown) > mostSerials || a.marksBefore[key]&untrusted != 0 {
+		if len(r.shown) > MostSerials || a.marksBefore[key]&untrusted != 0 {
 			continue
 		}
 		for s, out := range r.seen {
@@ -184,10 +184,8 @@ func (a *Accumulator) lookedBack() map[uint32]map[int]bool {
 			}
 			marks, out := a.marksOf(a.vps[vp].ID), a.excluded(d.number, a.vps[vp].ID, forSystem)
 			for slot := range perDay {
-				if slices.ContainsFunc(out, func(e at) bool { return e.from <= slot && slot < e.until }) {
-					continue
-				}
-				if len(d.sets.of(b.shown[slot])) > mostSerials || marks != nil && marks[d.number*perDay+slot]&untrusted != 0 {
+				if distrusted(&d.sets, b, marks, d.number, slot) ||
+					slices.ContainsFunc(out, func(e at) bool { return e.from <= slot && slot < e.until }) {
 					continue
 				}
 				for _, code := range b.serials[slot*a.n : (slot+1)*a.n] { // not turned yet

@@ -10,9 +10,9 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// mostSerials is how many serials the soa rows of a run may show that dates any: an RSI
+// MostSerials is how many serials the soa rows of a run may show that dates any: an RSI
 // shows one or two, nearly all of them the same.
-const mostSerials = 16
+const MostSerials = 16
 
 // A mark says what the table runs knows of a run.
 type mark uint8
@@ -60,6 +60,9 @@ func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested
 		switch until := a.cfg.ReceivedUntil; {
 		case !until.IsZero() && ingested.After(until):
 			m |= late
+			if at >= a.from && (a.firstLate.IsZero() || ingested.Before(a.firstLate)) {
+				a.firstLate = ingested.UTC()
+			}
 			if at >= a.from {
 				a.lateRuns[vp]++
 			}

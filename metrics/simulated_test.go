@@ -307,3 +307,87 @@ func TestAnswersWithoutVerdict(t *testing.T) {
 		t.Errorf("d: %s, want a pass", v.Verdict)
 	}
 }
+
+// TestSimulatedThresholds: where thresholds change on a 1st each month is judged by its
+// own, as the metrics do, and the whole by those of its start.
+func TestSimulatedThresholds(t *testing.T) {
+	p := rssac047(t)
+	turn := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	var all []plan.Threshold
+	for _, h := range p.Thresholds {
+		all = append(all, h)
+		h.From = &turn
+		shorter := func(d *plan.Duration) *plan.Duration {
+			if d == nil {
+				return nil
+			}
+			return new(*d / 8)
+		}
+		if h.AtLeast != nil {
+			h.AtLeast = share(t, "50")
+		}
+		h.AtMost, h.UDP, h.TCP = shorter(h.AtMost), shorter(h.UDP), shorter(h.TCP)
+		all = append(all, h)
+	}
+	p.Thresholds = all
+	from, until := turn.AddDate(0, 0, -1), turn.AddDate(0, 0, 1)
+	c := simulate.Config{Plan: p, VantagePoints: []measurement.VantagePoint{"901", "902"}, From: from, Until: until, Seed: 7, Version: "test", Faults: []plan.Fault{
+		{Label: "silent", Kind: plan.FaultSilent, VantagePoints: []measurement.VantagePoint{"901"}, From: from.Add(18 * time.Hour), Until: turn.Add(6 * time.Hour), Percent: 100},
+		{Label: "slow", Kind: plan.FaultSlow, From: from, Until: until, Percent: 40, By: plan.Duration(60 * time.Millisecond)},
+		{Label: "down", Kind: plan.FaultDown, RSIs: []measurement.RSI{"b"}, From: from, Until: until, Percent: 20},
+		{Label: "stale", Kind: plan.FaultStale, RSIs: []measurement.RSI{"k"}, From: from, Until: until, Percent: 100, By: plan.Duration(20 * time.Minute)},
+		{Label: "wrong", Kind: plan.FaultWrong, RSIs: []measurement.RSI{"h"}, From: from, Until: until, Percent: 10},
+	}}
+	dir := t.TempDir()
+	truth, err := simulate.Run(context.Background(), dir, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := lake.Store{Dir: dir}
+	zones, err := store.Zones()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare := func(from, until, dataUntil time.Time, n simulate.Numbers) {
+		t.Helper()
+		cfg, err := metrics.FromPlan(p, from, until, dataUntil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := accumulator(t, cfg, zones...)
+		if err := a.Scan(context.Background(), store, 0); err != nil {
+			t.Fatal(err)
+		}
+		compareTruth(t, n, a.Compute())
+	}
+	verdicts := map[string]map[string]bool{}
+	for _, m := range truth.Months {
+		compare(m.From, m.Until, m.DataUntil, m.Numbers)
+		for _, v := range m.Values {
+			name := fmt.Sprint(v.Metric, v.RSI, v.Family, v.Transport)
+			if verdicts[name] == nil {
+				verdicts[name] = map[string]bool{}
+			}
+			verdicts[name][v.Verdict] = true
+		}
+	}
+	compare(from, until, until, truth.Numbers)
+	turned := map[string]bool{}
+	for name, of := range verdicts {
+		if of["fail"] && of["pass"] {
+			turned[name[:3]] = true
+		}
+	}
+	if !turned["rsi"] || !turned["rss"] {
+		t.Errorf("no verdict turns with the threshold: %v", verdicts)
+	}
+}
+
+func share(t *testing.T, text string) *plan.Percent {
+	t.Helper()
+	p, err := plan.ParsePercent(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &p
+}

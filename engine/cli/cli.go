@@ -33,6 +33,7 @@ const (
 	exitPartly      = 4
 	exitBusy        = 5
 	exitInterrupted = 130
+	exitPipe        = 141 // what a shell gives to a program that SIGPIPE ends
 )
 
 const exitHelp = `
@@ -45,6 +46,7 @@ Exit codes:
   4    partly done (some unchecked)
   5    another run holds the lock, or it is done already
   130  interrupted
+  141  whoever read the output had enough of it
 `
 
 // exitError ends the program with a code of its own. A nil err says that
@@ -114,7 +116,7 @@ func run(args []string, in io.Reader, out, errw io.Writer, kernel probe.Clock) i
 	root.SetErr(errw)
 	err := root.ExecuteContext(ctx)
 	if err != nil && pipe.closed {
-		return exitFailed // whoever read it has closed it, and knows
+		return exitPipe // whoever read it has closed it, and knows
 	}
 	return a.exit(err)
 }

@@ -8,6 +8,9 @@ import (
 	"mtric.net/mtric/engine/probe"
 )
 
+// LakePatience lets tests wait less.
+var LakePatience = &lakePatience
+
 // RunInTime is Run on a machine whose clock is synchronised, whatever the clock of the
 // one that tests.
 func RunInTime(args []string, in io.Reader, out, errw io.Writer) int {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -102,8 +103,13 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 
-	bar := a.progress(0, "ingesting")
 	in, relay, rejected := s.ingester(a), s.relay(), quarantined{s, map[measurement.VantagePoint]int{}}
+	release, err := s.changeLake(ctx, in.Lake)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	bar := a.progress(0, "ingesting")
 	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), rejected.tell
 	saveKeys := s.answeredKeys(in)
 	result, err := in.Run(ctx)
@@ -121,6 +127,20 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 		return err
 	}
 	return a.printIngested(result)
+}
+
+// changeLake keeps reports from being made of the lake while ingest changes it; one that
+// is being made is waited for.
+func (s *station) changeLake(ctx context.Context, store lake.Store) (release func() error, err error) {
+	release, err = store.LockExclusive(ctx, 0)
+	if errors.Is(err, lake.ErrLocked) {
+		s.log.Info("waiting for a report that is being made", "lake", store.Dir)
+		release, err = store.LockExclusive(ctx, time.Hour)
+	}
+	if errors.Is(err, lake.ErrLocked) {
+		return nil, busyf("ingest: a report has been read out of %s for an hour and is not done", store.Dir)
+	}
+	return release, err
 }
 
 // collector is the machine that ingests, keeps root zones and reports.

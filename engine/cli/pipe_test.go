@@ -5,11 +5,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // Whoever reads our output may have enough of it, as head has: that is no signal to
-// die of, and nothing to complain about.
+// complain about; the exit status is what a shell gives to those that die of it.
 func TestClosedPipe(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "mtric")
 	self, err := os.Executable()
@@ -25,11 +30,21 @@ func TestClosedPipe(t *testing.T) {
 	}
 	r.Close()
 	defer w.Close()
-	cmd := exec.Command(program, "version")
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = w, &said
-	_ = cmd.Run() // the exit code tells
-	if code := cmd.ProcessState.ExitCode(); code != 1 || said.Len() > 0 {
-		t.Errorf("%s, said %q", cmd.ProcessState, said.String())
+	file := filepath.Join(t.TempDir(), "202611222240-101.runs.parquet")
+	runs := make([]measurement.Run, 2000)
+	for i := range runs {
+		runs[i].Interval = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * 5 * time.Minute)
+	}
+	if err := lake.Write(file, runs, lake.Metadata{Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"version"}, {"show", file}, {"show", "--json", file}} {
+		cmd := exec.Command(program, args...)
+		var said bytes.Buffer
+		cmd.Stdout, cmd.Stderr = w, &said
+		_ = cmd.Run() // the exit code tells
+		if code := cmd.ProcessState.ExitCode(); code != 128+int(syscall.SIGPIPE) || said.Len() > 0 {
+			t.Errorf("%s: %s, said %q", args, cmd.ProcessState, said.String())
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
@@ -35,6 +36,10 @@ threshold. It is provisional until seven days after the period, and while answer
 wait for a verdict. A report that is there already is replaced by its final form, by
 the first one that is made after those seven days, and by --force; the old one is
 kept below revisions/.
+
+A report waits up to five minutes for an ingest that changes the lake, and then ends in
+exit 5; an ingest waits for the report. Where an ingest was killed in the middle of a day
+none is made (exit 1) until the next ingest has finished that day.
 
 The style survey compares candidates for vantage points: hops, round trips, servers
 and ways that each saw. It writes internal/survey.{txt,json,html} and prints the text.`,
@@ -92,7 +97,7 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 		if old.Schema != report.Schema {
 			return busyf("%s: %w", folder, report.ErrOldRules)
 		}
-		return busyf("%s: %s report, revision %d, is there already; --force makes a new revision", folder, old.Status, old.Revision)
+		return busyf("%s: %s report, revision %d, %w", folder, old.Status, old.Revision, report.ErrThere)
 	}
 	if a.flags.dryRun {
 		_, err := fmt.Fprintf(a.out, "would write %s: %s, data until %s\n", folder, d.PeriodTitle(), d.DataUntil.Format(time.RFC3339))
@@ -116,6 +121,11 @@ func (a *app) runReport(ctx context.Context, job report.Job, d, old *report.Docu
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	release, err := a.keepLake(ctx, job.Store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	bar := a.progress(0, "report")
 	days := int(d.DataUntil.Sub(d.From)/(24*time.Hour)) + 1
 	done := 0
@@ -183,6 +193,25 @@ func lockReports(out string) (func() error, error) {
 	return l.Unlock, nil
 }
 
+// lakePatience is how long a report waits for an ingest to end, which takes seconds but
+// for a backlog.
+var lakePatience = 5 * time.Minute
+
+// keepLake keeps ingest from changing the lake while a report is made of it.
+func (a *app) keepLake(ctx context.Context, store lake.Store) (release func() error, err error) {
+	release, err = store.LockShared(ctx, 0)
+	if errors.Is(err, lake.ErrLocked) {
+		if !a.flags.quiet && isTerminal(a.err) {
+			fmt.Fprintf(a.err, "mtric ingest is at work in %s; waiting for it\n", store.Dir)
+		}
+		release, err = store.LockShared(ctx, lakePatience)
+	}
+	if errors.Is(err, lake.ErrLocked) {
+		return nil, busyf("lake %s: mtric ingest has been at work there for %s and is not done; no report was made", store.Dir, lakePatience)
+	}
+	return release, err
+}
+
 // reportDone says where the report is and what it found.
 func (a *app) reportDone(d *report.Document, folder string) error {
 	misses := d.Misses()
@@ -196,14 +225,14 @@ func (a *app) reportDone(d *report.Document, folder string) error {
 	case !a.flags.quiet:
 		var failed []string
 		for _, r := range d.Failed() {
-			failed = append(failed, string(r))
+			failed = append(failed, diag.Printable(string(r)))
 		}
 		fmt.Fprintf(a.out, "%s: %s, revision %d\n", d.PeriodTitle(), d.Status, d.Revision)
 		for _, n := range d.Notes {
-			fmt.Fprintf(a.out, "note: %s\n", n)
+			fmt.Fprintf(a.out, "note: %s\n", diag.Printable(n))
 		}
 		for _, m := range d.MissedInWords() {
-			fmt.Fprintf(a.out, "FAIL: %s\n", m)
+			fmt.Fprintf(a.out, "FAIL: %s\n", diag.Printable(m))
 		}
 		for _, u := range d.UnknownInWords() {
 			fmt.Fprintf(a.out, "no data: %s\n", u)

@@ -71,12 +71,17 @@ func (a *app) runSurvey(ctx context.Context, job report.Job, s *report.Survey, f
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	release, err := a.keepLake(ctx, job.Store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	old, err := job.ExistingSurvey(filepath.Base(folder))
 	if err != nil {
 		return err
 	}
 	if old != nil && !job.Force && old.Until.Equal(s.Until) {
-		return busyf("%s: survey until %s, revision %d, is there already; --force makes a new revision", folder, old.Until.Format(time.RFC3339), old.Revision)
+		return busyf("%s: survey until %s, revision %d, %w", folder, old.Until.Format(time.RFC3339), old.Revision, report.ErrThere)
 	}
 	return job.RunSurvey(ctx, s, old)
 }

@@ -92,6 +92,15 @@ func TableOf(path string) (table Table, err error) {
 	return table, err
 }
 
+// NumRows is how many rows a file holds, as it claims.
+func NumRows(path string) (n int64, err error) {
+	err = open(path, func(f *parquet.File) error {
+		n = f.NumRows()
+		return nil
+	}, parquet.SkipPageIndex(true))
+	return n, err
+}
+
 // open gives the file to use, after checks that bound what the library will
 // allocate, and turns its panics into errors: this is the one place for both.
 func open(path string, use func(*parquet.File) error, options ...parquet.FileOption) (err error) {

@@ -203,11 +203,11 @@ func (t *textWriter) broken(rows []brokenRow) {
 	t.line("%s", aboutBroken)
 	table := [][]string{{"RSI", "TAG", "CLASS", "ANSWERS", "VANTAGE POINTS", "RULE"}}
 	for _, b := range rows {
-		table = append(table, []string{string(b.RSI), b.Tag, dash(b.Class), fmt.Sprint(b.Answers), join(b.VantagePoints), b.Rule()})
+		table = append(table, []string{string(b.RSI), b.Tag, dash(b.Class), thousands(b.Answers), join(b.VantagePoints), b.Rule()})
 	}
 	t.table(table)
 	t.line("For example:")
 	for _, b := range rows {
-		t.line("  %s %s", b.RSI, printable(b.Example))
+		t.line("  %s %s", b.RSI, b.Example)
 	}
 }

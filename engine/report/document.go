@@ -98,6 +98,7 @@ type Document struct {
 
 	late      func(measurement.VantagePoint, time.Time) bool // runs that do not count; nil before Fill
 	trusted   func(measurement.VantagePoint, time.Time) bool // runs that may accuse on grounds of time; nil before Fill
+	untrusted []VantagePoint                                 // Received: how many of its runs date no serial
 	queries   []string                                       // in the lake, where it has none that the metrics read
 	proposals []Proposal                                     // also of a public document, which only says that there are some
 }
@@ -189,8 +190,9 @@ type Proposal struct {
 // Block is the proposal as the plan would have it; who and why are for people to say.
 func (p Proposal) Block(added time.Time) string {
 	f := string(p.Family)
-	return fmt.Sprintf("exclusion \"%s-%s-%s\" {\n  by             = \"\"\n  reason         = \"\"\n  added          = %q\n  from           = %q\n  until          = %q\n"+
-		"  vantage_points = [%q]\n  paths          = [\"%s/udp\", \"%s/tcp\"]\n}", p.VantagePoint, f, p.From.Format("200601021504"),
+	label := fmt.Sprintf("%s-%s-%s", p.VantagePoint, f, p.From.Format("200601021504"))
+	return fmt.Sprintf("exclusion %q {\n  by             = \"\"\n  reason         = \"\"\n  added          = %q\n  from           = %q\n  until          = %q\n"+
+		"  vantage_points = [%q]\n  paths          = [\"%s/udp\", \"%s/tcp\"]\n}", label,
 		added.Format(time.RFC3339), p.From.Format(time.RFC3339), p.Until.Format(time.RFC3339), p.VantagePoint, f, f)
 }
 

@@ -59,7 +59,7 @@ func (x *dossier) page() *dossierPage {
 	for _, f := range dossierFiles {
 		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || !strings.HasSuffix(f.Name, "/") {
 			if f.Name == "evidence/" && x.incorrect > x.wires {
-				f.About += fmt.Sprintf(": of the first %d of %d; the others are in answers/", x.wires, x.incorrect)
+				f.About += fmt.Sprintf(": of the first %s of %s; the others are in answers/", thousands(int64(x.wires)), thousands(int64(x.incorrect)))
 			}
 			p.Files = append(p.Files, f)
 		}
@@ -190,7 +190,7 @@ func (t *textWriter) readWhen(p *dossierPage) {
 	rows = [][]string{{"METRIC", "PATH", "WHAT", "ROWS", "FIRST", "LAST", "VANTAGE POINTS"}}
 	for _, m := range p.Missed {
 		for _, f := range m.byPath() {
-			rows = append(rows, []string{m.Title(), f.Path, printable(f.What), thousands(f.Rows), clock(f.First), clock(f.Last), join(f.VantagePoints)})
+			rows = append(rows, []string{m.Title(), f.Path, f.What, thousands(f.Rows), clock(f.First), clock(f.Last), join(f.VantagePoints)})
 		}
 	}
 	t.table(rows)
@@ -198,7 +198,7 @@ func (t *textWriter) readWhen(p *dossierPage) {
 	t.heading("Servers that answered, by NSID")
 	rows = nil
 	for _, i := range p.Instances {
-		rows = append(rows, []string{dash(printable(text(i.NSID))), thousands(i.Answers), join(i.VantagePoints)})
+		rows = append(rows, []string{dash(text(i.NSID)), thousands(i.Answers), join(i.VantagePoints)})
 	}
 	t.table(rows)
 }

@@ -36,7 +36,7 @@ func evidence(dir string, r *measurement.Answer, uses []correctness.Known) error
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "question %s %s\nasked    %s of %s over %s/%s from VP %s\nNSID     %s\nzones    %s\njudged   by zone %s\nbroken rules\n",
-		printable(r.QName), printable(r.QType), micro(sent), r.Address, r.Family, r.Transport, r.VantagePoint, dash(printable(text(r.NSID))),
+		printable(r.QName), printable(r.QType), micro(sent), printable(r.Address), r.Family, r.Transport, r.VantagePoint, dash(printable(text(r.NSID))),
 		dash(strings.Trim(fmt.Sprint(candidates), "[]")), dash(integer(r.VerdictSerial)))
 	for _, f := range r.Failures {
 		b.WriteString("  " + printable(f) + "\n")

@@ -2,8 +2,11 @@ package report
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // NewValue lets tests print values without a lake.
@@ -25,3 +28,21 @@ func FillAgain(ctx context.Context, d *Document, store lake.Store) error {
 	_, err = d.fill(ctx, store, cfg)
 	return err
 }
+
+// LatencyPlot draws the medians of RSIs, a list of them for each RSI from as many
+// vantage points.
+func LatencyPlot(rsis []measurement.RSI, medians [][]float64) string {
+	var rows []latencyRow
+	for i, r := range rsis {
+		row := latencyRow{label: string(r)}
+		for j, ms := range medians[i] {
+			n := json.Number(fmt.Sprint(ms))
+			row.places = append(row.places, Place{RSI: r, VantagePoint: measurement.VantagePoint(fmt.Sprint(901 + j)), Median: &n, P95: &n})
+		}
+		rows = append(rows, row)
+	}
+	return string(latencyPlot("latencies", rows, 250))
+}
+
+// PublicationPlot draws the waits for serials.
+func PublicationPlot(d *Document) string { return string(publicationPlot(d)) }

@@ -127,10 +127,14 @@ func (d *Document) cover(r *metrics.Result) {
 		places[v.ID] = v
 	}
 	s := r.Slots
+	d.untrusted = nil
 	d.VantagePoints, d.Coverage, d.Thin = []VantagePoint{}, Coverage{s.Planned, s.Sent, s.Unsent, s.Missing, s.OffPlan, r.Stray}, r.Thin
 	for _, c := range r.Coverage {
 		if c.ID == nobody || d.isOther(c.ID) {
 			continue
+		}
+		if c.Untrusted > 0 {
+			d.untrusted = append(d.untrusted, VantagePoint{ID: c.ID, Received: c.Untrusted})
 		}
 		p := places[c.ID]
 		d.VantagePoints = append(d.VantagePoints, VantagePoint{c.ID, p.Region, p.Metro, c.From, c.Until, c.Expected, c.Received, c.Excluded, c.SOA.Planned, c.SOA.Sent})
@@ -159,12 +163,16 @@ func (d *Document) notes() []string {
 	switch {
 	case d.Coverage.Sent == 0 && len(d.queries) > 0:
 		add("There are no measurements of this period: no value can be given. The lake has other queries (%s); the metrics are made of %s and %s.",
-			printable(strings.Join(d.queries, ", ")), metrics.QuerySOA, metrics.QueryCorrectness)
+			join(d.queries), metrics.QuerySOA, metrics.QueryCorrectness)
 	case d.Coverage.Sent == 0:
 		add("There are no measurements of this period: no value can be given.")
 	case d.Thin:
 		add("Less than nine tenths of the planned queries were sent (%s of %s): a verdict stands only where what is missing could not change it.",
 			thousands(d.Coverage.Sent), thousands(d.Coverage.Planned))
+	}
+	if len(d.untrusted) > 0 {
+		add("Some runs date no serial, for their clock was known to be wrong, they came before their own time or they showed more than %d serials: %s.",
+			metrics.MostSerials, d.distrusted())
 	}
 	if len(d.Unexpected) > 0 {
 		add("Measurements of vantage points that the plan does not expect were left out: %s.", join(d.Unexpected))
@@ -173,6 +181,23 @@ func (d *Document) notes() []string {
 		add("Answers of servers that are not root server identifiers of the plan were left out: %s.", join(d.UnexpectedRSIs))
 	}
 	return notes
+}
+
+// distrusted says how many runs of which vantage points date nothing, in a line.
+func (d *Document) distrusted() string {
+	var parts []string
+	var rest, runs int64
+	for i, v := range d.untrusted {
+		if i < mostNoted {
+			parts = append(parts, fmt.Sprintf("%s of vantage point %s", plural(v.Received, "run"), v.ID))
+			continue
+		}
+		rest, runs = rest+1, runs+v.Received
+	}
+	if rest > 0 {
+		parts = append(parts, fmt.Sprintf("%s of %s more", plural(runs, "run"), plural(rest, "vantage point")))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (d *Document) placesOf(r *metrics.Result) []Place {

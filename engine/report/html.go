@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"reflect"
 	"slices"
 	"time"
 
@@ -18,11 +19,20 @@ var pageText string
 
 var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clock": clock, "where": Where, "verdict": func(v metrics.Verdict) string { return verdictWords[v] },
-	"counted": func(metric string) string { return counted[metric] }, "dash": dash, "n": thousands,
+	"counted": func(metric string) string { return counted[metric] }, "dash": dash, "n": thousands, "text": ofOthers,
 	"aboutVerdicts": func() string { return aboutVerdicts },
 	"aboutBroken":   func() string { return aboutBroken },
 	"fraction":      fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return join(l) }, "paths": pathNames,
 }).Parse(pageText))
+
+// ofOthers is a text that is not of this program, or nothing, as people may see it.
+func ofOthers(text any) string {
+	v := reflect.Indirect(reflect.ValueOf(text))
+	if !v.IsValid() {
+		return ""
+	}
+	return printable(v.String())
+}
 
 // page is what the template sees.
 type page struct {

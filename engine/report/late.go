@@ -24,9 +24,9 @@ func (v *Verified) lateRuns(r *metrics.Result) {
 // lateZones tells which zones that the report misses are archived now, and which are
 // missing that were not known then; again gets what the report could know.
 func (v *Verified) lateZones(d, again *Document, zones []measurement.Zone) {
-	archived := map[int64]bool{}
+	since := map[int64]bool{}
 	for _, z := range zones {
-		archived[z.Serial] = z.State == measurement.ZoneArchived
+		since[z.Serial] = z.State == measurement.ZoneArchived && d.archivedSince(z)
 	}
 	known := func(list []MissingZone, serial int64) int {
 		return slices.IndexFunc(list, func(z MissingZone) bool { return z.Serial == serial })
@@ -37,7 +37,7 @@ func (v *Verified) lateZones(d, again *Document, zones []measurement.Zone) {
 		switch {
 		case i >= 0:
 			missing = append(missing, again.Archive.Missing[i].before(z))
-		case archived[z.Serial]:
+		case since[z.Serial]:
 			v.late("zone %d, which the report misses, is archived now", z.Serial)
 			missing = append(missing, z)
 		}
@@ -72,9 +72,10 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
 	if len(d.Values) != len(again.Values) {
 		return // a difference, which compare names
 	}
-	everybody, judged := d.everybody(), false
+	everybody, measured, judged := d.everybody(), d.everybodyMeasured(), false
 	for i := range again.Values {
 		then, now := &d.Values[i], &again.Values[i]
+		v.lateExcluded(then, now, measured, cfg.Limits[metrics.LimitKey(now.Metric, now.Transport)])
 		more := then.Held - now.Held
 		changed := more > 0 || more == 0 && then.Verdict != now.Verdict // by what everybody's answers were
 		if then.Name() != now.Name() || !changed || !now.judgedSince(then, more) {
@@ -91,7 +92,7 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
 		if now.RSI == "" {
 			again.Unchecked = then.Held
 		} else if more > 0 {
-			v.late("%s of rsi %s: %d answers have got their verdict", now.Metric, now.RSI, more)
+			v.late("%s of rsi %s: %s got a verdict since", now.Metric, now.RSI, plural(more, "answer"))
 		}
 		*now = now.asOf(then)
 	}
@@ -184,9 +185,6 @@ func (v Value) asOf(then *Value) Value {
 	if then.counted() && *then.Denominator > 0 {
 		v.Value = v.decimal(new(big.Rat).Mul(big.NewRat(*then.Numerator, *then.Denominator), big.NewRat(100, 1)), true)
 	}
-	if then.Without != nil && v.Without.judgedSince(then.Without) {
-		v.Without = then.Without
-	}
 	if v.Diagnostics != nil && then.Diagnostics != nil {
 		own := *v.Diagnostics
 		own.Unchecked, own.Broken, own.Outcomes = then.Held, then.Diagnostics.Broken, maps.Clone(own.Outcomes)
@@ -201,14 +199,54 @@ func (v Value) asOf(then *Value) Value {
 	return v
 }
 
-// judgedSince says the same of the value as measured.
-func (s *Side) judgedSince(then *Side) bool {
-	if s == nil || then.Count > s.Count || then.Verdict == metrics.Fail && s.Verdict != metrics.Fail {
-		return false
+// lateExcluded brings a value as measured, exclusions disregarded, to what it was then, where
+// the two differ by nothing but answers that have got their verdict since. Beside the
+// answers of the value itself these are excluded ones: as many as they were, of which no
+// fewer are correct or incorrect.
+func (v *Verified) lateExcluded(then, now *Value, everybody metrics.Responses, limit metrics.Limit) {
+	if then.Name() != now.Name() || then.Without == nil || now.Without == nil || then.Without.Censored ||
+		now.Metric != metrics.RSICorrectness && now.Metric != metrics.RSSCorrectness {
+		return
 	}
-	if then.Numerator == nil || then.Denominator == nil {
-		return then.Count == 0
+	was, sound := then.Without.responses()
+	is, _ := now.Without.responses()
+	if now.RSI == "" { // the sum of the RSIs, which report.json leaves out
+		sound = sound && (everybody == was || everybody == metrics.Responses{})
+		everybody = was
 	}
-	good := *then.Numerator
-	return *then.Denominator == then.Count && good >= 0 && good <= then.Count && s.Numerator != nil && good <= *s.Numerator
+	before, after := minus(was, then.responses()), minus(is, now.responses())
+	more := before.Held - after.Held
+	if !sound || was.Verdict(everybody, limit) != then.Without.Verdict || min(before.Correct, before.Incorrect, before.Held) < 0 ||
+		before.Correct > after.Correct || before.Incorrect > after.Incorrect || after.Correct-before.Correct+after.Incorrect-before.Incorrect != more {
+		return // a difference, if it is one
+	}
+	if now.RSI != "" && more > 0 {
+		v.late("%s of rsi %s: %s got a verdict since", now.Metric, now.RSI, plural(more, "excluded answer"))
+	}
+	now.Without = then.Without
+}
+
+// everybodyMeasured are the responses of all RSIs as measured, exclusions disregarded.
+func (d *Document) everybodyMeasured() (all metrics.Responses) {
+	for _, v := range d.Values {
+		if v.Metric == metrics.RSICorrectness && v.Without != nil {
+			r, _ := v.Without.responses()
+			all.Correct, all.Incorrect, all.Held = all.Correct+r.Correct, all.Incorrect+r.Incorrect, all.Held+r.Held
+		}
+	}
+	return all
+}
+
+// responses are those behind a correctness as measured, and whether its numbers can be
+// such.
+func (s *Side) responses() (r metrics.Responses, sound bool) {
+	if s.Numerator == nil || s.Denominator == nil {
+		return metrics.Responses{Held: s.Held}, s.Count == 0
+	}
+	good := *s.Numerator
+	return metrics.Responses{Correct: good, Incorrect: s.Count - good, Held: s.Held}, *s.Denominator == s.Count && s.Count > 0
+}
+
+func minus(a, b metrics.Responses) metrics.Responses {
+	return metrics.Responses{Correct: a.Correct - b.Correct, Incorrect: a.Incorrect - b.Incorrect, Held: a.Held - b.Held}
 }

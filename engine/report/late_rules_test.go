@@ -46,7 +46,7 @@ func TestLateVerdictsByTheRules(t *testing.T) {
 	}
 	lie := d.Public()
 	value(t, lie, "rsi_correctness b").Verdict = metrics.Pass
-	told := "rsi_correctness of rsi b: 100 answers have got their verdict"
+	told := "rsi_correctness of rsi b: 100 answers got a verdict since"
 	put(judged)
 	late(t, d, store, told)
 	differs(t, lie, store, "rsi_correctness b")

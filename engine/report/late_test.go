@@ -3,6 +3,7 @@ package report_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -300,11 +301,11 @@ func TestLateVerdicts(t *testing.T) {
 	}
 	same(t, d, store)
 	put(judged)
-	late(t, d, store, "rsi_correctness of rsi b: 8 answers have got their verdict")
+	late(t, d, store, "rsi_correctness of rsi b: 8 answers got a verdict since")
 	// One of them turns out to be wrong: it accuses now, and did not then.
 	last.Verdict, last.Failures = new(measurement.Incorrect), []string{"vnk: x"}
 	put(judged)
-	late(t, d, store, "rsi_correctness of rsi b: 8 answers have got their verdict")
+	late(t, d, store, "rsi_correctness of rsi b: 8 answers got a verdict since")
 	lies := func(change func(v, system *report.Value)) *report.Document {
 		var lie report.Document
 		text, err := json.Marshal(d)
@@ -422,7 +423,7 @@ func TestEarlierRules(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err == nil || !strings.Contains(err.Error(), "`mtric report --force` makes it anew") {
+	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err == nil || !errors.Is(err, report.ErrThere) || !strings.Contains(err.Error(), "`mtric report --force` makes it anew") {
 		t.Errorf("without force: %v", err)
 	}
 	j.Force = true

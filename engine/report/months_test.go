@@ -33,7 +33,7 @@ func TestRevisions(t *testing.T) {
 	if d := read(t, filepath.Join(dir, "report.json")); d.Status != report.Provisional || d.Revision != 1 {
 		t.Errorf("%s, revision %d", d.Status, d.Revision)
 	}
-	if err := run(t, j, frame(t, p, early)); err == nil || !strings.Contains(err.Error(), "provisional report, revision 1, is there already") {
+	if err := run(t, j, frame(t, p, early)); err == nil || !strings.Contains(err.Error(), "provisional report, revision 1, is there already; --force makes a new revision") {
 		t.Errorf("the same again: %v", err)
 	}
 	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err != nil {

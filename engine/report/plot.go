@@ -69,18 +69,21 @@ type svg struct{ strings.Builder }
 
 func newSVG(height int, label string) *svg {
 	s := new(svg)
-	s.add(`<svg viewBox="0 0 %d %d" role="img" aria-label="%s">`, plotWidth, height, template.HTMLEscapeString(label))
+	s.add(`<svg viewBox="0 0 %d %d" role="img" aria-label="%s">`, plotWidth, height, escaped(label))
 	return s
 }
+
+// escaped is a text of whomever, for markup.
+func escaped(text string) string { return template.HTMLEscapeString(printable(text)) }
 
 func (s *svg) add(format string, args ...any) { fmt.Fprintf(s, format+"\n", args...) }
 
 func (s *svg) text(x, y float64, anchor, text string) {
-	s.add(`<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x, y, anchor, template.HTMLEscapeString(text))
+	s.add(`<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x, y, anchor, escaped(text))
 }
 
 func (s *svg) cell(x, y, w, h float64, c, title string) {
-	s.add(`<rect x="%.1f" y="%.1f" width="%.2f" height="%.1f" class="%s"><title>%s</title></rect>`, x, y, w, h, c, template.HTMLEscapeString(title))
+	s.add(`<rect x="%.1f" y="%.1f" width="%.2f" height="%.1f" class="%s"><title>%s</title></rect>`, x, y, w, h, c, escaped(title))
 }
 
 // marks are how high a mark stands in fields of the classes that look bad, so
@@ -147,12 +150,24 @@ func perField(hours int) int {
 
 // left is where the fields begin: beside the longest label.
 func (x strip) left() float64 {
-	most := 0
+	var labels []string
 	for _, r := range x.rows {
-		most = max(most, utf8.RuneCountInString(r.label))
+		labels = append(labels, r.label)
 	}
-	return max(plotLeft, 14+6.2*float64(most))
+	return beside(labels)
 }
+
+// beside is where a drawing begins that stands beside these labels.
+func beside(labels []string) float64 {
+	most := 0.0
+	for _, l := range labels {
+		most = max(most, wide(l))
+	}
+	return max(plotLeft, 14+most)
+}
+
+// wide is how much room a text takes, about.
+func wide(text string) float64 { return 6.2 * float64(utf8.RuneCountInString(text)) }
 
 // draw draws the strip, and beneath it the days.
 func (x strip) draw() template.HTML {
@@ -177,7 +192,7 @@ func (x strip) draw() template.HTML {
 			text += " UTC"
 		}
 		s.add(`<line x1="%.1f" y1="0" x2="%.1f" y2="%.1f" class="tick"/>`, at, at, bottom+6)
-		if room := 6.2 * float64(len(text)); at+3+room > plotWidth {
+		if at+3+wide(text) > plotWidth {
 			s.text(plotWidth, bottom+14, "end", text)
 		} else {
 			s.text(at+3, bottom+14, "start", text)
@@ -256,8 +271,17 @@ type latencyRow struct {
 // the outermost two say which vantage points they are.
 func latencyPlot(title string, rows []latencyRow, limit float64) template.HTML {
 	const least, most = 0.1, 4000.0
+	var labels []string
+	side := 30.0 // room on both sides for the names of the outermost
+	for _, r := range rows {
+		labels = append(labels, r.label)
+		for _, p := range r.places {
+			side = max(side, 12+wide(string(p.VantagePoint)))
+		}
+	}
+	left := beside(labels)
 	x := func(ms float64) float64 {
-		return plotLeft + float64(plotWidth-plotLeft-30)*math.Log(min(max(ms, least), most)/least)/math.Log(most/least)
+		return left + side + (plotWidth-left-2*side)*math.Log(min(max(ms, least), most)/least)/math.Log(most/least)
 	}
 	s := newSVG(len(rows)*rowHeight+24, title)
 	bottom := float64(len(rows) * rowHeight)
@@ -268,7 +292,7 @@ func latencyPlot(title string, rows []latencyRow, limit float64) template.HTML {
 	s.add(`<line x1="%.1f" y1="0" x2="%.1f" y2="%.1f" class="limit"><title>threshold %g ms</title></line>`, x(limit), x(limit), bottom, limit)
 	for i, r := range rows {
 		y := float64(i*rowHeight) + 9
-		s.text(plotLeft-6, y+4, "end", r.label)
+		s.text(left-6, y+4, "end", r.label)
 		seen := slices.DeleteFunc(slices.Clone(r.places), func(p Place) bool { return p.Median == nil })
 		slices.SortStableFunc(seen, func(a, b Place) int { return cmp.Compare(forEye(a.Median), forEye(b.Median)) })
 		for _, p := range seen {
@@ -277,7 +301,7 @@ func latencyPlot(title string, rows []latencyRow, limit float64) template.HTML {
 				s.add(`<path d="M%.1f %.1fH%.1fm0 -4v8" class="whisker"/>`, x(ms), y, x(forEye(p.P95)))
 			}
 			s.add(`<circle cx="%.1f" cy="%.0f" r="4" class="dot"><title>%s at VP %s: median %s ms, p95 %s ms</title></circle>`,
-				x(ms), y, p.RSI, template.HTMLEscapeString(string(p.VantagePoint)), *p.Median, numberText(p.P95))
+				x(ms), y, escaped(string(p.RSI)), escaped(string(p.VantagePoint)), numberText(p.Median), numberText(p.P95))
 		}
 		if n := len(seen); len(r.places) > 1 && n > 0 {
 			s.text(x(forEye(seen[n-1].Median))+6, y+4, "start", string(seen[n-1].VantagePoint))
@@ -306,29 +330,35 @@ func publicationPlot(d *Document) template.HTML {
 		return ""
 	}
 	s := newSVG(len(d.RSIs)*rowHeight+24, "publication latency by zone")
-	width := float64(plotWidth-plotLeft) / float64(len(list))
+	var labels []string
+	for _, r := range d.RSIs {
+		labels = append(labels, string(r.RSI))
+	}
+	left := beside(labels)
+	width := (plotWidth - left) / float64(len(list))
 	for i, r := range d.RSIs {
-		s.text(plotLeft-6, float64(i*rowHeight)+13, "end", string(r.RSI))
+		s.text(left-6, float64(i*rowHeight)+13, "end", string(r.RSI))
 		for j, p := range list {
 			w := Waited{RSI: r.RSI}
 			if at := slices.IndexFunc(p.RSIs, func(w Waited) bool { return w.RSI == r.RSI }); at >= 0 {
 				w = p.RSIs[at]
 			}
-			s.field(plotLeft+float64(j)*width, float64(i*rowHeight), width, waitClass(w).css,
-				fmt.Sprintf("%s, serial %d of %s: longest %s min, %d never seen", r.RSI, p.Serial, clock(p.Published), thousands(w.Longest), w.Censored))
+			s.field(left+float64(j)*width, float64(i*rowHeight), width, waitClass(w).css,
+				fmt.Sprintf("%s, serial %d of %s: longest %s min, %s never seen", r.RSI, p.Serial, clock(p.Published), thousands(w.Longest), thousands(w.Censored)))
 		}
 	}
 	// As many serials as there is room for, each beneath its column.
 	const room, half = 76.0, 32.0
 	bottom := float64(len(d.RSIs) * rowHeight)
 	for j, last := 0, -room; j < len(list); j++ {
-		middle := plotLeft + (float64(j)+0.5)*width
-		if middle < last+room {
+		middle := left + (float64(j)+0.5)*width
+		at := min(max(middle, half), plotWidth-half)
+		if at < last+room {
 			continue
 		}
-		last = middle
+		last = at
 		s.add(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="tick"/>`, middle, bottom-1, middle, bottom+4)
-		s.text(min(max(middle, half), plotWidth-half), bottom+15, "middle", fmt.Sprint(list[j].Serial))
+		s.text(at, bottom+15, "middle", fmt.Sprint(list[j].Serial))
 	}
 	return s.done() + legend(waitClasses)
 }

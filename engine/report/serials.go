@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/measurement"
@@ -17,8 +16,35 @@ func (v *Verified) serials(d *Document, r *metrics.Result, zones []measurement.Z
 	for _, z := range zones {
 		bySerial[z.Serial] = z
 	}
+	v.archivedUntil(d, r, zones)
 	v.publications(d, r.Derived, bySerial)
 	v.accepted(d, r.Known, bySerial)
+}
+
+// fetchTakes is more than passes between the beginning of a fetch, which dates a zone, and
+// its coming into the archive.
+const fetchTakes = 15 * time.Minute
+
+// archivedUntil holds what the report says of when the archive was read to the zones and to
+// the runs: an ingest brings the table zones up to the archive after it has merged its
+// runs. That it is when a zone was archived, compare sees.
+func (v *Verified) archivedUntil(d *Document, r *metrics.Result, zones []measurement.Zone) {
+	if d.ReceivedUntil == nil {
+		return
+	}
+	says := "nothing"
+	if d.ArchivedUntil != nil {
+		says = micro(*d.ArchivedUntil)
+	}
+	for _, z := range zones {
+		if d.archivedSince(z) && z.ArchivedAt.Before(d.ReceivedUntil.Add(-fetchTakes)) {
+			v.differ("archived_until: the report says %s, zone %d was archived %s, before the report's last runs came", says, z.Serial, micro(*z.ArchivedAt))
+			break
+		}
+	}
+	if at := r.FirstLate; d.ArchivedUntil != nil && !at.IsZero() && at.Before(*d.ArchivedUntil) {
+		v.differ("archived_until: the report says %s, but does not count runs that came before, at %s", says, micro(at))
+	}
 }
 
 func (v *Verified) differ(format string, args ...any) {
@@ -73,7 +99,7 @@ func (v *Verified) accepted(d *Document, known []uint32, zones map[int64]measure
 		archived := zones[serial].ArchivedAt
 		switch {
 		case then[serial]:
-		case archived != nil && d.ReceivedUntil != nil && !archived.After(*d.ReceivedUntil):
+		case archived != nil && !d.archivedSince(zones[serial]):
 			v.differ("accepted %d: the report does not have it, its zone was archived %s", serial, clock(*archived))
 		default:
 			v.late("serial %d, which the report did not know to be of a root zone, is known since", serial)
@@ -86,14 +112,7 @@ func (v *Verified) accepted(d *Document, known []uint32, zones map[int64]measure
 	}
 }
 
-// archivedSince says whether a zone was archived after the report. Where nobody noted when
-// the report's runs came, it is one that the report misses.
+// archivedSince says whether a zone was archived after the report.
 func (d *Document) archivedSince(z measurement.Zone) bool {
-	if z.ArchivedAt == nil {
-		return false
-	}
-	if d.ReceivedUntil != nil {
-		return z.ArchivedAt.After(*d.ReceivedUntil)
-	}
-	return slices.ContainsFunc(d.Archive.Missing, func(m MissingZone) bool { return m.Serial == z.Serial })
+	return z.ArchivedAt != nil && (d.ArchivedUntil == nil || z.ArchivedAt.After(*d.ArchivedUntil))
 }

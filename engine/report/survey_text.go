@@ -72,17 +72,17 @@ func (c *Candidate) tell(s *Survey) {
 		return
 	}
 	if 100*c.Received < leastCoverage*c.Expected {
-		add("%d of %d intervals came: below %d %%", c.Received, c.Expected, leastCoverage)
+		add("%s of %s intervals came: below %d %%", thousands(c.Received), thousands(c.Expected), leastCoverage)
 	}
 	if c.Unsynced > 0 {
-		add("clock not synchronised in %d of %d runs [ugt]", c.Unsynced, c.Received)
+		add("clock not synchronised in %s of %s runs [ugt]", thousands(c.Unsynced), thousands(c.Received))
 	}
 	for _, f := range c.Families {
 		switch name := strings.ToUpper(string(f.Family[:2])) + string(f.Family[2:]); {
 		case f.Asked > 0 && f.Good == 0:
 			add("no RSI answered over %s: unfit, both families are measured [jhb]", name)
 		case 100*f.Good < 96*f.Asked:
-			add("%d of %d queries over %s were not answered", f.Asked-f.Good, f.Asked, name)
+			add("%s of %s queries over %s were not answered", thousands(f.Asked-f.Good), thousands(f.Asked), name)
 		}
 		if f.Traces > 0 && f.Reached == 0 {
 			add("no trace reached a root server over %s", strings.ToUpper(string(f.Family[:2]))+string(f.Family[2:]))
@@ -92,10 +92,10 @@ func (c *Candidate) tell(s *Survey) {
 		add("no traces: is scamper installed?")
 	}
 	if c.Incorrect > 0 {
-		add("%d of %d judged answers incorrect: if other candidates have none, something on the way rewrites DNS", c.Incorrect, c.Judged)
+		add("%s of %s judged answers incorrect: if other candidates have none, something on the way rewrites DNS", thousands(c.Incorrect), thousands(c.Judged))
 	}
 	if c.Strays > 0 {
-		add("%d datagrams that matched no query: look for spoofing or a middlebox", c.Strays)
+		add("%s datagrams that matched no query: look for spoofing or a middlebox", thousands(c.Strays))
 	}
 }
 
@@ -179,7 +179,7 @@ func (s *Survey) WriteText(w io.Writer) error {
 	t.heading("Regions")
 	var rows [][]string
 	for _, r := range s.Regions {
-		rows = append(rows, []string{r.Region, dash(printable(strings.Join(r.Metros, ", ")))})
+		rows = append(rows, []string{r.Region, dash(strings.Join(r.Metros, ", "))})
 	}
 	t.table(rows)
 	t.heading("By root server identifier")
@@ -197,9 +197,9 @@ func (s *Survey) overview() [][]string {
 	rows := [][]string{{"VP", "REGION", "METRO", "PROVIDER", "INTERVALS", "GOOD V4", "V6", "RTT V4", "V6", "HOPS V4", "V6", "INSTANCES", "ALONE", "PATHS V4", "V6", "MOST LIKE"}}
 	for _, c := range s.Candidates {
 		a, b := c.Families[0], c.Families[1]
-		rows = append(rows, []string{string(c.ID), dash(c.Region), dash(printable(c.Metro)), dash(printable(c.Provider)), fmt.Sprintf("%d/%d", c.Received, c.Expected),
+		rows = append(rows, []string{string(c.ID), dash(c.Region), dash(c.Metro), dash(c.Provider), thousands(c.Received) + "/" + thousands(c.Expected),
 			a.Share(), b.Share(), surveyMillis(a.RTTUS), surveyMillis(b.RTTUS), surveyCount(a.Hops), surveyCount(b.Hops),
-			fmt.Sprint(c.Instances), fmt.Sprint(c.Alone), fmt.Sprint(a.Paths), fmt.Sprint(b.Paths), c.Like()})
+			thousands(c.Instances), thousands(c.Alone), thousands(a.Paths), thousands(b.Paths), c.Like()})
 	}
 	return rows
 }
@@ -209,7 +209,7 @@ func (s *Survey) ways() [][]string {
 	rows := [][]string{{"VP", "METRO", "PROVIDER", "TO", "RTT V4", "V6", "HOPS V4", "V6", "PATHS V4", "V6", "REACHED V4", "V6"}}
 	for _, c := range s.Candidates {
 		for _, p := range s.Places {
-			rows = append(rows, append([]string{string(c.ID), dash(printable(c.Metro)), dash(printable(c.Provider)), string(p.Label)}, c.cells(p.Label)...))
+			rows = append(rows, append([]string{string(c.ID), dash(c.Metro), dash(c.Provider), string(p.Label)}, c.cells(p.Label)...))
 		}
 	}
 	return rows
@@ -220,7 +220,7 @@ func (s *Survey) details() [][]string {
 	rows := [][]string{{"VP", "RSI", "RTT V4", "V6", "HOPS V4", "V6", "PATHS V4", "V6", "REACHED V4", "V6", "INSTANCES"}}
 	for _, c := range s.Candidates {
 		for _, r := range s.RSIs {
-			rows = append(rows, append(append([]string{string(c.ID), string(r)}, c.cells(r)...), dash(printable(c.names(r)))))
+			rows = append(rows, append(append([]string{string(c.ID), string(r)}, c.cells(r)...), dash(c.names(r))))
 		}
 	}
 	return rows
@@ -230,7 +230,7 @@ func (s *Survey) details() [][]string {
 func (c Candidate) cells(r measurement.RSI) []string {
 	a, b := c.target(r, measurement.IPv4), c.target(r, measurement.IPv6)
 	return []string{surveyMillis(a.RTTUS), surveyMillis(b.RTTUS), surveyCount(a.Hops), surveyCount(b.Hops),
-		fmt.Sprint(a.Paths), fmt.Sprint(b.Paths), fmt.Sprintf("%d/%d", a.Reached, a.Traces), fmt.Sprintf("%d/%d", b.Reached, b.Traces)}
+		thousands(a.Paths), thousands(b.Paths), thousands(a.Reached) + "/" + thousands(a.Traces), thousands(b.Reached) + "/" + thousands(b.Traces)}
 }
 
 // mostNames bounds how many instances are named in print; survey.json has all.

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -56,10 +58,10 @@ func (v Value) Shown() string {
 	case v.Value == nil:
 		return "-"
 	}
-	return v.Value.String() + " " + units[v.Unit]
+	return grouped(v.Value.String()) + " " + units[v.Unit]
 }
 
-// Exactly is the exact fraction, in the unit of the numerator.
+// Exactly is the exact fraction, in the unit of the numerator; a median is a number.
 func (v Value) Exactly() string { return fractionText(v.Unit, v.Numerator, v.Denominator) }
 
 func fractionText(unit string, num, den *int64) string {
@@ -67,10 +69,13 @@ func fractionText(unit string, num, den *int64) string {
 		return "-"
 	}
 	of := map[string]string{metrics.Millis: " µs", metrics.Minutes: " min"}[unit]
-	if *den == 1 && of != "" {
-		return fmt.Sprintf("%d%s", *num, of)
+	switch {
+	case of == "" || *den != 1 && *den != 2:
+		return thousands(*num) + "/" + thousands(*den) + of
+	case *num%*den != 0:
+		return thousands(*num / *den) + ".5" + of
 	}
-	return fmt.Sprintf("%d/%d%s", *num, *den, of)
+	return thousands(*num / *den) + of
 }
 
 // Bound is the threshold in print.
@@ -79,7 +84,7 @@ func (v Value) Bound() string {
 	if v.Unit == metrics.Percent {
 		sign = "≥ "
 	}
-	return sign + v.Threshold.String() + " " + units[v.Unit]
+	return sign + grouped(v.Threshold.String()) + " " + units[v.Unit]
 }
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
@@ -87,7 +92,7 @@ func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 func join[S ~string](list []S) string {
 	var texts []string
 	for _, s := range list {
-		texts = append(texts, string(s))
+		texts = append(texts, printable(string(s)))
 	}
 	return strings.Join(texts, ", ")
 }
@@ -113,6 +118,20 @@ func thousands(n int64) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
+}
+
+// grouped is a decimal number with its thousands apart.
+func grouped(number string) string {
+	whole, fraction, point := strings.Cut(number, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return number // no number of ours
+	}
+	whole = thousands(n)
+	if point {
+		whole += "." + fraction
+	}
+	return whole
 }
 
 // PeriodTitle is the period in words.
@@ -175,22 +194,32 @@ type textWriter struct {
 	err error
 }
 
+// line prints a line; texts among its arguments become printable.
 func (t *textWriter) line(format string, args ...any) {
 	if t.err == nil {
+		for i, a := range args {
+			if v := reflect.ValueOf(a); v.Kind() == reflect.String {
+				args[i] = printable(v.String())
+			}
+		}
 		_, t.err = fmt.Fprintf(t.w, strings.TrimRight(format, "\n")+"\n", args...)
 	}
 }
 
 func (t *textWriter) heading(s string) { t.line("\n%s\n%s", s, strings.Repeat("-", len([]rune(s)))) }
 
-// table prints rows aligned; a cell must not hold tabs.
+// table prints rows aligned, their cells printable.
 func (t *textWriter) table(rows [][]string) {
 	if t.err != nil {
 		return
 	}
 	w := tabwriter.NewWriter(t.w, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
-		fmt.Fprintln(w, strings.TrimRight(strings.Join(r, "\t"), "\t "))
+		cells := make([]string, len(r))
+		for i, c := range r {
+			cells[i] = printable(c)
+		}
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t "))
 	}
 	t.err = w.Flush()
 }
@@ -202,7 +231,7 @@ func (t *textWriter) changes(d *Document) {
 	t.heading("What the revisions changed")
 	for _, c := range d.Changes {
 		for _, what := range c.What {
-			t.line("revision %d: %s", c.Revision, printable(what))
+			t.line("revision %d: %s", c.Revision, what)
 		}
 	}
 }
@@ -265,7 +294,7 @@ func (t *textWriter) places(d *Document) {
 	t.heading("Vantage points: SOA queries")
 	rows := [][]string{{"VP", "REGION", "METRO", "PLANNED", "SENT", "SHARE", "INTERVALS EXCLUDED"}}
 	for _, v := range d.VantagePoints {
-		rows = append(rows, []string{string(v.ID), dash(printable(v.Region)), dash(printable(v.Metro)), thousands(v.Planned), thousands(v.Sent), v.Share(), thousands(v.Excluded)})
+		rows = append(rows, []string{string(v.ID), dash(v.Region), dash(v.Metro), thousands(v.Planned), thousands(v.Sent), v.Share(), thousands(v.Excluded)})
 	}
 	t.table(rows)
 }
@@ -286,7 +315,7 @@ func (t *textWriter) notes(title string, notes []plan.Note, about string) {
 	t.heading(title)
 	t.line("%s", about)
 	for _, n := range notes {
-		t.line("%s: %s to %s, %s; by %s, added %s: %s", n.Label, clock(n.From), clock(n.Until), Where(n), printable(n.By), clock(n.Added), printable(n.Reason))
+		t.line("%s: %s to %s, %s; by %s, added %s: %s", n.Label, clock(n.From), clock(n.Until), Where(n), n.By, clock(n.Added), n.Reason)
 	}
 }
 
@@ -300,7 +329,7 @@ func Where(n plan.Note) string {
 		parts = append(parts, "RSIs "+join(n.RSIs))
 	}
 	if len(n.Paths) > 0 {
-		parts = append(parts, "paths "+strings.Join(n.Paths, ", "))
+		parts = append(parts, "paths "+join(n.Paths))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -316,18 +345,11 @@ func numberText[N ~string](n *N) string {
 	if n == nil {
 		return ""
 	}
-	return string(*n)
+	return grouped(string(*n))
 }
 
-// printable keeps what servers and people wrote from commanding a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, s)
-}
+// printable is what servers and people wrote as others may see it.
+func printable(s string) string { return diag.Printable(s) }
 
 // rsiName is the RSI as text for people, "k.root-servers.net (k)".
 func (d *Document) rsiName(r measurement.RSI) string {

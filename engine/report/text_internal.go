@@ -33,7 +33,10 @@ func (t *textWriter) internal(d *Document) {
 		t.line("No RSI answered over the family, and all were asked. If the cause lies at the vantage point,")
 		t.line("add the exclusion to the plan with who says so and why; it is then published [raz] [hnr].")
 		for _, p := range d.Internal.Proposals {
-			t.line("\n%s", p.Block(d.DataUntil))
+			t.line("")
+			for _, l := range strings.Split(p.Block(d.DataUntil), "\n") {
+				t.line("%s", l)
+			}
 		}
 	}
 	t.heading("INTERNAL: servers that answered, by NSID")
@@ -41,7 +44,7 @@ func (t *textWriter) internal(d *Document) {
 	for _, i := range d.Internal.Instances {
 		name := "(none)"
 		if i.NSID != nil {
-			name = printable(*i.NSID)
+			name = *i.NSID
 		}
 		rows = append(rows, []string{string(i.RSI), name, thousands(i.Answers), join(i.VantagePoints)})
 	}

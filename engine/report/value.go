@@ -66,6 +66,7 @@ type Side struct {
 	Censored    bool            `json:"censored,omitempty"`
 	Count       int64           `json:"count"`
 	Verdict     metrics.Verdict `json:"verdict"`
+	Held        int64           `json:"held,omitempty"`
 }
 
 // Diagnostics judge nothing; numbers are in the value's unit, rounded up.
@@ -153,7 +154,7 @@ func newValue(m metrics.Value) Value {
 	if m.Low != nil {
 		v.Bounds = &Bounds{Bound{m.Low.Num, m.Low.Den, m.Low.Verdict}, Bound{m.High.Num, m.High.Den, m.High.Verdict}}
 	}
-	v.Without = &Side{Censored: m.Without.Censored, Count: m.Without.Count, Verdict: m.Without.Verdict}
+	v.Without = &Side{Censored: m.Without.Censored, Count: m.Without.Count, Verdict: m.Without.Verdict, Held: m.Without.Held}
 	v.Without.Numerator, v.Without.Denominator = parts(m.Without.Fraction)
 	v.Diagnostics = v.diagnostics(m)
 	return v

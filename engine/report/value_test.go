@@ -61,6 +61,32 @@ func TestPrintedValues(t *testing.T) {
 	}
 }
 
+// TestPrintedNumbers: numbers in print have their thousands apart, and a median between
+// two values is their mean.
+func TestPrintedNumbers(t *testing.T) {
+	for _, c := range []struct {
+		unit           string
+		fraction       metrics.Fraction
+		exactly, shown string
+	}{
+		{metrics.Percent, metrics.Fraction{Num: 1_382_399, Den: 1_382_400}, "1,382,399/1,382,400", "99.99992 %"},
+		{metrics.Percent, metrics.Fraction{Num: 10, Den: 20}, "10/20", "50 %"},
+		{metrics.Millis, metrics.Fraction{Num: 1_234_567, Den: 1}, "1,234,567 µs", "1,234.567 ms"},
+		{metrics.Millis, metrics.Fraction{Num: 500_002, Den: 2}, "250,001 µs", "250.001 ms"},
+		{metrics.Millis, metrics.Fraction{Num: 500_001, Den: 2}, "250,000.5 µs", "250.001 ms"},
+		{metrics.Minutes, metrics.Fraction{Num: 10, Den: 2}, "5 min", "5 min"},
+		{metrics.Minutes, metrics.Fraction{Num: 5, Den: 2}, "2.5 min", "2.5 min"},
+		{metrics.Minutes, metrics.Fraction{Num: 0, Den: 2}, "0 min", "0 min"},
+		{metrics.Minutes, metrics.Fraction{Num: 33_930, Den: 2}, "16,965 min", "16,965 min"},
+	} {
+		f := c.fraction
+		v := report.NewValue(metrics.Value{Metric: metrics.RSSPublication, Unit: c.unit, Limit: metrics.Limit{AtLeast: c.unit == metrics.Percent, Bound: big.NewRat(1, 1)}, Side: metrics.Side{Fraction: &f, Verdict: metrics.Fail}})
+		if v.Exactly() != c.exactly || v.Shown() != c.shown {
+			t.Errorf("%s of %s: %q, %q, want %q, %q", c.fraction, c.unit, v.Exactly(), v.Shown(), c.exactly, c.shown)
+		}
+	}
+}
+
 // The digest is what design says it is: an independent writing of it agrees.
 func TestDigest(t *testing.T) {
 	store, _, p := week(t)

@@ -105,3 +105,72 @@ func TestVerifySerials(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// TestVerifyArchivedUntil: which zones a report says were archived is held to when they
+// were, and to the runs that came before.
+func TestVerifyArchivedUntil(t *testing.T) {
+	store, p := lying(t)
+	zones, err := store.Zones()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var archived []time.Time
+	for _, z := range zones {
+		if z.ArchivedAt != nil {
+			archived = append(archived, *z.ArchivedAt)
+		}
+	}
+	slices.SortFunc(archived, time.Time.Compare)
+	d := filled(t, store, p)
+	same(t, d, store)
+	last := len(archived) - 1
+	if last < 2 || d.ReceivedUntil == nil || d.ArchivedUntil == nil || !d.ArchivedUntil.Equal(archived[last]) || archived[last].After(d.ReceivedUntil.Add(-time.Hour)) {
+		t.Fatalf("received until %v, archived until %v of %v", d.ReceivedUntil, d.ArchivedUntil, archived)
+	}
+	lies := func(name string, at *time.Time) {
+		t.Helper()
+		lie := refilled(t, d, store, func(d *report.Document) { d.ArchivedUntil = at })
+		lie.ArchivedUntil = at // and as it stands
+		for _, public := range []bool{false, true} {
+			of := lie
+			if public {
+				of = lie.Public()
+			}
+			if v := verify(t, of, store); !slices.ContainsFunc(v.Differences, func(s string) bool { return strings.HasPrefix(s, "archived_until: ") }) {
+				t.Errorf("%s: differences %.300q", name, v.Differences)
+			}
+		}
+	}
+	lies("none", nil)
+	lies("a zone earlier", &archived[last-1])
+	lies("between two", new(archived[last].Add(-time.Minute)))
+	lies("after the last", new(archived[last].Add(time.Minute)))
+
+	// Runs came after the report, then a zone: who knew the zone knew the runs.
+	came(t, store, monday.AddDate(0, 0, 1), map[measurement.VantagePoint]time.Time{"902": monday.AddDate(0, 0, 3)})
+	z := zones[len(zones)-1]
+	z.Serial, z.State, z.ArchivedAt, z.FirstSeen = z.Serial+1, measurement.ZoneArchived, new(monday.AddDate(0, 0, 4)), nil
+	if err := store.SaveZones(append(slices.Clone(zones), z)); err != nil {
+		t.Fatal(err)
+	}
+	d = filled(t, store, p)
+	same(t, d, store)
+	known := d.ArchivedUntil
+	d = refilled(t, d, store, func(d *report.Document) {
+		d.ReceivedUntil, d.ArchivedUntil = new(monday.AddDate(0, 0, 2).Add(time.Hour)), &archived[last]
+	})
+	if v := verify(t, d, store); len(v.Differences) > 0 || len(v.Late) == 0 {
+		t.Fatalf("%+v", v)
+	}
+	lies("a zone that came after late runs", known)
+}
+
+// TestVerifyMissingZone: a zone that a report misses was archived after it, or the report
+// is wrong.
+func TestVerifyMissingZone(t *testing.T) {
+	store, p := lying(t)
+	d := filled(t, store, p)
+	own := *d
+	own.Archive.Missing = []report.MissingZone{{Serial: d.Accepted[len(d.Accepted)-1], RSIs: []measurement.RSI{}, VantagePoints: []measurement.VantagePoint{}}}
+	differs(t, &own, store, fmt.Sprintf("archive missing %d", own.Archive.Missing[0].Serial))
+}

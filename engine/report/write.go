@@ -38,7 +38,7 @@ type Job struct {
 
 // ErrThere says that a report of the period is in place that this one must not
 // replace: a final one, or one that knew as much.
-var ErrThere = errors.New("is there already")
+var ErrThere = errors.New("is there already; --force makes a new revision")
 
 // Existing returns the report that is in place; nil where there is none.
 func (j Job) Existing(folder string) (*Document, error) {
@@ -68,6 +68,9 @@ func (j Job) Existing(folder string) (*Document, error) {
 // Run computes the frame and puts the report's folder in place, whole or not at
 // all. A report that was there becomes revisions/N of the new one.
 func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
+	if err := d.halfMerged(ctx, j.Store); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
 	j.say("measurements")
 	result, err := d.Fill(ctx, j.Store)
 	if err != nil {
@@ -78,7 +81,7 @@ func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
 		early := !old.Complete() && d.Complete()
 		if !j.Force && (old.Status == Final || old.Status == d.Status && !early) {
 			if old.Schema != Schema {
-				return fmt.Errorf("%w, and %w", ErrOldRules, ErrThere)
+				return fmt.Errorf("%w; it was %w", ErrThere, ErrOldRules)
 			}
 			return fmt.Errorf("%s report, revision %d, %w", old.Status, old.Revision, ErrThere)
 		}
@@ -162,7 +165,7 @@ func noteChanges(kind string, old, now []plan.Note) (list []string) {
 	index := func(notes []plan.Note) map[string]string {
 		m := map[string]string{}
 		for _, n := range notes {
-			m[n.Label] = fmt.Sprintf("%s to %s, %s: %s", clock(n.From), clock(n.Until), Where(n), n.Reason)
+			m[n.Label] = fmt.Sprintf("%s to %s, %s: %s", clock(n.From), clock(n.Until), Where(n), printable(n.Reason))
 		}
 		return m
 	}

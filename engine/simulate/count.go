@@ -14,6 +14,8 @@ type part struct {
 	w     *world
 	month time.Time
 
+	rssBound [4]int64 // by path: µs of the RSS latency's threshold in the month
+
 	sums       []sums      // by vantage point
 	latency    [][]uint32  // µs of good queries, by RSI and path
 	rssLatency [4][]uint32 // of the k lowest [bom], by path
@@ -93,19 +95,39 @@ func (c *checks) merge(o checks) {
 }
 
 // system is the RSS over a path. Of each interval k answers are proven, disproven or
-// unknown [cvf]; best and worst are its k lowest latencies, at or below the threshold and
-// above it, with what is missing in time, and late.
+// unknown [cvf].
 type system struct {
 	slots
-	proven, disproven, unknown                   int64
-	bestBelow, bestAbove, worstBelow, worstAbove int64
+	proven, disproven, unknown int64
+
+	month, whole split // by the thresholds of its month, and of the whole
+}
+
+// split are the k lowest latencies of intervals, at or below a threshold and above it: at
+// best with what is missing in time, at worst with that late.
+type split struct{ bestBelow, bestAbove, worstBelow, worstAbove int64 }
+
+func (s *split) merge(o split) {
+	s.bestBelow, s.bestAbove = s.bestBelow+o.bestBelow, s.bestAbove+o.bestAbove
+	s.worstBelow, s.worstAbove = s.worstBelow+o.worstBelow, s.worstAbove+o.worstAbove
+}
+
+// take splits the latencies of an interval, of which the proven lowest count.
+func (s *split) take(low []int64, bound int64, k, proven, missing int) {
+	below := func(l []int64) int {
+		n, _ := slices.BinarySearch(l, bound+1)
+		return n
+	}
+	best := min(k, below(low)+missing)
+	worst := below(low[:proven])
+	s.merge(split{int64(best), int64(min(k-best, len(low)-below(low))), int64(worst), int64(proven - worst + min(missing, k-proven))})
 }
 
 func (s *system) merge(o system) {
 	s.slots.merge(o.slots)
 	s.proven, s.disproven, s.unknown = s.proven+o.proven, s.disproven+o.disproven, s.unknown+o.unknown
-	s.bestBelow, s.bestAbove = s.bestBelow+o.bestBelow, s.bestAbove+o.bestAbove
-	s.worstBelow, s.worstAbove = s.worstBelow+o.worstBelow, s.worstAbove+o.worstAbove
+	s.month.merge(o.month)
+	s.whole.merge(o.whole)
 }
 
 func (w *world) newSums() []sums {
@@ -131,7 +153,8 @@ func (s *sums) merge(o *sums) {
 }
 
 func (w *world) newPart(day time.Time, labels []time.Time) *part {
-	p := &part{w: w, month: interval.Month(day), sums: w.newSums(), latency: make([][]uint32, 4*len(w.rsis)),
+	month := interval.Month(day)
+	p := &part{w: w, month: month, rssBound: rssBound(w.Plan.ThresholdsAt(later(month, w.From))), sums: w.newSums(), latency: make([][]uint32, 4*len(w.rsis)),
 		first: int(labels[0].Sub(w.From) / interval.Length), minima: make([]int16, len(labels)*len(w.vps)*len(w.rsis)),
 		shown: map[int]*showing{}, heard: map[int]bool{}, struck: make([]int64, len(w.faults))}
 	for i := range p.minima {
@@ -313,14 +336,8 @@ func (t *runTally) system(path int) {
 	rss.proven, rss.disproven = rss.proven+int64(proven), rss.disproven+int64(disproven)
 	rss.unknown += int64(k - proven - disproven)
 	slices.Sort(low)
-	below := func(l []int64) int {
-		n, _ := slices.BinarySearch(l, w.rssBound[path]+1)
-		return n
-	}
-	best := min(k, below(low)+missing)
-	rss.bestBelow, rss.bestAbove = rss.bestBelow+int64(best), rss.bestAbove+int64(min(k-best, good-below(low)))
-	worst := below(low[:proven])
-	rss.worstBelow, rss.worstAbove = rss.worstBelow+int64(worst), rss.worstAbove+int64(proven-worst+min(missing, k-proven))
+	rss.month.take(low, t.p.rssBound[path], k, proven, missing)
+	rss.whole.take(low, w.rssBound[path], k, proven, missing)
 	if missing > 0 && good < k {
 		return
 	}

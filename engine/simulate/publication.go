@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/plan"
 )
 
 // grace is how many intervals earlier than its second witness a zone may count as
@@ -22,8 +23,10 @@ type period struct {
 	*tally
 	counts           *counts
 	from, until, end int
-	places           []int // vantage points that count, by number in w.everyone
-	initial          int   // no zone up to this one is new (A10)
+	whole            bool             // all that is simulated
+	thresholds       []plan.Threshold // valid at its start
+	places           []int            // vantage points that count, by number in w.everyone
+	initial          int              // no zone up to this one is new (A10)
 	published        []published
 }
 
@@ -32,7 +35,8 @@ type published struct{ zone, at int }
 
 func (t *tally) period(c *counts, from, until, dataUntil time.Time) *period {
 	w := t.w
-	p := &period{tally: t, counts: c, from: w.index(from), until: w.index(until), end: w.index(dataUntil), initial: math.MinInt}
+	p := &period{tally: t, counts: c, from: w.index(from), until: w.index(until), end: w.index(dataUntil), initial: math.MinInt,
+		whole: from.Equal(w.From) && until.Equal(w.Until), thresholds: w.Plan.ThresholdsAt(from)}
 	for v := range w.everyone {
 		// In a plan without vantage points they are those that have rows.
 		if len(w.Plan.VantagePoints) > 0 || c.sums[v].rows {

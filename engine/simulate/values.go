@@ -84,8 +84,8 @@ func (p *period) values() (all []Value) {
 	}
 	pooled, untimed := waits{}, p.untimed()
 	for _, x := range soa {
-		all = append(all, p.publicationValue("rsi_publication_latency", x, p.waits(x, p.w.most("rsi_publication_latency"), untimed)))
-		pooled.merge(p.waits(x, p.w.most("rss_publication_latency"), untimed))
+		all = append(all, p.publicationValue("rsi_publication_latency", x, p.waits(x, p.most("rsi_publication_latency"), untimed)))
+		pooled.merge(p.waits(x, p.most("rss_publication_latency"), untimed))
 	}
 	for _, way := range reportPaths() {
 		all = append(all, p.availability("rss_availability", -1, way, sum.rss[pathNumber(way)]))
@@ -118,24 +118,35 @@ func reportPaths() []measurement.Path {
 }
 
 // value begins a value; x is negative for the RSS.
-func (w *world) value(metric, unit string, x int, p *measurement.Path) (Value, *plan.Threshold) {
+func (p *period) value(metric, unit string, x int, way *measurement.Path) (Value, *plan.Threshold) {
 	v := Value{Metric: metric, Unit: unit, Verdict: noData}
 	if x >= 0 {
-		v.RSI = w.rsis[x]
+		v.RSI = p.w.rsis[x]
 	}
-	if p != nil {
-		v.Family, v.Transport = p.Family, p.Transport
+	if way != nil {
+		v.Family, v.Transport = way.Family, way.Transport
 	}
-	return v, w.threshold(metric)
+	return v, threshold(p.thresholds, metric)
 }
 
-func (w *world) threshold(metric string) *plan.Threshold {
-	for i := range w.Plan.Thresholds {
-		if t := &w.Plan.Thresholds[i]; t.Metric == metric {
+// threshold is a metric's among those of a time; nil where there is none.
+func threshold(list []plan.Threshold, metric string) *plan.Threshold {
+	for i := range list {
+		if t := &list[i]; t.Metric == metric {
 			return t
 		}
 	}
 	return nil
+}
+
+// rssBound is the threshold of the RSS latency in µs, by path.
+func rssBound(list []plan.Threshold) (all [4]int64) {
+	for i, p := range paths {
+		if limit := latencyLimit(threshold(list, "rss_response_latency"), p.Transport); limit != nil {
+			all[i] = time.Duration(*limit).Microseconds()
+		}
+	}
+	return all
 }
 
 // share compares good of asked with a threshold in percent; equality meets it (A8).
@@ -152,7 +163,7 @@ func share(t *plan.Threshold, good, asked int64) string {
 // availability is what was proven of what is known. Of a thin one the verdict is that on
 // which the least and the most that it can have been agree.
 func (p *period) availability(metric string, x int, way measurement.Path, s system) Value {
-	v, t := p.w.value(metric, "percent", x, &way)
+	v, t := p.value(metric, "percent", x, &way)
 	v.Count, v.Thin = s.sent, s.thin()
 	if t != nil && t.AtLeast != nil {
 		v.Threshold = new(json.Number(t.AtLeast.String()))
@@ -188,7 +199,11 @@ func (p *period) rsiLatency(x int, way measurement.Path, h *histogram, s slots) 
 func (p *period) rssLatency(way measurement.Path, h *histogram, s system) Value {
 	v, _ := p.latency("rss_response_latency", -1, way, h)
 	if v.Thin = s.thin(); v.Thin {
-		v.hold(s.bestAbove, s.bestBelow, s.worstBelow, s.worstAbove)
+		by := s.month
+		if p.whole {
+			by = s.whole
+		}
+		v.hold(by.bestAbove, by.bestBelow, by.worstBelow, by.worstAbove)
 	}
 	return v
 }
@@ -203,7 +218,7 @@ func (v *Value) hold(bestAbove, bestBelow, worstBelow, worstAbove int64) {
 
 // latency is a median and its threshold in whole µs.
 func (p *period) latency(metric string, x int, way measurement.Path, h *histogram) (v Value, most int64) {
-	v, t := p.w.value(metric, "ms", x, &way)
+	v, t := p.value(metric, "ms", x, &way)
 	v.Count = h.count
 	limit := latencyLimit(t, way.Transport)
 	if limit == nil {
@@ -234,7 +249,7 @@ func latencyLimit(t *plan.Threshold, transport measurement.Transport) *plan.Dura
 // correctness is the share of correct answers. It passes where hardly any waits for a
 // verdict, or they wait no more often than everybody's.
 func (p *period) correctness(metric string, x int, own, all checks) Value {
-	v, t := p.w.value(metric, "percent", x, nil)
+	v, t := p.value(metric, "percent", x, nil)
 	judged := own.correct + own.incorrect
 	v.Count, v.Thin, v.Held = judged, own.thin(), own.held
 	if t != nil && t.AtLeast != nil {
@@ -253,8 +268,8 @@ func (p *period) correctness(metric string, x int, own, all checks) Value {
 }
 
 // most is a publication latency's threshold in minutes.
-func (w *world) most(metric string) int64 {
-	if t := w.threshold(metric); t != nil && t.AtMost != nil {
+func (p *period) most(metric string) int64 {
+	if t := threshold(p.thresholds, metric); t != nil && t.AtMost != nil {
 		return int64(time.Duration(*t.AtMost) / time.Minute)
 	}
 	return beyond - 1
@@ -262,7 +277,7 @@ func (w *world) most(metric string) int64 {
 
 // publicationValue is the median in minutes [yzp] [zgb].
 func (p *period) publicationValue(metric string, x int, l waits) Value {
-	v, t := p.w.value(metric, "min", x, nil)
+	v, t := p.value(metric, "min", x, nil)
 	v.Count, v.Unobservable, v.Thin = int64(len(l.minutes)), l.unobservable, l.thin()
 	if t == nil || t.AtMost == nil {
 		return v
@@ -285,7 +300,7 @@ func (p *period) publicationValue(metric string, x int, l waits) Value {
 		}
 	}
 	if v.Thin {
-		below, _ := slices.BinarySearch(l.minutes, p.w.most(metric)+1)
+		below, _ := slices.BinarySearch(l.minutes, p.most(metric)+1)
 		above, missing := int64(len(l.minutes)-below), l.unobservable+l.lacking
 		v.hold(above, int64(below)+missing, int64(below), above+missing)
 	}

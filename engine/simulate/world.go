@@ -40,7 +40,7 @@ type world struct {
 
 	everyone []place  // vps, and after them those of the plan that are not simulated
 	inSystem []bool   // by RSI: query soa asks it
-	rssBound [4]int64 // by path: µs of the RSS latency's threshold
+	rssBound [4]int64 // by path: µs of the RSS latency's threshold of the whole
 	last     int      // the last zone that comes before the end
 
 	names   *names     // without wires
@@ -87,11 +87,7 @@ func newWorld(c Config) (*world, error) {
 	for _, x := range w.soaAsk().servers {
 		w.inSystem[x] = true
 	}
-	for i, p := range paths {
-		if limit := latencyLimit(w.threshold("rss_response_latency"), p.Transport); limit != nil {
-			w.rssBound[i] = time.Duration(*limit).Microseconds()
-		}
-	}
+	w.rssBound = rssBound(w.Plan.ThresholdsAt(w.From))
 	w.last = w.zoneAt(w.Until.UnixMicro())
 	for w.archived(w.last) >= w.Until.UnixMicro() {
 		w.last--
