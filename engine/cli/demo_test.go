@@ -163,6 +163,9 @@ func withoutTimes(t *testing.T, lines []string) []string {
 	for _, line := range lines {
 		at, rest, _ := strings.Cut(line, " ")
 		rest, _, _ = strings.Cut(rest, ` "`)
+		if strings.Contains(rest, " warning FIRING rule=wrong-answer ") {
+			continue // the first interval had one that drew a question whose answer is wrong
+		}
 		rest = severalWitnesses.ReplaceAllString(rest, "vantage_points=N ")
 		all = append(all, rest)
 		if key := strings.ReplaceAll(rest, " FIRING ", " RESOLVED "); key != rest {
