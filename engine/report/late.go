@@ -6,7 +6,6 @@ import (
 	"math/big"
 	"slices"
 
-	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
 
@@ -19,51 +18,6 @@ func (v *Verified) lateRuns(r *metrics.Result) {
 	for _, vp := range slices.Sorted(maps.Keys(r.LateRuns)) {
 		v.late("vantage point %s: %s came after the report", vp, plural(r.LateRuns[vp], "run"))
 	}
-}
-
-// lateZones tells which zones that the report misses are archived now, and which are
-// missing that were not known then; again gets what the report could know.
-func (v *Verified) lateZones(d, again *Document, zones []measurement.Zone) {
-	since := map[int64]bool{}
-	for _, z := range zones {
-		since[z.Serial] = z.State == measurement.ZoneArchived && d.archivedSince(z)
-	}
-	known := func(list []MissingZone, serial int64) int {
-		return slices.IndexFunc(list, func(z MissingZone) bool { return z.Serial == serial })
-	}
-	missing := []MissingZone{}
-	for _, z := range d.Archive.Missing {
-		i := known(again.Archive.Missing, z.Serial)
-		switch {
-		case i >= 0:
-			missing = append(missing, again.Archive.Missing[i].before(z))
-		case since[z.Serial]:
-			v.late("zone %d, which the report misses, is archived now", z.Serial)
-			missing = append(missing, z)
-		}
-	}
-	for _, z := range again.Archive.Missing {
-		if known(d.Archive.Missing, z.Serial) < 0 {
-			v.late("zone %d, which the report did not know, is missing in the archive", z.Serial)
-		}
-	}
-	again.Archive.Missing = missing
-}
-
-// before is the zone as the report could know it: sightings that come later can be
-// earlier, a proof can follow, answers can get their verdict.
-func (z MissingZone) before(then MissingZone) MissingZone {
-	if then.FirstSeen != nil && z.FirstSeen != nil && z.FirstSeen.Before(*then.FirstSeen) {
-		z.FirstSeen = then.FirstSeen
-	}
-	if then.SignedAt == nil {
-		z.SignedAt = nil
-	}
-	if then.Proof != nil && z.Proof != nil && *z.Proof == measurement.ProofSignature {
-		z.Proof = then.Proof
-	}
-	z.Held = max(z.Held, then.Held)
-	return z
 }
 
 // lateVerdicts tells which answers have got their verdict since: of each RSI there are as
@@ -95,22 +49,11 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
 		}
 		*now = now.asOf(then)
 	}
-	// Why the others wait may be told otherwise by now.
-	if now, then := answers(again.Held), answers(d.Held); now <= then {
-		again.Held = d.Held
-	}
 	if d.Internal != nil {
 		again.Digest = digest(again.Values)
 	} else if judged {
 		again.Digest = d.Digest // of numbers that report.json leaves out
 	}
-}
-
-func answers(list []Held) (n int64) {
-	for _, h := range list {
-		n += h.Answers
-	}
-	return n
 }
 
 // counted says whether the numbers are there, which a public report leaves out.

@@ -32,19 +32,20 @@ func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, erro
 	if err != nil {
 		return nil, err
 	}
-	result, err := again.fill(ctx, store, cfg)
-	if err != nil {
-		return nil, err
-	}
 	zones, err := store.Zones()
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
+	result, err := again.fill(ctx, store, cfg, d.asOf(zones), d.Archive.Missing)
+	if err != nil {
+		return nil, err
+	}
 	v := &Verified{}
 	v.lateRuns(result)
-	v.serials(d, result, zones)
+	v.serials(d, &again, result, zones)
+	v.lateReasons(d, &again)
 	v.lateVerdicts(d, &again, cfg)
-	v.lateZones(d, &again, zones)
+	v.lateZones(d, &again, result, zones)
 	again.conclude()
 	computed := &again
 	if d.Internal == nil {
@@ -111,7 +112,7 @@ func Without(ctx context.Context, d *Document, store lake.Store, vp measurement.
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	a, err := metrics.New(cfg, zones)
+	a, err := metrics.New(cfg, d.asOf(zones))
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
