@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"slices"
 
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
 
@@ -21,8 +22,9 @@ func (v *Verified) lateRuns(r *metrics.Result) {
 }
 
 // lateVerdicts tells which answers have got their verdict since: of each RSI there are as
-// many as there were, and no fewer correct or incorrect. again gets the values of then.
-func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
+// many as there were, and no fewer correct or incorrect; atOnce are incorrect that never
+// waited. again gets the values of then.
+func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config, atOnce map[measurement.RSI]int64) {
 	if len(d.Values) != len(again.Values) {
 		return // a difference, which compare names
 	}
@@ -31,14 +33,15 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
 		then, now := &d.Values[i], &again.Values[i]
 		more := then.Held - now.Held
 		changed := more > 0 || more == 0 && then.Verdict != now.Verdict // by what everybody's answers were
-		if then.Name() != now.Name() || !changed || !now.judgedSince(then, more) {
+		least := atOnce[now.RSI]
+		if then.Name() != now.Name() || !changed || !now.judgedSince(then, more, least) {
 			continue
 		}
 		all, limit := everybody, cfg.Limits[metrics.LimitKey(now.Metric, now.Transport)]
 		if now.RSI == "" {
 			all = then.responses()
 		}
-		if !now.allows(then, d.Internal == nil && now.RSI != "", all, limit) {
+		if !now.allows(then, d.Internal == nil && now.RSI != "", least, all, limit) {
 			continue
 		}
 		judged = true
@@ -81,14 +84,14 @@ func (d *Document) everybody() (all metrics.Responses) {
 
 // allows says whether the verdict of then is by the rules. Where the numbers are left out,
 // it is that of a number of incorrect answers that can have been: the more there are the
-// worse, so that the least and the most give all verdicts.
-func (v *Value) allows(then *Value, hidden bool, all metrics.Responses, limit metrics.Limit) bool {
+// worse, so that the least and the most give all verdicts. Least are known to have been.
+func (v *Value) allows(then *Value, hidden bool, least int64, all metrics.Responses, limit metrics.Limit) bool {
 	if !hidden {
 		r := then.responses()
 		return r.Correct+r.Incorrect == then.Count && r.Verdict(all, limit) == then.Verdict
 	}
 	is := v.responses()
-	least, most := max(0, then.Count-is.Correct), min(is.Incorrect, then.Count)
+	least, most := max(least, then.Count-is.Correct), min(is.Incorrect, then.Count)
 	for _, incorrect := range []int64{least, most} {
 		r := metrics.Responses{Correct: then.Count - incorrect, Incorrect: incorrect, Held: then.Held}
 		if least <= most && r.Verdict(all, limit) == then.Verdict {
@@ -99,13 +102,13 @@ func (v *Value) allows(then *Value, hidden bool, all metrics.Responses, limit me
 }
 
 // judgedSince says whether the values of then and now differ by nothing but answers that
-// were held then and are judged now: so many more.
-func (v *Value) judgedSince(then *Value, more int64) bool {
+// were held then and are judged now: so many more. At least so many were incorrect then.
+func (v *Value) judgedSince(then *Value, more, least int64) bool {
 	if v.Metric != metrics.RSICorrectness && v.Metric != metrics.RSSCorrectness || v.Count-then.Count != more {
 		return false
 	}
 	was, is := then.responses(), v.responses()
-	if then.counted() && (was.Correct < 0 || was.Incorrect < 0 || was.Correct > is.Correct || was.Incorrect > is.Incorrect) {
+	if then.counted() && (was.Correct < 0 || was.Incorrect < least || was.Correct > is.Correct || was.Incorrect > is.Incorrect) {
 		return false
 	}
 	if then.Verdict != metrics.Fail {

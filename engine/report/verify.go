@@ -40,11 +40,15 @@ func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, erro
 	if err != nil {
 		return nil, err
 	}
+	atOnce, err := again.atOnce(ctx, store, d)
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
 	v := &Verified{}
 	v.lateRuns(result)
 	v.serials(d, &again, result, zones)
 	v.lateReasons(d, &again)
-	v.lateVerdicts(d, &again, cfg)
+	v.lateVerdicts(d, &again, cfg, atOnce)
 	v.lateZones(d, &again, result, zones)
 	again.conclude()
 	computed := &again
@@ -54,8 +58,11 @@ func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, erro
 		v.Differences = append(v.Differences, fmt.Sprintf("digest: the report's values make %s, it says %s", own, d.Digest))
 	}
 	differences, err := compare(d, computed, "the lake gives")
+	if err != nil {
+		return nil, err
+	}
 	v.Differences = append(v.Differences, differences...)
-	return v, err
+	return v, nil
 }
 
 // mostPublications bounds the serials that a report names: the root has two a day.
