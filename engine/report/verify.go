@@ -62,7 +62,7 @@ func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, erro
 		return nil, err
 	}
 	v.Differences = append(v.Differences, differences...)
-	return v, nil
+	return v, v.byNow(ctx, d, store)
 }
 
 // mostPublications bounds the serials that a report names: the root has two a day.
