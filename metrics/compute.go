@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"cmp"
 	"runtime"
 	"runtime/debug"
@@ -32,6 +33,7 @@ type Result struct {
 	ReceivedUntil time.Time        // when the last of the runs that count came into the lake; zero: unknown
 	LateRuns      map[string]int64 // by vantage point: runs that came after Config.ReceivedUntil and do not count
 	FirstLate     time.Time        // when the first of them came whose label is of the window; zero: none
+	LastLabel     time.Time        // the last of the runs that count; zero: none
 	ArchivedUntil time.Time        // when the last of the zones was archived; zero: none
 	Places        []Place          // by vantage point, RSI and path
 	Lags          []Lag            // every value of publication latency, by T(s), serial, RSI, vantage point
@@ -254,6 +256,9 @@ func (c *computation) coverage() {
 			cov.SOA.add(slots[rsi][i])
 		}
 		c.result.Slots.add(cov.SOA)
+		if last := c.raw.last(i); last.After(c.result.LastLabel) {
+			c.result.LastLabel = last
+		}
 		marks := c.marksOf(vp.ID)
 		for label := c.cfg.From; label.Before(earlier(c.cfg.Until, c.cfg.DataUntil)); label = label.Add(interval.Length) {
 			if vp.From != nil && label.Before(*vp.From) || vp.Until != nil && !label.Before(*vp.Until) {
@@ -272,6 +277,18 @@ func (c *computation) coverage() {
 		}
 		c.result.Coverage = append(c.result.Coverage, cov)
 	}
+}
+
+// last is the label of the last run of a vantage point; zero where there is none.
+func (v *view) last(vp int) time.Time {
+	for d := len(v.days) - 1; d >= 0; d-- {
+		if b := v.days[d].blocks[vp]; b != nil {
+			if slot := bytes.LastIndexByte(b.received[:], 1); slot >= 0 {
+				return v.a.label(d*perDay + slot)
+			}
+		}
+	}
+	return time.Time{}
 }
 
 // leavesAll says whether exclusions take a whole VP-interval out of every metric.

@@ -39,11 +39,16 @@ type Held struct {
 	Answers int64  `json:"answers"`
 }
 
+// compare orders reasons, those of most answers first.
+func (h Held) compare(o Held) int {
+	return cmp.Or(cmp.Compare(o.Answers, h.Answers), cmp.Compare(h.Reason, o.Reason))
+}
+
 // maxHeld bounds the reasons that are told.
 const maxHeld = 20
 
-// hold fills in what the archive lacks, and why answers have no verdict.
-func (d *Document) hold(ctx context.Context, store lake.Store, zones []measurement.Zone) error {
+// hold fills in what the archive lacks, missed at least, and why answers have no verdict.
+func (d *Document) hold(ctx context.Context, store lake.Store, zones []measurement.Zone, missed []MissingZone) error {
 	d.Archive, d.Held = Archive{Missing: []MissingZone{}}, []Held{}
 	reasons := map[string]int64{}
 	if d.Unchecked > 0 {
@@ -60,20 +65,28 @@ func (d *Document) hold(ctx context.Context, store lake.Store, zones []measureme
 	for reason, n := range reasons {
 		d.Held = append(d.Held, Held{reason, n})
 	}
-	slices.SortFunc(d.Held, func(a, b Held) int { return cmp.Or(cmp.Compare(b.Answers, a.Answers), cmp.Compare(a.Reason, b.Reason)) })
+	slices.SortFunc(d.Held, Held.compare)
 	d.Held = d.Held[:min(len(d.Held), maxHeld)]
 	for _, z := range zones {
 		if z.ArchivedAt != nil && (d.Archive.Begins == nil || z.ArchivedAt.Before(*d.Archive.Begins)) {
 			d.Archive.Begins = new(z.ArchivedAt.UTC())
 		}
-		held := reasons[fmt.Sprintf("zone %d is not archived", z.Serial)]
-		inUse := z.FirstSeen != nil && z.FirstSeen.Before(d.end()) && z.FirstSeen.After(d.From.Add(-correctness.Window))
-		if z.State == measurement.ZoneSeen && (inUse || held > 0) {
+		held := reasons[notArchived(z.Serial)]
+		if z.State == measurement.ZoneSeen && (d.inUse(z.FirstSeen) || held > 0 || missing(missed, z.Serial) != nil) {
 			d.Archive.Missing = append(d.Archive.Missing, MissingZone{Serial: z.Serial, FirstSeen: z.FirstSeen, SignedAt: z.SignedAt, Proof: z.Proof, Held: held,
 				RSIs: []measurement.RSI{}, VantagePoints: []measurement.VantagePoint{}})
 		}
 	}
 	return d.showing(ctx, store)
+}
+
+// notArchived is the reason of answers that wait for a zone.
+func notArchived(serial int64) string { return fmt.Sprintf("zone %d is not archived", serial) }
+
+// inUse says whether a zone that was first seen then is one that the period lacks where it
+// is not archived.
+func (d *Document) inUse(firstSeen *time.Time) bool {
+	return firstSeen != nil && firstSeen.Before(d.end()) && firstSeen.After(d.From.Add(-correctness.Window))
 }
 
 // heldIn adds the reasons of a day.
@@ -116,12 +129,22 @@ func (d *Document) heldIn(ctx context.Context, store lake.Store, f lake.DayFile,
 	return err
 }
 
+// witnesses are those who show a zone in runs that count and are trusted.
+type witnesses struct {
+	rsis []measurement.RSI
+	vps  []measurement.VantagePoint
+}
+
+// prove says whether ingest took the zone for proven by what they show.
+func (w witnesses) prove() bool { return len(w.rsis) > 1 && len(w.vps) > 1 }
+
 // showing finds who showed the missing zones in the period.
 func (d *Document) showing(ctx context.Context, store lake.Store) error {
 	if len(d.Archive.Missing) == 0 {
 		return nil
 	}
 	at := map[int64]*MissingZone{}
+	d.sighted = map[int64]witnesses{}
 	for i := range d.Archive.Missing {
 		at[d.Archive.Missing[i].Serial] = &d.Archive.Missing[i]
 	}
@@ -144,6 +167,9 @@ func (d *Document) showing(ctx context.Context, store lake.Store) error {
 			if !d.late(a.VantagePoint, a.Interval) && d.onPlan(&a) {
 				z.RSIs = included(z.RSIs, a.RSI)
 				z.VantagePoints = included(z.VantagePoints, a.VantagePoint)
+				if w := d.sighted[z.Serial]; d.trusted(a.VantagePoint, a.Interval) {
+					d.sighted[z.Serial] = witnesses{included(w.rsis, a.RSI), included(w.vps, a.VantagePoint)}
+				}
 			}
 		}
 		return nil

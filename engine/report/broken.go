@@ -57,7 +57,7 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 	}
 	broken := brokenOf{}
 	for _, f := range days {
-		if err := d.brokenIn(ctx, store, f, wanted, broken); err != nil {
+		if err := d.incorrectIn(ctx, store, f, wanted, broken.add, nil); err != nil {
 			return fmt.Errorf("broken rules of %s: %w", f.Day.Format(time.DateOnly), err)
 		}
 	}
@@ -69,9 +69,11 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 	return nil
 }
 
-// brokenIn adds the incorrect answers of a day.
-func (d *Document) brokenIn(ctx context.Context, store lake.Store, f lake.DayFile, wanted map[measurement.RSI]bool, broken brokenOf) error {
-	names := append(slices.Clone(decisive), "qname", "qtype")
+// incorrectIn notes the incorrect answers of a day with their failures, but for those that
+// settled says nothing more is to be said of by what they have in more columns.
+func (d *Document) incorrectIn(ctx context.Context, store lake.Store, f lake.DayFile, wanted map[measurement.RSI]bool,
+	note func(*measurement.Answer, []string), settled func(a *measurement.Answer, b *lake.Batch, i int) bool, more ...string) error {
+	names := append(slices.Clone(decisive), append(more, "qname", "qtype")...)
 	rows := map[int64]measurement.Answer{}
 	var row int64
 	scan := lake.Scan{Store: store, Table: lake.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Columns: names, Workers: 1}
@@ -88,7 +90,8 @@ func (d *Document) brokenIn(ctx context.Context, store lake.Store, f lake.DayFil
 			}
 			a := c.row(i)
 			a.QName, a.QType = b.Column("qname").Text(i), b.Column("qtype").Text(i)
-			if wanted[a.RSI] && a.Query == metrics.QueryCorrectness && a.Interval.Before(d.end()) && !a.Interval.Before(d.From) && d.measured(&a) {
+			if wanted[a.RSI] && a.Query == metrics.QueryCorrectness && a.Interval.Before(d.end()) && !a.Interval.Before(d.From) && d.measured(&a) &&
+				(settled == nil || !settled(&a, b, i)) {
 				a.LatencyUS, a.RCode, a.Serial, a.Verdict = nil, nil, nil, nil // they are the batch's
 				rows[row+int64(i)] = a
 			}
@@ -101,7 +104,7 @@ func (d *Document) brokenIn(ctx context.Context, store lake.Store, f lake.DayFil
 	}
 	return lake.Failures(f.Path, func(row int64, failures []string) {
 		if a, found := rows[row]; found {
-			broken.add(&a, failures)
+			note(&a, failures)
 		}
 	})
 }

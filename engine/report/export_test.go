@@ -25,9 +25,16 @@ func FillAgain(ctx context.Context, d *Document, store lake.Store) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.fill(ctx, store, cfg)
+	zones, err := store.Zones()
+	if err != nil {
+		return err
+	}
+	_, err = d.fill(ctx, store, cfg, d.asOf(zones), d.Archive.Missing)
 	return err
 }
+
+// Conclude says again what stands before the numbers, as who changed these would.
+func Conclude(d *Document) { d.conclude() }
 
 // LatencyPlot draws the medians of RSIs, a list of them for each RSI from as many
 // vantage points.

@@ -19,14 +19,16 @@ func (d *Document) Fill(ctx context.Context, store lake.Store) (*metrics.Result,
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	return d.fill(ctx, store, cfg)
-}
-
-func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Config) (*metrics.Result, error) {
 	zones, err := store.Zones()
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
+	return d.fill(ctx, store, cfg, zones, nil)
+}
+
+// fill computes by that table of zones; missed are zones that the report is to look for
+// whether it finds them in use or not.
+func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Config, zones []measurement.Zone, missed []MissingZone) (*metrics.Result, error) {
 	a, err := metrics.New(cfg, zones)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
@@ -48,7 +50,7 @@ func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Confi
 	if err := d.explain(ctx, store); err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	if err := d.hold(ctx, store, zones); err != nil {
+	if err := d.hold(ctx, store, zones, missed); err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	d.Digest = digest(d.Values)

@@ -21,54 +21,10 @@ func (v *Verified) lateRuns(r *metrics.Result) {
 	}
 }
 
-// lateZones tells which zones that the report misses are archived now, and which are
-// missing that were not known then; again gets what the report could know.
-func (v *Verified) lateZones(d, again *Document, zones []measurement.Zone) {
-	since := map[int64]bool{}
-	for _, z := range zones {
-		since[z.Serial] = z.State == measurement.ZoneArchived && d.archivedSince(z)
-	}
-	known := func(list []MissingZone, serial int64) int {
-		return slices.IndexFunc(list, func(z MissingZone) bool { return z.Serial == serial })
-	}
-	missing := []MissingZone{}
-	for _, z := range d.Archive.Missing {
-		i := known(again.Archive.Missing, z.Serial)
-		switch {
-		case i >= 0:
-			missing = append(missing, again.Archive.Missing[i].before(z))
-		case since[z.Serial]:
-			v.late("zone %d, which the report misses, is archived now", z.Serial)
-			missing = append(missing, z)
-		}
-	}
-	for _, z := range again.Archive.Missing {
-		if known(d.Archive.Missing, z.Serial) < 0 {
-			v.late("zone %d, which the report did not know, is missing in the archive", z.Serial)
-		}
-	}
-	again.Archive.Missing = missing
-}
-
-// before is the zone as the report could know it: sightings that come later can be
-// earlier, a proof can follow, answers can get their verdict.
-func (z MissingZone) before(then MissingZone) MissingZone {
-	if then.FirstSeen != nil && z.FirstSeen != nil && z.FirstSeen.Before(*then.FirstSeen) {
-		z.FirstSeen = then.FirstSeen
-	}
-	if then.SignedAt == nil {
-		z.SignedAt = nil
-	}
-	if then.Proof != nil && z.Proof != nil && *z.Proof == measurement.ProofSignature {
-		z.Proof = then.Proof
-	}
-	z.Held = max(z.Held, then.Held)
-	return z
-}
-
 // lateVerdicts tells which answers have got their verdict since: of each RSI there are as
-// many as there were, and no fewer correct or incorrect. again gets the values of then.
-func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
+// many as there were, and no fewer correct or incorrect; atOnce are incorrect that never
+// waited. again gets the values of then.
+func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config, atOnce map[measurement.RSI]int64) {
 	if len(d.Values) != len(again.Values) {
 		return // a difference, which compare names
 	}
@@ -78,14 +34,15 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
 		v.lateExcluded(then, now, measured, cfg.Limits[metrics.LimitKey(now.Metric, now.Transport)])
 		more := then.Held - now.Held
 		changed := more > 0 || more == 0 && then.Verdict != now.Verdict // by what everybody's answers were
-		if then.Name() != now.Name() || !changed || !now.judgedSince(then, more) {
+		least := atOnce[now.RSI]
+		if then.Name() != now.Name() || !changed || !now.judgedSince(then, more, least) {
 			continue
 		}
 		all, limit := everybody, cfg.Limits[metrics.LimitKey(now.Metric, now.Transport)]
 		if now.RSI == "" {
 			all = then.responses()
 		}
-		if !now.allows(then, d.Internal == nil && now.RSI != "", all, limit) {
+		if !now.allows(then, d.Internal == nil && now.RSI != "", least, all, limit) {
 			continue
 		}
 		judged = true
@@ -96,22 +53,11 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config) {
 		}
 		*now = now.asOf(then)
 	}
-	// Why the others wait may be told otherwise by now.
-	if now, then := answers(again.Held), answers(d.Held); now <= then {
-		again.Held = d.Held
-	}
 	if d.Internal != nil {
 		again.Digest = digest(again.Values)
 	} else if judged {
 		again.Digest = d.Digest // of numbers that report.json leaves out
 	}
-}
-
-func answers(list []Held) (n int64) {
-	for _, h := range list {
-		n += h.Answers
-	}
-	return n
 }
 
 // counted says whether the numbers are there, which a public report leaves out.
@@ -139,14 +85,14 @@ func (d *Document) everybody() (all metrics.Responses) {
 
 // allows says whether the verdict of then is by the rules. Where the numbers are left out,
 // it is that of a number of incorrect answers that can have been: the more there are the
-// worse, so that the least and the most give all verdicts.
-func (v *Value) allows(then *Value, hidden bool, all metrics.Responses, limit metrics.Limit) bool {
+// worse, so that the least and the most give all verdicts. Least are known to have been.
+func (v *Value) allows(then *Value, hidden bool, least int64, all metrics.Responses, limit metrics.Limit) bool {
 	if !hidden {
 		r := then.responses()
 		return r.Correct+r.Incorrect == then.Count && r.Verdict(all, limit) == then.Verdict
 	}
 	is := v.responses()
-	least, most := max(0, then.Count-is.Correct), min(is.Incorrect, then.Count)
+	least, most := max(least, then.Count-is.Correct), min(is.Incorrect, then.Count)
 	for _, incorrect := range []int64{least, most} {
 		r := metrics.Responses{Correct: then.Count - incorrect, Incorrect: incorrect, Held: then.Held}
 		if least <= most && r.Verdict(all, limit) == then.Verdict {
@@ -157,13 +103,13 @@ func (v *Value) allows(then *Value, hidden bool, all metrics.Responses, limit me
 }
 
 // judgedSince says whether the values of then and now differ by nothing but answers that
-// were held then and are judged now: so many more.
-func (v *Value) judgedSince(then *Value, more int64) bool {
+// were held then and are judged now: so many more. At least so many were incorrect then.
+func (v *Value) judgedSince(then *Value, more, least int64) bool {
 	if v.Metric != metrics.RSICorrectness && v.Metric != metrics.RSSCorrectness || v.Count-then.Count != more {
 		return false
 	}
 	was, is := then.responses(), v.responses()
-	if then.counted() && (was.Correct < 0 || was.Incorrect < 0 || was.Correct > is.Correct || was.Incorrect > is.Incorrect) {
+	if then.counted() && (was.Correct < 0 || was.Incorrect < least || was.Correct > is.Correct || was.Incorrect > is.Incorrect) {
 		return false
 	}
 	if then.Verdict != metrics.Fail {

@@ -9,16 +9,15 @@ import (
 )
 
 // serials compares what the report says of serials, on which its values are computed
-// again, with what the data say. What a zone explains that was archived after the report
-// is late.
-func (v *Verified) serials(d *Document, r *metrics.Result, zones []measurement.Zone) {
+// again, with what the data say. Serials that are known since are late.
+func (v *Verified) serials(d, again *Document, r *metrics.Result, zones []measurement.Zone) {
 	bySerial := map[int64]measurement.Zone{}
 	for _, z := range zones {
 		bySerial[z.Serial] = z
 	}
 	v.archivedUntil(d, r, zones)
-	v.publications(d, r.Derived, bySerial)
-	v.accepted(d, r.Known, bySerial)
+	v.publications(d, r.Derived)
+	v.accepted(d, again, r.Known, bySerial)
 }
 
 // fetchTakes is more than passes between the beginning of a fetch, which dates a zone, and
@@ -29,15 +28,16 @@ const fetchTakes = 15 * time.Minute
 // the runs: an ingest brings the table zones up to the archive after it has merged its
 // runs. That it is when a zone was archived, compare sees.
 func (v *Verified) archivedUntil(d *Document, r *metrics.Result, zones []measurement.Zone) {
-	if d.ReceivedUntil == nil {
-		return
+	by := r.LastLabel // no run comes before its label, whether or not anybody noted when
+	if d.ReceivedUntil != nil {
+		by = *d.ReceivedUntil
 	}
 	says := "nothing"
 	if d.ArchivedUntil != nil {
 		says = micro(*d.ArchivedUntil)
 	}
 	for _, z := range zones {
-		if d.archivedSince(z) && z.ArchivedAt.Before(d.ReceivedUntil.Add(-fetchTakes)) {
+		if d.archivedSince(z) && z.ArchivedAt.Before(by.Add(-fetchTakes)) {
 			v.differ("archived_until: the report says %s, zone %d was archived %s, before the report's last runs came", says, z.Serial, micro(*z.ArchivedAt))
 			break
 		}
@@ -51,7 +51,7 @@ func (v *Verified) differ(format string, args ...any) {
 	v.Differences = append(v.Differences, fmt.Sprintf(format, args...))
 }
 
-func (v *Verified) publications(d *Document, derived []metrics.Publication, zones map[int64]measurement.Zone) {
+func (v *Verified) publications(d *Document, derived []metrics.Publication) {
 	now, then := map[int64]time.Time{}, map[int64]bool{}
 	for _, p := range derived {
 		now[int64(p.Serial)] = p.T
@@ -70,25 +70,16 @@ func (v *Verified) publications(d *Document, derived []metrics.Publication, zone
 		if there {
 			gives = clock(at)
 		}
-		if d.archivedSince(zones[p.Serial]) {
-			v.late("serial %d: the report says that it was published %s, the lake gives %s since its zone is archived", p.Serial, clock(p.T), gives)
-		} else {
-			v.differ("publications %d: the report says %s, the lake gives %s", p.Serial, clock(p.T), gives)
-		}
+		v.differ("publications %d: the report says %s, the lake gives %s", p.Serial, clock(p.T), gives)
 	}
 	for _, p := range derived {
-		serial := int64(p.Serial)
-		switch {
-		case then[serial]:
-		case d.archivedSince(zones[serial]):
-			v.late("serial %d: the lake gives that it was published %s since its zone is archived", serial, clock(p.T))
-		default:
+		if serial := int64(p.Serial); !then[serial] {
 			v.differ("publications %d: the report does not have it, the lake gives %s", serial, clock(p.T))
 		}
 	}
 }
 
-func (v *Verified) accepted(d *Document, known []uint32, zones map[int64]measurement.Zone) {
+func (v *Verified) accepted(d, again *Document, known []uint32, zones map[int64]measurement.Zone) {
 	then, now := map[int64]bool{}, map[int64]bool{}
 	for _, s := range d.Accepted {
 		then[s] = true
@@ -101,6 +92,9 @@ func (v *Verified) accepted(d *Document, known []uint32, zones map[int64]measure
 		case then[serial]:
 		case archived != nil && !d.archivedSince(zones[serial]):
 			v.differ("accepted %d: the report does not have it, its zone was archived %s", serial, clock(*archived))
+		case again.sighted[serial].prove():
+			v.differ("accepted %d: the report does not have it, RSIs %s show it to vantage points %s in runs that the report counts", serial,
+				join(again.sighted[serial].rsis), join(again.sighted[serial].vps))
 		default:
 			v.late("serial %d, which the report did not know to be of a root zone, is known since", serial)
 		}

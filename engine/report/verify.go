@@ -32,19 +32,24 @@ func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, erro
 	if err != nil {
 		return nil, err
 	}
-	result, err := again.fill(ctx, store, cfg)
+	zones, err := store.Zones()
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	result, err := again.fill(ctx, store, cfg, d.asOf(zones), d.Archive.Missing)
 	if err != nil {
 		return nil, err
 	}
-	zones, err := store.Zones()
+	atOnce, err := again.atOnce(ctx, store, d)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	v := &Verified{}
 	v.lateRuns(result)
-	v.serials(d, result, zones)
-	v.lateVerdicts(d, &again, cfg)
-	v.lateZones(d, &again, zones)
+	v.serials(d, &again, result, zones)
+	v.lateReasons(d, &again)
+	v.lateVerdicts(d, &again, cfg, atOnce)
+	v.lateZones(d, &again, result, zones)
 	again.conclude()
 	computed := &again
 	if d.Internal == nil {
@@ -53,8 +58,11 @@ func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, erro
 		v.Differences = append(v.Differences, fmt.Sprintf("digest: the report's values make %s, it says %s", own, d.Digest))
 	}
 	differences, err := compare(d, computed, "the lake gives")
+	if err != nil {
+		return nil, err
+	}
 	v.Differences = append(v.Differences, differences...)
-	return v, err
+	return v, v.byNow(ctx, d, store)
 }
 
 // mostPublications bounds the serials that a report names: the root has two a day.
@@ -111,7 +119,7 @@ func Without(ctx context.Context, d *Document, store lake.Store, vp measurement.
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	a, err := metrics.New(cfg, zones)
+	a, err := metrics.New(cfg, d.asOf(zones))
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}

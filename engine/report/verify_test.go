@@ -91,6 +91,14 @@ func TestVerifySerials(t *testing.T) {
 	bogus.State, bogus.ArchivedAt = measurement.ZoneBogus, nil
 	put(bogus)
 	differs(t, d, store, fmt.Sprintf("accepted %d: the report has it", first))
+	// One vantage point alone shows it: that proves nothing.
+	for day := range 2 {
+		changeRows(t, store, monday.AddDate(0, 0, day), func(a *measurement.Answer) {
+			if a.VantagePoint != "902" && a.Serial != nil && *a.Serial == first {
+				a.Serial = &zones[i-1].Serial
+			}
+		})
+	}
 	without := filled(t, store, p)
 	if slices.Contains(without.Accepted, first) || without.ReceivedUntil == nil {
 		t.Fatalf("accepted %v, received until %v", without.Accepted, without.ReceivedUntil)
@@ -99,11 +107,6 @@ func TestVerifySerials(t *testing.T) {
 	later.ArchivedAt = new(without.ReceivedUntil.Add(time.Hour))
 	put(later)
 	late(t, without, store, fmt.Sprintf("serial %d, which the report did not know to be of a root zone, is known since", first))
-	// A T(s) that a zone archived since can explain is late.
-	moved := refilled(t, d, store, func(d *report.Document) { d.Publications[0].T = d.Publications[0].T.Add(5 * time.Minute) })
-	if v := verify(t, moved, store); len(v.Differences) > 0 || len(v.Late) != 1 || !strings.HasPrefix(v.Late[0], fmt.Sprintf("serial %d: the report says", first)) {
-		t.Errorf("%+v", v)
-	}
 }
 
 // TestVerifyArchivedUntil: which zones a report says were archived is held to when they

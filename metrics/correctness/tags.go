@@ -4,6 +4,17 @@ package correctness
 // failure has. The blocks are those of RSSAC047v2 section 5.3, in our words.
 func Rule(tag string) string { return ruleTexts()[tag] }
 
+// AtOnce says whether a failure of that tag is one whatever the zone: every block that
+// question and rcode admit has that rule, or one like it. Weigh finds more, for which it
+// needs the response.
+func AtOnce(tag string) bool {
+	switch tag {
+	case "malformed", "doh", "ujy", "aeg", "yot", "mle", "xhr", "csz", "eyk", "occ", "kka", "jws", "gpl", "dvh", "trw":
+		return true
+	}
+	return false
+}
+
 func ruleTexts() map[string]string {
 	return map[string]string{
 		// For every response.
