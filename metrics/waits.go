@@ -283,34 +283,6 @@ func (c *computation) notePublications(system *published) {
 	}
 	c.result.Publications, c.result.Derived = noted(system.delays.published), noted(system.serials.ofPeriod())
 	c.result.Accepted, c.result.Known = c.shown(system, c.accepts), c.shown(system, c.known)
-	if s, before := c.firstSeen(); before {
-		c.result.Accepted = with(c.result.Accepted, s)
-		if c.known(s) {
-			c.result.Known = with(c.result.Known, s)
-		}
-	}
-}
-
-// with puts a serial into a list in order, once.
-func with(list []uint32, s uint32) []uint32 {
-	i, there := slices.BinarySearch(list, s)
-	if there {
-		return list
-	}
-	return slices.Insert(list, i, s)
-}
-
-// firstSeen is the serial that was seen first of all, where that was before the window. It
-// decides what is read of that time (past), and is accepted though it may have been shown
-// to nobody whose rows are: who computes again must read the same.
-func (c *computation) firstSeen() (serial uint32, before bool) {
-	first := c.label(0)
-	for s, z := range c.zones {
-		if at := z.FirstSeen; at != nil && c.accepts(s) && (at.Before(first) || before && at.Equal(first) && s < serial) {
-			serial, first, before = s, *at, true
-		}
-	}
-	return serial, before
 }
 
 // shown lists the serials that answers show or the archive has of the period, where they

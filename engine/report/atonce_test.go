@@ -50,7 +50,7 @@ func TestNeverWaited(t *testing.T) {
 				return
 			}
 			want := []string{"held: the report says of 12 answers that they waited, no zone fetch since; by now 0 do",
-				"rsi_correctness of rsi h: 12 answers have got their verdict", "rsi_correctness h: fail with what has come since, no_data in the report"}
+				"rsi_correctness of rsi h: 12 answers got a verdict since", "rsi_correctness h: fail with what has come since, no_data in the report"}
 			if v := verify(t, d, store); len(v.Differences) > 0 || !slices.Equal(v.Late, want) {
 				t.Errorf("%+v", v)
 			}
