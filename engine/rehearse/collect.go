@@ -195,7 +195,7 @@ func (p *player) ingest() {
 	}
 	p.countAlerts()
 	for accused := range result.Accused {
-		p.truth.accused(accused)
+		p.truth.accused(ingest.Accused{Interval: accused.Interval, RSI: accused.RSI})
 	}
 }
 
