@@ -126,8 +126,10 @@ func (b *Book) EvaluateMachine(facts Machine, where string) (Result, error) {
 			for _, labels := range b.machineLabels(m, r, facts) {
 				met[keyOf(r.Label, labels)] = true
 				f := &frame{rules: b.Rules, object: reflect.ValueOf(facts), labels: labels, newest: true}
-				if len(r.Over) > 0 && r.Over[0] == "serial" {
-					f.alone = func(*rule) string { return facts.Zones.Alone[labels[0].Value] }
+				if len(labels) > 0 {
+					f.alone = func(*rule) string {
+						return map[string]map[string]string{"serial": facts.Zones.Alone, "key": facts.Keys.Alone}[labels[0].Name][labels[0].Value]
+					}
 				}
 				b.rulesOver(m, result, f, func(other *rule) bool { return other == r })
 			}

@@ -55,10 +55,7 @@ func (l *Looker) zones(ctx context.Context, m *Machine) error {
 	for _, z := range missing[:min(len(missing), mostMissing)] {
 		named = append(named, z.serial)
 		if z.alone != "" {
-			if m.Zones.Alone == nil {
-				m.Zones.Alone = map[string]string{}
-			}
-			m.Zones.Alone[strconv.FormatUint(uint64(z.serial), 10)] = z.alone
+			m.Zones.Alone = with(m.Zones.Alone, strconv.FormatUint(uint64(z.serial), 10), z.alone)
 		}
 	}
 	slices.SortFunc(named, rootzone.Compare)

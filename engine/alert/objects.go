@@ -121,6 +121,8 @@ type KeyFacts struct {
 	Unanchored []string `cel:"unanchored" doc:"key signing keys without REVOKE that no anchor of the plan, whatever its dates, is of, as DS records (TAG ALGORITHM 2 DIGEST): those in the newest zone in the archive, and those met in the last 30 days in zones that were refused and in DNSKEY answers; at most 20"`
 	Revoked    []string `cel:"revoked" doc:"key signing keys with REVOKE in the newest zone in the archive, as DS records of the keys without it, as anchors have them"`
 	DaysLeft   *float64 `cel:"days_left" unit:"days" doc:"until the signatures over DNSKEY or over SOA in the newest zone in the archive end, whichever end first; negative once they have; absent without a zone"`
+
+	Alone map[string]string // the vantage point that alone had an unanchored key, of those that one alone had
 }
 
 // QuarantineFacts is about what could not be ingested.

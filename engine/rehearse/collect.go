@@ -177,7 +177,9 @@ func (p *player) ingest() {
 	in := &ingest.Ingester{Plan: p.site.plan, Lake: p.store, Dropboxes: p.under(paths.Dropboxes), Originals: p.under(paths.Originals),
 		Quarantine: p.under(paths.Quarantine), RootZones: p.zonesDir(), Backlog: filepath.Join(p.under(paths.State), "unchecked.json"),
 		Anchors: p.anchors(), Now: p.clock, Came: os.FileInfo.ModTime,
-		Keys: func(keys []rootzone.Key, rsi measurement.RSI, at time.Time) { met.NoteAnswer(keys, string(rsi), at) }}
+		Keys: func(keys []rootzone.Key, rsi measurement.RSI, vp measurement.VantagePoint, at time.Time) {
+			met.NoteAnswer(keys, string(rsi), string(vp), at)
+		}}
 	relay := &alert.Relay{Logs: p.under(paths.Logs), State: p.under(paths.State), Plan: p.site.plan, Now: p.now}
 	in.Alerts = func(vp measurement.VantagePoint, label time.Time, data []byte) (refused string, err error) {
 		if err = relay.Take(string(vp), label, data); errors.As(err, new(alert.Refused)) {
