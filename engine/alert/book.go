@@ -191,7 +191,7 @@ func (b *Book) silenced(s *Status, at time.Time) bool {
 
 // shown says whether an alert fires and is not silenced.
 func (b *Book) shown(s *Status) bool {
-	return s.Firing != nil && !s.Crowded && !b.silenced(s, b.Now())
+	return s.Firing != nil && !s.Crowded && !s.Once && !b.silenced(s, b.Now())
 }
 
 // File is the path of the alert file.

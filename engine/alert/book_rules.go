@@ -36,6 +36,7 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 		}
 		failed, met := map[string]bool{}, map[string]bool{}
 		w := b.Rules.walker(rows, "")
+		w.until, w.now = until, b.Now().UTC()
 		for end := from; !end.After(until); end = end.Add(interval.Length) {
 			if err := b.evaluateEnd(ctx, m, result, w, end, failed, met); err != nil {
 				return err
@@ -92,26 +93,25 @@ func (b *Book) due(m *memory) (from, until time.Time) {
 	return from, until
 }
 
-// Unseen is the time before which intervals are in no window that is still to be
-// evaluated, by the rules that read a field such as "window.incorrect"; the zero time
-// where none does, and before the first evaluation, which nothing came too late for.
-// What becomes so there must be told otherwise.
-func (b *Book) Unseen(field string) (time.Time, error) {
+// unseen is the time before which intervals are in no window that is still to be
+// evaluated, by the rules that read a field such as "window.incorrect", and the longest
+// window of these; the zero time where none does, and before the first evaluation, which
+// nothing came too late for. What becomes so there must be told otherwise.
+func (b *Book) unseen(field string) (before time.Time, far time.Duration, err error) {
 	m, err := b.recall()
 	if err != nil || b.Rules == nil || m.Window.IsZero() {
-		return time.Time{}, err
+		return time.Time{}, 0, err
 	}
-	var far time.Duration
 	for _, r := range b.Rules.rules {
 		if r.On == "window" && r.condition.reads[field] {
 			far = max(far, time.Duration(r.Window))
 		}
 	}
 	if far == 0 {
-		return time.Time{}, nil
+		return time.Time{}, 0, nil
 	}
 	from, _ := b.due(m)
-	return from.Add(-far), nil
+	return from.Add(-far), far, nil
 }
 
 // EvaluateMachine evaluates the machine rules of this kind of machine
@@ -125,7 +125,12 @@ func (b *Book) EvaluateMachine(facts Machine, where string) (Result, error) {
 			}
 			for _, labels := range b.machineLabels(m, r, facts) {
 				met[keyOf(r.Label, labels)] = true
-				f := &frame{rules: b.Rules, object: reflect.ValueOf(facts), labels: labels}
+				f := &frame{rules: b.Rules, object: reflect.ValueOf(facts), labels: labels, newest: true}
+				if len(labels) > 0 {
+					f.alone = func(*rule) string {
+						return map[string]map[string]string{"serial": facts.Zones.Alone, "key": facts.Keys.Alone}[labels[0].Name][labels[0].Value]
+					}
+				}
 				b.rulesOver(m, result, f, func(other *rule) bool { return other == r })
 			}
 		}
@@ -162,6 +167,9 @@ func (b *Book) machineLabels(m *memory, r *rule, facts Machine) [][]Label {
 		values = slices.Concat(m.ledger.values(r, "key"), facts.Keys.Unanchored, facts.Keys.Revoked)
 	}
 	slices.Sort(values)
+	if r.Over[0] == "serial" {
+		slices.Reverse(values) // where not all are told these are the newest
+	}
 	var all [][]Label
 	for _, v := range slices.Compact(values) {
 		all = append(all, []Label{{r.Over[0], v}})
@@ -201,7 +209,7 @@ func (b *Book) EvaluateReport(values []Value) (Result, error) {
 	return b.update(func(m *memory, result *Result) error {
 		met, styles := map[string]bool{}, []string{""}
 		for _, v := range values {
-			f := &frame{rules: b.Rules, object: reflect.ValueOf(v)}
+			f := &frame{rules: b.Rules, object: reflect.ValueOf(v), newest: true, alone: func(*rule) string { return only(v.RestsOn) }}
 			for _, l := range []Label{{"style", v.Style}, {"metric", v.Metric}, {"rsi", v.RSI}, {"family", v.Family}, {"transport", v.Transport}} {
 				if l.Value != "" {
 					f.labels = append(f.labels, l)
@@ -242,7 +250,13 @@ func (b *Book) apply(m *memory, result *Result, r *rule, f *frame, found finding
 		result.Errors = append(result.Errors, err)
 	}
 	muted := func(s *Status) bool {
-		return silenced(b.Rules.Plan, b.Machine, s.Rule, s.Labels, at) || m.ledger.crowded(s)
+		if silenced(b.Rules.Plan, b.Machine, s.Rule, s.Labels, at) {
+			return true
+		}
+		if found == holds {
+			s.attribute(r, f, at)
+		}
+		return m.ledger.crowded(s)
 	}
 	if e := m.ledger.apply(b.Machine, r, f, found, at, muted); e != nil {
 		result.Events = append(result.Events, *e)

@@ -3,8 +3,9 @@ package alert
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
+	"time"
 )
 
 // mostOfOne is how many alerts one vantage point can add, and how many series of alerts,
@@ -12,26 +13,71 @@ import (
 // it. The last of them says how many more there are. (docs/decisions/0010)
 const mostOfOne = 20
 
-// vantagePointOf is the vantage point that an alert is of; empty for none.
-func vantagePointOf(s *Status) string {
+// crowd is alerts of which mostOfOne are told: those of one vantage point, by their label
+// or because they rest on its rows alone, or those of one rule about serials or keys,
+// which the plan does not bound. An alert that two vantage points bear out is never in a
+// crowd with those of one.
+type crowd struct{ vantagePoint, rule string }
+
+// crowdOf is the one that an alert is in; none for most.
+func crowdOf(s *Status) crowd {
+	if isMore(s) {
+		return crowd{labelOf(s, "vantage_point"), labelOf(s, "of")}
+	}
+	if vp := cmp.Or(labelOf(s, "vantage_point"), s.Of); vp != "" {
+		return crowd{vantagePoint: vp}
+	}
+	if len(s.Labels) == 1 && (s.Labels[0].Name == "serial" || s.Labels[0].Name == "key") {
+		return crowd{rule: s.Rule}
+	}
+	return crowd{}
+}
+
+func labelOf(s *Status, name string) string {
 	for _, l := range s.Labels {
-		if l.Name == "vantage_point" {
+		if l.Name == name {
 			return l.Value
 		}
 	}
 	return ""
 }
 
-// crowded notes and says whether an alert that is not told yet is of a vantage point
-// that has as many as it may.
+// only is the one vantage point of a list; empty where there are more, or none.
+func only(vps []string) string {
+	if len(vps) == 1 {
+		return vps[0]
+	}
+	return ""
+}
+
+// attribute notes on whose rows alone an alert rests that is about to be told. One that
+// is told stays whose it was.
+func (s *Status) attribute(r *rule, f *frame, at time.Time) {
+	due := r.Hold == 0 || s.True != nil && at.Sub(*s.True) >= time.Duration(r.Hold)
+	if s.Told || !due || f.alone == nil || labelOf(s, "vantage_point") != "" {
+		return
+	}
+	if s.VantagePoints > 1 { // with an incorrect answer
+		s.Of = ""
+		return
+	}
+	// Which costs most: of those that wait for another witness it is asked of the newest window only.
+	if !s.Crowded || f.newest {
+		s.Of = f.alone(r)
+	}
+}
+
+// crowded notes and says whether an alert that is not told yet is in a crowd of which as
+// many are told as may be.
 func (l ledger) crowded(s *Status) bool {
-	vp := vantagePointOf(s)
-	if vp == "" || s.Told {
+	c := crowdOf(s)
+	if s.Told || c == (crowd{}) {
+		s.Crowded = false
 		return false
 	}
 	told := 0
 	for _, other := range l {
-		if other.Told && vantagePointOf(other) == vp && !isMore(other) {
+		if other.Told && crowdOf(other) == c && !isMore(other) {
 			told++
 		}
 	}
@@ -44,28 +90,43 @@ func more(vp, summary string) Condition {
 		Labels: []Label{{"condition", "more"}, {"vantage_point", vp}}}
 }
 
-func isMore(s *Status) bool {
-	return keyOf(s.Rule, s.Labels) == more(vantagePointOf(s), "").key()
+// more is the condition that there are so many more alerts than those that are told.
+func (c crowd) more(n int) Condition {
+	if c.vantagePoint != "" {
+		return more(c.vantagePoint, fmt.Sprintf("%d more alerts of vantage point %s fire than the %d that are told", n, c.vantagePoint, mostOfOne-1))
+	}
+	return Condition{Rule: ownRules + "watch", Severity: Warning, Labels: []Label{{"condition", "more"}, {"of", c.rule}},
+		Summary: fmt.Sprintf("%d more alerts of the rule %s fire than the %d that are told", n, c.rule, mostOfOne-1)}
 }
 
-// crowds tells of each vantage point how many alerts are only counted.
+func isMore(s *Status) bool {
+	return strings.HasPrefix(s.Rule, ownRules) && labelOf(s, "condition") == "more"
+}
+
+// crowds tells of each crowd how many alerts are only counted.
 func (b *Book) crowds(m *memory, result *Result) {
-	counted := map[string]int{}
+	counted := map[crowd]int{}
 	for _, s := range m.ledger {
 		if s.Crowded && s.Firing != nil {
-			counted[vantagePointOf(s)]++
+			counted[crowdOf(s)]++
 		} else if isMore(s) {
-			counted[vantagePointOf(s)] += 0 // it may be over
+			counted[crowdOf(s)] += 0 // it may be over
 		}
 	}
-	for _, vp := range slices.Sorted(maps.Keys(counted)) {
-		n := counted[vp]
-		b.set(m, result, more(vp, fmt.Sprintf("%d more alerts of vantage point %s fire than the %d that are told", n, vp, mostOfOne-1)), n > 0)
+	var all []crowd
+	for c := range counted {
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(x, y crowd) int {
+		return cmp.Or(strings.Compare(x.vantagePoint, y.vantagePoint), strings.Compare(x.rule, y.rule))
+	})
+	for _, c := range all {
+		b.set(m, result, c.more(counted[c]), counted[c] > 0)
 	}
 }
 
-// uncrowded is the alerts that have series, in their order: of one vantage point those
-// that are told, then those that fire, up to mostOfOne.
+// uncrowded is the alerts that have series, in their order: of one crowd those that are
+// told, then those that fire, up to mostOfOne. What has no end has none.
 func uncrowded(alerts []*Status) []*Status {
 	rank := func(s *Status) int {
 		switch {
@@ -79,11 +140,12 @@ func uncrowded(alerts []*Status) []*Status {
 		return 3
 	}
 	ranked := slices.SortedStableFunc(slices.Values(alerts), func(x, y *Status) int { return cmp.Compare(rank(x), rank(y)) })
-	of, out := map[string]int{}, map[*Status]bool{}
+	of, out := map[crowd]int{}, map[*Status]bool{}
 	for _, s := range ranked {
-		if vp := vantagePointOf(s); vp != "" {
-			of[vp]++
-			out[s] = s.Crowded || of[vp] > mostOfOne
+		out[s] = s.Once
+		if c := crowdOf(s); !s.Once && c != (crowd{}) {
+			of[c]++
+			out[s] = s.Crowded || of[c] > mostOfOne
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(alerts), func(s *Status) bool { return out[s] })

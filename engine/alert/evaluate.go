@@ -36,6 +36,10 @@ type frame struct {
 
 	since     *time.Time    // the condition holds since then; nil when it begins
 	exclusion func() string // window.exclusion, which few summaries read
+
+	alone  func(*rule) string // on which vantage point's rows alone the condition rests; nil where that has no meaning
+	newest bool               // no later window is evaluated in this run
+	known  time.Time          // when it is evaluated, by this machine's clock; zero: at the time that is evaluated
 }
 
 // ResolveName finds the value of a name; it makes frame a cel.Activation.

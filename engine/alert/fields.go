@@ -62,6 +62,9 @@ func fieldsOf(prefix string, t reflect.Type, index []int) []Field {
 		at := append(slices.Clone(index), i)
 		name := prefix + "." + f.Tag.Get("cel")
 		inner := f.Type
+		if f.Tag.Get("cel") == "" {
+			continue // for the alerts, not for conditions
+		}
 		if inner.Kind() == reflect.Struct {
 			all = append(all, fieldsOf(name, inner, at)...)
 			continue

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,10 +15,8 @@ import (
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
-	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/probe"
-	"mtric.net/mtric/engine/rootzone"
 )
 
 // collector is the machine that is no vantage point.
@@ -41,9 +38,6 @@ const silence = 30 * time.Minute
 // lastPlan is how long the plan of a vantage point's last run is that of the vantage
 // point.
 const lastPlan = 24 * time.Hour
-
-// mostMissing bounds the missing zones that are named.
-const mostMissing = 100
 
 // Looker finds out how a machine does.
 type Looker struct {
@@ -123,7 +117,7 @@ func (l *Looker) Look(ctx context.Context) (Machine, error) {
 	if l.Machine != collector {
 		return m, nil
 	}
-	return m, errors.Join(l.received(&m), l.zones(&m), l.vantagePoints(ctx, &m))
+	return m, errors.Join(l.received(&m), l.zones(ctx, &m), l.vantagePoints(ctx, &m))
 }
 
 // disk finds the fullest of the file systems; used and free as df has it, so
@@ -206,36 +200,6 @@ func (l *Looker) received(m *Machine) error {
 			m.Quarantine.Count++
 		}
 	})
-}
-
-func (l *Looker) zones(m *Machine) error {
-	if first := l.time(factFirst); first != nil && l.Now.Sub(*first) >= 24*time.Hour {
-		m.Zones.Added24h = new(int64)
-		err := files(filepath.Join(l.Output, "RootZones"), func(_ string, info fs.FileInfo) {
-			if strings.HasSuffix(info.Name(), ".root.txt") && l.Now.Sub(info.ModTime()) < 24*time.Hour {
-				*m.Zones.Added24h++
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	rows, err := l.Store.Zones()
-	if err != nil {
-		return err
-	}
-	var missing []uint32
-	for _, z := range rows {
-		if z.State == measurement.ZoneSeen && z.ArchivedAt == nil && z.FirstSeen != nil && l.Now.Sub(*z.FirstSeen) > 2*time.Hour {
-			missing = append(missing, uint32(z.Serial))
-		}
-	}
-	m.Zones.Gaps = int64(len(missing))
-	slices.SortFunc(missing, rootzone.Compare)
-	for _, serial := range missing[max(0, len(missing)-mostMissing):] {
-		m.Zones.Missing = append(m.Zones.Missing, strconv.FormatUint(uint64(serial), 10))
-	}
-	return nil
 }
 
 // lastRun is the newest run of a vantage point that arrived.

@@ -11,6 +11,15 @@ import (
 // mostUnanchored bounds the keys, and so the alerts, that what is made up can lead to.
 const mostUnanchored = 20
 
+// with adds to a map that may be nil.
+func with(m map[string]string, key, value string) map[string]string {
+	if m == nil {
+		m = map[string]string{}
+	}
+	m[key] = value
+	return m
+}
+
 // keys looks at the keys of the newest root zone at hand, and at those that zone fetch
 // and ingest met elsewhere.
 func (l *Looker) keys(m *Machine) error {
@@ -34,6 +43,9 @@ func (l *Looker) keys(m *Machine) error {
 	for _, key := range met.Unanchored(l.Now) {
 		if !slices.Contains(slices.Concat(m.Keys.Unanchored, m.Keys.Revoked), key.DS) {
 			m.Keys.Unanchored = append(m.Keys.Unanchored, key.DS)
+			if !key.BornOut() {
+				m.Keys.Alone = with(m.Keys.Alone, key.DS, key.VantagePoints[0])
+			}
 		}
 	}
 	m.Keys.Unanchored = m.Keys.Unanchored[:min(len(m.Keys.Unanchored), mostUnanchored)]

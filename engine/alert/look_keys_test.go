@@ -124,13 +124,20 @@ func TestLookAtKeysMet(t *testing.T) {
 		many = append(many, key)
 	}
 	for i := range many {
-		notes.Note(rootzone.InAnswer, many[i:i+1], "a", l.Now)
+		notes.Note(rootzone.InAnswer, many[i:i+1], "a", l.Now, "101")
 	}
+	two, twoDS := ksk(t, "twotwo")
+	notes.Note(rootzone.InAnswer, []*dns.DNSKEY{two}, "a", l.Now, "101")
+	notes.Note(rootzone.InAnswer, []*dns.DNSKEY{two}, "a", l.Now, "301")
 	if err := notes.Save(); err != nil {
 		t.Fatal(err)
 	}
-	if k := look(t, l).Keys; len(k.Unanchored) != 20 || k.Unanchored[0] != refusedDS {
+	k = look(t, l).Keys
+	if len(k.Unanchored) != 20 || k.Unanchored[0] != refusedDS || k.Unanchored[1] != twoDS {
 		t.Errorf("%d unanchored, %v", len(k.Unanchored), k.Unanchored)
+	}
+	if len(k.Alone) < 18 || k.Alone[twoDS]+k.Alone[refusedDS] != "" || k.Alone[k.Unanchored[19]] != "101" {
+		t.Errorf("of one vantage point: %v", k.Alone)
 	}
 	damage(t, filepath.Join(l.State, rootzone.KeysName))
 	if k := look(t, l).Keys; len(k.Unanchored) != 0 || len(k.Revoked) != 1 {

@@ -109,8 +109,10 @@ type OriginalsFacts struct {
 // ZoneFacts is about the archive of root zones.
 type ZoneFacts struct {
 	Added24h *int64   `cel:"added_24h" doc:"root zones archived in the last 24 h; absent until watch has run for 24 h"`
-	Missing  []string `cel:"missing" doc:"serials seen in use, for more than 2 h, that the archive lacks, for as long as it lacks them; the 100 newest"`
+	Missing  []string `cel:"missing" doc:"serials seen in use, for more than 2 h, that the archive lacks, for as long as it lacks them: the 100 newest, those that several vantage points show first; not those of before the archive that one alone shows and no answer waits for"`
 	Gaps     int64    `cel:"gaps" doc:"how many serials are missing"`
+
+	Alone map[string]string // the vantage point that alone shows a serial, of those that one alone shows
 }
 
 // KeyFacts is about the keys of the root, as the newest zone in the archive and what was met
@@ -119,6 +121,8 @@ type KeyFacts struct {
 	Unanchored []string `cel:"unanchored" doc:"key signing keys without REVOKE that no anchor of the plan, whatever its dates, is of, as DS records (TAG ALGORITHM 2 DIGEST): those in the newest zone in the archive, and those met in the last 30 days in zones that were refused and in DNSKEY answers; at most 20"`
 	Revoked    []string `cel:"revoked" doc:"key signing keys with REVOKE in the newest zone in the archive, as DS records of the keys without it, as anchors have them"`
 	DaysLeft   *float64 `cel:"days_left" unit:"days" doc:"until the signatures over DNSKEY or over SOA in the newest zone in the archive end, whichever end first; negative once they have; absent without a zone"`
+
+	Alone map[string]string // the vantage point that alone had an unanchored key, of those that one alone had
 }
 
 // QuarantineFacts is about what could not be ingested.
@@ -156,4 +160,6 @@ type Value struct {
 	Value     *float64 `cel:"value" unit:"of unit" doc:"the value; absent without data"`
 	Count     int64    `cel:"count" doc:"how many values it is made of"`
 	Verdict   string   `cel:"verdict" doc:"pass, fail or no_data"`
+
+	RestsOn []string // vantage points without any one of which a fail would be none
 }

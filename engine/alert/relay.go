@@ -229,7 +229,7 @@ func (r *Relayed) check() error {
 		if err := fit(s.Rule, s.Labels, s.Severity); err != nil {
 			return err
 		}
-		if s.Witnesses != (Witnesses{}) {
+		if s.Witnesses != (Witnesses{}) || s.Of != "" {
 			return refusef("alert %.80q: what several vantage points see is the collector's to say", s.Rule)
 		}
 		sorted := slices.SortedFunc(slices.Values(s.Labels), func(a, b Label) int { return strings.Compare(a.Name, b.Name) })

@@ -30,8 +30,11 @@ type Status struct {
 	Told     bool        `json:"told,omitempty"`        // the FIRING line is written
 	ToldAs   Severity    `json:"told_as,omitempty"`     // its severity then, where that may rise
 	Alone    *time.Time  `json:"alone_since,omitempty"` // one vantage point alone sees it since then, and not for long enough
+	Known    *time.Time  `json:"known_since,omitempty"` // when that was found, by this machine's clock
 	Changed  time.Time   `json:"changed,omitempty"`     // when it began or ceased to fire
-	Crowded  bool        `json:"crowded,omitempty"`     // it fires and is only counted: its vantage point has mostOfOne already
+	Of       string      `json:"of,omitempty"`          // the vantage point on whose rows alone it rests
+	Crowded  bool        `json:"crowded,omitempty"`     // it fires and is only counted: there are mostOfOne of its kind already
+	Once     bool        `json:"once,omitempty"`        // it happened and has no end: remembered so that it is not told again and again
 	Witnesses
 }
 
@@ -117,6 +120,9 @@ func (s *Status) flaps(at time.Time) bool {
 // over says whether nothing is left to know of an alert: it neither fires nor is
 // pending, and has not fired for so long that it cannot flap.
 func (s *Status) over(at time.Time) bool {
+	if s.Once {
+		return at.Sub(s.Changed) > onceFor
+	}
 	return s.Firing == nil && s.True == nil && at.Sub(s.Changed) > flapSpan
 }
 

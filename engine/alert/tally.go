@@ -45,12 +45,17 @@ type feeds struct{ asked, judged bool }
 // change lets a row enter (by 1) or leave (by -1).
 // rank is the place of the row's latency among all of the combination.
 func (t *tally) change(r *row, vp, rsi, rank int32, f feeds, by int64) {
+	if f.judged && r.verdict == verdictIncorrect {
+		t.accused.change(r, vp, by)
+	}
+	t.count(r, vp, rsi, rank, f, by)
+}
+
+// count is change, but for who found answers incorrect.
+func (t *tally) count(r *row, vp, rsi, rank int32, f feeds, by int64) {
 	t.strays += by * int64(r.strays)
 	if f.judged {
 		t.verdicts[r.verdict] += by
-		if r.verdict == verdictIncorrect {
-			t.accused.change(r, vp, by)
-		}
 	}
 	if !f.asked {
 		return

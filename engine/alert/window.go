@@ -37,7 +37,7 @@ type combo struct {
 	labels   []Label
 	now      *tally
 	before   *tally
-	expected func(from, until time.Time) int64 // intervals of vantage points
+	expected func(from, until time.Time, but string) int64 // intervals of vantage points, those of one left out
 }
 
 // cursor walks through rows in order.
@@ -176,7 +176,7 @@ func (g *group) values(r *rows) [][]int32 {
 
 // expected returns how many intervals of vantage points a window should have.
 // A plan without vantage points expects those of the data.
-func expected(p *plan.Plan, r *rows, over []string, t *tuple) func(from, until time.Time) int64 {
+func expected(p *plan.Plan, r *rows, over []string, t *tuple) func(from, until time.Time, but string) int64 {
 	query := "soa"
 	if slices.Contains(over, "query") {
 		query = t.query
@@ -190,7 +190,7 @@ func expected(p *plan.Plan, r *rows, over []string, t *tuple) func(from, until t
 		}
 	}
 	one := slices.Contains(over, "vantage_point")
-	return func(from, until time.Time) int64 {
+	return func(from, until time.Time, but string) int64 {
 		span := func(a, b *time.Time) int64 {
 			lo, hi := from, until
 			if a != nil && a.After(lo) {
@@ -203,12 +203,15 @@ func expected(p *plan.Plan, r *rows, over []string, t *tuple) func(from, until t
 		}
 		var n int64
 		for _, v := range p.VantagePoints {
-			if !one || string(v.ID) == t.vantagePoint {
+			if string(v.ID) != but && (!one || string(v.ID) == t.vantagePoint) {
 				n += span(v.From, v.Until)
 			}
 		}
 		if len(p.VantagePoints) == 0 {
 			n = int64(len(r.vps)) * span(nil, nil)
+			if but != "" {
+				n -= span(nil, nil)
+			}
 			if one {
 				n = span(nil, nil)
 			}
@@ -275,6 +278,8 @@ type walker struct {
 	rules  *Rules
 	rows   *rows
 	groups []*group
+
+	until, now time.Time // the last end there is to evaluate, and when; zero where nobody is told
 }
 
 // walker prepares a walk over rows, which must reach back far enough.
@@ -302,7 +307,7 @@ func (w *walker) each(do func(*group) error) error {
 func (w *walker) walk(from, until time.Time, use visit) error {
 	var one sync.Mutex
 	return w.each(func(g *group) error {
-		return w.rules.walkGroup(g, w.rows, from, until, func(end time.Time, rule *rule, f *frame, found finding, err error) error {
+		return w.walkGroup(g, from, until, func(end time.Time, rule *rule, f *frame, found finding, err error) error {
 			one.Lock()
 			defer one.Unlock()
 			return use(end, rule, f, found, err)
@@ -310,26 +315,25 @@ func (w *walker) walk(from, until time.Time, use visit) error {
 	})
 }
 
-func (rs *Rules) walkGroup(g *group, r *rows, from, until time.Time, use visit) error {
+func (w *walker) walkGroup(g *group, from, until time.Time, use visit) error {
+	rs, r := w.rules, w.rows
 	failing, month := 0.0, time.Time{}
 	var now, before Window
-	f := &frame{rules: rs, object: reflect.ValueOf(&now).Elem(), previous: reflect.ValueOf(&before).Elem()}
+	f := &frame{rules: rs, object: reflect.ValueOf(&now).Elem(), previous: reflect.ValueOf(&before).Elem(), known: w.now}
 	for end := from; !end.After(until); end = end.Add(interval.Length) {
 		g.advance(r, end)
+		rests := &witnessing{group: g, rows: r, end: end}
+		f.newest = end.Equal(w.until)
 		if m := interval.Month(end.Add(-g.window)); !m.Equal(month) { // thresholds hold for whole months
 			month, f.thresholds = m, thresholds(rs.Plan.ThresholdsAt(m))
 			if failing = 96; f.thresholds["threshold.rsi_availability"] != 0 { // [ydw]
 				failing = f.thresholds["threshold.rsi_availability"]
 			}
 		}
-		for _, c := range g.combos {
-			c.now.fill(&now, failing, r.newest)
-			c.complete(&now, c.now, r, end.Add(-g.window), end)
-			if g.previous {
-				c.before.fill(&before, failing, r.newest)
-				c.complete(&before, c.before, r, end.Add(-2*g.window), end.Add(-g.window))
-			}
+		for i, c := range g.combos {
+			c.fill(&now, &before, c.now, c.before, view{r, g, end, failing, ""})
 			f.labels = c.labels
+			f.alone = func(rule *rule) string { return rests.alone(int32(i), rule, f, failing) }
 			f.exclusion = func() string {
 				began := end
 				if f.since != nil {
@@ -379,13 +383,6 @@ func measured(p *plan.Plan, labels []Label, from, until time.Time) bool {
 		}
 	}
 	return true
-}
-
-// complete adds what needs the zones, the NSIDs and the plan to a window [from, until).
-func (c *combo) complete(w *Window, t *tally, r *rows, from, until time.Time) {
-	w.Lag = r.lag(w.NewestSerial, until)
-	t.accused.fill(w, r)
-	w.Coverage = percent(t.pairs, c.expected(from, until))
 }
 
 // asksData says whether the condition itself deals with windows without data.

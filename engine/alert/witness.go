@@ -2,14 +2,11 @@ package alert
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"mtric.net/mtric/engine/lake"
 )
 
 // AloneFor is how long what one vantage point alone finds incorrect is at most a
@@ -121,27 +118,44 @@ func (r *rule) witnesses(f *frame) (w Witnesses) {
 
 // weigh sets who has seen what an alert tells, and its severity: that of the rule, but
 // at most a warning for answers that one vantage point alone has found incorrect, for less
-// than an hour. Once it is higher it stays so until the alert ends.
+// than an hour: by the intervals, which their labels may claim, and by this machine's
+// clock. Once it is higher it stays so until the alert ends.
 func (s *Status) weigh(r *rule, f *frame, found finding, at time.Time) {
 	s.Severity = Severity(r.Severity)
 	if !r.onCorrectness() {
-		s.Alone, s.Witnesses = nil, Witnesses{}
+		s.Alone, s.Known, s.Witnesses = nil, nil, Witnesses{}
 		return
+	}
+	known := f.known
+	if known.IsZero() {
+		known = at
 	}
 	if found == holds {
 		s.Witnesses = r.witnesses(f)
 		switch began := s.True == nil && s.Firing == nil; {
-		case s.VantagePoints > 1 || s.Alone != nil && at.Sub(*s.Alone) >= AloneFor:
-			s.Alone = nil
+		case s.VantagePoints > 1 || s.aloneFor(at, known) >= AloneFor:
+			s.Alone, s.Known = nil, nil
 		case began && s.VantagePoints == 1:
-			s.Alone = &at
+			s.Alone, s.Known = &at, &known
 		case began:
-			s.Alone = nil
+			s.Alone, s.Known = nil, nil
 		}
 	}
 	if s.Alone != nil && s.Severity.above(Warning) {
 		s.Severity = Warning
 	}
+}
+
+// aloneFor is how long one vantage point alone has seen it: the shorter of what the
+// intervals say and of what this machine's clock says. 0 where it is not alone.
+func (s *Status) aloneFor(at, known time.Time) time.Duration {
+	if s.Alone == nil {
+		return 0
+	}
+	if s.Known == nil { // remembered by an earlier version
+		s.Known = &known
+	}
+	return min(at.Sub(*s.Alone), known.Sub(*s.Known))
 }
 
 // raised says whether what was told is more severe now.
@@ -153,24 +167,4 @@ func (s *Status) raised() bool {
 func (s Severity) above(other Severity) bool {
 	order := []Severity{Info, Warning, Critical}
 	return slices.Index(order, s) > slices.Index(order, other)
-}
-
-// Accusers says who saw the incorrect answers of an RSI in [from, until) of interval
-// labels, as far as the plan asked for them.
-func (rs *Rules) Accusers(ctx context.Context, store lake.Store, rsi string, from, until time.Time) (Witnesses, error) {
-	rows, err := readRows(ctx, rs.Plan, store, from, until)
-	if err != nil {
-		return Witnesses{}, err
-	}
-	all := accusedOf(map[string]*accused{}, nil)
-	for _, chunk := range rows.chunks {
-		for i := range chunk {
-			if r := &chunk[i]; r.verdict == verdictIncorrect && rows.tuples[r.tuple].rsi == rsi {
-				all.change(r, rows.vpOf[r.tuple], 1)
-			}
-		}
-	}
-	var w Window
-	all.fill(&w, rows)
-	return Witnesses{w.VPsIncorrect, w.NSIDsIncorrect}, nil
 }

@@ -3,10 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/alert"
@@ -64,52 +61,13 @@ func takeAlerts(r *alert.Relay) func(measurement.VantagePoint, time.Time, []byte
 	}
 }
 
-// tellAccused writes a line for each RSI with answers that were found incorrect too
-// late for the window rules: each end of an interval is evaluated once, and these lie
-// before every window that is still to come.
+// tellAccused tells of answers that were found incorrect too late for the window rules.
 func (s *station) tellAccused(ctx context.Context, store lake.Store, accused map[ingest.Accused]int64) {
-	before, err := s.book.Unseen("window.incorrect")
-	if err != nil {
-		s.log.Error("alert not written", "error", err)
-		return
-	}
-	type late struct {
-		answers     int64
-		first, last time.Time
-	}
-	found := map[measurement.RSI]*late{}
+	var all []alert.Accusation
 	for a, n := range accused {
-		if !a.Interval.Before(before) {
-			continue
-		}
-		l := found[a.RSI]
-		if l == nil {
-			l = &late{first: a.Interval, last: a.Interval}
-			found[a.RSI] = l
-		}
-		l.answers += n
-		if a.Interval.Before(l.first) {
-			l.first = a.Interval
-		}
-		if a.Interval.After(l.last) {
-			l.last = a.Interval
-		}
+		all = append(all, alert.Accusation{RSI: string(a.RSI), VantagePoint: string(a.VantagePoint), NSID: a.NSID, Interval: a.Interval, Answers: n})
 	}
-	for _, rsi := range slices.Sorted(maps.Keys(found)) {
-		l := found[rsi]
-		seen, err := s.book.Rules.Accusers(ctx, store, string(rsi), l.first, l.last.Add(interval.Length))
-		if err != nil {
-			s.log.Error("nobody knows who saw incorrect answers", "rsi", rsi, "error", err)
-		}
-		c := alert.Condition{Rule: "mtric.ingest", Severity: alert.Critical, Witnesses: seen,
-			Labels: []alert.Label{{Name: "condition", Value: "incorrect"}, {Name: "rsi", Value: string(rsi)}},
-			Summary: fmt.Sprintf("%d answers of %s.root, of %s to %s, turned out to match no root zone, seen from %d vantage points; NSID %s; too late for the rules",
-				l.answers, rsi, stamp(l.first), stamp(l.last), seen.VantagePoints, seen.NSID)}
-		if seen.VantagePoints < 2 && l.last.Sub(l.first) < alert.AloneFor {
-			c.Severity = alert.Warning
-		}
-		if err := s.book.Tell(c); err != nil {
-			s.log.Error("alert not written", "error", err)
-		}
+	if err := s.book.TellLate(ctx, store, all); err != nil {
+		s.log.Error("what was found incorrect too late for the rules is not all told", "error", err)
 	}
 }

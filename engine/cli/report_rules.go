@@ -37,6 +37,9 @@ func (a *app) reportRules(p *plan.Plan, d *report.Document) error {
 			}
 			value.Value = &number
 		}
+		for _, vp := range v.RestsOn {
+			value.RestsOn = append(value.RestsOn, string(vp))
+		}
 		values = append(values, value)
 	}
 	s := &station{machine: collector, plan: p, home: home, logs: logs, state: under(home, p.Paths.State), now: now}

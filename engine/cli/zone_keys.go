@@ -23,8 +23,8 @@ func (f *fetching) noteKeys(result rootzone.Result) {
 func (s *station) answeredKeys(in *ingest.Ingester) (save func()) {
 	notes, damaged := rootzone.LoadKeys(filepath.Join(s.state, rootzone.KeysName))
 	notes.Anchors = in.Anchors
-	in.Keys = func(keys []rootzone.Key, rsi measurement.RSI, _ time.Time) {
-		notes.NoteAnswer(keys, "answer of "+string(rsi), s.now())
+	in.Keys = func(keys []rootzone.Key, rsi measurement.RSI, vp measurement.VantagePoint, _ time.Time) {
+		notes.NoteAnswer(keys, "answer of "+string(rsi), string(vp), s.now())
 	}
 	return func() {
 		err := damaged

@@ -22,6 +22,7 @@ type dayCount struct {
 type change struct {
 	had, now verdict
 	at       Accused
+	address  string
 }
 
 // Codes of verdicts.
@@ -54,7 +55,8 @@ func (c *counts) note(day time.Time, cases []docket) {
 		was, again := d.changed[k.place]
 		if again || !reflect.DeepEqual(k.had, k.now) {
 			if !again {
-				was = change{had: k.had, at: Accused{k.label, measurement.RSI(strings.Clone(string(k.rsi)))}}
+				was = change{had: k.had, address: strings.Clone(k.address),
+					at: Accused{k.label, measurement.RSI(strings.Clone(string(k.rsi))), measurement.VantagePoint(strings.Clone(string(k.vp))), strings.Clone(k.nsid)}}
 			}
 			was.now = k.now
 			d.changed[k.place] = was
@@ -78,7 +80,7 @@ func (r *run) add(c *counts) {
 				r.result.Judged.Changed++
 			}
 			if k.now.verdict == measurement.Incorrect && k.had.verdict != measurement.Incorrect {
-				r.accuse(k.at)
+				r.accuse(k.at, k.address)
 			}
 		}
 	}

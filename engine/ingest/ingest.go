@@ -77,7 +77,7 @@ type Ingester struct {
 
 	// Keys is given the keys of DNSKEY answers that no zone of the archive explains, one
 	// call at a time. Nil takes none.
-	Keys func(keys []rootzone.Key, rsi measurement.RSI, at time.Time)
+	Keys func(keys []rootzone.Key, rsi measurement.RSI, vp measurement.VantagePoint, at time.Time)
 
 	// Came says when a sidecar arrived; nil goes by its file's times, of which the kernel
 	// sets one. For a rehearsal, whose clock the kernel does not share.

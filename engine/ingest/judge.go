@@ -30,16 +30,19 @@ type Judged struct {
 	Unjudgeable int64 `json:"unjudgeable"`
 }
 
-// Accused is where an answer was found incorrect.
+// Accused is where an answer was found incorrect, by whom, and what its server calls
+// itself.
 type Accused struct {
-	Interval time.Time
-	RSI      measurement.RSI
+	Interval     time.Time
+	RSI          measurement.RSI
+	VantagePoint measurement.VantagePoint
+	NSID         string
 }
 
-// accuse counts an answer of an RSI of the plan: a name that somebody made up is told
-// to nobody.
-func (r *run) accuse(a Accused) {
-	if r.rsis != nil && !r.rsis[string(a.RSI)] {
+// accuse counts an answer that the plan asks for: a name that somebody made up, or what
+// came from another address, says nothing of an RSI.
+func (r *run) accuse(a Accused, address string) {
+	if known, asked := r.asks(a.RSI, address, a.Interval); !known || !asked || !r.expected(a.VantagePoint, a.Interval) {
 		return
 	}
 	if r.result.Accused == nil {
@@ -174,7 +177,12 @@ func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) {
 		b.result.Judged.Correct++
 	case measurement.Incorrect:
 		b.result.Judged.Incorrect++
-		b.accuse(Accused{a.Interval.UTC(), measurement.RSI(strings.Clone(string(a.RSI)))}) // not the sheet's memory
+		// Not the sheet's memory.
+		at := Accused{a.Interval.UTC(), measurement.RSI(strings.Clone(string(a.RSI))), measurement.VantagePoint(strings.Clone(string(a.VantagePoint))), ""}
+		if a.NSID != nil {
+			at.NSID = strings.Clone(*a.NSID)
+		}
+		b.accuse(at, a.Address)
 	default:
 		return
 	}
@@ -213,6 +221,8 @@ type docket struct {
 	label, sent time.Time
 	vp          measurement.VantagePoint
 	rsi         measurement.RSI
+	address     string
+	nsid        string
 	name, kind  string
 	wire        []byte
 	had, now    verdict
@@ -329,7 +339,7 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 		heard, wires = len(cases), 0
 		return err
 	}
-	columns := []string{"verdict", "verdict_serial", "vantage_point", "rsi", "sent_at", "qname", "qtype", "response"}
+	columns := []string{"verdict", "verdict_serial", "vantage_point", "rsi", "address", "nsid", "sent_at", "qname", "qtype", "response"}
 	err := b.scan(day, columns...).Run(ctx, func(batch *lake.Batch) error {
 		verdicts, labels, responses := batch.Column("verdict"), batch.Column("interval"), batch.Column("response")
 		vps := batch.Column("vantage_point")
@@ -371,6 +381,7 @@ func docketOf(batch *lake.Batch, i int, place int64, label time.Time) docket {
 	serials, sent := batch.Column("verdict_serial"), batch.Column("sent_at")
 	c := docket{place: place, label: label, sent: time.UnixMicro(sent.Int[i]).UTC(),
 		vp: measurement.VantagePoint(batch.Column("vantage_point").Text(i)), rsi: measurement.RSI(batch.Column("rsi").Text(i)),
+		address: batch.Column("address").Text(i), nsid: batch.Column("nsid").Text(i),
 		name: batch.Column("qname").Text(i), kind: batch.Column("qtype").Text(i),
 		wire: slices.Clone(batch.Column("response").Bytes[i]), had: verdict{verdict: measurement.Verdict(batch.Column("verdict").Text(i))}}
 	if serials.Null == nil || !serials.Null[i] {

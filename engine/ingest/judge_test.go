@@ -39,7 +39,7 @@ func TestMismatchWaitsForAFetch(t *testing.T) {
 	c.fetched(c.zones[1].Serial, end.Add(time.Hour+time.Microsecond), false)
 	r = c.ingest()
 	c.expect(day, "correct correct incorrect")
-	if r.Accused[ingest.Accused{Interval: day, RSI: "c"}] != 2 || len(r.Accused) != 1 {
+	if r.Accused[ingest.Accused{Interval: day, RSI: "c", VantagePoint: "101"}] != 2 || len(r.Accused) != 1 {
 		t.Errorf("accused %v", r.Accused)
 	}
 	a := c.verdicts(day)["c"]

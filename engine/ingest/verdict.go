@@ -144,7 +144,7 @@ func (b *bench) keysMet(c *docket) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if keys := correctness.KeysOf(c.wire); len(keys) > 0 {
-		b.Keys(keys, c.rsi, c.sent)
+		b.Keys(keys, c.rsi, measurement.VantagePoint(strings.Clone(string(c.vp))), c.sent)
 	}
 }
 

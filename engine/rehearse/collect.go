@@ -168,7 +168,7 @@ func (p *player) add(versions ...version) error {
 	return nil
 }
 
-// ingest is what mtric ingest does, without the window rules.
+// ingest is what mtric ingest does; the window rules are evaluated where somebody lies.
 func (p *player) ingest() {
 	paths := p.site.plan.Paths
 	met, err := rootzone.LoadKeys(p.keysFile())
@@ -177,7 +177,9 @@ func (p *player) ingest() {
 	in := &ingest.Ingester{Plan: p.site.plan, Lake: p.store, Dropboxes: p.under(paths.Dropboxes), Originals: p.under(paths.Originals),
 		Quarantine: p.under(paths.Quarantine), RootZones: p.zonesDir(), Backlog: filepath.Join(p.under(paths.State), "unchecked.json"),
 		Anchors: p.anchors(), Now: p.clock, Came: os.FileInfo.ModTime,
-		Keys: func(keys []rootzone.Key, rsi measurement.RSI, at time.Time) { met.NoteAnswer(keys, string(rsi), at) }}
+		Keys: func(keys []rootzone.Key, rsi measurement.RSI, vp measurement.VantagePoint, at time.Time) {
+			met.NoteAnswer(keys, string(rsi), string(vp), at)
+		}}
 	relay := &alert.Relay{Logs: p.under(paths.Logs), State: p.under(paths.State), Plan: p.site.plan, Now: p.now}
 	in.Alerts = func(vp measurement.VantagePoint, label time.Time, data []byte) (refused string, err error) {
 		if err = relay.Take(string(vp), label, data); errors.As(err, new(alert.Refused)) {
@@ -193,17 +195,24 @@ func (p *player) ingest() {
 	for _, q := range result.Quarantined {
 		p.result.quarantined(q.File+": "+q.Reason, q.VantagePoint == p.script.liar)
 	}
+	p.windowRules(result.Accused)
 	p.countAlerts()
 	for accused := range result.Accused {
-		p.truth.accused(accused)
+		p.truth.accused(ingest.Accused{Interval: accused.Interval, RSI: accused.RSI})
 	}
+}
+
+// book is the collector's alerts.
+func (p *player) book() *alert.Book {
+	paths := p.site.plan.Paths
+	return &alert.Book{Machine: collector, Logs: p.under(paths.Logs), State: p.under(paths.State), Now: p.clock, Rules: p.rules}
 }
 
 // watch is what mtric watch does on the collector; this machine's own disk and clock are
 // left out.
 func (p *player) watch() {
 	paths := p.site.plan.Paths
-	book := &alert.Book{Machine: collector, Logs: p.under(paths.Logs), State: p.under(paths.State), Now: p.clock, Rules: p.rules}
+	book := p.book()
 	before, err := book.Facts()
 	if err != nil {
 		p.step("watch", err)
@@ -221,6 +230,7 @@ func (p *player) watch() {
 	}
 	evaluated, err := book.EvaluateMachine(facts, l.Where())
 	p.step("watch", errors.Join(append(evaluated.Errors, err)...))
+	p.countFiring(evaluated.Firing)
 	for _, s := range evaluated.Firing {
 		p.result.fired(s.Rule)
 	}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"time"
 
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
@@ -145,6 +147,14 @@ func otherTimes(p *player, h *hour, rows []measurement.Answer, run *measurement.
 	return rows, nil
 }
 
+// stray lets every query have a stray datagram: an alert for each RSI and family.
+func stray(_ *player, _ *hour, rows []measurement.Answer, _ *measurement.Run) ([]measurement.Answer, error) {
+	for i := range rows {
+		rows[i].Strays = 1
+	}
+	return rows, nil
+}
+
 // manyAlerts sends as many alerts as a file has room for.
 func manyAlerts(p *player, h *hour, rows []measurement.Answer, _ *measurement.Run) ([]measurement.Answer, error) {
 	type object = map[string]any
@@ -198,6 +208,43 @@ var old = service{zone: func(r *root, t time.Time) *lab.Zone { return r.publishe
 
 // mostAlerts is how many alerts one vantage point may add in a run.
 const mostAlerts = 20
+
+// windowRules tells what ingest tells of answers, where somebody lies.
+func (p *player) windowRules(accused map[ingest.Accused]int64) {
+	if p.script.liar == "" {
+		return
+	}
+	var all []alert.Accusation
+	for a, n := range accused {
+		all = append(all, alert.Accusation{RSI: string(a.RSI), VantagePoint: string(a.VantagePoint), NSID: a.NSID, Interval: a.Interval, Answers: n})
+	}
+	book := p.book()
+	p.step("alerts", book.TellLate(p.ctx, p.store, all))
+	evaluated, err := book.EvaluateWindow(p.ctx, p.store)
+	p.step("alerts", errors.Join(append(evaluated.Errors, err)...))
+	p.countFiring(evaluated.Firing)
+}
+
+// countFiring holds the collector's own alerts that may fire because somebody lies against
+// the bound: all but those of RSIs with a planted fault, those of another vantage point, and
+// those of which there is one, whoever it is that makes it fire.
+func (p *player) countFiring(firing []*alert.Status) {
+	if p.script.liar == "" {
+		return
+	}
+	n := 0
+	for _, s := range firing {
+		others := func(l alert.Label) bool {
+			return l.Name == "rsi" && p.truth.planted(measurement.RSI(l.Value)) || l.Name == "vantage_point" && l.Value != string(p.script.liar)
+		}
+		if len(s.Labels) > 0 && !slices.ContainsFunc(s.Labels, others) {
+			n++
+		}
+	}
+	if n > mostAlerts {
+		p.result.problem(fmt.Sprintf("%d alerts of the collector fire where %s lies, more than %d", n, p.script.liar, mostAlerts))
+	}
+}
 
 // countAlerts holds what the liar adds to the alerts against the bound: lines of a run, and
 // series.

@@ -51,7 +51,13 @@ type KeyNote struct {
 	Source    string    `json:"source"` // where from, for people
 	First     time.Time `json:"first_seen"`
 	Last      time.Time `json:"last_seen"`
+
+	// VantagePoints had it in answers: two of them, one if no other had.
+	VantagePoints []string `json:"vantage_points,omitempty"`
 }
+
+// BornOut says whether two vantage points met the key, or what is no vantage point's.
+func (k KeyNote) BornOut() bool { return k.Where != InAnswer || len(k.VantagePoints) != 1 }
 
 // Counts says whether the note still says something: what was met in an answer or in
 // a refused zone does for 30 days after it was last met there.
@@ -129,7 +135,7 @@ func (k KeyNote) check() error {
 		return fmt.Errorf("key %d: ds %.100q", k.Tag, k.DS)
 	case !slices.Contains([]string{InZone, InRefused, InAnswer}, k.Where):
 		return fmt.Errorf("key %d: met in %.40q", k.Tag, k.Where)
-	case k.First.IsZero() || k.Last.Before(k.First) || len(k.Source) > mostSource:
+	case k.First.IsZero() || k.Last.Before(k.First) || len(k.Source) > mostSource || len(k.VantagePoints) > 2:
 		return fmt.Errorf("key %d: no times or source", k.Tag)
 	}
 	return nil
@@ -169,8 +175,8 @@ func Anchored(key *dns.DNSKEY, anchors []Anchor) bool {
 
 // Note takes down the key signing keys among these that no anchor is of, eight at
 // most: where they were met, by the words of the caller, at a time by this machine's
-// clock. Of each key and place there is one note.
-func (n *KeyNotes) Note(where string, keys []*dns.DNSKEY, source string, at time.Time) {
+// clock, and by which vantage point. Of each key and place there is one note.
+func (n *KeyNotes) Note(where string, keys []*dns.DNSKEY, source string, at time.Time, by ...string) {
 	at = at.UTC().Truncate(time.Second)
 	source = strings.ToValidUTF8(source[:min(len(source), mostSource)], "")
 	taken := 0
@@ -183,7 +189,7 @@ func (n *KeyNotes) Note(where string, keys []*dns.DNSKEY, source string, at time
 			return
 		}
 		note := KeyNote{Tag: unrevoked(key).KeyTag(), Algorithm: key.Algorithm, DS: ds, Revoked: key.Flags&dns.REVOKE != 0,
-			Where: where, Source: source, First: at, Last: at}
+			Where: where, Source: source, First: at, Last: at, VantagePoints: by}
 		n.met = putNote(n.met, note)
 		n.notes = bounded(putNote(n.notes, note))
 	}
@@ -202,27 +208,44 @@ func putNote(notes []KeyNote, note KeyNote) []KeyNote {
 	if notes[i].First.Before(note.First) {
 		note.First = notes[i].First
 	}
+	for _, vp := range notes[i].VantagePoints {
+		if len(note.VantagePoints) < 2 && !slices.Contains(note.VantagePoints, vp) {
+			note.VantagePoints = append(slices.Clone(note.VantagePoints), vp)
+		}
+	}
 	notes[i] = note
 	return notes
 }
 
 // bounded lets go what was met longest ago, first of what was met in answers: any
-// server on the way can make those up.
+// server on the way can make those up, and of these what one vantage point alone has met.
 func bounded(notes []KeyNote) []KeyNote {
 	for len(notes) > mostKeys {
 		oldest := slices.MinFunc(notes, func(a, b KeyNote) int {
-			return cmp.Or(strings.Compare(a.Where, b.Where), a.Last.Compare(b.Last), strings.Compare(a.DS, b.DS)) // answer, refused, zone
+			return cmp.Or(strings.Compare(a.Where, b.Where), compareBool(a.BornOut(), b.BornOut()), a.Last.Compare(b.Last), strings.Compare(a.DS, b.DS)) // answer, refused, zone
 		})
 		notes = slices.DeleteFunc(notes, func(k KeyNote) bool { return k.DS == oldest.DS && k.Where == oldest.Where })
 	}
 	return notes
 }
 
-// Notes lists what was met, what the archive had first.
+// compareBool orders false before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// Notes lists what was met, what the archive had first, what one vantage point alone has
+// met last.
 func (n *KeyNotes) Notes() []KeyNote {
 	all := slices.Clone(n.notes)
 	slices.SortFunc(all, func(a, b KeyNote) int {
-		return cmp.Or(strings.Compare(b.Where, a.Where), strings.Compare(a.DS, b.DS)) // zone, refused, answer
+		return cmp.Or(strings.Compare(b.Where, a.Where), compareBool(b.BornOut(), a.BornOut()), strings.Compare(a.DS, b.DS)) // zone, refused, answer
 	})
 	return all
 }

@@ -26,11 +26,12 @@ func NoteFetch(path, dir string, anchors []Anchor, refusals []*Refusal, now time
 	return errors.Join(damaged, err, notes.Save())
 }
 
-// NoteAnswer takes down those of a DNSKEY answer that no zone explains.
-func (n *KeyNotes) NoteAnswer(keys []Key, source string, at time.Time) {
+// NoteAnswer takes down those of a DNSKEY answer that no zone explains, and that a vantage
+// point had.
+func (n *KeyNotes) NoteAnswer(keys []Key, source, vantagePoint string, at time.Time) {
 	var records []*dns.DNSKEY
 	for _, k := range keys {
 		records = append(records, k.RR)
 	}
-	n.Note(InAnswer, records, source, at)
+	n.Note(InAnswer, records, source, at, vantagePoint)
 }

@@ -1,0 +1,206 @@
+package alert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+)
+
+// Answers found incorrect when no window that is still to come has their interval are told
+// of by TellLate, as far as one vantage point can be told of.
+
+// onceFor is how long what happened is remembered after it happened last.
+const onceFor = 24 * time.Hour
+
+// Bounds of how much of the lake is asked who else found answers incorrect: one vantage
+// point can spread its own over a year.
+const (
+	mostReads = 2
+	mostRead  = 48 * time.Hour // from the last interval of one RSI to that of another
+)
+
+// Accusation is answers of an RSI in an interval that a vantage point found incorrect.
+type Accusation struct {
+	RSI, VantagePoint, NSID string
+	Interval                time.Time
+	Answers                 int64
+}
+
+// late is what one run found of an RSI.
+type late struct {
+	rsi         string
+	answers     int64
+	first, last time.Time      // intervals
+	found       int            // vantage points that this run has it from
+	vps         map[string]int // and those that the lake has within the rule's window as well
+	nsids       map[string]int
+}
+
+// TellLate writes a line for each RSI with answers that were found incorrect too late for
+// the window rules: each end of an interval is evaluated once, and these lie before every
+// window that is still to come. It says who saw them within the rule's window. What one
+// vantage point alone brings is told once as long as it goes on.
+func (b *Book) TellLate(ctx context.Context, store lake.Store, all []Accusation) error {
+	before, window, err := b.unseen("window.incorrect")
+	if err != nil {
+		return err
+	}
+	found := lateOf(all, before)
+	var unread error
+	if len(found) > 0 {
+		unread = b.Rules.bearOut(ctx, store, found, window)
+	}
+	_, err = b.update(func(m *memory, result *Result) error {
+		if len(found) == 0 && !slices.ContainsFunc(m.ledger.sorted(), func(s *Status) bool { return s.Once && s.over(b.Now()) }) {
+			return errUnchanged
+		}
+		for _, l := range found {
+			b.tellLate(m, result, l)
+		}
+		return nil
+	})
+	return errors.Join(unread, err)
+}
+
+// lateOf sorts what lies before a time by RSI.
+func lateOf(all []Accusation, before time.Time) []*late {
+	found, by := map[string]*late{}, map[string]map[string]bool{}
+	for _, a := range all {
+		if !a.Interval.Before(before) {
+			continue
+		}
+		l := found[a.RSI]
+		if l == nil {
+			l = &late{rsi: a.RSI, first: a.Interval, last: a.Interval, vps: map[string]int{}, nsids: map[string]int{}}
+			found[a.RSI], by[a.RSI] = l, map[string]bool{}
+		}
+		l.answers += a.Answers
+		by[a.RSI][a.VantagePoint] = true
+		l.note(a.VantagePoint, a.NSID, int(a.Answers))
+		if a.Interval.Before(l.first) {
+			l.first = a.Interval
+		}
+		if a.Interval.After(l.last) {
+			l.last = a.Interval
+		}
+	}
+	var sorted []*late
+	for _, rsi := range slices.Sorted(maps.Keys(found)) {
+		found[rsi].found = len(by[rsi])
+		sorted = append(sorted, found[rsi])
+	}
+	return sorted
+}
+
+func (l *late) note(vp, nsid string, n int) {
+	l.vps[vp] += n
+	if nsid != "" {
+		l.nsids[nsid] += n
+	}
+}
+
+// witnesses is who saw it.
+func (l *late) witnesses() Witnesses {
+	names, answers := slices.Sorted(maps.Keys(l.nsids)), map[int32]int{}
+	for i, name := range names {
+		answers[int32(i)] = l.nsids[name]
+	}
+	return Witnesses{int64(len(l.vps)), nameNSIDs(answers, names)}
+}
+
+// bearOut adds who else has incorrect answers of the same RSI in the rule's window that
+// ends with the last of them. Windows that overlap are read together.
+func (rs *Rules) bearOut(ctx context.Context, store lake.Store, found []*late, window time.Duration) error {
+	rest := slices.SortedStableFunc(slices.Values(found), func(x, y *late) int { return y.last.Compare(x.last) })
+	for range mostReads {
+		if len(rest) == 0 {
+			break
+		}
+		until := rest[0].last.Add(interval.Length)
+		from, n := until.Add(-window), 1
+		for ; n < len(rest); n++ {
+			end := rest[n].last.Add(interval.Length)
+			if end.Before(from) || until.Sub(end) > mostRead {
+				break
+			}
+			from = end.Add(-window)
+		}
+		rows, err := readRows(ctx, rs.Plan, store, from, until)
+		if err != nil {
+			return err
+		}
+		for _, l := range rest[:n] {
+			l.add(rows, window)
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// add adds those that rows of the lake have within the window. They have this run's as well.
+func (l *late) add(r *rows, window time.Duration) {
+	own := maps.Clone(l.nsids)
+	clear(l.nsids)
+	until := slotOf(l.last) + 1
+	from := until - int32(window/interval.Length)
+	for _, chunk := range r.chunks {
+		for i := range chunk {
+			row := &chunk[i]
+			if row.verdict != verdictIncorrect || row.slot < from || row.slot >= until || r.tuples[row.tuple].rsi != l.rsi {
+				continue
+			}
+			nsid := ""
+			if row.nsid >= 0 {
+				nsid = r.nsids[row.nsid]
+			}
+			l.note(r.tuples[row.tuple].vantagePoint, nsid, 1)
+		}
+	}
+	for nsid, n := range own {
+		if l.nsids[nsid] == 0 {
+			l.nsids[nsid] = n
+		}
+	}
+}
+
+// tellLate tells of an RSI, unless it is what was told of already.
+func (b *Book) tellLate(m *memory, result *Result, l *late) {
+	now, seen := b.Now().UTC(), l.witnesses()
+	c := Condition{Rule: ownRules + "ingest", Severity: Critical, Witnesses: seen,
+		Labels: []Label{{"condition", "incorrect"}, {"rsi", l.rsi}},
+		Summary: fmt.Sprintf("%d answers of %s.root, of %s to %s, turned out to match no root zone, seen from %d vantage points; NSID %s; too late for the rules",
+			l.answers, l.rsi, minute(l.first), minute(l.last), seen.VantagePoints, seen.NSID)}
+	s := m.ledger[c.key()]
+	if s == nil || s.over(now) {
+		s = &Status{Rule: c.Rule, Labels: c.Labels, Once: true, Firing: &now}
+		m.ledger[c.key()] = s
+	}
+	if s.Alone == nil || l.first.Before(*s.Alone) {
+		s.Alone = &l.first
+	}
+	if s.Known == nil {
+		s.Known = &now
+	}
+	if seen.VantagePoints < 2 && s.aloneFor(l.last, now) < AloneFor {
+		c.Severity = Warning
+	}
+	again := !s.Told || c.Severity.above(s.ToldAs)
+	s.Changed, s.Summary, s.Severity, s.Witnesses = now, c.Summary, c.Severity, seen
+	if !s.Told {
+		s.Of = only(slices.Collect(maps.Keys(l.vps)))
+	}
+	// What one vantage point brings is bounded; what two bring together is news each time.
+	if l.found < 2 && !again || b.silenced(s, now) || m.ledger.crowded(s) {
+		return
+	}
+	s.Told, s.ToldAs = true, c.Severity
+	result.Events = append(result.Events, b.event(c, Firing))
+}
+
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }

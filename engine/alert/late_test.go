@@ -1,0 +1,170 @@
+package alert_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/lake"
+)
+
+// lateBook is a collector that has long evaluated all of its lake, which has an answer of
+// a that 301 found incorrect at 13:00.
+func lateBook(t *testing.T, now *time.Time) (*alert.Book, lake.Store) {
+	t.Helper()
+	*now = noon.AddDate(0, 0, 2)
+	b, store := newCollector(t, now)
+	rules, l := compile(t, "rssac047", "site.hcl", strings.Split(vantagePoints, "rule ")[0])
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	b.Rules = rules
+	accuse(t, store, []accusation{{"a", "301", time.Hour, "other"}})
+	evaluate(t, b, store)
+	return b, store
+}
+
+// accusations are answers of RSIs that a vantage point found incorrect at times after noon.
+func accusations(rsis string, vp string, at ...time.Duration) (all []alert.Accusation) {
+	for _, rsi := range strings.Split(rsis, "") {
+		for _, t := range at {
+			all = append(all, alert.Accusation{RSI: rsi, VantagePoint: vp, NSID: "own", Interval: noon.Add(t), Answers: 2})
+		}
+	}
+	return all
+}
+
+func tellLate(t *testing.T, b *alert.Book, store lake.Store, all []alert.Accusation) []string {
+	t.Helper()
+	before := len(lines(t, b))
+	if err := b.TellLate(t.Context(), store, all); err != nil {
+		t.Fatal(err)
+	}
+	return lines(t, b)[before:]
+}
+
+// TestLateIsToldOnceOfOne repeats in each run what was found too late by one vantage point:
+// it is told once, and once more when it has been known for an hour and is of an hour.
+func TestLateIsToldOnceOfOne(t *testing.T) {
+	var now time.Time
+	b, store := lateBook(t, &now)
+	total := 0
+	for run := range 11 {
+		got := tellLate(t, b, store, accusations("bcdefghijklm", "101", time.Hour, 3*time.Hour, time.Duration(run)*5*time.Minute))
+		total += len(got)
+		if run == 0 && (len(got) != 12 || !strings.Contains(got[0], ` warning FIRING rule=mtric.ingest condition=incorrect rsi=b vantage_points=1 nsid=own "6 answers of b.root, of 2026-11-01T12:00Z to 2026-11-01T15:00Z,`)) {
+			t.Errorf("%s", strings.Join(got, "\n"))
+		}
+		now = now.Add(5 * time.Minute)
+	}
+	if total != 12 {
+		t.Errorf("%d lines in 11 runs", total)
+	}
+	now = now.Add(5 * time.Minute)
+	if got := tellLate(t, b, store, accusations("b", "101", 4*time.Hour)); len(got) != 1 || !strings.Contains(got[0], " critical FIRING ") {
+		t.Errorf("an hour later: %s", got)
+	}
+	if text := prom(t, b); strings.Contains(text, "incorrect") {
+		t.Errorf("what has no end is in a series:\n%s", text)
+	}
+	now = now.Add(25 * time.Hour)
+	if got := tellLate(t, b, store, nil); len(got) != 0 {
+		t.Errorf("%s", got)
+	}
+	if got := tellLate(t, b, store, accusations("b", "101", 2*time.Hour)); len(got) != 1 || !strings.Contains(got[0], " warning FIRING ") {
+		t.Errorf("a day later: %s", got)
+	}
+}
+
+// TestLateIsOfAnHourByBothClocks: labels of a month make no hour of ours, and an hour of
+// ours no hour of labels.
+func TestLateIsOfAnHourByBothClocks(t *testing.T) {
+	var now time.Time
+	b, store := lateBook(t, &now)
+	month := accusations("b", "101", -30*24*time.Hour, time.Hour)
+	label := accusations("c", "101", time.Hour)
+	for i, want := range []string{" warning FIRING", "", " critical FIRING"} {
+		got := strings.Join(tellLate(t, b, store, month), "\n")
+		if !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("run %d: a month of labels: %q, want %q", i, got, want)
+		}
+		if got := strings.Join(tellLate(t, b, store, label), "\n"); strings.Contains(got, "critical") || (got != "") != (i == 0) {
+			t.Errorf("run %d: one label: %q", i, got)
+		}
+		now = now.Add(30 * time.Minute)
+	}
+}
+
+// TestLateSaysWhoElse: another vantage point has an answer of the same RSI in the rule's
+// window. It is critical; what two bring in one run is told each time.
+func TestLateSaysWhoElse(t *testing.T) {
+	var now time.Time
+	b, store := lateBook(t, &now)
+	got := tellLate(t, b, store, accusations("a", "101", 90*time.Minute))
+	if len(got) != 1 || !strings.Contains(got[0], ` critical FIRING rule=mtric.ingest condition=incorrect rsi=a vantage_points=2 nsid="own, other"`) {
+		t.Errorf("%s", got)
+	}
+	if got := tellLate(t, b, store, accusations("a", "101", 95*time.Minute)); len(got) != 0 {
+		t.Errorf("again: %s", got)
+	}
+	for range 2 {
+		if got := tellLate(t, b, store, append(accusations("b", "101", time.Hour), accusations("b", "301", time.Hour)...)); len(got) != 1 || !strings.Contains(got[0], " critical FIRING ") {
+			t.Errorf("two in one run: %s", got)
+		}
+	}
+	if got := tellLate(t, b, store, accusations("a", "101", -24*time.Hour)); len(got) != 0 {
+		t.Errorf("before the window: %s", got)
+	}
+}
+
+// TestLateReadsOnlyTheWindow has one vantage point choose labels a year apart, and a day of
+// the lake between them that cannot be read.
+func TestLateReadsOnlyTheWindow(t *testing.T) {
+	var now time.Time
+	b, store := lateBook(t, &now)
+	for _, days := range []int{-1, -10, -20} {
+		path := store.Path(lake.Answers, noon.AddDate(0, 0, days))
+		if err := os.WriteFile(path, []byte("no table"), 0o644); err != nil {
+			if err = os.MkdirAll(path[:strings.LastIndexByte(path, '/')], 0o755); err == nil {
+				err = os.WriteFile(path, []byte("no table"), 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	all := accusations("b", "101", -399*24*time.Hour, 6*time.Hour)
+	for i, rsi := range strings.Split("cdefghijklm", "") { // each RSI with a window of its own
+		all = append(all, accusations(rsi, "101", 6*time.Hour-time.Duration(i)*30*24*time.Hour)...)
+	}
+	if got := tellLate(t, b, store, all); len(got) != 12 {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestLateIsOneOfTwenty: what is told of too late counts beside the other alerts of a vantage
+// point.
+func TestLateIsOneOfTwenty(t *testing.T) {
+	var now time.Time
+	b, store := lateBook(t, &now)
+	var m alert.Machine
+	m.Zones.Alone = map[string]string{}
+	for _, serial := range strings.Fields("01 02 03 04 05 06 07 08 09 10") {
+		m.Zones.Missing = append(m.Zones.Missing, "20260101"+serial)
+		m.Zones.Alone["20260101"+serial] = "101"
+	}
+	if _, err := b.EvaluateMachine(m, "collector"); err != nil {
+		t.Fatal(err)
+	}
+	got := tellLate(t, b, store, accusations("abcdefghijklm", "101", 20*time.Hour))
+	if len(got) != 10 || !strings.Contains(got[9], `condition=more vantage_point=101 "4 more alerts of vantage point 101 fire than the 19 that are told"`) {
+		t.Errorf("%d lines\n%s", len(got), strings.Join(got, "\n"))
+	}
+	// Two are never among them.
+	both := append(accusations("m", "101", 20*time.Hour), accusations("m", "301", 20*time.Hour)...)
+	if got := tellLate(t, b, store, both); len(got) == 0 || !strings.Contains(got[0], " critical FIRING rule=mtric.ingest condition=incorrect rsi=m vantage_points=2") {
+		t.Errorf("%s", got)
+	}
+}
