@@ -299,6 +299,10 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 	if err != nil {
 		return n, err
 	}
+	day := interval.Day(files[0].label)
+	if err := r.firstWins(ctx, day, taken); err != nil {
+		return n, err
+	}
 	for _, t := range taken {
 		r.sight(t)
 		t.sightings = nil
@@ -309,7 +313,6 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 	if err != nil {
 		return n, err
 	}
-	day := interval.Day(files[0].label)
 	if r.backlog.expect(day) { // before its rows: a kill in between must not hide them
 		if err := r.backlog.save(); err != nil {
 			return n, err
