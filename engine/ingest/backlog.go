@@ -23,13 +23,38 @@ type backlog struct {
 	version string
 	days    map[string]owed
 
-	// shown is who showed the serials that nothing proves yet, complete for the lake: so
-	// that it is not looked through again for each.
+	// shown is who showed the serials of the table that are not in the archive, complete for
+	// the lake: so that it is not looked through again for each. It is on the disk before the
+	// table is. The table's bound is its bound.
 	shown map[int64]*showing
+	saved json.RawMessage // shown as it was saved, until it is asked for: most runs need not
+	news  bool            // shown is not as it was saved
 }
 
-// mostShown bounds what is remembered of serials that nothing proves.
-const mostShown = 2000
+// recollect reads what was saved of shown. What is damaged is lost, and looked up again.
+func (b *backlog) recollect() {
+	if b.shown == nil {
+		b.shown = map[int64]*showing{}
+		if err := json.Unmarshal(b.saved, &b.shown); err != nil || b.shown == nil {
+			b.shown = map[int64]*showing{}
+		}
+		for serial, s := range b.shown {
+			if s == nil {
+				delete(b.shown, serial)
+			}
+		}
+	}
+}
+
+// remember begins with a serial that nobody showed before.
+func (b *backlog) remember(serial int64) { b.shown[serial], b.news = &showing{}, true }
+
+func (b *backlog) forgetShown(serial int64) {
+	if b.shown[serial] != nil {
+		delete(b.shown, serial)
+		b.news = true
+	}
+}
 
 // owed is what a day has unchecked.
 type owed struct {
@@ -46,23 +71,18 @@ type backlogFile struct {
 	Version string          `json:"version"`
 	Days    map[string]owed `json:"days"`
 
-	Shown map[int64]*showing `json:"shown,omitempty"`
+	Shown json.RawMessage `json:"shown,omitempty"`
 }
 
 func (r *run) openBacklog() error {
-	r.backlog = backlog{file: r.Backlog, version: r.Lake.Version, days: map[string]owed{}, shown: map[int64]*showing{}}
+	r.backlog = backlog{file: r.Backlog, version: r.Lake.Version, days: map[string]owed{}}
 	var kept backlogFile
 	text, err := os.ReadFile(r.Backlog)
 	if err == nil {
 		err = json.Unmarshal(text, &kept)
 	}
 	if err == nil && kept.Version == r.Lake.Version && kept.Days != nil {
-		r.backlog.days = kept.Days
-		for serial, s := range kept.Shown {
-			if s != nil {
-				r.backlog.shown[serial] = s
-			}
-		}
+		r.backlog.days, r.backlog.saved = kept.Days, kept.Shown
 		return nil
 	}
 	if err != nil && r.Backlog != "" && !errors.Is(err, fs.ErrNotExist) {
@@ -135,18 +155,17 @@ func (b *backlog) save() error {
 	if b.file == "" {
 		return nil
 	}
-	for serial := range b.shown { // any: what is forgotten is looked up again
-		if len(b.shown) <= mostShown {
-			break
-		}
-		delete(b.shown, serial)
+	var err error
+	if b.news {
+		b.saved, err = json.Marshal(b.shown)
 	}
-	text, err := json.Marshal(backlogFile{b.version, b.days, b.shown})
-	if err == nil {
+	text, textErr := json.Marshal(backlogFile{b.version, b.days, b.saved})
+	if err = errors.Join(err, textErr); err == nil {
 		err = renameio.WriteFile(b.file, append(text, '\n'), 0o644, renameio.WithTempDir(filepath.Dir(b.file)))
 	}
 	if err != nil {
 		return fmt.Errorf("days that wait: %w", err)
 	}
+	b.news = false
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -72,3 +73,67 @@ func TestRowThatContradictsItsResponse(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// What the prober makes of a response decides the outcome, not what a row says.
+func TestOutcomeThatContradictsItsResponse(t *testing.T) {
+	good := soaWire(2026112200, "x")
+	altered := func(place int, b byte) []byte {
+		wire := slices.Clone(good)
+		wire[place] = b
+		return wire
+	}
+	longer := append(slices.Clone(good), 0)
+	const wellFormed = "row 1: outcome malformed, the response is well formed"
+	for _, k := range []struct {
+		outcome measurement.Outcome
+		wire    []byte
+		alter   func(a *measurement.Answer)
+		want    string // empty where the file is taken
+	}{
+		{measurement.Timeout, good, nil, "row 1: outcome timeout and a response"},
+		{measurement.Refused, good, nil, "row 1: outcome refused and a response"},
+		{measurement.Reset, good, nil, "row 1: outcome reset and a response"},
+		{measurement.Unreachable, good, nil, "row 1: outcome unreachable and a response"},
+		{measurement.Timeout, nil, func(a *measurement.Answer) { a.ResponseSize = ptr(int32(99)) }, "row 1: outcome timeout and a response"},
+		{measurement.LocalError, good, func(a *measurement.Answer) { a.SentAt = nil }, "row 1: outcome local_error and a response"},
+		{measurement.Malformed, good, nil, wellFormed},
+		{measurement.Malformed, good, func(a *measurement.Answer) { a.Error = ptr("wrong id") }, wellFormed}, // over UDP it is a stray
+		{measurement.Malformed, good, func(a *measurement.Answer) { a.QName = "com." }, "row 1: outcome malformed, the response is none to this question: wrong question"},
+		{measurement.Malformed, altered(2, 0), nil, "row 1: outcome malformed, the response is none to this question: QR is 0"},
+		{measurement.Malformed, []byte{1}, nil, "row 1: outcome malformed, the response is none to this question: shorter than a header"},
+		{measurement.Malformed, nil, nil, ""}, // a message of length 0
+		{measurement.Malformed, longer, nil, ""},
+		{measurement.Malformed, good[:40], nil, ""},
+		{measurement.Malformed, []byte{1}, overTCP, ""},
+		{measurement.Malformed, altered(2, 0), overTCP, ""},
+		{measurement.Malformed, altered(2, 0), func(a *measurement.Answer) { a.Attempts = 2 }, ""},
+		{measurement.Malformed, good, func(a *measurement.Answer) { overTCP(a); a.Error = ptr("wrong id") }, ""},
+		{measurement.Malformed, good, func(a *measurement.Answer) { overTCP(a); a.QName = "com." }, ""},
+		{measurement.Answered, altered(2, 4), nil, "row 1: answered, the response does not parse: QR is 0"},
+		{measurement.Answered, altered(28, 0x3f), nil, "row 1: answered, the response does not parse: bad record in answer"}, // a name that leaves the data
+	} {
+		c := newCollector(t)
+		rows := answersOf("101", day)[:1]
+		a := &rows[0]
+		a.Transport = measurement.UDP
+		if a.Outcome = k.outcome; k.outcome != measurement.Answered {
+			a.LatencyUS, a.RCode, a.AA, a.TC, a.Serial, a.NSID = nil, nil, nil, nil, nil, nil
+		}
+		if a.Response, a.ResponseSize = k.wire, nil; k.wire != nil {
+			a.ResponseSize = ptr(int32(len(k.wire)))
+		}
+		if k.alter != nil {
+			k.alter(a)
+		}
+		send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, metaOf(runOf(rows, "101", day)))
+		r := c.ingest()
+		switch {
+		case k.want == "" && r.Files != 1:
+			t.Errorf("%s, %x: %+v", k.outcome, k.wire, r.Quarantined)
+		case k.want != "" && (len(r.Quarantined) != 1 || !strings.HasPrefix(r.Quarantined[0].Reason, k.want) || r.Added != 0):
+			t.Errorf("%s, %x: %+v, want %s", k.outcome, k.wire, r.Quarantined, k.want)
+		}
+	}
+}
+
+func overTCP(a *measurement.Answer) { a.Transport = measurement.TCP }

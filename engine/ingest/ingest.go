@@ -136,7 +136,7 @@ const collectAt = 300
 // is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.Plan), rsis: rsis(in.Plan),
-		sentPlans: map[measurement.VantagePoint]map[string]bool{}}
+		sentPlans: map[measurement.VantagePoint]map[string]bool{}, recalled: map[int64]*showing{}}
 	if in.Now != nil {
 		r.now = in.Now
 	}
@@ -216,6 +216,7 @@ type run struct {
 	failures    []error          // of days
 	shelves     map[string]shelf // of Quarantine, by dropbox; nil until one is needed
 	sightings   map[seenKey]time.Time
+	recalled    map[int64]*showing  // who showed zones of the archive before they were first used, of those that were asked for
 	authentic   map[int64]authentic // serials that signatures in answers prove
 	fetches     []rootzone.Record   // the last ones
 	history     []rootzone.Record   // those before, once they were needed
@@ -299,6 +300,10 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 	if err != nil {
 		return n, err
 	}
+	day := interval.Day(files[0].label)
+	if err := r.firstWins(ctx, day, taken); err != nil {
+		return n, err
+	}
 	for _, t := range taken {
 		r.sight(t)
 		t.sightings = nil
@@ -309,7 +314,6 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 	if err != nil {
 		return n, err
 	}
-	day := interval.Day(files[0].label)
 	if r.backlog.expect(day) { // before its rows: a kill in between must not hide them
 		if err := r.backlog.save(); err != nil {
 			return n, err

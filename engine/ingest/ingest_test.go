@@ -187,10 +187,11 @@ func TestFirstFileWins(t *testing.T) {
 	rows[4].LatencyUS = ptr(int64(19_999))
 	name := lake.Name(day, "101", lake.Answers)
 	send(c, c.box("101"), name, rows, metaOf(runOf(rows, "101", day)))
+	sum := c.sumOf(name)
 	rows = answersOf("101", day.Add(5*time.Minute))
 	send(c, c.box("101"), lake.Name(day.Add(5*time.Minute), "101", lake.Answers), rows, metaOf(runOf(rows, "101", day.Add(5*time.Minute))))
 	r := c.ingest()
-	want := []ingest.Rejected{{VantagePoint: "101", File: name, Reason: "disagrees with the lake: row correctness of c over ipv4/tcp differs from the one that came first"}}
+	want := []ingest.Rejected{{VantagePoint: "101", File: name, Reason: "another file of this name was ingested, sha256 " + sum}}
 	if diff := cmp.Diff(want, r.Quarantined); diff != "" {
 		t.Error(diff)
 	}
@@ -213,12 +214,13 @@ func TestFurtherRowsOfAnIntervalAreNotTaken(t *testing.T) {
 	name := lake.Name(day, "101", lake.Answers)
 	send(c, c.box("101"), name, all[1:], metaOf(runOf(all[1:], "101", day)))
 	c.ingest()
+	sum := c.sumOf(name)
 	send(c, c.box("101"), name, all, metaOf(runOf(all, "101", day)))
 	more := append(routesOf("101", day), routesOf("101", day)[0])
 	more[1].RSI = "b"
 	send(c, c.box("101"), lake.Name(day, "101", lake.Routes), more, metaOf(runOf(all, "101", day)))
 	r := c.ingest()
-	want := []ingest.Rejected{{VantagePoint: "101", File: name, Reason: "disagrees with the lake: row correctness of a over ipv4/tcp is not among those that came first"}}
+	want := []ingest.Rejected{{VantagePoint: "101", File: name, Reason: "another file of this name was ingested, sha256 " + sum}}
 	if diff := cmp.Diff(want, r.Quarantined); diff != "" || r.Added != 2 {
 		t.Error(r.Added, diff)
 	}

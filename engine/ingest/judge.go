@@ -63,12 +63,12 @@ type bench struct {
 	*run
 	known    []correctness.Known // the accepted zones, dated
 	accepted map[uint32]bool
-	signed   map[uint32]time.Time              // when the zones were signed, where that is known
-	showed   map[uint32]time.Time              // when serials that nothing proves were first shown
-	doubted  map[measurement.VantagePoint]Span // where they hold what was said before
-	sums     map[uint32]string                 // SHA-256 of the archive's files, as they were proven
-	again    []Span                            // judged again whatever their verdict
-	counts   *counts                           // of rows in the lake
+	signed   map[uint32]time.Time                // when the zones were signed, where that is known
+	showed   map[uint32]time.Time                // when serials that nothing proves were first shown
+	doubted  map[measurement.VantagePoint][]Span // where they hold what was said before
+	sums     map[uint32]string                   // SHA-256 of the archive's files, as they were proven
+	again    []Span                              // judged again whatever their verdict
+	counts   *counts                             // of rows in the lake
 
 	mu    sync.Mutex
 	rooms map[time.Time]*room // by interval
@@ -309,8 +309,8 @@ func (b *bench) isAgain(label time.Time) bool {
 // anyDoubt says whether a time is meant in which a vantage point shows what nothing
 // proves: those it accused then may have to wait.
 func (b *bench) anyDoubt(meant func(Span) bool) bool {
-	for _, s := range b.doubted {
-		if meant(s) {
+	for _, spans := range b.doubted {
+		if slices.ContainsFunc(spans, meant) {
 			return true
 		}
 	}
@@ -346,7 +346,7 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 		for i := range batch.Rows {
 			place++
 			v, label := measurement.Verdict(verdicts.Text(i)), time.UnixMicro(labels.Int[i]).UTC()
-			doubted := v == measurement.Incorrect && b.doubted[measurement.VantagePoint(vps.Text(i))].holds(label)
+			doubted := v == measurement.Incorrect && slices.ContainsFunc(b.doubted[measurement.VantagePoint(vps.Text(i))], func(s Span) bool { return s.holds(label) })
 			if v != measurement.Unchecked && !doubted && (v == "" || !b.isAgain(label)) {
 				continue
 			}

@@ -15,6 +15,9 @@ func (r *run) merge(ctx context.Context, day time.Time, files []*taken, b *bench
 	var answers []lake.Group[measurement.Answer]
 	var routes []lake.Group[measurement.Route]
 	for _, t := range files {
+		if t.reason != "" {
+			t.answers, t.routes = nil, nil
+		}
 		if t.answers != nil && t.answers.Len() > 0 {
 			answers = append(answers, t.answers.Group(t.label, t.vp))
 		}

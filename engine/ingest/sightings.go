@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics/correctness"
@@ -66,19 +65,21 @@ type showing struct {
 	FirstRSI measurement.RSI `json:"first_rsi,omitempty"`
 }
 
-func (s *showing) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.Time) {
+// add says whether that is news.
+func (s *showing) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.Time) (news bool) {
 	if s.VPs == nil {
 		s.VPs = map[measurement.VantagePoint]time.Time{}
 	}
 	if was, known := s.VPs[vp]; !known || at.Before(was) {
-		s.VPs[vp] = at
+		s.VPs[vp], news = at, true
 	}
 	if !slices.Contains(s.RSIs, rsi) {
-		s.RSIs = append(s.RSIs, rsi)
+		s.RSIs, news = append(s.RSIs, rsi), true
 	}
 	if s.First.IsZero() || at.Before(s.First) {
-		s.First, s.FirstRSI = at, rsi
+		s.First, s.FirstRSI, news = at, rsi, true
 	}
+	return news
 }
 
 // second is when the second vantage point showed the serial, the first where the plan
@@ -101,28 +102,33 @@ func (s *showing) second(one bool) *time.Time {
 // proves says whether the serial is of a zone that exists: two RSIs and two vantage
 // points showed it. One of these alone could invent it.
 func (s *showing) proves(one bool) bool {
-	return len(s.RSIs) > 1 && (one || len(s.VPs) > 1)
+	return s != nil && len(s.RSIs) > 1 && (one || len(s.VPs) > 1)
 }
 
 // one says that the plan has a single vantage point, whose word then counts.
 func (r *run) one() bool { return len(r.Plan.VantagePoints) < 2 }
 
 // hear applies the sightings of this run to the table: when a serial was first seen,
-// when it was first used by its own evidence, whether it is proven.
-func (r *run) hear(ctx context.Context, rows map[int64]*measurement.Zone) error {
+// when it was first used by its own evidence, whether it is proven. Had is the table as it
+// was before this run's files.
+func (r *run) hear(ctx context.Context, had, rows map[int64]*measurement.Zone) error {
 	r.authenticate(rows)
 	doubted := disbelieve(rows)
 	r.first(rows)
 	open := r.unsettled(rows)
+	if len(open)+len(doubted) > 0 {
+		r.backlog.recollect()
+	}
 	for serial, from := range doubted {
 		open[serial] = from
-		delete(r.backlog.shown, serial)
+		r.backlog.forgetShown(serial)
+		delete(r.recalled, serial)
 	}
-	if err := r.recall(ctx, rows, open); err != nil {
+	if err := r.recall(ctx, had, rows, open, doubted); err != nil {
 		return err
 	}
 	for serial := range open {
-		if z := rows[serial]; z.State == measurement.ZoneBogus && r.backlog.shown[serial].proves(r.one()) {
+		if z := rows[serial]; z.State == measurement.ZoneBogus && r.showing(z).proves(r.one()) {
 			z.State, z.Proof = measurement.ZoneSeen, new(measurement.ProofWitnesses)
 		}
 	}
@@ -133,14 +139,21 @@ func (r *run) hear(ctx context.Context, rows map[int64]*measurement.Zone) error 
 		if z.State == measurement.ZoneBogus {
 			continue
 		}
-		if s := r.backlog.shown[serial]; s != nil {
+		if s := r.showing(z); s != nil {
 			if !s.First.IsZero() && (z.FirstSeen == nil || s.First.Before(*z.FirstSeen)) {
 				z.FirstSeen, z.FirstSeenRSI = &s.First, &s.FirstRSI
 			}
 			if at := s.second(r.one()); at != nil && (z.FirstUsed == nil || at.Before(*z.FirstUsed)) {
 				z.FirstUsed = at
 			}
-			delete(r.backlog.shown, serial) // what comes later moves nothing, or is looked up again
+		}
+		if z.State == measurement.ZoneArchived && z.FirstUsed != nil {
+			r.backlog.forgetShown(serial) // what comes later is looked up
+		}
+	}
+	for serial := range r.backlog.shown {
+		if rows[serial] == nil { // of a run that was killed before the table was saved
+			r.backlog.forgetShown(serial)
 		}
 	}
 	return nil
@@ -235,42 +248,6 @@ func (r *run) unsettled(rows map[int64]*measurement.Zone) map[int64]time.Time {
 		}
 	}
 	return open
-}
-
-// recall finds who showed the serials before, in memory or in the lake, and adds who
-// does now.
-func (r *run) recall(ctx context.Context, rows map[int64]*measurement.Zone, open map[int64]time.Time) error {
-	unknown, from := map[int64]bool{}, r.started
-	for serial, at := range open {
-		if r.backlog.shown[serial] == nil {
-			unknown[serial] = true
-			r.backlog.shown[serial] = &showing{}
-			from = earlier(from, at)
-		}
-	}
-	note := func(serial int64, vp measurement.VantagePoint, rsi measurement.RSI, at time.Time) {
-		if z, s := rows[serial], r.backlog.shown[serial]; z != nil && s != nil && believable(z, at) {
-			s.add(vp, rsi, at)
-		}
-	}
-	if len(unknown) > 0 {
-		err := r.eachShown(ctx, from.Add(-2*interval.Length), time.Time{}, func(k runKey, all []shown, trusted bool) {
-			for _, s := range all {
-				if trusted && s.asked && unknown[s.serial] {
-					note(s.serial, k.vp, measurement.RSI(string([]byte(s.rsi))), s.sent)
-				}
-			}
-		})
-		if err := r.pass(ctx, err); err != nil {
-			return err
-		}
-	}
-	for k, at := range r.sightings {
-		if k.trusted {
-			note(k.serial, k.vp, k.rsi, at)
-		}
-	}
-	return nil
 }
 
 // authentic is a serial that the signature over a SOA record in an answer proves.

@@ -57,7 +57,7 @@ func (r *run) keepZones(ctx context.Context, last bool) (b *bench, save func() e
 		}
 		again, before = len(r.authentic) > proven, now
 	}
-	if last || len(b.again) > 0 {
+	if last || len(b.again) > 0 || r.backlog.news {
 		if err := r.backlog.save(); err != nil {
 			return nil, nil, err
 		}
@@ -76,15 +76,15 @@ func (r *run) keepZones(ctx context.Context, last bool) (b *bench, save func() e
 // settled is the table as it is now, and notes in the result what has changed since
 // before.
 func (r *run) settled(ctx context.Context, had, before []measurement.Zone) ([]measurement.Zone, error) {
-	rows := map[int64]*measurement.Zone{}
+	rows, table := map[int64]*measurement.Zone{}, map[int64]*measurement.Zone{}
 	for i := range had {
 		z := had[i]
-		rows[z.Serial] = &z
+		rows[z.Serial], table[z.Serial] = &z, &had[i]
 	}
 	if err := r.archived(rows); err != nil {
 		return nil, err
 	}
-	if err := r.hear(ctx, rows); err != nil {
+	if err := r.hear(ctx, table, rows); err != nil {
 		return nil, err
 	}
 	date(rows)
@@ -152,7 +152,7 @@ func (r *run) moved(now, before []measurement.Zone) []Span {
 		if _, there := was[serial]; !there {
 			old, had = correctness.Known{}, false
 		}
-		if !accepted && !had || accepted && had && k == old {
+		if !accepted && !had || accepted && had && matters(k) == matters(old) {
 			continue
 		}
 		// While it was no zone it explained nothing: who showed its serial, and how long ago,
@@ -167,19 +167,26 @@ func (r *run) moved(now, before []measurement.Zone) []Span {
 	return slices.DeleteFunc(spans, func(s Span) bool { return s.From.IsZero() })
 }
 
+// matters is what verdicts may depend on: who first showed a zone, only where it is not
+// known when it was signed and used. Any vantage point can move that.
+func matters(k correctness.Known) correctness.Known {
+	if !k.SignedAt.IsZero() && !k.FirstUsed.IsZero() {
+		k.Shown = time.Time{}
+	}
+	return k
+}
+
 // doubts are the spans in which answers of a vantage point were judged before it was
 // known that it shows a serial which nothing proves, by the files of this run.
-func (r *run) doubts(accepted map[uint32]bool) map[measurement.VantagePoint]Span {
-	all := map[measurement.VantagePoint]Span{}
+func (r *run) doubts(accepted map[uint32]bool) map[measurement.VantagePoint][]Span {
+	all := map[measurement.VantagePoint][]Span{}
 	for k, at := range r.sightings {
-		if accepted[uint32(k.serial)] {
-			continue
+		if !accepted[uint32(k.serial)] {
+			all[k.vp] = append(all[k.vp], Span{at.Add(-2 * interval.Length), at.Add(correctness.Window + 2*interval.Length)})
 		}
-		s, known := all[k.vp]
-		if !known {
-			s = Span{at, at}
-		}
-		all[k.vp] = Span{earlier(s.From, at.Add(-2*interval.Length)), later(s.Until, at.Add(correctness.Window+2*interval.Length))}
+	}
+	for vp := range all {
+		all[vp] = joined(all[vp], 0)
 	}
 	return all
 }

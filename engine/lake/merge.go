@@ -40,7 +40,7 @@ type Clash struct {
 
 // Merge brings groups of rows, each of one vantage point's interval and in the order of
 // the table's key, into the table's file of a day: a group comes in whole or not at
-// all, and an interval that is there already takes no further row. What two say
+// all, and of an interval that is there already it must have every row and no other. What two say
 // of the same key is compared but for the columns that the collector writes. The
 // new file takes the old one's place at once, after its order and number of rows
 // were read back; when there is nothing new it is left alone. Finish, where it is
@@ -263,13 +263,19 @@ func (m *merging[T]) groups(sources []*source[T], own bool, yield func(group[T])
 
 // join takes the rows of one vantage point's interval in, or holds them against
 // those that were first: a file is merged whole and at once, so that one with a
-// further row is another file, and goes to Quarantine with all it says.
+// further row, or one fewer, is another file, and goes to Quarantine with all it says.
 func (m *merging[T]) join(group, rows []T) []T {
 	if len(group) == 0 && Disorder(rows) == 0 { // nearly always
 		m.done.Added += int64(len(rows))
 		return rows
 	}
+	refuse := func(why string, row *T) []T {
+		label, vp := groupOf(row)
+		m.done.Clashes = append(m.done.Clashes, Clash{vp, label, fmt.Sprintf(why, keyText(row))})
+		return group
+	}
 	joined := slices.Clone(group)
+	met := make([]bool, len(group))
 	var known int64
 	for i := range rows {
 		at, found := slices.BinarySearchFunc(group, rows[i], func(a, b T) int { return m.compare(&a, &b) })
@@ -279,16 +285,16 @@ func (m *merging[T]) join(group, rows []T) []T {
 		case len(group) == 0 && (i == 0 || m.compare(&rows[i-1], &rows[i]) != 0):
 			joined = append(joined, rows[i])
 		case found && sameMeasured(&group[at], &rows[i]):
+			met[at] = true
 			known++
+		case len(group) > 0 && !found:
+			return refuse("row %s is not among those that came first", &rows[i])
 		default:
-			why := "row %s differs from the one that came first"
-			if len(group) > 0 && !found {
-				why = "row %s is not among those that came first"
-			}
-			label, vp := groupOf(&rows[i])
-			m.done.Clashes = append(m.done.Clashes, Clash{vp, label, fmt.Sprintf(why, keyText(&rows[i]))})
-			return group
+			return refuse("row %s differs from the one that came first", &rows[i])
 		}
+	}
+	if missing := slices.Index(met, false); missing >= 0 {
+		return refuse("row %s of those that came first is missing", &group[missing])
 	}
 	m.done.Known += known
 	m.done.Added += int64(len(joined) - len(group))

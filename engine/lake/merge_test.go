@@ -87,6 +87,9 @@ func TestMergeKeepsWhatCameFirst(t *testing.T) {
 	// nothing of it may stay.
 	merge(lake.Merged{Clashes: []lake.Clash{{VantagePoint: "101", Interval: midnight.Add(15 * time.Minute),
 		Reason: "row soa of e over ipv4/udp is not among those that came first"}}}, group("101", 3, 5, 10))
+	// Nor does one that says less take the place of the first.
+	merge(lake.Merged{Clashes: []lake.Clash{{VantagePoint: "101", Interval: midnight.Add(15 * time.Minute),
+		Reason: "row soa of d over ipv4/udp of those that came first is missing"}}}, group("101", 3, 3, 10))
 	rows, _, err := lake.Read[measurement.Answer](path)
 	want := slices.Concat(group("101", 3, 4, 10), group("102", 3, 2, 10))
 	if diff := gocmp.Diff(want, rows, cmpopts.EquateEmpty()); diff != "" || err != nil {

@@ -67,6 +67,9 @@ func typeOf(s string) (uint16, bool) {
 	return uint16(t), found && err == nil
 }
 
+// wrongID is the one mismatch that cannot be told from a message alone.
+const wrongID = "wrong id"
+
 // mismatch says why a message is no reply to the request, "" where it is one: a
 // response with our id, an ordinary query's opcode, and our one question
 // repeated byte for byte, letter case included [doh][zon]. A reply without the
@@ -76,7 +79,7 @@ func (r request) mismatch(wire []byte) string {
 	case len(wire) < headerSize:
 		return "shorter than a header"
 	case !bytes.Equal(wire[:2], r.wire[:2]):
-		return "wrong id"
+		return wrongID
 	case wire[2]&0x80 == 0:
 		return "QR is 0"
 	case wire[2]>>3&0xf != dns.OpcodeQuery:

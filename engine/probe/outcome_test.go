@@ -39,6 +39,9 @@ func check(t *testing.T, r measurement.Answer) {
 	if r.Response != nil && (r.ResponseSize == nil || int(*r.ResponseSize) != len(r.Response)) {
 		t.Error("response without its size")
 	}
+	if err := probe.Contradicted(&r); err != nil {
+		t.Errorf("what the prober wrote contradicts itself: %v", err)
+	}
 }
 
 // want is what a case expects of its row.

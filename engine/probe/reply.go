@@ -5,11 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"strconv"
 
 	"github.com/miekg/dns"
-
-	"mtric.net/mtric/engine/measurement"
 )
 
 // Reply is what a row tells of a response, read from its wire alone: the prober fills
@@ -200,50 +197,4 @@ func rcodeName(rcode int) string {
 		return name
 	}
 	return fmt.Sprintf("RCODE%d", rcode)
-}
-
-// Contradicted says which of a row's columns the response that it keeps contradicts,
-// and how; nil where they agree, or where the row keeps none.
-func Contradicted(a *measurement.Answer) error {
-	if a.Response == nil || a.Outcome != measurement.Answered {
-		return nil // what did not parse, or was no reply, told the row nothing
-	}
-	r, err := ReadReply(a.Response)
-	if err != nil {
-		return fmt.Errorf("answered, the response does not parse: %w", err)
-	}
-	switch {
-	case a.RCode == nil || *a.RCode != r.RCode:
-		return differ("rcode", a.RCode, &r.RCode)
-	case a.AA == nil || *a.AA != r.AA:
-		return differ("aa", a.AA, &r.AA)
-	case a.TC == nil || *a.TC != r.TC:
-		return differ("tc", a.TC, &r.TC)
-	case !same(a.Serial, r.Serial):
-		return differ("serial", a.Serial, r.Serial)
-	case !same(a.NSID, r.NSID):
-		return differ("nsid", a.NSID, r.NSID)
-	case a.ResponseSize == nil || int(*a.ResponseSize) != len(a.Response):
-		return differ("response_size", a.ResponseSize, new(int32(len(a.Response))))
-	case !r.Asks(a.QName, a.QType):
-		return differ("the question", new(a.QName+" IN "+a.QType), new(r.Question()))
-	}
-	return nil
-}
-
-func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
-
-func differ[T any](column string, row, wire *T) error {
-	return fmt.Errorf("%s is %.200s, the response says %.200s", column, said(row), said(wire))
-}
-
-// said is a value of a column for people; texts are quoted, for they may be anybody's.
-func said[T any](v *T) string {
-	if v == nil {
-		return "null"
-	}
-	if text, is := any(*v).(string); is {
-		return strconv.Quote(text)
-	}
-	return fmt.Sprint(*v)
 }

@@ -1,0 +1,95 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// firstWins rejects the files of a day whose interval another file stands for already:
+// the one that its runs row or Originals names. It comes before anything of them is
+// noted, so that what goes to Quarantine has left nothing. Where a run was broken off
+// before the runs row, rows are there of a file that nothing names yet: it completes them
+// when it comes again, and another must have just these.
+func (r *run) firstWins(ctx context.Context, day time.Time, files []*taken) error {
+	sums, err := r.sums(ctx, day)
+	if err != nil {
+		return err
+	}
+	empty := map[lake.Table]map[runKey]*taken{lake.Answers: {}, lake.Routes: {}}
+	for _, t := range files {
+		of, at := empty[t.table], runKey{t.vp, t.label}
+		if t.reason != "" || of == nil {
+			continue
+		}
+		if sum, dated := sums[at]; dated && t.table == lake.Answers && sum != t.sha256 {
+			t.reason = another(sum)
+		} else if t.reason = r.twin(t); t.reason == "" && t.rows() == 0 {
+			of[at] = t
+		}
+	}
+	for table, of := range empty {
+		if err := r.rowless(ctx, day, table, of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sums are those of the files that the runs rows of a day are from.
+func (r *run) sums(ctx context.Context, day time.Time) (map[runKey]string, error) {
+	all := map[runKey]string{}
+	scan := lake.Scan{Store: r.Lake, Table: lake.Runs, From: day, Until: day.AddDate(0, 0, 1), Workers: 1, Columns: []string{"vantage_point", "sha256"}}
+	return all, scan.Run(ctx, func(b *lake.Batch) error {
+		vps, labels, sums := b.Column("vantage_point"), b.Column("interval"), b.Column("sha256")
+		for i := range b.Rows {
+			all[keyAt(vps, labels, i)] = sums.Text(i)
+		}
+		return nil
+	})
+}
+
+// rowless rejects files without rows where the lake has some of their interval.
+func (r *run) rowless(ctx context.Context, day time.Time, table lake.Table, files map[runKey]*taken) error {
+	if len(files) == 0 {
+		return nil
+	}
+	scan := lake.Scan{Store: r.Lake, Table: table, From: day, Until: day.AddDate(0, 0, 1), Workers: 1, Columns: []string{"vantage_point"}}
+	return scan.Run(ctx, func(b *lake.Batch) error {
+		vps, labels := b.Column("vantage_point"), b.Column("interval")
+		for i := range b.Rows {
+			if t := files[keyAt(vps, labels, i)]; t != nil {
+				t.reason = "has no rows, the lake has some of its interval"
+			}
+		}
+		return nil
+	})
+}
+
+func keyAt(vps, labels *lake.Column, i int) runKey {
+	return runKey{measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i]).UTC()}
+}
+
+// rows is how many the file has.
+func (t *taken) rows() int {
+	switch {
+	case t.answers != nil:
+		return t.answers.Len()
+	case t.routes != nil:
+		return t.routes.Len()
+	}
+	return 0
+}
+
+// twin says why a file cannot be kept in Originals: another of its name is there.
+func (r *run) twin(t *taken) string {
+	sum, err := lake.Sum(r.original(t.waiting))
+	if err != nil || sum == t.sha256 {
+		return "" // none there, or the same
+	}
+	return another(sum)
+}
+
+func another(sum string) string { return "another file of this name was ingested, sha256 " + sum }

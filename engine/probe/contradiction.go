@@ -1,0 +1,107 @@
+package probe
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Contradicted says what in a row the response that it keeps contradicts, and how; nil
+// where they agree, or where the row keeps none. It reads the response as the prober
+// does, and holds the row against what the prober would have made of it.
+func Contradicted(a *measurement.Answer) error {
+	switch {
+	case a.Outcome != measurement.Answered && a.Outcome != measurement.Malformed:
+		if a.Response != nil || a.ResponseSize != nil {
+			return fmt.Errorf("outcome %s and a response", a.Outcome)
+		}
+		return nil
+	case a.Response == nil:
+		return nil
+	case a.ResponseSize == nil || int(*a.ResponseSize) != len(a.Response):
+		return differ("response_size", a.ResponseSize, new(int32(len(a.Response))))
+	case a.Outcome == measurement.Malformed:
+		return wellFormed(a)
+	}
+	r, err := readAgain(a.Response)
+	if err != nil {
+		return fmt.Errorf("answered, the response does not parse: %w", err)
+	}
+	switch {
+	case a.RCode == nil || *a.RCode != r.RCode:
+		return differ("rcode", a.RCode, &r.RCode)
+	case a.AA == nil || *a.AA != r.AA:
+		return differ("aa", a.AA, &r.AA)
+	case a.TC == nil || *a.TC != r.TC:
+		return differ("tc", a.TC, &r.TC)
+	case !same(a.Serial, r.Serial):
+		return differ("serial", a.Serial, r.Serial)
+	case !same(a.NSID, r.NSID):
+		return differ("nsid", a.NSID, r.NSID)
+	case !r.Asks(a.QName, a.QType):
+		return differ("the question", new(a.QName+" IN "+a.QType), new(r.Question()))
+	}
+	return nil
+}
+
+// readAgain reads a response as the prober did, whatever it was the answer to.
+func readAgain(wire []byte) (*Reply, error) {
+	if len(wire) < headerSize {
+		return nil, malformedError("shorter than a header")
+	}
+	end, ok := skipName(wire, headerSize)
+	if !ok || end+4 > len(wire) {
+		return nil, malformedError("question cut off")
+	}
+	asked := request{wire: wire, question: wire[headerSize : end+4]}
+	if why := asked.mismatch(wire); why != "" {
+		return nil, malformedError(why)
+	}
+	return asked.parse(wire)
+}
+
+// wellFormed refuses a response to the row's question with which nothing is wrong, in a
+// row that calls it malformed. Its id alone cannot be told to be right: a row does not
+// have the query's.
+func wellFormed(a *measurement.Answer) error {
+	id := make([]byte, 2)
+	copy(id, a.Response)
+	asked, err := newRequest(measurement.Query{Name: a.QName, Type: a.QType}, bytes.NewReader(id))
+	if err != nil {
+		return errors.New("outcome malformed, and a response to a question that cannot be asked")
+	}
+	overTCP := a.Transport == measurement.TCP || a.Attempts > 1
+	why := asked.mismatch(a.Response)
+	switch {
+	case overTCP && (why != "" || a.Error != nil && *a.Error == wrongID):
+		return nil
+	case !overTCP && len(a.Response) == maxMessage: // the rest of it did not fit
+		return nil
+	case why != "": // such datagrams are strays, and are not kept
+		return fmt.Errorf("outcome malformed, the response is none to this question: %s", why)
+	}
+	if _, err := asked.parse(a.Response); err == nil {
+		return errors.New("outcome malformed, the response is well formed")
+	}
+	return nil
+}
+
+func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
+
+func differ[T any](column string, row, wire *T) error {
+	return fmt.Errorf("%s is %.200s, the response says %.200s", column, said(row), said(wire))
+}
+
+// said is a value of a column for people; texts are quoted, for they may be anybody's.
+func said[T any](v *T) string {
+	if v == nil {
+		return "null"
+	}
+	if text, is := any(*v).(string); is {
+		return strconv.Quote(text)
+	}
+	return fmt.Sprint(*v)
+}
