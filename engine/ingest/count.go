@@ -56,7 +56,7 @@ func (c *counts) note(day time.Time, cases []docket) {
 		if again || !reflect.DeepEqual(k.had, k.now) {
 			if !again {
 				was = change{had: k.had, address: strings.Clone(k.address),
-					at: Accused{k.label, measurement.RSI(strings.Clone(string(k.rsi))), measurement.VantagePoint(strings.Clone(string(k.vp))), strings.Clone(k.nsid)}}
+					at: Accused{k.label, measurement.RSI(strings.Clone(string(k.rsi))), measurement.VantagePoint(strings.Clone(string(k.vp))), cut(k.nsid)}}
 			}
 			was.now = k.now
 			d.changed[k.place] = was

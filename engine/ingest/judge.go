@@ -30,27 +30,6 @@ type Judged struct {
 	Unjudgeable int64 `json:"unjudgeable"`
 }
 
-// Accused is where an answer was found incorrect, by whom, and what its server calls
-// itself.
-type Accused struct {
-	Interval     time.Time
-	RSI          measurement.RSI
-	VantagePoint measurement.VantagePoint
-	NSID         string
-}
-
-// accuse counts an answer that the plan asks for: a name that somebody made up, or what
-// came from another address, says nothing of an RSI.
-func (r *run) accuse(a Accused, address string) {
-	if known, asked := r.asks(a.RSI, address, a.Interval); !known || !asked || !r.expected(a.VantagePoint, a.Interval) {
-		return
-	}
-	if r.result.Accused == nil {
-		r.result.Accused = map[Accused]int64{}
-	}
-	r.result.Accused[a]++
-}
-
 // Span is intervals of [From, Until).
 type Span struct{ From, Until time.Time }
 
@@ -180,7 +159,7 @@ func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) {
 		// Not the sheet's memory.
 		at := Accused{a.Interval.UTC(), measurement.RSI(strings.Clone(string(a.RSI))), measurement.VantagePoint(strings.Clone(string(a.VantagePoint))), ""}
 		if a.NSID != nil {
-			at.NSID = strings.Clone(*a.NSID)
+			at.NSID = cut(*a.NSID)
 		}
 		b.accuse(at, a.Address)
 	default:

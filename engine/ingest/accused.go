@@ -1,0 +1,35 @@
+package ingest
+
+import (
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Accused is where an answer was found incorrect, by whom, and what its server calls
+// itself.
+type Accused struct {
+	Interval     time.Time
+	RSI          measurement.RSI
+	VantagePoint measurement.VantagePoint
+	NSID         string
+}
+
+// mostNSID is how many bytes of an NSID are kept of an accused answer: more than an alert
+// prints. Whoever answers decides how long it is.
+const mostNSID = 128
+
+func cut(nsid string) string { return strings.Clone(nsid[:min(len(nsid), mostNSID)]) }
+
+// accuse counts an answer that the plan asks for: a name that somebody made up, or what
+// came from another address, says nothing of an RSI.
+func (r *run) accuse(a Accused, address string) {
+	if known, asked := r.asks(a.RSI, address, a.Interval); !known || !asked || !r.expected(a.VantagePoint, a.Interval) {
+		return
+	}
+	if r.result.Accused == nil {
+		r.result.Accused = map[Accused]int64{}
+	}
+	r.result.Accused[a]++
+}
