@@ -59,9 +59,9 @@ type Config struct {
 	Publications  []Publication   // the serials of the period and their T(s)
 	Accepted      map[uint32]bool // serials that are of root zones; nil: those the table zones has
 
-	// Left is a vantage point whose rows are left out, to see what rests on it: its
-	// planned queries and what it says of T(s) too. Which serials the period has stays.
-	Left measurement.VantagePoint
+	// Left are vantage points whose rows are left out, to see what rests on them: their
+	// planned queries and what they say of T(s) too. Which serials the period has stays.
+	Left []measurement.VantagePoint
 }
 
 // Publication is a serial of the period. T is T(s), an interval label: when it counts

@@ -98,7 +98,7 @@ func (a *Accumulator) dayStart(day int) time.Time {
 
 // see makes the view of a level, vantage points by their number; without Config.Left.
 func (a *Accumulator) see(l level) *view {
-	order := slices.DeleteFunc(a.counting(), func(i int) bool { return a.vps[i].ID == a.cfg.Left })
+	order := slices.DeleteFunc(a.counting(), func(i int) bool { return slices.Contains(a.cfg.Left, a.vps[i].ID) })
 	return a.seeOf(l, order)
 }
 

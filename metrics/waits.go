@@ -257,7 +257,7 @@ func (c *computation) published(v, of *view, given []Publication) *published {
 			list = append(list, publication{p.Serial, c.interval(p.T)})
 		}
 	}
-	if c.cfg.Left != "" {
+	if len(c.cfg.Left) > 0 {
 		all := c.seeOf(of.level, c.counting()).serials()
 		if s.initial = all.initial; given == nil {
 			list = all.ofPeriod()

@@ -300,7 +300,7 @@ func (w *demoWorld) report(ctx context.Context) error {
 		return err
 	}
 	c.out = io.Discard
-	if err := c.verify(ctx, full, ""); err != nil {
+	if err := c.verify(ctx, full, nil); err != nil {
 		return err
 	}
 	w.rows, err = w.received()

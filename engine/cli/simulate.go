@@ -28,8 +28,9 @@ const (
 	simulateTruth  = "_truth.json"    // what was printed; written last, so that it says the lake is whole
 )
 
-// simulateParts is all that a simulation makes in its folder.
-var simulateParts = []string{simulateMarker, simulateTruth, "answers", "routes", "runs", "zones", simulate.RootZones}
+// simulateParts is all that a simulation makes in its folder, and the plans of the reports
+// that were made of it.
+var simulateParts = []string{simulateMarker, simulateTruth, "answers", "plans", "routes", "runs", "zones", simulate.RootZones}
 
 // simulateFlags are the command's own flags, as they were written.
 type simulateFlags struct {

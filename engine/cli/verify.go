@@ -11,81 +11,116 @@ import (
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	var without string
+	var without []string
 	c := &cobra.Command{
 		Use:   "verify full.json|report.json",
 		Short: "Recompute a report from the data and name every difference",
 		Long: `Verify computes a report again out of the lake and what the report itself carries,
 and names each value that differs. What came into the lake after the report was made,
 runs, zones and verdicts of answers that waited, is listed as late and is no
-difference. Differences end in exit 3, a report that earlier rules made in exit 1. With --plan it also checks that the plan is the one that the report names
-and says the same. With --without it computes the values without one vantage point
-instead, and lists those whose verdict changes.`,
-		Example: "  mtric verify Reports/monthly-2026-11/report.json --lake Lake\n  mtric verify Reports/monthly-2026-11/internal/full.json --without 304",
+difference. Differences end in exit 3, a report that earlier rules made in exit 1.
+
+The report is held to the plan that it names: thresholds, RSIs and their addresses, the
+vantage points and their dates. The lake has that plan in plans/, without exclusions and
+annotations; --plan compares these too. Where neither is at hand they are taken from the
+report, as the last line says.
+
+With --without it computes the values without that vantage point instead, its rows and
+what it says of when serials were published, and lists those whose verdict changes.
+Several are left out together: --without 304 --without 307.`,
+		Example: "  mtric verify Reports/monthly-2026-11/report.json --lake Lake\n  mtric verify Reports/monthly-2026-11/internal/full.json --without 304 --without 307",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.verify(c.Context(), args[0], measurement.VantagePoint(without))
+			var vps []measurement.VantagePoint
+			for _, vp := range without {
+				vps = append(vps, measurement.VantagePoint(vp))
+			}
+			return a.verify(c.Context(), args[0], vps)
 		},
 	}
-	c.Flags().StringVar(&without, "without", "", "`NNN`: leave this vantage point out and list the verdicts that change")
+	c.Flags().StringArrayVar(&without, "without", nil, "`NNN`: leave this vantage point out and list the verdicts that change; repeat it to leave several out together")
 	return c
 }
 
 // verify is the command.
-func (a *app) verify(ctx context.Context, path string, without measurement.VantagePoint) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return usagef("%w", err)
-	}
-	defer f.Close()
-	d, err := report.Read(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	dir := a.flags.lake
-	var found []string
-	if len(a.flags.plans) > 0 || len(a.flags.vars) > 0 {
-		p, err := a.loadPlan()
-		if err != nil {
-			return err
-		}
-		if found, err = d.CheckPlan(p); err != nil {
-			return err
-		}
-		if home, err := a.home(); err == nil && dir == "" {
-			dir = under(home, p.Paths.Lake)
-		}
-	}
-	if dir == "" {
-		home, err := a.home()
-		if err != nil {
-			return err
-		}
-		dir = under(home, "Lake")
-	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return usagef("lake %s: not a folder; --lake names the folder that holds answers/", dir)
-	}
-	store := lake.Store{Dir: dir, Version: Version}
-	if without != "" {
-		return a.verifyWithout(ctx, d, store, without)
-	}
-	v, err := report.Verify(ctx, d, store)
+func (a *app) verify(ctx context.Context, path string, without []measurement.VantagePoint) error {
+	d, err := readReport(path)
 	if err != nil {
 		return err
 	}
-	return a.printVerified(d, append(found, v.Differences...), v.Late)
+	var given *plan.Plan
+	if len(a.flags.plans) > 0 || len(a.flags.vars) > 0 {
+		if given, err = a.loadPlan(); err != nil {
+			return err
+		}
+	}
+	dir, err := a.verifyLake(given)
+	if err != nil {
+		return err
+	}
+	store := lake.Store{Dir: dir, Version: Version}
+	if len(without) > 0 {
+		return a.verifyWithout(ctx, d, store, without)
+	}
+	v, err := report.VerifyWith(ctx, d, store, given)
+	if err != nil {
+		return err
+	}
+	return a.printVerified(d, v)
 }
 
-// verifyWithout lists the verdicts that change when a vantage point is left out.
-func (a *app) verifyWithout(ctx context.Context, d *report.Document, store lake.Store, vp measurement.VantagePoint) error {
-	values, err := report.Without(ctx, d, store, vp)
+// readReport reads full.json or report.json.
+func readReport(path string) (*report.Document, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, usagef("%s is a folder: name report.json or full.json in it", path)
+	}
+	d, err := report.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return d, nil
+}
+
+// verifyLake is the lake to verify by: that of --lake, of the given plan or of the home.
+func (a *app) verifyLake(given *plan.Plan) (string, error) {
+	dir := a.flags.lake
+	if dir == "" {
+		home, err := a.home()
+		if err != nil {
+			return "", err
+		}
+		if dir = under(home, "Lake"); given != nil {
+			dir = under(home, given.Paths.Lake)
+		}
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", usagef("lake %s: not a folder; --lake names the folder that holds answers/", dir)
+	}
+	return dir, nil
+}
+
+// verifyWithout lists the verdicts that change when vantage points are left out, all of them together.
+func (a *app) verifyWithout(ctx context.Context, d *report.Document, store lake.Store, vps []measurement.VantagePoint) error {
+	values, err := report.Without(ctx, d, store, vps...)
 	if err != nil {
 		return usagef("%w", err)
+	}
+	named := "vantage point " + string(vps[0])
+	if len(vps) > 1 {
+		named = "vantage points"
+		for i, vp := range vps {
+			named += []string{" ", ", "}[min(i, 1)] + string(vp)
+		}
 	}
 	with := map[string]report.Value{}
 	for _, v := range d.Values {
@@ -99,37 +134,53 @@ func (a *app) verifyWithout(ctx context.Context, d *report.Document, store lake.
 		}
 		changed = append(changed, v.Name())
 		if !a.flags.json {
-			fmt.Fprintf(a.out, "%s: %s without vantage point %s, %s with it\n", v.Name(), v.Word(), vp, cmp.Or(own.Word(), "nothing"))
+			fmt.Fprintf(a.out, "%s: %s without %s, %s in the report\n", v.Name(), v.Word(), named, cmp.Or(own.Word(), "nothing"))
 		}
 	}
 	if a.flags.json {
-		return a.printJSON(map[string]any{"without": vp, "changed": changed, "values": values})
+		return a.printJSON(map[string]any{"without": vps, "changed": changed, "values": values})
 	}
 	if len(changed) == 0 && !a.flags.quiet {
-		fmt.Fprintf(a.out, "no verdict changes without vantage point %s\n", vp)
+		fmt.Fprintf(a.out, "no verdict changes without %s\n", named)
 	}
 	return nil
 }
 
-func (a *app) printVerified(d *report.Document, found, late []string) error {
+func (a *app) printVerified(d *report.Document, v *report.Verified) error {
 	if a.flags.json {
-		if err := a.printJSON(map[string]any{"digest": d.Digest, "verified": len(found) == 0,
-			"differences": append([]string{}, found...), "late": append([]string{}, late...)}); err != nil {
+		if err := a.printJSON(map[string]any{"digest": d.Digest, "verified": len(v.Differences) == 0, "plan": v.Plan,
+			"differences": append([]string{}, v.Differences...), "late": append([]string{}, v.Late...)}); err != nil {
 			return err
 		}
 	} else {
-		for _, line := range late {
+		for _, line := range v.Late {
 			fmt.Fprintf(a.out, "late: %s; `mtric report --force` counts it\n", diag.Printable(line))
 		}
-		for _, line := range found {
+		for _, line := range v.Differences {
 			fmt.Fprintln(a.out, diag.Printable(line))
 		}
-		if len(found) == 0 && !a.flags.quiet {
-			fmt.Fprintf(a.out, "verified: %d values, digest %s\n", len(d.Values), d.Digest)
+		if !a.flags.quiet {
+			if len(v.Differences) == 0 {
+				fmt.Fprintf(a.out, "verified: %d values, digest %s\n", len(d.Values), d.Digest)
+			}
+			if line := onTrust(d, v.Plan); line != "" {
+				fmt.Fprintln(a.out, diag.Printable(line))
+			}
 		}
 	}
-	if len(found) > 0 {
+	if len(v.Differences) > 0 {
 		return &exitError{code: exitFindings}
 	}
 	return nil
+}
+
+// onTrust says what was taken from the report, for nothing was at hand to compare it with.
+func onTrust(d *report.Document, by string) string {
+	switch by {
+	case report.PlanOfReport:
+		return fmt.Sprintf("the plan %.12s is not in the lake: thresholds, exclusions and dates are taken from the report (--plan DIR compares them)", d.PlanSHA256)
+	case report.PlanOfLake:
+		return fmt.Sprintf("the plan %.12s is in the lake, without exclusions and annotations: these are taken from the report (--plan DIR compares them)", d.PlanSHA256)
+	}
+	return ""
 }

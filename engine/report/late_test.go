@@ -373,7 +373,7 @@ func TestLateZone(t *testing.T) {
 	if err := store.SaveZones(slices.Delete(slices.Clone(zones), i, i+1)); err != nil {
 		t.Fatal(err)
 	}
-	differs(t, d, store, "archive missing "+strings.ReplaceAll(serial, ",", ""))
+	differs(t, d, store, "accepted "+strings.ReplaceAll(serial, ",", ""))
 }
 
 // TestHostileReport: a report comes from a stranger, and is no reason to panic.

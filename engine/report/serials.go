@@ -8,16 +8,21 @@ import (
 	"mtric.net/mtric/metrics"
 )
 
-// serials compares what the report says of serials, on which its values are computed
-// again, with what the data say. Serials that are known since are late.
-func (v *Verified) serials(d, again *Document, r *metrics.Result, zones []measurement.Zone) {
+// serials compares what the report says of serials and of the archive, on which its values
+// are computed again, with what the data say; false says that they differ. Serials that are
+// known since are late.
+func (v *Verified) serials(d, again *Document, r *metrics.Result, zones []measurement.Zone) bool {
+	before := len(v.Differences)
+	v.archivedUntil(d, r, zones)
+	if len(v.Differences) > before {
+		return false // which zones were known rests on it
+	}
 	bySerial := map[int64]measurement.Zone{}
 	for _, z := range zones {
 		bySerial[z.Serial] = z
 	}
-	v.archivedUntil(d, r, zones)
-	v.publications(d, r.Derived)
 	v.accepted(d, again, r.Known, bySerial)
+	return len(v.Differences) == before
 }
 
 // fetchTakes is more than passes between the beginning of a fetch, which dates a zone, and
@@ -51,7 +56,9 @@ func (v *Verified) differ(format string, args ...any) {
 	v.Differences = append(v.Differences, fmt.Sprintf(format, args...))
 }
 
-func (v *Verified) publications(d *Document, derived []metrics.Publication) {
+// publications compares T(s) with what the data give; true says that they differ.
+func (v *Verified) publications(d *Document, derived []metrics.Publication) bool {
+	before := len(v.Differences)
 	now, then := map[int64]time.Time{}, map[int64]bool{}
 	for _, p := range derived {
 		now[int64(p.Serial)] = p.T
@@ -77,6 +84,11 @@ func (v *Verified) publications(d *Document, derived []metrics.Publication) {
 			v.differ("publications %d: the report does not have it, the lake gives %s", serial, clock(p.T))
 		}
 	}
+	if len(v.Differences) == before {
+		return false
+	}
+	v.differ("the values are compared with what the lake's publications give")
+	return true
 }
 
 func (v *Verified) accepted(d, again *Document, known []uint32, zones map[int64]measurement.Zone) {

@@ -14,21 +14,37 @@ import (
 )
 
 // Verified is what computing a report again found. Late is what has come since the report
-// was made and does not speak against it; a difference does.
+// was made and does not speak against it; a difference does. Plan says whose word it is
+// what the plan says: PlanOfLake, PlanGiven or PlanOfReport.
 type Verified struct {
 	Differences []string
 	Late        []string
+	Plan        string
 }
 
-// Verify computes a report again from the lake and from what the report itself carries,
-// and names every difference; none means that the data say what the report says. It
-// takes full.json and report.json. Runs that came into the lake after the report's
-// received_until, zones that became known since and answers that have got their verdict
-// since are late, and no difference. The report's publications and accepted serials, which
-// its values rest on, are compared with the data too.
+// Verify is VerifyWith the plan that the report names, as the lake keeps it.
 func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, error) {
-	again := *d
-	cfg, err := d.restOn()
+	return VerifyWith(ctx, d, store, nil)
+}
+
+// VerifyWith computes a report again from the lake, by the given plan or else by the lake's,
+// and names every difference; none means that the data say what the report says. What
+// neither has is taken from the report. It takes full.json and report.json. Runs that came
+// into the lake after the report's received_until, zones that became known since and
+// answers that have got their verdict since are late, and no difference. The report's
+// publications and accepted serials, which its values rest on, are compared with the data
+// too. Where what the values rest on differs, they are computed by what is right, or not
+// compared: a value that is right is never called a difference.
+func VerifyWith(ctx context.Context, d *Document, store lake.Store, given *plan.Plan) (*Verified, error) {
+	v := &Verified{}
+	own, sound, err := v.plan(d, store, given)
+	if err != nil {
+		return nil, err
+	}
+	if !sound {
+		return v.stop(), nil
+	}
+	cfg, err := own.restOn()
 	if err != nil {
 		return nil, err
 	}
@@ -36,33 +52,57 @@ func Verify(ctx context.Context, d *Document, store lake.Store) (*Verified, erro
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	result, err := again.fill(ctx, store, cfg, d.asOf(zones), d.Archive.Missing)
+	again := *own
+	result, err := again.fill(ctx, store, cfg, own.asOf(zones), d.Archive.Missing)
 	if err != nil {
 		return nil, err
 	}
+	v.lateRuns(result)
+	if !v.thresholds(d, &again) || !v.serials(d, &again, result, zones) {
+		return v.stop(), nil
+	}
+	if v.publications(d, result.Derived) {
+		cfg.Publications = result.Derived
+		again = *own
+		if result, err = again.fill(ctx, store, cfg, own.asOf(zones), d.Archive.Missing); err != nil {
+			return nil, err
+		}
+		again.Publications = d.Publications
+	}
+	if err := v.values(ctx, d, &again, store, cfg, result, zones); err != nil {
+		return nil, err
+	}
+	return v, v.byNow(ctx, own, store)
+}
+
+// stop says that what differs is what the values rest on.
+func (v *Verified) stop() *Verified {
+	v.differ("the values are not compared, since they rest on it")
+	return v
+}
+
+// values compares the report with what was computed again.
+func (v *Verified) values(ctx context.Context, d, again *Document, store lake.Store, cfg metrics.Config, result *metrics.Result, zones []measurement.Zone) error {
 	atOnce, err := again.atOnce(ctx, store, d)
 	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
+		return fmt.Errorf("report: %w", err)
 	}
-	v := &Verified{}
-	v.lateRuns(result)
-	v.serials(d, &again, result, zones)
-	v.lateReasons(d, &again)
-	v.lateVerdicts(d, &again, cfg, atOnce)
-	v.lateZones(d, &again, result, zones)
+	v.lateReasons(d, again)
+	v.lateVerdicts(d, again, cfg, atOnce)
+	v.lateZones(d, again, result, zones)
 	again.conclude()
-	computed := &again
+	computed := again
 	if d.Internal == nil {
 		computed = again.Public()
 	} else if own := digest(d.Values); own != d.Digest {
-		v.Differences = append(v.Differences, fmt.Sprintf("digest: the report's values make %s, it says %s", own, d.Digest))
+		v.differ("digest: the report says %.100s, but that of its values is %s", d.Digest, own)
 	}
 	differences, err := compare(d, computed, "the lake gives")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	v.Differences = append(v.Differences, differences...)
-	return v, v.byNow(ctx, d, store)
+	v.add(differences)
+	return nil
 }
 
 // mostPublications bounds the serials that a report names: the root has two a day.
@@ -103,18 +143,27 @@ func (d *Document) restOn() (metrics.Config, error) {
 	return c, nil
 }
 
-// Without computes the report's values again without one vantage point: its rows, what
-// was planned for it and what it says of when serials were published. The serials of the
-// period stay. Of a public report they are public values.
-func Without(ctx context.Context, d *Document, store lake.Store, vp measurement.VantagePoint) ([]Value, error) {
-	if !slices.ContainsFunc(d.VantagePoints, func(v VantagePoint) bool { return v.ID == vp }) {
-		return nil, fmt.Errorf("vantage point %s: not of this report, which has %s", vp, dash(join(ids(d.VantagePoints))))
+// Without computes the report's values again without some vantage points: their rows, what
+// was planned for them and what they say of when serials were published. The serials of
+// the period stay. Of a public report they are public values.
+func Without(ctx context.Context, d *Document, store lake.Store, vps ...measurement.VantagePoint) ([]Value, error) {
+	own := ids(d.VantagePoints)
+	for i, vp := range vps {
+		if !slices.Contains(own, vp) {
+			return nil, fmt.Errorf("vantage point %s: not of this report, which has %s", vp, dash(join(own)))
+		}
+		if slices.Contains(vps[:i], vp) {
+			return nil, fmt.Errorf("vantage point %s: named twice", vp)
+		}
+	}
+	if len(vps) == len(own) {
+		return nil, fmt.Errorf("vantage points %s: the report has no others", join(vps))
 	}
 	cfg, err := d.restOn()
 	if err != nil {
 		return nil, err
 	}
-	cfg.Left = vp
+	cfg.Left = vps
 	zones, err := store.Zones()
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
@@ -142,27 +191,4 @@ func ids(list []VantagePoint) (all []measurement.VantagePoint) {
 		all = append(all, v.ID)
 	}
 	return all
-}
-
-// CheckPlan names what a plan says otherwise than the report.
-func (d *Document) CheckPlan(p *plan.Plan) ([]string, error) {
-	f, err := Frame(p, d.Style, d.From, d.Until, d.DataUntil, d.Version)
-	if err != nil {
-		return nil, err
-	}
-	own := *d
-	// What only data say is the same on both sides.
-	f.Revision, f.Status, f.N, f.K, f.Frames, f.Unexpected, f.UnexpectedRSIs = d.Revision, d.Status, d.N, d.K, d.Frames, d.Unexpected, d.UnexpectedRSIs
-	f.Coverage, f.Thin, f.ReceivedUntil, f.ArchivedUntil, f.Publications, f.Accepted = d.Coverage, d.Thin, d.ReceivedUntil, d.ArchivedUntil, d.Publications, d.Accepted
-	f.Unchecked, f.Held, f.Archive, f.Notes, f.Changes = d.Unchecked, d.Held, d.Archive, d.Notes, d.Changes
-	f.Values, f.Digest, f.Internal = d.Values, d.Digest, d.Internal
-	own.VantagePoints = slices.Clone(d.VantagePoints)
-	for i := range own.VantagePoints {
-		v := &own.VantagePoints[i]
-		v.Expected, v.Received, v.Excluded, v.Planned, v.Sent = 0, 0, 0, 0, 0
-	}
-	if d.VantagePointsFrom == fromData && f.VantagePointsFrom == fromData {
-		own.VantagePoints = f.VantagePoints
-	}
-	return compare(&own, f, "the plan says")
 }

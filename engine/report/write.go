@@ -100,7 +100,20 @@ func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
 			return errors.Join(err, os.RemoveAll(next))
 		}
 	}
+	if err := j.keepPlan(); err != nil {
+		return errors.Join(err, os.RemoveAll(next))
+	}
 	return swap(next, final)
+}
+
+// keepPlan keeps the plan in the lake, so that the report can be held to it. A lake that
+// may only be read goes without.
+func (j Job) keepPlan() error {
+	err := j.Store.KeepPlan(j.Plan.JSON())
+	if err == nil || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+		return nil
+	}
+	return fmt.Errorf("report: %w", err)
 }
 
 func (j Job) say(step string) {
