@@ -12,7 +12,7 @@ var aboutDiagnostics = []string{
 	"MEAN, P95 (the 95th percentile, by nearest rank) and MAX judge nothing. WITHOUT EXCLUSIONS: as measured.",
 	"Notes of availability and response latency: queries by what became of them; \"ok\" is an answer with NOERROR.",
 	"Notes of correctness: responses by their verdict; \"unanswered\" are queries without a response to judge: none in time, another rcode than NOERROR and NXDOMAIN, or a truncated one.",
-	"\"VP-intervals\" are intervals counted at each vantage point; \"skipped\" are those of them that are left out because queries are missing.",
+	"\"VP-intervals\" are intervals counted at each vantage point; \"skipped\" are those of them that no latency is taken from, since not all RSIs were asked and fewer than k answered.",
 	"\"censored\" are waits whose end was not seen before the data end; \"inflated\" are those in which the RSI did not answer for a time; \"regressions\" are returns to an older serial.",
 }
 
