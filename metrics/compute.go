@@ -62,6 +62,9 @@ type Coverage struct {
 	Counting int64 // of the received ones: those that do not
 
 	Untrusted int64 // of the received ones: those of which nothing dates a serial
+	Clock     int64 // of these, by the reason: their clock was known to be wrong,
+	Early     int64 // they arrived before their label,
+	Crowded   int64 // they showed more than MostSerials serials
 
 	SOA Slots // of its SOA queries, after the exclusions that leave all metrics
 }
@@ -270,13 +273,25 @@ func (c *computation) coverage() {
 			at := int(label.UnixMicro()-c.from) / int(interval.Length.Microseconds())
 			if d := c.raw.days[at/perDay]; d.blocks[i] != nil {
 				received := int64(d.blocks[i].received[at%perDay])
-				cov.Untrusted += received * one(distrusted(d.sets, d.blocks[i], marks, at/perDay, at%perDay))
+				cov.distrust(received, d.sets, d.blocks[i], marks, at)
 				cov.Received += received
 				cov.Counting += received * (1 - excluded)
 			}
 		}
 		c.result.Coverage = append(c.result.Coverage, cov)
 	}
+}
+
+// distrust counts runs of which nothing dates a serial, by the reason.
+func (c *Coverage) distrust(received int64, sets *serialSets, b *block, marks []mark, at int) {
+	var m mark
+	if marks != nil {
+		m = marks[at]
+	}
+	c.Untrusted += received * one(distrusted(sets, b, marks, at/perDay, at%perDay))
+	c.Clock += received * one(m&clock != 0)
+	c.Early += received * one(m&early != 0)
+	c.Crowded += received * one(len(sets.of(b.shown[at%perDay])) > MostSerials)
 }
 
 // last is the label of the last run of a vantage point; zero where there is none.

@@ -18,8 +18,11 @@ const MostSerials = 16
 type mark uint8
 
 const (
-	untrusted mark = 1 << iota // its clock was known to be wrong, or it arrived before its label
-	late                       // it came into the lake after what the report rests on
+	clock mark = 1 << iota // its clock was known to be wrong
+	early                  // it arrived before its label
+	late                   // it came into the lake after what the report rests on
+
+	untrusted = clock | early // what it shows dates no serial
 )
 
 // runKey is one interval at one vantage point; the label in µs.
@@ -53,8 +56,11 @@ func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested
 	_, known := a.index[vp]
 	known = known || a.anyVP
 	var m mark
-	if wrong || received < at {
-		m = untrusted
+	if wrong {
+		m |= clock
+	}
+	if received < at {
+		m |= early
 	}
 	if ingested != nil {
 		switch until := a.cfg.ReceivedUntil; {

@@ -49,7 +49,7 @@ type Window struct {
 	RSIs           int64    `cel:"rsis" doc:"RSIs that were asked"`
 	RSIsFailing    int64    `cel:"rsis_failing" doc:"RSIs whose availability is below threshold.rsi_availability, and more than one query failed, or all"`
 	RSIsSilent     int64    `cel:"rsis_silent" doc:"RSIs of which not one query was answered"`
-	NewestSerial   *int64   `cel:"newest_serial" doc:"newest serial of a root zone that exists (archived, or shown by two vantage points and two RSIs), of what runs that can be trusted were served"`
+	NewestSerial   *int64   `cel:"newest_serial" doc:"newest serial of a root zone that exists (archived, proven by a signature, or shown by two vantage points and two RSIs), of what runs that can be trusted were served"`
 	Lag            *float64 `cel:"lag" unit:"min" doc:"how long, at the end, the next newer zone had been published; 0 with the newest"`
 	NSIDs          int64    `cel:"nsids" doc:"distinct server identities (NSID)"`
 	Strays         int64    `cel:"strays" doc:"datagrams of the asked address and port that failed id, question or QR: spoofing, or a broken server"`

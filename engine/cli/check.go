@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -51,7 +52,8 @@ SOA record was signed, by the trust anchors of the plan (IANA's three, with thei
 dates) or by those of --anchor instead, a file of DS records.
 
 --response is one message in wire form without TCP's length field, "-" for the
-standard input, with --hex as hexadecimal text. --at is when it was asked for;
+standard input, with --hex as hexadecimal text; a file of plain text is refused,
+no response consists of that. --at is when it was asked for;
 signatures are judged at that time. --qname and --qtype say what was asked; else
 the response's own question is believed.
 
@@ -97,7 +99,7 @@ func (a *app) check(ctx context.Context, f checkFlags) error {
 	var q correctness.Question
 	var err error
 	if f.response != "" { // what can be wrong without reading zones comes first
-		if q, err = questionOf(f.name, f.qtype, f.at); err != nil {
+		if q, err = questionOf(f.name, f.qtype, "--at", f.at); err != nil {
 			return usagef("check: %w", err)
 		}
 	}
@@ -124,11 +126,11 @@ func (a *app) check(ctx context.Context, f checkFlags) error {
 	return verdictError(r.Verdict)
 }
 
-// questionOf reads what was asked and when.
-func questionOf(name, qtype, at string) (correctness.Question, error) {
+// questionOf reads what was asked and when; key is what the time is called.
+func questionOf(name, qtype, key, at string) (correctness.Question, error) {
 	when, err := time.Parse(time.RFC3339, at)
 	if err != nil {
-		return correctness.Question{}, fmt.Errorf("at %q: want the time of the query as RFC 3339 writes it, such as 2026-11-22T22:40:00Z", at)
+		return correctness.Question{}, fmt.Errorf("%s %q: want the time of the query as RFC 3339 writes it, such as 2026-11-22T22:40:00Z", key, at)
 	}
 	q := correctness.Question{Name: name, Type: strings.ToUpper(qtype), At: when.UTC()}
 	return q, q.Check()
@@ -286,6 +288,9 @@ func otherForm(raw []byte) error {
 	if digits := bytes.TrimPrefix(bytes.Join(bytes.Fields(raw), nil), []byte("0x")); len(digits) > 0 && len(bytes.Trim(digits, "0123456789abcdefABCDEF")) == 0 {
 		return errors.New("is hexadecimal text; say so with --hex")
 	}
+	if len(raw) > 0 && !bytes.ContainsFunc(raw, func(r rune) bool { return r == utf8.RuneError || r < ' ' && !strings.ContainsRune("\t\n\r", r) }) {
+		return errors.New("is text, not a DNS message in wire form")
+	}
 	return nil
 }
 
@@ -318,6 +323,10 @@ func (a *app) printVerdict(r correctness.Result, q correctness.Question, wire []
 	told := ""
 	for _, f := range r.Failures {
 		fmt.Fprintf(&b, "  [%s] %s\n", f.Tag, f.Detail)
+		if f.Tag == "hold" && f.Detail == "clock" {
+			b.WriteString("        a signature begins after --at: the clock of whoever asked was wrong, or --at is\n")
+			continue
+		}
 		if rule := correctness.Rule(f.Tag); rule != told {
 			fmt.Fprintf(&b, "        rule: %s\n", rule)
 			told = rule

@@ -249,7 +249,7 @@ func judgeLine(judge *checkBench, text []byte) (verdictLine, error) {
 	case line.Response == nil:
 		return verdictLine{}, errors.New(`no "response_hex"`)
 	}
-	q, err := questionOf(line.Name, line.Type, line.At)
+	q, err := questionOf(line.Name, line.Type, "at", line.At)
 	if err != nil {
 		return verdictLine{}, err
 	}

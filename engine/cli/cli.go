@@ -46,7 +46,7 @@ Exit codes:
   4    partly done (some unchecked)
   5    another run holds the lock, or it is done already
   130  interrupted
-  141  whoever read the output had enough of it
+  141  output closed early (broken pipe)
 `
 
 // exitError ends the program with a code of its own. A nil err says that

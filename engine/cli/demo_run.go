@@ -72,6 +72,11 @@ func (w *demoWorld) recover(ctx context.Context) error {
 	if err := w.ingest(ctx); err != nil {
 		return err
 	}
+	all, err := w.received()
+	if err != nil {
+		return err
+	}
+	w.all = len(all)
 	return w.readAlerts()
 }
 

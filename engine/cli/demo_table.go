@@ -109,7 +109,7 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 	if a.flags.json {
 		return a.printJSON(demoJSON(w, rows, len(answers)))
 	}
-	w.say("\n%d answers, read back from the lake: available, and median latency\n\n", len(answers))
+	w.say("\n%d answers, read back from the lake while the faults lasted: available, and median latency\n\n", len(answers))
 	var paths []measurement.Path
 	header := "RSI"
 	for _, f := range measurement.Families {
@@ -133,6 +133,7 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 	if err != nil {
 		return err
 	}
+	w.say("\nThis table and the report were made before the faults ended; with what came after, the lake has %d answers.\n", w.all)
 	if !w.system.IPv6 {
 		w.say("\nThis machine has no IPv6 loopback: the IPv6 paths are unreachable, which counts as unavailable [dfl].\n")
 	}
@@ -195,7 +196,7 @@ func (w *demoWorld) missed() []string {
 func (w *demoWorld) causes() []string {
 	lines := []string{}
 	for _, b := range w.document.BrokenRules() {
-		lines = append(lines, fmt.Sprintf("%s %s: %s; %d answers from %v\n      %s", b.RSI, b.Tag, cmp.Or(b.Class, b.Rule()), b.Answers, b.VantagePoints, b.Example))
+		lines = append(lines, fmt.Sprintf("%s %s: %s; %s from %s\n      %s", b.RSI, b.Tag, cmp.Or(b.Class, b.Rule()), plural(b.Answers, "answer"), "vantage points "+commas(b.VantagePoints), b.Example))
 	}
 	return lines
 }
@@ -230,9 +231,11 @@ func (w *demoWorld) serials(r *demoRow) string {
 func (a *app) printNext(w *demoWorld) {
 	vars := ""
 	for _, v := range w.vars {
-		if !strings.HasPrefix(v, "anchor=") { // a query needs none
-			vars += " --var " + v
+		name, value, _ := strings.Cut(v, "=")
+		if strings.Contains(value, " ") {
+			value = `"` + value + `"`
 		}
+		vars += " --var " + name + "=" + value
 	}
 	vp := w.plan.VantagePoints[0].ID
 	fmt.Fprintf(a.out, `
@@ -240,21 +243,24 @@ The lake is Parquet, for DuckDB, pandas, polars or Spark:
   duckdb -c "SELECT rsi, family, transport, count(*) AS sent, count(*) FILTER (rcode = 'NOERROR') AS good,
       median(latency_us) FILTER (rcode = 'NOERROR') / 1000 AS ms
     FROM read_parquet('%[1]s/c00/Lake/answers/*/*.parquet', hive_partitioning = true)
-    WHERE query = 'soa' GROUP BY ALL ORDER BY ALL"
+    WHERE query = 'soa' AND sent_at < TIMESTAMPTZ '%[8]s' -- the report's data_until
+    GROUP BY ALL ORDER BY ALL"
 
 Try next:
   %[4]s export --lake %[1]s/c00/Lake --table runs --format csv
   %[4]s zone list --plan demo --home %[1]s/c00
   %[7]s
+  %[4]s verify %[9]s/internal/full.json --lake %[1]s/c00/Lake --plan demo%[3]s
   %[4]s show %[1]s/c00/Originals/*/*.answers.parquet
   %[4]s plan show --plan demo
   %[4]s plan check --plan plans/demo      # after changing something there
   cat %[1]s/%[2]s/Logs/%[2]s-log.txt
   %[4]s backtest --plan demo --lake %[1]s/c00/Lake --from %[5]s --until %[6]s
-  %[4]s demo --serve                      # then, from another terminal, with the variables it prints:
+  %[4]s demo --serve                      # then, from another terminal, with the variables that it prints:
   %[4]s query c . SOA --tcp --plan demo%[3]s
   rm -r %[1]s
-`, w.dir, vp, vars, a.self, w.label(0).Format(time.RFC3339), w.after().Add(-4*time.Minute).Format(time.RFC3339), w.check())
+`, w.dir, vp, vars, a.self, w.label(0).Format(time.RFC3339), w.after().Add(-4*time.Minute).Format(time.RFC3339), w.check(),
+		w.document.DataUntil.Format(time.RFC3339), w.folder)
 }
 
 // demoJSON is the table for programs.

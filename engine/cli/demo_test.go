@@ -198,9 +198,22 @@ func TestDemoForPeople(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, &out)
 		}
 	}
-	// What it says to try works.
+	// What it says to try works; with the variables that it prints the plan is the report's.
 	log := filepath.Join(dir, "101", "Logs", "101-log.txt")
 	if _, err := os.Stat(log); err != nil || !strings.Contains(out.String(), log) {
 		t.Errorf("%s: %v", log, err)
+	}
+	verify := regexp.MustCompile(`(?m)^  \S+ (verify .*)$`).FindStringSubmatch(out.String())
+	if verify == nil {
+		t.Fatalf("no verify in\n%s", &out)
+	}
+	var args []string
+	for _, word := range regexp.MustCompile(`(?:[^\s"]|"[^"]*")+`).FindAllString(verify[1], -1) {
+		args = append(args, strings.ReplaceAll(word, `"`, ""))
+	}
+	t.Chdir(t.TempDir()) // here no folder is called as the demo's plan is
+	var said bytes.Buffer
+	if code := cli.Run(args, strings.NewReader(""), &said, &said); code != 0 {
+		t.Errorf("%q: exit code %d\n%s", args, code, &said)
 	}
 }

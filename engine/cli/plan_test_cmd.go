@@ -100,13 +100,13 @@ func (a *app) printTests(p *plan.Plan, results []alert.TestResult, only string) 
 		switch {
 		case a.flags.quiet:
 		case only != "":
-			fmt.Fprintf(a.out, "%d tests, %d failed\n", len(results), failed)
+			fmt.Fprintf(a.out, "%s, %d failed\n", plural(int64(len(results)), "test"), failed)
 		default:
-			fmt.Fprintf(a.out, "%d tests, %d failed; %d of %d rules have tests\n", len(results), failed, len(tested), len(p.Rules))
+			fmt.Fprintf(a.out, "%s, %d failed; %d of %d rules have tests\n", plural(int64(len(results)), "test"), failed, len(tested), len(p.Rules))
 		}
 	}
 	if failed > 0 {
-		return findingsf("%d of %d rule tests failed", failed, len(results))
+		return findingsf("%d of %s failed", failed, plural(int64(len(results)), "rule test"))
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (a *app) show(file string) error {
 	case lake.Runs:
 		return showRows(a, file, runHeader, runCells, asIs)
 	default:
-		return fmt.Errorf("%s: table %s cannot be shown", file, table)
+		return usagef("%s: show prints answers, routes and runs; for the table %s: mtric export --lake DIR --table %[2]s --format csv", file, table)
 	}
 }
 
@@ -209,6 +209,23 @@ func nonzero(n int64) string {
 		return ""
 	}
 	return strconv.FormatInt(n, 10)
+}
+
+// plural is how many things there are, in words.
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// commas lists things as people write them.
+func commas[T any](list []T) string {
+	texts := make([]string, len(list))
+	for i, x := range list {
+		texts[i] = fmt.Sprint(x)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // millis writes microseconds as milliseconds with three places.

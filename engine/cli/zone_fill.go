@@ -34,7 +34,7 @@ func (f *fetching) missing() ([]uint32, error) {
 		if n := len(missing) - mostAlerts; n > 0 {
 			more = fmt.Sprintf(" and %d more", n)
 		}
-		err = fmt.Errorf("answers show zones that the archive lacks: %v%s; mtric zone add puts a file into it", missing[:min(len(missing), mostAlerts)], more)
+		err = fmt.Errorf("answers show zones that the archive lacks: %s%s; mtric zone add puts a file into it", commas(missing[:min(len(missing), mostAlerts)]), more)
 	}
 	f.condition("zone fetch", "missing-zones", alert.Warning, err)
 	return missing, err
@@ -223,7 +223,7 @@ func (a *app) printFilled(filled rootzone.Filled) error {
 		}
 	}
 	if len(filled.Lacking) > 0 {
-		return findingsf("no source yielded %d zones, %v: %w", len(filled.Lacking), filled.Lacking[:min(len(filled.Lacking), mostAlerts)], errors.Join(reasons...))
+		return findingsf("no source yielded %s, %s: %w", plural(int64(len(filled.Lacking)), "zone"), commas(filled.Lacking[:min(len(filled.Lacking), mostAlerts)]), errors.Join(reasons...))
 	}
 	if err := errors.Join(reasons...); err != nil {
 		return findingsf("all zones are at hand, but %w", err)

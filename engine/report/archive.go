@@ -193,9 +193,20 @@ const mostNoted = 5
 // missing.
 func (d *Document) lacking(add func(format string, args ...any)) {
 	if d.Unchecked > 0 {
-		add("%s without a verdict, which count neither for nor against anybody.", plural(d.Unchecked, "correctness answer"))
+		count := "count"
+		if d.Unchecked == 1 {
+			count = "counts"
+		}
+		why := ""
+		if len(d.Held) == 1 && d.Held[0].Answers == d.Unchecked {
+			why = ": " + printable(inWords(d.Held[0].Reason))
+		}
+		add("%s without a verdict, which %s neither for nor against anybody%s.", plural(d.Unchecked, "correctness answer"), count, why)
 	}
 	for _, h := range d.Held[:min(len(d.Held), mostNoted)] {
+		if h.Answers == d.Unchecked {
+			break // told above
+		}
 		add("%s: %s.", plural(h.Answers, "answer"), printable(inWords(h.Reason)))
 	}
 	for _, z := range d.Archive.Missing[:min(len(d.Archive.Missing), mostNoted)] {

@@ -99,6 +99,7 @@ type Document struct {
 	late      func(measurement.VantagePoint, time.Time) bool // runs that do not count; nil before Fill
 	trusted   func(measurement.VantagePoint, time.Time) bool // runs that may accuse on grounds of time; nil before Fill
 	untrusted []VantagePoint                                 // Received: how many of its runs date no serial
+	doubts    []string                                       // why they date none
 	sighted   map[int64]witnesses                            // of the zones of Archive.Missing, in the period
 	queries   []string                                       // in the lake, where it has none that the metrics read
 	proposals []Proposal                                     // also of a public document, which only says that there are some

@@ -129,7 +129,8 @@ func (d *Document) cover(r *metrics.Result) {
 		places[v.ID] = v
 	}
 	s := r.Slots
-	d.untrusted = nil
+	d.untrusted, d.doubts = nil, nil
+	var clocks, early, crowded int64
 	d.VantagePoints, d.Coverage, d.Thin = []VantagePoint{}, Coverage{s.Planned, s.Sent, s.Unsent, s.Missing, s.OffPlan, r.Stray}, r.Thin
 	for _, c := range r.Coverage {
 		if c.ID == nobody || d.isOther(c.ID) {
@@ -137,9 +138,18 @@ func (d *Document) cover(r *metrics.Result) {
 		}
 		if c.Untrusted > 0 {
 			d.untrusted = append(d.untrusted, VantagePoint{ID: c.ID, Received: c.Untrusted})
+			clocks, early, crowded = clocks+c.Clock, early+c.Early, crowded+c.Crowded
 		}
 		p := places[c.ID]
 		d.VantagePoints = append(d.VantagePoints, VantagePoint{c.ID, p.Region, p.Metro, c.From, c.Until, c.Expected, c.Received, c.Excluded, c.SOA.Planned, c.SOA.Sent})
+	}
+	for _, doubt := range []struct {
+		runs int64
+		text string
+	}{{clocks, "their clock was known to be wrong"}, {early, "they came before their own time"}, {crowded, fmt.Sprintf("they showed more than %d serials", metrics.MostSerials)}} {
+		if doubt.runs > 0 {
+			d.doubts = append(d.doubts, doubt.text)
+		}
 	}
 }
 
@@ -173,8 +183,7 @@ func (d *Document) notes() []string {
 			thousands(d.Coverage.Sent), thousands(d.Coverage.Planned))
 	}
 	if len(d.untrusted) > 0 {
-		add("Some runs date no serial, for their clock was known to be wrong, they came before their own time or they showed more than %d serials: %s.",
-			metrics.MostSerials, d.distrusted())
+		add("The serials that some runs show are not used for publication latency, because %s: %s.", strings.Join(d.doubts, ", or "), d.distrusted())
 	}
 	if len(d.Unexpected) > 0 {
 		add("Measurements of vantage points that the plan does not expect were left out: %s.", join(d.Unexpected))

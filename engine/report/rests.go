@@ -12,8 +12,8 @@ import (
 	"mtric.net/mtric/metrics"
 )
 
-// Rests says of a FAIL which vantage points it rests on; empty for other verdicts.
-func (v Value) Rests() string {
+// rests says of a FAIL which vantage points it rests on; empty for other verdicts.
+func (d *Document) rests(v Value) string {
 	switch n := len(v.RestsOn); {
 	case v.Verdict != metrics.Fail:
 		return ""
@@ -22,7 +22,7 @@ func (v Value) Rests() string {
 	case n > 1:
 		return "would be no FAIL without any one of the vantage points " + join(v.RestsOn)
 	case v.Fewest > 0:
-		return fmt.Sprintf("stands until %d vantage points are left out", v.Fewest)
+		return fmt.Sprintf("holds unless %d of %s are left out", v.Fewest, plural(int64(len(d.VantagePoints)), "vantage point"))
 	}
 	return "" // a report of which nobody computed it
 }
@@ -81,13 +81,22 @@ func (v Value) Marks() string {
 	return strings.Join(parts, ", ")
 }
 
-// Why explains a value without a verdict.
-func (v Value) Why() string {
+// Why a value with numbers has no verdict.
+const (
+	heldBack    = "too many responses wait for a verdict"
+	couldChange = "what is missing could change the verdict"
+)
+
+// why explains a value without a verdict.
+func (d *Document) why(v Value) string {
 	if v.Verdict != metrics.NoData {
 		return ""
 	}
+	if d.Coverage.Sent == 0 && v.Count == 0 {
+		return "nothing was asked"
+	}
 	none := map[string]string{
-		metrics.RSIAvailability: "nothing was sent", metrics.RSSAvailability: "of no interval it is known how many RSIs answered",
+		metrics.RSIAvailability: "nothing was sent", metrics.RSSAvailability: "in no interval is it known how many RSIs answered",
 		metrics.RSILatency: "nothing was answered in time", metrics.RSSLatency: "nothing was answered in time",
 		metrics.RSICorrectness: "no response was judged", metrics.RSSCorrectness: "no response was judged",
 		metrics.RSIPublication: "no new zone could be followed", metrics.RSSPublication: "no new zone could be followed",
@@ -96,16 +105,16 @@ func (v Value) Why() string {
 	case v.Count == 0:
 		return none
 	case v.Held > 0 && (v.Metric == metrics.RSICorrectness || v.Metric == metrics.RSSCorrectness):
-		return "too many responses wait for a verdict"
+		return heldBack
 	case v.Thin:
-		return "what is missing could change the verdict"
+		return couldChange
 	}
 	return none
 }
 
 // Beside is all that stands beside a value in print.
 func (d *Document) Beside(v Value) string {
-	return phrases(v.Rests(), d.hint(v), v.Why(), v.Between(), v.Marks())
+	return phrases(d.rests(v), d.hint(v), d.why(v), v.Between(), v.Marks())
 }
 
 // besideAll is what stands beside the values of a metric, each told once with the values
@@ -213,7 +222,7 @@ func (d *Document) MissedInWords() []string {
 	for _, v := range values {
 		if v.Verdict == metrics.Fail {
 			who := cmp.Or(string(v.RSI), "the root server system")
-			list = append(list, sentence{strings.ToLower(v.Title()), who, v.Path(), phrases(v.Rests(), d.hint(v), v.Marks())})
+			list = append(list, sentence{strings.ToLower(v.Title()), who, v.Path(), phrases(d.rests(v), d.hint(v), v.Marks())})
 		}
 	}
 	merge(func(a, b sentence) bool { return a.metric == b.metric && a.who == b.who && a.beside == b.beside }, func(s *sentence) *string { return &s.paths })
@@ -247,7 +256,7 @@ func (d *Document) UnknownInWords() []string {
 	var order []string
 	n := map[string]int64{}
 	for _, v := range d.Values {
-		if why := v.Why(); why != "" {
+		if why := d.why(v); why != "" {
 			if n[why] == 0 {
 				order = append(order, why)
 			}

@@ -69,7 +69,7 @@ func TestPresentation(t *testing.T) {
 	alone := "would be no FAIL without vantage point 903"
 	frames := "2026-11-02 00:00 UTC to 2026-11-03 00:00 UTC: n = 12, k = 8, RSIs a, b, c"
 	for _, name := range []string{"report.txt", "report.html", "internal/full.txt", "internal/full.html"} {
-		contains(t, dir(name), "over IPv4 UDP, IPv4 TCP", alone, "stands until ", frames, "planned queries sent; ", "Nairobi")
+		contains(t, dir(name), "over IPv4 UDP, IPv4 TCP", alone, "holds unless ", frames, "planned queries sent; ", "Nairobi")
 	}
 	for _, name := range []string{"report.txt", "report.html"} {
 		contains(t, dir(name), hint)

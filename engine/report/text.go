@@ -246,12 +246,35 @@ func (t *textWriter) system(d *Document) {
 		}
 	}
 	t.table(rows)
+	var reasons []string
 	for _, v := range d.Values {
 		if v.RSI == "" && v.Without != nil && d.differs(v) {
 			t.line("Without the exclusions, %s: %s, %s", strings.TrimSpace(strings.ToLower(v.Title())+" "+v.Path()),
 				fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator), verdictWords[v.Without.Verdict])
+			if why := d.WhyWithout(v); why != "" && !slices.Contains(reasons, why) {
+				reasons = append(reasons, why)
+			}
 		}
 	}
+	for _, why := range reasons {
+		t.line("No data: %s.", why)
+	}
+}
+
+// WhyWithout explains a value that has no verdict without the exclusions either.
+func (d *Document) WhyWithout(v Value) string {
+	measured := Value{Metric: v.Metric, Verdict: v.Without.Verdict, Count: v.Without.Count, Held: v.Without.Held}
+	if measured.Verdict != metrics.NoData {
+		return ""
+	}
+	if why := d.why(measured); measured.Count == 0 || why == heldBack {
+		return why
+	}
+	var received, expected int64
+	for _, p := range d.VantagePoints {
+		received, expected = received+p.Received, expected+p.Expected
+	}
+	return fmt.Sprintf("%s (thin: %s of %s)", couldChange, thousands(received), plural(expected, "run"))
 }
 
 // differs says whether exclusions changed a value.
@@ -283,6 +306,9 @@ func (t *textWriter) servers(d *Document) {
 		}
 		t.table(rows)
 		t.line("Beside each verdict stands the number of %s.", counted[metric])
+		if d.Internal != nil {
+			continue // it stands at each value
+		}
 		for _, l := range d.besideAll(values) {
 			t.line("%s", l)
 		}

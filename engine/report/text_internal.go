@@ -7,17 +7,32 @@ import (
 	"strings"
 )
 
+// aboutDiagnostics explains the columns and notes of every value.
+var aboutDiagnostics = []string{
+	"MEAN, P95 (the 95th percentile, by nearest rank) and MAX judge nothing. WITHOUT EXCLUSIONS: as measured.",
+	"Notes of availability and response latency: queries by what became of them; \"ok\" is an answer with NOERROR.",
+	"Notes of correctness: responses by their verdict; \"unanswered\" are queries without a response to judge: none in time, another rcode than NOERROR and NXDOMAIN, or a truncated one.",
+	"\"VP-intervals\" are intervals counted at each vantage point; \"skipped\" are those of them that no latency is taken from, since not all RSIs were asked and fewer than k answered.",
+	"\"censored\" are waits whose end was not seen before the data end; \"inflated\" are those in which the RSI did not answer for a time; \"regressions\" are returns to an older serial.",
+}
+
 // internal is what full.txt has beside the public part.
 func (t *textWriter) internal(d *Document) {
 	t.heading("INTERNAL: every value (not for publication)")
 	rows := [][]string{{"METRIC", "RSI", "PATH", "VALUE", "EXACTLY", "COUNT", "VERDICT", "MEAN", "P95", "MAX", "WITHOUT EXCLUSIONS", "BESIDE", "NOTES"}}
 	for _, v := range d.Values {
-		x := v.Diagnostics
+		x, beside := v.Diagnostics, ""
+		if v.RSI != "" {
+			beside = d.Beside(v) // of the system it stands above
+		}
 		rows = append(rows, []string{v.Metric, dash(string(v.RSI)), dash(v.Path()), v.Shown(), v.Exactly(), thousands(v.Count), v.Word(),
 			dash(numberText(x.Mean)), dash(numberText(x.P95)), dash(numberText(x.Max)),
-			fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator) + " " + verdictWords[v.Without.Verdict], dash(d.Beside(v)), x.Summary()})
+			fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator) + " " + verdictWords[v.Without.Verdict], dash(beside), x.Summary()})
 	}
 	t.table(rows)
+	for _, l := range aboutDiagnostics {
+		t.line("%s", l)
+	}
 	if lines := decidingWaits(d.Values); len(lines) > 0 {
 		t.heading("INTERNAL: what decides the publication latencies that fail")
 		for _, l := range lines {

@@ -43,7 +43,7 @@ func TestUntrusted(t *testing.T) {
 		t.Fatalf("%d serials", shown)
 	}
 	d := filled(t, store, p)
-	const want = "Some runs date no serial, for their clock was known to be wrong, they came before their own time or they showed more than 16 serials: " +
+	const want = "The serials that some runs show are not used for publication latency, because their clock was known to be wrong, or they came before their own time, or they showed more than 16 serials: " +
 		"3 runs of vantage point 901, 12 runs of vantage point 902."
 	if !slices.Contains(d.Notes, want) {
 		t.Errorf("notes %q", d.Notes)
@@ -54,7 +54,7 @@ func TestUntrusted(t *testing.T) {
 		t.Errorf("%v\n%s", err, text.String())
 	}
 	store, p = simulated(t, 2)
-	if d := filled(t, store, p); slices.ContainsFunc(d.Notes, func(n string) bool { return strings.Contains(n, "date no serial") }) {
+	if d := filled(t, store, p); slices.ContainsFunc(d.Notes, func(n string) bool { return strings.Contains(n, "not used for publication latency") }) {
 		t.Errorf("notes %q", d.Notes)
 	}
 }

@@ -148,6 +148,16 @@ func (d *Document) succeed(old *Document) {
 	for _, n := range noteChanges("annotation", old.Annotations, d.Annotations) {
 		say("%s", n)
 	}
+	was, is := old.runs(), d.runs()
+	switch more := is - was; {
+	case more > 0 && old.DataUntil.Equal(d.DataUntil):
+		say("%s came late", plural(more, "run"))
+	case more != 0:
+		say("%s counted after %s", plural(is, "run"), thousands(was))
+	}
+	if old.Unchecked != d.Unchecked {
+		say("%s without a verdict after %s", plural(d.Unchecked, "correctness answer"), thousands(old.Unchecked))
+	}
 	verdicts, numbers := 0, 0
 	before := map[string]Value{}
 	for _, v := range old.Values {
@@ -165,8 +175,16 @@ func (d *Document) succeed(old *Document) {
 			numbers++
 		}
 	}
-	say("%d verdicts changed; %d further values changed without their verdict", verdicts, numbers)
+	say("%s changed; %s changed with the same verdict", plural(int64(verdicts), "verdict"), plural(int64(numbers), "value"))
 	d.Changes = append(append([]Change{}, old.Changes...), change)
+}
+
+// runs is how many runs of the period came.
+func (d *Document) runs() (n int64) {
+	for _, v := range d.VantagePoints {
+		n += v.Received
+	}
+	return n
 }
 
 // Name is the value's metric, RSI and path, as far as it has them.
