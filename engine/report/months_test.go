@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,7 +55,8 @@ func TestRevisions(t *testing.T) {
 	if what := strings.Join(d.Changes[0].What, "\n"); !strings.Contains(what, "final after provisional") {
 		t.Errorf("revision 2: %s", what)
 	}
-	if what := strings.Join(d.Changes[1].What, "\n"); !strings.Contains(what, "exclusion c added") || !strings.Contains(what, "rsi_availability c IPv4 TCP: no data after FAIL") {
+	if what := strings.Join(d.Changes[1].What, "\n"); !strings.Contains(what, "exclusion c added") || !strings.Contains(what, "rsi_availability c IPv4 TCP: no data after FAIL") ||
+		!strings.Contains(what, " changed with the same verdict") {
 		t.Errorf("revision 3: %s", what)
 	}
 	kept, err := os.ReadFile(filepath.Join(dir, "revisions", "1", "report.json"))
@@ -123,6 +125,9 @@ func TestPoorMonths(t *testing.T) {
 				} else if c.vps == nil && v.Verdict != metrics.NoData {
 					t.Errorf("%s %s: %s by absence", v.Metric, v.RSI, v.Verdict)
 				}
+			}
+			if asked := strings.Join(d.UnknownInWords(), "\n"); d.Coverage.Sent == 0 && asked != fmt.Sprintf("%d values: nothing was asked", len(d.Values)) {
+				t.Errorf("no data: %q", asked)
 			}
 			same(t, d, store)
 		})

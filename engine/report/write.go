@@ -153,10 +153,10 @@ func (d *Document) succeed(old *Document) {
 	case more > 0 && old.DataUntil.Equal(d.DataUntil):
 		say("%s came late", plural(more, "run"))
 	case more != 0:
-		say("%s counted after %s", plural(is, "run"), thousands(was))
+		say("%s counted, %s before", plural(is, "run"), thousands(was))
 	}
 	if old.Unchecked != d.Unchecked {
-		say("%s without a verdict after %s", plural(d.Unchecked, "correctness answer"), thousands(old.Unchecked))
+		say("%s without a verdict, %s before", plural(d.Unchecked, "correctness answer"), thousands(old.Unchecked))
 	}
 	verdicts, numbers := 0, 0
 	before := map[string]Value{}
