@@ -126,17 +126,6 @@ func (s *serials) there(serial uint32, began int) (at int, known bool) {
 	return labels[1], true
 }
 
-// first is the label of the first trusted sighting, one vantage point left out.
-func (s *serials) first(serial uint32, left int) int {
-	first, found := 0, false
-	for vp, at := range s.seen[serial] {
-		if vp != left && (!found || at < first) {
-			first, found = at, true
-		}
-	}
-	return first
-}
-
 // old says that a serial is not newer than one shown first of all.
 func (s *serials) old(serial uint32) bool {
 	return slices.ContainsFunc(s.initial, func(i uint32) bool { return !before(i, serial) })

@@ -156,9 +156,6 @@ func Without(ctx context.Context, d *Document, store lake.Store, vps ...measurem
 			return nil, fmt.Errorf("vantage point %s: named twice", vp)
 		}
 	}
-	if len(vps) == len(own) {
-		return nil, fmt.Errorf("vantage points %s: the report has no others", join(vps))
-	}
 	cfg, err := d.restOn()
 	if err != nil {
 		return nil, err
