@@ -34,6 +34,9 @@ class Lake:
         self.thresholds = {"availability": r.choice(["96", "60", "99.999"]), "correctness": r.choice(["100", "100", "90"]),
                            "udp": "250", "tcp": "300.5", "rsi_publication": str(r.choice([5, 10, 15])), "rss_publication": str(r.choice([0, 5, 10]))}
         self.vantage_points = [{"id": f"90{i}", **self.dates(0.3)} for i in range(1, r.choice([1, 2, 2, 3, 4]) + 1)]
+        if r.random() < 0.4:  # those that had gone before the period, and those that came after it
+            self.vantage_points.append({"id": "908", "from": None, "until": self.start + r.choice([0, 0, -1_000_000])})
+            self.vantage_points.append({"id": "909", "from": self.until + r.choice([0, 0, 1_000_000]), "until": None})
         self.rsis = [{"rsi": name, "addresses": self.addresses(i)} for i, name in enumerate("abcde"[:r.randint(2, 5)])]
         self.exclusions = [self.exclusion() for _ in range(r.choice([0, 0, 1, 3]))]
         self.draw_zones()
@@ -83,6 +86,8 @@ class Lake:
                                    "first_used": archived and t + r.choice([0, 0, 70]) * 1_000_000})
             serial = (serial + r.randint(1, 2)) % 2**32
             t = max(t, FIRST - STEP) + r.randint(2, 12) * STEP
+        archived = [z["archived_at"] for z in self.zones if z["archived_at"]]
+        self.archived_until = r.choice([max(archived), max(archived), r.choice(archived) - r.choice([0, 1]), None]) if archived else None
         self.strange = (serial + 50) % 2**32
         self.accepted = [z["serial"] for z in self.zones if z["state"] != "bogus"] if r.random() < 0.5 else None
         self.lags = {(x["rsi"], v["id"]): r.choice([0, 0, 0, 1, 3, 9]) * STEP for x in self.rsis for v in self.vantage_points}
@@ -170,12 +175,16 @@ class Lake:
         def dated(thing):
             return {**thing, "from": when(thing["from"]), "until": when(thing["until"])}
 
+        def outside(v):
+            return v["from"] is not None and v["from"] >= self.until or v["until"] is not None and v["until"] <= self.start
+
         t = self.thresholds
         values = [(f"{who}_{what}", transport, t[what]) for who in ["rsi", "rss"] for what in ["availability", "correctness"] for transport in [None]]
         values += [(f"{who}_response_latency", transport, t[transport]) for who in ["rsi", "rss"] for transport in ["udp", "tcp"]]
         values += [(f"{who}_publication_latency", None, t[f"{who}_publication"]) for who in ["rsi", "rss"]]
         return {"schema": "mtric-report/2", "from": when(self.start), "until": when(self.until), "data_until": when(self.data_until),
-                "received_until": when(self.received_until), "accepted": self.accepted,
+                "received_until": when(self.received_until), "archived_until": when(self.archived_until), "accepted": self.accepted,
                 "rsis": [{"rsi": x["rsi"], "addresses": [dated(a) for a in x["addresses"]]} for x in self.rsis],
-                "vantage_points": [dated(v) for v in self.vantage_points], "exclusions": [dated(x) for x in self.exclusions],
+                "vantage_points": [dated(v) for v in self.vantage_points if not outside(v)],
+                "other_vantage_points": [dated(v) for v in self.vantage_points if outside(v)], "exclusions": [dated(x) for x in self.exclusions],
                 "values": [{"metric": m, "transport": p, "threshold": float(x)} for m, p, x in values]}

@@ -48,9 +48,16 @@ class Loops:
                 serials.setdefault(place, set()).add(row["serial"])
         self.untrusted = {p for p, s in serials.items() if len(s) > 16}
         self.untrusted |= {p for p, run in runs.items() if run["clock_synchronized"] is False or run["received_at"] < run["interval"]}
-        self.zones = {z["serial"]: z for z in lake.zones}
+        self.zones = {z["serial"]: self.known(z) for z in lake.zones}
         self.accepted = set(lake.accepted) if lake.accepted is not None else {s for s, z in self.zones.items() if z["state"] != "bogus"}
         self.date()
+
+    def known(self, zone):
+        """A zone as the report knew it: what was archived later was not archived."""
+        until = self.lake.archived_until
+        if zone["archived_at"] is None or until is not None and zone["archived_at"] <= until:
+            return zone
+        return {**zone, "state": "seen" if zone["state"] == "archived" else zone["state"], "archived_at": None}
 
     # The plan.
 

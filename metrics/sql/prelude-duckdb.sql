@@ -5,16 +5,18 @@ SET TimeZone = 'UTC';
 
 CREATE OR REPLACE TEMPORARY VIEW report AS
 SELECT * FROM read_json('$REPORT', format = 'unstructured', maximum_object_size = 1073741824, columns = {
-  'from': 'TIMESTAMPTZ', 'until': 'TIMESTAMPTZ', 'data_until': 'TIMESTAMPTZ', received_until: 'TIMESTAMPTZ', n: 'BIGINT', k: 'BIGINT',
+  'from': 'TIMESTAMPTZ', 'until': 'TIMESTAMPTZ', 'data_until': 'TIMESTAMPTZ', received_until: 'TIMESTAMPTZ',
+  archived_until: 'TIMESTAMPTZ', n: 'BIGINT', k: 'BIGINT',
   accepted: 'BIGINT[]',
   rsis: 'STRUCT(rsi VARCHAR, addresses STRUCT(family VARCHAR, address VARCHAR, "from" TIMESTAMPTZ, "until" TIMESTAMPTZ)[])[]',
   vantage_points: 'STRUCT(id VARCHAR, "from" TIMESTAMPTZ, "until" TIMESTAMPTZ)[]',
+  other_vantage_points: 'STRUCT(id VARCHAR, "from" TIMESTAMPTZ, "until" TIMESTAMPTZ)[]',
   exclusions: 'STRUCT("from" TIMESTAMPTZ, "until" TIMESTAMPTZ, vantage_points VARCHAR[], rsis VARCHAR[], paths VARCHAR[])[]',
   'values': 'STRUCT(metric VARCHAR, transport VARCHAR, threshold DECIMAL(18,9))[]'});
 
 CREATE OR REPLACE TEMPORARY VIEW period AS
 SELECT epoch_us("from") AS from_us, epoch_us("until") AS until_us, epoch_us(data_until) AS data_until_us,
-       epoch_us(received_until) AS received_until_us, n, k FROM report;
+       epoch_us(received_until) AS received_until_us, epoch_us(archived_until) AS archived_until_us, n, k FROM report;
 
 CREATE OR REPLACE TEMPORARY VIEW rsis AS
 SELECT r.rsi AS rsi FROM (SELECT unnest(rsis) AS r FROM report);
@@ -23,9 +25,11 @@ CREATE OR REPLACE TEMPORARY VIEW rsi_addresses AS
 SELECT rsi, a.family AS family, a.address AS address, epoch_us(a."from") AS from_us, epoch_us(a."until") AS until_us
 FROM (SELECT r.rsi AS rsi, unnest(r.addresses) AS a FROM (SELECT unnest(rsis) AS r FROM report));
 
+-- Those whose dates lie outside the period bear out when serials were published.
 CREATE OR REPLACE TEMPORARY VIEW vantage_points AS
 SELECT v.id AS id, epoch_us(v."from") AS from_us, epoch_us(v."until") AS until_us
-FROM (SELECT unnest(vantage_points) AS v FROM report) WHERE v.id <> '$WITHOUT';
+FROM (SELECT unnest(vantage_points) AS v FROM report
+      UNION ALL SELECT unnest(other_vantage_points) AS v FROM report) WHERE v.id <> '$WITHOUT';
 
 -- One row for each place an exclusion names; null is every place.
 CREATE OR REPLACE TEMPORARY VIEW exclusions AS

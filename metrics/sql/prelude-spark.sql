@@ -3,17 +3,19 @@
 -- point to leave out, or nothing.
 SET TIME ZONE 'UTC';
 
-CREATE OR REPLACE TEMPORARY VIEW report (`from` TIMESTAMP, `until` TIMESTAMP, data_until TIMESTAMP, received_until TIMESTAMP, n BIGINT, k BIGINT,
+CREATE OR REPLACE TEMPORARY VIEW report (`from` TIMESTAMP, `until` TIMESTAMP, data_until TIMESTAMP, received_until TIMESTAMP,
+  archived_until TIMESTAMP, n BIGINT, k BIGINT,
   accepted ARRAY<BIGINT>,
   rsis ARRAY<STRUCT<rsi: STRING, addresses: ARRAY<STRUCT<family: STRING, address: STRING, `from`: TIMESTAMP, `until`: TIMESTAMP>>>>,
   vantage_points ARRAY<STRUCT<id: STRING, `from`: TIMESTAMP, `until`: TIMESTAMP>>,
+  other_vantage_points ARRAY<STRUCT<id: STRING, `from`: TIMESTAMP, `until`: TIMESTAMP>>,
   exclusions ARRAY<STRUCT<`from`: TIMESTAMP, `until`: TIMESTAMP, vantage_points: ARRAY<STRING>, rsis: ARRAY<STRING>, paths: ARRAY<STRING>>>,
   `values` ARRAY<STRUCT<metric: STRING, transport: STRING, threshold: DECIMAL(18,9)>>)
 USING json OPTIONS (path '$REPORT', multiLine 'true');
 
 CREATE OR REPLACE TEMPORARY VIEW period AS
 SELECT unix_micros(`from`) AS from_us, unix_micros(`until`) AS until_us, unix_micros(data_until) AS data_until_us,
-       unix_micros(received_until) AS received_until_us, n, k FROM report;
+       unix_micros(received_until) AS received_until_us, unix_micros(archived_until) AS archived_until_us, n, k FROM report;
 
 CREATE OR REPLACE TEMPORARY VIEW rsis AS
 SELECT r.rsi AS rsi FROM (SELECT explode(rsis) AS r FROM report);
@@ -22,9 +24,11 @@ CREATE OR REPLACE TEMPORARY VIEW rsi_addresses AS
 SELECT rsi, a.family AS family, a.address AS address, unix_micros(a.`from`) AS from_us, unix_micros(a.`until`) AS until_us
 FROM (SELECT r.rsi AS rsi, explode(r.addresses) AS a FROM (SELECT explode(rsis) AS r FROM report));
 
+-- Those whose dates lie outside the period bear out when serials were published.
 CREATE OR REPLACE TEMPORARY VIEW vantage_points AS
 SELECT v.id AS id, unix_micros(v.`from`) AS from_us, unix_micros(v.`until`) AS until_us
-FROM (SELECT explode(vantage_points) AS v FROM report) WHERE v.id <> '$WITHOUT';
+FROM (SELECT explode(vantage_points) AS v FROM report
+      UNION ALL SELECT explode(other_vantage_points) AS v FROM report) WHERE v.id <> '$WITHOUT';
 
 -- One row for each place an exclusion names; null is every place.
 CREATE OR REPLACE TEMPORARY VIEW exclusions AS

@@ -13,7 +13,7 @@ SELECT s.at_us, s.span, s.vantage_point, s.rsi, s.rsi_too, s.trusted, s.state, s
        CASE WHEN s.state = 'good' AND s.serial IS NOT NULL AND a.serial IS NULL THEN 1 ELSE 0 END AS strange
 FROM soa s
 LEFT JOIN accepted a ON a.serial = s.serial
-LEFT JOIN zones z ON z.serial = s.serial;
+LEFT JOIN known_zones z ON z.serial = s.serial;
 
 CREATE OR REPLACE TEMPORARY VIEW first_sightings AS
 SELECT serial, vantage_point, MIN(at_us) AS at_us
@@ -43,7 +43,7 @@ FROM (SELECT serial, t1_us, vantage_points,
             JOIN vantage_points v ON (v.from_us IS NULL OR v.from_us <= s.t1_us + 900000000)
              AND (v.until_us IS NULL OR (s.t1_us < v.until_us
                   AND (v.from_us IS NULL OR v.from_us + MOD(300000000 - MOD(v.from_us, 300000000), 300000000) < v.until_us)))
-            LEFT JOIN zones z ON z.serial = s.serial
+            LEFT JOIN known_zones z ON z.serial = s.serial
             GROUP BY s.serial, s.t1_us, s.second_us) q) r
 WHERE vantage_points = 1 OR t2_us IS NOT NULL;
 
@@ -154,7 +154,7 @@ CREATE OR REPLACE TEMPORARY VIEW unseen_zones AS
 SELECT rsi, COUNT(*) AS unseen
 FROM (SELECT DISTINCT z.serial, v.id, x.rsi
       FROM (SELECT z.serial, z.first_used_us - MOD(z.first_used_us, 300000000) AS at_us
-            FROM zones z
+            FROM known_zones z
             JOIN later l ON l.serial = z.serial
             CROSS JOIN period p
             LEFT JOIN dated d ON d.serial = z.serial

@@ -1,5 +1,5 @@
--- Which rows of the lake count, and which runs are trusted. What follows needs
--- neither the plan nor exclusions.
+-- Which rows of the lake count, which runs are trusted, and which zones were known.
+-- What follows needs neither the plan nor exclusions.
 
 -- Runs whose soa rows show more than 16 serials, whatever RSI and address.
 CREATE OR REPLACE TEMPORARY VIEW crowded_runs AS
@@ -34,3 +34,10 @@ SELECT DISTINCT at_us FROM counted;
 -- Addresses as rows have them.
 CREATE OR REPLACE TEMPORARY VIEW lake_addresses AS
 SELECT DISTINCT rsi, family, address FROM counted;
+
+-- Zones as the report knew them: one that came into the archive later was seen at most.
+CREATE OR REPLACE TEMPORARY VIEW known_zones AS
+SELECT serial, CASE WHEN late = 1 AND state = 'archived' THEN 'seen' ELSE state END AS state,
+       CASE WHEN late = 0 THEN archived_at_us END AS archived_at_us, signed_at_us, first_used_us
+FROM (SELECT z.*, CASE WHEN z.archived_at_us IS NULL OR z.archived_at_us <= p.archived_until_us THEN 0 ELSE 1 END AS late
+      FROM zones z CROSS JOIN period p) q;
