@@ -56,13 +56,16 @@ def compare(engine, lake, folder, tally):
         yield from differences("without exclusions", checker.compute(exclusions=False), drawn_loops.Loops(lake, excluding=False).values())
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb")
-    parser.add_argument("--lakes", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    engine = check.DuckDB() if args.engine == "duckdb" else check.Spark()
+def parser():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb")
+    p.add_argument("--lakes", type=int, default=100)
+    p.add_argument("--seed", type=int, default=1)
+    return p
+
+
+def run(args, engine):
+    """Draws and compares, prints what differs and returns the exit code."""
     tally = collections.Counter()
     for seed in range(args.seed, args.seed + args.lakes):
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"mtric-drawn-{seed}-"))
@@ -74,8 +77,13 @@ def main():
         shutil.rmtree(folder)
     for name, count in sorted(tally.items()):
         print(*name, count, sep="\t")
-    print(f"{args.lakes} lakes, no differences ({args.engine})")
+    print(f"{args.lakes} lakes, no differences ({engine.name})")
     return 0
+
+
+def main():
+    args = parser().parse_args()
+    return run(args, check.start(args.engine))
 
 
 if __name__ == "__main__":
