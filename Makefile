@@ -3,9 +3,11 @@ SHELL := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION ?= 1.0.0-dev
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
-# With the race detector, which makes all ten times slower, -short draws fewer cases, and
-# what takes long and starts nothing that other tests do not start is left out.
-NO_RACE := $(shell grep -v '^\#' testdata/no-race.txt | paste -sd '|')
+# With the race detector all takes ten times as long. So -short draws fewer cases, what starts
+# no goroutines is left out, and of packages with many tests those run that drive what is concurrent.
+LARGE := alert|ingest|lake|report|simulate
+CONCURRENT := TestABacklog|TestRelay$$|TestPublication$$|TestFilesBecome|TestPortions|TestJudgedAgain|TestMergeInAnyOrder|TestScan|TestBatches|TestExportGolden|TestExportEnds|TestWeek|TestSurveyIsTrue|TestWires$$|TestFaults$$|TestLock
+SLOW := TestKilled|TestZoneFetchKilled|TestDemoForPeople|TestVerify|TestScripts/^(alerts|backtest|c-root|kinds|late|plan|push|rehearse|report|rules|simulate|survey|survey-measured|usage|watch|zone|zone-fetch)$$|TestHostileText|FuzzLoad|TestMistakes|TestFetchGenuineZones|TestRealZones|TestSimulated|TestDeficits|TestRSSAvailability|TestOrderDoesNotMatter|TestFailureNeverImproves|TestExcludingNothing|TestPastIsAllTheLake|TestLaws|TestArchiveAndJudgeAreOneLaw
 FUZZTIME ?= 20s
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run ansible/roles/collector/files/mtric-publish 2>/dev/null)
 
@@ -25,7 +27,8 @@ test: ## everything that needs neither root nor internet
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
 	go vet ./...
 	go test -timeout 15m ./...
-	$(if $(RACE),go test $(RACE) -short -skip '$(NO_RACE)' -timeout 15m ./...)
+	$(if $(RACE),go test $(RACE) -short -skip '$(SLOW)' -timeout 15m $$(go list ./... | grep -vE '/($(LARGE))$$'))
+	$(if $(RACE),go test $(RACE) -short -run '$(CONCURRENT)' -timeout 15m $$(go list ./... | grep -E '/($(LARGE))$$'))
 
 test-system: ## against real NSD, Knot, BIND, scamper, OpenSSH, DuckDB, Spark, Chromium, and the playbooks (Debian, root; installs what it needs)
 	testdata/rig/install.sh
