@@ -180,6 +180,7 @@ func faultyDay(t *testing.T) (lake.Store, *report.Document) {
 		t.Fatalf("publications %+v, want %d 15 minutes before 904 came", d.Publications, evening.Serial)
 	}
 	zones[i] = evening
+	zones[i].ArchivedAt = new(at(27))
 	if err := store.SaveZones(zones); err != nil {
 		t.Fatal(err)
 	}
