@@ -1,6 +1,6 @@
 """Compute a report's metrics by SQL and name what differs from its full.json.
 
-usage: check.py [--engine duckdb|spark] [--letter | --rests-on | --without NNN] [--timing] LAKE full.json
+usage: check.py [--engine duckdb|spark] [--letter] [--rests-on] [--without NNN] [--timing] LAKE full.json
 
 Exit 0: everything is equal, with and without exclusions. Exit 1: not.
 """
@@ -8,6 +8,7 @@ Exit 0: everything is equal, with and without exclusions. Exit 1: not.
 import argparse
 import datetime
 import json
+import os
 import pathlib
 import re
 import sys
@@ -22,10 +23,18 @@ METRICS = [
 STORED = {
     "report", "period", "rsis", "rsi_addresses", "vantage_points", "exclusions", "thresholds", "zones", "genuine",
     "odd_runs", "lake_labels", "lake_addresses", "spans", "labels", "canonical", "addresses_at", "planned_addresses", "frames", "places", "soa_plan",
-    "cell_plan", "soa_states", "soa_counts", "rsi_fast", "cells", "correctness_counts", "accepted", "first_sightings",
-    "dated", "later", "published", "stretches", "first_seen", "publication_values", "publication_counts",
+    "cell_plan", "soa_states", "soa_counts", "rsi_fast", "cells", "correctness_counts", "rsi_counts", "rss_counts", "accepted", "first_sightings",
+    "sighted", "initial", "dated", "later", "published", "stretches", "first_seen", "publication_values", "publication_counts",
 }
-VIEW = re.compile(r"\s*CREATE OR REPLACE TEMPORARY VIEW (\w+) AS\b(.*)", re.DOTALL)
+# Views with a row for each query or run: DuckDB reads the lake again where they are needed.
+ROWS = {
+    "counted", "soa", "correctness_rows", "shown", "runs_shown", "asked",
+    "expected", "system_rows", "rsi_rows", "rsi_soa", "system_soa", "system_intervals", "rsi_minima", "system_minima",
+}
+# Spark keeps the rows of these where they are computed; all others go through this process.
+LARGE = ROWS | {"cells", "stretches"}
+VIEW = re.compile(r"\s*CREATE OR REPLACE TEMPORARY VIEW (\w+)\s*(AS\b)?(.*)", re.DOTALL)
+INPUT = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
 # Tables of the lake that may not be there, with the types of their columns.
 TABLES = {
     "answers": "at_us BIGINT, sent_at_us BIGINT, vantage_point TEXT, query TEXT, rsi TEXT, family TEXT, transport TEXT, address TEXT, "
@@ -37,7 +46,7 @@ TABLES = {
 
 
 class DuckDB:
-    name, text = "duckdb", "VARCHAR"
+    name, text, stored = "duckdb", "VARCHAR", STORED
 
     def __init__(self):
         import duckdb
@@ -55,22 +64,35 @@ class DuckDB:
     def store(self, name, select):
         self.connection.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} AS {select}")
 
+    def another(self):
+        return DuckDB()
+
 
 class Spark:
-    name, text = "spark", "STRING"
+    """Spark puts the plan of a view wherever the view is read, so that plans grow with every step: all that is read
+    more than once is stored."""
 
-    def __init__(self):
+    name, text, stored = "spark", "STRING", STORED | ROWS
+    # Spark's defaults are for data a thousand times larger than a small lake. There most of the time would go into
+    # compiling plans, planning anew in between, and starting tasks.
+    small = {
+        "spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "1", "spark.sql.leafNodeDefaultParallelism": "1",
+        "spark.sql.adaptive.enabled": "false", "spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.ui.explainMode": "simple", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    }
+
+    def __init__(self, small=True, session=None):
         from pyspark.sql import SparkSession
 
-        self.session = (
-            SparkSession.builder.master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.sql.session.timeZone", "UTC")
-            .config("spark.sql.shuffle.partitions", "2")
-            .config("spark.default.parallelism", "2")
-            .getOrCreate()
-        )
+        self.small_lake, self.session = small, session
+        if session:
+            return
+        builder = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").config("spark.ui.showConsoleProgress", "false")
+        if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit, which knows where to run
+            builder = builder.master("local[2]").config("spark.ui.enabled", "false")
+        for key, value in self.small.items() if small else []:
+            builder = builder.config(key, value)
+        self.session = builder.getOrCreate()
         self.session.sparkContext.setLogLevel("ERROR")
 
     def rows(self, sql):
@@ -80,7 +102,25 @@ class Spark:
         self.session.sql(sql)
 
     def store(self, name, select):
-        self.session.sql(select).coalesce(2).localCheckpoint().createOrReplaceTempView(name)
+        frame = self.session.sql(select)
+        if name not in LARGE:
+            frame = self.session.createDataFrame(frame.toArrow(), frame.schema)  # a table whose size the planner knows
+        else:
+            frame = (frame.coalesce(1) if self.small_lake else frame).localCheckpoint()
+        frame.createOrReplaceTempView(name)
+
+    def another(self):
+        """A session with views of its own in the same process."""
+        return Spark(self.small_lake, self.session.newSession())
+
+
+SMALL = 4 << 20  # bytes of answers
+
+
+def start(name, lake=None):
+    """An engine for a lake; without one, for small lakes."""
+    size = sum(file.stat().st_size for file in pathlib.Path(lake).glob("answers/**/*.parquet")) if lake else 0
+    return DuckDB() if name == "duckdb" else Spark(small=size < SMALL)
 
 
 def whole(number):
@@ -104,6 +144,8 @@ def value_key(value):
 class Check:
     def __init__(self, engine, lake, full, folder=HERE, timing=False):
         self.engine, self.lake, self.full, self.folder, self.timing = engine, pathlib.Path(lake), full, folder, timing
+        self.made = {}  # of each view what it was made by
+        self.left = {}  # of each vantage point the values without it
         self.missing = [table for table in ["answers", "runs"] if not any(self.lake.glob(f"{table}/**/*.parquet"))]
         if not (self.lake / "zones" / "zones.parquet").exists():
             self.missing.append("zones")
@@ -116,12 +158,20 @@ class Check:
         return [statement for statement in "\n".join(lines).split(";") if statement.strip()]
 
     def define(self, statement):
+        """Runs a statement. A view that was made by it is made again only if one that it reads has changed."""
         view = VIEW.match(statement)
-        if not view or view[1] not in STORED:
+        if not view:
+            return self.engine.run(statement)
+        name, select = view[1], view[2] and view[3]
+        key = hash((statement, *(self.made.get(read) for read in INPUT.findall(statement))))
+        if self.made.get(name) == key:
+            return None
+        self.made[name] = key
+        if not select or name not in self.engine.stored:
             return self.engine.run(statement)
         began = time.monotonic()
-        self.engine.store(view[1], view[2])
-        self.took(view[1], began)
+        self.engine.store(name, select)
+        self.took(name, began)
 
     def took(self, name, began):
         if self.timing:
@@ -170,11 +220,13 @@ class Check:
         def among(names):
             return ", ".join(str(s) for s in names) or "NULL"
 
-        return self.compute(without=vantage_point, instead={
-            "initial": f"SELECT serial FROM accepted WHERE serial IN ({among(serials['initial'])})",
-            "published": "SELECT d.serial, d.t_us, l.place FROM dated d JOIN later l ON l.serial = d.serial "
-            f"WHERE d.serial IN ({among(serials['published'])})",
-        })
+        if vantage_point not in self.left:
+            self.left[vantage_point] = self.compute(without=vantage_point, instead={
+                "initial": f"SELECT serial FROM accepted WHERE serial IN ({among(serials['initial'])})",
+                "published": "SELECT d.serial, d.t_us, l.place FROM dated d JOIN later l ON l.serial = d.serial "
+                f"WHERE d.serial IN ({among(serials['published'])})",
+            })
+        return self.left[vantage_point]
 
     def serials(self):
         return {name: [int(row["serial"]) for row in self.engine.rows(f"SELECT serial FROM {name}")] for name in ["initial", "published"]}
@@ -253,11 +305,10 @@ def compare_rest(check, report):
     return differences
 
 
-def check_rests_on(check, report, found):
+def check_rests_on(check, report, found, serials):
     """Differences of rests_on: the vantage points without which a fail is none."""
-    serials = check.serials()
     rests = {key: [] for key, row in found.items() if row["verdict"] == "fail"}
-    for vantage_point in sorted(v["id"] for v in report["vantage_points"]) if rests else []:
+    for vantage_point in sorted(v["id"] for v in report["vantage_points"] + (report.get("other_vantage_points") or [])) if rests else []:
         left = check.compute_without(serials, vantage_point)
         for key, names in rests.items():
             if key not in left or left[key]["verdict"] != "fail":
@@ -289,53 +340,66 @@ def run_letter(check, report):
     return differences
 
 
-def run_new(check, report, rests_on):
+def run_new(check, report, rests_on, without, say):
+    """Differences; without a vantage point its values are said, and compared only with rests_on."""
     found = check.compute()
-    differences = compare_values("with exclusions", found, report) + compare_rest(check, report)
+    serials = check.serials()
+    differences = None
+    if rests_on or not without:
+        differences = compare_values("with exclusions", found, report) + compare_rest(check, report)
     if rests_on:
-        differences += check_rests_on(check, report, found)
-    if report["exclusions"]:
+        differences += check_rests_on(check, report, found, serials)
+    if without:
+        say_without(found, check.compute_without(serials, without), report, without, say)
+    if differences is not None and report["exclusions"]:
         differences += compare_values("without exclusions", check.compute(exclusions=False), report)
     return differences
 
 
-def run_without(check, report, vantage_point):
-    """Print what becomes of every value."""
-    before = check.compute()
-    after = check.compute_without(check.serials(), vantage_point)
+def say_without(before, after, report, vantage_point, say):
+    """What becomes of every value."""
     for value in report["values"]:
         key = value_key(value)
         if key in before and key in after:
             old, new = got_value(before[key]), got_value(after[key])
             turned = f"  (with {vantage_point}: {old['verdict']})" if old["verdict"] != new["verdict"] else ""
-            print(f"{value_name(key)}: {new['numerator']}/{new['denominator']} of {new['count']}: {new['verdict']}{turned}")
+            say(f"{value_name(key)}: {new['numerator']}/{new['denominator']} of {new['count']}: {new['verdict']}{turned}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb")
-    parser.add_argument("--timing", action="store_true", help="print how long each stored view and each metric took")
-    mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--letter", action="store_true", help="by the letter of RSSAC047, the statements in letter/")
-    mode.add_argument("--rests-on", action="store_true", help="compare also which vantage points each fail rests on")
-    mode.add_argument("--without", metavar="NNN", help="print the values without vantage point NNN")
-    parser.add_argument("lake")
-    parser.add_argument("report")
-    args = parser.parse_args()
+def parser():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb")
+    p.add_argument("--timing", action="store_true", help="print how long each stored view and each metric took")
+    p.add_argument("--letter", action="store_true", help="by the letter of RSSAC047, the statements in letter/")
+    p.add_argument("--rests-on", action="store_true", help="compare also which vantage points each fail rests on")
+    p.add_argument("--without", metavar="NNN", help="print the values without vantage point NNN")
+    p.add_argument("lake")
+    p.add_argument("report")
+    return p
+
+
+def run(args, engine, say=print):
+    """Compares, says what differs and returns the exit code."""
+    if args.letter and (args.rests_on or args.without):
+        print("--letter goes with neither --rests-on nor --without", file=sys.stderr)
+        return 2
     report = json.loads(pathlib.Path(args.report).read_text())
     if not args.letter and report["schema"] == "mtric-report/1":
         print(f"{args.report} is of schema mtric-report/1, made by the letter of RSSAC047: check it with --letter", file=sys.stderr)
         return 2
-    engine = DuckDB() if args.engine == "duckdb" else Spark()
     check = Check(engine, args.lake, args.report, HERE / "letter" if args.letter else HERE, args.timing)
-    if args.without:
-        run_without(check, report, args.without)
+    differences = run_letter(check, report) if args.letter else run_new(check, report, args.rests_on, args.without, say)
+    if differences is None:
         return 0
-    differences = run_letter(check, report) if args.letter else run_new(check, report, args.rests_on)
     for difference in differences:
-        print(difference)
-    print(f"{len(report['values'])} values, {len(differences)} differences ({args.engine})")
+        say(difference)
+    say(f"{len(report['values'])} values, {len(differences)} differences ({engine.name})")
     return 1 if differences else 0
+
+
+def main():
+    args = parser().parse_args()
+    return run(args, start(args.engine, args.lake))
 
 
 if __name__ == "__main__":

@@ -56,26 +56,34 @@ def compare(engine, lake, folder, tally):
         yield from differences("without exclusions", checker.compute(exclusions=False), drawn_loops.Loops(lake, excluding=False).values())
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb")
-    parser.add_argument("--lakes", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    engine = check.DuckDB() if args.engine == "duckdb" else check.Spark()
+def parser():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb")
+    p.add_argument("--lakes", type=int, default=100)
+    p.add_argument("--seed", type=int, default=1)
+    return p
+
+
+def run(args, engine, say=print):
+    """Draws and compares, says what differs and returns the exit code."""
     tally = collections.Counter()
     for seed in range(args.seed, args.seed + args.lakes):
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"mtric-drawn-{seed}-"))
         found = list(compare(engine, drawn_lakes.Lake(seed), folder, tally))
         if found:
-            print("\n".join(found[:20]))
-            print(f"lake {seed} differs in {len(found)} numbers; it is kept in {folder}")
+            say("\n".join(found[:20]))
+            say(f"lake {seed} differs in {len(found)} numbers; it is kept in {folder}")
             return 1
         shutil.rmtree(folder)
     for name, count in sorted(tally.items()):
-        print(*name, count, sep="\t")
-    print(f"{args.lakes} lakes, no differences ({args.engine})")
+        say("\t".join([*name, str(count)]))
+    say(f"{args.lakes} lakes, no differences ({engine.name})")
     return 0
+
+
+def main():
+    args = parser().parse_args()
+    return run(args, check.start(args.engine))
 
 
 if __name__ == "__main__":
