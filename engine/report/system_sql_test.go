@@ -3,10 +3,14 @@
 package report_test
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +19,7 @@ import (
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/engine/simulate"
+	"mtric.net/mtric/metrics"
 )
 
 // TestSystemSQL runs metrics/sql over a simulated month with faults and
@@ -48,9 +53,7 @@ func TestSystemSQL(t *testing.T) {
 	if _, err := d.Fill(context.Background(), lake.Store{Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
-	full := fullJSON(t, d)
-	runPython(t, sqlEngines(t)["duckdb"], "../../metrics/sql/check.py", "--engine", "duckdb", dir, full)
-	t.Log("not run on Spark: the statements take longer there than a test may")
+	runPython(t, sqlPython(t, "duckdb"), "check.py", dir, fullJSON(t, d))
 }
 
 // TestSystemSQLLetter: where every query was sent, the letter of RSSAC047 gives the
@@ -72,15 +75,147 @@ func TestSystemSQLLetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := fullJSON(t, d)
-	duckdb := sqlEngines(t)["duckdb"]
-	runPython(t, duckdb, "../../metrics/sql/check.py", "--letter", dir, full)
-	runPython(t, duckdb, "../../metrics/sql/check.py", dir, full)
-	t.Log("not run on Spark: the statements take longer there than a test may")
+	runPython(t, sqlPython(t, "duckdb"), "session.py", command("check.py", "--letter", dir, full), command("check.py", dir, full))
 }
 
 // TestSystemSQLDrawn holds the statements to nested loops over tiny drawn lakes.
 func TestSystemSQLDrawn(t *testing.T) {
-	runPython(t, sqlEngines(t)["duckdb"], "../../metrics/sql/test_drawn.py", "--engine", "duckdb", "--lakes", "15")
+	runPython(t, sqlPython(t, "duckdb"), "test_drawn.py", "--lakes", "15")
+}
+
+// TestSystemSQLSmall runs all that check.py can do over lakes of a day, on DuckDB and on
+// Spark: with exclusions, what a fail rests on, the values without a vantage point, which
+// are report.Without's, and the letter; and a drawn lake. Spark takes longer to start than
+// to compute, so that all of it runs in one process.
+func TestSystemSQLSmall(t *testing.T) {
+	store, d := faultyDay(t)
+	full := fullJSON(t, d)
+	values, err := report.Without(t.Context(), d, store, "902")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var without []string
+	for _, v := range values {
+		without = append(without, withoutLine(v))
+	}
+	clean, cleanFull := cleanDay(t)
+	for _, engine := range []string{"duckdb", "spark"} {
+		t.Run(engine, func(t *testing.T) {
+			out := runPython(t, sqlPython(t, engine), "session.py", "--engine", engine,
+				command("check.py", "--rests-on", "--without", "902", store.Dir, full),
+				command("check.py", "--letter", clean, cleanFull),
+				command("test_drawn.py", "--lakes", "1", "--seed", "11"))
+			for _, want := range without {
+				if !strings.Contains(out, "\n"+want+"\n") && !strings.Contains(out, "\n"+want+"  (with 902: ") {
+					t.Errorf("--without 902 does not say %q", want)
+				}
+			}
+		})
+	}
+}
+
+// withoutLine is a value as check.py prints it.
+func withoutLine(v report.Value) string {
+	number := func(n *int64) string {
+		if n == nil {
+			return "None"
+		}
+		return fmt.Sprint(*n)
+	}
+	return fmt.Sprintf("%s %s %s %s: %s/%s of %d: %s", v.Metric, cmp.Or(string(v.RSI), "-"), cmp.Or(string(v.Family), "-"), cmp.Or(string(v.Transport), "-"),
+		number(v.Numerator), number(v.Denominator), v.Count, v.Verdict)
+}
+
+// planOf is the plan with these RSIs alone.
+func planOf(t *testing.T, rsis string) *plan.Plan {
+	p := rssac047(t)
+	p.Servers = slices.DeleteFunc(p.Servers, func(s plan.Server) bool { return !strings.Contains(rsis, string(s.RSI)) })
+	return p
+}
+
+// faultyDay is a lake of one day and its report, with fails that rest on one vantage
+// point and fails that do not. 901 alone sees the evening's zone until 904 comes after the
+// period; it is archived only after the report was made.
+func faultyDay(t *testing.T) (lake.Store, *report.Document) {
+	p, dir := planOf(t, "bchk"), t.TempDir()
+	at := func(hour int) time.Time { return monday.Add(time.Duration(hour) * time.Hour) }
+	vps := []measurement.VantagePoint{"901", "902", "904"}
+	if _, err := simulate.Run(t.Context(), dir, simulate.Config{Plan: p, VantagePoints: vps, From: at(-1), Until: at(26), Seed: 13, Version: "test", Faults: []plan.Fault{
+		{Label: "b", Kind: plan.FaultDown, RSIs: []measurement.RSI{"b"}, VantagePoints: vps[1:2], From: at(6), Until: at(12), Percent: 100},
+		{Label: "c", Kind: plan.FaultRefused, RSIs: []measurement.RSI{"c"}, Paths: []string{"ipv4/tcp", "ipv6/tcp"}, From: at(3), Until: at(6), Percent: 100},
+		{Label: "h", Kind: plan.FaultWrong, RSIs: []measurement.RSI{"h"}, VantagePoints: vps[:1], From: at(8), Until: at(9), Percent: 100},
+		{Label: "k", Kind: plan.FaultFrozen, RSIs: []measurement.RSI{"k"}, From: at(0), Until: at(26), Percent: 100},
+		{Label: "late", Kind: plan.FaultStale, VantagePoints: vps[1:2], From: at(16), Until: at(26), Percent: 100, By: plan.Duration(24 * time.Hour)},
+		{Label: "no-socket", Kind: plan.FaultLocalError, VantagePoints: vps[:1], From: at(10), Until: at(11), Percent: 20},
+		{Label: "off-plan", Kind: plan.FaultOffPlan, RSIs: []measurement.RSI{"b"}, From: at(14), Until: at(15), Percent: 10},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	store := lake.Store{Dir: dir, Version: "test"}
+	until := at(24)
+	p.VantagePoints = []plan.VantagePoint{{ID: "901"}, {ID: "902"}, {ID: "904", From: &until}}
+	p.Exclusions = []plan.Note{
+		{Label: "path", From: at(13), Until: at(14), VantagePoints: vps[1:2], Paths: []string{"ipv6/udp"}},
+		{Label: "rsi", From: at(5), Until: at(6), RSIs: []measurement.RSI{"c"}},
+	}
+	zones, err := store.Zones()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(zones, func(z measurement.Zone) bool { return z.Serial == 2026110201 })
+	evening := zones[i]
+	z := &zones[i]
+	z.State, z.Proof, z.ArchivedAt, z.Source, z.SHA256 = measurement.ZoneSeen, new(measurement.ProofWitnesses), nil, nil, nil
+	if err := store.SaveZones(zones); err != nil {
+		t.Fatal(err)
+	}
+	d, err := report.Frame(p, report.Weekly, at(0), until, at(26), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Fill(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	if last := d.Publications[len(d.Publications)-1]; last.Serial != evening.Serial || last.T != until.Add(-15*time.Minute) {
+		t.Fatalf("publications %+v, want %d 15 minutes before 904 came", d.Publications, evening.Serial)
+	}
+	zones[i] = evening
+	if err := store.SaveZones(zones); err != nil {
+		t.Fatal(err)
+	}
+	if v := verify(t, d, store); len(v.Differences) > 0 || len(v.Late) == 0 {
+		t.Fatalf("%+v", v)
+	}
+	one, none := 0, 0
+	for _, v := range d.Values {
+		if v.Verdict == metrics.Fail && len(v.RestsOn) > 0 {
+			one++
+		} else if v.Verdict == metrics.Fail {
+			none++
+		}
+	}
+	if one < 3 || none < 3 || d.Coverage.Unsent == 0 || d.Coverage.OffPlan == 0 || d.Coverage.Stray == 0 {
+		t.Fatalf("%d fails rest on one vantage point, %d do not; %+v", one, none, d.Coverage)
+	}
+	return store, d
+}
+
+// cleanDay is a lake of one day in which every query was sent, and its report.
+func cleanDay(t *testing.T) (dir, full string) {
+	p, dir := planOf(t, "abc"), t.TempDir()
+	if _, err := simulate.Run(t.Context(), dir, simulate.Config{Plan: p, VantagePoints: []measurement.VantagePoint{"901", "902"},
+		From: monday.Add(-time.Hour), Until: monday.Add(26 * time.Hour), Seed: 14, Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	p.VantagePoints = []plan.VantagePoint{{ID: "901"}, {ID: "902"}}
+	d, err := report.Frame(p, report.Weekly, monday, monday.AddDate(0, 0, 1), monday.Add(26*time.Hour), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Fill(t.Context(), lake.Store{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	return dir, fullJSON(t, d)
 }
 
 // fullJSON writes the report's full.json and returns its path.
@@ -96,29 +231,32 @@ func fullJSON(t *testing.T, d *report.Document) string {
 	return full
 }
 
-// sqlEngines returns the python of each engine. MTRIC_PYTHON and MTRIC_SPARK_PYTHON
-// name pythons with the modules; by default ~/.cache/mtric/venv and ~/.cache/mtric/spark.
-func sqlEngines(t *testing.T) map[string]string {
-	pythons := map[string]string{}
-	for _, e := range []struct{ name, variable, venv, modules string }{
-		{"duckdb", "MTRIC_PYTHON", "venv", "duckdb, pyarrow"}, {"spark", "MTRIC_SPARK_PYTHON", "spark", "pyspark, pyarrow"}} {
-		python := os.Getenv(e.variable)
-		if home, err := os.UserHomeDir(); python == "" && err == nil {
-			python = filepath.Join(home, ".cache", "mtric", e.venv, "bin", "python")
-		}
-		if err := exec.Command(python, "-c", "import "+e.modules).Run(); err != nil {
-			t.Fatalf("%s is no python with %s (%v): testdata/rig/install.sh makes it, %s names another", python, e.modules, err, e.variable)
-		}
-		pythons[e.name] = python
+// sqlPython returns the python of an engine. MTRIC_PYTHON and MTRIC_SPARK_PYTHON name
+// pythons with the modules; by default ~/.cache/mtric/venv and ~/.cache/mtric/spark.
+func sqlPython(t *testing.T, engine string) string {
+	variable, venv, modules := "MTRIC_PYTHON", "venv", "duckdb, pyarrow"
+	if engine == "spark" {
+		variable, venv, modules = "MTRIC_SPARK_PYTHON", "spark", "pyspark, pyarrow"
 	}
-	return pythons
+	python := os.Getenv(variable)
+	if home, err := os.UserHomeDir(); python == "" && err == nil {
+		python = filepath.Join(home, ".cache", "mtric", venv, "bin", "python")
+	}
+	if err := exec.Command(python, "-c", "import "+modules).Run(); err != nil {
+		t.Fatalf("%s is no python with %s (%v): testdata/rig/install.sh makes it, %s names another", python, modules, err, variable)
+	}
+	return python
 }
 
-// runPython runs a script, whose exit must be 0, and logs what it prints.
-func runPython(t *testing.T, python string, args ...string) {
-	out, err := exec.Command(python, args...).CombinedOutput()
+// command is one command of session.py.
+func command(words ...string) string { return strings.Join(words, " ") }
+
+// runPython runs a script of metrics/sql, whose exit must be 0, and returns what it prints.
+func runPython(t *testing.T, python, script string, args ...string) string {
+	out, err := exec.Command(python, append([]string{"../../metrics/sql/" + script}, args...)...).CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
 		t.Error(err)
 	}
+	return string(out)
 }
