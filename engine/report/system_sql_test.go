@@ -86,7 +86,7 @@ func TestSystemSQLDrawn(t *testing.T) {
 // TestSystemSQLSmall runs all that check.py can do over lakes of a day, on DuckDB and on
 // Spark: with exclusions, what a fail rests on, the values without a vantage point, which
 // are report.Without's, and the letter; and a drawn lake. Spark takes longer to start than
-// to compute, so that all of it runs in one session.
+// to compute, so that all of it runs in one process.
 func TestSystemSQLSmall(t *testing.T) {
 	store, d := faultyDay(t)
 	full := fullJSON(t, d)
@@ -137,7 +137,7 @@ func planOf(t *testing.T, rsis string) *plan.Plan {
 // point and fails that do not. 901 alone sees the evening's zone until 904 comes after the
 // period; it is archived only after the report was made.
 func faultyDay(t *testing.T) (lake.Store, *report.Document) {
-	p, dir := planOf(t, "abchk"), t.TempDir()
+	p, dir := planOf(t, "bchk"), t.TempDir()
 	at := func(hour int) time.Time { return monday.Add(time.Duration(hour) * time.Hour) }
 	vps := []measurement.VantagePoint{"901", "902", "904"}
 	if _, err := simulate.Run(t.Context(), dir, simulate.Config{Plan: p, VantagePoints: vps, From: at(-1), Until: at(26), Seed: 13, Version: "test", Faults: []plan.Fault{
@@ -147,7 +147,7 @@ func faultyDay(t *testing.T) (lake.Store, *report.Document) {
 		{Label: "k", Kind: plan.FaultFrozen, RSIs: []measurement.RSI{"k"}, From: at(0), Until: at(26), Percent: 100},
 		{Label: "late", Kind: plan.FaultStale, VantagePoints: vps[1:2], From: at(16), Until: at(26), Percent: 100, By: plan.Duration(24 * time.Hour)},
 		{Label: "no-socket", Kind: plan.FaultLocalError, VantagePoints: vps[:1], From: at(10), Until: at(11), Percent: 20},
-		{Label: "off-plan", Kind: plan.FaultOffPlan, RSIs: []measurement.RSI{"a"}, From: at(14), Until: at(15), Percent: 10},
+		{Label: "off-plan", Kind: plan.FaultOffPlan, RSIs: []measurement.RSI{"b"}, From: at(14), Until: at(15), Percent: 10},
 	}}); err != nil {
 		t.Fatal(err)
 	}

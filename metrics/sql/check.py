@@ -64,6 +64,9 @@ class DuckDB:
     def store(self, name, select):
         self.connection.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} AS {select}")
 
+    def another(self):
+        return DuckDB()
+
 
 class Spark:
     """Spark puts the plan of a view wherever the view is read, so that plans grow with every step: all that is read
@@ -78,15 +81,18 @@ class Spark:
         "spark.sql.ui.explainMode": "simple", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
 
-    def __init__(self, small=True):
+    def __init__(self, small=True, session=None):
         from pyspark.sql import SparkSession
 
+        self.small_lake, self.session = small, session
+        if session:
+            return
         builder = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").config("spark.ui.showConsoleProgress", "false")
         if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit, which knows where to run
             builder = builder.master("local[2]").config("spark.ui.enabled", "false")
         for key, value in self.small.items() if small else []:
             builder = builder.config(key, value)
-        self.small_lake, self.session = small, builder.getOrCreate()
+        self.session = builder.getOrCreate()
         self.session.sparkContext.setLogLevel("ERROR")
 
     def rows(self, sql):
@@ -102,6 +108,10 @@ class Spark:
         else:
             frame = (frame.coalesce(1) if self.small_lake else frame).localCheckpoint()
         frame.createOrReplaceTempView(name)
+
+    def another(self):
+        """A session with views of its own in the same process."""
+        return Spark(self.small_lake, self.session.newSession())
 
 
 SMALL = 4 << 20  # bytes of answers
@@ -330,8 +340,8 @@ def run_letter(check, report):
     return differences
 
 
-def run_new(check, report, rests_on, without):
-    """Differences; without a vantage point its values are printed, and compared only with rests_on."""
+def run_new(check, report, rests_on, without, say):
+    """Differences; without a vantage point its values are said, and compared only with rests_on."""
     found = check.compute()
     serials = check.serials()
     differences = None
@@ -340,20 +350,20 @@ def run_new(check, report, rests_on, without):
     if rests_on:
         differences += check_rests_on(check, report, found, serials)
     if without:
-        print_without(found, check.compute_without(serials, without), report, without)
+        say_without(found, check.compute_without(serials, without), report, without, say)
     if differences is not None and report["exclusions"]:
         differences += compare_values("without exclusions", check.compute(exclusions=False), report)
     return differences
 
 
-def print_without(before, after, report, vantage_point):
+def say_without(before, after, report, vantage_point, say):
     """What becomes of every value."""
     for value in report["values"]:
         key = value_key(value)
         if key in before and key in after:
             old, new = got_value(before[key]), got_value(after[key])
             turned = f"  (with {vantage_point}: {old['verdict']})" if old["verdict"] != new["verdict"] else ""
-            print(f"{value_name(key)}: {new['numerator']}/{new['denominator']} of {new['count']}: {new['verdict']}{turned}")
+            say(f"{value_name(key)}: {new['numerator']}/{new['denominator']} of {new['count']}: {new['verdict']}{turned}")
 
 
 def parser():
@@ -368,8 +378,8 @@ def parser():
     return p
 
 
-def run(args, engine):
-    """Compares, prints what differs and returns the exit code."""
+def run(args, engine, say=print):
+    """Compares, says what differs and returns the exit code."""
     if args.letter and (args.rests_on or args.without):
         print("--letter goes with neither --rests-on nor --without", file=sys.stderr)
         return 2
@@ -378,12 +388,12 @@ def run(args, engine):
         print(f"{args.report} is of schema mtric-report/1, made by the letter of RSSAC047: check it with --letter", file=sys.stderr)
         return 2
     check = Check(engine, args.lake, args.report, HERE / "letter" if args.letter else HERE, args.timing)
-    differences = run_letter(check, report) if args.letter else run_new(check, report, args.rests_on, args.without)
+    differences = run_letter(check, report) if args.letter else run_new(check, report, args.rests_on, args.without, say)
     if differences is None:
         return 0
     for difference in differences:
-        print(difference)
-    print(f"{len(report['values'])} values, {len(differences)} differences ({engine.name})")
+        say(difference)
+    say(f"{len(report['values'])} values, {len(differences)} differences ({engine.name})")
     return 1 if differences else 0
 
 

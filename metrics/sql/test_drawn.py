@@ -64,20 +64,20 @@ def parser():
     return p
 
 
-def run(args, engine):
-    """Draws and compares, prints what differs and returns the exit code."""
+def run(args, engine, say=print):
+    """Draws and compares, says what differs and returns the exit code."""
     tally = collections.Counter()
     for seed in range(args.seed, args.seed + args.lakes):
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"mtric-drawn-{seed}-"))
         found = list(compare(engine, drawn_lakes.Lake(seed), folder, tally))
         if found:
-            print("\n".join(found[:20]))
-            print(f"lake {seed} differs in {len(found)} numbers; it is kept in {folder}")
+            say("\n".join(found[:20]))
+            say(f"lake {seed} differs in {len(found)} numbers; it is kept in {folder}")
             return 1
         shutil.rmtree(folder)
     for name, count in sorted(tally.items()):
-        print(*name, count, sep="\t")
-    print(f"{args.lakes} lakes, no differences ({engine.name})")
+        say("\t".join([*name, str(count)]))
+    say(f"{args.lakes} lakes, no differences ({engine.name})")
     return 0
 
 
