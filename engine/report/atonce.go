@@ -31,10 +31,13 @@ func (d *Document) atOnce(ctx context.Context, store lake.Store, then *Document)
 	if err != nil {
 		return nil, err
 	}
+	count := func(rsi measurement.RSI) {
+		counts[rsi]++
+		counts[""]++
+	}
 	note := func(a *measurement.Answer, failures []string) {
 		if slices.ContainsFunc(failures, func(f string) bool { tag, _, _ := strings.Cut(f, ": "); return correctness.AtOnce(tag) }) {
-			counts[a.RSI]++
-			counts[""]++
+			count(a.RSI)
 		}
 	}
 	// The response itself says it, by the code that judged it; of a row without one failures do.
@@ -45,8 +48,7 @@ func (d *Document) atOnce(ctx context.Context, store lake.Store, then *Document)
 		}
 		q := correctness.Question{Name: a.QName, Type: a.QType, At: time.UnixMicro(sent.Int[i])}
 		if len(correctness.Judge{}.Weigh(q, response).Broken) > 0 {
-			counts[measurement.RSI(strings.Clone(string(a.RSI)))]++
-			counts[""]++
+			count(measurement.RSI(strings.Clone(string(a.RSI)))) // it is the batch's
 		}
 		return true
 	}

@@ -29,12 +29,9 @@ func (d *Document) Fill(ctx context.Context, store lake.Store) (*metrics.Result,
 // fill computes by that table of zones; missed are zones that the report is to look for
 // whether it finds them in use or not.
 func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Config, zones []measurement.Zone, missed []MissingZone) (*metrics.Result, error) {
-	a, err := metrics.New(cfg, zones)
+	a, err := scanned(ctx, store, cfg, zones)
 	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
-	}
-	if err := a.Scan(ctx, store, 0); err != nil {
-		return nil, fmt.Errorf("report: %w", err)
+		return nil, err
 	}
 	r := a.Compute()
 	d.late, d.trusted = a.Late, a.Trusted
@@ -58,6 +55,18 @@ func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Confi
 	d.proposals = d.Internal.Proposals
 	d.conclude()
 	return r, nil
+}
+
+// scanned are the metrics with the lake's rows in them.
+func scanned(ctx context.Context, store lake.Store, cfg metrics.Config, zones []measurement.Zone) (*metrics.Accumulator, error) {
+	a, err := metrics.New(cfg, zones)
+	if err == nil {
+		err = a.Scan(ctx, store, 0)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	return a, nil
 }
 
 // conclude says of the numbers what must be known before they are read.

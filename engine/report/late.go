@@ -31,14 +31,15 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config, atOnce m
 	everybody, measured, judged := d.everybody(), d.everybodyMeasured(), false
 	for i := range again.Values {
 		then, now := &d.Values[i], &again.Values[i]
-		v.lateExcluded(then, now, measured, cfg.Limits[metrics.LimitKey(now.Metric, now.Transport)])
+		limit := cfg.Limits[metrics.LimitKey(now.Metric, now.Transport)]
+		v.lateExcluded(then, now, measured, limit)
 		more := then.Held - now.Held
 		changed := more > 0 || more == 0 && then.Verdict != now.Verdict // by what everybody's answers were
 		least := atOnce[now.RSI]
 		if then.Name() != now.Name() || !changed || !now.judgedSince(then, more, least) {
 			continue
 		}
-		all, limit := everybody, cfg.Limits[metrics.LimitKey(now.Metric, now.Transport)]
+		all := everybody
 		if now.RSI == "" {
 			all = then.responses()
 		}

@@ -19,6 +19,15 @@ func missing(list []MissingZone, serial int64) *MissingZone {
 	return &list[i]
 }
 
+// bySerial are the zones by their serials.
+func bySerial(zones []measurement.Zone) map[int64]measurement.Zone {
+	by := make(map[int64]measurement.Zone, len(zones))
+	for _, z := range zones {
+		by[z.Serial] = z
+	}
+	return by
+}
+
 // asOf is the table zones as the report knew it: those that were archived later were not,
 // and of those that it misses nobody may have known when they were signed.
 func (d *Document) asOf(zones []measurement.Zone) []measurement.Zone {
@@ -41,11 +50,7 @@ func (d *Document) asOf(zones []measurement.Zone) []measurement.Zone {
 // lateZones tells which zones that the report misses are archived now, and which are
 // missing that were not known then; again gets what the report could know.
 func (v *Verified) lateZones(d, again *Document, r *metrics.Result, zones []measurement.Zone) {
-	table := map[int64]measurement.Zone{}
-	for _, z := range zones {
-		table[z.Serial] = z
-	}
-	list := []MissingZone{}
+	table, list := bySerial(zones), []MissingZone{}
 	for _, then := range d.Archive.Missing {
 		z := missing(again.Archive.Missing, then.Serial)
 		if z == nil {

@@ -1,12 +1,10 @@
 package report
 
-import "mtric.net/mtric/metrics"
-
 // lateReasons holds the reasons why answers waited to how many of the RSIs' did; what the
 // reasons were may be told otherwise by now. again gets those of then.
 func (v *Verified) lateReasons(d, again *Document) {
-	now, then, waited := byReason(again.Held), byReason(d.Held), d.waiting()
-	judged := waited - again.waiting()
+	now, then, waited := byReason(again.Held), byReason(d.Held), d.everybody().Held
+	judged := waited - again.everybody().Held
 	if len(then) != len(d.Held) || len(d.Held) > maxHeld || judged < 0 {
 		return // a difference, which compare names
 	}
@@ -39,14 +37,4 @@ func byReason(list []Held) map[string]int64 {
 		by[h.Reason] += h.Answers
 	}
 	return by
-}
-
-// waiting is how many answers the RSIs' values say wait for a verdict.
-func (d *Document) waiting() (n int64) {
-	for _, v := range d.Values {
-		if v.Metric == metrics.RSICorrectness {
-			n += v.Held
-		}
-	}
-	return n
 }

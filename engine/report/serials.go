@@ -17,11 +17,7 @@ func (v *Verified) serials(d, again *Document, r *metrics.Result, zones []measur
 	if len(v.Differences) > before {
 		return false // which zones were known rests on it
 	}
-	bySerial := map[int64]measurement.Zone{}
-	for _, z := range zones {
-		bySerial[z.Serial] = z
-	}
-	v.accepted(d, again, r.Known, bySerial)
+	v.accepted(d, again, r.Known, bySerial(zones))
 	return len(v.Differences) == before
 }
 

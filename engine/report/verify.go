@@ -72,7 +72,7 @@ func VerifyWith(ctx context.Context, d *Document, store lake.Store, given *plan.
 	if err := v.values(ctx, d, &again, store, cfg, result, zones); err != nil {
 		return nil, err
 	}
-	return v, v.byNow(ctx, own, store)
+	return v, v.byNow(ctx, own, store, zones)
 }
 
 // stop says that what differs is what the values rest on.
@@ -165,12 +165,9 @@ func Without(ctx context.Context, d *Document, store lake.Store, vps ...measurem
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	a, err := metrics.New(cfg, d.asOf(zones))
+	a, err := scanned(ctx, store, cfg, d.asOf(zones))
 	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
-	}
-	if err := a.Scan(ctx, store, 0); err != nil {
-		return nil, fmt.Errorf("report: %w", err)
+		return nil, err
 	}
 	var list []Value
 	for _, m := range a.Compute().Values {
