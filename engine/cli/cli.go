@@ -116,7 +116,7 @@ func run(args []string, in io.Reader, out, errw io.Writer, kernel probe.Clock) i
 	root.SetErr(errw)
 	err := root.ExecuteContext(ctx)
 	if err != nil && pipe.closed {
-		return exitPipe // whoever read it has closed it, and knows
+		return exitPipe // who closed the output needs no message
 	}
 	return a.exit(err)
 }

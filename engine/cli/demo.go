@@ -296,7 +296,7 @@ func (w *demoWorld) date() error {
 		label, _, _ := strings.Cut(filepath.Base(f), "-")
 		at, err := interval.Parse(label)
 		if err != nil {
-			continue // alerts.json has no interval
+			continue // not a name of ours
 		}
 		at = at.Add(time.Minute)
 		if err := os.Chtimes(f, at, at); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/report"
@@ -196,7 +197,7 @@ func (w *demoWorld) missed() []string {
 func (w *demoWorld) causes() []string {
 	lines := []string{}
 	for _, b := range w.document.BrokenRules() {
-		lines = append(lines, fmt.Sprintf("%s %s: %s; %s from %s\n      %s", b.RSI, b.Tag, cmp.Or(b.Class, b.Rule()), plural(b.Answers, "answer"), "vantage points "+commas(b.VantagePoints), b.Example))
+		lines = append(lines, fmt.Sprintf("%s %s: %s; %s from %s\n      %s", b.RSI, b.Tag, cmp.Or(b.Class, b.Rule()), diag.Plural(b.Answers, "answer"), vantagePoints(b.VantagePoints), b.Example))
 	}
 	return lines
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -100,13 +101,13 @@ func (a *app) printTests(p *plan.Plan, results []alert.TestResult, only string) 
 		switch {
 		case a.flags.quiet:
 		case only != "":
-			fmt.Fprintf(a.out, "%s, %d failed\n", plural(int64(len(results)), "test"), failed)
+			fmt.Fprintf(a.out, "%s, %d failed\n", diag.Plural(len(results), "test"), failed)
 		default:
-			fmt.Fprintf(a.out, "%s, %d failed; %d of %d rules have tests\n", plural(int64(len(results)), "test"), failed, len(tested), len(p.Rules))
+			fmt.Fprintf(a.out, "%s, %d failed; %d of %d rules have tests\n", diag.Plural(len(results), "test"), failed, len(tested), len(p.Rules))
 		}
 	}
 	if failed > 0 {
-		return findingsf("%d of %s failed", failed, plural(int64(len(results)), "rule test"))
+		return findingsf("%d of %s failed", failed, diag.Plural(len(results), "rule test"))
 	}
 	return nil
 }

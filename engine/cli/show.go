@@ -211,12 +211,12 @@ func nonzero(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// plural is how many things there are, in words.
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+// vantagePoints names them, "vantage points 101, 304".
+func vantagePoints(vps []measurement.VantagePoint) string {
+	if len(vps) == 1 {
+		return "vantage point " + string(vps[0])
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return "vantage points " + commas(vps)
 }
 
 // commas lists things as people write them.

@@ -27,8 +27,8 @@ difference. Differences end in exit 3, a report that earlier rules made in exit 
 
 The report is held to the plan that it names: thresholds, RSIs and their addresses, the
 vantage points and their dates. The lake has that plan in plans/, without exclusions and
-annotations; --plan compares these too. Where neither is at hand they are taken from the
-report, as the last line says.
+annotations; --plan compares these too. What is taken from the report uncompared, the last
+line says.
 
 With --without it computes the values without that vantage point instead, its rows and
 what it says of when serials were published, and lists those whose verdict changes.
@@ -115,13 +115,7 @@ func (a *app) verifyWithout(ctx context.Context, d *report.Document, store lake.
 	if err != nil {
 		return usagef("%w", err)
 	}
-	named := "vantage point " + string(vps[0])
-	if len(vps) > 1 {
-		named = "vantage points"
-		for i, vp := range vps {
-			named += []string{" ", ", "}[min(i, 1)] + string(vp)
-		}
-	}
+	named := vantagePoints(vps)
 	with := map[string]report.Value{}
 	for _, v := range d.Values {
 		with[v.Name()] = v

@@ -1,27 +1,17 @@
 package cli_test
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"mtric.net/mtric/engine/cli"
 )
 
 // TestVerifyPlan: a report leaves its plan in the lake and is held to it; where the lake
 // has not got it, verify says what it takes from the report.
 func TestVerifyPlan(t *testing.T) {
 	dir := t.TempDir()
-	mtric := func(want int, args ...string) string {
-		t.Helper()
-		var out, errs bytes.Buffer
-		if code := cli.RunInTime(args, strings.NewReader(""), &out, &errs); code != want {
-			t.Fatalf("mtric %s: exit %d, want %d\n%s%s", strings.Join(args, " "), code, want, out.String(), errs.String())
-		}
-		return out.String() + errs.String()
-	}
+	mtric := commands(t)
 	home, out := filepath.Join(dir, "Lake"), filepath.Join(dir, "Reports")
 	simulate := []string{"simulate", "--out", home, "--vps", "3", "--from", "2026-11-02", "--until", "2026-11-03", "--seed", "3", "--quiet"}
 	mtric(0, simulate...)
@@ -56,5 +46,5 @@ func TestVerifyPlan(t *testing.T) {
 	}
 	says(mtric(0, "verify", full, "--lake", home), "verified: 140 values", " is not in the lake: thresholds, exclusions and dates are taken from the report (--plan DIR compares them)\n")
 	says(mtric(0, "verify", full, "--lake", home, "--json"), `"plan": "report"`)
-	mtric(0, simulate...) // what the report left is no stranger
+	mtric(0, simulate...) // over a folder in which a report left its plan
 }

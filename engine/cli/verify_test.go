@@ -12,18 +12,23 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// TestVerifyLate: runs that come after a report are listed as late, and the report still
-// is what the lake says: exit 0. A row changed among the others is a difference: exit 3.
-func TestVerifyLate(t *testing.T) {
-	dir := t.TempDir()
-	mtric := func(want int, args ...string) string {
+// commands runs mtric in this process: it holds the exit code and returns what was printed.
+func commands(t *testing.T) func(want int, args ...string) string {
+	return func(want int, args ...string) string {
 		t.Helper()
 		var out, errs bytes.Buffer
 		if code := cli.RunInTime(args, strings.NewReader(""), &out, &errs); code != want {
 			t.Fatalf("mtric %s: exit %d, want %d\n%s%s", strings.Join(args, " "), code, want, out.String(), errs.String())
 		}
-		return out.String()
+		return out.String() + errs.String()
 	}
+}
+
+// TestVerifyLate: runs that come after a report are listed as late, and the report still
+// is what the lake says: exit 0. A row changed among the others is a difference: exit 3.
+func TestVerifyLate(t *testing.T) {
+	dir := t.TempDir()
+	mtric := commands(t)
 	home := filepath.Join(dir, "Lake")
 	mtric(0, "simulate", "--out", home, "--vps", "2", "--from", "2026-11-02", "--until", "2026-11-03", "--seed", "3", "--quiet")
 	store, day := lake.Store{Dir: home}, time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -223,7 +224,7 @@ func (a *app) printFilled(filled rootzone.Filled) error {
 		}
 	}
 	if len(filled.Lacking) > 0 {
-		return findingsf("no source yielded %s, %s: %w", plural(int64(len(filled.Lacking)), "zone"), commas(filled.Lacking[:min(len(filled.Lacking), mostAlerts)]), errors.Join(reasons...))
+		return findingsf("no source yielded %s, %s: %w", diag.Plural(len(filled.Lacking), "zone"), commas(filled.Lacking[:min(len(filled.Lacking), mostAlerts)]), errors.Join(reasons...))
 	}
 	if err := errors.Join(reasons...); err != nil {
 		return findingsf("all zones are at hand, but %w", err)

@@ -162,10 +162,3 @@ func data(owner []byte, typ uint16, rdata []byte) string {
 	}
 	return strings.ToValidUTF8(told, "?")
 }
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

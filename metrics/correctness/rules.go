@@ -2,6 +2,7 @@ package correctness
 
 import (
 	"github.com/miekg/dns"
+	"mtric.net/mtric/engine/diag"
 )
 
 // rules applies the block that the question and the received rcode choose. A
@@ -285,7 +286,7 @@ func (e *evaluation) wantEmpty(tag string, in section) {
 			n++
 		}
 	}
-	e.fail(tag, "%s has %s%s, want none", in, plural(n, "record"), names)
+	e.fail(tag, "%s has %s%s, want none", in, diag.Plural(n, "record"), names)
 }
 
 // wantWhole is wantSigned of an RRset of which the rule means every record: one
