@@ -88,7 +88,7 @@ func (v *view) serials() *serials {
 	return s
 }
 
-// began is when the second vantage point began to show accepted serials; before all
+// began is when the second vantage point first showed an accepted serial; before all
 // times where there is none.
 func (s *serials) began() int {
 	first := map[int]int{}
@@ -117,7 +117,7 @@ func (s *serials) there(serial uint32, began int) (at int, known bool) {
 	if at, known := s.published(serial, -1); known && at > first+perDay {
 		return at, true
 	}
-	if first >= began-perDay || began == math.MinInt || s.alone(first, -1) {
+	if first+perDay >= began || s.alone(first, -1) {
 		return first, true
 	}
 	if len(labels) < 2 {

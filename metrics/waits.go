@@ -282,7 +282,10 @@ func (c *computation) notePublications(system *published) {
 		return all
 	}
 	c.result.Publications, c.result.Derived = noted(system.delays.published), noted(system.serials.ofPeriod())
-	c.result.Accepted, c.result.Known = c.shown(system, c.accepts), c.shown(system, c.known)
+	c.result.Accepted = c.shown(system, c.accepts)
+	if c.result.Known = c.result.Accepted; c.cfg.Accepted != nil {
+		c.result.Known = c.shown(system, c.known)
+	}
 }
 
 // shown lists the serials that answers show or the archive has of the period, where they

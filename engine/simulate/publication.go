@@ -95,7 +95,7 @@ func (p *period) firstThere(z, began int) (int, bool) {
 	if at, known := p.publishedAt(z); known && at > first+day {
 		return at, true
 	}
-	if first >= began-day || p.alone(first) {
+	if first+day >= began || p.alone(first) {
 		return first, true
 	}
 	if len(all) < 2 {
