@@ -116,17 +116,20 @@ func (v *Value) judgedSince(then *Value, more, least int64) bool {
 	if then.Verdict != metrics.Fail {
 		return len(then.RestsOn) == 0 && then.Fewest == 0
 	}
-	// Who accused then accuses now: what a fail rests on can only be more.
+	// Who accused then accuses now, and perhaps others do: what the fail rests on now it rested
+	// on then. One incorrect answer is a fail, so that it rests on one vantage point or on none.
 	for _, vp := range v.RestsOn {
 		if !slices.Contains(then.RestsOn, vp) {
 			return false
 		}
 	}
-	return v.Verdict == metrics.Fail && then.Fewest <= v.Fewest && (then.Fewest == 1) == (len(then.RestsOn) > 0)
+	return v.Verdict == metrics.Fail && then.Fewest >= 1 && then.Fewest <= v.Fewest && len(then.RestsOn) <= 1 &&
+		(then.Fewest == 1) == (len(then.RestsOn) == 1)
 }
 
 // asOf is the value with the verdicts of then; all else is of now.
 func (v Value) asOf(then *Value) Value {
+	judged := then.Held > v.Held
 	v.Numerator, v.Denominator, v.Count, v.Held = then.Numerator, then.Denominator, then.Count, then.Held
 	v.Verdict, v.RestsOn, v.Fewest, v.Value = then.Verdict, then.RestsOn, then.Fewest, nil
 	if then.counted() && *then.Denominator > 0 {
@@ -134,8 +137,11 @@ func (v Value) asOf(then *Value) Value {
 	}
 	if v.Diagnostics != nil && then.Diagnostics != nil {
 		own := *v.Diagnostics
-		own.Unchecked, own.Broken, own.Outcomes = then.Held, then.Diagnostics.Broken, maps.Clone(own.Outcomes)
+		own.Unchecked, own.Outcomes = then.Held, maps.Clone(own.Outcomes)
 		r := then.responses()
+		if judged && !slices.ContainsFunc(then.Diagnostics.Broken, func(b Broken) bool { return b.Answers < 1 || b.Answers > r.Incorrect }) {
+			own.Broken = then.Diagnostics.Broken
+		}
 		for name, n := range map[string]int64{"correct": r.Correct, "incorrect": r.Incorrect, "unchecked": r.Held} {
 			if own.Outcomes[name] = n; n == 0 {
 				delete(own.Outcomes, name)

@@ -319,14 +319,19 @@ func TestLateVerdicts(t *testing.T) {
 		return &lie
 	}
 	for name, change := range map[string]func(v, system *report.Value){
-		"a verdict":        func(v, _ *report.Value) { v.Verdict = metrics.Fail },
-		"more incorrect":   func(v, _ *report.Value) { *v.Numerator -= 2 },
-		"more correct":     func(v, _ *report.Value) { *v.Numerator++; *v.Denominator++; v.Count++ },
-		"a printed value":  func(v, _ *report.Value) { v.Value = new(json.Number("99.9")) },
-		"a threshold":      func(v, _ *report.Value) { v.Threshold = "99" },
-		"held":             func(v, _ *report.Value) { v.Held++ },
-		"outcomes":         func(v, _ *report.Value) { v.Diagnostics.Outcomes["correct"]++ },
-		"what it rests on": func(_, v *report.Value) { v.RestsOn, v.Fewest = nil, 4 },
+		"a verdict":            func(v, _ *report.Value) { v.Verdict = metrics.Fail },
+		"more incorrect":       func(v, _ *report.Value) { *v.Numerator -= 2 },
+		"more correct":         func(v, _ *report.Value) { *v.Numerator++; *v.Denominator++; v.Count++ },
+		"a printed value":      func(v, _ *report.Value) { v.Value = new(json.Number("99.9")) },
+		"a threshold":          func(v, _ *report.Value) { v.Threshold = "99" },
+		"held":                 func(v, _ *report.Value) { v.Held++ },
+		"outcomes":             func(v, _ *report.Value) { v.Diagnostics.Outcomes["correct"]++ },
+		"what it rests on":     func(_, v *report.Value) { v.RestsOn, v.Fewest = nil, 4 },
+		"two that it rests on": func(_, v *report.Value) { v.RestsOn, v.Fewest = []measurement.VantagePoint{"901", "903"}, 1 },
+		"nothing it rests on":  func(_, v *report.Value) { v.RestsOn, v.Fewest = nil, 0 },
+		"a broken rule": func(v, _ *report.Value) {
+			v.Diagnostics.Broken = []report.Broken{{Tag: "pdd", Answers: 1, VantagePoints: []measurement.VantagePoint{"902"}}}
+		},
 	} {
 		if v := verify(t, lies(change), store); !slices.ContainsFunc(v.Differences, func(s string) bool {
 			return strings.Contains(s, "s_correctness") || strings.Contains(s, "i_correctness b")
