@@ -20,7 +20,11 @@ type Accused struct {
 // prints. Whoever answers decides how long it is.
 const mostNSID = 128
 
-func cut(nsid string) string { return strings.Clone(nsid[:min(len(nsid), mostNSID)]) }
+// accusedAt keeps nothing of the memory of the rows that it is given texts of.
+func accusedAt(label time.Time, rsi measurement.RSI, vp measurement.VantagePoint, nsid string) Accused {
+	return Accused{label, measurement.RSI(strings.Clone(string(rsi))), measurement.VantagePoint(strings.Clone(string(vp))),
+		strings.Clone(nsid[:min(len(nsid), mostNSID)])}
+}
 
 // accuse counts an answer that the plan asks for: a name that somebody made up, or what
 // came from another address, says nothing of an RSI.

@@ -55,8 +55,7 @@ func (c *counts) note(day time.Time, cases []docket) {
 		was, again := d.changed[k.place]
 		if again || !reflect.DeepEqual(k.had, k.now) {
 			if !again {
-				was = change{had: k.had, address: strings.Clone(k.address),
-					at: Accused{k.label, measurement.RSI(strings.Clone(string(k.rsi))), measurement.VantagePoint(strings.Clone(string(k.vp))), cut(k.nsid)}}
+				was = change{had: k.had, at: accusedAt(k.label, k.rsi, k.vp, k.nsid), address: strings.Clone(k.address)}
 			}
 			was.now = k.now
 			d.changed[k.place] = was

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -156,12 +155,11 @@ func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) {
 		b.result.Judged.Correct++
 	case measurement.Incorrect:
 		b.result.Judged.Incorrect++
-		// Not the sheet's memory.
-		at := Accused{a.Interval.UTC(), measurement.RSI(strings.Clone(string(a.RSI))), measurement.VantagePoint(strings.Clone(string(a.VantagePoint))), ""}
+		nsid := ""
 		if a.NSID != nil {
-			at.NSID = cut(*a.NSID)
+			nsid = *a.NSID
 		}
-		b.accuse(at, a.Address)
+		b.accuse(accusedAt(a.Interval.UTC(), a.RSI, a.VantagePoint, nsid), a.Address)
 	default:
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -93,7 +94,7 @@ func (r *run) lookUp(ctx context.Context, rows map[int64]*measurement.Zone, aske
 		err := r.eachShown(ctx, s.From.Add(-2*interval.Length), s.Until.Add(2*interval.Length), func(k runKey, all []shown, trusted bool) {
 			for _, row := range all {
 				if s := found[row.serial]; s != nil && trusted && row.asked && believable(rows[row.serial], row.sent) {
-					s.add(k.vp, measurement.RSI(string([]byte(row.rsi))), row.sent)
+					s.add(k.vp, measurement.RSI(strings.Clone(string(row.rsi))), row.sent)
 				}
 			}
 		})
