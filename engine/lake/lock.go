@@ -17,9 +17,9 @@ var ErrLocked = errors.New("locked")
 const lockPoll = 50 * time.Millisecond
 
 // LockShared keeps the lake as it is until it is unlocked: whoever reads files one after
-// the other that must fit together takes it. It waits as long for a writer. The lock is one of the
-// folder, so that nothing is written and a lake that may only be read can be locked; where
-// the file system has no such locks there is none.
+// the other that must fit together takes it. It waits for a writer, at most so long. The
+// folder itself is locked, so that nothing is written and a lake that may only be read can
+// be locked; where the file system has no such locks there is none.
 func (s Store) LockShared(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
 	return s.lock(ctx, unix.LOCK_SH, wait)
 }
