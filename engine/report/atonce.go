@@ -13,9 +13,9 @@ import (
 	"mtric.net/mtric/metrics/correctness"
 )
 
-// atOnce counts by RSI, and under no name of all, the answers that are incorrect whatever
-// the zone: they never waited for a verdict. They are looked for where then has more
-// answers that wait.
+// atOnce counts by RSI, and under the empty name for all RSIs, the answers that are incorrect
+// whatever the zone: they never waited for a verdict. It looks only at RSIs of which more
+// answers waited then.
 func (d *Document) atOnce(ctx context.Context, store lake.Store, then *Document) (map[measurement.RSI]int64, error) {
 	wanted := map[measurement.RSI]bool{}
 	for i := range min(len(d.Values), len(then.Values)) {
@@ -40,7 +40,7 @@ func (d *Document) atOnce(ctx context.Context, store lake.Store, then *Document)
 			count(a.RSI)
 		}
 	}
-	// The response itself says it, by the code that judged it; of a row without one failures do.
+	// The response is judged again by the same code; of a row without one its failures decide.
 	weighed := func(a *measurement.Answer, b *lake.Batch, i int) bool {
 		response, sent := b.Column("response").Bytes[i], b.Column("sent_at")
 		if len(response) == 0 {

@@ -69,8 +69,8 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 	return nil
 }
 
-// incorrectIn notes the incorrect answers of a day with their failures, but for those that
-// settled says nothing more is to be said of by what they have in more columns.
+// incorrectIn notes the incorrect answers of a day with their failures. Where settled is
+// given it sees each of them first, with more columns; those it settles are not noted.
 func (d *Document) incorrectIn(ctx context.Context, store lake.Store, f lake.DayFile, wanted map[measurement.RSI]bool,
 	note func(*measurement.Answer, []string), settled func(a *measurement.Answer, b *lake.Batch, i int) bool, more ...string) error {
 	names := append(slices.Clone(decisive), append(more, "qname", "qtype")...)

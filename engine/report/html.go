@@ -25,7 +25,7 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"fraction":      fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return join(l) }, "paths": pathNames,
 }).Parse(pageText))
 
-// ofOthers is a text that is not of this program, or nothing, as people may see it.
+// ofOthers makes a text that others wrote fit to be shown; nil is empty.
 func ofOthers(text any) string {
 	v := reflect.Indirect(reflect.ValueOf(text))
 	if !v.IsValid() {
