@@ -198,7 +198,7 @@ func (p *player) ingest() {
 	p.windowRules(result.Accused)
 	p.countAlerts()
 	for accused := range result.Accused {
-		p.truth.accused(ingest.Accused{Interval: accused.Interval, RSI: accused.RSI})
+		p.truth.accused(accused)
 	}
 }
 

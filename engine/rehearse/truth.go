@@ -25,7 +25,13 @@ const (
 type truth struct {
 	plants []Plant
 	odd    map[answerKey]fact // those that are not simply honest
-	first  map[ingest.Accused]bool
+	first  map[spot]bool      // found incorrect at some time, by a run of ingest
+}
+
+// spot is the answers of an RSI in an interval.
+type spot struct {
+	label int64 // µs
+	rsi   measurement.RSI
 }
 
 // answerKey names an answer.
@@ -42,7 +48,7 @@ type fact struct {
 	may  bool // be held
 }
 
-func newTruth() *truth { return &truth{odd: map[answerKey]fact{}, first: map[ingest.Accused]bool{}} }
+func newTruth() *truth { return &truth{odd: map[answerKey]fact{}, first: map[spot]bool{}} }
 
 // plant is the number of a fault of an RSI.
 func (t *truth) plant(fault string, rsi measurement.RSI) truthKind {
@@ -71,14 +77,14 @@ func keyOf(a *measurement.Answer) answerKey {
 
 // accused notes that answers of an RSI and interval were found incorrect at some time, by
 // a run of ingest.
-func (t *truth) accused(a ingest.Accused) { t.first[a] = true }
+func (t *truth) accused(a ingest.Accused) { t.first[spot{a.Interval.UnixMicro(), a.RSI}] = true }
 
 // faulty are the RSIs and intervals that have an answer of a planted fault.
-func (t *truth) faulty() map[ingest.Accused]bool {
-	all := map[ingest.Accused]bool{}
+func (t *truth) faulty() map[spot]bool {
+	all := map[spot]bool{}
 	for k, f := range t.odd {
 		if f.kind != honest {
-			all[ingest.Accused{Interval: time.UnixMicro(k.label).UTC(), RSI: k.rsi}] = true
+			all[spot{k.label, k.rsi}] = true
 		}
 	}
 	return all
@@ -91,7 +97,7 @@ type tally struct {
 	held     int
 	surplus  int // held where the script does not allow it
 	found    map[truthKind]int
-	lies     []ingest.Accused
+	lies     []spot
 	suspects []suspect // days with answers of the second or fourth kind
 }
 
@@ -136,7 +142,7 @@ func (t *tally) add(key answerKey, f fact, v measurement.Verdict) {
 	switch {
 	case f.kind == lied:
 		if v == measurement.Incorrect {
-			t.lies = append(t.lies, ingest.Accused{Interval: time.UnixMicro(key.label).UTC(), RSI: key.rsi})
+			t.lies = append(t.lies, spot{key.label, key.rsi})
 		}
 	case v == measurement.Incorrect && f.kind != honest:
 		t.found[f.kind]++
@@ -207,7 +213,7 @@ func (p *player) onceAccused(t tally) {
 	for a := range p.truth.first {
 		if !faulty[a] && p.result.Accused == 0 {
 			p.result.Accused++
-			p.result.problem(fmt.Sprintf("accused for a while: %s at %s", a.RSI, a.Interval.Format("2006-01-02T15:04Z")))
+			p.result.problem(fmt.Sprintf("accused for a while: %s at %s", a.rsi, time.UnixMicro(a.label).UTC().Format("2006-01-02T15:04Z")))
 		}
 	}
 }
