@@ -14,20 +14,10 @@ import (
 // changeRows rewrites what a day of the lake says, and returns how it was.
 func changeRows(t testing.TB, store lake.Store, day time.Time, change func(*measurement.Answer)) (undo func()) {
 	t.Helper()
-	path := store.Path(lake.Answers, day)
-	rows, meta, err := lake.Read[measurement.Answer](path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows, put := answersOf(t, store, day)
 	own := slices.Clone(rows)
 	for i := range own {
 		change(&own[i])
-	}
-	put := func(rows []measurement.Answer) {
-		t.Helper()
-		if err := lake.Write(path, rows, meta); err != nil {
-			t.Fatal(err)
-		}
 	}
 	put(own)
 	return func() { put(rows) }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
@@ -20,17 +19,7 @@ func TestLateVerdictsWithoutExclusions(t *testing.T) {
 	store, p := lying(t)
 	from, until := monday.Add(6*time.Hour), monday.Add(12*time.Hour)
 	p.Exclusions = []plan.Note{{Label: "dark", By: "us", Reason: "power", Added: monday, From: from, Until: until, VantagePoints: []measurement.VantagePoint{"901"}}}
-	path := store.Path(lake.Answers, monday)
-	judged, meta, err := lake.Read[measurement.Answer](path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := func(rows []measurement.Answer) {
-		t.Helper()
-		if err := lake.Write(path, rows, meta); err != nil {
-			t.Fatal(err)
-		}
-	}
+	judged, put := answersOf(t, store, monday)
 	// Of b eight answers are held, five of them excluded.
 	held, n := slices.Clone(judged), map[bool]int{}
 	var last int

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/metrics"
@@ -14,17 +13,7 @@ import (
 // rules give for the report's counts, also where report.json leaves out the numbers.
 func TestLateVerdictsByTheRules(t *testing.T) {
 	store, p := lying(t)
-	path := store.Path(lake.Answers, monday)
-	judged, meta, err := lake.Read[measurement.Answer](path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := func(rows []measurement.Answer) {
-		t.Helper()
-		if err := lake.Write(path, rows, meta); err != nil {
-			t.Fatal(err)
-		}
-	}
+	judged, put := answersOf(t, store, monday)
 	// holding is the day with so many answers of RSIs held, and the last one of them.
 	holding := func(each int, rsis ...measurement.RSI) (rows []measurement.Answer, last int) {
 		rows, n := slices.Clone(judged), map[measurement.RSI]int{}

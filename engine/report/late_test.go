@@ -115,8 +115,34 @@ func TestRestsOn(t *testing.T) {
 	}
 }
 
+// answersOf are the answers of a day, and what puts others in their place.
+func answersOf(t testing.TB, store lake.Store, day time.Time) (rows []measurement.Answer, put func([]measurement.Answer)) {
+	t.Helper()
+	path := store.Path(lake.Answers, day)
+	rows, meta, err := lake.Read[measurement.Answer](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows, func(rows []measurement.Answer) {
+		t.Helper()
+		if err := lake.Write(path, rows, meta); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // came dates the runs of a vantage point on a day.
 func came(t testing.TB, store lake.Store, day time.Time, at map[measurement.VantagePoint]time.Time) {
+	t.Helper()
+	changeRuns(t, store, day, func(r *measurement.Run) {
+		if when, there := at[r.VantagePoint]; there {
+			r.IngestedAt = &when
+		}
+	})
+}
+
+// changeRuns rewrites the runs of a day.
+func changeRuns(t testing.TB, store lake.Store, day time.Time, change func(*measurement.Run)) {
 	t.Helper()
 	path := store.Path(lake.Runs, day)
 	runs, meta, err := lake.Read[measurement.Run](path)
@@ -124,9 +150,7 @@ func came(t testing.TB, store lake.Store, day time.Time, at map[measurement.Vant
 		t.Fatal(err)
 	}
 	for i := range runs {
-		if when, there := at[runs[i].VantagePoint]; there {
-			runs[i].IngestedAt = &when
-		}
+		change(&runs[i])
 	}
 	if err := lake.Write(path, runs, meta); err != nil {
 		t.Fatal(err)
@@ -136,17 +160,7 @@ func came(t testing.TB, store lake.Store, day time.Time, at map[measurement.Vant
 // undate takes away when the runs of a day came into the lake.
 func undate(t testing.TB, store lake.Store, day time.Time) {
 	t.Helper()
-	path := store.Path(lake.Runs, day)
-	runs, meta, err := lake.Read[measurement.Run](path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range runs {
-		runs[i].IngestedAt = nil
-	}
-	if err := lake.Write(path, runs, meta); err != nil {
-		t.Fatal(err)
-	}
+	changeRuns(t, store, day, func(r *measurement.Run) { r.IngestedAt = nil })
 }
 
 func verify(t testing.TB, d *report.Document, store lake.Store) *report.Verified {
@@ -275,17 +289,7 @@ func TestUndatedReport(t *testing.T) {
 // incorrect, and as many as there were.
 func TestLateVerdicts(t *testing.T) {
 	store, p := lying(t)
-	path := store.Path(lake.Answers, monday)
-	judged, meta, err := lake.Read[measurement.Answer](path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := func(rows []measurement.Answer) {
-		t.Helper()
-		if err := lake.Write(path, rows, meta); err != nil {
-			t.Fatal(err)
-		}
-	}
+	judged, put := answersOf(t, store, monday)
 	held, n := slices.Clone(judged), 0
 	var last *measurement.Answer
 	for i := range held {

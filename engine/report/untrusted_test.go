@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -19,19 +18,11 @@ import (
 func TestUntrusted(t *testing.T) {
 	store, p := simulated(t, 2, plan.Fault{Label: "clock", Kind: plan.FaultUnsynchronized, VantagePoints: []measurement.VantagePoint{"902"},
 		From: monday.Add(9 * time.Hour), Until: monday.Add(10 * time.Hour), Percent: 100})
-	path := store.Path(lake.Runs, monday)
-	runs, meta, err := lake.Read[measurement.Run](path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, r := range runs {
+	changeRuns(t, store, monday, func(r *measurement.Run) {
 		if r.VantagePoint == "901" && r.Interval.Before(monday.Add(10*time.Minute)) {
-			runs[i].ReceivedAt = r.Interval.Add(-time.Second)
+			r.ReceivedAt = r.Interval.Add(-time.Second)
 		}
-	}
-	if err := lake.Write(path, runs, meta); err != nil {
-		t.Fatal(err)
-	}
+	})
 	shown := int64(0)
 	amend(t, store, func(a *measurement.Answer) {
 		if a.VantagePoint == "901" && a.Query == metrics.QuerySOA && a.Serial != nil && a.Interval.Equal(monday.Add(11*time.Hour)) {
