@@ -22,9 +22,9 @@ type crowd struct{ vantagePoint, rule string }
 // crowdOf is the one that an alert is in; none for most.
 func crowdOf(s *Status) crowd {
 	if isMore(s) {
-		return crowd{labelOf(s, "vantage_point"), labelOf(s, "of")}
+		return crowd{labelOf(s.Labels, "vantage_point"), labelOf(s.Labels, "of")}
 	}
-	if vp := cmp.Or(labelOf(s, "vantage_point"), s.Of); vp != "" {
+	if vp := cmp.Or(labelOf(s.Labels, "vantage_point"), s.Of); vp != "" {
 		return crowd{vantagePoint: vp}
 	}
 	if len(s.Labels) == 1 && (s.Labels[0].Name == "serial" || s.Labels[0].Name == "key") {
@@ -33,8 +33,9 @@ func crowdOf(s *Status) crowd {
 	return crowd{}
 }
 
-func labelOf(s *Status, name string) string {
-	for _, l := range s.Labels {
+// labelOf is the value of a label; empty where there is none of that name.
+func labelOf(labels []Label, name string) string {
+	for _, l := range labels {
 		if l.Name == name {
 			return l.Value
 		}
@@ -53,8 +54,7 @@ func only(vps []string) string {
 // attribute notes on whose rows alone an alert rests that is about to be told. One that
 // is told stays whose it was.
 func (s *Status) attribute(r *rule, f *frame, at time.Time) {
-	due := r.Hold == 0 || s.True != nil && at.Sub(*s.True) >= time.Duration(r.Hold)
-	if s.Told || !due || f.alone == nil || labelOf(s, "vantage_point") != "" {
+	if s.Told || !s.heldFor(time.Duration(r.Hold), at) || f.alone == nil || labelOf(s.Labels, "vantage_point") != "" {
 		return
 	}
 	if s.VantagePoints > 1 { // with an incorrect answer
@@ -100,7 +100,7 @@ func (c crowd) more(n int) Condition {
 }
 
 func isMore(s *Status) bool {
-	return strings.HasPrefix(s.Rule, ownRules) && labelOf(s, "condition") == "more"
+	return strings.HasPrefix(s.Rule, ownRules) && labelOf(s.Labels, "condition") == "more"
 }
 
 // crowds tells of each crowd how many alerts are only counted.

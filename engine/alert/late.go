@@ -36,9 +36,9 @@ type Accusation struct {
 type late struct {
 	rsi         string
 	answers     int64
-	first, last time.Time      // intervals
-	found       int            // vantage points that this run has it from
-	vps         map[string]int // and those that the lake has within the rule's window as well
+	first, last time.Time       // intervals
+	found       int             // vantage points that this run has it from
+	vps         map[string]bool // and those that the lake has within the rule's window as well
 	nsids       map[string]int
 }
 
@@ -70,18 +70,17 @@ func (b *Book) TellLate(ctx context.Context, store lake.Store, all []Accusation)
 
 // lateOf sorts what lies before a time by RSI.
 func lateOf(all []Accusation, before time.Time) []*late {
-	found, by := map[string]*late{}, map[string]map[string]bool{}
+	found := map[string]*late{}
 	for _, a := range all {
 		if !a.Interval.Before(before) {
 			continue
 		}
 		l := found[a.RSI]
 		if l == nil {
-			l = &late{rsi: a.RSI, first: a.Interval, last: a.Interval, vps: map[string]int{}, nsids: map[string]int{}}
-			found[a.RSI], by[a.RSI] = l, map[string]bool{}
+			l = &late{rsi: a.RSI, first: a.Interval, last: a.Interval, vps: map[string]bool{}, nsids: map[string]int{}}
+			found[a.RSI] = l
 		}
 		l.answers += a.Answers
-		by[a.RSI][a.VantagePoint] = true
 		l.note(a.VantagePoint, a.NSID, int(a.Answers))
 		if a.Interval.Before(l.first) {
 			l.first = a.Interval
@@ -92,14 +91,15 @@ func lateOf(all []Accusation, before time.Time) []*late {
 	}
 	var sorted []*late
 	for _, rsi := range slices.Sorted(maps.Keys(found)) {
-		found[rsi].found = len(by[rsi])
-		sorted = append(sorted, found[rsi])
+		l := found[rsi]
+		l.found = len(l.vps)
+		sorted = append(sorted, l)
 	}
 	return sorted
 }
 
 func (l *late) note(vp, nsid string, n int) {
-	l.vps[vp] += n
+	l.vps[vp] = true
 	if nsid != "" {
 		l.nsids[nsid] += n
 	}

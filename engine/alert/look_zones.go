@@ -118,8 +118,11 @@ func (l *Looker) missing(ctx context.Context, rows []measurement.Zone) ([]*missi
 		}
 	}
 	slices.SortFunc(all, func(x, y *missingZone) int {
-		if (x.alone == "") != (y.alone == "") {
-			return map[bool]int{true: -1, false: 1}[x.alone == ""]
+		switch {
+		case x.alone == "" && y.alone != "":
+			return -1
+		case x.alone != "" && y.alone == "":
+			return 1
 		}
 		return rootzone.Compare(y.serial, x.serial)
 	})

@@ -75,7 +75,7 @@ func (s *Status) step(r plan.Rule, found finding, at time.Time, silenced bool) S
 		if s.True == nil {
 			s.True = &at
 		}
-		if s.Firing == nil && at.Sub(*s.True) >= time.Duration(r.Hold) {
+		if s.Firing == nil && s.heldFor(time.Duration(r.Hold), at) {
 			s.Firing, s.Changed = &at, at
 			s.fired(at)
 		}
@@ -99,6 +99,11 @@ func (s *Status) step(r plan.Rule, found finding, at time.Time, silenced bool) S
 		return Firing
 	}
 	return ""
+}
+
+// heldFor says whether the condition, which holds, has held for so long.
+func (s *Status) heldFor(hold time.Duration, at time.Time) bool {
+	return hold == 0 || s.True != nil && at.Sub(*s.True) >= hold
 }
 
 // fired remembers the last times it fired.
@@ -149,7 +154,8 @@ func silenced(p *plan.Plan, machine, rule string, labels []Label, at time.Time) 
 type ledger map[string]*Status
 
 // apply takes the alert of a rule and its labels one evaluation on, and returns
-// its line, if it has one: one more where its severity has risen. Muted says of one that fires whether it is not to be told.
+// its line, if it has one: one more where its severity has risen. Muted says of one that
+// fires whether it is not to be told.
 func (l ledger) apply(machine string, r *rule, f *frame, found finding, at time.Time, muted func(*Status) bool) *Event {
 	key := keyOf(r.Label, f.labels)
 	s := l[key]

@@ -36,12 +36,7 @@ type accused struct {
 
 // accusedOf is the one of all of the RSI that a combination is of.
 func accusedOf(all map[string]*accused, labels []Label) *accused {
-	rsi := ""
-	for _, l := range labels {
-		if l.Name == "rsi" {
-			rsi = l.Value
-		}
-	}
+	rsi := labelOf(labels, "rsi")
 	if all[rsi] == nil {
 		all[rsi] = &accused{map[int32]int{}, map[int32]int{}}
 	}
