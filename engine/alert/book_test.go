@@ -117,6 +117,16 @@ rule "silent" {
 }
 `
 
+// inPlan gives a book the shipped rules and more, for a plan with vantage points 101 and 301.
+func inPlan(t *testing.T, b *alert.Book, more string) {
+	t.Helper()
+	rules, l := compile(t, "rssac047", "site.hcl", strings.Split(vantagePoints, "rule ")[0]+more)
+	if rules == nil {
+		t.Fatal(l.Error())
+	}
+	b.Rules = rules
+}
+
 // TestWhatLeavesThePlanEnds fires for a vantage point that is then taken out of the
 // plan: nothing would evaluate it any more.
 func TestWhatLeavesThePlanEnds(t *testing.T) {

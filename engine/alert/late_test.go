@@ -1,7 +1,9 @@
 package alert_test
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,11 +18,7 @@ func lateBook(t *testing.T, now *time.Time) (*alert.Book, lake.Store) {
 	t.Helper()
 	*now = noon.AddDate(0, 0, 2)
 	b, store := newCollector(t, now)
-	rules, l := compile(t, "rssac047", "site.hcl", strings.Split(vantagePoints, "rule ")[0])
-	if rules == nil {
-		t.Fatal(l.Error())
-	}
-	b.Rules = rules
+	inPlan(t, b, "")
 	accuse(t, store, []accusation{{"a", "301", time.Hour, "other"}})
 	evaluate(t, b, store)
 	return b, store
@@ -76,6 +74,10 @@ func TestLateIsToldOnceOfOne(t *testing.T) {
 	if got := tellLate(t, b, store, accusations("b", "101", 2*time.Hour)); len(got) != 1 || !strings.Contains(got[0], " warning FIRING ") {
 		t.Errorf("a day later: %s", got)
 	}
+	now = now.Add(25 * time.Hour) // no run in between has let go of it
+	if got := tellLate(t, b, store, accusations("b", "101", 2*time.Hour)); len(got) != 1 || !strings.Contains(got[0], " warning FIRING ") {
+		t.Errorf("two days later: %s", got)
+	}
 }
 
 // TestLateIsOfAnHourByBothClocks: labels of a month make no hour of ours, and an hour of
@@ -114,33 +116,64 @@ func TestLateSaysWhoElse(t *testing.T) {
 			t.Errorf("two in one run: %s", got)
 		}
 	}
-	if got := tellLate(t, b, store, accusations("a", "101", -24*time.Hour)); len(got) != 0 {
-		t.Errorf("before the window: %s", got)
+}
+
+// TestLateCountsTheWindowOnly: what another vantage point has of the RSI before or after the
+// rule's window bears nothing out, although the windows of other RSIs have it read.
+func TestLateCountsTheWindowOnly(t *testing.T) {
+	for name, all := range map[string][]alert.Accusation{
+		"before": append(accusations("a", "101", 8*time.Hour), accusations("b", "101", 4*time.Hour)...),
+		"after":  append(accusations("a", "101", -2*time.Hour), accusations("b", "101", 2*time.Hour)...),
+	} {
+		var now time.Time
+		b, store := lateBook(t, &now)
+		if got := tellLate(t, b, store, all); len(got) != 2 || !strings.Contains(got[0], " warning FIRING rule=mtric.ingest condition=incorrect rsi=a vantage_points=1 ") {
+			t.Errorf("%s: %s", name, strings.Join(got, "\n"))
+		}
 	}
 }
 
-// TestLateReadsOnlyTheWindow has one vantage point choose labels a year apart, and a day of
-// the lake between them that cannot be read.
-func TestLateReadsOnlyTheWindow(t *testing.T) {
-	var now time.Time
-	b, store := lateBook(t, &now)
-	for _, days := range []int{-1, -10, -20} {
-		path := store.Path(lake.Answers, noon.AddDate(0, 0, days))
-		if err := os.WriteFile(path, []byte("no table"), 0o644); err != nil {
-			if err = os.MkdirAll(path[:strings.LastIndexByte(path, '/')], 0o755); err == nil {
-				err = os.WriteFile(path, []byte("no table"), 0o644)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+// longRule is a rule with a window of a day.
+const longRule = `
+rule "incorrect-in-a-day" {
+  on       = "window"
+  over     = ["rsi"]
+  window   = "24h"
+  severity = "info"
+  expr     = "window.incorrect > 1000"
+  summary  = "x"
+}`
+
+// TestLateReadsLittle has one vantage point choose labels for which a day of the lake would
+// have to be read that cannot be.
+func TestLateReadsLittle(t *testing.T) {
+	each := func(apart time.Duration) (all []alert.Accusation) {
+		for i, rsi := range strings.Split("bcdefghijklm", "") {
+			all = append(all, accusations(rsi, "101", 6*time.Hour-time.Duration(i)*apart)...)
 		}
+		return all
 	}
-	all := accusations("b", "101", -399*24*time.Hour, 6*time.Hour)
-	for i, rsi := range strings.Split("cdefghijklm", "") { // each RSI with a window of its own
-		all = append(all, accusations(rsi, "101", 6*time.Hour-time.Duration(i)*30*24*time.Hour)...)
-	}
-	if got := tellLate(t, b, store, all); len(got) != 12 {
-		t.Errorf("%s", got)
+	for name, c := range map[string]struct {
+		rules      string
+		all        []alert.Accusation
+		unreadable int // days from noon
+		told       int
+	}{
+		"a year of one RSI":        {"", accusations("b", "101", -399*24*time.Hour, 6*time.Hour), -10, 1},
+		"between two windows":      {"", append(accusations("b", "101", 6*time.Hour), accusations("c", "101", -40*time.Hour)...), -1, 2},
+		"a third window":           {"", each(30 * 24 * time.Hour), -60, 12},
+		"windows that overlap all": {longRule, each(20 * time.Hour), -7, 12},
+	} {
+		var now time.Time
+		b, store := lateBook(t, &now)
+		inPlan(t, b, c.rules)
+		path := store.Path(lake.Answers, noon.AddDate(0, 0, c.unreadable))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("no table"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if got := tellLate(t, b, store, c.all); len(got) != c.told {
+			t.Errorf("%s: %s", name, strings.Join(got, "\n"))
+		}
 	}
 }
 

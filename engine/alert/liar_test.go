@@ -110,11 +110,7 @@ rule "each" {
   expr     = "window.has_data"
   summary  = "x"
 }`
-	rules, l := compile(t, "rssac047", "site.hcl", strings.Split(vantagePoints, "rule ")[0]+each)
-	if rules == nil {
-		t.Fatal(l.Error())
-	}
-	b.Rules = rules
+	inPlan(t, b, each)
 	evaluate(t, b, store)
 	count := func(text, part string) int { return strings.Count(text, part) }
 	told, series := strings.Join(lines(t, b), "\n"), prom(t, b)

@@ -62,6 +62,9 @@ func TestWhoShowsAMissingZone(t *testing.T) {
 		zone(serial, at, signature)
 		rows = append(rows, shown("101", at, "a", serial, measurement.Incorrect))
 	}
+	// Who is not in the plan bears nothing out, nor does who shows it long after.
+	first := label.Add(75 * 5 * time.Minute)
+	rows = append(rows, shown("901", first, "b", 2026101375, measurement.Incorrect), shown("301", first.Add(7*time.Hour), "b", 2026101375, measurement.Incorrect))
 	// Of before the archive, and answers wait for it.
 	waits := noon.AddDate(0, 0, -30)
 	zone(2026100100, waits, signature)
@@ -93,5 +96,19 @@ func TestWhoShowsAMissingZone(t *testing.T) {
 		if z.Alone[serial] != want {
 			t.Errorf("%s is of %q, want %q", serial, z.Alone[serial], want)
 		}
+	}
+	// Where more are missing than are named, those that several show are.
+	for i := range int64(25) {
+		at := noon.AddDate(0, 0, -2)
+		zone(2026103000+i, at, signature)
+		rows = append(rows, shown("101", at.Add(time.Duration(i)*5*time.Minute), "a", 2026103000+i, measurement.Incorrect))
+	}
+	if err := l.Store.SaveZones(zones); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, l, rows)
+	z = look(t, l).Zones
+	if z.Gaps != 106 || len(z.Missing) != 100 || !slices.Contains(z.Missing, "2026100000") || !slices.Contains(z.Missing, "2026100001") {
+		t.Errorf("%d gaps, %d named: %v", z.Gaps, len(z.Missing), z.Missing)
 	}
 }

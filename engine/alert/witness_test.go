@@ -89,11 +89,7 @@ func TestOneWitnessIsAWarning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			now := noon.Add(69 * time.Minute)
 			b, store := newCollector(t, &now)
-			rules, l := compile(t, "rssac047", "site.hcl", strings.Split(vantagePoints, "rule ")[0]+ownRule)
-			if rules == nil {
-				t.Fatal(l.Error())
-			}
-			b.Rules = rules
+			inPlan(t, b, ownRule)
 			accuse(t, store, c.accused)
 			var series []string
 			for ; now.Before(noon.Add(150 * time.Minute)); now = now.Add(5 * time.Minute) {
@@ -112,7 +108,7 @@ func TestOneWitnessIsAWarning(t *testing.T) {
 			if want := c.want; !slices.Equal(own, want) {
 				t.Errorf("an operator's own rule\n%s\nwant\n%s", strings.Join(own, "\n"), strings.Join(want, "\n"))
 			}
-			episodes, _, err := rules.Backtest(t.Context(), store, noon, noon.Add(145*time.Minute), "wrong-answer")
+			episodes, _, err := b.Rules.Backtest(t.Context(), store, noon, noon.Add(145*time.Minute), "wrong-answer")
 			if err != nil || len(episodes) == 0 {
 				t.Fatal(err, episodes)
 			}
@@ -178,11 +174,7 @@ func TestNSIDsOfAnybodyAreHarmless(t *testing.T) {
 func staleD(t *testing.T, now *time.Time) (*alert.Book, lake.Store) {
 	t.Helper()
 	b, store := newCollector(t, now)
-	rules, l := compile(t, "rssac047", "site.hcl", strings.Split(vantagePoints, "rule ")[0])
-	if rules == nil {
-		t.Fatal(l.Error())
-	}
-	b.Rules = rules
+	inPlan(t, b, "")
 	const old, fresh = 2026110100, 2026110101
 	amend(t, store, lake.Answers, func(a *measurement.Answer) {
 		if a.Query != "soa" || a.Serial == nil {
