@@ -83,6 +83,11 @@ func TestOutcomeThatContradictsItsResponse(t *testing.T) {
 		return wire
 	}
 	longer := append(slices.Clone(good), 0)
+	full := slices.Concat(good, []byte{0, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0}) // and a private record that fills the message
+	full[11]++
+	room := 65535 - len(full)
+	full[len(full)-2], full[len(full)-1] = byte(room>>8), byte(room)
+	full = append(full, make([]byte, room)...)
 	const wellFormed = "row 1: outcome malformed, the response is well formed"
 	for _, k := range []struct {
 		outcome measurement.Outcome
@@ -104,6 +109,8 @@ func TestOutcomeThatContradictsItsResponse(t *testing.T) {
 		{measurement.Malformed, nil, nil, ""}, // a message of length 0
 		{measurement.Malformed, longer, nil, ""},
 		{measurement.Malformed, good[:40], nil, ""},
+		{measurement.Malformed, full, nil, ""}, // over UDP there may have been more
+		{measurement.Malformed, full, overTCP, wellFormed},
 		{measurement.Malformed, []byte{1}, overTCP, ""},
 		{measurement.Malformed, altered(2, 0), overTCP, ""},
 		{measurement.Malformed, altered(2, 0), func(a *measurement.Answer) { a.Attempts = 2 }, ""},
@@ -129,9 +136,9 @@ func TestOutcomeThatContradictsItsResponse(t *testing.T) {
 		r := c.ingest()
 		switch {
 		case k.want == "" && r.Files != 1:
-			t.Errorf("%s, %x: %+v", k.outcome, k.wire, r.Quarantined)
+			t.Errorf("%s, %.99x: %+v", k.outcome, k.wire, r.Quarantined)
 		case k.want != "" && (len(r.Quarantined) != 1 || !strings.HasPrefix(r.Quarantined[0].Reason, k.want) || r.Added != 0):
-			t.Errorf("%s, %x: %+v, want %s", k.outcome, k.wire, r.Quarantined, k.want)
+			t.Errorf("%s, %.99x: %+v, want %s", k.outcome, k.wire, r.Quarantined, k.want)
 		}
 	}
 }
