@@ -107,6 +107,34 @@ func TestWhatTwoSeeIsToldBesideTheNoiseOfOne(t *testing.T) {
 	}
 }
 
+// TestTwoHaveItThoughOneHasMost has a rule that would not hold without the rows of 101, which
+// has as many alerts as it may; but 301 has found such answers too.
+func TestTwoHaveItThoughOneHasMost(t *testing.T) {
+	now := noon.Add(69 * time.Minute)
+	b, store := loud(t, &now)
+	inPlan(t, b, `
+rule "many-wrong" {
+  on       = "window"
+  over     = ["rsi"]
+  window   = "6h"
+  severity = "info"
+  expr     = "window.incorrect > 6"
+  summary  = "x"
+}`)
+	amend(t, store, lake.Answers, func(a *measurement.Answer) {
+		if a.VantagePoint == "301" && a.Interval.Equal(noon.Add(105*time.Minute)) && a.RSI == "m" && a.Verdict != nil {
+			a.Verdict = new(measurement.Incorrect)
+		}
+	})
+	for ; now.Before(noon.Add(2 * time.Hour)); now = now.Add(5 * time.Minute) {
+		evaluate(t, b, store)
+	}
+	all := strings.Join(lines(t, b), "\n")
+	if strings.Count(all, " FIRING rule=many-wrong ") != 1 || !strings.Contains(all, " FIRING rule=many-wrong rsi=m vantage_points=2 ") {
+		t.Error(all)
+	}
+}
+
 // TestSerialsAreBounded has more zones missing than anybody reads alerts of.
 func TestSerialsAreBounded(t *testing.T) {
 	now := noon
