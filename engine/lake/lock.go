@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/gofrs/flock"
 )
 
 // ErrLocked says that the lake is locked by another process.
@@ -21,7 +22,7 @@ const lockPoll = 50 * time.Millisecond
 // folder itself is locked, so that nothing is written and a lake that may only be read can
 // be locked; where the file system has no such locks there is none.
 func (s Store) LockShared(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
-	return s.lock(ctx, unix.LOCK_SH, wait)
+	return s.lock(ctx, wait, (*flock.Flock).TryRLock, (*flock.Flock).TryRLockContext)
 }
 
 // LockExclusive is for the lake's writer; it makes the folder where there is none.
@@ -29,31 +30,28 @@ func (s Store) LockExclusive(ctx context.Context, wait time.Duration) (unlock fu
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("lake: %w", err)
 	}
-	return s.lock(ctx, unix.LOCK_EX, wait)
+	return s.lock(ctx, wait, (*flock.Flock).TryLock, (*flock.Flock).TryLockContext)
 }
 
-func (s Store) lock(ctx context.Context, how int, wait time.Duration) (unlock func() error, err error) {
-	dir, err := os.Open(s.Dir)
-	if err != nil {
+// lock tries at once, and then for as long as it may wait.
+func (s Store) lock(ctx context.Context, wait time.Duration, try func(*flock.Flock) (bool, error),
+	retry func(*flock.Flock, context.Context, time.Duration) (bool, error)) (unlock func() error, err error) {
+	l := flock.New(s.Dir, flock.SetFlag(os.O_RDONLY))
+	locked, err := try(l)
+	if !locked && err == nil && wait > 0 {
+		within, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		if locked, err = retry(l, within, lockPoll); ctx.Err() != nil {
+			return nil, errors.Join(ctx.Err(), l.Close())
+		}
+	}
+	switch path := new(fs.PathError); {
+	case locked:
+		return l.Unlock, nil
+	case errors.As(err, &path):
 		return nil, fmt.Errorf("lake: %w", err)
+	case err == nil || errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("lake %s: %w", s.Dir, ErrLocked)
 	}
-	end := time.Now().Add(wait)
-	for {
-		err := unix.Flock(int(dir.Fd()), how|unix.LOCK_NB)
-		switch {
-		case err == nil:
-			return dir.Close, nil // which unlocks
-		case errors.Is(err, unix.EINTR):
-			continue
-		case !errors.Is(err, unix.EWOULDBLOCK):
-			return func() error { return nil }, dir.Close()
-		case !time.Now().Before(end):
-			return nil, errors.Join(fmt.Errorf("lake %s: %w", s.Dir, ErrLocked), dir.Close())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), dir.Close())
-		case <-time.After(lockPoll):
-		}
-	}
+	return func() error { return nil }, nil // a file system without locks
 }
