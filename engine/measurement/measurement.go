@@ -174,7 +174,36 @@ type Answer struct {
 	Verdict       *Verdict     `parquet:"verdict,optional,dict" json:"verdict"`
 	VerdictSerial *int64       `parquet:"verdict_serial,optional" json:"verdict_serial"`
 	Failures      []string     `parquet:"failures,list,dict" json:"failures"`
+
+	SourcePort     *int32  `parquet:"-" json:"source_port"`      // of our socket
+	ReplyTTL       *int32  `parquet:"-" json:"reply_ttl"`        // IP TTL or hop limit of the reply; null over TCP, whose readers Linux hands none
+	FirstLatencyUS *int64  `parquet:"-" json:"first_latency_us"` // of the UDP attempt of an answer asked again over TCP
+	FirstResponse  []byte  `parquet:"-" json:"first_response"`   // its wire; nil is null
+	TCPRetransmits *int32  `parquet:"-" json:"tcp_retransmits"`  // of TCP_INFO
+	Extra          []Extra `parquet:"-" json:"extra"`            // nil: not recorded; empty: recorded, none
 }
+
+// Extra is a further datagram that came for a query: kept as evidence, counted by no
+// metric.
+type Extra struct {
+	Kind    string `parquet:"kind,dict" json:"kind"`    // stray, second or late; an open vocabulary
+	AfterUS int64  `parquet:"after_us" json:"after_us"` // since the query was sent
+	Wire    []byte `parquet:"wire,dict" json:"wire"`    // at most MaxExtraWire bytes of it
+}
+
+// The kinds of Extra.
+const (
+	ExtraStray  = "stray"  // dropped for id, question or QR
+	ExtraSecond = "second" // another matching reply within ExtraWait of the first
+	ExtraLate   = "late"   // a matching reply after the timeout, until the run's own end
+)
+
+// Bounds of Extra, for whoever sends decides what comes.
+const (
+	MaxExtras    = 4   // of a row
+	MaxExtraWire = 512 // bytes
+	MaxExtraRows = 256 // rows of a run that have any
+)
 
 // Content is the bytes of an answer that whoever asked or replied decides the length
 // of: what bounds of memory go by.
@@ -209,6 +238,17 @@ type Route struct {
 	Complete     bool         `parquet:"complete" json:"complete"` // false where the trace was cut short
 	HopCount     int32        `parquet:"hop_count" json:"hop_count"`
 	Hops         []Hop        `parquet:"hops,list" json:"hops"`
+
+	Source     *string    `parquet:"-" json:"source"`      // the local address that was traced from
+	HopReplies []HopReply `parquet:"-" json:"hop_replies"` // nil: not recorded; empty: recorded, none
+}
+
+// HopReply is what the reply of a route's step says beside its address and time.
+type HopReply struct {
+	TTL      int32  `parquet:"ttl" json:"ttl"`                      // of the probe, as Hop has it
+	ReplyTTL *int32 `parquet:"reply_ttl,optional" json:"reply_ttl"` // IP TTL or hop limit of the reply
+	ICMPType *int32 `parquet:"icmp_type,optional" json:"icmp_type"` // null where the reply was no ICMP message
+	ICMPCode *int32 `parquet:"icmp_code,optional" json:"icmp_code"`
 }
 
 // Run is a row of the table runs: the facts of one interval at one vantage
@@ -231,6 +271,8 @@ type Run struct {
 	ReceivedAt        time.Time    `parquet:"received_at,timestamp(microsecond)" json:"received_at,omitzero"`
 	File              string       `parquet:"file,dict" json:"file,omitempty"`
 	SHA256            string       `parquet:"sha256,dict" json:"sha256,omitempty"`
+	SourceIPv4        *string      `parquet:"-" json:"source_ipv4"` // local address of the sockets
+	SourceIPv6        *string      `parquet:"-" json:"source_ipv6"`
 	IngestedAt        *time.Time   `parquet:"ingested_at,optional,timestamp(microsecond)" json:"ingested_at,omitempty"` // of the collector's clock, at the first merge; null in files of stage 1
 }
 
