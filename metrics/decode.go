@@ -76,7 +76,7 @@ func fromMap(m map[string]int32, missing int32) func(string) int32 {
 func (a *Accumulator) decode(b Batch) *decoded {
 	d := &decoded{Batch: b, accumulator: a}
 	d.vp = table(b.VantagePoint, unknown, a.place)
-	d.query = table(b.Query, 0, fromMap(map[string]int32{QuerySOA: querySOA, QueryCorrectness: queryCorrectness}, 0))
+	d.query = table(b.Query, 0, fromMap(map[string]int32{measurement.QuerySOA: querySOA, measurement.QueryCorrectness: queryCorrectness}, 0))
 	d.rsi = table(b.RSI, unknown, fromMap(a.rsis, unknown))
 	const neither = -8 // negative also in the sum of the two
 	d.family = table(b.Family, neither, fromMap(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 2}, neither))

@@ -165,10 +165,10 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 func (w *demoWorld) publication() []string {
 	lines := []string{}
 	for _, v := range w.document.Values {
-		if v.Metric != metrics.RSSPublication && (v.Metric != metrics.RSIPublication || v.RSI != demoLate && v.RSI != demoStale) {
+		if v.Metric != measurement.RSSPublication && (v.Metric != measurement.RSIPublication || v.RSI != demoLate && v.RSI != demoStale) {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s: %s, %s", strings.TrimSpace(v.Metric+" "+string(v.RSI)), v.Shown(), v.Word()))
+		lines = append(lines, fmt.Sprintf("%s: %s, %s", strings.TrimSpace(string(v.Metric)+" "+string(v.RSI)), v.Shown(), v.Word()))
 	}
 	return lines
 }

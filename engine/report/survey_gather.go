@@ -13,7 +13,6 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/metrics"
 )
 
 // gathering is what a survey knows of its candidates while the lake is read.
@@ -153,7 +152,7 @@ func (g *gathering) answers(ctx context.Context, store lake.Store) error {
 				v.c.Judged++
 			}
 			outcome := measurement.Outcome(col["outcome"].Text(i))
-			if col["query"].Text(i) != metrics.QuerySOA || outcome == measurement.LocalError {
+			if col["query"].Text(i) != measurement.QuerySOA || outcome == measurement.LocalError {
 				continue
 			}
 			at := v.at(measurement.RSI(col["rsi"].Text(i)), measurement.Family(col["family"].Text(i)))
