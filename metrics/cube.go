@@ -46,8 +46,8 @@ const (
 
 // cellNames are the keys of Diagnostics.Outcomes.
 var cellNames = map[uint32]string{
-	cellLocal: "local_error", cellTimeout: "timeout", cellRefused: "refused", cellUnreachable: "unreachable",
-	cellReset: "reset", cellMalformed: "malformed", cellLate: "late", cellServfail: "rcode_servfail",
+	cellLocal: string(measurement.LocalError), cellTimeout: string(measurement.Timeout), cellRefused: string(measurement.Refused),
+	cellUnreachable: string(measurement.Unreachable), cellReset: string(measurement.Reset), cellMalformed: string(measurement.Malformed), cellLate: "late", cellServfail: "rcode_servfail",
 	cellRcodeRefused: "rcode_refused", cellNXDomain: "rcode_nxdomain", cellRcode: "rcode_other",
 }
 

@@ -48,7 +48,7 @@ var outcomeCells = map[string]int32{
 }
 
 var rcodeCells = map[string]int32{
-	"NOERROR": answered, "SERVFAIL": int32(cellServfail), "REFUSED": int32(cellRcodeRefused), "NXDOMAIN": int32(cellNXDomain),
+	measurement.NoError: answered, measurement.ServFail: int32(cellServfail), measurement.RRefused: int32(cellRcodeRefused), measurement.NXDomain: int32(cellNXDomain),
 }
 
 var verdictChecks = map[string]int32{
@@ -84,7 +84,7 @@ func (a *Accumulator) decode(b Batch) *decoded {
 	d.address = table(b.Address, unknown, a.addressOf)
 	d.outcome = table(b.Outcome, unknown, fromMap(outcomeCells, unknown))
 	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
-	d.answered, d.noError = b.Outcome.Place(string(measurement.Answered)), b.RCode.Place("NOERROR")
+	d.answered, d.noError = b.Outcome.Place(string(measurement.Answered)), b.RCode.Place(measurement.NoError)
 	d.verdict = table(b.Verdict, 0, fromMap(verdictChecks, unknown))
 	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
 	if !a.cfg.Instances {

@@ -235,11 +235,11 @@ func (c *checked) diagnostics() Diagnostics {
 			d.Outcomes[name] = n
 		}
 	}
-	put("local_error", c.Unsent)
+	put(string(measurement.LocalError), c.Unsent)
 	put("unanswered", c.answers[checkUnanswered])
-	put("correct", c.answers[checkCorrect])
-	put("incorrect", c.answers[checkIncorrect])
-	put("unchecked", c.held())
+	put(string(measurement.Correct), c.answers[checkCorrect])
+	put(string(measurement.Incorrect), c.answers[checkIncorrect])
+	put(string(measurement.Unchecked), c.held())
 	return d
 }
 

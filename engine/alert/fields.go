@@ -137,7 +137,7 @@ var absent = types.NewUnknown(1, nil)
 func thresholds(blocks []plan.Threshold) map[string]float64 {
 	all := map[string]float64{}
 	for _, t := range blocks {
-		name := "threshold." + string(t.Metric)
+		name := thresholdOf(t.Metric)
 		if t.AtLeast != nil {
 			all[name], _ = t.AtLeast.Rat().Float64()
 		}
@@ -152,6 +152,9 @@ func thresholds(blocks []plan.Threshold) map[string]float64 {
 	}
 	return all
 }
+
+// thresholdOf is the field of the object threshold for a metric.
+func thresholdOf(m measurement.Metric) string { return "threshold." + string(m) }
 
 // namesUnder are the names after "object." of those fields, sorted.
 func namesUnder(object string, fields map[string]*cel.Type) []string {

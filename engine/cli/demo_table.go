@@ -76,7 +76,7 @@ func demoRows(answers []measurement.Answer) []*demoRow {
 	byRSI := map[measurement.RSI]*demoRow{}
 	var rows []*demoRow
 	for _, a := range answers {
-		if a.Query != "soa" || a.Outcome == measurement.LocalError {
+		if a.Query != measurement.QuerySOA || a.Outcome == measurement.LocalError {
 			continue
 		}
 		row := byRSI[a.RSI]
@@ -92,7 +92,7 @@ func demoRows(answers []measurement.Answer) []*demoRow {
 			row.cells[path] = cell
 		}
 		cell.sent++
-		if a.Outcome == measurement.Answered && a.RCode != nil && *a.RCode == "NOERROR" {
+		if a.Outcome == measurement.Answered && a.RCode != nil && *a.RCode == measurement.NoError {
 			cell.good++
 			cell.latencies = append(cell.latencies, *a.LatencyUS)
 		}

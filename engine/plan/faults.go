@@ -40,22 +40,22 @@ type FaultKind string
 
 // The kinds. The first six are outcomes of a query; the RSI answers in the others.
 const (
-	FaultDown        FaultKind = "down"        // no answer: timeout
-	FaultRefused     FaultKind = "refused"     // ECONNREFUSED
-	FaultUnreachable FaultKind = "unreachable" // no route
-	FaultReset       FaultKind = "reset"       // of TCP connections
-	FaultMalformed   FaultKind = "malformed"   // a reply that does not parse
-	FaultLocalError  FaultKind = "local_error" // the vantage point could not send
-	FaultServFail    FaultKind = "servfail"    // rcode SERVFAIL
-	FaultRCode       FaultKind = "rcode"       // any other rcode
-	FaultTruncated   FaultKind = "truncated"   // TC and no data, over UDP
-	FaultSlow        FaultKind = "slow"        // answers come later by By
-	FaultStale       FaultKind = "stale"       // zones come later by By
-	FaultFrozen      FaultKind = "frozen"      // the zone of From until Until
-	FaultWrong       FaultKind = "wrong"       // correctness answers break a rule
-	FaultSilent      FaultKind = "silent"      // the vantage point makes no run
-	FaultOffPlan     FaultKind = "off_plan"    // asked at an address that is not the plan's
-	FaultFuture      FaultKind = "future"      // answers to query soa show the serial of By later
+	FaultDown        FaultKind = "down"                             // no answer: timeout
+	FaultRefused               = FaultKind(measurement.Refused)     // ECONNREFUSED
+	FaultUnreachable           = FaultKind(measurement.Unreachable) // no route
+	FaultReset                 = FaultKind(measurement.Reset)       // of TCP connections
+	FaultMalformed             = FaultKind(measurement.Malformed)   // a reply that does not parse
+	FaultLocalError            = FaultKind(measurement.LocalError)  // the vantage point could not send
+	FaultServFail    FaultKind = "servfail"                         // rcode SERVFAIL
+	FaultRCode       FaultKind = "rcode"                            // any other rcode
+	FaultTruncated   FaultKind = "truncated"                        // TC and no data, over UDP
+	FaultSlow        FaultKind = "slow"                             // answers come later by By
+	FaultStale       FaultKind = "stale"                            // zones come later by By
+	FaultFrozen      FaultKind = "frozen"                           // the zone of From until Until
+	FaultWrong       FaultKind = "wrong"                            // correctness answers break a rule
+	FaultSilent      FaultKind = "silent"                           // the vantage point makes no run
+	FaultOffPlan     FaultKind = "off_plan"                         // asked at an address that is not the plan's
+	FaultFuture      FaultKind = "future"                           // answers to query soa show the serial of By later
 
 	// Of the vantage point's clock. Labels and times are then its own.
 	FaultUnsynchronized FaultKind = "unsynchronized" // its runs say so

@@ -113,12 +113,12 @@ func shown(r *measurement.Answer) (how string, good bool) {
 	switch {
 	case r.Outcome != measurement.Answered:
 		return string(r.Outcome), false
-	case text(r.RCode) != "NOERROR":
+	case text(r.RCode) != measurement.NoError:
 		return text(r.RCode), false
 	case r.LatencyUS == nil || *r.LatencyUS > metrics.Deadline.Microseconds():
 		return "late", false
 	}
-	return "NOERROR", true
+	return measurement.NoError, true
 }
 
 // counts says whether the row is of the RSI and not left out.

@@ -142,9 +142,9 @@ func (v Value) asOf(then *Value) Value {
 		if judged && !slices.ContainsFunc(then.Diagnostics.Broken, func(b Broken) bool { return b.Answers < 1 || b.Answers > r.Incorrect }) {
 			own.Broken = then.Diagnostics.Broken
 		}
-		for name, n := range map[string]int64{"correct": r.Correct, "incorrect": r.Incorrect, "unchecked": r.Held} {
-			if own.Outcomes[name] = n; n == 0 {
-				delete(own.Outcomes, name)
+		for name, n := range map[measurement.Verdict]int64{measurement.Correct: r.Correct, measurement.Incorrect: r.Incorrect, measurement.Unchecked: r.Held} {
+			if own.Outcomes[string(name)] = n; n == 0 {
+				delete(own.Outcomes, string(name))
 			}
 		}
 		v.Diagnostics = &own

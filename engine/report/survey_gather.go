@@ -157,7 +157,7 @@ func (g *gathering) answers(ctx context.Context, store lake.Store) error {
 			}
 			at := v.at(measurement.RSI(col["rsi"].Text(i)), measurement.Family(col["family"].Text(i)))
 			at.asked++
-			if outcome != measurement.Answered || col["rcode"].Text(i) != "NOERROR" {
+			if outcome != measurement.Answered || col["rcode"].Text(i) != measurement.NoError {
 				continue
 			}
 			at.good++
