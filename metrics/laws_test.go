@@ -196,7 +196,7 @@ func TestSystemIsTheSum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg, rows, _ := world(t)
 		cfg.Exclusions = nil
-		counts := map[measurement.Metric]int64{}
+		counts := make(map[measurement.Metric]int64)
 		for _, v := range computed(t, cfg, rows).Values {
 			counts[v.Metric] += v.Count + v.Unobservable // which waits are, goes by the metric's threshold
 		}

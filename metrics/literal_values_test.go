@@ -80,7 +80,7 @@ func (l *literal) keys() (list []key) {
 			switch metric {
 			case measurement.RSICorrectness, measurement.RSSCorrectness, measurement.RSIPublication, measurement.RSSPublication:
 				list = append(list, key{metric, x, measurement.Path{}})
-			default:
+			case measurement.RSIAvailability, measurement.RSILatency, measurement.RSSAvailability, measurement.RSSLatency:
 				for _, p := range allPaths {
 					list = append(list, key{metric, x, p})
 				}
@@ -140,7 +140,7 @@ func (l *literal) tally(k key, level int, v metrics.VantagePoint) (t tally) {
 			l.coverage(level, v, x, k.path, &t)
 		}
 		l.cells(k, level, v, &t)
-	default:
+	case measurement.RSIAvailability, measurement.RSILatency:
 		l.coverage(level, v, l.servers(k)[0], k.path, &t)
 		l.queries(k, level, v, l.servers(k)[0], &t)
 	}

@@ -29,7 +29,7 @@ func (l *literal) judge(k key, level int, t tally, thin bool) metrics.Side {
 	case measurement.RSIAvailability, measurement.RSSAvailability:
 		s.Count = t.count
 		l.availability(&s, t, limit, thin)
-	default:
+	case measurement.RSILatency, measurement.RSSLatency, measurement.RSIPublication, measurement.RSSPublication:
 		s.Count = int64(len(t.list)) + t.late
 		s.Fraction, s.Censored = median(t.list, t.late)
 		s.Verdict = l.medianVerdict(k, s, t, thin)
@@ -170,6 +170,7 @@ func (l *literal) accuses(k key, t tally, thin bool) *big.Rat {
 		if thin {
 			return big.NewRat(t.goodAbove-t.goodBelow, 1)
 		}
+	case measurement.RSILatency, measurement.RSIPublication, measurement.RSSPublication:
 	}
 	above, below := l.sides(k, t)
 	return big.NewRat(above-below, 1)

@@ -58,7 +58,7 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 	var all []*dossier
 	for _, rsi := range d.Failed() {
 		x := &dossier{Job: j, d: d, result: r, rsi: rsi, dir: filepath.Join(dir, string(rsi)),
-			counted: map[failureKey]*failure{}, hours: map[measurement.Metric][][]int64{}}
+			counted: map[failureKey]*failure{}, hours: make(map[measurement.Metric][][]int64)}
 		if err := os.MkdirAll(x.dir, 0o755); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}

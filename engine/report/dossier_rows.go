@@ -46,6 +46,8 @@ func (x *dossier) counting() against {
 			a.slow[path] = int64(ms * 1000)
 		case measurement.RSICorrectness:
 			a.incorrect = true
+		case measurement.RSIPublication: // by what was waited for, below
+		case measurement.RSSAvailability, measurement.RSSLatency, measurement.RSSCorrectness, measurement.RSSPublication: // no RSI is accused by the system's
 		}
 	}
 	if limit, missed := x.waitLimit(); missed {

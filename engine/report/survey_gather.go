@@ -81,7 +81,7 @@ func (s *Survey) Fill(ctx context.Context, store lake.Store) error {
 }
 
 func (g *gathering) add(c *Candidate) *view {
-	v := &view{c: c, targets: map[end]*seen{}, routers: map[measurement.Family]map[string]bool{}}
+	v := &view{c: c, targets: map[end]*seen{}, routers: make(map[measurement.Family]map[string]bool)}
 	for _, f := range measurement.Families {
 		v.routers[f] = map[string]bool{}
 	}
@@ -150,6 +150,7 @@ func (g *gathering) answers(ctx context.Context, store lake.Store) error {
 				v.c.Judged++
 			case measurement.Correct:
 				v.c.Judged++
+			case measurement.Unchecked:
 			}
 			outcome := measurement.Outcome(col["outcome"].Text(i))
 			if col["query"].Text(i) != measurement.QuerySOA || outcome == measurement.LocalError {

@@ -159,7 +159,7 @@ func (b brute) checks(s plan.Server) (c checked) {
 				c.correct++
 			case measurement.Incorrect:
 				c.incorrect++
-			default:
+			case measurement.Unchecked:
 				c.held++
 			}
 		}
