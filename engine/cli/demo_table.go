@@ -77,7 +77,7 @@ func demoRows(answers []measurement.Answer) []*demoRow {
 	byRSI := map[measurement.RSI]*demoRow{}
 	var rows []*demoRow
 	for _, a := range answers {
-		if a.Query != "soa" || a.Outcome == measurement.LocalError {
+		if a.Query != measurement.QuerySOA || a.Outcome == measurement.LocalError {
 			continue
 		}
 		row := byRSI[a.RSI]
@@ -93,7 +93,7 @@ func demoRows(answers []measurement.Answer) []*demoRow {
 			row.cells[path] = cell
 		}
 		cell.sent++
-		if a.Outcome == measurement.Answered && a.RCode != nil && *a.RCode == "NOERROR" {
+		if a.Outcome == measurement.Answered && a.RCode != nil && *a.RCode == measurement.NoError {
 			cell.good++
 			cell.latencies = append(cell.latencies, *a.LatencyUS)
 		}
@@ -166,10 +166,10 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 func (w *demoWorld) publication() []string {
 	lines := []string{}
 	for _, v := range w.document.Values {
-		if v.Metric != metrics.RSSPublication && (v.Metric != metrics.RSIPublication || v.RSI != demoLate && v.RSI != demoStale) {
+		if v.Metric != measurement.RSSPublication && (v.Metric != measurement.RSIPublication || v.RSI != demoLate && v.RSI != demoStale) {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s: %s, %s", strings.TrimSpace(v.Metric+" "+string(v.RSI)), v.Shown(), v.Word()))
+		lines = append(lines, fmt.Sprintf("%s: %s, %s", strings.TrimSpace(string(v.Metric)+" "+string(v.RSI)), v.Shown(), v.Word()))
 	}
 	return lines
 }

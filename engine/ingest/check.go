@@ -314,7 +314,7 @@ func addressOf(s string, f measurement.Family) bool {
 // pending is the verdict of a row that correctness will be judged by: unchecked,
 // for nothing is good that was not seen to be good [ote].
 func pending(a *measurement.Answer) *measurement.Verdict {
-	if a.Query != "correctness" || a.Outcome != measurement.Answered || *a.TC || (*a.RCode != "NOERROR" && *a.RCode != "NXDOMAIN") {
+	if a.Query != measurement.QueryCorrectness || a.Outcome != measurement.Answered || *a.TC || (*a.RCode != measurement.NoError && *a.RCode != measurement.NXDomain) {
 		return nil
 	}
 	v := measurement.Unchecked

@@ -122,7 +122,7 @@ func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
 	of := 0 // where those of the RSI begin, whose rows lie beside each other
 	for i := range rows {
 		a := &rows[i]
-		if a.Query != "soa" || a.Outcome != measurement.Answered || *a.RCode != "NOERROR" || a.Serial == nil {
+		if a.Query != measurement.QuerySOA || a.Outcome != measurement.Answered || *a.RCode != measurement.NoError || a.Serial == nil {
 			continue
 		}
 		if of < len(found) && found[of].RSI != a.RSI {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,6 +43,17 @@ const (
 
 // Families lists both address families in the order of reports.
 var Families = []Family{IPv4, IPv6}
+
+// Title is the family as texts for people name it.
+func (f Family) Title() string {
+	switch f {
+	case IPv4:
+		return "IPv4"
+	case IPv6:
+		return "IPv6"
+	}
+	return string(f)
+}
 
 // FamilyOf returns the family of an address; an IPv4-mapped IPv6 address is IPv4.
 func FamilyOf(a netip.Addr) Family {
@@ -72,12 +84,20 @@ type Path struct {
 // String writes the path as plans and reports do, "ipv6/tcp".
 func (p Path) String() string { return string(p.Family) + "/" + string(p.Transport) }
 
+// Title is the path as texts for people name it, "IPv6 TCP"; empty where it is none.
+func (p Path) Title() string {
+	if !slices.Contains(Paths, p) {
+		return ""
+	}
+	return p.Family.Title() + " " + strings.ToUpper(string(p.Transport))
+}
+
 // ParsePath reads what String writes.
 func ParsePath(s string) (Path, error) {
 	f, t, _ := strings.Cut(s, "/")
 	p := Path{Family(f), Transport(t)}
-	if (p.Family != IPv4 && p.Family != IPv6) || (p.Transport != UDP && p.Transport != TCP) {
-		return Path{}, fmt.Errorf("path %q: want ipv4/udp, ipv4/tcp, ipv6/udp or ipv6/tcp", s)
+	if !slices.Contains(Paths, p) {
+		return Path{}, fmt.Errorf("path %q: want one of %v", s, Paths)
 	}
 	return p, nil
 }

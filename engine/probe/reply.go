@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/measurement"
 )
 
 // Reply is what a row tells of a response, read from its wire alone: the prober fills
@@ -191,7 +193,7 @@ func nsid(options []byte) *string {
 // is BADVERS in an answer without TSIG.
 func rcodeName(rcode int) string {
 	if rcode == dns.RcodeBadVers {
-		return "BADVERS"
+		return measurement.BadVers
 	}
 	if name, found := dns.RcodeToString[rcode]; found {
 		return name
