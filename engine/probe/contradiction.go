@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"mtric.net/mtric/engine/dnsmsg"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -52,11 +53,12 @@ func readAgain(wire []byte) (*Reply, error) {
 	if len(wire) < headerSize {
 		return nil, malformedError("shorter than a header")
 	}
-	end, ok := skipName(wire, headerSize)
-	if !ok || end+4 > len(wire) {
-		return nil, malformedError("question cut off")
+	asked := request{wire: wire}
+	if !dnsmsg.HeaderOnly(wire) {
+		if asked.question = questionOf(wire); asked.question == nil {
+			return nil, malformedError("question cut off")
+		}
 	}
-	asked := request{wire: wire, question: wire[headerSize : end+4]}
 	if why := asked.mismatch(wire); why != "" {
 		return nil, malformedError(why)
 	}
@@ -83,10 +85,17 @@ func wellFormed(a *measurement.Answer) error {
 	case why != "": // such datagrams are strays, and are not kept
 		return fmt.Errorf("outcome malformed, the response is none to this question: %s", why)
 	}
-	if _, err := asked.parse(a.Response); err == nil {
+	if _, err := asked.parse(a.Response); err == nil && !onceMalformed(a.Response) {
 		return errors.New("outcome malformed, the response is well formed")
 	}
 	return nil
+}
+
+// onceMalformed says that programs before schema 2 called the response malformed, which
+// the present ones do not: they said so honestly, and their files come for years, from
+// vantage points that are not updated yet and from originals.
+func onceMalformed(wire []byte) bool {
+	return dnsmsg.HeaderOnly(wire) || checkRecords(wire, headerSize+len(questionOf(wire)), true) != nil
 }
 
 func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }

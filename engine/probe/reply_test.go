@@ -7,6 +7,7 @@ import (
 
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
+	"mtric.net/mtric/metrics/correctness"
 )
 
 // replyOf is a signed answer with one SOA record, as a root server gives it.
@@ -57,8 +58,13 @@ func TestReadReplyOfAnything(t *testing.T) {
 		for _, b := range []byte{0, 0xc0, 0xff, wire[i] ^ 1} {
 			changed := append([]byte(nil), wire...)
 			changed[i] = b
-			if r, err := probe.ReadReply(changed); err == nil {
+			r, err := probe.ReadReply(changed)
+			if err == nil {
 				_, _ = r.Question(), r.Asks("example.", "DS")
+			}
+			// What is an answer to the prober is a message to the judge, and the reverse.
+			if _, judged := correctness.Inspect(changed); (judged == nil) != (err == nil) {
+				t.Errorf("byte %d is %02x: the prober says %v, the judge %v", i, b, err, judged)
 			}
 		}
 	}
