@@ -38,6 +38,10 @@ type Prober struct {
 	Control func(network, address string, c syscall.RawConn) error
 	// Log receives a line for each datagram that did not match; silent unless told.
 	Log *slog.Logger
+	// Shown is what earlier runs were shown: Run keeps the first answer of an RSI and path
+	// that shows another serial or identity, where its query keeps odd ones, and adds to
+	// it. Nil keeps none for that.
+	Shown *Shown
 	// Progress hears how many queries of the run are done, one call at a time.
 	Progress func(done, total int)
 }
@@ -96,11 +100,23 @@ func (p *Prober) Run(ctx context.Context, vp measurement.VantagePoint, label tim
 	result := Result{Answers: rows, KernelTimestamps: !user.Load()}
 	for i := range rows {
 		p.endLater(&rows[i], &asked[i])
+		p.keepFirst(&rows[i], queries[i], asked[i].wire)
 		result.source(asked[i].source)
 	}
 	boundExtras(rows)
 	slices.SortStableFunc(rows, compareRows)
 	return result
+}
+
+// keepFirst keeps the response of an answer that is the first to show something. What a
+// query shows that keeps nothing is not remembered: it would be the first, and lost.
+func (p *Prober) keepFirst(r *measurement.Answer, q measurement.Query, wire []byte) {
+	if p.Shown == nil || r.Outcome != measurement.Answered || q.Keep == measurement.KeepNever {
+		return
+	}
+	if p.Shown.note(r, q.NSID) && q.Keep == measurement.KeepOdd {
+		r.Response = wire
+	}
 }
 
 // source notes the local address of a socket.
