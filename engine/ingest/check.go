@@ -96,7 +96,7 @@ func (c checker) metadata(m lake.Metadata) error {
 		return errors.New("metadata mtric.run: engine version or clock error out of bounds")
 	}
 	r.ReceivedAt, r.File, r.SHA256, r.IngestedAt = time.Time{}, "", "", nil // the collector's to say
-	return nil
+	return sources(r)
 }
 
 // counted holds the runs row of a file of answers against its rows.
@@ -157,6 +157,9 @@ func (c checker) answer(a *measurement.Answer) error {
 		return err
 	}
 	if err := reply(a); err != nil {
+		return err
+	}
+	if err := c.facts(a); err != nil {
 		return err
 	}
 	return probe.Contradicted(a) // what the vantage point read is what the server said
@@ -227,7 +230,7 @@ func (c checker) route(r *measurement.Route) error {
 			return fmt.Errorf("hop of TTL %d", h.TTL)
 		}
 	}
-	return nil
+	return replies(r)
 }
 
 func (c checker) owner(vp measurement.VantagePoint, label time.Time) error {

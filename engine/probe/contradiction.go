@@ -14,6 +14,9 @@ import (
 // where they agree, or where the row keeps none. It reads the response as the prober
 // does, and holds the row against what the prober would have made of it.
 func Contradicted(a *measurement.Answer) error {
+	if first := a.FirstResponse; first != nil && (len(first) < headerSize || !truncated(first)) {
+		return errors.New("a first response that is not truncated, and was asked again over TCP")
+	}
 	switch {
 	case a.Outcome != measurement.Answered && a.Outcome != measurement.Malformed:
 		if a.Response != nil || a.ResponseSize != nil {

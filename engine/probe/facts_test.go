@@ -185,6 +185,11 @@ func TestFirstAttempt(t *testing.T) {
 			}
 		})
 	}
+	for _, first := range [][]byte{{}, make([]byte, 11), make([]byte, 12), {0, 0, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0}} {
+		if probe.Contradicted(&measurement.Answer{Outcome: measurement.Timeout, FirstResponse: first}) == nil {
+			t.Errorf("asked again over TCP for %x", first)
+		}
+	}
 	plain := serveUDP(t, "127.0.0.1", func(s *net.UDPConn, from netip.AddrPort, q []byte) { send(s, from, pack(good(q))) })
 	r, _ := new(probe.Prober).Ask(t.Context(), vp, label, soaQuery(plain, measurement.UDP))
 	if r.FirstLatencyUS != nil || r.FirstResponse != nil {
