@@ -31,6 +31,9 @@ func Contradicted(a *measurement.Answer) error {
 		return wellFormed(a)
 	}
 	r, err := readAgain(a.Response)
+	if err != nil && onceAnswered(a.Response) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("answered, the response does not parse: %w", err)
 	}
@@ -95,10 +98,20 @@ func wellFormed(a *measurement.Answer) error {
 }
 
 // onceMalformed says that programs before schema 2 called the response malformed, which
-// the present ones do not: they said so honestly, and their files come for years, from
-// vantage points that are not updated yet and from originals.
+// the present ones do not. They said so honestly, and their files come for years, from
+// vantage points that are not updated yet and from originals: a server that sends such
+// responses must not cost all that they saw.
 func onceMalformed(wire []byte) bool {
 	return dnsmsg.HeaderOnly(wire) || checkRecords(wire, headerSize+len(questionOf(wire)), true) != nil
+}
+
+// onceAnswered says that they took the response for an answer, which the present ones
+// call malformed.
+func onceAnswered(wire []byte) bool {
+	question := questionOf(wire)
+	asked := request{wire: wire, question: question}
+	return question != nil && asked.mismatch(wire) == "" && !errors.Is(new(dnsmsg.Message).Parse(wire), dnsmsg.ErrTwoOPT) &&
+		checkRecords(wire, headerSize+len(question), true) == nil
 }
 
 func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
