@@ -13,11 +13,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mtric.net/mtric/engine/clock"
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/engine/probe"
 )
 
 // collector is the machine that is no vantage point.
@@ -51,7 +51,7 @@ type Looker struct {
 	// Folders; those that only the collector has may be missing.
 	Home, Output, Logs, State, Originals, Quarantine string
 
-	Clock   probe.Clock                        // the zero value asks the kernel
+	Clock   clock.Kernel                       // the zero value asks the kernel
 	Statfs  func(string, *unix.Statfs_t) error // nil is unix.Statfs
 	Sysinfo func(*unix.Sysinfo_t) error        // nil is unix.Sysinfo
 }
