@@ -88,6 +88,9 @@ func (r *run) openBacklog() error {
 	}
 	if err == nil && kept.Version == r.Lake.Version && kept.Days != nil {
 		r.backlog.days, r.backlog.saved, r.backlog.rewritten = kept.Days, kept.Shown, kept.Rewritten
+		if r.backlog.rewritten.Uniform != column.Schema() { // a program of another schema has been here
+			r.backlog.rewritten.Uniform = 0
+		}
 		return nil
 	}
 	if err != nil && r.Backlog != "" && !errors.Is(err, fs.ErrNotExist) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
@@ -37,6 +38,10 @@ func (r *run) keepZones(ctx context.Context, last bool) (b *bench, save func() e
 	if err != nil {
 		return nil, nil, err
 	}
+	older, err := r.Lake.Older(column.Zones)
+	if err != nil {
+		return nil, nil, err
+	}
 	before := had
 	judged := counts{map[time.Time]*dayCount{}}
 	defer r.add(&judged)
@@ -63,7 +68,7 @@ func (r *run) keepZones(ctx context.Context, last bool) (b *bench, save func() e
 		}
 	}
 	return b, func() error {
-		if slices.EqualFunc(now, had, sameZone) {
+		if slices.EqualFunc(now, had, sameZone) && !older {
 			return nil
 		}
 		if err := r.step("save zones"); err != nil {
