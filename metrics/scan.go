@@ -2,24 +2,16 @@ package metrics
 
 import (
 	"context"
-	"runtime/debug"
 	"slices"
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 )
 
-// collectAt is the growth of memory, in percent, at which garbage is collected
-// while the cubes are there.
-const collectAt = 20
-
 // Scan adds what the lake has for the period, its look-back and its look-ahead, and of
 // before what dates the serials of the period. Workers is how many files are read at a
 // time, 0 one for each CPU.
 func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) error {
-	// The cubes hold no pointers and stay to the end: collecting often costs little
-	// and keeps what the reader drops from doubling the memory.
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	from, until := a.cfg.window()
 	if err := a.scanRuns(ctx, store, from, until); err != nil {
 		return err

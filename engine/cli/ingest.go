@@ -112,7 +112,9 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	bar := a.progress(0, "ingesting")
 	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), rejected.tell
 	saveKeys := s.answeredKeys(in)
+	restore := collectForIngest()
 	result, err := in.Run(ctx)
+	restore()
 	bar.done()
 	saveKeys()
 	rejected.more()

@@ -130,7 +130,9 @@ func (a *app) runReport(ctx context.Context, job report.Job, d, old *report.Docu
 	days := int(d.DataUntil.Sub(d.From)/(24*time.Hour)) + 1
 	done := 0
 	job.Progress = func(string) { done++; bar.at(min(done, days), days) }
+	restore := collectAt(reportGarbage)
 	err = job.Run(ctx, d, old)
+	restore()
 	bar.done()
 	if errors.Is(err, report.ErrThere) {
 		return busyf("%s: %w", report.Folder(d.Style, d.From), err)

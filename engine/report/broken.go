@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +48,6 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	days, err := store.Days(lake.Answers, d.From, d.end())
 	if err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -41,10 +40,6 @@ type dossier struct {
 
 // mostWires bounds the evidence files; every wire is in the Parquet files too.
 var mostWires = 1000
-
-// collectAt is the growth of memory, in percent, at which garbage is collected
-// while rows pass through: most of it is small and short-lived.
-const collectAt = 25
 
 // dayOf is a day with failed rows.
 type dayOf struct {
@@ -88,7 +83,6 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 		}
 	}
 	r.Forget()
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	files, err := j.Store.Days(lake.Answers, d.From, d.DataUntil)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
