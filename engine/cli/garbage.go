@@ -11,8 +11,8 @@ const (
 	// reportGarbage is the growth of memory, in percent, at which garbage is collected
 	// while a report is made or verified. The cubes hold no pointers and stay to the end:
 	// collecting often costs little, and keeps what the reader drops from doubling the
-	// memory.
-	reportGarbage = 20
+	// memory. Of a month of 20 vantage points 20 took 11 % more time, 50 12 % more memory.
+	reportGarbage = 30
 
 	// ingestGarbage is the same of ingest as long as ingestMemory is far, from where on
 	// garbage is collected more eagerly: a day being rewritten lives in some 300 MB, and
