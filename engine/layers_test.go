@@ -20,9 +20,9 @@ const module = "mtric.net/mtric"
 var level = map[string]int{
 	"engine/measurement": 0, "engine/interval": 0, "engine/diag": 0, "plans": 0,
 	"engine/plan": 1, "engine/rootzone": 1, "engine/scamper": 1, "engine/lake": 1, "engine/transfer": 1,
-	"engine/probe": 2, "engine/lab": 2, "engine/simulate": 2, "metrics": 2, "metrics/correctness": 2,
+	"engine/probe": 2, "engine/lab": 2, "engine/originals": 2, "engine/simulate": 2, "metrics": 2, "metrics/correctness": 2,
 	"engine/lab/kinds": 3, "engine/ingest": 3, "engine/alert": 3, "engine/report": 3,
-	"engine/rehearse": 4,
+	"engine/rebuild": 4, "engine/rehearse": 4,
 	"engine/cli":      5,
 	"engine":          0, // the map
 	"":                6, // main

@@ -25,6 +25,7 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -136,7 +137,7 @@ const collectAt = 300
 // is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.Plan), rsis: rsis(in.Plan),
-		sentPlans: map[measurement.VantagePoint]map[string]bool{}, recalled: map[int64]*showing{}}
+		sentPlans: map[measurement.VantagePoint]map[string]bool{}, recalled: map[int64]*showing{}, originals: &originals.Store{Dir: in.Originals}}
 	if in.Now != nil {
 		r.now = in.Now
 	}
@@ -203,6 +204,8 @@ type run struct {
 	log     *slog.Logger
 	started time.Time
 	intake  string // copies; whatever a killed run left there is of no use
+
+	originals *originals.Store // those of Originals, packed ones too
 
 	timeouts map[string]int64 // of the plan's queries, µs
 	rsis     map[string]bool  // of the plan; nil where it has none
