@@ -23,9 +23,9 @@ var level = map[string]int{
 	"engine/probe": 2, "engine/lab": 2, "engine/originals": 2, "engine/simulate": 2, "metrics": 2, "metrics/correctness": 2,
 	"engine/lab/kinds": 3, "engine/ingest": 3, "engine/alert": 3, "engine/report": 3,
 	"engine/rebuild": 4, "engine/rehearse": 4,
-	"engine/cli":      5,
-	"engine":          0, // the map
-	"":                6, // main
+	"engine/cli": 5,
+	"engine":     0, // the map
+	"":           6, // main
 }
 
 // homes says which packages may import a library that has one role: a second

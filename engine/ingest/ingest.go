@@ -84,6 +84,13 @@ type Ingester struct {
 	// sets one. For a rehearsal, whose clock the kernel does not share.
 	Came func(sidecar os.FileInfo) time.Time
 
+	// Ingested says when a file of answers came into the lake, for one that is made again;
+	// nil is now. A nil time is one that nobody noted.
+	Ingested func(file string) *time.Time
+
+	// Plans are others by which files were accepted before: their timeouts and RSIs hold too.
+	Plans []*plan.Plan
+
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil is silent
 	Progress func(done, of int)
@@ -136,7 +143,7 @@ const collectAt = 300
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
-	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.Plan), rsis: rsis(in.Plan),
+	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.plans()), rsis: rsis(in.plans()),
 		sentPlans: map[measurement.VantagePoint]map[string]bool{}, recalled: map[int64]*showing{}, originals: &originals.Store{Dir: in.Originals}}
 	if in.Now != nil {
 		r.now = in.Now
