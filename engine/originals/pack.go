@@ -301,8 +301,10 @@ func (p *Packer) member(name string, facts map[string]Fact) (m member, err error
 func (p *Packer) unlink(names []string) error {
 	for _, name := range names {
 		path := p.path(name)
-		if err := errors.Join(p.remove(path), p.remove(lake.Sidecar(path))); err != nil {
-			return err
+		for _, gone := range []string{path, lake.Sidecar(path)} {
+			if err := p.remove(gone); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
