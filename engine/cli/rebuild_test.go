@@ -110,8 +110,7 @@ func (p *played) site() string {
 // packed but the last.
 func (p *played) play() {
 	p.Helper()
-	p.random = rand.New(rand.NewPCG(1, 2))
-	p.arrive, p.received, p.zones = map[int][]string{}, map[string]time.Time{}, map[uint32]time.Time{}
+	p.begin()
 	until := p.from.AddDate(0, 0, p.days)
 	put(p, filepath.Join(p.home, "site", "site.hcl"), p.site())
 	mid := p.from.Add(until.Sub(p.from) / 2)
@@ -127,6 +126,11 @@ func (p *played) play() {
 	for n := range p.days + 6 {
 		p.day(sent, n)
 	}
+}
+
+func (p *played) begin() {
+	p.random = rand.New(rand.NewPCG(1, 2))
+	p.arrive, p.received, p.zones = map[int][]string{}, map[string]time.Time{}, map[uint32]time.Time{}
 }
 
 // measure makes the files of a day, and says on which day each comes.

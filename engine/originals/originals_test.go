@@ -541,3 +541,16 @@ func TestParseName(t *testing.T) {
 		}
 	}
 }
+
+// A pack is as old as what is in it.
+func TestPackKeepsItsMembersAge(t *testing.T) {
+	dir, _ := fill(t)
+	began := time.Now()
+	pack(t, packer(dir))
+	if err := (&originals.Store{Dir: dir}).Forget(began); err != nil {
+		t.Fatal(err)
+	}
+	if names := list(t, filepath.Join(dir, "202402")); len(names) > 0 {
+		t.Errorf("left: %v", names)
+	}
+}
