@@ -52,7 +52,7 @@ func valueOf[T any](column string) (func(T) string, error) {
 	}
 	var known []string
 	for f := range reflect.TypeFor[T]().Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("parquet"), ",")
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !comparable(f.Type) {
 			continue
 		}
