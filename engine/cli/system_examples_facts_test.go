@@ -4,8 +4,10 @@ package cli_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -195,5 +197,30 @@ func incorrectByRule(t *testing.T, f *lakeFacts, rows [][]any) {
 	}
 	if len(found) != len(want) || want["f"] < 500 || found["f"] < want["f"] {
 		t.Errorf("incorrect: found %v, want %v", found, want)
+	}
+}
+
+// everyColumn: the views have the columns of the tables, whatever the files have.
+func everyColumn(t *testing.T, _ *lakeFacts, rows [][]any) {
+	for view, c := range map[string]struct {
+		row  reflect.Type
+		more []string
+	}{
+		"answers": {reflect.TypeFor[measurement.Answer](), []string{"yyyymm", "good", "sent"}},
+		"runs":    {reflect.TypeFor[measurement.Run](), []string{"yyyymm"}},
+		"routes":  {reflect.TypeFor[measurement.Route](), []string{"yyyymm"}},
+		"zones":   {reflect.TypeFor[measurement.Zone](), nil},
+		"located_answers": {reflect.TypeFor[measurement.Answer](), []string{"yyyymm", "good", "sent", "region", "metro", "provider", "host",
+			"latitude", "longitude", "asn"}},
+	} {
+		want := slices.Clone(c.more)
+		for f := range c.row.Fields() {
+			want = append(want, jsonName(f))
+		}
+		slices.Sort(want)
+		i := slices.IndexFunc(rows, func(r []any) bool { return r[0] == view })
+		if i < 0 || fmt.Sprint(rows[i][1]) != fmt.Sprint(want) {
+			t.Errorf("columns of %s: %v, want %v", view, rows, want)
+		}
 	}
 }

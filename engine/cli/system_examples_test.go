@@ -103,7 +103,9 @@ var examples = []example{
 		})
 	}},
 	{has: "AS intervals", want: func(f *lakeFacts) [][]any {
-		return f.group(all, func(r measurement.Answer) []any { return []any{r.VantagePoint, r.Interval.Truncate(24 * 3600e9).Unix()} }, func(rows []measurement.Answer) []any {
+		return f.group(all, func(r measurement.Answer) []any {
+			return []any{r.VantagePoint, r.Interval.Truncate(24 * 3600e9).Unix()}
+		}, func(rows []measurement.Answer) []any {
 			return []any{288, len(rows), count(rows, func(r measurement.Answer) bool { return r.Outcome == measurement.Answered })}
 		})
 	}},
@@ -135,6 +137,8 @@ func TestSystemDataPage(t *testing.T) {
 	if len(found) != len(examples) {
 		t.Fatalf("%d examples, %d entries", len(found), len(examples))
 	}
+	found = append(found, example{check: everyColumn})
+	blocks = append(blocks, [3]string{"sql", "SELECT table_name, list(column_name ORDER BY column_name) FROM duckdb_columns() GROUP BY ALL", ""})
 	text, err := json.Marshal(blocks)
 	must(t, err)
 	views, err := filepath.Abs("../../docs/views")
