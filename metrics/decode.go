@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -55,7 +55,7 @@ var verdictChecks = map[string]int32{
 	string(measurement.Correct): int32(checkCorrect), string(measurement.Incorrect): int32(checkIncorrect), string(measurement.Unchecked): int32(checkUnchecked),
 }
 
-func table(c *lake.Column, null int32, of func(string) int32) []int32 {
+func table(c *column.Column, null int32, of func(string) int32) []int32 {
 	t := []int32{null}
 	for _, text := range c.Dict {
 		t = append(t, of(text))

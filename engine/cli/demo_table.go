@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -18,13 +19,13 @@ import (
 
 // received reads the answers of the lake.
 func (w *demoWorld) received() ([]measurement.Answer, error) {
-	files, err := w.lake().Days(lake.Answers, time.Time{}, time.Time{})
+	files, err := w.lake().Days(column.Answers, time.Time{}, time.Time{})
 	if err != nil {
 		return nil, err
 	}
 	var rows []measurement.Answer
 	for _, f := range files {
-		some, _, err := lake.Read[measurement.Answer](f.Path)
+		some, _, err := column.Read[measurement.Answer](f.Path)
 		if err != nil {
 			return nil, err
 		}

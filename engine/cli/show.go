@@ -16,8 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/diag"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -26,8 +26,8 @@ func (a *app) showCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show FILE…",
 		Short: "Show the rows of files of the lake or of a vantage point",
-		Long: `Show prints the rows of Parquet files of the tables answers, routes, runs and zones as a
-table, or with --json as JSON lines with every column (wires in hex).
+		Long: `Show prints the rows of Parquet files of the tables answers, routes, runs, zones and
+vantage_points as a table, or with --json as JSON lines with every column (wires in hex).
 
 --where keeps rows whose column has one of the values, or none of them:
   --where rsi=c,e --where outcome!=answered
@@ -56,26 +56,28 @@ docs/data.md describes the columns. Of answers there is also good, true or false
 
 // show prints one file by the table that its columns say it is.
 func (a *app) show(file string, where []condition) error {
-	table, err := lake.TableOf(file)
+	table, err := column.Which(file)
 	if err != nil {
 		return err
 	}
 	switch table {
-	case lake.Answers:
+	case column.Answers:
 		return showRows(a, file, where, answerHeader, answerCells, answerJSON)
-	case lake.Routes:
+	case column.Routes:
 		return showRows(a, file, where, routeHeader, routeCells, asIs)
-	case lake.Runs:
+	case column.Runs:
 		return showRows(a, file, where, runHeader, runCells, asIs)
-	case lake.Zones:
+	case column.Zones:
 		return showRows(a, file, where, zoneHeader, zoneCells, asIs)
+	case column.VantagePoints:
+		return showRows(a, file, where, siteHeader, siteCells, asIs)
 	default:
-		return usagef("%s: show prints answers, routes, runs and zones; for the table %s: mtric export --lake DIR --table %[2]s --format csv", file, table)
+		return usagef("%s: show does not print the table %s", file, table)
 	}
 }
 
-func showRows[T lake.Row](a *app, file string, where []condition, header string, cells func(T) []string, line func(T) any) error {
-	rows, _, err := lake.ReadUpTo[T](file, lake.MaxRows)
+func showRows[T column.Row](a *app, file string, where []condition, header string, cells func(T) []string, line func(T) any) error {
+	rows, _, err := column.ReadUpTo[T](file, column.MaxRows)
 	if err != nil {
 		return err
 	}
@@ -209,6 +211,20 @@ const zoneHeader = "SERIAL STATE FIRST_SEEN BY ARCHIVED SOURCE SIGNED FIRST_USED
 func zoneCells(r measurement.Zone) []string {
 	return []string{strconv.FormatInt(r.Serial, 10), string(r.State), second(r.FirstSeen), text((*string)(r.FirstSeenRSI)), second(r.ArchivedAt),
 		text(r.Source), second(r.SignedAt), second(r.FirstUsed), text((*string)(r.Proof))}
+}
+
+const siteHeader = "VP FROM UNTIL REGION METRO PROVIDER HOST LATITUDE LONGITUDE ASN"
+
+func siteCells(r measurement.Site) []string {
+	return []string{string(r.VantagePoint), second(r.From), second(r.Until), r.Region, r.Metro, text(r.Provider), r.Host,
+		degrees(r.Latitude), degrees(r.Longitude), number(r.ASN)}
+}
+
+func degrees(d *float64) string {
+	if d == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*d, 'f', -1, 64)
 }
 
 // second writes a time that may be null.

@@ -70,7 +70,7 @@ func comparable(t reflect.Type) bool {
 		t = t.Elem()
 	}
 	switch t.Kind() {
-	case reflect.String, reflect.Bool, reflect.Int32, reflect.Int64:
+	case reflect.String, reflect.Bool, reflect.Int32, reflect.Int64, reflect.Float64:
 		return true
 	}
 	return t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[[]byte]()

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 )
 
@@ -31,24 +31,26 @@ users than the lake's owner, and on another file system, they are copies, and of
 that is made again only of what has changed. DIR is new, empty, or an earlier snapshot,
 which is replaced at once; do not replace one that is being read.
 
-Tables: ` + strings.Join(lake.SnapshotTables(), ", ") + `; all of them, and the plans, by default.`,
+Tables: ` + names(column.Tables) + `; all of them, and the plans, by default.`,
 		Example: "  mtric snapshot ~/snapshot --lake /home/metrics/Lake --from 2026-11-01\n  mtric snapshot /tmp/snapshot --table answers --table zones",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return a.snapshot(c.Context(), args[0], f) },
 	}
 	c.Flags().StringVar(&f.from, "from", "", "days with interval labels from this `TIME` (RFC 3339) or day (2026-11-01) on")
 	c.Flags().StringVar(&f.until, "until", "", "days with interval labels before this `TIME` or day")
-	c.Flags().StringSliceVar(&f.tables, "table", nil, "`TABLE` to copy, repeatable: "+strings.Join(lake.SnapshotTables(), ", "))
-	complete(c, "table", lake.SnapshotTables())
+	c.Flags().StringSliceVar(&f.tables, "table", nil, "`TABLE` to copy, repeatable: "+names(column.Tables))
+	complete(c, "table", column.Tables)
 	return c
 }
 
 func (a *app) snapshot(ctx context.Context, dir string, f snapshotFlags) (err error) {
-	what := lake.Snapshot{Tables: f.tables}
-	for _, table := range f.tables {
-		if !slices.Contains(lake.SnapshotTables(), table) {
-			return usagef("--table %q: want one of %s", table, strings.Join(lake.SnapshotTables(), ", "))
+	var what lake.Snapshot
+	for _, name := range f.tables {
+		table := column.Table(name)
+		if !slices.Contains(column.Tables, table) {
+			return usagef("--table %q: want one of %s", name, names(column.Tables))
 		}
+		what.Tables = append(what.Tables, table)
 	}
 	if what.From, err = exportTime("from", f.from); err != nil {
 		return err

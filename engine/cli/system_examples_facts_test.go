@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -28,10 +29,10 @@ type lakeFacts struct {
 func readFacts(t *testing.T, dir string) *lakeFacts {
 	f := new(lakeFacts)
 	store := lake.Store{Dir: dir}
-	days, err := store.Days(lake.Answers, time.Time{}, time.Time{})
+	days, err := store.Days(column.Answers, time.Time{}, time.Time{})
 	must(t, err)
 	for _, d := range days {
-		rows, _, err := lake.ReadUpTo[measurement.Answer](d.Path, lake.MaxRows)
+		rows, _, err := column.ReadUpTo[measurement.Answer](d.Path, column.MaxRows)
 		must(t, err)
 		f.answers = append(f.answers, rows...)
 	}
@@ -206,10 +207,11 @@ func everyColumn(t *testing.T, _ *lakeFacts, rows [][]any) {
 		row  reflect.Type
 		more []string
 	}{
-		"answers": {reflect.TypeFor[measurement.Answer](), []string{"yyyymm", "good", "sent"}},
-		"runs":    {reflect.TypeFor[measurement.Run](), []string{"yyyymm"}},
-		"routes":  {reflect.TypeFor[measurement.Route](), []string{"yyyymm"}},
-		"zones":   {reflect.TypeFor[measurement.Zone](), nil},
+		"answers":        {reflect.TypeFor[measurement.Answer](), []string{"yyyymm", "good", "sent"}},
+		"runs":           {reflect.TypeFor[measurement.Run](), []string{"yyyymm"}},
+		"routes":         {reflect.TypeFor[measurement.Route](), []string{"yyyymm"}},
+		"zones":          {reflect.TypeFor[measurement.Zone](), nil},
+		"vantage_points": {reflect.TypeFor[measurement.Site](), nil},
 		"located_answers": {reflect.TypeFor[measurement.Answer](), []string{"yyyymm", "good", "sent", "region", "metro", "provider", "host",
 			"latitude", "longitude", "asn"}},
 	} {

@@ -36,7 +36,7 @@ func sparkType(t reflect.Type) string {
 		}
 		return "STRUCT<" + strings.Join(parts, ", ") + ">"
 	}
-	return map[reflect.Kind]string{reflect.String: "STRING", reflect.Bool: "BOOLEAN", reflect.Int32: "INT", reflect.Int64: "BIGINT"}[t.Kind()]
+	return map[reflect.Kind]string{reflect.String: "STRING", reflect.Bool: "BOOLEAN", reflect.Int32: "INT", reflect.Int64: "BIGINT", reflect.Float64: "DOUBLE"}[t.Kind()]
 }
 
 func jsonName(f reflect.StructField) string {
@@ -52,7 +52,8 @@ func TestViewsHaveEveryColumn(t *testing.T) {
 	}
 	flat := strings.Join(strings.Fields(strings.ReplaceAll(string(spark), "`", "")), " ")
 	for view, row := range map[string]reflect.Type{"lake_answers": reflect.TypeFor[measurement.Answer](), "runs": reflect.TypeFor[measurement.Run](),
-		"zones": reflect.TypeFor[measurement.Zone](), "lake_routes": reflect.TypeFor[measurement.Route]()} {
+		"zones": reflect.TypeFor[measurement.Zone](), "lake_routes": reflect.TypeFor[measurement.Route](),
+		"lake_vantage_points": reflect.TypeFor[measurement.Site]()} {
 		var want []string
 		for f := range row.Fields() {
 			want = append(want, jsonName(f)+" "+sparkType(f.Type))

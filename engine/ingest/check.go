@@ -8,8 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
 )
@@ -73,7 +73,7 @@ func (c checker) foreign(rows int, labels func(row int) (query string, rsi measu
 const longest = int64(time.Minute / time.Microsecond)
 
 // metadata checks the runs row and what made the file.
-func (c checker) metadata(m lake.Metadata) error {
+func (c checker) metadata(m column.Metadata) error {
 	r := m.Run
 	switch {
 	case r == nil:
@@ -94,6 +94,11 @@ func (c checker) metadata(m lake.Metadata) error {
 		return errors.New("metadata mtric.run: another plan than mtric.plan")
 	case len(r.EngineVersion) > 100 || !utf8.ValidString(r.EngineVersion) || r.ClockErrorUS != nil && *r.ClockErrorUS < 0:
 		return errors.New("metadata mtric.run: engine version or clock error out of bounds")
+	}
+	for family, source := range map[measurement.Family]*string{measurement.IPv4: r.SourceIPv4, measurement.IPv6: r.SourceIPv6} {
+		if source != nil && (*source == "" || !addressOf(*source, family)) {
+			return fmt.Errorf("metadata mtric.run: source address %.80q of family %s", *source, family)
+		}
 	}
 	r.ReceivedAt, r.File, r.SHA256, r.IngestedAt = time.Time{}, "", "", nil // the collector's to say
 	return nil
@@ -156,7 +161,7 @@ func (c checker) answer(a *measurement.Answer) error {
 	if err := c.timing(a); err != nil {
 		return err
 	}
-	if err := reply(a); err != nil {
+	if err := errors.Join(reply(a), beside(a)); err != nil {
 		return err
 	}
 	return probe.Contradicted(a) // what the vantage point read is what the server said
@@ -203,6 +208,46 @@ func reply(a *measurement.Answer) error {
 	return nil
 }
 
+// beside checks what schema 2 knows beside the reply.
+func beside(a *measurement.Answer) error {
+	port := func(n *int32) bool { return n == nil || *n > 0 && *n <= 65535 }
+	switch {
+	case !port(a.SourcePort) || a.SourcePort != nil && a.SentAt == nil:
+		return fmt.Errorf("source port %d", *a.SourcePort)
+	case a.ReplyTTL != nil && (*a.ReplyTTL < 0 || *a.ReplyTTL > 255):
+		return fmt.Errorf("reply TTL %d", *a.ReplyTTL)
+	case a.TCPRetransmits != nil && *a.TCPRetransmits < 0:
+		return fmt.Errorf("%d segments sent again", *a.TCPRetransmits)
+	case a.FirstLatencyUS != nil && *a.FirstLatencyUS < 0:
+		return fmt.Errorf("first latency of %d µs", *a.FirstLatencyUS)
+	case a.Attempts < 2 && (a.FirstLatencyUS != nil || a.FirstResponse != nil):
+		return fmt.Errorf("%d attempts and a first one", a.Attempts)
+	case len(a.FirstResponse) > 65535:
+		return fmt.Errorf("first response of %d bytes", len(a.FirstResponse))
+	case len(a.Extra) > measurement.MaxExtras:
+		return fmt.Errorf("%d further datagrams, more than %d", len(a.Extra), measurement.MaxExtras)
+	}
+	for _, e := range a.Extra {
+		if !word.fits(e.Kind) || len(e.Wire) > measurement.MaxExtraWire || e.AfterUS < 0 {
+			return fmt.Errorf("further datagram %.80q of %d bytes", e.Kind, len(e.Wire))
+		}
+	}
+	return nil
+}
+
+// extras refuses a file with further datagrams in more rows than a run keeps.
+func extras(rows []measurement.Answer) error {
+	n := 0
+	for i := range rows {
+		if len(rows[i].Extra) > 0 {
+			if n++; n > measurement.MaxExtraRows {
+				return fmt.Errorf("row %d: further datagrams in more than %d rows", i+1, measurement.MaxExtraRows)
+			}
+		}
+	}
+	return nil
+}
+
 // route checks one row.
 func (c checker) route(r *measurement.Route) error {
 	if err := c.owner(r.VantagePoint, r.Interval); err != nil {
@@ -225,6 +270,22 @@ func (c checker) route(r *measurement.Route) error {
 	for _, h := range r.Hops {
 		if h.TTL < 0 || h.TTL > 255 || h.RTTUS != nil && *h.RTTUS < 0 || h.Address != nil && !addressOf(*h.Address, "") {
 			return fmt.Errorf("hop of TTL %d", h.TTL)
+		}
+	}
+	if r.Source != nil && !addressOf(*r.Source, r.Family) {
+		return fmt.Errorf("source %.80q of family %s", *r.Source, r.Family)
+	}
+	return hopReplies(r.HopReplies)
+}
+
+func hopReplies(all []measurement.HopReply) error {
+	if len(all) > 1024 {
+		return fmt.Errorf("%d replies of hops", len(all))
+	}
+	octet := func(n *int32) bool { return n == nil || *n >= 0 && *n <= 255 }
+	for _, h := range all {
+		if h.TTL < 0 || h.TTL > 255 || !octet(h.ReplyTTL) || !octet(h.ICMPType) || !octet(h.ICMPCode) {
+			return fmt.Errorf("reply of the hop of TTL %d", h.TTL)
 		}
 	}
 	return nil

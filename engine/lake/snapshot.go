@@ -14,6 +14,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
+
+	"mtric.net/mtric/engine/column"
 )
 
 // SnapshotMarker lies in every snapshot and says what it is of.
@@ -24,9 +26,9 @@ const snapshotLeft = ".snapshot"
 
 // Snapshot says what to copy. The zero value is the whole lake.
 type Snapshot struct {
-	Tables      []string  // by their folders' names; none is all of them, and the plans
-	From, Until time.Time // days with labels in [From, Until); zero is no bound. Tables of one file are copied whole
-	At          time.Time // now; goes into the marker
+	Tables      []column.Table // none is all of them, and the plans
+	From, Until time.Time      // days with labels in [From, Until); zero is no bound. Tables of one file are copied whole
+	At          time.Time      // now; goes into the marker
 
 	Link func(from, to string) error // makes a hard link; nil is os.Link
 }
@@ -36,14 +38,6 @@ type Snapped struct {
 	Files       int   `json:"files"`
 	Linked      int   `json:"linked"` // share their bytes with the lake, or with the snapshot before
 	CopiedBytes int64 `json:"copied_bytes"`
-}
-
-// oneFile are the tables, and folders, whose files are of no day.
-var oneFile = map[string]string{"zones": "zones.parquet", "vantage_points": "vantage_points.parquet", "plans": "*.json"}
-
-// SnapshotTables are the names that Snapshot.Tables may have.
-func SnapshotTables() []string {
-	return []string{string(Answers), string(Routes), string(Runs), "vantage_points", "zones"}
 }
 
 // Snapshot makes dir a copy of the lake that no ingest changes. Files are hard links
@@ -100,21 +94,26 @@ func (s Store) snapshot(ctx context.Context, dir string, what Snapshot) (done Sn
 
 // snapshotFiles are the names of the files to copy, below the lake's folder.
 func (s Store) snapshotFiles(what Snapshot) ([]string, error) {
+	var names []string
 	tables := what.Tables
 	if len(tables) == 0 {
-		tables = append(SnapshotTables(), "plans")
+		tables = column.Tables
+		plans, err := fs.Glob(os.DirFS(s.Dir), "plans/*.json")
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, plans...)
 	}
-	var names []string
 	for _, table := range tables {
-		if pattern := oneFile[table]; pattern != "" {
-			found, err := fs.Glob(os.DirFS(s.Dir), table+"/"+pattern)
+		if !table.Daily() {
+			found, err := fs.Glob(os.DirFS(s.Dir), fmt.Sprintf("%s/%[1]s.parquet", table))
 			if err != nil {
 				return nil, err
 			}
 			names = append(names, found...)
 			continue
 		}
-		days, err := s.Days(Table(table), what.From, what.Until)
+		days, err := s.Days(table, what.From, what.Until)
 		if err != nil {
 			return nil, err
 		}
@@ -235,12 +234,12 @@ func copyFile(from *os.File, info fs.FileInfo, path string) error {
 
 func (s Store) writeMarker(dir string, what Snapshot, done Snapped) error {
 	marker := struct {
-		At     time.Time  `json:"at"`
-		Lake   string     `json:"lake"`
-		From   *time.Time `json:"from,omitempty"`
-		Until  *time.Time `json:"until,omitempty"`
-		Tables []string   `json:"tables,omitempty"`
-		Files  int        `json:"files"`
+		At     time.Time      `json:"at"`
+		Lake   string         `json:"lake"`
+		From   *time.Time     `json:"from,omitempty"`
+		Until  *time.Time     `json:"until,omitempty"`
+		Tables []column.Table `json:"tables,omitempty"`
+		Files  int            `json:"files"`
 	}{At: what.At.UTC(), Lake: s.Dir, Tables: what.Tables, Files: done.Files}
 	if !what.From.IsZero() {
 		marker.From = &what.From

@@ -2,6 +2,7 @@ package correctness
 
 import (
 	"github.com/miekg/dns"
+
 	"mtric.net/mtric/engine/diag"
 )
 
