@@ -55,10 +55,14 @@ print(json.dumps(out))
 `
 
 // pythonOf is a Python with the readers: of an environment variable, or of the
-// folder below the cache that testdata/rig/install.sh fills.
+// folder below the cache that testdata/rig/install.sh fills, with pinned versions or,
+// where MTRIC_NEWEST is set, the newest.
 func pythonOf(t *testing.T, variable, venv string) string {
 	if python := os.Getenv(variable); python != "" {
 		return python
+	}
+	if os.Getenv("MTRIC_NEWEST") != "" {
+		venv += "-newest"
 	}
 	cache := os.Getenv("MTRIC_CACHE")
 	if cache == "" {
