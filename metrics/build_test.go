@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -133,8 +133,8 @@ func soa(v, at int, rsi measurement.RSI, p measurement.Path, r result) measureme
 // batch makes columns of rows.
 func batch(rows []measurement.Answer) metrics.Batch {
 	b := metrics.Batch{Rows: len(rows)}
-	texts := func(of func(measurement.Answer) *string) *lake.Column {
-		c, places := &lake.Column{}, map[string]int32{}
+	texts := func(of func(measurement.Answer) *string) *column.Column {
+		c, places := &column.Column{}, map[string]int32{}
 		for _, r := range rows {
 			s := of(r)
 			if s == nil {
@@ -149,8 +149,8 @@ func batch(rows []measurement.Answer) metrics.Batch {
 		}
 		return c
 	}
-	ints := func(of func(measurement.Answer) *int64) *lake.Column {
-		c := &lake.Column{}
+	ints := func(of func(measurement.Answer) *int64) *column.Column {
+		c := &column.Column{}
 		for _, r := range rows {
 			n := of(r)
 			c.Null = append(c.Null, n == nil)
@@ -161,7 +161,7 @@ func batch(rows []measurement.Answer) metrics.Batch {
 		}
 		return c
 	}
-	text := func(of func(measurement.Answer) string) *lake.Column {
+	text := func(of func(measurement.Answer) string) *column.Column {
 		return texts(func(a measurement.Answer) *string { s := of(a); return &s })
 	}
 	b.Interval = ints(func(a measurement.Answer) *int64 { us := a.Interval.UnixMicro(); return &us })

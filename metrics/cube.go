@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -102,7 +102,7 @@ type day struct {
 
 // block returns the vantage point's block, made when its first row comes; ids has
 // its name at that row.
-func (d *day) block(vp int, a *Accumulator, ids *lake.Column, row int) *block {
+func (d *day) block(vp int, a *Accumulator, ids *column.Column, row int) *block {
 	for len(d.blocks) <= vp {
 		d.blocks = append(d.blocks, nil)
 	}

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -61,7 +61,7 @@ var (
 	transportPaths = map[measurement.Transport]int32{measurement.UDP: 0, measurement.TCP: 1}
 )
 
-func table(c *lake.Column, null int32, of func(string) int32) []int32 {
+func table(c *column.Column, null int32, of func(string) int32) []int32 {
 	t := []int32{null}
 	for _, text := range c.Dict {
 		t = append(t, of(text))

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -27,10 +27,10 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 	outcomes := []string{string(measurement.Answered), string(measurement.Timeout)}
 	for day := range days {
 		n := 288 * len(c.VantagePoints) * len(c.Servers)
-		column := columns(n)
-		fixed := func(s string) *lake.Column { return &lake.Column{Dict: []string{s}, Index: make([]int32, n)} }
-		b := metrics.Batch{Rows: n, Interval: column(), LatencyUS: column(), TC: column(), Serial: column(), VantagePoint: column(), RSI: column(),
-			Address: column(), Outcome: column(), RCode: column(), Verdict: column(), NSID: column(), Query: fixed(measurement.QuerySOA), Family: fixed(string(p.Family)), Transport: fixed(string(p.Transport))}
+		empty := columns(n)
+		fixed := func(s string) *column.Column { return &column.Column{Dict: []string{s}, Index: make([]int32, n)} }
+		b := metrics.Batch{Rows: n, Interval: empty(), LatencyUS: empty(), TC: empty(), Serial: empty(), VantagePoint: empty(), RSI: empty(),
+			Address: empty(), Outcome: empty(), RCode: empty(), Verdict: empty(), NSID: empty(), Query: fixed(measurement.QuerySOA), Family: fixed(string(p.Family)), Transport: fixed(string(p.Transport))}
 		b.Outcome.Dict, b.RCode.Dict, b.Serial.Null = outcomes, []string{"NOERROR"}, slices.Repeat([]bool{true}, n)
 		for _, v := range c.VantagePoints {
 			b.VantagePoint.Dict = append(b.VantagePoint.Dict, string(v.ID))
@@ -57,8 +57,8 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 }
 
 // columns makes columns of n rows, with both kinds of entries.
-func columns(n int) func() *lake.Column {
-	return func() *lake.Column { return &lake.Column{Int: make([]int64, n), Index: make([]int32, n)} }
+func columns(n int) func() *column.Column {
+	return func() *column.Column { return &column.Column{Int: make([]int64, n), Index: make([]int32, n)} }
 }
 
 // TestTable41 is the table of 4.1 for 20 VPs: VP-intervals and the fewest

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -261,8 +262,8 @@ func TestAnswersWithoutVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := lake.Store{Dir: dir}
-	path := store.Path(lake.Answers, start)
-	rows, meta, err := lake.Read[measurement.Answer](path)
+	path := store.Path(column.Answers, start)
+	rows, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +288,7 @@ func TestAnswersWithoutVerdict(t *testing.T) {
 			}
 		}
 	}
-	if err := lake.Write(path, rows, meta); err != nil {
+	if err := column.Write(path, rows, meta); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := metrics.FromPlan(p, start, start.AddDate(0, 0, 1), start.Add(time.Hour))

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -89,7 +90,7 @@ func readRows(ctx context.Context, p *plan.Plan, store lake.Store, from, until t
 	if err := g.doubt(ctx, store, from, until); err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: columns}
+	scan := lake.Scan{Store: store, Table: column.Answers, From: from, Until: until, Columns: columns}
 	if err := scan.Run(ctx, g.take); err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
@@ -199,7 +200,7 @@ type source struct {
 	asked []span
 }
 
-func (g *gatherer) number(b *lake.Batch) numbering {
+func (g *gatherer) number(b *column.Batch) numbering {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.shown[b.Worker] == nil {
@@ -233,7 +234,7 @@ func (g *gatherer) source(t tuple, address string) source {
 }
 
 // take turns a batch into rows.
-func (g *gatherer) take(b *lake.Batch) error {
+func (g *gatherer) take(b *column.Batch) error {
 	n := g.number(b)
 	vp, query, rsi := b.Column("vantage_point"), b.Column("query"), b.Column("rsi")
 	family, transport, address := b.Column("family"), b.Column("transport"), b.Column("address")

@@ -17,8 +17,9 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 )
 
 // original is where a file that was ingested is kept.
@@ -44,7 +45,7 @@ func (r *run) settle(files []*taken) error {
 		return err
 	}
 	err := each(files, func(t *taken) error {
-		if t.reason == "" && t.table != lake.Answers && t.table != lake.Routes {
+		if t.reason == "" && t.table != column.Answers && t.table != column.Routes {
 			t.reason = r.twin(t)
 		}
 		if t.reason != "" {
@@ -157,7 +158,7 @@ func (r *run) keep(t *taken) error {
 	if err := r.step("keep %s", t.name); err != nil {
 		return err
 	}
-	if err := r.writeNew(lake.Sidecar(path), t.sidecar); err != nil {
+	if err := r.writeNew(files.Sidecar(path), t.sidecar); err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
 	if err := r.step("name %s", t.name); err != nil {
@@ -190,7 +191,7 @@ func (r *run) halves() error {
 		if _, there := os.Lstat(r.original(w)); !errors.Is(there, fs.ErrNotExist) {
 			continue
 		}
-		if gone := os.Remove(lake.Sidecar(r.original(w))); !errors.Is(gone, fs.ErrNotExist) {
+		if gone := os.Remove(files.Sidecar(r.original(w))); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
 	}
@@ -211,9 +212,9 @@ func (r *run) writeNew(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// kept reports whether the file at path has that sum.
-func (r *run) kept(path, sum string) bool {
-	have, err := lake.Sum(path)
+// kept reports whether Originals have a file of that name and sum, loose or packed.
+func (r *run) kept(name, sum string) bool {
+	have, err := r.originals.Sum(name)
 	return err == nil && have == sum
 }
 
@@ -285,36 +286,15 @@ func oneLine(s string) string {
 	return s
 }
 
-// afterDay is how long after its end a day is written anew, as one: nearly all of it is there.
-const afterDay = time.Hour
-
-// compact writes yesterday anew where it came in by many merges.
-func (r *run) compact() error {
-	yesterday := interval.Day(r.started.Add(-afterDay)).AddDate(0, 0, -1)
-	_, err := lake.Compact(r.Lake, yesterday, func() error { return r.step("compact %s", yesterday.Format(time.DateOnly)) })
-	return err
-}
-
 // leastOriginals is how long originals stay whatever the plan says: a report must
 // be provable until it is final.
 const leastOriginals = 31 * 24 * time.Hour
 
 // forget removes originals and quarantined files older than the plan keeps them.
-// Only months that began before then are looked through: all but one of them are
-// empty, so the cost does not grow with the age of the archive.
 func (r *run) forget() error {
 	var errs []error
 	if keep := r.Plan.Keep("originals"); keep != nil {
-		oldest := r.started.Add(-max(*keep, leastOriginals))
-		months, err := os.ReadDir(r.Originals)
-		errs = append(errs, err)
-		for _, m := range months {
-			begin, err := time.Parse("200601", m.Name())
-			if err != nil || !begin.Before(oldest) {
-				continue
-			}
-			errs = append(errs, forgetIn(filepath.Join(r.Originals, m.Name()), oldest))
-		}
+		errs = append(errs, r.originals.Forget(r.started.Add(-max(*keep, leastOriginals))))
 	}
 	if keep := r.Plan.Keep("quarantine"); keep != nil {
 		errs = append(errs, forgetIn(r.Quarantine, r.started.Add(-*keep)))

@@ -75,6 +75,11 @@ type VantagePoint struct {
 	Provider string                   `json:"provider"`
 	From     *time.Time               `json:"from"`
 	Until    *time.Time               `json:"until"`
+
+	// Absent from the JSON where the plan does not say them: plans of before keep their hash.
+	Latitude  *float64 `json:"latitude,omitempty"`  // degrees, north positive
+	Longitude *float64 `json:"longitude,omitempty"` // degrees, east positive
+	ASN       *int64   `json:"asn,omitempty"`
 }
 
 // Collector is the machine that gathers; Label is "c00".

@@ -73,6 +73,7 @@ var language = []blockType{
 	{kind: "vantage_point", label: "three digits", attrs: []attribute{
 		may("host", "text", `"LABEL.mtric.net"`), need("region", "one of africa, asia_pacific, europe, latin_america, north_america"),
 		need("metro", "text"), may("provider", "text", `""`), may("from", "time", "open"), may("until", "time", "open"),
+		may("latitude", "number", "unknown"), may("longitude", "number", "unknown"), may("asn", "number", "unknown"),
 	}},
 	{kind: "collector", label: "c00", attrs: []attribute{
 		may("host", "text", `"c00.mtric.net"`), may("sftp", "object", "see below"),

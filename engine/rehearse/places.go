@@ -20,7 +20,7 @@ var placeScenarios = []Scenario{
 func slowClock(s *script) {
 	s.days = 7
 	s.often = span{s.at(3, 4), s.at(3, 16)}
-	s.clocks = []clock{{vp: vp2, ahead: -20 * time.Minute, unknown: span{s.start, s.at(3, 0)}},
+	s.clocks = []wrongClock{{vp: vp2, ahead: -20 * time.Minute, unknown: span{s.start, s.at(3, 0)}},
 		{vp: vp3, ahead: -48 * time.Hour, unknown: span{s.start, s.at(2, 0)}, known: span{s.at(5, 0), time.Time{}}}}
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 0), s.at(5, 0)})}
 	s.holds = []scope{{vp: vp3}}
@@ -28,7 +28,7 @@ func slowClock(s *script) {
 
 func fastClock(s *script) {
 	s.days = 6
-	s.clocks = []clock{{vp: vp2, ahead: 20 * time.Minute, unknown: span{s.start, s.at(3, 0)}},
+	s.clocks = []wrongClock{{vp: vp2, ahead: 20 * time.Minute, unknown: span{s.start, s.at(3, 0)}},
 		{vp: vp3, ahead: 48 * time.Hour, unknown: span{s.start, s.at(2, 0)}, known: span{s.at(4, 0), time.Time{}}}}
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 0), s.at(5, 0)})}
 	s.holds = []scope{{vp: vp3}, {vp: vp2, rsi: s.rsi(1)}} // both arrive before their labels

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
@@ -113,9 +114,9 @@ const mostTold = 3
 // is what is strict.
 func (p *player) count(strict bool) (tally, error) {
 	t := tally{found: map[truthKind]int{}}
-	scan := lake.Scan{Store: p.store, Table: lake.Answers, Workers: 1,
+	scan := lake.Scan{Store: p.store, Table: column.Answers, Workers: 1,
 		Columns: []string{"query", "vantage_point", "rsi", "family", "transport", "verdict"}}
-	err := scan.Run(p.ctx, func(b *lake.Batch) error {
+	err := scan.Run(p.ctx, func(b *column.Batch) error {
 		queries, verdicts, labels := b.Column("query"), b.Column("verdict"), b.Column("interval")
 		correctness := queries.Place(measurement.QueryCorrectness)
 		for i := range b.Rows {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -48,7 +49,7 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	days, err := store.Days(lake.Answers, d.From, d.end())
+	days, err := store.Days(column.Answers, d.From, d.end())
 	if err != nil {
 		return err
 	}
@@ -69,12 +70,12 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 // incorrectIn notes the incorrect answers of a day with their failures. Where settled is
 // given it sees each of them first, with more columns; those it settles are not noted.
 func (d *Document) incorrectIn(ctx context.Context, store lake.Store, f lake.DayFile, wanted map[measurement.RSI]bool,
-	note func(*measurement.Answer, []string), settled func(a *measurement.Answer, b *lake.Batch, i int) bool, more ...string) error {
+	note func(*measurement.Answer, []string), settled func(a *measurement.Answer, b *column.Batch, i int) bool, more ...string) error {
 	names := append(slices.Clone(decisive), append(more, "qname", "qtype")...)
 	rows := map[int64]measurement.Answer{}
 	var row int64
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Columns: names, Workers: 1}
-	err := scan.Run(ctx, func(b *lake.Batch) error {
+	scan := lake.Scan{Store: store, Table: column.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Columns: names, Workers: 1}
+	err := scan.Run(ctx, func(b *column.Batch) error {
 		verdicts := b.Column("verdict")
 		incorrect := verdicts.Place(string(measurement.Incorrect))
 		var c *columns

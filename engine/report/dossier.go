@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
@@ -83,7 +83,7 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 		}
 	}
 	r.Forget()
-	files, err := j.Store.Days(lake.Answers, d.From, d.DataUntil)
+	files, err := j.Store.Days(column.Answers, d.From, d.DataUntil)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/diag"
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/export"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -161,7 +161,7 @@ func failedCells(c charge, r *measurement.Answer) []string {
 	}
 	return []string{string(c.metric), r.Interval.UTC().Format(time.RFC3339), foreign(string(r.VantagePoint)), foreign(r.Query), foreign(string(r.Family)), foreign(string(r.Transport)),
 		foreign(r.Address), foreign(r.QName), foreign(r.QType), at, foreign(string(r.Outcome)), foreign(text(r.Error)), integer(r.LatencyUS), foreign(text(r.RCode)),
-		integer(r.Serial), awaited, foreign(text(r.NSID)), verdict, integer(r.VerdictSerial), lake.CSVText(strings.Join(failures, "; "))}
+		integer(r.Serial), awaited, foreign(text(r.NSID)), verdict, integer(r.VerdictSerial), export.CSVText(strings.Join(failures, "; "))}
 }
 
 // foreign is a text of others as failed.csv has it: neither a terminal nor a spreadsheet
@@ -170,7 +170,7 @@ func foreign(s string) string {
 	if strings.HasPrefix(s, `"`) {
 		return strconv.Quote(s) // what is quoted is told from what only looks so
 	}
-	return lake.CSVText(diag.Printable(s))
+	return export.CSVText(diag.Printable(s))
 }
 
 // charges are the missed thresholds that the row counts against.

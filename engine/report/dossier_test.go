@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
@@ -224,18 +225,18 @@ func (d dossiers) testRows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, _, err := lake.Read[measurement.Answer](filepath.Join(dir, "answers", "answers-"+day+".parquet"))
+			got, _, err := column.Read[measurement.Answer](filepath.Join(dir, "answers", "answers-"+day+".parquet"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(d.lakeRows(t, rsi, at), got); diff != "" {
 				t.Errorf("%s: answers of %s (-lake +dossier):\n%.2000s", rsi, day, diff)
 			}
-			routes, _, err := lake.Read[measurement.Route](filepath.Join(dir, "routes", "routes-"+day+".parquet"))
+			routes, _, err := column.Read[measurement.Route](filepath.Join(dir, "routes", "routes-"+day+".parquet"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			all, _, err := lake.Read[measurement.Route](d.store.Path(lake.Routes, at))
+			all, _, err := column.Read[measurement.Route](d.store.Path(column.Routes, at))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -262,7 +263,7 @@ func (d dossiers) testRows(t *testing.T) {
 
 func (d dossiers) lakeRows(t *testing.T, rsi measurement.RSI, day time.Time) []measurement.Answer {
 	t.Helper()
-	all, _, err := lake.Read[measurement.Answer](d.store.Path(lake.Answers, day))
+	all, _, err := column.Read[measurement.Answer](d.store.Path(column.Answers, day))
 	if err != nil {
 		t.Fatal(err)
 	}

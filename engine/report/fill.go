@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
@@ -88,8 +89,8 @@ func (d *Document) others(ctx context.Context, store lake.Store) error {
 	if d.Coverage.Sent > 0 {
 		return nil
 	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: d.end(), Columns: []string{"query", "vantage_point"}, Workers: 1}
-	return scan.Run(ctx, func(b *lake.Batch) error {
+	scan := lake.Scan{Store: store, Table: column.Answers, From: d.From, Until: d.end(), Columns: []string{"query", "vantage_point"}, Workers: 1}
+	return scan.Run(ctx, func(b *column.Batch) error {
 		queries, vps, labels := b.Column("query"), b.Column("vantage_point"), b.Column("interval")
 		for i := range b.Rows {
 			q := queries.Text(i)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -141,8 +142,8 @@ func TestOtherQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := lake.Store{Dir: dir}
-	path := store.Path(lake.Answers, monday)
-	rows, meta, err := lake.Read[measurement.Answer](path)
+	path := store.Path(column.Answers, monday)
+	rows, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func TestOtherQueries(t *testing.T) {
 			own = append(own, r)
 		}
 	}
-	if err := lake.Write(path, own, meta); err != nil {
+	if err := column.Write(path, own, meta); err != nil {
 		t.Fatal(err)
 	}
 	d := frame(t, p, monday.AddDate(0, 0, 14))
@@ -192,8 +193,8 @@ func TestExcludedIsNotCovered(t *testing.T) {
 // report of the first day in place.
 func TestProvisionalGivesWay(t *testing.T) {
 	store, p := shortWeek(t)
-	path := store.Path(lake.Answers, monday)
-	rows, meta, err := lake.Read[measurement.Answer](path)
+	path := store.Path(column.Answers, monday)
+	rows, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +205,7 @@ func TestProvisionalGivesWay(t *testing.T) {
 			break
 		}
 	}
-	if err := lake.Write(path, rows, meta); err != nil {
+	if err := column.Write(path, rows, meta); err != nil {
 		t.Fatal(err)
 	}
 	j := newJob(p, store, t.TempDir())

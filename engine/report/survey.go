@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -153,7 +154,7 @@ func tooLong(from, until time.Time) error {
 
 // wholeLake is from the first run of the lake to the end of the last.
 func wholeLake(store lake.Store) (from, until time.Time, err error) {
-	days, err := store.Days(lake.Runs, time.Time{}, time.Time{})
+	days, err := store.Days(column.Runs, time.Time{}, time.Time{})
 	if err != nil {
 		return from, until, err
 	}
@@ -165,7 +166,7 @@ func wholeLake(store lake.Store) (from, until time.Time, err error) {
 		return from, until, err
 	}
 	for _, d := range []lake.DayFile{first, last} {
-		rows, _, err := lake.Read[measurement.Run](d.Path)
+		rows, _, err := column.Read[measurement.Run](d.Path)
 		if err != nil {
 			return from, until, err
 		}
