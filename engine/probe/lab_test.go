@@ -27,7 +27,9 @@ func TestLabExtras(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	at := func(kind lab.Kind, rsi measurement.RSI) lab.Fault { return lab.Fault{Kind: kind, RSIs: []measurement.RSI{rsi}} }
+	at := func(kind lab.Kind, rsi measurement.RSI) lab.Fault {
+		return lab.Fault{Kind: kind, RSIs: []measurement.RSI{rsi}}
+	}
 	late := func(rsi measurement.RSI, d time.Duration) lab.Fault {
 		return lab.Fault{Kind: lab.Delay, Delay: d, RSIs: []measurement.RSI{rsi}}
 	}
