@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 )
@@ -24,14 +25,14 @@ func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) e
 	if err := a.scanRuns(ctx, store, from, until); err != nil {
 		return err
 	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: a.columns(), Workers: workers}
-	if err := scan.Run(ctx, func(b *lake.Batch) error { return a.Add(a.batch(b)) }); err != nil {
+	scan := lake.Scan{Store: store, Table: column.Answers, From: from, Until: until, Columns: a.columns(), Workers: workers}
+	if err := scan.Run(ctx, func(b *column.Batch) error { return a.Add(a.batch(b)) }); err != nil {
 		return err
 	}
 	if a.open.Load() > 0 {
 		flagged := scan
 		flagged.Columns = a.columns(flags)
-		err := flagged.Run(ctx, func(b *lake.Batch) error {
+		err := flagged.Run(ctx, func(b *column.Batch) error {
 			own := a.batch(b)
 			own.TC = b.Column(flags)
 			a.close(own)
@@ -63,7 +64,7 @@ func (a *Accumulator) forgetEarly(ctx context.Context, scan lake.Scan) error {
 		}
 		scan.From = a.dayStart(i)
 		scan.Until = earlier(scan.From.AddDate(0, 0, 1), a.cfg.DataUntil)
-		err := scan.Run(ctx, func(b *lake.Batch) error {
+		err := scan.Run(ctx, func(b *column.Batch) error {
 			own := a.batch(b)
 			own.SentAt = b.Column(times)
 			return a.sightAgain(own)
@@ -113,7 +114,7 @@ func (a *Accumulator) columns(more ...string) []string {
 	return append(list, more...)
 }
 
-func (a *Accumulator) batch(b *lake.Batch) Batch {
+func (a *Accumulator) batch(b *column.Batch) Batch {
 	own := Batch{Rows: b.Rows, Interval: b.Column("interval"), LatencyUS: b.Column("latency_us"),
 		Serial: b.Column("serial"), VantagePoint: b.Column("vantage_point"), Query: b.Column("query"), RSI: b.Column("rsi"),
 		Family: b.Column("family"), Transport: b.Column("transport"), Address: b.Column("address"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"),

@@ -15,6 +15,7 @@ import (
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/clock"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -197,8 +198,8 @@ func TestLookComparesPlans(t *testing.T) {
 			}
 			for day, runs := range days {
 				slices.SortFunc(runs, func(a, b measurement.Run) int { return a.Interval.Compare(b.Interval) })
-				path := l.Store.Path(lake.Runs, day)
-				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), lake.Write(path, runs, lake.Metadata{})); err != nil {
+				path := l.Store.Path(column.Runs, day)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), column.Write(path, runs, column.Metadata{})); err != nil {
 					t.Fatal(err)
 				}
 			}

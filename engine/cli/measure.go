@@ -17,12 +17,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/probe"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/engine/spool"
 )
 
 // Time limits of what follows the queries (design.md, "The way of the data"):
@@ -125,14 +127,14 @@ type measuring struct {
 }
 
 // file is the path of the interval's file of a table.
-func (m *measuring) file(table lake.Table) string {
-	return filepath.Join(m.output, lake.Name(m.label, m.vp, table))
+func (m *measuring) file(table column.Table) string {
+	return filepath.Join(m.output, spool.Name(m.label, m.vp, table))
 }
 
 // begin refuses an interval that has been measured and logs those that were
 // skipped.
 func (m *measuring) begin() error {
-	name := lake.Name(m.label, m.vp, lake.Answers)
+	name := spool.Name(m.label, m.vp, column.Answers)
 	for _, dir := range []string{m.output, m.sent} {
 		there, err := exists(filepath.Join(dir, name))
 		if err != nil {
@@ -226,11 +228,11 @@ func (m *measuring) ask(ctx context.Context) (string, error) {
 	result := prober.Run(ctx, m.vp, m.label, queries)
 	bar.done()
 	m.facts, m.rows = m.runRow(result, time.Since(began)), result.Answers
-	path := m.file(lake.Answers)
-	if err := lake.Write(path, result.Answers, m.metadata()); err != nil {
+	path := m.file(column.Answers)
+	if err := column.Write(path, result.Answers, m.metadata()); err != nil {
 		return "", err
 	}
-	if err := lake.WriteSidecar(path); err != nil {
+	if err := files.WriteSidecar(path); err != nil {
 		return "", err
 	}
 	if err := shown.Write(memory); err != nil { // not before the answers that are kept are safe
@@ -274,8 +276,8 @@ func (m *measuring) runRow(r probe.Result, elapsed time.Duration) measurement.Ru
 	return run
 }
 
-func (m *measuring) metadata() lake.Metadata {
-	return lake.Metadata{Version: Version, Plan: m.plan.Name, PlanSHA256: m.facts.PlanSHA256, Run: &m.facts}
+func (m *measuring) metadata() column.Metadata {
+	return column.Metadata{Version: Version, Plan: m.plan.Name, PlanSHA256: m.facts.PlanSHA256, Run: &m.facts}
 }
 
 // tidy deletes what was sent longer ago than the plan keeps it, and what a

@@ -76,9 +76,9 @@ func (o queryOptions) build(p *plan.Plan, label time.Time, rsi, name, qtype stri
 	if err != nil {
 		return measurement.Query{}, err
 	}
-	kind := "correctness"
+	kind := measurement.QueryCorrectness
 	if name == "." && strings.EqualFold(qtype, "SOA") {
-		kind = "soa"
+		kind = measurement.QuerySOA
 	}
 	block, ok := p.Query(kind)
 	if !ok {

@@ -16,8 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/diag"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -42,24 +42,24 @@ table, or with --json as JSON lines with every column (wires in hex).`,
 
 // show prints one file by the table that its columns say it is.
 func (a *app) show(file string) error {
-	table, err := lake.TableOf(file)
+	table, err := column.Which(file)
 	if err != nil {
 		return err
 	}
 	switch table {
-	case lake.Answers:
+	case column.Answers:
 		return showRows(a, file, answerHeader, answerCells, answerJSON)
-	case lake.Routes:
+	case column.Routes:
 		return showRows(a, file, routeHeader, routeCells, asIs)
-	case lake.Runs:
+	case column.Runs:
 		return showRows(a, file, runHeader, runCells, asIs)
 	default:
 		return usagef("%s: show prints answers, routes and runs; for the table %s: mtric export --lake DIR --table %[2]s --format csv", file, table)
 	}
 }
 
-func showRows[T lake.Row](a *app, file, header string, cells func(T) []string, line func(T) any) error {
-	rows, _, err := lake.ReadUpTo[T](file, lake.MaxRows)
+func showRows[T column.Row](a *app, file, header string, cells func(T) []string, line func(T) any) error {
+	rows, _, err := column.ReadUpTo[T](file, column.MaxRows)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
 )
@@ -73,7 +73,7 @@ func (c checker) foreign(rows int, labels func(row int) (query string, rsi measu
 const longest = int64(time.Minute / time.Microsecond)
 
 // metadata checks the runs row and what made the file.
-func (c checker) metadata(m lake.Metadata) error {
+func (c checker) metadata(m column.Metadata) error {
 	r := m.Run
 	switch {
 	case r == nil:
@@ -206,6 +206,19 @@ func reply(a *measurement.Answer) error {
 	return nil
 }
 
+// extras refuses a file with further datagrams in more rows than a run keeps.
+func extras(rows []measurement.Answer) error {
+	n := 0
+	for i := range rows {
+		if len(rows[i].Extra) > 0 {
+			if n++; n > measurement.MaxExtraRows {
+				return fmt.Errorf("row %d: further datagrams in more than %d rows", i+1, measurement.MaxExtraRows)
+			}
+		}
+	}
+	return nil
+}
+
 // route checks one row.
 func (c checker) route(r *measurement.Route) error {
 	if err := c.owner(r.VantagePoint, r.Interval); err != nil {
@@ -256,7 +269,7 @@ func addressOf(s string, f measurement.Family) bool {
 // pending is the verdict of a row that correctness will be judged by: unchecked,
 // for nothing is good that was not seen to be good [ote].
 func pending(a *measurement.Answer) *measurement.Verdict {
-	if a.Query != "correctness" || a.Outcome != measurement.Answered || *a.TC || (*a.RCode != "NOERROR" && *a.RCode != "NXDOMAIN") {
+	if a.Query != measurement.QueryCorrectness || a.Outcome != measurement.Answered || *a.TC || (*a.RCode != measurement.NoError && *a.RCode != measurement.NXDomain) {
 		return nil
 	}
 	v := measurement.Unchecked

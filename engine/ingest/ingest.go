@@ -162,7 +162,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	if err := errors.Join(ctx.Err(), r.openBacklog()); err != nil {
 		return r.result, err
 	}
-	if err := r.keepOwnPlan(); err != nil {
+	if err := errors.Join(r.keepOwnPlan(), r.keepSites()); err != nil {
 		return r.result, err
 	}
 	boxes, err := r.open()

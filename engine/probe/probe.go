@@ -318,7 +318,7 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 // odd tells whether an answer is anything but plainly good. Only a question for
 // the SOA misses a serial.
 func odd(q measurement.Query, a attempt) bool {
-	return a.outcome != measurement.Answered || a.reply.RCode != "NOERROR" || !a.reply.AA || a.reply.TC ||
+	return a.outcome != measurement.Answered || a.reply.RCode != measurement.NoError || !a.reply.AA || a.reply.TC ||
 		a.strays > 0 || a.reply.Serial == nil && q.Type == "SOA"
 }
 

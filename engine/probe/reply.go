@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/dnsmsg"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // Reply is what a row tells of a response, read from its wire alone: the prober fills
@@ -155,7 +156,7 @@ func nsidText(id []byte) string {
 // is BADVERS in an answer without TSIG.
 func rcodeName(rcode int) string {
 	if rcode == dns.RcodeBadVers {
-		return "BADVERS"
+		return measurement.BadVers
 	}
 	if name, found := dns.RcodeToString[rcode]; found {
 		return name

@@ -13,8 +13,8 @@ import (
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/clock"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/ingest"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -239,6 +239,6 @@ func (p *player) watch() {
 
 // lakeRows reads a day's answers.
 func (p *player) lakeRows(day time.Time) ([]measurement.Answer, error) {
-	rows, _, err := lake.Read[measurement.Answer](p.store.Path(lake.Answers, day))
+	rows, _, err := column.Read[measurement.Answer](p.store.Path(column.Answers, day))
 	return rows, err
 }

@@ -6,7 +6,6 @@ import (
 
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/report"
-	"mtric.net/mtric/metrics"
 )
 
 var placeScenarios = []Scenario{
@@ -57,7 +56,7 @@ func offPlan(d *report.Document, moved measurement.RSI, old measurement.VantageP
 		return "no query is off plan"
 	}
 	for _, v := range d.Values {
-		if v.RSI == moved && v.Metric == metrics.RSIAvailability && v.Count > 0 && *v.Numerator != *v.Denominator {
+		if v.RSI == moved && v.Metric == measurement.RSIAvailability && v.Count > 0 && *v.Numerator != *v.Denominator {
 			return fmt.Sprintf("the availability of %s is %d/%d, and %s alone asked its old address", moved, *v.Numerator, *v.Denominator, old)
 		}
 	}

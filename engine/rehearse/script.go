@@ -135,6 +135,6 @@ type silence struct {
 
 // missed is a threshold that an RSI, or the root server system, is made to miss.
 type missed struct {
-	metric string
+	metric measurement.Metric
 	rsi    measurement.RSI // empty: the root server system
 }

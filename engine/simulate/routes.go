@@ -66,7 +66,7 @@ func (t *target) due(p *plan.Plan, family measurement.Family, label time.Time) *
 // routes writes the routes of a day and counts them. No chance is drawn from the
 // streams of the answers: with routes or without, those are the same.
 func (w *world) routes(ctx context.Context, store lake.Store, day time.Time, p *part) (err error) {
-	out, err := lake.Create[measurement.Route](store.Path(lake.Routes, day), lake.Metadata{Version: w.Version})
+	out, err := lake.CreateDay[measurement.Route](store, day)
 	if err != nil {
 		return err
 	}

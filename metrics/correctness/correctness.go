@@ -312,7 +312,7 @@ func incorrect(tag, format string, args ...any) *Result {
 
 func rcodeName(rcode int) string {
 	if rcode == dns.RcodeBadVers {
-		return "BADVERS"
+		return measurement.BadVers
 	}
 	if name, found := dns.RcodeToString[rcode]; found {
 		return name
