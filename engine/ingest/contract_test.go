@@ -72,6 +72,17 @@ func TestRowsThatBreakTheContract(t *testing.T) {
 		{"mtric.run: interval 2026-11-21T23:55", func(a rows, r *measurement.Run) { r.Interval = day.Add(-5 * time.Minute) }},
 		{"mtric.run: started at", func(a rows, r *measurement.Run) { r.StartedAt = day.AddDate(0, 0, 1) }},
 		{"mtric.run: timestamps \"sun\"", func(a rows, r *measurement.Run) { r.Timestamps = "sun" }},
+		{"row 1: source port 0", func(a rows, _ *measurement.Run) { a[0].SourcePort = ptr(int32(0)) }},
+		{"row 1: reply TTL 256", func(a rows, _ *measurement.Run) { a[0].Transport, a[0].ReplyTTL = measurement.UDP, ptr(int32(256)) }},
+		{"row 1: -1 segments sent again", func(a rows, _ *measurement.Run) { a[0].TCPRetransmits = ptr(int32(-1)) }},
+		{"row 1: a first attempt, and 1 attempts", func(a rows, _ *measurement.Run) { a[0].FirstLatencyUS = ptr(int64(1)) }},
+		{"row 1: a first response that is not truncated", func(a rows, _ *measurement.Run) {
+			a[0].Attempts, a[0].FirstLatencyUS, a[0].FirstResponse = 2, ptr(int64(1)), make([]byte, 12)
+		}},
+		{"row 1: further datagram 1: \"stray\" of 3 bytes after -1 µs", func(a rows, _ *measurement.Run) {
+			a[0].Extra = []measurement.Extra{{Kind: "stray", AfterUS: -1, Wire: []byte("abc")}}
+		}},
+		{"mtric.run: source \"2001:db8::1\", no address of family ipv4", func(a rows, r *measurement.Run) { r.SourceIPv4 = ptr("2001:db8::1") }},
 		{"mtric.run: no plan and plan_sha256", func(a rows, r *measurement.Run) { r.PlanSHA256 = "x" }},
 	}
 	c := newCollector(t)
