@@ -62,7 +62,9 @@ func (b *batch) int32(n int32) *int32 {
 }
 
 // source is the address of a vantage point, of the networks that routers have too.
-func (w *world) source(v, f int) string { return routerAddress(mix(w.Seed, streamFacts, w.vps[v].word), f) }
+func (w *world) source(v, f int) string {
+	return routerAddress(mix(w.Seed, streamFacts, w.vps[v].word), f)
+}
 
 // hopReplies are what routers answer: that the packet's time was up (RFC 792, RFC 4443);
 // the last one, where it was reached, an echo.
