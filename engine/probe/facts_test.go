@@ -181,7 +181,7 @@ func TestFirstAttempt(t *testing.T) {
 			if kept := bytes.Equal(r.FirstResponse, first); kept != c.kept || !c.kept && r.FirstResponse != nil {
 				t.Errorf("first response %x of %x", r.FirstResponse, first)
 			}
-			if r.ReplyTTL != nil || r.TCPRetransmits == nil || r.SourcePort == nil || r.Extra == nil {
+			if r.ReplyTTL != nil || r.TCPRetransmits == nil || r.SourcePort != nil || r.Extra == nil {
 				t.Errorf("facts of the TCP attempt, and what came over UDP: %+v", r)
 			}
 		})
