@@ -158,7 +158,11 @@ func (r *run) keep(t *taken) error {
 	if err := r.step("keep %s", t.name); err != nil {
 		return err
 	}
-	if err := r.writeNew(files.Sidecar(path), t.sidecar); err != nil {
+	err := r.writeNew(files.Sidecar(path), t.sidecar)
+	if err == nil && !t.received.IsZero() { // until it is packed the lake alone has it elsewhere
+		err = os.Chtimes(files.Sidecar(path), t.received, t.received)
+	}
+	if err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
 	if err := r.step("name %s", t.name); err != nil {

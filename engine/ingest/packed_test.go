@@ -62,6 +62,21 @@ func TestPackedOriginalsAreThere(t *testing.T) {
 	}
 }
 
+// The sidecar of an original says when it arrived, until an index does.
+func TestSidecarSaysWhenItCame(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	c.ingest()
+	info, err := os.Stat(filepath.Join(c.in.Originals, "202611", spool.Name(day, "101", column.Answers)+".sha256"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs := readDay[measurement.Run](c, column.Runs, day)
+	if len(runs) != 1 || !info.ModTime().Equal(runs[0].ReceivedAt) {
+		t.Errorf("%s, want %+v", info.ModTime(), runs)
+	}
+}
+
 // Packs go when their files would have gone.
 func TestRetentionOfPacks(t *testing.T) {
 	c := newCollector(t)

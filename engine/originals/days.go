@@ -82,6 +82,10 @@ type File struct {
 	Entry
 	Indexed bool   // it is of a pack; ReceivedAt, IngestedAt and Order of others say nothing
 	Data    []byte // valid until use returns
+
+	// Sidecar is the time of a loose file's sidecar, which ingest sets to when it arrived.
+	// Copying may have lost it.
+	Sidecar time.Time
 }
 
 // Each gives use every original of the day once, packed ones first, each held against its
@@ -96,7 +100,7 @@ func (d Day) Each(use func(File) error, damaged func(error)) error {
 	}
 	for _, path := range d.loose {
 		name := filepath.Base(path)
-		data, sum, err := readLoose(path)
+		data, sum, at, err := readLoose(path)
 		had, packed := sums[name]
 		switch {
 		case err != nil:
@@ -108,7 +112,7 @@ func (d Day) Each(use func(File) error, damaged func(error)) error {
 		case packed:
 			continue
 		}
-		if err := use(File{Entry: Entry{Name: name, Size: int64(len(data)), SHA256: sum}, Data: data}); err != nil {
+		if err := use(File{Entry: Entry{Name: name, Size: int64(len(data)), SHA256: sum}, Data: data, Sidecar: at}); err != nil {
 			return err
 		}
 	}
@@ -144,28 +148,32 @@ func eachIn(path string, sums map[string]string, use func(File) error, damaged f
 	}
 }
 
-// readLoose reads a file and holds it against its sidecar.
-func readLoose(path string) (data []byte, sum string, err error) {
+// readLoose reads a file and holds it against its sidecar, of which it returns the time.
+func readLoose(path string) (data []byte, sum string, at time.Time, err error) {
+	info, err := os.Stat(files.Sidecar(path))
+	if err != nil {
+		return nil, "", at, err
+	}
 	sidecar, err := os.ReadFile(files.Sidecar(path))
 	if err != nil {
-		return nil, "", err
+		return nil, "", at, err
 	}
 	want, err := files.ParseSidecar(sidecar, filepath.Base(path))
 	if err != nil {
-		return nil, "", err
+		return nil, "", at, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, "", err
+		return nil, "", at, err
 	}
 	defer f.Close()
 	if data, err = io.ReadAll(io.LimitReader(f, maxMember+1)); err != nil {
-		return nil, "", err
+		return nil, "", at, err
 	}
 	raw := sha256.Sum256(data)
 	sum = hex.EncodeToString(raw[:])
 	if len(data) > maxMember || sum != want {
-		return nil, "", fmt.Errorf("is damaged: sha256 is %s, its sidecar says %s", sum, want)
+		return nil, "", at, fmt.Errorf("is damaged: sha256 is %s, its sidecar says %s", sum, want)
 	}
-	return data, sum, nil
+	return data, sum, info.ModTime().UTC(), nil
 }

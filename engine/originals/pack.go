@@ -71,7 +71,7 @@ func (p *Packer) Run(ctx context.Context) (done Packed, err error) {
 	if err != nil {
 		return done, err
 	}
-	days := 0
+	days := 0 // that were packed; of others a person was told, and they must not stand in the way
 	for _, dir := range months {
 		found, err := p.sweep(dir)
 		if err != nil {
@@ -81,12 +81,16 @@ func (p *Packer) Run(ctx context.Context) (done Packed, err error) {
 			if err := ctx.Err(); err != nil {
 				return done, err
 			}
-			if days++; days > mostDays {
+			if days == mostDays {
 				done.More = true
 				return done, nil
 			}
+			packs := done.Packs
 			if err := p.day(day, found[day], &done); err != nil {
 				return done, err
+			}
+			if done.Packs > packs {
+				days++
 			}
 		}
 	}

@@ -162,7 +162,7 @@ func differing(a, b any) []string {
 	}
 	unnoted := false
 	if r, is := a.(*measurement.Run); is {
-		unnoted = r.IngestedAt == nil && r.ReceivedAt.Equal(r.Interval)
+		unnoted = r.IngestedAt == nil && !r.ReceivedAt.After(r.Interval)
 	}
 	var columns []string
 	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()

@@ -62,6 +62,7 @@ type run struct {
 	dir    string
 	plans  []*plan.Plan
 	noted  map[string]originals.Entry // of the day's files that an index knows
+	early  map[string]time.Time       // of its others, those that came before their own interval
 	now    time.Time                  // as ingest is told
 	result Result
 }
@@ -150,7 +151,7 @@ func readPlan(path, sum string) (*plan.Plan, []byte, error) {
 
 // day brings the files of a day into the lake.
 func (r *run) day(ctx context.Context, d originals.Day) error {
-	r.noted = map[string]originals.Entry{}
+	r.noted, r.early = map[string]originals.Entry{}, map[string]time.Time{}
 	staged := 0
 	err := d.Each(func(f originals.File) error {
 		n, _ := originals.ParseName(f.Name)
@@ -162,13 +163,16 @@ func (r *run) day(ctx context.Context, d originals.Day) error {
 		} else if n.Kind == originals.Answers {
 			r.result.Unnoted++
 		}
+		if !f.Indexed && f.Sidecar.Before(n.Label) {
+			r.early[f.Name] = f.Sidecar
+		}
 		staged++
 		return errors.Join(ctx.Err(), r.stage(n, f))
 	}, func(err error) { r.wrong("%s", err) })
 	if err != nil {
 		return err
 	}
-	// Ingest writes the day before its own as one, where that began an hour ago at least.
+	// Ingest writes the day before its own as one.
 	r.now = d.Day.AddDate(0, 0, 1).Add(2 * time.Hour)
 	if now := r.Now(); r.now.After(now) {
 		r.now = now
@@ -242,11 +246,15 @@ func (r *run) ingest(ctx context.Context) error {
 }
 
 // came is when a file arrived. Where no index knows, it is the label of its interval, at
-// which none can have come.
+// which none can have come. One that came before that is not believed in all it says, and
+// must not be for want of an index.
 func (r *run) came(sidecar os.FileInfo) time.Time {
 	name := strings.TrimSuffix(sidecar.Name(), filepath.Base(files.Sidecar("")))
 	if e, known := r.noted[name]; known {
 		return *e.ReceivedAt
+	}
+	if at, early := r.early[name]; early {
+		return at
 	}
 	n, _ := originals.ParseName(name)
 	return n.Label
