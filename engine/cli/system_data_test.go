@@ -127,14 +127,19 @@ fault "clock" {
 
 func runPython(t *testing.T, dir string, args ...string) []byte {
 	t.Helper()
-	python := pythonOf(t, "MTRIC_PYTHON", "venv")
+	return runPythonOf(t, pythonOf(t, "MTRIC_PYTHON", "venv"), dir, args...)
+}
+
+func runPythonOf(t *testing.T, python, dir string, args ...string) []byte {
+	t.Helper()
 	cmd := exec.Command(python, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(python)+":"+os.Getenv("PATH"),
 		"PYSPARK_SUBMIT_ARGS=--master local[2] --conf spark.sql.shuffle.partitions=2 --conf spark.ui.enabled=false pyspark-shell")
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("python: %v\n%s", err, stderrOf(err))
+		said := stderrOf(err)
+		t.Fatalf("python: %v\n%s", err, said[max(0, len(said)-3000):]) // what went wrong stands last
 	}
 	return out
 }
