@@ -127,7 +127,7 @@ func answer(query string, v measurement.VantagePoint, at time.Time, rsi measurem
 }
 
 func soa(v, at int, rsi measurement.RSI, p measurement.Path, r result) measurement.Answer {
-	return answer(metrics.QuerySOA, vp(v), label(at), rsi, p, r)
+	return answer(measurement.QuerySOA, vp(v), label(at), rsi, p, r)
 }
 
 // batch makes columns of rows.
@@ -221,7 +221,7 @@ func compute(t testing.TB, c metrics.Config, rows []measurement.Answer, zones ..
 }
 
 // value finds a value; an empty rsi or path is that of a metric without one.
-func value(t testing.TB, r *metrics.Result, metric string, rsi measurement.RSI, p measurement.Path) metrics.Value {
+func value(t testing.TB, r *metrics.Result, metric measurement.Metric, rsi measurement.RSI, p measurement.Path) metrics.Value {
 	t.Helper()
 	for _, v := range r.Values {
 		if v.Metric == metric && v.RSI == rsi && v.Family == p.Family && v.Transport == p.Transport {

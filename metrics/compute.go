@@ -16,7 +16,7 @@ import (
 // Result is all there is to say of a period.
 type Result struct {
 	N, K       int
-	Values     []Value // in the order of Names, then RSI, family, transport
+	Values     []Value // in the order of measurement.Metrics, then RSI, family, transport
 	Coverage   []Coverage
 	Unexpected []measurement.VantagePoint // in the data, not in the plan, or outside their dates
 	Strangers  []measurement.RSI          // in the data, not among the plan's servers
@@ -112,7 +112,7 @@ func (a *Accumulator) Compute() *Result {
 	beside.Go(c.instancesMet)
 	c.result.Values = together(c.rsiPaths, c.rssPaths, c.correctness, c.publication)
 	beside.Wait()
-	order := func(v Value) int { return slices.Index(Names, v.Metric) }
+	order := func(v Value) int { return slices.Index(measurement.Metrics, v.Metric) }
 	slices.SortStableFunc(c.result.Values, func(x, y Value) int { return order(x) - order(y) })
 	c.result.computation = c
 	c.result.Slots.add(c.checks)

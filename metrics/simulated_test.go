@@ -156,15 +156,15 @@ func TestSimulatedFaults(t *testing.T) {
 			t.Fatalf("lake %d, %d vantage points, faults %+v", seed, len(c.VantagePoints), c.Faults)
 		}
 		for _, v := range truth.Values {
-			verdicts[v.Metric+" "+v.Verdict]++
+			verdicts[string(v.Metric)+" "+v.Verdict]++
 			if v.Thin {
-				verdicts["thin "+v.Metric]++
+				verdicts["thin "+string(v.Metric)]++
 			}
 			verdicts["unobservable"] += int(v.Unobservable)
 			verdicts["held"] += int(v.Held)
 		}
 	}
-	for _, m := range metrics.Names {
+	for _, m := range measurement.Strings(measurement.Metrics) {
 		for _, what := range []string{m + " pass", m + " fail", m + " no_data", "thin " + m, "unobservable", "held"} {
 			if verdicts[what] == 0 && !testing.Short() {
 				t.Errorf("%q in none of the lakes: %v", what, verdicts)
@@ -271,7 +271,7 @@ func TestAnswersWithoutVerdict(t *testing.T) {
 	waiting := 0
 	for i := range rows {
 		r := &rows[i]
-		if r.Query != metrics.QueryCorrectness || r.Verdict == nil || r.RSI > "c" {
+		if r.Query != measurement.QueryCorrectness || r.Verdict == nil || r.RSI > "c" {
 			continue
 		}
 		r.Verdict = nil
@@ -303,8 +303,8 @@ func TestAnswersWithoutVerdict(t *testing.T) {
 	if waiting == 0 || r.Unchecked != int64(waiting) {
 		t.Errorf("%d unchecked, want %d", r.Unchecked, waiting)
 	}
-	wants(t, value(t, r, metrics.RSICorrectness, "a", measurement.Path{}), "none", 0, metrics.NoData)
-	if v := value(t, r, metrics.RSICorrectness, "d", measurement.Path{}); v.Verdict != metrics.Pass {
+	wants(t, value(t, r, measurement.RSICorrectness, "a", measurement.Path{}), "none", 0, metrics.NoData)
+	if v := value(t, r, measurement.RSICorrectness, "d", measurement.Path{}); v.Verdict != metrics.Pass {
 		t.Errorf("d: %s, want a pass", v.Verdict)
 	}
 }

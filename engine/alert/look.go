@@ -13,11 +13,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mtric.net/mtric/engine/clock"
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/engine/probe"
 )
 
 // collector is the machine that is no vantage point.
@@ -51,7 +52,7 @@ type Looker struct {
 	// Folders; those that only the collector has may be missing.
 	Home, Output, Logs, State, Originals, Quarantine string
 
-	Clock   probe.Clock                        // the zero value asks the kernel
+	Clock   clock.Kernel                       // the zero value asks the kernel
 	Statfs  func(string, *unix.Statfs_t) error // nil is unix.Statfs
 	Sysinfo func(*unix.Sysinfo_t) error        // nil is unix.Sysinfo
 }
@@ -174,27 +175,14 @@ func (l *Looker) output(m *Machine, dir string) error {
 	return nil
 }
 
-// received counts by receive times, so that retention never fires a rule.
+// received counts by receive times, so that neither retention nor packing fires a rule.
 func (l *Looker) received(m *Machine) error {
 	if last := l.time(factLast); last != nil && l.Now.Sub(*last) >= between {
-		m.Originals.Received = new(int64)
-		months, err := os.ReadDir(l.Originals)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("originals: %w", err)
+		n, err := (&originals.Store{Dir: l.Originals}).Since(*last)
+		if err != nil {
+			return err
 		}
-		for _, month := range months {
-			if !month.IsDir() || strings.HasPrefix(month.Name(), ".") {
-				continue
-			}
-			err := eachFile(filepath.Join(l.Originals, month.Name()), func(_ string, info fs.FileInfo) {
-				if !strings.HasSuffix(info.Name(), ".sha256") && info.ModTime().After(*last) {
-					*m.Originals.Received++
-				}
-			})
-			if err != nil {
-				return err
-			}
-		}
+		m.Originals.Received = &n
 	}
 	return eachFile(l.Quarantine, func(_ string, info fs.FileInfo) {
 		if !strings.HasSuffix(info.Name(), ".reason.txt") {

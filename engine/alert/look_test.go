@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/clock"
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/probe"
 )
 
 // newLooker is a machine whose disks, clock and uptime the test makes.
@@ -33,7 +33,7 @@ func newLooker(t *testing.T, machine string) *alert.Looker {
 	return &alert.Looker{
 		Plan: rules.Plan, Machine: machine, Store: lake.Store{Dir: in("Lake")}, Now: noon.Add(2 * time.Minute),
 		Home: home, Output: in("Output"), Logs: in("Logs"), State: in("State"), Originals: in("Originals"), Quarantine: in("Quarantine"),
-		Clock: probe.Clock{Adjtimex: func(t *unix.Timex) (int, error) {
+		Clock: clock.Kernel{Adjtimex: func(t *unix.Timex) (int, error) {
 			t.Status, t.Maxerror = unix.STA_UNSYNC, 2000
 			return unix.TIME_ERROR, nil
 		}},
@@ -99,9 +99,9 @@ func TestLookAtTheCollector(t *testing.T) {
 	book := newBook(t)
 	book.Machine = "c00"
 	for i := range 3 {
-		touch(t, l, fmt.Sprintf("Originals/202611/20261101115%d-101.answers.parquet", i), time.Duration(20*i)*time.Minute)
+		touch(t, l, fmt.Sprintf("Originals/202611/2026110111%02d-101.answers.parquet", 5*i), time.Duration(20*i)*time.Minute)
 	}
-	touch(t, l, "Originals/202611/202611011150-101.answers.parquet.sha256", 0)
+	touch(t, l, "Originals/202611/202611011100-101.answers.parquet.sha256", 0)
 	touch(t, l, "Quarantine/rubbish", 0)
 	touch(t, l, "Quarantine/rubbish.reason.txt", 0)
 	touch(t, l, "Output/RootZones/2026110100.root.txt", 23*time.Hour)

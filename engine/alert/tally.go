@@ -1,6 +1,10 @@
 package alert
 
-import "slices"
+import (
+	"slices"
+
+	"mtric.net/mtric/engine/measurement"
+)
 
 // count is queries of one vantage point or RSI within a tally.
 type count struct{ sent, good, answered int64 }
@@ -8,9 +12,9 @@ type count struct{ sent, good, answered int64 }
 // tally is what a window holds of one combination of labels. Rows enter and
 // leave it, so that a month is walked through once.
 type tally struct {
-	outcomes [7]int64
-	rcodes   [7]int64
-	verdicts [4]int64
+	outcomes []int64 // these by their codes in rows
+	rcodes   []int64
+	verdicts []int64
 	strays   int64
 	byVP     []count
 	byRSI    []count
@@ -25,7 +29,8 @@ type tally struct {
 }
 
 func newTally(r *rows, values []int32, g *group, of *accused) *tally {
-	t := &tally{accused: of, byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)),
+	t := &tally{outcomes: make([]int64, len(measurement.Outcomes)), rcodes: make([]int64, 2+len(countedRCodes)), verdicts: make([]int64, 1+len(measurement.Verdicts)),
+		accused: of, byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)),
 		added: make([]int32, len(r.vps)), gone: make([]int32, len(r.vps)), addSet: make([]bool, len(r.vps)), gonSt: make([]bool, len(r.vps))}
 	if g.latency {
 		t.latency = newOrder(values)
@@ -110,7 +115,7 @@ func bump(m map[int32]int, k int32, by int64) {
 func (t *tally) sent() int64 {
 	var n int64
 	for i, c := range t.outcomes {
-		if i != outcomeLocal {
+		if i != int(outcomeLocal) {
 			n += c
 		}
 	}
@@ -120,14 +125,11 @@ func (t *tally) sent() int64 {
 // fill writes the tally into the object that rules see; what needs the plan or
 // the zones is the caller's.
 func (t *tally) fill(w *Window, failing float64, newest func(map[int32]int) *int64) {
-	o, c := &t.outcomes, &t.rcodes
-	*w = Window{Sent: t.sent(), Answered: o[0],
-		Outcomes: Outcomes{o[0], o[1], o[2], o[3], o[4], o[5], o[6]},
-		RCodes:   RCodes{c[1], c[2], c[3], c[4], c[5], c[6]},
-		Correct:  t.verdicts[1], Incorrect: t.verdicts[2], Unchecked: t.verdicts[3],
+	*w = Window{Sent: t.sent(), Answered: t.outcomes[outcomeAnswered], Outcomes: outcomesOf(t.outcomes), RCodes: rcodesOf(t.rcodes),
+		Correct: t.verdicts[verdictCorrect], Incorrect: t.verdicts[verdictIncorrect], Unchecked: t.verdicts[verdictUnchecked],
 		NSIDs: int64(len(t.nsids)), Strays: t.strays, NewestSerial: newest(t.serials)}
 	w.HasData = w.Sent > 0
-	w.Availability = percent(c[rcodeNoError], w.Sent)
+	w.Availability = percent(t.rcodes[rcodeNoError], w.Sent)
 	if t.latency != nil {
 		w.MedianLatency, w.P95Latency = t.latency.median(), t.latency.p95()
 	}

@@ -167,7 +167,7 @@ func judged(tb testing.TB, home string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	counts := map[measurement.Verdict]int{}
+	counts := make(map[measurement.Verdict]int)
 	for i := range rows {
 		if rows[i].Verdict != nil {
 			counts[*rows[i].Verdict]++

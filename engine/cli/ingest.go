@@ -123,7 +123,7 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	}
 	s.report(result, in.Lake.Dir)
 	s.windowRules(ctx, in.Lake)
-	if err != nil {
+	if err := errors.Join(err, s.pack(ctx, in)); err != nil {
 		return err
 	}
 	return a.printIngested(result)
@@ -242,7 +242,7 @@ func (s *station) report(r ingest.Result, lakeDir string) {
 	s.condition("ingest", "unjudgeable", alert.Warning, unjudgeable)
 	s.log.Info("ingested", "files", r.Files, "rows_added", r.Added, "rows_known", r.Known, "quarantined", len(r.Quarantined),
 		"zones_new", len(r.Zones.New), "zones_missing", len(r.Zones.Missing),
-		"correct", r.Judged.Correct, "incorrect", r.Judged.Incorrect, "unchecked", r.Judged.Unchecked)
+		string(measurement.Correct), r.Judged.Correct, string(measurement.Incorrect), r.Judged.Incorrect, string(measurement.Unchecked), r.Judged.Unchecked)
 }
 
 // together is an error of some lines, nil of none.

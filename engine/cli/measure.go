@@ -218,7 +218,12 @@ func (m *measuring) run(ctx context.Context) error {
 func (m *measuring) ask(ctx context.Context) (string, error) {
 	queries := probe.Draw(m.plan, m.label, m.newestZone(), m.rand)
 	bar := m.app.progress(len(queries), "asking")
-	prober := &probe.Prober{Now: m.now, Log: m.log, Progress: func(int, int) { bar.step() }}
+	memory := filepath.Join(m.state, "shown.json")
+	shown, err := probe.ReadShown(memory)
+	if err != nil {
+		m.log.Error("more answers are kept than need be", "error", err)
+	}
+	prober := &probe.Prober{Now: m.now, Log: m.log, Shown: shown, Progress: func(int, int) { bar.step() }}
 	began := time.Now()
 	result := prober.Run(ctx, m.vp, m.label, queries)
 	bar.done()
@@ -229,6 +234,9 @@ func (m *measuring) ask(ctx context.Context) (string, error) {
 	}
 	if err := files.WriteSidecar(path); err != nil {
 		return "", err
+	}
+	if err := shown.Write(memory); err != nil { // not before the answers that are kept are safe
+		m.log.Error("more answers will be kept than need be", "error", err)
 	}
 	m.log.Info("interval measured", "interval", m.label, "planned", m.facts.Planned, "answered", m.facts.Answered,
 		"elapsed_ms", m.facts.ElapsedMS, "timestamps", m.facts.Timestamps)
@@ -253,7 +261,7 @@ func (m *measuring) runRow(r probe.Result, elapsed time.Duration) measurement.Ru
 		VantagePoint: m.vp, Interval: m.label, StartedAt: m.started.UTC().Truncate(time.Microsecond),
 		JitterMS: int32(m.jitter.Milliseconds()), ElapsedMS: int32(elapsed.Milliseconds()),
 		Planned: int32(len(r.Answers)), EngineVersion: Version, Plan: m.plan.Name, PlanSHA256: m.plan.SHA256(),
-		Timestamps: "user",
+		Timestamps: "user", SourceIPv4: r.SourceIPv4, SourceIPv6: r.SourceIPv6,
 	}
 	for _, row := range r.Answers {
 		if row.Outcome == measurement.Answered {

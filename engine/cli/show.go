@@ -161,20 +161,37 @@ func answerFlags(r measurement.Answer) string {
 	return strings.Join(f, ",")
 }
 
-// answerLine is the row as JSON with its wire in hex, as every other JSON of
+// answerLine is the row as JSON with its wires in hex, as every other JSON of
 // mtric writes binary.
 type answerLine struct {
 	measurement.Answer
-	Response *string `json:"response"`
+	Response      *string     `json:"response"`
+	FirstResponse *string     `json:"first_response"`
+	Extra         []extraLine `json:"extra"`
+}
+
+type extraLine struct {
+	measurement.Extra
+	Wire string `json:"wire"`
 }
 
 func answerJSON(r measurement.Answer) any {
-	l := answerLine{Answer: r}
-	if r.Response != nil {
-		wire := hex.EncodeToString(r.Response)
-		l.Response = &wire
+	l := answerLine{Answer: r, Response: inHex(r.Response), FirstResponse: inHex(r.FirstResponse)}
+	if r.Extra != nil {
+		l.Extra = []extraLine{}
+	}
+	for _, e := range r.Extra {
+		l.Extra = append(l.Extra, extraLine{e, hex.EncodeToString(e.Wire)})
 	}
 	return l
+}
+
+// inHex is null where there is no wire.
+func inHex(wire []byte) *string {
+	if wire == nil {
+		return nil
+	}
+	return new(hex.EncodeToString(wire))
 }
 
 func asIs[T any](r T) any { return r }

@@ -95,13 +95,8 @@ func (c checker) metadata(m column.Metadata) error {
 	case len(r.EngineVersion) > 100 || !utf8.ValidString(r.EngineVersion) || r.ClockErrorUS != nil && *r.ClockErrorUS < 0:
 		return errors.New("metadata mtric.run: engine version or clock error out of bounds")
 	}
-	for family, source := range map[measurement.Family]*string{measurement.IPv4: r.SourceIPv4, measurement.IPv6: r.SourceIPv6} {
-		if source != nil && (*source == "" || !addressOf(*source, family)) {
-			return fmt.Errorf("metadata mtric.run: source address %.80q of family %s", *source, family)
-		}
-	}
 	r.ReceivedAt, r.File, r.SHA256, r.IngestedAt = time.Time{}, "", "", nil // the collector's to say
-	return nil
+	return sources(r)
 }
 
 // counted holds the runs row of a file of answers against its rows.
@@ -161,7 +156,10 @@ func (c checker) answer(a *measurement.Answer) error {
 	if err := c.timing(a); err != nil {
 		return err
 	}
-	if err := errors.Join(reply(a), beside(a)); err != nil {
+	if err := reply(a); err != nil {
+		return err
+	}
+	if err := c.facts(a); err != nil {
 		return err
 	}
 	return probe.Contradicted(a) // what the vantage point read is what the server said
@@ -208,33 +206,6 @@ func reply(a *measurement.Answer) error {
 	return nil
 }
 
-// beside checks what schema 2 knows beside the reply.
-func beside(a *measurement.Answer) error {
-	port := func(n *int32) bool { return n == nil || *n > 0 && *n <= 65535 }
-	switch {
-	case !port(a.SourcePort) || a.SourcePort != nil && a.SentAt == nil:
-		return fmt.Errorf("source port %d", *a.SourcePort)
-	case a.ReplyTTL != nil && (*a.ReplyTTL < 0 || *a.ReplyTTL > 255):
-		return fmt.Errorf("reply TTL %d", *a.ReplyTTL)
-	case a.TCPRetransmits != nil && *a.TCPRetransmits < 0:
-		return fmt.Errorf("%d segments sent again", *a.TCPRetransmits)
-	case a.FirstLatencyUS != nil && *a.FirstLatencyUS < 0:
-		return fmt.Errorf("first latency of %d µs", *a.FirstLatencyUS)
-	case a.Attempts < 2 && (a.FirstLatencyUS != nil || a.FirstResponse != nil):
-		return fmt.Errorf("%d attempts and a first one", a.Attempts)
-	case len(a.FirstResponse) > 65535:
-		return fmt.Errorf("first response of %d bytes", len(a.FirstResponse))
-	case len(a.Extra) > measurement.MaxExtras:
-		return fmt.Errorf("%d further datagrams, more than %d", len(a.Extra), measurement.MaxExtras)
-	}
-	for _, e := range a.Extra {
-		if !word.fits(e.Kind) || len(e.Wire) > measurement.MaxExtraWire || e.AfterUS < 0 {
-			return fmt.Errorf("further datagram %.80q of %d bytes", e.Kind, len(e.Wire))
-		}
-	}
-	return nil
-}
-
 // extras refuses a file with further datagrams in more rows than a run keeps.
 func extras(rows []measurement.Answer) error {
 	n := 0
@@ -272,23 +243,7 @@ func (c checker) route(r *measurement.Route) error {
 			return fmt.Errorf("hop of TTL %d", h.TTL)
 		}
 	}
-	if r.Source != nil && !addressOf(*r.Source, r.Family) {
-		return fmt.Errorf("source %.80q of family %s", *r.Source, r.Family)
-	}
-	return hopReplies(r.HopReplies)
-}
-
-func hopReplies(all []measurement.HopReply) error {
-	if len(all) > 1024 {
-		return fmt.Errorf("%d replies of hops", len(all))
-	}
-	octet := func(n *int32) bool { return n == nil || *n >= 0 && *n <= 255 }
-	for _, h := range all {
-		if h.TTL < 0 || h.TTL > 255 || !octet(h.ReplyTTL) || !octet(h.ICMPType) || !octet(h.ICMPCode) {
-			return fmt.Errorf("reply of the hop of TTL %d", h.TTL)
-		}
-	}
-	return nil
+	return replies(r)
 }
 
 func (c checker) owner(vp measurement.VantagePoint, label time.Time) error {
@@ -314,7 +269,7 @@ func addressOf(s string, f measurement.Family) bool {
 // pending is the verdict of a row that correctness will be judged by: unchecked,
 // for nothing is good that was not seen to be good [ote].
 func pending(a *measurement.Answer) *measurement.Verdict {
-	if a.Query != "correctness" || a.Outcome != measurement.Answered || *a.TC || (*a.RCode != "NOERROR" && *a.RCode != "NXDOMAIN") {
+	if a.Query != measurement.QueryCorrectness || a.Outcome != measurement.Answered || *a.TC || (*a.RCode != measurement.NoError && *a.RCode != measurement.NXDomain) {
 		return nil
 	}
 	v := measurement.Unchecked

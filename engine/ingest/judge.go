@@ -161,7 +161,7 @@ func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) {
 			nsid = *a.NSID
 		}
 		b.accuse(accusedAt(a.Interval.UTC(), a.RSI, a.VantagePoint, nsid), a.Address)
-	default:
+	case measurement.Unchecked:
 		return
 	}
 	b.result.Judged.Changed++

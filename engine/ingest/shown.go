@@ -53,7 +53,7 @@ func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k r
 	err = scan.Run(ctx, func(b *column.Batch) error {
 		queries, vps, numbers, labels := b.Column("query"), b.Column("vantage_point"), b.Column("serial"), b.Column("interval")
 		rsis, addresses, sent, rcodes := b.Column("rsi"), b.Column("address"), b.Column("sent_at"), b.Column("rcode")
-		soa, good := queries.Place("soa"), rcodes.Place("NOERROR")
+		soa, good := queries.Place(measurement.QuerySOA), rcodes.Place(measurement.NoError)
 		for i := range b.Rows {
 			if queries.Index[i] != soa || rcodes.Index[i] != good || numbers.Null != nil && numbers.Null[i] {
 				continue

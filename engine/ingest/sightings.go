@@ -165,6 +165,7 @@ func proofOf(s measurement.ZoneState) measurement.ZoneProof {
 		return measurement.ProofArchive
 	case measurement.ZoneSeen:
 		return measurement.ProofWitnesses // of before proofs were noted: by two RSIs
+	case measurement.ZoneBogus:
 	}
 	return measurement.ProofNone
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,6 +43,17 @@ const (
 
 // Families lists both address families in the order of reports.
 var Families = []Family{IPv4, IPv6}
+
+// Title is the family as texts for people name it.
+func (f Family) Title() string {
+	switch f {
+	case IPv4:
+		return "IPv4"
+	case IPv6:
+		return "IPv6"
+	}
+	return string(f)
+}
 
 // FamilyOf returns the family of an address; an IPv4-mapped IPv6 address is IPv4.
 func FamilyOf(a netip.Addr) Family {
@@ -72,12 +84,20 @@ type Path struct {
 // String writes the path as plans and reports do, "ipv6/tcp".
 func (p Path) String() string { return string(p.Family) + "/" + string(p.Transport) }
 
+// Title is the path as texts for people name it, "IPv6 TCP"; empty where it is none.
+func (p Path) Title() string {
+	if !slices.Contains(Paths, p) {
+		return ""
+	}
+	return p.Family.Title() + " " + strings.ToUpper(string(p.Transport))
+}
+
 // ParsePath reads what String writes.
 func ParsePath(s string) (Path, error) {
 	f, t, _ := strings.Cut(s, "/")
 	p := Path{Family(f), Transport(t)}
-	if (p.Family != IPv4 && p.Family != IPv6) || (p.Transport != UDP && p.Transport != TCP) {
-		return Path{}, fmt.Errorf("path %q: want ipv4/udp, ipv4/tcp, ipv6/udp or ipv6/tcp", s)
+	if !slices.Contains(Paths, p) {
+		return Path{}, fmt.Errorf("path %q: want one of %v", s, Paths)
 	}
 	return p, nil
 }
@@ -175,7 +195,7 @@ type Answer struct {
 	VerdictSerial *int64       `parquet:"verdict_serial,optional" json:"verdict_serial"`
 	Failures      []string     `parquet:"failures,list,dict" json:"failures"`
 
-	SourcePort     *int32  `parquet:"source_port,optional" json:"source_port" since:"2"`            // of our socket
+	SourcePort     *int32  `parquet:"source_port,optional" json:"source_port" since:"2"`            // of our UDP socket; null over TCP
 	ReplyTTL       *int32  `parquet:"reply_ttl,optional" json:"reply_ttl" since:"2"`                // IP TTL or hop limit of the reply; null over TCP, whose readers Linux hands none
 	FirstLatencyUS *int64  `parquet:"first_latency_us,optional" json:"first_latency_us" since:"2"`  // of the UDP attempt of an answer asked again over TCP
 	FirstResponse  []byte  `parquet:"first_response,optional,dict" json:"first_response" since:"2"` // its wire; nil is null

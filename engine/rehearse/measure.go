@@ -59,7 +59,7 @@ func (p *player) measure(vp measurement.VantagePoint) error {
 }
 
 // synchronized is what the machine says of its clock.
-func (c clock) synchronized(now time.Time) *bool {
+func (c wrongClock) synchronized(now time.Time) *bool {
 	switch {
 	case c.known != span{} && c.known.holds(now):
 		return new(false)
@@ -72,7 +72,7 @@ func (c clock) synchronized(now time.Time) *bool {
 // ask asks one query. What it is in truth is noted.
 func (p *player) ask(h *hour, q measurement.Query, after time.Duration, source *rand.ChaCha8) (measurement.Answer, error) {
 	s := p.serviceOf(q.RSI, h.vp, h.at)
-	soa := q.Label == "soa"
+	soa := q.Label == measurement.QuerySOA
 	if soa && s != nil && !s.soa {
 		s = nil
 	}

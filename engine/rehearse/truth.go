@@ -118,7 +118,7 @@ func (p *player) count(strict bool) (tally, error) {
 		Columns: []string{"query", "vantage_point", "rsi", "family", "transport", "verdict"}}
 	err := scan.Run(p.ctx, func(b *column.Batch) error {
 		queries, verdicts, labels := b.Column("query"), b.Column("verdict"), b.Column("interval")
-		correctness := queries.Place("correctness")
+		correctness := queries.Place(measurement.QueryCorrectness)
 		for i := range b.Rows {
 			if queries.Index[i] != correctness || verdicts.Index[i] < 0 {
 				continue
@@ -174,7 +174,7 @@ func (p *player) name(t tally) error {
 			if err != nil {
 				return err
 			}
-			i := slices.IndexFunc(rows, func(a measurement.Answer) bool { return a.Query == "correctness" && keyOf(&a) == s.key })
+			i := slices.IndexFunc(rows, func(a measurement.Answer) bool { return a.Query == measurement.QueryCorrectness && keyOf(&a) == s.key })
 			if i >= 0 {
 				p.result.problem(fmt.Sprintf("%s: %s at %s, %s/%s to %s: %s", why, s.key.rsi, rows[i].Interval.Format("2006-01-02T15:04Z"),
 					rows[i].QName, rows[i].QType, s.key.vp, strings.Join(rows[i].Failures, "; ")))

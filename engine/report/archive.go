@@ -11,7 +11,6 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -108,7 +107,7 @@ func (d *Document) heldIn(ctx context.Context, store lake.Store, f lake.DayFile,
 				RSI: measurement.RSI(b.Column("rsi").Text(i)), Family: measurement.Family(b.Column("family").Text(i)),
 				Transport: measurement.Transport(b.Column("transport").Text(i)), Query: b.Column("query").Text(i),
 				Address: b.Column("address").Text(i), Outcome: measurement.Outcome(b.Column("outcome").Text(i))}
-			if a.Query == metrics.QueryCorrectness && d.measured(&a) {
+			if a.Query == measurement.QueryCorrectness && d.measured(&a) {
 				rows[row+int64(i)] = true
 			}
 		}
@@ -154,7 +153,7 @@ func (d *Document) showing(ctx context.Context, store lake.Store) error {
 	err := scan.Run(ctx, func(b *column.Batch) error {
 		queries, serials, rsis, vps := b.Column("query"), b.Column("serial"), b.Column("rsi"), b.Column("vantage_point")
 		labels, families, addresses := b.Column("interval"), b.Column("family"), b.Column("address")
-		soa := queries.Place(metrics.QuerySOA)
+		soa := queries.Place(measurement.QuerySOA)
 		for i := range b.Rows {
 			if queries.Index[i] != soa || serials.Null != nil && serials.Null[i] {
 				continue

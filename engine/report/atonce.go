@@ -10,7 +10,6 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -20,7 +19,7 @@ import (
 func (d *Document) atOnce(ctx context.Context, store lake.Store, then *Document) (map[measurement.RSI]int64, error) {
 	wanted := map[measurement.RSI]bool{}
 	for i := range min(len(d.Values), len(then.Values)) {
-		if v := &d.Values[i]; v.Metric == metrics.RSICorrectness && v.Count > 0 && v.Held < then.Values[i].Held {
+		if v := &d.Values[i]; v.Metric == measurement.RSICorrectness && v.Count > 0 && v.Held < then.Values[i].Held {
 			wanted[v.RSI] = true
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -44,7 +43,7 @@ type brokenOf map[measurement.RSI]map[brokenKey]*Broken
 func (d *Document) explain(ctx context.Context, store lake.Store) error {
 	wanted := map[measurement.RSI]bool{}
 	for _, v := range d.Values {
-		if v.Metric == metrics.RSICorrectness && v.Diagnostics.Outcomes[string(measurement.Incorrect)] > 0 {
+		if v.Metric == measurement.RSICorrectness && v.Diagnostics.Outcomes[string(measurement.Incorrect)] > 0 {
 			wanted[v.RSI] = true
 		}
 	}
@@ -63,7 +62,7 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 		}
 	}
 	for i, v := range d.Values {
-		if v.Metric == metrics.RSICorrectness {
+		if v.Metric == measurement.RSICorrectness {
 			d.Values[i].Diagnostics.Broken = broken.list(v.RSI)
 		}
 	}
@@ -91,7 +90,7 @@ func (d *Document) incorrectIn(ctx context.Context, store lake.Store, f lake.Day
 			}
 			a := c.row(i)
 			a.QName, a.QType = b.Column("qname").Text(i), b.Column("qtype").Text(i)
-			if wanted[a.RSI] && a.Query == metrics.QueryCorrectness && a.Interval.Before(d.end()) && !a.Interval.Before(d.From) && d.measured(&a) &&
+			if wanted[a.RSI] && a.Query == measurement.QueryCorrectness && a.Interval.Before(d.end()) && !a.Interval.Before(d.From) && d.measured(&a) &&
 				(settled == nil || !settled(&a, b, i)) {
 				a.LatencyUS, a.RCode, a.Serial, a.Verdict = nil, nil, nil, nil // they are the batch's
 				rows[row+int64(i)] = a
@@ -128,7 +127,7 @@ func (b brokenOf) add(a *measurement.Answer, failures []string) {
 		x := of[k]
 		if x == nil {
 			x = &Broken{Tag: k.tag, Class: k.class, Example: fmt.Sprintf("%s from VP %s over %s, %s %s: %s", clock(a.Interval), a.VantagePoint,
-				pathTitles[measurement.Path{Family: a.Family, Transport: a.Transport}.String()], a.QName, a.QType, f)}
+				measurement.Path{Family: a.Family, Transport: a.Transport}.Title(), a.QName, a.QType, f)}
 			of[k] = x
 		}
 		x.Answers++
@@ -175,7 +174,7 @@ func (d *Document) onPlan(r *measurement.Answer) bool {
 // broken are the broken rules of an RSI.
 func (d *Document) broken(rsi measurement.RSI) []Broken {
 	for _, v := range d.Values {
-		if v.Metric == metrics.RSICorrectness && v.RSI == rsi && v.Diagnostics != nil {
+		if v.Metric == measurement.RSICorrectness && v.RSI == rsi && v.Diagnostics != nil {
 			return v.Diagnostics.Broken
 		}
 	}

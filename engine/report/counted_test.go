@@ -61,7 +61,7 @@ func TestAccusesOfWhatCounts(t *testing.T) {
 		case a.RSI == "h" && a.Verdict != nil:
 			a.Verdict, a.VerdictSerial, a.Failures = new(measurement.Unchecked), nil, []string{"hold: zone 1 is not archived"}
 			held[off]++
-		case a.RSI == "k" && a.Query == metrics.QuerySOA && a.Serial != nil && a.Interval.Equal(foreignAt):
+		case a.RSI == "k" && a.Query == measurement.QuerySOA && a.Serial != nil && a.Interval.Equal(foreignAt):
 			a.Serial = new(int64(foreign))
 			elsewhere++
 		}
@@ -109,7 +109,7 @@ func TestAccusesOfWhatCounts(t *testing.T) {
 			if offPlan(l["address"]) {
 				t.Fatalf("%s is accused of what %s said: %v", rsi, l["address"], l)
 			}
-			if l["counts_against"] != metrics.RSIPublication {
+			if l["counts_against"] != string(measurement.RSIPublication) {
 				continue
 			}
 			published++

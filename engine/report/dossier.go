@@ -33,7 +33,7 @@ type dossier struct {
 	days    []dayOf
 	failed  *csv.Writer
 	counted map[failureKey]*failure
-	hours   map[string]*[4][]int64 // failed rows by metric, path and hour
+	hours   map[measurement.Metric][][]int64 // failed rows by metric, path and hour
 
 	wires, incorrect int                 // files written, and rows
 	uses             []correctness.Known // of root zones
@@ -58,7 +58,7 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 	var all []*dossier
 	for _, rsi := range d.Failed() {
 		x := &dossier{Job: j, d: d, result: r, rsi: rsi, dir: filepath.Join(dir, string(rsi)),
-			counted: map[failureKey]*failure{}, hours: map[string]*[4][]int64{}}
+			counted: map[failureKey]*failure{}, hours: make(map[measurement.Metric][][]int64)}
 		if err := os.MkdirAll(x.dir, 0o755); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
@@ -162,7 +162,7 @@ func (x *dossier) add(rows []measurement.Answer) error {
 				return err
 			}
 			x.count(c, r)
-			if c.metric != metrics.RSICorrectness {
+			if c.metric != measurement.RSICorrectness {
 				continue
 			}
 			if x.incorrect++; x.wires < mostWires {

@@ -125,22 +125,22 @@ func (d dossiers) testCounts(t *testing.T) {
 		got, want := map[string]int64{}, map[string]int64{}
 		for _, l := range d.failed(t, rsi) {
 			path := " " + l["family"] + " " + l["transport"]
-			switch l["counts_against"] {
-			case metrics.RSIAvailability:
-				got[l["counts_against"]+path]++
-			case metrics.RSICorrectness:
-				got[l["counts_against"]]++
+			switch against := l["counts_against"]; against {
+			case string(measurement.RSIAvailability):
+				got[against+path]++
+			case string(measurement.RSICorrectness):
+				got[against]++
 			}
 		}
 		for _, v := range d.full.Values {
 			if v.RSI != rsi || v.Verdict != metrics.Fail {
 				continue
 			}
-			switch v.Metric {
-			case metrics.RSIAvailability:
+			if v.Metric == measurement.RSIAvailability {
 				want[fmt.Sprintf("%s %s %s", v.Metric, v.Family, v.Transport)] = *v.Denominator - *v.Numerator
-			case metrics.RSICorrectness:
-				want[v.Metric] = *v.Denominator - *v.Numerator
+			}
+			if v.Metric == measurement.RSICorrectness {
+				want[string(v.Metric)] = *v.Denominator - *v.Numerator
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -173,7 +173,7 @@ func (d dossiers) testEvidence(t *testing.T) {
 		}
 		wire, err := os.ReadFile(filepath.Join(dir, name+".dns"))
 		same := slices.ContainsFunc(rows, func(r measurement.Answer) bool {
-			return r.Query == metrics.QueryCorrectness && strings.HasPrefix(name, interval.Format(r.Interval)+"-"+string(r.VantagePoint)) && string(r.Response) == string(wire)
+			return r.Query == measurement.QueryCorrectness && strings.HasPrefix(name, interval.Format(r.Interval)+"-"+string(r.VantagePoint)) && string(r.Response) == string(wire)
 		})
 		if err != nil || !same {
 			t.Errorf("%s.dns is not the wire of the row: %v", name, err)
@@ -186,7 +186,7 @@ func (d dossiers) testEvidence(t *testing.T) {
 func (d dossiers) testLate(t *testing.T) {
 	older, unanswered := map[string]int{}, 0
 	for _, l := range d.failed(t, "m") {
-		if l["counts_against"] != metrics.RSIPublication {
+		if l["counts_against"] != string(measurement.RSIPublication) {
 			t.Fatalf("counts against %s: %v", l["counts_against"], l)
 		}
 		switch {

@@ -114,7 +114,7 @@ func TestPoorMonths(t *testing.T) {
 				t.Errorf("thin %t, planned queries %t", d.Thin, planned)
 			}
 			for _, v := range d.Values {
-				if c.faults != nil && (v.Metric == metrics.RSIAvailability || v.Metric == metrics.RSSAvailability) {
+				if c.faults != nil && (v.Metric == measurement.RSIAvailability || v.Metric == measurement.RSSAvailability) {
 					// Three hours of a week are enough to fail the system, not enough to fail an RSI.
 					want := metrics.NoData
 					if v.RSI == "" {
@@ -149,7 +149,7 @@ func TestOtherQueries(t *testing.T) {
 	}
 	own := rows[:0]
 	for _, r := range rows {
-		if r.Query == metrics.QuerySOA {
+		if r.Query == measurement.QuerySOA {
 			r.Query, r.Verdict = "version", nil
 			own = append(own, r)
 		}

@@ -248,7 +248,7 @@ func TestPublicHidesValues(t *testing.T) {
 		}
 	}
 	for _, v := range d.Values {
-		if v.RSI == "" || v.Numerator == nil || *v.Numerator < 1000 || v.Metric == metrics.RSIAvailability && *v.Numerator == *v.Denominator {
+		if v.RSI == "" || v.Numerator == nil || *v.Numerator < 1000 || v.Metric == measurement.RSIAvailability && *v.Numerator == *v.Denominator {
 			continue
 		}
 		for name, page := range map[string]string{"text": text.String(), "HTML": html.String()} {

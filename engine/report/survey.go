@@ -13,7 +13,6 @@ import (
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/metrics"
 )
 
 // Surveying is the style that compares candidates for vantage points. It judges
@@ -188,9 +187,9 @@ func wholeLake(store lake.Store) (from, until time.Time, err error) {
 
 // NewSurvey is a survey without numbers: what the plan says.
 func NewSurvey(p *plan.Plan, from, until time.Time, version string) (*Survey, error) {
-	q, ok := p.Query(metrics.QuerySOA)
+	q, ok := p.Query(measurement.QuerySOA)
 	if !ok {
-		return nil, fmt.Errorf("plan %s: no query %q: candidates are compared by it", p.Name, metrics.QuerySOA)
+		return nil, fmt.Errorf("plan %s: no query %q: candidates are compared by it", p.Name, measurement.QuerySOA)
 	}
 	s := &Survey{Schema: SurveySchema, Version: version, Revision: 1, From: from, Until: until, Plan: p.Name, PlanSHA256: p.SHA256(),
 		CandidatesFrom: fromPlan, Places: []Fixed{}, Candidates: []Candidate{}, Unexpected: []measurement.VantagePoint{}, Notes: []string{}}

@@ -14,7 +14,6 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/metrics"
 )
 
 // gathering is what a survey knows of its candidates while the lake is read.
@@ -83,7 +82,7 @@ func (s *Survey) Fill(ctx context.Context, store lake.Store) error {
 }
 
 func (g *gathering) add(c *Candidate) *view {
-	v := &view{c: c, targets: map[end]*seen{}, routers: map[measurement.Family]map[string]bool{}}
+	v := &view{c: c, targets: map[end]*seen{}, routers: make(map[measurement.Family]map[string]bool)}
 	for _, f := range measurement.Families {
 		v.routers[f] = map[string]bool{}
 	}
@@ -152,14 +151,15 @@ func (g *gathering) answers(ctx context.Context, store lake.Store) error {
 				v.c.Judged++
 			case measurement.Correct:
 				v.c.Judged++
+			case measurement.Unchecked:
 			}
 			outcome := measurement.Outcome(col["outcome"].Text(i))
-			if col["query"].Text(i) != metrics.QuerySOA || outcome == measurement.LocalError {
+			if col["query"].Text(i) != measurement.QuerySOA || outcome == measurement.LocalError {
 				continue
 			}
 			at := v.at(measurement.RSI(col["rsi"].Text(i)), measurement.Family(col["family"].Text(i)))
 			at.asked++
-			if outcome != measurement.Answered || col["rcode"].Text(i) != "NOERROR" {
+			if outcome != measurement.Answered || col["rcode"].Text(i) != measurement.NoError {
 				continue
 			}
 			at.good++

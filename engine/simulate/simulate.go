@@ -95,7 +95,7 @@ func (c *Config) Check() error {
 	case len(c.VantagePoints) == 0:
 		return fmt.Errorf("simulate: no vantage points")
 	}
-	for _, label := range []string{"soa", "correctness"} {
+	for _, label := range measurement.MetricQueries {
 		if _, found := c.Plan.Query(label); !found {
 			return fmt.Errorf("simulate: the plan %q lacks query %q, which the metrics are made of", c.Plan.Name, label)
 		}

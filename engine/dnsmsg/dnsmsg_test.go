@@ -1,4 +1,4 @@
-package correctness
+package dnsmsg
 
 import (
 	"bufio"
@@ -79,12 +79,21 @@ func genuine(t testing.TB) [][]byte {
 	return all
 }
 
+// text is a name for people.
+func text(name []byte) string {
+	s, _, err := dns.UnpackDomainName(name, 0)
+	if err != nil {
+		return "(no name)"
+	}
+	return s
+}
+
 // alike reads a message with our parser and with the library and compares the
 // records; it says whether both read it.
 func alike(t *testing.T, wire []byte) bool {
 	t.Helper()
-	var own message
-	if own.parse(wire) != nil {
+	var own Message
+	if own.Parse(wire) != nil {
 		return false
 	}
 	var theirs dns.Msg
@@ -98,29 +107,29 @@ func alike(t *testing.T, wire []byte) bool {
 			if h.Rrtype == dns.TypeOPT {
 				continue
 			}
-			if i == len(own.records) {
+			if i == len(own.Records) {
 				t.Fatalf("the library has one more: %s", rr)
 			}
-			r := own.records[i]
+			r := own.Records[i]
 			i++
-			if int(r.section) != s+1 || r.typ != h.Rrtype || r.class != h.Class || r.ttl != h.Ttl || text(r.owner) != dns.CanonicalName(h.Name) {
+			if int(r.Section) != s+1 || r.Type != h.Rrtype || r.Class != h.Class || r.TTL != h.Ttl || text(r.Owner) != dns.CanonicalName(h.Name) {
 				t.Fatalf("%v is not %s", r, rr)
 			}
-			if !compared(r.typ) {
+			if !compared(r.Type) {
 				continue
 			}
-			again, err := rootzone.LibraryRR(r.owner, r.typ, r.class, r.rdata)
+			again, err := rootzone.LibraryRR(r.Owner, r.Type, r.Class, r.RData)
 			if err != nil {
 				t.Fatalf("%s: %v", rr, err)
 			}
-			again.Header().Ttl = r.ttl
+			again.Header().Ttl = r.TTL
 			if !strings.EqualFold(again.String(), rr.String()) {
 				t.Fatalf("%s is not %s", again, rr)
 			}
 		}
 	}
-	if i != len(own.records) {
-		t.Fatalf("we have %d more", len(own.records)-i)
+	if i != len(own.Records) {
+		t.Fatalf("we have %d more", len(own.Records)-i)
 	}
 	return true
 }
@@ -153,14 +162,14 @@ func TestParseAsTheLibraryDoes(t *testing.T) {
 
 // Canonical form: names in lower case, but for the next name of an NSEC.
 func TestCanonicalForm(t *testing.T) {
-	var m message
-	if err := m.parse(sampleMessage(t)); err != nil {
+	var m Message
+	if err := m.Parse(sampleMessage(t)); err != nil {
 		t.Fatal(err)
 	}
 	var all strings.Builder
-	for _, r := range m.records {
-		all.Write(r.owner)
-		all.Write(r.rdata)
+	for _, r := range m.Records {
+		all.Write(r.Owner)
+		all.Write(r.RData)
 	}
 	for _, capital := range []string{"Nstld", "Mail", "AAA", "A\x0croot"} {
 		if strings.Contains(all.String(), capital) {
