@@ -84,10 +84,13 @@ var examples = []example{
 			return []any{len(rows), rows[0].Interval.Unix(), rows[len(rows)-1].Interval.Unix()}
 		})
 	}},
-	{has: "import pandas as pd\nimport pyarrow as pa", probe: "[[*k, v] for k, v in medians.items()]", want: func(f *lakeFacts) [][]any {
-		return f.group(soaGood, rsiAndPath, func(rows []measurement.Answer) []any { return []any{median(rows)} })
+	{has: "import pandas as pd\nimport pyarrow as pa", probe: "[*([*k, v] for k, v in medians.items()), ['extra', 'extra' in schema.names]]", want: func(f *lakeFacts) [][]any {
+		medians := f.group(soaGood, rsiAndPath, func(rows []measurement.Answer) []any { return []any{median(rows)} })
+		return append(medians, []any{"extra", len(f.new) > 0})
 	}},
-	{has: "import polars as pl\n\nschema", probe: "availability.rows()", want: availability},
+	{has: "import polars as pl\n\nschema", probe: "[*availability.rows(), ('extra', 'extra' in answers.collect_schema())]", want: func(f *lakeFacts) [][]any {
+		return append(availability(f), []any{"extra", len(f.new) > 0})
+	}},
 	{has: "views/spark.sql", probe: "[list(r) for r in availability.collect()]", want: availability},
 	{has: "mergeSchema", probe: "[list(r) for r in outcomes.collect()]", want: func(f *lakeFacts) [][]any {
 		return f.group(all, func(r measurement.Answer) []any { return []any{r.Outcome} }, rowCount)
