@@ -97,6 +97,6 @@ func plain(v reflect.Value) string {
 
 // good is the rule of docs/method.md: answered with NOERROR, within the deadline.
 func good(r measurement.Answer) bool {
-	return r.Outcome == measurement.Answered && r.RCode != nil && *r.RCode == "NOERROR" &&
+	return r.Outcome == measurement.Answered && r.RCode != nil && *r.RCode == measurement.NoError &&
 		r.LatencyUS != nil && *r.LatencyUS <= metrics.Deadline.Microseconds()
 }
