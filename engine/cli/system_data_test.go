@@ -18,7 +18,7 @@ import duckdb, pandas as pd, pyarrow as pa, pyarrow.ipc, polars as pl
 def facts(n, latency, nulls, texts, failures, first, last):
     return [int(n), int(latency), int(nulls), int(texts), int(failures), int(first), int(last)]
 c = duckdb.connect()
-c.execute("SET TimeZone = 'UTC'")
+c.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
 sql = """SELECT count(*), sum(latency_us), count(*) - count(serial), sum(strlen(coalesce(nsid, ''))), sum(len(failures)),
     min(epoch_us("interval")), max(epoch_us(sent_at)) FROM %s"""
 table = "read_parquet('Lake/answers/*/*.parquet', hive_partitioning = true)"

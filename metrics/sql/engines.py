@@ -26,6 +26,7 @@ class DuckDB:
         import duckdb
 
         self.connection = duckdb.connect()
+        self.connection.execute("SET enable_progress_bar = false")  # it would stand among the lines that are printed
 
     def rows(self, sql):
         result = self.connection.execute(sql)
