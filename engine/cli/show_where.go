@@ -53,7 +53,7 @@ func valueOf[T any](column string) (func(T) string, error) {
 	var known []string
 	for f := range reflect.TypeFor[T]().Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !comparable(f.Type) {
+		if !single(f.Type) {
 			continue
 		}
 		if name == column {
@@ -64,8 +64,8 @@ func valueOf[T any](column string) (func(T) string, error) {
 	return nil, usagef("--where: no column %q that can be compared; columns: %s", column, strings.Join(known, ", "))
 }
 
-// comparable says whether a column has one value, which plain can write.
-func comparable(t reflect.Type) bool {
+// single says whether a column has one value, which plain can write.
+func single(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}

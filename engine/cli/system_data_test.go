@@ -18,7 +18,7 @@ import duckdb, pandas as pd, pyarrow as pa, pyarrow.ipc, polars as pl
 def facts(n, latency, nulls, texts, failures, first, last):
     return [int(n), int(latency), int(nulls), int(texts), int(failures), int(first), int(last)]
 c = duckdb.connect()
-c.execute("SET TimeZone = 'UTC'")
+c.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
 sql = """SELECT count(*), sum(latency_us), count(*) - count(serial), sum(strlen(coalesce(nsid, ''))), sum(len(failures)),
     min(epoch_us("interval")), max(epoch_us(sent_at)) FROM %s"""
 table = "read_parquet('Lake/answers/*/*.parquet', hive_partitioning = true)"
@@ -127,14 +127,19 @@ fault "clock" {
 
 func runPython(t *testing.T, dir string, args ...string) []byte {
 	t.Helper()
-	python := pythonOf(t, "MTRIC_PYTHON", "venv")
+	return runPythonOf(t, pythonOf(t, "MTRIC_PYTHON", "venv"), dir, args...)
+}
+
+func runPythonOf(t *testing.T, python, dir string, args ...string) []byte {
+	t.Helper()
 	cmd := exec.Command(python, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(python)+":"+os.Getenv("PATH"),
 		"PYSPARK_SUBMIT_ARGS=--master local[2] --conf spark.sql.shuffle.partitions=2 --conf spark.ui.enabled=false pyspark-shell")
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("python: %v\n%s", err, stderrOf(err))
+		said := stderrOf(err)
+		t.Fatalf("python: %v\n%s", err, said[max(0, len(said)-3000):]) // what went wrong stands last
 	}
 	return out
 }

@@ -157,8 +157,15 @@ func whoWasDown(t *testing.T, _ *lakeFacts, rows [][]any) {
 	}
 }
 
-// oldSerials: c alone, which kept the zone that it had at 03:00.
+// oldSerials: c alone, which kept the zone that it had at 03:00. A lake of schema 1 does not
+// say when zones were first used.
 func oldSerials(t *testing.T, f *lakeFacts, rows [][]any) {
+	if len(f.new) == 0 {
+		if len(rows) > 0 {
+			t.Errorf("old serials: %v", rows)
+		}
+		return
+	}
 	frozen := time.Date(2026, 11, 1, 3, 0, 0, 0, time.UTC)
 	var kept int64
 	var replaced time.Time

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -21,13 +22,14 @@ import (
 )
 
 // runExamples runs the examples of a page one after the other, as an analyst would: SQL in
-// one session of DuckDB, which has the views. It prints of each, as JSON, the rows that it
+// one session of DuckDB, which has the views. It writes of each, as JSON, the rows that it
 // found: those of the last statement of SQL, what an expression says of the names that a
-// piece of Python made, or the lines of a command.
+// piece of Python made, or the lines of a command; nothing of Spark's.
 const runExamples = `
 import sys, json, subprocess, io, contextlib
 import duckdb
 session = duckdb.connect()
+session.execute("SET enable_progress_bar = false")
 session.execute(open("views/duckdb.sql").read())
 def plain(v):
     return v.timestamp() if hasattr(v, "timestamp") else v.total_seconds() if hasattr(v, "total_seconds") else str(v)
@@ -37,13 +39,32 @@ def run(language, text, probe):
     if language == "sh":
         return [[line] for line in subprocess.run(["sh", "-ec", text], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()]
     if "pyspark" in text:
-        text += "\nimport json\nprint('PROBE' + json.dumps(" + probe + "))"
-        return json.loads(subprocess.run([sys.argv[2], "-c", text], check=True, stdout=subprocess.PIPE, text=True).stdout.split("PROBE")[1])
+        return None
     names = {}
     with contextlib.redirect_stdout(io.StringIO()):
         exec(text, names)
     return eval(probe, names)
-print(json.dumps([run(*block) for block in json.load(open(sys.argv[1]))], default=plain))
+found = [run(*block) for block in json.load(open(sys.argv[1]))]
+json.dump(found, open("found.json", "w"), default=plain) # DuckDB's bars of progress stand on stdout
+`
+
+// runSpark runs the examples for Spark in each of the folders. They share a process, since
+// Spark takes longer to start than to compute: it is told where each is at home.
+const runSpark = `
+import sys, json, os
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+hadoop = spark._jvm.org.apache.hadoop.fs
+def run(language, text, probe):
+    names = {}
+    exec(text, names)
+    return eval(probe, names)
+found = []
+for folder in sys.argv[2:]:
+    os.chdir(folder)
+    hadoop.FileSystem.get(spark._jsc.hadoopConfiguration()).setWorkingDirectory(hadoop.Path(folder))
+    found.append([run(*block) if "pyspark" in block[1] else None for block in json.load(open(sys.argv[1]))])
+json.dump(found, open(sys.argv[1] + ".spark", "w"))
 `
 
 // example says what an example of the page has to find.
@@ -65,10 +86,13 @@ var examples = []example{
 			return []any{len(rows), rows[0].Interval.Unix(), rows[len(rows)-1].Interval.Unix()}
 		})
 	}},
-	{has: "import pandas as pd\nimport pyarrow as pa", probe: "[[*k, v] for k, v in medians.items()]", want: func(f *lakeFacts) [][]any {
-		return f.group(soaGood, rsiAndPath, func(rows []measurement.Answer) []any { return []any{median(rows)} })
+	{has: "import pandas as pd\nimport pyarrow as pa", probe: "[*([*k, v] for k, v in medians.items()), ['extra', 'extra' in schema.names]]", want: func(f *lakeFacts) [][]any {
+		medians := f.group(soaGood, rsiAndPath, func(rows []measurement.Answer) []any { return []any{median(rows)} })
+		return append(medians, []any{"extra", len(f.new) > 0})
 	}},
-	{has: "import polars as pl\n\nschema", probe: "availability.rows()", want: availability},
+	{has: "import polars as pl\n\nschema", probe: "[*availability.rows(), ('extra', 'extra' in answers.collect_schema())]", want: func(f *lakeFacts) [][]any {
+		return append(availability(f), []any{"extra", len(f.new) > 0})
+	}},
 	{has: "views/spark.sql", probe: "[list(r) for r in availability.collect()]", want: availability},
 	{has: "mergeSchema", probe: "[list(r) for r in outcomes.collect()]", want: func(f *lakeFacts) [][]any {
 		return f.group(all, func(r measurement.Answer) []any { return []any{r.Outcome} }, rowCount)
@@ -139,33 +163,60 @@ func TestSystemDataPage(t *testing.T) {
 	}
 	found = append(found, example{check: everyColumn})
 	blocks = append(blocks, [3]string{"sql", "SELECT table_name, list(column_name ORDER BY column_name) FROM duckdb_columns() GROUP BY ALL", ""})
+	dir := simulated(t)
 	text, err := json.Marshal(blocks)
 	must(t, err)
-	views, err := filepath.Abs("../../docs/views")
+	file := filepath.Join(dir, "blocks.json")
+	must(t, os.WriteFile(file, text, 0o644))
+	names := slices.Sorted(maps.Keys(mixes))
+	var homes []string
+	for _, name := range names {
+		homes = append(homes, mixed(t, dir, mixes[name]))
+	}
+	runPythonOf(t, pythonOf(t, "MTRIC_SPARK_PYTHON", "spark"), dir, append([]string{"-c", runSpark, file}, homes...)...)
+	var bySpark [][][][]any
+	text, err = os.ReadFile(file + ".spark")
 	must(t, err)
-	dir := simulated(t)
+	must(t, json.Unmarshal(text, &bySpark))
 	facts := readFacts(t, filepath.Join(dir, "Lake"))
-	for name, days := range map[string][]string{"schema 1": nil, "schema 2": {"20261101", "20261102"}, "mixed, older first": {"20261102"}, "mixed, newer first": {"20261101"}} {
+	for n, name := range names {
 		t.Run(name, func(t *testing.T) {
-			home := t.TempDir()
-			mix, err := filepath.Abs("../../testdata/readers/mix.py")
-			must(t, err)
-			runPython(t, home, append([]string{mix, filepath.Join(dir, "Lake"), "Lake"}, days...)...)
-			must(t, os.Symlink(views, filepath.Join(home, "views")))
-			must(t, os.WriteFile(filepath.Join(home, "blocks.json"), text, 0o644))
 			var results [][][]any
-			must(t, json.Unmarshal(runPython(t, home, "-W", "ignore", "-c", runExamples, "blocks.json", pythonOf(t, "MTRIC_SPARK_PYTHON", "spark")), &results))
+			runPython(t, homes[n], "-W", "ignore", "-c", runExamples, file)
+			text, err := os.ReadFile(filepath.Join(homes[n], "found.json"))
+			must(t, err)
+			must(t, json.Unmarshal(text, &results))
 			own := *facts
-			own.new = days
+			own.new = mixes[name]
 			for i, e := range found {
+				rows := results[i]
+				if strings.Contains(blocks[i][1], "pyspark") {
+					rows = bySpark[n][i]
+				}
 				if e.check != nil {
-					e.check(t, &own, results[i])
-				} else if d := diff.Diff(asRows(t, e.want(&own)), sorted(results[i]), cmpopts.EquateApprox(0, 1e-6), cmpopts.EquateEmpty()); d != "" {
+					e.check(t, &own, rows)
+				} else if d := diff.Diff(asRows(t, e.want(&own)), sorted(rows), cmpopts.EquateApprox(0, 1e-6), cmpopts.EquateEmpty()); d != "" {
 					t.Errorf("%s\n(-want +found):\n%s", blocks[i][1], d)
 				}
 			}
 		})
 	}
+}
+
+// mixes are the days of schema 2 in each lake; the others are of schema 1.
+var mixes = map[string][]string{"schema 1": nil, "schema 2": {"20261101", "20261102", "zones"},
+	"mixed, older first": {"20261102", "zones"}, "mixed, newer first": {"20261101", "zones"}}
+
+// mixed is a folder with the lake written anew, days of two schemas side by side, and the views.
+func mixed(t *testing.T, dir string, days []string) string {
+	home := t.TempDir()
+	mix, err := filepath.Abs("../../testdata/readers/mix.py")
+	must(t, err)
+	runPython(t, home, append([]string{mix, filepath.Join(dir, "Lake"), "Lake"}, days...)...)
+	views, err := filepath.Abs("../../docs/views")
+	must(t, err)
+	must(t, os.Symlink(views, filepath.Join(home, "views")))
+	return home
 }
 
 // asRows brings rows to the types that JSON has.

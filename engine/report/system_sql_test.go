@@ -69,6 +69,7 @@ func testScript(t *testing.T, dir, full string, d *report.Document) {
 	}
 	run := exec.Command(python, "-c", `import duckdb, json, sys
 c = duckdb.connect()
+c.execute("SET enable_progress_bar = false")
 c.execute(sys.stdin.read())
 print(json.dumps([[m, *map(str, r)] for m in sys.argv[1:] for r in c.execute(
     f"SELECT rsi, family, transport, numerator, denominator, count, verdict FROM {m}").fetchall()]))`,

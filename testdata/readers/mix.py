@@ -2,8 +2,8 @@
 
 usage: mix.py LAKE OUT DAY...
 
-The days named (YYYYMMDD) get the columns of schema 2, all others those of schema 1. Values of new columns are made up, so
-that queries find some. OUT also has a table vantage_points where any day is of schema 2.
+The days named (YYYYMMDD, or "zones" for that table) get the columns of schema 2, all others those of schema 1. Values of
+new columns are made up, so that queries find some. OUT also has a table vantage_points where any day is of schema 2.
 """
 
 import datetime
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 TIME = pa.timestamp("us", tz="UTC")
 EXTRA = pa.list_(pa.struct([pa.field("kind", pa.string(), False), pa.field("after_us", pa.int64(), False), pa.field("wire", pa.binary())]))
 REPLY = pa.list_(pa.struct([pa.field("ttl", pa.int32(), False), ("reply_ttl", pa.int32()), ("icmp_type", pa.int32()), ("icmp_code", pa.int32())]))
-# Each new column with its type and the value of a row.
+# Each new column with its type and the value of a row, or None: every lake of today has it.
 NEW = {
     "answers": {
         "source_port": (pa.int32(), lambda r: 32768),
@@ -26,9 +26,9 @@ NEW = {
         "tcp_retransmits": (pa.int32(), lambda r: 0 if r["transport"] == "tcp" else None),
         "extra": (EXTRA, lambda r: [{"kind": "late", "after_us": 5000000, "wire": b"\0\1"}] if r["outcome"] == "timeout" else []),
     },
-    "runs": {"source_ipv4": (pa.string(), lambda r: "192.0.2.1"), "source_ipv6": (pa.string(), lambda r: "2001:db8::1")},
+    "runs": {"ingested_at": None, "source_ipv4": (pa.string(), lambda r: "192.0.2.1"), "source_ipv6": (pa.string(), lambda r: "2001:db8::1")},
     "routes": {"source": (pa.string(), lambda r: "192.0.2.1"), "hop_replies": (REPLY, lambda r: [])},
-    "zones": {},  # all of its columns were there in stage 1 or are read as null
+    "zones": {"signed_at": None, "first_used": None, "proof": None},
 }
 VANTAGE_POINTS = pa.table(
     {
@@ -42,10 +42,13 @@ VANTAGE_POINTS = pa.table(
 
 def of_schema(table, name, new):
     rows = None
-    for column, (kind, value) in NEW[name].items():
+    for column, made in NEW[name].items():
+        if made is None and new:
+            continue
         if column in table.column_names:
             table = table.drop_columns([column])
         if new:
+            kind, value = made
             rows = rows or table.select([c for c in ["transport", "outcome"] if c in table.column_names]).to_pylist()
             table = table.append_column(pa.field(column, kind), pa.array(map(value, rows or [{}] * table.num_rows), kind))
     metadata = {**(table.schema.metadata or {}), b"mtric.schema": b"2" if new else b"1"}
