@@ -7,7 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -48,7 +48,7 @@ func TestOnlyAnswersThatThePlanAsksForAccuse(t *testing.T) {
 				c.fetched(c.zones[1].Serial, day.Add(2*time.Hour), false)
 				r = c.ingest()
 			}
-			of := ingest.Accused{Interval: day, RSI: "c", VantagePoint: k.vp, NSID: "x"}
+			of := judge.Accused{Interval: day, RSI: "c", VantagePoint: k.vp, NSID: "x"}
 			if n := r.Accused[of]; (n > 0) != k.accuses || (len(r.Accused) > 0) != k.accuses || r.Judged.Incorrect == 0 {
 				t.Errorf("%s, again %t: accused %v, %+v, %+v", name, again, r.Accused, r.Judged, r.Quarantined)
 			}

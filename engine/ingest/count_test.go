@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -26,7 +26,7 @@ func TestRejudgeOfTheSameChangesNothing(t *testing.T) {
 	}
 	c.ingest()
 	c.ingest()
-	c.in.Rejudge = []ingest.Span{{From: day, Until: day.AddDate(0, 0, 1)}}
+	c.in.Rejudge = []judge.Span{{From: day, Until: day.AddDate(0, 0, 1)}}
 	for range 2 {
 		if r := c.ingest(); r.Judged.Changed != 0 || r.Judged.Correct+r.Judged.Incorrect+r.Judged.Unchecked != 1200 {
 			t.Errorf("%+v", r.Judged)
@@ -45,9 +45,9 @@ func TestEachRowIsCountedOnce(t *testing.T) {
 	c.twist, c.twisted = unsigned, []measurement.RSI{"b"}
 	c.ask("101", day)
 	c.ingest()
-	want := ingest.Judged{Correct: 2, Incorrect: 2, Unchecked: 2}
+	want := judge.Judged{Correct: 2, Incorrect: 2, Unchecked: 2}
 	c.expect(day, "correct incorrect unchecked")
-	c.in.Rejudge = []ingest.Span{{From: day, Until: day.AddDate(0, 0, 1)}}
+	c.in.Rejudge = []judge.Span{{From: day, Until: day.AddDate(0, 0, 1)}}
 	for range 2 {
 		if r := c.ingest(); r.Judged != want || len(r.Accused) != 0 {
 			t.Errorf("%+v, want %+v; accused %v", r.Judged, want, r.Accused)

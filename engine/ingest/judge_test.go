@@ -12,7 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
@@ -24,7 +24,7 @@ func TestMismatchWaitsForAFetch(t *testing.T) {
 	r := c.ingest()
 	c.expect(day, "correct correct unchecked")
 	c.held(day, "c", "no zone fetch since")
-	if r.Judged != (ingest.Judged{Correct: 4, Unchecked: 2, Changed: 4}) {
+	if r.Judged != (judge.Judged{Correct: 4, Unchecked: 2, Changed: 4}) {
 		t.Errorf("%+v", r.Judged)
 	}
 	if a := c.verdicts(day)["a"]; *a.VerdictSerial != int64(c.zones[1].Serial) || len(a.Failures) != 0 {
@@ -40,7 +40,7 @@ func TestMismatchWaitsForAFetch(t *testing.T) {
 	c.fetched(c.zones[1].Serial, end.Add(time.Hour+time.Microsecond), false)
 	r = c.ingest()
 	c.expect(day, "correct correct incorrect")
-	if r.Accused[ingest.Accused{Interval: day, RSI: "c", VantagePoint: "101"}] != 2 || len(r.Accused) != 1 {
+	if r.Accused[judge.Accused{Interval: day, RSI: "c", VantagePoint: "101"}] != 2 || len(r.Accused) != 1 {
 		t.Errorf("accused %v", r.Accused)
 	}
 	a := c.verdicts(day)["c"]
@@ -145,10 +145,10 @@ func TestJudgedAgain(t *testing.T) {
 	c.mistake(day) // a verdict that a mended rule would not give any more
 	c.ingest()
 	c.expect(day, "incorrect incorrect incorrect")
-	c.in.Rejudge = []ingest.Span{{From: day.Add(5 * time.Minute), Until: day.Add(time.Hour)}}
+	c.in.Rejudge = []judge.Span{{From: day.Add(5 * time.Minute), Until: day.Add(time.Hour)}}
 	c.ingest()
 	c.expect(day, "incorrect incorrect incorrect")
-	c.in.Rejudge = []ingest.Span{{From: day, Until: day.Add(5 * time.Minute)}}
+	c.in.Rejudge = []judge.Span{{From: day, Until: day.Add(5 * time.Minute)}}
 	c.ingest()
 	c.expect(day, "correct correct correct")
 	for _, a := range c.verdicts(day) {

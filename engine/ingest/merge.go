@@ -13,7 +13,7 @@ import (
 
 // merge brings a day's rows into its tables. Answers and routes come before runs:
 // a runs row says that its interval is there.
-func (r *run) merge(ctx context.Context, day time.Time, files []*taken, b *bench) error {
+func (r *run) merge(ctx context.Context, day time.Time, files []*taken, judge func([]measurement.Answer) error) error {
 	var answers []lake.Group[measurement.Answer]
 	var routes []lake.Group[measurement.Route]
 	for _, t := range files {
@@ -33,8 +33,7 @@ func (r *run) merge(ctx context.Context, day time.Time, files []*taken, b *bench
 		if err := r.step("merge answers"); err != nil {
 			return err
 		}
-		judge := func(rows []measurement.Answer) error { return errors.Join(ctx.Err(), b.judge(rows)) }
-		m, err := lake.Merge(r.Lake, day, answers, judge)
+		m, err := lake.Merge(r.Lake, day, answers, func(rows []measurement.Answer) error { return errors.Join(ctx.Err(), judge(rows)) })
 		if err != nil {
 			return err
 		}

@@ -84,6 +84,12 @@ func (t *taken) weight() (bytes int64) {
 	return bytes
 }
 
+// trusted says that the clock of the run was not known to be wrong, and that the file did
+// not come before its own label.
+func (t *taken) trusted() bool {
+	return !t.received.Before(t.label) && (t.run == nil || t.run.ClockSynchronized == nil || *t.run.ClockSynchronized)
+}
+
 // setAside notes what cannot be taken, and reports whether the file is such.
 func (r *run) setAside(t *taken) bool {
 	switch {

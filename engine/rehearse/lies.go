@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/alert"
-	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -210,7 +210,7 @@ var old = service{zone: func(r *root, t time.Time) *lab.Zone { return r.publishe
 const mostAlerts = 20
 
 // windowRules tells what ingest tells of answers, where somebody lies.
-func (p *player) windowRules(accused map[ingest.Accused]int64) {
+func (p *player) windowRules(accused map[judge.Accused]int64) {
 	if p.script.liar == "" {
 		return
 	}

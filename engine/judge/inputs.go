@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"crypto/sha256"

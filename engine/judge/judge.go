@@ -1,8 +1,17 @@
-package ingest
+// Package judge keeps the table zones up to the archive of root zones and to what
+// answers show of them, and the verdicts of answers up to both.
+//
+// A serial of the table is archived, or seen: proved by a signature or by witnesses, and
+// missing in the archive; or of no zone. Each change of the table may change which zones
+// an answer is held against (package correctness), so the answers of those times are
+// judged again. What nothing explains is incorrect where the archive covers the query,
+// and held with a reason where something says that the fault may be ours.
+package judge
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"runtime"
 	"slices"
@@ -14,9 +23,57 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
 )
+
+// Judge is what one run of ingest knows of the zones. The fields down to Rejudge are set
+// before Open. It is for one goroutine; what Update returns says what is for more.
+type Judge struct {
+	Plan      *plan.Plan
+	Lake      lake.Store
+	RootZones string            // the archive
+	Anchors   []rootzone.Anchor // by which the archive's zones are believed
+	Backlog   string            // file of the days whose answers wait; it may be lost. Empty: every run looks at all days
+	Started   time.Time         // of the run
+	Rejudge   []Span            // of intervals that the last Update judges again whatever their verdict
+
+	// Keys is given the keys of DNSKEY answers that no zone of the archive explains, one
+	// call at a time. Nil takes none.
+	Keys func(keys []rootzone.Key, rsi measurement.RSI, vp measurement.VantagePoint, at time.Time)
+
+	Log    *slog.Logger
+	Step   func(format string, args ...any) error           // called before each change to a file; an error ends the run
+	Left   func(path, why string)                           // told what stays as it is and needs a person; by any goroutine's leave one at a time
+	Failed func(ctx context.Context, day error) (end error) // told what is wrong with a day of the lake, gives what ends the run
+
+	Rewritten Rewritten // kept in the file of the backlog
+
+	result    Result
+	backlog   backlog
+	sightings map[seenKey]time.Time
+	recalled  map[int64]*showing  // who showed zones of the archive before they were first used, of those that were asked for
+	authentic map[int64]authentic // serials that signatures in answers prove
+	fetches   []rootzone.Record   // the last ones
+	history   []rootzone.Record   // those before, once they were needed
+	zones     zoneCache
+}
+
+// Result is what became of zones and verdicts.
+type Result struct {
+	Zones  ZonesChanged `json:"zones"`
+	Judged Judged       `json:"judged"`
+
+	// Accused counts the answers that this run found incorrect, and none before it.
+	Accused map[Accused]int64 `json:"-"`
+}
+
+// Result returns what came of it so far.
+func (j *Judge) Result() Result {
+	j.result.Zones.complete()
+	return j.result
+}
 
 // Judged counts the verdicts of what a run judged, and what is unchecked then.
 type Judged struct {
@@ -39,7 +96,7 @@ func (s Span) overlaps(o Span) bool { return s.From.Before(o.Until) && o.From.Be
 
 // bench judges answers by what is known of the zones.
 type bench struct {
-	*run
+	*Judge
 	known    []correctness.Known // the accepted zones, dated
 	accepted map[uint32]bool
 	signed   map[uint32]time.Time                // when the zones were signed, where that is known
@@ -64,8 +121,8 @@ type bench struct {
 }
 
 // newBench notes what verdicts depend on.
-func (r *run) newBench(zones []measurement.Zone, again []Span) *bench {
-	b := &bench{run: r, again: again, rooms: map[time.Time]*room{}, watches: map[time.Time]*watch{}, accepted: map[uint32]bool{},
+func (j *Judge) newBench(zones []measurement.Zone, again []Span) *bench {
+	b := &bench{Judge: j, again: again, rooms: map[time.Time]*room{}, watches: map[time.Time]*watch{}, accepted: map[uint32]bool{},
 		signed: map[uint32]time.Time{}, showed: map[uint32]time.Time{}, sums: map[uint32]string{}, vouched: map[uint32]bool{}, broken: map[uint32]bool{}}
 	for _, z := range zones {
 		k, accepted := correctness.KnownOf(z)
@@ -79,8 +136,8 @@ func (r *run) newBench(zones []measurement.Zone, again []Span) *bench {
 			b.sums[k.Serial] = *z.SHA256
 		}
 	}
-	b.archive.Zones, b.doubted = b.known, r.doubts(b.accepted)
-	r.zones.turn()
+	b.archive.Zones, b.doubted = b.known, j.doubts(b.accepted)
+	j.zones.turn()
 	return b
 }
 
@@ -110,7 +167,7 @@ func (b *bench) lake(ctx context.Context, last bool) error {
 		if err != nil {
 			err = fmt.Errorf("judge %s (once that is mended: mtric ingest --rejudge --from %[1]s --until %s): %w",
 				d.Day.Format(time.DateOnly), whole.Until.Format(time.DateOnly), err)
-			if err := b.pass(ctx, err); err != nil {
+			if err := b.Failed(ctx, err); err != nil {
 				return err
 			}
 			continue
@@ -165,6 +222,16 @@ func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) {
 		return
 	}
 	b.result.Judged.Changed++
+}
+
+// pending is the verdict of a row that correctness will be judged by: unchecked,
+// for nothing is good that was not seen to be good [ote].
+func pending(a *measurement.Answer) *measurement.Verdict {
+	if a.Query != measurement.QueryCorrectness || a.Outcome != measurement.Answered || *a.TC || (*a.RCode != measurement.NoError && *a.RCode != measurement.NXDomain) {
+		return nil
+	}
+	v := measurement.Unchecked
+	return &v
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -243,7 +310,7 @@ func (b *bench) day(ctx context.Context, day time.Time) (left owed, err error) {
 		}
 	}
 	if len(changed) > 0 {
-		if err := b.step("judge %s", day.Format(time.DateOnly)); err != nil {
+		if err := b.Step("judge %s", day.Format(time.DateOnly)); err != nil {
 			return owed{}, err
 		}
 		err := lake.Amend(b.Lake, day, func(place int64, a *measurement.Answer) {

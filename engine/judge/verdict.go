@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"fmt"
@@ -88,7 +88,7 @@ func (b *bench) hear(c *docket) {
 	c.settled = true
 	defer func() {
 		if p := recover(); p != nil {
-			b.log.Error("a response ended its judgement", "interval", c.label, "qname", c.name, "panic", fmt.Sprint(p))
+			b.Log.Error("a response ended its judgement", "interval", c.label, "qname", c.name, "panic", fmt.Sprint(p))
 			c.settled, c.now = true, held("the response ended its judgement")
 		}
 	}()
@@ -160,12 +160,12 @@ func (b *bench) prove(c *docket) {
 	if b.accepted[soa.Serial] && b.archivedSerial(soa.Serial) {
 		return
 	}
-	if b.run.authentic == nil {
-		b.run.authentic = map[int64]authentic{}
+	if b.Judge.authentic == nil {
+		b.Judge.authentic = map[int64]authentic{}
 	}
 	at := int64(soa.Serial)
-	if was, known := b.run.authentic[at]; !known || c.sent.Before(was.at) {
-		b.run.authentic[at] = authentic{c.sent, soa.SignedAt, measurement.RSI(strings.Clone(string(c.rsi)))}
+	if was, known := b.Judge.authentic[at]; !known || c.sent.Before(was.at) {
+		b.Judge.authentic[at] = authentic{c.sent, soa.SignedAt, measurement.RSI(strings.Clone(string(c.rsi)))}
 	}
 }
 
@@ -208,7 +208,7 @@ func (s *seat) last(b *bench) *correctness.Judge { return s.by(b, len(s.judges)-
 func (b *bench) open(serials []uint32) []*correctness.Zone {
 	var zones []*correctness.Zone
 	for _, s := range serials {
-		zone, err := b.zones.open(b.Ingester, s, b.sums[s])
+		zone, err := b.zones.open(b.Judge, s, b.sums[s])
 		if err != nil {
 			// A zone that cannot be read must accuse nobody: its answers wait.
 			b.unreadable(s, err)
@@ -222,7 +222,7 @@ func (b *bench) open(serials []uint32) []*correctness.Zone {
 func (b *bench) unreadable(serial uint32, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.left(filepath.Join(b.RootZones, rootzone.FileName(serial)), err.Error())
+	b.Left(filepath.Join(b.RootZones, rootzone.FileName(serial)), err.Error())
 	b.broken[serial] = true
 }
 
@@ -242,7 +242,7 @@ func (c *zoneCache) turn() {
 
 // open reads a zone, which was proven whole when it came into the archive. Its file may
 // have changed since: then its signatures are verified anew.
-func (c *zoneCache) open(in *Ingester, serial uint32, sum string) (*correctness.Zone, error) {
+func (c *zoneCache) open(j *Judge, serial uint32, sum string) (*correctness.Zone, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if z := c.now[serial]; z != nil {
@@ -250,7 +250,7 @@ func (c *zoneCache) open(in *Ingester, serial uint32, sum string) (*correctness.
 	}
 	z := c.past[serial]
 	if z == nil {
-		read, err := rootzone.Open(filepath.Join(in.RootZones, rootzone.FileName(serial)))
+		read, err := rootzone.Open(filepath.Join(j.RootZones, rootzone.FileName(serial)))
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"context"
@@ -112,7 +112,7 @@ func (b *bench) inArchive(u correctness.Unseen) bool {
 		if !k.Archived || k.SignedAt.Before(u.Inception) || k.SignedAt.After(u.Expiration) {
 			continue
 		}
-		if zone, err := b.zones.open(b.Ingester, k.Serial, b.sums[k.Serial]); err == nil && zone.Has(u.Owner, u.Type, u.Data) {
+		if zone, err := b.zones.open(b.Judge, k.Serial, b.sums[k.Serial]); err == nil && zone.Has(u.Owner, u.Type, u.Data) {
 			return true
 		}
 	}

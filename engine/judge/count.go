@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"reflect"
@@ -65,22 +65,22 @@ func (c *counts) note(day time.Time, cases []docket) {
 }
 
 // add adds what came of all of it to the result.
-func (r *run) add(c *counts) {
+func (j *Judge) add(c *counts) {
 	for _, d := range c.days {
 		for _, code := range d.verdicts {
 			switch code {
 			case codeCorrect:
-				r.result.Judged.Correct++
+				j.result.Judged.Correct++
 			case codeIncorrect:
-				r.result.Judged.Incorrect++
+				j.result.Judged.Incorrect++
 			}
 		}
 		for _, k := range d.changed {
 			if !reflect.DeepEqual(k.had, k.now) {
-				r.result.Judged.Changed++
+				j.result.Judged.Changed++
 			}
 			if k.now.verdict == measurement.Incorrect && k.had.verdict != measurement.Incorrect {
-				r.accuse(k.at, k.address)
+				j.accuse(k.at, k.address)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"context"
@@ -33,8 +33,8 @@ type shown struct {
 // run after the other within a day. Trusted says that the run's clock was not known
 // to be wrong, that it did not arrive before its own label, and that it shows no more
 // serials than a run can.
-func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k runKey, rows []shown, trusted bool)) error {
-	doubtful, err := r.doubtful(ctx, from, until)
+func (j *Judge) eachShown(ctx context.Context, from, until time.Time, use func(k runKey, rows []shown, trusted bool)) error {
+	doubtful, err := j.doubtful(ctx, from, until)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k r
 		rows = rows[:0]
 		clear(serials)
 	}
-	scan := lake.Scan{Store: r.Lake, Table: column.Answers, From: from, Until: until, Workers: 1,
+	scan := lake.Scan{Store: j.Lake, Table: column.Answers, From: from, Until: until, Workers: 1,
 		Columns: []string{"query", "vantage_point", "serial", "rsi", "address", "sent_at", "rcode"}}
 	err = scan.Run(ctx, func(b *column.Batch) error {
 		queries, vps, numbers, labels := b.Column("query"), b.Column("vantage_point"), b.Column("serial"), b.Column("interval")
@@ -65,7 +65,7 @@ func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k r
 			serials[numbers.Int[i]] = true
 			s := shown{serial: numbers.Int[i], rsi: measurement.RSI(rsis.Text(i)), sent: time.UnixMicro(sent.Int[i]).UTC()}
 			var known bool
-			if known, s.asked = r.asks(s.rsi, addresses.Text(i), at.label); known && r.expected(at.vp, at.label) {
+			if known, s.asked = j.asks(s.rsi, addresses.Text(i), at.label); known && j.expected(at.vp, at.label) {
 				rows = append(rows, s)
 			}
 		}
@@ -77,9 +77,9 @@ func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k r
 
 // doubtful are the runs of the lake whose clock was known to be unsynchronised, or
 // that first arrived before their own label.
-func (r *run) doubtful(ctx context.Context, from, until time.Time) (map[runKey]bool, error) {
+func (j *Judge) doubtful(ctx context.Context, from, until time.Time) (map[runKey]bool, error) {
 	found := map[runKey]bool{}
-	scan := lake.Scan{Store: r.Lake, Table: column.Runs, From: from, Until: until, Workers: 1,
+	scan := lake.Scan{Store: j.Lake, Table: column.Runs, From: from, Until: until, Workers: 1,
 		Columns: []string{"vantage_point", "clock_synchronized", "received_at"}}
 	return found, scan.Run(ctx, func(b *column.Batch) error {
 		vps, clocks, labels, received := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("interval"), b.Column("received_at")
@@ -94,22 +94,22 @@ func (r *run) doubtful(ctx context.Context, from, until time.Time) (map[runKey]b
 }
 
 // expected says whether the vantage point counts at that time.
-func (r *run) expected(vp measurement.VantagePoint, label time.Time) bool {
-	for _, v := range r.Plan.VantagePoints {
+func (j *Judge) expected(vp measurement.VantagePoint, label time.Time) bool {
+	for _, v := range j.Plan.VantagePoints {
 		if v.ID == vp {
 			return (v.From == nil || !label.Before(*v.From)) && (v.Until == nil || label.Before(*v.Until))
 		}
 	}
-	return len(r.Plan.VantagePoints) == 0
+	return len(j.Plan.VantagePoints) == 0
 }
 
 // asks says whether the plan knows the RSI, and has it asked at that address then.
-func (r *run) asks(rsi measurement.RSI, text string, label time.Time) (known, asked bool) {
-	if len(r.Plan.Servers) == 0 {
+func (j *Judge) asks(rsi measurement.RSI, text string, label time.Time) (known, asked bool) {
+	if len(j.Plan.Servers) == 0 {
 		return true, true
 	}
 	address, err := netip.ParseAddr(text)
-	for _, server := range r.Plan.Servers {
+	for _, server := range j.Plan.Servers {
 		if server.RSI != rsi {
 			continue
 		}
