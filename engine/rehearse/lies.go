@@ -214,12 +214,8 @@ func (p *player) windowRules(accused map[judge.Accused]int64) {
 	if p.script.liar == "" {
 		return
 	}
-	var all []alert.Accusation
-	for a, n := range accused {
-		all = append(all, alert.Accusation{RSI: string(a.RSI), VantagePoint: string(a.VantagePoint), NSID: a.NSID, Interval: a.Interval, Answers: n})
-	}
 	book := p.book()
-	p.step("alerts", book.TellLate(p.ctx, p.store, all))
+	p.step("alerts", book.TellLate(p.ctx, p.store, accused))
 	evaluated, err := book.EvaluateWindow(p.ctx, p.store)
 	p.step("alerts", errors.Join(append(evaluated.Errors, err)...))
 	p.countFiring(evaluated.Firing)
