@@ -329,7 +329,7 @@ func (b *bench) day(ctx context.Context, day time.Time) (left owed, err error) {
 // due counts the rows of a day that wait and says whether others are to be judged
 // again, by two narrow columns.
 func (b *bench) due(ctx context.Context, day time.Time) (waits int64, again bool, err error) {
-	err = b.scan(day, "verdict").Run(ctx, func(batch *column.Batch) error {
+	err = b.scan(column.Answers, day, day.AddDate(0, 0, 1), "verdict").Run(ctx, func(batch *column.Batch) error {
 		verdicts, labels := batch.Column("verdict"), batch.Column("interval")
 		unchecked, incorrect := verdicts.Place(string(measurement.Unchecked)), verdicts.Place(string(measurement.Incorrect))
 		for i, v := range verdicts.Index {
@@ -362,8 +362,8 @@ func (b *bench) anyDoubt(meant func(Span) bool) bool {
 	return false
 }
 
-func (b *bench) scan(day time.Time, columns ...string) lake.Scan {
-	return lake.Scan{Store: b.Lake, Table: column.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: columns, Workers: 1}
+func (j *Judge) scan(table column.Table, from, until time.Time, columns ...string) lake.Scan {
+	return lake.Scan{Store: j.Lake, Table: table, From: from, Until: until, Columns: columns, Workers: 1}
 }
 
 // mostWires bounds the responses in memory: a vantage point decides how large they
@@ -385,7 +385,7 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 		return err
 	}
 	columns := []string{"verdict", "verdict_serial", "vantage_point", "rsi", "address", "nsid", "sent_at", "qname", "qtype", "response"}
-	err := b.scan(day, columns...).Run(ctx, func(batch *column.Batch) error {
+	err := b.scan(column.Answers, day, day.AddDate(0, 0, 1), columns...).Run(ctx, func(batch *column.Batch) error {
 		verdicts, labels, responses := batch.Column("verdict"), batch.Column("interval"), batch.Column("response")
 		vps := batch.Column("vantage_point")
 		for i := range batch.Rows {

@@ -91,7 +91,7 @@ func (j *Judge) lookUp(ctx context.Context, rows map[int64]*measurement.Zone, as
 		found[serial] = &showing{}
 	}
 	for _, s := range joined(slices.Collect(maps.Values(asked)), 4*interval.Length) {
-		err := j.eachShown(ctx, s.From.Add(-2*interval.Length), s.Until.Add(2*interval.Length), func(k runKey, all []shown, trusted bool) {
+		_, err := j.eachShown(ctx, s.From.Add(-2*interval.Length), s.Until.Add(2*interval.Length), func(k runKey, all []shown, trusted bool) {
 			for _, row := range all {
 				if s := found[row.serial]; s != nil && trusted && row.asked && believable(rows[row.serial], row.sent) {
 					s.add(k.vp, measurement.RSI(strings.Clone(string(row.rsi))), row.sent)

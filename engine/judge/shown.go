@@ -7,7 +7,6 @@ import (
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -32,11 +31,10 @@ type shown struct {
 // eachShown hands on what the runs of the lake in [from, until) of labels show, one
 // run after the other within a day. Trusted says that the run's clock was not known
 // to be wrong, that it did not arrive before its own label, and that it shows no more
-// serials than a run can.
-func (j *Judge) eachShown(ctx context.Context, from, until time.Time, use func(k runKey, rows []shown, trusted bool)) error {
-	doubtful, err := j.doubtful(ctx, from, until)
-	if err != nil {
-		return err
+// serials than a run can. It returns the runs of doubtful.
+func (j *Judge) eachShown(ctx context.Context, from, until time.Time, use func(k runKey, rows []shown, trusted bool)) (doubtful map[runKey]bool, err error) {
+	if doubtful, err = j.doubtful(ctx, from, until); err != nil {
+		return nil, err
 	}
 	var at runKey
 	var rows []shown
@@ -48,8 +46,7 @@ func (j *Judge) eachShown(ctx context.Context, from, until time.Time, use func(k
 		rows = rows[:0]
 		clear(serials)
 	}
-	scan := lake.Scan{Store: j.Lake, Table: column.Answers, From: from, Until: until, Workers: 1,
-		Columns: []string{"query", "vantage_point", "serial", "rsi", "address", "sent_at", "rcode"}}
+	scan := j.scan(column.Answers, from, until, "query", "vantage_point", "serial", "rsi", "address", "sent_at", "rcode")
 	err = scan.Run(ctx, func(b *column.Batch) error {
 		queries, vps, numbers, labels := b.Column("query"), b.Column("vantage_point"), b.Column("serial"), b.Column("interval")
 		rsis, addresses, sent, rcodes := b.Column("rsi"), b.Column("address"), b.Column("sent_at"), b.Column("rcode")
@@ -72,15 +69,14 @@ func (j *Judge) eachShown(ctx context.Context, from, until time.Time, use func(k
 		return nil
 	})
 	flush()
-	return err
+	return doubtful, err
 }
 
 // doubtful are the runs of the lake whose clock was known to be unsynchronised, or
 // that first arrived before their own label.
 func (j *Judge) doubtful(ctx context.Context, from, until time.Time) (map[runKey]bool, error) {
 	found := map[runKey]bool{}
-	scan := lake.Scan{Store: j.Lake, Table: column.Runs, From: from, Until: until, Workers: 1,
-		Columns: []string{"vantage_point", "clock_synchronized", "received_at"}}
+	scan := j.scan(column.Runs, from, until, "vantage_point", "clock_synchronized", "received_at")
 	return found, scan.Run(ctx, func(b *column.Batch) error {
 		vps, clocks, labels, received := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("interval"), b.Column("received_at")
 		for i := range b.Rows {
@@ -139,12 +135,8 @@ func (b *bench) watch(ctx context.Context, day time.Time) (*watch, error) {
 	}
 	until := day.AddDate(0, 0, 1)
 	w := &watch{unproven: map[measurement.VantagePoint]map[uint32]time.Time{}}
-	var err error
-	if w.doubtful, err = b.doubtful(ctx, day, until); err != nil {
-		return nil, err
-	}
 	span := map[time.Time]*[2]time.Time{} // by label
-	err = b.eachShown(ctx, day, until, func(k runKey, rows []shown, trusted bool) {
+	doubtful, err := b.eachShown(ctx, day, until, func(k runKey, rows []shown, trusted bool) {
 		for _, s := range rows {
 			if !b.accepted[uint32(s.serial)] {
 				w.note(k.vp, s)
@@ -163,7 +155,7 @@ func (b *bench) watch(ctx context.Context, day time.Time) (*watch, error) {
 	for _, at := range span {
 		w.sighted = append(w.sighted, at[0], at[1])
 	}
-	b.watches[day] = w
+	w.doubtful, b.watches[day] = doubtful, w
 	return w, nil
 }
 

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -65,7 +66,7 @@ func (j *Judge) Update(ctx context.Context, last bool) (answers func([]measureme
 		}
 	}
 	return b.judge, func() error {
-		if slices.EqualFunc(now, had, sameZone) {
+		if reflect.DeepEqual(now, had) {
 			return nil
 		}
 		if err := j.Step("save zones"); err != nil {
@@ -221,16 +222,3 @@ func (j *Judge) renewed(k correctness.Known, zones []measurement.Zone) time.Time
 	}
 	return until
 }
-
-func sameZone(a, b measurement.Zone) bool {
-	return a.Serial == b.Serial && a.State == b.State && same(a.FirstSeen, b.FirstSeen, time.Time.Equal) &&
-		same(a.ArchivedAt, b.ArchivedAt, time.Time.Equal) && same(a.FirstSeenRSI, b.FirstSeenRSI, equal[measurement.RSI]) &&
-		same(a.Source, b.Source, equal[string]) && same(a.SHA256, b.SHA256, equal[string]) &&
-		same(a.SignedAt, b.SignedAt, time.Time.Equal) && same(a.FirstUsed, b.FirstUsed, time.Time.Equal) && same(a.Proof, b.Proof, equal[measurement.ZoneProof])
-}
-
-func same[T any](a, b *T, equal func(T, T) bool) bool {
-	return a == b || a != nil && b != nil && equal(*a, *b)
-}
-
-func equal[T comparable](a, b T) bool { return a == b }
