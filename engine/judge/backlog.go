@@ -20,12 +20,12 @@ import (
 // a file that may be lost: then all days are looked at once. The same is done for a
 // file of another version, which may judge what the one before could not.
 type backlog struct {
-	days map[string]owed
+	days map[string]dayBacklog
 
 	// shown is who showed the serials of the table that are not in the archive, complete for
 	// the lake: so that it is not looked through again for each. It is on the disk before the
 	// table is. The table's bound is its bound.
-	shown map[int64]*showing
+	shown map[int64]*witnesses
 	saved json.RawMessage // shown as it was saved, until it is asked for: most runs need not
 	news  bool            // shown is not as it was saved
 }
@@ -40,9 +40,9 @@ type Rewritten struct {
 // recollect reads what was saved of shown. What is damaged is lost, and looked up again.
 func (b *backlog) recollect() {
 	if b.shown == nil {
-		b.shown = map[int64]*showing{}
+		b.shown = map[int64]*witnesses{}
 		if err := json.Unmarshal(b.saved, &b.shown); err != nil || b.shown == nil {
-			b.shown = map[int64]*showing{}
+			b.shown = map[int64]*witnesses{}
 		}
 		for serial, s := range b.shown {
 			if s == nil {
@@ -53,7 +53,7 @@ func (b *backlog) recollect() {
 }
 
 // remember begins with a serial that nobody showed before.
-func (b *backlog) remember(serial int64) { b.shown[serial], b.news = &showing{}, true }
+func (b *backlog) remember(serial int64) { b.shown[serial], b.news = &witnesses{}, true }
 
 func (b *backlog) forgetShown(serial int64) {
 	if b.shown[serial] != nil {
@@ -62,8 +62,8 @@ func (b *backlog) forgetShown(serial int64) {
 	}
 }
 
-// owed is what a day has unchecked.
-type owed struct {
+// dayBacklog is what a day has unchecked.
+type dayBacklog struct {
 	New         bool  `json:"new,omitempty"` // rows may have come since anybody looked
 	Unchecked   int64 `json:"unchecked,omitempty"`
 	Unjudgeable int64 `json:"unjudgeable,omitempty"` // of these: by an algorithm that is not known
@@ -74,8 +74,8 @@ type owed struct {
 
 // backlogFile is the form of the file.
 type backlogFile struct {
-	Version string          `json:"version"`
-	Days    map[string]owed `json:"days"`
+	Version string                `json:"version"`
+	Days    map[string]dayBacklog `json:"days"`
 
 	Shown json.RawMessage `json:"shown,omitempty"`
 
@@ -84,7 +84,7 @@ type backlogFile struct {
 
 // Open reads the backlog.
 func (j *Judge) Open() error {
-	j.backlog, j.recalled = backlog{days: map[string]owed{}}, map[int64]*showing{}
+	j.backlog, j.recalled = backlog{days: map[string]dayBacklog{}}, map[int64]*witnesses{}
 	var kept backlogFile
 	text, err := os.ReadFile(j.Backlog)
 	if err == nil {
@@ -139,9 +139,9 @@ func (b *backlog) same(day time.Time, inputs string) bool {
 
 // note takes in what is unchecked in a day after a look at it. Until the run is
 // over rows may still come.
-func (b *backlog) note(day time.Time, o owed, last bool) {
+func (b *backlog) note(day time.Time, o dayBacklog, last bool) {
 	o.New = !last && b.days[dateOf(day)].New
-	if o == (owed{Inputs: o.Inputs}) {
+	if o == (dayBacklog{Inputs: o.Inputs}) {
 		delete(b.days, dateOf(day))
 		return
 	}

@@ -14,25 +14,25 @@ import (
 	"mtric.net/mtric/metrics/correctness"
 )
 
-// decide gives the cases that no candidate explains their verdicts: incorrect where
+// decide gives the answers that no candidate explains their verdicts: incorrect where
 // the archive covers the query and nothing says that the clock was wrong, else held
 // with the reason.
-func (b *bench) decide(ctx context.Context, cases []docket) error {
-	clocks := wrongClocks(b, cases)
-	for i := range cases {
-		c := &cases[i]
-		if c.settled {
+func (e *evaluator) decide(ctx context.Context, answers []answer) error {
+	clocks := wrongClocks(e, answers)
+	for i := range answers {
+		a := &answers[i]
+		if a.settled {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		hold, err := b.hold(ctx, c, clocks[runKey{c.vp, c.label}])
+		hold, err := e.hold(ctx, a, clocks[runKey{a.vp, a.label}])
 		if err != nil {
 			return err
 		}
-		if c.now = held(hold); hold == "" {
-			c.now = verdictOf(c.result, c.weight.Expired)
+		if a.now = held(hold); hold == "" {
+			a.now = verdictOf(a.result, a.weight.Expired)
 		}
 	}
 	return nil
@@ -40,44 +40,44 @@ func (b *bench) decide(ctx context.Context, cases []docket) error {
 
 // wrongClocks are the runs in which answers of two RSIs show that the clock was
 // behind.
-func wrongClocks(b *bench, cases []docket) map[runKey]bool {
+func wrongClocks(e *evaluator, answers []answer) map[runKey]bool {
 	by := map[runKey]measurement.RSI{}
 	wrong := map[runKey]bool{}
-	for i := range cases {
-		c := &cases[i]
-		if c.settled || !b.ahead(c) {
+	for i := range answers {
+		a := &answers[i]
+		if a.settled || !e.ahead(a) {
 			continue
 		}
-		k := runKey{c.vp, c.label}
-		if rsi, known := by[k]; known && rsi != c.rsi {
+		k := runKey{a.vp, a.label}
+		if rsi, known := by[k]; known && rsi != a.rsi {
 			wrong[k] = true
 		}
-		by[k] = c.rsi
+		by[k] = a.rsi
 	}
 	return wrong
 }
 
 // ahead says whether an answer is of a time after the query: a signature begins
 // later, or the zone was signed later.
-func (b *bench) ahead(c *docket) bool {
-	end := c.label.Add(interval.Length + correctness.ClockAllowance)
-	return c.weight.Early || c.result.Of != nil && b.signed[*c.result.Of].After(end)
+func (e *evaluator) ahead(a *answer) bool {
+	end := a.label.Add(interval.Length + correctness.ClockAllowance)
+	return a.weight.Early || a.result.Of != nil && e.signed[*a.result.Of].After(end)
 }
 
 // hold says why a case that no candidate explains accuses nobody; empty where it does.
-func (b *bench) hold(ctx context.Context, c *docket, wrongClock bool) (string, error) {
-	w, err := b.watch(ctx, interval.Day(c.label))
+func (e *evaluator) hold(ctx context.Context, a *answer, wrongClock bool) (string, error) {
+	w, err := e.sightingsOf(ctx, interval.Day(a.label))
 	if err != nil {
 		return "", err
 	}
 	switch {
-	case wrongClock, b.ahead(c), w.doubtful[runKey{c.vp, c.label}]:
+	case wrongClock, e.ahead(a), w.doubtful[runKey{a.vp, a.label}]:
 		return "clock", nil
-	case len(c.weight.Expired) > 0:
+	case len(a.weight.Expired) > 0:
 		return "", nil // whatever zone it is of
 	}
-	for _, check := range []func(context.Context, *docket) (string, error){b.ownTestimony, b.covers, b.hole, b.readable, b.vouchedFor} {
-		if reason, err := check(ctx, c); reason != "" || err != nil {
+	for _, check := range []func(context.Context, *answer) (string, error){e.ownSerials, e.covers, e.hole, e.readable, e.vouchedFor} {
+		if reason, err := check(ctx, a); reason != "" || err != nil {
 			return reason, err
 		}
 	}
@@ -88,15 +88,15 @@ func (b *bench) hold(ctx context.Context, c *docket, wrongClock bool) (string, e
 // would be a candidate: the archive lacks it. It needs no witness and cannot be forged.
 // What carries the SOA record of a zone that is known is of that zone, and covers has
 // said whether it is a candidate.
-func (b *bench) hole(_ context.Context, c *docket) (string, error) {
-	if soa := c.weight.SOA; soa != nil && b.accepted[soa.Serial] {
+func (e *evaluator) hole(_ context.Context, a *answer) (string, error) {
+	if soa := a.weight.SOA; soa != nil && e.accepted[soa.Serial] {
 		return "", nil
 	}
-	for _, u := range c.weight.Unseen {
-		if !correctness.Lacking(b.known, u.Inception, c.sent, c.label) || b.inArchive(u) {
+	for _, u := range a.weight.Unseen {
+		if !correctness.Lacking(e.known, u.Inception, a.sent, a.label) || e.inArchive(u) {
 			continue
 		}
-		if soa := c.weight.SOA; soa != nil && !b.archivedSerial(soa.Serial) {
+		if soa := a.weight.SOA; soa != nil && !e.archivedSerial(soa.Serial) {
 			return fmt.Sprintf("zone %d is not archived", soa.Serial), nil
 		}
 		return fmt.Sprintf("a zone signed at %s is not archived", u.Inception.UTC().Format("2006-01-02T15:04Z")), nil
@@ -107,12 +107,12 @@ func (b *bench) hole(_ context.Context, c *docket) (string, error) {
 // inArchive says whether any zone of the archive has the signature. It may stand in
 // those that were signed while it is valid: others are not looked at, which may be those
 // of years.
-func (b *bench) inArchive(u correctness.Unseen) bool {
-	for _, k := range b.known {
+func (e *evaluator) inArchive(u correctness.Unseen) bool {
+	for _, k := range e.known {
 		if !k.Archived || k.SignedAt.Before(u.Inception) || k.SignedAt.After(u.Expiration) {
 			continue
 		}
-		if zone, err := b.zones.open(b.Judge, k.Serial, b.sums[k.Serial]); err == nil && zone.Has(u.Owner, u.Type, u.Data) {
+		if zone, err := e.zones.open(e.Judge, k.Serial, e.sums[k.Serial]); err == nil && zone.Has(u.Owner, u.Type, u.Data) {
 			return true
 		}
 	}
@@ -123,32 +123,32 @@ func (b *bench) inArchive(u correctness.Unseen) bool {
 // says is held.
 const mostUnproven = 64
 
-// ownTestimony finds a serial of no accepted zone that the vantage point itself shows
+// ownSerials finds a serial of no accepted zone that the vantage point itself shows
 // and that would be a candidate. It holds that vantage point's rows and no others: a
 // liar can only withdraw its own testimony. A server that lies to all vantage points
 // withdraws nobody's for longer than fetches take to refute it.
-func (b *bench) ownTestimony(ctx context.Context, c *docket) (string, error) {
-	end := c.label.Add(interval.Length)
-	unproven, err := b.unprovenBy(ctx, c.vp, c.sent.Add(-correctness.Window), end)
+func (e *evaluator) ownSerials(ctx context.Context, a *answer) (string, error) {
+	end := a.label.Add(interval.Length)
+	unproven, err := e.unprovenBy(ctx, a.vp, a.sent.Add(-correctness.Window), end)
 	if err != nil || len(unproven) == 0 {
 		return "", err
 	}
-	counting := b.counting(c.sent.Add(-correctness.Window))
+	counting := e.counting(a.sent.Add(-correctness.Window))
 	maps.DeleteFunc(unproven, func(serial uint32, at time.Time) bool {
-		if first := b.showed[serial]; !first.IsZero() {
+		if first := e.showed[serial]; !first.IsZero() {
 			at = earlier(at, first)
 		}
 		return correctness.Refuted(counting, serial, at)
 	})
 	if len(unproven) > mostUnproven {
-		return fmt.Sprintf("vantage point %s shows %d serials of no zone", c.vp, len(unproven)), nil
+		return fmt.Sprintf("vantage point %s shows %d serials of no zone", a.vp, len(unproven)), nil
 	}
-	all := slices.Clone(b.known)
+	all := slices.Clone(e.known)
 	for serial, at := range unproven {
 		all = append(all, correctness.Known{Serial: serial, FirstUsed: at, Shown: at})
 	}
 	correctness.Date(all)
-	for _, k := range correctness.Candidates(all, c.sent, c.label) {
+	for _, k := range correctness.Candidates(all, a.sent, a.label) {
 		if _, own := unproven[k.Serial]; own {
 			return fmt.Sprintf("zone %d is not archived", k.Serial), nil
 		}
@@ -157,22 +157,22 @@ func (b *bench) ownTestimony(ctx context.Context, c *docket) (string, error) {
 }
 
 // covers asks whether the archive covers the query.
-func (b *bench) covers(ctx context.Context, c *docket) (string, error) {
-	b.archive.Fetches = b.counting(c.sent.Add(-correctness.Window))
-	b.archive.Sighted = func(from, until time.Time) ([]time.Time, error) { return b.sightedIn(ctx, from, until) }
-	return b.archive.Covers(c.sent, c.label)
+func (e *evaluator) covers(ctx context.Context, a *answer) (string, error) {
+	e.archive.Fetches = e.counting(a.sent.Add(-correctness.Window))
+	e.archive.Sighted = func(from, until time.Time) ([]time.Time, error) { return e.sightedIn(ctx, from, until) }
+	return e.archive.Covers(a.sent, a.label)
 }
 
 // counting are the fetches that count, from that time on at least: the records of long
 // ago are read only for queries that are as old.
-func (b *bench) counting(from time.Time) []correctness.Fetch {
-	old := len(b.fetches) == 0 || from.Before(b.fetches[0].At)
-	if b.counted != nil && (!old || b.fetchesAll) {
-		return b.counted
+func (e *evaluator) counting(from time.Time) []correctness.Fetch {
+	old := len(e.fetches) == 0 || from.Before(e.fetches[0].At)
+	if e.counted != nil && (!old || e.fetchesAll) {
+		return e.counted
 	}
-	records := b.fetches
-	if b.fetchesAll = old; old {
-		records = slices.Concat(b.oldRecords(), b.fetches)
+	records := e.fetches
+	if e.fetchesAll = old; old {
+		records = slices.Concat(e.oldRecords(), e.fetches)
 	}
 	all := []correctness.Fetch{}
 	for _, rec := range records {
@@ -180,14 +180,14 @@ func (b *bench) counting(from time.Time) []correctness.Fetch {
 			all = append(all, correctness.Fetch{At: rec.At, Serial: rec.Serial})
 		}
 	}
-	b.counted = append([]correctness.Fetch{}, correctness.Counting(all, b.known)...)
-	return b.counted
+	e.counted = append([]correctness.Fetch{}, correctness.Counting(all, e.known)...)
+	return e.counted
 }
 
 // readable finds a candidate whose file cannot be read.
-func (b *bench) readable(_ context.Context, c *docket) (string, error) {
-	for _, serial := range c.seat.in {
-		if b.broken[serial] {
+func (e *evaluator) readable(_ context.Context, a *answer) (string, error) {
+	for _, serial := range a.zones.in {
+		if e.broken[serial] {
 			return fmt.Sprintf("zone %d cannot be read", serial), nil
 		}
 	}
@@ -196,12 +196,12 @@ func (b *bench) readable(_ context.Context, c *docket) (string, error) {
 
 // vouchedFor finds a candidate that the answer differs from in delegations and glue
 // alone, which nothing in that zone proves: no digest, and one source only.
-func (b *bench) vouchedFor(_ context.Context, c *docket) (string, error) {
-	for _, serial := range c.result.Unsigned {
-		vouched, known := b.vouched[serial]
+func (e *evaluator) vouchedFor(_ context.Context, a *answer) (string, error) {
+	for _, serial := range a.result.Unsigned {
+		vouched, known := e.vouched[serial]
 		if !known {
-			vouched = b.vouches(serial)
-			b.vouched[serial] = vouched
+			vouched = e.vouches(serial)
+			e.vouched[serial] = vouched
 		}
 		if !vouched {
 			return correctness.Unvouched(serial), nil
@@ -210,31 +210,31 @@ func (b *bench) vouchedFor(_ context.Context, c *docket) (string, error) {
 	return "", nil
 }
 
-func (b *bench) vouches(serial uint32) bool {
-	zone, err := rootzone.Open(filepath.Join(b.RootZones, rootzone.FileName(serial)))
+func (e *evaluator) vouches(serial uint32) bool {
+	zone, err := rootzone.Open(filepath.Join(e.RootZones, rootzone.FileName(serial)))
 	if err != nil {
 		return false
 	}
-	return zone.Digested() || rootzone.Sources(b.recordsOf(serial), serial, zone.SHA256) > 1
+	return zone.Digested() || rootzone.Sources(e.recordsOf(serial), serial, zone.SHA256) > 1
 }
 
 // heldKeys are the keys of all archived zones, each once.
-func (b *bench) heldKeys() []rootzone.Key {
-	b.keysOf.Do(func() {
-		for _, k := range b.known {
+func (e *evaluator) heldKeys() []rootzone.Key {
+	e.keysOf.Do(func() {
+		for _, k := range e.known {
 			if !k.Archived {
 				continue
 			}
-			keys, err := rootzone.ApexKeys(filepath.Join(b.RootZones, rootzone.FileName(k.Serial)))
+			keys, err := rootzone.ApexKeys(filepath.Join(e.RootZones, rootzone.FileName(k.Serial)))
 			if err != nil {
 				continue // told of where the zone is needed
 			}
 			for _, key := range keys {
-				if !slices.ContainsFunc(b.keys, func(had rootzone.Key) bool { return had.Tag == key.Tag && had.RR.PublicKey == key.RR.PublicKey }) {
-					b.keys = append(b.keys, key)
+				if !slices.ContainsFunc(e.keys, func(had rootzone.Key) bool { return had.Tag == key.Tag && had.RR.PublicKey == key.RR.PublicKey }) {
+					e.keys = append(e.keys, key)
 				}
 			}
 		}
 	})
-	return b.keys
+	return e.keys
 }

@@ -11,8 +11,8 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// showing is what is known of who showed a serial.
-func (j *Judge) showing(z *measurement.Zone) *showing {
+// witnesses is what is known of who showed a serial.
+func (j *Judge) witnesses(z *measurement.Zone) *witnesses {
 	if s := j.backlog.shown[z.Serial]; s != nil || z.State != measurement.ZoneArchived {
 		return s
 	}
@@ -32,7 +32,7 @@ func (j *Judge) recall(ctx context.Context, had, rows map[int64]*measurement.Zon
 		z, was := rows[serial], had[serial]
 		_, doubtful := doubted[serial]
 		switch {
-		case j.showing(z) != nil:
+		case j.witnesses(z) != nil:
 		case was == nil || was.FirstSeen == nil:
 			j.backlog.remember(serial)
 		case z.State != measurement.ZoneArchived:
@@ -57,7 +57,7 @@ func (j *Judge) recall(ctx context.Context, had, rows map[int64]*measurement.Zon
 		if z == nil || !k.trusted || !believable(z, at) {
 			continue
 		}
-		if s := j.showing(z); s != nil && s.add(k.vp, k.rsi, at) {
+		if s := j.witnesses(z); s != nil && s.add(k.vp, k.rsi, at) {
 			j.backlog.news = true
 		}
 	}
@@ -86,9 +86,9 @@ func (j *Judge) recallAll(had, rows map[int64]*measurement.Zone, open map[int64]
 // lookUp finds in the lake who showed the serials, each in its span: of zones in the
 // archive for this run, of others for ever.
 func (j *Judge) lookUp(ctx context.Context, rows map[int64]*measurement.Zone, asked map[int64]Span) error {
-	found := map[int64]*showing{}
+	found := map[int64]*witnesses{}
 	for serial := range asked {
-		found[serial] = &showing{}
+		found[serial] = &witnesses{}
 	}
 	for _, s := range joined(slices.Collect(maps.Values(asked)), 4*interval.Length) {
 		_, err := j.eachShown(ctx, s.From.Add(-2*interval.Length), s.Until.Add(2*interval.Length), func(k runKey, all []shown, trusted bool) {

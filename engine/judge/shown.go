@@ -118,8 +118,8 @@ func (j *Judge) asks(rsi measurement.RSI, text string, label time.Time) (known, 
 	return known, asked
 }
 
-// watch is what the lake shows of a day.
-type watch struct {
+// daySightings is what the lake shows of a day.
+type daySightings struct {
 	// sighted are the times of trusted sightings of accepted serials, of each interval
 	// the first and the last.
 	sighted []time.Time
@@ -128,19 +128,19 @@ type watch struct {
 	doubtful map[runKey]bool
 }
 
-// watch looks at a day once for a bench.
-func (b *bench) watch(ctx context.Context, day time.Time) (*watch, error) {
-	if w := b.watches[day]; w != nil {
+// sightingsOf looks at a day once for an evaluator.
+func (e *evaluator) sightingsOf(ctx context.Context, day time.Time) (*daySightings, error) {
+	if w := e.sighted[day]; w != nil {
 		return w, nil
 	}
 	until := day.AddDate(0, 0, 1)
-	w := &watch{unproven: map[measurement.VantagePoint]map[uint32]time.Time{}}
+	w := &daySightings{unproven: map[measurement.VantagePoint]map[uint32]time.Time{}}
 	span := map[time.Time]*[2]time.Time{} // by label
-	doubtful, err := b.eachShown(ctx, day, until, func(k runKey, rows []shown, trusted bool) {
+	doubtful, err := e.eachShown(ctx, day, until, func(k runKey, rows []shown, trusted bool) {
 		for _, s := range rows {
-			if !b.accepted[uint32(s.serial)] {
+			if !e.accepted[uint32(s.serial)] {
 				w.note(k.vp, s)
-			} else if signed := b.signed[uint32(s.serial)]; trusted && s.asked && !s.sent.Before(signed.Add(-early)) {
+			} else if signed := e.signed[uint32(s.serial)]; trusted && s.asked && !s.sent.Before(signed.Add(-early)) {
 				if at := span[k.label]; at == nil {
 					span[k.label] = &[2]time.Time{s.sent, s.sent}
 				} else {
@@ -155,11 +155,11 @@ func (b *bench) watch(ctx context.Context, day time.Time) (*watch, error) {
 	for _, at := range span {
 		w.sighted = append(w.sighted, at[0], at[1])
 	}
-	w.doubtful, b.watches[day] = doubtful, w
+	w.doubtful, e.sighted[day] = doubtful, w
 	return w, nil
 }
 
-func (w *watch) note(vp measurement.VantagePoint, s shown) {
+func (w *daySightings) note(vp measurement.VantagePoint, s shown) {
 	of := w.unproven[vp]
 	if of == nil {
 		of = map[uint32]time.Time{}
@@ -171,10 +171,10 @@ func (w *watch) note(vp measurement.VantagePoint, s shown) {
 }
 
 // sightedIn are the trusted sightings in [from, until].
-func (b *bench) sightedIn(ctx context.Context, from, until time.Time) ([]time.Time, error) {
+func (e *evaluator) sightedIn(ctx context.Context, from, until time.Time) ([]time.Time, error) {
 	var all []time.Time
 	for day := interval.Day(from); !day.After(until); day = day.AddDate(0, 0, 1) {
-		w, err := b.watch(ctx, day)
+		w, err := e.sightingsOf(ctx, day)
 		if err != nil {
 			return nil, err
 		}
@@ -189,10 +189,10 @@ func (b *bench) sightedIn(ctx context.Context, from, until time.Time) ([]time.Ti
 
 // unprovenBy are the serials of no accepted zone that a vantage point shows in
 // [from, until), and since when.
-func (b *bench) unprovenBy(ctx context.Context, vp measurement.VantagePoint, from, until time.Time) (map[uint32]time.Time, error) {
+func (e *evaluator) unprovenBy(ctx context.Context, vp measurement.VantagePoint, from, until time.Time) (map[uint32]time.Time, error) {
 	all := map[uint32]time.Time{}
 	for day := interval.Day(from); day.Before(until); day = day.AddDate(0, 0, 1) {
-		w, err := b.watch(ctx, day)
+		w, err := e.sightingsOf(ctx, day)
 		if err != nil {
 			return nil, err
 		}

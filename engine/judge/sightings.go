@@ -64,8 +64,8 @@ func (j *Judge) Sight(vp measurement.VantagePoint, label time.Time, clock bool, 
 	}
 }
 
-// showing is who showed a serial in trusted sightings, and since when.
-type showing struct {
+// witnesses is who showed a serial in trusted sightings, and since when.
+type witnesses struct {
 	VPs  map[measurement.VantagePoint]time.Time `json:"vps"`
 	RSIs []measurement.RSI                      `json:"rsis"`
 
@@ -74,7 +74,7 @@ type showing struct {
 }
 
 // add says whether that is news.
-func (s *showing) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.Time) (news bool) {
+func (s *witnesses) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.Time) (news bool) {
 	if s.VPs == nil {
 		s.VPs = map[measurement.VantagePoint]time.Time{}
 	}
@@ -92,7 +92,7 @@ func (s *showing) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.
 
 // second is when the second vantage point showed the serial, the first where the plan
 // has only one; nil where there was none.
-func (s *showing) second(one bool) *time.Time {
+func (s *witnesses) second(one bool) *time.Time {
 	var all []time.Time
 	for _, at := range s.VPs {
 		all = append(all, at)
@@ -109,17 +109,17 @@ func (s *showing) second(one bool) *time.Time {
 
 // proves says whether the serial is of a zone that exists: two RSIs and two vantage
 // points showed it. One of these alone could invent it.
-func (s *showing) proves(one bool) bool {
+func (s *witnesses) proves(one bool) bool {
 	return s != nil && len(s.RSIs) > 1 && (one || len(s.VPs) > 1)
 }
 
 // one says that the plan has a single vantage point, whose word then counts.
 func (j *Judge) one() bool { return len(j.Plan.VantagePoints) < 2 }
 
-// hear applies the sightings of this run to the table: when a serial was first seen,
+// applySightings applies the sightings of this run to the table: when a serial was first seen,
 // when it was first used by its own evidence, whether it is proven. Had is the table as it
 // was before this run's files.
-func (j *Judge) hear(ctx context.Context, had, rows map[int64]*measurement.Zone) error {
+func (j *Judge) applySightings(ctx context.Context, had, rows map[int64]*measurement.Zone) error {
 	j.authenticate(rows)
 	doubted := disbelieve(rows)
 	j.first(rows)
@@ -136,7 +136,7 @@ func (j *Judge) hear(ctx context.Context, had, rows map[int64]*measurement.Zone)
 		return err
 	}
 	for serial := range open {
-		if z := rows[serial]; z.State == measurement.ZoneBogus && j.showing(z).proves(j.one()) {
+		if z := rows[serial]; z.State == measurement.ZoneBogus && j.witnesses(z).proves(j.one()) {
 			z.State, z.Proof = measurement.ZoneSeen, new(measurement.ProofWitnesses)
 		}
 	}
@@ -147,7 +147,7 @@ func (j *Judge) hear(ctx context.Context, had, rows map[int64]*measurement.Zone)
 		if z.State == measurement.ZoneBogus {
 			continue
 		}
-		if s := j.showing(z); s != nil {
+		if s := j.witnesses(z); s != nil {
 			if !s.First.IsZero() && (z.FirstSeen == nil || s.First.Before(*z.FirstSeen)) {
 				z.FirstSeen, z.FirstSeenRSI = &s.First, &s.FirstRSI
 			}

@@ -13,8 +13,8 @@ import (
 	"mtric.net/mtric/metrics/correctness"
 )
 
-// seat is shared by cases with the same candidates.
-type seat struct {
+// zoneSet is the zones that answers with the same candidates are held against.
+type zoneSet struct {
 	candidates []correctness.Known // newest first
 	in, out    []uint32            // the archived candidates, and those that are near
 
@@ -22,37 +22,38 @@ type seat struct {
 	judges [4]*correctness.Judge // by ever more zones
 }
 
-// room is where the cases of an interval are heard.
-type room struct {
-	calm  bool  // all cases that were sent about then have the same candidates
-	only  *seat // of these
-	seats []*seat
+// intervalZones are the zone sets of an interval.
+type intervalZones struct {
+	stable bool     // all answers that were sent about then have the same candidates
+	usual  *zoneSet // of these
+	sets   []*zoneSet
 }
 
-func (b *bench) seat(c *docket) *seat {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	r := b.rooms[c.label]
-	if r == nil {
-		r = &room{calm: b.calm(c.label)}
-		b.rooms[c.label] = r
+// zonesFor is what an answer is held against.
+func (e *evaluator) zonesFor(a *answer) *zoneSet {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	of := e.intervals[a.label]
+	if of == nil {
+		of = &intervalZones{stable: e.stable(a.label)}
+		e.intervals[a.label] = of
 	}
-	usual := r.calm && c.sent.Sub(c.label).Abs() <= aboutNow
-	if usual && r.only != nil {
-		return r.only
+	usual := of.stable && a.sent.Sub(a.label).Abs() <= aboutNow
+	if usual && of.usual != nil {
+		return of.usual
 	}
-	candidates := correctness.Candidates(b.known, c.sent, c.label)
-	near := correctness.Near(b.known, candidates, c.sent, c.label)
+	candidates := correctness.Candidates(e.known, a.sent, a.label)
+	near := correctness.Near(e.known, candidates, a.sent, a.label)
 	in, out := archivedOf(candidates), archivedOf(near)
-	i := slices.IndexFunc(r.seats, func(s *seat) bool { return slices.Equal(s.candidates, candidates) && slices.Equal(s.out, out) })
+	i := slices.IndexFunc(of.sets, func(s *zoneSet) bool { return slices.Equal(s.candidates, candidates) && slices.Equal(s.out, out) })
 	if i < 0 {
-		i = len(r.seats)
-		r.seats = append(r.seats, &seat{candidates: candidates, in: in, out: out})
+		i = len(of.sets)
+		of.sets = append(of.sets, &zoneSet{candidates: candidates, in: in, out: out})
 	}
 	if usual {
-		r.only = r.seats[i]
+		of.usual = of.sets[i]
 	}
-	return r.seats[i]
+	return of.sets[i]
 }
 
 func archivedOf(zones []correctness.Known) []uint32 {
@@ -68,11 +69,11 @@ func archivedOf(zones []correctness.Known) []uint32 {
 // aboutNow is far longer than an interval, in which all of its queries are sent.
 const aboutNow = time.Hour
 
-// calm reports whether no zone becomes a candidate, or ceases to be one, about the
+// stable reports whether no zone becomes a candidate, or ceases to be one, about the
 // interval.
-func (b *bench) calm(label time.Time) bool {
+func (e *evaluator) stable(label time.Time) bool {
 	const near = 2 * aboutNow
-	return !slices.ContainsFunc(b.known, func(z correctness.Known) bool {
+	return !slices.ContainsFunc(e.known, func(z correctness.Known) bool {
 		for _, edge := range []time.Duration{0, correctness.Renewed, correctness.Window, 2 * correctness.Window, -correctness.Window} {
 			if (label.Sub(z.FirstUsed) - edge).Abs() <= near {
 				return true
@@ -82,41 +83,41 @@ func (b *bench) calm(label time.Time) bool {
 	})
 }
 
-// hear judges one case by the zones at hand. What no candidate explains is weighed, and
+// check judges one answer by the zones at hand. What no candidate explains is weighed, and
 // settled only where it is wrong whatever the zone.
-func (b *bench) hear(c *docket) {
-	c.settled = true
+func (e *evaluator) check(a *answer) {
+	a.settled = true
 	defer func() {
 		if p := recover(); p != nil {
-			b.Log.Error("a response ended its judgement", "interval", c.label, "qname", c.name, "panic", fmt.Sprint(p))
-			c.settled, c.now = true, held("the response ended its judgement")
+			e.Log.Error("a response ended its judgement", "interval", a.label, "qname", a.name, "panic", fmt.Sprint(p))
+			a.settled, a.now = true, held("the response ended its judgement")
 		}
 	}()
-	if len(c.wire) == 0 {
-		c.now = held("there is no response to judge")
+	if len(a.wire) == 0 {
+		a.now = held("there is no response to judge")
 		return
 	}
-	q := correctness.Question{Name: c.name, Type: c.kind, At: c.sent}
-	c.seat = b.seat(c)
-	r := c.seat.judge(b, q, c.wire)
+	q := correctness.Question{Name: a.name, Type: a.kind, At: a.sent}
+	a.zones = e.zonesFor(a)
+	r := a.zones.judge(e, q, a.wire)
 	switch {
 	case r.Verdict == measurement.Correct:
-		c.now = verdictOf(r, nil)
+		a.now = verdictOf(r, nil)
 		return
 	case r.Verdict == measurement.Unchecked && r.Failures[0].Tag != "yhu": // not for lack of a zone
-		c.hopeless = slices.ContainsFunc(r.Failures, func(f correctness.Finding) bool { return f.Tag == "yds" })
-		c.now = held(r.Failures[0].Detail)
+		a.hopeless = slices.ContainsFunc(r.Failures, func(f correctness.Finding) bool { return f.Tag == "yds" })
+		a.now = held(r.Failures[0].Detail)
 		return
 	}
-	b.keysMet(c)
-	j := c.seat.last(b)
-	c.weight = j.Weigh(q, c.wire)
-	b.prove(c)
-	if len(c.weight.Broken) > 0 {
-		c.now = verdictOf(r, c.weight.Broken)
+	e.keysMet(a)
+	j := a.zones.last(e)
+	a.weight = j.Weigh(q, a.wire)
+	e.prove(a)
+	if len(a.weight.Broken) > 0 {
+		a.now = verdictOf(r, a.weight.Broken)
 		return
 	}
-	c.settled, c.result = false, r
+	a.settled, a.result = false, r
 }
 
 // verdictOf is the verdict with its grounds: those against a zone, where there was one.
@@ -137,81 +138,81 @@ func verdictOf(r correctness.Result, broken []correctness.Finding) verdict {
 
 // keysMet hands on the keys of an answer that no zone at hand explains: one may be
 // a new key signing key, of which the plan has no anchor yet.
-func (b *bench) keysMet(c *docket) {
-	if b.Keys == nil || c.kind != "DNSKEY" {
+func (e *evaluator) keysMet(a *answer) {
+	if e.Keys == nil || a.kind != "DNSKEY" {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if keys := correctness.KeysOf(c.wire); len(keys) > 0 {
-		b.Keys(keys, c.rsi, measurement.VantagePoint(strings.Clone(string(c.vp))), c.sent)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if keys := correctness.KeysOf(a.wire); len(keys) > 0 {
+		e.Keys(keys, a.rsi, measurement.VantagePoint(strings.Clone(string(a.vp))), a.sent)
 	}
 }
 
 // prove notes a zone that a response is of by a signature, and that nobody has: a
 // signature needs no witness.
-func (b *bench) prove(c *docket) {
-	soa := c.weight.SOA
+func (e *evaluator) prove(a *answer) {
+	soa := a.weight.SOA
 	if soa == nil {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.accepted[soa.Serial] && b.archivedSerial(soa.Serial) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.accepted[soa.Serial] && e.archivedSerial(soa.Serial) {
 		return
 	}
-	if b.Judge.authentic == nil {
-		b.Judge.authentic = map[int64]authentic{}
+	if e.Judge.authentic == nil {
+		e.Judge.authentic = map[int64]authentic{}
 	}
 	at := int64(soa.Serial)
-	if was, known := b.Judge.authentic[at]; !known || c.sent.Before(was.at) {
-		b.Judge.authentic[at] = authentic{c.sent, soa.SignedAt, measurement.RSI(strings.Clone(string(c.rsi)))}
+	if was, known := e.Judge.authentic[at]; !known || a.sent.Before(was.at) {
+		e.Judge.authentic[at] = authentic{a.sent, soa.SignedAt, measurement.RSI(strings.Clone(string(a.rsi)))}
 	}
 }
 
-func (b *bench) archivedSerial(serial uint32) bool {
-	return slices.ContainsFunc(b.known, func(k correctness.Known) bool { return k.Serial == serial && k.Archived })
+func (e *evaluator) archivedSerial(serial uint32) bool {
+	return slices.ContainsFunc(e.known, func(k correctness.Known) bool { return k.Serial == serial && k.Archived })
 }
 
 // judge tries the newest candidate alone, which nearly all answers are of, then
 // the one before it, which some RSIs still serve, then all; and those that are
 // none when nothing explains the answer. A zone that nobody needs is not loaded.
-func (s *seat) judge(b *bench, q correctness.Question, wire []byte) (r correctness.Result) {
+func (s *zoneSet) judge(e *evaluator, q correctness.Question, wire []byte) (r correctness.Result) {
 	for stage := range s.judges {
 		if stage == len(s.judges)-1 && r.Verdict != measurement.Incorrect {
 			break // it is not judged at all
 		}
-		if r = s.by(b, stage).Judge(q, wire); r.Verdict == measurement.Correct {
+		if r = s.by(e, stage).Judge(q, wire); r.Verdict == measurement.Correct {
 			break
 		}
 	}
 	return r
 }
 
-func (s *seat) by(b *bench, stage int) *correctness.Judge {
+func (s *zoneSet) by(e *evaluator, stage int) *correctness.Judge {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.judges[stage] == nil {
-		j := &correctness.Judge{Zones: b.open(s.in[:min(len(s.in), []int{1, 2, len(s.in), len(s.in)}[stage])])}
+		j := &correctness.Judge{Zones: e.open(s.in[:min(len(s.in), []int{1, 2, len(s.in), len(s.in)}[stage])])}
 		if stage == len(s.judges)-1 {
-			j.Others, j.Keys = b.open(s.out), b.heldKeys()
+			j.Others, j.Keys = e.open(s.out), e.heldKeys()
 		}
 		s.judges[stage] = j
 	}
 	return s.judges[stage]
 }
 
-// last is the judge with all zones that the seat knows, and with all keys.
-func (s *seat) last(b *bench) *correctness.Judge { return s.by(b, len(s.judges)-1) }
+// last is the judge with all zones of the set, and with all keys.
+func (s *zoneSet) last(e *evaluator) *correctness.Judge { return s.by(e, len(s.judges)-1) }
 
 // open returns those of the zones that can be read.
-func (b *bench) open(serials []uint32) []*correctness.Zone {
+func (e *evaluator) open(serials []uint32) []*correctness.Zone {
 	var zones []*correctness.Zone
 	for _, s := range serials {
-		zone, err := b.zones.open(b.Judge, s, b.sums[s])
+		zone, err := e.zones.open(e.Judge, s, e.sums[s])
 		if err != nil {
 			// A zone that cannot be read must accuse nobody: its answers wait.
-			b.unreadable(s, err)
+			e.unreadable(s, err)
 			continue
 		}
 		zones = append(zones, zone)
@@ -219,21 +220,21 @@ func (b *bench) open(serials []uint32) []*correctness.Zone {
 	return zones
 }
 
-func (b *bench) unreadable(serial uint32, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.Left(filepath.Join(b.RootZones, rootzone.FileName(serial)), err.Error())
-	b.broken[serial] = true
+func (e *evaluator) unreadable(serial uint32, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Left(filepath.Join(e.RootZones, rootzone.FileName(serial)), err.Error())
+	e.broken[serial] = true
 }
 
-// zoneCache keeps the zones in use: those that neither this bench nor the one
+// zoneCache keeps the zones in use: those that neither this evaluator nor the one
 // before it asked for are let go.
 type zoneCache struct {
 	mu        sync.Mutex
 	now, past map[uint32]*correctness.Zone
 }
 
-// turn begins a new bench.
+// turn begins a new evaluator.
 func (c *zoneCache) turn() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

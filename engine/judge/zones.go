@@ -3,7 +3,6 @@ package judge
 import (
 	"cmp"
 	"context"
-	"reflect"
 	"slices"
 	"time"
 
@@ -28,54 +27,6 @@ func (z *ZonesChanged) complete() {
 	}
 }
 
-// Update brings the table zones up to the archive and the sightings of this
-// run, and the verdicts in the lake up to both: of answers whose zones have changed
-// and, at the end of the run, of all that wait. It comes before the files leave their
-// dropboxes: after a kill their sightings come again with them. Answers gives new answers
-// their verdicts on their way into the lake; it may be called from several goroutines.
-// Save saves the table.
-func (j *Judge) Update(ctx context.Context, last bool) (answers func([]measurement.Answer) error, save func() error, err error) {
-	had, err := j.Lake.Zones()
-	if err != nil {
-		return nil, nil, err
-	}
-	before := had
-	judged := counts{map[time.Time]*dayCount{}}
-	defer j.add(&judged)
-	var now []measurement.Zone
-	var b *bench
-	for again := true; again; { // an answer may prove a zone: others have to wait for it then
-		proven := len(j.authentic)
-		if now, err = j.settled(ctx, had, before); err != nil {
-			return nil, nil, err
-		}
-		b = j.newBench(now, j.moved(now, before))
-		b.counts = &judged
-		if last {
-			b.again = append(b.again, j.Rejudge...)
-		}
-		// Before the zones are saved: after a kill the same changes are found again.
-		if err := b.lake(ctx, last); err != nil {
-			return nil, nil, err
-		}
-		again, before = len(j.authentic) > proven, now
-	}
-	if last || len(b.again) > 0 || j.backlog.news {
-		if err := j.Save(); err != nil {
-			return nil, nil, err
-		}
-	}
-	return b.judge, func() error {
-		if reflect.DeepEqual(now, had) {
-			return nil
-		}
-		if err := j.Step("save zones"); err != nil {
-			return err
-		}
-		return j.Lake.SaveZones(now)
-	}, nil
-}
-
 // settled is the table as it is now, and notes in the result what has changed since
 // before.
 func (j *Judge) settled(ctx context.Context, had, before []measurement.Zone) ([]measurement.Zone, error) {
@@ -87,7 +38,7 @@ func (j *Judge) settled(ctx context.Context, had, before []measurement.Zone) ([]
 	if err := j.archived(rows); err != nil {
 		return nil, err
 	}
-	if err := j.hear(ctx, table, rows); err != nil {
+	if err := j.applySightings(ctx, table, rows); err != nil {
 		return nil, err
 	}
 	date(rows)
