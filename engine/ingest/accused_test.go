@@ -21,7 +21,7 @@ func TestOnlyAnswersThatThePlanAsksForAccuse(t *testing.T) {
 		accuses bool
 	}{"the plan's": {"101", "198.41.0.4", true}, "another address": {"101", "203.0.113.9", false}, "another vantage point": {"103", "198.41.0.4", false}} {
 		for _, again := range []bool{false, true} { // judged on its way in, and once more after a fetch
-			c := newCourt(t, 2)
+			c := newZoneCollector(t, 2)
 			c.inPlan()
 			c.keep(c.zones[0], day.Add(-60*time.Hour))
 			c.keep(c.zones[1], day.Add(-59*time.Hour))
@@ -39,7 +39,7 @@ func TestOnlyAnswersThatThePlanAsksForAccuse(t *testing.T) {
 						rows[i].QName, rows[i].QType = ".", "SOA"
 						rows[i].Response = soaWire(2026112200, "x") // without a signature
 					}
-					heard(&rows[i])
+					fillFromResponse(&rows[i])
 				}
 			}
 			c.ask(k.vp, day)

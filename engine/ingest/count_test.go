@@ -10,7 +10,7 @@ import (
 
 // A second --rejudge of the same days changes nothing, and says so.
 func TestRejudgeOfTheSameChangesNothing(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day.Add(-90*time.Hour))
 	c.keep(c.zones[1], day.Add(-50*time.Hour))
 	c.watched(c.zones[1], day.Add(-49*time.Hour), day.Add(20*time.Hour))
@@ -37,7 +37,7 @@ func TestRejudgeOfTheSameChangesNothing(t *testing.T) {
 // An answer that proves a zone has the others judged once more: each is counted once, and
 // accused only of what it ends with.
 func TestEachRowIsCountedOnce(t *testing.T) {
-	c := newCourt(t, 3)
+	c := newZoneCollector(t, 3)
 	c.keep(c.zones[0], day.Add(-90*time.Hour))
 	c.watched(c.zones[0], day.Add(-89*time.Hour), day.Add(20*time.Hour))
 	c.all(c.zones[0])

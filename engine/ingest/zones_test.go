@@ -330,7 +330,7 @@ func many(rows []measurement.Answer) (all []measurement.Answer) {
 // A file of the right name is no zone; one that was proved remains one when its file
 // is gone, and is asked for.
 func TestArchiveIsProved(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day)
 	path := filepath.Join(c.in.RootZones, rootzone.FileName(2026112299))
 	if err := os.WriteFile(path, []byte("zone"), 0o644); err != nil {
@@ -365,7 +365,7 @@ func TestArchiveIsProved(t *testing.T) {
 // A zone that turned out not to be genuine is moved aside, and counts as if it had
 // never been archived: what it made correct is held, and nobody is told to put it back.
 func TestWithdrawnZone(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day.Add(-3*24*time.Hour))
 	c.keep(c.zones[1], day.Add(-time.Hour))
 	c.all(c.zones[1])
