@@ -76,32 +76,36 @@ func (e *evaluator) hold(ctx context.Context, a *answer, wrongClock bool) (strin
 	case len(a.weight.Expired) > 0:
 		return "", nil // whatever zone it is of
 	}
-	for _, check := range []func(context.Context, *answer) (string, error){e.ownSerials, e.covers, e.hole, e.readable, e.vouchedFor} {
-		if reason, err := check(ctx, a); reason != "" || err != nil {
-			return reason, err
+	reason, err := e.ownSerials(ctx, a)
+	if reason == "" && err == nil {
+		reason, err = e.covers(ctx, a)
+	}
+	for _, check := range []func(*answer) string{e.hole, e.readable, e.vouchedFor} {
+		if reason == "" && err == nil {
+			reason = check(a)
 		}
 	}
-	return "", nil
+	return reason, err
 }
 
 // hole finds a signature that holds, is in no archived zone and is of a zone that
 // would be a candidate: the archive lacks it. It needs no witness and cannot be forged.
 // What carries the SOA record of a zone that is known is of that zone, and covers has
 // said whether it is a candidate.
-func (e *evaluator) hole(_ context.Context, a *answer) (string, error) {
+func (e *evaluator) hole(a *answer) string {
 	if soa := a.weight.SOA; soa != nil && e.accepted[soa.Serial] {
-		return "", nil
+		return ""
 	}
 	for _, u := range a.weight.Unseen {
 		if !correctness.Lacking(e.known, u.Inception, a.sent, a.label) || e.inArchive(u) {
 			continue
 		}
 		if soa := a.weight.SOA; soa != nil && !e.archivedSerial(soa.Serial) {
-			return fmt.Sprintf("zone %d is not archived", soa.Serial), nil
+			return fmt.Sprintf("zone %d is not archived", soa.Serial)
 		}
-		return fmt.Sprintf("a zone signed at %s is not archived", u.Inception.UTC().Format("2006-01-02T15:04Z")), nil
+		return fmt.Sprintf("a zone signed at %s is not archived", u.Inception.UTC().Format("2006-01-02T15:04Z"))
 	}
-	return "", nil
+	return ""
 }
 
 // inArchive says whether any zone of the archive has the signature. It may stand in
@@ -185,18 +189,18 @@ func (e *evaluator) counting(from time.Time) []correctness.Fetch {
 }
 
 // readable finds a candidate whose file cannot be read.
-func (e *evaluator) readable(_ context.Context, a *answer) (string, error) {
+func (e *evaluator) readable(a *answer) string {
 	for _, serial := range a.zones.in {
 		if e.broken[serial] {
-			return fmt.Sprintf("zone %d cannot be read", serial), nil
+			return fmt.Sprintf("zone %d cannot be read", serial)
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // vouchedFor finds a candidate that the answer differs from in delegations and glue
 // alone, which nothing in that zone proves: no digest, and one source only.
-func (e *evaluator) vouchedFor(_ context.Context, a *answer) (string, error) {
+func (e *evaluator) vouchedFor(a *answer) string {
 	for _, serial := range a.result.Unsigned {
 		vouched, known := e.vouched[serial]
 		if !known {
@@ -204,10 +208,10 @@ func (e *evaluator) vouchedFor(_ context.Context, a *answer) (string, error) {
 			e.vouched[serial] = vouched
 		}
 		if !vouched {
-			return correctness.Unvouched(serial), nil
+			return correctness.Unvouched(serial)
 		}
 	}
-	return "", nil
+	return ""
 }
 
 func (e *evaluator) vouches(serial uint32) bool {

@@ -20,8 +20,9 @@ import (
 	"mtric.net/mtric/engine/rootzone"
 )
 
-// Judge is what one run of ingest knows of the zones. The fields down to Rejudge are set
-// before Open. It is for one goroutine; what Update returns says what is for more.
+// Judge is what one run of ingest knows of the zones. All fields are set before Open, but
+// for Rejudge and Keys where there is nothing to say, and Rewritten, which Open reads. Its
+// methods are for one goroutine.
 type Judge struct {
 	Plan      *plan.Plan
 	Lake      lake.Store
@@ -37,8 +38,8 @@ type Judge struct {
 
 	Log    *slog.Logger
 	Step   func(format string, args ...any) error           // called before each change to a file; an error ends the run
-	Left   func(path, why string)                           // told what stays as it is and needs a person; by any goroutine's leave one at a time
-	Failed func(ctx context.Context, day error) (end error) // told what is wrong with a day of the lake, gives what ends the run
+	Left   func(path, why string)                           // told what stays as it is and needs a person, one call at a time
+	Failed func(ctx context.Context, day error) (end error) // told what is wrong with a day of the lake; returns what ends the run
 
 	Rewritten Rewritten // kept in the file of the backlog
 
@@ -101,29 +102,29 @@ func (j *Judge) Update(ctx context.Context, last bool) (answers func([]measureme
 	judged := counts{map[time.Time]*dayCount{}}
 	defer j.add(&judged)
 	var now []measurement.Zone
-	var b *evaluator
+	var e *evaluator
 	for again := true; again; { // an answer may prove a zone: others have to wait for it then
 		proven := len(j.authentic)
 		if now, err = j.settled(ctx, had, before); err != nil {
 			return nil, nil, err
 		}
-		b = j.newEvaluator(now, j.moved(now, before))
-		b.counts = &judged
+		e = j.newEvaluator(now, j.moved(now, before))
+		e.counts = &judged
 		if last {
-			b.again = append(b.again, j.Rejudge...)
+			e.again = append(e.again, j.Rejudge...)
 		}
 		// Before the zones are saved: after a kill the same changes are found again.
-		if err := b.lake(ctx, last); err != nil {
+		if err := e.lake(ctx, last); err != nil {
 			return nil, nil, err
 		}
 		again, before = len(j.authentic) > proven, now
 	}
-	if last || len(b.again) > 0 || j.backlog.news {
+	if last || len(e.again) > 0 || j.backlog.news {
 		if err := j.Save(); err != nil {
 			return nil, nil, err
 		}
 	}
-	return b.judge, func() error {
+	return e.judge, func() error {
 		if reflect.DeepEqual(now, had) {
 			return nil
 		}
