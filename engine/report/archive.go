@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics/correctness"
@@ -199,26 +201,19 @@ func (d *Document) lacking(add func(format string, args ...any)) {
 		}
 		why := ""
 		if len(d.Held) == 1 && d.Held[0].Answers == d.Unchecked {
-			why = ": " + printable(inWords(d.Held[0].Reason))
+			why = ": " + diag.Printable(inWords(d.Held[0].Reason))
 		}
-		add("%s without a verdict, which %s neither for nor against anybody%s.", plural(d.Unchecked, "correctness answer"), count, why)
+		add("%s without a verdict, which %s neither for nor against anybody%s.", edition.Plural(d.Unchecked, "correctness answer"), count, why)
 	}
 	for _, h := range d.Held[:min(len(d.Held), mostNoted)] {
 		if h.Answers == d.Unchecked {
 			break // told above
 		}
-		add("%s: %s.", plural(h.Answers, "answer"), printable(inWords(h.Reason)))
+		add("%s: %s.", edition.Plural(h.Answers, "answer"), diag.Printable(inWords(h.Reason)))
 	}
 	for _, z := range d.Archive.Missing[:min(len(d.Archive.Missing), mostNoted)] {
-		add("Root zone %d is missing in the archive: shown by RSIs %s to vantage points %s%s.", z.Serial, dash(join(z.RSIs)), dash(join(z.VantagePoints)), z.proven())
+		add("Root zone %d is missing in the archive: shown by RSIs %s to vantage points %s%s.", z.Serial, edition.Dash(edition.Join(z.RSIs)), edition.Dash(edition.Join(z.VantagePoints)), z.proven())
 	}
-}
-
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return thousands(n) + " " + noun + "s"
 }
 
 // inWords is a reason as people read it.
@@ -235,7 +230,7 @@ func (z MissingZone) proven() string {
 	case z.Proof == nil:
 		return ""
 	case *z.Proof == measurement.ProofSignature && z.SignedAt != nil:
-		return ", proven by a signature made " + clock(*z.SignedAt)
+		return ", proven by a signature made " + edition.Clock(*z.SignedAt)
 	case *z.Proof == measurement.ProofSignature:
 		return ", proven by a signature"
 	}

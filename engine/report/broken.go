@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -126,7 +127,7 @@ func (b brokenOf) add(a *measurement.Answer, failures []string) {
 		seen[k] = true
 		x := of[k]
 		if x == nil {
-			x = &Broken{Tag: k.tag, Class: k.class, Example: fmt.Sprintf("%s from VP %s over %s, %s %s: %s", clock(a.Interval), a.VantagePoint,
+			x = &Broken{Tag: k.tag, Class: k.class, Example: fmt.Sprintf("%s from VP %s over %s, %s %s: %s", edition.Clock(a.Interval), a.VantagePoint,
 				measurement.Path{Family: a.Family, Transport: a.Transport}.Title(), a.QName, a.QType, f)}
 			of[k] = x
 		}
@@ -203,14 +204,14 @@ const aboutBroken = "An answer may break several rules. docs/correctness.md says
 
 // broken prints broken rules, and an example of each below the table.
 func (t *textWriter) broken(rows []brokenRow) {
-	t.line("%s", aboutBroken)
+	t.Line("%s", aboutBroken)
 	table := [][]string{{"RSI", "TAG", "CLASS", "ANSWERS", "VANTAGE POINTS", "RULE"}}
 	for _, b := range rows {
-		table = append(table, []string{string(b.RSI), b.Tag, dash(b.Class), thousands(b.Answers), join(b.VantagePoints), b.Rule()})
+		table = append(table, []string{string(b.RSI), b.Tag, edition.Dash(b.Class), edition.Thousands(b.Answers), edition.Join(b.VantagePoints), b.Rule()})
 	}
-	t.table(table)
-	t.line("For example:")
+	t.Table(table)
+	t.Line("For example:")
 	for _, b := range rows {
-		t.line("  %s %s", b.RSI, b.Example)
+		t.Line("  %s %s", b.RSI, b.Example)
 	}
 }

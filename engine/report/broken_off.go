@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/metrics"
 )
@@ -60,7 +61,7 @@ func (d *Document) halfMerged(ctx context.Context, store lake.Store) error {
 			return err
 		} else if n > 0 {
 			return fmt.Errorf("%w: the lake has the answers of %s of %s and not yet the runs; an ingest was broken off, and the next `mtric ingest` brings them",
-				ErrHalfMerged, plural(n, "run"), f.Day.Format(time.DateOnly))
+				ErrHalfMerged, edition.Plural(n, "run"), f.Day.Format(time.DateOnly))
 		}
 	}
 	return nil
