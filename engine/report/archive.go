@@ -95,21 +95,16 @@ func (d *Document) inUse(firstSeen *time.Time) bool {
 func (d *Document) heldIn(ctx context.Context, store lake.Store, f lake.DayFile, reasons map[string]int64) error {
 	rows := map[int64]bool{}
 	var row int64
-	scan := lake.Scan{Store: store, Table: column.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Workers: 1,
-		Columns: []string{"verdict", "vantage_point", "rsi", "family", "transport", "address", "outcome", "query"}}
-	err := scan.Run(ctx, func(b *column.Batch) error {
-		verdicts, labels := b.Column("verdict"), b.Column("interval")
-		unchecked := verdicts.Place(string(measurement.Unchecked))
-		for i, v := range verdicts.Index {
-			label := time.UnixMicro(labels.Int[i]).UTC()
-			if v < 0 || v != unchecked || label.Before(d.From) || !label.Before(d.end()) {
+	scan := lake.Scan{Store: store, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Workers: 1}
+	columns := []column.Name{column.Verdict, column.VantagePoint, column.RSI, column.Family, column.Transport, column.Address, column.Outcome, column.Query}
+	err := scan.Answers(ctx, columns, func(b *column.AnswerBatch) error {
+		unchecked := b.Verdict.Place(measurement.Unchecked)
+		for i, v := range b.Verdict.Index {
+			if v != unchecked {
 				continue
 			}
-			a := measurement.Answer{Interval: label, VantagePoint: measurement.VantagePoint(b.Column("vantage_point").Text(i)),
-				RSI: measurement.RSI(b.Column("rsi").Text(i)), Family: measurement.Family(b.Column("family").Text(i)),
-				Transport: measurement.Transport(b.Column("transport").Text(i)), Query: b.Column("query").Text(i),
-				Address: b.Column("address").Text(i), Outcome: measurement.Outcome(b.Column("outcome").Text(i))}
-			if a.Query == measurement.QueryCorrectness && d.measured(&a) {
+			a := b.Answer(i)
+			if a.Query == measurement.QueryCorrectness && !a.Interval.Before(d.From) && a.Interval.Before(d.end()) && d.measured(&a) {
 				rows[row+int64(i)] = true
 			}
 		}
@@ -150,22 +145,19 @@ func (d *Document) showing(ctx context.Context, store lake.Store) error {
 	for i := range d.Archive.Missing {
 		at[d.Archive.Missing[i].Serial] = &d.Archive.Missing[i]
 	}
-	scan := lake.Scan{Store: store, Table: column.Answers, From: d.From, Until: d.end(), Workers: 1,
-		Columns: []string{"query", "serial", "rsi", "vantage_point", "family", "address"}}
-	err := scan.Run(ctx, func(b *column.Batch) error {
-		queries, serials, rsis, vps := b.Column("query"), b.Column("serial"), b.Column("rsi"), b.Column("vantage_point")
-		labels, families, addresses := b.Column("interval"), b.Column("family"), b.Column("address")
-		soa := queries.Place(measurement.QuerySOA)
+	scan := lake.Scan{Store: store, From: d.From, Until: d.end(), Workers: 1}
+	columns := []column.Name{column.Query, column.Serial, column.RSI, column.VantagePoint, column.Family, column.Address}
+	return scan.Answers(ctx, columns, func(b *column.AnswerBatch) error {
+		soa := b.Query.Place(measurement.QuerySOA)
 		for i := range b.Rows {
-			if queries.Index[i] != soa || serials.Null != nil && serials.Null[i] {
+			if b.Query.Index[i] != soa || !b.Serial.Has(i) {
 				continue
 			}
-			z := at[serials.Int[i]]
+			z := at[b.Serial.Int[i]]
 			if z == nil {
 				continue
 			}
-			a := measurement.Answer{Interval: time.UnixMicro(labels.Int[i]).UTC(), VantagePoint: measurement.VantagePoint(vps.Text(i)),
-				RSI: measurement.RSI(rsis.Text(i)), Family: measurement.Family(families.Text(i)), Address: addresses.Text(i)}
+			a := b.Answer(i)
 			if !d.late(a.VantagePoint, a.Interval) && d.onPlan(&a) {
 				z.RSIs = included(z.RSIs, a.RSI)
 				z.VantagePoints = included(z.VantagePoints, a.VantagePoint)
@@ -176,7 +168,6 @@ func (d *Document) showing(ctx context.Context, store lake.Store) error {
 		}
 		return nil
 	})
-	return err
 }
 
 // included puts a text into a list in order, once.
@@ -185,7 +176,7 @@ func included[T ~string](list []T, text T) []T {
 	if found {
 		return list
 	}
-	return slices.Insert(list, i, T(strings.Clone(string(text))))
+	return slices.Insert(list, i, text)
 }
 
 // mostNoted bounds the reasons and zones that stand before the numbers.

@@ -90,13 +90,12 @@ func (d *Document) others(ctx context.Context, store lake.Store) error {
 	if d.Coverage.Sent > 0 {
 		return nil
 	}
-	scan := lake.Scan{Store: store, Table: column.Answers, From: d.From, Until: d.end(), Columns: []string{"query", "vantage_point"}, Workers: 1}
-	return scan.Run(ctx, func(b *column.Batch) error {
-		queries, vps, labels := b.Column("query"), b.Column("vantage_point"), b.Column("interval")
+	scan := lake.Scan{Store: store, From: d.From, Until: d.end(), Workers: 1}
+	return scan.Answers(ctx, []column.Name{column.Query, column.VantagePoint}, func(b *column.AnswerBatch) error {
 		for i := range b.Rows {
-			q := queries.Text(i)
+			q := b.Query.At(i)
 			if q != measurement.QuerySOA && q != measurement.QueryCorrectness && len(d.queries) < mostQueries &&
-				!d.late(measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i])) {
+				!d.late(b.VantagePoint.At(i), b.Interval.At(i)) {
 				d.queries = included(d.queries, q)
 			}
 		}
