@@ -18,6 +18,7 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -175,27 +176,14 @@ func (l *Looker) output(m *Machine, dir string) error {
 	return nil
 }
 
-// received counts by receive times, so that retention never fires a rule.
+// received counts by receive times, so that neither retention nor packing fires a rule.
 func (l *Looker) received(m *Machine) error {
 	if last := l.time(factLast); last != nil && l.Now.Sub(*last) >= between {
-		m.Originals.Received = new(int64)
-		months, err := os.ReadDir(l.Originals)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("originals: %w", err)
+		n, err := (&originals.Store{Dir: l.Originals}).Since(*last)
+		if err != nil {
+			return err
 		}
-		for _, month := range months {
-			if !month.IsDir() || strings.HasPrefix(month.Name(), ".") {
-				continue
-			}
-			err := eachFile(filepath.Join(l.Originals, month.Name()), func(_ string, info fs.FileInfo) {
-				if !strings.HasSuffix(info.Name(), ".sha256") && info.ModTime().After(*last) {
-					*m.Originals.Received++
-				}
-			})
-			if err != nil {
-				return err
-			}
-		}
+		m.Originals.Received = &n
 	}
 	return eachFile(l.Quarantine, func(_ string, info fs.FileInfo) {
 		if !strings.HasSuffix(info.Name(), ".reason.txt") {

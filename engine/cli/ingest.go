@@ -123,7 +123,7 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	}
 	s.report(result, in.Lake.Dir)
 	s.windowRules(ctx, in.Lake)
-	if err != nil {
+	if err := errors.Join(err, s.pack(ctx, in)); err != nil {
 		return err
 	}
 	return a.printIngested(result)

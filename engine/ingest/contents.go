@@ -144,24 +144,31 @@ func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
 	return found, nil
 }
 
-// rsis are those of the plan; nil for none.
-func rsis(p *plan.Plan) map[string]bool {
+// plans are those by which files are held against the contract.
+func (in *Ingester) plans() []*plan.Plan { return append([]*plan.Plan{in.Plan}, in.Plans...) }
+
+// rsis are those of the plans; nil for none.
+func rsis(plans []*plan.Plan) map[string]bool {
 	var all map[string]bool
-	for _, s := range p.Servers {
-		if all == nil {
-			all = map[string]bool{}
+	for _, p := range plans {
+		for _, s := range p.Servers {
+			if all == nil {
+				all = map[string]bool{}
+			}
+			all[string(s.RSI)] = true
 		}
-		all[string(s.RSI)] = true
 	}
 	return all
 }
 
-// timeouts are those of the plan's queries, in µs. A reply that came in time may
-// have been read a little later.
-func timeouts(p *plan.Plan) map[string]int64 {
+// timeouts are those of the plans' queries, in µs, the longest of each. A reply that came
+// in time may have been read a little later.
+func timeouts(plans []*plan.Plan) map[string]int64 {
 	m := map[string]int64{}
-	for _, q := range p.Queries {
-		m[q.Label] = time.Duration(q.Timeout).Microseconds()
+	for _, p := range plans {
+		for _, q := range p.Queries {
+			m[q.Label] = max(m[q.Label], time.Duration(q.Timeout).Microseconds())
+		}
 	}
 	return m
 }

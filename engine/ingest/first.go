@@ -2,10 +2,11 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"time"
 
 	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -87,9 +88,13 @@ func (t *taken) rows() int {
 
 // twin says why a file cannot be kept in Originals: another of its name is there.
 func (r *run) twin(t *taken) string {
-	sum, err := files.Sum(r.original(t.waiting))
-	if err != nil || sum == t.sha256 {
-		return "" // none there, or the same
+	sum, err := r.originals.Sum(t.name)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist): // packing tells of a pack that cannot be read
+		r.log.Error("originals", "file", t.name, "error", err)
+		return ""
+	case err != nil, sum == t.sha256:
+		return ""
 	}
 	return another(sum)
 }

@@ -25,6 +25,7 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -83,6 +84,13 @@ type Ingester struct {
 	// sets one. For a rehearsal, whose clock the kernel does not share.
 	Came func(sidecar os.FileInfo) time.Time
 
+	// Ingested says when a file of answers came into the lake, for one that is made again;
+	// nil is now. A nil time is one that nobody noted.
+	Ingested func(file string) *time.Time
+
+	// Plans are others by which files were accepted before: their timeouts and RSIs hold too.
+	Plans []*plan.Plan
+
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil is silent
 	Progress func(done, of int)
@@ -135,8 +143,8 @@ const collectAt = 300
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
-	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.Plan), rsis: rsis(in.Plan),
-		sentPlans: map[measurement.VantagePoint]map[string]bool{}, recalled: map[int64]*showing{}}
+	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.plans()), rsis: rsis(in.plans()),
+		sentPlans: map[measurement.VantagePoint]map[string]bool{}, recalled: map[int64]*showing{}, originals: &originals.Store{Dir: in.Originals}}
 	if in.Now != nil {
 		r.now = in.Now
 	}
@@ -203,6 +211,8 @@ type run struct {
 	log     *slog.Logger
 	started time.Time
 	intake  string // copies; whatever a killed run left there is of no use
+
+	originals *originals.Store // those of Originals, packed ones too
 
 	timeouts map[string]int64 // of the plan's queries, µs
 	rsis     map[string]bool  // of the plan; nil where it has none

@@ -212,9 +212,9 @@ func (r *run) writeNew(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// kept reports whether the file at path has that sum.
-func (r *run) kept(path, sum string) bool {
-	have, err := files.Sum(path)
+// kept reports whether Originals have a file of that name and sum, loose or packed.
+func (r *run) kept(name, sum string) bool {
+	have, err := r.originals.Sum(name)
 	return err == nil && have == sum
 }
 
@@ -291,21 +291,10 @@ func oneLine(s string) string {
 const leastOriginals = 31 * 24 * time.Hour
 
 // forget removes originals and quarantined files older than the plan keeps them.
-// Only months that began before then are looked through: all but one of them are
-// empty, so the cost does not grow with the age of the archive.
 func (r *run) forget() error {
 	var errs []error
 	if keep := r.Plan.Keep("originals"); keep != nil {
-		oldest := r.started.Add(-max(*keep, leastOriginals))
-		months, err := os.ReadDir(r.Originals)
-		errs = append(errs, err)
-		for _, m := range months {
-			begin, err := time.Parse("200601", m.Name())
-			if err != nil || !begin.Before(oldest) {
-				continue
-			}
-			errs = append(errs, forgetIn(filepath.Join(r.Originals, m.Name()), oldest))
-		}
+		errs = append(errs, r.originals.Forget(r.started.Add(-max(*keep, leastOriginals))))
 	}
 	if keep := r.Plan.Keep("quarantine"); keep != nil {
 		errs = append(errs, forgetIn(r.Quarantine, r.started.Add(-*keep)))

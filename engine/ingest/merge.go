@@ -93,6 +93,9 @@ func (r *run) mergeRuns(day time.Time, files []*taken) error {
 		if t.reason == "" && t.table == column.Answers && t.run != nil {
 			row := *t.run
 			row.ReceivedAt, row.File, row.SHA256, row.IngestedAt = t.received, t.name, t.sha256, &now
+			if r.Ingested != nil {
+				row.IngestedAt = r.Ingested(t.name)
+			}
 			rows = append(rows, lake.GroupOf([]measurement.Run{row}))
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // byDifference are the columns of numbers that a day of answers stores as the
 // differences of neighbours: as eight bytes each they are what a report would
 // spend most of its time on expanding (docs/decisions/0012).
-var byDifference = []string{"interval", "sent_at", "latency_us", "connect_us", "serial"}
+var byDifference = []string{"interval", "sent_at", "latency_us", "connect_us", "serial", "source_port"}
 
 // daySchema is the schema of answers as a day of the lake stores them, its responses
 // in a dictionary that we know of.
