@@ -71,6 +71,12 @@ func (r *run) rowless(ctx context.Context, day time.Time, table column.Table, fi
 	})
 }
 
+// runKey is one interval at one vantage point.
+type runKey struct {
+	vp    measurement.VantagePoint
+	label time.Time
+}
+
 func keyAt(vps, labels *column.Column, i int) runKey {
 	return runKey{measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i]).UTC()}
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -91,40 +90,20 @@ func (r *run) settle(files []*taken) error {
 	return err
 }
 
-// atOnce does what next names, until it names -1, several at a time: each waits for the
-// disk. The first error ends it.
-func atOnce(ctx context.Context, next func() int, do func(i int) error) error {
-	group, going := errgroup.WithContext(ctx)
-	var mu sync.Mutex
-	for range takersAtOnce {
+// each does all files, several at a time, for each waits for the disk. The first error ends
+// it; whoever is tired of waiting does not: what was begun is kept.
+func each(files []*taken, do func(*taken) error) error {
+	group, going := errgroup.WithContext(context.Background())
+	group.SetLimit(takersAtOnce)
+	for _, t := range files {
 		group.Go(func() error {
-			for going.Err() == nil {
-				mu.Lock()
-				i := next()
-				mu.Unlock()
-				if i < 0 {
-					break
-				}
-				if err := do(i); err != nil {
-					return err
-				}
+			if going.Err() != nil {
+				return nil
 			}
-			return nil
+			return do(t)
 		})
 	}
-	return errors.Join(group.Wait(), ctx.Err())
-}
-
-// each does all files, whoever is tired of waiting: what was begun is kept.
-func each(files []*taken, do func(*taken) error) error {
-	n := -1
-	next := func() int {
-		if n++; n < len(files) {
-			return n
-		}
-		return -1
-	}
-	return atOnce(context.Background(), next, func(i int) error { return do(files[i]) })
+	return group.Wait()
 }
 
 // sync brings folders onto the disk; what names the step.

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -78,7 +78,7 @@ func keyOf(a *measurement.Answer) answerKey {
 
 // accused notes that answers of an RSI and interval were found incorrect at some time, by
 // a run of ingest.
-func (t *truth) accused(a ingest.Accused) { t.first[spot{a.Interval.UnixMicro(), a.RSI}] = true }
+func (t *truth) accused(a judge.Accused) { t.first[spot{a.Interval.UnixMicro(), a.RSI}] = true }
 
 // faulty are the RSIs and intervals that have an answer of a planted fault.
 func (t *truth) faulty() map[spot]bool {

@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"strings"
@@ -28,12 +28,12 @@ func accusedAt(label time.Time, rsi measurement.RSI, vp measurement.VantagePoint
 
 // accuse counts an answer that the plan asks for: a name that somebody made up, or what
 // came from another address, says nothing of an RSI.
-func (r *run) accuse(a Accused, address string) {
-	if known, asked := r.asks(a.RSI, address, a.Interval); !known || !asked || !r.expected(a.VantagePoint, a.Interval) {
+func (j *Judge) accuse(a Accused, address string) {
+	if known, asked := j.asks(a.RSI, address, a.Interval); !known || !asked || !j.expected(a.VantagePoint, a.Interval) {
 		return
 	}
-	if r.result.Accused == nil {
-		r.result.Accused = map[Accused]int64{}
+	if j.result.Accused == nil {
+		j.result.Accused = map[Accused]int64{}
 	}
-	r.result.Accused[a]++
+	j.result.Accused[a]++
 }

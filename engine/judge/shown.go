@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -32,11 +31,10 @@ type shown struct {
 // eachShown hands on what the runs of the lake in [from, until) of labels show, one
 // run after the other within a day. Trusted says that the run's clock was not known
 // to be wrong, that it did not arrive before its own label, and that it shows no more
-// serials than a run can.
-func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k runKey, rows []shown, trusted bool)) error {
-	doubtful, err := r.doubtful(ctx, from, until)
-	if err != nil {
-		return err
+// serials than a run can. It returns the runs of doubtful.
+func (j *Judge) eachShown(ctx context.Context, from, until time.Time, use func(k runKey, rows []shown, trusted bool)) (doubtful map[runKey]bool, err error) {
+	if doubtful, err = j.doubtful(ctx, from, until); err != nil {
+		return nil, err
 	}
 	var at runKey
 	var rows []shown
@@ -48,8 +46,7 @@ func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k r
 		rows = rows[:0]
 		clear(serials)
 	}
-	scan := lake.Scan{Store: r.Lake, Table: column.Answers, From: from, Until: until, Workers: 1,
-		Columns: []string{"query", "vantage_point", "serial", "rsi", "address", "sent_at", "rcode"}}
+	scan := j.scan(column.Answers, from, until, "query", "vantage_point", "serial", "rsi", "address", "sent_at", "rcode")
 	err = scan.Run(ctx, func(b *column.Batch) error {
 		queries, vps, numbers, labels := b.Column("query"), b.Column("vantage_point"), b.Column("serial"), b.Column("interval")
 		rsis, addresses, sent, rcodes := b.Column("rsi"), b.Column("address"), b.Column("sent_at"), b.Column("rcode")
@@ -65,22 +62,21 @@ func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k r
 			serials[numbers.Int[i]] = true
 			s := shown{serial: numbers.Int[i], rsi: measurement.RSI(rsis.Text(i)), sent: time.UnixMicro(sent.Int[i]).UTC()}
 			var known bool
-			if known, s.asked = r.asks(s.rsi, addresses.Text(i), at.label); known && r.expected(at.vp, at.label) {
+			if known, s.asked = j.asks(s.rsi, addresses.Text(i), at.label); known && j.expected(at.vp, at.label) {
 				rows = append(rows, s)
 			}
 		}
 		return nil
 	})
 	flush()
-	return err
+	return doubtful, err
 }
 
 // doubtful are the runs of the lake whose clock was known to be unsynchronised, or
 // that first arrived before their own label.
-func (r *run) doubtful(ctx context.Context, from, until time.Time) (map[runKey]bool, error) {
+func (j *Judge) doubtful(ctx context.Context, from, until time.Time) (map[runKey]bool, error) {
 	found := map[runKey]bool{}
-	scan := lake.Scan{Store: r.Lake, Table: column.Runs, From: from, Until: until, Workers: 1,
-		Columns: []string{"vantage_point", "clock_synchronized", "received_at"}}
+	scan := j.scan(column.Runs, from, until, "vantage_point", "clock_synchronized", "received_at")
 	return found, scan.Run(ctx, func(b *column.Batch) error {
 		vps, clocks, labels, received := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("interval"), b.Column("received_at")
 		for i := range b.Rows {
@@ -94,22 +90,22 @@ func (r *run) doubtful(ctx context.Context, from, until time.Time) (map[runKey]b
 }
 
 // expected says whether the vantage point counts at that time.
-func (r *run) expected(vp measurement.VantagePoint, label time.Time) bool {
-	for _, v := range r.Plan.VantagePoints {
+func (j *Judge) expected(vp measurement.VantagePoint, label time.Time) bool {
+	for _, v := range j.Plan.VantagePoints {
 		if v.ID == vp {
 			return (v.From == nil || !label.Before(*v.From)) && (v.Until == nil || label.Before(*v.Until))
 		}
 	}
-	return len(r.Plan.VantagePoints) == 0
+	return len(j.Plan.VantagePoints) == 0
 }
 
 // asks says whether the plan knows the RSI, and has it asked at that address then.
-func (r *run) asks(rsi measurement.RSI, text string, label time.Time) (known, asked bool) {
-	if len(r.Plan.Servers) == 0 {
+func (j *Judge) asks(rsi measurement.RSI, text string, label time.Time) (known, asked bool) {
+	if len(j.Plan.Servers) == 0 {
 		return true, true
 	}
 	address, err := netip.ParseAddr(text)
-	for _, server := range r.Plan.Servers {
+	for _, server := range j.Plan.Servers {
 		if server.RSI != rsi {
 			continue
 		}
@@ -122,8 +118,8 @@ func (r *run) asks(rsi measurement.RSI, text string, label time.Time) (known, as
 	return known, asked
 }
 
-// watch is what the lake shows of a day.
-type watch struct {
+// daySightings is what the lake shows of a day.
+type daySightings struct {
 	// sighted are the times of trusted sightings of accepted serials, of each interval
 	// the first and the last.
 	sighted []time.Time
@@ -132,23 +128,19 @@ type watch struct {
 	doubtful map[runKey]bool
 }
 
-// watch looks at a day once for a bench.
-func (b *bench) watch(ctx context.Context, day time.Time) (*watch, error) {
-	if w := b.watches[day]; w != nil {
+// sightingsOf looks at a day once for an evaluator.
+func (e *evaluator) sightingsOf(ctx context.Context, day time.Time) (*daySightings, error) {
+	if w := e.sighted[day]; w != nil {
 		return w, nil
 	}
 	until := day.AddDate(0, 0, 1)
-	w := &watch{unproven: map[measurement.VantagePoint]map[uint32]time.Time{}}
-	var err error
-	if w.doubtful, err = b.doubtful(ctx, day, until); err != nil {
-		return nil, err
-	}
+	w := &daySightings{unproven: map[measurement.VantagePoint]map[uint32]time.Time{}}
 	span := map[time.Time]*[2]time.Time{} // by label
-	err = b.eachShown(ctx, day, until, func(k runKey, rows []shown, trusted bool) {
+	doubtful, err := e.eachShown(ctx, day, until, func(k runKey, rows []shown, trusted bool) {
 		for _, s := range rows {
-			if !b.accepted[uint32(s.serial)] {
+			if !e.accepted[uint32(s.serial)] {
 				w.note(k.vp, s)
-			} else if signed := b.signed[uint32(s.serial)]; trusted && s.asked && !s.sent.Before(signed.Add(-early)) {
+			} else if signed := e.signed[uint32(s.serial)]; trusted && s.asked && !s.sent.Before(signed.Add(-early)) {
 				if at := span[k.label]; at == nil {
 					span[k.label] = &[2]time.Time{s.sent, s.sent}
 				} else {
@@ -163,11 +155,11 @@ func (b *bench) watch(ctx context.Context, day time.Time) (*watch, error) {
 	for _, at := range span {
 		w.sighted = append(w.sighted, at[0], at[1])
 	}
-	b.watches[day] = w
+	w.doubtful, e.sighted[day] = doubtful, w
 	return w, nil
 }
 
-func (w *watch) note(vp measurement.VantagePoint, s shown) {
+func (w *daySightings) note(vp measurement.VantagePoint, s shown) {
 	of := w.unproven[vp]
 	if of == nil {
 		of = map[uint32]time.Time{}
@@ -179,10 +171,10 @@ func (w *watch) note(vp measurement.VantagePoint, s shown) {
 }
 
 // sightedIn are the trusted sightings in [from, until].
-func (b *bench) sightedIn(ctx context.Context, from, until time.Time) ([]time.Time, error) {
+func (e *evaluator) sightedIn(ctx context.Context, from, until time.Time) ([]time.Time, error) {
 	var all []time.Time
 	for day := interval.Day(from); !day.After(until); day = day.AddDate(0, 0, 1) {
-		w, err := b.watch(ctx, day)
+		w, err := e.sightingsOf(ctx, day)
 		if err != nil {
 			return nil, err
 		}
@@ -197,10 +189,10 @@ func (b *bench) sightedIn(ctx context.Context, from, until time.Time) ([]time.Ti
 
 // unprovenBy are the serials of no accepted zone that a vantage point shows in
 // [from, until), and since when.
-func (b *bench) unprovenBy(ctx context.Context, vp measurement.VantagePoint, from, until time.Time) (map[uint32]time.Time, error) {
+func (e *evaluator) unprovenBy(ctx context.Context, vp measurement.VantagePoint, from, until time.Time) (map[uint32]time.Time, error) {
 	all := map[uint32]time.Time{}
 	for day := interval.Day(from); day.Before(until); day = day.AddDate(0, 0, 1) {
-		w, err := b.watch(ctx, day)
+		w, err := e.sightingsOf(ctx, day)
 		if err != nil {
 			return nil, err
 		}

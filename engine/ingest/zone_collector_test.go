@@ -21,8 +21,8 @@ import (
 	"mtric.net/mtric/engine/spool"
 )
 
-// court is a collector with zones whose answers it judges.
-type court struct {
+// zoneCollector is a collector with zones whose answers it judges.
+type zoneCollector struct {
 	*collector
 	zones []*lab.Zone
 	serve map[measurement.RSI]*lab.Zone
@@ -37,20 +37,20 @@ type court struct {
 	lie     int64        // a serial that is shown in place of all others; 0: none
 }
 
-// newCourt is one with so many zones, signed an hour one after the other, long before
+// newZoneCollector is one with so many zones, signed an hour one after the other, long before
 // any test has them in use.
-func newCourt(t testing.TB, zones int) *court {
+func newZoneCollector(t testing.TB, zones int) *zoneCollector {
 	var after []lab.Revision
 	for n := 1; n < zones; n++ {
 		after = append(after, lab.Revision{Inception: signed(n), Expiration: signed(n).AddDate(0, 0, 40)})
 	}
-	return courtWith(t, lab.Options{}, after...)
+	return zoneCollectorWith(t, lab.Options{}, after...)
 }
 
 func signed(zone int) time.Time { return day.AddDate(0, 0, -20).Add(time.Duration(zone) * time.Hour) }
 
-// courtWith is one with the zones that the revisions make.
-func courtWith(t testing.TB, o lab.Options, after ...lab.Revision) *court {
+// zoneCollectorWith is one with the zones that the revisions make.
+func zoneCollectorWith(t testing.TB, o lab.Options, after ...lab.Revision) *zoneCollector {
 	t.Helper()
 	o.Seed, o.Serial, o.TLDs, o.Inception, o.Expiration = 9, 2026112200, 30, signed(0), signed(0).AddDate(0, 0, 40)
 	if o.Signing == nil {
@@ -60,32 +60,32 @@ func courtWith(t testing.TB, o lab.Options, after ...lab.Revision) *court {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return courtOf(t, seq)
+	return zoneCollectorOf(t, seq)
 }
 
 // The keys of the zones of these tests: fast ones.
 var labKSK, labZSK = lab.KSK(9, "ksk", lab.ECDSAP256SHA256), lab.ZSK(9, "zsk", lab.ECDSAP256SHA256)
 
-func courtOf(t testing.TB, seq []*lab.Zone) *court {
-	c := &court{collector: newCollector(t), zones: seq, serve: map[measurement.RSI]*lab.Zone{}}
+func zoneCollectorOf(t testing.TB, seq []*lab.Zone) *zoneCollector {
+	c := &zoneCollector{collector: newCollector(t), zones: seq, serve: map[measurement.RSI]*lab.Zone{}}
 	_, ds, _ := strings.Cut(seq[0].DS(), "\tDS\t")
 	c.in.Anchors = []rootzone.Anchor{{DS: ds}}
 	return c
 }
 
 // keep puts a zone into the archive, fetched at that time.
-func (c *court) keep(z *lab.Zone, at time.Time) {
+func (c *zoneCollector) keep(z *lab.Zone, at time.Time) {
 	c.t.Helper()
 	c.save(z, rootzone.Record{At: at, Source: "internic"})
 }
 
 // addByHand is mtric zone add.
-func (c *court) addByHand(z *lab.Zone, at time.Time) {
+func (c *zoneCollector) addByHand(z *lab.Zone, at time.Time) {
 	c.t.Helper()
 	c.save(z, rootzone.Record{At: at, Source: "file zone", ByHand: true})
 }
 
-func (c *court) save(z *lab.Zone, rec rootzone.Record) {
+func (c *zoneCollector) save(z *lab.Zone, rec rootzone.Record) {
 	c.t.Helper()
 	var text bytes.Buffer
 	if _, err := z.WriteTo(&text); err != nil {
@@ -111,17 +111,17 @@ func (c *court) save(z *lab.Zone, rec rootzone.Record) {
 }
 
 // file is where the archive keeps a zone.
-func (c *court) file(z *lab.Zone) string {
+func (c *zoneCollector) file(z *lab.Zone) string {
 	return filepath.Join(c.in.RootZones, rootzone.FileName(z.Serial))
 }
 
-func (c *court) fetched(serial uint32, at time.Time, added bool) {
+func (c *zoneCollector) fetched(serial uint32, at time.Time, added bool) {
 	c.t.Helper()
 	c.record(rootzone.Record{At: at, Serial: serial, Source: "internic", Added: added, SHA256: strings.Repeat("0", 64)})
 }
 
 // watched has the archive fetch hourly in [from, until], each time that zone.
-func (c *court) watched(z *lab.Zone, from, until time.Time) {
+func (c *zoneCollector) watched(z *lab.Zone, from, until time.Time) {
 	c.t.Helper()
 	var text []byte
 	for at := from; !at.After(until); at = at.Add(time.Hour) {
@@ -143,7 +143,7 @@ func (c *court) watched(z *lab.Zone, from, until time.Time) {
 	}
 }
 
-func (c *court) record(rec rootzone.Record) {
+func (c *zoneCollector) record(rec rootzone.Record) {
 	c.t.Helper()
 	if err := rootzone.AppendRecord(c.in.RootZones, rec); err != nil {
 		c.t.Fatal(err)
@@ -152,7 +152,7 @@ func (c *court) record(rec rootzone.Record) {
 
 // ask has RSIs a, b and c asked for ./SOA, by soa and correctness, and b in the
 // latter for the DS of a top-level domain.
-func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
+func (c *zoneCollector) ask(vp measurement.VantagePoint, label time.Time) {
 	c.t.Helper()
 	rows := answersOf(vp, label)
 	for i := range rows {
@@ -176,7 +176,7 @@ func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
 		if c.twist != nil && (len(c.twisted) == 0 || slices.Contains(c.twisted, a.RSI)) {
 			a.Response = c.twist(a.Response)
 		}
-		heard(a)
+		fillFromResponse(a)
 	}
 	if c.alter != nil {
 		c.alter(rows)
@@ -231,7 +231,7 @@ func dataOf(t testing.TB, z *lab.Zone, tld string) []byte {
 }
 
 // verdicts are those of the correctness answers of an interval, by RSI.
-func (c *court) verdicts(label time.Time) map[measurement.RSI]measurement.Answer {
+func (c *zoneCollector) verdicts(label time.Time) map[measurement.RSI]measurement.Answer {
 	c.t.Helper()
 	m := map[measurement.RSI]measurement.Answer{}
 	for _, a := range readDay[measurement.Answer](c.collector, column.Answers, label) {
@@ -243,7 +243,7 @@ func (c *court) verdicts(label time.Time) map[measurement.RSI]measurement.Answer
 }
 
 // held expects the reason for which an RSI's answer in an interval is held.
-func (c *court) held(label time.Time, rsi measurement.RSI, reason string) {
+func (c *zoneCollector) held(label time.Time, rsi measurement.RSI, reason string) {
 	c.t.Helper()
 	a := c.verdicts(label)[rsi]
 	if *a.Verdict != measurement.Unchecked || !slices.Equal(a.Failures, []string{"hold: " + reason}) {
@@ -251,7 +251,7 @@ func (c *court) held(label time.Time, rsi measurement.RSI, reason string) {
 	}
 }
 
-func (c *court) expect(label time.Time, want string) {
+func (c *zoneCollector) expect(label time.Time, want string) {
 	c.t.Helper()
 	got := ""
 	for _, rsi := range []measurement.RSI{"a", "b", "c"} {
@@ -262,7 +262,7 @@ func (c *court) expect(label time.Time, want string) {
 	}
 }
 
-func (c *court) all(z *lab.Zone) {
+func (c *zoneCollector) all(z *lab.Zone) {
 	for _, rsi := range []measurement.RSI{"a", "b", "c"} {
 		c.serve[rsi] = z
 	}

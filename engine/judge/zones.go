@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"cmp"
@@ -27,69 +27,23 @@ func (z *ZonesChanged) complete() {
 	}
 }
 
-// keepZones brings the table zones up to the archive and the sightings of this
-// run, and the verdicts in the lake up to both: of answers whose zones have changed
-// and, at the end of the run, of all that wait. It comes before the files leave their
-// dropboxes: after a kill their sightings come again with them. By the bench that it
-// returns new answers are judged. Save saves the table.
-func (r *run) keepZones(ctx context.Context, last bool) (b *bench, save func() error, err error) {
-	had, err := r.Lake.Zones()
-	if err != nil {
-		return nil, nil, err
-	}
-	before := had
-	judged := counts{map[time.Time]*dayCount{}}
-	defer r.add(&judged)
-	var now []measurement.Zone
-	for again := true; again; { // an answer may prove a zone: others have to wait for it then
-		proven := len(r.authentic)
-		if now, err = r.settled(ctx, had, before); err != nil {
-			return nil, nil, err
-		}
-		b = r.newBench(now, r.moved(now, before))
-		b.counts = &judged
-		if last {
-			b.again = append(b.again, r.Rejudge...)
-		}
-		// Before the zones are saved: after a kill the same changes are found again.
-		if err := b.lake(ctx, last); err != nil {
-			return nil, nil, err
-		}
-		again, before = len(r.authentic) > proven, now
-	}
-	if last || len(b.again) > 0 || r.backlog.news {
-		if err := r.backlog.save(); err != nil {
-			return nil, nil, err
-		}
-	}
-	return b, func() error {
-		if slices.EqualFunc(now, had, sameZone) {
-			return nil
-		}
-		if err := r.step("save zones"); err != nil {
-			return err
-		}
-		return r.Lake.SaveZones(now)
-	}, nil
-}
-
 // settled is the table as it is now, and notes in the result what has changed since
 // before.
-func (r *run) settled(ctx context.Context, had, before []measurement.Zone) ([]measurement.Zone, error) {
+func (j *Judge) settled(ctx context.Context, had, before []measurement.Zone) ([]measurement.Zone, error) {
 	rows, table := map[int64]*measurement.Zone{}, map[int64]*measurement.Zone{}
 	for i := range had {
 		z := had[i]
 		rows[z.Serial], table[z.Serial] = &z, &had[i]
 	}
-	if err := r.archived(rows); err != nil {
+	if err := j.archived(rows); err != nil {
 		return nil, err
 	}
-	if err := r.hear(ctx, table, rows); err != nil {
+	if err := j.applySightings(ctx, table, rows); err != nil {
 		return nil, err
 	}
 	date(rows)
 	was := bySerial(before)
-	changed := &r.result.Zones
+	changed := &j.result.Zones
 	changed.Missing = nil // what is missing now, not what was after an earlier day
 	var now []measurement.Zone
 	for _, z := range rows {
@@ -140,10 +94,10 @@ func date(rows map[int64]*measurement.Zone) {
 
 // moved are the spans in which an answer may have other candidates than before:
 // where a zone is new, has come into the archive, or is dated otherwise.
-func (r *run) moved(now, before []measurement.Zone) []Span {
+func (j *Judge) moved(now, before []measurement.Zone) []Span {
 	was, is := bySerial(before), bySerial(now)
 	if slices.ContainsFunc(before, func(z measurement.Zone) bool { return z.Proof == nil }) {
-		return []Span{{time.Time{}, r.started}} // judged by the rules of stage 1
+		return []Span{{time.Time{}, j.Started}} // judged by the rules of stage 1
 	}
 	var spans []Span
 	for serial := range is {
@@ -158,10 +112,10 @@ func (r *run) moved(now, before []measurement.Zone) []Span {
 		// While it was no zone it explained nothing: who showed its serial, and how long ago,
 		// has judged no row.
 		if accepted {
-			spans = append(spans, r.span(k, now))
+			spans = append(spans, j.span(k, now))
 		}
 		if had {
-			spans = append(spans, r.span(old, now))
+			spans = append(spans, j.span(old, now))
 		}
 	}
 	return slices.DeleteFunc(spans, func(s Span) bool { return s.From.IsZero() })
@@ -178,9 +132,9 @@ func matters(k correctness.Known) correctness.Known {
 
 // doubts are the spans in which answers of a vantage point were judged before it was
 // known that it shows a serial which nothing proves, by the files of this run.
-func (r *run) doubts(accepted map[uint32]bool) map[measurement.VantagePoint][]Span {
+func (j *Judge) doubts(accepted map[uint32]bool) map[measurement.VantagePoint][]Span {
 	all := map[measurement.VantagePoint][]Span{}
-	for k, at := range r.sightings {
+	for k, at := range j.sightings {
 		if !accepted[uint32(k.serial)] {
 			all[k.vp] = append(all[k.vp], Span{at.Add(-2 * interval.Length), at.Add(correctness.Window + 2*interval.Length)})
 		}
@@ -192,7 +146,7 @@ func (r *run) doubts(accepted map[uint32]bool) map[measurement.VantagePoint][]Sp
 }
 
 // span is when a zone may be a candidate; none where nothing is known of it.
-func (r *run) span(k correctness.Known, zones []measurement.Zone) Span {
+func (j *Judge) span(k correctness.Known, zones []measurement.Zone) Span {
 	from := k.SignedAt
 	for _, at := range []time.Time{k.FirstUsed, k.Shown} {
 		if k.SignedAt.IsZero() && !at.IsZero() && (from.IsZero() || at.Before(from)) {
@@ -202,16 +156,16 @@ func (r *run) span(k correctness.Known, zones []measurement.Zone) Span {
 	if from.IsZero() {
 		return Span{}
 	}
-	until := r.started
+	until := j.Started
 	if !k.FirstUsed.IsZero() {
-		until = later(k.FirstUsed.Add(correctness.Window), r.renewed(k, zones))
+		until = later(k.FirstUsed.Add(correctness.Window), j.renewed(k, zones))
 	}
 	return Span{from.Add(-2 * interval.Length), until.Add(interval.Length)}
 }
 
 // renewed is until when a zone may be the newest that is a candidate whatever its age.
-func (r *run) renewed(k correctness.Known, zones []measurement.Zone) time.Time {
-	until := r.started
+func (j *Judge) renewed(k correctness.Known, zones []measurement.Zone) time.Time {
+	until := j.Started
 	for _, z := range zones {
 		if n, accepted := correctness.KnownOf(z); accepted && !n.FirstUsed.IsZero() && rootzone.Compare(n.Serial, k.Serial) > 0 {
 			until = earlier(until, later(n.FirstUsed, k.FirstUsed).Add(correctness.Renewed))
@@ -219,16 +173,3 @@ func (r *run) renewed(k correctness.Known, zones []measurement.Zone) time.Time {
 	}
 	return until
 }
-
-func sameZone(a, b measurement.Zone) bool {
-	return a.Serial == b.Serial && a.State == b.State && same(a.FirstSeen, b.FirstSeen, time.Time.Equal) &&
-		same(a.ArchivedAt, b.ArchivedAt, time.Time.Equal) && same(a.FirstSeenRSI, b.FirstSeenRSI, equal[measurement.RSI]) &&
-		same(a.Source, b.Source, equal[string]) && same(a.SHA256, b.SHA256, equal[string]) &&
-		same(a.SignedAt, b.SignedAt, time.Time.Equal) && same(a.FirstUsed, b.FirstUsed, time.Time.Equal) && same(a.Proof, b.Proof, equal[measurement.ZoneProof])
-}
-
-func same[T any](a, b *T, equal func(T, T) bool) bool {
-	return a == b || a != nil && b != nil && equal(*a, *b)
-}
-
-func equal[T comparable](a, b T) bool { return a == b }

@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"reflect"
@@ -32,18 +32,18 @@ const (
 	codeIncorrect
 )
 
-// note takes in the cases of a day, once their verdicts are written.
-func (c *counts) note(day time.Time, cases []docket) {
+// note takes in the answers of a day, once their verdicts are written.
+func (c *counts) note(day time.Time, answers []answer) {
 	d := c.days[day]
 	if d == nil {
 		d = &dayCount{changed: map[int64]change{}}
 		c.days[day] = d
 	}
-	if n := len(cases); n > 0 && int(cases[n-1].place) >= len(d.verdicts) {
-		d.verdicts = append(d.verdicts, make([]byte, int(cases[n-1].place)+1-len(d.verdicts))...)
+	if n := len(answers); n > 0 && int(answers[n-1].place) >= len(d.verdicts) {
+		d.verdicts = append(d.verdicts, make([]byte, int(answers[n-1].place)+1-len(d.verdicts))...)
 	}
-	for i := range cases {
-		k := &cases[i]
+	for i := range answers {
+		k := &answers[i]
 		code := byte(codeOther)
 		switch k.now.verdict {
 		case measurement.Correct:
@@ -65,22 +65,22 @@ func (c *counts) note(day time.Time, cases []docket) {
 }
 
 // add adds what came of all of it to the result.
-func (r *run) add(c *counts) {
+func (j *Judge) add(c *counts) {
 	for _, d := range c.days {
 		for _, code := range d.verdicts {
 			switch code {
 			case codeCorrect:
-				r.result.Judged.Correct++
+				j.result.Judged.Correct++
 			case codeIncorrect:
-				r.result.Judged.Incorrect++
+				j.result.Judged.Incorrect++
 			}
 		}
 		for _, k := range d.changed {
 			if !reflect.DeepEqual(k.had, k.now) {
-				r.result.Judged.Changed++
+				j.result.Judged.Changed++
 			}
 			if k.now.verdict == measurement.Incorrect && k.had.verdict != measurement.Incorrect {
-				r.accuse(k.at, k.address)
+				j.accuse(k.at, k.address)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"context"
@@ -11,12 +11,12 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// showing is what is known of who showed a serial.
-func (r *run) showing(z *measurement.Zone) *showing {
-	if s := r.backlog.shown[z.Serial]; s != nil || z.State != measurement.ZoneArchived {
+// witnesses is what is known of who showed a serial.
+func (j *Judge) witnesses(z *measurement.Zone) *witnesses {
+	if s := j.backlog.shown[z.Serial]; s != nil || z.State != measurement.ZoneArchived {
 		return s
 	}
-	return r.recalled[z.Serial]
+	return j.recalled[z.Serial]
 }
 
 // recall finds who showed the open serials before, and adds who does now. Anybody can
@@ -24,17 +24,17 @@ func (r *run) showing(z *measurement.Zone) *showing {
 // through for them. So who showed what is in the table and not in the archive is
 // remembered; of a serial that is new to the table nobody did; and of a zone in the archive
 // nothing matters that came after it was first used, which is soon after its signing.
-func (r *run) recall(ctx context.Context, had, rows map[int64]*measurement.Zone, open, doubted map[int64]time.Time) error {
+func (j *Judge) recall(ctx context.Context, had, rows map[int64]*measurement.Zone, open, doubted map[int64]time.Time) error {
 	asked := map[int64]Span{}
-	end := r.started.AddDate(1, 0, 0)
+	end := j.Started.AddDate(1, 0, 0)
 	lost := false
 	for serial, from := range open {
 		z, was := rows[serial], had[serial]
 		_, doubtful := doubted[serial]
 		switch {
-		case r.showing(z) != nil:
+		case j.witnesses(z) != nil:
 		case was == nil || was.FirstSeen == nil:
-			r.backlog.remember(serial)
+			j.backlog.remember(serial)
 		case z.State != measurement.ZoneArchived:
 			lost = true
 		case doubtful:
@@ -46,19 +46,19 @@ func (r *run) recall(ctx context.Context, had, rows map[int64]*measurement.Zone,
 		}
 	}
 	if lost {
-		r.recallAll(had, rows, open, func(serial int64, from time.Time) { asked[serial] = Span{from, end} })
+		j.recallAll(had, rows, open, func(serial int64, from time.Time) { asked[serial] = Span{from, end} })
 	}
-	err := r.lookUp(ctx, rows, asked)
-	if err := r.pass(ctx, err); err != nil {
+	err := j.lookUp(ctx, rows, asked)
+	if err := j.Failed(ctx, err); err != nil {
 		return err
 	}
-	for k, at := range r.sightings {
+	for k, at := range j.sightings {
 		z := rows[k.serial]
 		if z == nil || !k.trusted || !believable(z, at) {
 			continue
 		}
-		if s := r.showing(z); s != nil && s.add(k.vp, k.rsi, at) {
-			r.backlog.news = true
+		if s := j.witnesses(z); s != nil && s.add(k.vp, k.rsi, at) {
+			j.backlog.news = true
 		}
 	}
 	return nil
@@ -66,15 +66,15 @@ func (r *run) recall(ctx context.Context, had, rows map[int64]*measurement.Zone,
 
 // recallAll asks for all that should be remembered and is not, at once: the file of it
 // was lost, or a zone was withdrawn from the archive.
-func (r *run) recallAll(had, rows map[int64]*measurement.Zone, open map[int64]time.Time, ask func(serial int64, from time.Time)) {
+func (j *Judge) recallAll(had, rows map[int64]*measurement.Zone, open map[int64]time.Time, ask func(serial int64, from time.Time)) {
 	for serial, z := range rows {
-		if z.State == measurement.ZoneArchived || r.backlog.shown[serial] != nil {
+		if z.State == measurement.ZoneArchived || j.backlog.shown[serial] != nil {
 			continue
 		}
 		was := had[serial]
 		switch from, is := open[serial]; {
 		case was == nil || was.FirstSeen == nil:
-			r.backlog.remember(serial)
+			j.backlog.remember(serial)
 		case is:
 			ask(serial, from)
 		default:
@@ -85,13 +85,13 @@ func (r *run) recallAll(had, rows map[int64]*measurement.Zone, open map[int64]ti
 
 // lookUp finds in the lake who showed the serials, each in its span: of zones in the
 // archive for this run, of others for ever.
-func (r *run) lookUp(ctx context.Context, rows map[int64]*measurement.Zone, asked map[int64]Span) error {
-	found := map[int64]*showing{}
+func (j *Judge) lookUp(ctx context.Context, rows map[int64]*measurement.Zone, asked map[int64]Span) error {
+	found := map[int64]*witnesses{}
 	for serial := range asked {
-		found[serial] = &showing{}
+		found[serial] = &witnesses{}
 	}
 	for _, s := range joined(slices.Collect(maps.Values(asked)), 4*interval.Length) {
-		err := r.eachShown(ctx, s.From.Add(-2*interval.Length), s.Until.Add(2*interval.Length), func(k runKey, all []shown, trusted bool) {
+		_, err := j.eachShown(ctx, s.From.Add(-2*interval.Length), s.Until.Add(2*interval.Length), func(k runKey, all []shown, trusted bool) {
 			for _, row := range all {
 				if s := found[row.serial]; s != nil && trusted && row.asked && believable(rows[row.serial], row.sent) {
 					s.add(k.vp, measurement.RSI(strings.Clone(string(row.rsi))), row.sent)
@@ -104,9 +104,9 @@ func (r *run) lookUp(ctx context.Context, rows map[int64]*measurement.Zone, aske
 	}
 	for serial, s := range found {
 		if rows[serial].State == measurement.ZoneArchived {
-			r.recalled[serial] = s
+			j.recalled[serial] = s
 		} else {
-			r.backlog.shown[serial], r.backlog.news = s, true
+			j.backlog.shown[serial], j.backlog.news = s, true
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"encoding/json"
@@ -20,26 +20,29 @@ import (
 // a file that may be lost: then all days are looked at once. The same is done for a
 // file of another version, which may judge what the one before could not.
 type backlog struct {
-	file    string // empty: kept nowhere
-	version string
-	days    map[string]owed
+	days map[string]dayBacklog
 
 	// shown is who showed the serials of the table that are not in the archive, complete for
 	// the lake: so that it is not looked through again for each. It is on the disk before the
 	// table is. The table's bound is its bound.
-	shown map[int64]*showing
+	shown map[int64]*witnesses
 	saved json.RawMessage // shown as it was saved, until it is asked for: most runs need not
 	news  bool            // shown is not as it was saved
+}
 
-	rewritten rewritten
+// Rewritten is how far compaction has brought the lake to be of one schema. It is kept
+// beside the backlog and of no use to judging.
+type Rewritten struct {
+	Day     string `json:"day,omitempty"`     // the last that a night was for
+	Uniform int    `json:"uniform,omitempty"` // the schema that all days are of; 0 where nobody has seen that they are
 }
 
 // recollect reads what was saved of shown. What is damaged is lost, and looked up again.
 func (b *backlog) recollect() {
 	if b.shown == nil {
-		b.shown = map[int64]*showing{}
+		b.shown = map[int64]*witnesses{}
 		if err := json.Unmarshal(b.saved, &b.shown); err != nil || b.shown == nil {
-			b.shown = map[int64]*showing{}
+			b.shown = map[int64]*witnesses{}
 		}
 		for serial, s := range b.shown {
 			if s == nil {
@@ -50,7 +53,7 @@ func (b *backlog) recollect() {
 }
 
 // remember begins with a serial that nobody showed before.
-func (b *backlog) remember(serial int64) { b.shown[serial], b.news = &showing{}, true }
+func (b *backlog) remember(serial int64) { b.shown[serial], b.news = &witnesses{}, true }
 
 func (b *backlog) forgetShown(serial int64) {
 	if b.shown[serial] != nil {
@@ -59,8 +62,8 @@ func (b *backlog) forgetShown(serial int64) {
 	}
 }
 
-// owed is what a day has unchecked.
-type owed struct {
+// dayBacklog is what a day has unchecked.
+type dayBacklog struct {
 	New         bool  `json:"new,omitempty"` // rows may have come since anybody looked
 	Unchecked   int64 `json:"unchecked,omitempty"`
 	Unjudgeable int64 `json:"unjudgeable,omitempty"` // of these: by an algorithm that is not known
@@ -71,38 +74,48 @@ type owed struct {
 
 // backlogFile is the form of the file.
 type backlogFile struct {
-	Version string          `json:"version"`
-	Days    map[string]owed `json:"days"`
+	Version string                `json:"version"`
+	Days    map[string]dayBacklog `json:"days"`
 
 	Shown json.RawMessage `json:"shown,omitempty"`
 
-	Rewritten rewritten `json:"rewritten,omitzero"`
+	Rewritten Rewritten `json:"rewritten,omitzero"`
 }
 
-func (r *run) openBacklog() error {
-	r.backlog = backlog{file: r.Backlog, version: r.Lake.Version, days: map[string]owed{}}
+// Open reads the backlog.
+func (j *Judge) Open() error {
+	j.backlog, j.recalled = backlog{days: map[string]dayBacklog{}}, map[int64]*witnesses{}
 	var kept backlogFile
-	text, err := os.ReadFile(r.Backlog)
+	text, err := os.ReadFile(j.Backlog)
 	if err == nil {
 		err = json.Unmarshal(text, &kept)
 	}
-	if err == nil && kept.Version == r.Lake.Version && kept.Days != nil {
-		r.backlog.days, r.backlog.saved, r.backlog.rewritten = kept.Days, kept.Shown, kept.Rewritten
+	if err == nil && kept.Version == j.Lake.Version && kept.Days != nil {
+		j.backlog.days, j.backlog.saved, j.Rewritten = kept.Days, kept.Shown, kept.Rewritten
 		return nil
 	}
-	if err != nil && r.Backlog != "" && !errors.Is(err, fs.ErrNotExist) {
-		r.log.Warn("the list of days that wait was lost; all days are looked at", "file", r.Backlog, "error", err)
+	if err != nil && j.Backlog != "" && !errors.Is(err, fs.ErrNotExist) {
+		j.Log.Warn("the list of days that wait was lost; all days are looked at", "file", j.Backlog, "error", err)
 	}
-	days, err := r.Lake.Days(column.Answers, time.Time{}, time.Time{})
+	days, err := j.Lake.Days(column.Answers, time.Time{}, time.Time{})
 	for _, d := range days {
-		r.backlog.expect(d.Day)
+		j.backlog.expect(d.Day)
 	}
 	return err
 }
 
 func dateOf(day time.Time) string { return day.Format(time.DateOnly) }
 
-// expect notes that rows may come into a day; it says whether that is news.
+// Expect notes that rows may come into a day. It comes before them: a kill in between
+// must not hide them.
+func (j *Judge) Expect(day time.Time) error {
+	if j.backlog.expect(day) {
+		return j.Save()
+	}
+	return nil
+}
+
+// expect says whether it is news that rows may come into a day.
 func (b *backlog) expect(day time.Time) bool {
 	o := b.days[dateOf(day)]
 	was := o.New
@@ -126,9 +139,9 @@ func (b *backlog) same(day time.Time, inputs string) bool {
 
 // note takes in what is unchecked in a day after a look at it. Until the run is
 // over rows may still come.
-func (b *backlog) note(day time.Time, o owed, last bool) {
+func (b *backlog) note(day time.Time, o dayBacklog, last bool) {
 	o.New = !last && b.days[dateOf(day)].New
-	if o == (owed{Inputs: o.Inputs}) {
+	if o == (dayBacklog{Inputs: o.Inputs}) {
 		delete(b.days, dateOf(day))
 		return
 	}
@@ -156,17 +169,19 @@ func (b *backlog) total() (unchecked, unjudgeable int64) {
 	return unchecked, unjudgeable
 }
 
-func (b *backlog) save() error {
-	if b.file == "" {
+// Save writes the backlog.
+func (j *Judge) Save() error {
+	b := &j.backlog
+	if j.Backlog == "" {
 		return nil
 	}
 	var err error
 	if b.news {
 		b.saved, err = json.Marshal(b.shown)
 	}
-	text, textErr := json.Marshal(backlogFile{b.version, b.days, b.saved, b.rewritten})
+	text, textErr := json.Marshal(backlogFile{j.Lake.Version, b.days, b.saved, j.Rewritten})
 	if err = errors.Join(err, textErr); err == nil {
-		err = renameio.WriteFile(b.file, append(text, '\n'), 0o644, renameio.WithTempDir(filepath.Dir(b.file)))
+		err = renameio.WriteFile(j.Backlog, append(text, '\n'), 0o644, renameio.WithTempDir(filepath.Dir(j.Backlog)))
 	}
 	if err != nil {
 		return fmt.Errorf("days that wait: %w", err)

@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"cmp"
@@ -26,38 +26,46 @@ type seenKey struct {
 	trusted bool
 }
 
-// sight notes the serials of a file that was accepted. Only the plan's vantage points
-// are heard, where it has any, on the plan's RSIs; they are trusted where these were
-// asked at the plan's addresses, by a clock that was not known to be wrong. What is
-// heard and not trusted is noted all the same: of a serial that the table does not know,
-// reports make up their own minds.
-func (r *run) sight(t *taken) {
-	if t.reason != "" || !r.expected(t.vp, t.label) {
+// Sighting is a serial that an answer of the query soa showed [kzu].
+type Sighting struct {
+	Serial  int64
+	RSI     measurement.RSI
+	Address string // that was asked
+	At      int64  // of the query, µs
+}
+
+// Sight notes the serials of a run whose file was accepted, for the next Update. Only the
+// plan's vantage points count, where it has any, on the plan's RSIs; they are trusted where
+// these were asked at the plan's addresses, by a clock that the caller trusts. What is not
+// trusted is noted all the same: of a serial that the table does not know, reports make up
+// their own minds.
+func (j *Judge) Sight(vp measurement.VantagePoint, label time.Time, clock bool, sightings []Sighting) {
+	if !j.expected(vp, label) {
 		return
 	}
-	if r.sightings == nil {
-		r.sightings = map[seenKey]time.Time{}
+	if j.sightings == nil {
+		j.sightings = map[seenKey]time.Time{}
 	}
 	serials := map[int64]bool{}
-	for _, s := range t.sightings {
+	for _, s := range sightings {
 		serials[s.Serial] = true
 	}
-	trusted := len(serials) <= mostSerials && !t.received.Before(t.label) &&
-		(t.run == nil || t.run.ClockSynchronized == nil || *t.run.ClockSynchronized)
-	for _, s := range t.sightings {
-		if !s.known {
+	trusted := clock && len(serials) <= mostSerials
+	for _, s := range sightings {
+		known, asked := j.asks(s.RSI, s.Address, label)
+		if !known {
 			continue
 		}
-		k := seenKey{s.Serial, s.RSI, t.vp, s.asked && trusted}
+		k := seenKey{s.Serial, s.RSI, vp, asked && trusted}
 		at := time.UnixMicro(s.At).UTC()
-		if was, known := r.sightings[k]; !known || at.Before(was) {
-			r.sightings[k] = at
+		if was, known := j.sightings[k]; !known || at.Before(was) {
+			j.sightings[k] = at
 		}
 	}
 }
 
-// showing is who showed a serial in trusted sightings, and since when.
-type showing struct {
+// witnesses is who showed a serial in trusted sightings, and since when.
+type witnesses struct {
 	VPs  map[measurement.VantagePoint]time.Time `json:"vps"`
 	RSIs []measurement.RSI                      `json:"rsis"`
 
@@ -66,7 +74,7 @@ type showing struct {
 }
 
 // add says whether that is news.
-func (s *showing) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.Time) (news bool) {
+func (s *witnesses) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.Time) (news bool) {
 	if s.VPs == nil {
 		s.VPs = map[measurement.VantagePoint]time.Time{}
 	}
@@ -84,7 +92,7 @@ func (s *showing) add(vp measurement.VantagePoint, rsi measurement.RSI, at time.
 
 // second is when the second vantage point showed the serial, the first where the plan
 // has only one; nil where there was none.
-func (s *showing) second(one bool) *time.Time {
+func (s *witnesses) second(one bool) *time.Time {
 	var all []time.Time
 	for _, at := range s.VPs {
 		all = append(all, at)
@@ -101,34 +109,34 @@ func (s *showing) second(one bool) *time.Time {
 
 // proves says whether the serial is of a zone that exists: two RSIs and two vantage
 // points showed it. One of these alone could invent it.
-func (s *showing) proves(one bool) bool {
+func (s *witnesses) proves(one bool) bool {
 	return s != nil && len(s.RSIs) > 1 && (one || len(s.VPs) > 1)
 }
 
 // one says that the plan has a single vantage point, whose word then counts.
-func (r *run) one() bool { return len(r.Plan.VantagePoints) < 2 }
+func (j *Judge) one() bool { return len(j.Plan.VantagePoints) < 2 }
 
-// hear applies the sightings of this run to the table: when a serial was first seen,
+// applySightings applies the sightings of this run to the table: when a serial was first seen,
 // when it was first used by its own evidence, whether it is proven. Had is the table as it
 // was before this run's files.
-func (r *run) hear(ctx context.Context, had, rows map[int64]*measurement.Zone) error {
-	r.authenticate(rows)
+func (j *Judge) applySightings(ctx context.Context, had, rows map[int64]*measurement.Zone) error {
+	j.authenticate(rows)
 	doubted := disbelieve(rows)
-	r.first(rows)
-	open := r.unsettled(rows)
+	j.first(rows)
+	open := j.unsettled(rows)
 	if len(open)+len(doubted) > 0 {
-		r.backlog.recollect()
+		j.backlog.recollect()
 	}
 	for serial, from := range doubted {
 		open[serial] = from
-		r.backlog.forgetShown(serial)
-		delete(r.recalled, serial)
+		j.backlog.forgetShown(serial)
+		delete(j.recalled, serial)
 	}
-	if err := r.recall(ctx, had, rows, open, doubted); err != nil {
+	if err := j.recall(ctx, had, rows, open, doubted); err != nil {
 		return err
 	}
 	for serial := range open {
-		if z := rows[serial]; z.State == measurement.ZoneBogus && r.showing(z).proves(r.one()) {
+		if z := rows[serial]; z.State == measurement.ZoneBogus && j.witnesses(z).proves(j.one()) {
 			z.State, z.Proof = measurement.ZoneSeen, new(measurement.ProofWitnesses)
 		}
 	}
@@ -139,21 +147,21 @@ func (r *run) hear(ctx context.Context, had, rows map[int64]*measurement.Zone) e
 		if z.State == measurement.ZoneBogus {
 			continue
 		}
-		if s := r.showing(z); s != nil {
+		if s := j.witnesses(z); s != nil {
 			if !s.First.IsZero() && (z.FirstSeen == nil || s.First.Before(*z.FirstSeen)) {
 				z.FirstSeen, z.FirstSeenRSI = &s.First, &s.FirstRSI
 			}
-			if at := s.second(r.one()); at != nil && (z.FirstUsed == nil || at.Before(*z.FirstUsed)) {
+			if at := s.second(j.one()); at != nil && (z.FirstUsed == nil || at.Before(*z.FirstUsed)) {
 				z.FirstUsed = at
 			}
 		}
 		if z.State == measurement.ZoneArchived && z.FirstUsed != nil {
-			r.backlog.forgetShown(serial) // what comes later is looked up
+			j.backlog.forgetShown(serial) // what comes later is looked up
 		}
 	}
-	for serial := range r.backlog.shown {
+	for serial := range j.backlog.shown {
 		if rows[serial] == nil { // of a run that was killed before the table was saved
-			r.backlog.forgetShown(serial)
+			j.backlog.forgetShown(serial)
 		}
 	}
 	return nil
@@ -186,13 +194,13 @@ func disbelieve(rows map[int64]*measurement.Zone) map[int64]time.Time {
 
 // first notes the serials that are new to the table, and the earliest trusted sighting of
 // each.
-func (r *run) first(rows map[int64]*measurement.Zone) {
+func (j *Judge) first(rows map[int64]*measurement.Zone) {
 	var all []seenKey
-	for k := range r.sightings {
+	for k := range j.sightings {
 		all = append(all, k)
 	}
 	slices.SortFunc(all, func(a, b seenKey) int {
-		return cmp.Or(r.sightings[a].Compare(r.sightings[b]), cmp.Compare(a.serial, b.serial), cmp.Compare(a.rsi, b.rsi), cmp.Compare(a.vp, b.vp))
+		return cmp.Or(j.sightings[a].Compare(j.sightings[b]), cmp.Compare(a.serial, b.serial), cmp.Compare(a.rsi, b.rsi), cmp.Compare(a.vp, b.vp))
 	})
 	unknown := 0
 	for _, z := range rows {
@@ -201,10 +209,10 @@ func (r *run) first(rows map[int64]*measurement.Zone) {
 		}
 	}
 	for _, k := range all {
-		z, at := rows[k.serial], r.sightings[k]
+		z, at := rows[k.serial], j.sightings[k]
 		if z == nil {
 			if unknown++; unknown > mostUnknown {
-				r.left(r.Lake.Path(column.Zones, time.Time{}), "has as many serials of no zone as it may; vantage point "+string(k.vp)+" shows more")
+				j.Left(j.Lake.Path(column.Zones, time.Time{}), "has as many serials of no zone as it may; vantage point "+string(k.vp)+" shows more")
 				continue
 			}
 			z = &measurement.Zone{Serial: k.serial, State: measurement.ZoneBogus}
@@ -226,14 +234,14 @@ func believable(z *measurement.Zone, at time.Time) bool {
 // unsettled are the serials of which sightings may change something: those of this run that
 // are not proven, or not dated, or dated later than they were shown now; and those
 // that were written before zones had proofs. With each, from when the lake is to be asked.
-func (r *run) unsettled(rows map[int64]*measurement.Zone) map[int64]time.Time {
+func (j *Judge) unsettled(rows map[int64]*measurement.Zone) map[int64]time.Time {
 	open := map[int64]time.Time{}
 	note := func(serial int64, at time.Time) {
 		if was, known := open[serial]; !known || at.Before(was) {
 			open[serial] = at
 		}
 	}
-	for k, at := range r.sightings {
+	for k, at := range j.sightings {
 		z := rows[k.serial]
 		if k.trusted && z != nil && believable(z, at) && (z.State == measurement.ZoneBogus || z.FirstUsed == nil || at.Before(*z.FirstUsed)) {
 			note(k.serial, at)
@@ -258,8 +266,8 @@ type authentic struct {
 }
 
 // authenticate applies what judging found: a signature needs no witness.
-func (r *run) authenticate(rows map[int64]*measurement.Zone) {
-	for serial, a := range r.authentic {
+func (j *Judge) authenticate(rows map[int64]*measurement.Zone) {
+	for serial, a := range j.authentic {
 		z := rows[serial]
 		if z == nil {
 			z = &measurement.Zone{Serial: serial, State: measurement.ZoneBogus}

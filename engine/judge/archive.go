@@ -1,4 +1,4 @@
-package ingest
+package judge
 
 import (
 	"cmp"
@@ -17,17 +17,17 @@ import (
 
 // archived brings the table up to what is in the archive, with the record of how it
 // came there.
-func (r *run) archived(rows map[int64]*measurement.Zone) error {
-	serials, err := rootzone.Serials(r.RootZones)
+func (j *Judge) archived(rows map[int64]*measurement.Zone) error {
+	serials, err := rootzone.Serials(j.RootZones)
 	if err != nil {
 		return err
 	}
-	r.tellGone(rows, serials)
+	j.tellGone(rows, serials)
 	// After the zones, or the record of one that comes now would be missing.
-	r.fetches, err = rootzone.Records(r.RootZones)
+	j.fetches, err = rootzone.Records(j.RootZones)
 	if err != nil {
 		// Answers must not wait for it, and a zone's origin is noted only once.
-		r.left(rootzone.RecordsFile(r.RootZones), err.Error())
+		j.Left(rootzone.RecordsFile(j.RootZones), err.Error())
 		return nil
 	}
 	for _, serial := range serials {
@@ -37,17 +37,17 @@ func (r *run) archived(rows map[int64]*measurement.Zone) error {
 		}
 		if z.State == measurement.ZoneArchived {
 			if z.SignedAt == nil { // written before it was noted, or it could not be read then
-				z.SignedAt, _ = signedAt(filepath.Join(r.RootZones, rootzone.FileName(serial)))
+				z.SignedAt, _ = signedAt(filepath.Join(j.RootZones, rootzone.FileName(serial)))
 				rows[z.Serial] = &z
 			}
 			continue
 		}
 		z.Serial = int64(serial)
 		var bad errBadZone
-		switch err := r.archive(&z); {
+		switch err := j.archive(&z); {
 		case errors.Is(err, fs.ErrNotExist): // removed since the folder was read
 		case errors.As(err, &bad):
-			r.left(filepath.Join(r.RootZones, rootzone.FileName(serial)), "is no good root zone, move it away: "+bad.Error())
+			j.Left(filepath.Join(j.RootZones, rootzone.FileName(serial)), "is no good root zone, move it away: "+bad.Error())
 		case err != nil:
 			return fmt.Errorf("root zones: %w", err)
 		default:
@@ -59,12 +59,12 @@ func (r *run) archived(rows map[int64]*measurement.Zone) error {
 
 // tellGone tells of archived zones whose files are gone. They stay archived: they were
 // proved and in use, and an answer that only they explain must accuse nobody.
-func (r *run) tellGone(rows map[int64]*measurement.Zone, serials []uint32) {
+func (j *Judge) tellGone(rows map[int64]*measurement.Zone, serials []uint32) {
 	var gone []int64
 	for serial, z := range rows {
 		switch {
 		case z.State != measurement.ZoneArchived || slices.Contains(serials, uint32(serial)):
-		case r.withdrawn(uint32(serial)):
+		case j.withdrawn(uint32(serial)):
 			rows[serial] = &measurement.Zone{Serial: serial, FirstSeen: z.FirstSeen, FirstSeenRSI: z.FirstSeenRSI, State: measurement.ZoneBogus}
 		default:
 			gone = append(gone, serial)
@@ -72,7 +72,7 @@ func (r *run) tellGone(rows map[int64]*measurement.Zone, serials []uint32) {
 	}
 	if len(gone) > 0 {
 		slices.Sort(gone)
-		r.left(r.RootZones, fmt.Sprintf("lacks %d zones that were archived there, put them back; answers of them wait: %d", len(gone), gone[:min(len(gone), mostNamed)]))
+		j.Left(j.RootZones, fmt.Sprintf("lacks %d zones that were archived there, put them back; answers of them wait: %d", len(gone), gone[:min(len(gone), mostNamed)]))
 	}
 }
 
@@ -81,8 +81,8 @@ func (r *run) tellGone(rows map[int64]*measurement.Zone, serials []uint32) {
 // had never been archived.
 const Withdrawn = "withdrawn"
 
-func (r *run) withdrawn(serial uint32) bool {
-	_, err := os.Stat(filepath.Join(r.RootZones, Withdrawn, rootzone.FileName(serial)))
+func (j *Judge) withdrawn(serial uint32) bool {
+	_, err := os.Stat(filepath.Join(j.RootZones, Withdrawn, rootzone.FileName(serial)))
 	return err == nil
 }
 
@@ -95,8 +95,8 @@ type errBadZone struct{ error }
 // archive fills in the archive's columns of a zone that has come to it: one that is on
 // record as proved, or that proves itself now. One on record whose file was damaged
 // since is a zone that was in use and cannot be read: it must accuse nobody.
-func (r *run) archive(z *measurement.Zone) error {
-	path := filepath.Join(r.RootZones, rootzone.FileName(uint32(z.Serial)))
+func (j *Judge) archive(z *measurement.Zone) error {
+	path := filepath.Join(j.RootZones, rootzone.FileName(uint32(z.Serial)))
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (r *run) archive(z *measurement.Zone) error {
 		return err
 	}
 	at, source, added, recorded := info.ModTime(), "unknown", false, ""
-	for _, rec := range r.recordsOf(uint32(z.Serial)) {
+	for _, rec := range j.recordsOf(uint32(z.Serial)) {
 		if rec.SHA256 == sum {
 			recorded = sum
 		}
@@ -115,7 +115,7 @@ func (r *run) archive(z *measurement.Zone) error {
 		}
 	}
 	if recorded == "" { // nothing says that this text is what was proved
-		_, err := rootzone.Proved(path, r.Anchors)
+		_, err := rootzone.Proved(path, j.Anchors)
 		if err != nil && !added {
 			return errBadZone{err}
 		}
@@ -147,22 +147,22 @@ func signedAt(path string) (*time.Time, error) {
 
 // recordsOf are the records of a zone. Those of long ago are read, once a run, for a
 // zone that the latest do not name: one that was put there by hand, mostly.
-func (r *run) recordsOf(serial uint32) []rootzone.Record {
+func (j *Judge) recordsOf(serial uint32) []rootzone.Record {
 	others := func(rec rootzone.Record) bool { return rec.Serial != serial }
-	if of := slices.DeleteFunc(slices.Clone(r.fetches), others); len(of) > 0 {
+	if of := slices.DeleteFunc(slices.Clone(j.fetches), others); len(of) > 0 {
 		return of
 	}
-	return slices.DeleteFunc(slices.Clone(r.oldRecords()), others)
+	return slices.DeleteFunc(slices.Clone(j.oldRecords()), others)
 }
 
 // oldRecords are the records of long ago, read once a run.
-func (r *run) oldRecords() []rootzone.Record {
-	if r.history == nil {
+func (j *Judge) oldRecords() []rootzone.Record {
+	if j.history == nil {
 		var err error
-		if r.history, err = rootzone.OldRecords(r.RootZones); err != nil {
-			r.left(r.RootZones, err.Error())
-			r.history = []rootzone.Record{}
+		if j.history, err = rootzone.OldRecords(j.RootZones); err != nil {
+			j.Left(j.RootZones, err.Error())
+			j.history = []rootzone.Record{}
 		}
 	}
-	return r.history
+	return j.history
 }
