@@ -17,6 +17,7 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
 )
@@ -202,14 +203,13 @@ type lastRun struct {
 // 5 minutes, to arrive. One that is silent keeps the plan of its last run for a day:
 // that nothing came does not say that it was mended.
 func (l *Looker) vantagePoints(ctx context.Context, m *Machine) error {
-	newest := map[string]lastRun{}
+	newest := map[measurement.VantagePoint]lastRun{}
 	from := interval.Of(l.Now.Add(-silence - 2*interval.Length))
-	scan := lake.Scan{Store: l.Store, Table: column.Runs, From: l.Now.Add(-lastPlan), Columns: []string{"interval", "vantage_point", "plan_sha256"}, Workers: 1}
-	err := scan.Run(ctx, func(b *column.Batch) error {
-		labels, vps, plans := b.Column("interval"), b.Column("vantage_point"), b.Column("plan_sha256")
-		for i := range b.Rows {
-			if old, found := newest[vps.Text(i)]; !found || labels.Int[i] >= old.label {
-				newest[strings.Clone(vps.Text(i))] = lastRun{labels.Int[i], strings.Clone(plans.Text(i))}
+	scan := lake.Scan{Store: l.Store, From: l.Now.Add(-lastPlan), Workers: 1}
+	err := scan.Runs(ctx, []column.Name{column.VantagePoint, column.PlanSHA256}, func(b *column.RunBatch) error {
+		for i, label := range b.Interval.Int {
+			if old, found := newest[b.VantagePoint.At(i)]; !found || label >= old.label {
+				newest[b.VantagePoint.At(i)] = lastRun{label, b.PlanSHA256.At(i)}
 			}
 		}
 		return nil
@@ -223,7 +223,7 @@ func (l *Looker) vantagePoints(ctx context.Context, m *Machine) error {
 		if (v.From != nil && v.From.After(from)) || (v.Until != nil && !v.Until.After(l.Now)) {
 			continue
 		}
-		last, found := newest[string(v.ID)]
+		last, found := newest[v.ID]
 		if !found || last.label < from.UnixMicro() {
 			m.VantagePoints.Silent = append(m.VantagePoints.Silent, string(v.ID))
 		}

@@ -63,16 +63,15 @@ func (e *evaluator) day(ctx context.Context, day time.Time) (left dayBacklog, er
 // due counts the rows of a day that wait and says whether others are to be judged
 // again, by two narrow columns.
 func (e *evaluator) due(ctx context.Context, day time.Time) (waits int64, again bool, err error) {
-	err = e.scan(column.Answers, day, day.AddDate(0, 0, 1), "verdict").Run(ctx, func(batch *column.Batch) error {
-		verdicts, labels := batch.Column("verdict"), batch.Column("interval")
-		unchecked, incorrect := verdicts.Place(string(measurement.Unchecked)), verdicts.Place(string(measurement.Incorrect))
-		for i, v := range verdicts.Index {
+	err = e.scan(day, day.AddDate(0, 0, 1)).Answers(ctx, []column.Name{column.Verdict}, func(b *column.AnswerBatch) error {
+		unchecked, incorrect := b.Verdict.Place(measurement.Unchecked), b.Verdict.Place(measurement.Incorrect)
+		for i, v := range b.Verdict.Index {
 			switch {
 			case v < 0:
 			case v == unchecked:
 				waits++
 			case !again:
-				label := time.UnixMicro(labels.Int[i]).UTC()
+				label := b.Interval.At(i)
 				again = e.isAgain(label) || v == incorrect && e.anyDoubt(func(s Span) bool { return s.holds(label) })
 			}
 		}
@@ -96,9 +95,9 @@ func (e *evaluator) anyDoubt(meant func(Span) bool) bool {
 	return false
 }
 
-// scan is of columns of a table, in order of its rows.
-func (j *Judge) scan(table column.Table, from, until time.Time, columns ...string) lake.Scan {
-	return lake.Scan{Store: j.Lake, Table: table, From: from, Until: until, Columns: columns, Workers: 1}
+// scan is of the rows of a time, in their order.
+func (j *Judge) scan(from, until time.Time) lake.Scan {
+	return lake.Scan{Store: j.Lake, From: from, Until: until, Workers: 1}
 }
 
 // mostWires bounds the responses in memory: a vantage point decides how large they
@@ -119,19 +118,18 @@ func (e *evaluator) answers(ctx context.Context, day time.Time) ([]answer, error
 		checked, wires = len(answers), 0
 		return err
 	}
-	columns := []string{"verdict", "verdict_serial", "vantage_point", "rsi", "address", "nsid", "sent_at", "qname", "qtype", "response"}
-	err := e.scan(column.Answers, day, day.AddDate(0, 0, 1), columns...).Run(ctx, func(batch *column.Batch) error {
-		verdicts, labels, responses := batch.Column("verdict"), batch.Column("interval"), batch.Column("response")
-		vps := batch.Column("vantage_point")
-		for i := range batch.Rows {
+	columns := []column.Name{column.Verdict, column.VerdictSerial, column.VantagePoint, column.RSI, column.Address, column.NSID, column.SentAt,
+		column.QName, column.QType, column.Response}
+	err := e.scan(day, day.AddDate(0, 0, 1)).Answers(ctx, columns, func(b *column.AnswerBatch) error {
+		for i := range b.Rows {
 			place++
-			v, label := measurement.Verdict(verdicts.Text(i)), time.UnixMicro(labels.Int[i]).UTC()
-			doubted := v == measurement.Incorrect && slices.ContainsFunc(e.doubted[measurement.VantagePoint(vps.Text(i))], func(s Span) bool { return s.holds(label) })
+			v, label := b.Verdict.At(i), b.Interval.At(i)
+			doubted := v == measurement.Incorrect && slices.ContainsFunc(e.doubted[b.VantagePoint.At(i)], func(s Span) bool { return s.holds(label) })
 			if v != measurement.Unchecked && !doubted && (v == "" || !e.isAgain(label)) {
 				continue
 			}
-			answers = append(answers, answerOf(batch, i, place-1, label))
-			if wires += len(responses.Bytes[i]); wires > mostWires {
+			answers = append(answers, answerOf(b, i, place-1, label))
+			if wires += len(b.Response.Bytes[i]); wires > mostWires {
 				if err := check(); err != nil {
 					return err
 				}
@@ -157,16 +155,11 @@ func (e *evaluator) answers(ctx context.Context, day time.Time) ([]answer, error
 }
 
 // answerOf is a row of a batch.
-func answerOf(batch *column.Batch, i int, place int64, label time.Time) answer {
-	serials, sent := batch.Column("verdict_serial"), batch.Column("sent_at")
-	a := answer{place: place, label: label, sent: time.UnixMicro(sent.Int[i]).UTC(),
-		vp: measurement.VantagePoint(batch.Column("vantage_point").Text(i)), rsi: measurement.RSI(batch.Column("rsi").Text(i)),
-		address: batch.Column("address").Text(i), nsid: batch.Column("nsid").Text(i),
-		name: batch.Column("qname").Text(i), kind: batch.Column("qtype").Text(i),
-		wire: slices.Clone(batch.Column("response").Bytes[i]), had: verdict{verdict: measurement.Verdict(batch.Column("verdict").Text(i))}}
-	if serials.Null == nil || !serials.Null[i] {
-		serial := serials.Int[i]
-		a.had.serial = &serial
+func answerOf(b *column.AnswerBatch, i int, place int64, label time.Time) answer {
+	a := answer{place: place, label: label, sent: b.SentAt.At(i), vp: b.VantagePoint.At(i), rsi: b.RSI.At(i), address: b.Address.At(i),
+		nsid: b.NSID.At(i), name: b.QName.At(i), kind: b.QType.At(i), wire: slices.Clone(b.Response.Bytes[i]), had: verdict{verdict: b.Verdict.At(i)}}
+	if b.VerdictSerial.Has(i) {
+		a.had.serial = new(b.VerdictSerial.Int[i])
 	}
 	a.blank = len(a.wire) == 0
 	return a

@@ -46,23 +46,21 @@ func (j *Judge) eachShown(ctx context.Context, from, until time.Time, use func(k
 		rows = rows[:0]
 		clear(serials)
 	}
-	scan := j.scan(column.Answers, from, until, "query", "vantage_point", "serial", "rsi", "address", "sent_at", "rcode")
-	err = scan.Run(ctx, func(b *column.Batch) error {
-		queries, vps, numbers, labels := b.Column("query"), b.Column("vantage_point"), b.Column("serial"), b.Column("interval")
-		rsis, addresses, sent, rcodes := b.Column("rsi"), b.Column("address"), b.Column("sent_at"), b.Column("rcode")
-		soa, good := queries.Place(measurement.QuerySOA), rcodes.Place(measurement.NoError)
-		for i := range b.Rows {
-			if queries.Index[i] != soa || rcodes.Index[i] != good || numbers.Null != nil && numbers.Null[i] {
+	columns := []column.Name{column.Query, column.VantagePoint, column.Serial, column.RSI, column.Address, column.SentAt, column.RCode}
+	err = j.scan(from, until).Answers(ctx, columns, func(b *column.AnswerBatch) error {
+		soa, good := b.Query.Place(measurement.QuerySOA), b.RCode.Place(measurement.NoError)
+		for i, label := range b.Interval.Int {
+			if b.Query.Index[i] != soa || b.RCode.Index[i] != good || !b.Serial.Has(i) {
 				continue
 			}
-			if vp := vps.Text(i); string(at.vp) != vp || at.label.UnixMicro() != labels.Int[i] {
+			if vp := b.VantagePoint.At(i); at.vp != vp || at.label.UnixMicro() != label {
 				flush()
-				at = runKey{measurement.VantagePoint(vp), time.UnixMicro(labels.Int[i]).UTC()}
+				at = runKey{vp, b.Interval.At(i)}
 			}
-			serials[numbers.Int[i]] = true
-			s := shown{serial: numbers.Int[i], rsi: measurement.RSI(rsis.Text(i)), sent: time.UnixMicro(sent.Int[i]).UTC()}
+			s := shown{serial: b.Serial.Int[i], rsi: b.RSI.At(i), sent: b.SentAt.At(i)}
+			serials[s.serial] = true
 			var known bool
-			if known, s.asked = j.asks(s.rsi, addresses.Text(i), at.label); known && j.expected(at.vp, at.label) {
+			if known, s.asked = j.asks(s.rsi, b.Address.At(i), at.label); known && j.expected(at.vp, at.label) {
 				rows = append(rows, s)
 			}
 		}
@@ -76,13 +74,11 @@ func (j *Judge) eachShown(ctx context.Context, from, until time.Time, use func(k
 // that first arrived before their own label.
 func (j *Judge) doubtful(ctx context.Context, from, until time.Time) (map[runKey]bool, error) {
 	found := map[runKey]bool{}
-	scan := j.scan(column.Runs, from, until, "vantage_point", "clock_synchronized", "received_at")
-	return found, scan.Run(ctx, func(b *column.Batch) error {
-		vps, clocks, labels, received := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("interval"), b.Column("received_at")
-		for i := range b.Rows {
-			wrong := clocks.Int[i] == 0 && (clocks.Null == nil || !clocks.Null[i])
-			if wrong || received.Int[i] < labels.Int[i] {
-				found[runKey{measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i]).UTC()}] = true
+	columns := []column.Name{column.VantagePoint, column.ClockSynchronized, column.ReceivedAt}
+	return found, j.scan(from, until).Runs(ctx, columns, func(b *column.RunBatch) error {
+		for i, label := range b.Interval.Int {
+			if b.ClockSynchronized.No(i) || b.ReceivedAt.Int[i] < label {
+				found[runKey{b.VantagePoint.At(i), b.Interval.At(i)}] = true
 			}
 		}
 		return nil

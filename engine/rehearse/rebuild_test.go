@@ -10,6 +10,7 @@ import (
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/originals"
@@ -80,7 +81,7 @@ func (p *player) rejudge(t *testing.T) {
 	t.Helper()
 	paths := p.site.plan.Paths
 	in := &ingest.Ingester{Plan: p.site.plan, Lake: p.store, Dropboxes: p.under(paths.Dropboxes), Originals: p.under(paths.Originals), Quarantine: p.under(paths.Quarantine),
-		RootZones: p.zonesDir(), Anchors: p.anchors(), Now: p.clock, Rejudge: []ingest.Span{{From: p.script.start.AddDate(-1, 0, 0), Until: p.now.AddDate(1, 0, 0)}}}
+		RootZones: p.zonesDir(), Anchors: p.anchors(), Now: p.clock, Rejudge: []judge.Span{{From: p.script.start.AddDate(-1, 0, 0), Until: p.now.AddDate(1, 0, 0)}}}
 	if _, err := in.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
@@ -120,7 +121,7 @@ func (x *dossier) write() error {
 			return e.Encode(x.values(false))
 		}},
 	} {
-		if err := writeFile(filepath.Join(x.dir, f.name), f.write); err != nil {
+		if err := edition.WriteFile(filepath.Join(x.dir, f.name), f.write); err != nil {
 			return err
 		}
 	}

@@ -1,9 +1,10 @@
-package report_test
+package survey_test
 
 import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,13 +15,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition/hostile"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/engine/simulate"
+	"mtric.net/mtric/engine/survey"
 	"mtric.net/mtric/plans"
 )
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var monday = time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 
 // candidates is the plan survey with five candidates: 911 and 912 of one provider
 // in one data centre, 913 of another in the same town, two far away.
@@ -62,13 +68,13 @@ func surveyed(t testing.TB, p *plan.Plan) (lake.Store, *simulate.Truth) {
 	return lake.Store{Dir: dir, Version: "test"}, truth
 }
 
-func fillSurvey(t testing.TB, p *plan.Plan, store lake.Store, period string) *report.Survey {
+func fillSurvey(t testing.TB, p *plan.Plan, store lake.Store, period string) *survey.Survey {
 	t.Helper()
-	from, until, err := report.SurveyPeriod(store, period)
+	from, until, err := survey.Period(store, period)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := report.NewSurvey(p, from, until, "test")
+	s, err := survey.New(p, from, until, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +118,7 @@ func TestSurveyIsTrue(t *testing.T) {
 	p := candidates(t)
 	store, truth := surveyed(t, p)
 	s := fillSurvey(t, p, store, "")
-	byID := map[measurement.VantagePoint]report.Candidate{}
+	byID := map[measurement.VantagePoint]survey.Candidate{}
 	for _, c := range s.Candidates {
 		byID[c.ID] = c
 	}
@@ -210,7 +216,7 @@ func TestCandidatesDoNotTouchEachOther(t *testing.T) {
 			t.Fatalf("without %s: %d candidates, unexpected %v", p.VantagePoints[i].ID, len(s.Candidates), s.Unexpected)
 		}
 		for _, c := range s.Candidates {
-			before := all.Candidates[slices.IndexFunc(all.Candidates, func(o report.Candidate) bool { return o.ID == c.ID })]
+			before := all.Candidates[slices.IndexFunc(all.Candidates, func(o survey.Candidate) bool { return o.ID == c.ID })]
 			if c.Alone < before.Alone {
 				t.Errorf("without %s: %s sees %d servers alone, with it %d", p.VantagePoints[i].ID, c.ID, c.Alone, before.Alone)
 			}
@@ -286,7 +292,7 @@ func TestSurveyWithoutRoutes(t *testing.T) {
 	}
 }
 
-func TestSurveyPeriod(t *testing.T) {
+func TestPeriod(t *testing.T) {
 	p := candidates(t)
 	store, _ := surveyed(t, p)
 	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
@@ -295,7 +301,7 @@ func TestSurveyPeriod(t *testing.T) {
 		"2026-11-02":            {monday, day(1)},
 		"2026-11-02/2026-11-05": {monday, day(3)},
 	} {
-		if from, until, err := report.SurveyPeriod(store, period); err != nil || from != want[0] || until != want[1] {
+		if from, until, err := survey.Period(store, period); err != nil || from != want[0] || until != want[1] {
 			t.Errorf("%q: %s to %s, %v", period, from, until, err)
 		}
 	}
@@ -305,11 +311,28 @@ func TestSurveyPeriod(t *testing.T) {
 		"2026-11-02/2026-11-02": "its end is not after its beginning",
 		"2026-11-02/2027-11-02": "at most 31 days",
 	} {
-		if _, _, err := report.SurveyPeriod(store, period); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := survey.Period(store, period); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", period, err)
 		}
 	}
-	if _, _, err := report.SurveyPeriod(lake.Store{Dir: t.TempDir()}, ""); !errors.Is(err, report.ErrNoData) {
+	if _, _, err := survey.Period(lake.Store{Dir: t.TempDir()}, ""); !errors.Is(err, survey.ErrNoData) {
 		t.Errorf("empty lake: %v", err)
 	}
+}
+
+// TestHostile: a survey prints what the plan and the lake say as text, whatever it is.
+func TestHostile(t *testing.T) {
+	p := candidates(t)
+	store, _ := surveyed(t, p)
+	s := fillSurvey(t, p, store, "")
+	hostile.Poison(s)
+	var text, page bytes.Buffer
+	if err := s.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.WriteHTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	hostile.Tame(t, "text", text.String())
+	hostile.Tame(t, ".html", page.String())
 }

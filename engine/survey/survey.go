@@ -1,7 +1,8 @@
-package report
+// Package survey compares candidates for vantage points: hops, round trips, servers and
+// ways that each saw. It judges nobody: a person chooses, by docs/vantage-points.md.
+package survey
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,18 +10,18 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
-// Surveying is the style that compares candidates for vantage points. It judges
-// nobody: a person chooses, by docs/vantage-points.md.
-const Surveying Style = "survey"
+// Style is what the command report calls a survey.
+const Style = "survey"
 
-// SurveySchema names the form of survey.json.
-const SurveySchema = "mtric-survey/1"
+// Schema names the form of survey.json.
+const Schema = "mtric-survey/1"
 
 // mostSurvey bounds the time of one survey: latencies are kept to find medians.
 const mostSurvey = 31 * 24 * time.Hour
@@ -119,12 +120,18 @@ type Likeness struct {
 	Of     int64                    `json:"of"`
 }
 
+// Where the candidates of a survey come from.
+const (
+	fromPlan = "plan"
+	fromData = "data"
+)
+
 // ErrNoData says that a survey has nothing to compare.
 var ErrNoData = errors.New("no runs")
 
-// SurveyPeriod reads the time of a survey: a day, 2026-11-22, or two days and all
+// Period reads the time of a survey: a day, 2026-11-22, or two days and all
 // between, 2026-11-22/2026-11-25, the end exclusive; empty is all the lake holds.
-func SurveyPeriod(store lake.Store, period string) (from, until time.Time, err error) {
+func Period(store lake.Store, period string) (from, until time.Time, err error) {
 	if period == "" {
 		return wholeLake(store)
 	}
@@ -185,13 +192,13 @@ func wholeLake(store lake.Store) (from, until time.Time, err error) {
 	return from, until, nil
 }
 
-// NewSurvey is a survey without numbers: what the plan says.
-func NewSurvey(p *plan.Plan, from, until time.Time, version string) (*Survey, error) {
+// New is a survey without numbers: what the plan says.
+func New(p *plan.Plan, from, until time.Time, version string) (*Survey, error) {
 	q, ok := p.Query(measurement.QuerySOA)
 	if !ok {
 		return nil, fmt.Errorf("plan %s: no query %q: candidates are compared by it", p.Name, measurement.QuerySOA)
 	}
-	s := &Survey{Schema: SurveySchema, Version: version, Revision: 1, From: from, Until: until, Plan: p.Name, PlanSHA256: p.SHA256(),
+	s := &Survey{Schema: Schema, Version: version, Revision: 1, From: from, Until: until, Plan: p.Name, PlanSHA256: p.SHA256(),
 		CandidatesFrom: fromPlan, Places: []Fixed{}, Candidates: []Candidate{}, Unexpected: []measurement.VantagePoint{}, Notes: []string{}}
 	asked := map[measurement.RSI]bool{}
 	for _, x := range p.ServersOf(q.Servers) {
@@ -238,9 +245,4 @@ func ceil(t time.Time) time.Time {
 }
 
 // WriteJSON writes survey.json.
-func (s *Survey) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(s)
-}
+func (s *Survey) WriteJSON(w io.Writer) error { return edition.WriteJSON(w, s) }

@@ -1,4 +1,4 @@
-package report
+package survey
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -13,12 +14,12 @@ import (
 // too little.
 const leastCoverage = 90
 
-// surveyRegions are the five of RSSAC047, in the order of the plan language.
-var surveyRegions = []string{"africa", "asia_pacific", "europe", "latin_america", "north_america"}
+// regions are the five of RSSAC047, in the order of the plan language.
+var regions = []string{"africa", "asia_pacific", "europe", "latin_america", "north_america"}
 
 // regions lists which metropolitan areas the candidates of each region are in.
 func (s *Survey) regions() {
-	for _, name := range surveyRegions {
+	for _, name := range regions {
 		r := Region{Region: name, Metros: []string{}}
 		for _, c := range s.Candidates {
 			if c.Region == name && !slices.Contains(r.Metros, c.Metro) {
@@ -51,7 +52,7 @@ func (s *Survey) tell() {
 		add("The plan traces no fixed place: root servers are anycast, and their routes alone do not compare candidates.")
 	}
 	if len(s.Unexpected) > 0 {
-		add("In the data but no candidates of the plan, left out: %s.", join(s.Unexpected))
+		add("In the data but no candidates of the plan, left out: %s.", edition.Join(s.Unexpected))
 	}
 	for i := range s.Candidates {
 		s.Candidates[i].tell(s)
@@ -72,17 +73,17 @@ func (c *Candidate) tell(s *Survey) {
 		return
 	}
 	if 100*c.Received < leastCoverage*c.Expected {
-		add("%s of %s intervals came: below %d %%", thousands(c.Received), thousands(c.Expected), leastCoverage)
+		add("%s of %s intervals came: below %d %%", edition.Thousands(c.Received), edition.Thousands(c.Expected), leastCoverage)
 	}
 	if c.Unsynced > 0 {
-		add("clock not synchronised in %s of %s runs [ugt]", thousands(c.Unsynced), thousands(c.Received))
+		add("clock not synchronised in %s of %s runs [ugt]", edition.Thousands(c.Unsynced), edition.Thousands(c.Received))
 	}
 	for _, f := range c.Families {
 		switch name := f.Family.Title(); {
 		case f.Asked > 0 && f.Good == 0:
 			add("no RSI answered over %s: unfit, both families are measured [jhb]", name)
 		case 100*f.Good < 96*f.Asked:
-			add("%s of %s queries over %s were not answered", thousands(f.Asked-f.Good), thousands(f.Asked), name)
+			add("%s of %s queries over %s were not answered", edition.Thousands(f.Asked-f.Good), edition.Thousands(f.Asked), name)
 		}
 		if f.Traces > 0 && f.Reached == 0 {
 			add("no trace reached a root server over %s", f.Family.Title())
@@ -92,22 +93,22 @@ func (c *Candidate) tell(s *Survey) {
 		add("no traces: is scamper installed?")
 	}
 	if c.Incorrect > 0 {
-		add("%s of %s judged answers incorrect: if other candidates have none, something on the way rewrites DNS", thousands(c.Incorrect), thousands(c.Judged))
+		add("%s of %s judged answers incorrect: if other candidates have none, something on the way rewrites DNS", edition.Thousands(c.Incorrect), edition.Thousands(c.Judged))
 	}
 	if c.Strays > 0 {
-		add("%s datagrams that matched no query: look for spoofing or a middlebox", thousands(c.Strays))
+		add("%s datagrams that matched no query: look for spoofing or a middlebox", edition.Thousands(c.Strays))
 	}
 }
 
-// surveyMillis is a time in µs as ms with one decimal, cut off.
-func surveyMillis(us *int64) string {
+// millis is a time in µs as ms with one decimal, cut off.
+func millis(us *int64) string {
 	if us == nil {
 		return "-"
 	}
 	return fmt.Sprintf("%d.%d", *us/1000, *us/100%10)
 }
 
-func surveyCount(n *int64) string {
+func countText(n *int64) string {
 	if n == nil {
 		return "-"
 	}
@@ -142,8 +143,8 @@ func (c Candidate) target(r measurement.RSI, f measurement.Family) *Target {
 	return nil
 }
 
-// surveyLegend says how the columns are to be read.
-var surveyLegend = []string{
+// legend says how the columns are to be read.
+var legend = []string{
 	"Choose by what RSSAC047 asks: five regions evenly [gjr] [lrr] [fzt] [knk] [vak], large metropolitan areas [htk], one vantage point in each [ttz], providers and ways that differ [ppy].",
 	"GOOD: queries soa that were answered, in percent. RTT: median over the RSIs of each RSI's median UDP latency, in ms. HOPS: the same of hops of traces that reached their end. A median is the lower of the middle two.",
 	"INSTANCES: servers that answered, counted as pairs of RSI and NSID; ALONE: those that no other candidate reached. Some RSIs name servers, others sites.",
@@ -154,42 +155,42 @@ var surveyLegend = []string{
 
 // WriteText writes survey.txt.
 func (s *Survey) WriteText(w io.Writer) error {
-	t := &textWriter{w: w}
-	t.line("SURVEY OF CANDIDATES FOR VANTAGE POINTS")
-	t.line("")
-	t.line("Period     %s to %s", clock(s.From), clock(s.Until))
-	t.line("Plan       %s, mtric %s, revision %d", s.Plan, s.Version, s.Revision)
-	t.line("Measured   %d candidates, %d root server identifiers, %d fixed places", len(s.Candidates), len(s.RSIs), len(s.Places))
+	t := &edition.Text{W: w}
+	t.Line("SURVEY OF CANDIDATES FOR VANTAGE POINTS")
+	t.Line("")
+	t.Line("Period     %s to %s", edition.Clock(s.From), edition.Clock(s.Until))
+	t.Line("Plan       %s, mtric %s, revision %d", s.Plan, s.Version, s.Revision)
+	t.Line("Measured   %d candidates, %d root server identifiers, %d fixed places", len(s.Candidates), len(s.RSIs), len(s.Places))
 	for _, n := range s.Notes {
-		t.line("Note       %s", n)
+		t.Line("Note       %s", n)
 	}
-	t.heading("Candidates")
-	t.table(s.overview())
-	t.heading("Ways to the fixed places")
-	t.table(s.ways())
-	t.heading("What to look at")
+	t.Heading("Candidates")
+	t.Table(s.overview())
+	t.Heading("Ways to the fixed places")
+	t.Table(s.ways())
+	t.Heading("What to look at")
 	for _, c := range s.Candidates {
 		for _, n := range c.Notes {
-			t.line("%s  %s", c.ID, n)
+			t.Line("%s  %s", c.ID, n)
 		}
 	}
 	if s.Quiet() {
-		t.line("Nothing.")
+		t.Line("Nothing.")
 	}
-	t.heading("Regions")
+	t.Heading("Regions")
 	var rows [][]string
 	for _, r := range s.Regions {
-		rows = append(rows, []string{r.Region, dash(strings.Join(r.Metros, ", "))})
+		rows = append(rows, []string{r.Region, edition.Dash(strings.Join(r.Metros, ", "))})
 	}
-	t.table(rows)
-	t.heading("By root server identifier")
-	t.table(s.details())
-	t.heading("How to read this")
-	for _, l := range surveyLegend {
-		t.line("- %s", l)
+	t.Table(rows)
+	t.Heading("By root server identifier")
+	t.Table(s.details())
+	t.Heading("How to read this")
+	for _, l := range legend {
+		t.Line("- %s", l)
 	}
-	t.line("- Internal: measured values of single RSIs are not published [cpm]. Plan sha256 %s", s.PlanSHA256)
-	return t.err
+	t.Line("- Internal: measured values of single RSIs are not published [cpm]. Plan sha256 %s", s.PlanSHA256)
+	return t.Err
 }
 
 // overview has a row for each candidate.
@@ -197,9 +198,9 @@ func (s *Survey) overview() [][]string {
 	rows := [][]string{{"VP", "REGION", "METRO", "PROVIDER", "INTERVALS", "GOOD V4", "V6", "RTT V4", "V6", "HOPS V4", "V6", "INSTANCES", "ALONE", "PATHS V4", "V6", "MOST LIKE"}}
 	for _, c := range s.Candidates {
 		a, b := c.Families[0], c.Families[1]
-		rows = append(rows, []string{string(c.ID), dash(c.Region), dash(c.Metro), dash(c.Provider), thousands(c.Received) + "/" + thousands(c.Expected),
-			a.Share(), b.Share(), surveyMillis(a.RTTUS), surveyMillis(b.RTTUS), surveyCount(a.Hops), surveyCount(b.Hops),
-			thousands(c.Instances), thousands(c.Alone), thousands(a.Paths), thousands(b.Paths), c.Like()})
+		rows = append(rows, []string{string(c.ID), edition.Dash(c.Region), edition.Dash(c.Metro), edition.Dash(c.Provider), edition.Thousands(c.Received) + "/" + edition.Thousands(c.Expected),
+			a.Share(), b.Share(), millis(a.RTTUS), millis(b.RTTUS), countText(a.Hops), countText(b.Hops),
+			edition.Thousands(c.Instances), edition.Thousands(c.Alone), edition.Thousands(a.Paths), edition.Thousands(b.Paths), c.Like()})
 	}
 	return rows
 }
@@ -209,7 +210,7 @@ func (s *Survey) ways() [][]string {
 	rows := [][]string{{"VP", "METRO", "PROVIDER", "TO", "RTT V4", "V6", "HOPS V4", "V6", "PATHS V4", "V6", "REACHED V4", "V6"}}
 	for _, c := range s.Candidates {
 		for _, p := range s.Places {
-			rows = append(rows, append([]string{string(c.ID), dash(c.Metro), dash(c.Provider), string(p.Label)}, c.cells(p.Label)...))
+			rows = append(rows, append([]string{string(c.ID), edition.Dash(c.Metro), edition.Dash(c.Provider), string(p.Label)}, c.cells(p.Label)...))
 		}
 	}
 	return rows
@@ -220,7 +221,7 @@ func (s *Survey) details() [][]string {
 	rows := [][]string{{"VP", "RSI", "RTT V4", "V6", "HOPS V4", "V6", "PATHS V4", "V6", "REACHED V4", "V6", "INSTANCES"}}
 	for _, c := range s.Candidates {
 		for _, r := range s.RSIs {
-			rows = append(rows, append(append([]string{string(c.ID), string(r)}, c.cells(r)...), dash(c.names(r))))
+			rows = append(rows, append(append([]string{string(c.ID), string(r)}, c.cells(r)...), edition.Dash(c.names(r))))
 		}
 	}
 	return rows
@@ -229,8 +230,8 @@ func (s *Survey) details() [][]string {
 // cells are the numbers of one end of the ways, IPv4 beside IPv6.
 func (c Candidate) cells(r measurement.RSI) []string {
 	a, b := c.target(r, measurement.IPv4), c.target(r, measurement.IPv6)
-	return []string{surveyMillis(a.RTTUS), surveyMillis(b.RTTUS), surveyCount(a.Hops), surveyCount(b.Hops),
-		thousands(a.Paths), thousands(b.Paths), thousands(a.Reached) + "/" + thousands(a.Traces), thousands(b.Reached) + "/" + thousands(b.Traces)}
+	return []string{millis(a.RTTUS), millis(b.RTTUS), countText(a.Hops), countText(b.Hops),
+		edition.Thousands(a.Paths), edition.Thousands(b.Paths), edition.Thousands(a.Reached) + "/" + edition.Thousands(a.Traces), edition.Thousands(b.Reached) + "/" + edition.Thousands(b.Traces)}
 }
 
 // mostNames bounds how many instances are named in print; survey.json has all.

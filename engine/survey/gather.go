@@ -1,4 +1,4 @@
-package report
+package survey
 
 import (
 	"cmp"
@@ -104,48 +104,38 @@ func (g *gathering) of(id measurement.VantagePoint) *view {
 
 // runs counts what came, and clocks that were not synchronised.
 func (g *gathering) runs(ctx context.Context, store lake.Store) error {
-	return scanOne(ctx, lake.Scan{Store: store, Table: column.Runs, From: g.s.From, Until: g.s.Until,
-		Columns: []string{"vantage_point", "clock_synchronized"}}, func(b *column.Batch) {
-		vp, clock := b.Column("vantage_point"), b.Column("clock_synchronized")
+	scan := lake.Scan{Store: store, From: g.s.From, Until: g.s.Until, Workers: 1}
+	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized}, func(b *column.RunBatch) error {
 		for i := range b.Rows {
-			v := g.of(measurement.VantagePoint(vp.Text(i)))
+			v := g.of(b.VantagePoint.At(i))
 			if v == nil {
 				continue
 			}
 			v.c.Received++
-			if clock.Int[i] == 0 && (clock.Null == nil || !clock.Null[i]) {
+			if b.ClockSynchronized.No(i) {
 				v.c.Unsynced++
 			}
 		}
-	})
-}
-
-// scanOne hands over one batch at a time.
-func scanOne(ctx context.Context, s lake.Scan, use func(*column.Batch)) error {
-	var mu sync.Mutex
-	return s.Run(ctx, func(b *column.Batch) error {
-		mu.Lock()
-		defer mu.Unlock()
-		use(b)
 		return nil
 	})
 }
 
 // answers takes the queries soa and the verdicts of correctness.
 func (g *gathering) answers(ctx context.Context, store lake.Store) error {
-	names := []string{"vantage_point", "query", "rsi", "family", "transport", "outcome", "rcode", "latency_us", "nsid", "strays", "verdict"}
-	return scanOne(ctx, lake.Scan{Store: store, Table: column.Answers, From: g.s.From, Until: g.s.Until, Columns: names}, func(b *column.Batch) {
-		col := map[string]*column.Column{}
-		for _, n := range names {
-			col[n] = b.Column(n)
-		}
+	columns := []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Outcome, column.RCode,
+		column.LatencyUS, column.NSID, column.Strays, column.Verdict}
+	var mu sync.Mutex
+	return lake.Scan{Store: store, From: g.s.From, Until: g.s.Until}.Answers(ctx, columns, func(b *column.AnswerBatch) error {
+		mu.Lock()
+		defer mu.Unlock()
+		good := b.Good()
 		for i := range b.Rows {
-			v := g.of(measurement.VantagePoint(col["vantage_point"].Text(i)))
+			v := g.of(b.VantagePoint.At(i))
 			if v == nil {
 				continue
 			}
-			v.strays += col["strays"].Int[i]
-			switch measurement.Verdict(col["verdict"].Text(i)) {
+			v.strays += b.Strays.Int[i]
+			switch b.Verdict.At(i) {
 			case measurement.Incorrect:
 				v.c.Incorrect++
 				v.c.Judged++
@@ -153,23 +143,23 @@ func (g *gathering) answers(ctx context.Context, store lake.Store) error {
 				v.c.Judged++
 			case measurement.Unchecked:
 			}
-			outcome := measurement.Outcome(col["outcome"].Text(i))
-			if col["query"].Text(i) != measurement.QuerySOA || outcome == measurement.LocalError {
+			if b.Query.At(i) != measurement.QuerySOA || b.Outcome.At(i) == measurement.LocalError {
 				continue
 			}
-			at := v.at(measurement.RSI(col["rsi"].Text(i)), measurement.Family(col["family"].Text(i)))
+			at := v.at(b.RSI.At(i), b.Family.At(i))
 			at.asked++
-			if outcome != measurement.Answered || col["rcode"].Text(i) != measurement.NoError {
+			if !good.At(i) {
 				continue
 			}
 			at.good++
-			if measurement.Transport(col["transport"].Text(i)) == measurement.UDP {
-				at.latency = append(at.latency, col["latency_us"].Int[i])
+			if b.Transport.At(i) == measurement.UDP {
+				at.latency = append(at.latency, b.LatencyUS.Int[i])
 			}
-			if name := col["nsid"].Text(i); name != "" {
+			if name := b.NSID.At(i); name != "" {
 				at.nsids[name] = true
 			}
 		}
+		return nil
 	})
 }
 
