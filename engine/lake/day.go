@@ -49,10 +49,10 @@ type writer[T column.Row] struct {
 }
 
 // create begins a day's file, of which about so many bytes of wires are to come.
-func create[T column.Row](s Store, path string, room int) (*writer[T], error) {
+func create[T column.Row](s Store, path string, capacity int) (*writer[T], error) {
 	w, form := &writer[T]{}, column.Form{Group: s.limits().rows}
 	if column.TableOf[T]() == column.Answers {
-		w.wires = &wires{room: room}
+		w.wires = &wires{capacity: capacity}
 		form.Day = daySchema(w.wires)
 	}
 	var err error

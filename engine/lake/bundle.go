@@ -11,9 +11,9 @@ import (
 )
 
 // all joins the groups, finishes them and writes them, each step beside the others.
-// Packs that are finished may wait until the wires of the first row group are gathered.
-func (m *merging[T]) all(sources []*source[T], own bool) error {
-	joined, ready := make(chan *pack[T], 4), make(chan *pack[T], 16)
+// Bundles that are finished may wait until the wires of the first row group are gathered.
+func (m *merger[T]) all(sources []*source[T], own bool) error {
+	joined, ready := make(chan *bundle[T], 4), make(chan *bundle[T], 16)
 	var steps errgroup.Group
 	from := first(sources)
 	steps.Go(func() error { // in the order in which they were joined, whoever was finished first
@@ -41,15 +41,15 @@ func (m *merging[T]) all(sources []*source[T], own bool) error {
 	steps.Go(func() error {
 		defer close(ready)
 		defer close(joined)
-		send := func(p *pack[T]) {
+		send := func(p *bundle[T]) {
 			ready <- p
 			joined <- p
 		}
-		p := newPack[T]()
+		p := newBundle[T]()
 		err := m.groups(sources, own, func(g group[T]) {
 			if p.add(g); p.full() {
 				send(p)
-				p = newPack[T]()
+				p = newBundle[T]()
 			}
 		})
 		send(p)
@@ -58,8 +58,8 @@ func (m *merging[T]) all(sources []*source[T], own bool) error {
 	return steps.Wait()
 }
 
-// pack is groups that are handed over together: many, and few where they are large.
-type pack[T Measured] struct {
+// bundle is groups that are handed over together: many, and few where they are large.
+type bundle[T Measured] struct {
 	groups   []group[T]
 	bytes    int // of memory, about
 	finished chan struct{}
@@ -67,21 +67,21 @@ type pack[T Measured] struct {
 }
 
 const (
-	handover      = 64
-	handoverBytes = 2 << 20
+	bundleGroups = 64
+	bundleBytes  = 2 << 20
 )
 
-func newPack[T Measured]() *pack[T] { return &pack[T]{finished: make(chan struct{})} }
+func newBundle[T Measured]() *bundle[T] { return &bundle[T]{finished: make(chan struct{})} }
 
-func (p *pack[T]) add(g group[T]) {
+func (p *bundle[T]) add(g group[T]) {
 	p.groups = append(p.groups, g)
 	p.bytes += sizeOfRows(g.rows)
 }
 
-func (p *pack[T]) full() bool { return len(p.groups) == handover || p.bytes >= handoverBytes }
+func (p *bundle[T]) full() bool { return len(p.groups) == bundleGroups || p.bytes >= bundleBytes }
 
 // finish has the rows finished that are new.
-func (p *pack[T]) finish(do func([]T) error) {
+func (p *bundle[T]) finish(do func([]T) error) {
 	defer close(p.finished)
 	for _, g := range p.groups {
 		if do != nil && g.added && p.err == nil {

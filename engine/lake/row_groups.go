@@ -22,51 +22,51 @@ import (
 // some eight times. A day of twenty vantage points has fewer.
 const groupBytes = 64 << 20
 
-// seeder cuts a file that is being made into row groups, at intervals, and seeds
+// rowGrouper cuts a file that is being made into row groups, at intervals, and fills
 // the dictionary of each.
-type seeder struct {
+type rowGrouper struct {
 	most    limits
-	sources []*portions
-	ahead   *portion // of the first interval that is not in a row group yet, once it was read
+	sources []*previews
+	ahead   *preview // of the first interval that is not in a row group yet, once it was read
 	until   int64    // the interval, in µs, that the next row group begins with
 	begun   bool
 }
 
-// portion is what a source has of one interval, but for its rows.
-type portion struct {
+// preview is what a source has of one interval, but for its rows.
+type preview struct {
 	interval int64 // µs
 	rows     int
 	texts    int // bytes of texts, about
 	wires    [][]byte
 }
 
-// portions is a source of portions in order of their intervals.
-type portions struct {
-	head portion
+// previews is a source of previews in order of their intervals.
+type previews struct {
+	head preview
 	more bool
-	pull func() (portion, error, bool)
+	pull func() (preview, error, bool)
 	stop func()
 }
 
-func newPortions(of iter.Seq2[portion, error]) (*portions, error) {
-	p := &portions{}
+func newPreviews(of iter.Seq2[preview, error]) (*previews, error) {
+	p := &previews{}
 	p.pull, p.stop = iter.Pull2(of)
 	return p, p.next()
 }
 
-func (p *portions) next() (err error) {
+func (p *previews) next() (err error) {
 	p.head, err, p.more = p.pull()
 	return err
 }
 
 // add takes a source in. Stop ends all of them.
-func (s *seeder) add(of iter.Seq2[portion, error]) error {
-	p, err := newPortions(of)
+func (s *rowGrouper) add(of iter.Seq2[preview, error]) error {
+	p, err := newPreviews(of)
 	s.sources = append(s.sources, p)
 	return err
 }
 
-func (s *seeder) stop() {
+func (s *rowGrouper) stop() {
 	for _, p := range s.sources {
 		p.stop()
 	}
@@ -74,7 +74,7 @@ func (s *seeder) stop() {
 
 // before is called before rows of an interval are written: where a row group ends
 // there, the next one begins.
-func (s *seeder) before(interval int64, dict *wires, flush func() error) error {
+func (s *rowGrouper) before(interval int64, dict *wires, flush func() error) error {
 	if s.begun && interval < s.until {
 		return nil
 	}
@@ -92,7 +92,7 @@ func (s *seeder) before(interval int64, dict *wires, flush func() error) error {
 }
 
 // gather collects the wires of the next row group and says where it ends.
-func (s *seeder) gather() (wires [][]byte, err error) {
+func (s *rowGrouper) gather() (wires [][]byte, err error) {
 	rows, size := 0, sizeOfAll{}
 	for {
 		if s.ahead == nil {
@@ -113,7 +113,7 @@ func (s *seeder) gather() (wires [][]byte, err error) {
 	}
 }
 
-// sizeOfAll is the bytes of portions: of texts, and of wires each once, as a dictionary
+// sizeOfAll is the bytes of previews: of texts, and of wires each once, as a dictionary
 // has them. Which are the same is looked at only where all of them are too many.
 type sizeOfAll struct {
 	bytes int
@@ -121,9 +121,9 @@ type sizeOfAll struct {
 	seed  maphash.Seed
 }
 
-// add adds a portion, before which these wires came, and reports whether all of them
+// add adds a preview, before which these wires came, and reports whether all of them
 // are no more than most.
-func (z *sizeOfAll) add(p *portion, before [][]byte, most int) bool {
+func (z *sizeOfAll) add(p *preview, before [][]byte, most int) bool {
 	bytes := p.texts + z.count(p.wires)
 	if z.bytes+bytes > most && z.had == nil {
 		for _, w := range before {
@@ -149,8 +149,8 @@ func (z *sizeOfAll) count(wires [][]byte) (bytes int) {
 }
 
 // load takes what all sources have of their earliest interval; nil is the end.
-func (s *seeder) load() (*portion, error) {
-	all := &portion{interval: math.MaxInt64}
+func (s *rowGrouper) load() (*preview, error) {
+	all := &preview{interval: math.MaxInt64}
 	for _, p := range s.sources {
 		if p.more {
 			all.interval = min(all.interval, p.head.interval)
@@ -184,11 +184,11 @@ func (a *arena) keep(w []byte) []byte {
 	return kept
 }
 
-// inTurn yields portions, and lets them go.
-func inTurn(all []portion) iter.Seq2[portion, error] {
-	return func(yield func(portion, error) bool) {
+// inTurn yields previews, and lets them go.
+func inTurn(all []preview) iter.Seq2[preview, error] {
+	return func(yield func(preview, error) bool) {
 		for i, p := range all {
-			all[i] = portion{}
+			all[i] = preview{}
 			if !yield(p, nil) {
 				return
 			}
@@ -196,9 +196,9 @@ func inTurn(all []portion) iter.Seq2[portion, error] {
 	}
 }
 
-// ofAnswers yields the portions of a file of answers from a row group on.
-func ofAnswers(path string, from int) iter.Seq2[portion, error] {
-	return func(yield func(portion, error) bool) {
+// ofAnswers yields the previews of a file of answers from a row group on.
+func ofAnswers(path string, from int) iter.Seq2[preview, error] {
+	return func(yield func(preview, error) bool) {
 		err := column.Open(path, column.Answers, func(f *column.File) error {
 			var at, response column.Column
 			var own arena // the column's memory is used again
@@ -207,14 +207,14 @@ func ofAnswers(path string, from int) iter.Seq2[portion, error] {
 				if err := g.Read([]string{column.Interval, "response"}, []*column.Column{&at, &response}); err != nil {
 					return err
 				}
-				if !yieldPortions(at.Int, response.Bytes, &own, textsOf(f.File.Metadata().RowGroups[from+i]), yield) {
+				if !yieldPreviews(at.Int, response.Bytes, &own, textsOf(f.File.Metadata().RowGroups[from+i]), yield) {
 					return nil
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			yield(portion{}, err)
+			yield(preview{}, err)
 		}
 	}
 }
@@ -237,9 +237,9 @@ func sizeOf(g format.RowGroup, columns ...string) (size int64) {
 	return size
 }
 
-func yieldPortions(at []int64, wires [][]byte, own *arena, texts float64, yield func(portion, error) bool) bool {
+func yieldPreviews(at []int64, wires [][]byte, own *arena, texts float64, yield func(preview, error) bool) bool {
 	for i := 0; i < len(at); {
-		p := portion{interval: at[i]}
+		p := preview{interval: at[i]}
 		for ; i < len(at) && at[i] == p.interval; i++ {
 			p.rows++
 			if wires[i] != nil {
