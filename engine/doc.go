@@ -7,7 +7,7 @@
 //	rootzone.Newest    the root zone that questions are drawn from
 //	probe.Draw         the interval's queries, chance drawn from one source
 //	probe.Run          one row for each query, whatever happens
-//	column.Write         the rows as Parquet, whole or not at all
+//	column.Write       the rows as Parquet, whole or not at all
 //	transfer.Push      to this vantage point's dropbox on the collector
 //	scamper.Trace      the route to every address, when the answers are safe
 //	alert              run rules, and what somebody should know
@@ -16,6 +16,7 @@
 //
 //	rootzone.Fetch     every root zone, proved before it is kept
 //	ingest.Run         from the dropboxes into the lake: take, check, merge, keep
+//	judge.Update       what is known of each zone, and by that the verdict of each answer
 //	alert              window rules over the lake, machine rules by watch
 //	lake.Scan          columns of the lake, for what comes after
 //	metrics            the values of RSSAC047; metrics/correctness judges answers

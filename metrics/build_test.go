@@ -131,8 +131,8 @@ func soa(v, at int, rsi measurement.RSI, p measurement.Path, r result) measureme
 }
 
 // batch makes columns of rows.
-func batch(rows []measurement.Answer) metrics.Batch {
-	b := metrics.Batch{Rows: len(rows)}
+func batch(rows []measurement.Answer) *column.AnswerBatch {
+	b := &column.AnswerBatch{Batch: &column.Batch{Rows: len(rows)}}
 	texts := func(of func(measurement.Answer) *string) *column.Column {
 		c, places := &column.Column{}, map[string]int32{}
 		for _, r := range rows {
@@ -164,10 +164,10 @@ func batch(rows []measurement.Answer) metrics.Batch {
 	text := func(of func(measurement.Answer) string) *column.Column {
 		return texts(func(a measurement.Answer) *string { s := of(a); return &s })
 	}
-	b.Interval = ints(func(a measurement.Answer) *int64 { us := a.Interval.UnixMicro(); return &us })
-	b.LatencyUS = ints(func(a measurement.Answer) *int64 { return a.LatencyUS })
-	b.Serial = ints(func(a measurement.Answer) *int64 { return a.Serial })
-	b.TC = ints(func(a measurement.Answer) *int64 {
+	b.Interval.Column = ints(func(a measurement.Answer) *int64 { us := a.Interval.UnixMicro(); return &us })
+	b.LatencyUS.Column = ints(func(a measurement.Answer) *int64 { return a.LatencyUS })
+	b.Serial.Column = ints(func(a measurement.Answer) *int64 { return a.Serial })
+	b.TC.Column = ints(func(a measurement.Answer) *int64 {
 		if a.TC == nil {
 			return nil
 		}
@@ -177,23 +177,23 @@ func batch(rows []measurement.Answer) metrics.Batch {
 		}
 		return &n
 	})
-	b.SentAt = ints(func(a measurement.Answer) *int64 {
+	b.SentAt.Column = ints(func(a measurement.Answer) *int64 {
 		if a.SentAt == nil {
 			return nil
 		}
 		us := a.SentAt.UnixMicro()
 		return &us
 	})
-	b.Address = text(func(a measurement.Answer) string { return a.Address })
-	b.VantagePoint = text(func(a measurement.Answer) string { return string(a.VantagePoint) })
-	b.Query = text(func(a measurement.Answer) string { return a.Query })
-	b.RSI = text(func(a measurement.Answer) string { return string(a.RSI) })
-	b.Family = text(func(a measurement.Answer) string { return string(a.Family) })
-	b.Transport = text(func(a measurement.Answer) string { return string(a.Transport) })
-	b.Outcome = text(func(a measurement.Answer) string { return string(a.Outcome) })
-	b.RCode = texts(func(a measurement.Answer) *string { return a.RCode })
-	b.NSID = texts(func(a measurement.Answer) *string { return a.NSID })
-	b.Verdict = texts(func(a measurement.Answer) *string { return (*string)(a.Verdict) })
+	b.Address.Column = text(func(a measurement.Answer) string { return a.Address })
+	b.VantagePoint.Column = text(func(a measurement.Answer) string { return string(a.VantagePoint) })
+	b.Query.Column = text(func(a measurement.Answer) string { return a.Query })
+	b.RSI.Column = text(func(a measurement.Answer) string { return string(a.RSI) })
+	b.Family.Column = text(func(a measurement.Answer) string { return string(a.Family) })
+	b.Transport.Column = text(func(a measurement.Answer) string { return string(a.Transport) })
+	b.Outcome.Column = text(func(a measurement.Answer) string { return string(a.Outcome) })
+	b.RCode.Column = texts(func(a measurement.Answer) *string { return a.RCode })
+	b.NSID.Column = texts(func(a measurement.Answer) *string { return a.NSID })
+	b.Verdict.Column = texts(func(a measurement.Answer) *string { return (*string)(a.Verdict) })
 	return b
 }
 

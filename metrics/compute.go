@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -96,7 +95,6 @@ type computation struct {
 
 // Compute reads the metrics off what was added. It must not run beside Add.
 func (a *Accumulator) Compute() *Result {
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil, LateRuns: a.lateRuns, FirstLate: a.firstLate, ArchivedUntil: a.archivedUntil}}
 	if last := len(c.result.Frames) - 1; last >= 0 {
 		c.result.N, c.result.K = c.result.Frames[last].N, c.result.Frames[last].K

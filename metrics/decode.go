@@ -14,7 +14,7 @@ import (
 // decoded is a batch whose texts have been looked up: each table is read at a
 // row's place in the dictionary plus one, entry 0 stands for null.
 type decoded struct {
-	Batch
+	column.AnswerBatch
 	vp, query, rsi, family, transport, address, outcome, rcode, verdict []int32
 	answered, noError                                                   int32  // places of what nearly all rows have
 	seenVP, seenRSI                                                     []bool // by place plus one: a row of the period names it
@@ -79,19 +79,19 @@ func fromMap[T ~string](m map[T]int32, missing int32) func(string) int32 {
 }
 
 // decode looks the batch's texts up.
-func (a *Accumulator) decode(b Batch) *decoded {
-	d := &decoded{Batch: b, accumulator: a}
-	d.vp = table(b.VantagePoint, unknown, a.place)
-	d.query = table(b.Query, 0, fromMap(map[string]int32{measurement.QuerySOA: querySOA, measurement.QueryCorrectness: queryCorrectness}, 0))
-	d.rsi = table(b.RSI, unknown, fromMap(a.rsis, unknown))
+func (a *Accumulator) decode(b *column.AnswerBatch) *decoded {
+	d := &decoded{AnswerBatch: *b, accumulator: a}
+	d.vp = table(b.VantagePoint.Column, unknown, a.place)
+	d.query = table(b.Query.Column, 0, fromMap(map[string]int32{measurement.QuerySOA: querySOA, measurement.QueryCorrectness: queryCorrectness}, 0))
+	d.rsi = table(b.RSI.Column, unknown, fromMap(a.rsis, unknown))
 	const neither = -8 // negative also in the sum of the two
-	d.family = table(b.Family, neither, fromMap(familyPaths, neither))
-	d.transport = table(b.Transport, neither, fromMap(transportPaths, neither))
-	d.address = table(b.Address, unknown, a.addressOf)
-	d.outcome = table(b.Outcome, unknown, fromMap(outcomeCells, unknown))
-	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
-	d.answered, d.noError = b.Outcome.Place(string(measurement.Answered)), b.RCode.Place(measurement.NoError)
-	d.verdict = table(b.Verdict, 0, fromMap(verdictChecks, unknown))
+	d.family = table(b.Family.Column, neither, fromMap(familyPaths, neither))
+	d.transport = table(b.Transport.Column, neither, fromMap(transportPaths, neither))
+	d.address = table(b.Address.Column, unknown, a.addressOf)
+	d.outcome = table(b.Outcome.Column, unknown, fromMap(outcomeCells, unknown))
+	d.rcode = table(b.RCode.Column, unknown, fromMap(rcodeCells, int32(cellRcode)))
+	d.answered, d.noError = b.Outcome.Place(measurement.Answered), b.RCode.Place(measurement.NoError)
+	d.verdict = table(b.Verdict.Column, 0, fromMap(verdictChecks, unknown))
 	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
 	if !a.cfg.Instances {
 		return d
@@ -140,7 +140,7 @@ func (d *decoded) sureFrom(serial uint32) int64 {
 	switch {
 	case signed == nil:
 		return math.MinInt64
-	case d.SentAt != nil:
+	case d.SentAt.Column != nil:
 		return math.MaxInt64 // there is no need to guess
 	}
 	return signed.Add(sentBefore - clockAllowance).UnixMicro()
@@ -149,12 +149,12 @@ func (d *decoded) sureFrom(serial uint32) int64 {
 // early says whether a row shows a zone before it was signed; where the times were not
 // read, the day is noted as one on which they are needed.
 func (d *decoded) early(serial uint32, i int, day *day) bool {
-	if d.SentAt == nil {
+	if d.SentAt.Column == nil {
 		day.early = true
 		return false
 	}
 	signed := d.accumulator.zones[serial].SignedAt
-	return signed != nil && (d.SentAt.Null == nil || !d.SentAt.Null[i]) && d.SentAt.Int[i] < signed.Add(-clockAllowance).UnixMicro()
+	return signed != nil && d.SentAt.Has(i) && d.SentAt.Int[i] < signed.Add(-clockAllowance).UnixMicro()
 }
 
 // place is the index of a vantage point; of one not expected, unknown.
@@ -180,7 +180,7 @@ func (d *decoded) cell(i int) uint32 {
 		return uint32(outcome) // cellDamaged where it is unknown
 	}
 	rcode, us := d.rcode[d.RCode.Index[i]+1], d.LatencyUS.Int[i]
-	if uint64(us) > uint64(Deadline.Microseconds()) || us == 0 && d.LatencyUS.Null != nil && d.LatencyUS.Null[i] {
+	if uint64(us) > uint64(Deadline.Microseconds()) || us == 0 && !d.LatencyUS.Has(i) {
 		if us <= 0 || rcode < 0 {
 			return cellDamaged
 		}
@@ -206,6 +206,6 @@ func (d *decoded) contradiction(i int) error {
 // damaged says which row is not fit for verdicts.
 func (d *decoded) damaged(i int, what string) error {
 	return fmt.Errorf("answers, interval %s, vantage point %s, query %s, %s %s/%s: %s",
-		time.UnixMicro(d.Interval.Int[i]).UTC().Format("2006-01-02T15:04Z"), cmp.Or(d.VantagePoint.Text(i), "?"), d.Query.Text(i),
+		d.Interval.At(i).Format("2006-01-02T15:04Z"), cmp.Or(d.VantagePoint.Text(i), "?"), d.Query.Text(i),
 		cmp.Or(d.RSI.Text(i), "?"), d.Family.Text(i), d.Transport.Text(i), what)
 }

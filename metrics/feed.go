@@ -13,30 +13,11 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// Columns are what the metrics read of the table answers.
-var Columns = []string{
-	"interval", "vantage_point", "query", "rsi", "family", "transport",
-	"address", "outcome", "latency_us", "rcode", "serial", "verdict",
-}
-
-// Read beside Columns: flags where an answer has no verdict, for one that is
-// truncated needs none; names where Config.Instances is set; times where a sighting may
-// be of before its zone was signed.
-const (
-	flags = "tc"
-	names = "nsid"
-	times = "sent_at"
-)
-
-// Batch is a piece of the table answers, a column for each name of Columns. TC may
-// be nil where every answer with rcode NOERROR or NXDOMAIN has a verdict, NSID
-// where Config.Instances is not set, SentAt where no row was sent before its label.
-type Batch struct {
-	Rows                                                 int
-	Interval, LatencyUS, TC, Serial, SentAt              *column.Column
-	VantagePoint, Query, RSI, Family, Transport, Address *column.Column
-	Outcome, RCode, NSID, Verdict                        *column.Column
-}
+// needed are what the metrics read of the table answers. Beside these they read TC where
+// an answer has no verdict, for one that is truncated needs none; NSID where
+// Config.Instances is set; SentAt where a sighting may be of before its zone was signed.
+var needed = []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport,
+	column.Address, column.Outcome, column.LatencyUS, column.RCode, column.Serial, column.Verdict}
 
 // Accumulator gathers answers for a period. Add may be called concurrently; the
 // result does not depend on the order of rows, batches or files.
@@ -134,10 +115,12 @@ func (a *Accumulator) bounds() (from, until []int64) {
 	return from, until
 }
 
-// Add takes a batch; it may be used again afterwards. Rows outside the window, of
+// Add takes a batch; it may be used again afterwards. TC may be missing where every answer
+// with rcode NOERROR or NXDOMAIN has a verdict, NSID where Config.Instances is not set,
+// SentAt where no row was sent before its label. Rows outside the window, of
 // other queries, of RSIs and vantage points not expected count nowhere. An error
 // says which row contradicts itself: such data is not fit for verdicts.
-func (a *Accumulator) Add(b Batch) error {
+func (a *Accumulator) Add(b *column.AnswerBatch) error {
 	d := a.decode(b)
 	vpFrom, vpUntil := a.bounds()
 	var locked *day
@@ -250,7 +233,7 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, first, end int) error
 			continue
 		}
 		if b == nil {
-			b = day.block(vp, a, d.VantagePoint, first)
+			b = day.block(vp, a, d.VantagePoint.Column, first)
 			b.received[slot] = 1
 		}
 		rsi := int(rsiOf[rsis[k]+1])
@@ -366,10 +349,10 @@ func (d *decoded) check(i int, b *block, cell uint32, place, size int, counted b
 		switch {
 		case verdict > 0:
 			check = uint8(verdict)
-		case d.TC == nil:
+		case d.TC.Column == nil:
 			check = checkOpen
 			d.accumulator.open.Add(1)
-		case !d.truncated(i):
+		case !d.TC.Yes(i):
 			check = checkUnchecked
 		}
 	}

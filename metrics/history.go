@@ -39,7 +39,7 @@ func (a *Accumulator) before(d *decoded, first, end int, vpFrom, vpUntil []int64
 	defer a.mu.Unlock()
 	for i := first; i < end; i++ {
 		if d.query[d.Query.Index[i]+1] != querySOA || d.rcode[d.RCode.Index[i]+1] != answered ||
-			d.Serial.Null != nil && d.Serial.Null[i] || d.Serial.Int[i] < 0 || d.Serial.Int[i] > math.MaxUint32 {
+			!d.Serial.Has(i) || d.Serial.Int[i] < 0 || d.Serial.Int[i] > math.MaxUint32 {
 			continue
 		}
 		s := uint32(d.Serial.Int[i])
@@ -59,7 +59,7 @@ func (a *Accumulator) before(d *decoded, first, end int, vpFrom, vpUntil []int64
 		if cell := d.cell(i); cell < cellOK || cell == cellDamaged || expected < 0 || d.address[d.Address.Index[i]+1] != expected {
 			continue
 		}
-		if signed := a.zones[s].SignedAt; signed != nil && d.SentAt != nil && (d.SentAt.Null == nil || !d.SentAt.Null[i]) &&
+		if signed := a.zones[s].SignedAt; signed != nil && d.SentAt.Column != nil && d.SentAt.Has(i) &&
 			d.SentAt.Int[i] < signed.Add(-clockAllowance).UnixMicro() {
 			continue
 		}
@@ -208,10 +208,5 @@ func (a *Accumulator) scanPast(ctx context.Context, store lake.Store, s span) er
 	if err := a.scanRuns(ctx, store, s.from, s.until); err != nil {
 		return err
 	}
-	scan := lake.Scan{Store: store, Table: column.Answers, From: s.from, Until: s.until, Columns: a.columns(times)}
-	return scan.Run(ctx, func(b *column.Batch) error {
-		own := a.batch(b)
-		own.SentAt = b.Column(times)
-		return a.Add(own)
-	})
+	return lake.Scan{Store: store, From: s.from, Until: s.until}.Answers(ctx, a.columns(column.SentAt), a.Add)
 }

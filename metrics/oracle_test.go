@@ -29,8 +29,12 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 		n := 288 * len(c.VantagePoints) * len(c.Servers)
 		empty := columns(n)
 		fixed := func(s string) *column.Column { return &column.Column{Dict: []string{s}, Index: make([]int32, n)} }
-		b := metrics.Batch{Rows: n, Interval: empty(), LatencyUS: empty(), TC: empty(), Serial: empty(), VantagePoint: empty(), RSI: empty(),
-			Address: empty(), Outcome: empty(), RCode: empty(), Verdict: empty(), NSID: empty(), Query: fixed(measurement.QuerySOA), Family: fixed(string(p.Family)), Transport: fixed(string(p.Transport))}
+		b := &column.AnswerBatch{Batch: &column.Batch{Rows: n}}
+		for _, c := range []**column.Column{&b.Interval.Column, &b.LatencyUS.Column, &b.TC.Column, &b.Serial.Column, &b.VantagePoint.Column, &b.RSI.Column,
+			&b.Address.Column, &b.Outcome.Column, &b.RCode.Column, &b.Verdict.Column, &b.NSID.Column} {
+			*c = empty()
+		}
+		b.Query.Column, b.Family.Column, b.Transport.Column = fixed(measurement.QuerySOA), fixed(string(p.Family)), fixed(string(p.Transport))
 		b.Outcome.Dict, b.RCode.Dict, b.Serial.Null = outcomes, []string{"NOERROR"}, slices.Repeat([]bool{true}, n)
 		for _, v := range c.VantagePoints {
 			b.VantagePoint.Dict = append(b.VantagePoint.Dict, string(v.ID))

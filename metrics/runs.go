@@ -125,26 +125,12 @@ func (a *Accumulator) marksOf(vp measurement.VantagePoint) []mark { return a.mar
 
 // scanRuns adds what the table runs has of a time.
 func (a *Accumulator) scanRuns(ctx context.Context, store lake.Store, from, until time.Time) error {
-	scan := lake.Scan{Store: store, Table: column.Runs, From: from, Until: until, Columns: runColumns, Workers: 1}
-	return scan.Run(ctx, func(b *column.Batch) error {
-		a.addRunBatch(b)
+	scan := lake.Scan{Store: store, From: from, Until: until, Workers: 1}
+	columns := []column.Name{column.VantagePoint, column.ClockSynchronized, column.ReceivedAt, column.IngestedAt}
+	return scan.Runs(ctx, columns, func(b *column.RunBatch) error {
+		for i := range b.Rows {
+			a.addRun(b.VantagePoint.Text(i), b.Interval.Int[i], b.ReceivedAt.Int[i], b.ClockSynchronized.No(i), b.IngestedAt.Ptr(i))
+		}
 		return nil
 	})
 }
-
-func (a *Accumulator) addRunBatch(b *column.Batch) {
-	vps, clocks, labels := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("interval")
-	received, ingested := b.Column("received_at"), b.Column("ingested_at")
-	for i := range b.Rows {
-		wrong := clocks.Int[i] == 0 && (clocks.Null == nil || !clocks.Null[i])
-		var at *time.Time
-		if ingested.Null == nil || !ingested.Null[i] {
-			t := time.UnixMicro(ingested.Int[i]).UTC()
-			at = &t
-		}
-		a.addRun(string([]byte(vps.Text(i))), labels.Int[i], received.Int[i], wrong, at)
-	}
-}
-
-// runColumns are what the metrics read of the table runs.
-var runColumns = []string{"vantage_point", "clock_synchronized", "received_at", "ingested_at"}

@@ -2,43 +2,26 @@ package metrics
 
 import (
 	"context"
-	"runtime/debug"
-	"slices"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 )
 
-// collectAt is the growth of memory, in percent, at which garbage is collected
-// while the cubes are there.
-const collectAt = 20
-
 // Scan adds what the lake has for the period, its look-back and its look-ahead, and of
 // before what dates the serials of the period. Workers is how many files are read at a
 // time, 0 one for each CPU.
 func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) error {
-	// The cubes hold no pointers and stay to the end: collecting often costs little
-	// and keeps what the reader drops from doubling the memory.
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	from, until := a.cfg.window()
 	if err := a.scanRuns(ctx, store, from, until); err != nil {
 		return err
 	}
-	scan := lake.Scan{Store: store, Table: column.Answers, From: from, Until: until, Columns: a.columns(), Workers: workers}
-	if err := scan.Run(ctx, func(b *column.Batch) error { return a.Add(a.batch(b)) }); err != nil {
+	scan := lake.Scan{Store: store, From: from, Until: until, Workers: workers}
+	if err := scan.Answers(ctx, a.columns(), a.Add); err != nil {
 		return err
 	}
 	if a.open.Load() > 0 {
-		flagged := scan
-		flagged.Columns = a.columns(flags)
-		err := flagged.Run(ctx, func(b *column.Batch) error {
-			own := a.batch(b)
-			own.TC = b.Column(flags)
-			a.close(own)
-			return nil
-		})
-		if err != nil {
+		if err := scan.Answers(ctx, a.columns(column.TC), a.close); err != nil {
 			return err
 		}
 	}
@@ -51,7 +34,6 @@ func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) e
 // forgetEarly reads the days again on which a zone may have been shown before it was
 // signed, now with the times of the queries.
 func (a *Accumulator) forgetEarly(ctx context.Context, scan lake.Scan) error {
-	scan.Columns = a.columns(times)
 	for i, d := range a.days {
 		if !d.early {
 			continue
@@ -64,12 +46,7 @@ func (a *Accumulator) forgetEarly(ctx context.Context, scan lake.Scan) error {
 		}
 		scan.From = a.dayStart(i)
 		scan.Until = earlier(scan.From.AddDate(0, 0, 1), a.cfg.DataUntil)
-		err := scan.Run(ctx, func(b *column.Batch) error {
-			own := a.batch(b)
-			own.SentAt = b.Column(times)
-			return a.sightAgain(own)
-		})
-		if err != nil {
+		if err := scan.Answers(ctx, a.columns(column.SentAt), a.sightAgain); err != nil {
 			return err
 		}
 	}
@@ -77,7 +54,7 @@ func (a *Accumulator) forgetEarly(ctx context.Context, scan lake.Scan) error {
 }
 
 // sightAgain notes the sightings of a batch of a day whose sightings were forgotten.
-func (a *Accumulator) sightAgain(b Batch) error {
+func (a *Accumulator) sightAgain(b *column.AnswerBatch) error {
 	d := a.decode(b)
 	vpFrom, vpUntil := a.bounds()
 	for i := range b.Rows {
@@ -106,31 +83,19 @@ func (a *Accumulator) sightAgain(b Batch) error {
 }
 
 // columns are those that are read of the table answers, and some more.
-func (a *Accumulator) columns(more ...string) []string {
-	list := slices.Clone(Columns)
+func (a *Accumulator) columns(more ...column.Name) []column.Name {
 	if a.cfg.Instances {
-		list = append(list, names)
+		more = append(more, column.NSID)
 	}
-	return append(list, more...)
-}
-
-func (a *Accumulator) batch(b *column.Batch) Batch {
-	own := Batch{Rows: b.Rows, Interval: b.Column("interval"), LatencyUS: b.Column("latency_us"),
-		Serial: b.Column("serial"), VantagePoint: b.Column("vantage_point"), Query: b.Column("query"), RSI: b.Column("rsi"),
-		Family: b.Column("family"), Transport: b.Column("transport"), Address: b.Column("address"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"),
-		Verdict: b.Column("verdict")}
-	if a.cfg.Instances {
-		own.NSID = b.Column(names)
-	}
-	return own
+	return append(more, needed...)
 }
 
 // close settles answers without a verdict, now that their flags are there.
-func (a *Accumulator) close(b Batch) {
+func (a *Accumulator) close(b *column.AnswerBatch) error {
 	d := a.decode(b)
 	for i := range b.Rows {
 		vp, rsi := d.vp[b.VantagePoint.Index[i]+1], d.rsi[b.RSI.Index[i]+1]
-		if d.query[b.Query.Index[i]+1] != queryCorrectness || vp < 0 || rsi < 0 || !d.truncated(i) {
+		if d.query[b.Query.Index[i]+1] != queryCorrectness || vp < 0 || rsi < 0 || !d.TC.Yes(i) {
 			continue
 		}
 		slot := int((b.Interval.Int[i] - a.from) / interval.Length.Microseconds())
@@ -144,8 +109,5 @@ func (a *Accumulator) close(b Batch) {
 		}
 		day.mu.Unlock()
 	}
-}
-
-func (d *decoded) truncated(i int) bool {
-	return d.TC.Int[i] != 0 && (d.TC.Null == nil || !d.TC.Null[i])
+	return nil
 }

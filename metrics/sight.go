@@ -16,7 +16,7 @@ func alike(code *uint32, want uint32) bool {
 // serial notes the serial that a good answer showed; at is its place among the block's
 // serials, place the query's among the cells.
 func (d *decoded) serial(i int, day *day, b *block, label int64, slot, at, path, place int) error {
-	if d.Serial.Null != nil && d.Serial.Null[i] {
+	if !d.Serial.Has(i) {
 		return nil
 	}
 	if s := d.Serial.Int[i]; s < 0 || s > math.MaxUint32 {
@@ -43,7 +43,7 @@ func (d *decoded) serial(i int, day *day, b *block, label int64, slot, at, path,
 
 // show counts a serial among those of the run; beyond MostSerials they are not told apart.
 func (d *decoded) show(i int, query int32, day *day, b *block, slot int) {
-	if query != querySOA || d.rcode[d.RCode.Index[i]+1] != answered || d.Serial.Null != nil && d.Serial.Null[i] {
+	if query != querySOA || d.rcode[d.RCode.Index[i]+1] != answered || !d.Serial.Has(i) {
 		return
 	}
 	if s := d.Serial.Int[i]; s >= 0 && s <= math.MaxUint32 && len(day.sets.of(b.shown[slot])) <= MostSerials {

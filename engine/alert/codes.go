@@ -7,7 +7,7 @@ import (
 )
 
 // A row has a word of a vocabulary by its place. countedRCodes are the rcodes that
-// RCodes has fields for; a test compares both objects with their vocabulary.
+// RCodes has fields for. A test compares objects and counts with the vocabularies.
 var (
 	outcomeAnswered  = uint8(slices.Index(measurement.Outcomes, measurement.Answered))
 	outcomeLocal     = uint8(slices.Index(measurement.Outcomes, measurement.LocalError))
@@ -31,9 +31,18 @@ func rcodeOf(name string) uint8 {
 	return uint8(1 + i)
 }
 
-// outcomesOf makes the object of counts by code, rcodesOf as well.
-func outcomesOf(n []int64) Outcomes { return Outcomes{n[0], n[1], n[2], n[3], n[4], n[5], n[6]} }
-func rcodesOf(n []int64) RCodes     { return RCodes{n[1], n[2], n[3], n[4], n[5], n[6]} }
+// Counts by code.
+type (
+	outcomeCounts [7]int64
+	rcodeCounts   [7]int64
+	verdictCounts [4]int64
+)
+
+func (n *outcomeCounts) object() Outcomes {
+	return Outcomes{n[0], n[1], n[2], n[3], n[4], n[5], n[6]}
+}
+
+func (n *rcodeCounts) object() RCodes { return RCodes{n[1], n[2], n[3], n[4], n[5], n[6]} }
 
 // ofFamily and ofTransport are where a run's queries of these are counted.
 func (r *Run) ofFamily(f measurement.Family) *PathCount {

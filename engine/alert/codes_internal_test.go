@@ -27,17 +27,20 @@ func TestObjectsAreTheVocabulary(t *testing.T) {
 	if got := fields(RCodes{}); !slices.Equal(got, append(want, "other")) {
 		t.Errorf("RCodes has %v, and counted are %v", got, want)
 	}
+	if len(outcomeCounts{}) != len(measurement.Outcomes) || len(rcodeCounts{}) != 2+len(countedRCodes) || len(verdictCounts{}) != 1+len(measurement.Verdicts) {
+		t.Fatal("there are more codes than are counted, or fewer")
+	}
 	for i, f := range reflect.VisibleFields(reflect.TypeFor[Outcomes]()) {
-		n := make([]int64, len(measurement.Outcomes))
+		var n outcomeCounts
 		n[i] = 1
-		if reflect.ValueOf(outcomesOf(n)).FieldByIndex(f.Index).Int() != 1 {
+		if reflect.ValueOf(n.object()).FieldByIndex(f.Index).Int() != 1 {
 			t.Errorf("%s counts another outcome", f.Name)
 		}
 	}
 	for i, f := range reflect.VisibleFields(reflect.TypeFor[RCodes]()) {
-		n := make([]int64, 2+len(countedRCodes))
+		var n rcodeCounts
 		n[1+i] = 1
-		if reflect.ValueOf(rcodesOf(n)).FieldByIndex(f.Index).Int() != 1 {
+		if reflect.ValueOf(n.object()).FieldByIndex(f.Index).Int() != 1 {
 			t.Errorf("%s counts another rcode", f.Name)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -26,13 +27,6 @@ const (
 	mostRead  = 48 * time.Hour // from the last interval of one RSI to that of another
 )
 
-// Accusation is answers of an RSI in an interval that a vantage point found incorrect.
-type Accusation struct {
-	RSI, VantagePoint, NSID string
-	Interval                time.Time
-	Answers                 int64
-}
-
 // late is what one run found of an RSI.
 type late struct {
 	rsi         string
@@ -47,7 +41,7 @@ type late struct {
 // the window rules: each end of an interval is evaluated once, and these lie before every
 // window that is still to come. It says who saw them within the rule's window. What one
 // vantage point alone brings is told once as long as it goes on.
-func (b *Book) TellLate(ctx context.Context, store lake.Store, all []Accusation) error {
+func (b *Book) TellLate(ctx context.Context, store lake.Store, all map[judge.Accused]int64) error {
 	before, window, err := b.unseen("window.incorrect")
 	if err != nil {
 		return err
@@ -70,19 +64,20 @@ func (b *Book) TellLate(ctx context.Context, store lake.Store, all []Accusation)
 }
 
 // lateOf sorts what lies before a time by RSI.
-func lateOf(all []Accusation, before time.Time) []*late {
+func lateOf(all map[judge.Accused]int64, before time.Time) []*late {
 	found := map[string]*late{}
-	for _, a := range all {
+	for a, n := range all {
 		if !a.Interval.Before(before) {
 			continue
 		}
-		l := found[a.RSI]
+		rsi := string(a.RSI)
+		l := found[rsi]
 		if l == nil {
-			l = &late{rsi: a.RSI, first: a.Interval, last: a.Interval, vps: map[string]bool{}, nsids: map[string]int{}}
-			found[a.RSI] = l
+			l = &late{rsi: rsi, first: a.Interval, last: a.Interval, vps: map[string]bool{}, nsids: map[string]int{}}
+			found[rsi] = l
 		}
-		l.answers += a.Answers
-		l.note(a.VantagePoint, a.NSID, int(a.Answers))
+		l.answers += n
+		l.note(string(a.VantagePoint), a.NSID, int(n))
 		if a.Interval.Before(l.first) {
 			l.first = a.Interval
 		}

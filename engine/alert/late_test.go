@@ -2,6 +2,7 @@ package alert_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +11,9 @@ import (
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // lateBook is a collector that has long evaluated all of its lake, which has an answer of
@@ -26,16 +29,23 @@ func lateBook(t *testing.T, now *time.Time) (*alert.Book, lake.Store) {
 }
 
 // accusations are answers of RSIs that a vantage point found incorrect at times after noon.
-func accusations(rsis string, vp string, at ...time.Duration) (all []alert.Accusation) {
+func accusations(rsis string, vp string, at ...time.Duration) map[judge.Accused]int64 {
+	all := map[judge.Accused]int64{}
 	for _, rsi := range strings.Split(rsis, "") {
 		for _, t := range at {
-			all = append(all, alert.Accusation{RSI: rsi, VantagePoint: vp, NSID: "own", Interval: noon.Add(t), Answers: 2})
+			all[judge.Accused{RSI: measurement.RSI(rsi), VantagePoint: measurement.VantagePoint(vp), NSID: "own", Interval: noon.Add(t)}] = 2
 		}
 	}
 	return all
 }
 
-func tellLate(t *testing.T, b *alert.Book, store lake.Store, all []alert.Accusation) []string {
+// join is all of them.
+func join(a, b map[judge.Accused]int64) map[judge.Accused]int64 {
+	maps.Copy(a, b)
+	return a
+}
+
+func tellLate(t *testing.T, b *alert.Book, store lake.Store, all map[judge.Accused]int64) []string {
 	t.Helper()
 	before := len(lines(t, b))
 	if err := b.TellLate(t.Context(), store, all); err != nil {
@@ -113,7 +123,7 @@ func TestLateSaysWhoElse(t *testing.T) {
 		t.Errorf("again: %s", got)
 	}
 	for range 2 {
-		if got := tellLate(t, b, store, append(accusations("b", "101", time.Hour), accusations("b", "301", time.Hour)...)); len(got) != 1 || !strings.Contains(got[0], " critical FIRING ") {
+		if got := tellLate(t, b, store, join(accusations("b", "101", time.Hour), accusations("b", "301", time.Hour))); len(got) != 1 || !strings.Contains(got[0], " critical FIRING ") {
 			t.Errorf("two in one run: %s", got)
 		}
 	}
@@ -122,9 +132,9 @@ func TestLateSaysWhoElse(t *testing.T) {
 // TestLateCountsTheWindowOnly: what another vantage point has of the RSI before or after the
 // rule's window bears nothing out, although the windows of other RSIs have it read.
 func TestLateCountsTheWindowOnly(t *testing.T) {
-	for name, all := range map[string][]alert.Accusation{
-		"before": append(accusations("a", "101", 8*time.Hour), accusations("b", "101", 4*time.Hour)...),
-		"after":  append(accusations("a", "101", -2*time.Hour), accusations("b", "101", 2*time.Hour)...),
+	for name, all := range map[string]map[judge.Accused]int64{
+		"before": join(accusations("a", "101", 8*time.Hour), accusations("b", "101", 4*time.Hour)),
+		"after":  join(accusations("a", "101", -2*time.Hour), accusations("b", "101", 2*time.Hour)),
 	} {
 		var now time.Time
 		b, store := lateBook(t, &now)
@@ -148,20 +158,21 @@ rule "incorrect-in-a-day" {
 // TestLateReadsLittle has one vantage point choose labels for which a day of the lake would
 // have to be read that cannot be.
 func TestLateReadsLittle(t *testing.T) {
-	each := func(apart time.Duration) (all []alert.Accusation) {
+	each := func(apart time.Duration) map[judge.Accused]int64 {
+		all := map[judge.Accused]int64{}
 		for i, rsi := range strings.Split("bcdefghijklm", "") {
-			all = append(all, accusations(rsi, "101", 6*time.Hour-time.Duration(i)*apart)...)
+			join(all, accusations(rsi, "101", 6*time.Hour-time.Duration(i)*apart))
 		}
 		return all
 	}
 	for name, c := range map[string]struct {
 		rules      string
-		all        []alert.Accusation
+		all        map[judge.Accused]int64
 		unreadable int // days from noon
 		told       int
 	}{
 		"a year of one RSI":        {"", accusations("b", "101", -399*24*time.Hour, 6*time.Hour), -10, 1},
-		"between two windows":      {"", append(accusations("b", "101", 6*time.Hour), accusations("c", "101", -40*time.Hour)...), -1, 2},
+		"between two windows":      {"", join(accusations("b", "101", 6*time.Hour), accusations("c", "101", -40*time.Hour)), -1, 2},
 		"a third window":           {"", each(30 * 24 * time.Hour), -60, 12},
 		"windows that overlap all": {longRule, each(20 * time.Hour), -7, 12},
 	} {
@@ -197,7 +208,7 @@ func TestLateIsOneOfTwenty(t *testing.T) {
 		t.Errorf("%d lines\n%s", len(got), strings.Join(got, "\n"))
 	}
 	// Two are never among them.
-	both := append(accusations("m", "101", 20*time.Hour), accusations("m", "301", 20*time.Hour)...)
+	both := join(accusations("m", "101", 20*time.Hour), accusations("m", "301", 20*time.Hour))
 	if got := tellLate(t, b, store, both); len(got) == 0 || !strings.Contains(got[0], " critical FIRING rule=mtric.ingest condition=incorrect rsi=m vantage_points=2") {
 		t.Errorf("%s", got)
 	}

@@ -17,6 +17,8 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -174,27 +176,14 @@ func (l *Looker) output(m *Machine, dir string) error {
 	return nil
 }
 
-// received counts by receive times, so that retention never fires a rule.
+// received counts by receive times, so that neither retention nor packing fires a rule.
 func (l *Looker) received(m *Machine) error {
 	if last := l.time(factLast); last != nil && l.Now.Sub(*last) >= between {
-		m.Originals.Received = new(int64)
-		months, err := os.ReadDir(l.Originals)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("originals: %w", err)
+		n, err := (&originals.Store{Dir: l.Originals}).Since(*last)
+		if err != nil {
+			return err
 		}
-		for _, month := range months {
-			if !month.IsDir() || strings.HasPrefix(month.Name(), ".") {
-				continue
-			}
-			err := eachFile(filepath.Join(l.Originals, month.Name()), func(_ string, info fs.FileInfo) {
-				if !strings.HasSuffix(info.Name(), ".sha256") && info.ModTime().After(*last) {
-					*m.Originals.Received++
-				}
-			})
-			if err != nil {
-				return err
-			}
-		}
+		m.Originals.Received = &n
 	}
 	return eachFile(l.Quarantine, func(_ string, info fs.FileInfo) {
 		if !strings.HasSuffix(info.Name(), ".reason.txt") {
@@ -214,14 +203,13 @@ type lastRun struct {
 // 5 minutes, to arrive. One that is silent keeps the plan of its last run for a day:
 // that nothing came does not say that it was mended.
 func (l *Looker) vantagePoints(ctx context.Context, m *Machine) error {
-	newest := map[string]lastRun{}
+	newest := map[measurement.VantagePoint]lastRun{}
 	from := interval.Of(l.Now.Add(-silence - 2*interval.Length))
-	scan := lake.Scan{Store: l.Store, Table: column.Runs, From: l.Now.Add(-lastPlan), Columns: []string{"interval", "vantage_point", "plan_sha256"}, Workers: 1}
-	err := scan.Run(ctx, func(b *column.Batch) error {
-		labels, vps, plans := b.Column("interval"), b.Column("vantage_point"), b.Column("plan_sha256")
-		for i := range b.Rows {
-			if old, found := newest[vps.Text(i)]; !found || labels.Int[i] >= old.label {
-				newest[strings.Clone(vps.Text(i))] = lastRun{labels.Int[i], strings.Clone(plans.Text(i))}
+	scan := lake.Scan{Store: l.Store, From: l.Now.Add(-lastPlan), Workers: 1}
+	err := scan.Runs(ctx, []column.Name{column.VantagePoint, column.PlanSHA256}, func(b *column.RunBatch) error {
+		for i, label := range b.Interval.Int {
+			if old, found := newest[b.VantagePoint.At(i)]; !found || label >= old.label {
+				newest[b.VantagePoint.At(i)] = lastRun{label, b.PlanSHA256.At(i)}
 			}
 		}
 		return nil
@@ -235,7 +223,7 @@ func (l *Looker) vantagePoints(ctx context.Context, m *Machine) error {
 		if (v.From != nil && v.From.After(from)) || (v.Until != nil && !v.Until.After(l.Now)) {
 			continue
 		}
-		last, found := newest[string(v.ID)]
+		last, found := newest[v.ID]
 		if !found || last.label < from.UnixMicro() {
 			m.VantagePoints.Silent = append(m.VantagePoints.Silent, string(v.ID))
 		}

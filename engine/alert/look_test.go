@@ -99,9 +99,9 @@ func TestLookAtTheCollector(t *testing.T) {
 	book := newBook(t)
 	book.Machine = "c00"
 	for i := range 3 {
-		touch(t, l, fmt.Sprintf("Originals/202611/20261101115%d-101.answers.parquet", i), time.Duration(20*i)*time.Minute)
+		touch(t, l, fmt.Sprintf("Originals/202611/2026110111%02d-101.answers.parquet", 5*i), time.Duration(20*i)*time.Minute)
 	}
-	touch(t, l, "Originals/202611/202611011150-101.answers.parquet.sha256", 0)
+	touch(t, l, "Originals/202611/202611011100-101.answers.parquet.sha256", 0)
 	touch(t, l, "Quarantine/rubbish", 0)
 	touch(t, l, "Quarantine/rubbish.reason.txt", 0)
 	touch(t, l, "Output/RootZones/2026110100.root.txt", 23*time.Hour)

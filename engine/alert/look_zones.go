@@ -160,23 +160,21 @@ func (l *Looker) shows(ctx context.Context, zones []*missingZone) error {
 			until = z.first
 		}
 	}
-	scan := lake.Scan{Store: l.Store, Table: column.Answers, From: interval.Of(from), Until: until.Add(shownFor), Workers: 1,
-		Columns: []string{"interval", "vantage_point", "serial", "verdict"}}
-	return scan.Run(ctx, func(b *column.Batch) error {
-		labels, vps, shown, verdicts := b.Column("interval"), b.Column("vantage_point"), b.Column("serial"), b.Column("verdict")
-		unchecked := verdicts.Place(string(measurement.Unchecked))
+	scan := lake.Scan{Store: l.Store, From: interval.Of(from), Until: until.Add(shownFor), Workers: 1}
+	return scan.Answers(ctx, []column.Name{column.VantagePoint, column.Serial, column.Verdict}, func(b *column.AnswerBatch) error {
+		unchecked := b.Verdict.Place(measurement.Unchecked)
 		for i := range b.Rows {
-			at := time.UnixMicro(labels.Int[i])
-			if verdicts.Index[i] == unchecked {
+			at, vp := b.Interval.At(i), b.VantagePoint.Text(i)
+			if b.Verdict.Index[i] == unchecked {
 				for _, z := range zones {
 					z.waits = z.waits || !at.Before(interval.Of(z.first)) && at.Before(z.first.Add(shownFor))
 				}
 			}
-			if shown.Null != nil && shown.Null[i] {
+			if !b.Serial.Has(i) {
 				continue
 			}
-			if z := serials[shown.Int[i]]; z != nil && at.Before(z.first.Add(shownFor)) && !z.vps[vps.Text(i)] && l.measuring(vps.Text(i), at) {
-				z.vps[strings.Clone(vps.Text(i))] = true
+			if z := serials[b.Serial.Int[i]]; z != nil && at.Before(z.first.Add(shownFor)) && !z.vps[vp] && l.measuring(vp, at) {
+				z.vps[vp] = true
 			}
 		}
 		return nil

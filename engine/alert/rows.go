@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +59,8 @@ type rows struct {
 }
 
 // columns that windows are made of.
-var columns = []string{"vantage_point", "query", "rsi", "family", "transport", "outcome", "latency_us", "rcode", "serial", "nsid", "strays", "verdict", "address", "sent_at"}
+var columns = []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Outcome, column.LatencyUS,
+	column.RCode, column.Serial, column.NSID, column.Strays, column.Verdict, column.Address, column.SentAt}
 
 // gatherer brings the batches of several workers into one numbering, of the rows that
 // the plan has queries for: what anybody else writes into a row is no combination.
@@ -90,8 +90,7 @@ func readRows(ctx context.Context, p *plan.Plan, store lake.Store, from, until t
 	if err := g.doubt(ctx, store, from, until); err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
-	scan := lake.Scan{Store: store, Table: column.Answers, From: from, Until: until, Columns: columns}
-	if err := scan.Run(ctx, g.take); err != nil {
+	if err := (lake.Scan{Store: store, From: from, Until: until}).Answers(ctx, columns, g.take); err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
 	g.rows.zones = published(zones, p)
@@ -179,7 +178,6 @@ func (g *gatherer) nsid(s string) int32 {
 	i, ok := g.nsids[s]
 	if !ok {
 		i = int32(len(g.rows.nsids))
-		s = strings.Clone(s)
 		g.nsids[s] = i
 		g.rows.nsids = append(g.rows.nsids, s)
 	}
@@ -200,23 +198,23 @@ type source struct {
 	asked []span
 }
 
-func (g *gatherer) number(b *column.Batch) numbering {
+func (g *gatherer) number(b *column.AnswerBatch) numbering {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.shown[b.Worker] == nil {
 		g.shown[b.Worker] = &showing{}
 	}
 	n := numbering{sources: map[[6]int32]source{}, serials: map[int64]int32{}, shown: g.shown[b.Worker]}
-	for _, s := range b.Column("nsid").Dict {
+	for _, s := range b.NSID.Dict {
 		n.nsid = append(n.nsid, g.nsid(s))
 	}
-	for _, s := range b.Column("outcome").Dict {
+	for _, s := range b.Outcome.Dict {
 		n.outcome = append(n.outcome, int32(slices.Index(measurement.Outcomes, measurement.Outcome(s))))
 	}
-	for _, s := range b.Column("rcode").Dict {
+	for _, s := range b.RCode.Dict {
 		n.rcode = append(n.rcode, int32(rcodeOf(s)))
 	}
-	for _, s := range b.Column("verdict").Dict {
+	for _, s := range b.Verdict.Dict {
 		n.verdict = append(n.verdict, int32(1+slices.Index(measurement.Verdicts, measurement.Verdict(s))))
 	}
 	return n
@@ -234,52 +232,48 @@ func (g *gatherer) source(t tuple, address string) source {
 }
 
 // take turns a batch into rows.
-func (g *gatherer) take(b *column.Batch) error {
+func (g *gatherer) take(b *column.AnswerBatch) error {
 	n := g.number(b)
-	vp, query, rsi := b.Column("vantage_point"), b.Column("query"), b.Column("rsi")
-	family, transport, address := b.Column("family"), b.Column("transport"), b.Column("address")
-	outcome, rcode, verdict := b.Column("outcome"), b.Column("rcode"), b.Column("verdict")
-	at, latency, serial, nsid, strays := b.Column("interval"), b.Column("latency_us"), b.Column("serial"), b.Column("nsid"), b.Column("strays")
-	sent, soa := b.Column("sent_at"), query.Place(measurement.QuerySOA)
+	soa, goods := b.Query.Place(measurement.QuerySOA), b.Good()
 	out := make([]row, 0, b.Rows)
 	for i := range b.Rows {
-		r := row{slot: slotOfMicro(at.Int[i]), latency: -1, serial: -1, nsid: -1, strays: int32(strays.Int[i])}
+		r := row{slot: slotOfMicro(b.Interval.Int[i]), latency: -1, serial: -1, nsid: -1, strays: int32(b.Strays.Int[i])}
 		code := int32(-1)
-		if c := outcome.Index[i]; c >= 0 {
+		if c := b.Outcome.Index[i]; c >= 0 {
 			code = n.outcome[c]
 		}
-		if c := rcode.Index[i]; c >= 0 {
+		if c := b.RCode.Index[i]; c >= 0 {
 			r.rcode = uint8(n.rcode[c])
 		}
-		good := r.rcode == rcodeNoError && code == int32(outcomeAnswered)
-		shows := good && (serial.Null == nil || !serial.Null[i])
-		if shows && query.Index[i] == soa {
-			g.show(n.shown, vp.Text(i), r.slot, serial.Int[i])
+		good, serial := goods.At(i), b.Serial.Int[i]
+		shows := good && b.Serial.Has(i)
+		if shows && b.Query.Index[i] == soa {
+			g.show(n.shown, b.VantagePoint.Text(i), r.slot, serial)
 		}
-		key := [6]int32{vp.Index[i], query.Index[i], rsi.Index[i], family.Index[i], transport.Index[i], address.Index[i]}
+		key := [6]int32{b.VantagePoint.Index[i], b.Query.Index[i], b.RSI.Index[i], b.Family.Index[i], b.Transport.Index[i], b.Address.Index[i]}
 		from, ok := n.sources[key]
 		if !ok {
-			from = g.source(tuple{rsi.Text(i), family.Text(i), transport.Text(i), vp.Text(i), query.Text(i)}, address.Text(i))
+			from = g.source(tuple{b.RSI.Text(i), b.Family.Text(i), b.Transport.Text(i), b.VantagePoint.Text(i), b.Query.Text(i)}, b.Address.Text(i))
 			n.sources[key] = from
 		}
 		if from.tuple < 0 || code != int32(outcomeLocal) && !contains(from.asked, r.slot) {
 			continue
 		}
 		if code < 0 {
-			return fmt.Errorf("outcome %q is not of the vocabulary", outcome.Text(i))
+			return fmt.Errorf("outcome %q is not of the vocabulary", b.Outcome.Text(i))
 		}
 		r.tuple, r.outcome = from.tuple, uint8(code)
-		if c := verdict.Index[i]; c >= 0 {
+		if c := b.Verdict.Index[i]; c >= 0 {
 			r.verdict = uint8(n.verdict[c])
 		}
-		if good && (latency.Null == nil || !latency.Null[i]) {
-			r.latency = int32(min(max(latency.Int[i], 0), math.MaxInt32))
+		if good && b.LatencyUS.Has(i) {
+			r.latency = int32(min(max(b.LatencyUS.Int[i], 0), math.MaxInt32))
 		}
-		if c := nsid.Index[i]; c >= 0 {
+		if c := b.NSID.Index[i]; c >= 0 {
 			r.nsid = n.nsid[c]
 		}
-		if believed, known := g.accepted[serial.Int[i]]; shows && known && sent.Int[i] >= believed {
-			r.serial = g.serialOf(&n, serial.Int[i])
+		if believed, known := g.accepted[serial]; shows && known && b.SentAt.Int[i] >= believed {
+			r.serial = g.serialOf(&n, serial)
 		}
 		out = append(out, r)
 	}

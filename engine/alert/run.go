@@ -14,7 +14,8 @@ func NewRun(facts measurement.Run, rows []measurement.Answer) Run {
 	if facts.ClockErrorUS != nil {
 		r.ClockError = new(time.Duration(*facts.ClockErrorUS) * time.Microsecond)
 	}
-	outcomes, rcodes := make([]int64, len(measurement.Outcomes)), make([]int64, 2+len(countedRCodes))
+	var outcomes outcomeCounts
+	var rcodes rcodeCounts
 	var asked, good int64
 	var latencies []int64
 	for _, a := range rows {
@@ -53,7 +54,7 @@ func NewRun(facts measurement.Run, rows []measurement.Answer) Run {
 			}
 		}
 	}
-	r.Outcomes, r.RCodes = outcomesOf(outcomes), rcodesOf(rcodes)
+	r.Outcomes, r.RCodes = outcomes.object(), rcodes.object()
 	r.Answered = r.Outcomes.Answered
 	if asked > 0 {
 		r.Availability = new(100 * float64(good) / float64(asked))

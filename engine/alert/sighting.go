@@ -5,7 +5,6 @@ import (
 	"math"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/column"
@@ -118,14 +117,11 @@ type runAt struct {
 // doubt notes the runs of [from, until) that are not trusted: whose clock was known to be
 // wrong, or that were received before their label.
 func (g *gatherer) doubt(ctx context.Context, store lake.Store, from, until time.Time) error {
-	scan := lake.Scan{Store: store, Table: column.Runs, From: from, Until: until, Workers: 1,
-		Columns: []string{"vantage_point", "clock_synchronized", "received_at"}}
-	return scan.Run(ctx, func(b *column.Batch) error {
-		vps, clocks, received, labels := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("received_at"), b.Column("interval")
-		has := func(c *column.Column, row int) bool { return c.Null == nil || !c.Null[row] }
-		for i := range b.Rows {
-			if has(clocks, i) && clocks.Int[i] == 0 || has(received, i) && received.Int[i] < labels.Int[i] {
-				g.doubtful[runAt{strings.Clone(vps.Text(i)), slotOfMicro(labels.Int[i])}] = true
+	scan := lake.Scan{Store: store, From: from, Until: until, Workers: 1}
+	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized, column.ReceivedAt}, func(b *column.RunBatch) error {
+		for i, label := range b.Interval.Int {
+			if b.ClockSynchronized.No(i) || b.ReceivedAt.Int[i] < label {
+				g.doubtful[runAt{b.VantagePoint.Text(i), slotOfMicro(label)}] = true
 			}
 		}
 		return nil
@@ -141,7 +137,7 @@ type showing struct {
 // show notes a serial of a soa row, whoever it is of.
 func (g *gatherer) show(s *showing, vp string, slot int32, serial int64) {
 	if s.run.slot != slot || s.run.vp != vp {
-		s.run, s.serials = runAt{strings.Clone(vp), slot}, s.serials[:0]
+		s.run, s.serials = runAt{vp, slot}, s.serials[:0]
 	}
 	if len(s.serials) > mostSerials || slices.Contains(s.serials, serial) {
 		return

@@ -1,10 +1,6 @@
 package alert
 
-import (
-	"slices"
-
-	"mtric.net/mtric/engine/measurement"
-)
+import "slices"
 
 // count is queries of one vantage point or RSI within a tally.
 type count struct{ sent, good, answered int64 }
@@ -12,9 +8,9 @@ type count struct{ sent, good, answered int64 }
 // tally is what a window holds of one combination of labels. Rows enter and
 // leave it, so that a month is walked through once.
 type tally struct {
-	outcomes []int64 // these by their codes in rows
-	rcodes   []int64
-	verdicts []int64
+	outcomes outcomeCounts
+	rcodes   rcodeCounts
+	verdicts verdictCounts
 	strays   int64
 	byVP     []count
 	byRSI    []count
@@ -29,8 +25,7 @@ type tally struct {
 }
 
 func newTally(r *rows, values []int32, g *group, of *accused) *tally {
-	t := &tally{outcomes: make([]int64, len(measurement.Outcomes)), rcodes: make([]int64, 2+len(countedRCodes)), verdicts: make([]int64, 1+len(measurement.Verdicts)),
-		accused: of, byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)),
+	t := &tally{accused: of, byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)),
 		added: make([]int32, len(r.vps)), gone: make([]int32, len(r.vps)), addSet: make([]bool, len(r.vps)), gonSt: make([]bool, len(r.vps))}
 	if g.latency {
 		t.latency = newOrder(values)
@@ -125,7 +120,7 @@ func (t *tally) sent() int64 {
 // fill writes the tally into the object that rules see; what needs the plan or
 // the zones is the caller's.
 func (t *tally) fill(w *Window, failing float64, newest func(map[int32]int) *int64) {
-	*w = Window{Sent: t.sent(), Answered: t.outcomes[outcomeAnswered], Outcomes: outcomesOf(t.outcomes), RCodes: rcodesOf(t.rcodes),
+	*w = Window{Sent: t.sent(), Answered: t.outcomes[outcomeAnswered], Outcomes: t.outcomes.object(), RCodes: t.rcodes.object(),
 		Correct: t.verdicts[verdictCorrect], Incorrect: t.verdicts[verdictIncorrect], Unchecked: t.verdicts[verdictUnchecked],
 		NSIDs: int64(len(t.nsids)), Strays: t.strays, NewestSerial: newest(t.serials)}
 	w.HasData = w.Sent > 0

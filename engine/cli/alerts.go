@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/alert"
-	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -62,12 +62,8 @@ func takeAlerts(r *alert.Relay) func(measurement.VantagePoint, time.Time, []byte
 }
 
 // tellAccused tells of answers that were found incorrect too late for the window rules.
-func (s *station) tellAccused(ctx context.Context, store lake.Store, accused map[ingest.Accused]int64) {
-	var all []alert.Accusation
-	for a, n := range accused {
-		all = append(all, alert.Accusation{RSI: string(a.RSI), VantagePoint: string(a.VantagePoint), NSID: a.NSID, Interval: a.Interval, Answers: n})
-	}
-	if err := s.book.TellLate(ctx, store, all); err != nil {
+func (s *station) tellAccused(ctx context.Context, store lake.Store, accused map[judge.Accused]int64) {
+	if err := s.book.TellLate(ctx, store, accused); err != nil {
 		s.log.Error("what was found incorrect too late for the rules is not all told", "error", err)
 	}
 }

@@ -254,6 +254,7 @@ Try next:
   %[7]s
   %[4]s verify %[9]s/internal/full.json --lake %[1]s/c00/Lake --plan demo%[3]s
   %[4]s show %[1]s/c00/Originals/*/*.answers.parquet
+  %[4]s %[10]s%[3]s
   %[4]s plan show --plan demo
   %[4]s plan check --plan plans/demo      # after changing something there
   cat %[1]s/%[2]s/Logs/%[2]s-log.txt
@@ -262,7 +263,13 @@ Try next:
   %[4]s query c . SOA --tcp --plan demo%[3]s
   rm -r %[1]s
 `, w.dir, vp, vars, a.self, w.label(0).Format(time.RFC3339), w.after().Add(-4*time.Minute).Format(time.RFC3339), w.check(),
-		w.document.DataUntil.Format(time.RFC3339), w.folder)
+		w.document.DataUntil.Format(time.RFC3339), w.folder, strings.Join(w.rebuild(), " "))
+}
+
+// rebuild makes the demo's lake again and compares it, with the variables of the plan.
+func (w *demoWorld) rebuild() []string {
+	return []string{"rebuild", "--originals", filepath.Join(w.collector(), w.plan.Paths.Originals), "--zones", w.zoneDir(),
+		"--plans", filepath.Join(w.lake().Dir, "plans"), "--out", filepath.Join(w.dir, "rebuilt"), "--check", w.lake().Dir, "--plan", "demo"}
 }
 
 // demoJSON is the table for programs.
@@ -293,5 +300,5 @@ func demoJSON(w *demoWorld, rows []*demoRow, answers int) any {
 		}
 	}
 	return map[string]any{"dir": w.dir, "answers": answers, "serial": w.newest().Serial, "stale": w.zones[0].Serial, "publication": w.publication(), "ipv6": w.system.IPv6, "cells": cells,
-		"missed": w.missed(), "causes": w.causes(), "check": w.check(), "alerts": w.alerts, "report": filepath.Join(w.folder, "report.html")}
+		"missed": w.missed(), "causes": w.causes(), "check": w.check(), "rebuild": w.rebuild(), "vars": w.vars, "alerts": w.alerts, "report": filepath.Join(w.folder, "report.html")}
 }

@@ -14,6 +14,7 @@ import (
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -59,7 +60,7 @@ With --rejudge all answers of a time are judged anew.`,
 }
 
 // spans reads the flags.
-func (f ingestFlags) spans() ([]ingest.Span, error) {
+func (f ingestFlags) spans() ([]judge.Span, error) {
 	if !f.rejudge {
 		if f.from != "" || f.until != "" {
 			return nil, usagef("--from and --until say what --rejudge judges again; give that too")
@@ -77,10 +78,10 @@ func (f ingestFlags) spans() ([]ingest.Span, error) {
 	if !from.Before(until) {
 		return nil, usagef("--from %s is not before --until %s", f.from, f.until)
 	}
-	return []ingest.Span{{From: from, Until: until}}, nil
+	return []judge.Span{{From: from, Until: until}}, nil
 }
 
-func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
+func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 	var p *plan.Plan
 	defer func() { err = a.ended("ingest", p, err) }()
 	if err := a.onCollector(); err != nil {
@@ -112,7 +113,9 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	bar := a.progress(0, "ingesting")
 	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), rejected.tell
 	saveKeys := s.answeredKeys(in)
+	restore := collectForIngest()
 	result, err := in.Run(ctx)
+	restore()
 	bar.done()
 	saveKeys()
 	rejected.more()
@@ -123,7 +126,7 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	}
 	s.report(result, in.Lake.Dir)
 	s.windowRules(ctx, in.Lake)
-	if err != nil {
+	if err := errors.Join(err, s.pack(ctx, in)); err != nil {
 		return err
 	}
 	return a.printIngested(result)

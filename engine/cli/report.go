@@ -13,9 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
+	"mtric.net/mtric/engine/survey"
 	"mtric.net/mtric/metrics"
 )
 
@@ -71,10 +73,10 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	style := report.Style(o.style)
-	if style == report.Surveying {
+	if o.style == survey.Style {
 		return a.survey(ctx, p, o, atHome, now)
 	}
+	style := report.Style(o.style)
 	store, out, err := a.reportPlaces(p, o.out)
 	if err != nil {
 		return err
@@ -97,7 +99,7 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 		if old.Schema != report.Schema {
 			return busyf("%s: %w", folder, report.ErrOldRules)
 		}
-		return busyf("%s: %s report, revision %d, %w", folder, old.Status, old.Revision, report.ErrThere)
+		return busyf("%s: %s report, revision %d, %w", folder, old.Status, old.Revision, edition.ErrThere)
 	}
 	if a.flags.dryRun {
 		_, err := fmt.Fprintf(a.out, "would write %s: %s, data until %s\n", folder, d.PeriodTitle(), d.DataUntil.Format(time.RFC3339))
@@ -130,9 +132,11 @@ func (a *app) runReport(ctx context.Context, job report.Job, d, old *report.Docu
 	days := int(d.DataUntil.Sub(d.From)/(24*time.Hour)) + 1
 	done := 0
 	job.Progress = func(string) { done++; bar.at(min(done, days), days) }
+	restore := collectAt(reportGarbage)
 	err = job.Run(ctx, d, old)
+	restore()
 	bar.done()
-	if errors.Is(err, report.ErrThere) {
+	if errors.Is(err, edition.ErrThere) {
 		return busyf("%s: %w", report.Folder(d.Style, d.From), err)
 	}
 	return err
@@ -197,7 +201,7 @@ func lockReports(out string) (func() error, error) {
 // for a backlog.
 var lakePatience = 5 * time.Minute
 
-// keepLake keeps ingest from changing the lake while a report is made of it.
+// keepLake keeps ingest from changing the lake while it is read.
 func (a *app) keepLake(ctx context.Context, store lake.Store) (release func() error, err error) {
 	release, err = store.LockShared(ctx, 0)
 	if errors.Is(err, lake.ErrLocked) {
@@ -207,7 +211,7 @@ func (a *app) keepLake(ctx context.Context, store lake.Store) (release func() er
 		release, err = store.LockShared(ctx, lakePatience)
 	}
 	if errors.Is(err, lake.ErrLocked) {
-		return nil, busyf("lake %s: mtric ingest has been at work there for %s and is not done; no report was made", store.Dir, lakePatience)
+		return nil, busyf("lake %s: mtric ingest has been at work there for %s and is not done; try again later", store.Dir, lakePatience)
 	}
 	return release, err
 }

@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"time"
 
+	"mtric.net/mtric/engine/edition"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/engine/report"
+	"mtric.net/mtric/engine/survey"
 )
 
 // survey compares candidates for vantage points and prints the comparison, for
@@ -19,10 +22,12 @@ func (a *app) survey(ctx context.Context, p *plan.Plan, o reportOptions, atHome 
 	if err != nil {
 		return err
 	}
-	from, until, err := report.SurveyPeriod(store, o.period)
+	from, until, err := survey.Period(store, o.period)
 	switch {
-	case errors.Is(err, report.ErrNoData):
+	case errors.Is(err, survey.ErrNoData):
 		return usagef("%w: the candidates' runs must be ingested first", err)
+	case errors.Is(err, column.ErrNewer):
+		return err
 	case err != nil:
 		return usagef("%w", err)
 	}
@@ -32,17 +37,16 @@ func (a *app) survey(ctx context.Context, p *plan.Plan, o reportOptions, atHome 
 	if !from.Before(until) {
 		return usagef("survey: the period begins at %s, there can be no data yet", from.Format(time.RFC3339))
 	}
-	s, err := report.NewSurvey(p, from, until, Version)
+	s, err := survey.New(p, from, until, Version)
 	if err != nil {
 		return usagef("%w", err)
 	}
-	job := report.Job{Plan: p, Store: store, Out: out, Version: Version, Force: o.force}
-	folder := filepath.Join(out, report.Folder(report.Surveying, from))
+	folder := filepath.Join(out, survey.Folder(from))
 	if a.flags.dryRun {
 		_, err := fmt.Fprintf(a.out, "would write %s: %d candidates, %s to %s\n", folder, len(s.Candidates), from.Format(time.RFC3339), until.Format(time.RFC3339))
 		return err
 	}
-	if err := a.runSurvey(ctx, job, s, folder); err != nil {
+	if err := a.runSurvey(ctx, s, store, folder, o.force); err != nil {
 		return err
 	}
 	if atHome {
@@ -65,28 +69,29 @@ func (a *app) survey(ctx context.Context, p *plan.Plan, o reportOptions, atHome 
 
 // runSurvey makes the files while no other run does. A survey that goes on grows:
 // a later end makes a new revision by itself.
-func (a *app) runSurvey(ctx context.Context, job report.Job, s *report.Survey, folder string) (err error) {
-	unlock, err := lockReports(job.Out)
+func (a *app) runSurvey(ctx context.Context, s *survey.Survey, store lake.Store, folder string, force bool) (err error) {
+	out := filepath.Dir(folder)
+	unlock, err := lockReports(out)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	release, err := a.keepLake(ctx, job.Store)
+	release, err := a.keepLake(ctx, store)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	old, err := job.ExistingSurvey(filepath.Base(folder))
+	old, err := survey.Existing(folder)
 	if err != nil {
 		return err
 	}
-	if old != nil && !job.Force && old.Until.Equal(s.Until) {
-		return busyf("%s: survey until %s, revision %d, %w", folder, old.Until.Format(time.RFC3339), old.Revision, report.ErrThere)
+	if old != nil && !force && old.Until.Equal(s.Until) {
+		return busyf("%s: survey until %s, revision %d, %w", folder, old.Until.Format(time.RFC3339), old.Revision, edition.ErrThere)
 	}
-	return job.RunSurvey(ctx, s, old)
+	return s.Run(ctx, store, out, old)
 }
 
-func (a *app) logSurvey(p *plan.Plan, s *report.Survey, folder string) error {
+func (a *app) logSurvey(p *plan.Plan, s *survey.Survey, folder string) error {
 	home, err := a.home()
 	if err != nil {
 		return err

@@ -29,6 +29,9 @@ type Batch struct {
 	cursors []cursor
 	views   []Column
 	reached int64 // the last interval of the file so far
+
+	answers *AnswerBatch // views, once they are made
+	runs    *RunBatch
 }
 
 // NewBatch is memory for batches of columns, and of the interval. Lists are read as rows.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -21,7 +21,7 @@ func TestOnlyAnswersThatThePlanAsksForAccuse(t *testing.T) {
 		accuses bool
 	}{"the plan's": {"101", "198.41.0.4", true}, "another address": {"101", "203.0.113.9", false}, "another vantage point": {"103", "198.41.0.4", false}} {
 		for _, again := range []bool{false, true} { // judged on its way in, and once more after a fetch
-			c := newCourt(t, 2)
+			c := newZoneCollector(t, 2)
 			c.inPlan()
 			c.keep(c.zones[0], day.Add(-60*time.Hour))
 			c.keep(c.zones[1], day.Add(-59*time.Hour))
@@ -39,7 +39,7 @@ func TestOnlyAnswersThatThePlanAsksForAccuse(t *testing.T) {
 						rows[i].QName, rows[i].QType = ".", "SOA"
 						rows[i].Response = soaWire(2026112200, "x") // without a signature
 					}
-					heard(&rows[i])
+					fillFromResponse(&rows[i])
 				}
 			}
 			c.ask(k.vp, day)
@@ -48,7 +48,7 @@ func TestOnlyAnswersThatThePlanAsksForAccuse(t *testing.T) {
 				c.fetched(c.zones[1].Serial, day.Add(2*time.Hour), false)
 				r = c.ingest()
 			}
-			of := ingest.Accused{Interval: day, RSI: "c", VantagePoint: k.vp, NSID: "x"}
+			of := judge.Accused{Interval: day, RSI: "c", VantagePoint: k.vp, NSID: "x"}
 			if n := r.Accused[of]; (n > 0) != k.accuses || (len(r.Accused) > 0) != k.accuses || r.Judged.Incorrect == 0 {
 				t.Errorf("%s, again %t: accused %v, %+v, %+v", name, again, r.Accused, r.Judged, r.Quarantined)
 			}

@@ -12,8 +12,8 @@ import (
 
 // stale has c serve a zone that was replaced two days before, on a day after which no
 // fetch succeeds.
-func stale(t *testing.T) *court {
-	c := newCourt(t, 2)
+func stale(t *testing.T) *zoneCollector {
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day.Add(-90*time.Hour))
 	c.keep(c.zones[1], day.Add(-50*time.Hour))
 	c.watched(c.zones[1], day.Add(-49*time.Hour), day)
@@ -24,7 +24,7 @@ func stale(t *testing.T) *court {
 }
 
 // later is an ingest so many days after the day.
-func (c *court) later(days int) {
+func (c *zoneCollector) later(days int) {
 	c.t.Helper()
 	c.in.Now = func() time.Time { return day.AddDate(0, 0, days) }
 	c.ingest()
@@ -33,14 +33,14 @@ func (c *court) later(days int) {
 // However long no fetch succeeds, a row that waits gets its verdict; the file of
 // the days that wait only saves looking.
 func TestWaitingIsNeverForgotten(t *testing.T) {
-	for name, lose := range map[string]func(c *court) error{
-		"kept":    func(*court) error { return nil },
-		"lost":    func(c *court) error { return os.Remove(c.in.Backlog) },
-		"damaged": func(c *court) error { return os.WriteFile(c.in.Backlog, []byte("{"), 0o644) },
-		"another version's": func(c *court) error {
+	for name, lose := range map[string]func(c *zoneCollector) error{
+		"kept":    func(*zoneCollector) error { return nil },
+		"lost":    func(c *zoneCollector) error { return os.Remove(c.in.Backlog) },
+		"damaged": func(c *zoneCollector) error { return os.WriteFile(c.in.Backlog, []byte("{"), 0o644) },
+		"another version's": func(c *zoneCollector) error {
 			return os.WriteFile(c.in.Backlog, []byte(`{"version": "0.9", "days": {}}`), 0o644)
 		},
-		"nowhere": func(c *court) error { c.in.Backlog = ""; return nil },
+		"nowhere": func(c *zoneCollector) error { c.in.Backlog = ""; return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := stale(t)
@@ -93,7 +93,7 @@ func TestWaitingOutlivesAKill(t *testing.T) {
 
 // A day in which nothing waits costs nothing: once it is past it is not even read.
 func TestJudgedDaysAreLeftAlone(t *testing.T) {
-	c := newCourt(t, 1)
+	c := newZoneCollector(t, 1)
 	c.all(c.zones[0])
 	c.keep(c.zones[0], day.Add(-time.Hour))
 	c.ask("101", day)
@@ -116,7 +116,7 @@ func TestJudgedDaysAreLeftAlone(t *testing.T) {
 
 // Without any zone nothing can be judged, but what waits is counted.
 func TestWaitingWithoutZones(t *testing.T) {
-	c := newCourt(t, 1)
+	c := newZoneCollector(t, 1)
 	c.all(c.zones[0])
 	c.ask("101", day)
 	for range 2 {

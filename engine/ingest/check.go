@@ -266,16 +266,6 @@ func addressOf(s string, f measurement.Family) bool {
 	return err == nil && len(s) < 64 && (f == "" || measurement.FamilyOf(a) == f)
 }
 
-// pending is the verdict of a row that correctness will be judged by: unchecked,
-// for nothing is good that was not seen to be good [ote].
-func pending(a *measurement.Answer) *measurement.Verdict {
-	if a.Query != measurement.QueryCorrectness || a.Outcome != measurement.Answered || *a.TC || (*a.RCode != measurement.NoError && *a.RCode != measurement.NXDomain) {
-		return nil
-	}
-	v := measurement.Unchecked
-	return &v
-}
-
 const (
 	lower  = "abcdefghijklmnopqrstuvwxyz"
 	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -17,7 +17,7 @@ import (
 // what it asked is held against a server.
 func TestSlowClockAccusesNobody(t *testing.T) {
 	for _, clock := range []*bool{nil, ptr(false), ptr(true)} {
-		c := courtWith(t, lab.Options{}, lab.Revision{Inception: day.Add(-2 * time.Hour), Expiration: day.AddDate(0, 0, 13)})
+		c := zoneCollectorWith(t, lab.Options{}, lab.Revision{Inception: day.Add(-2 * time.Hour), Expiration: day.AddDate(0, 0, 13)})
 		c.inPlan()
 		c.clock = clock
 		c.keep(c.zones[0], day.Add(-200*time.Hour))
@@ -44,7 +44,7 @@ func TestSlowClockAccusesNobody(t *testing.T) {
 // on grounds of time; where one does, its own answer does not.
 func TestTwoRSIsShowAWrongClock(t *testing.T) {
 	for _, two := range []bool{true, false} {
-		c := courtWith(t, lab.Options{}, lab.Revision{Inception: signed(1), Expiration: signed(1).AddDate(0, 0, 40)},
+		c := zoneCollectorWith(t, lab.Options{}, lab.Revision{Inception: signed(1), Expiration: signed(1).AddDate(0, 0, 40)},
 			lab.Revision{Inception: day.Add(-2 * time.Hour), Expiration: day.AddDate(0, 0, 13)})
 		c.inPlan()
 		c.keep(c.zones[0], day.Add(-200*time.Hour))

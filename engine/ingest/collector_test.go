@@ -104,8 +104,8 @@ func soaWire(serial uint32, nsid string) []byte {
 	return wire
 }
 
-// heard makes the columns of a row what its response says, as the prober does.
-func heard(a *measurement.Answer) {
+// fillFromResponse makes the columns of a row what its response says, as the prober does.
+func fillFromResponse(a *measurement.Answer) {
 	r, err := probe.ReadReply(a.Response)
 	if err != nil {
 		panic(err)

@@ -26,24 +26,18 @@ func (r *run) compact(ctx context.Context) error {
 	if _, err := r.rewrite(column.Answers, yesterday); err != nil {
 		return err
 	}
-	night := &r.backlog.rewritten
-	if night.Uniform == column.Schema() || night.Day == dateOf(yesterday) {
+	night := &r.judge.Rewritten
+	if night.Uniform == column.Schema() || night.Day == yesterday.Format(time.DateOnly) {
 		return nil
 	}
 	more, err := r.upgrade(ctx)
 	if err != nil {
 		return err
 	}
-	if night.Day = dateOf(yesterday); !more {
+	if night.Day = yesterday.Format(time.DateOnly); !more {
 		night.Uniform = column.Schema()
 	}
-	return r.backlog.save()
-}
-
-// rewritten is how far the lake has come to be of one schema.
-type rewritten struct {
-	Day     string `json:"day,omitempty"`     // the last that a night was for
-	Uniform int    `json:"uniform,omitempty"` // the schema that all days are of; 0 where nobody has seen that they are
+	return r.judge.Save()
 }
 
 // knows says whether this program may write the lake: not where a newer one did, which

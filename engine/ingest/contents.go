@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -20,17 +21,7 @@ type contents struct {
 	answers   *spool.File[measurement.Answer] // nil for none
 	routes    *spool.File[measurement.Route]
 	run       *measurement.Run // of its metadata
-	sightings []sighting       // serials that its answers show
-}
-
-// sighting is a serial that an answer of the query soa showed [kzu].
-type sighting struct {
-	Serial  int64
-	RSI     measurement.RSI
-	Address string // that was asked
-	At      int64  // of the query, µs
-
-	known, asked bool // of the plan: the RSI, and that address of it then
+	sightings []judge.Sighting // serials that its answers show
 }
 
 // read reads a file that was taken. What is wrong with it is the reason why it is
@@ -49,10 +40,6 @@ func (r *run) read(t *taken, data []byte) (c contents, reason string, aside erro
 		return contents{}, "", err
 	case err != nil:
 		return contents{}, oneLine(err.Error()), nil
-	}
-	for i := range c.sightings {
-		s := &c.sightings[i]
-		s.known, s.asked = r.asks(s.RSI, s.Address, t.label)
 	}
 	return c, "", nil
 }
@@ -118,7 +105,7 @@ const mostSightings = 1000
 
 // sightingsOf finds the serials that valid replies show, the earliest of each RSI
 // (A13, first part: answered, NOERROR, one SOA of the root).
-func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
+func sightingsOf(rows []measurement.Answer) (found []judge.Sighting, err error) {
 	of := 0 // where those of the RSI begin, whose rows lie beside each other
 	for i := range rows {
 		a := &rows[i]
@@ -128,8 +115,8 @@ func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
 		if of < len(found) && found[of].RSI != a.RSI {
 			of = len(found)
 		}
-		s := sighting{Serial: *a.Serial, RSI: a.RSI, Address: a.Address, At: a.SentAt.UnixMicro()}
-		known := slices.IndexFunc(found[of:], func(f sighting) bool { return f.Serial == s.Serial && f.Address == s.Address })
+		s := judge.Sighting{Serial: *a.Serial, RSI: a.RSI, Address: a.Address, At: a.SentAt.UnixMicro()}
+		known := slices.IndexFunc(found[of:], func(f judge.Sighting) bool { return f.Serial == s.Serial && f.Address == s.Address })
 		if known >= 0 {
 			f := &found[of+known]
 			f.At = min(f.At, s.At)
@@ -144,24 +131,31 @@ func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
 	return found, nil
 }
 
-// rsis are those of the plan; nil for none.
-func rsis(p *plan.Plan) map[string]bool {
+// plans are those by which files are held against the contract.
+func (in *Ingester) plans() []*plan.Plan { return append([]*plan.Plan{in.Plan}, in.Plans...) }
+
+// rsis are those of the plans; nil for none.
+func rsis(plans []*plan.Plan) map[string]bool {
 	var all map[string]bool
-	for _, s := range p.Servers {
-		if all == nil {
-			all = map[string]bool{}
+	for _, p := range plans {
+		for _, s := range p.Servers {
+			if all == nil {
+				all = map[string]bool{}
+			}
+			all[string(s.RSI)] = true
 		}
-		all[string(s.RSI)] = true
 	}
 	return all
 }
 
-// timeouts are those of the plan's queries, in µs. A reply that came in time may
-// have been read a little later.
-func timeouts(p *plan.Plan) map[string]int64 {
+// timeouts are those of the plans' queries, in µs, the longest of each. A reply that came
+// in time may have been read a little later.
+func timeouts(plans []*plan.Plan) map[string]int64 {
 	m := map[string]int64{}
-	for _, q := range p.Queries {
-		m[q.Label] = time.Duration(q.Timeout).Microseconds()
+	for _, p := range plans {
+		for _, q := range p.Queries {
+			m[q.Label] = max(m[q.Label], time.Duration(q.Timeout).Microseconds())
+		}
 	}
 	return m
 }

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
@@ -72,6 +75,17 @@ func TestRowsThatBreakTheContract(t *testing.T) {
 		{"mtric.run: interval 2026-11-21T23:55", func(a rows, r *measurement.Run) { r.Interval = day.Add(-5 * time.Minute) }},
 		{"mtric.run: started at", func(a rows, r *measurement.Run) { r.StartedAt = day.AddDate(0, 0, 1) }},
 		{"mtric.run: timestamps \"sun\"", func(a rows, r *measurement.Run) { r.Timestamps = "sun" }},
+		{"row 1: source port 0", func(a rows, _ *measurement.Run) { a[0].SourcePort = ptr(int32(0)) }},
+		{"row 1: reply TTL 256", func(a rows, _ *measurement.Run) { a[0].Transport, a[0].ReplyTTL = measurement.UDP, ptr(int32(256)) }},
+		{"row 1: -1 segments sent again", func(a rows, _ *measurement.Run) { a[0].TCPRetransmits = ptr(int32(-1)) }},
+		{"row 1: a first attempt, and 1 attempts", func(a rows, _ *measurement.Run) { a[0].FirstLatencyUS = ptr(int64(1)) }},
+		{"row 1: a first response that is not truncated", func(a rows, _ *measurement.Run) {
+			a[0].Attempts, a[0].FirstLatencyUS, a[0].FirstResponse = 2, ptr(int64(1)), make([]byte, 12)
+		}},
+		{"row 1: further datagram 1: \"stray\" of 3 bytes after -1 µs", func(a rows, _ *measurement.Run) {
+			a[0].Extra = []measurement.Extra{{Kind: "stray", AfterUS: -1, Wire: []byte("abc")}}
+		}},
+		{"mtric.run: source \"2001:db8::1\", no address of family ipv4", func(a rows, r *measurement.Run) { r.SourceIPv4 = ptr("2001:db8::1") }},
 		{"mtric.run: no plan and plan_sha256", func(a rows, r *measurement.Run) { r.PlanSHA256 = "x" }},
 	}
 	c := newCollector(t)
@@ -94,6 +108,43 @@ func TestRowsThatBreakTheContract(t *testing.T) {
 		if !strings.Contains(q.Reason, want[q.File]) {
 			t.Errorf("reason %q, want %q", q.Reason, want[q.File])
 		}
+	}
+}
+
+// What a vantage point knows beside its answers comes into the lake as it was sent.
+func TestFactsComeThrough(t *testing.T) {
+	c := newCollector(t)
+	rows := answersOf("101", day)
+	for i := range rows {
+		switch rows[i].Transport {
+		case measurement.UDP:
+			rows[i].SourcePort, rows[i].ReplyTTL, rows[i].Extra = ptr(int32(40_000+i)), ptr(int32(57)), []measurement.Extra{}
+		case measurement.TCP:
+			rows[i].TCPRetransmits = ptr(int32(i))
+		}
+	}
+	udp := slices.IndexFunc(rows, func(a measurement.Answer) bool { return a.Transport == measurement.UDP })
+	rows[udp].Extra = []measurement.Extra{{Kind: measurement.ExtraStray, AfterUS: 3, Wire: []byte{1}}, {Kind: measurement.ExtraLate, AfterUS: 4_000_001, Wire: []byte{}}}
+	rows[udp].Strays = 1
+	again := udp + slices.IndexFunc(rows[udp+1:], func(a measurement.Answer) bool { return a.Transport == measurement.UDP }) + 1
+	rows[again].Attempts, rows[again].SourcePort, rows[again].ReplyTTL, rows[again].TCPRetransmits = 2, nil, nil, ptr(int32(0))
+	rows[again].FirstLatencyUS, rows[again].FirstResponse = ptr(int64(800)), []byte{1, 2, 0x82, 0, 0, 1, 0, 0, 0, 0, 0, 0}
+	run := runOf(rows, "101", day)
+	run.SourceIPv4, run.SourceIPv6 = ptr("192.0.2.7"), ptr("2001:db8::7")
+	send(c, c.box("101"), spool.Name(day, "101", column.Answers), rows, metaOf(run))
+	if r := c.ingest(); r.Files != 1 {
+		t.Fatalf("%+v", r)
+	}
+	got := readDay[measurement.Answer](c, column.Answers, day)
+	for i := range got { // the collector's
+		got[i].Verdict, got[i].VerdictSerial, got[i].Failures = nil, nil, nil
+	}
+	if diff := cmp.Diff(rows, got); diff != "" {
+		t.Errorf("answers (-sent +lake):\n%s", diff)
+	}
+	runs := readDay[measurement.Run](c, column.Runs, day)
+	if len(runs) != 1 || runs[0].SourceIPv4 == nil || *runs[0].SourceIPv4 != "192.0.2.7" || runs[0].SourceIPv6 == nil || *runs[0].SourceIPv6 != "2001:db8::7" {
+		t.Errorf("runs %+v", runs)
 	}
 }
 

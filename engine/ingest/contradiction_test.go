@@ -14,7 +14,7 @@ import (
 // Genuine answers whose rows say another thing than they do accuse nobody: the file goes
 // to Quarantine, which names the row and what contradicts.
 func TestRowThatContradictsItsResponse(t *testing.T) {
-	c := newCourt(t, 1)
+	c := newZoneCollector(t, 1)
 	c.keep(c.zones[0], day.Add(-200*time.Hour))
 	c.watched(c.zones[0], day.Add(-199*time.Hour), day.Add(40*time.Hour))
 	c.all(c.zones[0])

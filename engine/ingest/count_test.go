@@ -4,13 +4,13 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/measurement"
 )
 
 // A second --rejudge of the same days changes nothing, and says so.
 func TestRejudgeOfTheSameChangesNothing(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day.Add(-90*time.Hour))
 	c.keep(c.zones[1], day.Add(-50*time.Hour))
 	c.watched(c.zones[1], day.Add(-49*time.Hour), day.Add(20*time.Hour))
@@ -26,7 +26,7 @@ func TestRejudgeOfTheSameChangesNothing(t *testing.T) {
 	}
 	c.ingest()
 	c.ingest()
-	c.in.Rejudge = []ingest.Span{{From: day, Until: day.AddDate(0, 0, 1)}}
+	c.in.Rejudge = []judge.Span{{From: day, Until: day.AddDate(0, 0, 1)}}
 	for range 2 {
 		if r := c.ingest(); r.Judged.Changed != 0 || r.Judged.Correct+r.Judged.Incorrect+r.Judged.Unchecked != 1200 {
 			t.Errorf("%+v", r.Judged)
@@ -37,7 +37,7 @@ func TestRejudgeOfTheSameChangesNothing(t *testing.T) {
 // An answer that proves a zone has the others judged once more: each is counted once, and
 // accused only of what it ends with.
 func TestEachRowIsCountedOnce(t *testing.T) {
-	c := newCourt(t, 3)
+	c := newZoneCollector(t, 3)
 	c.keep(c.zones[0], day.Add(-90*time.Hour))
 	c.watched(c.zones[0], day.Add(-89*time.Hour), day.Add(20*time.Hour))
 	c.all(c.zones[0])
@@ -45,9 +45,9 @@ func TestEachRowIsCountedOnce(t *testing.T) {
 	c.twist, c.twisted = unsigned, []measurement.RSI{"b"}
 	c.ask("101", day)
 	c.ingest()
-	want := ingest.Judged{Correct: 2, Incorrect: 2, Unchecked: 2}
+	want := judge.Judged{Correct: 2, Incorrect: 2, Unchecked: 2}
 	c.expect(day, "correct incorrect unchecked")
-	c.in.Rejudge = []ingest.Span{{From: day, Until: day.AddDate(0, 0, 1)}}
+	c.in.Rejudge = []judge.Span{{From: day, Until: day.AddDate(0, 0, 1)}}
 	for range 2 {
 		if r := c.ingest(); r.Judged != want || len(r.Accused) != 0 {
 			t.Errorf("%+v, want %+v; accused %v", r.Judged, want, r.Accused)

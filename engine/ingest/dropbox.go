@@ -276,7 +276,7 @@ func (r *run) orphan(w waiting) error {
 	if err != nil {
 		return r.banish(w.box, w.name+sidecarSuffix, err.Error())
 	}
-	if sum, err := files.ParseSidecar(text, w.name); err == nil && (r.kept(r.original(w), sum) || r.rejectedBefore(w.box, w.name, sum)) {
+	if sum, err := files.ParseSidecar(text, w.name); err == nil && (r.kept(w.name, sum) || r.rejectedBefore(w.box, w.name, sum)) {
 		return r.unlink(w.box, w.name+sidecarSuffix)
 	}
 	return r.overdue(w.box, w.name+sidecarSuffix, 24*time.Hour, "a sidecar without its file")

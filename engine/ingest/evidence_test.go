@@ -1,17 +1,12 @@
 package ingest_test
 
 import (
-	"bytes"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -20,13 +15,13 @@ import (
 )
 
 // threeInPlan has the plan know three vantage points.
-func (c *court) threeInPlan() {
+func (c *zoneCollector) threeInPlan() {
 	c.inPlan()
 	c.in.Plan.VantagePoints = append(c.in.Plan.VantagePoints, plan.VantagePoint{ID: "103"})
 }
 
 // tell are the verdicts and reasons of an interval at a vantage point, by RSI.
-func (c *court) tell(vp measurement.VantagePoint, label time.Time) string {
+func (c *zoneCollector) tell(vp measurement.VantagePoint, label time.Time) string {
 	c.t.Helper()
 	var all []string
 	for _, a := range readDay[measurement.Answer](c.collector, column.Answers, label) {
@@ -41,7 +36,7 @@ func (c *court) tell(vp measurement.VantagePoint, label time.Time) string {
 	return strings.Join(all, ", ")
 }
 
-func (c *court) told(vp measurement.VantagePoint, label time.Time, want string) {
+func (c *zoneCollector) told(vp measurement.VantagePoint, label time.Time, want string) {
 	c.t.Helper()
 	if got := c.tell(vp, label); got != want {
 		c.t.Errorf("%s at %s:\n%s, want\n%s", label.Format(time.DateTime), vp, got, want)
@@ -52,7 +47,7 @@ func (c *court) told(vp measurement.VantagePoint, label time.Time, want string) 
 // day thirty. It is named as long as it is missing, and all are judged once it is
 // added by hand.
 func TestMissingZoneAccusesNobodyForEver(t *testing.T) {
-	c := newCourt(t, 3)
+	c := newZoneCollector(t, 3)
 	c.threeInPlan()
 	c.keep(c.zones[0], day.Add(-100*time.Hour))
 	c.keep(c.zones[2], day.Add(time.Hour))
@@ -89,7 +84,7 @@ func TestMissingZoneAccusesNobodyForEver(t *testing.T) {
 // A collector that comes back after eight days, to files of all of them, accuses nobody
 // at its first ingest: neither who served zones that it never had, nor who was stale.
 func TestCollectorAwayAccusesNobody(t *testing.T) {
-	c := newCourt(t, 3)
+	c := newZoneCollector(t, 3)
 	c.inPlan()
 	gone := day.AddDate(0, 0, -8)
 	c.keep(c.zones[0], gone.Add(-100*time.Hour))
@@ -124,7 +119,7 @@ func TestCollectorAwayAccusesNobody(t *testing.T) {
 
 // An archive that is an hour old knows nothing of the zone of the day before.
 func TestYoungArchiveAccusesNobody(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.inPlan()
 	c.keep(c.zones[1], day)
 	c.watched(c.zones[1], day.Add(time.Hour), day.Add(6*time.Hour))
@@ -140,7 +135,7 @@ func TestYoungArchiveAccusesNobody(t *testing.T) {
 // Sixty hours without a zone, and then three in an hour: who serves what everybody
 // served a moment ago is right, and so is who serves the one that nobody fetched.
 func TestPublicationGap(t *testing.T) {
-	c := newCourt(t, 4)
+	c := newZoneCollector(t, 4)
 	c.inPlan()
 	c.keep(c.zones[0], day.Add(-60*time.Hour))
 	c.watched(c.zones[0], day.Add(-60*time.Hour), day)
@@ -166,7 +161,7 @@ func TestPublicationGap(t *testing.T) {
 // A signature in no archived zone proves that one is missing, though no serial shows it
 // and the oldest zone that may answer was signed later.
 func TestSignatureProvesAMissingZone(t *testing.T) {
-	c := newCourt(t, 4)
+	c := newZoneCollector(t, 4)
 	c.inPlan()
 	c.keep(c.zones[0], day.Add(-60*time.Hour))
 	c.watched(c.zones[0], day.Add(-60*time.Hour), day)
@@ -187,7 +182,7 @@ func TestSignatureProvesAMissingZone(t *testing.T) {
 
 // The first server with a new zone has it before anybody fetched it.
 func TestFirstServerWithANewZone(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.inPlan()
 	c.keep(c.zones[0], day.Add(-100*time.Hour))
 	c.watched(c.zones[0], day.Add(-100*time.Hour), day)
@@ -207,7 +202,7 @@ func TestKeyRevokedWhileNoFetchSucceeds(t *testing.T) {
 	next := lab.KSK(9, "next ksk", lab.ECDSAP256SHA256)
 	zsk := lab.ZSK(9, "next zsk", lab.ECDSAP256SHA256)
 	rolled := &lab.Signing{Publish: []lab.Key{zsk, next, labKSK.Revoke()}, SignKeys: []lab.Key{next, labKSK.Revoke()}, SignData: []lab.Key{zsk}}
-	c := courtWith(t, lab.Options{}, lab.Revision{Inception: signed(1), Expiration: signed(1).AddDate(0, 0, 40), Signing: rolled})
+	c := zoneCollectorWith(t, lab.Options{}, lab.Revision{Inception: signed(1), Expiration: signed(1).AddDate(0, 0, 40), Signing: rolled})
 	c.inPlan()
 	c.keep(c.zones[0], day.Add(-100*time.Hour))
 	c.watched(c.zones[0], day.Add(-100*time.Hour), day.Add(-time.Hour))
@@ -258,191 +253,6 @@ func TestLiarHoldsItsOwnRowsAlone(t *testing.T) {
 	for serial, z := range c.collector.zones() {
 		if serial > 2026112202 && z.State != measurement.ZoneBogus {
 			t.Errorf("%+v", z)
-		}
-	}
-}
-
-// altered is a court with a zone of those digests that the sources gave too, and a
-// top-level domain in it that has glue.
-func altered(t *testing.T, digests lab.Digests, sources ...string) (*court, string) {
-	c := courtWith(t, lab.Options{ZONEMD: digests})
-	c.inPlan()
-	first := c.zones[0]
-	c.keep(first, day.Add(-100*time.Hour))
-	for _, source := range sources {
-		sum, err := files.Sum(c.file(first))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.record(rootzone.Record{At: day.Add(-99 * time.Hour), Serial: first.Serial, Source: source, SHA256: sum})
-	}
-	c.watched(first, day.Add(-100*time.Hour), day.Add(5*time.Hour))
-	for _, tld := range first.Secure() {
-		m := new(dns.Msg)
-		if err := m.Unpack(wireOf(t, first, tld, "NS")); err != nil {
-			t.Fatal(err)
-		}
-		if tld != "arpa." && slices.ContainsFunc(m.Extra, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeA }) {
-			return c, tld
-		}
-	}
-	t.Fatal("no top-level domain has glue")
-	return nil, ""
-}
-
-// Delegations and glue are signed by nobody: where they differ the server is accused
-// by a zone with a digest, or that two sources gave alike.
-func TestAlteredGlue(t *testing.T) {
-	for name, k := range map[string]struct {
-		digests lab.Digests
-		sources []string
-		want    string
-	}{
-		"digest":                {nil, nil, "incorrect"},
-		"one source":            {lab.Digests{}, nil, "hold: zone 2026112200 has no digest (ZONEMD) that is verified, and one source only"},
-		"the same source":       {lab.Digests{}, []string{"internic https://elsewhere"}, "hold: zone 2026112200 has no digest (ZONEMD) that is verified, and one source only"},
-		"two sources":           {lab.Digests{}, []string{"iana https://x"}, "incorrect"},
-		"a digest nobody knows": {lab.Digests{{Hash: lab.PrivateHash}}, nil, "hold: zone 2026112200 has no digest (ZONEMD) that is verified, and one source only"},
-	} {
-		c, tld := altered(t, k.digests, k.sources...)
-		c.all(c.zones[0])
-		c.refer, c.twisted = tld, []measurement.RSI{"b"}
-		c.twist = func(wire []byte) []byte {
-			m := new(dns.Msg)
-			if err := m.Unpack(wire); err != nil {
-				t.Fatal(err)
-			}
-			for _, rr := range m.Extra {
-				if a, ok := rr.(*dns.A); ok {
-					a.A = netip.MustParseAddr("192.0.2.66").AsSlice()
-				}
-			}
-			m.Compress = true
-			wire, err := m.Pack()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return wire
-		}
-		c.ask("101", day)
-		c.ingest()
-		if got := c.tell("101", day); got != "a correct, b "+k.want+", c correct" {
-			t.Errorf("%s: %s", name, got)
-		}
-		c.nothingNew(day)
-	}
-}
-
-// A bit flipped in what is signed is wrong at once, without any fetch.
-func TestFlippedBitIsIncorrectAtOnce(t *testing.T) {
-	c := newCourt(t, 1)
-	c.keep(c.zones[0], day.Add(-time.Hour))
-	c.all(c.zones[0])
-	c.twisted = []measurement.RSI{"b"}
-	c.twist = func(wire []byte) []byte {
-		m := new(dns.Msg)
-		if err := m.Unpack(wire); err != nil {
-			t.Fatal(err)
-		}
-		ds := m.Answer[0].(*dns.DS)
-		ds.KeyTag ^= 1
-		wire, err := m.Pack()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return wire
-	}
-	c.ask("101", day)
-	if r := c.ingest(); r.Judged.Incorrect != 2 || r.Judged.Unchecked != 0 {
-		t.Errorf("%+v", r.Judged)
-	}
-	c.expect(day, "correct incorrect correct")
-}
-
-// Of two signatures in the archive's file one is a stray: an answer that carries only
-// that one is not correct, and one that carries both is.
-func TestStraySignatureProvesNothing(t *testing.T) {
-	signing := lab.Simple(labKSK, labZSK)
-	signing.Stray = []lab.Stray{{Owner: ".", Type: "SOA", Key: labZSK, Garbage: true}}
-	c := courtWith(t, lab.Options{Signing: signing})
-	c.keep(c.zones[0], day.Add(-100*time.Hour))
-	c.watched(c.zones[0], day.Add(-100*time.Hour), day.Add(5*time.Hour))
-	c.all(c.zones[0])
-	var good [][]byte
-	for _, rr := range c.zones[0].RRs() { // the good one comes first
-		if sig, ok := rr.(*dns.RRSIG); ok && sig.TypeCovered == dns.TypeSOA {
-			good = append(good, []byte(sig.Signature))
-		}
-	}
-	if len(good) != 2 {
-		t.Fatalf("%d signatures over SOA", len(good))
-	}
-	c.twisted = []measurement.RSI{"c"}
-	c.twist = func(wire []byte) []byte {
-		m := new(dns.Msg)
-		if err := m.Unpack(wire); err != nil {
-			t.Fatal(err)
-		}
-		m.Answer = slices.DeleteFunc(m.Answer, func(rr dns.RR) bool {
-			sig, ok := rr.(*dns.RRSIG)
-			return ok && bytes.Equal([]byte(sig.Signature), good[0])
-		})
-		wire, err := m.Pack()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return wire
-	}
-	c.ask("101", day)
-	c.ingest()
-	c.expect(day, "correct correct incorrect")
-}
-
-// What is signed by an algorithm that nobody knows is never judged, and said to be so.
-func TestUnknownAlgorithmIsNotJudged(t *testing.T) {
-	strange := lab.ZSK(9, "strange", 200)
-	signing := lab.Simple(labKSK, labZSK)
-	signing.Publish = append(signing.Publish, strange)
-	c := courtWith(t, lab.Options{Signing: signing})
-	c.keep(c.zones[0], day.Add(-100*time.Hour))
-	c.watched(c.zones[0], day.Add(-100*time.Hour), day.Add(5*time.Hour))
-	only := *signing
-	only.SignData = []lab.Key{strange}
-	other, err := lab.Generate(lab.Options{Seed: 9, Serial: c.zones[0].Serial, TLDs: 30, Inception: signed(0), Expiration: signed(0).AddDate(0, 0, 40), Signing: &only, ZONEMD: lab.Digests{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.all(c.zones[0])
-	c.serve["b"] = other
-	c.ask("101", day)
-	r := c.ingest()
-	c.told("101", day, "a correct, b hold: a signature is by an algorithm that is not known here; see the notes, c correct")
-	if r.Judged.Unjudgeable != 2 {
-		t.Errorf("%+v", r.Judged)
-	}
-	c.nothingNew(day)
-}
-
-// What is not to be judged is not called broken for want of a zone.
-func TestNotJudgedWithoutZones(t *testing.T) {
-	for _, zones := range []int{0, 1} {
-		c := newCourt(t, 1)
-		if zones > 0 {
-			c.keep(c.zones[0], day.Add(-time.Hour))
-		}
-		c.all(c.zones[0])
-		c.refer = "arpa."
-		c.ask("101", day)
-		if r := c.ingest(); r.Judged.Incorrect != 0 {
-			t.Errorf("%d zones: %+v", zones, r.Judged)
-		}
-		c.held(day, "b", "arpa./NS is not judged while root servers serve arpa.")
-		c.refer = ""
-		c.twisted = []measurement.RSI{"b"}
-		c.twist = func(wire []byte) []byte { wire[2] |= 2; return wire } // TC
-		c.ask("101", day.Add(5*time.Minute))
-		if r := c.ingest(); r.Judged.Incorrect != 0 {
-			t.Errorf("%d zones, TC: %+v", zones, r.Judged)
 		}
 	}
 }

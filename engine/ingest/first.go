@@ -2,10 +2,11 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"time"
 
 	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -43,11 +44,10 @@ func (r *run) firstWins(ctx context.Context, day time.Time, files []*taken) erro
 // sums are those of the files that the runs rows of a day are from.
 func (r *run) sums(ctx context.Context, day time.Time) (map[runKey]string, error) {
 	all := map[runKey]string{}
-	scan := lake.Scan{Store: r.Lake, Table: column.Runs, From: day, Until: day.AddDate(0, 0, 1), Workers: 1, Columns: []string{"vantage_point", "sha256"}}
-	return all, scan.Run(ctx, func(b *column.Batch) error {
-		vps, labels, sums := b.Column("vantage_point"), b.Column("interval"), b.Column("sha256")
+	scan := lake.Scan{Store: r.Lake, From: day, Until: day.AddDate(0, 0, 1), Workers: 1}
+	return all, scan.Runs(ctx, []column.Name{column.VantagePoint, column.SHA256}, func(b *column.RunBatch) error {
 		for i := range b.Rows {
-			all[keyAt(vps, labels, i)] = sums.Text(i)
+			all[runKey{b.VantagePoint.At(i), b.Interval.At(i)}] = b.SHA256.At(i)
 		}
 		return nil
 	})
@@ -58,11 +58,12 @@ func (r *run) rowless(ctx context.Context, day time.Time, table column.Table, fi
 	if len(files) == 0 {
 		return nil
 	}
-	scan := lake.Scan{Store: r.Lake, Table: table, From: day, Until: day.AddDate(0, 0, 1), Workers: 1, Columns: []string{"vantage_point"}}
+	vantagePoint := column.VantagePoint.String()
+	scan := lake.Scan{Store: r.Lake, Table: table, From: day, Until: day.AddDate(0, 0, 1), Workers: 1, Columns: []string{vantagePoint}}
 	return scan.Run(ctx, func(b *column.Batch) error {
-		vps, labels := b.Column("vantage_point"), b.Column("interval")
+		vps, labels := b.Column(vantagePoint), column.Times{Column: b.Column(column.Interval)}
 		for i := range b.Rows {
-			if t := files[keyAt(vps, labels, i)]; t != nil {
+			if t := files[runKey{measurement.VantagePoint(vps.Text(i)), labels.At(i)}]; t != nil {
 				t.reason = "has no rows, the lake has some of its interval"
 			}
 		}
@@ -70,8 +71,10 @@ func (r *run) rowless(ctx context.Context, day time.Time, table column.Table, fi
 	})
 }
 
-func keyAt(vps, labels *column.Column, i int) runKey {
-	return runKey{measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i]).UTC()}
+// runKey is one interval at one vantage point.
+type runKey struct {
+	vp    measurement.VantagePoint
+	label time.Time
 }
 
 // rows is how many the file has.
@@ -87,9 +90,13 @@ func (t *taken) rows() int {
 
 // twin says why a file cannot be kept in Originals: another of its name is there.
 func (r *run) twin(t *taken) string {
-	sum, err := files.Sum(r.original(t.waiting))
-	if err != nil || sum == t.sha256 {
-		return "" // none there, or the same
+	sum, err := r.originals.Sum(t.name)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist): // packing tells of a pack that cannot be read
+		r.log.Error("originals", "file", t.name, "error", err)
+		return ""
+	case err != nil, sum == t.sha256:
+		return ""
 	}
 	return another(sum)
 }

@@ -199,7 +199,7 @@ func TestSightingsHoldNoFiles(t *testing.T) {
 			rows[k].Serial = ptr(int64(2026112200 + i))
 			if rows[k].Response != nil {
 				rows[k].Response = soaWire(uint32(2026112200+i), *rows[k].NSID)
-				heard(&rows[k])
+				fillFromResponse(&rows[k])
 			}
 		}
 		send(c, c.box("101"), spool.Name(at, "101", column.Answers), rows, metaOf(runOf(rows, "101", at)))

@@ -18,13 +18,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -83,13 +84,20 @@ type Ingester struct {
 	// sets one. For a rehearsal, whose clock the kernel does not share.
 	Came func(sidecar os.FileInfo) time.Time
 
+	// Ingested says when a file of answers came into the lake, for one that is made again;
+	// nil is now. A nil time is one that nobody noted.
+	Ingested func(file string) *time.Time
+
+	// Plans are others by which files were accepted before: their timeouts and RSIs hold too.
+	Plans []*plan.Plan
+
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil is silent
 	Progress func(done, of int)
 
 	// Rejudge is intervals whose answers are judged again whatever their verdict:
 	// a rule was mended, or a zone was added that nobody had.
-	Rejudge []Span
+	Rejudge []judge.Span
 
 	// Step is called before every change to a file, named; an error ends the run
 	// there, as a kill would. For tests.
@@ -98,16 +106,12 @@ type Ingester struct {
 
 // Result is what a run did.
 type Result struct {
-	Files       int          `json:"files"`      // that came into the lake or were there already
-	Added       int64        `json:"rows_added"` // answers and routes
-	Known       int64        `json:"rows_known"` // that the lake had already
-	Quarantined []Rejected   `json:"quarantined"`
-	Left        []string     `json:"left"` // as it is, with the reason, for a person to look at
-	Zones       ZonesChanged `json:"zones"`
-	Judged      Judged       `json:"judged"`
-
-	// Accused counts the answers that this run found incorrect, and none before it.
-	Accused map[Accused]int64 `json:"-"`
+	Files       int        `json:"files"`      // that came into the lake or were there already
+	Added       int64      `json:"rows_added"` // answers and routes
+	Known       int64      `json:"rows_known"` // that the lake had already
+	Quarantined []Rejected `json:"quarantined"`
+	Left        []string   `json:"left"` // as it is, with the reason, for a person to look at
+	judge.Result
 }
 
 // Rejected is a file that went to Quarantine.
@@ -121,45 +125,34 @@ type Rejected struct {
 // copies, and memory for their runs rows.
 const filesAtOnce = 20_000
 
-// softMemory is where garbage is collected more eagerly, unless GOMEMLIMIT says
-// otherwise: a day being rewritten lives in some 300 MB, and would take twice as much
-// again; with less room than this it was collected every 0.1 s.
-const softMemory = 512 << 20
-
-// collectAt is the growth of memory, in percent, at which garbage is collected as
-// long as softMemory is far.
-const collectAt = 300
-
 // Run ingests what lies complete in the dropboxes, newest day first: what is measured
 // now must not wait for what was. What is
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
-	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.Plan), rsis: rsis(in.Plan),
-		sentPlans: map[measurement.VantagePoint]map[string]bool{}, recalled: map[int64]*showing{}}
+	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.plans()), rsis: rsis(in.plans()),
+		sentPlans: map[measurement.VantagePoint]map[string]bool{}, originals: &originals.Store{Dir: in.Originals}}
 	if in.Now != nil {
 		r.now = in.Now
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		defer debug.SetMemoryLimit(debug.SetMemoryLimit(softMemory))
-		defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
-	}
 	r.started = r.now().UTC()
+	r.judge = &judge.Judge{Plan: in.Plan, Lake: in.Lake, RootZones: in.RootZones, Anchors: in.Anchors, Backlog: in.Backlog, Started: r.started,
+		Rejudge: in.Rejudge, Keys: in.Keys, Log: r.log, Step: r.step, Left: r.left, Failed: r.pass}
 	r.intake = filepath.Join(in.Originals, ".intake")
 	defer func() {
 		r.result.Quarantined = append([]Rejected{}, r.result.Quarantined...)
 		r.result.Left = r.lines.sorted()
-		r.result.Zones.complete()
+		r.result.Result = r.judge.Result()
 		result = r.result
 		err = errors.Join(err, r.halves(), os.RemoveAll(r.intake))
 	}()
 	if err := r.prepare(); err != nil {
 		return r.result, err
 	}
-	if err := errors.Join(ctx.Err(), r.openBacklog()); err != nil {
+	if err := errors.Join(ctx.Err(), r.judge.Open()); err != nil {
 		return r.result, err
 	}
 	if !r.knows() {
@@ -183,7 +176,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 			return r.result, err
 		}
 	}
-	_, save, err := r.keepZones(ctx, true)
+	_, save, err := r.judge.Update(ctx, true)
 	if err == nil {
 		err = save()
 	}
@@ -207,6 +200,8 @@ type run struct {
 	started time.Time
 	intake  string // copies; whatever a killed run left there is of no use
 
+	originals *originals.Store // those of Originals, packed ones too
+
 	timeouts map[string]int64 // of the plan's queries, µs
 	rsis     map[string]bool  // of the plan; nil where it has none
 	lines    leftovers
@@ -214,16 +209,10 @@ type run struct {
 	copies      int // names of copies that are taken
 	total, done int
 	stepping    sync.Mutex
-	backlog     backlog
-	broken      bool             // off by a test, at a step
-	failures    []error          // of days
-	shelves     map[string]shelf // of Quarantine, by dropbox; nil until one is needed
-	sightings   map[seenKey]time.Time
-	recalled    map[int64]*showing  // who showed zones of the archive before they were first used, of those that were asked for
-	authentic   map[int64]authentic // serials that signatures in answers prove
-	fetches     []rootzone.Record   // the last ones
-	history     []rootzone.Record   // those before, once they were needed
-	zones       zoneCache
+	judge       *judge.Judge
+	broken      bool                                         // off by a test, at a step
+	failures    []error                                      // of days
+	shelves     map[string]shelf                             // of Quarantine, by dropbox; nil until one is needed
 	sentPlans   map[measurement.VantagePoint]map[string]bool // sums of those that were counted
 	result      Result
 }
@@ -311,19 +300,19 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 		return n, err
 	}
 	for _, t := range taken {
-		r.sight(t)
+		if t.reason == "" {
+			r.judge.Sight(t.vp, t.label, t.trusted(), t.sightings)
+		}
 		t.sightings = nil
 	}
 	// What these files say of zones comes first: their own answers are judged on
 	// their way into the lake, and a day is written once.
-	bench, save, err := r.keepZones(ctx, false)
+	answers, save, err := r.judge.Update(ctx, false)
 	if err != nil {
 		return n, err
 	}
-	if r.backlog.expect(day) { // before its rows: a kill in between must not hide them
-		if err := r.backlog.save(); err != nil {
-			return n, err
-		}
+	if err := r.judge.Expect(day); err != nil {
+		return n, err
 	}
 	// The table and the copies reach the disk beside the merge, before a copy gets its name
 	// in Originals: a name without its data would outlive a loss of power, and the file in
@@ -336,7 +325,7 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 		}
 		durable <- err
 	}()
-	err = r.merge(ctx, day, taken, bench)
+	err = r.merge(ctx, day, taken, answers)
 	if err := errors.Join(err, <-durable); err != nil {
 		return n, err
 	}

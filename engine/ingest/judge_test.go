@@ -12,7 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
@@ -24,7 +24,7 @@ func TestMismatchWaitsForAFetch(t *testing.T) {
 	r := c.ingest()
 	c.expect(day, "correct correct unchecked")
 	c.held(day, "c", "no zone fetch since")
-	if r.Judged != (ingest.Judged{Correct: 4, Unchecked: 2, Changed: 4}) {
+	if r.Judged != (judge.Judged{Correct: 4, Unchecked: 2, Changed: 4}) {
 		t.Errorf("%+v", r.Judged)
 	}
 	if a := c.verdicts(day)["a"]; *a.VerdictSerial != int64(c.zones[1].Serial) || len(a.Failures) != 0 {
@@ -40,7 +40,7 @@ func TestMismatchWaitsForAFetch(t *testing.T) {
 	c.fetched(c.zones[1].Serial, end.Add(time.Hour+time.Microsecond), false)
 	r = c.ingest()
 	c.expect(day, "correct correct incorrect")
-	if r.Accused[ingest.Accused{Interval: day, RSI: "c", VantagePoint: "101"}] != 2 || len(r.Accused) != 1 {
+	if r.Accused[judge.Accused{Interval: day, RSI: "c", VantagePoint: "101"}] != 2 || len(r.Accused) != 1 {
 		t.Errorf("accused %v", r.Accused)
 	}
 	a := c.verdicts(day)["c"]
@@ -51,7 +51,7 @@ func TestMismatchWaitsForAFetch(t *testing.T) {
 }
 
 // nothingNew is an ingest that changes nothing: not a verdict, not the day's file.
-func (c *court) nothingNew(days ...time.Time) {
+func (c *zoneCollector) nothingNew(days ...time.Time) {
 	c.t.Helper()
 	var before []os.FileInfo
 	for _, d := range days {
@@ -75,7 +75,7 @@ func (c *court) nothingNew(days ...time.Time) {
 // A DS changed in a zone that the archive has 29 minutes after the RSIs serve it:
 // in the gap nobody is accused, and nobody is called correct by the older zone.
 func TestZoneArchivedLateAccusesNobody(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.tld = changedDS(t, c.zones[0], c.zones[1])
 	c.keep(c.zones[0], day.Add(-time.Hour))
 	c.all(c.zones[1])
@@ -94,7 +94,7 @@ func TestZoneArchivedLateAccusesNobody(t *testing.T) {
 
 // A file that comes a month late is judged like any other.
 func TestLateFileIsJudged(t *testing.T) {
-	c := newCourt(t, 1)
+	c := newZoneCollector(t, 1)
 	c.keep(c.zones[0], day.Add(-time.Hour))
 	c.all(c.zones[0])
 	c.in.Now = func() time.Time { return day.AddDate(0, 0, 30) }
@@ -107,7 +107,7 @@ func TestLateFileIsJudged(t *testing.T) {
 // An answer of a zone whose first use was more than 48 hours before is incorrect
 // [yhu], unless it was the newest a day before; the newest always counts, however old.
 func TestWindowOf48Hours(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.all(c.zones[0])
 	used := day.Add(-30 * time.Hour) // of the newer one
 	c.keep(c.zones[0], used.Add(-70*time.Hour))
@@ -130,7 +130,7 @@ func TestWindowOf48Hours(t *testing.T) {
 // A zone that comes into the archive has the answers judged again that it concerns;
 // --rejudge does so for any span.
 func TestJudgedAgain(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day.Add(-100*time.Hour))
 	c.watched(c.zones[0], day.Add(-49*time.Hour), day.Add(2*time.Hour))
 	c.all(c.zones[0])
@@ -145,10 +145,10 @@ func TestJudgedAgain(t *testing.T) {
 	c.mistake(day) // a verdict that a mended rule would not give any more
 	c.ingest()
 	c.expect(day, "incorrect incorrect incorrect")
-	c.in.Rejudge = []ingest.Span{{From: day.Add(5 * time.Minute), Until: day.Add(time.Hour)}}
+	c.in.Rejudge = []judge.Span{{From: day.Add(5 * time.Minute), Until: day.Add(time.Hour)}}
 	c.ingest()
 	c.expect(day, "incorrect incorrect incorrect")
-	c.in.Rejudge = []ingest.Span{{From: day, Until: day.Add(5 * time.Minute)}}
+	c.in.Rejudge = []judge.Span{{From: day, Until: day.Add(5 * time.Minute)}}
 	c.ingest()
 	c.expect(day, "correct correct correct")
 	for _, a := range c.verdicts(day) {
@@ -159,7 +159,7 @@ func TestJudgedAgain(t *testing.T) {
 }
 
 // mistake makes all verdicts of a day wrong.
-func (c *court) mistake(day time.Time) {
+func (c *zoneCollector) mistake(day time.Time) {
 	c.t.Helper()
 	wrong := measurement.Incorrect
 	if err := lake.Amend(c.in.Lake, day, func(_ int64, a *measurement.Answer) {
@@ -174,7 +174,7 @@ func (c *court) mistake(day time.Time) {
 // Sightings that arrive late may show that a zone was in use long before: then it
 // explains no more what it explained.
 func TestEarlierFirstUseIsJudgedAgain(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day.Add(-40*time.Hour))
 	c.keep(c.zones[1], day.Add(-30*time.Hour))
 	c.watched(c.zones[1], day.Add(-50*time.Hour), day.Add(2*time.Hour))
@@ -194,7 +194,7 @@ func TestEarlierFirstUseIsJudgedAgain(t *testing.T) {
 // A zone that comes to the archive late is dated by the archived one after it: it
 // answers until 48 hours after that, and does not become new.
 func TestLateZoneIsDatedByItsSuccessor(t *testing.T) {
-	c := newCourt(t, 3)
+	c := newZoneCollector(t, 3)
 	c.inPlan() // another vantage point shows nothing
 	first := day.AddDate(0, 0, -13)
 	c.keep(c.zones[0], first.Add(-time.Hour))
@@ -223,7 +223,7 @@ func TestLateZoneIsDatedByItsSuccessor(t *testing.T) {
 
 // An archived zone that cannot be read accuses nobody, and holds up nothing else.
 func TestUnreadableZoneAccusesNobody(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day.Add(-2*time.Hour))
 	c.keep(c.zones[1], day.Add(-time.Hour))
 	c.all(c.zones[1])
@@ -256,7 +256,7 @@ func TestUnreadableZoneAccusesNobody(t *testing.T) {
 // that was done since, nor before where the record of the fetch has no sum.
 func TestForgedArchiveProvesNothing(t *testing.T) {
 	for _, since := range []bool{true, false} {
-		c := newCourt(t, 1)
+		c := newZoneCollector(t, 1)
 		c.all(c.zones[0])
 		c.keep(c.zones[0], day.Add(-time.Hour))
 		c.fetched(c.zones[0].Serial, day.Add(time.Hour), false)
@@ -281,7 +281,7 @@ func TestForgedArchiveProvesNothing(t *testing.T) {
 
 // forge alters the signature over the DS that b is asked for, in the archive and in
 // answers alike.
-func (c *court) forge() {
+func (c *zoneCollector) forge() {
 	c.t.Helper()
 	m := new(dns.Msg)
 	if err := m.Unpack(wireOf(c.t, c.zones[0], c.zones[0].Secure()[0], "DS")); err != nil {
@@ -318,7 +318,7 @@ func (c *court) forge() {
 // Answers of an archived zone whose file is gone accuse nobody, however long it is
 // gone, and are judged when it is back.
 func TestLostZoneAccusesNobody(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day.AddDate(0, 0, -10))
 	c.keep(c.zones[1], day.AddDate(0, 0, -9))
 	c.watched(c.zones[1], day.Add(-49*time.Hour), day)

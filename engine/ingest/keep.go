@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -91,40 +90,20 @@ func (r *run) settle(files []*taken) error {
 	return err
 }
 
-// atOnce does what next names, until it names -1, several at a time: each waits for the
-// disk. The first error ends it.
-func atOnce(ctx context.Context, next func() int, do func(i int) error) error {
-	group, going := errgroup.WithContext(ctx)
-	var mu sync.Mutex
-	for range takersAtOnce {
+// each does all files, several at a time, for each waits for the disk. The first error ends
+// it; whoever is tired of waiting does not: what was begun is kept.
+func each(files []*taken, do func(*taken) error) error {
+	group, going := errgroup.WithContext(context.Background())
+	group.SetLimit(takersAtOnce)
+	for _, t := range files {
 		group.Go(func() error {
-			for going.Err() == nil {
-				mu.Lock()
-				i := next()
-				mu.Unlock()
-				if i < 0 {
-					break
-				}
-				if err := do(i); err != nil {
-					return err
-				}
+			if going.Err() != nil {
+				return nil
 			}
-			return nil
+			return do(t)
 		})
 	}
-	return errors.Join(group.Wait(), ctx.Err())
-}
-
-// each does all files, whoever is tired of waiting: what was begun is kept.
-func each(files []*taken, do func(*taken) error) error {
-	n := -1
-	next := func() int {
-		if n++; n < len(files) {
-			return n
-		}
-		return -1
-	}
-	return atOnce(context.Background(), next, func(i int) error { return do(files[i]) })
+	return group.Wait()
 }
 
 // sync brings folders onto the disk; what names the step.
@@ -158,7 +137,11 @@ func (r *run) keep(t *taken) error {
 	if err := r.step("keep %s", t.name); err != nil {
 		return err
 	}
-	if err := r.writeNew(files.Sidecar(path), t.sidecar); err != nil {
+	err := r.writeNew(files.Sidecar(path), t.sidecar)
+	if err == nil && !t.received.IsZero() { // until it is packed the lake alone has it elsewhere
+		err = os.Chtimes(files.Sidecar(path), t.received, t.received)
+	}
+	if err != nil {
 		return fmt.Errorf("originals: %w", err)
 	}
 	if err := r.step("name %s", t.name); err != nil {
@@ -212,9 +195,9 @@ func (r *run) writeNew(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// kept reports whether the file at path has that sum.
-func (r *run) kept(path, sum string) bool {
-	have, err := files.Sum(path)
+// kept reports whether Originals have a file of that name and sum, loose or packed.
+func (r *run) kept(name, sum string) bool {
+	have, err := r.originals.Sum(name)
 	return err == nil && have == sum
 }
 
@@ -291,21 +274,10 @@ func oneLine(s string) string {
 const leastOriginals = 31 * 24 * time.Hour
 
 // forget removes originals and quarantined files older than the plan keeps them.
-// Only months that began before then are looked through: all but one of them are
-// empty, so the cost does not grow with the age of the archive.
 func (r *run) forget() error {
 	var errs []error
 	if keep := r.Plan.Keep("originals"); keep != nil {
-		oldest := r.started.Add(-max(*keep, leastOriginals))
-		months, err := os.ReadDir(r.Originals)
-		errs = append(errs, err)
-		for _, m := range months {
-			begin, err := time.Parse("200601", m.Name())
-			if err != nil || !begin.Before(oldest) {
-				continue
-			}
-			errs = append(errs, forgetIn(filepath.Join(r.Originals, m.Name()), oldest))
-		}
+		errs = append(errs, r.originals.Forget(r.started.Add(-max(*keep, leastOriginals))))
 	}
 	if keep := r.Plan.Keep("quarantine"); keep != nil {
 		errs = append(errs, forgetIn(r.Quarantine, r.started.Add(-*keep)))

@@ -65,8 +65,8 @@ func (c *collector) state() map[string]any {
 // days, files for a second time, one that disagrees, one that is damaged, one
 // that does not belong, alerts, one of them refused; answers that waited for a zone
 // that has come since. It returns what was told of them, too.
-func fill(t *testing.T, zones []*lab.Zone) (c *court, told map[string]bool) {
-	c = courtOf(t, zones)
+func fill(t *testing.T, zones []*lab.Zone) (c *zoneCollector, told map[string]bool) {
+	c = zoneCollectorOf(t, zones)
 	told = map[string]bool{}
 	c.in.Tell = func(q ingest.Rejected) error { told[q.File] = true; return nil }
 	c.in.Alerts = func(vp measurement.VantagePoint, _ time.Time, data []byte) (string, error) {
@@ -105,7 +105,7 @@ func fill(t *testing.T, zones []*lab.Zone) (c *court, told map[string]bool) {
 // The law of ingest: broken off before any step whatever, and begun again, it
 // comes to the same lake, originals, quarantine and dropboxes.
 func TestKilledAnywhereComesToTheSame(t *testing.T) {
-	zones := newCourt(t, 1).zones
+	zones := newZoneCollector(t, 1).zones
 	whole, wantTold := fill(t, zones)
 	steps, kinds := 0, map[string]bool{}
 	whole.in.Step = func(what string) error {

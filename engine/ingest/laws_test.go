@@ -102,7 +102,7 @@ func keyOf(vp measurement.VantagePoint, label time.Time, rsi measurement.RSI) st
 
 // measure sends the files that are to be there at a run, and says which answers are
 // genuine and which are of no zone.
-func (s *scene) measure(c *court, run int, genuine, forged played) {
+func (s *scene) measure(c *zoneCollector, run int, genuine, forged played) {
 	n := 0
 	for _, now := range s.labels {
 		for _, vp := range []measurement.VantagePoint{"101", "102", "103"} {
@@ -155,7 +155,7 @@ func flipped(wire []byte) []byte {
 }
 
 // fetch brings the archive up to a time.
-func (s *scene) fetch(c *court, from, until time.Time) {
+func (s *scene) fetch(c *zoneCollector, from, until time.Time) {
 	for i, z := range s.zones {
 		for at := from.Add(30 * time.Minute); at.Before(until); at = at.Add(time.Hour) {
 			if s.newest(at) != i || z.how != "fetched" || !at.Before(s.away[0]) && at.Before(s.away[1]) {
@@ -184,7 +184,7 @@ func TestLawsOfEvidence(t *testing.T) {
 		for _, z := range s.zones[1:] {
 			after = append(after, lab.Revision{Inception: z.signed, Expiration: z.signed.AddDate(0, 0, 13)})
 		}
-		c := courtWith(t, lab.Options{}, after...)
+		c := zoneCollectorWith(t, lab.Options{}, after...)
 		c.threeInPlan()
 		c.kept = map[int]bool{}
 		genuine, forged := played{}, played{}
@@ -218,7 +218,7 @@ func TestLawsOfEvidence(t *testing.T) {
 }
 
 // obeyed holds the lake against the laws.
-func (s *scene) obeyed(c *court, when string, genuine, forged played, whole bool, told map[string]int) {
+func (s *scene) obeyed(c *zoneCollector, when string, genuine, forged played, whole bool, told map[string]int) {
 	c.t.Helper()
 	for d := began.AddDate(0, 0, -3); !d.After(day); d = d.AddDate(0, 0, 1) {
 		for _, a := range readDay[measurement.Answer](c.collector, column.Answers, d) {

@@ -104,8 +104,8 @@ func TestStrangersLeaveNoSidecar(t *testing.T) {
 // clock is slow shows zones of days ahead: nobody else's answers change, and no zone is
 // made of it.
 func TestOneLiarChangesNothingForOthers(t *testing.T) {
-	verdicts := func(lie func(c *court)) (got string, zones map[int64]measurement.Zone) {
-		c := newCourt(t, 2)
+	verdicts := func(lie func(c *zoneCollector)) (got string, zones map[int64]measurement.Zone) {
+		c := newZoneCollector(t, 2)
 		c.inPlan()
 		c.keep(c.zones[0], day.Add(-200*time.Hour))
 		c.keep(c.zones[1], day.Add(-100*time.Hour))
@@ -125,11 +125,11 @@ func TestOneLiarChangesNothingForOthers(t *testing.T) {
 		}
 		return got, c.collector.zones()
 	}
-	honest, _ := verdicts(func(*court) {})
+	honest, _ := verdicts(func(*zoneCollector) {})
 	if !strings.Contains(honest, " c incorrect") || !strings.Contains(honest, " a correct") {
 		t.Fatal(honest)
 	}
-	rows := func(c *court, label time.Time, serial func(n int) int64, clock *bool) {
+	rows := func(c *zoneCollector, label time.Time, serial func(n int) int64, clock *bool) {
 		var all []measurement.Answer
 		for _, family := range []measurement.Family{"ipv4"} {
 			for n, rsi := range []measurement.RSI{"a", "b", "c", "d", "e", "f", "g", "h", "i"} {
@@ -146,13 +146,13 @@ func TestOneLiarChangesNothingForOthers(t *testing.T) {
 	}
 	next := 0
 	label := func() time.Time { next++; return day.Add(time.Duration(next%6) * 5 * time.Minute) }
-	for name, lie := range map[string]func(c *court){
-		"many serials of the future": func(c *court) { rows(c, label(), func(n int) int64 { return int64(2026112210 + n) }, nil) },
-		"sixteen of them":            func(c *court) { rows(c, label(), func(n int) int64 { return int64(2026112210 + n%16) }, nil) },
-		"old labels": func(c *court) {
+	for name, lie := range map[string]func(c *zoneCollector){
+		"many serials of the future": func(c *zoneCollector) { rows(c, label(), func(n int) int64 { return int64(2026112210 + n) }, nil) },
+		"sixteen of them":            func(c *zoneCollector) { rows(c, label(), func(n int) int64 { return int64(2026112210 + n%16) }, nil) },
+		"old labels": func(c *zoneCollector) {
 			rows(c, label().AddDate(0, 0, -300), func(n int) int64 { return int64(2026112210 + n%16) }, nil)
 		},
-		"a slow clock that it knows": func(c *court) {
+		"a slow clock that it knows": func(c *zoneCollector) {
 			rows(c, label().Add(-48*time.Hour), func(int) int64 { return int64(c.zones[1].Serial) }, ptr(false))
 		},
 	} {
@@ -174,7 +174,7 @@ func TestOneLiarChangesNothingForOthers(t *testing.T) {
 // Whoever shows the serials of the days to come, at an early label, does not have all
 // answers since then judged again with each zone that comes.
 func TestPredictedSerialHasNothingJudgedAgain(t *testing.T) {
-	c := courtWith(t, lab.Options{}, lab.Revision{Inception: day.Add(-time.Hour), Expiration: day.AddDate(0, 0, 10)})
+	c := zoneCollectorWith(t, lab.Options{}, lab.Revision{Inception: day.Add(-time.Hour), Expiration: day.AddDate(0, 0, 10)})
 	c.threeInPlan()
 	c.keep(c.zones[0], day.AddDate(0, 0, -5))
 	c.watched(c.zones[0], day.AddDate(0, 0, -4), day)

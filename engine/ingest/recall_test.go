@@ -26,7 +26,7 @@ func (c *collector) unreadable(at time.Time) {
 // neither serials that nobody knows, once or again, nor zones of the archive before they
 // were first used.
 func TestOldLabelsHaveNoDaysRead(t *testing.T) {
-	c := newCourt(t, 1)
+	c := newZoneCollector(t, 1)
 	c.threeInPlan()
 	c.keep(c.zones[0], signed(0).Add(time.Hour))
 	c.watched(c.zones[0], signed(0).Add(time.Hour), day)

@@ -10,7 +10,7 @@ import (
 
 // withInvented is a collector that has watched twelve zones for ten days, until a
 // time, and a zone that somebody made up by keys of his own, numbered far ahead.
-func withInvented(t *testing.T, watchedUntil time.Time) (c *court, invented *lab.Zone) {
+func withInvented(t *testing.T, watchedUntil time.Time) (c *zoneCollector, invented *lab.Zone) {
 	t.Helper()
 	start := day.AddDate(0, 0, -10)
 	var after []lab.Revision
@@ -18,7 +18,7 @@ func withInvented(t *testing.T, watchedUntil time.Time) (c *court, invented *lab
 		at := start.Add(time.Duration(n) * 12 * time.Hour)
 		after = append(after, lab.Revision{Inception: at, Expiration: at.AddDate(0, 0, 13)})
 	}
-	c = courtWith(t, lab.Options{}, after...)
+	c = zoneCollectorWith(t, lab.Options{}, after...)
 	c.threeInPlan()
 	zones, err := lab.History(lab.Options{Seed: 77, Serial: 2036112299, TLDs: 30, Inception: signed(0), Expiration: signed(0).AddDate(0, 0, 40),
 		Signing: lab.Simple(lab.KSK(77, "ksk", lab.ECDSAP256SHA256), lab.ZSK(77, "zsk", lab.ECDSAP256SHA256))})
@@ -39,7 +39,7 @@ func withInvented(t *testing.T, watchedUntil time.Time) (c *court, invented *lab
 }
 
 // sends is an interval in which c is stale, or a shows the invented zone.
-func (c *court) sends(vp measurement.VantagePoint, label time.Time, rsi measurement.RSI, z *lab.Zone) {
+func (c *zoneCollector) sends(vp measurement.VantagePoint, label time.Time, rsi measurement.RSI, z *lab.Zone) {
 	c.t.Helper()
 	c.all(c.zones[len(c.zones)-1])
 	c.serve[rsi] = z
@@ -94,7 +94,7 @@ func TestOwnTestimonyComesLate(t *testing.T) {
 // A sighting from before a zone was signed is believed as long as nobody knows when
 // that was, and taken back then.
 func TestSightingBeforeTheSigningIsTakenBack(t *testing.T) {
-	c := newCourt(t, 1)
+	c := newZoneCollector(t, 1)
 	c.threeInPlan()
 	serial := int64(c.zones[0].Serial)
 	guessed, shown := signed(0).Add(-24*time.Hour), signed(0).Add(2*time.Hour)

@@ -26,7 +26,7 @@ type oldZone struct {
 
 // ofStage1 has the lake's zones as stage 1 wrote them, those that are not archived
 // given up.
-func (c *court) ofStage1() {
+func (c *zoneCollector) ofStage1() {
 	c.t.Helper()
 	var rows []oldZone
 	for _, z := range c.collector.zones() {
@@ -51,7 +51,7 @@ func (c *court) ofStage1() {
 // Who was accused for a zone that was given up after seven days is accused no more, and
 // that zone is missing again.
 func TestLakeOfStage1IsJudgedAgain(t *testing.T) {
-	c := newCourt(t, 3)
+	c := newZoneCollector(t, 3)
 	c.inPlan()
 	c.keep(c.zones[0], day.Add(-90*time.Hour))
 	c.keep(c.zones[1], day.Add(-50*time.Hour))

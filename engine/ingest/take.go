@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
 )
@@ -52,19 +54,20 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 	before := r.copies // none of this run may take the place of another, which may lie there still
 	r.copies += len(files)
 	var held atomic.Int64
-	next := func() int {
-		if n == len(files) || held.Load() >= cmp.Or(r.Memory, defaultMemory) {
-			return -1
-		}
-		n++
-		return n - 1
+	group, going := errgroup.WithContext(ctx)
+	group.SetLimit(takersAtOnce)
+	for ; n < len(files) && held.Load() < cmp.Or(r.Memory, defaultMemory) && going.Err() == nil; n++ {
+		i := n
+		group.Go(func() (err error) {
+			if going.Err() != nil {
+				return nil
+			}
+			all[i], err = r.take(files[i], r.copyOf(before+i, files[i].name))
+			held.Add(all[i].weight())
+			return err
+		})
 	}
-	err = atOnce(ctx, next, func(i int) (err error) {
-		all[i], err = r.take(files[i], r.copyOf(before+i, files[i].name))
-		held.Add(all[i].weight())
-		return err
-	})
-	if err != nil {
+	if err := errors.Join(group.Wait(), ctx.Err()); err != nil {
 		return nil, max(n, 1), err // n is 0 where the run is broken off at once
 	}
 	return slices.DeleteFunc(all[:n], func(t *taken) bool { return t == nil || r.setAside(t) }), n, nil
@@ -82,6 +85,12 @@ func (t *taken) weight() (bytes int64) {
 		bytes += int64(t.routes.Size())
 	}
 	return bytes
+}
+
+// trusted says that the clock of the run was not known to be wrong, and that the file did
+// not come before its own label.
+func (t *taken) trusted() bool {
+	return !t.received.Before(t.label) && (t.run == nil || t.run.ClockSynchronized == nil || *t.run.ClockSynchronized)
 }
 
 // setAside notes what cannot be taken, and reports whether the file is such.

@@ -14,7 +14,7 @@ import (
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
-	"mtric.net/mtric/engine/ingest"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
@@ -88,7 +88,7 @@ func TestSerialNeedsTwoRSIs(t *testing.T) {
 	if z := c.zones()[2026112201]; z.State != measurement.ZoneSeen || !z.FirstSeen.Equal(seen(day)) || *z.FirstSeenRSI != "a" {
 		t.Errorf("two RSIs: %+v", z)
 	}
-	if diff := cmp.Diff(ingest.ZonesChanged{New: []int64{}, Earlier: []int64{}, Missing: []int64{2026112201}}, r.Zones); diff != "" {
+	if diff := cmp.Diff(judge.ZonesChanged{New: []int64{}, Earlier: []int64{}, Missing: []int64{2026112201}}, r.Zones); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -330,7 +330,7 @@ func many(rows []measurement.Answer) (all []measurement.Answer) {
 // A file of the right name is no zone; one that was proved remains one when its file
 // is gone, and is asked for.
 func TestArchiveIsProved(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day)
 	path := filepath.Join(c.in.RootZones, rootzone.FileName(2026112299))
 	if err := os.WriteFile(path, []byte("zone"), 0o644); err != nil {
@@ -365,7 +365,7 @@ func TestArchiveIsProved(t *testing.T) {
 // A zone that turned out not to be genuine is moved aside, and counts as if it had
 // never been archived: what it made correct is held, and nobody is told to put it back.
 func TestWithdrawnZone(t *testing.T) {
-	c := newCourt(t, 2)
+	c := newZoneCollector(t, 2)
 	c.keep(c.zones[0], day.Add(-3*24*time.Hour))
 	c.keep(c.zones[1], day.Add(-time.Hour))
 	c.all(c.zones[1])
@@ -373,7 +373,7 @@ func TestWithdrawnZone(t *testing.T) {
 	c.ingest()
 	c.expect(day, "correct correct correct")
 	path := c.file(c.zones[1])
-	aside := filepath.Join(filepath.Dir(path), ingest.Withdrawn)
+	aside := filepath.Join(filepath.Dir(path), judge.Withdrawn)
 	if err := os.Mkdir(aside, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func rewrite[T Measured](s Store, day time.Time, change func(place int64, row *T
 	if err != nil {
 		return fmt.Errorf("amend %s: %w", path, err)
 	}
-	m := &merging[T]{path: path, out: w, seeds: seeder{most: s.limits()}}
+	m := &merger[T]{path: path, out: w, grouper: rowGrouper{most: s.limits()}}
 	err = m.amend(func(rows []T) {
 		for i := range rows {
 			change(m.had, &rows[i])
@@ -38,10 +38,10 @@ func rewrite[T Measured](s Store, day time.Time, change func(place int64, row *T
 }
 
 // amend writes the old file's rows as change leaves them.
-func (m *merging[T]) amend(change func([]T)) error {
-	defer m.seeds.stop()
+func (m *merger[T]) amend(change func([]T)) error {
+	defer m.grouper.stop()
 	if column.TableOf[T]() == column.Answers {
-		if err := m.seeds.add(ofAnswers(m.path, 0)); err != nil {
+		if err := m.grouper.add(ofAnswers(m.path, 0)); err != nil {
 			return err
 		}
 	}

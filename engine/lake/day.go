@@ -13,7 +13,7 @@ import (
 // byDifference are the columns of numbers that a day of answers stores as the
 // differences of neighbours: as eight bytes each they are what a report would
 // spend most of its time on expanding (docs/decisions/0012).
-var byDifference = []string{"interval", "sent_at", "latency_us", "connect_us", "serial"}
+var byDifference = []string{"interval", "sent_at", "latency_us", "connect_us", "serial", "source_port"}
 
 // daySchema is the schema of answers as a day of the lake stores them, its responses
 // in a dictionary that we know of.
@@ -49,10 +49,10 @@ type writer[T column.Row] struct {
 }
 
 // create begins a day's file, of which about so many bytes of wires are to come.
-func create[T column.Row](s Store, path string, room int) (*writer[T], error) {
+func create[T column.Row](s Store, path string, capacity int) (*writer[T], error) {
 	w, form := &writer[T]{}, column.Form{Group: s.limits().rows}
 	if column.TableOf[T]() == column.Answers {
-		w.wires = &wires{room: room}
+		w.wires = &wires{capacity: capacity}
 		form.Day = daySchema(w.wires)
 	}
 	var err error

@@ -55,19 +55,19 @@ func TestLargeGroupsAreHandedOverSoon(t *testing.T) {
 		"names":     {{QName: text}},
 		"texts":     {{Error: &text, NSID: &text}},
 	} {
-		p, n := newPack[measurement.Answer](), 0
+		p, n := newBundle[measurement.Answer](), 0
 		for ; !p.full(); n++ {
 			p.add(group[measurement.Answer]{rows: rows})
 		}
-		if n >= handover {
+		if n >= bundleGroups {
 			t.Errorf("%s: %d groups wait", name, n)
 		}
 	}
-	p, n := newPack[measurement.Route](), 0
+	p, n := newBundle[measurement.Route](), 0
 	for ; !p.full(); n++ {
 		p.add(group[measurement.Route]{rows: []measurement.Route{{Hops: make([]measurement.Hop, 8192)}}})
 	}
-	if n >= handover {
+	if n >= bundleGroups {
 		t.Errorf("routes: %d groups wait", n)
 	}
 }

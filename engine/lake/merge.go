@@ -53,43 +53,43 @@ func Merge[T Measured](s Store, day time.Time, groups []Group[T], finish func([]
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return Merged{}, fmt.Errorf("merge: %w", err)
 	}
-	m := &merging[T]{path: path, compare: column.Order[T](), finish: finish, seeds: seeder{most: s.limits()}}
+	m := &merger[T]{path: path, compare: column.Order[T](), finish: finish, grouper: rowGrouper{most: s.limits()}}
 	if err := m.run(s, groups); err != nil {
 		return Merged{}, fmt.Errorf("merge into %s: %w", path, err)
 	}
 	return m.done, nil
 }
 
-// merging is one merge on its way.
-type merging[T Measured] struct {
+// merger is one merge on its way.
+type merger[T Measured] struct {
 	path    string
 	compare func(a, b *T) int
 	finish  func([]T) error
 	out     *writer[T]
-	seeds   seeder
+	grouper rowGrouper
 	done    Merged
 	had     int64 // rows of the old file
 }
 
-func (m *merging[T]) run(s Store, groups []Group[T]) (err error) {
+func (m *merger[T]) run(s Store, groups []Group[T]) (err error) {
 	var sources []*source[T]
 	defer func() {
 		for _, src := range sources {
 			src.stop()
 		}
-		m.seeds.stop()
+		m.grouper.stop()
 	}()
 	slices.SortStableFunc(groups, compareKeys[T])
-	room := 0
+	capacity := 0
 	if column.TableOf[T]() == column.Answers {
-		previews := make([]portion, len(groups))
+		previews := make([]preview, len(groups))
 		for i, g := range groups {
 			previews[i] = g.preview()
 			for _, w := range previews[i].wires {
-				room += 4 + len(w) // each has its length in the page
+				capacity += 4 + len(w) // each has its length in the page
 			}
 		}
-		if err := m.seeds.add(inTurn(previews)); err != nil {
+		if err := m.grouper.add(inTurn(previews)); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,7 @@ func (m *merging[T]) run(s Store, groups []Group[T]) (err error) {
 		}
 		sources = append(sources, src)
 	}
-	if m.out, err = create[T](s, m.path, min(room, s.limits().bytes)); err != nil {
+	if m.out, err = create[T](s, m.path, min(capacity, s.limits().bytes)); err != nil {
 		return err
 	}
 	old, err := m.keep(first(sources))
@@ -153,7 +153,7 @@ func first[T Measured](sources []*source[T]) time.Time {
 
 // keep copies row groups of the old file as they are, and returns the rest as a
 // source. Nil is no old file.
-func (m *merging[T]) keep(from time.Time) (*source[T], error) {
+func (m *merger[T]) keep(from time.Time) (*source[T], error) {
 	copied := 0
 	err := column.Open(m.path, column.TableOf[T](), func(f *column.File) error {
 		m.had = f.NumRows()
@@ -172,7 +172,7 @@ func (m *merging[T]) keep(from time.Time) (*source[T], error) {
 		return nil, err
 	}
 	if column.TableOf[T]() == column.Answers {
-		if err := m.seeds.add(ofAnswers(m.path, copied)); err != nil {
+		if err := m.grouper.add(ofAnswers(m.path, copied)); err != nil {
 			return nil, err
 		}
 	}
@@ -184,7 +184,7 @@ func (m *merging[T]) keep(from time.Time) (*source[T], error) {
 // cannot be joined with the next. A day that comes in by three hundred merges then
 // has some ten row groups and not three hundred, each with a dictionary of its own,
 // and a row is rewritten some eight times.
-func (m *merging[T]) worthKeeping(f *column.File, from time.Time) int {
+func (m *merger[T]) worthKeeping(f *column.File, from time.Time) int {
 	if !m.out.Copies(f) {
 		return 0
 	}
@@ -194,7 +194,7 @@ func (m *merging[T]) worthKeeping(f *column.File, from time.Time) int {
 			return i
 		}
 		after -= g.NumRows()
-		if after > 0 && g.NumRows() <= after && !full(groups[i], groups[i+1], m.seeds.most) {
+		if after > 0 && g.NumRows() <= after && !full(groups[i], groups[i+1], m.grouper.most) {
 			return i
 		}
 	}
@@ -207,15 +207,15 @@ func full(a, b format.RowGroup, most limits) bool {
 }
 
 // begin begins a new row group where one begins at that interval.
-func (m *merging[T]) begin(at time.Time) error {
+func (m *merger[T]) begin(at time.Time) error {
 	if m.out.wires == nil {
 		return nil
 	}
-	return m.seeds.before(at.UnixMicro(), m.out.wires, m.out.Flush)
+	return m.grouper.before(at.UnixMicro(), m.out.wires, m.out.Flush)
 }
 
 // write writes the rows of one interval.
-func (m *merging[T]) write(rows []T) error {
+func (m *merger[T]) write(rows []T) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -228,7 +228,7 @@ func (m *merging[T]) write(rows []T) error {
 
 // groups yields all groups in order; the sources that have the same one agree or
 // the later gives way. The first source may be the lake's own.
-func (m *merging[T]) groups(sources []*source[T], own bool, yield func(group[T])) error {
+func (m *merger[T]) groups(sources []*source[T], own bool, yield func(group[T])) error {
 	for {
 		var least *source[T]
 		for _, s := range sources {
@@ -261,7 +261,7 @@ func (m *merging[T]) groups(sources []*source[T], own bool, yield func(group[T])
 // join takes the rows of one vantage point's interval in, or holds them against
 // those that were first: a file is merged whole and at once, so that one with a
 // further row, or one fewer, is another file, and goes to Quarantine with all it says.
-func (m *merging[T]) join(group, rows []T) []T {
+func (m *merger[T]) join(group, rows []T) []T {
 	if len(group) == 0 && column.Disorder(rows) == 0 { // nearly always
 		m.done.Added += int64(len(rows))
 		return rows
@@ -300,7 +300,7 @@ func (m *merging[T]) join(group, rows []T) []T {
 
 // verify reads the new file's keys back: as many rows as there must be, each
 // group's intervals in order.
-func (m *merging[T]) verify(path string) error {
+func (m *merger[T]) verify(path string) error {
 	return column.Open(path, column.TableOf[T](), func(f *column.File) (err error) {
 		if want := m.had + m.done.Added; f.NumRows() != want {
 			return fmt.Errorf("holds %d rows, want %d", f.NumRows(), want)

@@ -54,6 +54,18 @@ func (s Scan) Run(ctx context.Context, use func(*column.Batch) error) error {
 	return group.Wait()
 }
 
+// Answers is Run of columns of the table answers.
+func (s Scan) Answers(ctx context.Context, columns []column.Name, use func(*column.AnswerBatch) error) error {
+	s.Table, s.Columns = column.Answers, column.Texts(columns)
+	return s.Run(ctx, func(b *column.Batch) error { return use(b.Answers()) })
+}
+
+// Runs is Run of columns of the table runs.
+func (s Scan) Runs(ctx context.Context, columns []column.Name, use func(*column.RunBatch) error) error {
+	s.Table, s.Columns = column.Runs, column.Texts(columns)
+	return s.Run(ctx, func(b *column.Batch) error { return use(b.Runs()) })
+}
+
 // file hands a file's batches to use. An error of use's own is not the file's.
 func (s Scan) file(ctx context.Context, path string, b *column.Batch, use func(*column.Batch) error) error {
 	var own error

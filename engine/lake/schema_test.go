@@ -91,7 +91,7 @@ func TestDayStoresDifferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, got := range encodings(t, s.Path(column.Answers, midnight)) {
-		want := slices.Contains([]string{"interval", "sent_at", "latency_us", "connect_us", "serial"}, name)
+		want := slices.Contains([]string{"interval", "sent_at", "latency_us", "connect_us", "serial", "source_port"}, name)
 		if slices.Contains(got, format.DeltaBinaryPacked) != want {
 			t.Errorf("%s: encodings %v", name, got)
 		}

@@ -44,8 +44,8 @@ func wiresOf[T Measured](rows []T) (wires [][]byte, texts int) {
 }
 
 // preview is what a group has but for its rows.
-func (g Group[T]) preview() portion {
-	p := portion{interval: g.Interval.UnixMicro(), rows: g.Size}
+func (g Group[T]) preview() preview {
+	p := preview{interval: g.Interval.UnixMicro(), rows: g.Size}
 	p.wires, p.texts = g.Wires()
 	return p
 }

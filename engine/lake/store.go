@@ -72,7 +72,7 @@ func (s Store) Days(table column.Table, from, until time.Time) ([]DayFile, error
 	for _, p := range partitions {
 		if !p.IsDir() || !month.MatchString(p.Name()) {
 			if strings.HasSuffix(p.Name(), ".parquet") {
-				return nil, stranger(filepath.Join(root, p.Name()))
+				return nil, foreignFile(filepath.Join(root, p.Name()))
 			}
 			continue
 		}
@@ -87,7 +87,7 @@ func (s Store) Days(table column.Table, from, until time.Time) ([]DayFile, error
 			}
 			day, err := time.Parse(string(table)+"-20060102.parquet", f.Name())
 			if err != nil || s.Path(table, day) != path {
-				return nil, stranger(path)
+				return nil, foreignFile(path)
 			}
 			if (until.IsZero() || day.Before(until)) && (from.IsZero() || day.AddDate(0, 0, 1).After(from)) {
 				days = append(days, DayFile{day, path})
@@ -115,7 +115,7 @@ func (s Store) Sweep() error {
 	return nil
 }
 
-func stranger(path string) error {
+func foreignFile(path string) error {
 	return fmt.Errorf("lake: %s is not a file of the lake; move it away", path)
 }
 

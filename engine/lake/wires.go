@@ -16,14 +16,14 @@ import (
 // its rows come; its page, which takes longest of all to compress, is compressed
 // beside them.
 type wires struct {
-	dict parquet.Dictionary
-	room int // bytes: grown by and by it would be copied, and its memory be touched, three times
+	dict     parquet.Dictionary
+	capacity int // bytes: grown by and by it would be copied, and its memory be touched, three times
 
-	page   []byte      // of the dictionary as it was told, uncompressed; nil where it is not on its way
-	packed chan packed // gets the page, compressed
+	page       []byte          // of the dictionary as it was told, uncompressed; nil where it is not on its way
+	compressed chan compressed // gets the page, compressed
 }
 
-type packed struct {
+type compressed struct {
 	data []byte
 	err  error
 }
@@ -59,11 +59,11 @@ func (w *wires) begin() error {
 	if err != nil {
 		return err
 	}
-	w.page, w.packed = plain, make(chan packed, 1) // nobody has to come for it
-	go func(to chan<- packed) {
+	w.page, w.compressed = plain, make(chan compressed, 1) // nobody has to come for it
+	go func(to chan<- compressed) {
 		data, err := column.DayCodec.Encode(nil, plain)
-		to <- packed{data, err}
-	}(w.packed)
+		to <- compressed{data, err}
+	}(w.compressed)
 	return nil
 }
 
@@ -83,7 +83,7 @@ type wiresType struct {
 
 func (t wiresType) NewDictionary(column, values int, data encoding.Values) parquet.Dictionary {
 	if held, _ := data.ByteArray(); len(held) == 0 {
-		data = encoding.ByteArrayValues(make([]byte, 0, t.wires.room), nil)
+		data = encoding.ByteArrayValues(make([]byte, 0, t.wires.capacity), nil)
 	}
 	t.wires.dict = wiresDictionary{t.Type.NewDictionary(column, values, data), t.wires}
 	return t.wires.dict
@@ -136,7 +136,7 @@ func (c wiresCodec) Encode(to, from []byte) ([]byte, error) {
 	if w.page == nil || !bytes.Equal(from, w.page) {
 		return c.Codec.Encode(to, from)
 	}
-	done := <-w.packed
+	done := <-w.compressed
 	w.page = nil // it is the library's now
 	return append(to[:0], done.data...), done.err
 }

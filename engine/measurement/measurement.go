@@ -195,7 +195,7 @@ type Answer struct {
 	VerdictSerial *int64       `parquet:"verdict_serial,optional" json:"verdict_serial"`
 	Failures      []string     `parquet:"failures,list,dict" json:"failures"`
 
-	SourcePort     *int32  `parquet:"source_port,optional" json:"source_port" since:"2"`            // of our socket
+	SourcePort     *int32  `parquet:"source_port,optional" json:"source_port" since:"2"`            // of our UDP socket; null over TCP
 	ReplyTTL       *int32  `parquet:"reply_ttl,optional" json:"reply_ttl" since:"2"`                // IP TTL or hop limit of the reply; null over TCP, whose readers Linux hands none
 	FirstLatencyUS *int64  `parquet:"first_latency_us,optional" json:"first_latency_us" since:"2"`  // of the UDP attempt of an answer asked again over TCP
 	FirstResponse  []byte  `parquet:"first_response,optional,dict" json:"first_response" since:"2"` // its wire; nil is null

@@ -19,7 +19,8 @@ import (
 	"mtric.net/mtric/engine/probe"
 )
 
-// TestSourcePort: the row has the port that the server saw, of a query without answer too.
+// TestSourcePort: the row has the port that the server saw, of a query without answer too;
+// none over TCP.
 func TestSourcePort(t *testing.T) {
 	for _, host := range loopback(t) {
 		ports := make(chan int32, 1)
@@ -39,7 +40,7 @@ func TestSourcePort(t *testing.T) {
 				q.Timeout = 50 * time.Millisecond
 			}
 			r, _ := new(probe.Prober).Ask(t.Context(), vp, label, q)
-			if seen := <-ports; r.SourcePort == nil || *r.SourcePort != seen {
+			if seen := <-ports; (r.SourcePort != nil) != (q.Transport == measurement.UDP) || r.SourcePort != nil && *r.SourcePort != seen {
 				t.Errorf("%s %s %s: source port %v, the server saw %d", host, q.Transport, r.Outcome, r.SourcePort, seen)
 			}
 		}
@@ -49,7 +50,7 @@ func TestSourcePort(t *testing.T) {
 				q.Timeout = 50 * time.Millisecond
 				return q
 			}())
-			if r.Outcome != measurement.Refused || r.SourcePort == nil || *r.SourcePort == 0 {
+			if r.Outcome != measurement.Refused || (r.SourcePort != nil) != (transport == measurement.UDP) || r.SourcePort != nil && *r.SourcePort == 0 {
 				t.Errorf("%s %s: %s, source port %v", host, transport, r.Outcome, r.SourcePort)
 			}
 		}
@@ -180,7 +181,7 @@ func TestFirstAttempt(t *testing.T) {
 			if kept := bytes.Equal(r.FirstResponse, first); kept != c.kept || !c.kept && r.FirstResponse != nil {
 				t.Errorf("first response %x of %x", r.FirstResponse, first)
 			}
-			if r.ReplyTTL != nil || r.TCPRetransmits == nil || r.SourcePort == nil || r.Extra == nil {
+			if r.ReplyTTL != nil || r.TCPRetransmits == nil || r.SourcePort != nil || r.Extra == nil {
 				t.Errorf("facts of the TCP attempt, and what came over UDP: %+v", r)
 			}
 		})

@@ -71,7 +71,7 @@ func TestLabExtras(t *testing.T) {
 		if got := string(r.Outcome) + " " + rcode; got != want || r.Attempts != max(attempts, 1) || (r.FirstResponse != nil) != (attempts == 2) {
 			t.Errorf("%s: %s in %d attempts, first %x; want %s", r.RSI, got, r.Attempts, r.FirstResponse, want)
 		}
-		if got := kindsOf(r); got != wanted || r.Extra == nil || r.SourcePort == nil || (r.ReplyTTL == nil) != (r.RSI == "b" || attempts == 2) {
+		if got := kindsOf(r); got != wanted || r.Extra == nil || (r.SourcePort == nil) != (attempts == 2) || (r.ReplyTTL == nil) != (r.RSI == "b" || attempts == 2) {
 			t.Errorf("%s: extras %q, want %q; source port %v, TTL %v", r.RSI, got, wanted, r.SourcePort, r.ReplyTTL)
 		}
 		if strays := strings.Count(wanted, "stray"); int(r.Strays) != strays {

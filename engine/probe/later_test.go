@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -106,9 +107,18 @@ func TestExtraIsBounded(t *testing.T) {
 		queries[i] = soaQuery(at, measurement.UDP)
 		queries[i].Label, queries[i].Timeout = fmt.Sprintf("q%03d", i), 10*time.Second
 	}
-	before := openFiles(t)
+	before, most := openFiles(t), 0
 	with := 0
-	for _, r := range new(probe.Prober).Run(t.Context(), vp, label, queries).Answers {
+	p := probe.Prober{Progress: func(done, total int) {
+		if done == total {
+			entries, err := os.ReadDir("/proc/self/fd")
+			if err != nil {
+				t.Error(err)
+			}
+			most = len(entries)
+		}
+	}}
+	for _, r := range p.Run(t.Context(), vp, label, queries).Answers {
 		if check(t, r); r.Outcome != measurement.Answered || r.Strays != 10 {
 			t.Fatalf("%s, %d strays", r.Outcome, r.Strays)
 		}
@@ -128,8 +138,8 @@ func TestExtraIsBounded(t *testing.T) {
 	if with != measurement.MaxExtraRows {
 		t.Errorf("%d rows have extras, want %d", with, measurement.MaxExtraRows)
 	}
-	if after := openFiles(t); after > before {
-		t.Errorf("%d files open, %d before the run", after, before)
+	if after := openFiles(t); after > before || most > before+256+10 {
+		t.Errorf("%d files open, %d before the run, %d at its end", after, before, most)
 	}
 }
 

@@ -297,7 +297,7 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 			r.Response = a.wire
 		}
 	}
-	if a.source.IsValid() {
+	if a.source.IsValid() && q.Transport == measurement.UDP && a.udp == nil {
 		r.SourcePort = new(int32(a.source.Port()))
 	}
 	r.ReplyTTL, r.TCPRetransmits, r.Extra = a.ttl, a.retransmits, a.extra

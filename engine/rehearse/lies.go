@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/alert"
-	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -210,16 +210,12 @@ var old = service{zone: func(r *root, t time.Time) *lab.Zone { return r.publishe
 const mostAlerts = 20
 
 // windowRules tells what ingest tells of answers, where somebody lies.
-func (p *player) windowRules(accused map[ingest.Accused]int64) {
+func (p *player) windowRules(accused map[judge.Accused]int64) {
 	if p.script.liar == "" {
 		return
 	}
-	var all []alert.Accusation
-	for a, n := range accused {
-		all = append(all, alert.Accusation{RSI: string(a.RSI), VantagePoint: string(a.VantagePoint), NSID: a.NSID, Interval: a.Interval, Answers: n})
-	}
 	book := p.book()
-	p.step("alerts", book.TellLate(p.ctx, p.store, all))
+	p.step("alerts", book.TellLate(p.ctx, p.store, accused))
 	evaluated, err := book.EvaluateWindow(p.ctx, p.store)
 	p.step("alerts", errors.Join(append(evaluated.Errors, err)...))
 	p.countFiring(evaluated.Firing)

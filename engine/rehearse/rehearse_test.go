@@ -67,7 +67,8 @@ func named(t testing.TB, name string) Scenario {
 	return all[i]
 }
 
-// TestScenarios plays them all; with -short those that differ most.
+// TestScenarios plays them all, and makes the lake of each again; with -short those that
+// differ most.
 func TestScenarios(t *testing.T) {
 	all := Scenarios()
 	if testing.Short() {
@@ -81,8 +82,12 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("%s fell short:\n%s", r.Scenario, strings.Join(slices.Concat(r.Problems, r.Stopped), "\n"))
 		}
 	}
+	players := playersOf(&o)
 	if _, err := Run(t.Context(), o, all); err != nil {
 		t.Fatal(err)
+	}
+	for _, p := range players() {
+		rebuildSame(t, p)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -78,7 +78,7 @@ func keyOf(a *measurement.Answer) answerKey {
 
 // accused notes that answers of an RSI and interval were found incorrect at some time, by
 // a run of ingest.
-func (t *truth) accused(a ingest.Accused) { t.first[spot{a.Interval.UnixMicro(), a.RSI}] = true }
+func (t *truth) accused(a judge.Accused) { t.first[spot{a.Interval.UnixMicro(), a.RSI}] = true }
 
 // faulty are the RSIs and intervals that have an answer of a planted fault.
 func (t *truth) faulty() map[spot]bool {
@@ -114,24 +114,20 @@ const mostTold = 3
 // is what is strict.
 func (p *player) count(strict bool) (tally, error) {
 	t := tally{found: map[truthKind]int{}}
-	scan := lake.Scan{Store: p.store, Table: column.Answers, Workers: 1,
-		Columns: []string{"query", "vantage_point", "rsi", "family", "transport", "verdict"}}
-	err := scan.Run(p.ctx, func(b *column.Batch) error {
-		queries, verdicts, labels := b.Column("query"), b.Column("verdict"), b.Column("interval")
-		correctness := queries.Place(measurement.QueryCorrectness)
+	columns := []column.Name{column.Query, column.VantagePoint, column.RSI, column.Family, column.Transport, column.Verdict}
+	err := lake.Scan{Store: p.store, Workers: 1}.Answers(p.ctx, columns, func(b *column.AnswerBatch) error {
+		correctness := b.Query.Place(measurement.QueryCorrectness)
 		for i := range b.Rows {
-			if queries.Index[i] != correctness || verdicts.Index[i] < 0 {
+			if b.Query.Index[i] != correctness || b.Verdict.Index[i] < 0 {
 				continue
 			}
-			key := answerKey{measurement.VantagePoint(strings.Clone(b.Column("vantage_point").Text(i))), labels.Int[i],
-				measurement.RSI(strings.Clone(b.Column("rsi").Text(i))), measurement.Family(strings.Clone(b.Column("family").Text(i))),
-				measurement.Transport(strings.Clone(b.Column("transport").Text(i)))}
+			key := answerKey{b.VantagePoint.At(i), b.Interval.Int[i], b.RSI.At(i), b.Family.At(i), b.Transport.At(i)}
 			f := p.truth.odd[key]
 			f.may = f.may && !strict
 			if key.vp == p.script.liar {
 				f = fact{lied, true}
 			}
-			t.add(key, f, measurement.Verdict(verdicts.Text(i)))
+			t.add(key, f, b.Verdict.At(i))
 		}
 		return nil
 	})

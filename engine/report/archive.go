@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics/correctness"
@@ -93,21 +95,16 @@ func (d *Document) inUse(firstSeen *time.Time) bool {
 func (d *Document) heldIn(ctx context.Context, store lake.Store, f lake.DayFile, reasons map[string]int64) error {
 	rows := map[int64]bool{}
 	var row int64
-	scan := lake.Scan{Store: store, Table: column.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Workers: 1,
-		Columns: []string{"verdict", "vantage_point", "rsi", "family", "transport", "address", "outcome", "query"}}
-	err := scan.Run(ctx, func(b *column.Batch) error {
-		verdicts, labels := b.Column("verdict"), b.Column("interval")
-		unchecked := verdicts.Place(string(measurement.Unchecked))
-		for i, v := range verdicts.Index {
-			label := time.UnixMicro(labels.Int[i]).UTC()
-			if v < 0 || v != unchecked || label.Before(d.From) || !label.Before(d.end()) {
+	scan := lake.Scan{Store: store, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Workers: 1}
+	columns := []column.Name{column.Verdict, column.VantagePoint, column.RSI, column.Family, column.Transport, column.Address, column.Outcome, column.Query}
+	err := scan.Answers(ctx, columns, func(b *column.AnswerBatch) error {
+		unchecked := b.Verdict.Place(measurement.Unchecked)
+		for i, v := range b.Verdict.Index {
+			if v != unchecked {
 				continue
 			}
-			a := measurement.Answer{Interval: label, VantagePoint: measurement.VantagePoint(b.Column("vantage_point").Text(i)),
-				RSI: measurement.RSI(b.Column("rsi").Text(i)), Family: measurement.Family(b.Column("family").Text(i)),
-				Transport: measurement.Transport(b.Column("transport").Text(i)), Query: b.Column("query").Text(i),
-				Address: b.Column("address").Text(i), Outcome: measurement.Outcome(b.Column("outcome").Text(i))}
-			if a.Query == measurement.QueryCorrectness && d.measured(&a) {
+			a := b.Answer(i)
+			if a.Query == measurement.QueryCorrectness && !a.Interval.Before(d.From) && a.Interval.Before(d.end()) && d.measured(&a) {
 				rows[row+int64(i)] = true
 			}
 		}
@@ -148,22 +145,19 @@ func (d *Document) showing(ctx context.Context, store lake.Store) error {
 	for i := range d.Archive.Missing {
 		at[d.Archive.Missing[i].Serial] = &d.Archive.Missing[i]
 	}
-	scan := lake.Scan{Store: store, Table: column.Answers, From: d.From, Until: d.end(), Workers: 1,
-		Columns: []string{"query", "serial", "rsi", "vantage_point", "family", "address"}}
-	err := scan.Run(ctx, func(b *column.Batch) error {
-		queries, serials, rsis, vps := b.Column("query"), b.Column("serial"), b.Column("rsi"), b.Column("vantage_point")
-		labels, families, addresses := b.Column("interval"), b.Column("family"), b.Column("address")
-		soa := queries.Place(measurement.QuerySOA)
+	scan := lake.Scan{Store: store, From: d.From, Until: d.end(), Workers: 1}
+	columns := []column.Name{column.Query, column.Serial, column.RSI, column.VantagePoint, column.Family, column.Address}
+	return scan.Answers(ctx, columns, func(b *column.AnswerBatch) error {
+		soa := b.Query.Place(measurement.QuerySOA)
 		for i := range b.Rows {
-			if queries.Index[i] != soa || serials.Null != nil && serials.Null[i] {
+			if b.Query.Index[i] != soa || !b.Serial.Has(i) {
 				continue
 			}
-			z := at[serials.Int[i]]
+			z := at[b.Serial.Int[i]]
 			if z == nil {
 				continue
 			}
-			a := measurement.Answer{Interval: time.UnixMicro(labels.Int[i]).UTC(), VantagePoint: measurement.VantagePoint(vps.Text(i)),
-				RSI: measurement.RSI(rsis.Text(i)), Family: measurement.Family(families.Text(i)), Address: addresses.Text(i)}
+			a := b.Answer(i)
 			if !d.late(a.VantagePoint, a.Interval) && d.onPlan(&a) {
 				z.RSIs = included(z.RSIs, a.RSI)
 				z.VantagePoints = included(z.VantagePoints, a.VantagePoint)
@@ -174,7 +168,6 @@ func (d *Document) showing(ctx context.Context, store lake.Store) error {
 		}
 		return nil
 	})
-	return err
 }
 
 // included puts a text into a list in order, once.
@@ -183,7 +176,7 @@ func included[T ~string](list []T, text T) []T {
 	if found {
 		return list
 	}
-	return slices.Insert(list, i, T(strings.Clone(string(text))))
+	return slices.Insert(list, i, text)
 }
 
 // mostNoted bounds the reasons and zones that stand before the numbers.
@@ -199,26 +192,19 @@ func (d *Document) lacking(add func(format string, args ...any)) {
 		}
 		why := ""
 		if len(d.Held) == 1 && d.Held[0].Answers == d.Unchecked {
-			why = ": " + printable(inWords(d.Held[0].Reason))
+			why = ": " + diag.Printable(inWords(d.Held[0].Reason))
 		}
-		add("%s without a verdict, which %s neither for nor against anybody%s.", plural(d.Unchecked, "correctness answer"), count, why)
+		add("%s without a verdict, which %s neither for nor against anybody%s.", edition.Plural(d.Unchecked, "correctness answer"), count, why)
 	}
 	for _, h := range d.Held[:min(len(d.Held), mostNoted)] {
 		if h.Answers == d.Unchecked {
 			break // told above
 		}
-		add("%s: %s.", plural(h.Answers, "answer"), printable(inWords(h.Reason)))
+		add("%s: %s.", edition.Plural(h.Answers, "answer"), diag.Printable(inWords(h.Reason)))
 	}
 	for _, z := range d.Archive.Missing[:min(len(d.Archive.Missing), mostNoted)] {
-		add("Root zone %d is missing in the archive: shown by RSIs %s to vantage points %s%s.", z.Serial, dash(join(z.RSIs)), dash(join(z.VantagePoints)), z.proven())
+		add("Root zone %d is missing in the archive: shown by RSIs %s to vantage points %s%s.", z.Serial, edition.Dash(edition.Join(z.RSIs)), edition.Dash(edition.Join(z.VantagePoints)), z.proven())
 	}
-}
-
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return thousands(n) + " " + noun + "s"
 }
 
 // inWords is a reason as people read it.
@@ -235,7 +221,7 @@ func (z MissingZone) proven() string {
 	case z.Proof == nil:
 		return ""
 	case *z.Proof == measurement.ProofSignature && z.SignedAt != nil:
-		return ", proven by a signature made " + clock(*z.SignedAt)
+		return ", proven by a signature made " + edition.Clock(*z.SignedAt)
 	case *z.Proof == measurement.ProofSignature:
 		return ", proven by a signature"
 	}

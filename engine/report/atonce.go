@@ -41,19 +41,19 @@ func (d *Document) atOnce(ctx context.Context, store lake.Store, then *Document)
 		}
 	}
 	// The response is judged again by the same code; of a row without one its failures decide.
-	weighed := func(a *measurement.Answer, b *column.Batch, i int) bool {
-		response, sent := b.Column("response").Bytes[i], b.Column("sent_at")
+	weighed := func(a *measurement.Answer, b *column.AnswerBatch, i int) bool {
+		response := b.Response.Bytes[i]
 		if len(response) == 0 {
 			return false
 		}
-		q := correctness.Question{Name: a.QName, Type: a.QType, At: time.UnixMicro(sent.Int[i])}
+		q := correctness.Question{Name: a.QName, Type: a.QType, At: b.SentAt.At(i)}
 		if len(correctness.Judge{}.Weigh(q, response).Broken) > 0 {
-			count(measurement.RSI(strings.Clone(string(a.RSI)))) // it is the batch's
+			count(a.RSI)
 		}
 		return true
 	}
 	for _, f := range days {
-		if err := d.incorrectIn(ctx, store, f, wanted, note, weighed, "response", "sent_at"); err != nil {
+		if err := d.incorrectIn(ctx, store, f, wanted, note, weighed, column.Response, column.SentAt); err != nil {
 			return nil, fmt.Errorf("incorrect answers of %s: %w", f.Day.Format(time.DateOnly), err)
 		}
 	}

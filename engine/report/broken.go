@@ -5,12 +5,12 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -50,7 +50,6 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	days, err := store.Days(column.Answers, d.From, d.end())
 	if err != nil {
 		return err
@@ -72,24 +71,18 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 // incorrectIn notes the incorrect answers of a day with their failures. Where settled is
 // given it sees each of them first, with more columns; those it settles are not noted.
 func (d *Document) incorrectIn(ctx context.Context, store lake.Store, f lake.DayFile, wanted map[measurement.RSI]bool,
-	note func(*measurement.Answer, []string), settled func(a *measurement.Answer, b *column.Batch, i int) bool, more ...string) error {
-	names := append(slices.Clone(decisive), append(more, "qname", "qtype")...)
+	note func(*measurement.Answer, []string), settled func(a *measurement.Answer, b *column.AnswerBatch, i int) bool, more ...column.Name) error {
+	columns := append(slices.Clone(decisive), append(more, column.QName, column.QType)...)
 	rows := map[int64]measurement.Answer{}
 	var row int64
-	scan := lake.Scan{Store: store, Table: column.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Columns: names, Workers: 1}
-	err := scan.Run(ctx, func(b *column.Batch) error {
-		verdicts := b.Column("verdict")
-		incorrect := verdicts.Place(string(measurement.Incorrect))
-		var c *columns
-		for i, v := range verdicts.Index {
-			if v < 0 || v != incorrect {
+	scan := lake.Scan{Store: store, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Workers: 1}
+	err := scan.Answers(ctx, columns, func(b *column.AnswerBatch) error {
+		incorrect := b.Verdict.Place(measurement.Incorrect)
+		for i, v := range b.Verdict.Index {
+			if v != incorrect {
 				continue
 			}
-			if c == nil {
-				c = new(newColumns(b))
-			}
-			a := c.row(i)
-			a.QName, a.QType = b.Column("qname").Text(i), b.Column("qtype").Text(i)
+			a := b.Answer(i)
 			if wanted[a.RSI] && a.Query == measurement.QueryCorrectness && a.Interval.Before(d.end()) && !a.Interval.Before(d.From) && d.measured(&a) &&
 				(settled == nil || !settled(&a, b, i)) {
 				a.LatencyUS, a.RCode, a.Serial, a.Verdict = nil, nil, nil, nil // they are the batch's
@@ -126,7 +119,7 @@ func (b brokenOf) add(a *measurement.Answer, failures []string) {
 		seen[k] = true
 		x := of[k]
 		if x == nil {
-			x = &Broken{Tag: k.tag, Class: k.class, Example: fmt.Sprintf("%s from VP %s over %s, %s %s: %s", clock(a.Interval), a.VantagePoint,
+			x = &Broken{Tag: k.tag, Class: k.class, Example: fmt.Sprintf("%s from VP %s over %s, %s %s: %s", edition.Clock(a.Interval), a.VantagePoint,
 				measurement.Path{Family: a.Family, Transport: a.Transport}.Title(), a.QName, a.QType, f)}
 			of[k] = x
 		}
@@ -203,14 +196,14 @@ const aboutBroken = "An answer may break several rules. docs/correctness.md says
 
 // broken prints broken rules, and an example of each below the table.
 func (t *textWriter) broken(rows []brokenRow) {
-	t.line("%s", aboutBroken)
+	t.Line("%s", aboutBroken)
 	table := [][]string{{"RSI", "TAG", "CLASS", "ANSWERS", "VANTAGE POINTS", "RULE"}}
 	for _, b := range rows {
-		table = append(table, []string{string(b.RSI), b.Tag, dash(b.Class), thousands(b.Answers), join(b.VantagePoints), b.Rule()})
+		table = append(table, []string{string(b.RSI), b.Tag, edition.Dash(b.Class), edition.Thousands(b.Answers), edition.Join(b.VantagePoints), b.Rule()})
 	}
-	t.table(table)
-	t.line("For example:")
+	t.Table(table)
+	t.Line("For example:")
 	for _, b := range rows {
-		t.line("  %s %s", b.RSI, b.Example)
+		t.Line("  %s %s", b.RSI, b.Example)
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
 
@@ -18,7 +20,7 @@ var ErrHalfMerged = errors.New("half merged")
 
 // runName names a run of a vantage point; its label in µs.
 type runName struct {
-	vp string
+	vp measurement.VantagePoint
 	at int64
 }
 
@@ -41,12 +43,11 @@ func (d *Document) halfMerged(ctx context.Context, store lake.Store) error {
 			return err
 		}
 		runs := map[runName]bool{}
-		scan := lake.Scan{Store: store, Table: column.Runs, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Columns: []string{"vantage_point", "planned"}, Workers: 1}
-		err = scan.Run(ctx, func(b *column.Batch) error {
-			vps, planned, labels := b.Column("vantage_point"), b.Column("planned"), b.Column("interval")
+		scan := lake.Scan{Store: store, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Workers: 1}
+		err = scan.Runs(ctx, []column.Name{column.VantagePoint, column.Planned}, func(b *column.RunBatch) error {
 			for i := range b.Rows {
-				runs[runName{string([]byte(vps.Text(i))), labels.Int[i]}] = true
-				rows -= planned.Int[i]
+				runs[runName{b.VantagePoint.At(i), b.Interval.Int[i]}] = true
+				rows -= b.Planned.Int[i]
 			}
 			return nil
 		})
@@ -60,7 +61,7 @@ func (d *Document) halfMerged(ctx context.Context, store lake.Store) error {
 			return err
 		} else if n > 0 {
 			return fmt.Errorf("%w: the lake has the answers of %s of %s and not yet the runs; an ingest was broken off, and the next `mtric ingest` brings them",
-				ErrHalfMerged, plural(n, "run"), f.Day.Format(time.DateOnly))
+				ErrHalfMerged, edition.Plural(n, "run"), f.Day.Format(time.DateOnly))
 		}
 	}
 	return nil
@@ -68,12 +69,10 @@ func (d *Document) halfMerged(ctx context.Context, store lake.Store) error {
 
 // unknownRuns counts the runs of a day of which there are answers alone.
 func unknownRuns(ctx context.Context, store lake.Store, day time.Time, runs map[runName]bool) (n int64, err error) {
-	scan := lake.Scan{Store: store, Table: column.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: []string{"vantage_point"}, Workers: 1}
-	err = scan.Run(ctx, func(b *column.Batch) error {
-		vps, labels := b.Column("vantage_point"), b.Column("interval")
+	scan := lake.Scan{Store: store, From: day, Until: day.AddDate(0, 0, 1), Workers: 1}
+	err = scan.Answers(ctx, []column.Name{column.VantagePoint}, func(b *column.AnswerBatch) error {
 		for i := range b.Rows {
-			if name := (runName{vps.Text(i), labels.Int[i]}); !runs[name] {
-				name.vp = string([]byte(name.vp))
+			if name := (runName{b.VantagePoint.At(i), b.Interval.Int[i]}); !runs[name] {
 				runs[name] = true
 				n++
 			}

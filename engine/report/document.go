@@ -16,6 +16,7 @@ import (
 	"io"
 	"time"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -238,25 +239,17 @@ type Waited struct {
 }
 
 // WriteJSON writes the document, indented.
-func (d *Document) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(d)
-}
-
-// maxDocument bounds a report that is read: 200 vantage points give some 10 MB.
-const maxDocument = 256 << 20
+func (d *Document) WriteJSON(w io.Writer) error { return edition.WriteJSON(w, d) }
 
 // Read reads what WriteJSON wrote. A key it does not know is an error: a number
 // overlooked would not be verified. So is one that other readers could read otherwise.
 func Read(r io.Reader) (*Document, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	text, err := io.ReadAll(io.LimitReader(r, edition.MaxJSON+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > maxDocument {
-		return nil, fmt.Errorf("larger than %d bytes", maxDocument)
+	if len(text) > edition.MaxJSON {
+		return nil, fmt.Errorf("larger than %d bytes", edition.MaxJSON)
 	}
 	return read(text)
 }

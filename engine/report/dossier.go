@@ -9,11 +9,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
@@ -41,10 +41,6 @@ type dossier struct {
 
 // mostWires bounds the evidence files; every wire is in the Parquet files too.
 var mostWires = 1000
-
-// collectAt is the growth of memory, in percent, at which garbage is collected
-// while rows pass through: most of it is small and short-lived.
-const collectAt = 25
 
 // dayOf is a day with failed rows.
 type dayOf struct {
@@ -88,7 +84,6 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 		}
 	}
 	r.Forget()
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	files, err := j.Store.Days(column.Answers, d.From, d.DataUntil)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -126,7 +121,7 @@ func (x *dossier) write() error {
 			return e.Encode(x.values(false))
 		}},
 	} {
-		if err := writeFile(filepath.Join(x.dir, f.name), f.write); err != nil {
+		if err := edition.WriteFile(filepath.Join(x.dir, f.name), f.write); err != nil {
 			return err
 		}
 	}

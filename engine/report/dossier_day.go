@@ -45,16 +45,16 @@ const atOnce = 4
 
 // decisive are the columns that say whether a row counts against a threshold;
 // they come fifty times as fast as rows.
-var decisive = []string{"vantage_point", "interval", "query", "rsi", "family", "transport", "address", "outcome", "latency_us", "rcode", "serial", "verdict"}
+var decisive = []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Address,
+	column.Outcome, column.LatencyUS, column.RCode, column.Serial, column.Verdict}
 
 // struck are the dossiers that the day has failed rows for.
 func (j Job) struck(ctx context.Context, day time.Time, all []*dossier) (struck []*dossier, err error) {
 	rest := slices.Clone(all)
-	scan := lake.Scan{Store: j.Store, Table: column.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: decisive, Workers: 1}
-	err = scan.Run(ctx, func(b *column.Batch) error {
-		c := newColumns(b)
+	scan := lake.Scan{Store: j.Store, From: day, Until: day.AddDate(0, 0, 1), Workers: 1}
+	err = scan.Answers(ctx, decisive, func(b *column.AnswerBatch) error {
 		for i := 0; i < b.Rows && len(rest) > 0; i++ {
-			r := c.row(i)
+			r := b.Answer(i)
 			at := slices.IndexFunc(rest, func(x *dossier) bool { return x.rsi == r.RSI && len(x.charges(&r)) > 0 })
 			if at >= 0 {
 				struck, rest = append(struck, rest[at]), slices.Delete(rest, at, at+1)
@@ -63,40 +63,6 @@ func (j Job) struck(ctx context.Context, day time.Time, all []*dossier) (struck 
 		return nil
 	})
 	return struck, err
-}
-
-// columns are the decisive ones of a batch.
-type columns struct {
-	vp, interval, query, rsi, family, transport, address, outcome, latency, rcode, serial, verdict *column.Column
-}
-
-func newColumns(b *column.Batch) columns {
-	return columns{b.Column("vantage_point"), b.Column("interval"), b.Column("query"), b.Column("rsi"), b.Column("family"), b.Column("transport"),
-		b.Column("address"), b.Column("outcome"), b.Column("latency_us"), b.Column("rcode"), b.Column("serial"), b.Column("verdict")}
-}
-
-// row is a row with these columns alone. Its pointers last as long as the batch.
-func (c columns) row(i int) measurement.Answer {
-	return measurement.Answer{
-		VantagePoint: measurement.VantagePoint(c.vp.Text(i)), Interval: time.UnixMicro(c.interval.Int[i]).UTC(), Query: c.query.Text(i),
-		RSI: measurement.RSI(c.rsi.Text(i)), Family: measurement.Family(c.family.Text(i)), Transport: measurement.Transport(c.transport.Text(i)),
-		Address: c.address.Text(i), Outcome: measurement.Outcome(c.outcome.Text(i)), LatencyUS: number(c.latency, i), RCode: word(c.rcode, i), Serial: number(c.serial, i),
-		Verdict: (*measurement.Verdict)(word(c.verdict, i)),
-	}
-}
-
-func number(c *column.Column, i int) *int64 {
-	if c.Null != nil && c.Null[i] {
-		return nil
-	}
-	return &c.Int[i]
-}
-
-func word(c *column.Column, i int) *string {
-	if c.Index[i] < 0 {
-		return nil
-	}
-	return &c.Dict[c.Index[i]]
 }
 
 // hand copies a day's rows to the dossiers of their RSIs, which may look at them

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -117,7 +118,7 @@ func (x *dossier) strip(metric measurement.Metric) template.HTML {
 		case failed > 0:
 			c = failureClasses[1]
 		}
-		return c, thousands(failed) + " failed rows"
+		return c, edition.Thousands(failed) + " failed rows"
 	}}.draw()
 }
 

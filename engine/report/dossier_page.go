@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -58,7 +59,7 @@ func (x *dossier) page() *dossierPage {
 	for _, f := range dossierFiles {
 		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || !strings.HasSuffix(f.Name, "/") {
 			if f.Name == "evidence/" && x.incorrect > x.wires {
-				f.About += fmt.Sprintf(": of the first %s of %s; the others are in answers/", thousands(int64(x.wires)), thousands(int64(x.incorrect)))
+				f.About += fmt.Sprintf(": of the first %s of %s; the others are in answers/", edition.Thousands(int64(x.wires)), edition.Thousands(int64(x.incorrect)))
 			}
 			p.Files = append(p.Files, f)
 		}
@@ -127,77 +128,77 @@ func (t *textWriter) readWaits(p *dossierPage) {
 	if len(p.Waits) == 0 {
 		return
 	}
-	t.heading("Zones that came late")
+	t.Heading("Zones that came late")
 	for _, l := range p.Decisive {
-		t.line("%s", l)
+		t.Line("%s", l)
 	}
-	t.line("Of each zone the vantage point that waited longest:")
+	t.Line("Of each zone the vantage point that waited longest:")
 	rows := [][]string{{"SERIAL", "PUBLISHED", "LAST ASKED IN VAIN", "FIRST SEEN", "WAIT", "VANTAGE POINT", "NEVER SEEN AT"}}
 	for _, w := range p.Waits {
-		rows = append(rows, []string{fmt.Sprint(w.Serial), clock(w.Published), w.Asked(), w.Seen(), w.Length(), string(w.VantagePoint), thousands(w.Never)})
+		rows = append(rows, []string{fmt.Sprint(w.Serial), edition.Clock(w.Published), w.Asked(), w.Seen(), w.Length(), string(w.VantagePoint), edition.Thousands(w.Never)})
 	}
-	t.table(rows)
+	t.Table(rows)
 }
 
 // readme tells an operator's engineer what this is.
 func (x *dossier) readme(w io.Writer, p *dossierPage) error {
-	t := &textWriter{w: w}
-	t.line("%s", p.Heading)
-	t.line("")
-	t.line("Period %s to %s; %s, revision %d.", clock(p.From), clock(p.Until), p.Status, p.Revision)
-	t.line("These measurements were made by RSSAC047v2 from %d vantage points. This folder has what", len(p.VantagePoints))
-	t.line("you need to find the cause; index.html shows the same with a plot.")
-	t.line("")
+	t := &textWriter{edition.Text{W: w}}
+	t.Line("%s", p.Heading)
+	t.Line("")
+	t.Line("Period %s to %s; %s, revision %d.", edition.Clock(p.From), edition.Clock(p.Until), p.Status, p.Revision)
+	t.Line("These measurements were made by RSSAC047v2 from %d vantage points. This folder has what", len(p.VantagePoints))
+	t.Line("you need to find the cause; index.html shows the same with a plot.")
+	t.Line("")
 	t.labelled("FAIL", p.Rests)
-	t.heading("What was missed")
+	t.Heading("What was missed")
 	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "COUNT", "BESIDE", "NOTES"}}
 	for _, v := range p.Own {
-		rows = append(rows, []string{v.Title(), dash(v.Path()), v.Shown(), v.Exactly(), v.Bound(), thousands(v.Count), dash(x.d.Beside(v)), v.Diagnostics.Summary()})
+		rows = append(rows, []string{v.Title(), edition.Dash(v.Path()), v.Shown(), v.Exactly(), v.Bound(), edition.Thousands(v.Count), edition.Dash(x.d.Beside(v)), v.Diagnostics.Summary()})
 	}
-	t.table(rows)
+	t.Table(rows)
 	t.readWaits(p)
 	if len(p.Broken) > 0 {
-		t.heading("Broken rules of correctness")
+		t.Heading("Broken rules of correctness")
 		t.broken(p.Broken)
 	}
 	t.readWhen(p)
-	t.heading("Files")
+	t.Heading("Files")
 	rows = nil
 	for _, f := range p.Files {
 		rows = append(rows, []string{f.Name, f.About})
 	}
-	t.table(rows)
-	t.line("")
-	t.line("Times are UTC. An interval is named by its start and lasts five minutes. Latencies are in")
-	t.line("microseconds. The Parquet files open in DuckDB, pandas and every other engine, for example")
-	t.line("  duckdb -c \"select * from 'answers/*.parquet' where outcome <> 'answered'\"")
-	t.line("The whole report can be recomputed from the public raw data: mtric verify report.json --lake LAKE")
-	t.line("If there is an explanation for the outage, tell the people who run the measurement: it can be")
-	t.line("annotated, and a problem on the way can be excluded, in public and with its times.")
-	return t.err
+	t.Table(rows)
+	t.Line("")
+	t.Line("Times are UTC. An interval is named by its start and lasts five minutes. Latencies are in")
+	t.Line("microseconds. The Parquet files open in DuckDB, pandas and every other engine, for example")
+	t.Line("  duckdb -c \"select * from 'answers/*.parquet' where outcome <> 'answered'\"")
+	t.Line("The whole report can be recomputed from the public raw data: mtric verify report.json --lake LAKE")
+	t.Line("If there is an explanation for the outage, tell the people who run the measurement: it can be")
+	t.Line("annotated, and a problem on the way can be excluded, in public and with its times.")
+	return t.Err
 }
 
 // readWhen prints the failed rows by day and path, and the servers.
 func (t *textWriter) readWhen(p *dossierPage) {
-	t.heading("When, and from where")
+	t.Heading("When, and from where")
 	rows := [][]string{{"DAY", "FAILED ROWS", "VANTAGE POINTS"}}
 	for _, d := range p.Days {
-		rows = append(rows, []string{d.Day, thousands(d.Failed), join(d.VantagePoints)})
+		rows = append(rows, []string{d.Day, edition.Thousands(d.Failed), edition.Join(d.VantagePoints)})
 	}
-	t.table(rows)
-	t.heading("Over which paths")
+	t.Table(rows)
+	t.Heading("Over which paths")
 	rows = [][]string{{"METRIC", "PATH", "WHAT", "ROWS", "FIRST", "LAST", "VANTAGE POINTS"}}
 	for _, m := range p.Missed {
 		for _, f := range m.byPath() {
-			rows = append(rows, []string{m.Title(), f.Path, f.What, thousands(f.Rows), clock(f.First), clock(f.Last), join(f.VantagePoints)})
+			rows = append(rows, []string{m.Title(), f.Path, f.What, edition.Thousands(f.Rows), edition.Clock(f.First), edition.Clock(f.Last), edition.Join(f.VantagePoints)})
 		}
 	}
-	t.table(rows)
-	t.line("By vantage point and server: index.html. Every row: failed.csv.")
-	t.heading("Servers that answered, by NSID")
+	t.Table(rows)
+	t.Line("By vantage point and server: index.html. Every row: failed.csv.")
+	t.Heading("Servers that answered, by NSID")
 	rows = nil
 	for _, i := range p.Instances {
-		rows = append(rows, []string{dash(text(i.NSID)), thousands(i.Answers), join(i.VantagePoints)})
+		rows = append(rows, []string{edition.Dash(text(i.NSID)), edition.Thousands(i.Answers), edition.Join(i.VantagePoints)})
 	}
-	t.table(rows)
+	t.Table(rows)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics/correctness"
@@ -36,10 +38,10 @@ func evidence(dir string, r *measurement.Answer, uses []correctness.Known) error
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "question %s %s\nasked    %s of %s over %s/%s from VP %s\nNSID     %s\nzones    %s\njudged   by zone %s\nbroken rules\n",
-		printable(r.QName), printable(r.QType), micro(sent), printable(r.Address), r.Family, r.Transport, r.VantagePoint, dash(printable(text(r.NSID))),
-		dash(strings.Trim(fmt.Sprint(candidates), "[]")), dash(integer(r.VerdictSerial)))
+		diag.Printable(r.QName), diag.Printable(r.QType), micro(sent), diag.Printable(r.Address), r.Family, r.Transport, r.VantagePoint, edition.Dash(diag.Printable(text(r.NSID))),
+		edition.Dash(strings.Trim(fmt.Sprint(candidates), "[]")), edition.Dash(integer(r.VerdictSerial)))
 	for _, f := range r.Failures {
-		b.WriteString("  " + printable(f) + "\n")
+		b.WriteString("  " + diag.Printable(f) + "\n")
 	}
 	if len(r.Response) > 0 && len(candidates) > 0 {
 		fmt.Fprintf(&b, "judge it again, with these root zones at hand\n  mtric check")
@@ -65,5 +67,5 @@ func quoted(s string) string {
 	if plain == "" && s != "" {
 		return s
 	}
-	return "'" + strings.ReplaceAll(printable(s), "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(diag.Printable(s), "'", `'\''`) + "'"
 }

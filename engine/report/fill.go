@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
@@ -89,13 +90,12 @@ func (d *Document) others(ctx context.Context, store lake.Store) error {
 	if d.Coverage.Sent > 0 {
 		return nil
 	}
-	scan := lake.Scan{Store: store, Table: column.Answers, From: d.From, Until: d.end(), Columns: []string{"query", "vantage_point"}, Workers: 1}
-	return scan.Run(ctx, func(b *column.Batch) error {
-		queries, vps, labels := b.Column("query"), b.Column("vantage_point"), b.Column("interval")
+	scan := lake.Scan{Store: store, From: d.From, Until: d.end(), Workers: 1}
+	return scan.Answers(ctx, []column.Name{column.Query, column.VantagePoint}, func(b *column.AnswerBatch) error {
 		for i := range b.Rows {
-			q := queries.Text(i)
+			q := b.Query.At(i)
 			if q != measurement.QuerySOA && q != measurement.QueryCorrectness && len(d.queries) < mostQueries &&
-				!d.late(measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i])) {
+				!d.late(b.VantagePoint.At(i), b.Interval.At(i)) {
 				d.queries = included(d.queries, q)
 			}
 		}
@@ -180,26 +180,26 @@ func (d *Document) notes() []string {
 	}
 	d.lacking(add)
 	if !d.Complete() {
-		add("Provisional: data were read until %s; serials of the period are followed until %s.", clock(d.DataUntil), clock(d.Until.Add(metrics.LookAhead)))
+		add("Provisional: data were read until %s; serials of the period are followed until %s.", edition.Clock(d.DataUntil), edition.Clock(d.Until.Add(metrics.LookAhead)))
 	}
 	switch {
 	case d.Coverage.Sent == 0 && len(d.queries) > 0:
 		add("There are no measurements of this period: no value can be given. The lake has other queries (%s); the metrics are made of %s and %s.",
-			join(d.queries), measurement.QuerySOA, measurement.QueryCorrectness)
+			edition.Join(d.queries), measurement.QuerySOA, measurement.QueryCorrectness)
 	case d.Coverage.Sent == 0:
 		add("There are no measurements of this period: no value can be given.")
 	case d.Thin:
 		add("Less than nine tenths of the planned queries were sent (%s of %s): a verdict stands only where what is missing could not change it.",
-			thousands(d.Coverage.Sent), thousands(d.Coverage.Planned))
+			edition.Thousands(d.Coverage.Sent), edition.Thousands(d.Coverage.Planned))
 	}
 	if len(d.untrusted) > 0 {
 		add("The serials that some runs show are not used for publication latency, because %s: %s.", strings.Join(d.doubts, ", or "), d.distrusted())
 	}
 	if len(d.Unexpected) > 0 {
-		add("Measurements of vantage points that the plan does not expect were left out: %s.", join(d.Unexpected))
+		add("Measurements of vantage points that the plan does not expect were left out: %s.", edition.Join(d.Unexpected))
 	}
 	if len(d.UnexpectedRSIs) > 0 {
-		add("Answers of servers that are not root server identifiers of the plan were left out: %s.", join(d.UnexpectedRSIs))
+		add("Answers of servers that are not root server identifiers of the plan were left out: %s.", edition.Join(d.UnexpectedRSIs))
 	}
 	return notes
 }
@@ -210,13 +210,13 @@ func (d *Document) distrusted() string {
 	var rest, runs int64
 	for i, v := range d.untrusted {
 		if i < mostNoted {
-			parts = append(parts, fmt.Sprintf("%s of vantage point %s", plural(v.Received, "run"), v.ID))
+			parts = append(parts, fmt.Sprintf("%s of vantage point %s", edition.Plural(v.Received, "run"), v.ID))
 			continue
 		}
 		rest, runs = rest+1, runs+v.Received
 	}
 	if rest > 0 {
-		parts = append(parts, fmt.Sprintf("%s of %s more", plural(runs, "run"), plural(rest, "vantage point")))
+		parts = append(parts, fmt.Sprintf("%s of %s more", edition.Plural(runs, "run"), edition.Plural(rest, "vantage point")))
 	}
 	return strings.Join(parts, ", ")
 }

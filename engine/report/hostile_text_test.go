@@ -6,62 +6,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/edition/hostile"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
 )
-
-// hostile commands a terminal, ends a text early, begins a line of its own, turns the
-// direction of writing and opens a tag.
-const hostile = "x\x1b[2J\x00\u202e\u2066<b>&'\"\nFORGED"
-
-// tame sees to it that nothing of what others wrote is printed but as text.
-func tame(t *testing.T, name, printed string) {
-	t.Helper()
-	for _, bad := range []string{"\x1b", "\x00", "\u202e", "\u2066", "\nFORGED"} {
-		if at := strings.Index(printed, bad); at >= 0 {
-			t.Errorf("%s: prints %q: %q", name, bad, printed[max(0, at-80):min(len(printed), at+30)])
-		}
-	}
-	if strings.HasSuffix(name, ".html") && strings.Contains(printed, "<b>") {
-		t.Errorf("%s: has a tag of others", name)
-	}
-}
-
-// poison adds it to every text of a value that is none of our own words.
-func poison(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			poison(v.Elem())
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			poison(v.Index(i))
-		}
-	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			return
-		}
-		ours := []string{"Schema", "VantagePointsFrom", "CandidatesFrom", "Metric", "Unit", "Paths"}
-		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.IsExported() && !slices.Contains(ours, f.Name) {
-				poison(v.Field(i))
-			}
-		}
-	case reflect.String:
-		switch v.Interface().(type) {
-		case string, measurement.RSI, measurement.VantagePoint:
-			v.SetString(v.String() + hostile)
-		}
-	}
-}
 
 // TestHostileEditions: the editions for people print what the plan, the lake and a report
 // say as text, whatever it is.
@@ -77,7 +30,7 @@ func TestHostileEditions(t *testing.T) {
 	d.Changes = []report.Change{{Revision: 2, Replaces: "x", What: []string{"w"}}}
 	d.Internal.Proposals = []report.Proposal{{VantagePoint: "903", Family: measurement.IPv4, From: monday, Until: monday.Add(time.Hour), Intervals: 12}}
 	d.Internal.Instances[0].NSID = new("nsid")
-	poison(reflect.ValueOf(d))
+	hostile.Poison(d)
 	for _, of := range []*report.Document{d, d.Public()} {
 		var text, page bytes.Buffer
 		if err := of.WriteText(&text); err != nil {
@@ -86,26 +39,9 @@ func TestHostileEditions(t *testing.T) {
 		if err := of.WriteHTML(&page, result); err != nil {
 			t.Fatal(err)
 		}
-		tame(t, "text", text.String())
-		tame(t, ".html", page.String())
+		hostile.Tame(t, "text", text.String())
+		hostile.Tame(t, ".html", page.String())
 	}
-}
-
-// TestHostileSurvey is the same of a survey.
-func TestHostileSurvey(t *testing.T) {
-	p := candidates(t)
-	store, _ := surveyed(t, p)
-	s := fillSurvey(t, p, store, "")
-	poison(reflect.ValueOf(s))
-	var text, page bytes.Buffer
-	if err := s.WriteText(&text); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.WriteHTML(&page); err != nil {
-		t.Fatal(err)
-	}
-	tame(t, "text", text.String())
-	tame(t, ".html", page.String())
 }
 
 // TestHostileLake: what servers and vantage points sent is in no file for people but as
@@ -114,16 +50,16 @@ func TestHostileLake(t *testing.T) {
 	store, p := lying(t)
 	amend(t, store, func(a *measurement.Answer) {
 		if a.NSID != nil {
-			a.NSID = new(*a.NSID + hostile)
+			a.NSID = new(*a.NSID + hostile.Text)
 		}
 		if a.QName != "" {
-			a.QName += hostile
+			a.QName += hostile.Text
 		}
 		if len(a.Failures) > 0 {
-			a.Failures = []string{a.Failures[0] + hostile}
+			a.Failures = []string{a.Failures[0] + hostile.Text}
 		}
 		if a.RSI == "m" {
-			a.RSI += hostile
+			a.RSI += hostile.Text
 		}
 	})
 	j := newJob(p, store, t.TempDir())
@@ -135,7 +71,7 @@ func TestHostileLake(t *testing.T) {
 		t.Fatalf("%q", d.UnexpectedRSIs)
 	}
 	for _, n := range d.Notes {
-		tame(t, "note", n)
+		hostile.Tame(t, "note", n)
 	}
 	seen := 0
 	err := filepath.WalkDir(j.Out, func(path string, e fs.DirEntry, err error) error {
@@ -144,7 +80,7 @@ func TestHostileLake(t *testing.T) {
 		}
 		text, err := os.ReadFile(path)
 		seen++
-		tame(t, path, string(text))
+		hostile.Tame(t, path, string(text))
 		return err
 	})
 	if err != nil || seen < 10 {

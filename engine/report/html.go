@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"reflect"
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -17,22 +17,13 @@ import (
 //go:embed page.gohtml
 var pageText string
 
-var pages = template.Must(template.New("page").Funcs(template.FuncMap{
-	"clock": clock, "where": Where, "verdict": func(v metrics.Verdict) string { return verdictWords[v] },
-	"counted": func(metric measurement.Metric) string { return counted[metric] }, "dash": dash, "n": thousands, "text": ofOthers,
+var pages = template.Must(edition.Page().Funcs(template.FuncMap{
+	"where": Where, "verdict": func(v metrics.Verdict) string { return verdictWords[v] },
+	"counted":       func(metric measurement.Metric) string { return counted[metric] },
 	"aboutVerdicts": func() string { return aboutVerdicts },
 	"aboutBroken":   func() string { return aboutBroken },
-	"fraction":      fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return join(l) }, "paths": pathNames,
+	"fraction":      fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return edition.Join(l) }, "paths": pathNames,
 }).Parse(pageText))
-
-// ofOthers makes a text that others wrote fit to be shown; nil is empty.
-func ofOthers(text any) string {
-	v := reflect.Indirect(reflect.ValueOf(text))
-	if !v.IsValid() {
-		return ""
-	}
-	return printable(v.String())
-}
 
 // page is what the template sees.
 type page struct {

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"slices"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -17,7 +18,7 @@ func (v *Verified) late(format string, args ...any) {
 // lateRuns tells which runs have come since; they do not count.
 func (v *Verified) lateRuns(r *metrics.Result) {
 	for _, vp := range slices.Sorted(maps.Keys(r.LateRuns)) {
-		v.late("vantage point %s: %s came after the report", vp, plural(r.LateRuns[vp], "run"))
+		v.late("vantage point %s: %s came after the report", vp, edition.Plural(r.LateRuns[vp], "run"))
 	}
 }
 
@@ -50,7 +51,7 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config, atOnce m
 		if now.RSI == "" {
 			again.Unchecked = then.Held
 		} else if more > 0 {
-			v.late("%s of rsi %s: %s got a verdict since", now.Metric, now.RSI, plural(more, "answer"))
+			v.late("%s of rsi %s: %s got a verdict since", now.Metric, now.RSI, edition.Plural(more, "answer"))
 		}
 		*now = now.asOf(then)
 	}
@@ -174,7 +175,7 @@ func (v *Verified) lateExcluded(then, now *Value, everybody metrics.Responses, l
 		return // a difference, if it is one
 	}
 	if now.RSI != "" && more > 0 {
-		v.late("%s of rsi %s: %s got a verdict since", now.Metric, now.RSI, plural(more, "excluded answer"))
+		v.late("%s of rsi %s: %s got a verdict since", now.Metric, now.RSI, edition.Plural(more, "excluded answer"))
 	}
 	now.Without = then.Without
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -378,7 +379,7 @@ func TestLateZone(t *testing.T) {
 	if err := store.SaveZones(zones); err != nil {
 		t.Fatal(err)
 	}
-	serial := report.Thousands(whole.Serial)
+	serial := edition.Thousands(whole.Serial)
 	late(t, d, store, "zone "+strings.ReplaceAll(serial, ",", "")+", which the report misses, is archived now")
 	if err := store.SaveZones(slices.Delete(slices.Clone(zones), i, i+1)); err != nil {
 		t.Fatal(err)
@@ -436,7 +437,7 @@ func TestEarlierRules(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err == nil || !errors.Is(err, report.ErrThere) || !strings.Contains(err.Error(), "`mtric report --force` makes it anew") {
+	if err := run(t, j, frame(t, p, monday.AddDate(0, 0, 14))); err == nil || !errors.Is(err, edition.ErrThere) || !strings.Contains(err.Error(), "`mtric report --force` makes it anew") {
 		t.Errorf("without force: %v", err)
 	}
 	j.Force = true

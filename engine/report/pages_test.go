@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -61,7 +62,7 @@ func TestDrillDown(t *testing.T) {
 	}
 	for _, place := range d.Internal.Places {
 		for _, want := range []string{
-			fmt.Sprintf("<td>%s/%s<br><small>%s, p95 %s</small></td>", report.Thousands(place.Good), report.Thousands(place.Asked), *place.Median, *place.P95),
+			fmt.Sprintf("<td>%s/%s<br><small>%s, p95 %s</small></td>", edition.Thousands(place.Good), edition.Thousands(place.Asked), *place.Median, *place.P95),
 			fmt.Sprintf("%s at VP %s: median %s ms, p95 %s ms", place.RSI, place.VantagePoint, *place.Median, *place.P95),
 		} {
 			if !strings.Contains(html.String(), want) {

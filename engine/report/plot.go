@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -74,7 +76,7 @@ func newSVG(height int, label string) *svg {
 }
 
 // escaped is a text of whomever, for markup.
-func escaped(text string) string { return template.HTMLEscapeString(printable(text)) }
+func escaped(text string) string { return template.HTMLEscapeString(diag.Printable(text)) }
 
 func (s *svg) add(format string, args ...any) { fmt.Fprintf(s, format+"\n", args...) }
 
@@ -223,7 +225,7 @@ func (x strip) row(s *svg, r stripRow, left, y, hour float64) {
 		}
 		_, says := x.of(sum(at, until))
 		s.field(left+float64(at)*hour, y, float64(until-at)*hour, c.css,
-			fmt.Sprintf("%s, from %s to %s: %s", r.label, clock(x.from.Add(hoursOf(at))), clock(x.from.Add(hoursOf(until))), says))
+			fmt.Sprintf("%s, from %s to %s: %s", r.label, edition.Clock(x.from.Add(hoursOf(at))), edition.Clock(x.from.Add(hoursOf(until))), says))
 		at = until
 	}
 }
@@ -250,7 +252,7 @@ func availabilityPlot(d *Document, hours []metrics.Hours, rsi measurement.RSI) t
 		}
 	}
 	return strip{title: "availability over the period", from: d.From, rows: rows, classes: shareClasses, of: func(ok, failed int64) (class, string) {
-		return shareClass(ok, ok+failed), thousands(ok) + " of " + thousands(ok+failed)
+		return shareClass(ok, ok+failed), edition.Thousands(ok) + " of " + edition.Thousands(ok+failed)
 	}}.draw()
 }
 
@@ -344,7 +346,7 @@ func publicationPlot(d *Document) template.HTML {
 				w = p.RSIs[at]
 			}
 			s.field(left+float64(j)*width, float64(i*rowHeight), width, waitClass(w).css,
-				fmt.Sprintf("%s, serial %d of %s: longest %s min, %s never seen", r.RSI, p.Serial, clock(p.Published), thousands(w.Longest), thousands(w.Censored)))
+				fmt.Sprintf("%s, serial %d of %s: longest %s min, %s never seen", r.RSI, p.Serial, edition.Clock(p.Published), edition.Thousands(w.Longest), edition.Thousands(w.Censored)))
 		}
 	}
 	// As many serials as there is room for, each beneath its column.

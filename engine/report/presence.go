@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -38,7 +40,7 @@ func presencePlot(d *Document, list []metrics.Presence) (plot template.HTML, fie
 	whole := int(d.Until.Sub(d.From) / time.Hour) // also the days that have no data yet
 	s := strip{title: "SOA queries sent of those planned, by vantage point and time", from: d.From, per: 1, classes: presenceClasses,
 		of: func(sent, rest int64) (class, string) {
-			return presenceClass(sent, sent+rest), thousands(sent) + " of " + thousands(sent+rest) + " sent"
+			return presenceClass(sent, sent+rest), edition.Thousands(sent) + " of " + edition.Thousands(sent+rest) + " sent"
 		}}
 	field = "an hour"
 	if whole > mostBins {
@@ -63,11 +65,11 @@ const mostLabel = 28
 
 // Label is the vantage point with its place, as far as the plan names it.
 func (v VantagePoint) Label() string {
-	place := printable(strings.ReplaceAll(v.Region, "_", " "))
+	place := diag.Printable(strings.ReplaceAll(v.Region, "_", " "))
 	if v.Metro != "" && place != "" {
 		place += ", "
 	}
-	place += printable(v.Metro)
+	place += diag.Printable(v.Metro)
 	if runes := []rune(place); len(runes) > mostLabel {
 		place = string(runes[:mostLabel-1]) + "…"
 	}

@@ -1,5 +1,7 @@
 package report
 
+import "mtric.net/mtric/engine/edition"
+
 // lateReasons holds the reasons why answers waited to how many of the RSIs' did; what the
 // reasons were may be told otherwise by now. again gets those of then.
 func (v *Verified) lateReasons(d, again *Document) {
@@ -24,7 +26,7 @@ func (v *Verified) lateReasons(d, again *Document) {
 	}
 	for _, h := range d.Held {
 		if n := now[h.Reason]; h.Answers > n {
-			v.late("held: the report says of %s that they waited, %s; by now %d do", plural(h.Answers, "answer"), inWords(h.Reason), n)
+			v.late("held: the report says of %s that they waited, %s; by now %d do", edition.Plural(h.Answers, "answer"), inWords(h.Reason), n)
 		}
 	}
 	again.Held = d.Held

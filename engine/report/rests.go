@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -20,9 +21,9 @@ func (d *Document) rests(v Value) string {
 	case n == 1:
 		return "would be no FAIL without vantage point " + string(v.RestsOn[0])
 	case n > 1:
-		return "would be no FAIL without any one of the vantage points " + join(v.RestsOn)
+		return "would be no FAIL without any one of the vantage points " + edition.Join(v.RestsOn)
 	case v.Fewest > 0:
-		return fmt.Sprintf("holds unless %d of %s are left out", v.Fewest, plural(int64(len(d.VantagePoints)), "vantage point"))
+		return fmt.Sprintf("holds unless %d of %s are left out", v.Fewest, edition.Plural(int64(len(d.VantagePoints)), "vantage point"))
 	}
 	return "" // a report of which nobody computed it
 }
@@ -38,7 +39,7 @@ func (d *Document) hint(v Value) string {
 		family := familyTitles[p.Family]
 		part := fmt.Sprintf("at %s all RSIs failed over %s for some time", p.VantagePoint, family)
 		if d.Internal != nil {
-			part = fmt.Sprintf("at %s all RSIs failed over %s from %s to %s, an exclusion is proposed", p.VantagePoint, family, clock(p.From), clock(p.Until))
+			part = fmt.Sprintf("at %s all RSIs failed over %s from %s to %s, an exclusion is proposed", p.VantagePoint, family, edition.Clock(p.From), edition.Clock(p.Until))
 		}
 		if !slices.Contains(parts, part) {
 			parts = append(parts, part)
@@ -73,10 +74,10 @@ func (v Value) Marks() string {
 		parts = append(parts, "thin")
 	}
 	if v.Held > 0 {
-		parts = append(parts, thousands(v.Held)+" held")
+		parts = append(parts, edition.Thousands(v.Held)+" held")
 	}
 	if v.Unobservable > 0 {
-		parts = append(parts, thousands(v.Unobservable)+" unobservable")
+		parts = append(parts, edition.Thousands(v.Unobservable)+" unobservable")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -171,7 +172,7 @@ func decidingWaits(values []Value) (lines []string) {
 // String is a wait by the labels that decide it.
 func (w Wait) String() string {
 	return fmt.Sprintf("serial %d from %s at vantage point %s: published %s, last asked in vain %s, first seen %s (%s)",
-		w.Serial, w.RSI, w.VantagePoint, clock(w.Published), w.Asked(), w.Seen(), w.Length())
+		w.Serial, w.RSI, w.VantagePoint, edition.Clock(w.Published), w.Asked(), w.Seen(), w.Length())
 }
 
 // Asked is when the serial was last asked for in vain.
@@ -179,7 +180,7 @@ func (w Wait) Asked() string {
 	if w.LastAsked == nil {
 		return "never"
 	}
-	return clock(*w.LastAsked)
+	return edition.Clock(*w.LastAsked)
 }
 
 // Seen is when the serial was first seen.
@@ -187,15 +188,15 @@ func (w Wait) Seen() string {
 	if w.FirstSeen == nil {
 		return "never"
 	}
-	return clock(*w.FirstSeen)
+	return edition.Clock(*w.FirstSeen)
 }
 
 // Length is how long the wait was at least.
 func (w Wait) Length() string {
 	if w.Censored {
-		return "longer than " + thousands(w.Minutes) + " min"
+		return "longer than " + edition.Thousands(w.Minutes) + " min"
 	}
-	return thousands(w.Minutes) + " min"
+	return edition.Thousands(w.Minutes) + " min"
 }
 
 // mostSentences bounds how many missed thresholds are told before the numbers.
@@ -265,7 +266,7 @@ func (d *Document) UnknownInWords() []string {
 	}
 	var lines []string
 	for _, why := range order {
-		lines = append(lines, fmt.Sprintf("%s: %s", plural(n[why], "value"), why))
+		lines = append(lines, fmt.Sprintf("%s: %s", edition.Plural(n[why], "value"), why))
 	}
 	return lines
 }
@@ -276,7 +277,7 @@ func (d *Document) FramesInWords() (lines []string) {
 		return nil
 	}
 	for _, f := range d.Frames {
-		lines = append(lines, fmt.Sprintf("%s to %s: n = %d, k = %d, RSIs %s", clock(f.From), clock(f.Until), f.N, f.K, dash(join(f.RSIs))))
+		lines = append(lines, fmt.Sprintf("%s to %s: n = %d, k = %d, RSIs %s", edition.Clock(f.From), edition.Clock(f.Until), f.N, f.K, edition.Dash(edition.Join(f.RSIs))))
 	}
 	return lines
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -71,13 +72,13 @@ func (v *Verified) publications(d *Document, derived []metrics.Publication) bool
 		}
 		gives := "nothing"
 		if there {
-			gives = clock(at)
+			gives = edition.Clock(at)
 		}
-		v.differ("publications %d: the report says %s, the lake gives %s", p.Serial, clock(p.T), gives)
+		v.differ("publications %d: the report says %s, the lake gives %s", p.Serial, edition.Clock(p.T), gives)
 	}
 	for _, p := range derived {
 		if serial := int64(p.Serial); !then[serial] {
-			v.differ("publications %d: the report does not have it, the lake gives %s", serial, clock(p.T))
+			v.differ("publications %d: the report does not have it, the lake gives %s", serial, edition.Clock(p.T))
 		}
 	}
 	if len(v.Differences) == before {
@@ -99,10 +100,10 @@ func (v *Verified) accepted(d, again *Document, known []uint32, zones map[int64]
 		switch {
 		case then[serial]:
 		case archived != nil && !d.archivedSince(zones[serial]):
-			v.differ("accepted %d: the report does not have it, its zone was archived %s", serial, clock(*archived))
+			v.differ("accepted %d: the report does not have it, its zone was archived %s", serial, edition.Clock(*archived))
 		case again.sighted[serial].prove():
 			v.differ("accepted %d: the report does not have it, RSIs %s show it to vantage points %s in runs that the report counts", serial,
-				join(again.sighted[serial].rsis), join(again.sighted[serial].vps))
+				edition.Join(again.sighted[serial].rsis), edition.Join(again.sighted[serial].vps))
 		default:
 			v.late("serial %d, which the report did not know to be of a root zone, is known since", serial)
 		}

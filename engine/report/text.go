@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
-	"time"
 
-	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -71,11 +68,11 @@ func fractionText(unit string, num, den *int64) string {
 	of := map[string]string{metrics.Millis: " µs", metrics.Minutes: " min"}[unit]
 	switch {
 	case of == "" || *den != 1 && *den != 2:
-		return thousands(*num) + "/" + thousands(*den) + of
+		return edition.Thousands(*num) + "/" + edition.Thousands(*den) + of
 	case *num%*den != 0:
-		return thousands(*num / *den) + ".5" + of
+		return edition.Thousands(*num / *den) + ".5" + of
 	}
-	return thousands(*num / *den) + of
+	return edition.Thousands(*num / *den) + of
 }
 
 // Bound is the threshold in print.
@@ -87,35 +84,16 @@ func (v Value) Bound() string {
 	return sign + grouped(v.Threshold.String()) + " " + units[v.Unit]
 }
 
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
-func join[S ~string](list []S) string {
-	var texts []string
-	for _, s := range list {
-		texts = append(texts, printable(string(s)))
-	}
-	return strings.Join(texts, ", ")
-}
-
 // String is the coverage in words.
 func (c Coverage) String() string {
-	text := fmt.Sprintf("%s of %s planned queries sent", thousands(c.Sent), thousands(c.Planned))
+	text := fmt.Sprintf("%s of %s planned queries sent", edition.Thousands(c.Sent), edition.Thousands(c.Planned))
 	for _, part := range []struct {
 		n    int64
 		what string
 	}{{c.Unsent, "not sent by the vantage point"}, {c.Missing, "missing"}, {c.OffPlan, "asked at another address than the plan's"}, {c.Stray, "rows beside the plan"}} {
 		if part.n > 0 {
-			text += fmt.Sprintf("; %s %s", thousands(part.n), part.what)
+			text += fmt.Sprintf("; %s %s", edition.Thousands(part.n), part.what)
 		}
-	}
-	return text
-}
-
-// thousands writes a number with its thousands apart.
-func thousands(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
 	}
 	return text
 }
@@ -127,7 +105,7 @@ func grouped(number string) string {
 	if err != nil {
 		return number // no number of ours
 	}
-	whole = thousands(n)
+	whole = edition.Thousands(n)
 	if point {
 		whole += "." + fraction
 	}
@@ -153,12 +131,12 @@ const aboutVerdicts = "\"no data\" is neither pass nor fail. Without a vantage p
 
 // WriteText writes report.txt, or with the internal part full.txt.
 func (d *Document) WriteText(w io.Writer) error {
-	t := &textWriter{w: w}
-	t.line("ROOT SERVER SYSTEM, %s", strings.ToUpper(d.PeriodTitle()))
-	t.line("")
-	t.line("Period     %s to %s", clock(d.From), clock(d.Until))
-	t.line("Report     %s, %s, revision %d; data until %s", d.Style, d.Status, d.Revision, clock(d.DataUntil))
-	t.line("Coverage   %s", d.Coverage)
+	t := &textWriter{edition.Text{W: w}}
+	t.Line("ROOT SERVER SYSTEM, %s", strings.ToUpper(d.PeriodTitle()))
+	t.Line("")
+	t.Line("Period     %s to %s", edition.Clock(d.From), edition.Clock(d.Until))
+	t.Line("Report     %s, %s, revision %d; data until %s", d.Style, d.Status, d.Revision, edition.Clock(d.DataUntil))
+	t.Line("Coverage   %s", d.Coverage)
 	t.labelled("Frame", d.FramesInWords())
 	t.labelled("Note", d.Notes)
 	t.labelled("FAIL", d.MissedInWords())
@@ -172,84 +150,52 @@ func (d *Document) WriteText(w io.Writer) error {
 	if d.Internal != nil {
 		t.internal(d)
 	}
-	t.heading("About these numbers")
-	t.line("Measured by RSSAC047v2 with the plan %s and mtric %s: n = %d root server identifiers, of which k = %d suffice.", d.Plan, d.Version, d.N, d.K)
-	t.line("%s", precision)
-	t.line("A verdict is made of exact integers; printed values are cut off towards failing.")
-	t.line("%s", aboutVerdicts)
-	t.line("Plan sha256 %s", d.PlanSHA256)
-	t.line("Digest %s", d.Digest)
-	return t.err
+	t.Heading("About these numbers")
+	t.Line("Measured by RSSAC047v2 with the plan %s and mtric %s: n = %d root server identifiers, of which k = %d suffice.", d.Plan, d.Version, d.N, d.K)
+	t.Line("%s", precision)
+	t.Line("A verdict is made of exact integers; printed values are cut off towards failing.")
+	t.Line("%s", aboutVerdicts)
+	t.Line("Plan sha256 %s", d.PlanSHA256)
+	t.Line("Digest %s", d.Digest)
+	return t.Err
 }
+
+// textWriter writes report.txt.
+type textWriter struct{ edition.Text }
 
 // labelled prints lines of a kind before the numbers.
 func (t *textWriter) labelled(label string, lines []string) {
 	for _, l := range lines {
-		t.line("%-10s %s", label, l)
+		t.Line("%-10s %s", label, l)
 	}
-}
-
-type textWriter struct {
-	w   io.Writer
-	err error
-}
-
-// line prints a line; texts among its arguments become printable.
-func (t *textWriter) line(format string, args ...any) {
-	if t.err == nil {
-		for i, a := range args {
-			if v := reflect.ValueOf(a); v.Kind() == reflect.String {
-				args[i] = printable(v.String())
-			}
-		}
-		_, t.err = fmt.Fprintf(t.w, strings.TrimRight(format, "\n")+"\n", args...)
-	}
-}
-
-func (t *textWriter) heading(s string) { t.line("\n%s\n%s", s, strings.Repeat("-", len([]rune(s)))) }
-
-// table prints rows aligned, their cells printable.
-func (t *textWriter) table(rows [][]string) {
-	if t.err != nil {
-		return
-	}
-	w := tabwriter.NewWriter(t.w, 0, 0, 2, ' ', 0)
-	for _, r := range rows {
-		cells := make([]string, len(r))
-		for i, c := range r {
-			cells[i] = printable(c)
-		}
-		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t "))
-	}
-	t.err = w.Flush()
 }
 
 func (t *textWriter) changes(d *Document) {
 	if len(d.Changes) == 0 {
 		return
 	}
-	t.heading("What the revisions changed")
+	t.Heading("What the revisions changed")
 	for _, c := range d.Changes {
 		for _, what := range c.What {
-			t.line("revision %d: %s", c.Revision, what)
+			t.Line("revision %d: %s", c.Revision, what)
 		}
 	}
 }
 
 // system is the RSS: values and verdicts [nuc].
 func (t *textWriter) system(d *Document) {
-	t.heading("Root server system")
+	t.Heading("Root server system")
 	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "VERDICT", "COUNT", "BESIDE"}}
 	for _, v := range d.Values {
 		if v.RSI == "" {
-			rows = append(rows, []string{v.Title(), dash(v.Path()), v.Shown(), v.Exactly(), v.Bound(), v.Word(), thousands(v.Count) + " " + counted[v.Metric], d.Beside(v)})
+			rows = append(rows, []string{v.Title(), edition.Dash(v.Path()), v.Shown(), v.Exactly(), v.Bound(), v.Word(), edition.Thousands(v.Count) + " " + counted[v.Metric], d.Beside(v)})
 		}
 	}
-	t.table(rows)
+	t.Table(rows)
 	var reasons []string
 	for _, v := range d.Values {
 		if v.RSI == "" && v.Without != nil && d.differs(v) {
-			t.line("Without the exclusions, %s: %s, %s", strings.TrimSpace(strings.ToLower(v.Title())+" "+v.Path()),
+			t.Line("Without the exclusions, %s: %s, %s", strings.TrimSpace(strings.ToLower(v.Title())+" "+v.Path()),
 				fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator), verdictWords[v.Without.Verdict])
 			if why := d.WhyWithout(v); why != "" && !slices.Contains(reasons, why) {
 				reasons = append(reasons, why)
@@ -257,7 +203,7 @@ func (t *textWriter) system(d *Document) {
 		}
 	}
 	for _, why := range reasons {
-		t.line("No data: %s.", why)
+		t.Line("No data: %s.", why)
 	}
 }
 
@@ -274,7 +220,7 @@ func (d *Document) WhyWithout(v Value) string {
 	for _, p := range d.VantagePoints {
 		received, expected = received+p.Received, expected+p.Expected
 	}
-	return fmt.Sprintf("%s (thin: %s of %s)", couldChange, thousands(received), plural(expected, "run"))
+	return fmt.Sprintf("%s (thin: %s of %s)", couldChange, edition.Thousands(received), edition.Plural(expected, "run"))
 }
 
 // differs says whether exclusions changed a value.
@@ -290,7 +236,7 @@ func (t *textWriter) servers(d *Document) {
 		if len(values) == 0 {
 			continue
 		}
-		t.heading("Root server identifiers: " + strings.ToLower(titles[metric]))
+		t.Heading("Root server identifiers: " + strings.ToLower(titles[metric]))
 		header, bound := []string{"RSI"}, []string{""}
 		per := len(values) / max(1, len(d.RSIs))
 		for _, v := range values[:per] {
@@ -300,29 +246,29 @@ func (t *textWriter) servers(d *Document) {
 		for group := range slices.Chunk(values, per) {
 			row := []string{string(group[0].RSI)}
 			for _, v := range group {
-				row = append(row, fmt.Sprintf("%-7s %s", v.Word(), thousands(v.Count)))
+				row = append(row, fmt.Sprintf("%-7s %s", v.Word(), edition.Thousands(v.Count)))
 			}
 			rows = append(rows, row)
 		}
-		t.table(rows)
-		t.line("Beside each verdict stands the number of %s.", counted[metric])
+		t.Table(rows)
+		t.Line("Beside each verdict stands the number of %s.", counted[metric])
 		if d.Internal != nil {
 			continue // it stands at each value
 		}
 		for _, l := range d.besideAll(values) {
-			t.line("%s", l)
+			t.Line("%s", l)
 		}
 	}
 }
 
 // places are the vantage points with what was planned and sent.
 func (t *textWriter) places(d *Document) {
-	t.heading("Vantage points: SOA queries")
+	t.Heading("Vantage points: SOA queries")
 	rows := [][]string{{"VP", "REGION", "METRO", "PLANNED", "SENT", "SHARE", "INTERVALS EXCLUDED"}}
 	for _, v := range d.VantagePoints {
-		rows = append(rows, []string{string(v.ID), dash(v.Region), dash(v.Metro), thousands(v.Planned), thousands(v.Sent), v.Share(), thousands(v.Excluded)})
+		rows = append(rows, []string{string(v.ID), edition.Dash(v.Region), edition.Dash(v.Metro), edition.Thousands(v.Planned), edition.Thousands(v.Sent), v.Share(), edition.Thousands(v.Excluded)})
 	}
-	t.table(rows)
+	t.Table(rows)
 }
 
 // Share is how much of what was planned was sent, in percent, cut off.
@@ -338,10 +284,10 @@ func (t *textWriter) notes(title string, notes []plan.Note, about string) {
 	if len(notes) == 0 {
 		return
 	}
-	t.heading(title)
-	t.line("%s", about)
+	t.Heading(title)
+	t.Line("%s", about)
 	for _, n := range notes {
-		t.line("%s: %s to %s, %s; by %s, added %s: %s", n.Label, clock(n.From), clock(n.Until), Where(n), n.By, clock(n.Added), n.Reason)
+		t.Line("%s: %s to %s, %s; by %s, added %s: %s", n.Label, edition.Clock(n.From), edition.Clock(n.Until), Where(n), n.By, edition.Clock(n.Added), n.Reason)
 	}
 }
 
@@ -349,22 +295,15 @@ func (t *textWriter) notes(title string, notes []plan.Note, about string) {
 func Where(n plan.Note) string {
 	var parts []string
 	if len(n.VantagePoints) > 0 {
-		parts = append(parts, "vantage points "+join(n.VantagePoints))
+		parts = append(parts, "vantage points "+edition.Join(n.VantagePoints))
 	}
 	if len(n.RSIs) > 0 {
-		parts = append(parts, "RSIs "+join(n.RSIs))
+		parts = append(parts, "RSIs "+edition.Join(n.RSIs))
 	}
 	if len(n.Paths) > 0 {
-		parts = append(parts, "paths "+join(n.Paths))
+		parts = append(parts, "paths "+edition.Join(n.Paths))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
 
 func numberText[N ~string](n *N) string {
@@ -373,9 +312,6 @@ func numberText[N ~string](n *N) string {
 	}
 	return grouped(string(*n))
 }
-
-// printable is what servers and people wrote as others may see it.
-func printable(s string) string { return diag.Printable(s) }
 
 // rsiName is the RSI as text for people, "k.root-servers.net (k)".
 func (d *Document) rsiName(r measurement.RSI) string {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"mtric.net/mtric/engine/edition"
 )
 
 // aboutDiagnostics explains the columns and notes of every value.
@@ -18,69 +20,69 @@ var aboutDiagnostics = []string{
 
 // internal is what full.txt has beside the public part.
 func (t *textWriter) internal(d *Document) {
-	t.heading("INTERNAL: every value (not for publication)")
+	t.Heading("INTERNAL: every value (not for publication)")
 	rows := [][]string{{"METRIC", "RSI", "PATH", "VALUE", "EXACTLY", "COUNT", "VERDICT", "MEAN", "P95", "MAX", "WITHOUT EXCLUSIONS", "BESIDE", "NOTES"}}
 	for _, v := range d.Values {
 		x, beside := v.Diagnostics, ""
 		if v.RSI != "" {
 			beside = d.Beside(v) // of the system it stands above
 		}
-		rows = append(rows, []string{string(v.Metric), dash(string(v.RSI)), dash(v.Path()), v.Shown(), v.Exactly(), thousands(v.Count), v.Word(),
-			dash(numberText(x.Mean)), dash(numberText(x.P95)), dash(numberText(x.Max)),
-			fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator) + " " + verdictWords[v.Without.Verdict], dash(beside), x.Summary()})
+		rows = append(rows, []string{string(v.Metric), edition.Dash(string(v.RSI)), edition.Dash(v.Path()), v.Shown(), v.Exactly(), edition.Thousands(v.Count), v.Word(),
+			edition.Dash(numberText(x.Mean)), edition.Dash(numberText(x.P95)), edition.Dash(numberText(x.Max)),
+			fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator) + " " + verdictWords[v.Without.Verdict], edition.Dash(beside), x.Summary()})
 	}
-	t.table(rows)
+	t.Table(rows)
 	for _, l := range aboutDiagnostics {
-		t.line("%s", l)
+		t.Line("%s", l)
 	}
 	if lines := decidingWaits(d.Values); len(lines) > 0 {
-		t.heading("INTERNAL: what decides the publication latencies that fail")
+		t.Heading("INTERNAL: what decides the publication latencies that fail")
 		for _, l := range lines {
-			t.line("%s", l)
+			t.Line("%s", l)
 		}
 	}
 	if broken := d.BrokenRules(); len(broken) > 0 {
-		t.heading("INTERNAL: broken rules of correctness")
+		t.Heading("INTERNAL: broken rules of correctness")
 		t.broken(broken)
 	}
 	if len(d.Internal.Proposals) > 0 {
-		t.heading("INTERNAL: likely failures at vantage points")
-		t.line("No RSI answered over the family, and all were asked. If the cause lies at the vantage point,")
-		t.line("add the exclusion to the plan with who says so and why; it is then published [raz] [hnr].")
+		t.Heading("INTERNAL: likely failures at vantage points")
+		t.Line("No RSI answered over the family, and all were asked. If the cause lies at the vantage point,")
+		t.Line("add the exclusion to the plan with who says so and why; it is then published [raz] [hnr].")
 		for _, p := range d.Internal.Proposals {
-			t.line("")
+			t.Line("")
 			for _, l := range strings.Split(p.Block(d.DataUntil), "\n") {
-				t.line("%s", l)
+				t.Line("%s", l)
 			}
 		}
 	}
-	t.heading("INTERNAL: servers that answered, by NSID")
+	t.Heading("INTERNAL: servers that answered, by NSID")
 	rows = [][]string{{"RSI", "NSID", "ANSWERS", "VANTAGE POINTS"}}
 	for _, i := range d.Internal.Instances {
 		name := "(none)"
 		if i.NSID != nil {
 			name = *i.NSID
 		}
-		rows = append(rows, []string{string(i.RSI), name, thousands(i.Answers), join(i.VantagePoints)})
+		rows = append(rows, []string{string(i.RSI), name, edition.Thousands(i.Answers), edition.Join(i.VantagePoints)})
 	}
-	t.table(rows)
-	t.heading("INTERNAL: by vantage point, answered of asked and median in ms")
+	t.Table(rows)
+	t.Heading("INTERNAL: by vantage point, answered of asked and median in ms")
 	rows = [][]string{{"VP", "RSI", "IPV4 UDP", "IPV4 TCP", "IPV6 UDP", "IPV6 TCP"}}
 	for group := range slices.Chunk(d.Internal.Places, 4) {
 		row := []string{string(group[0].VantagePoint), string(group[0].RSI)}
 		for _, p := range group {
-			row = append(row, fmt.Sprintf("%s/%s %s", thousands(p.Good), thousands(p.Asked), dash(numberText(p.Median))))
+			row = append(row, fmt.Sprintf("%s/%s %s", edition.Thousands(p.Good), edition.Thousands(p.Asked), edition.Dash(numberText(p.Median))))
 		}
 		rows = append(rows, row)
 	}
-	t.table(rows)
+	t.Table(rows)
 }
 
 // Summary is what else the diagnostics have, in words.
 func (x *Diagnostics) Summary() string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(x.Outcomes)) {
-		parts = append(parts, name+" "+thousands(x.Outcomes[name]))
+		parts = append(parts, name+" "+edition.Thousands(x.Outcomes[name]))
 	}
 	for _, p := range []struct {
 		name string
@@ -88,11 +90,11 @@ func (x *Diagnostics) Summary() string {
 	}{{"VP-intervals", x.VPIntervals}, {"skipped", x.Skipped}, {"serials", x.Serials}, {"censored", x.Censored}, {"inflated", x.Inflated},
 		{"missing or excluded runs", x.Gaps}, {"unobservable", x.Unobservable}, {"regressions", x.Regressions}} {
 		if p.n > 0 {
-			parts = append(parts, p.name+" "+thousands(p.n))
+			parts = append(parts, p.name+" "+edition.Thousands(p.n))
 		}
 	}
 	if l := x.Longest; l != nil && l.Minutes > 0 {
-		parts = append(parts, fmt.Sprintf("longest %s min for serial %d from %s at VP %s", thousands(l.Minutes), l.Serial, l.RSI, l.VantagePoint))
+		parts = append(parts, fmt.Sprintf("longest %s min for serial %d from %s at VP %s", edition.Thousands(l.Minutes), l.Serial, l.RSI, l.VantagePoint))
 	}
 	return strings.Join(parts, ", ")
 }

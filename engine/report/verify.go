@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -130,7 +131,7 @@ func (d *Document) restOn() (metrics.Config, error) {
 	c.Publications, c.Accepted = []metrics.Publication{}, map[uint32]bool{}
 	for _, p := range d.Publications {
 		if p.Serial < 0 || p.Serial > math.MaxUint32 || p.T.Before(d.From) || !p.T.Before(d.Until) {
-			return c, fmt.Errorf("report: publication of serial %d at %s: not of the period", p.Serial, clock(p.T))
+			return c, fmt.Errorf("report: publication of serial %d at %s: not of the period", p.Serial, edition.Clock(p.T))
 		}
 		c.Publications = append(c.Publications, metrics.Publication{Serial: uint32(p.Serial), T: p.T})
 	}
@@ -150,7 +151,7 @@ func Without(ctx context.Context, d *Document, store lake.Store, vps ...measurem
 	own := ids(d.VantagePoints)
 	for i, vp := range vps {
 		if !slices.Contains(own, vp) {
-			return nil, fmt.Errorf("vantage point %s: not of this report, which has %s", vp, dash(join(own)))
+			return nil, fmt.Errorf("vantage point %s: not of this report, which has %s", vp, edition.Dash(edition.Join(own)))
 		}
 		if slices.Contains(vps[:i], vp) {
 			return nil, fmt.Errorf("vantage point %s: named twice", vp)

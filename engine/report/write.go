@@ -2,7 +2,6 @@ package report
 
 import (
 	"archive/zip"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mtric.net/mtric/engine/files"
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -24,7 +24,6 @@ import (
 const (
 	publicJSON   = "report.json"
 	internalJSON = "internal/full.json"
-	revisionsDir = "revisions"
 )
 
 // Job makes one report. Progress, where it is set, hears what is being done.
@@ -37,10 +36,6 @@ type Job struct {
 	Progress func(step string)
 }
 
-// ErrThere says that a report of the period is in place that this one must not
-// replace: a final one, or one that knew as much.
-var ErrThere = errors.New("is there already; --force makes a new revision")
-
 // Existing returns the report that is in place; nil where there is none.
 func (j Job) Existing(folder string) (*Document, error) {
 	path := filepath.Join(j.Out, folder, filepath.FromSlash(internalJSON))
@@ -52,7 +47,7 @@ func (j Job) Existing(folder string) (*Document, error) {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxDocument))
+	text, err := io.ReadAll(io.LimitReader(f, edition.MaxJSON))
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
@@ -82,29 +77,22 @@ func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
 		early := !old.Complete() && d.Complete()
 		if !j.Force && (old.Status == Final || old.Status == d.Status && !early) {
 			if old.Schema != Schema {
-				return fmt.Errorf("%w; it was %w", ErrThere, ErrOldRules)
+				return fmt.Errorf("%w; it was %w", edition.ErrThere, ErrOldRules)
 			}
-			return fmt.Errorf("%s report, revision %d, %w", old.Status, old.Revision, ErrThere)
+			return fmt.Errorf("%s report, revision %d, %w", old.Status, old.Revision, edition.ErrThere)
 		}
 		d.succeed(old)
 	}
-	final := filepath.Join(j.Out, Folder(d.Style, d.From))
-	next := filepath.Join(j.Out, "."+Folder(d.Style, d.From)+".new")
-	if err := os.RemoveAll(next); err != nil { // of a run that was killed
-		return fmt.Errorf("report: %w", err)
-	}
-	if err := j.files(ctx, d, result, next); err != nil {
-		return errors.Join(err, os.RemoveAll(next))
-	}
+	replaced := 0
 	if old != nil {
-		if err := keepRevision(final, next, old.Revision); err != nil {
-			return errors.Join(err, os.RemoveAll(next))
+		replaced = old.Revision
+	}
+	return edition.Put(j.Out, Folder(d.Style, d.From), replaced, func(dir string) error {
+		if err := j.files(ctx, d, result, dir); err != nil {
+			return err
 		}
-	}
-	if err := j.keepPlan(); err != nil {
-		return errors.Join(err, os.RemoveAll(next))
-	}
-	return swap(next, final)
+		return j.keepPlan()
+	})
 }
 
 // keepPlan keeps the plan in the lake, so that the report can be held to it. A lake that
@@ -135,7 +123,7 @@ func (d *Document) succeed(old *Document) {
 		say("%s after %s", d.Status, old.Status)
 	}
 	if !old.DataUntil.Equal(d.DataUntil) {
-		say("data until %s after %s", clock(d.DataUntil), clock(old.DataUntil))
+		say("data until %s after %s", edition.Clock(d.DataUntil), edition.Clock(old.DataUntil))
 	}
 	if old.PlanSHA256 != d.PlanSHA256 {
 		say("plan %s after %s", d.PlanSHA256, old.PlanSHA256)
@@ -152,12 +140,12 @@ func (d *Document) succeed(old *Document) {
 	was, is := old.runs(), d.runs()
 	switch more := is - was; {
 	case more > 0 && old.DataUntil.Equal(d.DataUntil):
-		say("%s came late", plural(more, "run"))
+		say("%s came late", edition.Plural(more, "run"))
 	case more != 0:
-		say("%s counted, %s before", plural(is, "run"), thousands(was))
+		say("%s counted, %s before", edition.Plural(is, "run"), edition.Thousands(was))
 	}
 	if old.Unchecked != d.Unchecked {
-		say("%s without a verdict, %s before", plural(d.Unchecked, "correctness answer"), thousands(old.Unchecked))
+		say("%s without a verdict, %s before", edition.Plural(d.Unchecked, "correctness answer"), edition.Thousands(old.Unchecked))
 	}
 	verdicts, numbers := 0, 0
 	before := map[string]Value{}
@@ -176,7 +164,7 @@ func (d *Document) succeed(old *Document) {
 			numbers++
 		}
 	}
-	say("%s changed; %s changed with the same verdict", plural(int64(verdicts), "verdict"), plural(int64(numbers), "value"))
+	say("%s changed; %s changed with the same verdict", edition.Plural(int64(verdicts), "verdict"), edition.Plural(int64(numbers), "value"))
 	d.Changes = append(append([]Change{}, old.Changes...), change)
 }
 
@@ -197,7 +185,7 @@ func noteChanges(kind string, old, now []plan.Note) (list []string) {
 	index := func(notes []plan.Note) map[string]string {
 		m := map[string]string{}
 		for _, n := range notes {
-			m[n.Label] = fmt.Sprintf("%s to %s, %s: %s", clock(n.From), clock(n.Until), Where(n), printable(n.Reason))
+			m[n.Label] = fmt.Sprintf("%s to %s, %s: %s", edition.Clock(n.From), edition.Clock(n.Until), Where(n), diag.Printable(n.Reason))
 		}
 		return m
 	}
@@ -237,7 +225,7 @@ func (j Job) files(ctx context.Context, d *Document, r *metrics.Result, dir stri
 		if f.kind != "" && !publish[f.kind] {
 			continue
 		}
-		if err := writeFile(filepath.Join(dir, filepath.FromSlash(f.path)), f.write); err != nil {
+		if err := edition.WriteFile(filepath.Join(dir, filepath.FromSlash(f.path)), f.write); err != nil {
 			return err
 		}
 	}
@@ -260,76 +248,6 @@ func (j Job) publish(s Style) map[string]bool {
 		return map[string]bool{"text": true, "json": true, "html": true}
 	}
 	return want
-}
-
-// writeFile writes a file into a folder that nobody reads yet, and its folder.
-func writeFile(path string, write func(io.Writer) error) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return fmt.Errorf("report %s: %w", filepath.Base(path), err)
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	_, err = f.Write(b.Bytes())
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
-}
-
-// keepRevision links the files of the report in place into the new folder:
-// its own below revisions/N, those of earlier revisions as they are.
-func keepRevision(final, next string, revision int) error {
-	return filepath.WalkDir(final, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return fmt.Errorf("report: %w", err)
-		}
-		rel, err := filepath.Rel(final, path)
-		if err != nil || e.IsDir() {
-			return err
-		}
-		to := filepath.Join(next, revisionsDir, fmt.Sprint(revision), rel)
-		if strings.HasPrefix(rel, revisionsDir+string(filepath.Separator)) {
-			to = filepath.Join(next, rel)
-		}
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			return fmt.Errorf("report: %w", err)
-		}
-		if err := os.Link(path, to); err != nil {
-			return fmt.Errorf("report: keep revision %d: %w", revision, err)
-		}
-		return nil
-	})
-}
-
-// swap puts the new folder in the place of the old one in one step: a reader sees
-// one report or the other.
-func swap(next, final string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, next, unix.AT_FDCWD, final, unix.RENAME_EXCHANGE)
-	if err != nil {
-		// Nothing is there yet, or the file system cannot exchange: then there is a
-		// moment without a report, and the old one waits beside.
-		old := next + ".old"
-		if moved := os.Rename(final, old); moved == nil {
-			defer os.RemoveAll(old)
-		}
-		err = os.Rename(next, final)
-	}
-	if err == nil {
-		err = os.RemoveAll(next)
-	}
-	if err == nil {
-		err = files.SyncDir(filepath.Dir(final))
-	}
-	if err != nil {
-		return fmt.Errorf("report: put %s in place: %w", final, err)
-	}
-	return nil
 }
 
 // zipFolder packs a folder into a file beside it, without times, so that equal

@@ -282,7 +282,10 @@ func (d *dayWork) runRow(vp measurement.VantagePoint, started, jitter, last int6
 	for i := range uint64(4) {
 		sum += fmt.Sprintf("%016x", mix(h, i))
 	}
+	v := slices.IndexFunc(d.w.vps, func(p place) bool { return p.id == vp })
+	ipv4, ipv6 := d.w.source(v, 0), d.w.source(v, 1)
 	return measurement.Run{
+		SourceIPv4: &ipv4, SourceIPv6: &ipv6,
 		VantagePoint: vp, Interval: d.label, StartedAt: time.UnixMicro(started).UTC(), JitterMS: int32(jitter / 1000),
 		ElapsedMS: int32(elapsed / 1000), Planned: int32(len(d.queries)), Answered: int32(answered),
 		EngineVersion: d.w.Version, Plan: d.w.Plan.Name, PlanSHA256: d.w.planSum, ClockSynchronized: &synchronized, ClockErrorUS: &clockError,

@@ -132,6 +132,8 @@ func (w *world) trace(rows []measurement.Route, p *part, active []*fault, v int,
 			p.ways[way{v, t.rsi, f, detour}] = true
 		}
 		r.HopCount = int32(len(r.Hops))
+		source := w.source(v, f)
+		r.Source, r.HopReplies = &source, hopReplies(r.Hops, r.Reached, family)
 		p.routes[v].Traces++
 		rows = append(rows, r)
 	}

@@ -188,6 +188,7 @@ const (
 	streamRun
 	streamNames
 	streamRoute
+	streamFacts
 )
 
 const second = 1_000_000 // µs

@@ -1,38 +1,27 @@
 """Compute a report's metrics by SQL and name what differs from its full.json.
 
 usage: check.py [--engine duckdb|spark] [--letter] [--rests-on] [--without NNN] [--timing] LAKE full.json
+       check.py --sql LAKE full.json
 
-Exit 0: everything is equal, with and without exclusions. Exit 1: not.
+Exit 0: everything is equal, with and without exclusions. Exit 1: not. With --sql it compares nothing, and prints the
+statements as one script for DuckDB.
 """
 
 import argparse
 import datetime
 import json
-import os
 import pathlib
 import re
 import sys
 import time
+
+from engines import Script, start
 
 HERE = pathlib.Path(__file__).resolve().parent
 METRICS = [
     "rsi_availability", "rsi_response_latency", "rsi_correctness", "rsi_publication_latency",
     "rss_availability", "rss_response_latency", "rss_correctness", "rss_publication_latency",
 ]
-# Views that several statements read are computed once.
-STORED = {
-    "report", "period", "rsis", "rsi_addresses", "vantage_points", "exclusions", "thresholds", "zones", "genuine",
-    "odd_runs", "lake_labels", "lake_addresses", "spans", "labels", "canonical", "addresses_at", "planned_addresses", "frames", "places", "soa_plan",
-    "cell_plan", "soa_states", "soa_counts", "rsi_fast", "cells", "correctness_counts", "rsi_counts", "rss_counts", "accepted", "first_sightings",
-    "sighted", "witnessed", "initial", "dated", "later", "published", "stretches", "first_seen", "publication_values", "publication_counts",
-}
-# Views with a row for each query or run: DuckDB reads the lake again where they are needed.
-ROWS = {
-    "counted", "soa", "correctness_rows", "shown", "runs_shown", "asked",
-    "expected", "system_rows", "rsi_rows", "rsi_soa", "system_soa", "system_intervals", "rsi_minima", "system_minima",
-}
-# Spark keeps the rows of these where they are computed; all others go through this process.
-LARGE = ROWS | {"cells", "stretches"}
 VIEW = re.compile(r"\s*CREATE OR REPLACE TEMPORARY VIEW (\w+)\s*(AS\b)?(.*)", re.DOTALL)
 INPUT = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
 # Tables of the lake that may not be there, with the types of their columns.
@@ -43,84 +32,6 @@ TABLES = {
     "zones": "serial BIGINT, state TEXT, first_seen_us BIGINT, archived_at_us BIGINT, signed_at_us BIGINT, first_used_us BIGINT",
     "exclusions": "from_us BIGINT, until_us BIGINT, vantage_point TEXT, rsi TEXT, family TEXT, transport TEXT",
 }
-
-
-class DuckDB:
-    name, text, stored = "duckdb", "VARCHAR", STORED
-
-    def __init__(self):
-        import duckdb
-
-        self.connection = duckdb.connect()
-
-    def rows(self, sql):
-        result = self.connection.execute(sql)
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row)) for row in result.fetchall()]
-
-    def run(self, sql):
-        self.connection.execute(sql)
-
-    def store(self, name, select):
-        self.connection.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} AS {select}")
-
-    def another(self):
-        return DuckDB()
-
-
-class Spark:
-    """Spark puts the plan of a view wherever the view is read, so that plans grow with every step: all that is read
-    more than once is stored."""
-
-    name, text, stored = "spark", "STRING", STORED | ROWS
-    # Spark's defaults are for data a thousand times larger than a small lake. There most of the time would go into
-    # compiling plans, planning anew in between, and starting tasks.
-    small = {
-        "spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "1", "spark.sql.leafNodeDefaultParallelism": "1",
-        "spark.sql.adaptive.enabled": "false", "spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.ui.explainMode": "simple", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    }
-
-    def __init__(self, small=True, session=None):
-        from pyspark.sql import SparkSession
-
-        self.small_lake, self.session = small, session
-        if session:
-            return
-        builder = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").config("spark.ui.showConsoleProgress", "false")
-        if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit, which knows where to run
-            builder = builder.master("local[2]").config("spark.ui.enabled", "false")
-        for key, value in self.small.items() if small else []:
-            builder = builder.config(key, value)
-        self.session = builder.getOrCreate()
-        self.session.sparkContext.setLogLevel("ERROR")
-
-    def rows(self, sql):
-        return [row.asDict() for row in self.session.sql(sql).collect()]
-
-    def run(self, sql):
-        self.session.sql(sql)
-
-    def store(self, name, select):
-        frame = self.session.sql(select)
-        if name not in LARGE:
-            frame = self.session.createDataFrame(frame.toArrow(), frame.schema)  # a table whose size the planner knows
-        else:
-            frame = (frame.coalesce(1) if self.small_lake else frame).localCheckpoint()
-        frame.createOrReplaceTempView(name)
-
-    def another(self):
-        """A session with views of its own in the same process."""
-        return Spark(self.small_lake, self.session.newSession())
-
-
-SMALL = 4 << 20  # bytes of answers
-
-
-def start(name, lake=None):
-    """An engine for a lake; without one, for small lakes."""
-    size = sum(file.stat().st_size for file in pathlib.Path(lake).glob("answers/**/*.parquet")) if lake else 0
-    return DuckDB() if name == "duckdb" else Spark(small=size < SMALL)
 
 
 def whole(number):
@@ -214,6 +125,12 @@ class Check:
             self.empty("exclusions")
         self.views("runs.sql", "frame.sql", "rows.sql", "publications.sql", instead=instead)
         return self.metrics()
+
+    def script(self):
+        self.prelude()
+        self.views("runs.sql", "frame.sql", "rows.sql", "publications.sql")
+        for metric in METRICS:
+            self.engine.metric(metric, self.statements(self.folder / f"{metric}.sql")[0])
 
     def compute_without(self, serials, vantage_point):
         """Leaving one vantage point out: the serials of the period and of A10 stay, T(s) is dated anew."""
@@ -369,6 +286,7 @@ def say_without(before, after, report, vantage_point, say):
 def parser():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb")
+    p.add_argument("--sql", action="store_true", help="print the statements as one script for DuckDB")
     p.add_argument("--timing", action="store_true", help="print how long each stored view and each metric took")
     p.add_argument("--letter", action="store_true", help="by the letter of RSSAC047, the statements in letter/")
     p.add_argument("--rests-on", action="store_true", help="compare also which vantage points each fail rests on")
@@ -383,10 +301,16 @@ def run(args, engine, say=print):
     if args.letter and (args.rests_on or args.without):
         print("--letter goes with neither --rests-on nor --without", file=sys.stderr)
         return 2
+    if args.sql and (args.letter or args.rests_on or args.without or args.engine != "duckdb"):
+        print("--sql goes with no other option", file=sys.stderr)
+        return 2
     report = json.loads(pathlib.Path(args.report).read_text())
     if not args.letter and report["schema"] == "mtric-report/1":
         print(f"{args.report} is of schema mtric-report/1, made by the letter of RSSAC047: check it with --letter", file=sys.stderr)
         return 2
+    if args.sql:
+        Check(Script(), args.lake, args.report).script()
+        return 0
     check = Check(engine, args.lake, args.report, HERE / "letter" if args.letter else HERE, args.timing)
     differences = run_letter(check, report) if args.letter else run_new(check, report, args.rests_on, args.without, say)
     if differences is None:
@@ -399,7 +323,7 @@ def run(args, engine, say=print):
 
 def main():
     args = parser().parse_args()
-    return run(args, start(args.engine, args.lake))
+    return run(args, None if args.sql else start(args.engine, args.lake))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/rebuild"
+)
+
+// rebuildMarker says that the folder is a rebuilt lake, which may be completed; readers of
+// the lake pass over names that begin with an underscore.
+const rebuildMarker = "_rebuild.lock"
+
+type rebuildFlags struct{ originals, zones, plans, out, check string }
+
+func (a *app) rebuildCommand() *cobra.Command {
+	var f rebuildFlags
+	c := &cobra.Command{
+		Use:   "rebuild --originals DIR --zones DIR --out LAKE",
+		Short: "Make a lake again from originals, root zones and plans",
+		Long: `Rebuild makes LAKE out of the evidence: the files of vantage points as they were
+received, loose or packed, the archive of root zones with its records of fetches, and
+the plans. It runs what ingest runs, a day at a time, and judges all answers by the
+plan of --plan. What cannot be used is named and is a finding.
+
+With --check it then compares every column of every table with another lake and names
+the first differences, which are a finding too. When files arrived is known from the
+indexes of packs; of loose ones it is not, and received_at and ingested_at are not
+compared.
+
+LAKE must be empty, new, or the output of an earlier rebuild, which is completed.`,
+		Example: "  mtric rebuild --originals Originals --zones Output/RootZones --plans Lake/plans --out /tmp/lake --check Lake",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.rebuild(c, f) },
+	}
+	c.Flags().StringVar(&f.originals, "originals", "", "folder of originals, the `DIR` that holds yyyymm/")
+	c.Flags().StringVar(&f.zones, "zones", "", "archive of root zones, the `DIR` that holds fetches.jsonl")
+	c.Flags().StringVar(&f.plans, "plans", "", "plans by their hash, a `DIR` such as Lake/plans (default: those among the originals)")
+	c.Flags().StringVar(&f.out, "out", "", "the `LAKE` to make")
+	c.Flags().StringVar(&f.check, "check", "", "compare with this `LAKE`")
+	return c
+}
+
+func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
+	for _, name := range []string{"originals", "zones", "out"} {
+		if c.Flag(name).Value.String() == "" {
+			return usagef("rebuild: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())
+		}
+	}
+	for _, dir := range []string{f.originals, f.zones, f.plans, f.check} {
+		if info, err := os.Stat(dir); dir != "" && err != nil {
+			return usagef("rebuild: %w", err)
+		} else if dir != "" && !info.IsDir() {
+			return usagef("rebuild: %s is no folder", dir)
+		}
+	}
+	p, err := a.loadPlan()
+	if err != nil {
+		return err
+	}
+	now, err := a.now()
+	if err != nil {
+		return err
+	}
+	if a.flags.dryRun {
+		if err := rebuildable(f.out); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(a.out, "would make the lake %s\n", f.out)
+		return err
+	}
+	unlock, err := openRebuilt(f.out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	store := lake.Store{Dir: f.out, Version: Version}
+	release, err := store.LockExclusive(c.Context(), 0)
+	if err != nil {
+		return fmt.Errorf("rebuild: lake %s: %w", f.out, err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	bar := a.progress(0, "rebuilding")
+	b := &rebuild.Rebuild{Plan: p, Anchors: anchors(p), Originals: f.originals, Zones: f.zones, Plans: f.plans, Lake: store, Now: now,
+		Progress: func(int) { bar.step() }}
+	done, err := b.Run(c.Context())
+	bar.done()
+	if err != nil {
+		return err
+	}
+	return a.printRebuilt(c.Context(), done, store, f.check)
+}
+
+// printRebuilt compares where that is wanted, and tells what came of all.
+func (a *app) printRebuilt(ctx context.Context, done rebuild.Result, store lake.Store, other string) (err error) {
+	var checked *rebuild.Checked
+	if other != "" {
+		with := lake.Store{Dir: other, Version: Version}
+		release, err := with.LockShared(ctx, 0)
+		if err != nil {
+			return fmt.Errorf("rebuild: lake %s: %w", other, err)
+		}
+		found, err := rebuild.Check(ctx, store, with)
+		if err := errors.Join(err, release()); err != nil {
+			return err
+		}
+		checked = &found
+	}
+	if a.flags.json {
+		err = a.printJSON(struct {
+			rebuild.Result
+			Check *rebuild.Checked `json:"check,omitempty"`
+		}{done, checked})
+	} else if !a.flags.quiet {
+		_, err = fmt.Fprintf(a.out, "%d days, %d files, %d rows into %s; of %d intervals nobody noted when they arrived\n", done.Days, done.Files, done.Rows, store.Dir, done.Unnoted)
+		if err == nil && checked != nil {
+			_, err = fmt.Fprintf(a.out, "%d rows are equal to those of %s, %d are not\n", checked.Rows, other, checked.Different)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	var findings []string
+	if n := len(done.Wrong); n > 0 {
+		findings = append(findings, fmt.Sprintf("%d could not be used:\n%s", n, strings.Join(done.Wrong[:min(n, mostAlerts)], "\n")))
+	}
+	if checked != nil && checked.Different > 0 {
+		findings = append(findings, fmt.Sprintf("%d rows differ from %s:\n%s", checked.Different, other, strings.Join(checked.Differences, "\n")))
+	}
+	if len(findings) > 0 {
+		return findingsf("rebuild: %s", strings.Join(findings, "\n"))
+	}
+	return nil
+}
+
+// rebuildable says why a folder may not become a rebuilt lake.
+func rebuildable(out string) error {
+	entries, err := os.ReadDir(out)
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return usagef("rebuild: --out: %w", err)
+	}
+	if made, err := exists(filepath.Join(out, rebuildMarker)); err != nil || !made {
+		return usagef("rebuild: --out %s is not empty and was not made by mtric rebuild; give a new folder", out)
+	}
+	return nil
+}
+
+// openRebuilt makes the folder ours.
+func openRebuilt(out string) (unlock func() error, err error) {
+	if err := rebuildable(out); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, fmt.Errorf("rebuild: %w", err)
+	}
+	l := flock.New(filepath.Join(out, rebuildMarker))
+	held, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("rebuild: %w", err)
+	}
+	if !held {
+		return nil, busyf("rebuild: another run makes %s", out)
+	}
+	return l.Unlock, nil
+}
