@@ -22,7 +22,7 @@ const goldenDir = "../../testdata/golden"
 // Times of the golden lakes: they are of one day, that ended long before they are reported.
 const (
 	goldenDay    = "2026-11-29"
-	goldenIngest = "2026-11-29T21:08:00Z"
+	goldenIngest = "2026-11-29T21:53:00Z"
 	goldenReport = "2026-12-20T00:00:00Z"
 )
 
@@ -157,7 +157,7 @@ func TestEveryCommandTakesGoldenLakes(t *testing.T) {
 // lake nor a vantage point's file.
 var goldenUse = map[string]func(g *golden){
 	"backtest": func(g *golden) {
-		out := g.run([]int{3}, "backtest", "--from", goldenDay+"T18:35:00Z", "--until", goldenDay+"T21:05:00Z")
+		out := g.run([]int{3}, "backtest", "--from", goldenDay+"T19:20:00Z", "--until", goldenDay+"T21:50:00Z")
 		if !strings.Contains(string(out), "rsi-unavailable") || !strings.Contains(string(out), "alerts") {
 			g.t.Errorf("%s", out)
 		}
@@ -180,8 +180,13 @@ var goldenUse = map[string]func(g *golden){
 		g.run([]int{0}, "push", "--vp", "101", "--dry-run")
 	},
 	"rebuild": func(g *golden) {
-		zones := filepath.Join(g.home, "Output", "RootZones")
-		g.run([]int{0}, "rebuild", "--originals", filepath.Join(g.home, "Originals"), "--zones", zones, "--plans", filepath.Join(g.home, "Lake", "plans"), "--out", filepath.Join(g.t.TempDir(), "Lake"))
+		plans := filepath.Join(g.home, "Lake", "plans")
+		must(g.t, os.MkdirAll(plans, 0o755)) // schema 1 has none
+		to := filepath.Join(g.t.TempDir(), "Lake")
+		g.run([]int{0, 3, 4}, "rebuild", "--originals", filepath.Join(g.home, "Originals"), "--zones", filepath.Join(g.home, "Output", "RootZones"), "--plans", plans, "--out", to)
+		if n := schemaOf(g.t, filepath.Join(to, "answers", "yyyymm=202611", "answers-20261129.parquet"), column.Answers); n != column.Schema() {
+			g.t.Errorf("rebuilt as schema %d", n)
+		}
 	},
 	"snapshot": func(g *golden) { g.run([]int{0}, "snapshot", filepath.Join(g.t.TempDir(), "copy")) },
 
@@ -249,7 +254,7 @@ func ingestGolden(g *golden) {
 	if added, known := g.ingest(); added != 0 || known != 4*65+13 {
 		g.t.Errorf("files that the lake has: %d rows added, %d known", added, known)
 	}
-	other, label := "2", "202611291835-*"
+	other, label := "2", "202611291920-*"
 	if g.schema == "2" {
 		other, label = "1", "202611292035-*"
 	}
