@@ -1,6 +1,7 @@
 # Mtric. "make" alone lists the targets.
 SHELL := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+EXHAUSTIVE := github.com/nishanths/exhaustive/cmd/exhaustive@v0.17.1
 VERSION ?= 1.0.0-dev
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 # With the race detector all takes ten times as long. So -short draws fewer cases, what starts
@@ -40,11 +41,12 @@ test-deploy: ## the playbooks, whole: bare machines, cron at its own times, a po
 	testdata/deploy/install.sh
 	MTRIC_DEPLOY=whole go test -tags system -count=1 -timeout 90m -run 'TestDeploy' -v ./engine/cli
 
-lint: ## gofmt, vet, staticcheck, shellcheck; ansible-lint where it is installed
+lint: ## gofmt, vet, staticcheck, exhaustive, shellcheck; ansible-lint where it is installed
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	go vet ./... && go vet -tags system ./...
 	go run $(STATICCHECK) ./...
 	go run $(STATICCHECK) -tags system ./...
+	GOFLAGS="$$GOFLAGS -tags=system" go run $(EXHAUSTIVE) -check=switch,mapliteral -typeonly '^mtric\.net/mtric/engine/measurement\.' ./...
 	shellcheck $(SCRIPTS)
 	@if command -v ansible-lint > /dev/null; then cd ansible && ansible-lint && ansible-playbook -i localhost, --syntax-check *_building.yml; \
 	else echo "ansible-lint is not installed: the playbooks are not looked at (testdata/deploy/install.sh installs it)"; fi

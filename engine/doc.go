@@ -7,7 +7,7 @@
 //	rootzone.Newest    the root zone that questions are drawn from
 //	probe.Draw         the interval's queries, chance drawn from one source
 //	probe.Run          one row for each query, whatever happens
-//	lake.Write         the rows as Parquet, whole or not at all
+//	column.Write         the rows as Parquet, whole or not at all
 //	transfer.Push      to this vantage point's dropbox on the collector
 //	scamper.Trace      the route to every address, when the answers are safe
 //	alert              run rules, and what somebody should know

@@ -5,9 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"os"
 	"os/exec"
+	"path"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -18,14 +25,16 @@ const module = "mtric.net/mtric"
 // An import that goes up or sideways makes two stages one, and neither can then
 // be read, tested or replaced alone.
 var level = map[string]int{
-	"engine/measurement": 0, "engine/interval": 0, "engine/diag": 0, "plans": 0,
-	"engine/plan": 1, "engine/rootzone": 1, "engine/scamper": 1, "engine/lake": 1, "engine/transfer": 1,
-	"engine/probe": 2, "engine/lab": 2, "engine/originals": 2, "engine/simulate": 2, "metrics": 2, "metrics/correctness": 2,
-	"engine/lab/kinds": 3, "engine/ingest": 3, "engine/alert": 3, "engine/report": 3,
-	"engine/rebuild": 4, "engine/rehearse": 4,
-	"engine/cli": 5,
-	"engine":     0, // the map
-	"":           6, // main
+	"engine/measurement": 0, "engine/interval": 0, "engine/clock": 0, "engine/dnsmsg": 0, "engine/diag": 0, "engine/files": 0, "engine/column/thrift": 0, "plans": 0,
+	"engine/column": 1, "engine/plan": 1, "engine/rootzone": 1, "engine/scamper": 1, "engine/transfer": 1,
+	"engine/spool": 2, "engine/lake": 2, "engine/probe": 2, "engine/lab": 2, "metrics/correctness": 2,
+	"engine/originals": 3, "engine/export": 3, "engine/simulate": 3, "engine/lab/kinds": 3, "metrics": 3,
+	"engine/ingest": 4, "engine/alert": 4, "engine/report": 4,
+	"engine/rebuild":  5,
+	"engine/rehearse": 6,
+	"engine/cli":      7,
+	"engine":          0, // the map
+	"":                8, // main
 }
 
 // homes says which packages may import a library that has one role: a second
@@ -33,15 +42,33 @@ var level = map[string]int{
 var homes = map[string][]string{
 	"github.com/hashicorp/hcl/v2":      {"engine/diag", "engine/plan"},
 	"github.com/google/cel-go":         {"engine/alert"},
-	"github.com/miekg/dns":             {"engine/rootzone", "engine/probe", "engine/lab", "engine/simulate", "metrics/correctness"},
-	"github.com/parquet-go/parquet-go": {"engine/lake"},
-	"github.com/apache/arrow":          {"engine/lake"},
+	"github.com/miekg/dns":             {"engine/dnsmsg", "engine/rootzone", "engine/probe", "engine/lab", "engine/simulate", "metrics/correctness"},
+	"github.com/parquet-go/parquet-go": {"engine/column", "engine/spool", "engine/lake"},
+	"github.com/apache/arrow":          {"engine/export"},
 	"github.com/pkg/sftp":              {"engine/transfer"},
+}
+
+// processWide are functions that set or read what the whole process shares: a library
+// that called one would do it to whoever calls it, so only commands do.
+var processWide = map[string][]string{
+	"flag":                  {"Parse", "Bool", "Duration", "Int", "String"},
+	"log":                   {"SetFlags", "SetOutput", "SetPrefix"},
+	"log/slog":              {"SetDefault", "SetLogLoggerLevel"},
+	"math/rand":             {"Seed"},
+	"net/http":              {"Handle", "HandleFunc"},
+	"os":                    {"Chdir", "Clearenv", "Environ", "Exit", "ExpandEnv", "Getenv", "LookupEnv", "Setenv", "Stderr", "Stdin", "Stdout", "Unsetenv"},
+	"os/signal":             {"Ignore", "Notify", "NotifyContext", "Reset", "Stop"},
+	"runtime":               {"GC", "SetBlockProfileRate", "SetMutexProfileFraction"}, // and GOMAXPROCS but for asking it
+	"runtime/debug":         {"FreeOSMemory", "SetGCPercent", "SetMaxStack", "SetMaxThreads", "SetMemoryLimit", "SetPanicOnFault", "SetTraceback"},
+	"syscall":               {"Chdir", "Chroot", "Setenv", "Setrlimit", "Setpriority", "Umask"},
+	"golang.org/x/sys/unix": {"Chdir", "Chroot", "Prctl", "Setenv", "Setpriority", "Setrlimit", "Umask"},
 }
 
 type listed struct {
 	ImportPath string
 	Imports    []string
+	Dir        string
+	GoFiles    []string
 }
 
 func TestLayers(t *testing.T) {
@@ -77,9 +104,72 @@ func refuse(name string, own int, imported string) string {
 	return ""
 }
 
+func TestProcessWideSettingsAreTheCommands(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.ImportPath == module || p.ImportPath == module+"/engine/cli" {
+			continue
+		}
+		for _, file := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, use := range processWideIn(t, text) {
+				t.Errorf("%s/%s: %s is of the whole process: only engine/cli uses it; make it a field that the command fills", p.ImportPath, file, use)
+			}
+		}
+	}
+}
+
+// processWideIn names what the source of a file uses of processWide.
+func processWideIn(t *testing.T, source []byte) (uses []string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	imported := map[string]string{} // path by local name
+	for _, i := range f.Imports {
+		of, _ := strconv.Unquote(i.Path.Value)
+		name := path.Base(of)
+		if i.Name != nil {
+			name = i.Name.Name
+		}
+		imported[name] = of
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && len(call.Args) == 1 {
+			number, ok := call.Args[0].(*ast.BasicLit)
+			if s, is := call.Fun.(*ast.SelectorExpr); is && s.Sel.Name == "GOMAXPROCS" && !(ok && number.Value == "0") {
+				uses = append(uses, "runtime.GOMAXPROCS")
+			}
+		}
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := s.X.(*ast.Ident); ok && slices.Contains(processWide[imported[x.Name]], s.Sel.Name) {
+			uses = append(uses, x.Name+"."+s.Sel.Name)
+		}
+		return true
+	})
+	return uses
+}
+
+func TestProcessWideIsSeen(t *testing.T) {
+	const source = `package p
+import ("os"; d "runtime/debug"; "runtime"; "golang.org/x/sys/unix")
+func f() { defer d.SetGCPercent(d.SetGCPercent(20)); _ = os.Getenv("X"); unix.Umask(0); runtime.GOMAXPROCS(2)
+ _ = runtime.GOMAXPROCS(0); _, _ = os.Open("x"); var os struct{ X int }; _ = os.X }`
+	want := []string{"d.SetGCPercent", "d.SetGCPercent", "os.Getenv", "unix.Umask", "runtime.GOMAXPROCS"}
+	if got := processWideIn(t, []byte(source)); !slices.Equal(got, want) {
+		t.Errorf("seen: %v, want %v", got, want)
+	}
+}
+
 func packages(t *testing.T) []listed {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports", "./...")
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports,Dir,GoFiles", "./...")
 	cmd.Dir = ".."
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -127,14 +127,14 @@ func answer(query string, v measurement.VantagePoint, at time.Time, rsi measurem
 }
 
 func soa(v, at int, rsi measurement.RSI, p measurement.Path, r result) measurement.Answer {
-	return answer(metrics.QuerySOA, vp(v), label(at), rsi, p, r)
+	return answer(measurement.QuerySOA, vp(v), label(at), rsi, p, r)
 }
 
 // batch makes columns of rows.
 func batch(rows []measurement.Answer) metrics.Batch {
 	b := metrics.Batch{Rows: len(rows)}
-	texts := func(of func(measurement.Answer) *string) *lake.Column {
-		c, places := &lake.Column{}, map[string]int32{}
+	texts := func(of func(measurement.Answer) *string) *column.Column {
+		c, places := &column.Column{}, map[string]int32{}
 		for _, r := range rows {
 			s := of(r)
 			if s == nil {
@@ -149,8 +149,8 @@ func batch(rows []measurement.Answer) metrics.Batch {
 		}
 		return c
 	}
-	ints := func(of func(measurement.Answer) *int64) *lake.Column {
-		c := &lake.Column{}
+	ints := func(of func(measurement.Answer) *int64) *column.Column {
+		c := &column.Column{}
 		for _, r := range rows {
 			n := of(r)
 			c.Null = append(c.Null, n == nil)
@@ -161,7 +161,7 @@ func batch(rows []measurement.Answer) metrics.Batch {
 		}
 		return c
 	}
-	text := func(of func(measurement.Answer) string) *lake.Column {
+	text := func(of func(measurement.Answer) string) *column.Column {
 		return texts(func(a measurement.Answer) *string { s := of(a); return &s })
 	}
 	b.Interval = ints(func(a measurement.Answer) *int64 { us := a.Interval.UnixMicro(); return &us })
@@ -221,7 +221,7 @@ func compute(t testing.TB, c metrics.Config, rows []measurement.Answer, zones ..
 }
 
 // value finds a value; an empty rsi or path is that of a metric without one.
-func value(t testing.TB, r *metrics.Result, metric string, rsi measurement.RSI, p measurement.Path) metrics.Value {
+func value(t testing.TB, r *metrics.Result, metric measurement.Metric, rsi measurement.RSI, p measurement.Path) metrics.Value {
 	t.Helper()
 	for _, v := range r.Values {
 		if v.Metric == metric && v.RSI == rsi && v.Family == p.Family && v.Transport == p.Transport {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -16,7 +15,7 @@ import (
 // Result is all there is to say of a period.
 type Result struct {
 	N, K       int
-	Values     []Value // in the order of Names, then RSI, family, transport
+	Values     []Value // in the order of measurement.Metrics, then RSI, family, transport
 	Coverage   []Coverage
 	Unexpected []measurement.VantagePoint // in the data, not in the plan, or outside their dates
 	Strangers  []measurement.RSI          // in the data, not among the plan's servers
@@ -96,7 +95,6 @@ type computation struct {
 
 // Compute reads the metrics off what was added. It must not run beside Add.
 func (a *Accumulator) Compute() *Result {
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	c := &computation{Accumulator: a, result: &Result{Frames: a.Frames(), Stray: a.stray, ReceivedUntil: a.receivedUntil, LateRuns: a.lateRuns, FirstLate: a.firstLate, ArchivedUntil: a.archivedUntil}}
 	if last := len(c.result.Frames) - 1; last >= 0 {
 		c.result.N, c.result.K = c.result.Frames[last].N, c.result.Frames[last].K
@@ -112,7 +110,7 @@ func (a *Accumulator) Compute() *Result {
 	beside.Go(c.instancesMet)
 	c.result.Values = together(c.rsiPaths, c.rssPaths, c.correctness, c.publication)
 	beside.Wait()
-	order := func(v Value) int { return slices.Index(Names, v.Metric) }
+	order := func(v Value) int { return slices.Index(measurement.Metrics, v.Metric) }
 	slices.SortStableFunc(c.result.Values, func(x, y Value) int { return order(x) - order(y) })
 	c.result.computation = c
 	c.result.Slots.add(c.checks)

@@ -71,21 +71,22 @@ type Publication struct {
 	T      time.Time
 }
 
-// LimitKey is the key of a metric's threshold in Config.Limits.
-func LimitKey(metric string, t measurement.Transport) string {
-	if metric == RSILatency || metric == RSSLatency {
-		return metric + "/" + string(t)
+// LimitKey is the key of a metric's threshold in Config.Limits; the response latencies
+// have one for each transport.
+func LimitKey(metric measurement.Metric, t measurement.Transport) string {
+	if metric == measurement.RSILatency || metric == measurement.RSSLatency {
+		return string(metric) + "/" + string(t)
 	}
-	return metric
+	return string(metric)
 }
 
 // FromPlan takes the configuration of a period from a plan: servers and
 // thresholds, vantage points and exclusions.
 func FromPlan(p *plan.Plan, from, until, dataUntil time.Time) (Config, error) {
 	c := Config{From: from.UTC(), Until: until.UTC(), DataUntil: dataUntil.UTC(), Limits: map[string]Limit{}}
-	q, ok := p.Query(QuerySOA)
+	q, ok := p.Query(measurement.QuerySOA)
 	if !ok {
-		return c, fmt.Errorf("plan %s: no query %q: the metrics are made of it", p.Name, QuerySOA)
+		return c, fmt.Errorf("plan %s: no query %q: the metrics are made of it", p.Name, measurement.QuerySOA)
 	}
 	for _, s := range p.ServersOf(q.Servers) {
 		c.Servers = append(c.Servers, Server{s.RSI, s.Addresses})
@@ -118,11 +119,12 @@ func (c *Config) limits(t plan.Threshold) {
 		}
 	}
 	if t.AtLeast != nil {
-		c.Limits[t.Metric] = Limit{AtLeast: true, Bound: t.AtLeast.Rat()}
+		c.Limits[string(t.Metric)] = Limit{AtLeast: true, Bound: t.AtLeast.Rat()}
 	}
-	put(t.Metric, t.AtMost, time.Minute)
-	put(LimitKey(t.Metric, measurement.UDP), t.UDP, time.Millisecond)
-	put(LimitKey(t.Metric, measurement.TCP), t.TCP, time.Millisecond)
+	put(string(t.Metric), t.AtMost, time.Minute)
+	for _, over := range measurement.Transports {
+		put(LimitKey(t.Metric, over), t.Latency(over), time.Millisecond)
+	}
 }
 
 // Bounds of what is held in memory: a report may come from a stranger.
@@ -136,7 +138,7 @@ const (
 // check says what would make the numbers meaningless.
 func (c *Config) check() error {
 	if len(c.Servers) == 0 {
-		return fmt.Errorf("no root server identifiers: the plan's query %q names no servers", QuerySOA)
+		return fmt.Errorf("no root server identifiers: the plan's query %q names no servers", measurement.QuerySOA)
 	}
 	if len(c.Servers) > mostRSIs {
 		return fmt.Errorf("%d root server identifiers, more than %d", len(c.Servers), mostRSIs)
@@ -146,7 +148,7 @@ func (c *Config) check() error {
 	}
 	for i, s := range c.Servers {
 		if slices.ContainsFunc(c.Servers[:i], func(o Server) bool { return o.RSI == s.RSI }) {
-			return fmt.Errorf("rsi %s stands twice among the servers of query %q", s.RSI, QuerySOA)
+			return fmt.Errorf("rsi %s stands twice among the servers of query %q", s.RSI, measurement.QuerySOA)
 		}
 		for _, a := range s.Addresses {
 			if a.Family != measurement.FamilyOf(a.Address) || !a.Address.IsValid() {
@@ -169,7 +171,7 @@ func (c *Config) check() error {
 	if c.DataUntil != interval.Of(c.DataUntil) {
 		return fmt.Errorf("data until %s: want the start of an interval", c.DataUntil.Format(time.RFC3339))
 	}
-	for _, m := range Names {
+	for _, m := range measurement.Metrics {
 		for _, t := range measurement.Transports {
 			if l := c.Limits[LimitKey(m, t)]; l.Bound == nil {
 				return fmt.Errorf("no threshold %s: add a threshold block to the plan", LimitKey(m, t))
@@ -196,13 +198,13 @@ func earlier(a, b time.Time) time.Time {
 func RSSAC047() map[string]Limit {
 	most := func(n int64) Limit { return Limit{Bound: big.NewRat(n, 1)} }
 	return map[string]Limit{
-		RSIAvailability: {AtLeast: true, Bound: big.NewRat(96, 1)},
-		RSSAvailability: {AtLeast: true, Bound: big.NewRat(99_999, 1000)},
-		RSICorrectness:  {AtLeast: true, Bound: big.NewRat(100, 1)},
-		RSSCorrectness:  {AtLeast: true, Bound: big.NewRat(100, 1)},
+		string(measurement.RSIAvailability): {AtLeast: true, Bound: big.NewRat(96, 1)},
+		string(measurement.RSSAvailability): {AtLeast: true, Bound: big.NewRat(99_999, 1000)},
+		string(measurement.RSICorrectness):  {AtLeast: true, Bound: big.NewRat(100, 1)},
+		string(measurement.RSSCorrectness):  {AtLeast: true, Bound: big.NewRat(100, 1)},
 
-		LimitKey(RSILatency, measurement.UDP): most(250), LimitKey(RSILatency, measurement.TCP): most(500),
-		LimitKey(RSSLatency, measurement.UDP): most(150), LimitKey(RSSLatency, measurement.TCP): most(300),
-		RSIPublication: most(65), RSSPublication: most(35),
+		LimitKey(measurement.RSILatency, measurement.UDP): most(250), LimitKey(measurement.RSILatency, measurement.TCP): most(500),
+		LimitKey(measurement.RSSLatency, measurement.UDP): most(150), LimitKey(measurement.RSSLatency, measurement.TCP): most(300),
+		string(measurement.RSIPublication): most(65), string(measurement.RSSPublication): most(35),
 	}
 }

@@ -5,21 +5,17 @@ import (
 	"sync"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
 // perDay is the number of intervals of a day [wyn].
 const perDay = 288
 
-// paths are the four ways to an RSI, in the order of reports.
-var paths = func() (all [4]measurement.Path) {
-	for i := range all {
-		all[i] = measurement.Path{Family: measurement.Families[i/2], Transport: measurement.Transports[i%2]}
-	}
-	return all
-}()
+// paths are the ways to an RSI, in the order of reports. That they are four, two of each
+// family, is built into what counts by them; a test holds it against the vocabulary.
+var paths = [4]measurement.Path(measurement.Paths)
 
 // A cell says what became of one SOA query; cells from cellOK on were answered
 // well, after cell − cellOK µs. Those below cellTimeout were not sent.
@@ -46,8 +42,8 @@ const (
 
 // cellNames are the keys of Diagnostics.Outcomes.
 var cellNames = map[uint32]string{
-	cellLocal: "local_error", cellTimeout: "timeout", cellRefused: "refused", cellUnreachable: "unreachable",
-	cellReset: "reset", cellMalformed: "malformed", cellLate: "late", cellServfail: "rcode_servfail",
+	cellLocal: string(measurement.LocalError), cellTimeout: string(measurement.Timeout), cellRefused: string(measurement.Refused),
+	cellUnreachable: string(measurement.Unreachable), cellReset: string(measurement.Reset), cellMalformed: string(measurement.Malformed), cellLate: "late", cellServfail: "rcode_servfail",
 	cellRcodeRefused: "rcode_refused", cellNXDomain: "rcode_nxdomain", cellRcode: "rcode_other",
 }
 
@@ -106,7 +102,7 @@ type day struct {
 
 // block returns the vantage point's block, made when its first row comes; ids has
 // its name at that row.
-func (d *day) block(vp int, a *Accumulator, ids *lake.Column, row int) *block {
+func (d *day) block(vp int, a *Accumulator, ids *column.Column, row int) *block {
 	for len(d.blocks) <= vp {
 		d.blocks = append(d.blocks, nil)
 	}

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -41,21 +41,27 @@ const (
 	queryCorrectness = 2
 )
 
-var outcomeCells = map[string]int32{
-	string(measurement.Answered): answered, string(measurement.Timeout): int32(cellTimeout), string(measurement.Refused): int32(cellRefused),
-	string(measurement.Unreachable): int32(cellUnreachable), string(measurement.Reset): int32(cellReset),
-	string(measurement.Malformed): int32(cellMalformed), string(measurement.LocalError): int32(cellLocal),
+var outcomeCells = map[measurement.Outcome]int32{
+	measurement.Answered: answered, measurement.Timeout: int32(cellTimeout), measurement.Refused: int32(cellRefused),
+	measurement.Unreachable: int32(cellUnreachable), measurement.Reset: int32(cellReset),
+	measurement.Malformed: int32(cellMalformed), measurement.LocalError: int32(cellLocal),
 }
 
 var rcodeCells = map[string]int32{
-	"NOERROR": answered, "SERVFAIL": int32(cellServfail), "REFUSED": int32(cellRcodeRefused), "NXDOMAIN": int32(cellNXDomain),
+	measurement.NoError: answered, measurement.ServFail: int32(cellServfail), measurement.RRefused: int32(cellRcodeRefused), measurement.NXDomain: int32(cellNXDomain),
 }
 
-var verdictChecks = map[string]int32{
-	string(measurement.Correct): int32(checkCorrect), string(measurement.Incorrect): int32(checkIncorrect), string(measurement.Unchecked): int32(checkUnchecked),
+var verdictChecks = map[measurement.Verdict]int32{
+	measurement.Correct: int32(checkCorrect), measurement.Incorrect: int32(checkIncorrect), measurement.Unchecked: int32(checkUnchecked),
 }
 
-func table(c *lake.Column, null int32, of func(string) int32) []int32 {
+// A path is the sum of its family's and its transport's number: its place among paths.
+var (
+	familyPaths    = map[measurement.Family]int32{measurement.IPv4: 0, measurement.IPv6: 2}
+	transportPaths = map[measurement.Transport]int32{measurement.UDP: 0, measurement.TCP: 1}
+)
+
+func table(c *column.Column, null int32, of func(string) int32) []int32 {
 	t := []int32{null}
 	for _, text := range c.Dict {
 		t = append(t, of(text))
@@ -63,9 +69,9 @@ func table(c *lake.Column, null int32, of func(string) int32) []int32 {
 	return t
 }
 
-func fromMap(m map[string]int32, missing int32) func(string) int32 {
+func fromMap[T ~string](m map[T]int32, missing int32) func(string) int32 {
 	return func(s string) int32 {
-		if v, ok := m[s]; ok {
+		if v, ok := m[T(s)]; ok {
 			return v
 		}
 		return missing
@@ -76,15 +82,15 @@ func fromMap(m map[string]int32, missing int32) func(string) int32 {
 func (a *Accumulator) decode(b Batch) *decoded {
 	d := &decoded{Batch: b, accumulator: a}
 	d.vp = table(b.VantagePoint, unknown, a.place)
-	d.query = table(b.Query, 0, fromMap(map[string]int32{QuerySOA: querySOA, QueryCorrectness: queryCorrectness}, 0))
+	d.query = table(b.Query, 0, fromMap(map[string]int32{measurement.QuerySOA: querySOA, measurement.QueryCorrectness: queryCorrectness}, 0))
 	d.rsi = table(b.RSI, unknown, fromMap(a.rsis, unknown))
 	const neither = -8 // negative also in the sum of the two
-	d.family = table(b.Family, neither, fromMap(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 2}, neither))
-	d.transport = table(b.Transport, neither, fromMap(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}, neither))
+	d.family = table(b.Family, neither, fromMap(familyPaths, neither))
+	d.transport = table(b.Transport, neither, fromMap(transportPaths, neither))
 	d.address = table(b.Address, unknown, a.addressOf)
 	d.outcome = table(b.Outcome, unknown, fromMap(outcomeCells, unknown))
 	d.rcode = table(b.RCode, unknown, fromMap(rcodeCells, int32(cellRcode)))
-	d.answered, d.noError = b.Outcome.Place(string(measurement.Answered)), b.RCode.Place("NOERROR")
+	d.answered, d.noError = b.Outcome.Place(string(measurement.Answered)), b.RCode.Place(measurement.NoError)
 	d.verdict = table(b.Verdict, 0, fromMap(verdictChecks, unknown))
 	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
 	if !a.cfg.Instances {

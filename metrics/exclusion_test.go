@@ -29,7 +29,7 @@ func excludedWorld() []measurement.Answer {
 				if i == 0 && at == 4 {
 					c = judged(measurement.Incorrect)
 				}
-				rows = append(rows, answer(metrics.QueryCorrectness, vp(v), label(at), rsi, allPaths[(at+i)%4], c))
+				rows = append(rows, answer(measurement.QueryCorrectness, vp(v), label(at), rsi, allPaths[(at+i)%4], c))
 			}
 		}
 	}
@@ -65,15 +65,15 @@ func TestExclusions(t *testing.T) {
 			r := compute(t, cfg, excludedWorld())
 			path := measurement.Path{}
 			for _, want := range []struct {
-				metric   string
+				metric   measurement.Metric
 				rsi      measurement.RSI
 				path     measurement.Path
 				fraction string
 				raw      string
 			}{
-				{metrics.RSIAvailability, "a", v4udp, c.a, "8/12"}, {metrics.RSIAvailability, "b", v4udp, c.b, "10/12"},
-				{metrics.RSSAvailability, "", v4udp, c.rss, "60/72"},
-				{metrics.RSICorrectness, "a", path, c.checksA, "10/12"}, {metrics.RSSCorrectness, "", path, c.sum, "106/108"},
+				{measurement.RSIAvailability, "a", v4udp, c.a, "8/12"}, {measurement.RSIAvailability, "b", v4udp, c.b, "10/12"},
+				{measurement.RSSAvailability, "", v4udp, c.rss, "60/72"},
+				{measurement.RSICorrectness, "a", path, c.checksA, "10/12"}, {measurement.RSSCorrectness, "", path, c.sum, "106/108"},
 			} {
 				v := value(t, r, want.metric, want.rsi, want.path)
 				got := "none"
@@ -123,7 +123,7 @@ func TestExcludedPublication(t *testing.T) {
 			cfg := closed(config(1, 2, 3), 40)
 			cfg.Exclusions = []metrics.Exclusion{c.exclusion}
 			r := compute(t, cfg, rows, archived(rows)...)
-			b := value(t, r, metrics.RSIPublication, "b", measurement.Path{})
+			b := value(t, r, measurement.RSIPublication, "b", measurement.Path{})
 			verdict := metrics.Pass
 			if c.countB == 0 {
 				verdict = metrics.NoData
@@ -135,7 +135,7 @@ func TestExcludedPublication(t *testing.T) {
 			if b.Without.Fraction.String() != "25/2" {
 				t.Errorf("b without exclusions: %s, want 25/2", b.Without.Fraction)
 			}
-			if got := value(t, r, metrics.RSSPublication, "", measurement.Path{}); got.Fraction.String() != c.system {
+			if got := value(t, r, measurement.RSSPublication, "", measurement.Path{}); got.Fraction.String() != c.system {
 				t.Errorf("system: %s, want %s", got.Fraction, c.system)
 			}
 		})
@@ -151,9 +151,9 @@ func TestExcludedPathSerial(t *testing.T) {
 		return s1
 	}}.rows()
 	cfg := closed(config(1, 1, 3), 40)
-	wants(t, value(t, compute(t, cfg, rows, archived(rows)...), metrics.RSIPublication, "c", measurement.Path{}), "50/1", 1, metrics.Pass)
+	wants(t, value(t, compute(t, cfg, rows, archived(rows)...), measurement.RSIPublication, "c", measurement.Path{}), "50/1", 1, metrics.Pass)
 	cfg.Exclusions = []metrics.Exclusion{{From: label(0), Until: label(30), Paths: []measurement.Path{v6udp}}}
-	v := value(t, compute(t, cfg, rows, archived(rows)...), metrics.RSIPublication, "c", measurement.Path{})
+	v := value(t, compute(t, cfg, rows, archived(rows)...), measurement.RSIPublication, "c", measurement.Path{})
 	wants(t, v, "0/1", 1, metrics.Pass)
 	if v.Without.Fraction.String() != "50/1" {
 		t.Errorf("without exclusions %s, want 50/1", v.Without.Fraction)
@@ -189,7 +189,7 @@ func TestCoverage(t *testing.T) {
 	if want := []measurement.RSI{"z"}; !slices.Equal(r.Strangers, want) {
 		t.Errorf("strangers %v, want %v", r.Strangers, want)
 	}
-	wants(t, value(t, r, metrics.RSIAvailability, "a", v4udp), "2/2", 2, metrics.NoData) // of 676 planned
+	wants(t, value(t, r, measurement.RSIAvailability, "a", v4udp), "2/2", 2, metrics.NoData) // of 676 planned
 
 	cfg.VantagePoints = nil
 	r = compute(t, cfg, rows)
@@ -220,7 +220,7 @@ func TestDamagedRows(t *testing.T) {
 		{"answered without rcode", bad(func(a *measurement.Answer) { a.RCode = nil })},
 		{"unknown outcome", bad(func(a *measurement.Answer) { a.Outcome = "fine" })},
 		{"unknown family or transport", bad(func(a *measurement.Answer) { a.Family = "ipv5" })},
-		{"unknown verdict", bad(func(a *measurement.Answer) { a.Query, a.Verdict = metrics.QueryCorrectness, &nonsense })},
+		{"unknown verdict", bad(func(a *measurement.Answer) { a.Query, a.Verdict = measurement.QueryCorrectness, &nonsense })},
 		{"serial -1", bad(func(a *measurement.Answer) { a.Serial = &negative })},
 		{"serial 4294967296", bad(func(a *measurement.Answer) { a.Serial = &huge })},
 		{"the label is not the start of an interval", bad(func(a *measurement.Answer) { a.Interval = a.Interval.Add(time.Second) })},

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -33,9 +33,9 @@ const (
 // where Config.Instances is not set, SentAt where no row was sent before its label.
 type Batch struct {
 	Rows                                                 int
-	Interval, LatencyUS, TC, Serial, SentAt              *lake.Column
-	VantagePoint, Query, RSI, Family, Transport, Address *lake.Column
-	Outcome, RCode, NSID, Verdict                        *lake.Column
+	Interval, LatencyUS, TC, Serial, SentAt              *column.Column
+	VantagePoint, Query, RSI, Family, Transport, Address *column.Column
+	Outcome, RCode, NSID, Verdict                        *column.Column
 }
 
 // Accumulator gathers answers for a period. Add may be called concurrently; the

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -207,8 +208,8 @@ func (a *Accumulator) scanPast(ctx context.Context, store lake.Store, s span) er
 	if err := a.scanRuns(ctx, store, s.from, s.until); err != nil {
 		return err
 	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: s.from, Until: s.until, Columns: a.columns(times)}
-	return scan.Run(ctx, func(b *lake.Batch) error {
+	scan := lake.Scan{Store: store, Table: column.Answers, From: s.from, Until: s.until, Columns: a.columns(times)}
+	return scan.Run(ctx, func(b *column.Batch) error {
 		own := a.batch(b)
 		own.SentAt = b.Column(times)
 		return a.Add(own)

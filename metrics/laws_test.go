@@ -50,7 +50,7 @@ func randomWorld(r *rand.Rand) (metrics.Config, []measurement.Answer) {
 				if c.outcome == measurement.Answered && (c.rcode == "NOERROR" || c.rcode == "NXDOMAIN") && !c.tc {
 					c.verdict = []measurement.Verdict{measurement.Correct, measurement.Correct, measurement.Correct, measurement.Incorrect, measurement.Unchecked, ""}[r.IntN(6)]
 				}
-				rows = append(rows, answer(metrics.QueryCorrectness, vp(v), label(at), rsi, allPaths[r.IntN(4)], c))
+				rows = append(rows, answer(measurement.QueryCorrectness, vp(v), label(at), rsi, allPaths[r.IntN(4)], c))
 			}
 		}
 	}
@@ -181,7 +181,7 @@ func TestFailureNeverImproves(t *testing.T) {
 		}
 		rows[i].Outcome, rows[i].LatencyUS, rows[i].RCode, rows[i].Serial, rows[i].Verdict = measurement.Timeout, nil, nil, nil, nil
 		for j, v := range computed(t, cfg, rows).Values {
-			if v.Metric != metrics.RSIAvailability && v.Metric != metrics.RSSAvailability || v.Fraction == nil || before.Values[j].Fraction == nil {
+			if v.Metric != measurement.RSIAvailability && v.Metric != measurement.RSSAvailability || v.Fraction == nil || before.Values[j].Fraction == nil {
 				continue
 			}
 			if old := before.Values[j]; v.Fraction.Rat().Cmp(old.Fraction.Rat()) > 0 || old.Verdict == metrics.Fail && v.Verdict == metrics.Pass {
@@ -196,11 +196,11 @@ func TestSystemIsTheSum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg, rows, _ := world(t)
 		cfg.Exclusions = nil
-		counts := map[string]int64{}
+		counts := make(map[measurement.Metric]int64)
 		for _, v := range computed(t, cfg, rows).Values {
 			counts[v.Metric] += v.Count + v.Unobservable // which waits are, goes by the metric's threshold
 		}
-		for _, pair := range [][2]string{{metrics.RSICorrectness, metrics.RSSCorrectness}, {metrics.RSIPublication, metrics.RSSPublication}} {
+		for _, pair := range [][2]measurement.Metric{{measurement.RSICorrectness, measurement.RSSCorrectness}, {measurement.RSIPublication, measurement.RSSPublication}} {
 			if counts[pair[0]] != counts[pair[1]] {
 				t.Errorf("%s has %d in all, %s %d", pair[0], counts[pair[0]], pair[1], counts[pair[1]])
 			}
@@ -214,7 +214,7 @@ func TestInstances(t *testing.T) {
 		cfg, rows, _ := world(t)
 		want, got := map[string]int64{}, map[string]int64{}
 		for _, a := range rows {
-			if a.Query == metrics.QuerySOA && a.Outcome == measurement.Answered && !a.Interval.Before(cfg.From) && a.Interval.Before(cfg.Until) && a.Interval.Before(cfg.DataUntil) {
+			if a.Query == measurement.QuerySOA && a.Outcome == measurement.Answered && !a.Interval.Before(cfg.From) && a.Interval.Before(cfg.Until) && a.Interval.Before(cfg.DataUntil) {
 				want[name(a.RSI, a.NSID)]++
 			}
 		}
@@ -250,7 +250,7 @@ func TestDrillDownAddsUp(t *testing.T) {
 			}
 		}
 		for _, v := range r.Values {
-			if v.Metric != metrics.RSIAvailability || v.Fraction == nil {
+			if v.Metric != measurement.RSIAvailability || v.Fraction == nil {
 				continue
 			}
 			k := key(v.RSI, measurement.Path{Family: v.Family, Transport: v.Transport})

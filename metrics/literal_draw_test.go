@@ -64,12 +64,12 @@ func drawLake(r *rand.Rand) lakeRows {
 // limits are now and then so low that tiny lakes have waits on both sides.
 func (d *drawing) limits() {
 	if d.chance(.7) {
-		d.cfg.Limits[metrics.RSIPublication] = metrics.Limit{Bound: big.NewRat(pick(d.r, int64(5), 10, 15), 1)}
-		d.cfg.Limits[metrics.RSSPublication] = metrics.Limit{Bound: big.NewRat(pick(d.r, int64(5), 10), 1)}
+		d.cfg.Limits[string(measurement.RSIPublication)] = metrics.Limit{Bound: big.NewRat(pick(d.r, int64(5), 10, 15), 1)}
+		d.cfg.Limits[string(measurement.RSSPublication)] = metrics.Limit{Bound: big.NewRat(pick(d.r, int64(5), 10), 1)}
 	}
 	if d.chance(.4) {
-		d.cfg.Limits[metrics.RSIAvailability] = metrics.Limit{AtLeast: true, Bound: big.NewRat(pick(d.r, int64(50), 80), 1)}
-		d.cfg.Limits[metrics.RSSAvailability] = metrics.Limit{AtLeast: true, Bound: big.NewRat(pick(d.r, int64(60), 90), 1)}
+		d.cfg.Limits[string(measurement.RSIAvailability)] = metrics.Limit{AtLeast: true, Bound: big.NewRat(pick(d.r, int64(50), 80), 1)}
+		d.cfg.Limits[string(measurement.RSSAvailability)] = metrics.Limit{AtLeast: true, Bound: big.NewRat(pick(d.r, int64(60), 90), 1)}
 	}
 }
 

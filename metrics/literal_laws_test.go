@@ -183,8 +183,8 @@ func completed(r *rand.Rand, w lakeRows) lakeRows {
 					if s, _ := l.soa(asMeasured, v, at, x, p); s != unsent && s != missing && s != offPlan {
 						continue
 					}
-					filled[slot{runAt(v.ID, at), metrics.QuerySOA, x.RSI, p}] = true
-					a := answer(metrics.QuerySOA, v.ID, at, x.RSI, p, pick(r, kinds...))
+					filled[slot{runAt(v.ID, at), measurement.QuerySOA, x.RSI, p}] = true
+					a := answer(measurement.QuerySOA, v.ID, at, x.RSI, p, pick(r, kinds...))
 					to, _ := addressAt(x, p.Family, at)
 					a.Address = to.String()
 					if a.RCode != nil {
@@ -196,7 +196,7 @@ func completed(r *rand.Rand, w lakeRows) lakeRows {
 		}
 	}
 	for _, a := range w.rows {
-		if a.Query != metrics.QuerySOA || !filled[slot{runAt(a.VantagePoint, a.Interval), metrics.QuerySOA, a.RSI, pathOf(a)}] {
+		if a.Query != measurement.QuerySOA || !filled[slot{runAt(a.VantagePoint, a.Interval), measurement.QuerySOA, a.RSI, pathOf(a)}] {
 			rows = append(rows, a)
 		}
 	}
@@ -231,8 +231,8 @@ func lawThin(r *rand.Rand, w lakeRows, judge judgement) string {
 	after := judge(whole)
 	moved := !reflect.DeepEqual(before.publications, after.publications)
 	for i, v := range before.values {
-		publication := v.Metric == metrics.RSIPublication || v.Metric == metrics.RSSPublication
-		correctness := v.Metric == metrics.RSICorrectness || v.Metric == metrics.RSSCorrectness
+		publication := v.Metric == measurement.RSIPublication || v.Metric == measurement.RSSPublication
+		correctness := v.Metric == measurement.RSICorrectness || v.Metric == measurement.RSSCorrectness
 		if !v.Thin || v.Verdict == metrics.NoData || correctness || publication && moved {
 			continue
 		}
@@ -254,7 +254,7 @@ func lawOutage(r *rand.Rand, w lakeRows, judge judgement) string {
 	both := w
 	w.rows, both.rows = slices.Clone(w.rows), slices.Clone(w.rows)
 	for i, a := range w.rows {
-		if a.Query == metrics.QuerySOA && pathOf(a) == p && !a.Interval.Before(down) {
+		if a.Query == measurement.QuerySOA && pathOf(a) == p && !a.Interval.Before(down) {
 			a.Outcome, a.LatencyUS, a.RCode, a.Serial = measurement.Timeout, nil, nil, nil
 			w.rows[i] = a
 			if a.RSI == "a" {
@@ -265,7 +265,7 @@ func lawOutage(r *rand.Rand, w lakeRows, judge judgement) string {
 	}
 	alone, with := judge(w).values, judge(both).values
 	for i, v := range alone {
-		if v.Metric == metrics.RSSAvailability && v.Verdict == metrics.Fail && with[i].Verdict == metrics.Pass {
+		if v.Metric == measurement.RSSAvailability && v.Verdict == metrics.Fail && with[i].Verdict == metrics.Pass {
 			return fmt.Sprintf("%s: %s of the outage alone, %s with a local error", name1(v), v.Fraction, with[i].Fraction)
 		}
 	}

@@ -17,7 +17,7 @@ func both(t *testing.T, w lakeRows, check func(t *testing.T, o opinion)) {
 	t.Run("package", func(t *testing.T) { check(t, packaged(w)) })
 }
 
-func (o opinion) value(t *testing.T, metric string, rsi measurement.RSI, p measurement.Path) metrics.Value {
+func (o opinion) value(t *testing.T, metric measurement.Metric, rsi measurement.RSI, p measurement.Path) metrics.Value {
 	t.Helper()
 	return value(t, &metrics.Result{Values: o.values}, metric, rsi, p)
 }
@@ -53,7 +53,7 @@ func TestOutageWithLocalError(t *testing.T) {
 		return failed(measurement.Timeout)
 	})
 	both(t, lakeRows{cfg: c, rows: rows}, func(t *testing.T, o opinion) {
-		v := o.value(t, metrics.RSSAvailability, "", v4udp)
+		v := o.value(t, measurement.RSSAvailability, "", v4udp)
 		wants(t, v, "0/4032", 576*12, metrics.Fail) // seven of the eight needed are disproven
 		bounds(t, v, "0/4608", "576/4608")
 		if v.Thin || v.Fewest != 2 || len(v.RestsOn) > 0 {
@@ -81,8 +81,8 @@ func TestRSIThatJoins(t *testing.T) {
 		}
 	}
 	both(t, lakeRows{cfg: c, rows: rows}, func(t *testing.T, o opinion) {
-		wants(t, o.value(t, metrics.RSIAvailability, "m", v6tcp), "3/3", 3, metrics.Pass)
-		wants(t, o.value(t, metrics.RSSAvailability, "", v6tcp), "64/64", 5*12+3*13, metrics.Pass)
+		wants(t, o.value(t, measurement.RSIAvailability, "m", v6tcp), "3/3", 3, metrics.Pass)
+		wants(t, o.value(t, measurement.RSSAvailability, "", v6tcp), "64/64", 5*12+3*13, metrics.Pass)
 		if o.stray != 20 || len(o.frames) != 2 || o.frames[0].N != 12 || o.frames[1].N != 13 || !o.frames[1].From.Equal(joins) {
 			t.Errorf("%d stray rows, frames %+v; want 20 and 12 RSIs until %s", o.stray, o.frames, joins)
 		}
@@ -102,12 +102,12 @@ func TestThinReport(t *testing.T) {
 		if want := (metrics.Slots{Planned: 14 * 13 * 5, Sent: 2 * 52, Unsent: 12 * 52, Missing: 14 * 13}); !o.thin || o.slots != want {
 			t.Errorf("thin %v, %+v, want %+v", o.thin, o.slots, want)
 		}
-		v := o.value(t, metrics.RSIAvailability, "a", v4tcp)
+		v := o.value(t, measurement.RSIAvailability, "a", v4tcp)
 		wants(t, v, "2/2", 2, metrics.NoData)
 		bounds(t, v, "2/14", "14/14")
-		wants(t, o.value(t, metrics.RSILatency, "a", v4tcp), "2/2", 2, metrics.NoData)
-		wants(t, o.value(t, metrics.RSSAvailability, "", v4tcp), "16/16", 26, metrics.NoData)
-		wants(t, o.value(t, metrics.RSSLatency, "", v4tcp), "2/2", 16, metrics.NoData)
+		wants(t, o.value(t, measurement.RSILatency, "a", v4tcp), "2/2", 2, metrics.NoData)
+		wants(t, o.value(t, measurement.RSSAvailability, "", v4tcp), "16/16", 26, metrics.NoData)
+		wants(t, o.value(t, measurement.RSSLatency, "", v4tcp), "2/2", 16, metrics.NoData)
 	})
 }
 
@@ -126,7 +126,7 @@ func TestOldAddress(t *testing.T) {
 		}
 	}
 	both(t, lakeRows{cfg: c, rows: rows}, func(t *testing.T, o opinion) {
-		v := o.value(t, metrics.RSIAvailability, "b", v4udp)
+		v := o.value(t, measurement.RSIAvailability, "b", v4udp)
 		wants(t, v, "none", 0, metrics.NoData)
 		bounds(t, v, "0/4", "4/4")
 		if o.slots.OffPlan != 4 || o.stray != 0 {
@@ -169,7 +169,7 @@ func TestAbsence(t *testing.T) {
 			c.scene.intervals = c.intervals
 			rows := c.scene.rows()
 			both(t, lakeRows{cfg: cfg, rows: rows, zones: archived(rows)}, func(t *testing.T, o opinion) {
-				v := o.value(t, metrics.RSIPublication, "b", measurement.Path{})
+				v := o.value(t, measurement.RSIPublication, "b", measurement.Path{})
 				wants(t, v, c.b, c.count, map[bool]metrics.Verdict{true: metrics.Pass, false: metrics.NoData}[c.count > 0])
 				if v.Unobservable != c.unobservable {
 					t.Errorf("%d unobservable, want %d", v.Unobservable, c.unobservable)
@@ -207,7 +207,7 @@ func TestSerialsOfTheFuture(t *testing.T) {
 				if len(o.publications) != 1 || !o.publications[0].T.Equal(label(r.t)) {
 					t.Errorf("%v, want T(s) at %s", o.publications, label(r.t))
 				}
-				wants(t, o.value(t, metrics.RSIPublication, "a", measurement.Path{}), r.median, r.count, metrics.Pass)
+				wants(t, o.value(t, measurement.RSIPublication, "a", measurement.Path{}), r.median, r.count, metrics.Pass)
 			})
 		})
 	}
@@ -223,7 +223,7 @@ func TestRestsOnOne(t *testing.T) {
 		return good(1)
 	})
 	both(t, lakeRows{cfg: c, rows: rows}, func(t *testing.T, o opinion) {
-		v := o.value(t, metrics.RSIAvailability, "a", v4udp)
+		v := o.value(t, measurement.RSIAvailability, "a", v4udp)
 		wants(t, v, "20/30", 30, metrics.Fail)
 		if len(v.RestsOn) != 1 || v.RestsOn[0] != vp(1) || v.Fewest != 1 {
 			t.Errorf("rests on %v, fewest %d, want %s", v.RestsOn, v.Fewest, vp(1))

@@ -62,7 +62,7 @@ func (l *literal) sights(level int) map[seat]sight {
 	all := map[seat]sight{}
 	for _, a := range l.rows {
 		at := seat{runAt(a.VantagePoint, a.Interval), a.RSI}
-		if _, done := all[at]; done || a.Query != metrics.QuerySOA {
+		if _, done := all[at]; done || a.Query != measurement.QuerySOA {
 			continue
 		}
 		for _, v := range l.vps {
@@ -345,7 +345,7 @@ func (l *literal) lags() (list []metrics.Lag) {
 				if !within(v, p.T) || !inFrame(x, p.T) || !p.T.Before(l.cfg.DataUntil) {
 					continue
 				}
-				if w := l.wait(forRSIs, v, x, p.Serial, d.t[p.Serial]); l.kept(w, l.cfg.Limits[metrics.RSIPublication].Bound) {
+				if w := l.wait(forRSIs, v, x, p.Serial, d.t[p.Serial]); l.kept(w, l.cfg.Limits[string(measurement.RSIPublication)].Bound) {
 					list = append(list, metrics.Lag{Serial: p.Serial, Published: p.T, VantagePoint: v.ID, RSI: x.RSI, Minutes: int64(w.lo / time.Minute), Censored: w.never})
 				}
 			}

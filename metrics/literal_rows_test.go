@@ -66,7 +66,7 @@ func (d *drawing) row(query string, v measurement.VantagePoint, at int, s metric
 }
 
 func (d *drawing) soaRow(v measurement.VantagePoint, at int, s metrics.Server, p measurement.Path) {
-	a, ok := d.row(metrics.QuerySOA, v, at, s, p)
+	a, ok := d.row(measurement.QuerySOA, v, at, s, p)
 	if !ok {
 		return
 	}
@@ -103,7 +103,7 @@ func (d *drawing) serial(v measurement.VantagePoint, at int, x measurement.RSI) 
 func (d *drawing) checkRows(v measurement.VantagePoint, at int, s metrics.Server) {
 	n := pick(d.r, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3)
 	for _, i := range d.r.Perm(len(allPaths))[:n] {
-		a, ok := d.row(metrics.QueryCorrectness, v, at, s, allPaths[i])
+		a, ok := d.row(measurement.QueryCorrectness, v, at, s, allPaths[i])
 		if !ok {
 			continue
 		}
@@ -137,7 +137,7 @@ func (d *drawing) manySerials(v measurement.VantagePoint, at int) {
 	for _, x := range []measurement.RSI{"v", "w", "x", "y", "z"} {
 		for _, p := range allPaths {
 			serial++
-			d.rows = append(d.rows, answer(metrics.QuerySOA, v, label(at), x, p, shows(serial)))
+			d.rows = append(d.rows, answer(measurement.QuerySOA, v, label(at), x, p, shows(serial)))
 		}
 	}
 }

@@ -81,7 +81,7 @@ func newLiteral(w lakeRows, mistake string) *literal {
 	}
 	l.rows = nil
 	for _, a := range w.rows {
-		if (a.Query == metrics.QuerySOA || a.Query == metrics.QueryCorrectness) && a.Interval.Before(w.cfg.DataUntil) && l.received(a) {
+		if (a.Query == measurement.QuerySOA || a.Query == measurement.QueryCorrectness) && a.Interval.Before(w.cfg.DataUntil) && l.received(a) {
 			l.rows = append(l.rows, a)
 		}
 	}
@@ -96,14 +96,14 @@ func newLiteral(w lakeRows, mistake string) *literal {
 	serials := map[run]map[int64]bool{}
 	for _, a := range l.rows {
 		s := slot{runAt(a.VantagePoint, a.Interval), a.Query, a.RSI, pathOf(a)}
-		if a.Query == metrics.QueryCorrectness {
+		if a.Query == measurement.QueryCorrectness {
 			s.path = measurement.Path{}
 		}
 		l.rowsOf[s] = append(l.rowsOf[s], a)
 		if serials[s.run] == nil {
 			serials[s.run] = map[int64]bool{}
 		}
-		if a.Query == metrics.QuerySOA && a.RCode != nil && *a.RCode == "NOERROR" && a.Serial != nil {
+		if a.Query == measurement.QuerySOA && a.RCode != nil && *a.RCode == "NOERROR" && a.Serial != nil {
 			serials[s.run][*a.Serial] = true
 		}
 	}
@@ -235,7 +235,7 @@ func (l *literal) soa(level int, v metrics.VantagePoint, at time.Time, s metrics
 	if _, ok := addressAt(s, p.Family, at); !ok || !within(v, at) || l.excluded(level, v.ID, at, s.RSI, p) {
 		return noSlot, measurement.Answer{}
 	}
-	rows := l.rowsOf[slot{runAt(v.ID, at), metrics.QuerySOA, s.RSI, p}]
+	rows := l.rowsOf[slot{runAt(v.ID, at), measurement.QuerySOA, s.RSI, p}]
 	switch {
 	case len(rows) == 0:
 		return missing, measurement.Answer{}
@@ -254,7 +254,7 @@ func (l *literal) check(level int, v metrics.VantagePoint, at time.Time, s metri
 	if !inFrame(s, at) || !within(v, at) {
 		return noSlot, nil
 	}
-	rows := l.rowsOf[slot{runAt(v.ID, at), metrics.QueryCorrectness, s.RSI, measurement.Path{}}]
+	rows := l.rowsOf[slot{runAt(v.ID, at), measurement.QueryCorrectness, s.RSI, measurement.Path{}}]
 	if len(rows) == 0 {
 		for _, p := range planned(s, at) {
 			if !l.excluded(level, v.ID, at, s.RSI, p) {
@@ -324,7 +324,7 @@ func (l *literal) stray() (n int64) {
 			continue
 		}
 		s, _ := l.check(forSystem, l.vps[vp], a.Interval, l.cfg.Servers[x])
-		if a.Query == metrics.QuerySOA {
+		if a.Query == measurement.QuerySOA {
 			s, _ = l.soa(forSystem, l.vps[vp], a.Interval, l.cfg.Servers[x], pathOf(a))
 		}
 		if s == noSlot {

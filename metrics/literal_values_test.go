@@ -42,7 +42,7 @@ func (a *tally) add(b tally) {
 
 // key is one value of a report.
 type key struct {
-	metric string
+	metric measurement.Metric
 	rsi    measurement.RSI
 	path   measurement.Path
 }
@@ -53,7 +53,7 @@ func (k key) limit(cfg metrics.Config) metrics.Limit {
 
 // scale is how many units of the fraction one unit of the threshold has.
 func (k key) scale() int64 {
-	if k.metric == metrics.RSILatency || k.metric == metrics.RSSLatency {
+	if k.metric == measurement.RSILatency || k.metric == measurement.RSSLatency {
 		return 1000
 	}
 	return 1
@@ -68,7 +68,7 @@ func (k key) level() int {
 }
 
 func (l *literal) keys() (list []key) {
-	for _, metric := range metrics.Names {
+	for _, metric := range measurement.Metrics {
 		rsis := []measurement.RSI{""}
 		if metric[:3] == "rsi" {
 			rsis = nil
@@ -78,9 +78,9 @@ func (l *literal) keys() (list []key) {
 		}
 		for _, x := range rsis {
 			switch metric {
-			case metrics.RSICorrectness, metrics.RSSCorrectness, metrics.RSIPublication, metrics.RSSPublication:
+			case measurement.RSICorrectness, measurement.RSSCorrectness, measurement.RSIPublication, measurement.RSSPublication:
 				list = append(list, key{metric, x, measurement.Path{}})
-			default:
+			case measurement.RSIAvailability, measurement.RSILatency, measurement.RSSAvailability, measurement.RSSLatency:
 				for _, p := range allPaths {
 					list = append(list, key{metric, x, p})
 				}
@@ -111,7 +111,7 @@ type tallied struct {
 // of tallies a value at one vantage point.
 func (l *literal) of(k key, level int, v metrics.VantagePoint) tally {
 	at, kept := tallied{k, level, v.ID}, l.tallies
-	if k.metric == metrics.RSIPublication || k.metric == metrics.RSSPublication {
+	if k.metric == measurement.RSIPublication || k.metric == measurement.RSSPublication {
 		kept = l.waited
 	}
 	t, known := kept[at]
@@ -124,23 +124,23 @@ func (l *literal) of(k key, level int, v metrics.VantagePoint) tally {
 
 func (l *literal) tally(k key, level int, v metrics.VantagePoint) (t tally) {
 	switch k.metric {
-	case metrics.RSICorrectness, metrics.RSSCorrectness:
+	case measurement.RSICorrectness, measurement.RSSCorrectness:
 		for _, x := range l.servers(k) {
 			l.answers(level, v, x, &t)
 		}
-	case metrics.RSIPublication, metrics.RSSPublication:
+	case measurement.RSIPublication, measurement.RSSPublication:
 		for _, x := range l.servers(k) {
 			for _, p := range allPaths {
 				l.coverage(level, v, x, p, &t)
 			}
 			l.waits(level, v, x, k.limit(l.cfg).Bound, &t)
 		}
-	case metrics.RSSAvailability, metrics.RSSLatency:
+	case measurement.RSSAvailability, measurement.RSSLatency:
 		for _, x := range l.cfg.Servers {
 			l.coverage(level, v, x, k.path, &t)
 		}
 		l.cells(k, level, v, &t)
-	default:
+	case measurement.RSIAvailability, measurement.RSILatency:
 		l.coverage(level, v, l.servers(k)[0], k.path, &t)
 		l.queries(k, level, v, l.servers(k)[0], &t)
 	}
@@ -168,7 +168,7 @@ func (l *literal) queries(k key, level int, v metrics.VantagePoint, x metrics.Se
 		case noSlot:
 		case goodState:
 			t.g++
-			if k.metric == metrics.RSILatency {
+			if k.metric == measurement.RSILatency {
 				t.list = append(t.list, *a.LatencyUS)
 			}
 		case badState:
@@ -178,7 +178,7 @@ func (l *literal) queries(k key, level int, v metrics.VantagePoint, x metrics.Se
 		}
 	}
 	t.count = t.g + t.d
-	if k.metric == metrics.RSILatency && l.mistake == "what is missing was fast" {
+	if k.metric == measurement.RSILatency && l.mistake == "what is missing was fast" {
 		t.u = 0
 	}
 }

@@ -22,14 +22,14 @@ func (l *literal) judge(k key, level int, t tally, thin bool) metrics.Side {
 	s := metrics.Side{Thin: thin, Unobservable: t.unobservable, Held: t.held}
 	limit := k.limit(l.cfg)
 	switch k.metric {
-	case metrics.RSICorrectness, metrics.RSSCorrectness:
+	case measurement.RSICorrectness, measurement.RSSCorrectness:
 		s.Count = t.correct + t.incorrect
 		s.Fraction = fraction(t.correct, s.Count)
 		s.Verdict = l.correctness(level, t, limit)
-	case metrics.RSIAvailability, metrics.RSSAvailability:
+	case measurement.RSIAvailability, measurement.RSSAvailability:
 		s.Count = t.count
 		l.availability(&s, t, limit, thin)
-	default:
+	case measurement.RSILatency, measurement.RSSLatency, measurement.RSIPublication, measurement.RSSPublication:
 		s.Count = int64(len(t.list)) + t.late
 		s.Fraction, s.Censored = median(t.list, t.late)
 		s.Verdict = l.medianVerdict(k, s, t, thin)
@@ -82,7 +82,7 @@ func (l *literal) correctness(level int, t tally, limit metrics.Limit) metrics.V
 	if v != metrics.Pass || l.mistake == "held answers do not matter" {
 		return v
 	}
-	all := l.sum(key{metric: metrics.RSSCorrectness}, level, l.vps)
+	all := l.sum(key{metric: measurement.RSSCorrectness}, level, l.vps)
 	responses, allResponses := t.correct+t.incorrect+t.held, all.correct+all.incorrect+all.held
 	if 100*t.held > responses || t.held > 10 && t.held*allResponses > 2*all.held*responses {
 		return metrics.NoData
@@ -133,7 +133,7 @@ func (l *literal) medianVerdict(k key, s metrics.Side, t tally, thin bool) metri
 	}
 	above, below := l.sides(k, t)
 	fails, passes := above > below+t.u, below > above+t.u
-	if k.metric == metrics.RSSLatency {
+	if k.metric == measurement.RSSLatency {
 		fails, passes = t.goodAbove > t.goodBelow, t.badBelow > t.badAbove
 	}
 	if printed == metrics.Fail && fails || printed == metrics.Pass && passes {
@@ -161,15 +161,16 @@ func (l *literal) without(v measurement.VantagePoint) *literal {
 // accuses orders vantage points by how much a fail rests on them.
 func (l *literal) accuses(k key, t tally, thin bool) *big.Rat {
 	switch k.metric {
-	case metrics.RSICorrectness, metrics.RSSCorrectness:
+	case measurement.RSICorrectness, measurement.RSSCorrectness:
 		return big.NewRat(t.incorrect, 1)
-	case metrics.RSIAvailability, metrics.RSSAvailability:
+	case measurement.RSIAvailability, measurement.RSSAvailability:
 		needed := new(big.Rat).Mul(k.limit(l.cfg).Bound, big.NewRat(t.g+t.d, 100))
 		return needed.Sub(needed, big.NewRat(t.g, 1))
-	case metrics.RSSLatency:
+	case measurement.RSSLatency:
 		if thin {
 			return big.NewRat(t.goodAbove-t.goodBelow, 1)
 		}
+	case measurement.RSILatency, measurement.RSIPublication, measurement.RSSPublication:
 	}
 	above, below := l.sides(k, t)
 	return big.NewRat(above-below, 1)

@@ -88,7 +88,7 @@ func lawSilence(r *rand.Rand, w lakeRows, judge judgement) string {
 	w = held(w, judge(w))
 	over := func(o opinion) map[string]bool {
 		all := map[string]bool{}
-		bound := w.cfg.Limits[metrics.RSIPublication].Bound
+		bound := w.cfg.Limits[string(measurement.RSIPublication)].Bound
 		for _, l := range o.lags {
 			if minutes, _ := bound.Float64(); l.Censored || float64(l.Minutes) > minutes {
 				all[waitName(l.Serial, l.VantagePoint, l.RSI)] = true
@@ -125,7 +125,7 @@ func lawLiar(r *rand.Rand, w lakeRows, judge judgement) string {
 			continue
 		}
 		told := answer(a.Query, liar, a.Interval, a.RSI, pathOf(a), lie)
-		if told.Address = a.Address; told.RCode != nil && a.Query == metrics.QuerySOA {
+		if told.Address = a.Address; told.RCode != nil && a.Query == measurement.QuerySOA {
 			told.Verdict, told.Serial = nil, serial
 		}
 		w.rows[i] = told
@@ -136,7 +136,7 @@ func lawLiar(r *rand.Rand, w lakeRows, judge judgement) string {
 	alone.rows = slices.DeleteFunc(slices.Clone(w.rows), func(a measurement.Answer) bool { return a.VantagePoint == liar })
 	with, without := judge(w), judge(alone)
 	for i, v := range with.values {
-		publication := v.Metric == metrics.RSIPublication || v.Metric == metrics.RSSPublication
+		publication := v.Metric == measurement.RSIPublication || v.Metric == measurement.RSSPublication
 		if v.Verdict != metrics.Fail || without.values[i].Verdict == metrics.Fail || slices.Contains(v.RestsOn, liar) {
 			continue
 		}
@@ -165,7 +165,7 @@ func lawWitnesses(_ *rand.Rand, w lakeRows, judge judgement) string {
 		until := p.T.Add(15 * time.Minute)
 		saw, there, older := map[measurement.VantagePoint]bool{}, 0, false
 		for _, a := range w.rows {
-			if a.Query == metrics.QuerySOA && isGood(a) && a.Serial != nil && !a.Interval.After(until) {
+			if a.Query == measurement.QuerySOA && isGood(a) && a.Serial != nil && !a.Interval.After(until) {
 				saw[a.VantagePoint] = saw[a.VantagePoint] || uint32(*a.Serial) == p.Serial
 				older = older || uint32(*a.Serial) != p.Serial && a.Interval.Before(p.T)
 			}
@@ -209,7 +209,7 @@ func lawNothing(_ *rand.Rand, w lakeRows, judge judgement) string {
 		if serials[at] == nil {
 			serials[at] = map[int64]bool{}
 		}
-		if a.Query == metrics.QuerySOA && a.Serial != nil {
+		if a.Query == measurement.QuerySOA && a.Serial != nil {
 			serials[at][*a.Serial] = true
 		}
 	}
@@ -218,7 +218,7 @@ func lawNothing(_ *rand.Rand, w lakeRows, judge judgement) string {
 	for i, a := range w.rows {
 		at := runAt(a.VantagePoint, a.Interval)
 		r, known := runs[at]
-		if a.Serial == nil || a.Query != metrics.QuerySOA {
+		if a.Serial == nil || a.Query != measurement.QuerySOA {
 			continue
 		}
 		z, listed := zones[*a.Serial]
@@ -242,7 +242,7 @@ func lawOffPlan(_ *rand.Rand, w lakeRows, judge judgement) string {
 	}
 	without := w
 	without.rows = slices.DeleteFunc(slices.Clone(w.rows), func(a measurement.Answer) bool {
-		return a.Query == metrics.QuerySOA && a.RSI < "v" && (a.Address == "" || a.Address == "nonsense" || a.Address == "198.51.100.1")
+		return a.Query == measurement.QuerySOA && a.RSI < "v" && (a.Address == "" || a.Address == "nonsense" || a.Address == "198.51.100.1")
 	})
 	return differs(judge(w), judge(without))
 }
@@ -296,7 +296,7 @@ func lawOwnExclusion(_ *rand.Rand, w lakeRows, judge judgement) string {
 
 func lawHeld(_ *rand.Rand, w lakeRows, judge judgement) string {
 	for _, v := range judge(w).values {
-		if v.Verdict == metrics.Pass && v.Held > 0 && (v.Metric == metrics.RSICorrectness || v.Metric == metrics.RSSCorrectness) && 99*v.Held > v.Count {
+		if v.Verdict == metrics.Pass && v.Held > 0 && (v.Metric == measurement.RSICorrectness || v.Metric == measurement.RSSCorrectness) && 99*v.Held > v.Count {
 			return fmt.Sprintf("%s passes with %d of %d held", name1(v), v.Held, v.Held+v.Count)
 		}
 	}

@@ -23,30 +23,6 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// The metrics, as plans and reports name them.
-const (
-	RSIAvailability = "rsi_availability"
-	RSILatency      = "rsi_response_latency"
-	RSICorrectness  = "rsi_correctness"
-	RSIPublication  = "rsi_publication_latency"
-	RSSAvailability = "rss_availability"
-	RSSLatency      = "rss_response_latency"
-	RSSCorrectness  = "rss_correctness"
-	RSSPublication  = "rss_publication_latency"
-)
-
-// Names lists the metrics in the order of reports.
-var Names = []string{
-	RSIAvailability, RSILatency, RSICorrectness, RSIPublication,
-	RSSAvailability, RSSLatency, RSSCorrectness, RSSPublication,
-}
-
-// The queries that the metrics read; others do not count.
-const (
-	QuerySOA         = "soa"         // [dzn]
-	QueryCorrectness = "correctness" // [wca]
-)
-
 // Deadline is the time within which a reply must be whole [ywz] [twf].
 const Deadline = 4 * time.Second
 
@@ -117,7 +93,7 @@ type Bound struct {
 // Value is one metric for one RSI, address family and transport, as far as the
 // metric tells these apart; what it does not is empty.
 type Value struct {
-	Metric    string
+	Metric    measurement.Metric
 	RSI       measurement.RSI
 	Family    measurement.Family
 	Transport measurement.Transport

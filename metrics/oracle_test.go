@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -27,10 +27,10 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 	outcomes := []string{string(measurement.Answered), string(measurement.Timeout)}
 	for day := range days {
 		n := 288 * len(c.VantagePoints) * len(c.Servers)
-		column := columns(n)
-		fixed := func(s string) *lake.Column { return &lake.Column{Dict: []string{s}, Index: make([]int32, n)} }
-		b := metrics.Batch{Rows: n, Interval: column(), LatencyUS: column(), TC: column(), Serial: column(), VantagePoint: column(), RSI: column(),
-			Address: column(), Outcome: column(), RCode: column(), Verdict: column(), NSID: column(), Query: fixed(metrics.QuerySOA), Family: fixed(string(p.Family)), Transport: fixed(string(p.Transport))}
+		empty := columns(n)
+		fixed := func(s string) *column.Column { return &column.Column{Dict: []string{s}, Index: make([]int32, n)} }
+		b := metrics.Batch{Rows: n, Interval: empty(), LatencyUS: empty(), TC: empty(), Serial: empty(), VantagePoint: empty(), RSI: empty(),
+			Address: empty(), Outcome: empty(), RCode: empty(), Verdict: empty(), NSID: empty(), Query: fixed(measurement.QuerySOA), Family: fixed(string(p.Family)), Transport: fixed(string(p.Transport))}
 		b.Outcome.Dict, b.RCode.Dict, b.Serial.Null = outcomes, []string{"NOERROR"}, slices.Repeat([]bool{true}, n)
 		for _, v := range c.VantagePoints {
 			b.VantagePoint.Dict = append(b.VantagePoint.Dict, string(v.ID))
@@ -57,8 +57,8 @@ func month(t *testing.T, c metrics.Config, days int, p measurement.Path, what fu
 }
 
 // columns makes columns of n rows, with both kinds of entries.
-func columns(n int) func() *lake.Column {
-	return func() *lake.Column { return &lake.Column{Int: make([]int64, n), Index: make([]int32, n)} }
+func columns(n int) func() *column.Column {
+	return func() *column.Column { return &column.Column{Int: make([]int64, n), Index: make([]int32, n)} }
 }
 
 // TestTable41 is the table of 4.1 for 20 VPs: VP-intervals and the fewest
@@ -74,7 +74,7 @@ func TestTable41(t *testing.T) {
 				}
 				return failed(measurement.Timeout)
 			})
-			v := value(t, r, metrics.RSIAvailability, "a", v4udp)
+			v := value(t, r, measurement.RSIAvailability, "a", v4udp)
 			verdict := metrics.Pass
 			if short == 1 {
 				verdict = metrics.Fail
@@ -101,7 +101,7 @@ func TestDeficits(t *testing.T) {
 			if more == 1 {
 				verdict = metrics.Fail
 			}
-			v := value(t, r, metrics.RSSAvailability, "", v4udp)
+			v := value(t, r, measurement.RSSAvailability, "", v4udp)
 			wants(t, v, metrics.Fraction{Num: want.sum - deficit, Den: want.sum}.String(), want.sum/8*13, verdict)
 		}
 	}
@@ -135,7 +135,7 @@ func TestRSIAvailability(t *testing.T) {
 		{"nothing", nil, "none", metrics.NoData},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := value(t, compute(t, closed(config(1, 1, 1), len(c.results)), series(v6tcp, c.results)), metrics.RSIAvailability, "a", v6tcp)
+			v := value(t, compute(t, closed(config(1, 1, 1), len(c.results)), series(v6tcp, c.results)), measurement.RSIAvailability, "a", v6tcp)
 			count := int64(0)
 			for _, r := range c.results {
 				if r.outcome != measurement.LocalError {
@@ -186,7 +186,7 @@ func TestRSIResponseLatency(t *testing.T) {
 		{"zero is a latency", v6udp, []result{good(0)}, "0/1", 1, metrics.Pass},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := value(t, compute(t, closed(config(1, 1, 1), len(c.results)), series(c.path, c.results)), metrics.RSILatency, "a", c.path)
+			v := value(t, compute(t, closed(config(1, 1, 1), len(c.results)), series(c.path, c.results)), measurement.RSILatency, "a", c.path)
 			wants(t, v, c.want, c.count, c.verdict)
 		})
 	}
@@ -196,7 +196,7 @@ func TestRSIResponseLatency(t *testing.T) {
 func checks(v int, rsi measurement.RSI, results []result) []measurement.Answer {
 	var rows []measurement.Answer
 	for i, r := range results {
-		rows = append(rows, answer(metrics.QueryCorrectness, vp(v), label(i%288), rsi, allPaths[i/288], r))
+		rows = append(rows, answer(measurement.QueryCorrectness, vp(v), label(i%288), rsi, allPaths[i/288], r))
 	}
 	return rows
 }
@@ -232,7 +232,7 @@ func TestRSICorrectness(t *testing.T) {
 		{"all correct", many(5, correct), "5/5", 5, metrics.Pass},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := value(t, compute(t, config(1, 1, 1), checks(0, "a", c.results)), metrics.RSICorrectness, "a", measurement.Path{})
+			v := value(t, compute(t, config(1, 1, 1), checks(0, "a", c.results)), measurement.RSICorrectness, "a", measurement.Path{})
 			wants(t, v, c.want, c.count, c.verdict)
 		})
 	}
@@ -264,15 +264,15 @@ func TestRSSAvailability(t *testing.T) {
 				}
 				return good(20_000)
 			})
-			v := value(t, r, metrics.RSSAvailability, "", v4udp)
+			v := value(t, r, measurement.RSSAvailability, "", v4udp)
 			wants(t, v, metrics.Fraction{Num: 1_382_400 - c.deficit, Den: 1_382_400}.String(), 172_800*13, c.verdict)
 			if v.Diagnostics.VPIntervals != 172_800 {
 				t.Errorf("%d VP-intervals, want 172800", v.Diagnostics.VPIntervals)
 			}
-			if l := value(t, r, metrics.RSSLatency, "", v4udp); c.deficit == 0 && l.Count != 1_382_400 {
+			if l := value(t, r, measurement.RSSLatency, "", v4udp); c.deficit == 0 && l.Count != 1_382_400 {
 				t.Errorf("pooled %d values, want 1382400 (4.7)", l.Count)
 			}
-			if v := value(t, r, metrics.RSSAvailability, "", v6tcp); v.Verdict != metrics.NoData {
+			if v := value(t, r, measurement.RSSAvailability, "", v6tcp); v.Verdict != metrics.NoData {
 				t.Errorf("a path nobody asked: %s", v.Verdict)
 			}
 		})
@@ -308,7 +308,7 @@ func TestPartialRun(t *testing.T) {
 		{5, 0, "8/8", 8, "8/8", "8/8", metrics.Pass}, {6, 0, "7/7", 7, "7/8", "8/8", metrics.NoData},
 		{2, 11, "0/6", 11, "0/8", "2/8", metrics.Fail}, {13, 0, "none", 0, "0/8", "8/8", metrics.NoData},
 	} {
-		v := value(t, compute(t, closed(config(1, 1, 13), 1), run(c.local, c.failing)), metrics.RSSAvailability, "", v4udp)
+		v := value(t, compute(t, closed(config(1, 1, 13), 1), run(c.local, c.failing)), measurement.RSSAvailability, "", v4udp)
 		wants(t, v, c.want, c.count, c.verdict)
 		if v.Low.String() != c.low || v.High.String() != c.high {
 			t.Errorf("local %d failing %d: %s to %s, want %s to %s", c.local, c.failing, v.Low, v.High, c.low, c.high)
@@ -348,17 +348,17 @@ func TestRSSResponseLatency(t *testing.T) {
 					rows = append(rows, soa(v, 0, measurement.RSI(letters[i:i+1]), v6tcp, r))
 				}
 			}
-			wants(t, value(t, compute(t, closed(config(1, len(c.vps), 13), 1), rows), metrics.RSSLatency, "", v6tcp), c.want, c.count, metrics.Pass)
+			wants(t, value(t, compute(t, closed(config(1, len(c.vps), 13), 1), rows), measurement.RSSLatency, "", v6tcp), c.want, c.count, metrics.Pass)
 		})
 	}
 	t.Run("0.4 ms counts", func(t *testing.T) {
-		v := value(t, compute(t, closed(config(1, 1, 1), 2), series(v4udp, []result{good(400), good(600)})), metrics.RSSLatency, "", v4udp)
+		v := value(t, compute(t, closed(config(1, 1, 1), 2), series(v4udp, []result{good(400), good(600)})), measurement.RSSLatency, "", v4udp)
 		wants(t, v, "1000/2", 2, metrics.Pass)
 	})
 	t.Run("150 ms UDP, 300 ms TCP", func(t *testing.T) {
 		for path, most := range map[measurement.Path]int64{v4udp: 150_000, v6tcp: 300_000} {
-			wants(t, value(t, compute(t, closed(config(1, 1, 1), 1), series(path, []result{good(most)})), metrics.RSSLatency, "", path), metrics.Fraction{Num: most, Den: 1}.String(), 1, metrics.Pass)
-			wants(t, value(t, compute(t, closed(config(1, 1, 1), 1), series(path, []result{good(most + 1)})), metrics.RSSLatency, "", path), metrics.Fraction{Num: most + 1, Den: 1}.String(), 1, metrics.Fail)
+			wants(t, value(t, compute(t, closed(config(1, 1, 1), 1), series(path, []result{good(most)})), measurement.RSSLatency, "", path), metrics.Fraction{Num: most, Den: 1}.String(), 1, metrics.Pass)
+			wants(t, value(t, compute(t, closed(config(1, 1, 1), 1), series(path, []result{good(most + 1)})), measurement.RSSLatency, "", path), metrics.Fraction{Num: most + 1, Den: 1}.String(), 1, metrics.Fail)
 		}
 	})
 }
@@ -366,5 +366,5 @@ func TestRSSResponseLatency(t *testing.T) {
 // TestRSSCorrectness is 4.8: the sum, not the mean of percentages.
 func TestRSSCorrectness(t *testing.T) {
 	rows := append(checks(0, "a", []result{judged(measurement.Correct), judged(measurement.Incorrect)}), checks(0, "b", many(98, judged(measurement.Correct)))...)
-	wants(t, value(t, compute(t, config(1, 1, 2), rows), metrics.RSSCorrectness, "", measurement.Path{}), "99/100", 100, metrics.Fail)
+	wants(t, value(t, compute(t, config(1, 1, 2), rows), measurement.RSSCorrectness, "", measurement.Path{}), "99/100", 100, metrics.Fail)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -83,14 +84,14 @@ func keep(t *testing.T, rows []measurement.Answer) lake.Store {
 	store := lake.Store{Dir: t.TempDir(), Version: "test"}
 	byDay := map[string][]measurement.Answer{}
 	for _, a := range rows {
-		path := store.Path(lake.Answers, a.Interval)
+		path := store.Path(column.Answers, a.Interval)
 		byDay[path] = append(byDay[path], a)
 	}
 	for path, rows := range byDay {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := lake.Write(path, rows, lake.Metadata{Version: "test"}); err != nil {
+		if err := column.Write(path, rows, column.Metadata{Version: "test"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
@@ -87,7 +88,7 @@ func TestP1(t *testing.T) {
 		median string
 		lags   []int64 // s1 at the two VPs, s2 at the two
 	}{"a": {"0/2", []int64{0, 0, 0, 5}}, "b": {"20/2", []int64{15, 10, 0, 10}}, "c": {"40/2", []int64{30, 40, 0, 10}}} {
-		wants(t, value(t, r, metrics.RSIPublication, rsi, measurement.Path{}), want.median, 4, metrics.Pass)
+		wants(t, value(t, r, measurement.RSIPublication, rsi, measurement.Path{}), want.median, 4, metrics.Pass)
 		var got []int64
 		for _, l := range r.Lags {
 			if l.RSI == rsi {
@@ -101,12 +102,12 @@ func TestP1(t *testing.T) {
 			}
 		}
 	}
-	rss := value(t, r, metrics.RSSPublication, "", measurement.Path{})
+	rss := value(t, r, measurement.RSSPublication, "", measurement.Path{})
 	wants(t, rss, "15/2", 12, metrics.Pass)
 	if rss.Diagnostics.Serials != 2 {
 		t.Errorf("%d serials, want 2", rss.Diagnostics.Serials)
 	}
-	if c := value(t, r, metrics.RSIPublication, "c", measurement.Path{}); c.Diagnostics.Inflated != 2 {
+	if c := value(t, r, measurement.RSIPublication, "c", measurement.Path{}); c.Diagnostics.Inflated != 2 {
 		// Both serials were waited for when v2 got no answer at 40 and 45.
 		t.Errorf("c: %d values inflated by unavailability, want 2 [A11]", c.Diagnostics.Inflated)
 	}
@@ -126,8 +127,8 @@ func TestP2(t *testing.T) {
 		return serials[min(i, 3)]
 	}}.rows()
 	r := compute(t, config(1, 1, 2), rows, archived(rows)...)
-	wants(t, value(t, r, metrics.RSIPublication, "a", measurement.Path{}), "0/1", 3, metrics.Pass)
-	wants(t, value(t, r, metrics.RSIPublication, "b", measurement.Path{}), "15/1", 3, metrics.Pass)
+	wants(t, value(t, r, measurement.RSIPublication, "a", measurement.Path{}), "0/1", 3, metrics.Pass)
+	wants(t, value(t, r, measurement.RSIPublication, "b", measurement.Path{}), "15/1", 3, metrics.Pass)
 }
 
 // TestP3 has the shape of C-root's May 2024: the median does not see it, so the
@@ -145,7 +146,7 @@ func TestP3(t *testing.T) {
 		}
 		return s0 + int64(min(n, 60)) // 60 publications
 	}}.rows()
-	v := value(t, compute(t, c, rows, archived(rows)...), metrics.RSIPublication, "c", measurement.Path{})
+	v := value(t, compute(t, c, rows, archived(rows)...), measurement.RSIPublication, "c", measurement.Path{})
 	wants(t, v, "0/2", 60, metrics.Pass)
 	d := v.Diagnostics
 	if got := d.Mean.Rat(); !got.IsInt() || got.Num().Int64() != 432 {
@@ -167,12 +168,12 @@ func TestP4(t *testing.T) {
 	c := config(1, 2, 3)
 	c.DataUntil = label(100)
 	r := compute(t, c, rows, archived(rows)...)
-	v := value(t, r, metrics.RSIPublication, "c", measurement.Path{})
+	v := value(t, r, measurement.RSIPublication, "c", measurement.Path{})
 	wants(t, v, "late", 2, metrics.Fail)
 	if d := v.Diagnostics; d.CensoredN != 2 || d.Max.Num != 90*5 || !d.AtLeast {
 		t.Errorf("censored %d, at least %s min, want 2, 450", d.CensoredN, d.Max)
 	}
-	wants(t, value(t, r, metrics.RSSPublication, "", measurement.Path{}), "0/2", 6, metrics.Pass)
+	wants(t, value(t, r, measurement.RSSPublication, "", measurement.Path{}), "0/2", 6, metrics.Pass)
 }
 
 // publicationCase is one rule of the reading in 4.9, RSI c aside from the rest.
@@ -298,7 +299,7 @@ func TestPublicationReadings(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.scene.vps, c.scene.intervals, c.scene.first, c.scene.rsis = 1, 40, -1, abc()
 			rows := c.scene.rows()
-			v := value(t, compute(t, config(1, 1, 3), rows, archived(rows, c.zones...)...), metrics.RSIPublication, "c", measurement.Path{})
+			v := value(t, compute(t, config(1, 1, 3), rows, archived(rows, c.zones...)...), measurement.RSIPublication, "c", measurement.Path{})
 			verdict := metrics.Pass
 			switch c.c {
 			case "late", "70/1":
@@ -342,7 +343,7 @@ func TestMonthOfSerial(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rows := scene{vps: 1, first: c.first, intervals: 300, rsis: abc(), shows: change(c.at)}.rows()
-			v := value(t, compute(t, config(1, 1, 3), rows, archived(rows)...), metrics.RSIPublication, "c", measurement.Path{})
+			v := value(t, compute(t, config(1, 1, 3), rows, archived(rows)...), measurement.RSIPublication, "c", measurement.Path{})
 			verdict := metrics.Pass
 			if c.count == 0 {
 				verdict = metrics.NoData
@@ -367,8 +368,8 @@ func TestPublicationThresholds(t *testing.T) {
 		archivedAt := label(10) // the archive bears VP 101 out: T(s) is 10
 		r := compute(t, config(1, 3, 3), rows, archived(rows, measurement.Zone{Serial: s1, State: measurement.ZoneArchived, ArchivedAt: &archivedAt})...)
 		minutes := int64(c.behind) * int64(interval.Length/time.Minute)
-		wants(t, value(t, r, metrics.RSIPublication, "b", measurement.Path{}), metrics.Fraction{Num: minutes, Den: 1}.String(), 3, c.rsi)
-		wants(t, value(t, r, metrics.RSSPublication, "", measurement.Path{}), metrics.Fraction{Num: minutes, Den: 1}.String(), 9, c.rss)
+		wants(t, value(t, r, measurement.RSIPublication, "b", measurement.Path{}), metrics.Fraction{Num: minutes, Den: 1}.String(), 3, c.rsi)
+		wants(t, value(t, r, measurement.RSSPublication, "", measurement.Path{}), metrics.Fraction{Num: minutes, Den: 1}.String(), 9, c.rss)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -124,14 +125,14 @@ func (a *Accumulator) marksOf(vp measurement.VantagePoint) []mark { return a.mar
 
 // scanRuns adds what the table runs has of a time.
 func (a *Accumulator) scanRuns(ctx context.Context, store lake.Store, from, until time.Time) error {
-	scan := lake.Scan{Store: store, Table: lake.Runs, From: from, Until: until, Columns: runColumns, Workers: 1}
-	return scan.Run(ctx, func(b *lake.Batch) error {
+	scan := lake.Scan{Store: store, Table: column.Runs, From: from, Until: until, Columns: runColumns, Workers: 1}
+	return scan.Run(ctx, func(b *column.Batch) error {
 		a.addRunBatch(b)
 		return nil
 	})
 }
 
-func (a *Accumulator) addRunBatch(b *lake.Batch) {
+func (a *Accumulator) addRunBatch(b *column.Batch) {
 	vps, clocks, labels := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("interval")
 	received, ingested := b.Column("received_at"), b.Column("ingested_at")
 	for i := range b.Rows {

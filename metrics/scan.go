@@ -2,36 +2,29 @@ package metrics
 
 import (
 	"context"
-	"runtime/debug"
 	"slices"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 )
-
-// collectAt is the growth of memory, in percent, at which garbage is collected
-// while the cubes are there.
-const collectAt = 20
 
 // Scan adds what the lake has for the period, its look-back and its look-ahead, and of
 // before what dates the serials of the period. Workers is how many files are read at a
 // time, 0 one for each CPU.
 func (a *Accumulator) Scan(ctx context.Context, store lake.Store, workers int) error {
-	// The cubes hold no pointers and stay to the end: collecting often costs little
-	// and keeps what the reader drops from doubling the memory.
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	from, until := a.cfg.window()
 	if err := a.scanRuns(ctx, store, from, until); err != nil {
 		return err
 	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: a.columns(), Workers: workers}
-	if err := scan.Run(ctx, func(b *lake.Batch) error { return a.Add(a.batch(b)) }); err != nil {
+	scan := lake.Scan{Store: store, Table: column.Answers, From: from, Until: until, Columns: a.columns(), Workers: workers}
+	if err := scan.Run(ctx, func(b *column.Batch) error { return a.Add(a.batch(b)) }); err != nil {
 		return err
 	}
 	if a.open.Load() > 0 {
 		flagged := scan
 		flagged.Columns = a.columns(flags)
-		err := flagged.Run(ctx, func(b *lake.Batch) error {
+		err := flagged.Run(ctx, func(b *column.Batch) error {
 			own := a.batch(b)
 			own.TC = b.Column(flags)
 			a.close(own)
@@ -63,7 +56,7 @@ func (a *Accumulator) forgetEarly(ctx context.Context, scan lake.Scan) error {
 		}
 		scan.From = a.dayStart(i)
 		scan.Until = earlier(scan.From.AddDate(0, 0, 1), a.cfg.DataUntil)
-		err := scan.Run(ctx, func(b *lake.Batch) error {
+		err := scan.Run(ctx, func(b *column.Batch) error {
 			own := a.batch(b)
 			own.SentAt = b.Column(times)
 			return a.sightAgain(own)
@@ -113,7 +106,7 @@ func (a *Accumulator) columns(more ...string) []string {
 	return append(list, more...)
 }
 
-func (a *Accumulator) batch(b *lake.Batch) Batch {
+func (a *Accumulator) batch(b *column.Batch) Batch {
 	own := Batch{Rows: b.Rows, Interval: b.Column("interval"), LatencyUS: b.Column("latency_us"),
 		Serial: b.Column("serial"), VantagePoint: b.Column("vantage_point"), Query: b.Column("query"), RSI: b.Column("rsi"),
 		Family: b.Column("family"), Transport: b.Column("transport"), Address: b.Column("address"), Outcome: b.Column("outcome"), RCode: b.Column("rcode"),

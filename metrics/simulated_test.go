@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -155,15 +156,15 @@ func TestSimulatedFaults(t *testing.T) {
 			t.Fatalf("lake %d, %d vantage points, faults %+v", seed, len(c.VantagePoints), c.Faults)
 		}
 		for _, v := range truth.Values {
-			verdicts[v.Metric+" "+v.Verdict]++
+			verdicts[string(v.Metric)+" "+v.Verdict]++
 			if v.Thin {
-				verdicts["thin "+v.Metric]++
+				verdicts["thin "+string(v.Metric)]++
 			}
 			verdicts["unobservable"] += int(v.Unobservable)
 			verdicts["held"] += int(v.Held)
 		}
 	}
-	for _, m := range metrics.Names {
+	for _, m := range measurement.Strings(measurement.Metrics) {
 		for _, what := range []string{m + " pass", m + " fail", m + " no_data", "thin " + m, "unobservable", "held"} {
 			if verdicts[what] == 0 && !testing.Short() {
 				t.Errorf("%q in none of the lakes: %v", what, verdicts)
@@ -261,8 +262,8 @@ func TestAnswersWithoutVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := lake.Store{Dir: dir}
-	path := store.Path(lake.Answers, start)
-	rows, meta, err := lake.Read[measurement.Answer](path)
+	path := store.Path(column.Answers, start)
+	rows, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +271,7 @@ func TestAnswersWithoutVerdict(t *testing.T) {
 	waiting := 0
 	for i := range rows {
 		r := &rows[i]
-		if r.Query != metrics.QueryCorrectness || r.Verdict == nil || r.RSI > "c" {
+		if r.Query != measurement.QueryCorrectness || r.Verdict == nil || r.RSI > "c" {
 			continue
 		}
 		r.Verdict = nil
@@ -287,7 +288,7 @@ func TestAnswersWithoutVerdict(t *testing.T) {
 			}
 		}
 	}
-	if err := lake.Write(path, rows, meta); err != nil {
+	if err := column.Write(path, rows, meta); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := metrics.FromPlan(p, start, start.AddDate(0, 0, 1), start.Add(time.Hour))
@@ -302,8 +303,8 @@ func TestAnswersWithoutVerdict(t *testing.T) {
 	if waiting == 0 || r.Unchecked != int64(waiting) {
 		t.Errorf("%d unchecked, want %d", r.Unchecked, waiting)
 	}
-	wants(t, value(t, r, metrics.RSICorrectness, "a", measurement.Path{}), "none", 0, metrics.NoData)
-	if v := value(t, r, metrics.RSICorrectness, "d", measurement.Path{}); v.Verdict != metrics.Pass {
+	wants(t, value(t, r, measurement.RSICorrectness, "a", measurement.Path{}), "none", 0, metrics.NoData)
+	if v := value(t, r, measurement.RSICorrectness, "d", measurement.Path{}); v.Verdict != metrics.Pass {
 		t.Errorf("d: %s, want a pass", v.Verdict)
 	}
 }

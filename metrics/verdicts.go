@@ -3,10 +3,12 @@ package metrics
 import (
 	"math/big"
 	"slices"
+
+	"mtric.net/mtric/engine/measurement"
 )
 
 // value starts a Value with its threshold.
-func (c *computation) value(metric, unit string, rsi, path int) Value {
+func (c *computation) value(metric measurement.Metric, unit string, rsi, path int) Value {
 	v := Value{Metric: metric, Unit: unit}
 	if rsi >= 0 {
 		v.RSI = c.cfg.Servers[rsi].RSI
@@ -78,7 +80,7 @@ func (c *computation) rsiPaths() []Value {
 	c.result.Places = make([]Place, len(c.rsi.vps)*c.n*len(paths))
 	c.parallel(len(availability), func(i int) {
 		rsi, path := i/len(paths), i%len(paths)
-		a, l := c.value(RSIAvailability, Percent, rsi, path), c.value(RSILatency, Millis, rsi, path)
+		a, l := c.value(measurement.RSIAvailability, Percent, rsi, path), c.value(measurement.RSILatency, Millis, rsi, path)
 		p := c.rsi.rsiPath(rsi, path)
 		for vp := range p.gauges {
 			c.result.Places[(vp*c.n+rsi)*len(paths)+path] = c.place(vp, rsi, path, &p.gauges[vp])
@@ -164,7 +166,7 @@ func (c *computation) place(vp, rsi, path int, g *gauge) Place {
 func (c *computation) rssPaths() []Value {
 	availability, latency := make([]Value, len(paths)), make([]Value, len(paths))
 	c.parallel(len(paths), func(path int) {
-		a, l := c.value(RSSAvailability, Percent, -1, path), c.value(RSSLatency, Millis, -1, path)
+		a, l := c.value(measurement.RSSAvailability, Percent, -1, path), c.value(measurement.RSSLatency, Millis, -1, path)
 		s := c.system.system(path, microseconds(l.Limit))
 		var r ranks
 		a.Side, l.Side, r = s.sides(a.Limit, l.Limit, c.bounded())
@@ -233,11 +235,11 @@ func (c *checked) diagnostics() Diagnostics {
 			d.Outcomes[name] = n
 		}
 	}
-	put("local_error", c.Unsent)
+	put(string(measurement.LocalError), c.Unsent)
 	put("unanswered", c.answers[checkUnanswered])
-	put("correct", c.answers[checkCorrect])
-	put("incorrect", c.answers[checkIncorrect])
-	put("unchecked", c.held())
+	put(string(measurement.Correct), c.answers[checkCorrect])
+	put(string(measurement.Incorrect), c.answers[checkIncorrect])
+	put(string(measurement.Unchecked), c.held())
 	return d
 }
 
@@ -286,9 +288,9 @@ func (c *computation) correctness() []Value {
 	allRSI, allSystem, allRaw := byVantagePoint(rsi), byVantagePoint(system), byVantagePoint(raw)
 	var values []Value
 	for i := range c.n {
-		values = append(values, fill(c.value(RSICorrectness, Percent, i, -1), c.rsi.vps, rsi[i], allRSI, raw[i], allRaw))
+		values = append(values, fill(c.value(measurement.RSICorrectness, Percent, i, -1), c.rsi.vps, rsi[i], allRSI, raw[i], allRaw))
 	}
-	rss := fill(c.value(RSSCorrectness, Percent, -1, -1), c.system.vps, allSystem, allSystem, allRaw, allRaw)
+	rss := fill(c.value(measurement.RSSCorrectness, Percent, -1, -1), c.system.vps, allSystem, allSystem, allRaw, allRaw)
 	c.result.Unchecked = rss.Held
 	sum := total(allSystem)
 	c.checks = sum.Slots

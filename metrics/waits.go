@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // minutes is the length of an interval.
@@ -229,14 +230,14 @@ func (c *computation) publication() []Value {
 	var values []Value
 	for i := range c.n {
 		all[i] = i
-		values = append(values, fill(c.value(RSIPublication, Minutes, i, -1), []int{i}, rsi))
+		values = append(values, fill(c.value(measurement.RSIPublication, Minutes, i, -1), []int{i}, rsi))
 		c.result.Lags = append(c.result.Lags, rsi.lags([]int{i}, values[i].Limit)...)
 	}
 	c.notePublications(system)
 	slices.SortFunc(c.result.Lags, func(a, b Lag) int {
 		return cmp.Or(a.Published.Compare(b.Published), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.VantagePoint, b.VantagePoint))
 	})
-	return append(values, fill(c.value(RSSPublication, Minutes, -1, -1), all, system))
+	return append(values, fill(c.value(measurement.RSSPublication, Minutes, -1, -1), all, system))
 }
 
 // published is the publication latency of a view.

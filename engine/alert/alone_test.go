@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -27,7 +28,7 @@ rule "slow" {
 // found incorrect, latency.
 func rubbish(t *testing.T, store lake.Store, vp measurement.VantagePoint) {
 	t.Helper()
-	amend(t, store, lake.Answers, func(a *measurement.Answer) {
+	amend(t, store, column.Answers, func(a *measurement.Answer) {
 		if a.VantagePoint != vp || a.Interval.Before(noon.Add(time.Hour)) {
 			return
 		}
@@ -84,7 +85,7 @@ func TestOneVantagePointHasTwentyAlertsWhateverItSends(t *testing.T) {
 func TestWhatTwoSeeIsToldBesideTheNoiseOfOne(t *testing.T) {
 	now := noon.Add(69 * time.Minute)
 	b, store := loud(t, &now)
-	amend(t, store, lake.Answers, func(a *measurement.Answer) {
+	amend(t, store, column.Answers, func(a *measurement.Answer) {
 		switch {
 		case a.VantagePoint != "301" || a.Interval.Before(noon.Add(90*time.Minute)):
 		case a.RSI == "k" && a.Family == "ipv6":
@@ -121,7 +122,7 @@ rule "many-wrong" {
   expr     = "window.incorrect > 6"
   summary  = "x"
 }`)
-	amend(t, store, lake.Answers, func(a *measurement.Answer) {
+	amend(t, store, column.Answers, func(a *measurement.Answer) {
 		if a.VantagePoint == "301" && a.Interval.Equal(noon.Add(105*time.Minute)) && a.RSI == "m" && a.Verdict != nil {
 			a.Verdict = new(measurement.Incorrect)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"mtric.net/mtric/engine/measurement"
 )
 
 // exclusion is the block that would take the combination out of the metrics, for
@@ -12,7 +14,7 @@ func exclusion(labels []Label, from, until time.Time) string {
 	var name []string
 	lines := []string{}
 	list := func(s ...string) string { return `["` + strings.Join(s, `", "`) + `"]` }
-	families, transports := []string{"ipv4", "ipv6"}, []string{"udp", "tcp"}
+	families, transports := measurement.Families, measurement.Transports
 	paths := false
 	for _, l := range labels {
 		name = append(name, l.Value)
@@ -22,16 +24,16 @@ func exclusion(labels []Label, from, until time.Time) string {
 		case "rsi":
 			lines = append(lines, "rsis = "+list(l.Value))
 		case "family":
-			families, paths = []string{l.Value}, true
+			families, paths = []measurement.Family{measurement.Family(l.Value)}, true
 		case "transport":
-			transports, paths = []string{l.Value}, true
+			transports, paths = []measurement.Transport{measurement.Transport(l.Value)}, true
 		}
 	}
 	if paths {
 		var all []string
 		for _, f := range families {
 			for _, t := range transports {
-				all = append(all, f+"/"+t)
+				all = append(all, measurement.Path{Family: f, Transport: t}.String())
 			}
 		}
 		lines = append(lines, "paths = "+list(all...))

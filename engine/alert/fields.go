@@ -10,6 +10,7 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -136,21 +137,24 @@ var absent = types.NewUnknown(1, nil)
 func thresholds(blocks []plan.Threshold) map[string]float64 {
 	all := map[string]float64{}
 	for _, t := range blocks {
-		name := "threshold." + t.Metric
+		name := thresholdOf(t.Metric)
 		if t.AtLeast != nil {
 			all[name], _ = t.AtLeast.Rat().Float64()
 		}
 		if t.AtMost != nil {
 			all[name] = time.Duration(*t.AtMost).Minutes()
 		}
-		for transport, d := range map[string]*plan.Duration{"udp": t.UDP, "tcp": t.TCP} {
-			if d != nil {
-				all[name+"."+transport] = float64(*d) / float64(time.Millisecond)
+		for _, over := range measurement.Transports {
+			if d := t.Latency(over); d != nil {
+				all[name+"."+string(over)] = float64(*d) / float64(time.Millisecond)
 			}
 		}
 	}
 	return all
 }
+
+// thresholdOf is the field of the object threshold for a metric.
+func thresholdOf(m measurement.Metric) string { return "threshold." + string(m) }
 
 // namesUnder are the names after "object." of those fields, sorted.
 func namesUnder(object string, fields map[string]*cel.Type) []string {

@@ -10,6 +10,7 @@ import (
 
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // Answers found incorrect when no window that is still to come has their interval are told
@@ -173,7 +174,7 @@ func (l *late) add(r *rows, window time.Duration) {
 func (b *Book) tellLate(m *memory, result *Result, l *late) {
 	now, seen := b.Now().UTC(), l.witnesses()
 	c := Condition{Rule: ownRules + "ingest", Severity: Critical, Witnesses: seen,
-		Labels: []Label{{"condition", "incorrect"}, {"rsi", l.rsi}},
+		Labels: []Label{{"condition", string(measurement.Incorrect)}, {"rsi", l.rsi}},
 		Summary: fmt.Sprintf("%d answers of %s.root, of %s to %s, turned out to match no root zone, seen from %d vantage points; NSID %s; too late for the rules",
 			l.answers, l.rsi, minute(l.first), minute(l.last), seen.VantagePoints, seen.NSID)}
 	s := m.ledger[c.key()]

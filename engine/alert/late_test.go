@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 )
 
@@ -167,7 +168,7 @@ func TestLateReadsLittle(t *testing.T) {
 		var now time.Time
 		b, store := lateBook(t, &now)
 		inPlan(t, b, c.rules)
-		path := store.Path(lake.Answers, noon.AddDate(0, 0, c.unreadable))
+		path := store.Path(column.Answers, noon.AddDate(0, 0, c.unreadable))
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("no table"), 0o644)); err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -67,8 +67,8 @@ func TestInventedLabelsAreNoCombinations(t *testing.T) {
 	before := evaluate(t, b, store)
 	b, store = newCollector(t, &now)
 	b.Rules = rules
-	path := store.Path(lake.Answers, noon)
-	rows, meta, err := lake.Read[measurement.Answer](path)
+	path := store.Path(column.Answers, noon)
+	rows, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestInventedLabelsAreNoCombinations(t *testing.T) {
 	slices.SortStableFunc(rows, func(x, y measurement.Answer) int {
 		return cmp.Or(x.Interval.Compare(y.Interval), cmp.Compare(x.VantagePoint, y.VantagePoint), cmp.Compare(x.Query, y.Query), cmp.Compare(x.RSI, y.RSI))
 	})
-	if err := lake.Write(path, rows, meta); err != nil {
+	if err := column.Write(path, rows, meta); err != nil {
 		t.Fatal(err)
 	}
 	after := evaluate(t, b, store)

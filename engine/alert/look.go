@@ -13,11 +13,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mtric.net/mtric/engine/clock"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/engine/probe"
 )
 
 // collector is the machine that is no vantage point.
@@ -51,7 +52,7 @@ type Looker struct {
 	// Folders; those that only the collector has may be missing.
 	Home, Output, Logs, State, Originals, Quarantine string
 
-	Clock   probe.Clock                        // the zero value asks the kernel
+	Clock   clock.Kernel                       // the zero value asks the kernel
 	Statfs  func(string, *unix.Statfs_t) error // nil is unix.Statfs
 	Sysinfo func(*unix.Sysinfo_t) error        // nil is unix.Sysinfo
 }
@@ -149,7 +150,7 @@ func (l *Looker) disk(m *Machine, dirs ...string) error {
 func (l *Looker) output(m *Machine, dir string) error {
 	newest := time.Time{}
 	for _, d := range []string{dir, filepath.Join(dir, "Sent")} {
-		err := files(d, func(path string, info fs.FileInfo) {
+		err := eachFile(d, func(path string, info fs.FileInfo) {
 			stamp, rest, _ := strings.Cut(info.Name(), "-")
 			label, err := interval.Parse(stamp)
 			if err != nil || strings.HasSuffix(rest, ".sha256") {
@@ -183,7 +184,7 @@ func (l *Looker) received(m *Machine) error {
 		}
 		m.Originals.Received = &n
 	}
-	return files(l.Quarantine, func(_ string, info fs.FileInfo) {
+	return eachFile(l.Quarantine, func(_ string, info fs.FileInfo) {
 		if !strings.HasSuffix(info.Name(), ".reason.txt") {
 			m.Quarantine.Count++
 		}
@@ -203,8 +204,8 @@ type lastRun struct {
 func (l *Looker) vantagePoints(ctx context.Context, m *Machine) error {
 	newest := map[string]lastRun{}
 	from := interval.Of(l.Now.Add(-silence - 2*interval.Length))
-	scan := lake.Scan{Store: l.Store, Table: lake.Runs, From: l.Now.Add(-lastPlan), Columns: []string{"interval", "vantage_point", "plan_sha256"}, Workers: 1}
-	err := scan.Run(ctx, func(b *lake.Batch) error {
+	scan := lake.Scan{Store: l.Store, Table: column.Runs, From: l.Now.Add(-lastPlan), Columns: []string{"interval", "vantage_point", "plan_sha256"}, Workers: 1}
+	err := scan.Run(ctx, func(b *column.Batch) error {
 		labels, vps, plans := b.Column("interval"), b.Column("vantage_point"), b.Column("plan_sha256")
 		for i := range b.Rows {
 			if old, found := newest[vps.Text(i)]; !found || labels.Int[i] >= old.label {
@@ -235,9 +236,9 @@ func (l *Looker) vantagePoints(ctx context.Context, m *Machine) error {
 	return nil
 }
 
-// files calls use with every file of a folder, which need not be there; files
+// eachFile calls use with every file of a folder, which need not be there; files
 // being written begin with a dot.
-func files(dir string, use func(path string, info fs.FileInfo)) error {
+func eachFile(dir string, use func(path string, info fs.FileInfo)) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("folder %s: %w", dir, err)

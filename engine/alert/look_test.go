@@ -14,10 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/clock"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/probe"
 )
 
 // newLooker is a machine whose disks, clock and uptime the test makes.
@@ -32,7 +33,7 @@ func newLooker(t *testing.T, machine string) *alert.Looker {
 	return &alert.Looker{
 		Plan: rules.Plan, Machine: machine, Store: lake.Store{Dir: in("Lake")}, Now: noon.Add(2 * time.Minute),
 		Home: home, Output: in("Output"), Logs: in("Logs"), State: in("State"), Originals: in("Originals"), Quarantine: in("Quarantine"),
-		Clock: probe.Clock{Adjtimex: func(t *unix.Timex) (int, error) {
+		Clock: clock.Kernel{Adjtimex: func(t *unix.Timex) (int, error) {
 			t.Status, t.Maxerror = unix.STA_UNSYNC, 2000
 			return unix.TIME_ERROR, nil
 		}},
@@ -197,8 +198,8 @@ func TestLookComparesPlans(t *testing.T) {
 			}
 			for day, runs := range days {
 				slices.SortFunc(runs, func(a, b measurement.Run) int { return a.Interval.Compare(b.Interval) })
-				path := l.Store.Path(lake.Runs, day)
-				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), lake.Write(path, runs, lake.Metadata{})); err != nil {
+				path := l.Store.Path(column.Runs, day)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), column.Write(path, runs, column.Metadata{})); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -33,7 +34,7 @@ const (
 func (l *Looker) zones(ctx context.Context, m *Machine) error {
 	if first := l.time(factFirst); first != nil && l.Now.Sub(*first) >= 24*time.Hour {
 		m.Zones.Added24h = new(int64)
-		err := files(filepath.Join(l.Output, "RootZones"), func(_ string, info fs.FileInfo) {
+		err := eachFile(filepath.Join(l.Output, "RootZones"), func(_ string, info fs.FileInfo) {
 			if strings.HasSuffix(info.Name(), ".root.txt") && l.Now.Sub(info.ModTime()) < 24*time.Hour {
 				*m.Zones.Added24h++
 			}
@@ -159,9 +160,9 @@ func (l *Looker) shows(ctx context.Context, zones []*missingZone) error {
 			until = z.first
 		}
 	}
-	scan := lake.Scan{Store: l.Store, Table: lake.Answers, From: interval.Of(from), Until: until.Add(shownFor), Workers: 1,
+	scan := lake.Scan{Store: l.Store, Table: column.Answers, From: interval.Of(from), Until: until.Add(shownFor), Workers: 1,
 		Columns: []string{"interval", "vantage_point", "serial", "verdict"}}
-	return scan.Run(ctx, func(b *lake.Batch) error {
+	return scan.Run(ctx, func(b *column.Batch) error {
 		labels, vps, shown, verdicts := b.Column("interval"), b.Column("vantage_point"), b.Column("serial"), b.Column("verdict")
 		unchecked := verdicts.Place(string(measurement.Unchecked))
 		for i := range b.Rows {

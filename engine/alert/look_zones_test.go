@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/alert"
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -26,11 +26,11 @@ func shows(t *testing.T, l *alert.Looker, rows []measurement.Answer) {
 		slices.SortStableFunc(rows, func(x, y measurement.Answer) int {
 			return cmp.Or(x.Interval.Compare(y.Interval), cmp.Compare(x.VantagePoint, y.VantagePoint), cmp.Compare(x.Query, y.Query), cmp.Compare(x.RSI, y.RSI))
 		})
-		path := l.Store.Path(lake.Answers, day)
+		path := l.Store.Path(column.Answers, day)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := lake.Write(path, rows, lake.Metadata{Version: "1", Plan: "x", PlanSHA256: "x"}); err != nil {
+		if err := column.Write(path, rows, column.Metadata{Version: "1", Plan: "x", PlanSHA256: "x"}); err != nil {
 			t.Fatal(err)
 		}
 	}

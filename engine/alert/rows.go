@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -42,22 +43,8 @@ type row struct {
 	serial                  int32 // index; -1 without a trusted sighting of a zone that exists
 	nsid                    int32 // index; -1 without
 	strays                  int32
-	outcome, rcode, verdict uint8 // rcode and verdict: 0 none
+	outcome, rcode, verdict uint8 // places in the vocabularies; rcode and verdict: plus one, 0 none
 }
-
-// Codes of the closed vocabularies, in the order of the fields of the objects.
-const (
-	outcomeAnswered  = 0
-	outcomeLocal     = 6
-	rcodeNoError     = 1
-	rcodeOther       = 6
-	verdictIncorrect = 2
-)
-
-var (
-	rcodeNames   = []string{"", "NOERROR", "NXDOMAIN", "SERVFAIL", "FORMERR", "REFUSED"}
-	verdictNames = []string{"", "correct", "incorrect", "unchecked"}
-)
 
 // rows are answers in the order of their intervals.
 type rows struct {
@@ -103,7 +90,7 @@ func readRows(ctx context.Context, p *plan.Plan, store lake.Store, from, until t
 	if err := g.doubt(ctx, store, from, until); err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: from, Until: until, Columns: columns}
+	scan := lake.Scan{Store: store, Table: column.Answers, From: from, Until: until, Columns: columns}
 	if err := scan.Run(ctx, g.take); err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
@@ -213,7 +200,7 @@ type source struct {
 	asked []span
 }
 
-func (g *gatherer) number(b *lake.Batch) numbering {
+func (g *gatherer) number(b *column.Batch) numbering {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.shown[b.Worker] == nil {
@@ -227,14 +214,10 @@ func (g *gatherer) number(b *lake.Batch) numbering {
 		n.outcome = append(n.outcome, int32(slices.Index(measurement.Outcomes, measurement.Outcome(s))))
 	}
 	for _, s := range b.Column("rcode").Dict {
-		i := int32(slices.Index(rcodeNames, s))
-		if i < 0 {
-			i = rcodeOther
-		}
-		n.rcode = append(n.rcode, i)
+		n.rcode = append(n.rcode, int32(rcodeOf(s)))
 	}
 	for _, s := range b.Column("verdict").Dict {
-		n.verdict = append(n.verdict, int32(slices.Index(verdictNames, s)))
+		n.verdict = append(n.verdict, int32(1+slices.Index(measurement.Verdicts, measurement.Verdict(s))))
 	}
 	return n
 }
@@ -251,13 +234,13 @@ func (g *gatherer) source(t tuple, address string) source {
 }
 
 // take turns a batch into rows.
-func (g *gatherer) take(b *lake.Batch) error {
+func (g *gatherer) take(b *column.Batch) error {
 	n := g.number(b)
 	vp, query, rsi := b.Column("vantage_point"), b.Column("query"), b.Column("rsi")
 	family, transport, address := b.Column("family"), b.Column("transport"), b.Column("address")
 	outcome, rcode, verdict := b.Column("outcome"), b.Column("rcode"), b.Column("verdict")
 	at, latency, serial, nsid, strays := b.Column("interval"), b.Column("latency_us"), b.Column("serial"), b.Column("nsid"), b.Column("strays")
-	sent, soa := b.Column("sent_at"), query.Place("soa")
+	sent, soa := b.Column("sent_at"), query.Place(measurement.QuerySOA)
 	out := make([]row, 0, b.Rows)
 	for i := range b.Rows {
 		r := row{slot: slotOfMicro(at.Int[i]), latency: -1, serial: -1, nsid: -1, strays: int32(strays.Int[i])}
@@ -268,7 +251,7 @@ func (g *gatherer) take(b *lake.Batch) error {
 		if c := rcode.Index[i]; c >= 0 {
 			r.rcode = uint8(n.rcode[c])
 		}
-		good := r.rcode == rcodeNoError && code == outcomeAnswered
+		good := r.rcode == rcodeNoError && code == int32(outcomeAnswered)
 		shows := good && (serial.Null == nil || !serial.Null[i])
 		if shows && query.Index[i] == soa {
 			g.show(n.shown, vp.Text(i), r.slot, serial.Int[i])
@@ -279,14 +262,14 @@ func (g *gatherer) take(b *lake.Batch) error {
 			from = g.source(tuple{rsi.Text(i), family.Text(i), transport.Text(i), vp.Text(i), query.Text(i)}, address.Text(i))
 			n.sources[key] = from
 		}
-		if from.tuple < 0 || code != outcomeLocal && !contains(from.asked, r.slot) {
+		if from.tuple < 0 || code != int32(outcomeLocal) && !contains(from.asked, r.slot) {
 			continue
 		}
 		if code < 0 {
 			return fmt.Errorf("outcome %q is not of the vocabulary", outcome.Text(i))
 		}
 		r.tuple, r.outcome = from.tuple, uint8(code)
-		if c := verdict.Index[i]; c >= 0 && n.verdict[c] >= 0 {
+		if c := verdict.Index[i]; c >= 0 {
 			r.verdict = uint8(n.verdict[c])
 		}
 		if good && (latency.Null == nil || !latency.Null[i]) {

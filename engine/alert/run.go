@@ -14,42 +14,28 @@ func NewRun(facts measurement.Run, rows []measurement.Answer) Run {
 	if facts.ClockErrorUS != nil {
 		r.ClockError = new(time.Duration(*facts.ClockErrorUS) * time.Microsecond)
 	}
-	outcomes := map[measurement.Outcome]*int64{measurement.Answered: &r.Outcomes.Answered, measurement.Timeout: &r.Outcomes.Timeout,
-		measurement.Refused: &r.Outcomes.Refused, measurement.Unreachable: &r.Outcomes.Unreachable, measurement.Reset: &r.Outcomes.Reset,
-		measurement.Malformed: &r.Outcomes.Malformed, measurement.LocalError: &r.Outcomes.LocalError}
-	rcodes := map[string]*int64{"NOERROR": &r.RCodes.NoError, "NXDOMAIN": &r.RCodes.NXDomain, "SERVFAIL": &r.RCodes.ServFail,
-		"FORMERR": &r.RCodes.FormErr, "REFUSED": &r.RCodes.Refused}
+	var outcomes outcomeCounts
+	var rcodes rcodeCounts
 	var asked, good int64
 	var latencies []int64
 	for _, a := range rows {
-		*outcomes[a.Outcome]++
+		outcomes[slices.Index(measurement.Outcomes, a.Outcome)]++
 		r.Strays += int64(a.Strays)
 		if a.Outcome == measurement.LocalError {
 			continue
 		}
 		r.Sent++
-		paths := []*PathCount{&r.IPv4, &r.UDP}
-		if a.Family == measurement.IPv6 {
-			paths[0] = &r.IPv6
-		}
-		if a.Transport == measurement.TCP {
-			paths[1] = &r.TCP
-		}
-		noerror := a.RCode != nil && *a.RCode == "NOERROR" && a.Outcome == measurement.Answered
-		for _, p := range paths {
+		noerror := a.RCode != nil && *a.RCode == measurement.NoError && a.Outcome == measurement.Answered
+		for _, p := range []*PathCount{r.ofFamily(a.Family), r.ofTransport(a.Transport)} {
 			p.Sent++
 			if a.Outcome == measurement.Answered {
 				p.Answered++
 			}
 		}
 		if a.RCode != nil && a.Outcome == measurement.Answered {
-			if n := rcodes[*a.RCode]; n != nil {
-				*n++
-			} else {
-				r.RCodes.Other++
-			}
+			rcodes[rcodeOf(*a.RCode)]++
 		}
-		if a.Query != "soa" {
+		if a.Query != measurement.QuerySOA {
 			continue
 		}
 		asked++
@@ -68,6 +54,7 @@ func NewRun(facts measurement.Run, rows []measurement.Answer) Run {
 			}
 		}
 	}
+	r.Outcomes, r.RCodes = outcomes.object(), rcodes.object()
 	r.Answered = r.Outcomes.Answered
 	if asked > 0 {
 		r.Availability = new(100 * float64(good) / float64(asked))

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/files"
 )
 
 // Bounds of what travels: an alerts.json has at most 64 KiB.
@@ -66,7 +66,7 @@ func (b *Book) Send(path, sent string) error {
 			err = renameio.WriteFile(path, append(data, '\n'), 0o644, renameio.WithTempDir(filepath.Dir(path)))
 		}
 		if err == nil {
-			err = lake.WriteSidecar(path)
+			err = files.WriteSidecar(path)
 		}
 		if err != nil {
 			return fmt.Errorf("alerts to send: %w", err)

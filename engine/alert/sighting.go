@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -117,11 +118,11 @@ type runAt struct {
 // doubt notes the runs of [from, until) that are not trusted: whose clock was known to be
 // wrong, or that were received before their label.
 func (g *gatherer) doubt(ctx context.Context, store lake.Store, from, until time.Time) error {
-	scan := lake.Scan{Store: store, Table: lake.Runs, From: from, Until: until, Workers: 1,
+	scan := lake.Scan{Store: store, Table: column.Runs, From: from, Until: until, Workers: 1,
 		Columns: []string{"vantage_point", "clock_synchronized", "received_at"}}
-	return scan.Run(ctx, func(b *lake.Batch) error {
+	return scan.Run(ctx, func(b *column.Batch) error {
 		vps, clocks, received, labels := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("received_at"), b.Column("interval")
-		has := func(c *lake.Column, row int) bool { return c.Null == nil || !c.Null[row] }
+		has := func(c *column.Column, row int) bool { return c.Null == nil || !c.Null[row] }
 		for i := range b.Rows {
 			if has(clocks, i) && clocks.Int[i] == 0 || has(received, i) && received.Int[i] < labels.Int[i] {
 				g.doubtful[runAt{strings.Clone(vps.Text(i)), slotOfMicro(labels.Int[i])}] = true

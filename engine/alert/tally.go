@@ -8,9 +8,9 @@ type count struct{ sent, good, answered int64 }
 // tally is what a window holds of one combination of labels. Rows enter and
 // leave it, so that a month is walked through once.
 type tally struct {
-	outcomes [7]int64
-	rcodes   [7]int64
-	verdicts [4]int64
+	outcomes outcomeCounts
+	rcodes   rcodeCounts
+	verdicts verdictCounts
 	strays   int64
 	byVP     []count
 	byRSI    []count
@@ -110,7 +110,7 @@ func bump(m map[int32]int, k int32, by int64) {
 func (t *tally) sent() int64 {
 	var n int64
 	for i, c := range t.outcomes {
-		if i != outcomeLocal {
+		if i != int(outcomeLocal) {
 			n += c
 		}
 	}
@@ -120,14 +120,11 @@ func (t *tally) sent() int64 {
 // fill writes the tally into the object that rules see; what needs the plan or
 // the zones is the caller's.
 func (t *tally) fill(w *Window, failing float64, newest func(map[int32]int) *int64) {
-	o, c := &t.outcomes, &t.rcodes
-	*w = Window{Sent: t.sent(), Answered: o[0],
-		Outcomes: Outcomes{o[0], o[1], o[2], o[3], o[4], o[5], o[6]},
-		RCodes:   RCodes{c[1], c[2], c[3], c[4], c[5], c[6]},
-		Correct:  t.verdicts[1], Incorrect: t.verdicts[2], Unchecked: t.verdicts[3],
+	*w = Window{Sent: t.sent(), Answered: t.outcomes[outcomeAnswered], Outcomes: t.outcomes.object(), RCodes: t.rcodes.object(),
+		Correct: t.verdicts[verdictCorrect], Incorrect: t.verdicts[verdictIncorrect], Unchecked: t.verdicts[verdictUnchecked],
 		NSIDs: int64(len(t.nsids)), Strays: t.strays, NewestSerial: newest(t.serials)}
 	w.HasData = w.Sent > 0
-	w.Availability = percent(c[rcodeNoError], w.Sent)
+	w.Availability = percent(t.rcodes[rcodeNoError], w.Sent)
 	if t.latency != nil {
 		w.MedianLatency, w.P95Latency = t.latency.median(), t.latency.p95()
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -137,7 +138,7 @@ func (g *group) prepare(p *plan.Plan, r *rows) {
 	for i := range r.tuples {
 		t := &r.tuples[i]
 		g.of = append(g.of, add(t))
-		g.feeds = append(g.feeds, feeds{asked: byQuery || t.query == "soa", judged: byQuery || t.query == "correctness"})
+		g.feeds = append(g.feeds, feeds{asked: byQuery || t.query == measurement.QuerySOA, judged: byQuery || t.query == measurement.QueryCorrectness})
 	}
 	eachPlanned(p, vantagePoints(p), func(t tuple) { add(&t) })
 	values := g.values(r)
@@ -177,7 +178,7 @@ func (g *group) values(r *rows) [][]int32 {
 // expected returns how many intervals of vantage points a window should have.
 // A plan without vantage points expects those of the data.
 func expected(p *plan.Plan, r *rows, over []string, t *tuple) func(from, until time.Time, but string) int64 {
-	query := "soa"
+	query := measurement.QuerySOA
 	if slices.Contains(over, "query") {
 		query = t.query
 	}
@@ -326,8 +327,8 @@ func (w *walker) walkGroup(g *group, from, until time.Time, use visit) error {
 		f.newest = end.Equal(w.until)
 		if m := interval.Month(end.Add(-g.window)); !m.Equal(month) { // thresholds hold for whole months
 			month, f.thresholds = m, thresholds(rs.Plan.ThresholdsAt(m))
-			if failing = 96; f.thresholds["threshold.rsi_availability"] != 0 { // [ydw]
-				failing = f.thresholds["threshold.rsi_availability"]
+			if failing = 96; f.thresholds[thresholdOf(measurement.RSIAvailability)] != 0 { // [ydw]
+				failing = f.thresholds[thresholdOf(measurement.RSIAvailability)]
 			}
 		}
 		for i, c := range g.combos {

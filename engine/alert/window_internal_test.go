@@ -15,6 +15,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -235,10 +236,10 @@ func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
 				part = append(part, a)
 			}
 		}
-		if err := os.MkdirAll(filepath.Dir(store.Path(lake.Answers, day)), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(store.Path(column.Answers, day)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := lake.Write(store.Path(lake.Answers, day), part, lake.Metadata{}); err != nil {
+		if err := column.Write(store.Path(column.Answers, day), part, column.Metadata{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mtric.net/mtric/engine/measurement"
 )
 
 // AloneFor is how long what one vantage point alone finds incorrect is at most a
@@ -94,7 +96,7 @@ func (r *rule) onCorrectness() bool {
 }
 
 // ofCorrectness are the fields of a window that incorrect answers change.
-var ofCorrectness = []string{"correct", "incorrect", "vantage_points_incorrect", "nsids_incorrect"}
+var ofCorrectness = []string{string(measurement.Correct), string(measurement.Incorrect), "vantage_points_incorrect", "nsids_incorrect"}
 
 // witnesses is who saw what the condition is about: in the window, or in the one before
 // where it reads that and more saw it then.

@@ -9,22 +9,23 @@ import (
 	"unicode"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
 // amend changes the rows of a day of a table, in their order.
-func amend[T lake.Row](t *testing.T, store lake.Store, table lake.Table, change func(*T)) {
+func amend[T column.Row](t *testing.T, store lake.Store, table column.Table, change func(*T)) {
 	t.Helper()
 	path := store.Path(table, noon)
-	rows, meta, err := lake.Read[T](path)
+	rows, meta, err := column.Read[T](path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range rows {
 		change(&rows[i])
 	}
-	if err := lake.Write(path, rows, meta); err != nil {
+	if err := column.Write(path, rows, meta); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -40,7 +41,7 @@ type accusation struct {
 func accuse(t *testing.T, store lake.Store, all []accusation) {
 	t.Helper()
 	done := map[accusation]bool{}
-	amend(t, store, lake.Answers, func(a *measurement.Answer) {
+	amend(t, store, column.Answers, func(a *measurement.Answer) {
 		for _, x := range all {
 			if a.Query == "correctness" && a.RSI == x.rsi && a.VantagePoint == x.vp && a.Interval.Equal(noon.Add(x.at)) && a.Outcome == measurement.Answered {
 				a.Verdict, done[x] = new(measurement.Incorrect), true
@@ -176,7 +177,7 @@ func staleD(t *testing.T, now *time.Time) (*alert.Book, lake.Store) {
 	b, store := newCollector(t, now)
 	inPlan(t, b, "")
 	const old, fresh = 2026110100, 2026110101
-	amend(t, store, lake.Answers, func(a *measurement.Answer) {
+	amend(t, store, column.Answers, func(a *measurement.Answer) {
 		if a.Query != "soa" || a.Serial == nil {
 			return
 		}
@@ -227,7 +228,7 @@ func TestWhatCannotBeTrustedExcusesNobody(t *testing.T) {
 	const fresh = 2026110101
 	at101 := func(serial int64, change func(*measurement.Answer)) func(*testing.T, lake.Store) {
 		return func(t *testing.T, store lake.Store) {
-			amend(t, store, lake.Answers, func(a *measurement.Answer) {
+			amend(t, store, column.Answers, func(a *measurement.Answer) {
 				if a.VantagePoint == "101" && a.RSI == "d" && a.Serial != nil && a.Query == "soa" {
 					a.Serial = &serial
 					if change != nil {
@@ -240,7 +241,7 @@ func TestWhatCannotBeTrustedExcusesNobody(t *testing.T) {
 	run101 := func(change func(*measurement.Run)) func(*testing.T, lake.Store) {
 		return func(t *testing.T, store lake.Store) {
 			at101(fresh, nil)(t, store)
-			amend(t, store, lake.Runs, func(r *measurement.Run) {
+			amend(t, store, column.Runs, func(r *measurement.Run) {
 				if r.VantagePoint == "101" {
 					change(r)
 				}
@@ -260,7 +261,7 @@ func TestWhatCannotBeTrustedExcusesNobody(t *testing.T) {
 		"received before its label":    {run101(func(r *measurement.Run) { r.ReceivedAt = r.Interval.Add(-time.Second) }), true},
 		"seventeen serials": {func(t *testing.T, store lake.Store) {
 			at101(fresh, nil)(t, store)
-			amend(t, store, lake.Answers, func(a *measurement.Answer) {
+			amend(t, store, column.Answers, func(a *measurement.Answer) {
 				if a.VantagePoint == "101" && a.RSI > "e" && a.Serial != nil && a.Query == "soa" {
 					n++
 					a.Serial = new(int64(2026110200 + n%16))
@@ -287,7 +288,7 @@ func TestWhatWasAskedElsewhereWasNotAsked(t *testing.T) {
 	b, store := newCollector(t, &now)
 	b.State += "2" // each end of the five hours
 	moved := 0
-	amend(t, store, lake.Answers, func(a *measurement.Answer) {
+	amend(t, store, column.Answers, func(a *measurement.Answer) {
 		if a.RSI == "g" && a.Outcome == measurement.Timeout {
 			a.Address = "203.0.113.9"
 			moved++

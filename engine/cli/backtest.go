@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
@@ -62,7 +63,7 @@ func (a *app) backtest(ctx context.Context, f backtestFlags) error {
 		return err
 	}
 	store := lake.Store{Dir: a.lakeDir(home, p), Version: Version}
-	days, err := store.Days(lake.Answers, from, until)
+	days, err := store.Days(column.Answers, from, until)
 	if err != nil {
 		return err
 	}

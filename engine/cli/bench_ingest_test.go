@@ -16,10 +16,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/cli"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/engine/spool"
 )
 
 // BenchmarkIngest ingests one day of twenty vantage points, 5,760 files of 65
@@ -30,7 +33,7 @@ func BenchmarkIngest(b *testing.B) {
 	program := build(b)
 	day := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	rows := simulatedDay(b, dir, day)
-	runs, _, err := lake.Read[measurement.Run](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(lake.Runs, day))
+	runs, _, err := column.Read[measurement.Run](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(column.Runs, day))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -69,7 +72,7 @@ func BenchmarkIngestByCron(b *testing.B) {
 	day := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	rows := simulatedDay(b, dir, day)
 	perAnswer := func(s lake.Store) float64 {
-		info, err := os.Stat(s.Path(lake.Answers, day))
+		info, err := os.Stat(s.Path(column.Answers, day))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -89,7 +92,7 @@ func BenchmarkIngestByCron(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(288*(n+1)), "ms/merge")
 		b.ReportMetric(perAnswer(s), "B/answer-before")
-		if done, err := lake.Compact(s, day, func() error { return nil }); !done || err != nil {
+		if done, err := lake.Compact[measurement.Answer](s, day, func() error { return nil }); !done || err != nil {
 			b.Fatal(done, err)
 		}
 		b.ReportMetric(perAnswer(s), "B/answer")
@@ -100,7 +103,7 @@ func BenchmarkIngestByCron(b *testing.B) {
 func simulatedDay(b *testing.B, dir string, day time.Time) []measurement.Answer {
 	b.Helper()
 	run(b, "simulate", "--out", filepath.Join(dir, "truth"), "--vps", "20", "--from", day.Format(time.DateOnly), "--until", day.AddDate(0, 0, 1).Format(time.DateOnly), "--wires")
-	rows, _, err := lake.Read[measurement.Answer](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(lake.Answers, day))
+	rows, _, err := column.Read[measurement.Answer](lake.Store{Dir: filepath.Join(dir, "truth")}.Path(column.Answers, day))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -160,11 +163,11 @@ func archive(tb testing.TB, dir, home string, rows []measurement.Answer) string 
 // correct.
 func judged(tb testing.TB, home string) {
 	tb.Helper()
-	rows, _, err := lake.Read[measurement.Answer](filepath.Join(home, "Lake", "answers", "yyyymm=202611", "answers-20261101.parquet"))
+	rows, _, err := column.Read[measurement.Answer](filepath.Join(home, "Lake", "answers", "yyyymm=202611", "answers-20261101.parquet"))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	counts := map[measurement.Verdict]int{}
+	counts := make(map[measurement.Verdict]int)
 	for i := range rows {
 		if rows[i].Verdict != nil {
 			counts[*rows[i].Verdict]++
@@ -210,17 +213,17 @@ func scatter(tb testing.TB, home string, rows []measurement.Answer, runs []measu
 		for j := range mine {
 			mine[j].Verdict, mine[j].VerdictSerial, mine[j].Failures = nil, nil, nil
 		}
-		path := filepath.Join(home, "sftp", "transfer-"+string(r.VantagePoint), "incoming", lake.Name(r.Interval, r.VantagePoint, lake.Answers))
+		path := filepath.Join(home, "sftp", "transfer-"+string(r.VantagePoint), "incoming", spool.Name(r.Interval, r.VantagePoint, column.Answers))
 		if i < 20 {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				tb.Fatal(err)
 			}
 		}
 		writers.Go(func() error {
-			if err := lake.Write(path, mine, lake.Metadata{Version: "1.0.0", Plan: r.Plan, PlanSHA256: r.PlanSHA256, Run: &r}); err != nil {
+			if err := column.Write(path, mine, column.Metadata{Version: "1.0.0", Plan: r.Plan, PlanSHA256: r.PlanSHA256, Run: &r}); err != nil {
 				return err
 			}
-			return lake.WriteSidecar(path)
+			return files.WriteSidecar(path)
 		})
 	}
 	if err := writers.Wait(); err != nil {

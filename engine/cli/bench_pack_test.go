@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -53,15 +53,15 @@ func BenchmarkPack(b *testing.B) {
 
 // sizes are how many files a folder has, and the bytes of them that are no sidecars of
 // originals.
-func (p *played) sizes(dir string) (files int, bytes int64) {
+func (p *played) sizes(dir string) (count int, bytes int64) {
 	entries, err := os.ReadDir(dir)
 	p.must(err)
 	for _, e := range entries {
 		info, err := e.Info()
 		p.must(err)
-		if files++; filepath.Ext(e.Name()) != filepath.Ext(lake.Sidecar("x")) {
+		if count++; filepath.Ext(e.Name()) != filepath.Ext(files.Sidecar("x")) {
 			bytes += info.Size()
 		}
 	}
-	return files, bytes
+	return count, bytes
 }

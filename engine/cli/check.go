@@ -143,6 +143,7 @@ func verdictError(v measurement.Verdict) error {
 		return nil
 	case measurement.Incorrect:
 		return &exitError{code: exitFindings}
+	case measurement.Unchecked:
 	}
 	return &exitError{code: exitPartly}
 }

@@ -85,7 +85,7 @@ func (a *app) checkLines(ctx context.Context, judge *checkBench, file string) er
 			})
 		})
 	}
-	t := tally{verdicts: map[measurement.Verdict]int{}}
+	t := tally{verdicts: make(map[measurement.Verdict]int)}
 	group.Go(func() error {
 		return each(ctx, inOrder, func(b *batch) error { return a.printBatch(ctx, file, b, &t) })
 	})
@@ -192,7 +192,7 @@ func readBatches(from io.Reader, hand func(*batch) error) error {
 }
 
 func newBatch() *batch {
-	return &batch{done: make(chan struct{}), verdicts: map[measurement.Verdict]int{}}
+	return &batch{done: make(chan struct{}), verdicts: make(map[measurement.Verdict]int)}
 }
 
 // readLine reads to the end of the line or, with io.EOF, of the input.

@@ -17,8 +17,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/clock"
 	"mtric.net/mtric/engine/diag"
-	"mtric.net/mtric/engine/probe"
 )
 
 // Version is the engine's version, set at release by the linker.
@@ -90,17 +90,17 @@ type app struct {
 
 	hostname func() (string, error)
 	clock    func() time.Time // the true clock; commands use now, which --now may replace
-	adjtimex probe.Clock      // how far the clock can be trusted
+	adjtimex clock.Kernel     // how far the clock can be trusted
 }
 
 // Run is the program: it never exits and never touches the process's own
 // streams. The result is the exit code.
 func Run(args []string, in io.Reader, out, errw io.Writer) int {
-	return run(args, in, out, errw, probe.Clock{})
+	return run(args, in, out, errw, clock.Kernel{})
 }
 
 // run is Run with another kernel to ask of its clock.
-func run(args []string, in io.Reader, out, errw io.Writer, kernel probe.Clock) int {
+func run(args []string, in io.Reader, out, errw io.Writer, kernel clock.Kernel) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)() // a second signal ends the program at once
@@ -182,7 +182,7 @@ shows the whole system on this machine.`,
 	})
 	a.flags.add(root.PersistentFlags())
 	root.AddCommand(a.measureCommand(), a.pushCommand(), a.queryCommand(), a.showCommand(), a.checkCommand(),
-		a.planCommand(), a.zoneCommand(), a.simulateCommand(), a.ingestCommand(), a.reportCommand(), a.verifyCommand(), a.exportCommand(), a.rebuildCommand(), a.backtestCommand(), a.watchCommand(), a.demoCommand(), a.rehearseCommand(), a.versionCommand())
+		a.planCommand(), a.zoneCommand(), a.simulateCommand(), a.ingestCommand(), a.reportCommand(), a.verifyCommand(), a.exportCommand(), a.rebuildCommand(), a.snapshotCommand(), a.backtestCommand(), a.watchCommand(), a.demoCommand(), a.rehearseCommand(), a.versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

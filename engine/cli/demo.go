@@ -15,11 +15,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/clock"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/engine/probe"
 	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/engine/transfer"
@@ -218,8 +218,8 @@ func (w *demoWorld) collector() string { return filepath.Join(w.dir, collector) 
 
 // command is the program as that machine would run it.
 func (w *demoWorld) command(machine, home string, now time.Time) *app {
-	clock := probe.Clock{Adjtimex: w.adjtimex(machine)}
-	return &app{in: w.app.in, out: w.app.out, err: w.app.err, hostname: w.app.hostname, clock: w.app.clock, adjtimex: clock, flags: flags{
+	kernel := clock.Kernel{Adjtimex: w.adjtimex(machine)}
+	return &app{in: w.app.in, out: w.app.out, err: w.app.err, hostname: w.app.hostname, clock: w.app.clock, adjtimex: kernel, flags: flags{
 		plans: []string{"demo"}, embedded: true, vars: w.vars, home: home, vp: machine, quiet: true, now: now.Format(time.RFC3339)}}
 }
 

@@ -126,7 +126,7 @@ func (w *demoWorld) telling(label time.Time, seed uint64, want bool) (uint64, er
 			return 0, err
 		}
 		tells := slices.ContainsFunc(probe.Draw(w.plan, label, zone, r), func(q measurement.Query) bool {
-			return q.Label == "correctness" && q.RSI == demoStale && q.Type != "NS" && q.Type != "DS" && q.Type != "DNSKEY"
+			return q.Label == measurement.QueryCorrectness && q.RSI == demoStale && q.Type != "NS" && q.Type != "DS" && q.Type != "DNSKEY"
 		})
 		if tells == want {
 			return seed, nil

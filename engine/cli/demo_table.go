@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -18,13 +19,13 @@ import (
 
 // received reads the answers of the lake.
 func (w *demoWorld) received() ([]measurement.Answer, error) {
-	files, err := w.lake().Days(lake.Answers, time.Time{}, time.Time{})
+	files, err := w.lake().Days(column.Answers, time.Time{}, time.Time{})
 	if err != nil {
 		return nil, err
 	}
 	var rows []measurement.Answer
 	for _, f := range files {
-		some, _, err := lake.Read[measurement.Answer](f.Path)
+		some, _, err := column.Read[measurement.Answer](f.Path)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +77,7 @@ func demoRows(answers []measurement.Answer) []*demoRow {
 	byRSI := map[measurement.RSI]*demoRow{}
 	var rows []*demoRow
 	for _, a := range answers {
-		if a.Query != "soa" || a.Outcome == measurement.LocalError {
+		if a.Query != measurement.QuerySOA || a.Outcome == measurement.LocalError {
 			continue
 		}
 		row := byRSI[a.RSI]
@@ -92,7 +93,7 @@ func demoRows(answers []measurement.Answer) []*demoRow {
 			row.cells[path] = cell
 		}
 		cell.sent++
-		if a.Outcome == measurement.Answered && a.RCode != nil && *a.RCode == "NOERROR" {
+		if a.Outcome == measurement.Answered && a.RCode != nil && *a.RCode == measurement.NoError {
 			cell.good++
 			cell.latencies = append(cell.latencies, *a.LatencyUS)
 		}
@@ -165,10 +166,10 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 func (w *demoWorld) publication() []string {
 	lines := []string{}
 	for _, v := range w.document.Values {
-		if v.Metric != metrics.RSSPublication && (v.Metric != metrics.RSIPublication || v.RSI != demoLate && v.RSI != demoStale) {
+		if v.Metric != measurement.RSSPublication && (v.Metric != measurement.RSIPublication || v.RSI != demoLate && v.RSI != demoStale) {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s: %s, %s", strings.TrimSpace(v.Metric+" "+string(v.RSI)), v.Shown(), v.Word()))
+		lines = append(lines, fmt.Sprintf("%s: %s, %s", strings.TrimSpace(string(v.Metric)+" "+string(v.RSI)), v.Shown(), v.Word()))
 	}
 	return lines
 }

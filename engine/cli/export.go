@@ -14,6 +14,8 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/export"
 	"mtric.net/mtric/engine/lake"
 )
 
@@ -31,7 +33,7 @@ func (a *app) exportCommand() *cobra.Command {
 [from, until), in the order of the table's key to stdout or a file. Only the columns
 asked for are read, and a month needs no more memory than a day.
 
-Tables: ` + names(lake.Tables) + `; docs/data.md describes their columns.
+Tables: ` + names(column.Tables) + `; docs/data.md describes their columns.
 Formats:
   arrow         Arrow IPC file (Feather V2)
   arrow-stream  Arrow IPC stream, for pipes
@@ -45,14 +47,14 @@ When it ends with an error, what was written to stdout is not whole.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.export(c, f) },
 	}
-	c.Flags().StringVar(&f.table, "table", "", "`TABLE` to write: "+names(lake.Tables))
+	c.Flags().StringVar(&f.table, "table", "", "`TABLE` to write: "+names(column.Tables))
 	c.Flags().StringVar(&f.from, "from", "", "first interval label, a `TIME` (RFC 3339) or day (2026-11-01)")
 	c.Flags().StringVar(&f.until, "until", "", "end of the interval labels, exclusive, a `TIME` or day")
 	c.Flags().StringSliceVar(&f.columns, "columns", nil, "columns `A,B,…` in this order (default: all)")
-	c.Flags().StringVar(&f.format, "format", "", "`FORMAT`: "+names(lake.Formats))
+	c.Flags().StringVar(&f.format, "format", "", "`FORMAT`: "+names(export.Formats))
 	c.Flags().StringVar(&f.out, "out", "", "`FILE` to write, replaced when the export is whole (default: stdout)")
-	complete(c, "table", lake.Tables)
-	complete(c, "format", lake.Formats)
+	complete(c, "table", column.Tables)
+	complete(c, "format", export.Formats)
 	return c
 }
 
@@ -82,7 +84,7 @@ func (a *app) export(c *cobra.Command, f exportFlags) error {
 			return usagef("export: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())
 		}
 	}
-	e := lake.Export{Table: lake.Table(f.table), Format: lake.Format(f.format)}
+	e := export.Export{Table: column.Table(f.table), Format: export.Format(f.format)}
 	for _, name := range f.columns {
 		e.Columns = append(e.Columns, strings.TrimSpace(name))
 	}
@@ -99,7 +101,7 @@ func (a *app) export(c *cobra.Command, f exportFlags) error {
 	if e.Store, err = a.exportLake(); err != nil {
 		return err
 	}
-	binary := e.Format == lake.ArrowFile || e.Format == lake.ArrowStream
+	binary := e.Format == export.ArrowFile || e.Format == export.ArrowStream
 	switch {
 	case f.out != "":
 		return a.exportFile(c.Context(), e, f.out)
@@ -131,11 +133,11 @@ func exportTime(flag, s string) (time.Time, error) {
 
 // columnHint names what an unknown column may have meant, and all there are.
 func columnHint(err error) string {
-	var unknown *lake.UnknownColumn
+	var unknown *export.UnknownColumn
 	if !errors.As(err, &unknown) {
 		return ""
 	}
-	known := lake.ColumnNames(unknown.Table)
+	known := column.Names(unknown.Table)
 	hint := "\n"
 	near := &cobra.Command{SuggestionsMinimumDistance: 2} // cobra's measure of nearness, as for commands
 	for _, name := range known {
@@ -169,7 +171,7 @@ func (a *app) exportLake() (lake.Store, error) {
 }
 
 // runExport draws progress where it does not run into the rows.
-func (a *app) runExport(ctx context.Context, e lake.Export, w io.Writer) (int64, error) {
+func (a *app) runExport(ctx context.Context, e export.Export, w io.Writer) (int64, error) {
 	if !isTerminal(w) {
 		bar := a.progress(1, "exporting days")
 		e.Progress = bar.at
@@ -186,7 +188,7 @@ func exportError(err error) error {
 }
 
 // exportFile writes the file whole or not at all.
-func (a *app) exportFile(ctx context.Context, e lake.Export, path string) error {
+func (a *app) exportFile(ctx context.Context, e export.Export, path string) error {
 	path, err := exportPath(path, e.Store.Dir)
 	if err != nil {
 		return err

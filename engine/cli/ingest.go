@@ -112,7 +112,9 @@ func (a *app) ingest(ctx context.Context, spans []ingest.Span) (err error) {
 	bar := a.progress(0, "ingesting")
 	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), rejected.tell
 	saveKeys := s.answeredKeys(in)
+	restore := collectForIngest()
 	result, err := in.Run(ctx)
+	restore()
 	bar.done()
 	saveKeys()
 	rejected.more()
@@ -242,7 +244,7 @@ func (s *station) report(r ingest.Result, lakeDir string) {
 	s.condition("ingest", "unjudgeable", alert.Warning, unjudgeable)
 	s.log.Info("ingested", "files", r.Files, "rows_added", r.Added, "rows_known", r.Known, "quarantined", len(r.Quarantined),
 		"zones_new", len(r.Zones.New), "zones_missing", len(r.Zones.Missing),
-		"correct", r.Judged.Correct, "incorrect", r.Judged.Incorrect, "unchecked", r.Judged.Unchecked)
+		string(measurement.Correct), r.Judged.Correct, string(measurement.Incorrect), r.Judged.Incorrect, string(measurement.Unchecked), r.Judged.Unchecked)
 }
 
 // together is an error of some lines, nil of none.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -48,7 +49,7 @@ func (s *station) pack(ctx context.Context, in *ingest.Ingester) error {
 // facts are what the lake knows of the files of answers of a day.
 func facts(store lake.Store, day time.Time) (map[string]originals.Fact, error) {
 	all := map[string]originals.Fact{}
-	for rows, err := range lake.Rows[measurement.Run](store.Path(lake.Runs, day)) {
+	for rows, err := range column.Rows[measurement.Run](store.Path(column.Runs, day)) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return all, nil
 		}

@@ -10,7 +10,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -63,9 +64,9 @@ func TestKilledAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range arrived {
-		rows, _, err := lake.Read[measurement.Answer](f)
+		rows, _, err := column.Read[measurement.Answer](f)
 		if err == nil {
-			err = lake.CheckSidecar(f)
+			err = files.CheckSidecar(f)
 		}
 		if err != nil || len(rows) != 65 {
 			t.Errorf("%d rows, %v", len(rows), err)

@@ -17,12 +17,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/probe"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/engine/spool"
 )
 
 // Time limits of what follows the queries (design.md, "The way of the data"):
@@ -125,14 +127,14 @@ type measuring struct {
 }
 
 // file is the path of the interval's file of a table.
-func (m *measuring) file(table lake.Table) string {
-	return filepath.Join(m.output, lake.Name(m.label, m.vp, table))
+func (m *measuring) file(table column.Table) string {
+	return filepath.Join(m.output, spool.Name(m.label, m.vp, table))
 }
 
 // begin refuses an interval that has been measured and logs those that were
 // skipped.
 func (m *measuring) begin() error {
-	name := lake.Name(m.label, m.vp, lake.Answers)
+	name := spool.Name(m.label, m.vp, column.Answers)
 	for _, dir := range []string{m.output, m.sent} {
 		there, err := exists(filepath.Join(dir, name))
 		if err != nil {
@@ -216,17 +218,25 @@ func (m *measuring) run(ctx context.Context) error {
 func (m *measuring) ask(ctx context.Context) (string, error) {
 	queries := probe.Draw(m.plan, m.label, m.newestZone(), m.rand)
 	bar := m.app.progress(len(queries), "asking")
-	prober := &probe.Prober{Now: m.now, Log: m.log, Progress: func(int, int) { bar.step() }}
+	memory := filepath.Join(m.state, "shown.json")
+	shown, err := probe.ReadShown(memory)
+	if err != nil {
+		m.log.Error("more answers are kept than need be", "error", err)
+	}
+	prober := &probe.Prober{Now: m.now, Log: m.log, Shown: shown, Progress: func(int, int) { bar.step() }}
 	began := time.Now()
 	result := prober.Run(ctx, m.vp, m.label, queries)
 	bar.done()
 	m.facts, m.rows = m.runRow(result, time.Since(began)), result.Answers
-	path := m.file(lake.Answers)
-	if err := lake.Write(path, result.Answers, m.metadata()); err != nil {
+	path := m.file(column.Answers)
+	if err := column.Write(path, result.Answers, m.metadata()); err != nil {
 		return "", err
 	}
-	if err := lake.WriteSidecar(path); err != nil {
+	if err := files.WriteSidecar(path); err != nil {
 		return "", err
+	}
+	if err := shown.Write(memory); err != nil { // not before the answers that are kept are safe
+		m.log.Error("more answers will be kept than need be", "error", err)
 	}
 	m.log.Info("interval measured", "interval", m.label, "planned", m.facts.Planned, "answered", m.facts.Answered,
 		"elapsed_ms", m.facts.ElapsedMS, "timestamps", m.facts.Timestamps)
@@ -251,7 +261,7 @@ func (m *measuring) runRow(r probe.Result, elapsed time.Duration) measurement.Ru
 		VantagePoint: m.vp, Interval: m.label, StartedAt: m.started.UTC().Truncate(time.Microsecond),
 		JitterMS: int32(m.jitter.Milliseconds()), ElapsedMS: int32(elapsed.Milliseconds()),
 		Planned: int32(len(r.Answers)), EngineVersion: Version, Plan: m.plan.Name, PlanSHA256: m.plan.SHA256(),
-		Timestamps: "user",
+		Timestamps: "user", SourceIPv4: r.SourceIPv4, SourceIPv6: r.SourceIPv6,
 	}
 	for _, row := range r.Answers {
 		if row.Outcome == measurement.Answered {
@@ -266,8 +276,8 @@ func (m *measuring) runRow(r probe.Result, elapsed time.Duration) measurement.Ru
 	return run
 }
 
-func (m *measuring) metadata() lake.Metadata {
-	return lake.Metadata{Version: Version, Plan: m.plan.Name, PlanSHA256: m.facts.PlanSHA256, Run: &m.facts}
+func (m *measuring) metadata() column.Metadata {
+	return column.Metadata{Version: Version, Plan: m.plan.Name, PlanSHA256: m.facts.PlanSHA256, Run: &m.facts}
 }
 
 // tidy deletes what was sent longer ago than the plan keeps it, and what a

@@ -11,8 +11,8 @@ import (
 	"github.com/google/renameio/v2"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -45,7 +45,7 @@ func (m *measuring) writePlan() error {
 	// The sidecar goes first: alone it is nothing to anybody, while a file alone would
 	// wait for it for ever. The plan's hash is that of its file.
 	for _, f := range []struct{ path, text string }{
-		{lake.Sidecar(path), sum + "  " + filepath.Base(path) + "\n"}, {path, string(text)}, {memory, sum + "\n"},
+		{files.Sidecar(path), sum + "  " + filepath.Base(path) + "\n"}, {path, string(text)}, {memory, sum + "\n"},
 	} {
 		if err := renameio.WriteFile(f.path, []byte(f.text), 0o644, renameio.WithTempDir(filepath.Dir(f.path))); err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -35,7 +35,7 @@ func TestClosedPipe(t *testing.T) {
 	for i := range runs {
 		runs[i].Interval = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * 5 * time.Minute)
 	}
-	if err := lake.Write(file, runs, lake.Metadata{Version: "test"}); err != nil {
+	if err := column.Write(file, runs, column.Metadata{Version: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"version"}, {"show", file}, {"show", "--json", file}} {

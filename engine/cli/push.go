@@ -13,7 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/alert"
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/transfer"
 )
@@ -112,13 +113,13 @@ func waiting(output string) ([]string, error) {
 // place: it gets its sidecar here, else its interval would neither be sent nor
 // measured again. What cannot be sealed is told and does not hold the others.
 func (s *station) unsent() ([]string, error) {
-	files, err := waiting(s.output)
+	found, err := waiting(s.output)
 	if err != nil {
 		return nil, err
 	}
 	var failed []error
-	for _, f := range files {
-		sealed, err := exists(lake.Sidecar(f))
+	for _, f := range found {
+		sealed, err := exists(files.Sidecar(f))
 		if err != nil || sealed {
 			failed = append(failed, err)
 			continue
@@ -128,7 +129,7 @@ func (s *station) unsent() ([]string, error) {
 			continue
 		}
 		s.log.Warn("sidecar was missing", "file", filepath.Base(f))
-		failed = append(failed, lake.WriteSidecar(f))
+		failed = append(failed, files.WriteSidecar(f))
 	}
 	ready, err := transfer.Unsent(s.output)
 	return ready, errors.Join(append(failed, err)...)
@@ -137,7 +138,7 @@ func (s *station) unsent() ([]string, error) {
 // readable says what is wrong with a file that is to be sent.
 func readable(file string) error {
 	if !strings.HasSuffix(file, ".json") {
-		_, err := lake.TableOf(file)
+		_, err := column.Which(file)
 		return err
 	}
 	text, err := os.ReadFile(file)

@@ -76,9 +76,9 @@ func (o queryOptions) build(p *plan.Plan, label time.Time, rsi, name, qtype stri
 	if err != nil {
 		return measurement.Query{}, err
 	}
-	kind := "correctness"
+	kind := measurement.QueryCorrectness
 	if name == "." && strings.EqualFold(qtype, "SOA") {
-		kind = "soa"
+		kind = measurement.QuerySOA
 	}
 	block, ok := p.Query(kind)
 	if !ok {
@@ -134,8 +134,29 @@ func (a *app) printQuery(row measurement.Answer, wire []byte) error {
 	if err := writeTable(a.out, answerHeader, []measurement.Answer{row}, answerCells); err != nil {
 		return err
 	}
+	fmt.Fprint(a.out, besides(row))
 	if wire != nil {
 		fmt.Fprintf(a.out, "\n%s", probe.Text(wire))
 	}
 	return nil
+}
+
+// besides are the facts of a row that its table has no room for, one a line.
+func besides(row measurement.Answer) string {
+	var b strings.Builder
+	for _, f := range []struct {
+		name string
+		n    *int32
+	}{{"source port", row.SourcePort}, {"TTL of the reply", row.ReplyTTL}, {"segments sent again", row.TCPRetransmits}} {
+		if f.n != nil {
+			fmt.Fprintf(&b, ";; %s %d\n", f.name, *f.n)
+		}
+	}
+	if row.FirstLatencyUS != nil {
+		fmt.Fprintf(&b, ";; truncated over UDP after %s ms, asked again over TCP\n", millis(row.FirstLatencyUS))
+	}
+	for _, e := range row.Extra {
+		fmt.Fprintf(&b, ";; a further datagram (%s) after %s ms: %x\n", e.Kind, millis(&e.AfterUS), e.Wire)
+	}
+	return b.String()
 }

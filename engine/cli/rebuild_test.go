@@ -15,9 +15,12 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/cli"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/engine/spool"
 )
 
 // played is a simulated time that a collector lives through, a run of ingest a day: with
@@ -137,11 +140,11 @@ func (p *played) begin() {
 func (p *played) measure(sent string, n int) {
 	day := p.from.AddDate(0, 0, n)
 	truth := lake.Store{Dir: p.truth}
-	rows, _, err := lake.Read[measurement.Answer](truth.Path(lake.Answers, day))
+	rows, _, err := column.Read[measurement.Answer](truth.Path(column.Answers, day))
 	p.must(err)
-	routes, _, err := lake.Read[measurement.Route](truth.Path(lake.Routes, day))
+	routes, _, err := column.Read[measurement.Route](truth.Path(column.Routes, day))
 	p.must(err)
-	runs, _, err := lake.Read[measurement.Run](truth.Path(lake.Runs, day))
+	runs, _, err := column.Read[measurement.Run](truth.Path(column.Runs, day))
 	p.must(err)
 	p.must(os.MkdirAll(sent, 0o755))
 	for _, r := range runs {
@@ -172,23 +175,23 @@ func (p *played) measure(sent string, n int) {
 			received = received.AddDate(0, 0, late)
 		}
 		r.ReceivedAt, r.File, r.SHA256, r.IngestedAt = time.Time{}, "", "", nil
-		meta := lake.Metadata{Version: "1.0.0", Plan: r.Plan, PlanSHA256: r.PlanSHA256, Run: &r}
-		send(p, sent, lake.Name(r.Interval, r.VantagePoint, lake.Answers), mine, meta)
-		p.comes(comes, received, lake.Name(r.Interval, r.VantagePoint, lake.Answers))
+		meta := column.Metadata{Version: "1.0.0", Plan: r.Plan, PlanSHA256: r.PlanSHA256, Run: &r}
+		send(p, sent, spool.Name(r.Interval, r.VantagePoint, column.Answers), mine, meta)
+		p.comes(comes, received, spool.Name(r.Interval, r.VantagePoint, column.Answers))
 		if len(traced) > 0 {
-			send(p, sent, lake.Name(r.Interval, r.VantagePoint, lake.Routes), traced, meta)
-			p.comes(comes, received, lake.Name(r.Interval, r.VantagePoint, lake.Routes))
+			send(p, sent, spool.Name(r.Interval, r.VantagePoint, column.Routes), traced, meta)
+			p.comes(comes, received, spool.Name(r.Interval, r.VantagePoint, column.Routes))
 		}
 	}
 }
 
-func send[T lake.Row](tb testing.TB, dir, name string, rows []T, meta lake.Metadata) {
+func send[T column.Row](tb testing.TB, dir, name string, rows []T, meta column.Metadata) {
 	tb.Helper()
 	path := filepath.Join(dir, name)
-	if err := lake.Write(path, rows, meta); err != nil {
+	if err := column.Write(path, rows, meta); err != nil {
 		tb.Fatal(err)
 	}
-	if err := lake.WriteSidecar(path); err != nil {
+	if err := files.WriteSidecar(path); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -334,9 +337,9 @@ func TestRebuildComesToTheSame(t *testing.T) {
 }
 
 func (p *played) verdicts(dir string) map[measurement.Verdict]int {
-	found := map[measurement.Verdict]int{}
+	found := make(map[measurement.Verdict]int)
 	for n := range p.days {
-		rows, _, err := lake.Read[measurement.Answer](lake.Store{Dir: dir}.Path(lake.Answers, p.from.AddDate(0, 0, n)))
+		rows, _, err := column.Read[measurement.Answer](lake.Store{Dir: dir}.Path(column.Answers, p.from.AddDate(0, 0, n)))
 		p.must(err)
 		for i := range rows {
 			if v := rows[i].Verdict; v != nil {

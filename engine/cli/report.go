@@ -130,7 +130,9 @@ func (a *app) runReport(ctx context.Context, job report.Job, d, old *report.Docu
 	days := int(d.DataUntil.Sub(d.From)/(24*time.Hour)) + 1
 	done := 0
 	job.Progress = func(string) { done++; bar.at(min(done, days), days) }
+	restore := collectAt(reportGarbage)
 	err = job.Run(ctx, d, old)
+	restore()
 	bar.done()
 	if errors.Is(err, report.ErrThere) {
 		return busyf("%s: %w", report.Folder(d.Style, d.From), err)
@@ -197,7 +199,7 @@ func lockReports(out string) (func() error, error) {
 // for a backlog.
 var lakePatience = 5 * time.Minute
 
-// keepLake keeps ingest from changing the lake while a report is made of it.
+// keepLake keeps ingest from changing the lake while it is read.
 func (a *app) keepLake(ctx context.Context, store lake.Store) (release func() error, err error) {
 	release, err = store.LockShared(ctx, 0)
 	if errors.Is(err, lake.ErrLocked) {
@@ -207,7 +209,7 @@ func (a *app) keepLake(ctx context.Context, store lake.Store) (release func() er
 		release, err = store.LockShared(ctx, lakePatience)
 	}
 	if errors.Is(err, lake.ErrLocked) {
-		return nil, busyf("lake %s: mtric ingest has been at work there for %s and is not done; no report was made", store.Dir, lakePatience)
+		return nil, busyf("lake %s: mtric ingest has been at work there for %s and is not done; try again later", store.Dir, lakePatience)
 	}
 	return release, err
 }

@@ -28,7 +28,7 @@ func (a *app) reportRules(p *plan.Plan, d *report.Document) error {
 	}
 	var values []alert.Value
 	for _, v := range d.Values {
-		value := alert.Value{Style: string(d.Style), Metric: v.Metric, RSI: string(v.RSI), Family: string(v.Family), Transport: string(v.Transport),
+		value := alert.Value{Style: string(d.Style), Metric: string(v.Metric), RSI: string(v.RSI), Family: string(v.Family), Transport: string(v.Transport),
 			Unit: v.Unit, Count: v.Count, Verdict: string(v.Verdict)}
 		if v.Value != nil {
 			number, err := v.Value.Float64()

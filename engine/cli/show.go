@@ -16,51 +16,72 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/diag"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
 func (a *app) showCommand() *cobra.Command {
-	return &cobra.Command{
+	var where []string
+	c := &cobra.Command{
 		Use:   "show FILE…",
-		Short: "Show the rows of answers, routes or runs files",
-		Long: `Show prints the rows of Parquet files of the tables answers, routes and runs as a
-table, or with --json as JSON lines with every column (wires in hex).`,
-		Example: "  mtric show ~/Output/Sent/202611222240-101.answers.parquet\n  mtric show --json FILE | jq 'select(.outcome != \"answered\")'",
-		Args:    cobra.MinimumNArgs(1),
+		Short: "Show the rows of files of the lake or of a vantage point",
+		Long: `Show prints the rows of Parquet files of the tables answers, routes, runs, zones and
+vantage_points as a table, or with --json as JSON lines with every column (wires in hex).
+
+--where keeps rows whose column has one of the values, or none of them:
+  --where rsi=c,e --where outcome!=answered
+Values are written as --json writes them, lists excepted; null is a column without value.
+docs/data.md describes the columns. Of answers there is also good, true or false.`,
+		Example: "  mtric show ~/Output/Sent/202611222240-101.answers.parquet\n" +
+			"  mtric show --where good=false --where transport=udp ~/Lake/answers/yyyymm=202611/answers-20261122.parquet\n" +
+			"  mtric show --json FILE | jq 'select(.latency_us > 100000)'",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, files []string) error {
+			conditions, err := parseConditions(where)
+			if err != nil {
+				return err
+			}
 			for _, f := range files {
-				if err := a.show(f); err != nil {
+				if err := a.show(f, conditions); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
+	c.Flags().StringArrayVar(&where, "where", nil, "rows that match `COLUMN=VALUE,…` or COLUMN!=VALUE,…; repeatable, all must match")
+	return c
 }
 
 // show prints one file by the table that its columns say it is.
-func (a *app) show(file string) error {
-	table, err := lake.TableOf(file)
+func (a *app) show(file string, where []condition) error {
+	table, err := column.Which(file)
 	if err != nil {
 		return err
 	}
 	switch table {
-	case lake.Answers:
-		return showRows(a, file, answerHeader, answerCells, answerJSON)
-	case lake.Routes:
-		return showRows(a, file, routeHeader, routeCells, asIs)
-	case lake.Runs:
-		return showRows(a, file, runHeader, runCells, asIs)
+	case column.Answers:
+		return showRows(a, file, where, answerHeader, answerCells, answerJSON)
+	case column.Routes:
+		return showRows(a, file, where, routeHeader, routeCells, asIs)
+	case column.Runs:
+		return showRows(a, file, where, runHeader, runCells, asIs)
+	case column.Zones:
+		return showRows(a, file, where, zoneHeader, zoneCells, asIs)
+	case column.VantagePoints:
+		return showRows(a, file, where, siteHeader, siteCells, asIs)
 	default:
-		return usagef("%s: show prints answers, routes and runs; for the table %s: mtric export --lake DIR --table %[2]s --format csv", file, table)
+		return usagef("%s: show does not print the table %s", file, table)
 	}
 }
 
-func showRows[T lake.Row](a *app, file, header string, cells func(T) []string, line func(T) any) error {
-	rows, _, err := lake.ReadUpTo[T](file, lake.MaxRows)
+func showRows[T column.Row](a *app, file string, where []condition, header string, cells func(T) []string, line func(T) any) error {
+	rows, _, err := column.ReadUpTo[T](file, column.MaxRows)
 	if err != nil {
+		return err
+	}
+	if rows, err = matching(rows, where); err != nil {
 		return err
 	}
 	if a.flags.json {
@@ -140,20 +161,37 @@ func answerFlags(r measurement.Answer) string {
 	return strings.Join(f, ",")
 }
 
-// answerLine is the row as JSON with its wire in hex, as every other JSON of
+// answerLine is the row as JSON with its wires in hex, as every other JSON of
 // mtric writes binary.
 type answerLine struct {
 	measurement.Answer
-	Response *string `json:"response"`
+	Response      *string     `json:"response"`
+	FirstResponse *string     `json:"first_response"`
+	Extra         []extraLine `json:"extra"`
+}
+
+type extraLine struct {
+	measurement.Extra
+	Wire string `json:"wire"`
 }
 
 func answerJSON(r measurement.Answer) any {
-	l := answerLine{Answer: r}
-	if r.Response != nil {
-		wire := hex.EncodeToString(r.Response)
-		l.Response = &wire
+	l := answerLine{Answer: r, Response: inHex(r.Response), FirstResponse: inHex(r.FirstResponse)}
+	if r.Extra != nil {
+		l.Extra = []extraLine{}
+	}
+	for _, e := range r.Extra {
+		l.Extra = append(l.Extra, extraLine{e, hex.EncodeToString(e.Wire)})
 	}
 	return l
+}
+
+// inHex is null where there is no wire.
+func inHex(wire []byte) *string {
+	if wire == nil {
+		return nil
+	}
+	return new(hex.EncodeToString(wire))
 }
 
 func asIs[T any](r T) any { return r }
@@ -183,6 +221,35 @@ func runCells(r measurement.Run) []string {
 	return []string{stamp(r.Interval), string(r.VantagePoint), r.StartedAt.UTC().Format(time.RFC3339), strconv.Itoa(int(r.JitterMS)),
 		strconv.Itoa(int(r.ElapsedMS)), strconv.Itoa(int(r.Planned)), strconv.Itoa(int(r.Answered)), r.EngineVersion, r.Plan,
 		synchronized, number(r.ClockErrorUS), r.Timestamps}
+}
+
+const zoneHeader = "SERIAL STATE FIRST_SEEN BY ARCHIVED SOURCE SIGNED FIRST_USED PROOF"
+
+func zoneCells(r measurement.Zone) []string {
+	return []string{strconv.FormatInt(r.Serial, 10), string(r.State), second(r.FirstSeen), text((*string)(r.FirstSeenRSI)), second(r.ArchivedAt),
+		text(r.Source), second(r.SignedAt), second(r.FirstUsed), text((*string)(r.Proof))}
+}
+
+const siteHeader = "VP FROM UNTIL REGION METRO PROVIDER HOST LATITUDE LONGITUDE ASN"
+
+func siteCells(r measurement.Site) []string {
+	return []string{string(r.VantagePoint), second(r.From), second(r.Until), r.Region, r.Metro, text(r.Provider), r.Host,
+		degrees(r.Latitude), degrees(r.Longitude), number(r.ASN)}
+}
+
+func degrees(d *float64) string {
+	if d == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*d, 'f', -1, 64)
+}
+
+// second writes a time that may be null.
+func second(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }

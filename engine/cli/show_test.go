@@ -10,7 +10,7 @@ import (
 	"unicode"
 
 	"mtric.net/mtric/engine/cli"
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -25,9 +25,9 @@ func TestShowPrintsWhatPrints(t *testing.T) {
 	run := measurement.Run{VantagePoint: "101", Interval: at, StartedAt: at, ReceivedAt: at, Plan: evil, EngineVersion: evil, Timestamps: evil}
 	files := []string{filepath.Join(dir, "a.parquet"), filepath.Join(dir, "b.parquet"), filepath.Join(dir, "c.parquet")}
 	for _, err := range []error{
-		lake.Write(files[0], []measurement.Answer{row}, lake.Metadata{}),
-		lake.Write(files[1], []measurement.Route{route}, lake.Metadata{}),
-		lake.Write(files[2], []measurement.Run{run}, lake.Metadata{}),
+		column.Write(files[0], []measurement.Answer{row}, column.Metadata{}),
+		column.Write(files[1], []measurement.Route{route}, column.Metadata{}),
+		column.Write(files[2], []measurement.Run{run}, column.Metadata{}),
 	} {
 		if err != nil {
 			t.Fatal(err)

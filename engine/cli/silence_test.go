@@ -10,7 +10,8 @@ import (
 	"testing"
 
 	"mtric.net/mtric/engine/cli"
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -31,7 +32,7 @@ func TestPushTellsOnce(t *testing.T) {
 	for _, err := range []error{
 		os.WriteFile(filepath.Join(overlay, "collector.hcl"), []byte(text), 0o644),
 		os.MkdirAll(filepath.Join(home, "Output"), 0o755),
-		lake.Write(file, []measurement.Answer{{VantagePoint: "101"}}, lake.Metadata{}),
+		column.Write(file, []measurement.Answer{{VantagePoint: "101"}}, column.Metadata{}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +48,7 @@ func TestPushTellsOnce(t *testing.T) {
 			t.Fatalf("push %d: exit code %d, told %v: %q", i, code, want, errs)
 		}
 	}
-	for _, path := range []string{file, lake.Sidecar(file)} { // delivered by hand
+	for _, path := range []string{file, files.Sidecar(file)} { // delivered by hand
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}

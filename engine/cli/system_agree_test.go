@@ -17,17 +17,16 @@ import (
 // watching reads the lake again and again until the file "stop" is there, by four
 // readers, and ends with an error where one sees a row twice, half an interval, or
 // fewer rows than before. DuckDB and polars open a file by its name more than once
-// and read a snapshot of hard links, as docs/data.md says.
+// and read a snapshot, as docs/data.md says.
 const watching = `
-import sys, os, collections, shutil, subprocess
+import sys, os, collections, subprocess
 import duckdb, pandas as pd, pyarrow.dataset as ds, polars as pl
 lake, stop, snapshot = sys.argv[1:]
 dir = lake + "/answers"
 keys = ["vantage_point", "interval", "query", "rsi", "family", "transport"]
 c = duckdb.connect()
 def frozen():
-    shutil.rmtree(snapshot, ignore_errors=True)
-    subprocess.run("mkdir %s && cd %s && cp -pl --parents */*/*.parquet zones/zones.parquet %s/" % (snapshot, lake, snapshot), shell=True, check=True)
+    subprocess.run(["mtric", "snapshot", snapshot, "--lake", lake, "--quiet"], check=True)
     return snapshot + "/answers"
 def by_duckdb():
     return c.execute("SELECT %s FROM read_parquet('%s/*/*.parquet', hive_partitioning = true)" % (", ".join('"%s"' % k for k in keys), frozen())).df()

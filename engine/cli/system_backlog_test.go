@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -59,9 +60,9 @@ func (g *collecting) newBacklog(t *testing.T, days int) backlog {
 func (b backlog) day(t *testing.T, i int) ([]measurement.Answer, []measurement.Run) {
 	t.Helper()
 	truth, at := lake.Store{Dir: b.truth}, b.from.AddDate(0, 0, i)
-	rows, _, err := lake.Read[measurement.Answer](truth.Path(lake.Answers, at))
+	rows, _, err := column.Read[measurement.Answer](truth.Path(column.Answers, at))
 	must(t, err)
-	runs, _, err := lake.Read[measurement.Run](truth.Path(lake.Runs, at))
+	runs, _, err := column.Read[measurement.Run](truth.Path(column.Runs, at))
 	must(t, err)
 	return rows, runs
 }

@@ -7,39 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 )
-
-// runExamples runs the examples of a page one after the other, as an analyst
-// would: SQL in one session of DuckDB. It prints, as JSON, each one's first
-// result, and after the words "no module" what is not installed here.
-const runExamples = `
-import sys, json, os, subprocess, io, contextlib
-import duckdb
-blocks, spark = json.load(open(sys.argv[1])), sys.argv[2]
-session = duckdb.connect()
-results = []
-for language, text in blocks:
-    if language == "sql":
-        session.execute(text)
-        rows = session.fetchall() if "SELECT" in text and "CREATE" not in text else ["created"]
-        results.append(str(rows[0]) if rows else "")
-    elif language == "sh":
-        results.append(subprocess.run(["sh", "-ec", text], check=True, stdout=subprocess.PIPE, text=True).stdout)
-    elif "pyspark" in text:
-        if not os.path.exists(spark):
-            results.append("no module pyspark")
-            continue
-        results.append(subprocess.run([spark, "-c", text], check=True, stdout=subprocess.PIPE, text=True).stdout)
-    else:
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            exec(text, {})
-        results.append(out.getvalue())
-print(json.dumps(results))
-`
 
 // agree is the whole lake by three readers of Parquet, and by two of what
 // mtric export makes of it: counts, sums and types.
@@ -86,10 +55,14 @@ print(json.dumps(out))
 `
 
 // pythonOf is a Python with the readers: of an environment variable, or of the
-// folder below the cache that testdata/rig/install.sh fills.
+// folder below the cache that testdata/rig/install.sh fills, with pinned versions or,
+// where MTRIC_NEWEST is set, the newest.
 func pythonOf(t *testing.T, variable, venv string) string {
 	if python := os.Getenv(variable); python != "" {
 		return python
+	}
+	if os.Getenv("MTRIC_NEWEST") != "" {
+		venv += "-newest"
 	}
 	cache := os.Getenv("MTRIC_CACHE")
 	if cache == "" {
@@ -117,18 +90,37 @@ fault "down" {
   from  = "2026-11-01T06:00:00Z"
   until = "2026-11-01T07:00:00Z"
 }
+fault "servfail" {
+  kind  = "servfail"
+  rsis  = ["d"]
+  from  = "2026-11-02T09:00:00Z"
+  until = "2026-11-02T11:00:00Z"
+}
 fault "wrong" {
   kind  = "wrong"
   rsis  = ["f"]
   from  = "2026-11-01"
   until = "2026-11-02"
 }
+fault "unsent" {
+  kind           = "local_error"
+  vantage_points = ["901"]
+  rsis           = ["g"]
+  from           = "2026-11-01T08:00:00Z"
+  until          = "2026-11-01T09:00:00Z"
+}
+fault "clock" {
+  kind           = "unsynchronized"
+  vantage_points = ["902"]
+  from           = "2026-11-02"
+  until          = "2026-11-03"
+}
 `
 	must(t, os.WriteFile(filepath.Join(dir, "faults.hcl"), []byte(faults), 0o644))
 	cmd := exec.Command("mtric", "simulate", "--out", "Lake", "--vps", "2", "--from", "2026-11-01", "--until", "2026-11-03", "--seed", "5", "--wires", "--faults", "faults.hcl")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("simulate: %v\n%s", err, out)
+		t.Fatalf("simulate: %v\n%.1000s", err, out)
 	}
 	return dir
 }
@@ -138,44 +130,13 @@ func runPython(t *testing.T, dir string, args ...string) []byte {
 	python := pythonOf(t, "MTRIC_PYTHON", "venv")
 	cmd := exec.Command(python, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(python)+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(python)+":"+os.Getenv("PATH"),
+		"PYSPARK_SUBMIT_ARGS=--master local[2] --conf spark.sql.shuffle.partitions=2 --conf spark.ui.enabled=false pyspark-shell")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("python: %v\n%s", err, stderrOf(err))
 	}
 	return out
-}
-
-// TestSystemDataPage runs every example of docs/data.md; each finds something.
-func TestSystemDataPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/data.md")
-	must(t, err)
-	var blocks [][2]string
-	for _, m := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
-		blocks = append(blocks, [2]string{m[1], m[2]})
-	}
-	if len(blocks) < 14 {
-		t.Fatalf("%d examples found", len(blocks))
-	}
-	dir := simulated(t)
-	text, err := json.Marshal(blocks)
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(dir, "blocks.json"), text, 0o644))
-	var results []string
-	must(t, json.Unmarshal(runPython(t, dir, "-c", runExamples, "blocks.json", pythonOf(t, "MTRIC_SPARK_PYTHON", "spark")), &results))
-	if len(results) != len(blocks) {
-		t.Fatalf("%d results of %d examples", len(results), len(blocks))
-	}
-	for i, r := range results {
-		switch {
-		case strings.HasPrefix(r, "no module"):
-			t.Errorf("%s: testdata/rig/install.sh installs it", r)
-		case strings.TrimSpace(r) == "":
-			t.Errorf("found nothing:\n%s", blocks[i][1])
-		default:
-			t.Logf("%s\n→ %s", blocks[i][1], r)
-		}
-	}
 }
 
 // TestSystemReadersAgree has every reader count and sum the same lake.

@@ -18,9 +18,10 @@ import (
 
 	"github.com/pkg/sftp"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 // enemy is a vantage point that says what it likes over a real SFTP session.
@@ -70,7 +71,7 @@ func (e enemy) put(t *testing.T, name string, data []byte) {
 // measured: the file's bytes.
 func (g *collecting) forge(t *testing.T, vp measurement.VantagePoint, label time.Time, spoil func([]measurement.Answer) []measurement.Answer) []byte {
 	t.Helper()
-	rows, meta, err := lake.Read[measurement.Answer](sentNames(t, g.homes["101"])[0])
+	rows, meta, err := column.Read[measurement.Answer](sentNames(t, g.homes["101"])[0])
 	if err != nil || meta.Run == nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func (g *collecting) forge(t *testing.T, vp measurement.VantagePoint, label time
 		rows = spoil(rows)
 	}
 	path := filepath.Join(t.TempDir(), "forged")
-	must(t, lake.Write(path, rows, meta))
+	must(t, column.Write(path, rows, meta))
 	data, err := os.ReadFile(path)
 	must(t, err)
 	return data
@@ -111,7 +112,7 @@ func bomb(rows []measurement.Answer) []measurement.Answer {
 const linked = "202611010000-103.routes.parquet.part"
 
 // locked is a file that its vantage point lets nobody read.
-func locked(day time.Time) string { return lake.Name(day, "103", lake.Answers) }
+func locked(day time.Time) string { return spool.Name(day, "103", column.Answers) }
 
 // attacks uploads one file of each kind and returns what must be said of it.
 func (g *collecting) attacks(t *testing.T, e enemy, day time.Time) map[string]string {
@@ -119,7 +120,7 @@ func (g *collecting) attacks(t *testing.T, e enemy, day time.Time) map[string]st
 	next := func() (string, time.Time) {
 		n++
 		label := day.Add(time.Duration(n) * interval.Length)
-		return lake.Name(label, "103", lake.Answers), label
+		return spool.Name(label, "103", column.Answers), label
 	}
 	want := map[string]string{}
 	send := func(reason string, data func(label time.Time) []byte) string {
@@ -135,7 +136,7 @@ func (g *collecting) attacks(t *testing.T, e enemy, day time.Time) map[string]st
 	send("", func(label time.Time) []byte { return g.forge(t, "103", label, bomb) })
 	send(`vantage point "102", want 103`, func(label time.Time) []byte { return g.forge(t, "102", label, nil) })
 	send("interval", func(label time.Time) []byte { return g.forge(t, "103", label.Add(interval.Length), nil) })
-	foreign := lake.Name(day, "102", lake.Answers)
+	foreign := spool.Name(day, "102", column.Answers)
 	e.put(t, foreign, g.forge(t, "102", day, nil))
 	want[foreign] = "a file of vantage point 102 in the dropbox of 103"
 	name := send("want one line of sha256sum", good)
@@ -146,7 +147,7 @@ func (g *collecting) attacks(t *testing.T, e enemy, day time.Time) map[string]st
 	name = send("has 2 links, want one", good)
 	must(t, e.Link("incoming/"+name, "incoming/"+linked)) // by a name that may wait
 
-	for _, target := range []string{"/etc/passwd", "../../transfer-102/incoming/" + lake.Name(day, "102", lake.Answers), g.homes["102"] + "/id"} {
+	for _, target := range []string{"/etc/passwd", "../../transfer-102/incoming/" + spool.Name(day, "102", column.Answers), g.homes["102"] + "/id"} {
 		name = send("is not a regular file", good)
 		must(t, e.Remove("incoming/"+name))
 		must(t, e.Symlink(target, "incoming/"+name))
@@ -172,7 +173,7 @@ func (g *collecting) testHostile(t *testing.T) {
 	grown, stop := g.grow(t, e, day.Add(-time.Hour))
 	want[grown] = ""
 	for _, folder := range []string{"", ".sha256"} { // folders where a file and its sidecar should be
-		name := lake.Name(day.Add(-2*time.Hour), "103", lake.Answers)
+		name := spool.Name(day.Add(-2*time.Hour), "103", column.Answers)
 		must(t, e.MkdirAll("incoming/"+name+folder))
 		e.raw(t, name+folder+"/inside", []byte("x"))
 	}
@@ -205,7 +206,7 @@ func (g *collecting) testHostile(t *testing.T) {
 	if _, err := os.Lstat(filepath.Join(g.boxes["103"], locked(day))); err != nil || !strings.Contains(errs, "does not let ingest work: ") {
 		t.Errorf("what cannot be read: %v\n%s", err, errs)
 	}
-	for _, name := range []string{locked(day), locked(day) + ".sha256", "folder", linked, lake.Name(day.Add(-2*time.Hour), "103", lake.Answers), lake.Name(day.Add(-2*time.Hour), "103", lake.Answers) + ".sha256"} {
+	for _, name := range []string{locked(day), locked(day) + ".sha256", "folder", linked, spool.Name(day.Add(-2*time.Hour), "103", column.Answers), spool.Name(day.Add(-2*time.Hour), "103", column.Answers) + ".sha256"} {
 		must(t, os.RemoveAll(filepath.Join(g.boxes["103"], name)))
 	}
 	if r, _ := g.ingest(t, 0); r.Files+len(r.Quarantined)+len(r.Left) != 0 {
@@ -216,7 +217,7 @@ func (g *collecting) testHostile(t *testing.T) {
 // grow uploads a good file and goes on writing into it through the same handle,
 // also after it was taken, until stopped.
 func (g *collecting) grow(t *testing.T, e enemy, label time.Time) (name string, stop func()) {
-	name = lake.Name(label, "103", lake.Answers)
+	name = spool.Name(label, "103", column.Answers)
 	e.put(t, name, g.forge(t, "103", label, nil))
 	f, err := e.OpenFile("incoming/"+name, os.O_WRONLY|os.O_APPEND)
 	must(t, err)
@@ -289,7 +290,7 @@ func (g *collecting) testFlips(t *testing.T) {
 		label := day.Add(time.Duration(i) * interval.Length)
 		data := g.forge(t, "103", label, nil)
 		data[len(data)*i/flips] ^= 1 << (i % 8)
-		e.put(t, lake.Name(label, "103", lake.Answers), data)
+		e.put(t, spool.Name(label, "103", column.Answers), data)
 	}
 	g.measure(t, "101")
 	r, cost := g.ingest(t, 3)
@@ -314,7 +315,7 @@ func (g *collecting) readAlike(t *testing.T, lakeOf string) {
 	must(t, err)
 	refused := 0
 	for _, f := range files {
-		label, _, _, err := lake.ParseName(filepath.Base(f))
+		label, _, _, err := spool.ParseName(filepath.Base(f))
 		must(t, err)
 		in := fmt.Sprintf("(FROM %s AND epoch(\"interval\") = %d)", lakeOf, label.Unix())
 		out, errs, code, _ := bounded(t, time.Minute, exec.Command(g.duck, differ(asSent("'"+f+"'"), asSent(in))))
@@ -355,7 +356,7 @@ func (g *collecting) testSwelling(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{5})
 	for i := range files {
 		label := day.Add(time.Duration(i) * interval.Length)
-		e.put(t, lake.Name(label, "103", lake.Answers), g.forge(t, "103", label, func(rows []measurement.Answer) []measurement.Answer {
+		e.put(t, spool.Name(label, "103", column.Answers), g.forge(t, "103", label, func(rows []measurement.Answer) []measurement.Answer {
 			for j := range rows {
 				a := &rows[j]
 				a.Query, a.RSI = "correctness", measurement.RSI(fmt.Sprintf("r%03d", j))
@@ -392,7 +393,7 @@ func (g *collecting) testShut(t *testing.T) {
 	e := g.dial(t, "103")
 	for _, mode := range []os.FileMode{0, 0o730, 0o750, 0o760} {
 		label := g.next
-		e.put(t, lake.Name(label, "103", lake.Answers), g.forge(t, "103", label, nil))
+		e.put(t, spool.Name(label, "103", column.Answers), g.forge(t, "103", label, nil))
 		must(t, e.Chmod("incoming", mode))
 		g.measure(t, "101", "102")
 		r, _ := g.ingest(t, 3)

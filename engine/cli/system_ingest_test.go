@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 )
 
 // collecting is a collector with real dropboxes: 101 and 102 are vantage points
@@ -230,10 +230,10 @@ func sums(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, pattern := range []string{"*/*/*.parquet", "zones/*.parquet"} {
-		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
 		must(t, err)
-		for _, f := range files {
-			all[f], err = lake.Sum(f)
+		for _, f := range found {
+			all[f], err = files.Sum(f)
 			must(t, err)
 		}
 	}

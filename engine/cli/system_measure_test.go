@@ -13,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -213,8 +214,8 @@ func (r *rig) testTraces(t *testing.T) {
 	start := time.Now().UTC().Truncate(5 * time.Minute).Format(time.RFC3339) // late in an interval there is no time to trace
 	r.measure(t, home, r.plan(t, "", ""), 0, "--now", start)
 	file := newest(t, home, "routes")
-	must(t, lake.CheckSidecar(file))
-	routes, _, err := lake.Read[measurement.Route](file)
+	must(t, files.CheckSidecar(file))
+	routes, _, err := column.Read[measurement.Route](file)
 	must(t, err)
 	if len(routes) != 26 {
 		t.Fatalf("%d routes", len(routes))

@@ -4,9 +4,7 @@ package cli_test
 
 import (
 	"encoding/json"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -46,13 +44,7 @@ func (r *rig) testReaders(t *testing.T) {
 	r.giveZone(t, home)
 	r.measure(t, home, r.plan(t, "", untraced), 0)
 	file := newest(t, home, "answers")
-	cache := os.Getenv("MTRIC_CACHE")
-	if cache == "" {
-		dir, err := os.UserCacheDir()
-		must(t, err)
-		cache = filepath.Join(dir, "mtric")
-	}
-	out, err := exec.Command(filepath.Join(cache, "venv", "bin", "python"), "-c", readers, file).Output()
+	out, err := exec.Command(pythonOf(t, "MTRIC_PYTHON", "venv"), "-c", readers, file).Output()
 	if err != nil {
 		t.Fatalf("python: %v\n%s", err, stderrOf(err))
 	}

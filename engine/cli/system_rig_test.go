@@ -17,8 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lab"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -269,8 +270,8 @@ func (r *rig) measure(t *testing.T, home, plan string, want int, more ...string)
 func (r *rig) rows(t *testing.T, home string) []measurement.Answer {
 	t.Helper()
 	file := newest(t, home, "answers")
-	must(t, lake.CheckSidecar(file))
-	rows, meta, err := lake.Read[measurement.Answer](file)
+	must(t, files.CheckSidecar(file))
+	rows, meta, err := column.Read[measurement.Answer](file)
 	must(t, err)
 	if len(rows) != 65 || meta.Run == nil || meta.Run.Planned != 65 {
 		t.Fatalf("%d rows, run %+v", len(rows), meta.Run)

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/alert"
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/scamper"
@@ -47,11 +48,11 @@ func (m *measuring) trace(ctx context.Context, until time.Time) error {
 	if len(routes) == 0 {
 		return nil
 	}
-	path := m.file(lake.Routes)
-	if err := lake.Write(path, routes, m.metadata()); err != nil {
+	path := m.file(column.Routes)
+	if err := column.Write(path, routes, m.metadata()); err != nil {
 		return err
 	}
-	return lake.WriteSidecar(path)
+	return files.WriteSidecar(path)
 }
 
 func traceOptions(t plan.Traceroute) scamper.Options {

@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/cli"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -38,11 +39,11 @@ func TestUnjudgeableAlert(t *testing.T) {
 	row := measurement.Answer{VantagePoint: "101", Interval: label, SentAt: &label, Query: "correctness", RSI: "a", Family: "ipv4", Transport: "udp",
 		Address: "198.41.0.4", QName: ".", QType: "SOA", Outcome: measurement.Answered, LatencyUS: new(int64(9)), RCode: new("NOERROR"),
 		AA: new(true), TC: new(false), Attempts: 1, Response: wire, ResponseSize: new(int32(len(wire))), Verdict: &unchecked}
-	path := lake.Store{Dir: filepath.Join(home, "Lake")}.Path(lake.Answers, label)
+	path := lake.Store{Dir: filepath.Join(home, "Lake")}.Path(column.Answers, label)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := lake.Write(path, []measurement.Answer{row}, lake.Metadata{Version: "1.0.0"}); err != nil {
+	if err := column.Write(path, []measurement.Answer{row}, column.Metadata{Version: "1.0.0"}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // it is told once

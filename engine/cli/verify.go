@@ -64,6 +64,7 @@ func (a *app) verify(ctx context.Context, path string, without []measurement.Van
 		return err
 	}
 	store := lake.Store{Dir: dir, Version: Version}
+	defer collectAt(reportGarbage)()
 	if len(without) > 0 {
 		return a.verifyWithout(ctx, d, store, without)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/cli"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -32,7 +33,7 @@ func TestVerifyLate(t *testing.T) {
 	home := filepath.Join(dir, "Lake")
 	mtric(0, "simulate", "--out", home, "--vps", "2", "--from", "2026-11-02", "--until", "2026-11-03", "--seed", "3", "--quiet")
 	store, day := lake.Store{Dir: home}, time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
-	runs, meta, err := lake.Read[measurement.Run](store.Path(lake.Runs, day))
+	runs, meta, err := column.Read[measurement.Run](store.Path(column.Runs, day))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,13 +46,13 @@ func TestVerifyLate(t *testing.T) {
 			runs[i].IngestedAt = &later
 		}
 	}
-	write := func(answers []measurement.Answer, m lake.Metadata) {
+	write := func(answers []measurement.Answer, m column.Metadata) {
 		t.Helper()
-		if err := lake.Write(store.Path(lake.Answers, day), answers, m); err != nil {
+		if err := column.Write(store.Path(column.Answers, day), answers, m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	whole, answersMeta, err := lake.Read[measurement.Answer](store.Path(lake.Answers, day))
+	whole, answersMeta, err := column.Read[measurement.Answer](store.Path(column.Answers, day))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func TestVerifyLate(t *testing.T) {
 		}
 	}
 	write(before, answersMeta)
-	if err := lake.Write(store.Path(lake.Runs, day), dropLast(runs, later), meta); err != nil {
+	if err := column.Write(store.Path(column.Runs, day), dropLast(runs, later), meta); err != nil {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "Reports")
@@ -70,7 +71,7 @@ func TestVerifyLate(t *testing.T) {
 	full := filepath.Join(out, "weekly-2026-11-02", "internal", "full.json")
 	digest := mtric(0, "verify", full, "--lake", home)
 	write(whole, answersMeta)
-	if err := lake.Write(store.Path(lake.Runs, day), runs, meta); err != nil {
+	if err := column.Write(store.Path(column.Runs, day), runs, meta); err != nil {
 		t.Fatal(err)
 	}
 	want := "late: vantage point 901: 1 run came after the report; `mtric report --force` counts it\n" + digest

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -21,7 +21,7 @@ func alertFiles(c *collector) {
 		if err := os.WriteFile(path, []byte(`"`+name[:12]+`"`), 0o644); err != nil {
 			c.t.Fatal(err)
 		}
-		if err := lake.WriteSidecar(path); err != nil {
+		if err := files.WriteSidecar(path); err != nil {
 			c.t.Fatal(err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -101,7 +101,7 @@ func (r *run) archive(z *measurement.Zone) error {
 	if err != nil {
 		return err
 	}
-	sum, err := lake.Sum(path)
+	sum, err := files.Sum(path)
 	if err != nil {
 		return err
 	}

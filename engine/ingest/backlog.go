@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 )
 
@@ -29,6 +30,8 @@ type backlog struct {
 	shown map[int64]*showing
 	saved json.RawMessage // shown as it was saved, until it is asked for: most runs need not
 	news  bool            // shown is not as it was saved
+
+	rewritten rewritten
 }
 
 // recollect reads what was saved of shown. What is damaged is lost, and looked up again.
@@ -72,6 +75,8 @@ type backlogFile struct {
 	Days    map[string]owed `json:"days"`
 
 	Shown json.RawMessage `json:"shown,omitempty"`
+
+	Rewritten rewritten `json:"rewritten,omitzero"`
 }
 
 func (r *run) openBacklog() error {
@@ -82,13 +87,13 @@ func (r *run) openBacklog() error {
 		err = json.Unmarshal(text, &kept)
 	}
 	if err == nil && kept.Version == r.Lake.Version && kept.Days != nil {
-		r.backlog.days, r.backlog.saved = kept.Days, kept.Shown
+		r.backlog.days, r.backlog.saved, r.backlog.rewritten = kept.Days, kept.Shown, kept.Rewritten
 		return nil
 	}
 	if err != nil && r.Backlog != "" && !errors.Is(err, fs.ErrNotExist) {
 		r.log.Warn("the list of days that wait was lost; all days are looked at", "file", r.Backlog, "error", err)
 	}
-	days, err := r.Lake.Days(lake.Answers, time.Time{}, time.Time{})
+	days, err := r.Lake.Days(column.Answers, time.Time{}, time.Time{})
 	for _, d := range days {
 		r.backlog.expect(d.Day)
 	}
@@ -159,7 +164,7 @@ func (b *backlog) save() error {
 	if b.news {
 		b.saved, err = json.Marshal(b.shown)
 	}
-	text, textErr := json.Marshal(backlogFile{b.version, b.days, b.saved})
+	text, textErr := json.Marshal(backlogFile{b.version, b.days, b.saved, b.rewritten})
 	if err = errors.Join(err, textErr); err == nil {
 		err = renameio.WriteFile(b.file, append(text, '\n'), 0o644, renameio.WithTempDir(filepath.Dir(b.file)))
 	}

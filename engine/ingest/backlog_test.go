@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 )
 
 // stale has c serve a zone that was replaced two days before, on a day after which no
@@ -99,7 +99,7 @@ func TestJudgedDaysAreLeftAlone(t *testing.T) {
 	c.ask("101", day)
 	c.later(1)
 	c.expect(day, "correct correct correct")
-	path := c.in.Lake.Path(lake.Answers, day)
+	path := c.in.Lake.Path(column.Answers, day)
 	if err := os.WriteFile(path, []byte("no Parquet"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/ingest"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 // A flood of files must not keep the others waiting.
@@ -38,20 +40,20 @@ func TestFloodOfFiles(t *testing.T) {
 // evidence may fill the collector's disk, and none of them goes away unsaid.
 func TestFilesOfHoles(t *testing.T) {
 	c := newCollector(t)
-	const files = 300 // of 2 MiB each: more than is copied in one run
+	const many = 300 // of 2 MiB each: more than is copied in one run
 	sum := ""
-	for i := range files {
-		path := filepath.Join(c.box("101"), lake.Name(day.Add(-time.Duration(i)*5*time.Minute), "101", lake.Answers))
+	for i := range many {
+		path := filepath.Join(c.box("101"), spool.Name(day.Add(-time.Duration(i)*5*time.Minute), "101", column.Answers))
 		if err := errors.Join(os.WriteFile(path, nil, 0o644), os.Truncate(path, ingest.MaxFileSize)); err != nil {
 			t.Fatal(err)
 		}
 		if sum == "" {
 			var err error
-			if sum, err = lake.Sum(path); err != nil {
+			if sum, err = files.Sum(path); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := os.WriteFile(lake.Sidecar(path), []byte(sum+"  "+filepath.Base(path)+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(files.Sidecar(path), []byte(sum+"  "+filepath.Base(path)+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -61,7 +63,7 @@ func TestFilesOfHoles(t *testing.T) {
 	if r.Files != 2 || first < 256 || first > 256+5 || len(r.Left) != 1 || !strings.HasSuffix(r.Left[0], "the others wait for the next run") {
 		t.Fatalf("%d files, %d quarantined, left %v", r.Files, first, r.Left)
 	}
-	if r := c.ingest(); first+len(r.Quarantined) != files || len(r.Left) != 0 || len(left(t, c.box("101"))) != 0 {
+	if r := c.ingest(); first+len(r.Quarantined) != many || len(r.Left) != 0 || len(left(t, c.box("101"))) != 0 {
 		t.Errorf("%d and then %d quarantined, left %v", first, len(r.Quarantined), r.Left)
 	}
 	var bytes int64
@@ -80,7 +82,7 @@ func TestFilesOfHoles(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, reason)
 		}
 	}
-	if whole != 32 || bytes > 64<<20+files*(64<<10+1<<10) {
+	if whole != 32 || bytes > 64<<20+many*(64<<10+1<<10) {
 		t.Errorf("quarantine has %d bytes, %d whole files", bytes, whole)
 	}
 }
@@ -101,8 +103,8 @@ func TestFullQuarantine(t *testing.T) {
 	for i := range 2 {
 		at := day.Add(time.Duration(i) * 5 * time.Minute)
 		c.measure("101", at.Add(time.Hour))
-		path := filepath.Join(c.box("101"), lake.Name(at, "101", lake.Answers))
-		if err := errors.Join(os.WriteFile(path, []byte("junk"), 0o644), lake.WriteSidecar(path)); err != nil {
+		path := filepath.Join(c.box("101"), spool.Name(at, "101", column.Answers))
+		if err := errors.Join(os.WriteFile(path, []byte("junk"), 0o644), files.WriteSidecar(path)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -133,7 +135,7 @@ func TestOneDayDoesNotStopTheOthers(t *testing.T) {
 	yesterday := day.Add(-5 * time.Minute)
 	c.measure("101", yesterday)
 	c.ingest()
-	path := c.in.Lake.Path(lake.Answers, yesterday)
+	path := c.in.Lake.Path(column.Answers, yesterday)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +151,7 @@ func TestOneDayDoesNotStopTheOthers(t *testing.T) {
 	if !errors.As(err, new(*ingest.DaysError)) || !strings.Contains(err.Error(), path) {
 		t.Errorf("error %v", err)
 	}
-	if r.Files != 4 || len(readDay[measurement.Run](c, lake.Runs, day)) != 2 || len(c.zones()) == 0 {
+	if r.Files != 4 || len(readDay[measurement.Run](c, column.Runs, day)) != 2 || len(c.zones()) == 0 {
 		t.Errorf("%+v", r)
 	}
 	if waiting := left(t, c.box("101")); len(waiting) != 4 {
@@ -158,7 +160,7 @@ func TestOneDayDoesNotStopTheOthers(t *testing.T) {
 	if err := os.WriteFile(path, whole, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if r := c.ingest(); r.Files != 4 || len(readDay[measurement.Answer](c, lake.Answers, yesterday)) != 36 {
+	if r := c.ingest(); r.Files != 4 || len(readDay[measurement.Answer](c, column.Answers, yesterday)) != 36 {
 		t.Errorf("mended: %+v", r)
 	}
 }
@@ -166,12 +168,12 @@ func TestOneDayDoesNotStopTheOthers(t *testing.T) {
 // Files that ingest may not read wait, however many, and an alert says so once.
 func TestUnreadableFilesAreNotDestroyed(t *testing.T) {
 	if os.Getuid() == 0 {
-		t.Skip("files that may not be read are not tested here: run as an ordinary user, for root may read everything (make test-system tests it as one)")
+		t.Skip("many that may not be read are not tested here: run as an ordinary user, for root may read everything (make test-system tests it as one)")
 	}
 	c := newCollector(t)
 	c.measure("101", day)
 	c.measure("102", day)
-	for _, name := range []string{lake.Name(day, "101", lake.Answers), lake.Name(day, "101", lake.Routes) + ".sha256", "stranger"} {
+	for _, name := range []string{spool.Name(day, "101", column.Answers), spool.Name(day, "101", column.Routes) + ".sha256", "stranger"} {
 		path := filepath.Join(c.box("101"), name)
 		if name == "stranger" {
 			if err := os.WriteFile(path, nil, 0o644); err != nil {
@@ -195,14 +197,14 @@ func TestUnreadableFilesAreNotDestroyed(t *testing.T) {
 // A stranger's file cannot take the place of a reason, nor a second file of the same
 // name and content that of the first one's.
 func TestReasonsAreNotOverwritten(t *testing.T) {
-	name := lake.Name(day, "102", lake.Answers)
+	name := spool.Name(day, "102", column.Answers)
 	reason := name + ".reason.txt"
 	put := func(c *collector, vp measurement.VantagePoint, name, text string) {
 		path := filepath.Join(c.box(vp), name)
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := lake.WriteSidecar(path); err != nil {
+		if err := files.WriteSidecar(path); err != nil {
 			t.Fatal(err)
 		}
 	}

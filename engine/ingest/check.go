@@ -8,8 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
 )
@@ -73,7 +73,7 @@ func (c checker) foreign(rows int, labels func(row int) (query string, rsi measu
 const longest = int64(time.Minute / time.Microsecond)
 
 // metadata checks the runs row and what made the file.
-func (c checker) metadata(m lake.Metadata) error {
+func (c checker) metadata(m column.Metadata) error {
 	r := m.Run
 	switch {
 	case r == nil:
@@ -96,7 +96,7 @@ func (c checker) metadata(m lake.Metadata) error {
 		return errors.New("metadata mtric.run: engine version or clock error out of bounds")
 	}
 	r.ReceivedAt, r.File, r.SHA256, r.IngestedAt = time.Time{}, "", "", nil // the collector's to say
-	return nil
+	return sources(r)
 }
 
 // counted holds the runs row of a file of answers against its rows.
@@ -159,6 +159,9 @@ func (c checker) answer(a *measurement.Answer) error {
 	if err := reply(a); err != nil {
 		return err
 	}
+	if err := c.facts(a); err != nil {
+		return err
+	}
 	return probe.Contradicted(a) // what the vantage point read is what the server said
 }
 
@@ -203,6 +206,19 @@ func reply(a *measurement.Answer) error {
 	return nil
 }
 
+// extras refuses a file with further datagrams in more rows than a run keeps.
+func extras(rows []measurement.Answer) error {
+	n := 0
+	for i := range rows {
+		if len(rows[i].Extra) > 0 {
+			if n++; n > measurement.MaxExtraRows {
+				return fmt.Errorf("row %d: further datagrams in more than %d rows", i+1, measurement.MaxExtraRows)
+			}
+		}
+	}
+	return nil
+}
+
 // route checks one row.
 func (c checker) route(r *measurement.Route) error {
 	if err := c.owner(r.VantagePoint, r.Interval); err != nil {
@@ -227,7 +243,7 @@ func (c checker) route(r *measurement.Route) error {
 			return fmt.Errorf("hop of TTL %d", h.TTL)
 		}
 	}
-	return nil
+	return replies(r)
 }
 
 func (c checker) owner(vp measurement.VantagePoint, label time.Time) error {
@@ -253,7 +269,7 @@ func addressOf(s string, f measurement.Family) bool {
 // pending is the verdict of a row that correctness will be judged by: unchecked,
 // for nothing is good that was not seen to be good [ote].
 func pending(a *measurement.Answer) *measurement.Verdict {
-	if a.Query != "correctness" || a.Outcome != measurement.Answered || *a.TC || (*a.RCode != "NOERROR" && *a.RCode != "NXDOMAIN") {
+	if a.Query != measurement.QueryCorrectness || a.Outcome != measurement.Answered || *a.TC || (*a.RCode != measurement.NoError && *a.RCode != measurement.NXDomain) {
 		return nil
 	}
 	v := measurement.Unchecked

@@ -12,11 +12,14 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/probe"
+	"mtric.net/mtric/engine/spool"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -121,18 +124,18 @@ func runOf(rows []measurement.Answer, vp measurement.VantagePoint, label time.Ti
 	return r
 }
 
-func metaOf(r *measurement.Run) lake.Metadata {
-	return lake.Metadata{Version: "1.0.0", Plan: r.Plan, PlanSHA256: r.PlanSHA256, Run: r}
+func metaOf(r *measurement.Run) column.Metadata {
+	return column.Metadata{Version: "1.0.0", Plan: r.Plan, PlanSHA256: r.PlanSHA256, Run: r}
 }
 
 // send puts a file with its sidecar into a dropbox.
-func send[T lake.Row](c *collector, box string, name string, rows []T, meta lake.Metadata) string {
+func send[T column.Row](c *collector, box string, name string, rows []T, meta column.Metadata) string {
 	c.t.Helper()
 	path := filepath.Join(box, name)
-	if err := lake.Write(path, rows, meta); err != nil {
+	if err := column.Write(path, rows, meta); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := lake.WriteSidecar(path); err != nil {
+	if err := files.WriteSidecar(path); err != nil {
 		c.t.Fatal(err)
 	}
 	return path
@@ -142,8 +145,8 @@ func send[T lake.Row](c *collector, box string, name string, rows []T, meta lake
 func (c *collector) measure(vp measurement.VantagePoint, label time.Time) {
 	rows := answersOf(vp, label)
 	meta := metaOf(runOf(rows, vp, label))
-	send(c, c.box(vp), lake.Name(label, vp, lake.Answers), rows, meta)
-	send(c, c.box(vp), lake.Name(label, vp, lake.Routes), routesOf(vp, label), meta)
+	send(c, c.box(vp), spool.Name(label, vp, column.Answers), rows, meta)
+	send(c, c.box(vp), spool.Name(label, vp, column.Routes), routesOf(vp, label), meta)
 }
 
 func routesOf(vp measurement.VantagePoint, label time.Time) []measurement.Route {
@@ -152,9 +155,9 @@ func routesOf(vp measurement.VantagePoint, label time.Time) []measurement.Route 
 		Hops: []measurement.Hop{{TTL: 1, Address: ptr("10.0.0.1"), RTTUS: ptr(int64(9))}, {TTL: 2}}}}
 }
 
-func readDay[T lake.Measured](c *collector, table lake.Table, at time.Time) []T {
+func readDay[T lake.Measured](c *collector, table column.Table, at time.Time) []T {
 	c.t.Helper()
-	rows, _, err := lake.Read[T](c.in.Lake.Path(table, at))
+	rows, _, err := column.Read[T](c.in.Lake.Path(table, at))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

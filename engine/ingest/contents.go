@@ -7,16 +7,18 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/spool"
 )
 
 // contents is what a file that was sent holds, once every row was held against the
 // contract.
 type contents struct {
-	answers   *lake.Sheet[measurement.Answer] // nil for none
-	routes    *lake.Sheet[measurement.Route]
+	answers   *spool.File[measurement.Answer] // nil for none
+	routes    *spool.File[measurement.Route]
 	run       *measurement.Run // of its metadata
 	sightings []sighting       // serials that its answers show
 }
@@ -32,38 +34,37 @@ type sighting struct {
 }
 
 // read reads a file that was taken. What is wrong with it is the reason why it is
-// rejected; such a file leaves nothing behind.
-func (r *run) read(t *taken, data []byte) (c contents, reason string) {
+// rejected; such a file leaves nothing behind. One that a newer mtric wrote is aside: it
+// waits for the update of this one.
+func (r *run) read(t *taken, data []byte) (c contents, reason string, aside error) {
 	check := checker{vp: t.vp, label: t.label.UTC(), timeouts: r.timeouts, rsis: r.rsis}
 	var err error
-	if t.table == lake.Answers {
+	if t.table == column.Answers {
 		c, err = answersOf(data, check)
 	} else {
 		c.routes, err = routesOf(data, check)
 	}
-	if err != nil {
-		return contents{}, oneLine(err.Error())
+	switch {
+	case errors.Is(err, column.ErrNewer):
+		return contents{}, "", err
+	case err != nil:
+		return contents{}, oneLine(err.Error()), nil
 	}
 	for i := range c.sightings {
 		s := &c.sightings[i]
 		s.known, s.asked = r.asks(s.RSI, s.Address, t.label)
 	}
-	return c, ""
+	return c, "", nil
 }
 
 // hopContent is the memory of a hop.
 const hopContent = 64
 
 func answersOf(data []byte, check checker) (c contents, err error) {
-	sheet, meta, err := lake.ReadSent[measurement.Answer](data, MaxRows)
+	file, rows, meta, err := spool.Read[measurement.Answer](data, MaxRows)
 	if err != nil {
 		return c, err
 	}
-	rows, done, err := sheet.Look()
-	if err != nil {
-		return c, err
-	}
-	defer done()
 	content := 0 // before what is read of it
 	for i := range rows {
 		if content += rows[i].Content(); content > MaxContent {
@@ -76,23 +77,19 @@ func answersOf(data []byte, check checker) (c contents, err error) {
 		}
 	}
 	labels := func(i int) (string, measurement.RSI) { return rows[i].Query, rows[i].RSI }
-	if err := errors.Join(check.foreign(len(rows), labels), unique(rows), check.metadata(meta), counted(meta.Run, rows)); err != nil {
+	if err := errors.Join(check.foreign(len(rows), labels), unique(rows), extras(rows), check.metadata(meta), counted(meta.Run, rows)); err != nil {
 		return c, err
 	}
 	seen, err := sightingsOf(rows)
-	return contents{answers: sheet, run: meta.Run, sightings: seen}, err
+	return contents{answers: file, run: meta.Run, sightings: seen}, err
 }
 
-func routesOf(data []byte, check checker) (*lake.Sheet[measurement.Route], error) {
-	sheet, meta, err := lake.ReadSent[measurement.Route](data, MaxRows)
+func routesOf(data []byte, check checker) (*spool.File[measurement.Route], error) {
+	file, rows, meta, err := spool.Read[measurement.Route](data, MaxRows)
 	if err != nil {
 		return nil, err
 	}
 	if err := check.metadata(meta); err != nil {
-		return nil, err
-	}
-	rows, err := sheet.Rows()
-	if err != nil {
 		return nil, err
 	}
 	content := 0
@@ -100,17 +97,17 @@ func routesOf(data []byte, check checker) (*lake.Sheet[measurement.Route], error
 		if err := check.route(&rows[i]); err != nil {
 			return nil, fmt.Errorf("row %d: %w", i+1, err)
 		}
-		if content += len(rows[i].Hops) * hopContent; content > MaxContent {
+		if content += (len(rows[i].Hops) + len(rows[i].HopReplies)) * hopContent; content > MaxContent {
 			return nil, fmt.Errorf("row %d: more than %d hops in all", i+1, MaxContent/hopContent)
 		}
 	}
 	labels := func(i int) (string, measurement.RSI) { return "", rows[i].RSI }
-	return sheet, errors.Join(check.foreign(len(rows), labels), unique(rows))
+	return file, errors.Join(check.foreign(len(rows), labels), unique(rows))
 }
 
 // unique refuses rows that share a key; they come in its order or not at all.
 func unique[T lake.Measured](rows []T) error {
-	if i := lake.Disorder(rows); i > 0 {
+	if i := column.Disorder(rows); i > 0 {
 		return fmt.Errorf("row %d: has the key of an earlier row, or is out of order", i+1)
 	}
 	return nil
@@ -125,7 +122,7 @@ func sightingsOf(rows []measurement.Answer) (found []sighting, err error) {
 	of := 0 // where those of the RSI begin, whose rows lie beside each other
 	for i := range rows {
 		a := &rows[i]
-		if a.Query != "soa" || a.Outcome != measurement.Answered || *a.RCode != "NOERROR" || a.Serial == nil {
+		if a.Query != measurement.QuerySOA || a.Outcome != measurement.Answered || *a.RCode != measurement.NoError || a.Serial == nil {
 			continue
 		}
 		if of < len(found) && found[of].RSI != a.RSI {

@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/ingest"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 // rejected runs ingest over what is in the dropbox of 101 beside a good file of
@@ -23,7 +25,7 @@ func (c *collector) rejected() string {
 	if len(r.Quarantined) != 1 || r.Files != 2 || r.Quarantined[0].VantagePoint != "101" {
 		c.t.Fatalf("%+v", r)
 	}
-	for _, row := range readDay[measurement.Answer](c, lake.Answers, day) {
+	for _, row := range readDay[measurement.Answer](c, column.Answers, day) {
 		if row.VantagePoint != "102" {
 			c.t.Fatalf("a row of %s came into the lake", row.VantagePoint)
 		}
@@ -80,7 +82,7 @@ func TestRowsThatBreakTheContract(t *testing.T) {
 		answers := answersOf("101", label)
 		run := runOf(answers, "101", label)
 		k.spoil(answers, run)
-		name := lake.Name(label, "101", lake.Answers)
+		name := spool.Name(label, "101", column.Answers)
 		send(c, c.box("101"), name, answers, metaOf(run))
 		want[name] = k.want
 	}
@@ -99,7 +101,7 @@ func TestFilesThatBreakTheContract(t *testing.T) {
 	label := func(at time.Time) func(*collector) {
 		return func(c *collector) {
 			rows := answersOf("101", at)
-			send(c, c.box("101"), lake.Name(at, "101", lake.Answers), rows, metaOf(runOf(rows, "101", at)))
+			send(c, c.box("101"), spool.Name(at, "101", column.Answers), rows, metaOf(runOf(rows, "101", at)))
 		}
 	}
 	raw := func(name string, data []byte) func(*collector) {
@@ -108,24 +110,24 @@ func TestFilesThatBreakTheContract(t *testing.T) {
 			if err := os.WriteFile(path, data, 0o644); err != nil {
 				c.t.Fatal(err)
 			}
-			if err := lake.WriteSidecar(path); err != nil {
+			if err := files.WriteSidecar(path); err != nil {
 				c.t.Fatal(err)
 			}
 		}
 	}
-	name := lake.Name(day, "101", lake.Answers)
+	name := spool.Name(day, "101", column.Answers)
 	for want, put := range map[string]func(*collector){
 		"not Parquet, or cut short": raw(name, []byte("this is no Parquet file at all")),
 		"too short for Parquet":     raw(name, nil),
 		"a file of vantage point 102 in the dropbox of 101": func(c *collector) {
 			rows := answersOf("102", day)
-			send(c, c.box("101"), lake.Name(day, "102", lake.Answers), rows, metaOf(runOf(rows, "102", day)))
+			send(c, c.box("101"), spool.Name(day, "102", column.Answers), rows, metaOf(runOf(rows, "102", day)))
 		},
 		"column 3 is started_at": func(c *collector) {
 			send(c, c.box("101"), name, routesOf("101", day), metaOf(runOf(nil, "101", day)))
 		},
 		"metadata mtric.run is missing": func(c *collector) {
-			send(c, c.box("101"), name, answersOf("101", day), lake.Metadata{})
+			send(c, c.box("101"), name, answersOf("101", day), column.Metadata{})
 		},
 		"its sidecar says": func(c *collector) {
 			label(day)(c)

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 // Genuine answers whose rows say another thing than they do accuse nobody: the file goes
@@ -132,7 +133,7 @@ func TestOutcomeThatContradictsItsResponse(t *testing.T) {
 		if k.alter != nil {
 			k.alter(a)
 		}
-		send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, metaOf(runOf(rows, "101", day)))
+		send(c, c.box("101"), spool.Name(day, "101", column.Answers), rows, metaOf(runOf(rows, "101", day)))
 		r := c.ingest()
 		switch {
 		case k.want == "" && r.Files != 1:

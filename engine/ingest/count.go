@@ -50,6 +50,7 @@ func (c *counts) note(day time.Time, cases []docket) {
 			code = codeCorrect
 		case measurement.Incorrect:
 			code = codeIncorrect
+		case measurement.Unchecked:
 		}
 		d.verdicts[k.place] = code
 		was, again := d.changed[k.place]

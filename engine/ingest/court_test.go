@@ -13,10 +13,12 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lab"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/engine/spool"
 )
 
 // court is a collector with zones whose answers it judges.
@@ -100,7 +102,7 @@ func (c *court) save(z *lab.Zone, rec rootzone.Record) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	sum, err := lake.Sum(c.file(z))
+	sum, err := files.Sum(c.file(z))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -181,7 +183,7 @@ func (c *court) ask(vp measurement.VantagePoint, label time.Time) {
 	}
 	run := runOf(rows, vp, label)
 	run.ClockSynchronized = c.clock
-	send(c.collector, c.box(vp), lake.Name(label, vp, lake.Answers), rows, metaOf(run))
+	send(c.collector, c.box(vp), spool.Name(label, vp, column.Answers), rows, metaOf(run))
 }
 
 func wireOf(t testing.TB, z *lab.Zone, name, kind string) []byte {
@@ -232,7 +234,7 @@ func dataOf(t testing.TB, z *lab.Zone, tld string) []byte {
 func (c *court) verdicts(label time.Time) map[measurement.RSI]measurement.Answer {
 	c.t.Helper()
 	m := map[measurement.RSI]measurement.Answer{}
-	for _, a := range readDay[measurement.Answer](c.collector, lake.Answers, label) {
+	for _, a := range readDay[measurement.Answer](c.collector, column.Answers, label) {
 		if a.Query == "correctness" && a.Interval.Equal(label) && a.Transport == "udp" {
 			m[a.RSI] = a
 		}

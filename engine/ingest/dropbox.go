@@ -14,9 +14,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 // dropbox is the folder that one vantage point may write into while we read it:
@@ -30,7 +32,7 @@ type dropbox struct {
 }
 
 // alerts is the kind of an alerts.json; it has no table in the lake.
-const alerts lake.Table = "alerts"
+const alerts column.Table = "alerts"
 
 // waiting is a complete file in a dropbox: its sidecar is there.
 type waiting struct {
@@ -38,7 +40,7 @@ type waiting struct {
 	name  string
 	vp    measurement.VantagePoint // of the name
 	label time.Time
-	table lake.Table
+	table column.Table
 }
 
 const placeholder = "{vantage_point}"
@@ -254,7 +256,7 @@ func (r *run) names(b *dropbox) (map[string]bool, error) {
 func parse(b *dropbox, name string) (w waiting, ours bool) {
 	w = waiting{box: b, name: name}
 	var err error
-	if w.label, w.vp, w.table, err = lake.ParseName(name); err == nil {
+	if w.label, w.vp, w.table, err = spool.ParseName(name); err == nil {
 		return w, true
 	}
 	stem, kind, _ := strings.Cut(name, ".")
@@ -274,7 +276,7 @@ func (r *run) orphan(w waiting) error {
 	if err != nil {
 		return r.banish(w.box, w.name+sidecarSuffix, err.Error())
 	}
-	if sum, err := lake.ParseSidecar(text, w.name); err == nil && (r.kept(w.name, sum) || r.rejectedBefore(w.box, w.name, sum)) {
+	if sum, err := files.ParseSidecar(text, w.name); err == nil && (r.kept(w.name, sum) || r.rejectedBefore(w.box, w.name, sum)) {
 		return r.unlink(w.box, w.name+sidecarSuffix)
 	}
 	return r.overdue(w.box, w.name+sidecarSuffix, 24*time.Hour, "a sidecar without its file")

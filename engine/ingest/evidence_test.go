@@ -10,11 +10,13 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lab"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/engine/spool"
 )
 
 // threeInPlan has the plan know three vantage points.
@@ -27,7 +29,7 @@ func (c *court) threeInPlan() {
 func (c *court) tell(vp measurement.VantagePoint, label time.Time) string {
 	c.t.Helper()
 	var all []string
-	for _, a := range readDay[measurement.Answer](c.collector, lake.Answers, label) {
+	for _, a := range readDay[measurement.Answer](c.collector, column.Answers, label) {
 		if a.Query == "correctness" && a.Interval.Equal(label) && a.Transport == "udp" && a.VantagePoint == vp {
 			text := string(*a.Verdict)
 			if *a.Verdict == measurement.Unchecked {
@@ -242,7 +244,7 @@ func TestLiarHoldsItsOwnRowsAlone(t *testing.T) {
 		return strings.Compare(string(a.RSI)+string(a.Family)+string(a.Transport), string(b.RSI)+string(b.Family)+string(b.Transport))
 	})
 	label := day.Add(-time.Hour)
-	send(c.collector, c.box("101"), lake.Name(label, "101", lake.Answers), rows, metaOf(runOf(rows, "101", label)))
+	send(c.collector, c.box("101"), spool.Name(label, "101", column.Answers), rows, metaOf(runOf(rows, "101", label)))
 	c.watched(c.zones[1], day, day.Add(5*time.Hour))
 	if r := c.ingest(); len(r.Quarantined) != 0 {
 		t.Fatalf("%+v", r.Quarantined)
@@ -268,7 +270,7 @@ func altered(t *testing.T, digests lab.Digests, sources ...string) (*court, stri
 	first := c.zones[0]
 	c.keep(first, day.Add(-100*time.Hour))
 	for _, source := range sources {
-		sum, err := lake.Sum(c.file(first))
+		sum, err := files.Sum(c.file(first))
 		if err != nil {
 			t.Fatal(err)
 		}

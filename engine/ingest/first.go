@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -20,13 +21,13 @@ func (r *run) firstWins(ctx context.Context, day time.Time, files []*taken) erro
 	if err != nil {
 		return err
 	}
-	empty := map[lake.Table]map[runKey]*taken{lake.Answers: {}, lake.Routes: {}}
+	empty := map[column.Table]map[runKey]*taken{column.Answers: {}, column.Routes: {}}
 	for _, t := range files {
 		of, at := empty[t.table], runKey{t.vp, t.label}
 		if t.reason != "" || of == nil {
 			continue
 		}
-		if sum, dated := sums[at]; dated && t.table == lake.Answers && sum != t.sha256 {
+		if sum, dated := sums[at]; dated && t.table == column.Answers && sum != t.sha256 {
 			t.reason = another(sum)
 		} else if t.reason = r.twin(t); t.reason == "" && t.rows() == 0 {
 			of[at] = t
@@ -43,8 +44,8 @@ func (r *run) firstWins(ctx context.Context, day time.Time, files []*taken) erro
 // sums are those of the files that the runs rows of a day are from.
 func (r *run) sums(ctx context.Context, day time.Time) (map[runKey]string, error) {
 	all := map[runKey]string{}
-	scan := lake.Scan{Store: r.Lake, Table: lake.Runs, From: day, Until: day.AddDate(0, 0, 1), Workers: 1, Columns: []string{"vantage_point", "sha256"}}
-	return all, scan.Run(ctx, func(b *lake.Batch) error {
+	scan := lake.Scan{Store: r.Lake, Table: column.Runs, From: day, Until: day.AddDate(0, 0, 1), Workers: 1, Columns: []string{"vantage_point", "sha256"}}
+	return all, scan.Run(ctx, func(b *column.Batch) error {
 		vps, labels, sums := b.Column("vantage_point"), b.Column("interval"), b.Column("sha256")
 		for i := range b.Rows {
 			all[keyAt(vps, labels, i)] = sums.Text(i)
@@ -54,12 +55,12 @@ func (r *run) sums(ctx context.Context, day time.Time) (map[runKey]string, error
 }
 
 // rowless rejects files without rows where the lake has some of their interval.
-func (r *run) rowless(ctx context.Context, day time.Time, table lake.Table, files map[runKey]*taken) error {
+func (r *run) rowless(ctx context.Context, day time.Time, table column.Table, files map[runKey]*taken) error {
 	if len(files) == 0 {
 		return nil
 	}
 	scan := lake.Scan{Store: r.Lake, Table: table, From: day, Until: day.AddDate(0, 0, 1), Workers: 1, Columns: []string{"vantage_point"}}
-	return scan.Run(ctx, func(b *lake.Batch) error {
+	return scan.Run(ctx, func(b *column.Batch) error {
 		vps, labels := b.Column("vantage_point"), b.Column("interval")
 		for i := range b.Rows {
 			if t := files[keyAt(vps, labels, i)]; t != nil {
@@ -70,7 +71,7 @@ func (r *run) rowless(ctx context.Context, day time.Time, table lake.Table, file
 	})
 }
 
-func keyAt(vps, labels *lake.Column, i int) runKey {
+func keyAt(vps, labels *column.Column, i int) runKey {
 	return runKey{measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i]).UTC()}
 }
 

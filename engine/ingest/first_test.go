@@ -11,14 +11,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 // sumOf is that of an original.
 func (c *collector) sumOf(name string) string {
 	c.t.Helper()
-	sum, err := lake.Sum(filepath.Join(c.in.Originals, name[:6], name))
+	sum, err := files.Sum(filepath.Join(c.in.Originals, name[:6], name))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -28,11 +30,11 @@ func (c *collector) sumOf(name string) string {
 // answersFile sends some answers of 101 for the first interval of the day, and returns
 // the path in the dropbox.
 func (c *collector) answersFile(rows []measurement.Answer) string {
-	return send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, metaOf(runOf(rows, "101", day)))
+	return send(c, c.box("101"), spool.Name(day, "101", column.Answers), rows, metaOf(runOf(rows, "101", day)))
 }
 
 func (c *collector) routesFile(rows []measurement.Route) string {
-	return send(c, c.box("101"), lake.Name(day, "101", lake.Routes), rows, metaOf(runOf(nil, "101", day)))
+	return send(c, c.box("101"), spool.Name(day, "101", column.Routes), rows, metaOf(runOf(nil, "101", day)))
 }
 
 // An interval that the lake has without rows takes none later, neither answers nor
@@ -46,7 +48,7 @@ func TestNoRowsComeFirst(t *testing.T) {
 		c.routesFile(nil)
 		c.ingest()
 		if forgotten {
-			if err := os.Remove(filepath.Join(c.in.Originals, "202611", lake.Name(day, "101", lake.Answers))); err != nil {
+			if err := os.Remove(filepath.Join(c.in.Originals, "202611", spool.Name(day, "101", column.Answers))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -90,7 +92,7 @@ func killedAt(t *testing.T, step string, rows []measurement.Answer) *collector {
 		t.Fatal(err)
 	}
 	c.in.Step = nil
-	if n := len(readDay[measurement.Answer](c, lake.Answers, day)); n != len(rows) {
+	if n := len(readDay[measurement.Answer](c, column.Answers, day)); n != len(rows) {
 		t.Fatalf("%d rows", n)
 	}
 	return c
@@ -104,8 +106,8 @@ func TestRowsOfAKilledRunAreCompleted(t *testing.T) {
 		if r := c.ingest(); len(r.Quarantined) != 0 || r.Files != 2 {
 			t.Errorf("killed before %s: %+v", step, r)
 		}
-		runs := readDay[measurement.Run](c, lake.Runs, day)
-		if len(runs) != 1 || runs[0].SHA256 != c.sumOf(lake.Name(day, "101", lake.Answers)) || len(readDay[measurement.Route](c, lake.Routes, day)) != 1 {
+		runs := readDay[measurement.Run](c, column.Runs, day)
+		if len(runs) != 1 || runs[0].SHA256 != c.sumOf(spool.Name(day, "101", column.Answers)) || len(readDay[measurement.Route](c, column.Routes, day)) != 1 {
 			t.Errorf("killed before %s: %+v", step, runs)
 		}
 	}
@@ -124,7 +126,7 @@ func TestAnotherFileAfterAKill(t *testing.T) {
 		if r := c.ingest(); len(r.Quarantined) != 2 || r.Files != 0 || r.Added != 0 {
 			t.Errorf("%s: %+v", name, r)
 		}
-		if runs := readDay[measurement.Run](c, lake.Runs, day); len(runs) != 0 {
+		if runs := readDay[measurement.Run](c, column.Runs, day); len(runs) != 0 {
 			t.Errorf("%s: %+v", name, runs)
 		}
 		c.answersFile(all)
@@ -132,8 +134,8 @@ func TestAnotherFileAfterAKill(t *testing.T) {
 		if r := c.ingest(); len(r.Quarantined) != 0 || r.Files != 2 {
 			t.Errorf("%s: the first file: %+v", name, r)
 		}
-		rows := readDay[measurement.Answer](c, lake.Answers, day)
-		runs := readDay[measurement.Run](c, lake.Runs, day)
+		rows := readDay[measurement.Answer](c, column.Answers, day)
+		runs := readDay[measurement.Run](c, column.Runs, day)
 		if len(rows) != 12 || len(runs) != 1 || runs[0].Planned != 12 || *rows[3].LatencyUS == 1 {
 			t.Errorf("%s: %d rows, %+v", name, len(rows), runs)
 		}

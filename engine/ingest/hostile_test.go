@@ -14,9 +14,11 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/ingest"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 // A link that a vantage point puts in the place of a file is not followed.
@@ -24,8 +26,8 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	for _, of := range []string{"", ".sha256"} {
 		c := newCollector(t)
 		c.measure("103", day)
-		secret := filepath.Join(c.box("103"), lake.Name(day, "103", lake.Answers)+of)
-		name := lake.Name(day, "101", lake.Answers)
+		secret := filepath.Join(c.box("103"), spool.Name(day, "103", column.Answers)+of)
+		name := spool.Name(day, "101", column.Answers)
 		rows := answersOf("101", day)
 		path := send(c, c.box("101"), name, rows, metaOf(runOf(rows, "101", day)))
 		if err := os.Remove(path + of); err != nil {
@@ -90,7 +92,7 @@ func TestStrangeNames(t *testing.T) {
 // under another name.
 func TestFlippedBitsEndNothing(t *testing.T) {
 	c := newCollector(t)
-	good, err := os.ReadFile(send(c, t.TempDir(), lake.Name(day, "101", lake.Answers), answersOf("101", day), metaOf(runOf(answersOf("101", day), "101", day))))
+	good, err := os.ReadFile(send(c, t.TempDir(), spool.Name(day, "101", column.Answers), answersOf("101", day), metaOf(runOf(answersOf("101", day), "101", day))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,11 +102,11 @@ func TestFlippedBitsEndNothing(t *testing.T) {
 		data := bytes.Clone(good)
 		place := len(good) * i / flips
 		data[place] ^= 1 << (i % 8)
-		path := filepath.Join(c.box("101"), lake.Name(at, "101", lake.Answers))
+		path := filepath.Join(c.box("101"), spool.Name(at, "101", column.Answers))
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := lake.WriteSidecar(path); err != nil {
+		if err := files.WriteSidecar(path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -113,7 +115,7 @@ func TestFlippedBitsEndNothing(t *testing.T) {
 	if r.Files+len(r.Quarantined) != flips+2 || r.Files > 50 {
 		t.Errorf("%d files, %d quarantined", r.Files, len(r.Quarantined))
 	}
-	for _, row := range readDay[measurement.Answer](c, lake.Answers, day) {
+	for _, row := range readDay[measurement.Answer](c, column.Answers, day) {
 		if row.VantagePoint != "102" && !row.Interval.Equal(day) {
 			t.Errorf("row of %s at %s", row.VantagePoint, row.Interval)
 		}
@@ -134,14 +136,14 @@ func TestDecompressionBomb(t *testing.T) {
 		many[i].RSI = measurement.RSI(fmt.Sprintf("r%04d", i))
 		many[i].Response, many[i].ResponseSize = huge, ptr(int32(len(huge))) // 60 MB that a dictionary makes small
 	}
-	path := filepath.Join(c.box("101"), lake.Name(day, "101", lake.Answers))
-	if err := lake.Write(path, many, metaOf(runOf(many, "101", day))); err != nil {
+	path := filepath.Join(c.box("101"), spool.Name(day, "101", column.Answers))
+	if err := column.Write(path, many, metaOf(runOf(many, "101", day))); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Size() >= ingest.MaxFileSize {
 		t.Fatal(info.Size(), err)
 	}
-	if err := lake.WriteSidecar(path); err != nil {
+	if err := files.WriteSidecar(path); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.rejected(); !strings.Contains(got, "more than 524288 bytes of responses and texts") {
@@ -151,16 +153,16 @@ func TestDecompressionBomb(t *testing.T) {
 
 // What a file says of itself is no place for megabytes, nor is a reason.
 func TestLargeMetadata(t *testing.T) {
-	for _, change := range []func(*lake.Metadata){
-		func(m *lake.Metadata) { m.Plan = strings.Repeat("x", 1<<20) },
-		func(m *lake.Metadata) { m.Run.File = strings.Repeat("x", 1<<20) },
-		func(m *lake.Metadata) { m.Version = strings.Repeat("\x00", 1<<18) },
+	for _, change := range []func(*column.Metadata){
+		func(m *column.Metadata) { m.Plan = strings.Repeat("x", 1<<20) },
+		func(m *column.Metadata) { m.Run.File = strings.Repeat("x", 1<<20) },
+		func(m *column.Metadata) { m.Version = strings.Repeat("\x00", 1<<18) },
 	} {
 		c := newCollector(t)
 		rows := answersOf("101", day)
 		meta := metaOf(runOf(rows, "101", day))
 		change(&meta)
-		send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, meta)
+		send(c, c.box("101"), spool.Name(day, "101", column.Answers), rows, meta)
 		if got := c.rejected(); !strings.Contains(got, "bytes, more than 4096") || len(got) > 200 {
 			t.Errorf("reason of %d bytes: %.200s", len(got), got)
 		}
@@ -175,7 +177,7 @@ func TestFileWithoutRows(t *testing.T) {
 			at := day.Add(time.Duration(i) * 5 * time.Minute)
 			run := runOf(nil, "101", at)
 			run.Planned, run.Answered = planned, planned
-			send(c, c.box("101"), lake.Name(at, "101", lake.Answers), []measurement.Answer{}, metaOf(run))
+			send(c, c.box("101"), spool.Name(at, "101", column.Answers), []measurement.Answer{}, metaOf(run))
 			c.measure("102", at)
 			r := c.ingest()
 			if refused := len(r.Quarantined) == 1; refused != (planned > 0) || r.Files != 3-len(r.Quarantined) {
@@ -200,7 +202,7 @@ func TestSightingsHoldNoFiles(t *testing.T) {
 				heard(&rows[k])
 			}
 		}
-		send(c, c.box("101"), lake.Name(at, "101", lake.Answers), rows, metaOf(runOf(rows, "101", at)))
+		send(c, c.box("101"), spool.Name(at, "101", column.Answers), rows, metaOf(runOf(rows, "101", at)))
 	}
 	var heap []uint64
 	c.in.Step = func(what string) error {
@@ -226,7 +228,7 @@ func TestSightingsHoldNoFiles(t *testing.T) {
 func TestGrowingFile(t *testing.T) {
 	c := newCollector(t)
 	rows := answersOf("101", day)
-	path := send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, metaOf(runOf(rows, "101", day)))
+	path := send(c, c.box("101"), spool.Name(day, "101", column.Answers), rows, metaOf(runOf(rows, "101", day)))
 	handle, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +246,7 @@ func TestGrowingFile(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	kept := filepath.Join(c.in.Originals, "202611", filepath.Base(path))
-	if err := lake.CheckSidecar(kept); err != nil {
+	if err := files.CheckSidecar(kept); err != nil {
 		t.Error(err)
 	}
 }
@@ -257,11 +259,11 @@ func TestFooterThatLies(t *testing.T) {
 	}
 	data := b.Bytes()
 	binary.LittleEndian.PutUint32(data[len(data)-8:], 0x7fffffff)
-	path := filepath.Join(c.box("101"), lake.Name(day, "101", lake.Routes))
+	path := filepath.Join(c.box("101"), spool.Name(day, "101", column.Routes))
 	if err := os.WriteFile(path, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := lake.WriteSidecar(path); err != nil {
+	if err := files.WriteSidecar(path); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.rejected(); !strings.Contains(got, "the footer is longer than the file") {
@@ -273,9 +275,9 @@ func TestFooterThatLies(t *testing.T) {
 // that costs nobody else a file.
 func TestFoldersInThePlaceOfFiles(t *testing.T) {
 	c := newCollector(t)
-	name := lake.Name(day, "101", lake.Answers)
+	name := spool.Name(day, "101", column.Answers)
 	rows := answersOf("101", day.Add(5*time.Minute))
-	path := send(c, c.box("101"), lake.Name(day.Add(5*time.Minute), "101", lake.Answers), rows, metaOf(runOf(rows, "101", day.Add(5*time.Minute))))
+	path := send(c, c.box("101"), spool.Name(day.Add(5*time.Minute), "101", column.Answers), rows, metaOf(runOf(rows, "101", day.Add(5*time.Minute))))
 	if err := os.Remove(path + ".sha256"); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -129,15 +128,6 @@ type Rejected struct {
 // copies, and memory for their runs rows.
 const filesAtOnce = 20_000
 
-// softMemory is where garbage is collected more eagerly, unless GOMEMLIMIT says
-// otherwise: a day being rewritten lives in some 300 MB, and would take twice as much
-// again; with less room than this it was collected every 0.1 s.
-const softMemory = 512 << 20
-
-// collectAt is the growth of memory, in percent, at which garbage is collected as
-// long as softMemory is far.
-const collectAt = 300
-
 // Run ingests what lies complete in the dropboxes, newest day first: what is measured
 // now must not wait for what was. What is
 // wrong with a file is in the result; an error is of this machine, and then what
@@ -150,10 +140,6 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		defer debug.SetMemoryLimit(debug.SetMemoryLimit(softMemory))
-		defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	}
 	r.started = r.now().UTC()
 	r.intake = filepath.Join(in.Originals, ".intake")
@@ -170,7 +156,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	if err := errors.Join(ctx.Err(), r.openBacklog()); err != nil {
 		return r.result, err
 	}
-	if err := r.keepOwnPlan(); err != nil {
+	if err := errors.Join(r.keepOwnPlan(), r.keepSites()); err != nil {
 		return r.result, err
 	}
 	boxes, err := r.open()

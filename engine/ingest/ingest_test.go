@@ -16,10 +16,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/parquet-go/parquet-go"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/ingest"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/spool"
 )
 
 var (
@@ -45,20 +47,20 @@ func TestFilesBecomeTheLake(t *testing.T) {
 			want[i].Verdict, want[i].Failures = ptr(measurement.Incorrect), []string{"obw: ./SOA in Answer has no signature; signatures stripped: the response has none at all"}
 		}
 	}
-	if diff := cmp.Diff(want, readDay[measurement.Answer](c, lake.Answers, day), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, readDay[measurement.Answer](c, column.Answers, day), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
-	if got := readDay[measurement.Answer](c, lake.Answers, yesterday); len(got) != 24 {
+	if got := readDay[measurement.Answer](c, column.Answers, yesterday); len(got) != 24 {
 		t.Errorf("%d rows of yesterday", len(got))
 	}
-	if got := readDay[measurement.Route](c, lake.Routes, day); len(got) != 4 || len(got[0].Hops) != 2 {
+	if got := readDay[measurement.Route](c, column.Routes, day); len(got) != 4 || len(got[0].Hops) != 2 {
 		t.Errorf("routes %+v", got)
 	}
-	runs := readDay[measurement.Run](c, lake.Runs, day)
+	runs := readDay[measurement.Run](c, column.Runs, day)
 	if len(runs) != 4 {
 		t.Fatalf("runs %+v", runs)
 	}
-	sum, err := lake.Sum(filepath.Join(c.in.Originals, "202611", runs[1].File))
+	sum, err := files.Sum(filepath.Join(c.in.Originals, "202611", runs[1].File))
 	if err != nil || sum != runs[1].SHA256 || runs[1].File != "202611220000-102.answers.parquet" || runs[1].ReceivedAt.IsZero() || runs[1].Planned != 12 {
 		t.Error(runs[1], sum, err)
 	}
@@ -73,7 +75,7 @@ func TestFilesBecomeTheLake(t *testing.T) {
 	}
 	for _, name := range originals {
 		if !strings.HasSuffix(name, ".sha256") {
-			if err := lake.CheckSidecar(filepath.Join(c.in.Originals, "202611", name)); err != nil {
+			if err := files.CheckSidecar(filepath.Join(c.in.Originals, "202611", name)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -91,7 +93,7 @@ func TestNewestDayComesFirst(t *testing.T) {
 	for n := range 40 {
 		label := day.AddDate(0, 0, -n)
 		rows := answersOf("101", label)[:1]
-		send(c, c.box("101"), lake.Name(label, "101", lake.Answers), rows, metaOf(runOf(rows, "101", label)))
+		send(c, c.box("101"), spool.Name(label, "101", column.Answers), rows, metaOf(runOf(rows, "101", label)))
 	}
 	var kept []string
 	c.in.Step = func(what string) error {
@@ -124,7 +126,7 @@ func TestDayThatIsOverIsCompacted(t *testing.T) {
 		c.measure("101", day.Add(time.Duration(slot)*5*time.Minute))
 		c.ingest()
 	}
-	before, _, err := lake.Read[measurement.Answer](c.in.Lake.Path(lake.Answers, day))
+	before, _, err := column.Read[measurement.Answer](c.in.Lake.Path(column.Answers, day))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,11 +138,11 @@ func TestDayThatIsOverIsCompacted(t *testing.T) {
 		c.in.Now = func() time.Time { return now }
 		compacts := false
 		c.in.Step = func(what string) error {
-			compacts = compacts || what == "compact "+day.Format(time.DateOnly)
+			compacts = compacts || what == "compact "+day.Format(time.DateOnly)+" of answers"
 			return nil
 		}
 		c.ingest()
-		data, err := os.ReadFile(c.in.Lake.Path(lake.Answers, day))
+		data, err := os.ReadFile(c.in.Lake.Path(column.Answers, day))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +154,7 @@ func TestDayThatIsOverIsCompacted(t *testing.T) {
 			t.Errorf("%02d:%02d: %d row groups, want %d; compacted %t", run.hour, run.minute, n, run.groups, compacts)
 		}
 	}
-	after, _, err := lake.Read[measurement.Answer](c.in.Lake.Path(lake.Answers, day))
+	after, _, err := column.Read[measurement.Answer](c.in.Lake.Path(column.Answers, day))
 	if diff := cmp.Diff(before, after, cmpopts.EquateEmpty()); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
@@ -163,7 +165,7 @@ func TestSecondTimeChangesNothing(t *testing.T) {
 	c := newCollector(t)
 	c.measure("101", day)
 	c.ingest()
-	before, err := os.Stat(c.in.Lake.Path(lake.Answers, day))
+	before, err := os.Stat(c.in.Lake.Path(column.Answers, day))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +174,7 @@ func TestSecondTimeChangesNothing(t *testing.T) {
 	if r.Added != 0 || r.Known != 13 || r.Files != 2 || len(r.Quarantined) != 0 {
 		t.Errorf("%+v", r)
 	}
-	after, err := os.Stat(c.in.Lake.Path(lake.Answers, day))
+	after, err := os.Stat(c.in.Lake.Path(column.Answers, day))
 	if err != nil || !os.SameFile(before, after) {
 		t.Error("the lake was rewritten", err)
 	}
@@ -182,26 +184,26 @@ func TestFirstFileWins(t *testing.T) {
 	c := newCollector(t)
 	c.measure("101", day)
 	c.ingest()
-	first := readDay[measurement.Answer](c, lake.Answers, day)
+	first := readDay[measurement.Answer](c, column.Answers, day)
 	rows := answersOf("101", day)
 	rows[4].LatencyUS = ptr(int64(19_999))
-	name := lake.Name(day, "101", lake.Answers)
+	name := spool.Name(day, "101", column.Answers)
 	send(c, c.box("101"), name, rows, metaOf(runOf(rows, "101", day)))
 	sum := c.sumOf(name)
 	rows = answersOf("101", day.Add(5*time.Minute))
-	send(c, c.box("101"), lake.Name(day.Add(5*time.Minute), "101", lake.Answers), rows, metaOf(runOf(rows, "101", day.Add(5*time.Minute))))
+	send(c, c.box("101"), spool.Name(day.Add(5*time.Minute), "101", column.Answers), rows, metaOf(runOf(rows, "101", day.Add(5*time.Minute))))
 	r := c.ingest()
 	want := []ingest.Rejected{{VantagePoint: "101", File: name, Reason: "another file of this name was ingested, sha256 " + sum}}
 	if diff := cmp.Diff(want, r.Quarantined); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(first, readDay[measurement.Answer](c, lake.Answers, day)[:12]); diff != "" {
+	if diff := cmp.Diff(first, readDay[measurement.Answer](c, column.Answers, day)[:12]); diff != "" {
 		t.Error(diff)
 	}
 	if got := left(t, c.in.Quarantine); !slices.Equal(got, []string{name, name + ".reason.txt"}) {
 		t.Errorf("quarantine: %v", got)
 	}
-	if runs := readDay[measurement.Run](c, lake.Runs, day); len(runs) != 2 {
+	if runs := readDay[measurement.Run](c, column.Runs, day); len(runs) != 2 {
 		t.Errorf("runs %+v", runs)
 	}
 }
@@ -211,23 +213,23 @@ func TestFirstFileWins(t *testing.T) {
 func TestFurtherRowsOfAnIntervalAreNotTaken(t *testing.T) {
 	c := newCollector(t)
 	all := answersOf("101", day)
-	name := lake.Name(day, "101", lake.Answers)
+	name := spool.Name(day, "101", column.Answers)
 	send(c, c.box("101"), name, all[1:], metaOf(runOf(all[1:], "101", day)))
 	c.ingest()
 	sum := c.sumOf(name)
 	send(c, c.box("101"), name, all, metaOf(runOf(all, "101", day)))
 	more := append(routesOf("101", day), routesOf("101", day)[0])
 	more[1].RSI = "b"
-	send(c, c.box("101"), lake.Name(day, "101", lake.Routes), more, metaOf(runOf(all, "101", day)))
+	send(c, c.box("101"), spool.Name(day, "101", column.Routes), more, metaOf(runOf(all, "101", day)))
 	r := c.ingest()
 	want := []ingest.Rejected{{VantagePoint: "101", File: name, Reason: "another file of this name was ingested, sha256 " + sum}}
 	if diff := cmp.Diff(want, r.Quarantined); diff != "" || r.Added != 2 {
 		t.Error(r.Added, diff)
 	}
-	if rows := readDay[measurement.Answer](c, lake.Answers, day); len(rows) != 11 {
+	if rows := readDay[measurement.Answer](c, column.Answers, day); len(rows) != 11 {
 		t.Errorf("%d rows", len(rows))
 	}
-	if routes := readDay[measurement.Route](c, lake.Routes, day); len(routes) != 2 {
+	if routes := readDay[measurement.Route](c, column.Routes, day); len(routes) != 2 {
 		t.Errorf("%d routes", len(routes))
 	}
 }
@@ -241,8 +243,8 @@ func TestSameRowsInAnotherFile(t *testing.T) {
 	rows := answersOf("101", day)
 	meta := metaOf(runOf(rows, "101", day))
 	meta.Version = "1.0.1"
-	name := lake.Name(day, "101", lake.Answers)
-	sum, err := lake.Sum(filepath.Join(c.in.Originals, "202611", name))
+	name := spool.Name(day, "101", column.Answers)
+	sum, err := files.Sum(filepath.Join(c.in.Originals, "202611", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +253,7 @@ func TestSameRowsInAnotherFile(t *testing.T) {
 	if len(r.Quarantined) != 1 || !strings.Contains(r.Quarantined[0].Reason, "another file of this name was ingested, sha256 "+sum) || r.Added != 0 {
 		t.Errorf("%+v", r)
 	}
-	if again, err := lake.Sum(filepath.Join(c.in.Originals, "202611", name)); err != nil || again != sum {
+	if again, err := files.Sum(filepath.Join(c.in.Originals, "202611", name)); err != nil || again != sum {
 		t.Error("the original was replaced", err)
 	}
 }
@@ -259,7 +261,7 @@ func TestSameRowsInAnotherFile(t *testing.T) {
 func TestWithoutSidecarItIsNotThereYet(t *testing.T) {
 	c := newCollector(t)
 	c.measure("101", day)
-	name := lake.Name(day, "101", lake.Answers)
+	name := spool.Name(day, "101", column.Answers)
 	sidecar := filepath.Join(c.box("101"), name+".sha256")
 	if err := os.Rename(sidecar, sidecar+".part"); err != nil {
 		t.Fatal(err)
@@ -285,7 +287,7 @@ func TestAlertsAreKept(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := lake.WriteSidecar(path); err != nil {
+		if err := files.WriteSidecar(path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -306,7 +308,7 @@ func TestAlertsAreKept(t *testing.T) {
 func TestOrphanSidecarIsKnown(t *testing.T) {
 	c := newCollector(t)
 	c.measure("101", day)
-	sidecar := filepath.Join(c.box("101"), lake.Name(day, "101", lake.Answers)+".sha256")
+	sidecar := filepath.Join(c.box("101"), spool.Name(day, "101", column.Answers)+".sha256")
 	text, err := os.ReadFile(sidecar)
 	if err != nil {
 		t.Fatal(err)
@@ -331,7 +333,7 @@ func TestRetention(t *testing.T) {
 	c := newCollector(t)
 	c.measure("101", day)
 	c.measure("102", day)
-	send(c, c.box("102"), lake.Name(day, "101", lake.Answers), answersOf("101", day), metaOf(runOf(answersOf("101", day), "101", day)))
+	send(c, c.box("102"), spool.Name(day, "101", column.Answers), answersOf("101", day), metaOf(runOf(answersOf("101", day), "101", day)))
 	c.ingest()
 	c.in.Plan.Retention = []plan.Retention{{Label: "originals", Keep: ptr(plan.Duration(24 * time.Hour))}, {Label: "quarantine", Keep: ptr(plan.Duration(24 * time.Hour))},
 		{Label: "lake", Keep: nil}}
@@ -349,7 +351,7 @@ func TestRetention(t *testing.T) {
 	at(time.Hour, 8, 2)
 	at(25*time.Hour, 8, 0) // a month of originals stays, whatever the plan says
 	at(32*24*time.Hour, 0, 0)
-	if got := readDay[measurement.Answer](c, lake.Answers, day); len(got) != 24 {
+	if got := readDay[measurement.Answer](c, column.Answers, day); len(got) != 24 {
 		t.Errorf("the lake has %d rows", len(got))
 	}
 }
@@ -402,7 +404,7 @@ func TestLittleMemory(t *testing.T) {
 		if (merges == 1) != (memory == 0) {
 			t.Errorf("%d bytes: %d merges", memory, merges)
 		}
-		got := readDay[measurement.Answer](c, lake.Answers, day)
+		got := readDay[measurement.Answer](c, column.Answers, day)
 		if want == nil {
 			want = got
 		}
@@ -417,7 +419,7 @@ func TestLittleMemory(t *testing.T) {
 func TestHalfAnOriginal(t *testing.T) {
 	c := newCollector(t)
 	c.measure("101", day)
-	name := lake.Name(day, "101", lake.Answers)
+	name := spool.Name(day, "101", column.Answers)
 	folder := filepath.Join(c.in.Originals, "202611")
 	if err := errors.Join(os.MkdirAll(folder, 0o755), os.WriteFile(filepath.Join(folder, name+".sha256"), []byte("0123"), 0o644)); err != nil {
 		t.Fatal(err)
@@ -425,7 +427,7 @@ func TestHalfAnOriginal(t *testing.T) {
 	if r := c.ingest(); r.Files != 2 || len(r.Quarantined) != 0 {
 		t.Errorf("%+v", r)
 	}
-	if err := lake.CheckSidecar(filepath.Join(folder, name)); err != nil {
+	if err := files.CheckSidecar(filepath.Join(folder, name)); err != nil {
 		t.Error(err)
 	}
 	if names := left(t, folder); len(names) != 4 {

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -48,8 +48,8 @@ func (b *bench) inputs(day time.Time) string {
 	}
 	for before := range 4 {
 		at := day.AddDate(0, 0, -before)
-		stamp(h, b.Lake.Path(lake.Answers, at))
-		stamp(h, b.Lake.Path(lake.Runs, at))
+		stamp(h, b.Lake.Path(column.Answers, at))
+		stamp(h, b.Lake.Path(column.Runs, at))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

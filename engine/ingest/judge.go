@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
@@ -95,7 +96,7 @@ func (b *bench) lake(ctx context.Context, last bool) error {
 	if !last && len(b.again) == 0 {
 		return nil
 	}
-	days, err := b.Lake.Days(lake.Answers, time.Time{}, time.Time{})
+	days, err := b.Lake.Days(column.Answers, time.Time{}, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -160,7 +161,7 @@ func (b *bench) tally(a *measurement.Answer, v measurement.Verdict) {
 			nsid = *a.NSID
 		}
 		b.accuse(accusedAt(a.Interval.UTC(), a.RSI, a.VantagePoint, nsid), a.Address)
-	default:
+	case measurement.Unchecked:
 		return
 	}
 	b.result.Judged.Changed++
@@ -261,7 +262,7 @@ func (b *bench) day(ctx context.Context, day time.Time) (left owed, err error) {
 // due counts the rows of a day that wait and says whether others are to be judged
 // again, by two narrow columns.
 func (b *bench) due(ctx context.Context, day time.Time) (waits int64, again bool, err error) {
-	err = b.scan(day, "verdict").Run(ctx, func(batch *lake.Batch) error {
+	err = b.scan(day, "verdict").Run(ctx, func(batch *column.Batch) error {
 		verdicts, labels := batch.Column("verdict"), batch.Column("interval")
 		unchecked, incorrect := verdicts.Place(string(measurement.Unchecked)), verdicts.Place(string(measurement.Incorrect))
 		for i, v := range verdicts.Index {
@@ -295,7 +296,7 @@ func (b *bench) anyDoubt(meant func(Span) bool) bool {
 }
 
 func (b *bench) scan(day time.Time, columns ...string) lake.Scan {
-	return lake.Scan{Store: b.Lake, Table: lake.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: columns, Workers: 1}
+	return lake.Scan{Store: b.Lake, Table: column.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: columns, Workers: 1}
 }
 
 // mostWires bounds the responses in memory: a vantage point decides how large they
@@ -317,7 +318,7 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 		return err
 	}
 	columns := []string{"verdict", "verdict_serial", "vantage_point", "rsi", "address", "nsid", "sent_at", "qname", "qtype", "response"}
-	err := b.scan(day, columns...).Run(ctx, func(batch *lake.Batch) error {
+	err := b.scan(day, columns...).Run(ctx, func(batch *column.Batch) error {
 		verdicts, labels, responses := batch.Column("verdict"), batch.Column("interval"), batch.Column("response")
 		vps := batch.Column("vantage_point")
 		for i := range batch.Rows {
@@ -343,7 +344,7 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 		return nil, err
 	}
 	at := 0
-	return cases, lake.Failures(b.Lake.Path(lake.Answers, day), func(row int64, failures []string) {
+	return cases, lake.Failures(b.Lake.Path(column.Answers, day), func(row int64, failures []string) {
 		for at < len(cases) && cases[at].place < row {
 			at++
 		}
@@ -354,7 +355,7 @@ func (b *bench) cases(ctx context.Context, day time.Time) ([]docket, error) {
 }
 
 // docketOf is a row of a batch.
-func docketOf(batch *lake.Batch, i int, place int64, label time.Time) docket {
+func docketOf(batch *column.Batch, i int, place int64, label time.Time) docket {
 	serials, sent := batch.Column("verdict_serial"), batch.Column("sent_at")
 	c := docket{place: place, label: label, sent: time.UnixMicro(sent.Int[i]).UTC(),
 		vp: measurement.VantagePoint(batch.Column("vantage_point").Text(i)), rsi: measurement.RSI(batch.Column("rsi").Text(i)),

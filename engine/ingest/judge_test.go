@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -54,7 +55,7 @@ func (c *court) nothingNew(days ...time.Time) {
 	c.t.Helper()
 	var before []os.FileInfo
 	for _, d := range days {
-		info, err := os.Stat(c.in.Lake.Path(lake.Answers, d))
+		info, err := os.Stat(c.in.Lake.Path(column.Answers, d))
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -64,7 +65,7 @@ func (c *court) nothingNew(days ...time.Time) {
 		c.t.Errorf("nothing is new: %+v, %v", r.Judged, r.Accused)
 	}
 	for i, d := range days {
-		after, err := os.Stat(c.in.Lake.Path(lake.Answers, d))
+		after, err := os.Stat(c.in.Lake.Path(column.Answers, d))
 		if err != nil || !os.SameFile(before[i], after) {
 			c.t.Errorf("nothing is new, and %s was rewritten: %v", d.Format(time.DateOnly), err)
 		}

@@ -17,8 +17,9 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 )
 
 // original is where a file that was ingested is kept.
@@ -44,7 +45,7 @@ func (r *run) settle(files []*taken) error {
 		return err
 	}
 	err := each(files, func(t *taken) error {
-		if t.reason == "" && t.table != lake.Answers && t.table != lake.Routes {
+		if t.reason == "" && t.table != column.Answers && t.table != column.Routes {
 			t.reason = r.twin(t)
 		}
 		if t.reason != "" {
@@ -157,9 +158,9 @@ func (r *run) keep(t *taken) error {
 	if err := r.step("keep %s", t.name); err != nil {
 		return err
 	}
-	err := r.writeNew(lake.Sidecar(path), t.sidecar)
+	err := r.writeNew(files.Sidecar(path), t.sidecar)
 	if err == nil && !t.received.IsZero() { // until it is packed the lake alone has it elsewhere
-		err = os.Chtimes(lake.Sidecar(path), t.received, t.received)
+		err = os.Chtimes(files.Sidecar(path), t.received, t.received)
 	}
 	if err != nil {
 		return fmt.Errorf("originals: %w", err)
@@ -194,7 +195,7 @@ func (r *run) halves() error {
 		if _, there := os.Lstat(r.original(w)); !errors.Is(there, fs.ErrNotExist) {
 			continue
 		}
-		if gone := os.Remove(lake.Sidecar(r.original(w))); !errors.Is(gone, fs.ErrNotExist) {
+		if gone := os.Remove(files.Sidecar(r.original(w))); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
 	}
@@ -287,16 +288,6 @@ func oneLine(s string) string {
 		s = s[:2000] + "…"
 	}
 	return s
-}
-
-// afterDay is how long after its end a day is written anew, as one: nearly all of it is there.
-const afterDay = time.Hour
-
-// compact writes yesterday anew where it came in by many merges.
-func (r *run) compact() error {
-	yesterday := interval.Day(r.started.Add(-afterDay)).AddDate(0, 0, -1)
-	_, err := lake.Compact(r.Lake, yesterday, func() error { return r.step("compact %s", yesterday.Format(time.DateOnly)) })
-	return err
 }
 
 // leastOriginals is how long originals stay whatever the plan says: a report must

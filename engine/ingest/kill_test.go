@@ -12,10 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lab"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 var errKilled = errors.New("killed")
@@ -26,9 +28,9 @@ func (c *collector) state() map[string]any {
 	s := map[string]any{}
 	for _, d := range []time.Time{day, day.AddDate(0, 0, -1)} {
 		date := d.Format("0102")
-		s["answers"+date] = readDay[measurement.Answer](c, lake.Answers, d)
-		s["routes"+date] = readDay[measurement.Route](c, lake.Routes, d)
-		runs := readDay[measurement.Run](c, lake.Runs, d)
+		s["answers"+date] = readDay[measurement.Answer](c, column.Answers, d)
+		s["routes"+date] = readDay[measurement.Route](c, column.Routes, d)
+		runs := readDay[measurement.Run](c, column.Runs, d)
 		for i := range runs {
 			runs[i].ReceivedAt = time.Time{}
 		}
@@ -47,7 +49,7 @@ func (c *collector) state() map[string]any {
 			name := strings.TrimPrefix(path, c.dir)
 			sum := ""
 			if root != "Lake" && !strings.HasSuffix(name, ".reason.txt") {
-				sum, err = lake.Sum(path)
+				sum, err = files.Sum(path)
 			}
 			s[name] = sum
 			return err
@@ -83,18 +85,18 @@ func fill(t *testing.T, zones []*lab.Zone) (c *court, told map[string]bool) {
 	alertFiles(c.collector)
 	other := answersOf("101", yesterday)
 	other[len(other)-1].RCode = ptr("SERVFAIL") // of the query soa, which keeps no response
-	send(c.collector, c.box("101"), lake.Name(yesterday, "101", lake.Answers), other, metaOf(runOf(other, "101", yesterday)))
+	send(c.collector, c.box("101"), spool.Name(yesterday, "101", column.Answers), other, metaOf(runOf(other, "101", yesterday)))
 	c.measure("102", day)
 	for _, vp := range []measurement.VantagePoint{"101", "102"} {
 		c.measure(vp, day.Add(5*time.Minute))
 	}
-	damaged := filepath.Join(c.box("102"), lake.Name(day.Add(10*time.Minute), "102", lake.Answers))
+	damaged := filepath.Join(c.box("102"), spool.Name(day.Add(10*time.Minute), "102", column.Answers))
 	for path, text := range map[string]string{damaged: "PAR1xxxxxxxxxPAR1", filepath.Join(c.box("101"), "rubbish"): "rubbish"} {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			c.t.Fatal(err)
 		}
 	}
-	if err := lake.WriteSidecar(damaged); err != nil {
+	if err := files.WriteSidecar(damaged); err != nil {
 		c.t.Fatal(err)
 	}
 	return c, told
@@ -138,8 +140,8 @@ func TestKilledAnywhereComesToTheSame(t *testing.T) {
 		// What a kill leaves besides: half-made files.
 		for _, path := range []string{
 			filepath.Join(c.in.Originals, ".intake", "000000"),
-			filepath.Join(filepath.Dir(c.in.Lake.Path(lake.Answers, day)), ".answers-20261122.parquet123"),
-			filepath.Join(filepath.Dir(c.in.Lake.Path(lake.Zones, day)), ".zones.parquet123"),
+			filepath.Join(filepath.Dir(c.in.Lake.Path(column.Answers, day)), ".answers-20261122.parquet123"),
+			filepath.Join(filepath.Dir(c.in.Lake.Path(column.Zones, day)), ".zones.parquet123"),
 		} {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
@@ -216,7 +218,7 @@ func TestSidecarIsReplacedWithoutLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.ingest()
-	if err := lake.CheckSidecar(filepath.Join(originals, "202611220000-101.answers.parquet")); err != nil {
+	if err := files.CheckSidecar(filepath.Join(originals, "202611220000-101.answers.parquet")); err != nil {
 		t.Error(err)
 	}
 	if names := left(t, originals); len(names) != 4 {

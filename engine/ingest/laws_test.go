@@ -10,8 +10,8 @@ import (
 	"github.com/miekg/dns"
 	"pgregory.net/rapid"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lab"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -221,7 +221,7 @@ func TestLawsOfEvidence(t *testing.T) {
 func (s *scene) obeyed(c *court, when string, genuine, forged played, whole bool, told map[string]int) {
 	c.t.Helper()
 	for d := began.AddDate(0, 0, -3); !d.After(day); d = d.AddDate(0, 0, 1) {
-		for _, a := range readDay[measurement.Answer](c.collector, lake.Answers, d) {
+		for _, a := range readDay[measurement.Answer](c.collector, column.Answers, d) {
 			if a.Query != "correctness" {
 				continue
 			}

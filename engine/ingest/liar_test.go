@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lab"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 // invented is a file of rows of RSIs and queries that no plan has, all of them incorrect.
@@ -29,7 +30,7 @@ func (c *collector) invented(vp measurement.VantagePoint, label time.Time, rsis,
 	slices.SortFunc(rows, func(a, b measurement.Answer) int {
 		return strings.Compare(a.Query+" "+string(a.RSI)+" "+string(a.Transport), b.Query+" "+string(b.RSI)+" "+string(b.Transport))
 	})
-	send(c, c.box(vp), lake.Name(label, vp, lake.Answers), rows, metaOf(runOf(rows, vp, label)))
+	send(c, c.box(vp), spool.Name(label, vp, column.Answers), rows, metaOf(runOf(rows, vp, label)))
 }
 
 // Labels that the plan lacks come into the lake up to a bound, and accuse nobody: the
@@ -117,7 +118,7 @@ func TestOneLiarChangesNothingForOthers(t *testing.T) {
 		}
 		c.ingest()
 		c.ingest()
-		for _, a := range readDay[measurement.Answer](c.collector, lake.Answers, day) {
+		for _, a := range readDay[measurement.Answer](c.collector, column.Answers, day) {
 			if a.VantagePoint == "102" && a.Query == "correctness" {
 				got += fmt.Sprintf("%s %s %s\n", a.Interval.Format("15:04"), a.RSI, *a.Verdict)
 			}
@@ -141,7 +142,7 @@ func TestOneLiarChangesNothingForOthers(t *testing.T) {
 		}
 		run := runOf(all, "101", label)
 		run.ClockSynchronized = clock
-		send(c.collector, c.box("101"), lake.Name(label, "101", lake.Answers), all, metaOf(run))
+		send(c.collector, c.box("101"), spool.Name(label, "101", column.Answers), all, metaOf(run))
 	}
 	next := 0
 	label := func() time.Time { next++; return day.Add(time.Duration(next%6) * 5 * time.Minute) }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 // merge brings a day's rows into its tables. Answers and routes come before runs:
@@ -19,10 +21,10 @@ func (r *run) merge(ctx context.Context, day time.Time, files []*taken, b *bench
 			t.answers, t.routes = nil, nil
 		}
 		if t.answers != nil && t.answers.Len() > 0 {
-			answers = append(answers, t.answers.Group(t.label, t.vp))
+			answers = append(answers, groupOf(t, t.answers))
 		}
 		if t.routes != nil && t.routes.Len() > 0 {
-			routes = append(routes, t.routes.Group(t.label, t.vp))
+			routes = append(routes, groupOf(t, t.routes))
 		}
 		t.answers, t.routes = nil, nil // the lake lets them go as they are written
 	}
@@ -36,7 +38,7 @@ func (r *run) merge(ctx context.Context, day time.Time, files []*taken, b *bench
 		if err != nil {
 			return err
 		}
-		r.count(lake.Answers, m, clashes)
+		r.count(column.Answers, m, clashes)
 	}
 	if len(routes) > 0 {
 		if err := r.step("merge routes"); err != nil {
@@ -46,21 +48,26 @@ func (r *run) merge(ctx context.Context, day time.Time, files []*taken, b *bench
 		if err != nil {
 			return err
 		}
-		r.count(lake.Routes, m, clashes)
+		r.count(column.Routes, m, clashes)
 	}
 	reject(files, clashes)
 	return r.mergeRuns(day, files)
+}
+
+// groupOf is a file as a group of rows.
+func groupOf[T spool.Sent](t *taken, file *spool.File[T]) lake.Group[T] {
+	return lake.Group[T]{Interval: t.label, VantagePoint: t.vp, Size: file.Len(), Rows: file.Rows, Wires: file.Wires}
 }
 
 // claim is what a file stands for: it is the only one of its kind.
 type claim struct {
 	vp    measurement.VantagePoint
 	label time.Time
-	table lake.Table
+	table column.Table
 }
 
-func (r *run) count(table lake.Table, m lake.Merged, clashes map[claim]string) {
-	if table != lake.Runs {
+func (r *run) count(table column.Table, m lake.Merged, clashes map[claim]string) {
+	if table != column.Runs {
 		r.result.Added += m.Added
 		r.result.Known += m.Known
 	}
@@ -83,7 +90,7 @@ func (r *run) mergeRuns(day time.Time, files []*taken) error {
 	var rows []lake.Group[measurement.Run]
 	now := r.now().UTC().Truncate(time.Microsecond)
 	for _, t := range files {
-		if t.reason == "" && t.table == lake.Answers && t.run != nil {
+		if t.reason == "" && t.table == column.Answers && t.run != nil {
 			row := *t.run
 			row.ReceivedAt, row.File, row.SHA256, row.IngestedAt = t.received, t.name, t.sha256, &now
 			if r.Ingested != nil {
@@ -103,10 +110,10 @@ func (r *run) mergeRuns(day time.Time, files []*taken) error {
 		return err
 	}
 	clashes := map[claim]string{}
-	r.count(lake.Runs, m, clashes)
+	r.count(column.Runs, m, clashes)
 	for c, reason := range clashes {
 		delete(clashes, c)
-		c.table = lake.Answers
+		c.table = column.Answers
 		clashes[c] = reason
 	}
 	reject(files, clashes)

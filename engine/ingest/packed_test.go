@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/spool"
 )
 
 // packed packs what the collector has, and returns the names that lie loose then.
@@ -42,13 +43,13 @@ func TestPackedOriginalsAreThere(t *testing.T) {
 	routes := routesOf("102", day)
 	meta := metaOf(runOf(answersOf("102", day), "102", day))
 	meta.Version = "1.0.1" // the same rows, and another file
-	send(c, c.box("102"), lake.Name(day, "102", lake.Routes), routes, meta)
+	send(c, c.box("102"), spool.Name(day, "102", column.Routes), routes, meta)
 	r := c.ingest()
 	if len(r.Quarantined) != 1 || !strings.HasPrefix(r.Quarantined[0].Reason, "another file of this name was ingested, sha256 ") {
 		t.Errorf("%+v", r)
 	}
 
-	path := filepath.Join(c.box("101"), lake.Name(day, "101", lake.Answers))
+	path := filepath.Join(c.box("101"), spool.Name(day, "101", column.Answers))
 	send(c, c.box("101"), filepath.Base(path), answersOf("101", day), metaOf(runOf(answersOf("101", day), "101", day)))
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
@@ -66,11 +67,11 @@ func TestSidecarSaysWhenItCame(t *testing.T) {
 	c := newCollector(t)
 	c.measure("101", day)
 	c.ingest()
-	info, err := os.Stat(filepath.Join(c.in.Originals, "202611", lake.Name(day, "101", lake.Answers)+".sha256"))
+	info, err := os.Stat(filepath.Join(c.in.Originals, "202611", spool.Name(day, "101", column.Answers)+".sha256"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	runs := readDay[measurement.Run](c, lake.Runs, day)
+	runs := readDay[measurement.Run](c, column.Runs, day)
 	if len(runs) != 1 || !info.ModTime().Equal(runs[0].ReceivedAt) {
 		t.Errorf("%s, want %+v", info.ModTime(), runs)
 	}
@@ -94,7 +95,7 @@ func TestRetentionOfPacks(t *testing.T) {
 			t.Errorf("after %s: %v", step.after, names)
 		}
 	}
-	if got := readDay[measurement.Answer](c, lake.Answers, day); len(got) == 0 {
+	if got := readDay[measurement.Answer](c, column.Answers, day); len(got) == 0 {
 		t.Error("the lake has no rows")
 	}
 }

@@ -4,15 +4,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
 // plans is the kind of a plan.json, the plan that a vantage point measures by; it has
 // no table in the lake.
-const plans lake.Table = "plan"
+const plans column.Table = "plan"
 
 // mostPlans bounds the different plans of one vantage point that lie in Originals, and
 // so what it can add to Lake/plans in the time that those are kept: a plan changes a
@@ -36,6 +39,39 @@ func (r *run) keepOwnPlan() error {
 		return err
 	}
 	return r.Lake.KeepPlan(r.Plan.JSON())
+}
+
+// keepSites brings the table vantage_points up to the collector's plan. Rows are never
+// left out of it that the plan has no more: their data stay.
+func (r *run) keepSites() error {
+	had, err := r.Lake.Sites()
+	if err != nil || column.Schema() < 2 {
+		return err
+	}
+	var now []measurement.Site
+	planned := map[measurement.VantagePoint]bool{}
+	for _, v := range r.Plan.VantagePoints {
+		planned[v.ID] = true
+		site := measurement.Site{VantagePoint: v.ID, From: v.From, Until: v.Until, Region: v.Region, Metro: v.Metro, Host: v.Host,
+			Latitude: v.Latitude, Longitude: v.Longitude, ASN: v.ASN}
+		if v.Provider != "" {
+			site.Provider = &v.Provider
+		}
+		now = append(now, site)
+	}
+	for _, site := range had {
+		if !planned[site.VantagePoint] {
+			now = append(now, site)
+		}
+	}
+	column.Sort(now)
+	if len(now) == 0 || reflect.DeepEqual(had, now) {
+		return nil
+	}
+	if err := r.step("vantage points"); err != nil {
+		return err
+	}
+	return r.Lake.SaveSites(now)
 }
 
 // keepPlans keeps the plans that came, before their files leave the dropbox: whatever
@@ -97,7 +133,7 @@ func (r *run) plansOf(t *taken) (int, error) {
 			if !strings.HasSuffix(f.Name(), ending) {
 				continue
 			}
-			sum, err := lake.Sum(filepath.Join(dir, f.Name()))
+			sum, err := files.Sum(filepath.Join(dir, f.Name()))
 			if err != nil {
 				return 0, fmt.Errorf("originals: %w", err)
 			}

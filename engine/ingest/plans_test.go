@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
@@ -31,7 +31,7 @@ func (c *collector) sendPlan(box, vp measurement.VantagePoint, label time.Time, 
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := lake.WriteSidecar(path); err != nil {
+	if err := files.WriteSidecar(path); err != nil {
 		c.t.Fatal(err)
 	}
 	sum := sha256.Sum256(text)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
@@ -17,7 +17,7 @@ import (
 // unreadable ends whoever reads the answers of a day.
 func (c *collector) unreadable(at time.Time) {
 	c.t.Helper()
-	if err := os.WriteFile(c.in.Lake.Path(lake.Answers, at), []byte("PAR1 and rubbish PAR1"), 0o644); err != nil {
+	if err := os.WriteFile(c.in.Lake.Path(column.Answers, at), []byte("PAR1 and rubbish PAR1"), 0o644); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -47,12 +48,12 @@ func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k r
 		rows = rows[:0]
 		clear(serials)
 	}
-	scan := lake.Scan{Store: r.Lake, Table: lake.Answers, From: from, Until: until, Workers: 1,
+	scan := lake.Scan{Store: r.Lake, Table: column.Answers, From: from, Until: until, Workers: 1,
 		Columns: []string{"query", "vantage_point", "serial", "rsi", "address", "sent_at", "rcode"}}
-	err = scan.Run(ctx, func(b *lake.Batch) error {
+	err = scan.Run(ctx, func(b *column.Batch) error {
 		queries, vps, numbers, labels := b.Column("query"), b.Column("vantage_point"), b.Column("serial"), b.Column("interval")
 		rsis, addresses, sent, rcodes := b.Column("rsi"), b.Column("address"), b.Column("sent_at"), b.Column("rcode")
-		soa, good := queries.Place("soa"), rcodes.Place("NOERROR")
+		soa, good := queries.Place(measurement.QuerySOA), rcodes.Place(measurement.NoError)
 		for i := range b.Rows {
 			if queries.Index[i] != soa || rcodes.Index[i] != good || numbers.Null != nil && numbers.Null[i] {
 				continue
@@ -78,9 +79,9 @@ func (r *run) eachShown(ctx context.Context, from, until time.Time, use func(k r
 // that first arrived before their own label.
 func (r *run) doubtful(ctx context.Context, from, until time.Time) (map[runKey]bool, error) {
 	found := map[runKey]bool{}
-	scan := lake.Scan{Store: r.Lake, Table: lake.Runs, From: from, Until: until, Workers: 1,
+	scan := lake.Scan{Store: r.Lake, Table: column.Runs, From: from, Until: until, Workers: 1,
 		Columns: []string{"vantage_point", "clock_synchronized", "received_at"}}
-	return found, scan.Run(ctx, func(b *lake.Batch) error {
+	return found, scan.Run(ctx, func(b *column.Batch) error {
 		vps, clocks, labels, received := b.Column("vantage_point"), b.Column("clock_synchronized"), b.Column("interval"), b.Column("received_at")
 		for i := range b.Rows {
 			wrong := clocks.Int[i] == 0 && (clocks.Null == nil || !clocks.Null[i])

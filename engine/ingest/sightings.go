@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics/correctness"
 )
@@ -165,6 +165,7 @@ func proofOf(s measurement.ZoneState) measurement.ZoneProof {
 		return measurement.ProofArchive
 	case measurement.ZoneSeen:
 		return measurement.ProofWitnesses // of before proofs were noted: by two RSIs
+	case measurement.ZoneBogus:
 	}
 	return measurement.ProofNone
 }
@@ -203,7 +204,7 @@ func (r *run) first(rows map[int64]*measurement.Zone) {
 		z, at := rows[k.serial], r.sightings[k]
 		if z == nil {
 			if unknown++; unknown > mostUnknown {
-				r.left(r.Lake.Path(lake.Zones, time.Time{}), "has as many serials of no zone as it may; vantage point "+string(k.vp)+" shows more")
+				r.left(r.Lake.Path(column.Zones, time.Time{}), "has as many serials of no zone as it may; vantage point "+string(k.vp)+" shows more")
 				continue
 			}
 			z = &measurement.Zone{Serial: k.serial, State: measurement.ZoneBogus}

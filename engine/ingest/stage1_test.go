@@ -8,8 +8,9 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/spool"
 )
 
 // oldZone is a row of the table zones as stage 1 wrote it.
@@ -36,7 +37,7 @@ func (c *court) ofStage1() {
 		rows = append(rows, old)
 	}
 	slices.SortFunc(rows, func(a, b oldZone) int { return int(a.Serial - b.Serial) })
-	err := parquet.WriteFile(c.in.Lake.Path(lake.Zones, time.Time{}), rows, parquet.Compression(&parquet.Zstd),
+	err := parquet.WriteFile(c.in.Lake.Path(column.Zones, time.Time{}), rows, parquet.Compression(&parquet.Zstd),
 		parquet.KeyValueMetadata("mtric.schema", "1"), parquet.KeyValueMetadata("mtric.version", "1.0.0"))
 	if err != nil {
 		c.t.Fatal(err)
@@ -91,12 +92,12 @@ func TestRunIsDatedByTheCollectorsClock(t *testing.T) {
 	rows := answersOf("101", day)
 	forged := runOf(rows, "101", day)
 	forged.IngestedAt = ptr(day.AddDate(-1, 0, 0))
-	name := lake.Name(day, "101", lake.Answers)
+	name := spool.Name(day, "101", column.Answers)
 	for i := range 2 {
 		send(c, c.box("101"), name, rows, metaOf(forged))
 		c.in.Now = func() time.Time { return now.Add(time.Duration(i)*time.Hour + 1500*time.Nanosecond) }
 		c.ingest()
-		runs := readDay[measurement.Run](c, lake.Runs, day)
+		runs := readDay[measurement.Run](c, column.Runs, day)
 		if len(runs) != 1 || runs[0].IngestedAt == nil || !runs[0].IngestedAt.Equal(now.Add(time.Microsecond)) {
 			t.Fatalf("%d: %+v", i, runs)
 		}

@@ -19,7 +19,8 @@ import (
 	"syscall"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 )
 
 // taken is a file in our possession: a copy that nobody else can write.
@@ -85,7 +86,10 @@ func (t *taken) weight() (bytes int64) {
 
 // setAside notes what cannot be taken, and reports whether the file is such.
 func (r *run) setAside(t *taken) bool {
-	if t.aside != nil && r.tolerate(t.box, t.aside) != nil {
+	switch {
+	case errors.Is(t.aside, column.ErrNewer): // one line for all files of the dropbox
+		r.left(t.box.path, "has files that need a newer mtric; they wait until it is updated here, on the collector")
+	case t.aside != nil && r.tolerate(t.box, t.aside) != nil:
 		r.left(filepath.Join(t.box.path, t.name), t.aside.Error())
 	}
 	return t.aside != nil
@@ -141,7 +145,7 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 	case t.table == plans:
 		t.reason = checkPlan(data)
 	case t.table != alerts:
-		t.contents, t.reason = r.read(t, data)
+		t.contents, t.reason, t.aside = r.read(t, data)
 	case !json.Valid(data):
 		t.reason = "not JSON"
 	}
@@ -150,7 +154,7 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 
 // compare holds the copy against its sidecar and its name against the dropbox.
 func (t *taken) compare() string {
-	want, err := lake.ParseSidecar(t.sidecar, t.name)
+	want, err := files.ParseSidecar(t.sidecar, t.name)
 	switch {
 	case err != nil:
 		return err.Error()
@@ -234,7 +238,7 @@ func (b *dropbox) small(name string) ([]byte, os.FileInfo, error) {
 		return nil, nil, sidecarTrouble(err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, lake.MaxSidecar+1))
+	text, err := io.ReadAll(io.LimitReader(f, files.MaxSidecar+1))
 	if err != nil {
 		return nil, nil, theirs("sidecar cannot be read: %w", err)
 	}

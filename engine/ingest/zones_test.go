@@ -12,11 +12,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/ingest"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/engine/spool"
 )
 
 // show sends an interval in which each RSI shows the serial given, if any.
@@ -31,7 +33,7 @@ func (c *collector) show(vp measurement.VantagePoint, label time.Time, serials m
 			rows[i].Serial = &s
 		}
 	}
-	send(c, c.box(vp), lake.Name(label, vp, lake.Answers), rows, metaOf(runOf(rows, vp, label)))
+	send(c, c.box(vp), spool.Name(label, vp, column.Answers), rows, metaOf(runOf(rows, vp, label)))
 }
 
 func (c *collector) zones() map[int64]measurement.Zone {
@@ -56,7 +58,7 @@ func (c *collector) archive(serial uint32, at time.Time) {
 	if err := os.WriteFile(path, []byte("zone"), 0o644); err != nil {
 		c.t.Fatal(err)
 	}
-	sum, err := lake.Sum(path) // what is on record with its sum was proved when it came
+	sum, err := files.Sum(path) // what is on record with its sum was proved when it came
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -116,7 +118,7 @@ func TestArchiveIsProof(t *testing.T) {
 	c.archive(2026112201, at)
 	c.archive(2026112202, at)
 	c.ingest()
-	sum, err := lake.Sum(filepath.Join(c.in.RootZones, "2026112201.root.txt"))
+	sum, err := files.Sum(filepath.Join(c.in.RootZones, "2026112201.root.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +174,7 @@ func TestWhoseSightingsCount(t *testing.T) {
 			rows[i].RCode = ptr("NXDOMAIN")
 		}
 	}
-	send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, metaOf(runOf(rows, "101", day)))
+	send(c, c.box("101"), spool.Name(day, "101", column.Answers), rows, metaOf(runOf(rows, "101", day)))
 	if r := c.ingest(); r.Files != 1 || len(c.zones()) != 0 {
 		t.Errorf("%+v, %+v", r, c.zones())
 	}
@@ -191,7 +193,7 @@ func TestSightingsOfStrangeAddresses(t *testing.T) {
 			return a.Query == b.Query && a.RSI == b.RSI && a.Transport == b.Transport
 		})
 		c.measure("102", day)
-		send(c, c.box("101"), lake.Name(day, "101", lake.Answers), rows, metaOf(runOf(rows, "101", day)))
+		send(c, c.box("101"), spool.Name(day, "101", column.Answers), rows, metaOf(runOf(rows, "101", day)))
 		if r := c.ingest(); r.Files < 2 || c.zones()[2026112299] != (measurement.Zone{}) {
 			t.Errorf("%q: %+v, %+v", address, r, c.zones())
 		}
@@ -270,7 +272,7 @@ func TestSerialsThatAreNotBelieved(t *testing.T) {
 		c.archive(2026112200, day.Add(-time.Hour))
 		for _, vp := range []measurement.VantagePoint{"101", "102"} {
 			rows := change(answersOf(vp, day))
-			send(c, c.box(vp), lake.Name(day, vp, lake.Answers), rows, metaOf(runOf(rows, vp, day)))
+			send(c, c.box(vp), spool.Name(day, vp, column.Answers), rows, metaOf(runOf(rows, vp, day)))
 		}
 		if r := c.ingest(); r.Files != 2 || len(r.Zones.Missing) != 0 {
 			t.Errorf("%+v", r)

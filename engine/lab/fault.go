@@ -39,11 +39,15 @@ const (
 	SlowTCP          Kind = "slow_tcp"          // TCP: the message comes in eight pieces, Fault.Delay apart
 	CloseMidMessage  Kind = "close_mid_message" // TCP: half a message, then the end
 	Garbage          Kind = "garbage"           // header and question are right, the records are not DNS
+	HeaderOnly       Kind = "header_only"       // a header alone, with the rcode of Fault.RCode
+	BadOptions       Kind = "bad_options"       // the right answer, with options in OPT that nobody asked for and that are cut off
+	Duplicate        Kind = "duplicate"         // the right answer, twice
+	CutTC            Kind = "cut_tc"            // UDP: TC is set and the message ends within its last record
 )
 
 // Kinds lists all kinds.
 var Kinds = []Kind{Drop, Delay, Loss, Refuse, ServFail, RCode, TC, WrongIDFirst, WrongQuestion, WrongCase, SpoofedSecond, Stale,
-	BitFlip, NoSignature, ExpiredSignature, ForgedICMP, AAWrong, SlowTCP, CloseMidMessage, Garbage}
+	BitFlip, NoSignature, ExpiredSignature, ForgedICMP, AAWrong, SlowTCP, CloseMidMessage, Garbage, HeaderOnly, BadOptions, Duplicate, CutTC}
 
 // Fault is one thing that goes wrong: of a kind, at some RSIs, over some paths,
 // for some time. Empty lists and zero times mean all. Faults add up.
@@ -62,7 +66,7 @@ type Fault struct {
 	Probability float64 `json:"probability,omitempty"`
 
 	Delay  time.Duration `json:"-"`                // of Delay and SlowTCP; "150ms" in JSON
-	RCode  string        `json:"rcode,omitempty"`  // of RCode: "FORMERR"
+	RCode  string        `json:"rcode,omitempty"`  // of RCode and HeaderOnly: "FORMERR"
 	Behind uint32        `json:"behind,omitempty"` // of Stale: serials behind; 0 is 1
 	Zone   *Zone         `json:"-"`                // of Stale: the zone to serve; nil: the current one with an older serial
 }
@@ -143,15 +147,15 @@ func (f *Fault) check() error {
 		return errors.New("a closed socket meets every query: no probability, no types")
 	case (f.Kind == Delay || f.Kind == SlowTCP) == (f.Delay <= 0):
 		return fmt.Errorf("delay %s: only delay and slow_tcp have one, above zero", f.Delay)
-	case (f.Kind == RCode) == (f.RCode == ""):
-		return fmt.Errorf("rcode %q: only rcode has one", f.RCode)
+	case (f.Kind == RCode || f.Kind == HeaderOnly) == (f.RCode == ""):
+		return fmt.Errorf("rcode %q: only rcode and header_only have one", f.RCode)
 	case f.Kind != Stale && (f.Behind != 0 || f.Zone != nil):
 		return errors.New("only stale has an older zone")
 	case !f.From.IsZero() && !f.Until.IsZero() && !f.Until.After(f.From):
 		return fmt.Errorf("until %s is not after from %s", f.Until.Format(time.RFC3339), f.From.Format(time.RFC3339))
 	}
 	// Above 15 an rcode takes two records to say.
-	if rcode, ok := dns.StringToRcode[f.RCode]; f.Kind == RCode && (!ok || rcode > 15) {
+	if rcode, ok := dns.StringToRcode[f.RCode]; f.RCode != "" && (!ok || rcode > 15) {
 		return fmt.Errorf("rcode %q: no such rcode of a header", f.RCode)
 	}
 	return f.checkScope()

@@ -136,7 +136,7 @@ func TestFaultsThatCannotBe(t *testing.T) {
 		`[{"kind":"delay"}]`:                      `fault 1 (delay): delay 0s: only delay and slow_tcp have one, above zero`,
 		`[{"kind":"drop","delay":"1s"}]`:          `fault 1 (drop): delay 1s: only delay and slow_tcp have one, above zero`,
 		`[{"kind":"rcode","rcode":"BADVERS"}]`:    `fault 1 (rcode): rcode "BADVERS": no such rcode of a header`,
-		`[{"kind":"drop","rcode":"NXDOMAIN"}]`:    `fault 1 (drop): rcode "NXDOMAIN": only rcode has one`,
+		`[{"kind":"drop","rcode":"NXDOMAIN"}]`:    `fault 1 (drop): rcode "NXDOMAIN": only rcode and header_only have one`,
 		`[{"kind":"drop","behind":1}]`:            `fault 1 (drop): only stale has an older zone`,
 		`[{"kind":"drop","rsis":["a","z"]}]`:      `fault 1 (drop): RSI "z": want a to m`,
 		`[{"kind":"drop","families":["ipx"]}]`:    `fault 1 (drop): family "ipx": want [ipv4 ipv6]`,

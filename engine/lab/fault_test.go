@@ -90,6 +90,21 @@ func TestFaultsOfMessages(t *testing.T) {
 				t.Errorf("%x: want id and question of the query and records that do not parse; error %v", got[0], err)
 			}
 		}},
+		{lab.Fault{Kind: lab.HeaderOnly, RCode: "NOTIMP"}, 1, func(t *testing.T, right []byte, got [][]byte) {
+			if want := append(right[:2:2], 0x80, dns.RcodeNotImplemented, 0, 0, 0, 0, 0, 0, 0, 0); !bytes.Equal(got[0], want) {
+				t.Errorf("%x, want the header alone, %x", got[0], want)
+			}
+		}},
+		{lab.Fault{Kind: lab.Duplicate}, 2, func(t *testing.T, right []byte, got [][]byte) {
+			if !bytes.Equal(got[0], right) || !bytes.Equal(got[1], right) {
+				t.Error("want the right answer twice")
+			}
+		}},
+		{lab.Fault{Kind: lab.BadOptions}, 1, func(t *testing.T, right []byte, got [][]byte) {
+			if err := new(dns.Msg).Unpack(got[0]); err == nil || len(got[0]) != len(right)+10 || !bytes.Equal(got[0][:len(right)-40], right[:len(right)-40]) {
+				t.Errorf("%x: want the right answer with options that the library refuses", got[0])
+			}
+		}},
 	} {
 		for _, path := range []measurement.Path{udp4, tcp4} {
 			t.Run(string(c.fault.Kind)+" "+path.String(), func(t *testing.T) {
@@ -265,6 +280,14 @@ func TestFaultsOfOneTransport(t *testing.T) {
 	}
 	if a, _ := mustAsk(t, s, "c", tcp4, q); a.Truncated || len(a.Answer) == 0 {
 		t.Errorf("tc over TCP:\n%v", a)
+	}
+	_, right := mustAsk(t, s, "c", tcp4, q)
+	setFaults(t, s, lab.Fault{Kind: lab.CutTC})
+	if got, err := exchange(t, s, udp4, q, 1); len(got) != 1 || got[0][2]&0x02 == 0 || new(dns.Msg).Unpack(got[0]) == nil {
+		t.Errorf("cut_tc over UDP: %x, %v", got, err)
+	}
+	if _, wire := mustAsk(t, s, "c", tcp4, q); !bytes.Equal(wire, right) {
+		t.Errorf("cut_tc over TCP: %x", wire)
 	}
 	setFaults(t, s, lab.Fault{Kind: lab.CloseMidMessage}, lab.Fault{Kind: lab.SlowTCP, Delay: time.Minute})
 	mustAsk(t, s, "c", udp4, q)

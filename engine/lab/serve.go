@@ -41,21 +41,24 @@ func (e *endpoint) open() error {
 		return nil
 	}
 	network := string(e.path.Transport) + map[measurement.Family]string{measurement.IPv4: "4", measurement.IPv6: "6"}[e.path.Family]
-	if e.path.Transport == measurement.TCP {
+	switch e.path.Transport {
+	case measurement.TCP:
 		l, err := net.Listen(network, e.addr.String())
 		if err != nil {
 			return err
 		}
 		e.socket = l
 		e.readers.Go(func() { e.accept(l) })
-		return nil
+	case measurement.UDP:
+		c, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(e.addr))
+		if err != nil {
+			return err
+		}
+		e.socket = c
+		e.readers.Go(func() { e.readUDP(c) })
+	default:
+		return fmt.Errorf("serve %s: the lab has no such transport", e.path)
 	}
-	c, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(e.addr))
-	if err != nil {
-		return err
-	}
-	e.socket = c
-	e.readers.Go(func() { e.readUDP(c) })
 	return nil
 }
 

@@ -66,9 +66,54 @@ func (s *System) spoil(p *parsed, a *dns.Msg, z *Zone, faults []Fault) (*deliver
 			d.messages = append(d.messages, second)
 		case Garbage:
 			d.messages = [][]byte{garbage(p, a, seed)}
+		default:
+			d.messages = spoilWire(f, p, d.messages)
 		}
 	}
 	return d, nil
+}
+
+// spoilWire does the faults that no message of the library has.
+func spoilWire(f Fault, p *parsed, messages [][]byte) [][]byte {
+	right := messages[len(messages)-1]
+	switch f.Kind {
+	case HeaderOnly:
+		bare := append(bytes.Clone(right[:4]), make([]byte, headerSize-4)...)
+		bare[2], bare[3] = 0x80|bare[2]&0x01, byte(dns.StringToRcode[f.RCode])
+		return [][]byte{bare}
+	case BadOptions:
+		return [][]byte{badOptions(right)}
+	case Duplicate:
+		return append(messages, right)
+	case CutTC:
+		if !p.tcp {
+			cut := bytes.Clone(right[:len(right)-1])
+			cut[2] |= 0x02
+			return [][]byte{cut}
+		}
+	}
+	return messages
+}
+
+// badOptions adds to the OPT record, which is the last one, a client subnet of no family
+// and an option that says to be longer than what is left. An answer without OPT stays.
+func badOptions(right []byte) []byte {
+	m := new(dns.Msg)
+	if m.Unpack(right) != nil || m.IsEdns0() == nil {
+		return right
+	}
+	options := 0
+	for _, o := range m.IsEdns0().Option {
+		id, isNSID := o.(*dns.EDNS0_NSID)
+		if !isNSID {
+			return right // the responders send no other
+		}
+		options += 4 + len(id.Nsid)/2
+	}
+	bad := []byte{0, dns.EDNS0SUBNET, 0, 2, 0xff, 0xff, 0, 10, 0xff, 0xff}
+	wire := append(bytes.Clone(right), bad...)
+	binary.BigEndian.PutUint16(wire[len(right)-options-2:], uint16(options+len(bad)))
+	return wire
 }
 
 // spoilMessage returns a changed copy; kinds that do not change the message

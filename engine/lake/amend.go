@@ -6,8 +6,7 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/parquet-go/parquet-go"
-
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -15,13 +14,18 @@ import (
 // file and may set the columns that the collector fills in. The new file takes
 // the old one's place at once; its keys must be the old one's.
 func Amend(s Store, day time.Time, change func(place int64, row *measurement.Answer)) error {
-	path := s.Path(Answers, day)
-	w, err := create[measurement.Answer](path, Metadata{Version: s.Version}, form{page: pageSize, group: s.limits().rows, day: true})
+	return rewrite(s, day, change)
+}
+
+// rewrite writes a day's file again, in the newest schema.
+func rewrite[T Measured](s Store, day time.Time, change func(place int64, row *T)) error {
+	path := s.Path(column.TableOf[T](), day)
+	w, err := create[T](s, path, 0)
 	if err != nil {
 		return fmt.Errorf("amend %s: %w", path, err)
 	}
-	m := &merging[measurement.Answer]{path: path, out: w, seeds: seeder{most: s.limits()}}
-	err = m.amend(func(rows []measurement.Answer) {
+	m := &merging[T]{path: path, out: w, seeds: seeder{most: s.limits()}}
+	err = m.amend(func(rows []T) {
 		for i := range rows {
 			change(m.had, &rows[i])
 			m.had++
@@ -30,16 +34,18 @@ func Amend(s Store, day time.Time, change func(place int64, row *measurement.Ans
 	if err != nil {
 		return errors.Join(fmt.Errorf("amend %s: %w", path, err), w.Discard())
 	}
-	return w.publish(m.verify)
+	return w.Publish(m.verify)
 }
 
 // amend writes the old file's rows as change leaves them.
 func (m *merging[T]) amend(change func([]T)) error {
 	defer m.seeds.stop()
-	if err := m.seeds.add(ofAnswers(m.path, 0)); err != nil {
-		return err
+	if column.TableOf[T]() == column.Answers {
+		if err := m.seeds.add(ofAnswers(m.path, 0)); err != nil {
+			return err
+		}
 	}
-	old, err := newSource(rowsOf[T](m.path, 0))
+	old, err := newSource(column.Rows[T](m.path))
 	if err != nil {
 		return err
 	}
@@ -56,19 +62,21 @@ func (m *merging[T]) amend(change func([]T)) error {
 	return nil
 }
 
-// Compact rewrites the answers of a day where two of its row groups would go into
-// one, and says whether it did: a day that came in by many merges takes a sixth less
-// for it. Begin is called before the file changes. A day that is not there is none.
-func Compact(s Store, day time.Time, begin func() error) (bool, error) {
-	path, worth := s.Path(Answers, day), false
-	err := open(path, func(f *parquet.File) error {
-		groups := f.Metadata().RowGroups
+// Compact rewrites a day of a table where two of its row groups would go into one (a day
+// that came in by many merges takes a sixth less for it), and where it is of an older
+// schema than this program writes; it says whether it did. Begin is called before the file
+// changes. A day that is not there is none, and one of a newer schema stays as it is.
+func Compact[T Measured](s Store, day time.Time, begin func() error) (bool, error) {
+	table, worth := column.TableOf[T](), false
+	err := column.Open(s.Path(table, day), table, func(f *column.File) error {
+		groups := f.File.Metadata().RowGroups
+		worth = !f.Current()
 		for i := 1; i < len(groups) && !worth; i++ {
 			worth = !full(groups[i-1], groups[i], s.limits())
 		}
 		return nil
-	}, parquet.SkipPageIndex(true))
-	if errors.Is(err, fs.ErrNotExist) {
+	})
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, column.ErrNewer) {
 		return false, nil
 	}
 	if err != nil || !worth {
@@ -77,5 +85,5 @@ func Compact(s Store, day time.Time, begin func() error) (bool, error) {
 	if err := begin(); err != nil {
 		return false, err
 	}
-	return true, Amend(s, day, func(int64, *measurement.Answer) {})
+	return true, rewrite(s, day, func(int64, *T) {})
 }

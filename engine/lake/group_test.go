@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -43,7 +44,7 @@ func TestRowGroupsEndByBytes(t *testing.T) {
 			if _, err := lake.Merge(s, midnight, apart(day...), nil); err != nil {
 				t.Fatal(err)
 			}
-			groups := metadataOf(t, s.Path(lake.Answers, midnight)).RowGroups
+			groups := metadataOf(t, s.Path(column.Answers, midnight)).RowGroups
 			if len(groups) != c.groups {
 				t.Errorf("%d row groups, want %d", len(groups), c.groups)
 			}
@@ -53,7 +54,7 @@ func TestRowGroupsEndByBytes(t *testing.T) {
 					t.Errorf("wires of %d bytes in a row group", size)
 				}
 			}
-			if again, err := lake.Compact(s, midnight, func() error { return nil }); again || err != nil {
+			if again, err := lake.Compact[measurement.Answer](s, midnight, func() error { return nil }); again || err != nil {
 				t.Errorf("compacted %t, %v", again, err)
 			}
 		})
@@ -68,7 +69,7 @@ func TestMergesJoinLikeCounting(t *testing.T) {
 		if _, err := lake.Merge(s, midnight, apart(group("101", slot, 1, 9)), nil); err != nil {
 			t.Fatal(err)
 		}
-		if got := rowGroups(t, s.Path(lake.Answers, midnight)); !slices.Equal(got, want) {
+		if got := rowGroups(t, s.Path(column.Answers, midnight)); !slices.Equal(got, want) {
 			t.Errorf("after %d merges: row groups of %v, want %v", slot+1, got, want)
 		}
 	}
@@ -76,7 +77,7 @@ func TestMergesJoinLikeCounting(t *testing.T) {
 	if _, err := lake.Merge(s, midnight, apart(group("102", 14, 1, 9)), nil); err != nil {
 		t.Fatal(err)
 	}
-	rows, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+	rows, _, err := column.Read[measurement.Answer](s.Path(column.Answers, midnight))
 	if err != nil || len(rows) != 16 || rows[15].VantagePoint != "102" || !rows[15].Interval.Equal(midnight.Add(70*time.Minute)) {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}

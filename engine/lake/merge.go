@@ -12,9 +12,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -49,11 +49,11 @@ type Clash struct {
 // from several goroutines. Merge empties groups as it goes. What memory it takes beside
 // them is bounded by a row group, whatever the size of the day.
 func Merge[T Measured](s Store, day time.Time, groups []Group[T], finish func([]T) error) (Merged, error) {
-	path := s.Path(tableOf[T](), day)
+	path := s.Path(column.TableOf[T](), day)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return Merged{}, fmt.Errorf("merge: %w", err)
 	}
-	m := &merging[T]{path: path, compare: order[T](), finish: finish, seeds: seeder{most: s.limits()}}
+	m := &merging[T]{path: path, compare: column.Order[T](), finish: finish, seeds: seeder{most: s.limits()}}
 	if err := m.run(s, groups); err != nil {
 		return Merged{}, fmt.Errorf("merge into %s: %w", path, err)
 	}
@@ -65,7 +65,7 @@ type merging[T Measured] struct {
 	path    string
 	compare func(a, b *T) int
 	finish  func([]T) error
-	out     *Writer[T]
+	out     *writer[T]
 	seeds   seeder
 	done    Merged
 	had     int64 // rows of the old file
@@ -81,7 +81,7 @@ func (m *merging[T]) run(s Store, groups []Group[T]) (err error) {
 	}()
 	slices.SortStableFunc(groups, compareKeys[T])
 	room := 0
-	if tableOf[T]() == Answers {
+	if column.TableOf[T]() == column.Answers {
 		previews := make([]portion, len(groups))
 		for i, g := range groups {
 			previews[i] = g.preview()
@@ -100,7 +100,7 @@ func (m *merging[T]) run(s Store, groups []Group[T]) (err error) {
 		}
 		sources = append(sources, src)
 	}
-	if m.out, err = create[T](m.path, Metadata{Version: s.Version}, form{pageSize, s.limits().rows, min(room, s.limits().bytes), true}); err != nil {
+	if m.out, err = create[T](s, m.path, min(room, s.limits().bytes)); err != nil {
 		return err
 	}
 	old, err := m.keep(first(sources))
@@ -113,7 +113,7 @@ func (m *merging[T]) run(s Store, groups []Group[T]) (err error) {
 	if err != nil || m.done.Added == 0 {
 		return errors.Join(err, m.out.Discard())
 	}
-	return m.out.publish(m.verify)
+	return m.out.Publish(m.verify)
 }
 
 // layers parts groups, which are in order, so that none of a part is of the same
@@ -134,9 +134,7 @@ func layers[T Measured](groups []Group[T]) (parts [][]Group[T]) {
 }
 
 func compareKeys[T Measured](a, b Group[T]) int {
-	at, vp := a.key()
-	bt, other := b.key()
-	return cmp.Or(cmp.Compare(at, bt), cmp.Compare(vp, other))
+	return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint))
 }
 
 // first is the earliest interval of the sources.
@@ -157,11 +155,11 @@ func first[T Measured](sources []*source[T]) time.Time {
 // source. Nil is no old file.
 func (m *merging[T]) keep(from time.Time) (*source[T], error) {
 	copied := 0
-	err := open(m.path, func(f *parquet.File) error {
+	err := column.Open(m.path, column.TableOf[T](), func(f *column.File) error {
 		m.had = f.NumRows()
 		copied = m.worthKeeping(f, from)
-		for _, g := range f.RowGroups()[:copied] {
-			if err := m.out.copy(g); err != nil {
+		for _, g := range f.Groups()[:copied] {
+			if err := m.out.Copy(g); err != nil {
 				return err
 			}
 		}
@@ -173,27 +171,26 @@ func (m *merging[T]) keep(from time.Time) (*source[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	if tableOf[T]() == Answers {
+	if column.TableOf[T]() == column.Answers {
 		if err := m.seeds.add(ofAnswers(m.path, copied)); err != nil {
 			return nil, err
 		}
 	}
-	return newSource(rowsOf[T](m.path, copied))
+	return newSource(column.RowsFrom[T](m.path, copied))
 }
 
-// worthKeeping is how many row groups at the head stay as they are: they have the
-// columns of the new file, which a file of an earlier version may lack, lie wholly
-// before the first new interval, and each has more rows than all old ones after it, or
+// worthKeeping is how many row groups at the head stay as they are: they are of the
+// newest schema, for a file has one, lie wholly before the first new interval, and each has more rows than all old ones after it, or
 // cannot be joined with the next. A day that comes in by three hundred merges then
 // has some ten row groups and not three hundred, each with a dictionary of its own,
 // and a row is rewritten some eight times.
-func (m *merging[T]) worthKeeping(f *parquet.File, from time.Time) int {
-	if !parquet.EqualNodes(m.out.out.Schema(), f.Schema()) {
+func (m *merging[T]) worthKeeping(f *column.File, from time.Time) int {
+	if !m.out.Copies(f) {
 		return 0
 	}
-	groups, leaf, after := f.Metadata().RowGroups, f.Root().Column(labels), f.NumRows()
-	for i, g := range f.RowGroups() {
-		if _, last, known := labelsOf(g, leaf); !known || last >= from.UnixMicro() {
+	groups, after := f.File.Metadata().RowGroups, f.NumRows()
+	for i, g := range f.Groups() {
+		if _, last, known := g.Intervals(); !known || last >= from.UnixMicro() {
 			return i
 		}
 		after -= g.NumRows()
@@ -214,7 +211,7 @@ func (m *merging[T]) begin(at time.Time) error {
 	if m.out.wires == nil {
 		return nil
 	}
-	return m.seeds.before(at.UnixMicro(), m.out.wires, m.out.out.Flush)
+	return m.seeds.before(at.UnixMicro(), m.out.wires, m.out.Flush)
 }
 
 // write writes the rows of one interval.
@@ -265,7 +262,7 @@ func (m *merging[T]) groups(sources []*source[T], own bool, yield func(group[T])
 // those that were first: a file is merged whole and at once, so that one with a
 // further row, or one fewer, is another file, and goes to Quarantine with all it says.
 func (m *merging[T]) join(group, rows []T) []T {
-	if len(group) == 0 && Disorder(rows) == 0 { // nearly always
+	if len(group) == 0 && column.Disorder(rows) == 0 { // nearly always
 		m.done.Added += int64(len(rows))
 		return rows
 	}
@@ -304,26 +301,22 @@ func (m *merging[T]) join(group, rows []T) []T {
 // verify reads the new file's keys back: as many rows as there must be, each
 // group's intervals in order.
 func (m *merging[T]) verify(path string) error {
-	return open(path, func(f *parquet.File) error {
+	return column.Open(path, column.TableOf[T](), func(f *column.File) (err error) {
 		if want := m.had + m.done.Added; f.NumRows() != want {
 			return fmt.Errorf("holds %d rows, want %d", f.NumRows(), want)
 		}
-		columns, err := Scan{Table: tableOf[T]()}.columns(f, []string{labels})
-		if err != nil {
-			return err
-		}
-		var c Column
+		var c column.Column
 		last := int64(math.MinInt64)
-		for _, g := range groupsOf(f) {
-			if err := c.read(g, columns[0]); err != nil {
+		for _, g := range f.Groups() {
+			if err := g.Read([]string{column.Interval}, []*column.Column{&c}); err != nil {
 				return err
 			}
-			if last, err = ascending(c.Int, last); err != nil {
+			if last, err = column.Ascending(c.Int, last); err != nil {
 				return err
 			}
 		}
 		return nil
-	}, parquet.SkipPageIndex(true))
+	})
 }
 
 // groupOf is the interval and the vantage point of a row.

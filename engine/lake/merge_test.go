@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -64,7 +65,7 @@ func TestMergeKeepsWhatCameFirst(t *testing.T) {
 		}
 	}
 	merge(lake.Merged{Added: 4}, first)
-	path := s.Path(lake.Answers, midnight)
+	path := s.Path(column.Answers, midnight)
 	if want := filepath.Join(dir, "Lake", "answers", "yyyymm=202611", "answers-20261122.parquet"); path != want {
 		t.Errorf("path %s, want %s", path, want)
 	}
@@ -90,7 +91,7 @@ func TestMergeKeepsWhatCameFirst(t *testing.T) {
 	// Nor does one that says less take the place of the first.
 	merge(lake.Merged{Clashes: []lake.Clash{{VantagePoint: "101", Interval: midnight.Add(15 * time.Minute),
 		Reason: "row soa of d over ipv4/udp of those that came first is missing"}}}, group("101", 3, 3, 10))
-	rows, _, err := lake.Read[measurement.Answer](path)
+	rows, _, err := column.Read[measurement.Answer](path)
 	want := slices.Concat(group("101", 3, 4, 10), group("102", 3, 2, 10))
 	if diff := gocmp.Diff(want, rows, cmpopts.EquateEmpty()); diff != "" || err != nil {
 		t.Error(err, diff)
@@ -126,7 +127,7 @@ func TestMergeInAnyOrderIsOneLake(t *testing.T) {
 				rt.Fatal(err)
 			}
 		}
-		got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+		got, _, err := column.Read[measurement.Answer](s.Path(column.Answers, midnight))
 		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
 			rt.Fatal(err, diff)
 		}
@@ -155,7 +156,7 @@ func TestMergeAfterWholeRowGroups(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+	got, _, err := column.Read[measurement.Answer](s.Path(column.Answers, midnight))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,17 +184,17 @@ func TestDayByManyMergesHasFewRowGroups(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n, most := len(rowGroups(t, s.Path(lake.Answers, midnight))), 2*bits.Len(uint(slot+1)); n > most {
+		if n, most := len(rowGroups(t, s.Path(column.Answers, midnight))), 2*bits.Len(uint(slot+1)); n > most {
 			t.Fatalf("%d row groups after %d merges, want %d at most", n, slot+1, most)
 		}
 	}
 	for _, s := range []lake.Store{s, full} {
-		got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+		got, _, err := column.Read[measurement.Answer](s.Path(column.Answers, midnight))
 		if diff := gocmp.Diff(day, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Fatal(err, diff)
 		}
 	}
-	sizes := rowGroups(t, full.Path(lake.Answers, midnight))
+	sizes := rowGroups(t, full.Path(column.Answers, midnight))
 	if most := 2*len(day)/100 + 2*bits.Len(100); len(sizes) > most || slices.Max(sizes) > 100 {
 		t.Errorf("row groups of %v rows, want at most %d, of 100 rows at most", sizes, most)
 	}
@@ -213,7 +214,7 @@ func TestMergeOfNothingLeavesNothing(t *testing.T) {
 	if m, err := lake.Merge[measurement.Run](s, midnight, nil, nil); err != nil || m.Added != 0 {
 		t.Error(m, err)
 	}
-	if days, err := s.Days(lake.Runs, time.Time{}, time.Time{}); err != nil || len(days) != 0 {
+	if days, err := s.Days(column.Runs, time.Time{}, time.Time{}); err != nil || len(days) != 0 {
 		t.Error(days, err)
 	}
 }
@@ -221,7 +222,7 @@ func TestMergeOfNothingLeavesNothing(t *testing.T) {
 func TestDamagedDayFileIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
 	s := lake.Store{Dir: dir}
-	path := s.Path(lake.Answers, midnight)
+	path := s.Path(column.Answers, midnight)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -253,13 +254,13 @@ func TestDaysRefusesStrangers(t *testing.T) {
 	for _, name := range []string{"answers-20261121.parquet", "answers-20261122.parquet", "answers-20261123.parquet", ".answers-20261122.parquet123", "notes.txt"} {
 		touch(name)
 	}
-	days, err := s.Days(lake.Answers, midnight.Add(time.Hour), midnight.AddDate(0, 0, 1))
+	days, err := s.Days(column.Answers, midnight.Add(time.Hour), midnight.AddDate(0, 0, 1))
 	if err != nil || len(days) != 1 || !days[0].Day.Equal(midnight) {
 		t.Error(days, err)
 	}
 	for _, name := range []string{"answers-20261222.parquet", "copy.parquet", "runs-20261122.parquet"} {
 		path := touch(name)
-		if _, err := s.Days(lake.Answers, time.Time{}, time.Time{}); err == nil || !strings.Contains(err.Error(), name+" is not a file of the lake; move it away") {
+		if _, err := s.Days(column.Answers, time.Time{}, time.Time{}); err == nil || !strings.Contains(err.Error(), name+" is not a file of the lake; move it away") {
 			t.Errorf("%s: %v", name, err)
 		}
 		os.Remove(path)
@@ -293,7 +294,7 @@ func TestRunsOfRowsAreTheReaders(t *testing.T) {
 	if err := lake.Amend(s, midnight, func(int64, *measurement.Answer) {}); err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+	got, _, err := column.Read[measurement.Answer](s.Path(column.Answers, midnight))
 	if err != nil || len(got) != len(day) {
 		t.Fatal(len(got), err)
 	}

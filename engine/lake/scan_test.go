@@ -16,6 +16,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -53,7 +54,7 @@ func TestColumnsAreTheRows(t *testing.T) {
 		}
 		dayOf(t, s, rows)
 		at := 0
-		err := lake.Scan{Store: s, Table: lake.Answers, Columns: columns}.Run(t.Context(), func(b *lake.Batch) error {
+		err := lake.Scan{Store: s, Table: column.Answers, Columns: columns}.Run(t.Context(), func(b *column.Batch) error {
 			for i := range b.Rows {
 				compareRow(rt, b, i, rows[at])
 				at++
@@ -66,7 +67,7 @@ func TestColumnsAreTheRows(t *testing.T) {
 	})
 }
 
-func compareRow(t *rapid.T, b *lake.Batch, i int, want measurement.Answer) {
+func compareRow(t *rapid.T, b *column.Batch, i int, want measurement.Answer) {
 	null := func(name string) bool {
 		c := b.Column(name)
 		return c.Null != nil && c.Null[i] || c.Index != nil && c.Index[i] < 0
@@ -90,11 +91,11 @@ func compareRow(t *rapid.T, b *lake.Batch, i int, want measurement.Answer) {
 // have, and what it shows is right to the last page.
 func TestBatchesJoinPages(t *testing.T) {
 	s := lake.Store{Dir: t.TempDir()}
-	path := s.Path(lake.Answers, midnight)
+	path := s.Path(column.Answers, midnight)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	out, err := lake.CreatePart[measurement.Answer](path, lake.Metadata{}) // of small pages
+	out, err := column.Create[measurement.Answer](path, column.Metadata{}, column.Form{Small: true}) // of small pages
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,8 +123,8 @@ func TestBatchesJoinPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	at, batches := 0, 0
-	scan := lake.Scan{Store: s, Table: lake.Answers, Columns: []string{"vantage_point", "rsi", "latency_us", "sent_at", "rcode", "error", "aa", "serial", "response"}, Workers: 1}
-	err = scan.Run(t.Context(), func(b *lake.Batch) error {
+	scan := lake.Scan{Store: s, Table: column.Answers, Columns: []string{"vantage_point", "rsi", "latency_us", "sent_at", "rcode", "error", "aa", "serial", "response"}, Workers: 1}
+	err = scan.Run(t.Context(), func(b *column.Batch) error {
 		batches++
 		for i := range b.Rows {
 			want := &rows[at]
@@ -155,14 +156,14 @@ func micros(at *time.Time) *int64 {
 	return ptr(at.UnixMicro())
 }
 
-func sameNumber(c *lake.Column, i int, want *int64) bool {
+func sameNumber(c *column.Column, i int, want *int64) bool {
 	if c.Null != nil && c.Null[i] {
 		return want == nil
 	}
 	return want != nil && c.Int[i] == *want
 }
 
-func sameText(c *lake.Column, i int, want *string) bool {
+func sameText(c *column.Column, i int, want *string) bool {
 	if c.Index[i] < 0 {
 		return want == nil
 	}
@@ -181,7 +182,7 @@ func TestScanCutsTime(t *testing.T) {
 	from, until := midnight.Add(23*time.Hour), midnight.Add(49*time.Hour+3*time.Minute)
 	var mu sync.Mutex
 	seen := map[int64]int{}
-	err := lake.Scan{Store: s, Table: lake.Answers, From: from, Until: until, Columns: []string{"rsi"}, Workers: 3}.Run(t.Context(), func(b *lake.Batch) error {
+	err := lake.Scan{Store: s, Table: column.Answers, From: from, Until: until, Columns: []string{"rsi"}, Workers: 3}.Run(t.Context(), func(b *column.Batch) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, at := range b.Column("interval").Int {
@@ -207,19 +208,19 @@ func TestScanCutsTime(t *testing.T) {
 func TestScanRefuses(t *testing.T) {
 	s := lake.Store{Dir: t.TempDir()}
 	dayOf(t, s, group("101", 1, 2, 1))
-	for column, want := range map[string]string{"failures": "column failures is a list", "nonsense": "column nonsense is missing"} {
-		err := lake.Scan{Store: s, Table: lake.Answers, Columns: []string{column}}.Run(t.Context(), func(*lake.Batch) error { return nil })
+	for name, want := range map[string]string{"failures": "column failures is a list", "nonsense": "column nonsense is missing"} {
+		err := lake.Scan{Store: s, Table: column.Answers, Columns: []string{name}}.Run(t.Context(), func(*column.Batch) error { return nil })
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", column, err)
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	stop := errors.New("stop")
-	if err := (lake.Scan{Store: s, Table: lake.Answers}).Run(t.Context(), func(*lake.Batch) error { return stop }); !errors.Is(err, stop) || strings.Contains(err.Error(), "parquet") {
+	if err := (lake.Scan{Store: s, Table: column.Answers}).Run(t.Context(), func(*column.Batch) error { return stop }); !errors.Is(err, stop) || strings.Contains(err.Error(), "parquet") {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := (lake.Scan{Store: s, Table: lake.Answers}).Run(ctx, func(*lake.Batch) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := (lake.Scan{Store: s, Table: column.Answers}).Run(ctx, func(*column.Batch) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -227,7 +228,7 @@ func TestScanRefuses(t *testing.T) {
 func TestPlace(t *testing.T) {
 	s := lake.Store{Dir: t.TempDir()}
 	dayOf(t, s, group("101", 1, 3, 1))
-	err := lake.Scan{Store: s, Table: lake.Answers, Columns: []string{"rsi"}}.Run(t.Context(), func(b *lake.Batch) error {
+	err := lake.Scan{Store: s, Table: column.Answers, Columns: []string{"rsi"}}.Run(t.Context(), func(b *column.Batch) error {
 		c := b.Column("rsi")
 		if c.Place("zz") != -2 || !slices.Contains(c.Index, c.Place("b")) {
 			t.Errorf("places of %v", c.Dict)

@@ -14,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 	"pgregory.net/rapid"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -48,7 +49,7 @@ func TestDayKeepsEveryNumber(t *testing.T) {
 		if _, err := lake.Merge(s, midnight, apart(rows), nil); err != nil {
 			rt.Fatal(err)
 		}
-		got, _, err := lake.Read[measurement.Answer](s.Path(lake.Answers, midnight))
+		got, _, err := column.Read[measurement.Answer](s.Path(column.Answers, midnight))
 		if diff := gocmp.Diff(rows, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
 			rt.Fatal(err, diff)
 		}
@@ -59,12 +60,12 @@ func TestDayKeepsEveryNumber(t *testing.T) {
 // on growing.
 func TestDayOfPlainNumbersGrows(t *testing.T) {
 	s := lake.Store{Dir: t.TempDir()}
-	path := s.Path(lake.Answers, midnight)
+	path := s.Path(column.Answers, midnight)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	old := slices.Concat(group("101", 1, 5, 7_000), group("102", 1, 5, 8_000))
-	if err := lake.Write(path, old, lake.Metadata{}); err != nil { // so few rows are written plain
+	if err := column.Write(path, old, column.Metadata{}); err != nil { // so few rows are written plain
 		t.Fatal(err)
 	}
 	if got := encodings(t, path)["latency_us"]; !slices.Contains(got, format.Plain) {
@@ -77,7 +78,7 @@ func TestDayOfPlainNumbersGrows(t *testing.T) {
 		if _, err := lake.Merge(s, midnight, apart(more), nil); err != nil {
 			t.Fatal(err)
 		}
-		got, _, err := lake.Read[measurement.Answer](path)
+		got, _, err := column.Read[measurement.Answer](path)
 		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Fatal(err, diff)
 		}
@@ -89,8 +90,8 @@ func TestDayStoresDifferences(t *testing.T) {
 	if _, err := lake.Merge(s, midnight, apart(group("101", 1, 5, 7_000)), nil); err != nil {
 		t.Fatal(err)
 	}
-	for name, got := range encodings(t, s.Path(lake.Answers, midnight)) {
-		want := slices.Contains([]string{"interval", "sent_at", "latency_us", "connect_us", "serial"}, name)
+	for name, got := range encodings(t, s.Path(column.Answers, midnight)) {
+		want := slices.Contains([]string{"interval", "sent_at", "latency_us", "connect_us", "serial", "source_port"}, name)
 		if slices.Contains(got, format.DeltaBinaryPacked) != want {
 			t.Errorf("%s: encodings %v", name, got)
 		}

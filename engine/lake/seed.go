@@ -1,15 +1,15 @@
 package lake
 
 import (
-	"fmt"
 	"hash/maphash"
 	"iter"
 	"math"
 	"slices"
 	"strings"
 
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+
+	"mtric.net/mtric/engine/column"
 )
 
 // A row group's wires are told to the dictionary before its rows, sorted by what
@@ -199,26 +199,20 @@ func inTurn(all []portion) iter.Seq2[portion, error] {
 // ofAnswers yields the portions of a file of answers from a row group on.
 func ofAnswers(path string, from int) iter.Seq2[portion, error] {
 	return func(yield func(portion, error) bool) {
-		err := open(path, func(f *parquet.File) error {
-			columns, err := Scan{Table: Answers}.columns(f, []string{labels, "response"})
-			if err != nil {
-				return err
-			}
-			var at, response Column
+		err := column.Open(path, column.Answers, func(f *column.File) error {
+			var at, response column.Column
 			var own arena // the column's memory is used again
-			groups := groupsOf(f)
-			for _, g := range groups[min(from, len(groups)):] {
-				for i, c := range []*Column{&at, &response} {
-					if err := c.read(g, columns[i]); err != nil {
-						return fmt.Errorf("column %s: %w", columns[i].name, err)
-					}
+			groups := f.Groups()
+			for i, g := range groups[min(from, len(groups)):] {
+				if err := g.Read([]string{column.Interval, "response"}, []*column.Column{&at, &response}); err != nil {
+					return err
 				}
-				if !yieldPortions(at.Int, response.Bytes, &own, textsOf(f.Metadata().RowGroups[g.place]), yield) {
+				if !yieldPortions(at.Int, response.Bytes, &own, textsOf(f.File.Metadata().RowGroups[from+i]), yield) {
 					return nil
 				}
 			}
 			return nil
-		}, parquet.SkipPageIndex(true))
+		})
 		if err != nil {
 			yield(portion{}, err)
 		}

@@ -2,25 +2,10 @@ package lake
 
 import (
 	"iter"
-
-	"github.com/parquet-go/parquet-go"
+	"time"
 
 	"mtric.net/mtric/engine/measurement"
 )
-
-// rowsOf yields the rows of a file from a row group on, in batches that are the
-// receiver's to keep. An error ends it.
-func rowsOf[T Row](path string, from int) iter.Seq2[[]T, error] {
-	return func(yield func([]T, error) bool) {
-		err := open(path, func(f *parquet.File) error {
-			_, err := rowsIn(f, from, yield)
-			return err
-		}, parquet.SkipPageIndex(true))
-		if err != nil {
-			yield(nil, err)
-		}
-	}
-}
 
 // source hands out rows by vantage point's interval.
 type source[T Measured] struct {
@@ -30,36 +15,38 @@ type source[T Measured] struct {
 	stop func()
 }
 
-// Group is the rows of one vantage point's interval, in the order of their table's key,
-// made when they are wanted.
-type Group[T Measured] interface {
-	Rows() ([]T, error)
-	key() (at int64, vp measurement.VantagePoint) // µs
-	preview() portion
+// Group is the rows of one vantage point's interval, in the order of their table's key.
+// They are made when they are wanted: as rows, a day takes three times as much memory. Its
+// wires come before its rows do, for a row group's are told to its dictionary at once.
+type Group[T Measured] struct {
+	Interval     time.Time
+	VantagePoint measurement.VantagePoint
+	Size         int // how many rows
+	Rows         func() ([]T, error)
+	Wires        func() (wires [][]byte, texts int) // responses, and about how many bytes of other texts; asked of answers only
 }
 
 // GroupOf is a group of rows that are there already, one at least.
-func GroupOf[T Measured](rows []T) Group[T] { return made[T](rows) }
-
-type made[T Measured] []T
-
-func (m made[T]) Rows() ([]T, error) { return m, nil }
-
-func (m made[T]) key() (int64, measurement.VantagePoint) {
-	at, vp := groupOf(&m[0])
-	return at.UnixMicro(), vp
+func GroupOf[T Measured](rows []T) Group[T] {
+	at, vp := groupOf(&rows[0])
+	return Group[T]{at, vp, len(rows), func() ([]T, error) { return rows, nil }, func() ([][]byte, int) { return wiresOf(rows) }}
 }
 
-func (m made[T]) preview() portion {
-	at, _ := m.key()
-	p := portion{interval: at, rows: len(m)}
-	answers, _ := any([]T(m)).([]measurement.Answer)
+func wiresOf[T Measured](rows []T) (wires [][]byte, texts int) {
+	answers, _ := any(rows).([]measurement.Answer)
 	for i := range answers {
 		w := answers[i].Response
-		if p.texts += answers[i].Content() - len(w); w != nil {
-			p.wires = append(p.wires, w)
+		if texts += answers[i].Content() - len(w); w != nil {
+			wires = append(wires, w)
 		}
 	}
+	return wires, texts
+}
+
+// preview is what a group has but for its rows.
+func (g Group[T]) preview() portion {
+	p := portion{interval: g.Interval.UnixMicro(), rows: g.Size}
+	p.wires, p.texts = g.Wires()
 	return p
 }
 
@@ -67,7 +54,7 @@ func (m made[T]) preview() portion {
 func rowsOfGroups[T Measured](groups []Group[T]) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		for i, g := range groups {
-			groups[i] = nil
+			groups[i] = Group[T]{}
 			if rows, err := g.Rows(); !yield(rows, err) || err != nil {
 				return
 			}

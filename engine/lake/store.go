@@ -1,3 +1,5 @@
+// Package lake keeps the rows of all vantage points: a file of Parquet a day and table,
+// which grows by merges and is replaced whole.
 package lake
 
 import (
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -27,11 +30,11 @@ type Store struct {
 	RowGroupBytes int // bytes of its wires and texts, about; 0 is 64 MiB
 }
 
-// Path is the file of a table for the day (UTC) that t lies in; the table zones
-// has one file for all time.
-func (s Store) Path(table Table, t time.Time) string {
-	if table == Zones {
-		return filepath.Join(s.Dir, string(Zones), string(Zones)+".parquet")
+// Path is the file of a table for the day (UTC) that t lies in; the tables zones and
+// vantage_points have one file for all time.
+func (s Store) Path(table column.Table, t time.Time) string {
+	if !table.Daily() {
+		return filepath.Join(s.Dir, string(table), string(table)+".parquet")
 	}
 	day := interval.Day(t)
 	return filepath.Join(s.Dir, string(table), "yyyymm="+interval.Partition(day), fmt.Sprintf("%s-%s.parquet", table, day.Format("20060102")))
@@ -41,7 +44,7 @@ func (s Store) Path(table Table, t time.Time) string {
 type limits struct{ rows, bytes int }
 
 func (s Store) limits() limits {
-	return limits{cmp.Or(s.RowGroup, rowGroup), cmp.Or(s.RowGroupBytes, groupBytes)}
+	return limits{cmp.Or(s.RowGroup, column.GroupRows), cmp.Or(s.RowGroupBytes, groupBytes)}
 }
 
 // DayFile is one day of a table.
@@ -56,7 +59,7 @@ var month = regexp.MustCompile(`^yyyymm=[0-9]{6}$`)
 // day; a zero time is no bound. A lake without the table has none. A *.parquet
 // file that is not named as the lake names its own is an error, since a glob of
 // an analyst's would read it.
-func (s Store) Days(table Table, from, until time.Time) ([]DayFile, error) {
+func (s Store) Days(table column.Table, from, until time.Time) ([]DayFile, error) {
 	root := filepath.Join(s.Dir, string(table))
 	partitions, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,7 +102,7 @@ func (s Store) Days(table Table, from, until time.Time) ([]DayFile, error) {
 // lake's only writer.
 func (s Store) Sweep() error {
 	var errs []error
-	for _, pattern := range []string{filepath.Join("*", "yyyymm=*", ".*"), filepath.Join(string(Zones), ".*"), filepath.Join("plans", ".*")} {
+	for _, pattern := range []string{filepath.Join("*", "yyyymm=*", ".*"), filepath.Join(string(column.Zones), ".*"), filepath.Join(string(column.VantagePoints), ".*"), filepath.Join("plans", ".*")} {
 		left, err := fs.Glob(os.DirFS(s.Dir), filepath.ToSlash(pattern))
 		errs = append(errs, err)
 		for _, name := range left {
@@ -117,19 +120,32 @@ func stranger(path string) error {
 }
 
 // Zones reads the table zones, by serial; a lake without it has none.
-func (s Store) Zones() ([]measurement.Zone, error) {
-	rows, _, err := Read[measurement.Zone](s.Path(Zones, time.Time{}))
+func (s Store) Zones() ([]measurement.Zone, error) { return whole[measurement.Zone](s) }
+
+// SaveZones replaces the table zones.
+func (s Store) SaveZones(rows []measurement.Zone) error { return save(s, rows) }
+
+// Sites reads the table vantage_points, by vantage point and time; a lake without it has
+// none.
+func (s Store) Sites() ([]measurement.Site, error) { return whole[measurement.Site](s) }
+
+// SaveSites replaces the table vantage_points.
+func (s Store) SaveSites(rows []measurement.Site) error { return save(s, rows) }
+
+// whole reads a table that has one file.
+func whole[T column.Row](s Store) ([]T, error) {
+	rows, _, err := column.Read[T](s.Path(column.TableOf[T](), time.Time{}))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	return rows, err
 }
 
-// SaveZones replaces the table zones.
-func (s Store) SaveZones(rows []measurement.Zone) error {
-	path := s.Path(Zones, time.Time{})
+// save replaces the file of a table that has one.
+func save[T column.Row](s Store, rows []T) error {
+	path := s.Path(column.TableOf[T](), time.Time{})
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("lake: %w", err)
 	}
-	return Write(path, rows, Metadata{Version: s.Version})
+	return column.Write(path, rows, column.Metadata{Version: s.Version})
 }

@@ -3,6 +3,7 @@ package lake_test
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -22,12 +24,12 @@ func TestLargeDays(t *testing.T) {
 	for name, enlarge := range map[string]func(t *testing.T, path string) int64{"rows": manyRows, "bytes": manyBytes} {
 		t.Run(name, func(t *testing.T) {
 			s := lake.Store{Dir: t.TempDir()}
-			path := s.Path(lake.Runs, midnight)
+			path := s.Path(column.Runs, midnight)
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			rows := enlarge(t, path)
-			if _, _, err := lake.ReadUpTo[measurement.Run](path, lake.MaxRows); err == nil || !strings.Contains(err.Error(), "more than") {
+			if _, _, err := column.ReadUpTo[measurement.Run](path, column.MaxRows); err == nil || !strings.Contains(err.Error(), "more than") {
 				t.Errorf("as a file that was sent: %v", err)
 			}
 			late := []lake.Group[measurement.Run]{lake.GroupOf([]measurement.Run{{VantagePoint: "101", Interval: midnight.Add(23 * time.Hour)}})}
@@ -35,7 +37,7 @@ func TestLargeDays(t *testing.T) {
 				t.Fatal(m, err)
 			}
 			var read int64
-			err := lake.Scan{Store: s, Table: lake.Runs, Columns: []string{"interval"}, Workers: 1}.Run(t.Context(), func(b *lake.Batch) error {
+			err := lake.Scan{Store: s, Table: column.Runs, Columns: []string{"interval"}, Workers: 1}.Run(t.Context(), func(b *column.Batch) error {
 				read += int64(b.Rows)
 				return nil
 			})
@@ -54,7 +56,7 @@ func manyRows(t *testing.T, path string) int64 {
 	for i := range same {
 		same[i].Interval = midnight
 	}
-	if err := lake.Write(one, same, lake.Metadata{}); err != nil {
+	if err := column.Write(one, same, column.Metadata{}); err != nil {
 		t.Fatal(err)
 	}
 	in, err := os.Open(one)
@@ -75,9 +77,9 @@ func manyRows(t *testing.T, path string) int64 {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	w := parquet.NewGenericWriter[measurement.Run](out, parquet.Compression(&parquet.Zstd), parquet.KeyValueMetadata("mtric.schema", lake.Schema))
+	w := parquet.NewGenericWriter[measurement.Run](out, parquet.Compression(&parquet.Zstd), parquet.KeyValueMetadata("mtric.schema", fmt.Sprint(column.Schema())))
 	var rows int64
-	for rows <= lake.MaxRows {
+	for rows <= column.MaxRows {
 		n, err := w.WriteRowGroup(file.RowGroups()[0])
 		if err != nil {
 			t.Fatal(err)
@@ -92,7 +94,7 @@ func manyRows(t *testing.T, path string) int64 {
 
 // manyBytes is a file with a hole before its footer.
 func manyBytes(t *testing.T, path string) int64 {
-	if err := lake.Write(path, []measurement.Run{{Interval: midnight}}, lake.Metadata{}); err != nil {
+	if err := column.Write(path, []measurement.Run{{Interval: midnight}}, column.Metadata{}); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -105,7 +107,7 @@ func manyBytes(t *testing.T, path string) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.WriteAt(footer, lake.MaxFileSize+1)
+	_, err = f.WriteAt(footer, column.MaxFileSize+1)
 	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +140,7 @@ func TestLargeTextsEndARowGroup(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			file := metadataOf(t, s.Path(lake.Answers, midnight))
+			file := metadataOf(t, s.Path(column.Answers, midnight))
 			if file.NumRows != 800 {
 				t.Fatalf("%d rows", file.NumRows)
 			}

@@ -7,6 +7,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/encoding"
+
+	"mtric.net/mtric/engine/column"
 )
 
 // wires is the dictionary of the responses of a day's file, which the library makes
@@ -59,7 +61,7 @@ func (w *wires) begin() error {
 	}
 	w.page, w.packed = plain, make(chan packed, 1) // nobody has to come for it
 	go func(to chan<- packed) {
-		data, err := dayCodec.Encode(nil, plain)
+		data, err := column.DayCodec.Encode(nil, plain)
 		to <- packed{data, err}
 	}(w.packed)
 	return nil
@@ -72,7 +74,7 @@ type wiresField struct {
 }
 
 func (f wiresField) Type() parquet.Type          { return wiresType{f.Field.Type(), f.wires} }
-func (f wiresField) Compression() compress.Codec { return wiresCodec{&dayCodec, f.wires} }
+func (f wiresField) Compression() compress.Codec { return wiresCodec{&column.DayCodec, f.wires} }
 
 type wiresType struct {
 	parquet.Type

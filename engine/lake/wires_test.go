@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -50,13 +51,13 @@ func TestMergeKeepsEveryColumn(t *testing.T) {
 }
 
 // through sends rows of one vantage point into the lake and back.
-func through[T lake.Measured](rt *rapid.T, s lake.Store, table lake.Table, any *rapid.Generator[T], tidy func(*T, int)) {
+func through[T lake.Measured](rt *rapid.T, s lake.Store, table column.Table, any *rapid.Generator[T], tidy func(*T, int)) {
 	rows := rapid.SliceOfN(any, 1, 4).Draw(rt, string(table))
 	for i := range rows {
 		tidy(&rows[i], i)
 	}
 	groups := []lake.Group[T]{lake.GroupOf(slices.Clone(rows))}
-	if table == lake.Runs {
+	if table == column.Runs {
 		groups = nil
 		for part := range slices.Chunk(slices.Clone(rows), 1) {
 			groups = append(groups, lake.GroupOf(part))
@@ -65,7 +66,7 @@ func through[T lake.Measured](rt *rapid.T, s lake.Store, table lake.Table, any *
 	if _, err := lake.Merge(s, midnight, groups, nil); err != nil {
 		rt.Fatal(err)
 	}
-	got, _, err := lake.Read[T](s.Path(table, midnight))
+	got, _, err := column.Read[T](s.Path(table, midnight))
 	if diff := gocmp.Diff(rows, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
 		rt.Fatal(err, diff)
 	}
@@ -109,8 +110,8 @@ func TestWiresOfADayShareWhatTheySay(t *testing.T) {
 		if err := lake.Amend(s, midnight, func(_ int64, a *measurement.Answer) { a.Attempts = 1 }); err != nil {
 			t.Fatal(err)
 		}
-		path := s.Path(lake.Answers, midnight)
-		got, _, err := lake.Read[measurement.Answer](path)
+		path := s.Path(column.Answers, midnight)
+		got, _, err := column.Read[measurement.Answer](path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,10 +136,10 @@ func TestWiresOfADayShareWhatTheySay(t *testing.T) {
 // An empty list is a list, whatever reads it.
 func TestEmptyListIsNoNull(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.parquet")
-	if err := lake.Write(path, group("101", 1, 1, 5), lake.Metadata{}); err != nil {
+	if err := column.Write(path, group("101", 1, 1, 5), column.Metadata{}); err != nil {
 		t.Fatal(err)
 	}
-	rows, _, err := lake.Read[measurement.Answer](path)
+	rows, _, err := column.Read[measurement.Answer](path)
 	if err != nil || len(rows) != 1 || rows[0].Failures == nil {
 		t.Errorf("%v, %v", rows, err)
 	}

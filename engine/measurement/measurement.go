@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,6 +43,17 @@ const (
 
 // Families lists both address families in the order of reports.
 var Families = []Family{IPv4, IPv6}
+
+// Title is the family as texts for people name it.
+func (f Family) Title() string {
+	switch f {
+	case IPv4:
+		return "IPv4"
+	case IPv6:
+		return "IPv6"
+	}
+	return string(f)
+}
 
 // FamilyOf returns the family of an address; an IPv4-mapped IPv6 address is IPv4.
 func FamilyOf(a netip.Addr) Family {
@@ -72,12 +84,20 @@ type Path struct {
 // String writes the path as plans and reports do, "ipv6/tcp".
 func (p Path) String() string { return string(p.Family) + "/" + string(p.Transport) }
 
+// Title is the path as texts for people name it, "IPv6 TCP"; empty where it is none.
+func (p Path) Title() string {
+	if !slices.Contains(Paths, p) {
+		return ""
+	}
+	return p.Family.Title() + " " + strings.ToUpper(string(p.Transport))
+}
+
 // ParsePath reads what String writes.
 func ParsePath(s string) (Path, error) {
 	f, t, _ := strings.Cut(s, "/")
 	p := Path{Family(f), Transport(t)}
-	if (p.Family != IPv4 && p.Family != IPv6) || (p.Transport != UDP && p.Transport != TCP) {
-		return Path{}, fmt.Errorf("path %q: want ipv4/udp, ipv4/tcp, ipv6/udp or ipv6/tcp", s)
+	if !slices.Contains(Paths, p) {
+		return Path{}, fmt.Errorf("path %q: want one of %v", s, Paths)
 	}
 	return p, nil
 }
@@ -175,12 +195,12 @@ type Answer struct {
 	VerdictSerial *int64       `parquet:"verdict_serial,optional" json:"verdict_serial"`
 	Failures      []string     `parquet:"failures,list,dict" json:"failures"`
 
-	SourcePort     *int32  `parquet:"-" json:"source_port"`      // of our socket
-	ReplyTTL       *int32  `parquet:"-" json:"reply_ttl"`        // IP TTL or hop limit of the reply; null over TCP, whose readers Linux hands none
-	FirstLatencyUS *int64  `parquet:"-" json:"first_latency_us"` // of the UDP attempt of an answer asked again over TCP
-	FirstResponse  []byte  `parquet:"-" json:"first_response"`   // its wire; nil is null
-	TCPRetransmits *int32  `parquet:"-" json:"tcp_retransmits"`  // of TCP_INFO
-	Extra          []Extra `parquet:"-" json:"extra"`            // nil: not recorded; empty: recorded, none
+	SourcePort     *int32  `parquet:"source_port,optional" json:"source_port" since:"2"`            // of our UDP socket; null over TCP
+	ReplyTTL       *int32  `parquet:"reply_ttl,optional" json:"reply_ttl" since:"2"`                // IP TTL or hop limit of the reply; null over TCP, whose readers Linux hands none
+	FirstLatencyUS *int64  `parquet:"first_latency_us,optional" json:"first_latency_us" since:"2"`  // of the UDP attempt of an answer asked again over TCP
+	FirstResponse  []byte  `parquet:"first_response,optional,dict" json:"first_response" since:"2"` // its wire; nil is null
+	TCPRetransmits *int32  `parquet:"tcp_retransmits,optional" json:"tcp_retransmits" since:"2"`    // of TCP_INFO
+	Extra          []Extra `parquet:"extra,optional,list" json:"extra" since:"2"`                   // nil: not recorded; empty: recorded, none
 }
 
 // Extra is a further datagram that came for a query: kept as evidence, counted by no
@@ -208,7 +228,10 @@ const (
 // Content is the bytes of an answer that whoever asked or replied decides the length
 // of: what bounds of memory go by.
 func (a *Answer) Content() int {
-	n := len(a.QName) + len(a.Response)
+	n := len(a.QName) + len(a.Response) + len(a.FirstResponse)
+	for _, e := range a.Extra {
+		n += len(e.Kind) + len(e.Wire)
+	}
 	for _, text := range []*string{a.NSID, a.Error} {
 		if text != nil {
 			n += len(*text)
@@ -239,8 +262,8 @@ type Route struct {
 	HopCount     int32        `parquet:"hop_count" json:"hop_count"`
 	Hops         []Hop        `parquet:"hops,list" json:"hops"`
 
-	Source     *string    `parquet:"-" json:"source"`      // the local address that was traced from
-	HopReplies []HopReply `parquet:"-" json:"hop_replies"` // nil: not recorded; empty: recorded, none
+	Source     *string    `parquet:"source,optional,dict" json:"source" since:"2"`           // the local address that was traced from
+	HopReplies []HopReply `parquet:"hop_replies,optional,list" json:"hop_replies" since:"2"` // nil: not recorded; empty: recorded, none
 }
 
 // HopReply is what the reply of a route's step says beside its address and time.
@@ -271,9 +294,9 @@ type Run struct {
 	ReceivedAt        time.Time    `parquet:"received_at,timestamp(microsecond)" json:"received_at,omitzero"`
 	File              string       `parquet:"file,dict" json:"file,omitempty"`
 	SHA256            string       `parquet:"sha256,dict" json:"sha256,omitempty"`
-	SourceIPv4        *string      `parquet:"-" json:"source_ipv4"` // local address of the sockets
-	SourceIPv6        *string      `parquet:"-" json:"source_ipv6"`
-	IngestedAt        *time.Time   `parquet:"ingested_at,optional,timestamp(microsecond)" json:"ingested_at,omitempty"` // of the collector's clock, at the first merge; null in files of stage 1
+	SourceIPv4        *string      `parquet:"source_ipv4,optional,dict" json:"source_ipv4" since:"2"` // local address of the sockets
+	SourceIPv6        *string      `parquet:"source_ipv6,optional,dict" json:"source_ipv6" since:"2"`
+	IngestedAt        *time.Time   `parquet:"ingested_at,optional,timestamp(microsecond)" json:"ingested_at,omitempty" since:"2"` // of the collector's clock, at the first merge; null in files of stage 1
 }
 
 // ZoneState is what is known of a root zone by its serial: a closed vocabulary.
@@ -307,7 +330,22 @@ type Zone struct {
 	Source       *string    `parquet:"source,optional,dict" json:"source"` // where the archive had it from
 	SHA256       *string    `parquet:"sha256,optional,dict" json:"sha256"` // of the archived file
 	State        ZoneState  `parquet:"state,dict" json:"state"`
-	SignedAt     *time.Time `parquet:"signed_at,optional,timestamp(microsecond)" json:"signed_at"`   // latest inception of the signatures over SOA
-	FirstUsed    *time.Time `parquet:"first_used,optional,timestamp(microsecond)" json:"first_used"` // the earlier of archived and shown by a second vantage point, of it and of all archived zones after it; not before it was signed
-	Proof        *ZoneProof `parquet:"proof,optional,dict" json:"proof"`
+	SignedAt     *time.Time `parquet:"signed_at,optional,timestamp(microsecond)" json:"signed_at" since:"2"`   // latest inception of the signatures over SOA
+	FirstUsed    *time.Time `parquet:"first_used,optional,timestamp(microsecond)" json:"first_used" since:"2"` // the earlier of archived and shown by a second vantage point, of it and of all archived zones after it; not before it was signed
+	Proof        *ZoneProof `parquet:"proof,optional,dict" json:"proof" since:"2"`
+}
+
+// Site is a row of the table vantage_points: where a vantage point stands within a time,
+// as the plan has it.
+type Site struct {
+	VantagePoint VantagePoint `parquet:"vantage_point,dict" json:"vantage_point" since:"2"`
+	From         *time.Time   `parquet:"from,optional,timestamp(microsecond)" json:"from" since:"2"`   // null is open
+	Until        *time.Time   `parquet:"until,optional,timestamp(microsecond)" json:"until" since:"2"` // null is open
+	Region       string       `parquet:"region,dict" json:"region" since:"2"`
+	Metro        string       `parquet:"metro,dict" json:"metro" since:"2"`
+	Provider     *string      `parquet:"provider,optional,dict" json:"provider" since:"2"`
+	Host         string       `parquet:"host,dict" json:"host" since:"2"`
+	Latitude     *float64     `parquet:"latitude,optional" json:"latitude" since:"2"`   // degrees, north positive
+	Longitude    *float64     `parquet:"longitude,optional" json:"longitude" since:"2"` // degrees, east positive
+	ASN          *int64       `parquet:"asn,optional" json:"asn" since:"2"`
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/originals"
 )
 
@@ -141,7 +141,7 @@ func TestForgedPack(t *testing.T) {
 			_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: members[i], Size: int64(len(members[i+1])), Mode: 0o644}) // told by Close
 			_, _ = io.WriteString(w, members[i+1])
 		}
-		if err := errors.Join(w.Close(), z.Close(), f.Close(), lake.WriteSidecar(path)); err != nil {
+		if err := errors.Join(w.Close(), z.Close(), f.Close(), files.WriteSidecar(path)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := originals.Verify(path); (err == nil) != (what == "good") {

@@ -12,8 +12,8 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 )
 
 // Day is what a folder of originals has of a day.
@@ -150,15 +150,15 @@ func eachIn(path string, sums map[string]string, use func(File) error, damaged f
 
 // readLoose reads a file and holds it against its sidecar, of which it returns the time.
 func readLoose(path string) (data []byte, sum string, at time.Time, err error) {
-	info, err := os.Stat(lake.Sidecar(path))
+	info, err := os.Stat(files.Sidecar(path))
 	if err != nil {
 		return nil, "", at, err
 	}
-	sidecar, err := os.ReadFile(lake.Sidecar(path))
+	sidecar, err := os.ReadFile(files.Sidecar(path))
 	if err != nil {
 		return nil, "", at, err
 	}
-	want, err := lake.ParseSidecar(sidecar, filepath.Base(path))
+	want, err := files.ParseSidecar(sidecar, filepath.Base(path))
 	if err != nil {
 		return nil, "", at, err
 	}

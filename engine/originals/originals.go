@@ -21,8 +21,8 @@ import (
 	"syscall"
 	"time"
 
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -112,7 +112,7 @@ func (s *Store) Sum(name string) (string, error) {
 	if !ours {
 		return "", fmt.Errorf("original %.100q: %w", name, fs.ErrNotExist)
 	}
-	sum, err := lake.Sum(s.Path(n))
+	sum, err := files.Sum(s.Path(n))
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return sum, err
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/originals"
 )
 
@@ -38,7 +38,7 @@ func keep(t testing.TB, dir string, label time.Time, vp, kind, text string) stri
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := lake.WriteSidecar(path); err != nil {
+	if err := files.WriteSidecar(path); err != nil {
 		t.Fatal(err)
 	}
 	at := label.Add(6 * time.Minute)
@@ -69,7 +69,7 @@ func fill(t testing.TB) (dir string, names []string) {
 func facts(names []string, dir string) func(time.Time) (map[string]originals.Fact, error) {
 	sums := map[string]string{}
 	for _, name := range names {
-		sums[name], _ = lake.Sum(filepath.Join(dir, name[:6], name))
+		sums[name], _ = files.Sum(filepath.Join(dir, name[:6], name))
 	}
 	return func(d time.Time) (map[string]originals.Fact, error) {
 		all := map[string]originals.Fact{}
@@ -221,7 +221,7 @@ func TestPackIsPlainTar(t *testing.T) {
 func TestLate(t *testing.T) {
 	dir, names := fill(t)
 	pack(t, packer(dir))
-	first, err := lake.Sum(filepath.Join(dir, "202402", "20240229.tar.zst"))
+	first, err := files.Sum(filepath.Join(dir, "202402", "20240229.tar.zst"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestLate(t *testing.T) {
 	if done := pack(t, packer(dir)); done.Packs != 1 || done.Members != 1 {
 		t.Errorf("%+v", done)
 	}
-	if sum, err := lake.Sum(filepath.Join(dir, "202402", "20240229.tar.zst")); sum != first || err != nil {
+	if sum, err := files.Sum(filepath.Join(dir, "202402", "20240229.tar.zst")); sum != first || err != nil {
 		t.Errorf("the first pack was changed: %v", err)
 	}
 	entries, err := originals.Verify(filepath.Join(dir, "202402", "20240229-2.tar.zst"))

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 )
 
 // packAfter is how long after its end a day is packed: nearly all of it is there.
@@ -277,15 +277,15 @@ func (p *Packer) member(name string, facts map[string]Fact) (m member, err error
 	if !info.Mode().IsRegular() || info.Size() > maxMember {
 		return m, fmt.Errorf("%s: is no file of at most %d bytes", name, maxMember)
 	}
-	sidecar, err := os.ReadFile(lake.Sidecar(m.path))
+	sidecar, err := os.ReadFile(files.Sidecar(m.path))
 	if err != nil {
 		return m, err
 	}
-	want, err := lake.ParseSidecar(sidecar, name)
+	want, err := files.ParseSidecar(sidecar, name)
 	if err != nil {
 		return m, fmt.Errorf("%s: %w", name, err)
 	}
-	if m.SHA256, err = lake.Sum(m.path); err != nil {
+	if m.SHA256, err = files.Sum(m.path); err != nil {
 		return m, err
 	}
 	if m.SHA256 != want {
@@ -305,7 +305,7 @@ func (p *Packer) member(name string, facts map[string]Fact) (m member, err error
 func (p *Packer) unlink(names []string) error {
 	for _, name := range names {
 		path := p.path(name)
-		for _, gone := range []string{path, lake.Sidecar(path)} {
+		for _, gone := range []string{path, files.Sidecar(path)} {
 			if err := p.remove(gone); err != nil {
 				return err
 			}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/files"
 )
 
 // maxWindow is the window of a pack's compression: what every decoder of zstd takes
@@ -128,7 +128,7 @@ func ReadIndex(path string) ([]Entry, error) {
 // Verify reads a pack to its end: every member is what the index says, and the whole is
 // what its sidecar says.
 func Verify(path string) ([]Entry, error) {
-	if err := lake.CheckSidecar(path); err != nil {
+	if err := files.CheckSidecar(path); err != nil {
 		return nil, fmt.Errorf("pack: %w", err)
 	}
 	return readBack(path)

@@ -14,7 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/files"
 )
 
 // write makes a pack of members, which are in order, and returns its size in bytes. When
@@ -57,7 +57,7 @@ func (p *Packer) write(path string, members []member) (size int64, err error) {
 		return 0, err
 	}
 	line := sum + "  " + name + "\n"
-	if err := renameio.WriteFile(lake.Sidecar(path), []byte(line), 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
+	if err := renameio.WriteFile(files.Sidecar(path), []byte(line), 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
 		return 0, fmt.Errorf("pack: %w", err)
 	}
 	info, err := f.Stat()
@@ -138,7 +138,7 @@ func (p *Packer) proved(f *os.File, index []byte) (sum string, err error) {
 	if found, err := writeIndex(entries); err != nil || !bytes.Equal(found, index) {
 		return "", errors.Join(fmt.Errorf("pack %s: read back, its index is another", f.Name()), err)
 	}
-	if sum, err = lake.Sum(f.Name()); err != nil {
+	if sum, err = files.Sum(f.Name()); err != nil {
 		return "", fmt.Errorf("pack: %w", err)
 	}
 	return sum, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // decode reads every block, those first that others are compared with.
@@ -52,9 +53,9 @@ func (l *loader) check() {
 	l.checkCounts()
 	for _, q := range p.Queries {
 		switch q.Label {
-		case "soa":
+		case measurement.QuerySOA:
 			l.checkSOA(q)
-		case "correctness":
+		case measurement.QueryCorrectness:
 			l.checkCorrectness(q)
 		}
 	}
@@ -139,14 +140,14 @@ func (l *loader) checkReports() {
 		return
 	}
 	at := l.block("report", p.Reports[0].Label).DefRange()
-	for _, label := range []string{"soa", "correctness"} {
+	for _, label := range measurement.MetricQueries {
 		if l.block("query", label) == nil {
 			l.errorf(at, fmt.Sprintf("Add query %q, or remove the report blocks; every metric is made of the queries soa and correctness.", label),
 				"a report without query %q", label)
 		}
 	}
 	var missing []string
-	for _, m := range Metrics {
+	for _, m := range measurement.Strings(measurement.Metrics) {
 		if l.block("threshold", m) == nil {
 			missing = append(missing, m)
 		}
@@ -154,9 +155,9 @@ func (l *loader) checkReports() {
 	if len(missing) > 0 && len(l.unmade["threshold"]) == 0 {
 		l.errorf(at, "Add threshold blocks for: "+strings.Join(missing, ", ")+".", "a report without all thresholds")
 	}
-	if soa, ok := p.Query("soa"); ok {
-		if c, ok := p.Query("correctness"); ok && !slices.Equal(soa.Servers, c.Servers) {
-			l.decoders["query correctness"].errorf("servers", "Name the same servers as query soa does.", "correctness asks other servers than soa")
+	if soa, ok := p.Query(measurement.QuerySOA); ok {
+		if c, ok := p.Query(measurement.QueryCorrectness); ok && !slices.Equal(soa.Servers, c.Servers) {
+			l.decoders["query "+measurement.QueryCorrectness].errorf("servers", "Name the same servers as query soa does.", "correctness asks other servers than soa")
 		}
 	}
 }

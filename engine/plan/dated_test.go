@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -128,11 +129,11 @@ threshold "rss_response_latency" {
 	} {
 		at, _ := time.Parse(time.RFC3339, c.at)
 		all := p.ThresholdsAt(at)
-		var metrics []string
+		var metrics []measurement.Metric
 		for _, h := range all {
 			metrics = append(metrics, h.Metric)
 		}
-		if diff := cmp.Diff(plan.Metrics, metrics); diff != "" {
+		if diff := cmp.Diff(measurement.Metrics, metrics); diff != "" {
 			t.Errorf("at %s (-want +got):\n%s", c.at, diff)
 		}
 		if got := fmt.Sprint(all[0].AtLeast, " ", all[5].UDP); got != c.want {

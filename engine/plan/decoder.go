@@ -146,6 +146,24 @@ func (d *decoder) number(name string, def, lo, hi int64) int64 {
 	return n
 }
 
+// degrees reads a number of degrees within [-most, most]; nil where there is none.
+func (d *decoder) degrees(name string, most float64) *float64 {
+	it, ok := d.get(name)
+	if !ok {
+		return nil
+	}
+	v, ok := d.to(it, cty.Number, "a number")
+	if !ok {
+		return nil
+	}
+	n, _ := v.AsBigFloat().Float64()
+	if n < -most || n > most {
+		d.errorf(name, fmt.Sprintf("Give degrees from -%g to %[1]g; south and west are negative.", most), "%s is out of range", name)
+		return nil
+	}
+	return &n
+}
+
 // itemDuration reads a duration. A bare number is refused: the reader could not
 // know whether seconds or milliseconds were meant.
 func (d *decoder) itemDuration(it item) (Duration, bool) {

@@ -40,22 +40,22 @@ type FaultKind string
 
 // The kinds. The first six are outcomes of a query; the RSI answers in the others.
 const (
-	FaultDown        FaultKind = "down"        // no answer: timeout
-	FaultRefused     FaultKind = "refused"     // ECONNREFUSED
-	FaultUnreachable FaultKind = "unreachable" // no route
-	FaultReset       FaultKind = "reset"       // of TCP connections
-	FaultMalformed   FaultKind = "malformed"   // a reply that does not parse
-	FaultLocalError  FaultKind = "local_error" // the vantage point could not send
-	FaultServFail    FaultKind = "servfail"    // rcode SERVFAIL
-	FaultRCode       FaultKind = "rcode"       // any other rcode
-	FaultTruncated   FaultKind = "truncated"   // TC and no data, over UDP
-	FaultSlow        FaultKind = "slow"        // answers come later by By
-	FaultStale       FaultKind = "stale"       // zones come later by By
-	FaultFrozen      FaultKind = "frozen"      // the zone of From until Until
-	FaultWrong       FaultKind = "wrong"       // correctness answers break a rule
-	FaultSilent      FaultKind = "silent"      // the vantage point makes no run
-	FaultOffPlan     FaultKind = "off_plan"    // asked at an address that is not the plan's
-	FaultFuture      FaultKind = "future"      // answers to query soa show the serial of By later
+	FaultDown        FaultKind = "down"                             // no answer: timeout
+	FaultRefused               = FaultKind(measurement.Refused)     // ECONNREFUSED
+	FaultUnreachable           = FaultKind(measurement.Unreachable) // no route
+	FaultReset                 = FaultKind(measurement.Reset)       // of TCP connections
+	FaultMalformed             = FaultKind(measurement.Malformed)   // a reply that does not parse
+	FaultLocalError            = FaultKind(measurement.LocalError)  // the vantage point could not send
+	FaultServFail    FaultKind = "servfail"                         // rcode SERVFAIL
+	FaultRCode       FaultKind = "rcode"                            // any other rcode
+	FaultTruncated   FaultKind = "truncated"                        // TC and no data, over UDP
+	FaultSlow        FaultKind = "slow"                             // answers come later by By
+	FaultStale       FaultKind = "stale"                            // zones come later by By
+	FaultFrozen      FaultKind = "frozen"                           // the zone of From until Until
+	FaultWrong       FaultKind = "wrong"                            // correctness answers break a rule
+	FaultSilent      FaultKind = "silent"                           // the vantage point makes no run
+	FaultOffPlan     FaultKind = "off_plan"                         // asked at an address that is not the plan's
+	FaultFuture      FaultKind = "future"                           // answers to query soa show the serial of By later
 
 	// Of the vantage point's clock. Labels and times are then its own.
 	FaultUnsynchronized FaultKind = "unsynchronized" // its runs say so
@@ -80,7 +80,7 @@ var FaultTags = map[string][]string{
 
 // faultType is the schema of a fault block.
 var faultType = []blockType{{kind: "fault", label: "name", attrs: []attribute{
-	need("kind", "one of down, refused, unreachable, reset, malformed, local_error, servfail, rcode, truncated, slow, stale, frozen, wrong, silent, off_plan, future, unsynchronized, slow_clock, fast_clock"),
+	need("kind", "one of "+words(FaultKinds)),
 	may("vantage_points", "list of labels", "all"), may("rsis", "list of RSIs", "all"), may("paths", "list of paths", "all"),
 	need("from", "time"), need("until", "time"),
 	may("by", "duration", "none"), may("percent", "number", "100"), may("rcode", "rcode", "none"), may("tags", "list of tags", "one for each kind of question"),
@@ -144,22 +144,23 @@ func LoadFaults(src []byte, name string, known *Plan) (faults []Fault, list diag
 	return faults, list
 }
 
-// faultPaths are the paths a fault may name; connections are reset over TCP only.
-var faultPaths = []string{"ipv4/udp", "ipv4/tcp", "ipv6/udp", "ipv6/tcp"}
+// pathNames are the paths as plans name them.
+func pathNames() (all []string) {
+	for _, p := range measurement.Paths {
+		all = append(all, p.String())
+	}
+	return all
+}
 
 // FaultRCodes are the rcodes that rcode faults may answer with. Of NXDOMAIN the
 // simulator could not say which rule of correctness it breaks.
-var FaultRCodes = []string{"FORMERR", "NOTIMP", "REFUSED", "BADVERS"}
+var FaultRCodes = []string{measurement.FormErr, measurement.NotImp, measurement.RRefused, measurement.BadVers}
 
 // fault reads a fault block.
 func (d *decoder) fault(label string) Fault {
 	f := Fault{Label: label, From: d.required("from"), Until: d.required("until"), Percent: 100,
 		VantagePoints: []measurement.VantagePoint{}, RSIs: []measurement.RSI{}, Paths: []string{}, Tags: []string{}}
-	var words []string
-	for _, k := range FaultKinds {
-		words = append(words, string(k))
-	}
-	f.Kind = FaultKind(d.enum("kind", "", words...))
+	f.Kind = FaultKind(d.enum("kind", "", measurement.Strings(FaultKinds)...))
 	d.order("from", "until", &f.From, &f.Until)
 	for _, name := range []string{"vantage_points", "rsis", "paths", "tags"} {
 		if items, ok := d.list(name); ok && len(items) == 0 {
@@ -180,10 +181,10 @@ func (d *decoder) fault(label string) Fault {
 		p, err := measurement.ParsePath(it.v.AsString())
 		switch {
 		case err != nil:
-			d.l.errorf(it.at, didYouMean(it.v.AsString(), faultPaths, "Paths"), "no path %q", it.v.AsString())
-		case f.Kind == FaultReset && p.Transport == measurement.UDP:
+			d.l.errorf(it.at, didYouMean(it.v.AsString(), pathNames(), "Paths"), "no path %q", it.v.AsString())
+		case f.Kind == FaultReset && p.Transport != measurement.TCP:
 			d.l.errorf(it.at, `Only connections are reset; for UDP there is kind = "refused".`, "reset of %s", p)
-		case f.Kind == FaultTruncated && p.Transport == measurement.TCP:
+		case f.Kind == FaultTruncated && p.Transport != measurement.UDP:
 			d.l.errorf(it.at, "Only answers over UDP are truncated.", "truncated answers over %s", p)
 		default:
 			f.Paths = append(f.Paths, p.String())

@@ -13,6 +13,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"mtric.net/mtric/engine/measurement"
 )
 
 // errTooLarge is what a function says instead of building an enormous value.
@@ -176,7 +178,7 @@ func cidrFunc() function.Function {
 // hints("root.hints") is { a = { name, ipv4, ipv6 }, … }; a family without
 // address is null.
 func hintsFunc(fsys fs.FS) function.Function {
-	host := cty.Object(map[string]cty.Type{"name": cty.String, "ipv4": cty.String, "ipv6": cty.String})
+	host := cty.Object(map[string]cty.Type{"name": cty.String, string(measurement.IPv4): cty.String, string(measurement.IPv6): cty.String})
 	return function.New(&function.Spec{
 		Params: []function.Parameter{text("file")},
 		Type:   function.StaticReturnType(cty.Map(host)),
@@ -199,7 +201,7 @@ func hintsFunc(fsys fs.FS) function.Function {
 			m := map[string]cty.Value{}
 			for key, h := range hosts {
 				m[key] = cty.ObjectVal(map[string]cty.Value{"name": cty.StringVal(h.name),
-					"ipv4": orNull(h.ipv4), "ipv6": orNull(h.ipv6)})
+					string(measurement.IPv4): orNull(h.ipv4), string(measurement.IPv6): orNull(h.ipv6)})
 			}
 			return cty.MapVal(m), nil
 		},

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"mtric.net/mtric/engine/measurement"
 )
 
 // finish puts every list into its fixed order and replaces absent ones by
@@ -26,7 +28,7 @@ func (l *loader) finish() {
 		return strings.Compare(a.Label, b.Label)
 	})
 	slices.SortStableFunc(p.Thresholds, func(a, b Threshold) int {
-		return slices.Index(Metrics, a.Metric) - slices.Index(Metrics, b.Metric)
+		return slices.Index(measurement.Metrics, a.Metric) - slices.Index(measurement.Metrics, b.Metric)
 	})
 	p.VantagePoints, p.Servers, p.Schedules = list(p.VantagePoints), list(p.Servers), list(p.Schedules)
 	p.Queries, p.Traceroutes, p.ZoneSources = list(p.Queries), list(p.Traceroutes), list(p.ZoneSources)

@@ -49,7 +49,7 @@ func TestShippedPlansAreComplete(t *testing.T) {
 		if name == "survey" {
 			continue // judges candidates, not root servers: TestSurveyAsksWhatVantagePointsAsk
 		}
-		if len(p.Thresholds) != len(plan.Metrics) || len(p.Servers) != 13 || len(p.Reports) != 2 {
+		if len(p.Thresholds) != len(measurement.Metrics) || len(p.Servers) != 13 || len(p.Reports) != 2 {
 			t.Errorf("%s: %d thresholds, %d servers, %d reports", name, len(p.Thresholds), len(p.Servers), len(p.Reports))
 		}
 	}

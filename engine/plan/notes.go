@@ -34,7 +34,7 @@ func (l *loader) decodeNote(b *block) {
 	for _, it := range d.texts("paths") {
 		s := it.v.AsString()
 		if _, err := measurement.ParsePath(s); err != nil {
-			l.errorf(it.at, didYouMean(s, []string{"ipv4/udp", "ipv4/tcp", "ipv6/udp", "ipv6/tcp"}, "Paths"), "no path %q", s)
+			l.errorf(it.at, didYouMean(s, pathNames(), "Paths"), "no path %q", s)
 			continue
 		}
 		n.Paths = append(n.Paths, s)

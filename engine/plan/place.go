@@ -37,6 +37,12 @@ func (l *loader) decodeVantagePoint(b *block) {
 		Provider: d.line("provider", ""),
 		From:     d.moment("from"),
 		Until:    d.moment("until"),
+
+		Latitude:  d.degrees("latitude", 90),
+		Longitude: d.degrees("longitude", 180),
+	}
+	if asn := d.number("asn", 0, 1, 1<<32-1); asn != 0 {
+		v.ASN = &asn
 	}
 	d.order("from", "until", v.From, v.Until)
 	if !v.ID.Valid() {

@@ -75,6 +75,11 @@ type VantagePoint struct {
 	Provider string                   `json:"provider"`
 	From     *time.Time               `json:"from"`
 	Until    *time.Time               `json:"until"`
+
+	// Absent from the JSON where the plan does not say them: plans of before keep their hash.
+	Latitude  *float64 `json:"latitude,omitempty"`  // degrees, north positive
+	Longitude *float64 `json:"longitude,omitempty"` // degrees, east positive
+	ASN       *int64   `json:"asn,omitempty"`
 }
 
 // Collector is the machine that gathers; Label is "c00".
@@ -227,19 +232,13 @@ type Anchor struct {
 // is open, until the next one of the metric. N is the number of RSIs that it is meant
 // for [dlw]; 0 is any.
 type Threshold struct {
-	Metric  string     `json:"metric"`
-	From    *time.Time `json:"from,omitempty"`
-	AtLeast *Percent   `json:"at_least,omitempty"`
-	AtMost  *Duration  `json:"at_most,omitempty"`
-	UDP     *Duration  `json:"udp,omitempty"`
-	TCP     *Duration  `json:"tcp,omitempty"`
-	N       int        `json:"n,omitempty"`
-}
-
-// Metrics lists the labels a threshold block may have, in the order of reports.
-var Metrics = []string{
-	"rsi_availability", "rsi_response_latency", "rsi_correctness", "rsi_publication_latency",
-	"rss_availability", "rss_response_latency", "rss_correctness", "rss_publication_latency",
+	Metric  measurement.Metric `json:"metric"`
+	From    *time.Time         `json:"from,omitempty"`
+	AtLeast *Percent           `json:"at_least,omitempty"`
+	AtMost  *Duration          `json:"at_most,omitempty"`
+	UDP     *Duration          `json:"udp,omitempty"`
+	TCP     *Duration          `json:"tcp,omitempty"`
+	N       int                `json:"n,omitempty"`
 }
 
 // Rule is an alert rule; Expr and Summary are compiled by engine/alert. The

@@ -49,20 +49,16 @@ func (l *loader) decodeQuery(b *block) {
 		Timeout:      d.duration("timeout", Duration(4*time.Second), Duration(time.Millisecond), Duration(interval.Length)), // [ywz]
 		Retries:      int(d.number("retries", 0, 0, 1<<20)),
 		OnTruncation: d.enum("on_truncation", KeepTruncated, KeepTruncated, RetryTCP),
-		KeepResponse: measurement.Keep(d.enum("keep_response", string(measurement.KeepOdd),
-			string(measurement.KeepNever), string(measurement.KeepOdd), string(measurement.KeepAlways))),
-		DNSSEC:  d.flag("dnssec", false),
-		UDPSize: uint16(d.number("udp_size", 1220, 512, 65535)), // [rja], reading A21
-		NSID:    d.flag("nsid", true),                           // [mgj]
-		Pace:    d.duration("pace", Duration(2*time.Millisecond), 0, Duration(time.Second)),
+		KeepResponse: measurement.Keep(d.enum("keep_response", string(measurement.KeepOdd), measurement.Strings(measurement.Keeps)...)),
+		DNSSEC:       d.flag("dnssec", false),
+		UDPSize:      uint16(d.number("udp_size", 1220, 512, 65535)), // [rja], reading A21
+		NSID:         d.flag("nsid", true),                           // [mgj]
+		Pace:         d.duration("pace", Duration(2*time.Millisecond), 0, Duration(time.Second)),
 	}
-	for _, s := range d.enums("transports", []string{"udp", "tcp"}, "udp", "tcp") {
-		q.Transports = append(q.Transports, measurement.Transport(s))
-	}
-	q.Families = d.families()
+	q.Transports, q.Families = ofVocabulary(d, "transports", measurement.Transports), d.families()
 	paths := int64(len(q.Transports) * len(q.Families))
 	if paths == 0 {
-		paths = 4 // reported already
+		paths = int64(len(measurement.Paths)) // reported already
 	}
 	q.Pick = int(d.number("pick", 0, 1, paths))
 	for _, inner := range d.blocks {
@@ -102,9 +98,14 @@ func (d *decoder) reported(names ...string) bool {
 
 // families reads which address families are used, both unless told.
 func (d *decoder) families() []measurement.Family {
-	var all []measurement.Family
-	for _, s := range d.enums("families", []string{"ipv4", "ipv6"}, "ipv4", "ipv6") {
-		all = append(all, measurement.Family(s))
+	return ofVocabulary(d, "families", measurement.Families)
+}
+
+// ofVocabulary reads which words of a vocabulary are used, all unless told.
+func ofVocabulary[T ~string](d *decoder, name string, vocabulary []T) (all []T) {
+	known := measurement.Strings(vocabulary)
+	for _, s := range d.enums(name, known, known...) {
+		all = append(all, T(s))
 	}
 	return all
 }

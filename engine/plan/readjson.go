@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+
+	"mtric.net/mtric/engine/measurement"
 )
 
 // MaxJSON bounds the canonical form of a plan that comes from elsewhere; that of the
@@ -37,7 +39,7 @@ func ReadJSON(data []byte) (*Plan, error) {
 			return nil, fmt.Errorf("plan: %.80q is no RSI", s.RSI)
 		}
 		for _, a := range s.Addresses {
-			if !fits(a.Address, string(a.Family)) {
+			if !fits(a.Address, a.Family) {
 				return nil, fmt.Errorf("plan: %s of RSI %s is no %.10q address in canonical form", a.Address, s.RSI, a.Family)
 			}
 		}
@@ -46,6 +48,6 @@ func ReadJSON(data []byte) (*Plan, error) {
 }
 
 // fits reports whether a is an address of the family in the one form that plans have.
-func fits(a netip.Addr, family string) bool {
-	return a.IsValid() && !a.Is4In6() && a.Zone() == "" && (a.Is4() && family == "ipv4" || a.Is6() && family == "ipv6")
+func fits(a netip.Addr, family measurement.Family) bool {
+	return a.IsValid() && !a.Is4In6() && a.Zone() == "" && measurement.FamilyOf(a) == family
 }

@@ -52,8 +52,8 @@ func (r reserved) report(s hcl.DiagnosticSeverity, name, tag, remedy string) {
 // common checks what both queries share.
 func (r reserved) common(timeoutTag string) {
 	q := r.q
-	r.must(len(q.Transports) == 2, "transports", pathTag(q, "[ykn]", "[ogo]"), `Write transports = ["udp", "tcp"].`)
-	r.must(len(q.Families) == 2, "families", pathTag(q, "[jhb]", "[thb]"), `Write families = ["ipv4", "ipv6"].`)
+	r.must(len(q.Transports) == len(measurement.Transports), "transports", pathTag(q, "[ykn]", "[ogo]"), "Write transports = "+listed(measurement.Transports)+".")
+	r.must(len(q.Families) == len(measurement.Families), "families", pathTag(q, "[jhb]", "[thb]"), "Write families = "+listed(measurement.Families)+".")
 	r.should(q.Timeout == Duration(4*time.Second), "timeout", timeoutTag, `Write timeout = "4s".`)
 	r.should(q.NSID, "nsid", "[mgj]", "Write nsid = true.")
 	for _, s := range r.l.plan.Schedules {
@@ -65,7 +65,7 @@ func (r reserved) common(timeoutTag string) {
 
 // pathTag chooses the requirement by the query.
 func pathTag(q Query, soa, correctness string) string {
-	if q.Label == "soa" {
+	if q.Label == measurement.QuerySOA {
 		return soa
 	}
 	return correctness
@@ -73,7 +73,7 @@ func pathTag(q Query, soa, correctness string) string {
 
 // checkSOA checks the query of availability, latency and publication latency [dzn].
 func (l *loader) checkSOA(q Query) {
-	r := reserved{l, l.decoders["query soa"], q}
+	r := reserved{l, l.decoders["query "+measurement.QuerySOA], q}
 	r.must(len(q.Choices) == 0, "qname", "[hht]", `Replace the choose blocks by qname = "." and qtype = "SOA".`)
 	if len(q.Choices) == 0 {
 		r.must(q.QName == "." || q.QName == "", "qname", "[hht]", `Write qname = ".".`)
@@ -86,12 +86,12 @@ func (l *loader) checkSOA(q Query) {
 
 // checkCorrectness checks the query of correctness, RSSAC047 section 5.3.
 func (l *loader) checkCorrectness(q Query) {
-	r := reserved{l, l.decoders["query correctness"], q}
+	r := reserved{l, l.decoders["query "+measurement.QueryCorrectness], q}
 	r.must(q.Pick == 1, "pick", "[thb] [ogo]", "Write pick = 1: one path, drawn anew each time.")
 	r.must(q.DNSSEC, "dnssec", "[rhe]", "Write dnssec = true.")
 	r.must(q.UDPSize == 1220, "udp_size", "[rja]", "Write udp_size = 1220.")
 	r.must(q.OnTruncation == RetryTCP, "on_truncation", "[hjw]", `Write on_truncation = "retry_tcp".`)
-	r.must(q.KeepResponse == measurement.KeepAlways, "keep_response", "[otd]", `Write keep_response = "always": answers are judged by their wire.`)
+	r.must(q.KeepResponse == measurement.KeepAlways, "keep_response", "[otd]", `Write keep_response = "`+string(measurement.KeepAlways)+`": answers are judged by their wire.`)
 	r.common("[twf]")
 	r.must(len(q.Choices) > 0, "qname", "[mow]", "Replace qname and qtype by choose blocks.")
 

@@ -1,5 +1,11 @@
 package plan
 
+import (
+	"strings"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
 // attribute is an attribute of a block: what kind of value it takes and its
 // default, both in words for docs/plan-language.md; must is set where there is
 // no default.
@@ -22,6 +28,27 @@ func need(name, kind string) attribute { return attribute{name: name, kind: kind
 
 // may is an attribute with a default.
 func may(name, kind, def string) attribute { return attribute{name: name, kind: kind, def: def} }
+
+// some is a list of words of a vocabulary, all of them unless told.
+func some[T ~string](name string, vocabulary []T) attribute {
+	return may(name, "list of "+words(vocabulary), listed(vocabulary))
+}
+
+// words writes a vocabulary as the language's page does, listed as a plan does.
+func words[T ~string](vocabulary []T) string {
+	return strings.Join(measurement.Strings(vocabulary), ", ")
+}
+
+func listed[T ~string](vocabulary []T) string {
+	return `["` + strings.Join(measurement.Strings(vocabulary), `", "`) + `"]`
+}
+
+// address is a server's address of the family, bound a threshold's for the transport.
+func address(f measurement.Family) attribute {
+	return may(string(f), f.Title()+" address", "none")
+}
+
+func bound(t measurement.Transport) attribute { return may(string(t), "object with at_most", "none") }
 
 // note is the schema that exclusions and annotations share.
 var note = []attribute{
@@ -46,15 +73,16 @@ var language = []blockType{
 	{kind: "vantage_point", label: "three digits", attrs: []attribute{
 		may("host", "text", `"LABEL.mtric.net"`), need("region", "one of africa, asia_pacific, europe, latin_america, north_america"),
 		need("metro", "text"), may("provider", "text", `""`), may("from", "time", "open"), may("until", "time", "open"),
+		may("latitude", "number", "unknown"), may("longitude", "number", "unknown"), may("asn", "number", "unknown"),
 	}},
 	{kind: "collector", label: "c00", attrs: []attribute{
 		may("host", "text", `"c00.mtric.net"`), may("sftp", "object", "see below"),
 	}},
 	{kind: "server", label: "name of the group", attrs: []attribute{
 		need("rsi", "text"), may("name", "absolute name", `"RSI.root-servers.net."`), may("port", "number", "53"),
-		may("ipv4", "IPv4 address", "none"), may("ipv6", "IPv6 address", "none"),
+		address(measurement.IPv4), address(measurement.IPv6),
 	}, blocks: []blockType{{kind: "address", attrs: []attribute{
-		may("ipv4", "IPv4 address", "none"), may("ipv6", "IPv6 address", "none"),
+		address(measurement.IPv4), address(measurement.IPv6),
 		may("valid_from", "time", "open"), may("valid_until", "time", "open"),
 	}}}},
 	{kind: "schedule", label: "name", attrs: []attribute{
@@ -63,9 +91,9 @@ var language = []blockType{
 	{kind: "query", label: "name", attrs: []attribute{
 		may("description", "text", `""`), need("schedule", "reference to a schedule"), need("servers", "reference to servers, or a list"),
 		may("qname", "absolute name", "none: choose blocks"), may("qtype", "record type", "none: choose blocks"),
-		may("transports", "list of udp, tcp", `["udp", "tcp"]`), may("families", "list of ipv4, ipv6", `["ipv4", "ipv6"]`),
+		some("transports", measurement.Transports), some("families", measurement.Families),
 		may("pick", "number", "all paths"), may("timeout", "duration", `"4s"`), may("retries", "number", "0"),
-		may("on_truncation", "one of keep, retry_tcp", `"keep"`), may("keep_response", "one of never, odd, always", `"odd"`),
+		may("on_truncation", "one of keep, retry_tcp", `"keep"`), may("keep_response", "one of "+words(measurement.Keeps), quote(string(measurement.KeepOdd))),
 		may("dnssec", "true or false", "false"), may("udp_size", "number", "1220"), may("nsid", "true or false", "true"),
 		may("pace", "duration", `"2ms"`),
 	}, blocks: []blockType{{kind: "choose", label: "name", attrs: []attribute{
@@ -74,7 +102,7 @@ var language = []blockType{
 	}}}},
 	{kind: "traceroute", label: "name", attrs: []attribute{
 		need("schedule", "reference to a schedule"), need("servers", "reference to servers, or a list"),
-		may("families", "list of ipv4, ipv6", `["ipv4", "ipv6"]`), may("after", "list of references to queries", "all queries"),
+		some("families", measurement.Families), may("after", "list of references to queries", "all queries"),
 		may("tool", "one of scamper", `"scamper"`), may("method", "one of icmp, icmp-paris, tcp, tcp-ack, udp, udp-paris", `"icmp-paris"`),
 		need("limit", "duration"), may("attempts", "number", "1"), may("wait", "duration", `"1s"`),
 		may("gap_limit", "number", "3"), may("pps", "number", "100"),
@@ -88,10 +116,10 @@ var language = []blockType{
 	}},
 	{kind: "threshold", label: "name of the metric", attrs: []attribute{
 		may("at_least", "percent", "none"), may("at_most", "duration", "none"),
-		may("udp", "object with at_most", "none"), may("tcp", "object with at_most", "none"), may("n", "number", "any"),
+		bound(measurement.UDP), bound(measurement.TCP), may("n", "number", "any"),
 	}, blocks: []blockType{{kind: "change", attrs: []attribute{
 		need("from", "time"), may("at_least", "percent", "none"), may("at_most", "duration", "none"),
-		may("udp", "object with at_most", "none"), may("tcp", "object with at_most", "none"), may("n", "number", "any"),
+		bound(measurement.UDP), bound(measurement.TCP), may("n", "number", "any"),
 	}}}},
 	{kind: "rule", label: "name", attrs: []attribute{
 		need("on", "one of run, window, machine, report"), may("where", "one of vantage_point, collector", "both"),

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -76,13 +77,10 @@ func sentQuery(q Query, s Server, label time.Time) []Line {
 // place writes an address as a person would look for it.
 func place(s Server, f measurement.Family, label time.Time) string {
 	a, _ := s.AddressAt(f, label)
-	switch {
-	case s.Port == 53:
+	if s.Port == 53 {
 		return a.String()
-	case f == measurement.IPv6:
-		return fmt.Sprintf("[%s]:%d", a, s.Port)
 	}
-	return fmt.Sprintf("%s:%d", a, s.Port)
+	return netip.AddrPortFrom(a, s.Port).String()
 }
 
 // drawn writes choices as "90: . SOA,DNSKEY,NS and TLD NS,DS; 10: name. A".

@@ -41,7 +41,7 @@ func (l *loader) decodeServer(b *block) {
 
 	all := d.dated()
 	for _, family := range measurement.Families {
-		a, ok := d.address(string(family))
+		a, ok := d.address(family)
 		if !ok {
 			continue
 		}
@@ -67,7 +67,7 @@ func (l *loader) decodeServer(b *block) {
 		}
 		s.Addresses = append(s.Addresses, a.Address)
 	}
-	if len(all) == 0 && !l.faulty[d.at] && d.attrs["ipv4"] == nil && d.attrs["ipv6"] == nil {
+	if len(all) == 0 && !l.faulty[d.at] && !d.addressed() {
 		l.errorf(d.at, "Give ipv4 or ipv6.", "%s has no address", strings.TrimSpace(d.what+" "+rsi))
 	}
 	if rsi == "" {
@@ -129,11 +129,11 @@ func (d *decoder) dated() []placed {
 		e := d.l.openBody(b.Body, typeNamed(d.t.blocks, "address"), d.ctx, "address of "+d.what, b.DefRange)
 		from, until := e.moment("valid_from"), e.moment("valid_until")
 		e.order("valid_from", "valid_until", from, until)
-		if !e.has("ipv4") && !e.has("ipv6") && e.attrs["ipv4"] == nil && e.attrs["ipv6"] == nil && !d.l.faulty[b.DefRange] {
+		if !e.addressed() && !d.l.faulty[b.DefRange] {
 			d.l.errorf(b.DefRange, "Give ipv4 or ipv6, and valid_until or valid_from.", "no address in %s", e.what)
 		}
 		for _, family := range measurement.Families {
-			if a, ok := e.address(string(family)); ok {
+			if a, ok := e.address(family); ok {
 				all = append(all, placed{Address{family, a, from, until}, e.place(string(family)), true})
 			}
 		}
@@ -174,8 +174,14 @@ func compareStart(a, b *time.Time) int {
 	return a.Compare(*b)
 }
 
+// addressed reports whether an address of any family is written.
+func (d *decoder) addressed() bool {
+	return slices.ContainsFunc(measurement.Families, func(f measurement.Family) bool { return d.attrs[string(f)] != nil })
+}
+
 // address reads an IP address of one family.
-func (d *decoder) address(name string) (netip.Addr, bool) {
+func (d *decoder) address(family measurement.Family) (netip.Addr, bool) {
+	name := string(family)
 	it, ok := d.get(name)
 	if !ok {
 		return netip.Addr{}, false
@@ -185,10 +191,9 @@ func (d *decoder) address(name string) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	a, err := netip.ParseAddr(s)
-	family := map[bool]string{true: "IPv4", false: "IPv6"}[name == "ipv4"]
 	switch {
-	case err != nil || a.Is4() != (name == "ipv4") || a.Is4In6() || a.Zone() != "":
-		d.errorf(name, "Write it as digits, without port, prefix length or zone.", "%q is no %s address", s, family)
+	case err != nil || measurement.FamilyOf(a) != family || a.Is4In6() || a.Zone() != "":
+		d.errorf(name, "Write it as digits, without port, prefix length or zone.", "%q is no %s address", s, family.Title())
 	case a.IsUnspecified() || a.IsMulticast():
 		d.errorf(name, "Give the address of one server.", "%s cannot be asked", a)
 	default:

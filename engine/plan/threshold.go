@@ -9,20 +9,22 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // decodeThreshold reads what a metric must meet, and what from later months on.
 func (l *loader) decodeThreshold(b *block) {
 	d := l.open(b)
-	if !slices.Contains(Metrics, b.label) {
-		l.errorf(b.LabelRanges[0], didYouMean(b.label, Metrics, "Metrics"), "no metric %q", b.label)
+	metric := measurement.Metric(b.label)
+	if !slices.Contains(measurement.Metrics, metric) {
+		l.errorf(b.LabelRanges[0], didYouMean(b.label, measurement.Strings(measurement.Metrics), "Metrics"), "no metric %q", b.label)
 		return
 	}
-	all := []Threshold{d.threshold(b.label)}
+	all := []Threshold{d.threshold(metric)}
 	l.thresholds[all[0].key()] = d.place("n")
 	for _, inner := range d.blocks {
 		e := l.openBody(inner.Body, typeNamed(d.t.blocks, "change"), d.ctx, "change of "+d.what, inner.DefRange)
-		t := e.threshold(b.label)
+		t := e.threshold(metric)
 		if t.From = e.moment("from"); t.From == nil {
 			continue // reported
 		}
@@ -44,15 +46,15 @@ func (l *loader) decodeThreshold(b *block) {
 // key tells the thresholds of a plan apart.
 func (t Threshold) key() string {
 	if t.From == nil {
-		return t.Metric
+		return string(t.Metric)
 	}
-	return t.Metric + " " + t.From.String()
+	return string(t.Metric) + " " + t.From.String()
 }
 
 // checkCounts warns of thresholds that are for another number of RSIs than query soa
 // asks at the start of a month in which they are in force [dlw].
 func (l *loader) checkCounts() {
-	q, ok := l.plan.Query("soa")
+	q, ok := l.plan.Query(measurement.QuerySOA)
 	if !ok {
 		return
 	}
@@ -87,18 +89,38 @@ func (l *loader) checkCounts() {
 	}
 }
 
+// Latency is the bound of the response latency over a transport; nil where there is none.
+func (t Threshold) Latency(over measurement.Transport) *Duration { return *t.latency(over) }
+
+func (t *Threshold) latency(over measurement.Transport) **Duration {
+	switch over {
+	case measurement.UDP:
+		return &t.UDP
+	case measurement.TCP:
+		return &t.TCP
+	}
+	return new(*Duration)
+}
+
+// bounds are the attributes that a threshold of the metric has.
+func bounds(m measurement.Metric) []string {
+	switch m {
+	case measurement.RSIAvailability, measurement.RSICorrectness, measurement.RSSAvailability, measurement.RSSCorrectness:
+		return []string{"at_least"}
+	case measurement.RSILatency, measurement.RSSLatency:
+		return measurement.Strings(measurement.Transports)
+	case measurement.RSIPublication, measurement.RSSPublication:
+		return []string{"at_most"}
+	}
+	return nil
+}
+
 // threshold reads the bounds of a threshold block or of a change; which there are
 // depends on the metric.
-func (d *decoder) threshold(metric string) Threshold {
+func (d *decoder) threshold(metric measurement.Metric) Threshold {
 	t := Threshold{Metric: metric, N: int(d.number("n", 0, 1, 100))}
-	wanted := []string{"at_least"}
-	switch {
-	case strings.HasSuffix(metric, "_response_latency"):
-		wanted = []string{"udp", "tcp"}
-	case strings.HasSuffix(metric, "_publication_latency"):
-		wanted = []string{"at_most"}
-	}
-	for _, name := range []string{"at_least", "at_most", "udp", "tcp"} {
+	wanted := bounds(metric)
+	for _, name := range append([]string{"at_least", "at_most"}, measurement.Strings(measurement.Transports)...) {
 		switch right, given := slices.Contains(wanted, name), d.attrs[name] != nil; {
 		case right && !given && !d.l.faulty[d.at]:
 			d.l.errorf(d.at, "Add "+thresholdExample[name]+".", "%s lacks %q", d.what, name)
@@ -112,14 +134,15 @@ func (d *decoder) threshold(metric string) Threshold {
 	if it, ok := d.get("at_most"); ok {
 		t.AtMost = d.atMost(it)
 	}
-	for name, to := range map[string]**Duration{"udp": &t.UDP, "tcp": &t.TCP} {
+	for _, over := range measurement.Transports {
+		name := string(over)
 		if o := d.object(name, []string{"at_most"}); o != nil {
 			it, ok := o["at_most"]
 			if !ok {
 				d.errorf(name, "Write "+thresholdExample[name]+".", "%s lacks %q", name, "at_most")
 				continue
 			}
-			*to = d.atMost(it)
+			*t.latency(over) = d.atMost(it)
 		}
 	}
 	return t
@@ -127,7 +150,7 @@ func (d *decoder) threshold(metric string) Threshold {
 
 var thresholdExample = map[string]string{
 	"at_least": "at_least = 96", "at_most": `at_most = "65m"`,
-	"udp": `udp = { at_most = "250ms" }`, "tcp": `tcp = { at_most = "500ms" }`,
+	string(measurement.UDP): `udp = { at_most = "250ms" }`, string(measurement.TCP): `tcp = { at_most = "500ms" }`,
 }
 
 // atMost reads the bound of a latency.

@@ -35,7 +35,7 @@ const (
 func BenchmarkLatencyAccuracy(b *testing.B) {
 	queries := benchQueries(b)
 	connect := blockingConnectUS(b, queries[0].Port)
-	over := map[measurement.Transport][]float64{}
+	over := make(map[measurement.Transport][]float64)
 	kernel := true
 	for b.Loop() {
 		result := new(probe.Prober).Run(b.Context(), vp, label, queries)

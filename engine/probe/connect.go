@@ -52,3 +52,21 @@ func socketAddress(to netip.AddrPort) unix.Sockaddr {
 	}
 	return &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
 }
+
+// localAddress is that of our side of a socket; the zero value where it has none.
+func localAddress(fd int) netip.AddrPort {
+	switch a, _ := unix.Getsockname(fd); a := a.(type) { // of an error it is nil
+	case *unix.SockaddrInet4:
+		return bound(netip.AddrFrom4(a.Addr), a.Port)
+	case *unix.SockaddrInet6:
+		return bound(netip.AddrFrom16(a.Addr), a.Port)
+	}
+	return netip.AddrPort{}
+}
+
+func bound(a netip.Addr, port int) netip.AddrPort {
+	if port == 0 || a.IsUnspecified() {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a, uint16(port))
+}

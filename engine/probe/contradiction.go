@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"mtric.net/mtric/engine/dnsmsg"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -13,6 +14,9 @@ import (
 // where they agree, or where the row keeps none. It reads the response as the prober
 // does, and holds the row against what the prober would have made of it.
 func Contradicted(a *measurement.Answer) error {
+	if first := a.FirstResponse; first != nil && (len(first) < headerSize || !truncated(first)) {
+		return errors.New("a first response that is not truncated, and was asked again over TCP")
+	}
 	switch {
 	case a.Outcome != measurement.Answered && a.Outcome != measurement.Malformed:
 		if a.Response != nil || a.ResponseSize != nil {
@@ -27,6 +31,9 @@ func Contradicted(a *measurement.Answer) error {
 		return wellFormed(a)
 	}
 	r, err := readAgain(a.Response)
+	if err != nil && onceAnswered(a.Response) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("answered, the response does not parse: %w", err)
 	}
@@ -52,11 +59,12 @@ func readAgain(wire []byte) (*Reply, error) {
 	if len(wire) < headerSize {
 		return nil, malformedError("shorter than a header")
 	}
-	end, ok := skipName(wire, headerSize)
-	if !ok || end+4 > len(wire) {
-		return nil, malformedError("question cut off")
+	asked := request{wire: wire}
+	if !dnsmsg.HeaderOnly(wire) {
+		if asked.question = questionOf(wire); asked.question == nil {
+			return nil, malformedError("question cut off")
+		}
 	}
-	asked := request{wire: wire, question: wire[headerSize : end+4]}
 	if why := asked.mismatch(wire); why != "" {
 		return nil, malformedError(why)
 	}
@@ -83,10 +91,27 @@ func wellFormed(a *measurement.Answer) error {
 	case why != "": // such datagrams are strays, and are not kept
 		return fmt.Errorf("outcome malformed, the response is none to this question: %s", why)
 	}
-	if _, err := asked.parse(a.Response); err == nil {
+	if _, err := asked.parse(a.Response); err == nil && !onceMalformed(a.Response) {
 		return errors.New("outcome malformed, the response is well formed")
 	}
 	return nil
+}
+
+// onceMalformed says that programs before schema 2 called the response malformed, which
+// the present ones do not. They said so honestly, and their files come for years, from
+// vantage points that are not updated yet and from originals: a server that sends such
+// responses must not cost all that they saw.
+func onceMalformed(wire []byte) bool {
+	return dnsmsg.HeaderOnly(wire) || checkRecords(wire, headerSize+len(questionOf(wire)), true) != nil
+}
+
+// onceAnswered says that they took the response for an answer, which the present ones
+// call malformed.
+func onceAnswered(wire []byte) bool {
+	question := questionOf(wire)
+	asked := request{wire: wire, question: question}
+	return question != nil && asked.mismatch(wire) == "" && !errors.Is(new(dnsmsg.Message).Parse(wire), dnsmsg.ErrTwoOPT) &&
+		checkRecords(wire, headerSize+len(question), true) == nil
 }
 
 func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -15,6 +15,7 @@ import (
 
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
+	"mtric.net/mtric/metrics/correctness"
 )
 
 // loop is a record whose owner points at itself.
@@ -30,6 +31,11 @@ func questionLength(wire []byte) int {
 		off += 1 + int(wire[off])
 	}
 	return off + 5 - 12
+}
+
+// header is a message of twelve octets with the query's id.
+func header(query []byte, flags, rcode byte) []byte {
+	return append(query[:2:2], flags, rcode, 0, 0, 0, 0, 0, 0, 0, 0)
 }
 
 // faults are replies with one defect each. Over UDP what does not match is a
@@ -63,7 +69,19 @@ var faults = []struct {
 	{"two questions", func(q []byte) []byte {
 		return changed(q, func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) })
 	}, true, "wrong number of questions"},
-	{"bare header", func(q []byte) []byte { return append(q[:2:2], 0x84, 1, 0, 0, 0, 0, 0, 0, 0, 0) }, true, "wrong number of questions"},
+	{"bare header, NOERROR", func(q []byte) []byte { return header(q, 0x84, dns.RcodeSuccess) }, true, "wrong number of questions"},
+	{"bare header, NXDOMAIN", func(q []byte) []byte { return header(q, 0x84, dns.RcodeNameError) }, true, "wrong number of questions"},
+	{"bare header, REFUSED", func(q []byte) []byte { return header(q, 0x80, dns.RcodeRefused) }, true, "wrong number of questions"},
+	{"bare header, wrong id", func(q []byte) []byte { return header([]byte{q[0], ^q[1]}, 0x80, dns.RcodeFormatError) }, true, "wrong id"},
+	{"bare header, QR 0", func(q []byte) []byte { return header(q, 0x00, dns.RcodeFormatError) }, true, "QR is 0"},
+	{"bare header, opcode 4", func(q []byte) []byte { return header(q, 0xa0, dns.RcodeNotImplemented) }, true, "wrong opcode"},
+	{"bare header that counts a record", func(q []byte) []byte {
+		b := header(q, 0x80, dns.RcodeServerFailure)
+		b[11] = 1
+		return b
+	}, true, "wrong number of questions"},
+	{"bare header, a byte more", func(q []byte) []byte { return append(header(q, 0x80, dns.RcodeServerFailure), 0) }, true, "wrong number of questions"},
+	{"bare header, a byte less", func(q []byte) []byte { return header(q, 0x80, dns.RcodeServerFailure)[:11] }, true, "shorter than a header"},
 	{"short", func(q []byte) []byte { return bent(q, func(b []byte) []byte { return b[:11] }) }, true, "shorter than a header"},
 	{"question cut", func(q []byte) []byte { return bent(q, func(b []byte) []byte { return b[:20] }) }, true, "wrong question"},
 	{"compression loop", func(q []byte) []byte { return bent(q, loop) }, false, "bad record in answer"},
@@ -116,6 +134,75 @@ func TestFaultyReplies(t *testing.T) {
 				t.Error("the wire of an odd answer or the connect time is not kept")
 			}
 		})
+	}
+}
+
+// TestHeaderOnly: an error without question, from the asked address with our id, is the
+// answer [doh]; a better one after it comes too late. It contradicts no question.
+func TestHeaderOnly(t *testing.T) {
+	for rcode, name := range map[byte]string{dns.RcodeFormatError: "FORMERR", dns.RcodeServerFailure: "SERVFAIL", dns.RcodeNotImplemented: "NOTIMP"} {
+		udp := serveUDP(t, "127.0.0.1", func(c *net.UDPConn, from netip.AddrPort, q []byte) {
+			send(c, from, header(q, 0x84, rcode), pack(good(q)))
+		})
+		tcp := serveTCP(t, "127.0.0.1", func(c *net.TCPConn, q []byte) { c.Write(framed(header(q, 0x80, rcode))) })
+		for _, q := range []measurement.Query{soaQuery(udp, measurement.UDP), soaQuery(tcp, measurement.TCP)} {
+			r, wire := new(probe.Prober).Ask(t.Context(), vp, label, q)
+			hold(t, r, want{measurement.Answered, "", 0})
+			if *r.RCode != name || *r.AA != (q.Transport == measurement.UDP) || *r.TC || r.Serial != nil || r.NSID != nil || len(wire) != 12 || len(r.Response) != 12 {
+				t.Errorf("%s %s: %+v", q.Transport, name, r)
+			}
+			r.QName, r.QType = "com.", "DS"
+			check(t, r)
+			if r.Outcome, r.LatencyUS, r.RCode, r.AA, r.TC = measurement.Malformed, nil, nil, nil, nil; probe.Contradicted(&r) != nil {
+				t.Errorf("a row of a program that took %s for malformed: %v", name, probe.Contradicted(&r))
+			}
+			r.Outcome, r.Response[3] = measurement.Answered, dns.RcodeRefused
+			if err := probe.Contradicted(&r); err == nil || err.Error() != "answered, the response does not parse: question cut off" {
+				t.Errorf("REFUSED without question: %v", err)
+			}
+		}
+	}
+}
+
+// TestEDNSOptions: whatever is wrong with options that nobody asked for, the answer is
+// one (RFC 6891 section 6.1.2), and an identity before them is read.
+func TestEDNSOptions(t *testing.T) {
+	const nsid = "\x00\x03\x00\x06lax1.a"
+	for name, c := range map[string]struct {
+		options string
+		nsid    string // empty: none
+	}{
+		"unknown":                  {nsid + "\xfd\xe9\x00\x02ab", wantNSID},
+		"client subnet, no family": {nsid + "\x00\x08\x00\x04\xff\xff\x00\x00", wantNSID},
+		"client subnet, too short": {nsid + "\x00\x08\x00\x01\x00", wantNSID},
+		"cookie of one byte":       {"\x00\x0a\x00\x01x" + nsid, wantNSID},
+		"keepalive of three":       {"\x00\x0b\x00\x03xyz" + nsid, wantNSID},
+		"cut off":                  {nsid + "\x00\x0a\x00\x09x", wantNSID},
+		"cut off in its head":      {nsid + "\x00\x0a\x00", wantNSID},
+		"cut off before NSID":      {"\x00\x0a\xff\xff" + nsid, ""},
+		"NSID cut off":             {"\x00\x03\x00\x07lax1.a", ""},
+		"NSID twice":               {nsid + "\x00\x03\x00\x01x", wantNSID},
+	} {
+		reply := func(q []byte) []byte {
+			b := changed(q, func(m *dns.Msg) { m.IsEdns0().Option = nil })
+			return append(append(b[:len(b)-2], 0, byte(len(c.options))), c.options...)
+		}
+		udp := serveUDP(t, "127.0.0.1", func(s *net.UDPConn, from netip.AddrPort, q []byte) { send(s, from, reply(q)) })
+		tcp := serveTCP(t, "127.0.0.1", func(s *net.TCPConn, q []byte) { s.Write(framed(reply(q))) })
+		for _, q := range []measurement.Query{soaQuery(udp, measurement.UDP), soaQuery(tcp, measurement.TCP)} {
+			q.Keep = measurement.KeepAlways
+			r, wire := new(probe.Prober).Ask(t.Context(), vp, label, q)
+			hold(t, r, want{measurement.Answered, "", 0})
+			if r.Serial == nil || *r.Serial != soaSerial || (r.NSID == nil) != (c.nsid == "") || r.NSID != nil && *r.NSID != c.nsid {
+				t.Errorf("%s: %+v", name, r)
+			}
+			if text := probe.Text(wire); strings.Contains(text, "does not parse") || !strings.Contains(text, "2026112200") {
+				t.Errorf("%s: shown as %s", name, text)
+			}
+			if _, err := correctness.Inspect(wire); err != nil {
+				t.Errorf("%s: no message to the judge: %v", name, err)
+			}
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func TestGenuineReplies(t *testing.T) {
 	}
 	read, nsids, serials := 0, 0, 0
 	for i, wire := range wires {
-		message, asked := questionOf(wire)
+		message, asked := requestOf(wire)
 		if !asked {
 			continue
 		}
@@ -52,8 +52,8 @@ func TestGenuineReplies(t *testing.T) {
 	}
 }
 
-// questionOf is the request that a reply answers.
-func questionOf(wire []byte) (request, bool) {
+// requestOf is the request that a reply answers.
+func requestOf(wire []byte) (request, bool) {
 	if len(wire) < headerSize || wire[5] != 1 {
 		return request{}, false
 	}

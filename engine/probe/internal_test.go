@@ -105,18 +105,20 @@ func TestStraysAreCountedToTheEnd(t *testing.T) {
 	}
 }
 
-func TestStampOfGarbage(t *testing.T) {
+func TestControlsOfGarbage(t *testing.T) {
 	const seconds = "0100000000000000" + "0100000000000000"
 	for _, oob := range []string{
-		"2000000000000000" + "01000000" + "1d000000" + seconds, // SOL_SOCKET, SCM_TIMESTAMP
-		"2000000000000000" + "29000000" + "23000000" + seconds, // IPPROTO_IPV6, the number of SCM_TIMESTAMPNS
+		"2000000000000000" + "01000000" + "1d000000" + seconds,    // SOL_SOCKET, SCM_TIMESTAMP
+		"2000000000000000" + "29000000" + "23000000" + seconds,    // IPPROTO_IPV6, the number of SCM_TIMESTAMPNS
+		"1200000000000000" + "00000000" + "02000000" + "4000",     // IPPROTO_IP, IP_TTL of two bytes
+		"1400000000000000" + "29000000" + "02000000" + "40000000", // IPPROTO_IPV6, the number of IP_TTL
 		"", "00", strings.Repeat("ff", 40), "1000000000000000" + "01000000" + "23000000", "1400000000000000" + "01000000" + "23000000" + "00000000"} {
 		b, err := hex.DecodeString(oob)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := stampOf(b); !got.IsZero() {
-			t.Errorf("stamp %v in %s", got, oob)
+		if stamp, ttl := controls(b); !stamp.IsZero() || ttl != nil {
+			t.Errorf("stamp %v, TTL %v in %s", stamp, ttl, oob)
 		}
 	}
 }

@@ -10,11 +10,12 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/dnsmsg"
 	"mtric.net/mtric/engine/measurement"
 )
 
 // headerSize is the length of a DNS header; the question follows it.
-const headerSize = 12
+const headerSize = dnsmsg.HeaderSize
 
 // defaultUDPSize is announced where EDNS is used and the plan gives no size [rja].
 const defaultUDPSize = 1220
@@ -72,8 +73,9 @@ const wrongID = "wrong id"
 
 // mismatch says why a message is no reply to the request, "" where it is one: a
 // response with our id, an ordinary query's opcode, and our one question
-// repeated byte for byte, letter case included [doh][zon]. A reply without the
-// question, as some servers send with FORMERR, proves nothing and matches not.
+// repeated byte for byte, letter case included [doh][zon]. Servers that could not read
+// the question, or failed before they did, send a header alone: such an error is a reply
+// too. Another without the question proves nothing and matches not.
 func (r request) mismatch(wire []byte) string {
 	switch {
 	case len(wire) < headerSize:
@@ -84,6 +86,8 @@ func (r request) mismatch(wire []byte) string {
 		return "QR is 0"
 	case wire[2]>>3&0xf != dns.OpcodeQuery:
 		return "wrong opcode"
+	case dnsmsg.HeaderOnly(wire):
+		return ""
 	case binary.BigEndian.Uint16(wire[4:]) != 1:
 		return "wrong number of questions"
 	case len(wire) < headerSize+len(r.question) || !bytes.Equal(wire[headerSize:headerSize+len(r.question)], r.question):
@@ -98,31 +102,56 @@ func truncated(wire []byte) bool { return wire[2]&0x02 != 0 }
 // parse reads a message that matches its request. Every byte must belong to a
 // record and every record that the header counts must be there.
 func (r request) parse(wire []byte) (*Reply, error) {
-	off := headerSize + len(r.question)
-	for section, name := range []string{"answer", "authority", "additional"} {
-		count := binary.BigEndian.Uint16(wire[6+2*section:])
-		for range count {
-			if off == len(wire) {
-				return nil, malformedError("fewer records than the header counts")
-			}
-			rr, end, err := dns.UnpackRR(wire, off)
-			if err != nil {
-				return nil, malformedError("bad record in " + name)
-			}
-			if withoutData(rr) {
-				return nil, malformedError("record without data in " + name)
-			}
-			off = end
+	if !dnsmsg.HeaderOnly(wire) {
+		if err := checkRecords(wire, headerSize+len(r.question), false); err != nil {
+			return nil, err
 		}
-	}
-	if off != len(wire) {
-		return nil, malformedError("bytes after the last record")
 	}
 	reply, err := ReadReply(wire)
 	if err != nil {
 		return nil, err
 	}
 	return &reply, nil
+}
+
+// checkRecords refuses records, from off on, whose data is none of their type, and counts
+// that lie. The data of OPT is its options, which make no message malformed: programs
+// before schema 2 checked them too.
+func checkRecords(wire []byte, off int, optionsToo bool) error {
+	for section, name := range []string{"answer", "authority", "additional"} {
+		count := binary.BigEndian.Uint16(wire[6+2*section:])
+		for range count {
+			if off == len(wire) {
+				return malformedError("fewer records than the header counts")
+			}
+			if end, opt := skipOPT(wire, off); opt && !optionsToo {
+				off = end
+				continue
+			}
+			rr, end, err := dns.UnpackRR(wire, off)
+			if err != nil {
+				return malformedError("bad record in " + name)
+			}
+			if withoutData(rr) {
+				return malformedError("record without data in " + name)
+			}
+			off = end
+		}
+	}
+	if off != len(wire) {
+		return malformedError("bytes after the last record")
+	}
+	return nil
+}
+
+// skipOPT returns where the record at off ends, if it is a whole OPT record.
+func skipOPT(wire []byte, off int) (end int, opt bool) {
+	at, ok := skipName(wire, off)
+	if !ok || at+10 > len(wire) || binary.BigEndian.Uint16(wire[at:]) != dns.TypeOPT {
+		return 0, false
+	}
+	end = at + 10 + int(binary.BigEndian.Uint16(wire[at+8:]))
+	return end, end <= len(wire)
 }
 
 // withoutData finds the empty records that UnpackRR lets pass as updates

@@ -22,6 +22,9 @@ func Play(vp measurement.VantagePoint, label time.Time, q measurement.Query, sen
 		if err != nil {
 			return a.fail(err), nil
 		}
+		if _, known := transports[t]; !known {
+			return a.fail(unknownTransport(t)), nil
+		}
 		if t == measurement.TCP {
 			a.connect = latency / 2
 		}

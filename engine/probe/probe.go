@@ -10,10 +10,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -36,6 +38,10 @@ type Prober struct {
 	Control func(network, address string, c syscall.RawConn) error
 	// Log receives a line for each datagram that did not match; silent unless told.
 	Log *slog.Logger
+	// Shown is what earlier runs were shown: Run keeps the first answer of an RSI and path
+	// that shows another serial or identity, where its query keeps odd ones, and adds to
+	// it. Nil keeps none for that.
+	Shown *Shown
 	// Progress hears how many queries of the run are done, one call at a time.
 	Progress func(done, total int)
 }
@@ -49,17 +55,23 @@ type Result struct {
 	// clock reading at receipt. TCP has no say: its stamps count where they can
 	// (see tcp.go) and are not needed.
 	KernelTimestamps bool
+	// SourceIPv4 and SourceIPv6 are the local addresses of the sockets: that of the first
+	// query of each family that had one, nil where none had.
+	SourceIPv4, SourceIPv6 *string
 }
 
 // Run sends the queries in their order, each one its predecessor's Pace later,
-// and waits for all of them. When ctx ends it returns at once: queries not yet
+// and waits for all of them, for nothing else: what came beside the answers is looked at
+// when all are there. When ctx ends it returns at once: queries not yet
 // sent or still waiting become local_error, what is answered stays. All sockets
 // are closed on return.
 func (p *Prober) Run(ctx context.Context, vp measurement.VantagePoint, label time.Time, queries []measurement.Query) Result {
 	defer holdStamps()()
 	rows := make([]measurement.Answer, len(queries))
+	asked := make([]attempt, len(queries))
 	var (
 		wg     sync.WaitGroup
+		open   atomic.Int32
 		user   atomic.Bool
 		report = p.progress(len(queries))
 		next   = time.Now()
@@ -74,6 +86,10 @@ func (p *Prober) Run(ctx context.Context, vp measurement.VantagePoint, label tim
 		wg.Go(func() {
 			done := p.ask(ctx, q)
 			rows[i] = row(vp, label, q, done)
+			if done.later != nil && open.Add(1) > maxOpen {
+				p.endLater(&rows[i], &done)
+			}
+			asked[i] = done
 			if done.outcome == measurement.Answered && done.transport == measurement.UDP && !done.kernel {
 				user.Store(true)
 			}
@@ -81,8 +97,40 @@ func (p *Prober) Run(ctx context.Context, vp measurement.VantagePoint, label tim
 		})
 	}
 	wg.Wait()
+	result := Result{Answers: rows, KernelTimestamps: !user.Load()}
+	for i := range rows {
+		p.endLater(&rows[i], &asked[i])
+		p.keepFirst(&rows[i], queries[i], asked[i].wire)
+		result.source(asked[i].source)
+	}
+	boundExtras(rows)
 	slices.SortStableFunc(rows, compareRows)
-	return Result{Answers: rows, KernelTimestamps: !user.Load()}
+	return result
+}
+
+// keepFirst keeps the response of an answer that is the first to show something. What a
+// query shows that keeps nothing is not remembered: it would be the first, and lost.
+func (p *Prober) keepFirst(r *measurement.Answer, q measurement.Query, wire []byte) {
+	if p.Shown == nil || r.Outcome != measurement.Answered || q.Keep == measurement.KeepNever {
+		return
+	}
+	if p.Shown.note(r, q.NSID) && q.Keep == measurement.KeepOdd {
+		r.Response = wire
+	}
+}
+
+// source notes the local address of a socket.
+func (r *Result) source(a netip.AddrPort) {
+	if !a.IsValid() {
+		return
+	}
+	own := &r.SourceIPv6
+	if measurement.FamilyOf(a.Addr()) == measurement.IPv4 {
+		own = &r.SourceIPv4
+	}
+	if *own == nil {
+		*own = new(a.Addr().Unmap().WithZone("").String())
+	}
 }
 
 // Ask sends one query now, exactly as Run does, and returns its row and the
@@ -93,7 +141,9 @@ func (p *Prober) Ask(ctx context.Context, vp measurement.VantagePoint, label tim
 		return p.unsent(vp, label, q), nil
 	}
 	done := p.ask(ctx, q)
-	return row(vp, label, q, done), done.wire
+	r := row(vp, label, q, done)
+	p.endLater(&r, &done)
+	return r, done.wire
 }
 
 // attempt is what came of asking once, or of both times for a truncated answer.
@@ -110,6 +160,19 @@ type attempt struct {
 	wire      []byte // of the reply that matched
 	reply     *Reply // nil where the wire does not parse
 	truncated bool   // TC of the reply that matched, parsed or not
+
+	source      netip.AddrPort // of our socket; invalid where it had no address
+	ttl         *int32         // UDP: of the datagram that matched
+	retransmits *int32         // TCP
+	extra       []measurement.Extra
+	later       *later // UDP: what may still come; nil where nothing was sent
+	udp         *udpAttempt
+}
+
+// udpAttempt is the first of two attempts.
+type udpAttempt struct {
+	latency time.Duration
+	wire    []byte
 }
 
 // fail ends an attempt with what an error means.
@@ -129,6 +192,7 @@ func (p *Prober) ask(ctx context.Context, q measurement.Query) attempt {
 	}
 	second := p.attempt(ctx, q, measurement.TCP)
 	second.sent, second.strays, second.attempts = first.sent, first.strays, 2
+	second.extra, second.later, second.udp = first.extra, first.later, &udpAttempt{first.latency, first.wire}
 	return second
 }
 
@@ -138,10 +202,22 @@ func (p *Prober) attempt(ctx context.Context, q measurement.Query, t measurement
 	if err != nil {
 		return a.fail(err)
 	}
-	if t == measurement.TCP {
-		return p.askTCP(ctx, q, message, a)
+	ask, known := transports[t]
+	if !known {
+		return a.fail(unknownTransport(t))
 	}
-	return p.askUDP(ctx, q, message, a)
+	return ask(p, ctx, q, message, a)
+}
+
+// transports are the ways of asking, by name. A transport that is not here is asked over
+// none: its rows are local_error.
+var transports = map[measurement.Transport]func(*Prober, context.Context, measurement.Query, request, attempt) attempt{
+	measurement.UDP: (*Prober).askUDP,
+	measurement.TCP: (*Prober).askTCP,
+}
+
+func unknownTransport(t measurement.Transport) error {
+	return localError(fmt.Sprintf("unknown transport %.20s", t))
 }
 
 // unsent is the row of a query whose turn never came.
@@ -221,6 +297,16 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 			r.Response = a.wire
 		}
 	}
+	if a.source.IsValid() && q.Transport == measurement.UDP && a.udp == nil {
+		r.SourcePort = new(int32(a.source.Port()))
+	}
+	r.ReplyTTL, r.TCPRetransmits, r.Extra = a.ttl, a.retransmits, a.extra
+	if a.udp != nil {
+		r.FirstLatencyUS = new(a.udp.latency.Microseconds())
+		if q.Keep != measurement.KeepNever { // truncated, it is odd
+			r.FirstResponse = a.udp.wire
+		}
+	}
 	if a.outcome == measurement.Answered {
 		r.LatencyUS = new(a.latency.Microseconds())
 		r.RCode, r.AA, r.TC = new(a.reply.RCode), new(a.reply.AA), new(a.reply.TC)
@@ -232,7 +318,7 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 // odd tells whether an answer is anything but plainly good. Only a question for
 // the SOA misses a serial.
 func odd(q measurement.Query, a attempt) bool {
-	return a.outcome != measurement.Answered || a.reply.RCode != "NOERROR" || !a.reply.AA || a.reply.TC ||
+	return a.outcome != measurement.Answered || a.reply.RCode != measurement.NoError || !a.reply.AA || a.reply.TC ||
 		a.strays > 0 || a.reply.Serial == nil && q.Type == "SOA"
 }
 

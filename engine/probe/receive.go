@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -14,11 +15,13 @@ import (
 )
 
 // chunk is one UDP payload or a piece of a TCP stream (empty at its end), valid
-// until the next is read; stamp is the kernel's, zero where it gave none; cut
-// where the buffer was too small for the datagram.
+// until the next is read; stamp is the kernel's, zero where it gave none; ttl is the IP
+// TTL or hop limit of the datagram, nil where the kernel gave none; cut where the buffer
+// was too small for the datagram.
 type chunk struct {
 	wire  []byte
 	stamp time.Time
+	ttl   *int32
 	cut   bool
 }
 
@@ -80,7 +83,8 @@ func (r *receiver) read(fd uintptr) (chunk, error) {
 		if err != nil {
 			return chunk{}, err
 		}
-		return chunk{wire: r.wire[:n], stamp: stampOf(r.oob[:oobn]), cut: flags&unix.MSG_TRUNC != 0}, nil
+		stamp, ttl := controls(r.oob[:oobn])
+		return chunk{wire: r.wire[:n], stamp: stamp, ttl: ttl, cut: flags&unix.MSG_TRUNC != 0}, nil
 	}
 }
 
@@ -102,20 +106,23 @@ func latency(sent, now, stamp time.Time) (d time.Duration, kernel bool) {
 	return elapsed - age, true
 }
 
-// wantStamps asks the kernel for receive stamps and wantErrors for ICMP errors,
-// of which a UDP socket is otherwise told port unreachable only. Both are best
-// effort: where the kernel refuses, the time of reading counts and errors time
-// out. A TCP socket must not ask for errors: a forged one would end it.
+// wantStamps asks the kernel for receive stamps; wantErrorsAndTTL for ICMP errors, of which a
+// UDP socket is otherwise told port unreachable only, and for the TTL or hop limit of
+// datagrams. All is best effort: where the kernel refuses, the time of reading counts,
+// errors time out and the TTL is not recorded. A TCP socket must not ask for errors: a
+// forged one would end it; nor does Linux hand a TTL to its reader.
 func wantStamps(c syscall.RawConn) {
 	_ = c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) })
 }
 
-func wantErrors(c syscall.RawConn, to netip.Addr) {
+func wantErrorsAndTTL(c syscall.RawConn, to netip.Addr) {
 	_ = c.Control(func(fd uintptr) {
 		if to.Unmap().Is4() {
 			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTTL, 1)
 		} else {
 			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1)
 		}
 	})
 }
@@ -131,18 +138,22 @@ func holdStamps() func() {
 	return func() { _ = unix.Close(fd) }
 }
 
-// stampOf finds the kernel's receive stamp among control messages.
-func stampOf(oob []byte) time.Time {
+// controls finds the kernel's receive stamp, and the TTL or hop limit, among control
+// messages: zero and nil where they are not.
+func controls(oob []byte) (stamp time.Time, ttl *int32) {
 	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	for _, m := range messages {
-		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SCM_TIMESTAMPNS &&
-			len(m.Data) >= int(unsafe.Sizeof(unix.Timespec{})) {
+		level, kind := m.Header.Level, m.Header.Type
+		switch {
+		case level == unix.SOL_SOCKET && kind == unix.SCM_TIMESTAMPNS && len(m.Data) >= int(unsafe.Sizeof(unix.Timespec{})):
 			ts := *(*unix.Timespec)(unsafe.Pointer(&m.Data[0]))
-			return time.Unix(ts.Unix())
+			stamp = time.Unix(ts.Unix())
+		case (level == unix.IPPROTO_IP && kind == unix.IP_TTL || level == unix.IPPROTO_IPV6 && kind == unix.IPV6_HOPLIMIT) && len(m.Data) >= 4:
+			ttl = new(int32(binary.NativeEndian.Uint32(m.Data)))
 		}
 	}
-	return time.Time{}
+	return stamp, ttl
 }

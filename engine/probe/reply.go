@@ -4,9 +4,15 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"strings"
+	"sync"
 
 	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/dnsmsg"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // Reply is what a row tells of a response, read from its wire alone: the prober fills
@@ -17,61 +23,76 @@ type Reply struct {
 	Serial *int64  // of the message's only SOA record, where it is the root's and the rcode NOERROR or NXDOMAIN
 	NSID   *string // RFC 5001: the text where it is printable ASCII, else 0x and hex digits; nil without the option
 
-	question []byte // name, type and class, as they came
+	question []byte // name, type and class, as they came; nil of a header-only error
 }
 
-// ReadReply reads a response with one question. Every record that its header counts must
-// be there, and nothing after them; their data is read only where Reply tells of it, so
-// that it costs less than a microsecond. An error says what is malformed.
+// messages are those that ReadReply reads into.
+var messages = sync.Pool{New: func() any { return new(dnsmsg.Message) }}
+
+// ReadReply reads a response with one question, or with none where it is a header-only
+// error. Every record that its header counts must be there, and nothing after them. What
+// is wrong with EDNS options is no matter. An error says what is malformed.
 func ReadReply(wire []byte) (Reply, error) {
-	if len(wire) < headerSize {
-		return Reply{}, malformedError("shorter than a header")
+	m := messages.Get().(*dnsmsg.Message)
+	defer messages.Put(m)
+	if err := m.Parse(wire); err != nil {
+		return Reply{}, malformed(err)
 	}
-	if binary.BigEndian.Uint16(wire[4:]) != 1 {
-		return Reply{}, malformedError("wrong number of questions")
+	r := Reply{RCode: rcodeName(m.RCode), AA: m.Flags&dnsmsg.FlagAA != 0, TC: m.Flags&dnsmsg.FlagTC != 0}
+	if !dnsmsg.HeaderOnly(wire) {
+		r.question = questionOf(wire)
 	}
-	end, ok := skipName(wire, headerSize)
-	if !ok || end+4 > len(wire) {
-		return Reply{}, malformedError("question cut off")
+	if id, told := m.NSID(); told {
+		r.NSID = new(nsidText(id))
 	}
-	r := Reply{AA: wire[2]&0x04 != 0, TC: truncated(wire), question: wire[headerSize : end+4]}
-	rcode := int(wire[3] & 0xf)
-	soas, opts := 0, 0
-	var serial *int64
-	off := end + 4
-	for section := range 3 {
-		for range binary.BigEndian.Uint16(wire[6+2*section:]) {
-			rr, end, ok := recordAt(wire, off)
-			if !ok {
-				return Reply{}, malformedError("fewer records than the header counts")
-			}
-			switch rr.kind {
-			case dns.TypeSOA:
-				if soas++; rr.class == dns.ClassINET && isRoot(wire, off) {
-					serial = serialAt(wire[:end], rr.data)
-				}
-			case dns.TypeOPT:
-				if opts++; opts > 1 {
-					return Reply{}, malformedError("more than one OPT")
-				}
-				rcode |= int(rr.ttl>>24) << 4
-				r.NSID = nsid(wire[rr.data:end])
-			}
-			off = end
+	soas := 0
+	for i := range m.Records {
+		rr := &m.Records[i]
+		if rr.Type != dns.TypeSOA {
+			continue
+		}
+		if soas++; rr.Class == dns.ClassINET && len(rr.Owner) == 1 {
+			r.Serial = new(int64(binary.BigEndian.Uint32(rr.RData[len(rr.RData)-soaNumbers:])))
 		}
 	}
-	if off != len(wire) {
-		return Reply{}, malformedError("bytes after the last record")
-	}
-	if r.RCode = rcodeName(rcode); soas == 1 && (rcode == dns.RcodeSuccess || rcode == dns.RcodeNameError) {
-		r.Serial = serial
+	if soas != 1 || m.RCode != dns.RcodeSuccess && m.RCode != dns.RcodeNameError {
+		r.Serial = nil
 	}
 	return r, nil
 }
 
+// soaNumbers are the octets of SOA data that follow its two names (RFC 1035 section
+// 3.3.13); the serial is the first of them.
+const soaNumbers = 20
+
+// malformed says in the words of the column error what cannot be read.
+func malformed(err error) error {
+	var record *dnsmsg.RecordError
+	switch {
+	case errors.Is(err, dnsmsg.ErrTwoOPT):
+		return malformedError(dnsmsg.ErrTwoOPT.Error())
+	case errors.As(err, &record):
+		return malformedError("bad record in " + strings.ToLower(record.Section.String()))
+	}
+	return malformedError(err.Error())
+}
+
+// questionOf is name, type and class of a message's question as they came; nil where it
+// is cut off.
+func questionOf(wire []byte) []byte {
+	end, ok := skipName(wire, headerSize)
+	if !ok || end+4 > len(wire) {
+		return nil
+	}
+	return wire[headerSize : end+4 : end+4]
+}
+
 // Asks says whether the response's question is that one: the name whatever its letter
-// case, the type, and class IN.
+// case, the type, and class IN. A header-only error repeats none, and is one to any.
 func (r Reply) Asks(name, qtype string) bool {
+	if r.question == nil {
+		return true
+	}
 	var want [255]byte
 	n, err := dns.PackDomainName(name, want[:], 0, nil, false)
 	kind, known := typeOf(qtype)
@@ -106,23 +127,6 @@ func equalFold(a, b []byte) bool {
 	return true
 }
 
-// record is the head of a record on the wire, and where its data begins.
-type record struct {
-	kind, class uint16
-	ttl         uint32
-	data        int
-}
-
-// recordAt reads the record at off, and where it ends.
-func recordAt(wire []byte, off int) (r record, end int, ok bool) {
-	if off, ok = skipName(wire, off); !ok || off+10 > len(wire) {
-		return r, 0, false
-	}
-	r = record{binary.BigEndian.Uint16(wire[off:]), binary.BigEndian.Uint16(wire[off+2:]), binary.BigEndian.Uint32(wire[off+4:]), off + 10}
-	end = r.data + int(binary.BigEndian.Uint16(wire[off+8:]))
-	return r, end, end <= len(wire)
-}
-
 // skipName returns where the name at off ends, without following its pointer.
 func skipName(wire []byte, off int) (end int, ok bool) {
 	for off < len(wire) {
@@ -140,58 +144,19 @@ func skipName(wire []byte, off int) (end int, ok bool) {
 	return 0, false
 }
 
-// mostPointers is far more than any name needs.
-const mostPointers = 100
-
-// isRoot says whether the name at off is the root's: nothing, or a pointer to it.
-func isRoot(wire []byte, off int) bool {
-	for range mostPointers {
-		if off+1 >= len(wire) || wire[off]&0xc0 != 0xc0 {
-			break
-		}
-		off = int(binary.BigEndian.Uint16(wire[off:]) & 0x3fff)
+// nsidText is the text of an identity where it is printable ASCII, else 0x and hex digits.
+func nsidText(id []byte) string {
+	if bytes.ContainsFunc(id, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return "0x" + hex.EncodeToString(id)
 	}
-	return off < len(wire) && wire[off] == 0
-}
-
-// serialAt is the serial of SOA data, which follows two names; nil where it is cut off.
-func serialAt(wire []byte, off int) *int64 {
-	for range 2 {
-		var ok bool
-		if off, ok = skipName(wire, off); !ok {
-			return nil
-		}
-	}
-	if off+20 != len(wire) {
-		return nil
-	}
-	return new(int64(binary.BigEndian.Uint32(wire[off:])))
-}
-
-// nsid is the server's identity (RFC 5001) in the options of an OPT record.
-func nsid(options []byte) *string {
-	for len(options) >= 4 {
-		code, size := binary.BigEndian.Uint16(options), int(binary.BigEndian.Uint16(options[2:]))
-		if options = options[4:]; size > len(options) {
-			return nil
-		}
-		if code == dns.EDNS0NSID {
-			raw := options[:size]
-			if bytes.ContainsFunc(raw, func(c rune) bool { return c < ' ' || c > '~' }) {
-				return new("0x" + hex.EncodeToString(raw))
-			}
-			return new(string(raw))
-		}
-		options = options[size:]
-	}
-	return nil
+	return string(id)
 }
 
 // rcodeName gives the mnemonic, "RCODE" and the number where there is none. 16
 // is BADVERS in an answer without TSIG.
 func rcodeName(rcode int) string {
 	if rcode == dns.RcodeBadVers {
-		return "BADVERS"
+		return measurement.BadVers
 	}
 	if name, found := dns.RcodeToString[rcode]; found {
 		return name

@@ -1,12 +1,15 @@
 package probe_test
 
 import (
+	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
+	"mtric.net/mtric/metrics/correctness"
 )
 
 // replyOf is a signed answer with one SOA record, as a root server gives it.
@@ -57,9 +60,56 @@ func TestReadReplyOfAnything(t *testing.T) {
 		for _, b := range []byte{0, 0xc0, 0xff, wire[i] ^ 1} {
 			changed := append([]byte(nil), wire...)
 			changed[i] = b
-			if r, err := probe.ReadReply(changed); err == nil {
+			r, err := probe.ReadReply(changed)
+			if err == nil {
 				_, _ = r.Question(), r.Asks("example.", "DS")
 			}
+			// What is an answer to the prober is a message to the judge, and the reverse.
+			if _, judged := correctness.Inspect(changed); (judged == nil) != (err == nil) {
+				t.Errorf("byte %d is %02x: the prober says %v, the judge %v", i, b, err, judged)
+			}
+		}
+	}
+}
+
+// A response that programs before schema 2 took for an answer is still one in a row; one
+// that they called malformed stays so too, and neither is what it was not.
+func TestRowsOfOlderPrograms(t *testing.T) {
+	good := replyOf(t)
+	r, err := probe.ReadReply(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first record's owner points at the root label at the end of the first signature's
+	// signer: ahead of itself.
+	ahead := append([]byte(nil), good...)
+	question := bytes.Index(ahead, []byte("\x07Example\x00")) + 9 + 4
+	zero := bytes.LastIndexByte(ahead, 0)
+	forward := slices.Concat(ahead[:question], []byte{0xc0 | byte((zero+1)>>8), byte(zero + 1)}, ahead[question+1:])
+	// OPT in the authority section.
+	counts := append([]byte(nil), good...)
+	counts[9]++
+	counts[11]--
+	two := append(append([]byte(nil), good...), 0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0)
+	two[11]++
+	for name, c := range map[string]struct {
+		wire                []byte
+		answered, malformed bool // is a row of that outcome good?
+	}{
+		"plain":            {good, true, false},
+		"pointer ahead":    {forward, true, true},
+		"OPT in authority": {counts, true, true},
+		"two OPT":          {two, false, true},
+		"a byte more":      {append(append([]byte(nil), good...), 0), false, true},
+	} {
+		a := measurement.Answer{Outcome: measurement.Answered, Transport: measurement.UDP, QName: "example.", QType: "DS", RCode: &r.RCode, AA: &r.AA, TC: &r.TC,
+			Serial: r.Serial, NSID: r.NSID, Response: c.wire, ResponseSize: new(int32(len(c.wire)))}
+		if err := probe.Contradicted(&a); (err == nil) != c.answered {
+			t.Errorf("%s, answered: %v", name, err)
+		}
+		a.QName, a.Outcome = "Example.", measurement.Malformed
+		if err := probe.Contradicted(&a); (err == nil) != c.malformed {
+			t.Errorf("%s, malformed: %v", name, err)
 		}
 	}
 }

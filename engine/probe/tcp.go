@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"math"
 	"net"
 	"net/netip"
 	"syscall"
@@ -29,7 +30,13 @@ func (p *Prober) askTCP(ctx context.Context, q measurement.Query, message reques
 		a.sent, deadline = p.now(), time.Now().Add(q.Timeout)
 		var connected time.Time
 		var err error
-		if controlErr := c.Control(func(fd uintptr) { connected, err = p.connect(dialCtx, int(fd), to, query) }); controlErr != nil {
+		if controlErr := c.Control(func(fd uintptr) {
+			connected, err = p.connect(dialCtx, int(fd), to, query)
+			a.source = localAddress(int(fd))
+			if err != nil { // the socket is closed before anybody can look again
+				a.retransmits = retransmits(tcpInfo(int(fd)))
+			}
+		}); controlErr != nil {
 			return controlErr
 		}
 		if !connected.IsZero() {
@@ -49,10 +56,14 @@ func (p *Prober) askTCP(ctx context.Context, q measurement.Query, message reques
 	defer r.close()
 	wire, stamp, err := r.message()
 	now := p.now()
+	info := infoOf(conn)
+	a.retransmits = retransmits(info)
 	if err != nil {
 		return a.fail(interrupted(ctx, err))
 	}
-	if !oneSegment(conn) {
+	if info == nil || info.Data_segs_in != 1 {
+		// Only of one segment is the stamp that of the answer's last byte: of several the
+		// last may have come before one that was lost and sent again.
 		stamp = time.Time{}
 	}
 	a.latency, a.kernel = latency(a.sent, now, stamp)
@@ -98,20 +109,32 @@ func (r *receiver) message() ([]byte, time.Time, error) {
 	}
 }
 
-// oneSegment reports whether all data of a connection came in one segment. Only
-// then is its stamp that of the answer's last byte: of several segments the last
-// may have come before one that was lost and sent again.
-func oneSegment(conn net.Conn) bool {
+// infoOf is what the kernel knows of a connection, nil where it does not say.
+func infoOf(conn net.Conn) (info *unix.TCPInfo) {
 	raw, err := conn.(syscall.Conn).SyscallConn()
 	if err != nil {
-		return false
+		return nil
 	}
-	one := false
-	err = raw.Control(func(fd uintptr) {
-		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-		one = err == nil && info.Data_segs_in == 1
-	})
-	return one && err == nil
+	if raw.Control(func(fd uintptr) { info = tcpInfo(int(fd)) }) != nil {
+		return nil
+	}
+	return info
+}
+
+func tcpInfo(fd int) *unix.TCPInfo {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
+// retransmits counts the segments that our side sent again, that of the connect too.
+func retransmits(info *unix.TCPInfo) *int32 {
+	if info == nil {
+		return nil
+	}
+	return new(int32(min(info.Total_retrans, math.MaxInt32)))
 }
 
 // interrupted replaces the error of a call that was cut off because ctx ended.

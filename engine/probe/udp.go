@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"syscall"
@@ -26,26 +27,41 @@ const (
 // choice [uym], so that only datagrams from the asked address and port come in.
 // The time runs from just after the send [tsm]; a datagram that does not match
 // is counted and dropped, an ICMP error is noted, and waiting goes on until the
-// deadline: what anybody can forge must not end a query.
+// deadline: what anybody can forge must not end a query. The socket stays open for what
+// comes later, which nobody waits for.
 func (p *Prober) askUDP(ctx context.Context, q measurement.Query, message request, a attempt) attempt {
 	a.sent = p.now()
-	dialer := p.dialer(func(c syscall.RawConn) error { wantErrors(c, q.Address); return nil })
+	dialer := p.dialer(func(c syscall.RawConn) error { wantErrorsAndTTL(c, q.Address); return nil })
 	conn, err := dialer.DialContext(ctx, "udp", netip.AddrPortFrom(q.Address, q.Port).String())
 	if err != nil {
 		return a.fail(err)
 	}
-	defer conn.Close()
 	_, err = conn.Write(message.wire)
 	a.sent = p.now()
+	if local, ok := conn.LocalAddr().(*net.UDPAddr); ok {
+		a.source = local.AddrPort()
+	}
+	var r *receiver
+	if err == nil {
+		r, err = newReceiver(ctx, conn, time.Now().Add(q.Timeout), maxMessage)
+	}
 	if err != nil {
+		_ = conn.Close() // nothing was sent, or nothing can be read
 		return a.fail(err)
 	}
-	r, err := newReceiver(ctx, conn, time.Now().Add(q.Timeout), maxMessage)
-	if err != nil {
-		return a.fail(err)
+	a.extra = []measurement.Extra{}
+	a = p.awaitUDP(ctx, q, message, a, r)
+	r.close()
+	r.wire = nil // large, and its content is copied
+	a.later = &later{conn: conn, receiver: r, message: message, sent: a.sent, first: -1}
+	if a.wire != nil {
+		a.later.first = a.latency
 	}
-	defer r.close()
+	return a
+}
 
+// awaitUDP reads until a reply matches or the time is over.
+func (p *Prober) awaitUDP(ctx context.Context, q measurement.Query, message request, a attempt, r *receiver) attempt {
 	var noted error
 	for {
 		c, err := r.next()
@@ -64,12 +80,15 @@ func (p *Prober) askUDP(ctx context.Context, q measurement.Query, message reques
 		a.latency, a.kernel = latency(a.sent, p.now(), c.stamp)
 		if why := message.mismatch(c.wire); why != "" {
 			a.addStray()
+			a.extra = addExtra(a.extra, measurement.ExtraStray, a.latency, c.wire)
 			p.logStray(q, a.strays, why, c.wire)
 			continue
 		}
 		if !inTime(a.latency, q.Timeout) {
+			a.extra = addExtra(a.extra, measurement.ExtraLate, a.latency, c.wire)
 			return a.fail(firstOf(noted, errLate))
 		}
+		a.ttl = c.ttl
 		return a.take(message, bytes.Clone(c.wire), c.cut)
 	}
 }

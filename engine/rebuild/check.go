@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -30,8 +31,8 @@ const mostDifferences = 20
 // side by side, some thousand rows at a time.
 func Check(ctx context.Context, rebuilt, other lake.Store) (Checked, error) {
 	c := &check{ctx: ctx, rebuilt: rebuilt, other: other, done: Checked{Differences: []string{}}}
-	err := errors.Join(days[measurement.Answer](c, lake.Answers), days[measurement.Route](c, lake.Routes), days[measurement.Run](c, lake.Runs),
-		table[measurement.Zone](c, lake.Zones, time.Time{}))
+	err := errors.Join(days[measurement.Answer](c, column.Answers), days[measurement.Route](c, column.Routes), days[measurement.Run](c, column.Runs),
+		table[measurement.Zone](c, column.Zones, time.Time{}))
 	return c.done, err
 }
 
@@ -42,7 +43,7 @@ type check struct {
 }
 
 // days compares a table day by day.
-func days[T lake.Row](c *check, of lake.Table) error {
+func days[T column.Row](c *check, of column.Table) error {
 	var all []time.Time
 	for _, s := range []lake.Store{c.rebuilt, c.other} {
 		files, err := s.Days(of, time.Time{}, time.Time{})
@@ -63,7 +64,7 @@ func days[T lake.Row](c *check, of lake.Table) error {
 }
 
 // table compares a file of a table, row by row in the order of its key.
-func table[T lake.Row](c *check, of lake.Table, day time.Time) error {
+func table[T column.Row](c *check, of column.Table, day time.Time) error {
 	left, stopLeft := iter.Pull2(rows[T](c.rebuilt.Path(of, day)))
 	defer stopLeft()
 	right, stopRight := iter.Pull2(rows[T](c.other.Path(of, day)))
@@ -98,9 +99,9 @@ func table[T lake.Row](c *check, of lake.Table, day time.Time) error {
 }
 
 // rows yields the rows of a file one by one; one that is not there has none.
-func rows[T lake.Row](path string) iter.Seq2[*T, error] {
+func rows[T column.Row](path string) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
-		for some, err := range lake.Rows[T](path) {
+		for some, err := range column.Rows[T](path) {
 			if errors.Is(err, fs.ErrNotExist) {
 				return
 			}
@@ -118,15 +119,15 @@ func rows[T lake.Row](path string) iter.Seq2[*T, error] {
 }
 
 // order says which of two rows comes first by the table's key; nil comes last.
-func order[T lake.Row](a, b *T) int {
+func order[T column.Row](a, b *T) int {
 	switch {
 	case b == nil:
 		return -1
 	case a == nil:
 		return 1
-	case lake.Disorder([]T{*a, *b}) == 0:
+	case column.Disorder([]T{*a, *b}) == 0:
 		return -1
-	case lake.Disorder([]T{*b, *a}) == 0:
+	case column.Disorder([]T{*b, *a}) == 0:
 		return 1
 	}
 	return 0

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rebuild"
@@ -18,13 +19,13 @@ import (
 var day = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 
 // write makes a lake of these rows.
-func write[T lake.Row](t *testing.T, s lake.Store, table lake.Table, rows ...T) {
+func write[T column.Row](t *testing.T, s lake.Store, table column.Table, rows ...T) {
 	t.Helper()
 	path := s.Path(table, day)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := lake.Write(path, rows, lake.Metadata{}); err != nil {
+	if err := column.Write(path, rows, column.Metadata{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -69,9 +70,9 @@ func another(v reflect.Value) reflect.Value {
 }
 
 // eachColumn changes the columns of a row one by one, and wants each to be named.
-func eachColumn[T lake.Row](t *testing.T, table lake.Table, row T, keys ...string) {
+func eachColumn[T column.Row](t *testing.T, table column.Table, row T, keys ...string) {
 	t.Helper()
-	columns := lake.ColumnNames(table)
+	columns := column.Names(table)
 	for i := range reflect.TypeFor[T]().NumField() {
 		name, _, _ := strings.Cut(reflect.TypeFor[T]().Field(i).Tag.Get("json"), ",")
 		if !slices.Contains(columns, name) || slices.Contains(keys, name) {
@@ -99,26 +100,26 @@ func eachColumn[T lake.Row](t *testing.T, table lake.Table, row T, keys ...strin
 
 // No column of any table differs unseen.
 func TestCheckSeesEveryColumn(t *testing.T) {
-	eachColumn(t, lake.Answers, measurement.Answer{VantagePoint: "101", Interval: day, Query: "soa", RSI: "a", Family: "ipv4", Transport: "udp", Response: []byte{1}, Failures: []string{"x"}},
+	eachColumn(t, column.Answers, measurement.Answer{VantagePoint: "101", Interval: day, Query: "soa", RSI: "a", Family: "ipv4", Transport: "udp", Response: []byte{1}, Failures: []string{"x"}},
 		"interval", "vantage_point", "query", "rsi", "family", "transport")
-	eachColumn(t, lake.Routes, measurement.Route{VantagePoint: "101", Interval: day, StartedAt: day, RSI: "a", Family: "ipv4", Hops: []measurement.Hop{{TTL: 1}}},
+	eachColumn(t, column.Routes, measurement.Route{VantagePoint: "101", Interval: day, StartedAt: day, RSI: "a", Family: "ipv4", Hops: []measurement.Hop{{TTL: 1}}},
 		"interval", "vantage_point", "rsi", "family")
-	eachColumn(t, lake.Runs, measurement.Run{VantagePoint: "101", Interval: day, StartedAt: day, ReceivedAt: day.Add(time.Second)}, "interval", "vantage_point")
-	eachColumn(t, lake.Zones, measurement.Zone{Serial: 2026112200}, "serial")
+	eachColumn(t, column.Runs, measurement.Run{VantagePoint: "101", Interval: day, StartedAt: day, ReceivedAt: day.Add(time.Second)}, "interval", "vantage_point")
+	eachColumn(t, column.Zones, measurement.Zone{Serial: 2026112200}, "serial")
 }
 
 // Of a file that no index knows nobody noted when it came.
 func TestCheckOfUnnotedTimes(t *testing.T) {
 	rebuilt, other := lake.Store{Dir: t.TempDir()}, lake.Store{Dir: t.TempDir()}
 	run := measurement.Run{VantagePoint: "101", Interval: day, StartedAt: day, ReceivedAt: day}
-	write(t, rebuilt, lake.Runs, run)
+	write(t, rebuilt, column.Runs, run)
 	run.ReceivedAt, run.IngestedAt = day.Add(time.Minute), &day
-	write(t, other, lake.Runs, run)
+	write(t, other, column.Runs, run)
 	if c := check(t, rebuilt, other); c.Different != 0 {
 		t.Errorf("%+v", c)
 	}
 	run.SHA256 = "other"
-	write(t, other, lake.Runs, run)
+	write(t, other, column.Runs, run)
 	if c := check(t, rebuilt, other); c.Different != 1 || strings.Contains(fmt.Sprint(c.Differences), "received_at") {
 		t.Errorf("%+v", c)
 	}
@@ -134,15 +135,15 @@ func TestCheckOfMissingRows(t *testing.T) {
 	for i := range 50 {
 		rows = append(rows, measurement.Run{VantagePoint: measurement.VantagePoint(fmt.Sprint(100 + i)), Interval: day, StartedAt: day})
 	}
-	write(t, a, lake.Runs, rows[1], rows[3])
-	write(t, b, lake.Runs, rows[0], rows[1], rows[2])
-	write(t, b, lake.Zones, measurement.Zone{Serial: 1})
+	write(t, a, column.Runs, rows[1], rows[3])
+	write(t, b, column.Runs, rows[0], rows[1], rows[2])
+	write(t, b, column.Zones, measurement.Zone{Serial: 1})
 	c := check(t, a, b)
 	want := []string{"runs 100 2026-11-22T00:00Z: only in " + b.Dir, "runs 102 2026-11-22T00:00Z: only in " + b.Dir, "runs 103 2026-11-22T00:00Z: only in " + a.Dir, "zones 1: only in " + b.Dir}
 	if c.Rows != 1 || c.Different != 4 || !slices.Equal(c.Differences, want) {
 		t.Errorf("%+v", c)
 	}
-	write(t, a, lake.Runs, rows...)
+	write(t, a, column.Runs, rows...)
 	if c := check(t, a, b); c.Different != 48 || len(c.Differences) != 20 {
 		t.Errorf("%+v", c)
 	}

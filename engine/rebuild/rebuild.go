@@ -1,6 +1,6 @@
 // Package rebuild makes a lake again from the evidence: the originals, loose and packed,
 // the archive of root zones with its records, and the plans. It runs what ingest runs, so
-// that what it makes is what ingest made (docs/decisions/0019).
+// that what it makes is what ingest made (docs/decisions/0020).
 package rebuild
 
 import (
@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/originals"
@@ -202,7 +203,7 @@ func (r *run) stage(n originals.Name, f originals.File) error {
 		}
 	}
 	if err == nil {
-		err = os.WriteFile(lake.Sidecar(path), []byte(f.SHA256+"  "+f.Name+"\n"), 0o644)
+		err = os.WriteFile(files.Sidecar(path), []byte(f.SHA256+"  "+f.Name+"\n"), 0o644)
 	}
 	if err != nil {
 		return fmt.Errorf("rebuild: %w", err)
@@ -248,7 +249,7 @@ func (r *run) ingest(ctx context.Context) error {
 // which none can have come. One that came before that is not believed in all it says, and
 // must not be for want of an index.
 func (r *run) came(sidecar os.FileInfo) time.Time {
-	name := strings.TrimSuffix(sidecar.Name(), filepath.Base(lake.Sidecar("")))
+	name := strings.TrimSuffix(sidecar.Name(), filepath.Base(files.Sidecar("")))
 	if e, known := r.noted[name]; known {
 		return *e.ReceivedAt
 	}

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/clock"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/ingest"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/probe"
 	"mtric.net/mtric/engine/rootzone"
 )
 
@@ -220,7 +220,7 @@ func (p *player) watch() {
 	}
 	l := &alert.Looker{Plan: p.site.plan, Machine: collector, Store: p.store, Now: p.now, Before: before,
 		Home: p.home, Output: p.under(paths.Output), Logs: book.Logs, State: book.State, Originals: p.under(paths.Originals), Quarantine: p.under(paths.Quarantine),
-		Clock:   probe.Clock{Adjtimex: func(*unix.Timex) (int, error) { return unix.TIME_OK, nil }},
+		Clock:   clock.Kernel{Adjtimex: func(*unix.Timex) (int, error) { return unix.TIME_OK, nil }},
 		Statfs:  func(_ string, s *unix.Statfs_t) error { s.Blocks, s.Bfree, s.Bavail = 100, 99, 99; return nil },
 		Sysinfo: func(i *unix.Sysinfo_t) error { i.Uptime = 86400; return nil }}
 	facts, err := l.Look(p.ctx)
@@ -239,6 +239,6 @@ func (p *player) watch() {
 
 // lakeRows reads a day's answers.
 func (p *player) lakeRows(day time.Time) ([]measurement.Answer, error) {
-	rows, _, err := lake.Read[measurement.Answer](p.store.Path(lake.Answers, day))
+	rows, _, err := column.Read[measurement.Answer](p.store.Path(column.Answers, day))
 	return rows, err
 }

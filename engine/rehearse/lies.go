@@ -44,7 +44,7 @@ func showing(serial func(p *player, h *hour, n int) uint32) lie {
 	return lie{tell: func(p *player, h *hour, rows []measurement.Answer, _ *measurement.Run) ([]measurement.Answer, error) {
 		n := 0
 		for i := range rows {
-			if a := &rows[i]; a.Query == "soa" && a.Serial != nil && a.Response == nil {
+			if a := &rows[i]; a.Query == measurement.QuerySOA && a.Serial != nil && a.Response == nil {
 				a.Serial = new(int64(serial(p, h, n)))
 				n++
 			}
@@ -79,13 +79,13 @@ func coming(_ *player, h *hour, n int) uint32 { return predicted(h.at, n%16) }
 func manySerials(p *player, h *hour, rows []measurement.Answer, run *measurement.Run) ([]measurement.Answer, error) {
 	have := map[answerKey]bool{}
 	for i := range rows {
-		if rows[i].Query == "soa" {
+		if rows[i].Query == measurement.QuerySOA {
 			have[keyOf(&rows[i])] = true
 		}
 	}
 	for _, a := range rows {
 		a.Transport = measurement.TCP
-		if a.Query == "soa" && !have[keyOf(&a)] {
+		if a.Query == measurement.QuerySOA && !have[keyOf(&a)] {
 			rows = append(rows, a)
 		}
 	}
@@ -97,7 +97,7 @@ func manySerials(p *player, h *hour, rows []measurement.Answer, run *measurement
 func exchanged(_ *player, h *hour, rows []measurement.Answer, _ *measurement.Run) ([]measurement.Answer, error) {
 	var judged []*measurement.Answer
 	for i := range rows {
-		if rows[i].Query == "correctness" && len(rows[i].Response) > 0 {
+		if rows[i].Query == measurement.QueryCorrectness && len(rows[i].Response) > 0 {
 			judged = append(judged, &rows[i])
 		}
 	}
@@ -118,7 +118,7 @@ func invented(_ *player, h *hour, rows []measurement.Answer, _ *measurement.Run)
 	if h.at.Minute()%10 == 5 {
 		n = 1000
 	}
-	last := rows[slices.IndexFunc(rows, func(a measurement.Answer) bool { return a.Query == "correctness" })]
+	last := rows[slices.IndexFunc(rows, func(a measurement.Answer) bool { return a.Query == measurement.QueryCorrectness })]
 	for i := range n {
 		last.RSI = measurement.RSI(fmt.Sprintf("r%d-%04d", h.at.Unix()/300%1000, i))
 		rows = append(rows, last)

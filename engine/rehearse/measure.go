@@ -12,11 +12,13 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lab"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
+	"mtric.net/mtric/engine/spool"
 )
 
 // soaKey is all that a plain answer to ./SOA depends on but for times.
@@ -57,7 +59,7 @@ func (p *player) measure(vp measurement.VantagePoint) error {
 }
 
 // synchronized is what the machine says of its clock.
-func (c clock) synchronized(now time.Time) *bool {
+func (c wrongClock) synchronized(now time.Time) *bool {
 	switch {
 	case c.known != span{} && c.known.holds(now):
 		return new(false)
@@ -70,7 +72,7 @@ func (c clock) synchronized(now time.Time) *bool {
 // ask asks one query. What it is in truth is noted.
 func (p *player) ask(h *hour, q measurement.Query, after time.Duration, source *rand.ChaCha8) (measurement.Answer, error) {
 	s := p.serviceOf(q.RSI, h.vp, h.at)
-	soa := q.Label == "soa"
+	soa := q.Label == measurement.QuerySOA
 	if soa && s != nil && !s.soa {
 		s = nil
 	}
@@ -144,8 +146,8 @@ func (p *player) deliver(h *hour, rows []measurement.Answer, run *measurement.Ru
 	if anyScope(p.script.kept, h.vp, "", h.at) {
 		dir = p.keeps(h.vp)
 	}
-	path := filepath.Join(dir, lake.Name(h.label, h.vp, lake.Answers))
-	if err := lake.Write(path, rows, lake.Metadata{Version: p.o.Version, Plan: run.Plan, PlanSHA256: run.PlanSHA256, Run: run}); err != nil {
+	path := filepath.Join(dir, spool.Name(h.label, h.vp, column.Answers))
+	if err := column.Write(path, rows, column.Metadata{Version: p.o.Version, Plan: run.Plan, PlanSHA256: run.PlanSHA256, Run: run}); err != nil {
 		return err
 	}
 	return arrive(path, h.at.Add(2*time.Minute))
@@ -178,10 +180,10 @@ func (p *player) sendKept() error {
 
 // arrive writes the sidecar of a file, and dates both.
 func arrive(path string, arrived time.Time) error {
-	if err := lake.WriteSidecar(path); err != nil {
+	if err := files.WriteSidecar(path); err != nil {
 		return err
 	}
-	for _, name := range []string{path, lake.Sidecar(path)} {
+	for _, name := range []string{path, files.Sidecar(path)} {
 		if err := os.Chtimes(name, arrived, arrived); err != nil {
 			return fmt.Errorf("dropbox: %w", err)
 		}

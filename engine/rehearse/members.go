@@ -115,7 +115,7 @@ func (s *script) comeOrGo(at time.Time, joins bool, outage span) {
 		for _, a := range s.addressesOf(rsi) {
 			s.silent = append(s.silent, silence{a.Address, outage})
 		}
-		s.misses = append(s.misses, missed{metrics.RSIAvailability, rsi})
+		s.misses = append(s.misses, missed{measurement.RSIAvailability, rsi})
 	}
 	s.alerts = []string{"plan-mismatch"}
 	s.check = func(d *report.Document) string { return s.framed(d, two, joins) }
@@ -140,7 +140,7 @@ func (s *script) framed(d *report.Document, two []measurement.RSI, joins bool) s
 		return "no query is stray, and an RSI was asked that was none"
 	}
 	for _, v := range d.Values {
-		of := v.Metric == metrics.RSIAvailability && slices.Contains(two, v.RSI) || v.Metric == metrics.RSSAvailability
+		of := v.Metric == measurement.RSIAvailability && slices.Contains(two, v.RSI) || v.Metric == measurement.RSSAvailability
 		if of && v.Count > 0 && v.Verdict != metrics.Pass {
 			return fmt.Sprintf("%s of %s is %s, and it did nothing wrong", v.Metric, whose(v.RSI), v.Verdict)
 		}

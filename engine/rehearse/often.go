@@ -37,13 +37,13 @@ func (p *player) due(i int, vp measurement.VantagePoint) bool {
 }
 
 // clockOf is the clock of a vantage point.
-func (p *player) clockOf(vp measurement.VantagePoint) clock {
+func (p *player) clockOf(vp measurement.VantagePoint) wrongClock {
 	for _, c := range p.script.clocks {
 		if c.vp == vp {
 			return c
 		}
 	}
-	return clock{vp: vp}
+	return wrongClock{vp: vp}
 }
 
 // siteOf is the plan that a vantage point measures by.

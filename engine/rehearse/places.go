@@ -6,7 +6,6 @@ import (
 
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/report"
-	"mtric.net/mtric/metrics"
 )
 
 var placeScenarios = []Scenario{
@@ -21,7 +20,7 @@ var placeScenarios = []Scenario{
 func slowClock(s *script) {
 	s.days = 7
 	s.often = span{s.at(3, 4), s.at(3, 16)}
-	s.clocks = []clock{{vp: vp2, ahead: -20 * time.Minute, unknown: span{s.start, s.at(3, 0)}},
+	s.clocks = []wrongClock{{vp: vp2, ahead: -20 * time.Minute, unknown: span{s.start, s.at(3, 0)}},
 		{vp: vp3, ahead: -48 * time.Hour, unknown: span{s.start, s.at(2, 0)}, known: span{s.at(5, 0), time.Time{}}}}
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 0), s.at(5, 0)})}
 	s.holds = []scope{{vp: vp3}}
@@ -29,7 +28,7 @@ func slowClock(s *script) {
 
 func fastClock(s *script) {
 	s.days = 6
-	s.clocks = []clock{{vp: vp2, ahead: 20 * time.Minute, unknown: span{s.start, s.at(3, 0)}},
+	s.clocks = []wrongClock{{vp: vp2, ahead: 20 * time.Minute, unknown: span{s.start, s.at(3, 0)}},
 		{vp: vp3, ahead: 48 * time.Hour, unknown: span{s.start, s.at(2, 0)}, known: span{s.at(4, 0), time.Time{}}}}
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 0), s.at(5, 0)})}
 	s.holds = []scope{{vp: vp3}, {vp: vp2, rsi: s.rsi(1)}} // both arrive before their labels
@@ -57,7 +56,7 @@ func offPlan(d *report.Document, moved measurement.RSI, old measurement.VantageP
 		return "no query is off plan"
 	}
 	for _, v := range d.Values {
-		if v.RSI == moved && v.Metric == metrics.RSIAvailability && v.Count > 0 && *v.Numerator != *v.Denominator {
+		if v.RSI == moved && v.Metric == measurement.RSIAvailability && v.Count > 0 && *v.Numerator != *v.Denominator {
 			return fmt.Sprintf("the availability of %s is %d/%d, and %s alone asked its old address", moved, *v.Numerator, *v.Denominator, old)
 		}
 	}

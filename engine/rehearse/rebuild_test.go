@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -16,7 +17,7 @@ import (
 )
 
 // historic are the columns of the table zones that say, in these scenarios, what the
-// collector learnt in which order, and that no evidence tells (docs/decisions/0019).
+// collector learnt in which order, and that no evidence tells (docs/decisions/0020).
 var historic = map[string]string{
 	"altered-glue": ": sha256 is ",     // of the file that was proven, and put right behind the table's back
 	"site-off":     ": first_seen is ", // a signature proved the zones before they were archived
@@ -89,7 +90,7 @@ func (p *player) rejudge(t *testing.T) {
 func (p *player) pack(t *testing.T) {
 	t.Helper()
 	facts := func(day time.Time) (map[string]originals.Fact, error) {
-		rows, _, err := lake.Read[measurement.Run](p.store.Path(lake.Runs, day))
+		rows, _, err := column.Read[measurement.Run](p.store.Path(column.Runs, day))
 		all := map[string]originals.Fact{}
 		for _, r := range rows {
 			all[r.File] = originals.Fact{SHA256: r.SHA256, ReceivedAt: &r.ReceivedAt, IngestedAt: r.IngestedAt}

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/lab"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/engine/rootzone"
-	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/plans"
 )
 
@@ -206,7 +206,7 @@ func TestShort(t *testing.T) {
 		{"a fault that nobody can see", "found 0 of 2", func(s *script) {
 			s.services = []service{{rsi: s.rsi(0), span: span{s.at(2, 0), s.at(3, 0)}, fault: "nothing"}}
 		}},
-		{"a threshold that is not missed", "found 0 of 1", func(s *script) { s.misses = []missed{{metrics.RSIAvailability, s.rsi(0)}} }},
+		{"a threshold that is not missed", "found 0 of 1", func(s *script) { s.misses = []missed{{measurement.RSIAvailability, s.rsi(0)}} }},
 		{"a report that says what nobody did", "accused wrongly 1;", func(s *script) {
 			s.often = span{s.at(2, 0), s.at(2, 3)}
 			s.silent = []silence{{s.addressesOf(s.rsi(4))[0].Address, s.often}} // and no fault is said to be there

@@ -56,7 +56,7 @@ func (p *player) report(before []*report.Document) (made []*report.Document, err
 func (p *player) misses() []missed {
 	all := slices.Clone(p.script.misses)
 	for _, plant := range p.truth.plants {
-		all = append(all, missed{metrics.RSICorrectness, plant.RSI})
+		all = append(all, missed{measurement.RSICorrectness, plant.RSI})
 	}
 	return all
 }
@@ -67,8 +67,8 @@ func (p *player) weigh(v report.Value) {
 	s := p.script
 	rests := s.liar != "" && slices.Contains(v.RestsOn, s.liar)
 	planted := slices.Contains(p.misses(), missed{v.Metric, v.RSI}) ||
-		v.Metric == metrics.RSSCorrectness && len(p.truth.plants) > 0 ||
-		v.Metric == metrics.RSIPublication && p.truth.planted(v.RSI) && s.serves(v.RSI)
+		v.Metric == measurement.RSSCorrectness && len(p.truth.plants) > 0 ||
+		v.Metric == measurement.RSIPublication && p.truth.planted(v.RSI) && s.serves(v.RSI)
 	switch {
 	case planted && rests:
 		p.result.problem(fmt.Sprintf("the report says that the %s of %s fails by %s alone, and it was seen by all", v.Metric, whose(v.RSI), s.liar))

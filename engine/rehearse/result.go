@@ -24,9 +24,9 @@ type Expected struct {
 
 // Missed is a threshold that an RSI, or the root server system, was made to miss.
 type Missed struct {
-	Metric string          `json:"metric"`
-	RSI    measurement.RSI `json:"rsi,omitempty"`
-	Told   bool            `json:"told"` // by a report
+	Metric measurement.Metric `json:"metric"`
+	RSI    measurement.RSI    `json:"rsi,omitempty"`
+	Told   bool               `json:"told"` // by a report
 }
 
 // Result is what a scenario came to.

@@ -34,7 +34,7 @@ type script struct {
 	// The collector and its vantage points.
 	away   []span // neither fetches nor ingests
 	off    []span // measures nothing either
-	clocks []clock
+	clocks []wrongClock
 	often  span // labels of which every interval is measured, and of which alone the reports are; zero: one an hour, all of them
 
 	addresses map[measurement.RSI][]plan.Address // instead of the plan's
@@ -95,8 +95,8 @@ type service struct {
 	soa bool // the query soa is answered so too
 }
 
-// clock is a vantage point whose clock is ahead by so much.
-type clock struct {
+// wrongClock is a vantage point whose clock is ahead by so much.
+type wrongClock struct {
 	vp      measurement.VantagePoint
 	ahead   time.Duration
 	known   span // when its machine says that it is not synchronised
@@ -135,6 +135,6 @@ type silence struct {
 
 // missed is a threshold that an RSI, or the root server system, is made to miss.
 type missed struct {
-	metric string
+	metric measurement.Metric
 	rsi    measurement.RSI // empty: the root server system
 }

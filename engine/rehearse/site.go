@@ -35,16 +35,16 @@ func newSite(o Options) (*site, error) {
 	p := *o.Plan
 	var queries []plan.Query
 	s := &site{plan: &p}
-	for _, label := range []string{"soa", "correctness"} {
+	for _, label := range measurement.MetricQueries {
 		q, found := p.Query(label)
 		if !found {
 			return nil, fmt.Errorf("%w: plan %s has no query %q", ErrPlan, p.Name, label)
 		}
-		if o.Short && label == "soa" {
+		if o.Short && label == measurement.QuerySOA {
 			q.Transports, q.Families = q.Transports[:1], q.Families[:1]
 		}
 		queries = append(queries, q)
-		if label != "correctness" {
+		if label != measurement.QueryCorrectness {
 			continue
 		}
 		for _, server := range p.ServersOf(q.Servers) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
@@ -113,11 +114,11 @@ const mostTold = 3
 // is what is strict.
 func (p *player) count(strict bool) (tally, error) {
 	t := tally{found: map[truthKind]int{}}
-	scan := lake.Scan{Store: p.store, Table: lake.Answers, Workers: 1,
+	scan := lake.Scan{Store: p.store, Table: column.Answers, Workers: 1,
 		Columns: []string{"query", "vantage_point", "rsi", "family", "transport", "verdict"}}
-	err := scan.Run(p.ctx, func(b *lake.Batch) error {
+	err := scan.Run(p.ctx, func(b *column.Batch) error {
 		queries, verdicts, labels := b.Column("query"), b.Column("verdict"), b.Column("interval")
-		correctness := queries.Place("correctness")
+		correctness := queries.Place(measurement.QueryCorrectness)
 		for i := range b.Rows {
 			if queries.Index[i] != correctness || verdicts.Index[i] < 0 {
 				continue
@@ -173,7 +174,7 @@ func (p *player) name(t tally) error {
 			if err != nil {
 				return err
 			}
-			i := slices.IndexFunc(rows, func(a measurement.Answer) bool { return a.Query == "correctness" && keyOf(&a) == s.key })
+			i := slices.IndexFunc(rows, func(a measurement.Answer) bool { return a.Query == measurement.QueryCorrectness && keyOf(&a) == s.key })
 			if i >= 0 {
 				p.result.problem(fmt.Sprintf("%s: %s at %s, %s/%s to %s: %s", why, s.key.rsi, rows[i].Interval.Format("2006-01-02T15:04Z"),
 					rows[i].QName, rows[i].QType, s.key.vp, strings.Join(rows[i].Failures, "; ")))

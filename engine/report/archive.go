@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -52,7 +52,7 @@ func (d *Document) hold(ctx context.Context, store lake.Store, zones []measureme
 	d.Archive, d.Held = Archive{Missing: []MissingZone{}}, []Held{}
 	reasons := map[string]int64{}
 	if d.Unchecked > 0 {
-		days, err := store.Days(lake.Answers, d.From, d.end())
+		days, err := store.Days(column.Answers, d.From, d.end())
 		if err != nil {
 			return err
 		}
@@ -93,9 +93,9 @@ func (d *Document) inUse(firstSeen *time.Time) bool {
 func (d *Document) heldIn(ctx context.Context, store lake.Store, f lake.DayFile, reasons map[string]int64) error {
 	rows := map[int64]bool{}
 	var row int64
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Workers: 1,
+	scan := lake.Scan{Store: store, Table: column.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Workers: 1,
 		Columns: []string{"verdict", "vantage_point", "rsi", "family", "transport", "address", "outcome", "query"}}
-	err := scan.Run(ctx, func(b *lake.Batch) error {
+	err := scan.Run(ctx, func(b *column.Batch) error {
 		verdicts, labels := b.Column("verdict"), b.Column("interval")
 		unchecked := verdicts.Place(string(measurement.Unchecked))
 		for i, v := range verdicts.Index {
@@ -107,7 +107,7 @@ func (d *Document) heldIn(ctx context.Context, store lake.Store, f lake.DayFile,
 				RSI: measurement.RSI(b.Column("rsi").Text(i)), Family: measurement.Family(b.Column("family").Text(i)),
 				Transport: measurement.Transport(b.Column("transport").Text(i)), Query: b.Column("query").Text(i),
 				Address: b.Column("address").Text(i), Outcome: measurement.Outcome(b.Column("outcome").Text(i))}
-			if a.Query == metrics.QueryCorrectness && d.measured(&a) {
+			if a.Query == measurement.QueryCorrectness && d.measured(&a) {
 				rows[row+int64(i)] = true
 			}
 		}
@@ -148,12 +148,12 @@ func (d *Document) showing(ctx context.Context, store lake.Store) error {
 	for i := range d.Archive.Missing {
 		at[d.Archive.Missing[i].Serial] = &d.Archive.Missing[i]
 	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: d.end(), Workers: 1,
+	scan := lake.Scan{Store: store, Table: column.Answers, From: d.From, Until: d.end(), Workers: 1,
 		Columns: []string{"query", "serial", "rsi", "vantage_point", "family", "address"}}
-	err := scan.Run(ctx, func(b *lake.Batch) error {
+	err := scan.Run(ctx, func(b *column.Batch) error {
 		queries, serials, rsis, vps := b.Column("query"), b.Column("serial"), b.Column("rsi"), b.Column("vantage_point")
 		labels, families, addresses := b.Column("interval"), b.Column("family"), b.Column("address")
-		soa := queries.Place(metrics.QuerySOA)
+		soa := queries.Place(measurement.QuerySOA)
 		for i := range b.Rows {
 			if queries.Index[i] != soa || serials.Null != nil && serials.Null[i] {
 				continue

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -19,7 +19,7 @@ import (
 func (d *Document) atOnce(ctx context.Context, store lake.Store, then *Document) (map[measurement.RSI]int64, error) {
 	wanted := map[measurement.RSI]bool{}
 	for i := range min(len(d.Values), len(then.Values)) {
-		if v := &d.Values[i]; v.Metric == metrics.RSICorrectness && v.Count > 0 && v.Held < then.Values[i].Held {
+		if v := &d.Values[i]; v.Metric == measurement.RSICorrectness && v.Count > 0 && v.Held < then.Values[i].Held {
 			wanted[v.RSI] = true
 		}
 	}
@@ -27,7 +27,7 @@ func (d *Document) atOnce(ctx context.Context, store lake.Store, then *Document)
 	if len(wanted) == 0 {
 		return counts, nil
 	}
-	days, err := store.Days(lake.Answers, d.From, d.end())
+	days, err := store.Days(column.Answers, d.From, d.end())
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (d *Document) atOnce(ctx context.Context, store lake.Store, then *Document)
 		}
 	}
 	// The response is judged again by the same code; of a row without one its failures decide.
-	weighed := func(a *measurement.Answer, b *lake.Batch, i int) bool {
+	weighed := func(a *measurement.Answer, b *column.Batch, i int) bool {
 		response, sent := b.Column("response").Bytes[i], b.Column("sent_at")
 		if len(response) == 0 {
 			return false

@@ -5,15 +5,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -43,15 +42,14 @@ type brokenOf map[measurement.RSI]map[brokenKey]*Broken
 func (d *Document) explain(ctx context.Context, store lake.Store) error {
 	wanted := map[measurement.RSI]bool{}
 	for _, v := range d.Values {
-		if v.Metric == metrics.RSICorrectness && v.Diagnostics.Outcomes[string(measurement.Incorrect)] > 0 {
+		if v.Metric == measurement.RSICorrectness && v.Diagnostics.Outcomes[string(measurement.Incorrect)] > 0 {
 			wanted[v.RSI] = true
 		}
 	}
 	if len(wanted) == 0 {
 		return nil
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
-	days, err := store.Days(lake.Answers, d.From, d.end())
+	days, err := store.Days(column.Answers, d.From, d.end())
 	if err != nil {
 		return err
 	}
@@ -62,7 +60,7 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 		}
 	}
 	for i, v := range d.Values {
-		if v.Metric == metrics.RSICorrectness {
+		if v.Metric == measurement.RSICorrectness {
 			d.Values[i].Diagnostics.Broken = broken.list(v.RSI)
 		}
 	}
@@ -72,12 +70,12 @@ func (d *Document) explain(ctx context.Context, store lake.Store) error {
 // incorrectIn notes the incorrect answers of a day with their failures. Where settled is
 // given it sees each of them first, with more columns; those it settles are not noted.
 func (d *Document) incorrectIn(ctx context.Context, store lake.Store, f lake.DayFile, wanted map[measurement.RSI]bool,
-	note func(*measurement.Answer, []string), settled func(a *measurement.Answer, b *lake.Batch, i int) bool, more ...string) error {
+	note func(*measurement.Answer, []string), settled func(a *measurement.Answer, b *column.Batch, i int) bool, more ...string) error {
 	names := append(slices.Clone(decisive), append(more, "qname", "qtype")...)
 	rows := map[int64]measurement.Answer{}
 	var row int64
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Columns: names, Workers: 1}
-	err := scan.Run(ctx, func(b *lake.Batch) error {
+	scan := lake.Scan{Store: store, Table: column.Answers, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Columns: names, Workers: 1}
+	err := scan.Run(ctx, func(b *column.Batch) error {
 		verdicts := b.Column("verdict")
 		incorrect := verdicts.Place(string(measurement.Incorrect))
 		var c *columns
@@ -90,7 +88,7 @@ func (d *Document) incorrectIn(ctx context.Context, store lake.Store, f lake.Day
 			}
 			a := c.row(i)
 			a.QName, a.QType = b.Column("qname").Text(i), b.Column("qtype").Text(i)
-			if wanted[a.RSI] && a.Query == metrics.QueryCorrectness && a.Interval.Before(d.end()) && !a.Interval.Before(d.From) && d.measured(&a) &&
+			if wanted[a.RSI] && a.Query == measurement.QueryCorrectness && a.Interval.Before(d.end()) && !a.Interval.Before(d.From) && d.measured(&a) &&
 				(settled == nil || !settled(&a, b, i)) {
 				a.LatencyUS, a.RCode, a.Serial, a.Verdict = nil, nil, nil, nil // they are the batch's
 				rows[row+int64(i)] = a
@@ -127,7 +125,7 @@ func (b brokenOf) add(a *measurement.Answer, failures []string) {
 		x := of[k]
 		if x == nil {
 			x = &Broken{Tag: k.tag, Class: k.class, Example: fmt.Sprintf("%s from VP %s over %s, %s %s: %s", clock(a.Interval), a.VantagePoint,
-				pathTitles[measurement.Path{Family: a.Family, Transport: a.Transport}.String()], a.QName, a.QType, f)}
+				measurement.Path{Family: a.Family, Transport: a.Transport}.Title(), a.QName, a.QType, f)}
 			of[k] = x
 		}
 		x.Answers++
@@ -174,7 +172,7 @@ func (d *Document) onPlan(r *measurement.Answer) bool {
 // broken are the broken rules of an RSI.
 func (d *Document) broken(rsi measurement.RSI) []Broken {
 	for _, v := range d.Values {
-		if v.Metric == metrics.RSICorrectness && v.RSI == rsi && v.Diagnostics != nil {
+		if v.Metric == measurement.RSICorrectness && v.RSI == rsi && v.Diagnostics != nil {
 			return v.Diagnostics.Broken
 		}
 	}

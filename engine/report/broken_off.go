@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/metrics"
 )
@@ -26,22 +27,22 @@ type runName struct {
 // came. Every file of answers brings its run, which says how many they are. A lake
 // without the table runs is taken as it is.
 func (d *Document) halfMerged(ctx context.Context, store lake.Store) error {
-	if _, err := os.Stat(filepath.Join(store.Dir, string(lake.Runs))); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(store.Dir, string(column.Runs))); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	from, until := d.From.Add(-metrics.LookBack), earlier(d.DataUntil, d.Until.Add(metrics.LookAhead))
-	days, err := store.Days(lake.Answers, from, until)
+	days, err := store.Days(column.Answers, from, until)
 	if err != nil {
 		return err
 	}
 	for _, f := range days {
-		rows, err := lake.NumRows(f.Path)
+		rows, err := column.NumRows(f.Path)
 		if err != nil {
 			return err
 		}
 		runs := map[runName]bool{}
-		scan := lake.Scan{Store: store, Table: lake.Runs, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Columns: []string{"vantage_point", "planned"}, Workers: 1}
-		err = scan.Run(ctx, func(b *lake.Batch) error {
+		scan := lake.Scan{Store: store, Table: column.Runs, From: f.Day, Until: f.Day.AddDate(0, 0, 1), Columns: []string{"vantage_point", "planned"}, Workers: 1}
+		err = scan.Run(ctx, func(b *column.Batch) error {
 			vps, planned, labels := b.Column("vantage_point"), b.Column("planned"), b.Column("interval")
 			for i := range b.Rows {
 				runs[runName{string([]byte(vps.Text(i))), labels.Int[i]}] = true
@@ -67,8 +68,8 @@ func (d *Document) halfMerged(ctx context.Context, store lake.Store) error {
 
 // unknownRuns counts the runs of a day of which there are answers alone.
 func unknownRuns(ctx context.Context, store lake.Store, day time.Time, runs map[runName]bool) (n int64, err error) {
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: []string{"vantage_point"}, Workers: 1}
-	err = scan.Run(ctx, func(b *lake.Batch) error {
+	scan := lake.Scan{Store: store, Table: column.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: []string{"vantage_point"}, Workers: 1}
+	err = scan.Run(ctx, func(b *column.Batch) error {
 		vps, labels := b.Column("vantage_point"), b.Column("interval")
 		for i := range b.Rows {
 			if name := (runName{vps.Text(i), labels.Int[i]}); !runs[name] {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/report"
 )
@@ -18,8 +18,8 @@ import (
 // is made of them, and none is in place.
 func TestBrokenOff(t *testing.T) {
 	store, p := shortWeek(t)
-	path := store.Path(lake.Runs, monday)
-	runs, meta, err := lake.Read[measurement.Run](path)
+	path := store.Path(column.Runs, monday)
+	runs, meta, err := column.Read[measurement.Run](path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestBrokenOff(t *testing.T) {
 		}
 		half++
 	}
-	if err := lake.Write(path, whole, meta); err != nil {
+	if err := column.Write(path, whole, meta); err != nil {
 		t.Fatal(err)
 	}
 	j := newJob(p, store, t.TempDir())
@@ -54,7 +54,7 @@ func TestBrokenOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("576 runs of 2026-11-02")
-	if err := lake.Write(path, runs, meta); err != nil {
+	if err := column.Write(path, runs, meta); err != nil {
 		t.Fatal(err)
 	}
 	d := frame(t, p, monday.AddDate(0, 0, 14))
@@ -62,7 +62,7 @@ func TestBrokenOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A lake that keeps no runs at all is reported on.
-	if err := os.RemoveAll(filepath.Join(store.Dir, string(lake.Runs))); err != nil {
+	if err := os.RemoveAll(filepath.Join(store.Dir, string(column.Runs))); err != nil {
 		t.Fatal(err)
 	}
 	j.Force = true

@@ -12,13 +12,12 @@ import (
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
-	"mtric.net/mtric/metrics"
 )
 
 func brokenOf(t *testing.T, d *report.Document, rsi measurement.RSI) []report.Broken {
 	t.Helper()
 	for _, v := range d.Values {
-		if v.Metric == metrics.RSICorrectness && v.RSI == rsi {
+		if v.Metric == measurement.RSICorrectness && v.RSI == rsi {
 			return v.Diagnostics.Broken
 		}
 	}

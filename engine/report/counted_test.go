@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -60,7 +61,7 @@ func TestAccusesOfWhatCounts(t *testing.T) {
 		case a.RSI == "h" && a.Verdict != nil:
 			a.Verdict, a.VerdictSerial, a.Failures = new(measurement.Unchecked), nil, []string{"hold: zone 1 is not archived"}
 			held[off]++
-		case a.RSI == "k" && a.Query == metrics.QuerySOA && a.Serial != nil && a.Interval.Equal(foreignAt):
+		case a.RSI == "k" && a.Query == measurement.QuerySOA && a.Serial != nil && a.Interval.Equal(foreignAt):
 			a.Serial = new(int64(foreign))
 			elsewhere++
 		}
@@ -108,7 +109,7 @@ func TestAccusesOfWhatCounts(t *testing.T) {
 			if offPlan(l["address"]) {
 				t.Fatalf("%s is accused of what %s said: %v", rsi, l["address"], l)
 			}
-			if l["counts_against"] != metrics.RSIPublication {
+			if l["counts_against"] != string(measurement.RSIPublication) {
 				continue
 			}
 			published++
@@ -152,8 +153,8 @@ func TestProvisionalVerifies(t *testing.T) {
 			a.Verdict, a.VerdictSerial, a.Failures = new(measurement.Unchecked), nil, []string{"hold: zone " + fmt.Sprint(missing[true]) + " is not archived"}
 		}
 	})
-	answersGone, runsGone := cut[measurement.Answer](t, store, lake.Answers, func(a measurement.Answer) bool { return !a.Interval.Before(noon) }),
-		cut[measurement.Run](t, store, lake.Runs, func(r measurement.Run) bool { return !r.Interval.Before(noon) })
+	answersGone, runsGone := cut[measurement.Answer](t, store, column.Answers, func(a measurement.Answer) bool { return !a.Interval.Before(noon) }),
+		cut[measurement.Run](t, store, column.Runs, func(r measurement.Run) bool { return !r.Interval.Before(noon) })
 	d := frame(t, p, noon)
 	if _, err := d.Fill(t.Context(), store); err != nil {
 		t.Fatal(err)
@@ -173,19 +174,19 @@ func TestProvisionalVerifies(t *testing.T) {
 
 // cut takes rows of Monday and of the day after out of the lake; what it returns puts
 // them back.
-func cut[T lake.Row](t *testing.T, store lake.Store, table lake.Table, gone func(T) bool) (back func()) {
+func cut[T column.Row](t *testing.T, store lake.Store, table column.Table, gone func(T) bool) (back func()) {
 	t.Helper()
 	var undo []func() error
 	for _, day := range []time.Time{monday, monday.AddDate(0, 0, 1)} {
 		path := store.Path(table, day)
-		rows, meta, err := lake.Read[T](path)
+		rows, meta, err := column.Read[T](path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := lake.Write(path, slices.DeleteFunc(slices.Clone(rows), gone), meta); err != nil {
+		if err := column.Write(path, slices.DeleteFunc(slices.Clone(rows), gone), meta); err != nil {
 			t.Fatal(err)
 		}
-		undo = append(undo, func() error { return lake.Write(path, rows, meta) })
+		undo = append(undo, func() error { return column.Write(path, rows, meta) })
 	}
 	return func() {
 		t.Helper()

@@ -9,11 +9,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
@@ -33,7 +32,7 @@ type dossier struct {
 	days    []dayOf
 	failed  *csv.Writer
 	counted map[failureKey]*failure
-	hours   map[string]*[4][]int64 // failed rows by metric, path and hour
+	hours   map[measurement.Metric][][]int64 // failed rows by metric, path and hour
 
 	wires, incorrect int                 // files written, and rows
 	uses             []correctness.Known // of root zones
@@ -41,10 +40,6 @@ type dossier struct {
 
 // mostWires bounds the evidence files; every wire is in the Parquet files too.
 var mostWires = 1000
-
-// collectAt is the growth of memory, in percent, at which garbage is collected
-// while rows pass through: most of it is small and short-lived.
-const collectAt = 25
 
 // dayOf is a day with failed rows.
 type dayOf struct {
@@ -58,7 +53,7 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 	var all []*dossier
 	for _, rsi := range d.Failed() {
 		x := &dossier{Job: j, d: d, result: r, rsi: rsi, dir: filepath.Join(dir, string(rsi)),
-			counted: map[failureKey]*failure{}, hours: map[string]*[4][]int64{}}
+			counted: map[failureKey]*failure{}, hours: make(map[measurement.Metric][][]int64)}
 		if err := os.MkdirAll(x.dir, 0o755); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
@@ -88,8 +83,7 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 		}
 	}
 	r.Forget()
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
-	files, err := j.Store.Days(lake.Answers, d.From, d.DataUntil)
+	files, err := j.Store.Days(column.Answers, d.From, d.DataUntil)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -162,7 +156,7 @@ func (x *dossier) add(rows []measurement.Answer) error {
 				return err
 			}
 			x.count(c, r)
-			if c.metric != metrics.RSICorrectness {
+			if c.metric != measurement.RSICorrectness {
 				continue
 			}
 			if x.incorrect++; x.wires < mostWires {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -21,16 +22,16 @@ func (j Job) day(ctx context.Context, f lake.DayFile, all []*dossier) error {
 	for _, x := range struck {
 		x.days = append(x.days, dayOf{Day: f.Day.Format(time.DateOnly)})
 	}
-	routes, err := j.Store.Days(lake.Routes, f.Day, f.Day.AddDate(0, 0, 1))
+	routes, err := j.Store.Days(column.Routes, f.Day, f.Day.AddDate(0, 0, 1))
 	if err != nil {
 		return err
 	}
 	for some := range slices.Chunk(struck, atOnce) {
-		if err := hand(ctx, f, lake.Answers, some, func(r *measurement.Answer) measurement.RSI { return r.RSI }, (*dossier).add); err != nil {
+		if err := hand(ctx, f, column.Answers, some, func(r *measurement.Answer) measurement.RSI { return r.RSI }, (*dossier).add); err != nil {
 			return err
 		}
 		for _, f := range routes {
-			if err := hand(ctx, f, lake.Routes, some, func(r *measurement.Route) measurement.RSI { return r.RSI }, nil); err != nil {
+			if err := hand(ctx, f, column.Routes, some, func(r *measurement.Route) measurement.RSI { return r.RSI }, nil); err != nil {
 				return err
 			}
 		}
@@ -49,8 +50,8 @@ var decisive = []string{"vantage_point", "interval", "query", "rsi", "family", "
 // struck are the dossiers that the day has failed rows for.
 func (j Job) struck(ctx context.Context, day time.Time, all []*dossier) (struck []*dossier, err error) {
 	rest := slices.Clone(all)
-	scan := lake.Scan{Store: j.Store, Table: lake.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: decisive, Workers: 1}
-	err = scan.Run(ctx, func(b *lake.Batch) error {
+	scan := lake.Scan{Store: j.Store, Table: column.Answers, From: day, Until: day.AddDate(0, 0, 1), Columns: decisive, Workers: 1}
+	err = scan.Run(ctx, func(b *column.Batch) error {
 		c := newColumns(b)
 		for i := 0; i < b.Rows && len(rest) > 0; i++ {
 			r := c.row(i)
@@ -66,10 +67,10 @@ func (j Job) struck(ctx context.Context, day time.Time, all []*dossier) (struck 
 
 // columns are the decisive ones of a batch.
 type columns struct {
-	vp, interval, query, rsi, family, transport, address, outcome, latency, rcode, serial, verdict *lake.Column
+	vp, interval, query, rsi, family, transport, address, outcome, latency, rcode, serial, verdict *column.Column
 }
 
-func newColumns(b *lake.Batch) columns {
+func newColumns(b *column.Batch) columns {
 	return columns{b.Column("vantage_point"), b.Column("interval"), b.Column("query"), b.Column("rsi"), b.Column("family"), b.Column("transport"),
 		b.Column("address"), b.Column("outcome"), b.Column("latency_us"), b.Column("rcode"), b.Column("serial"), b.Column("verdict")}
 }
@@ -84,14 +85,14 @@ func (c columns) row(i int) measurement.Answer {
 	}
 }
 
-func number(c *lake.Column, i int) *int64 {
+func number(c *column.Column, i int) *int64 {
 	if c.Null != nil && c.Null[i] {
 		return nil
 	}
 	return &c.Int[i]
 }
 
-func word(c *lake.Column, i int) *string {
+func word(c *column.Column, i int) *string {
 	if c.Index[i] < 0 {
 		return nil
 	}
@@ -100,8 +101,8 @@ func word(c *lake.Column, i int) *string {
 
 // hand copies a day's rows to the dossiers of their RSIs, which may look at them
 // on the way. Rows are read and written some thousand at a time.
-func hand[T lake.Row](ctx context.Context, f lake.DayFile, table lake.Table, to []*dossier, rsi func(*T) measurement.RSI, look func(*dossier, []T) error) (err error) {
-	writers := make([]*lake.Writer[T], len(to))
+func hand[T column.Row](ctx context.Context, f lake.DayFile, table column.Table, to []*dossier, rsi func(*T) measurement.RSI, look func(*dossier, []T) error) (err error) {
+	writers := make([]*column.Writer[T], len(to))
 	defer func() {
 		for _, w := range writers {
 			switch {
@@ -113,7 +114,7 @@ func hand[T lake.Row](ctx context.Context, f lake.DayFile, table lake.Table, to 
 			}
 		}
 	}()
-	for rows, failure := range lake.Rows[T](f.Path) {
+	for rows, failure := range column.Rows[T](f.Path) {
 		if failure = errors.Join(failure, ctx.Err()); failure != nil {
 			return failure
 		}
@@ -146,10 +147,10 @@ func hand[T lake.Row](ctx context.Context, f lake.DayFile, table lake.Table, to 
 }
 
 // newPart begins a day's file of a table in the dossier; without rows there is none.
-func newPart[T lake.Row](x *dossier, table lake.Table, day time.Time) (*lake.Writer[T], error) {
+func newPart[T column.Row](x *dossier, table column.Table, day time.Time) (*column.Writer[T], error) {
 	dir := filepath.Join(x.dir, string(table))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	return lake.CreatePart[T](filepath.Join(dir, string(table)+"-"+day.Format("20060102")+".parquet"), lake.Metadata{Version: x.Version})
+	return column.Create[T](filepath.Join(dir, string(table)+"-"+day.Format("20060102")+".parquet"), column.Metadata{Version: x.Version}, column.Form{Small: true})
 }

@@ -7,13 +7,12 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/metrics"
 )
 
 // failureKey is what failed rows are counted by: from where, over which path, by
 // which server, and what the rows show.
 type failureKey struct {
-	metric       string
+	metric       measurement.Metric
 	vp           measurement.VantagePoint
 	path         int
 	none         bool // gave no NSID, or no answer
@@ -32,7 +31,7 @@ type failure struct {
 
 // missed is a metric that missed its threshold, by the rows that count against it.
 type missed struct {
-	Metric   string
+	Metric   measurement.Metric
 	Strip    template.HTML
 	Failures []failure // by vantage point, path and NSID
 }
@@ -45,7 +44,7 @@ func (m missed) Long() bool { return len(m.Failures) > 40 }
 
 // count takes a failed row into the tables and strips.
 func (x *dossier) count(c charge, r *measurement.Answer) {
-	path := slices.Index(paths(), measurement.Path{Family: r.Family, Transport: r.Transport})
+	path := slices.Index(measurement.Paths, measurement.Path{Family: r.Family, Transport: r.Transport})
 	if path < 0 {
 		return // the lake has no others
 	}
@@ -59,7 +58,7 @@ func (x *dossier) count(c charge, r *measurement.Answer) {
 	f.Last = r.Interval // rows come in their order
 	hours := x.hours[c.metric]
 	if hours == nil {
-		hours = new([4][]int64)
+		hours = make([][]int64, len(measurement.Paths))
 		x.hours[c.metric] = hours
 	}
 	at := int(r.Interval.Sub(x.d.From) / time.Hour)
@@ -71,7 +70,7 @@ func (x *dossier) count(c charge, r *measurement.Answer) {
 
 // missed are the metrics that rows count against, in the order of reports.
 func (x *dossier) missed() (all []missed) {
-	for _, metric := range metrics.Names {
+	for _, metric := range measurement.Metrics {
 		if x.hours[metric] == nil {
 			continue
 		}
@@ -97,13 +96,13 @@ var failureClasses = []class{{"s0", "no failed row"}, {"s3", "1 to 9"}, {"s2", "
 
 // strip shows when rows failed, a row for each path. Waits for zones can last
 // beyond the period.
-func (x *dossier) strip(metric string) template.HTML {
+func (x *dossier) strip(metric measurement.Metric) template.HTML {
 	length := int(x.d.Until.Sub(x.d.From) / time.Hour)
 	for _, h := range x.hours[metric] {
 		length = max(length, (len(h)+23)/24*24)
 	}
 	var rows []stripRow
-	for i, path := range paths() {
+	for i, path := range measurement.Paths {
 		r := stripRow{shortPath(path), make([]int64, length), make([]int64, length)}
 		copy(r.some, x.hours[metric][i])
 		rows = append(rows, r)

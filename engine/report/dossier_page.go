@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/metrics"
 )
 
 // fileOf is a line of the dossier's table of files.
@@ -115,7 +114,7 @@ func (x *dossier) waits() (rows []waitRow) {
 // RSI missed it.
 func (x *dossier) waitLimit() (minutes int64, missed bool) {
 	for _, v := range x.values(true) {
-		if v.Metric == metrics.RSIPublication {
+		if v.Metric == measurement.RSIPublication {
 			f, _ := v.Threshold.Float64()
 			return int64(f), true
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/diag"
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/export"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -39,13 +39,15 @@ func (x *dossier) counting() against {
 	for _, v := range x.values(true) {
 		path := measurement.Path{Family: v.Family, Transport: v.Transport}
 		switch v.Metric {
-		case metrics.RSIAvailability:
+		case measurement.RSIAvailability:
 			a.unavailable[path] = true
-		case metrics.RSILatency:
+		case measurement.RSILatency:
 			ms, _ := v.Threshold.Float64()
 			a.slow[path] = int64(ms * 1000)
-		case metrics.RSICorrectness:
+		case measurement.RSICorrectness:
 			a.incorrect = true
+		case measurement.RSIPublication: // by what was waited for, below
+		case measurement.RSSAvailability, measurement.RSSLatency, measurement.RSSCorrectness, measurement.RSSPublication: // no RSI is accused by the system's
 		}
 	}
 	if limit, missed := x.waitLimit(); missed {
@@ -60,7 +62,7 @@ func (x *dossier) counting() against {
 
 // charge is a missed threshold that a row counts against, and what the row shows.
 type charge struct {
-	metric  string
+	metric  measurement.Metric
 	what    string
 	awaited *uint32 // the serial that was waited for, of publication latency
 }
@@ -76,20 +78,20 @@ const (
 func (a against) charges(r *measurement.Answer, inPeriod bool) (list []charge) {
 	path := measurement.Path{Family: r.Family, Transport: r.Transport}
 	switch r.Query {
-	case metrics.QueryCorrectness:
+	case measurement.QueryCorrectness:
 		if inPeriod && a.incorrect && r.Verdict != nil && *r.Verdict == measurement.Incorrect {
-			list = append(list, charge{metric: metrics.RSICorrectness, what: string(measurement.Incorrect)})
+			list = append(list, charge{metric: measurement.RSICorrectness, what: string(measurement.Incorrect)})
 		}
-	case metrics.QuerySOA:
+	case measurement.QuerySOA:
 		if r.Outcome == measurement.LocalError {
 			return nil
 		}
 		how, good := shown(r)
 		if inPeriod && !good && a.unavailable[path] {
-			list = append(list, charge{metric: metrics.RSIAvailability, what: how})
+			list = append(list, charge{metric: measurement.RSIAvailability, what: how})
 		}
 		if most, missed := a.slow[path]; inPeriod && good && missed && *r.LatencyUS > most {
-			list = append(list, charge{metric: metrics.RSILatency, what: fmt.Sprintf("over %d ms", most/1000)})
+			list = append(list, charge{metric: measurement.RSILatency, what: fmt.Sprintf("over %d ms", most/1000)})
 		}
 		if !a.trusted(r.VantagePoint, r.Interval) || good && r.Serial != nil && !a.accepted[*r.Serial] {
 			return list // dates nothing: a wrong clock, or a serial of no root zone
@@ -102,7 +104,7 @@ func (a against) charges(r *measurement.Answer, inPeriod bool) (list []charge) {
 			if !good || r.Serial == nil {
 				what = noSerial + how
 			}
-			return append(list, charge{metrics.RSIPublication, what, &w.serial}) // once, for the zone awaited longest
+			return append(list, charge{measurement.RSIPublication, what, &w.serial}) // once, for the zone awaited longest
 		}
 	}
 	return list
@@ -113,12 +115,12 @@ func shown(r *measurement.Answer) (how string, good bool) {
 	switch {
 	case r.Outcome != measurement.Answered:
 		return string(r.Outcome), false
-	case text(r.RCode) != "NOERROR":
+	case text(r.RCode) != measurement.NoError:
 		return text(r.RCode), false
 	case r.LatencyUS == nil || *r.LatencyUS > metrics.Deadline.Microseconds():
 		return "late", false
 	}
-	return "NOERROR", true
+	return measurement.NoError, true
 }
 
 // counts says whether the row is of the RSI and not left out.
@@ -157,9 +159,9 @@ func failedCells(c charge, r *measurement.Answer) []string {
 	for i, f := range r.Failures {
 		failures[i] = diag.Printable(f)
 	}
-	return []string{c.metric, r.Interval.UTC().Format(time.RFC3339), foreign(string(r.VantagePoint)), foreign(r.Query), foreign(string(r.Family)), foreign(string(r.Transport)),
+	return []string{string(c.metric), r.Interval.UTC().Format(time.RFC3339), foreign(string(r.VantagePoint)), foreign(r.Query), foreign(string(r.Family)), foreign(string(r.Transport)),
 		foreign(r.Address), foreign(r.QName), foreign(r.QType), at, foreign(string(r.Outcome)), foreign(text(r.Error)), integer(r.LatencyUS), foreign(text(r.RCode)),
-		integer(r.Serial), awaited, foreign(text(r.NSID)), verdict, integer(r.VerdictSerial), lake.CSVText(strings.Join(failures, "; "))}
+		integer(r.Serial), awaited, foreign(text(r.NSID)), verdict, integer(r.VerdictSerial), export.CSVText(strings.Join(failures, "; "))}
 }
 
 // foreign is a text of others as failed.csv has it: neither a terminal nor a spreadsheet
@@ -168,7 +170,7 @@ func foreign(s string) string {
 	if strings.HasPrefix(s, `"`) {
 		return strconv.Quote(s) // what is quoted is told from what only looks so
 	}
-	return lake.CSVText(diag.Printable(s))
+	return export.CSVText(diag.Printable(s))
 }
 
 // charges are the missed thresholds that the row counts against.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
@@ -124,22 +125,22 @@ func (d dossiers) testCounts(t *testing.T) {
 		got, want := map[string]int64{}, map[string]int64{}
 		for _, l := range d.failed(t, rsi) {
 			path := " " + l["family"] + " " + l["transport"]
-			switch l["counts_against"] {
-			case metrics.RSIAvailability:
-				got[l["counts_against"]+path]++
-			case metrics.RSICorrectness:
-				got[l["counts_against"]]++
+			switch against := l["counts_against"]; against {
+			case string(measurement.RSIAvailability):
+				got[against+path]++
+			case string(measurement.RSICorrectness):
+				got[against]++
 			}
 		}
 		for _, v := range d.full.Values {
 			if v.RSI != rsi || v.Verdict != metrics.Fail {
 				continue
 			}
-			switch v.Metric {
-			case metrics.RSIAvailability:
+			if v.Metric == measurement.RSIAvailability {
 				want[fmt.Sprintf("%s %s %s", v.Metric, v.Family, v.Transport)] = *v.Denominator - *v.Numerator
-			case metrics.RSICorrectness:
-				want[v.Metric] = *v.Denominator - *v.Numerator
+			}
+			if v.Metric == measurement.RSICorrectness {
+				want[string(v.Metric)] = *v.Denominator - *v.Numerator
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -172,7 +173,7 @@ func (d dossiers) testEvidence(t *testing.T) {
 		}
 		wire, err := os.ReadFile(filepath.Join(dir, name+".dns"))
 		same := slices.ContainsFunc(rows, func(r measurement.Answer) bool {
-			return r.Query == metrics.QueryCorrectness && strings.HasPrefix(name, interval.Format(r.Interval)+"-"+string(r.VantagePoint)) && string(r.Response) == string(wire)
+			return r.Query == measurement.QueryCorrectness && strings.HasPrefix(name, interval.Format(r.Interval)+"-"+string(r.VantagePoint)) && string(r.Response) == string(wire)
 		})
 		if err != nil || !same {
 			t.Errorf("%s.dns is not the wire of the row: %v", name, err)
@@ -185,7 +186,7 @@ func (d dossiers) testEvidence(t *testing.T) {
 func (d dossiers) testLate(t *testing.T) {
 	older, unanswered := map[string]int{}, 0
 	for _, l := range d.failed(t, "m") {
-		if l["counts_against"] != metrics.RSIPublication {
+		if l["counts_against"] != string(measurement.RSIPublication) {
 			t.Fatalf("counts against %s: %v", l["counts_against"], l)
 		}
 		switch {
@@ -224,18 +225,18 @@ func (d dossiers) testRows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, _, err := lake.Read[measurement.Answer](filepath.Join(dir, "answers", "answers-"+day+".parquet"))
+			got, _, err := column.Read[measurement.Answer](filepath.Join(dir, "answers", "answers-"+day+".parquet"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(d.lakeRows(t, rsi, at), got); diff != "" {
 				t.Errorf("%s: answers of %s (-lake +dossier):\n%.2000s", rsi, day, diff)
 			}
-			routes, _, err := lake.Read[measurement.Route](filepath.Join(dir, "routes", "routes-"+day+".parquet"))
+			routes, _, err := column.Read[measurement.Route](filepath.Join(dir, "routes", "routes-"+day+".parquet"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			all, _, err := lake.Read[measurement.Route](d.store.Path(lake.Routes, at))
+			all, _, err := column.Read[measurement.Route](d.store.Path(column.Routes, at))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -262,7 +263,7 @@ func (d dossiers) testRows(t *testing.T) {
 
 func (d dossiers) lakeRows(t *testing.T, rsi measurement.RSI, day time.Time) []measurement.Answer {
 	t.Helper()
-	all, _, err := lake.Read[measurement.Answer](d.store.Path(lake.Answers, day))
+	all, _, err := column.Read[measurement.Answer](d.store.Path(column.Answers, day))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
@@ -88,12 +89,12 @@ func (d *Document) others(ctx context.Context, store lake.Store) error {
 	if d.Coverage.Sent > 0 {
 		return nil
 	}
-	scan := lake.Scan{Store: store, Table: lake.Answers, From: d.From, Until: d.end(), Columns: []string{"query", "vantage_point"}, Workers: 1}
-	return scan.Run(ctx, func(b *lake.Batch) error {
+	scan := lake.Scan{Store: store, Table: column.Answers, From: d.From, Until: d.end(), Columns: []string{"query", "vantage_point"}, Workers: 1}
+	return scan.Run(ctx, func(b *column.Batch) error {
 		queries, vps, labels := b.Column("query"), b.Column("vantage_point"), b.Column("interval")
 		for i := range b.Rows {
 			q := queries.Text(i)
-			if q != metrics.QuerySOA && q != metrics.QueryCorrectness && len(d.queries) < mostQueries &&
+			if q != measurement.QuerySOA && q != measurement.QueryCorrectness && len(d.queries) < mostQueries &&
 				!d.late(measurement.VantagePoint(vps.Text(i)), time.UnixMicro(labels.Int[i])) {
 				d.queries = included(d.queries, q)
 			}
@@ -184,7 +185,7 @@ func (d *Document) notes() []string {
 	switch {
 	case d.Coverage.Sent == 0 && len(d.queries) > 0:
 		add("There are no measurements of this period: no value can be given. The lake has other queries (%s); the metrics are made of %s and %s.",
-			join(d.queries), metrics.QuerySOA, metrics.QueryCorrectness)
+			join(d.queries), measurement.QuerySOA, measurement.QueryCorrectness)
 	case d.Coverage.Sent == 0:
 		add("There are no measurements of this period: no value can be given.")
 	case d.Thin:

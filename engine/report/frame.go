@@ -59,9 +59,9 @@ func Frame(p *plan.Plan, style Style, from, until, dataUntil time.Time, version 
 	if !from.Before(dataUntil) {
 		return nil, fmt.Errorf("%s: the period begins at %s, there can be no data yet", Folder(style, from), from.Format(time.RFC3339))
 	}
-	q, ok := p.Query(metrics.QuerySOA)
+	q, ok := p.Query(measurement.QuerySOA)
 	if !ok {
-		return nil, fmt.Errorf("plan %s: no query %q: the metrics are made of it", p.Name, metrics.QuerySOA)
+		return nil, fmt.Errorf("plan %s: no query %q: the metrics are made of it", p.Name, measurement.QuerySOA)
 	}
 	d := &Document{Schema: Schema, Version: version, Revision: 1, Style: style, From: from, Until: until, DataUntil: dataUntil,
 		Plan: p.Name, PlanSHA256: p.SHA256(), Thresholds: p.ThresholdsAt(from), VantagePointsFrom: fromPlan, VantagePoints: []VantagePoint{}, Others: []Other{},
@@ -127,7 +127,7 @@ func (d *Document) Excluded() []plan.Note { return during(d.Exclusions, d.From, 
 // report can be verified without the plan.
 func (d *Document) config() (metrics.Config, error) {
 	p := &plan.Plan{Name: d.Plan, Thresholds: d.Thresholds, Exclusions: d.Exclusions,
-		Queries: []plan.Query{{Label: metrics.QuerySOA, Servers: []string{"root"}}}}
+		Queries: []plan.Query{{Label: measurement.QuerySOA, Servers: []string{"root"}}}}
 	for _, r := range d.RSIs {
 		p.Servers = append(p.Servers, plan.Server{Group: "root", RSI: r.RSI, Addresses: r.Addresses})
 	}

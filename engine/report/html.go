@@ -19,7 +19,7 @@ var pageText string
 
 var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clock": clock, "where": Where, "verdict": func(v metrics.Verdict) string { return verdictWords[v] },
-	"counted": func(metric string) string { return counted[metric] }, "dash": dash, "n": thousands, "text": ofOthers,
+	"counted": func(metric measurement.Metric) string { return counted[metric] }, "dash": dash, "n": thousands, "text": ofOthers,
 	"aboutVerdicts": func() string { return aboutVerdicts },
 	"aboutBroken":   func() string { return aboutBroken },
 	"fraction":      fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return join(l) }, "paths": pathNames,
@@ -85,16 +85,16 @@ func (d *Document) WriteHTML(w io.Writer, r *metrics.Result) error {
 			p.System = append(p.System, v)
 		}
 	}
-	for _, metric := range metrics.Names[:4] {
+	for _, metric := range measurement.RSIMetrics {
 		p.Groups = append(p.Groups, d.group(metric))
 	}
 	if d.Internal != nil {
 		p.Decisive = decidingWaits(d.Values)
 		p.Availability, p.Publications = availabilityPlot(d, r.Hours(), ""), publicationPlot(d)
 		for _, v := range d.Values {
-			if v.Metric == metrics.RSSLatency {
+			if v.Metric == measurement.RSSLatency {
 				path := measurement.Path{Family: v.Family, Transport: v.Transport}
-				p.Latencies = append(p.Latencies, figure{v.Path(), latencyPlot("median response latency by RSI, "+v.Path(), d.latencies(path), d.limit(metrics.RSILatency, path))})
+				p.Latencies = append(p.Latencies, figure{v.Path(), latencyPlot("median response latency by RSI, "+v.Path(), d.latencies(path), d.limit(measurement.RSILatency, path))})
 			}
 		}
 		for _, rsi := range d.RSIs {
@@ -105,7 +105,7 @@ func (d *Document) WriteHTML(w io.Writer, r *metrics.Result) error {
 }
 
 // group makes the table of a metric of the RSIs.
-func (d *Document) group(metric string) group {
+func (d *Document) group(metric measurement.Metric) group {
 	g := group{Title: titles[metric], Counted: counted[metric]}
 	values := slices.DeleteFunc(slices.Clone(d.Values), func(v Value) bool { return v.Metric != metric })
 	for _, v := range values {
@@ -138,13 +138,13 @@ func (d *Document) latencies(p measurement.Path) (rows []latencyRow) {
 // drill is an RSI from each vantage point, a plot for each path.
 func (d *Document) drill(rsi measurement.RSI) drill {
 	x := drill{RSI: rsi, Rows: d.places(rsi)}
-	for i, path := range paths() {
+	for i, path := range measurement.Paths {
 		var rows []latencyRow
 		for _, r := range x.Rows {
 			rows = append(rows, latencyRow{string(r.VantagePoint), r.Cells[i : i+1]})
 		}
-		title := pathTitles[path.String()]
-		x.Plots = append(x.Plots, figure{title, latencyPlot(fmt.Sprintf("response latency of %s by vantage point, %s", rsi, title), rows, d.limit(metrics.RSILatency, path))})
+		title := path.Title()
+		x.Plots = append(x.Plots, figure{title, latencyPlot(fmt.Sprintf("response latency of %s by vantage point, %s", rsi, title), rows, d.limit(measurement.RSILatency, path))})
 	}
 	return x
 }
@@ -160,24 +160,14 @@ func (d *Document) places(rsi measurement.RSI) (rows []placeRow) {
 }
 
 func pathNames() (names []string) {
-	for _, p := range paths() {
-		names = append(names, pathTitles[p.String()])
+	for _, p := range measurement.Paths {
+		names = append(names, p.Title())
 	}
 	return names
 }
 
-// paths are the four, in the order of reports.
-func paths() (all []measurement.Path) {
-	for _, f := range measurement.Families {
-		for _, t := range measurement.Transports {
-			all = append(all, measurement.Path{Family: f, Transport: t})
-		}
-	}
-	return all
-}
-
 // limit is a response latency's threshold in ms, for plots.
-func (d *Document) limit(metric string, p measurement.Path) float64 {
+func (d *Document) limit(metric measurement.Metric, p measurement.Path) float64 {
 	for _, v := range d.Values {
 		if v.Metric == metric && v.Family == p.Family && v.Transport == p.Transport {
 			ms, _ := v.Threshold.Float64()

@@ -77,7 +77,7 @@ func (v *Value) responses() metrics.Responses {
 // and it does not matter to the verdict of one.
 func (d *Document) everybody() (all metrics.Responses) {
 	for _, v := range d.Values {
-		if v.Metric == metrics.RSICorrectness {
+		if v.Metric == measurement.RSICorrectness {
 			all.Correct, all.Held = all.Correct+v.Count, all.Held+v.Held
 		}
 	}
@@ -106,7 +106,7 @@ func (v *Value) allows(then *Value, hidden bool, least int64, all metrics.Respon
 // judgedSince says whether the values of then and now differ by nothing but answers that
 // were held then and are judged now: so many more. At least so many were incorrect then.
 func (v *Value) judgedSince(then *Value, more, least int64) bool {
-	if v.Metric != metrics.RSICorrectness && v.Metric != metrics.RSSCorrectness || v.Count-then.Count != more {
+	if v.Metric != measurement.RSICorrectness && v.Metric != measurement.RSSCorrectness || v.Count-then.Count != more {
 		return false
 	}
 	was, is := then.responses(), v.responses()
@@ -142,9 +142,9 @@ func (v Value) asOf(then *Value) Value {
 		if judged && !slices.ContainsFunc(then.Diagnostics.Broken, func(b Broken) bool { return b.Answers < 1 || b.Answers > r.Incorrect }) {
 			own.Broken = then.Diagnostics.Broken
 		}
-		for name, n := range map[string]int64{"correct": r.Correct, "incorrect": r.Incorrect, "unchecked": r.Held} {
-			if own.Outcomes[name] = n; n == 0 {
-				delete(own.Outcomes, name)
+		for name, n := range map[measurement.Verdict]int64{measurement.Correct: r.Correct, measurement.Incorrect: r.Incorrect, measurement.Unchecked: r.Held} {
+			if own.Outcomes[string(name)] = n; n == 0 {
+				delete(own.Outcomes, string(name))
 			}
 		}
 		v.Diagnostics = &own
@@ -158,7 +158,7 @@ func (v Value) asOf(then *Value) Value {
 // fewer are correct or incorrect.
 func (v *Verified) lateExcluded(then, now *Value, everybody metrics.Responses, limit metrics.Limit) {
 	if then.Name() != now.Name() || then.Without == nil || now.Without == nil || then.Without.Censored ||
-		now.Metric != metrics.RSICorrectness && now.Metric != metrics.RSSCorrectness {
+		now.Metric != measurement.RSICorrectness && now.Metric != measurement.RSSCorrectness {
 		return
 	}
 	was, sound := then.Without.responses()
@@ -182,7 +182,7 @@ func (v *Verified) lateExcluded(then, now *Value, everybody metrics.Responses, l
 // everybodyMeasured are the responses of all RSIs as measured, exclusions disregarded.
 func (d *Document) everybodyMeasured() (all metrics.Responses) {
 	for _, v := range d.Values {
-		if v.Metric == metrics.RSICorrectness && v.Without != nil {
+		if v.Metric == measurement.RSICorrectness && v.Without != nil {
 			r, _ := v.Without.responses()
 			all.Correct, all.Incorrect, all.Held = all.Correct+r.Correct, all.Incorrect+r.Incorrect, all.Held+r.Held
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -118,14 +119,14 @@ func TestRestsOn(t *testing.T) {
 // answersOf are the answers of a day, and what puts others in their place.
 func answersOf(t testing.TB, store lake.Store, day time.Time) (rows []measurement.Answer, put func([]measurement.Answer)) {
 	t.Helper()
-	path := store.Path(lake.Answers, day)
-	rows, meta, err := lake.Read[measurement.Answer](path)
+	path := store.Path(column.Answers, day)
+	rows, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rows, func(rows []measurement.Answer) {
 		t.Helper()
-		if err := lake.Write(path, rows, meta); err != nil {
+		if err := column.Write(path, rows, meta); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,15 +145,15 @@ func came(t testing.TB, store lake.Store, day time.Time, at map[measurement.Vant
 // changeRuns rewrites the runs of a day.
 func changeRuns(t testing.TB, store lake.Store, day time.Time, change func(*measurement.Run)) {
 	t.Helper()
-	path := store.Path(lake.Runs, day)
-	runs, meta, err := lake.Read[measurement.Run](path)
+	path := store.Path(column.Runs, day)
+	runs, meta, err := column.Read[measurement.Run](path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range runs {
 		change(&runs[i])
 	}
-	if err := lake.Write(path, runs, meta); err != nil {
+	if err := column.Write(path, runs, meta); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -195,8 +196,8 @@ func differs(t testing.TB, d *report.Document, store lake.Store, what string) {
 // unexpected adds what vantage point 904 measured on a day, which is what 903 did.
 func unexpected(t testing.TB, store lake.Store, day time.Time, answers *[]measurement.Answer) {
 	t.Helper()
-	path := store.Path(lake.Runs, day)
-	runs, meta, err := lake.Read[measurement.Run](path)
+	path := store.Path(column.Runs, day)
+	runs, meta, err := column.Read[measurement.Run](path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +208,7 @@ func unexpected(t testing.TB, store lake.Store, day time.Time, answers *[]measur
 		}
 	}
 	slices.SortStableFunc(runs, func(a, b measurement.Run) int { return a.Interval.Compare(b.Interval) })
-	if err := lake.Write(path, runs, meta); err != nil {
+	if err := column.Write(path, runs, meta); err != nil {
 		t.Fatal(err)
 	}
 	for _, a := range *answers {
@@ -229,13 +230,13 @@ func TestLateRuns(t *testing.T) {
 		came(t, store, day, map[measurement.VantagePoint]time.Time{"901": first, "902": first.Add(-time.Hour), "903": first})
 	}
 	// 903's second day, and a vantage point that the plan does not name, come later.
-	path := store.Path(lake.Answers, days[2])
-	whole, meta, err := lake.Read[measurement.Answer](path)
+	path := store.Path(column.Answers, days[2])
+	whole, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	early := slices.DeleteFunc(slices.Clone(whole), func(a measurement.Answer) bool { return a.VantagePoint == "903" })
-	if err := lake.Write(path, early, meta); err != nil {
+	if err := column.Write(path, early, meta); err != nil {
 		t.Fatal(err)
 	}
 	d := filled(t, store, p)
@@ -245,7 +246,7 @@ func TestLateRuns(t *testing.T) {
 	same(t, d, store)
 	unexpected(t, store, days[2], &whole)
 	came(t, store, days[2], map[measurement.VantagePoint]time.Time{"903": second, "904": second})
-	if err := lake.Write(path, whole, meta); err != nil {
+	if err := column.Write(path, whole, meta); err != nil {
 		t.Fatal(err)
 	}
 	late(t, d, store, "vantage point 903: 288 runs came after the report", "vantage point 904: 288 runs came after the report")
@@ -262,7 +263,7 @@ func TestLateRuns(t *testing.T) {
 		return a.Query == "soa" && a.RSI == "a" && a.VantagePoint == "901" && a.RCode != nil
 	})
 	whole[i].RCode = new("REFUSED")
-	if err := lake.Write(path, whole, meta); err != nil {
+	if err := column.Write(path, whole, meta); err != nil {
 		t.Fatal(err)
 	}
 	differs(t, d, store, "rsi_availability a IPv4 UDP"[:18])

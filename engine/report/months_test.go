@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -113,7 +114,7 @@ func TestPoorMonths(t *testing.T) {
 				t.Errorf("thin %t, planned queries %t", d.Thin, planned)
 			}
 			for _, v := range d.Values {
-				if c.faults != nil && (v.Metric == metrics.RSIAvailability || v.Metric == metrics.RSSAvailability) {
+				if c.faults != nil && (v.Metric == measurement.RSIAvailability || v.Metric == measurement.RSSAvailability) {
 					// Three hours of a week are enough to fail the system, not enough to fail an RSI.
 					want := metrics.NoData
 					if v.RSI == "" {
@@ -141,19 +142,19 @@ func TestOtherQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := lake.Store{Dir: dir}
-	path := store.Path(lake.Answers, monday)
-	rows, meta, err := lake.Read[measurement.Answer](path)
+	path := store.Path(column.Answers, monday)
+	rows, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	own := rows[:0]
 	for _, r := range rows {
-		if r.Query == metrics.QuerySOA {
+		if r.Query == measurement.QuerySOA {
 			r.Query, r.Verdict = "version", nil
 			own = append(own, r)
 		}
 	}
-	if err := lake.Write(path, own, meta); err != nil {
+	if err := column.Write(path, own, meta); err != nil {
 		t.Fatal(err)
 	}
 	d := frame(t, p, monday.AddDate(0, 0, 14))
@@ -192,8 +193,8 @@ func TestExcludedIsNotCovered(t *testing.T) {
 // report of the first day in place.
 func TestProvisionalGivesWay(t *testing.T) {
 	store, p := shortWeek(t)
-	path := store.Path(lake.Answers, monday)
-	rows, meta, err := lake.Read[measurement.Answer](path)
+	path := store.Path(column.Answers, monday)
+	rows, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +205,7 @@ func TestProvisionalGivesWay(t *testing.T) {
 			break
 		}
 	}
-	if err := lake.Write(path, rows, meta); err != nil {
+	if err := column.Write(path, rows, meta); err != nil {
 		t.Fatal(err)
 	}
 	j := newJob(p, store, t.TempDir())

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -247,7 +248,7 @@ func TestPublicHidesValues(t *testing.T) {
 		}
 	}
 	for _, v := range d.Values {
-		if v.RSI == "" || v.Numerator == nil || *v.Numerator < 1000 || v.Metric == metrics.RSIAvailability && *v.Numerator == *v.Denominator {
+		if v.RSI == "" || v.Numerator == nil || *v.Numerator < 1000 || v.Metric == measurement.RSIAvailability && *v.Numerator == *v.Denominator {
 			continue
 		}
 		for name, page := range map[string]string{"text": text.String(), "HTML": html.String()} {
@@ -311,15 +312,15 @@ func TestVerifyFindsOneRow(t *testing.T) {
 			t.Errorf("%s: two values changed places: %q", name, found)
 		}
 	}
-	path := store.Path(lake.Answers, monday.AddDate(0, 0, 1))
-	rows, meta, err := lake.Read[measurement.Answer](path)
+	path := store.Path(column.Answers, monday.AddDate(0, 0, 1))
+	rows, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(rows, func(a measurement.Answer) bool { return a.Query == "soa" && a.RSI == "b" && a.RCode != nil })
 	refused := "REFUSED"
 	rows[i].RCode = &refused
-	if err := lake.Write(path, rows, meta); err != nil {
+	if err := column.Write(path, rows, meta); err != nil {
 		t.Fatal(err)
 	}
 	for name, d := range map[string]*report.Document{"full": d, "public": d.Public()} {

@@ -95,16 +95,16 @@ func (d *Document) why(v Value) string {
 	if d.Coverage.Sent == 0 && v.Count == 0 {
 		return "nothing was asked"
 	}
-	none := map[string]string{
-		metrics.RSIAvailability: "nothing was sent", metrics.RSSAvailability: "in no interval is it known how many RSIs answered",
-		metrics.RSILatency: "nothing was answered in time", metrics.RSSLatency: "nothing was answered in time",
-		metrics.RSICorrectness: "no response was judged", metrics.RSSCorrectness: "no response was judged",
-		metrics.RSIPublication: "no new zone could be followed", metrics.RSSPublication: "no new zone could be followed",
+	none := map[measurement.Metric]string{
+		measurement.RSIAvailability: "nothing was sent", measurement.RSSAvailability: "in no interval is it known how many RSIs answered",
+		measurement.RSILatency: "nothing was answered in time", measurement.RSSLatency: "nothing was answered in time",
+		measurement.RSICorrectness: "no response was judged", measurement.RSSCorrectness: "no response was judged",
+		measurement.RSIPublication: "no new zone could be followed", measurement.RSSPublication: "no new zone could be followed",
 	}[v.Metric]
 	switch {
 	case v.Count == 0:
 		return none
-	case v.Held > 0 && (v.Metric == metrics.RSICorrectness || v.Metric == metrics.RSSCorrectness):
+	case v.Held > 0 && (v.Metric == measurement.RSICorrectness || v.Metric == measurement.RSSCorrectness):
 		return heldBack
 	case v.Thin:
 		return couldChange

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/metrics"
 )
 
 // Surveying is the style that compares candidates for vantage points. It judges
@@ -154,7 +154,7 @@ func tooLong(from, until time.Time) error {
 
 // wholeLake is from the first run of the lake to the end of the last.
 func wholeLake(store lake.Store) (from, until time.Time, err error) {
-	days, err := store.Days(lake.Runs, time.Time{}, time.Time{})
+	days, err := store.Days(column.Runs, time.Time{}, time.Time{})
 	if err != nil {
 		return from, until, err
 	}
@@ -166,7 +166,7 @@ func wholeLake(store lake.Store) (from, until time.Time, err error) {
 		return from, until, err
 	}
 	for _, d := range []lake.DayFile{first, last} {
-		rows, _, err := lake.Read[measurement.Run](d.Path)
+		rows, _, err := column.Read[measurement.Run](d.Path)
 		if err != nil {
 			return from, until, err
 		}
@@ -187,9 +187,9 @@ func wholeLake(store lake.Store) (from, until time.Time, err error) {
 
 // NewSurvey is a survey without numbers: what the plan says.
 func NewSurvey(p *plan.Plan, from, until time.Time, version string) (*Survey, error) {
-	q, ok := p.Query(metrics.QuerySOA)
+	q, ok := p.Query(measurement.QuerySOA)
 	if !ok {
-		return nil, fmt.Errorf("plan %s: no query %q: candidates are compared by it", p.Name, metrics.QuerySOA)
+		return nil, fmt.Errorf("plan %s: no query %q: candidates are compared by it", p.Name, measurement.QuerySOA)
 	}
 	s := &Survey{Schema: SurveySchema, Version: version, Revision: 1, From: from, Until: until, Plan: p.Name, PlanSHA256: p.SHA256(),
 		CandidatesFrom: fromPlan, Places: []Fixed{}, Candidates: []Candidate{}, Unexpected: []measurement.VantagePoint{}, Notes: []string{}}

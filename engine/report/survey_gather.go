@@ -10,10 +10,10 @@ import (
 	"strings"
 	"sync"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/metrics"
 )
 
 // gathering is what a survey knows of its candidates while the lake is read.
@@ -82,7 +82,7 @@ func (s *Survey) Fill(ctx context.Context, store lake.Store) error {
 }
 
 func (g *gathering) add(c *Candidate) *view {
-	v := &view{c: c, targets: map[end]*seen{}, routers: map[measurement.Family]map[string]bool{}}
+	v := &view{c: c, targets: map[end]*seen{}, routers: make(map[measurement.Family]map[string]bool)}
 	for _, f := range measurement.Families {
 		v.routers[f] = map[string]bool{}
 	}
@@ -104,8 +104,8 @@ func (g *gathering) of(id measurement.VantagePoint) *view {
 
 // runs counts what came, and clocks that were not synchronised.
 func (g *gathering) runs(ctx context.Context, store lake.Store) error {
-	return scanOne(ctx, lake.Scan{Store: store, Table: lake.Runs, From: g.s.From, Until: g.s.Until,
-		Columns: []string{"vantage_point", "clock_synchronized"}}, func(b *lake.Batch) {
+	return scanOne(ctx, lake.Scan{Store: store, Table: column.Runs, From: g.s.From, Until: g.s.Until,
+		Columns: []string{"vantage_point", "clock_synchronized"}}, func(b *column.Batch) {
 		vp, clock := b.Column("vantage_point"), b.Column("clock_synchronized")
 		for i := range b.Rows {
 			v := g.of(measurement.VantagePoint(vp.Text(i)))
@@ -121,9 +121,9 @@ func (g *gathering) runs(ctx context.Context, store lake.Store) error {
 }
 
 // scanOne hands over one batch at a time.
-func scanOne(ctx context.Context, s lake.Scan, use func(*lake.Batch)) error {
+func scanOne(ctx context.Context, s lake.Scan, use func(*column.Batch)) error {
 	var mu sync.Mutex
-	return s.Run(ctx, func(b *lake.Batch) error {
+	return s.Run(ctx, func(b *column.Batch) error {
 		mu.Lock()
 		defer mu.Unlock()
 		use(b)
@@ -134,8 +134,8 @@ func scanOne(ctx context.Context, s lake.Scan, use func(*lake.Batch)) error {
 // answers takes the queries soa and the verdicts of correctness.
 func (g *gathering) answers(ctx context.Context, store lake.Store) error {
 	names := []string{"vantage_point", "query", "rsi", "family", "transport", "outcome", "rcode", "latency_us", "nsid", "strays", "verdict"}
-	return scanOne(ctx, lake.Scan{Store: store, Table: lake.Answers, From: g.s.From, Until: g.s.Until, Columns: names}, func(b *lake.Batch) {
-		col := map[string]*lake.Column{}
+	return scanOne(ctx, lake.Scan{Store: store, Table: column.Answers, From: g.s.From, Until: g.s.Until, Columns: names}, func(b *column.Batch) {
+		col := map[string]*column.Column{}
 		for _, n := range names {
 			col[n] = b.Column(n)
 		}
@@ -151,14 +151,15 @@ func (g *gathering) answers(ctx context.Context, store lake.Store) error {
 				v.c.Judged++
 			case measurement.Correct:
 				v.c.Judged++
+			case measurement.Unchecked:
 			}
 			outcome := measurement.Outcome(col["outcome"].Text(i))
-			if col["query"].Text(i) != metrics.QuerySOA || outcome == measurement.LocalError {
+			if col["query"].Text(i) != measurement.QuerySOA || outcome == measurement.LocalError {
 				continue
 			}
 			at := v.at(measurement.RSI(col["rsi"].Text(i)), measurement.Family(col["family"].Text(i)))
 			at.asked++
-			if outcome != measurement.Answered || col["rcode"].Text(i) != "NOERROR" {
+			if outcome != measurement.Answered || col["rcode"].Text(i) != measurement.NoError {
 				continue
 			}
 			at.good++
@@ -174,7 +175,7 @@ func (g *gathering) answers(ctx context.Context, store lake.Store) error {
 
 // routes takes the traces, a day at a time: their hops are lists, read as rows.
 func (g *gathering) routes(ctx context.Context, store lake.Store) error {
-	days, err := store.Days(lake.Routes, g.s.From, g.s.Until)
+	days, err := store.Days(column.Routes, g.s.From, g.s.Until)
 	if err != nil {
 		return err
 	}
@@ -182,7 +183,7 @@ func (g *gathering) routes(ctx context.Context, store lake.Store) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		rows, _, err := lake.Read[measurement.Route](d.Path)
+		rows, _, err := column.Read[measurement.Route](d.Path)
 		if err != nil {
 			return err
 		}

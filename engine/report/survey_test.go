@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -131,7 +132,7 @@ func TestSurveyIsTrue(t *testing.T) {
 			t.Errorf("%+v, %d incorrect; truth %+v, %d", got, c.Incorrect, want, incorrect[c.ID])
 		}
 	}
-	rows, _, err := lake.Read[measurement.Answer](store.Path(lake.Answers, monday))
+	rows, _, err := column.Read[measurement.Answer](store.Path(column.Answers, monday))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,14 +78,14 @@ func (c *Candidate) tell(s *Survey) {
 		add("clock not synchronised in %s of %s runs [ugt]", thousands(c.Unsynced), thousands(c.Received))
 	}
 	for _, f := range c.Families {
-		switch name := strings.ToUpper(string(f.Family[:2])) + string(f.Family[2:]); {
+		switch name := f.Family.Title(); {
 		case f.Asked > 0 && f.Good == 0:
 			add("no RSI answered over %s: unfit, both families are measured [jhb]", name)
 		case 100*f.Good < 96*f.Asked:
 			add("%s of %s queries over %s were not answered", thousands(f.Asked-f.Good), thousands(f.Asked), name)
 		}
 		if f.Traces > 0 && f.Reached == 0 {
-			add("no trace reached a root server over %s", strings.ToUpper(string(f.Family[:2]))+string(f.Family[2:]))
+			add("no trace reached a root server over %s", f.Family.Title())
 		}
 	}
 	if c.Families[0].Traces+c.Families[1].Traces == 0 {

@@ -3,8 +3,10 @@
 package report_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -53,7 +55,53 @@ func TestSystemSQL(t *testing.T) {
 	if _, err := d.Fill(context.Background(), lake.Store{Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
-	runPython(t, sqlPython(t, "duckdb"), "check.py", dir, fullJSON(t, d))
+	full := fullJSON(t, d)
+	runPython(t, sqlPython(t, "duckdb"), "check.py", dir, full)
+	testScript(t, dir, full, d)
+}
+
+// testScript: check.py --sql prints a script that any DuckDB runs, and it has the report's numbers.
+func testScript(t *testing.T, dir, full string, d *report.Document) {
+	python := sqlPython(t, "duckdb")
+	script, err := exec.Command(python, "../../metrics/sql/check.py", "--sql", dir, full).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := exec.Command(python, "-c", `import duckdb, json, sys
+c = duckdb.connect()
+c.execute(sys.stdin.read())
+print(json.dumps([[m, *map(str, r)] for m in sys.argv[1:] for r in c.execute(
+    f"SELECT rsi, family, transport, numerator, denominator, count, verdict FROM {m}").fetchall()]))`,
+		"rsi_availability", "rsi_response_latency", "rsi_correctness", "rsi_publication_latency",
+		"rss_availability", "rss_response_latency", "rss_correctness", "rss_publication_latency")
+	run.Stdin = bytes.NewReader(script)
+	var rows [][]string
+	out, err := run.Output()
+	if err == nil {
+		err = json.Unmarshal(out, &rows)
+	}
+	if err != nil {
+		t.Fatalf("script: %v\n%.500s", err, out)
+	}
+	found := map[string]bool{}
+	for _, r := range rows {
+		found[fmt.Sprintf("%s %s %s %s: %s/%s of %s: %s", r[0], dash(r[1]), dash(r[2]), dash(r[3]), r[4], r[5], r[6], r[7])] = true
+	}
+	for _, v := range d.Values {
+		if line := withoutLine(v); !found[line] {
+			t.Errorf("the script does not find %q", line)
+		}
+	}
+	if len(found) != len(d.Values) {
+		t.Errorf("%d values found, %d reported", len(found), len(d.Values))
+	}
+}
+
+func dash(s string) string {
+	if s == "None" {
+		return "-"
+	}
+	return s
 }
 
 // TestSystemSQLLetter: where every query was sent, the letter of RSSAC047 gives the
@@ -233,11 +281,15 @@ func fullJSON(t *testing.T, d *report.Document) string {
 }
 
 // sqlPython returns the python of an engine. MTRIC_PYTHON and MTRIC_SPARK_PYTHON name
-// pythons with the modules; by default ~/.cache/mtric/venv and ~/.cache/mtric/spark.
+// pythons with the modules; by default ~/.cache/mtric/venv and ~/.cache/mtric/spark, or where
+// MTRIC_NEWEST is set their likes with the newest versions.
 func sqlPython(t *testing.T, engine string) string {
 	variable, venv, modules := "MTRIC_PYTHON", "venv", "duckdb, pyarrow"
 	if engine == "spark" {
 		variable, venv, modules = "MTRIC_SPARK_PYTHON", "spark", "pyspark, pyarrow"
+	}
+	if os.Getenv("MTRIC_NEWEST") != "" {
+		venv += "-newest"
 	}
 	python := os.Getenv(variable)
 	if home, err := os.UserHomeDir(); python == "" && err == nil {

@@ -19,28 +19,28 @@ import (
 )
 
 // titles are the metrics as people read them.
-var titles = map[string]string{
-	metrics.RSIAvailability: "Availability", metrics.RSILatency: "Response latency",
-	metrics.RSICorrectness: "Correctness", metrics.RSIPublication: "Publication latency",
-	metrics.RSSAvailability: "Availability", metrics.RSSLatency: "Response latency",
-	metrics.RSSCorrectness: "Correctness", metrics.RSSPublication: "Publication latency",
+var titles = map[measurement.Metric]string{
+	measurement.RSIAvailability: "Availability", measurement.RSILatency: "Response latency",
+	measurement.RSICorrectness: "Correctness", measurement.RSIPublication: "Publication latency",
+	measurement.RSSAvailability: "Availability", measurement.RSSLatency: "Response latency",
+	measurement.RSSCorrectness: "Correctness", measurement.RSSPublication: "Publication latency",
 }
 
 // counted says what a metric's count counts (reading A24).
-var counted = map[string]string{
-	metrics.RSIAvailability: "queries sent", metrics.RSILatency: "latencies",
-	metrics.RSICorrectness: "responses judged", metrics.RSIPublication: "values",
-	metrics.RSSAvailability: "queries sent", metrics.RSSLatency: "pooled latencies",
-	metrics.RSSCorrectness: "responses judged", metrics.RSSPublication: "pooled values",
+var counted = map[measurement.Metric]string{
+	measurement.RSIAvailability: "queries sent", measurement.RSILatency: "latencies",
+	measurement.RSICorrectness: "responses judged", measurement.RSIPublication: "values",
+	measurement.RSSAvailability: "queries sent", measurement.RSSLatency: "pooled latencies",
+	measurement.RSSCorrectness: "responses judged", measurement.RSSPublication: "pooled values",
 }
 
 // verdictWords are verdicts in print: a fail must be seen without colour.
 var verdictWords = map[metrics.Verdict]string{metrics.Pass: "pass", metrics.Fail: "FAIL", metrics.NoData: "no data"}
 
-var pathTitles = map[string]string{"ipv4/udp": "IPv4 UDP", "ipv4/tcp": "IPv4 TCP", "ipv6/udp": "IPv6 UDP", "ipv6/tcp": "IPv6 TCP"}
-
 // Path is the value's path in print; empty for a metric without one.
-func (v Value) Path() string { return pathTitles[string(v.Family)+"/"+string(v.Transport)] }
+func (v Value) Path() string {
+	return measurement.Path{Family: v.Family, Transport: v.Transport}.Title()
+}
 
 // Title is the metric in print.
 func (v Value) Title() string { return titles[v.Metric] }
@@ -285,7 +285,7 @@ func (d *Document) differs(v Value) bool {
 
 // servers is the RSIs by verdict and count only [ntt] [cpm] [gkr].
 func (t *textWriter) servers(d *Document) {
-	for _, metric := range metrics.Names[:4] {
+	for _, metric := range measurement.RSIMetrics {
 		values := slices.DeleteFunc(slices.Clone(d.Values), func(v Value) bool { return v.Metric != metric })
 		if len(values) == 0 {
 			continue

@@ -25,7 +25,7 @@ func (t *textWriter) internal(d *Document) {
 		if v.RSI != "" {
 			beside = d.Beside(v) // of the system it stands above
 		}
-		rows = append(rows, []string{v.Metric, dash(string(v.RSI)), dash(v.Path()), v.Shown(), v.Exactly(), thousands(v.Count), v.Word(),
+		rows = append(rows, []string{string(v.Metric), dash(string(v.RSI)), dash(v.Path()), v.Shown(), v.Exactly(), thousands(v.Count), v.Word(),
 			dash(numberText(x.Mean)), dash(numberText(x.P95)), dash(numberText(x.Max)),
 			fractionText(v.Unit, v.Without.Numerator, v.Without.Denominator) + " " + verdictWords[v.Without.Verdict], dash(beside), x.Summary()})
 	}

@@ -9,7 +9,6 @@ import (
 
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/metrics"
 )
 
 // TestUntrusted: a report names before the numbers the vantage points whose runs date no
@@ -25,7 +24,7 @@ func TestUntrusted(t *testing.T) {
 	})
 	shown := int64(0)
 	amend(t, store, func(a *measurement.Answer) {
-		if a.VantagePoint == "901" && a.Query == metrics.QuerySOA && a.Serial != nil && a.Interval.Equal(monday.Add(11*time.Hour)) {
+		if a.VantagePoint == "901" && a.Query == measurement.QuerySOA && a.Serial != nil && a.Interval.Equal(monday.Add(11*time.Hour)) {
 			shown++
 			a.Serial = new(2026000000 + shown)
 		}

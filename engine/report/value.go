@@ -19,7 +19,7 @@ import (
 // metric tells these apart. Numerator and denominator are exact: good of asked,
 // a median in µs over 1 or 2, or in minutes over 1 or 2; null without data.
 type Value struct {
-	Metric      string                `json:"metric"`
+	Metric      measurement.Metric    `json:"metric"`
 	RSI         measurement.RSI       `json:"rsi,omitempty"`
 	Family      measurement.Family    `json:"family,omitempty"`
 	Transport   measurement.Transport `json:"transport,omitempty"`
@@ -217,7 +217,7 @@ func (v *Value) diagnostics(m metrics.Value) *Diagnostics {
 func digest(values []Value) string {
 	h := sha256.New()
 	for _, v := range values {
-		cells := []string{v.Metric, string(v.RSI), string(v.Family), string(v.Transport), integer(v.Numerator), integer(v.Denominator),
+		cells := []string{string(v.Metric), string(v.RSI), string(v.Family), string(v.Transport), integer(v.Numerator), integer(v.Denominator),
 			strconv.FormatInt(v.Count, 10), strconv.FormatBool(v.Censored), string(v.Verdict)}
 		for i, c := range cells {
 			cells[i] = cmp.Or(c, "-")

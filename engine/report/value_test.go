@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/report"
 	"mtric.net/mtric/metrics"
 )
@@ -41,12 +42,12 @@ func TestPrintedValues(t *testing.T) {
 		{metrics.Minutes, metrics.Fraction{Num: 0, Den: 1}, most(35), "0 min"},
 	} {
 		f := c.fraction
-		v := report.NewValue(metrics.Value{Metric: metrics.RSSAvailability, Unit: c.unit, Limit: c.limit, Side: metrics.Side{Fraction: &f, Verdict: metrics.Fail}})
+		v := report.NewValue(metrics.Value{Metric: measurement.RSSAvailability, Unit: c.unit, Limit: c.limit, Side: metrics.Side{Fraction: &f, Verdict: metrics.Fail}})
 		if got := v.Shown(); got != c.want {
 			t.Errorf("%s of %s: %s, want %s", c.fraction, c.unit, got, c.want)
 		}
 	}
-	none := report.NewValue(metrics.Value{Metric: metrics.RSIPublication, Unit: metrics.Minutes, Limit: most(65), Side: metrics.Side{Censored: true, Count: 3, Verdict: metrics.Fail}})
+	none := report.NewValue(metrics.Value{Metric: measurement.RSIPublication, Unit: metrics.Minutes, Limit: most(65), Side: metrics.Side{Censored: true, Count: 3, Verdict: metrics.Fail}})
 	text, err := json.Marshal(none)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func TestPrintedNumbers(t *testing.T) {
 		{metrics.Minutes, metrics.Fraction{Num: 33_930, Den: 2}, "16,965 min", "16,965 min"},
 	} {
 		f := c.fraction
-		v := report.NewValue(metrics.Value{Metric: metrics.RSSPublication, Unit: c.unit, Limit: metrics.Limit{AtLeast: c.unit == metrics.Percent, Bound: big.NewRat(1, 1)}, Side: metrics.Side{Fraction: &f, Verdict: metrics.Fail}})
+		v := report.NewValue(metrics.Value{Metric: measurement.RSSPublication, Unit: c.unit, Limit: metrics.Limit{AtLeast: c.unit == metrics.Percent, Bound: big.NewRat(1, 1)}, Side: metrics.Side{Fraction: &f, Verdict: metrics.Fail}})
 		if v.Exactly() != c.exactly || v.Shown() != c.shown {
 			t.Errorf("%s of %s: %q, %q, want %q, %q", c.fraction, c.unit, v.Exactly(), v.Shown(), c.exactly, c.shown)
 		}

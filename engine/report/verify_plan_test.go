@@ -24,7 +24,7 @@ func percent(t testing.TB, s string) *plan.Percent {
 }
 
 // lowered is a report with another threshold, and values that fit it where they are refilled.
-func lowered(t testing.TB, d *report.Document, store lake.Store, metric, bound string, refill bool) *report.Document {
+func lowered(t testing.TB, d *report.Document, store lake.Store, metric measurement.Metric, bound string, refill bool) *report.Document {
 	t.Helper()
 	own := *d
 	own.Thresholds = slices.Clone(d.Thresholds)
@@ -63,7 +63,7 @@ func TestVerifyByLakesPlan(t *testing.T) {
 	if v := verify(t, d, store); v.Plan != report.PlanOfReport {
 		t.Fatalf("the lake has no plan: %q", v.Plan)
 	}
-	lie := lowered(t, d, store, metrics.RSICorrectness, "83", true)
+	lie := lowered(t, d, store, measurement.RSICorrectness, "83", true)
 	same(t, lie, store) // nobody can know
 	if err := store.KeepPlan(p.JSON()); err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestVerifyByLakesPlan(t *testing.T) {
 			t.Errorf("the honest part is accused: %s", line)
 		}
 	}
-	only(t, lowered(t, d, store, metrics.RSIAvailability, "0", false), store, "thresholds rsi_availability at_least: the report says 0, the plan says 96")
+	only(t, lowered(t, d, store, measurement.RSIAvailability, "0", false), store, "thresholds rsi_availability at_least: the report says 0, the plan says 96")
 
 	moved := *d
 	moved.VantagePoints = slices.Clone(d.VantagePoints)
@@ -135,7 +135,7 @@ func TestVerifyGivenPlan(t *testing.T) {
 func TestHonestPart(t *testing.T) {
 	store, p := lying(t)
 	d := filled(t, store, p)
-	only(t, lowered(t, d, store, metrics.RSIAvailability, "0", false), store,
+	only(t, lowered(t, d, store, measurement.RSIAvailability, "0", false), store,
 		"thresholds: rsi_availability is held to 96 in the values, and to 0 by the report's thresholds", "the values are not compared")
 
 	change := func(do func(*report.Document)) *report.Document {

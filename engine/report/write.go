@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
@@ -323,20 +324,12 @@ func swap(next, final string) error {
 		err = os.RemoveAll(next)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(final))
+		err = files.SyncDir(filepath.Dir(final))
 	}
 	if err != nil {
 		return fmt.Errorf("report: put %s in place: %w", final, err)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // zipFolder packs a folder into a file beside it, without times, so that equal

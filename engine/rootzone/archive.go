@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/renameio/v2"
 	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/files"
 )
 
 // ErrOther says that the archive has another zone under the same serial.
@@ -38,7 +40,7 @@ func Save(dir string, z *Zone) (added bool, err error) {
 	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(dir)); err != nil {
 		return false, fmt.Errorf("zone %d: %w", z.Serial, err)
 	}
-	return true, syncDir(dir)
+	return true, files.SyncDir(dir)
 }
 
 // Has says whether the archive keeps the zone. Other records under its serial are
@@ -57,19 +59,6 @@ func Has(dir string, z *Zone) (bool, error) {
 		err = fmt.Errorf("zone %d: %w: %s has other records", z.Serial, ErrOther, path)
 	}
 	return same, err
-}
-
-// syncDir brings the names in a folder to the disk: a zone on record must
-// outlive a power cut.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("root zones: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("root zones: %w", err)
-	}
-	return nil
 }
 
 // unfinished are the files that a killed run was writing.

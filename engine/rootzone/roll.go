@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"mtric.net/mtric/engine/files"
 )
 
 // keptRecords is how many records remain of an archive that keeps one zone.
@@ -51,7 +53,7 @@ func writeRecords(path string, records []Record) error {
 	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
 		return fmt.Errorf("fetch records: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return files.SyncDir(filepath.Dir(path))
 }
 
 const (

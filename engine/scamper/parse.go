@@ -39,8 +39,10 @@ type Trace struct {
 	StopReason string // COMPLETED, GAPLIMIT, UNREACH, LOOP, …
 	Started    time.Time
 	HopCount   int
-	Hops       []measurement.Hop // by TTL from 1; silent TTLs have no address
-	Complete   bool              // false where its line was cut short or its hops are no list of hops
+	Source     netip.Addr             // the local address, not valid where scamper does not say
+	Hops       []measurement.Hop      // by TTL from 1; silent TTLs have no address
+	Replies    []measurement.HopReply // by TTL, of the hops that have an address
+	Complete   bool                   // false where its line was cut short or its hops are no list of hops
 }
 
 // Reached says whether the target itself answered.
@@ -132,8 +134,11 @@ func (f object) trace(target netip.Addr, complete bool) Trace {
 			t.Started = time.Unix(sec, usec*1000).UTC()
 		}
 	}
+	if source, err := netip.ParseAddr(f.text("src")); err == nil && source.Is4() == target.Is4() {
+		t.Source = source.WithZone("")
+	}
 	hops, readable := f.hops()
-	t.Hops = byTTL(hops)
+	t.Hops, t.Replies = byTTL(hops)
 	t.Complete = complete && readable && t.StopReason != ""
 	count, ok := f.number("hop_count", 1, maxTTL)
 	if !ok {
@@ -156,9 +161,10 @@ func (f object) hops() ([]object, bool) {
 }
 
 // byTTL puts hops in order and fills the silent ones; of several replies for one
-// TTL the first counts.
-func byTTL(hops []object) []measurement.Hop {
+// TTL the first counts, of which it tells the rest too.
+func byTTL(hops []object) ([]measurement.Hop, []measurement.HopReply) {
 	var heard [maxTTL + 1]*measurement.Hop
+	var replies [maxTTL + 1]measurement.HopReply
 	last := 0
 	for _, h := range hops {
 		ttl, ok := h.number("probe_ttl", 1, maxTTL)
@@ -175,16 +181,28 @@ func byTTL(hops []object) []measurement.Hop {
 			hop.RTTUS = &rtt
 		}
 		heard[ttl] = hop
+		replies[ttl] = measurement.HopReply{TTL: int32(ttl), ReplyTTL: h.octet("reply_ttl"), ICMPType: h.octet("icmp_type"), ICMPCode: h.octet("icmp_code")}
 		last = max(last, int(ttl))
 	}
-	route := make([]measurement.Hop, 0, last)
+	route, told := make([]measurement.Hop, 0, last), []measurement.HopReply{}
 	for ttl := 1; ttl <= last; ttl++ {
 		if heard[ttl] == nil {
-			heard[ttl] = &measurement.Hop{TTL: int32(ttl)}
+			route = append(route, measurement.Hop{TTL: int32(ttl)})
+			continue
 		}
-		route = append(route, *heard[ttl])
+		route, told = append(route, *heard[ttl]), append(told, replies[ttl])
 	}
-	return route
+	return route, told
+}
+
+// octet reads a field of an IP or ICMP header; nil where it is missing (the reply to a TCP
+// probe is no ICMP message) or something else.
+func (f object) octet(name string) *int32 {
+	n, ok := f.number(name, 1, 255)
+	if !ok {
+		return nil
+	}
+	return new(int32(n))
 }
 
 // text reads a string field; "" where it is missing or something else.

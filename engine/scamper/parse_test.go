@@ -99,6 +99,40 @@ func TestRTT(t *testing.T) {
 	}
 }
 
+// What a reply says beside its address and time is read field by field, and bounded.
+func TestHopReplies(t *testing.T) {
+	for text, want := range map[string]string{
+		`"reply_ttl":64,"icmp_type":11,"icmp_code":0`:    "64 11 0",
+		`"reply_ttl":255,"icmp_type":129,"icmp_code":4`:  "255 129 4",
+		`"reply_ttl":52,"tcp_flags":18`:                  "52 null null", // no ICMP message
+		`"reply_ttl":256,"icmp_type":-1,"icmp_code":"x"`: "null null null",
+		`"reply_ttl":null,"icmp_type":{},"icmp_code":[]`: "null null null",
+		``: "null null null",
+	} {
+		hop := strings.TrimSuffix(`{"addr":"10.0.0.1","probe_ttl":3,`+text, ",") + "}"
+		second := `,{"addr":"10.0.0.2","probe_ttl":3,"reply_ttl":1}`
+		out, err := scamper.Parse(strings.NewReader("{" + target + `,"src":"198.51.100.7","hops":[` + hop + second + "]}"))
+		if err != nil || len(out.Traces) != 1 || len(out.Traces[0].Replies) != 1 || len(out.Traces[0].Hops) != 3 {
+			t.Fatalf("%s: %+v, %v", text, out, err)
+		}
+		said := func(n *int32) string {
+			if n == nil {
+				return "null"
+			}
+			return fmt.Sprint(*n)
+		}
+		if r := out.Traces[0].Replies[0]; r.TTL != 3 || said(r.ReplyTTL)+" "+said(r.ICMPType)+" "+said(r.ICMPCode) != want {
+			t.Errorf("%s: %+v, want %s", text, r, want)
+		}
+	}
+	for src, want := range map[string]string{"198.51.100.7": "198.51.100.7", "2001:db8::7": "invalid IP", "x": "invalid IP", "": "invalid IP"} {
+		out, err := scamper.Parse(strings.NewReader("{" + target + fmt.Sprintf(`,"src":%q}`, src)))
+		if err != nil || len(out.Traces) != 1 || out.Traces[0].Source.String() != want {
+			t.Errorf("source %q: %+v, %v", src, out, err)
+		}
+	}
+}
+
 func TestReached(t *testing.T) {
 	for text, want := range map[string]bool{
 		"{" + target + "}": true,
@@ -143,6 +177,9 @@ func FuzzParse(f *testing.F) {
 			if len(tr.Hops) > 255 || tr.HopCount < 0 || tr.HopCount > 255 || !tr.Target.IsValid() {
 				t.Fatalf("trace %+v", tr)
 			}
+			if tr.Replies == nil || len(tr.Replies) > len(tr.Hops) {
+				t.Fatalf("%d replies of %d hops", len(tr.Replies), len(tr.Hops))
+			}
 			for i, h := range tr.Hops {
 				if int(h.TTL) != i+1 || (h.RTTUS != nil && *h.RTTUS < 0) {
 					t.Fatalf("hop %+v", h)
@@ -177,6 +214,14 @@ func TestRealOutput(t *testing.T) {
 			t.Errorf("%s: %d traces, want %d", name, len(out.Traces), want)
 		}
 		for _, tr := range out.Traces {
+			if !tr.Source.IsValid() {
+				t.Errorf("%s: no source", name)
+			}
+			for _, r := range tr.Replies {
+				if r.ReplyTTL == nil || (r.ICMPType == nil || r.ICMPCode == nil) && tr.Method != "tcp" {
+					t.Errorf("%s: %s, TTL %d: %+v", name, tr.Target, r.TTL, r)
+				}
+			}
 			if !tr.Complete || tr.Started.IsZero() || (tr.StopReason == "COMPLETED" && (len(tr.Hops) == 0 || *tr.Hops[len(tr.Hops)-1].Address != tr.Target.String())) {
 				t.Errorf("%s: %+v", name, tr)
 			}

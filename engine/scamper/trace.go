@@ -92,6 +92,10 @@ func (t *Tracer) Trace(ctx context.Context, o Options, vp measurement.VantagePoi
 // plausible: a clock that was stepped meanwhile must not move a row.
 func fill(r *measurement.Route, t Trace) {
 	r.StopReason, r.Reached, r.Complete, r.HopCount, r.Hops = t.StopReason, t.Reached(), t.Complete, int32(t.HopCount), t.Hops
+	r.HopReplies = t.Replies
+	if t.Source.IsValid() {
+		r.Source = new(t.Source.String())
+	}
 	if t.Method != "" {
 		r.Method = t.Method
 	}

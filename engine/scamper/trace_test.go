@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/scamper"
 )
@@ -74,6 +76,16 @@ func TestTrace(t *testing.T) {
 	if b.Reached || !b.Complete || b.StopReason != "GAPLIMIT" || b.HopCount != 3 || hops(b) != "" {
 		t.Errorf("second route %+v", b)
 	}
+	replies := []measurement.HopReply{
+		{TTL: 1, ReplyTTL: new(int32(64)), ICMPType: new(int32(11)), ICMPCode: new(int32(0))},
+		{TTL: 2, ReplyTTL: new(int32(63)), ICMPType: new(int32(0)), ICMPCode: new(int32(0))},
+	}
+	if diff := cmp.Diff(replies, a.HopReplies); diff != "" || a.Source == nil || *a.Source != "198.51.100.7" {
+		t.Errorf("source %v, replies (-want +got):\n%s", a.Source, diff)
+	}
+	if b.HopReplies == nil || len(b.HopReplies) > 0 || b.Source != nil { // recorded, none; not said
+		t.Errorf("source %v, replies %v of a route without hops", b.Source, b.HopReplies)
+	}
 	called, err := os.ReadFile(args)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +125,7 @@ func TestTraceFails(t *testing.T) {
 				}
 				return
 			}
-			if last.Complete || last.Reached || last.StopReason != scamper.NotTraced || last.HopCount != 0 || last.Method != "icmp-paris" || !last.StartedAt.Equal(started) {
+			if last.Complete || last.Reached || last.StopReason != scamper.NotTraced || last.HopReplies != nil || last.Source != nil || last.HopCount != 0 || last.Method != "icmp-paris" || !last.StartedAt.Equal(started) {
 				t.Errorf("route %+v", last)
 			}
 		})

@@ -225,7 +225,7 @@ func (b brute) waits(s shown, x plan.Server, published []simulate.Publication, u
 	return w
 }
 
-func (b brute) publication(metric string, x measurement.RSI, w waits, soa counted, threshold int64) simulate.Value {
+func (b brute) publication(metric measurement.Metric, x measurement.RSI, w waits, soa counted, threshold int64) simulate.Value {
 	v := median(w.minutes)
 	v.Metric, v.RSI, v.Unobservable, v.Thin = metric, x, w.unobservable, soa.thin()
 	b.judge(&v)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -15,7 +16,7 @@ import (
 )
 
 // rowsOf reads every row of a table that a simulation wrote.
-func rowsOf[T lake.Row](t testing.TB, dir string, table lake.Table) []T {
+func rowsOf[T column.Row](t testing.TB, dir string, table column.Table) []T {
 	t.Helper()
 	days, err := lake.Store{Dir: dir}.Days(table, time.Time{}, time.Time{})
 	if err != nil {
@@ -23,7 +24,7 @@ func rowsOf[T lake.Row](t testing.TB, dir string, table lake.Table) []T {
 	}
 	var all []T
 	for _, d := range days {
-		rows, _, err := lake.Read[T](d.Path)
+		rows, _, err := column.Read[T](d.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +56,7 @@ type place struct {
 // tables reads a lake.
 func tables(t testing.TB, dir string, p *plan.Plan) brute {
 	t.Helper()
-	b := brute{plan: p, answers: rowsOf[measurement.Answer](t, dir, lake.Answers), runs: rowsOf[measurement.Run](t, dir, lake.Runs),
+	b := brute{plan: p, answers: rowsOf[measurement.Answer](t, dir, column.Answers), runs: rowsOf[measurement.Run](t, dir, column.Runs),
 		rows: map[place][]*measurement.Answer{}}
 	var err error
 	if b.zones, err = (lake.Store{Dir: dir}).Zones(); err != nil {

@@ -159,7 +159,7 @@ func (b brute) checks(s plan.Server) (c checked) {
 				c.correct++
 			case measurement.Incorrect:
 				c.incorrect++
-			default:
+			case measurement.Unchecked:
 				c.held++
 			}
 		}
@@ -173,7 +173,7 @@ func (b brute) checks(s plan.Server) (c checked) {
 	return c
 }
 
-func (b brute) correctness(metric string, own, all checked) simulate.Value {
+func (b brute) correctness(metric measurement.Metric, own, all checked) simulate.Value {
 	judged := own.correct + own.incorrect
 	v := fraction(own.correct, judged, judged)
 	v.Metric, v.Held, v.Thin = metric, own.held, own.thin()

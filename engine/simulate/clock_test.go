@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/simulate"
 )
@@ -25,10 +25,10 @@ func clocked(t *testing.T, fault string, from, until int) (before, after map[key
 	t.Helper()
 	c := config(t, 3, 20*time.Hour)
 	quiet, dir := run(t, c)
-	before = byKey(t, rowsOf[measurement.Answer](t, dir, lake.Answers))
+	before = byKey(t, rowsOf[measurement.Answer](t, dir, column.Answers))
 	c.Faults = faultsOf(t, c, fault)
 	truth, dir = run(t, c)
-	after, runs = byKey(t, rowsOf[measurement.Answer](t, dir, lake.Answers)), map[time.Time]measurement.Run{}
+	after, runs = byKey(t, rowsOf[measurement.Answer](t, dir, column.Answers)), map[time.Time]measurement.Run{}
 	struck := func(vp measurement.VantagePoint, at time.Time) bool {
 		return vp == "902" && at.Hour() >= from && at.Hour() < until
 	}
@@ -41,7 +41,7 @@ func clocked(t *testing.T, fault string, from, until int) (before, after map[key
 			delete(after, k)
 		}
 	}
-	for _, r := range rowsOf[measurement.Run](t, dir, lake.Runs) {
+	for _, r := range rowsOf[measurement.Run](t, dir, column.Runs) {
 		if struck(r.VantagePoint, r.Interval) {
 			runs[r.Interval] = r
 		} else if !*r.ClockSynchronized || r.ReceivedAt.Before(r.Interval) {

@@ -231,7 +231,7 @@ func (t *runTally) take(q *query, o *observation) {
 		became = isUnsent
 	case q.address != t.frame.addresses[x][familyOf(q.path)]:
 		became = isOffPlan
-	case o.outcome == measurement.Answered && *o.reply.rcode == "NOERROR" && o.latency <= deadline:
+	case o.outcome == measurement.Answered && *o.reply.rcode == measurement.NoError && o.latency <= deadline:
 		became = isGood
 	}
 	switch {

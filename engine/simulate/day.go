@@ -8,10 +8,12 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/spool"
 )
 
 // batchRows is how many rows are handed to the writer at a time.
@@ -20,7 +22,7 @@ const batchRows = 8192
 // dayWork is one day being made. Only its own goroutine touches it.
 type dayWork struct {
 	w        *world
-	out      *lake.Writer[measurement.Answer]
+	out      *column.Writer[measurement.Answer]
 	batch    batch
 	part     *part
 	arrivals *arrivals
@@ -55,7 +57,7 @@ type query struct {
 
 // day writes the rows of one day and counts them.
 func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *part, err error) {
-	out, err := lake.Create[measurement.Answer](store.Path(lake.Answers, day), lake.Metadata{Version: w.Version})
+	out, err := lake.CreateDay[measurement.Answer](store, day)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +98,7 @@ func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *pa
 		return nil, err
 	}
 	d.part.runs = int64(len(runs))
-	if err := lake.Write(store.Path(lake.Runs, day), runs, lake.Metadata{Version: w.Version}); err != nil {
+	if err := column.Write(store.Path(column.Runs, day), runs, column.Metadata{Version: w.Version}); err != nil {
 		return nil, err
 	}
 	return d.part, out.Close()
@@ -269,7 +271,7 @@ func (d *dayWork) jitter(r *rand.PCG) (jitter, started int64) {
 // sum is none of any file: the files of the vantage point never were.
 func (d *dayWork) runRow(vp measurement.VantagePoint, started, jitter, last int64, answered int) measurement.Run {
 	elapsed := jitter + last + 3000
-	name := lake.Name(d.label, vp, lake.Answers)
+	name := spool.Name(d.label, vp, column.Answers)
 	h := mix(d.w.Seed, streamRun, uint64(d.label.Unix()), text(string(vp)))
 	synchronized, clockError := !d.clock.unsynchronized, int64(200+h%20_000)
 	received := time.UnixMicro(started + elapsed + int64(h>>32%3_000_000) + d.clock.behind).UTC()
@@ -280,7 +282,10 @@ func (d *dayWork) runRow(vp measurement.VantagePoint, started, jitter, last int6
 	for i := range uint64(4) {
 		sum += fmt.Sprintf("%016x", mix(h, i))
 	}
+	v := slices.IndexFunc(d.w.vps, func(p place) bool { return p.id == vp })
+	ipv4, ipv6 := d.w.source(v, 0), d.w.source(v, 1)
 	return measurement.Run{
+		SourceIPv4: &ipv4, SourceIPv6: &ipv6,
 		VantagePoint: vp, Interval: d.label, StartedAt: time.UnixMicro(started).UTC(), JitterMS: int32(jitter / 1000),
 		ElapsedMS: int32(elapsed / 1000), Planned: int32(len(d.queries)), Answered: int32(answered),
 		EngineVersion: d.w.Version, Plan: d.w.Plan.Name, PlanSHA256: d.w.planSum, ClockSynchronized: &synchronized, ClockErrorUS: &clockError,

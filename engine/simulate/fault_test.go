@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -40,7 +40,7 @@ func TestFaults(t *testing.T) {
 	c := config(t, 2, 0)
 	c.From, c.Until = start.Add(16*time.Hour), start.Add(19*time.Hour) // a zone comes about 17:00
 	_, dir := run(t, c)
-	quiet := byKey(t, rowsOf[measurement.Answer](t, dir, lake.Answers))
+	quiet := byKey(t, rowsOf[measurement.Answer](t, dir, column.Answers))
 	outcome := func(want measurement.Outcome) func(before, after measurement.Answer) bool {
 		return func(_, after measurement.Answer) bool { return after.Outcome == want && after.LatencyUS == nil }
 	}
@@ -101,7 +101,7 @@ func TestFaults(t *testing.T) {
 		faulty := c
 		faulty.Faults = faultsOf(t, c, src)
 		truth, dir := run(t, faulty)
-		after := byKey(t, rowsOf[measurement.Answer](t, dir, lake.Answers))
+		after := byKey(t, rowsOf[measurement.Answer](t, dir, column.Answers))
 		if len(after) != len(quiet) {
 			t.Errorf("%s: %d rows, %d without", name, len(after), len(quiet))
 		}
@@ -145,7 +145,7 @@ func TestReset(t *testing.T) {
 	c := config(t, 1, time.Hour)
 	c.Faults = faultsOf(t, c, "fault \"x\" {\n kind = \"reset\"\n from = \"2026-11-01\"\n until = \"2026-11-02\"\n}")
 	truth, dir := run(t, c)
-	for _, a := range rowsOf[measurement.Answer](t, dir, lake.Answers) {
+	for _, a := range rowsOf[measurement.Answer](t, dir, column.Answers) {
 		if (a.Outcome == measurement.Reset) != (a.Transport == measurement.TCP) {
 			t.Fatalf("%+v", a)
 		}
@@ -167,7 +167,7 @@ func TestTruncated(t *testing.T) {
 	c.Zones = &zones{}
 	c.Faults = faultsOf(t, c, "fault \"x\" {\n kind = \"truncated\"\n rsis = [\"a\", \"b\", \"c\", \"d\"]\n from = \"2026-11-01\"\n until = \"2026-11-02\"\n}")
 	truth, dir := run(t, c)
-	rows := rowsOf[measurement.Answer](t, dir, lake.Answers)
+	rows := rowsOf[measurement.Answer](t, dir, column.Answers)
 	again := 0
 	for _, a := range rows {
 		checkRow(t, c.Plan, a)
@@ -193,7 +193,7 @@ func TestTruncated(t *testing.T) {
 func TestSilent(t *testing.T) {
 	c := config(t, 2, 12*time.Hour)
 	_, dir := run(t, c)
-	quiet := byKey(t, rowsOf[measurement.Answer](t, dir, lake.Answers))
+	quiet := byKey(t, rowsOf[measurement.Answer](t, dir, column.Answers))
 	c.Faults = faultsOf(t, c, `
 fault "gone" {
   kind           = "silent"
@@ -208,7 +208,7 @@ fault "unseen" {
   until          = "2026-11-01T06:00:00Z"
 }`)
 	truth, dir := run(t, c)
-	after := byKey(t, rowsOf[measurement.Answer](t, dir, lake.Answers))
+	after := byKey(t, rowsOf[measurement.Answer](t, dir, column.Answers))
 	if want := len(quiet) - 24*65; len(after) != want || truth.Rows.Runs != 2*144-24 {
 		t.Errorf("%d rows, want %d; %d runs", len(after), want, truth.Rows.Runs)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -76,7 +77,7 @@ func TestJudgeAgrees(t *testing.T) {
 		tags[key{p.VantagePoint, p.Interval, "correctness", p.RSI, p.Family, p.Transport}] = p
 	}
 	judged, differ := 0, 0
-	for _, a := range rowsOf[measurement.Answer](t, dir, lake.Answers) {
+	for _, a := range rowsOf[measurement.Answer](t, dir, column.Answers) {
 		if a.Response == nil {
 			continue
 		}

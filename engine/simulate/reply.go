@@ -19,9 +19,9 @@ const (
 
 // The rcodes that rows point at.
 var (
-	noError  = new("NOERROR")
-	nxDomain = new("NXDOMAIN")
-	servFail = new("SERVFAIL")
+	noError  = new(measurement.NoError)
+	nxDomain = new(measurement.NXDomain)
+	servFail = new(measurement.ServFail)
 )
 
 // observe asks: first the way of a query through the network, then what the

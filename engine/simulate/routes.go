@@ -66,7 +66,7 @@ func (t *target) due(p *plan.Plan, family measurement.Family, label time.Time) *
 // routes writes the routes of a day and counts them. No chance is drawn from the
 // streams of the answers: with routes or without, those are the same.
 func (w *world) routes(ctx context.Context, store lake.Store, day time.Time, p *part) (err error) {
-	out, err := lake.Create[measurement.Route](store.Path(lake.Routes, day), lake.Metadata{Version: w.Version})
+	out, err := lake.CreateDay[measurement.Route](store, day)
 	if err != nil {
 		return err
 	}
@@ -132,6 +132,8 @@ func (w *world) trace(rows []measurement.Route, p *part, active []*fault, v int,
 			p.ways[way{v, t.rsi, f, detour}] = true
 		}
 		r.HopCount = int32(len(r.Hops))
+		source := w.source(v, f)
+		r.Source, r.HopReplies = &source, hopReplies(r.Hops, r.Reached, family)
 		p.routes[v].Traces++
 		rows = append(rows, r)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -59,7 +60,7 @@ func TestRoutes(t *testing.T) {
 	got := map[measurement.VantagePoint]*simulate.RouteTruth{}
 	ways := map[string]bool{}
 	for _, day := range []time.Time{start, start.AddDate(0, 0, 1)} {
-		rows, _, err := lake.Read[measurement.Route](s.Path(lake.Routes, day))
+		rows, _, err := column.Read[measurement.Route](s.Path(column.Routes, day))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,9 +120,9 @@ func TestRoutesChangeNoAnswer(t *testing.T) {
 	with, _ := simulated(t, c)
 	again, _ := simulated(t, c)
 	for _, f := range []struct{ a, b string }{
-		{without.Path(lake.Answers, start), with.Path(lake.Answers, start)},
-		{without.Path(lake.Runs, start), with.Path(lake.Runs, start)},
-		{with.Path(lake.Routes, start), again.Path(lake.Routes, start)},
+		{without.Path(column.Answers, start), with.Path(column.Answers, start)},
+		{without.Path(column.Runs, start), with.Path(column.Runs, start)},
+		{with.Path(column.Routes, start), again.Path(column.Routes, start)},
 	} {
 		a, err := os.ReadFile(f.a)
 		if err != nil {
@@ -134,7 +135,7 @@ func TestRoutesChangeNoAnswer(t *testing.T) {
 	if plain.Routes != nil || plain.Rows.Routes != 0 {
 		t.Error("routes in the truth of a lake without")
 	}
-	if _, err := os.Stat(without.Path(lake.Routes, start)); !os.IsNotExist(err) {
+	if _, err := os.Stat(without.Path(column.Routes, start)); !os.IsNotExist(err) {
 		t.Errorf("routes that nobody asked for: %v", err)
 	}
 }

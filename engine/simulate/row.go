@@ -59,7 +59,7 @@ type batch struct {
 
 func newBatch() batch {
 	return batch{make([]measurement.Answer, 0, batchRows), make([]time.Time, 0, batchRows),
-		make([]int64, 0, 4*batchRows), make([]int32, 0, batchRows)}
+		make([]int64, 0, 5*batchRows), make([]int32, 0, 4*batchRows)}
 }
 
 func (b *batch) reset() {
@@ -103,9 +103,9 @@ func (b *batch) add(d *dayWork, v int, q *query, o *observation) {
 		r.ConnectUS = b.int(o.connect)
 	}
 	if o.reply.size > 0 {
-		b.sizes = append(b.sizes, o.reply.size)
-		r.ResponseSize, r.Response = &b.sizes[len(b.sizes)-1], o.reply.wire
+		r.ResponseSize, r.Response = b.int32(o.reply.size), o.reply.wire
 	}
+	b.facts(d, v, x, q, o, r)
 	if o.outcome != measurement.Answered {
 		return
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -103,7 +104,7 @@ func TestRowsAreAsMeasured(t *testing.T) {
 	c.From = c.From.Add(-4 * time.Hour)
 	c.Faults = faultsOf(t, c, everything)
 	truth, dir := run(t, c)
-	rows := rowsOf[measurement.Answer](t, dir, lake.Answers)
+	rows := rowsOf[measurement.Answer](t, dir, column.Answers)
 	answered := map[[2]any]int{}
 	planned := map[[2]any]int{}
 	for i, a := range rows {
@@ -117,7 +118,7 @@ func TestRowsAreAsMeasured(t *testing.T) {
 			answered[run]++
 		}
 	}
-	runs := rowsOf[measurement.Run](t, dir, lake.Runs)
+	runs := rowsOf[measurement.Run](t, dir, column.Runs)
 	if len(runs) != len(planned) || truth.Rows.Runs != int64(len(runs)) {
 		t.Errorf("%d runs, answers of %d", len(runs), len(planned))
 	}
@@ -196,7 +197,7 @@ func TestDraws(t *testing.T) {
 	_, dir := run(t, c)
 	paths, kinds, names, upper, letters := map[string]int{}, map[string]int{}, map[string]bool{}, 0, 0
 	total := 0
-	for _, a := range rowsOf[measurement.Answer](t, dir, lake.Answers) {
+	for _, a := range rowsOf[measurement.Answer](t, dir, column.Answers) {
 		if a.Query != "correctness" {
 			continue
 		}
@@ -276,7 +277,7 @@ func TestStopped(t *testing.T) {
 			t.Errorf("%s is left", name)
 		}
 	}
-	if n := len(rowsOf[measurement.Answer](t, dir, lake.Answers)); n == 0 || n%(288*65) != 0 {
+	if n := len(rowsOf[measurement.Answer](t, dir, column.Answers)); n == 0 || n%(288*65) != 0 {
 		t.Errorf("%d rows", n)
 	}
 }
@@ -344,7 +345,7 @@ func TestNoAddress(t *testing.T) {
 	}
 	_, dir := run(t, c)
 	counts, perRun := map[string]int{}, map[time.Time]int32{}
-	for _, a := range rowsOf[measurement.Answer](t, dir, lake.Answers) {
+	for _, a := range rowsOf[measurement.Answer](t, dir, column.Answers) {
 		perRun[a.Interval]++
 		if a.RSI != "m" {
 			continue
@@ -358,7 +359,7 @@ func TestNoAddress(t *testing.T) {
 	if counts["soa ipv4"] != 22 || counts["soa ipv6"] != 12 || counts["correctness ipv4"]+counts["correctness ipv6"] != 11 || counts["correctness ipv4"] < 5 {
 		t.Errorf("rows of m: %v", counts)
 	}
-	for _, r := range rowsOf[measurement.Run](t, dir, lake.Runs) {
+	for _, r := range rowsOf[measurement.Run](t, dir, column.Runs) {
 		if r.Planned != perRun[r.Interval] {
 			t.Errorf("interval %s: %d planned, %d rows", interval.Format(r.Interval), r.Planned, perRun[r.Interval])
 		}

@@ -28,6 +28,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -94,7 +95,7 @@ func (c *Config) Check() error {
 	case len(c.VantagePoints) == 0:
 		return fmt.Errorf("simulate: no vantage points")
 	}
-	for _, label := range []string{"soa", "correctness"} {
+	for _, label := range measurement.MetricQueries {
 		if _, found := c.Plan.Query(label); !found {
 			return fmt.Errorf("simulate: the plan %q lacks query %q, which the metrics are made of", c.Plan.Name, label)
 		}
@@ -140,9 +141,9 @@ func (c *Config) folders(store lake.Store) ([]time.Time, error) {
 	var days []time.Time
 	for d := interval.Day(c.From); d.Before(c.Until); d = d.AddDate(0, 0, 1) {
 		days = append(days, d)
-		tables := []lake.Table{lake.Answers, lake.Runs}
+		tables := []column.Table{column.Answers, column.Runs}
 		if c.Routes {
-			tables = append(tables, lake.Routes)
+			tables = append(tables, column.Routes)
 		}
 		for _, t := range tables {
 			if err := os.MkdirAll(filepath.Dir(store.Path(t, d)), 0o755); err != nil {

@@ -77,7 +77,7 @@ type Publication struct {
 
 // Value is one metric's value, with the keys of a report's.
 type Value struct {
-	Metric      string                `json:"metric"`
+	Metric      measurement.Metric    `json:"metric"`
 	RSI         measurement.RSI       `json:"rsi,omitempty"`
 	Family      measurement.Family    `json:"family,omitempty"`
 	Transport   measurement.Transport `json:"transport,omitempty"`

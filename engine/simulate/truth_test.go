@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/simulate"
@@ -324,7 +324,7 @@ func TestDatesOfVantagePoints(t *testing.T) {
 	c.Plan, c.VantagePoints = &p, []measurement.VantagePoint{"101", "102"}
 	_, dir := run(t, c)
 	runs := map[measurement.VantagePoint]int{}
-	for _, r := range rowsOf[measurement.Run](t, dir, lake.Runs) {
+	for _, r := range rowsOf[measurement.Run](t, dir, column.Runs) {
 		runs[r.VantagePoint]++
 		if r.VantagePoint == "102" && (r.Interval.Before(from) || !r.Interval.Before(until)) {
 			t.Errorf("a run at %s", r.Interval)

@@ -64,13 +64,13 @@ func (p *period) values() (all []Value) {
 	soa := p.w.soaAsk().servers
 	sum := p.sum()
 	for _, x := range soa {
-		for _, way := range reportPaths() {
+		for _, way := range measurement.Paths {
 			c := sum.cells[4*x+pathNumber(way)]
-			all = append(all, p.availability("rsi_availability", x, way, system{slots: c.slots, proven: c.good, disproven: c.sent - c.good, unknown: c.unknown()}))
+			all = append(all, p.availability(measurement.RSIAvailability, x, way, system{slots: c.slots, proven: c.good, disproven: c.sent - c.good, unknown: c.unknown()}))
 		}
 	}
 	for _, x := range soa {
-		for _, way := range reportPaths() {
+		for _, way := range measurement.Paths {
 			cell := 4*x + pathNumber(way)
 			all = append(all, p.rsiLatency(x, way, &p.counts.latency[cell], sum.cells[cell].slots))
 		}
@@ -80,21 +80,21 @@ func (p *period) values() (all []Value) {
 		everybody.merge(sum.checks[x])
 	}
 	for _, x := range soa {
-		all = append(all, p.correctness("rsi_correctness", x, sum.checks[x], everybody))
+		all = append(all, p.correctness(measurement.RSICorrectness, x, sum.checks[x], everybody))
 	}
 	pooled, untimed := waits{}, p.untimed()
 	for _, x := range soa {
-		all = append(all, p.publicationValue("rsi_publication_latency", x, p.waits(x, p.most("rsi_publication_latency"), untimed)))
-		pooled.merge(p.waits(x, p.most("rss_publication_latency"), untimed))
+		all = append(all, p.publicationValue(measurement.RSIPublication, x, p.waits(x, p.most(measurement.RSIPublication), untimed)))
+		pooled.merge(p.waits(x, p.most(measurement.RSSPublication), untimed))
 	}
-	for _, way := range reportPaths() {
-		all = append(all, p.availability("rss_availability", -1, way, sum.rss[pathNumber(way)]))
+	for _, way := range measurement.Paths {
+		all = append(all, p.availability(measurement.RSSAvailability, -1, way, sum.rss[pathNumber(way)]))
 	}
-	for _, way := range reportPaths() {
+	for _, way := range measurement.Paths {
 		n := pathNumber(way)
 		all = append(all, p.rssLatency(way, &p.counts.rssLatency[n], sum.rss[n]))
 	}
-	return append(all, p.correctness("rss_correctness", -1, everybody, everybody), p.publicationValue("rss_publication_latency", -1, pooled))
+	return append(all, p.correctness(measurement.RSSCorrectness, -1, everybody, everybody), p.publicationValue(measurement.RSSPublication, -1, pooled))
 }
 
 // sum adds up the vantage points.
@@ -106,19 +106,8 @@ func (p *period) sum() *sums {
 	return all
 }
 
-// reportPaths are the four paths in the order of reports.
-func reportPaths() []measurement.Path {
-	var all []measurement.Path
-	for _, f := range measurement.Families {
-		for _, t := range measurement.Transports {
-			all = append(all, measurement.Path{Family: f, Transport: t})
-		}
-	}
-	return all
-}
-
 // value begins a value; x is negative for the RSS.
-func (p *period) value(metric, unit string, x int, way *measurement.Path) (Value, *plan.Threshold) {
+func (p *period) value(metric measurement.Metric, unit string, x int, way *measurement.Path) (Value, *plan.Threshold) {
 	v := Value{Metric: metric, Unit: unit, Verdict: noData}
 	if x >= 0 {
 		v.RSI = p.w.rsis[x]
@@ -130,7 +119,7 @@ func (p *period) value(metric, unit string, x int, way *measurement.Path) (Value
 }
 
 // threshold is a metric's among those of a time; nil where there is none.
-func threshold(list []plan.Threshold, metric string) *plan.Threshold {
+func threshold(list []plan.Threshold, metric measurement.Metric) *plan.Threshold {
 	for i := range list {
 		if t := &list[i]; t.Metric == metric {
 			return t
@@ -142,7 +131,7 @@ func threshold(list []plan.Threshold, metric string) *plan.Threshold {
 // rssBound is the threshold of the RSS latency in µs, by path.
 func rssBound(list []plan.Threshold) (all [4]int64) {
 	for i, p := range paths {
-		if limit := latencyLimit(threshold(list, "rss_response_latency"), p.Transport); limit != nil {
+		if limit := latencyLimit(threshold(list, measurement.RSSLatency), p.Transport); limit != nil {
 			all[i] = time.Duration(*limit).Microseconds()
 		}
 	}
@@ -162,7 +151,7 @@ func share(t *plan.Threshold, good, asked int64) string {
 
 // availability is what was proven of what is known. Of a thin one the verdict is that on
 // which the least and the most that it can have been agree.
-func (p *period) availability(metric string, x int, way measurement.Path, s system) Value {
+func (p *period) availability(metric measurement.Metric, x int, way measurement.Path, s system) Value {
 	v, t := p.value(metric, "percent", x, &way)
 	v.Count, v.Thin = s.sent, s.thin()
 	if t != nil && t.AtLeast != nil {
@@ -187,7 +176,7 @@ func (p *period) availability(metric string, x int, way measurement.Path, s syst
 // rsiLatency is the median of a histogram in µs [mzx]. One that is thin is judged only
 // where no latency that is missing could change it.
 func (p *period) rsiLatency(x int, way measurement.Path, h *histogram, s slots) Value {
-	v, most := p.latency("rsi_response_latency", x, way, h)
+	v, most := p.latency(measurement.RSILatency, x, way, h)
 	if v.Thin = s.thin(); v.Thin {
 		below := h.upTo(most)
 		v.hold(h.count-below, below+s.unknown(), below, h.count-below+s.unknown())
@@ -197,7 +186,7 @@ func (p *period) rsiLatency(x int, way measurement.Path, h *histogram, s slots) 
 
 // rssLatency is the median of the k lowest of each interval [jbr].
 func (p *period) rssLatency(way measurement.Path, h *histogram, s system) Value {
-	v, _ := p.latency("rss_response_latency", -1, way, h)
+	v, _ := p.latency(measurement.RSSLatency, -1, way, h)
 	if v.Thin = s.thin(); v.Thin {
 		by := s.month
 		if p.whole {
@@ -217,7 +206,7 @@ func (v *Value) hold(bestAbove, bestBelow, worstBelow, worstAbove int64) {
 }
 
 // latency is a median and its threshold in whole µs.
-func (p *period) latency(metric string, x int, way measurement.Path, h *histogram) (v Value, most int64) {
+func (p *period) latency(metric measurement.Metric, x int, way measurement.Path, h *histogram) (v Value, most int64) {
 	v, t := p.value(metric, "ms", x, &way)
 	v.Count = h.count
 	limit := latencyLimit(t, way.Transport)
@@ -237,18 +226,15 @@ func (p *period) latency(metric string, x int, way measurement.Path, h *histogra
 }
 
 func latencyLimit(t *plan.Threshold, transport measurement.Transport) *plan.Duration {
-	switch {
-	case t == nil:
+	if t == nil {
 		return nil
-	case transport == measurement.UDP:
-		return t.UDP
 	}
-	return t.TCP
+	return t.Latency(transport)
 }
 
 // correctness is the share of correct answers. It passes where hardly any waits for a
 // verdict, or they wait no more often than everybody's.
-func (p *period) correctness(metric string, x int, own, all checks) Value {
+func (p *period) correctness(metric measurement.Metric, x int, own, all checks) Value {
 	v, t := p.value(metric, "percent", x, nil)
 	judged := own.correct + own.incorrect
 	v.Count, v.Thin, v.Held = judged, own.thin(), own.held
@@ -268,7 +254,7 @@ func (p *period) correctness(metric string, x int, own, all checks) Value {
 }
 
 // most is a publication latency's threshold in minutes.
-func (p *period) most(metric string) int64 {
+func (p *period) most(metric measurement.Metric) int64 {
 	if t := threshold(p.thresholds, metric); t != nil && t.AtMost != nil {
 		return int64(time.Duration(*t.AtMost) / time.Minute)
 	}
@@ -276,7 +262,7 @@ func (p *period) most(metric string) int64 {
 }
 
 // publicationValue is the median in minutes [yzp] [zgb].
-func (p *period) publicationValue(metric string, x int, l waits) Value {
+func (p *period) publicationValue(metric measurement.Metric, x int, l waits) Value {
 	v, t := p.value(metric, "min", x, nil)
 	v.Count, v.Unobservable, v.Thin = int64(len(l.minutes)), l.unobservable, l.thin()
 	if t == nil || t.AtMost == nil {

@@ -270,7 +270,7 @@ func (d *dayWork) wire(v int, q *query, o *observation, served int, tcp bool) er
 	}
 	o.reply = reply{rcode: noError, aa: t.aa, tc: t.tc, zone: served, serial: t.serial,
 		wire: t.fill(q.name, nsid, uint16(mix(uint64(o.sent), uint64(x)))), verdict: noZone}
-	if t.rcode != "NOERROR" {
+	if t.rcode != measurement.NoError {
 		o.reply.rcode = nxDomain
 	}
 	o.reply.size = int32(len(o.reply.wire))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
@@ -80,7 +81,7 @@ func TestWires(t *testing.T) {
 	}
 	tags := map[string]int{}
 	wires := 0
-	for _, a := range rowsOf[measurement.Answer](t, dir, lake.Answers) {
+	for _, a := range rowsOf[measurement.Answer](t, dir, column.Answers) {
 		checkRow(t, c.Plan, a)
 		if a.Query != "correctness" || a.Verdict == nil {
 			if a.Response != nil {

@@ -188,6 +188,7 @@ const (
 	streamRun
 	streamNames
 	streamRoute
+	streamFacts
 )
 
 const second = 1_000_000 // µs
@@ -256,7 +257,7 @@ func datesOf(s plan.Server) (both [2]dated) {
 }
 
 func (w *world) newAsk(q plan.Query) ask {
-	a := ask{Query: q, timeout: time.Duration(q.Timeout).Microseconds(), soa: q.Label == "soa", judged: q.Label == "correctness"}
+	a := ask{Query: q, timeout: time.Duration(q.Timeout).Microseconds(), soa: q.Label == measurement.QuerySOA, judged: q.Label == measurement.QueryCorrectness}
 	servers := w.Plan.ServersOf(q.Servers)
 	slices.SortFunc(servers, func(a, b plan.Server) int { return strings.Compare(string(a.RSI), string(b.RSI)) })
 	for _, s := range servers {

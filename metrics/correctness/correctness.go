@@ -2,8 +2,8 @@
 // zone's [jof], and if not, which rules of RSSAC047v2 section 5.3 it breaks.
 //
 // The way of a response: Judge.Judge screens what is not to be judged (rcode,
-// TC) and what is no response to the question; message.parse brings every record
-// into canonical wire form (wire.go); evaluation.group makes RRsets; and
+// TC) and what is no response to the question; dnsmsg.Parse brings every record
+// into canonical wire form; evaluation.group makes RRsets; and
 // evaluation.against tries one candidate zone after the other: the rule block of
 // the question (rules.go), every RRset equal to the zone's [vnk], the signature of
 // every signed RRset [yds] (evaluate.go, signature.go). One zone has to explain
@@ -29,6 +29,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/dnsmsg"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -47,7 +48,7 @@ func (q Question) Check() error {
 	if q.At.IsZero() {
 		return errors.New("question: no time of the query")
 	}
-	var buffer [maxOwner + 1]byte
+	var buffer [dnsmsg.MaxName + 1]byte
 	_, err := q.wireName(buffer[:])
 	return cmp.Or(err, q.checkType())
 }
@@ -69,7 +70,7 @@ func (q Question) wireName(buffer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("question name %q: %w", q.Name, err)
 	}
-	fold(buffer[:n])
+	dnsmsg.Fold(buffer[:n])
 	return buffer[:n], nil
 }
 
@@ -196,31 +197,31 @@ func (e *evaluation) otherZone(others []*Zone, r *Result) {
 
 // screen finds what is to be said of a response before any zone is looked at.
 func (e *evaluation) screen(q Question, wire []byte) *Result {
-	if len(wire) < headerSize {
+	if len(wire) < dnsmsg.HeaderSize {
 		return incorrect("malformed", "the message is shorter than a header")
 	}
 	flags := uint16(wire[2])<<8 | uint16(wire[3])
 	rcode := int(flags & 0xf)
 	switch {
-	case flags&flagQR == 0:
+	case flags&dnsmsg.FlagQR == 0:
 		return incorrect("doh", "no response: QR is clear")
 	case flags>>11&0xf != dns.OpcodeQuery:
 		return incorrect("doh", "opcode %d, want a response to QUERY", flags>>11&0xf)
 	case rcode != dns.RcodeSuccess && rcode != dns.RcodeNameError:
 		return new(unchecked("ote", "rcode %s counts as a timeout", rcodeName(rcode)))
-	case flags&flagTC != 0: // may end anywhere
+	case flags&dnsmsg.FlagTC != 0: // may end anywhere
 		return new(unchecked("hjw", "truncated: the answer over TCP is to be judged"))
 	}
-	if err := e.parse(wire); err != nil {
+	if err := e.Parse(wire); err != nil {
 		return incorrect("malformed", "%s", err)
 	}
-	if e.rcode != rcode {
-		return new(unchecked("ote", "rcode %s counts as a timeout", rcodeName(e.rcode)))
+	if e.RCode != rcode {
+		return new(unchecked("ote", "rcode %s counts as a timeout", rcodeName(e.RCode)))
 	}
 	if err := e.answers(q); err != nil {
 		return incorrect("doh", "%s", err)
 	}
-	if e.qtype == dns.TypeNS && string(e.qname) == arpa {
+	if e.QType == dns.TypeNS && string(e.QName) == arpa {
 		return new(unchecked("unt", "arpa./NS is not judged while root servers serve arpa."))
 	}
 	return nil
@@ -228,29 +229,29 @@ func (e *evaluation) screen(q Question, wire []byte) *Result {
 
 // answers says why a message is no response to the question [doh].
 func (e *evaluation) answers(q Question) error {
-	if e.qclass != dns.ClassINET {
-		return fmt.Errorf("the question is of class %s", dns.Class(e.qclass))
+	if e.QClass != dns.ClassINET {
+		return fmt.Errorf("the question is of class %s", dns.Class(e.QClass))
 	}
-	var buffer [maxOwner + 1]byte
+	var buffer [dnsmsg.MaxName + 1]byte
 	name, err := q.wireName(buffer[:])
 	if err != nil {
 		return err
 	}
-	typ := e.qtype
+	typ := e.QType
 	if q.Type != "" {
 		if typ, err = q.wireType(); err != nil {
 			return err
 		}
 	}
-	if typ != e.qtype || name != nil && !bytes.Equal(name, e.qname) {
-		return fmt.Errorf("the response is to %s/%s, asked was %s/%s", text(e.qname), dns.Type(e.qtype), cmp.Or(q.Name, "…"), cmp.Or(q.Type, "…"))
+	if typ != e.QType || name != nil && !bytes.Equal(name, e.QName) {
+		return fmt.Errorf("the response is to %s/%s, asked was %s/%s", text(e.QName), dns.Type(e.QType), cmp.Or(q.Name, "…"), cmp.Or(q.Type, "…"))
 	}
 	return nil
 }
 
 // carried is the serial of the root's SOA record in the response, if it has one.
 func (e *evaluation) carried() *uint32 {
-	for _, in := range []section{answer, authority} {
+	for _, in := range []dnsmsg.Section{answer, authority} {
 		if s := e.get(in, []byte(root), dns.TypeSOA); s != nil && len(s.rdatas) == 1 {
 			return new(serialOf(s.rdatas[0]))
 		}
@@ -311,7 +312,7 @@ func incorrect(tag, format string, args ...any) *Result {
 
 func rcodeName(rcode int) string {
 	if rcode == dns.RcodeBadVers {
-		return "BADVERS"
+		return measurement.BadVers
 	}
 	if name, found := dns.RcodeToString[rcode]; found {
 		return name

@@ -7,12 +7,20 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/dnsmsg"
 	"mtric.net/mtric/engine/rootzone"
+)
+
+// Where in the message a record stands.
+const (
+	answer     = dnsmsg.Answer
+	authority  = dnsmsg.Authority
+	additional = dnsmsg.Additional
 )
 
 // rrset is an RRset of the response, in one section, duplicates taken away.
 type rrset struct {
-	section    section
+	section    dnsmsg.Section
 	typ, class uint16
 	ttl        uint32 // the greatest
 	owner      []byte
@@ -33,7 +41,7 @@ func (s *rrset) String() string { return text(s.owner) + "/" + dns.Type(s.typ).S
 // evaluation judges one response against one zone after the other. It is pooled:
 // nothing of it is kept.
 type evaluation struct {
-	message
+	dnsmsg.Message
 	sets    []rrset
 	orphans int // signatures over nothing in their section
 	at      time.Time
@@ -87,29 +95,29 @@ func add(to []Finding, tag, format string, args []any) []Finding {
 // gives each the signatures over it.
 func (e *evaluation) group() {
 	e.sets, e.orphans = e.sets[:0], 0
-	for i := range e.records {
-		r := &e.records[i]
-		if r.typ == dns.TypeRRSIG {
+	for i := range e.Records {
+		r := &e.Records[i]
+		if r.Type == dns.TypeRRSIG {
 			continue
 		}
-		s := e.lookup(r.section, r.owner, r.typ, r.class)
+		s := e.lookup(r.Section, r.Owner, r.Type, r.Class)
 		if s == nil {
 			s = e.newSet(r)
 		}
-		s.ttl = max(s.ttl, r.ttl)
-		if s.has(r.rdata) {
+		s.ttl = max(s.ttl, r.TTL)
+		if s.has(r.RData) {
 			s.twice = true
 		} else {
-			s.rdatas = append(s.rdatas, r.rdata)
+			s.rdatas = append(s.rdatas, r.RData)
 		}
 	}
-	for i := range e.records {
-		r := &e.records[i]
-		if r.typ != dns.TypeRRSIG {
+	for i := range e.Records {
+		r := &e.Records[i]
+		if r.Type != dns.TypeRRSIG {
 			continue
 		}
-		if s := e.lookup(r.section, r.owner, rootzone.Signature(r.rdata).Covered(), r.class); s != nil {
-			s.sigs = append(s.sigs, r.rdata)
+		if s := e.lookup(r.Section, r.Owner, rootzone.Signature(r.RData).Covered(), r.Class); s != nil {
+			s.sigs = append(s.sigs, r.RData)
 		} else {
 			e.orphans++
 		}
@@ -117,7 +125,7 @@ func (e *evaluation) group() {
 }
 
 // newSet uses the slices of an earlier response again.
-func (e *evaluation) newSet(r *record) *rrset {
+func (e *evaluation) newSet(r *dnsmsg.Record) *rrset {
 	n := len(e.sets)
 	if n < cap(e.sets) {
 		e.sets = e.sets[:n+1]
@@ -125,7 +133,7 @@ func (e *evaluation) newSet(r *record) *rrset {
 		e.sets = append(e.sets, rrset{})
 	}
 	s := &e.sets[n]
-	*s = rrset{section: r.section, typ: r.typ, class: r.class, owner: r.owner, rdatas: s.rdatas[:0], sigs: s.sigs[:0]}
+	*s = rrset{section: r.Section, typ: r.Type, class: r.Class, owner: r.Owner, rdatas: s.rdatas[:0], sigs: s.sigs[:0]}
 	return s
 }
 
@@ -139,7 +147,7 @@ func (s *rrset) has(rdata []byte) bool {
 }
 
 // lookup is the RRset in a section, nil where there is none.
-func (e *evaluation) lookup(in section, owner []byte, typ, class uint16) *rrset {
+func (e *evaluation) lookup(in dnsmsg.Section, owner []byte, typ, class uint16) *rrset {
 	for i := range e.sets {
 		s := &e.sets[i]
 		if s.section == in && s.typ == typ && s.class == class && bytes.Equal(s.owner, owner) {
@@ -150,7 +158,7 @@ func (e *evaluation) lookup(in section, owner []byte, typ, class uint16) *rrset 
 }
 
 // get is lookup in class IN.
-func (e *evaluation) get(in section, owner []byte, typ uint16) *rrset {
+func (e *evaluation) get(in dnsmsg.Section, owner []byte, typ uint16) *rrset {
 	return e.lookup(in, owner, typ, dns.ClassINET)
 }
 
@@ -252,15 +260,15 @@ func (e *evaluation) signatures() {
 
 // stripped says why signatures may be missing.
 func (e *evaluation) stripped() string {
-	for i := range e.records {
-		if e.records[i].typ == dns.TypeRRSIG {
+	for i := range e.Records {
+		if e.Records[i].Type == dns.TypeRRSIG {
 			return ""
 		}
 	}
 	switch {
-	case !e.hasOPT:
+	case !e.HasOPT:
 		return "; the response has no OPT record and no signature at all, as if DO had not been set"
-	case !e.do:
+	case !e.DO:
 		return "; the response has DO clear and no signature at all"
 	}
 	return "; signatures stripped: the response has none at all"
@@ -268,19 +276,19 @@ func (e *evaluation) stripped() string {
 
 // oddities are worth a look and break no rule.
 func (e *evaluation) oddities() {
-	const odd = flagRD | flagRA | flagZ | flagAD | flagCD
-	if e.flags&odd != 0 {
+	const odd = dnsmsg.FlagRD | dnsmsg.FlagRA | dnsmsg.FlagZ | dnsmsg.FlagAD | dnsmsg.FlagCD
+	if e.Flags&odd != 0 {
 		for _, f := range []struct {
 			bit  uint16
 			name string
-		}{{flagRD, "RD"}, {flagRA, "RA"}, {flagZ, "Z"}, {flagAD, "AD"}, {flagCD, "CD"}} {
-			if e.flags&f.bit != 0 {
+		}{{dnsmsg.FlagRD, "RD"}, {dnsmsg.FlagRA, "RA"}, {dnsmsg.FlagZ, "Z"}, {dnsmsg.FlagAD, "AD"}, {dnsmsg.FlagCD, "CD"}} {
+			if e.Flags&f.bit != 0 {
 				e.note("flags", "%s is set", f.name)
 			}
 		}
 	}
-	if e.ednsVersion != 0 {
-		e.note("edns", "EDNS version %d", e.ednsVersion)
+	if e.EDNSVersion != 0 {
+		e.note("edns", "EDNS version %d", e.EDNSVersion)
 	}
 	if e.orphans > 0 {
 		e.note("ygx", "%d signatures over nothing in their section", e.orphans)

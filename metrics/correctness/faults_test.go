@@ -52,7 +52,7 @@ func exchange(t *testing.T, s *lab.System, rsi measurement.RSI, tcp bool, query 
 
 // silent are the faults that leave nothing whole to judge, or change nothing of
 // the message that is judged.
-var silent = []lab.Kind{lab.Drop, lab.Loss, lab.Refuse, lab.CloseMidMessage, lab.Delay, lab.SlowTCP, lab.ForgedICMP, lab.WrongIDFirst, lab.SpoofedSecond}
+var silent = []lab.Kind{lab.Drop, lab.Loss, lab.Refuse, lab.CloseMidMessage, lab.Delay, lab.SlowTCP, lab.ForgedICMP, lab.WrongIDFirst, lab.SpoofedSecond, lab.Duplicate}
 
 // Every fault of the lab that changes an answer, at all three kinds of servers, is
 // judged as what it is.
@@ -79,7 +79,10 @@ func TestLabFaults(t *testing.T) {
 	}{
 		{lab.Fault{Kind: lab.ServFail}, measurement.Unchecked, "ote: rcode SERVFAIL"},
 		{lab.Fault{Kind: lab.RCode, RCode: "NOTIMP"}, measurement.Unchecked, "ote: rcode NOTIMP"},
+		{lab.Fault{Kind: lab.HeaderOnly, RCode: "NOTIMP"}, measurement.Unchecked, "ote: rcode NOTIMP"},
 		{lab.Fault{Kind: lab.TC}, measurement.Unchecked, "hjw: truncated"},
+		{lab.Fault{Kind: lab.CutTC}, measurement.Unchecked, "hjw: truncated"},
+		{lab.Fault{Kind: lab.BadOptions}, measurement.Correct, ""},
 		{lab.Fault{Kind: lab.WrongQuestion}, measurement.Incorrect, "doh: the response is to wrong.example./"},
 		{lab.Fault{Kind: lab.WrongCase}, measurement.Correct, ""}, // seen by the probe, which knows what it sent
 		{lab.Fault{Kind: lab.Stale, Zone: older}, measurement.Incorrect, "which is older than 2026112301"},
@@ -95,7 +98,7 @@ func TestLabFaults(t *testing.T) {
 		told := ""
 		for _, q := range all {
 			for i, rsi := range []measurement.RSI{"a", "b", "c"} {
-				wire, err := exchange(t, s, rsi, i%2 == 0 && c.fault.Kind != lab.TC, ask(t, q.name, q.typ))
+				wire, err := exchange(t, s, rsi, i%2 == 0 && c.fault.Kind != lab.TC && c.fault.Kind != lab.CutTC, ask(t, q.name, q.typ))
 				if err != nil {
 					t.Fatalf("%s: %s %s/%s: %v", c.fault.Kind, rsi, q.name, q.typ, err)
 				}

@@ -1,51 +1,51 @@
 package correctness
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/dnsmsg"
 )
 
 // Inspect describes a response in a line for people: question, rcode, flags,
 // counts, and by whose identity (NSID) it was given. The error says why it is no
 // message.
 func Inspect(wire []byte) (string, error) {
-	var own message // the library takes what ends before its counts do
-	if err := own.parse(wire); err != nil {
+	var m dnsmsg.Message
+	if err := m.Parse(wire); err != nil {
 		return "", err
 	}
-	var m dns.Msg
-	if err := m.Unpack(wire); err != nil {
-		return "", err
+	to := "without question"
+	if !dnsmsg.HeaderOnly(wire) {
+		name, _, err := dns.UnpackDomainName(wire, dnsmsg.HeaderSize) // its letter case as it came
+		if err != nil {
+			return "", fmt.Errorf("question: %w", err)
+		}
+		to = fmt.Sprintf("to %s/%s", name, dns.Type(m.QType))
 	}
-	q := m.Question[0]
-	told := []string{fmt.Sprintf("to %s/%s", q.Name, dns.Type(q.Qtype)), rcodeName(own.rcode)}
+	told := []string{to, rcodeName(m.RCode)}
 	for _, f := range []struct {
-		set  bool
+		bit  uint16
 		name string
-	}{{m.Authoritative, "AA"}, {m.Truncated, "TC"}, {m.RecursionAvailable, "RA"}, {m.AuthenticatedData, "AD"}} {
-		if f.set {
+	}{{dnsmsg.FlagAA, "AA"}, {dnsmsg.FlagTC, "TC"}, {dnsmsg.FlagRA, "RA"}, {dnsmsg.FlagAD, "AD"}} {
+		if m.Flags&f.bit != 0 {
 			told = append(told, f.name)
 		}
 	}
-	told = append(told, fmt.Sprintf("%d answer, %d authority, %d additional", len(m.Answer), len(m.Ns), len(m.Extra)))
-	opt := m.IsEdns0()
-	if opt == nil {
-		return strings.Join(append(told, "no OPT"), ", "), nil
+	var counts [additional + 1]int
+	for i := range m.Records {
+		counts[m.Records[i].Section]++
 	}
-	for _, o := range opt.Option {
-		if id, ok := o.(*dns.EDNS0_NSID); ok {
-			raw, err := hex.DecodeString(id.Nsid)
-			if err != nil {
-				return "", err
-			}
-			if len(raw) > maxText {
-				raw = raw[:maxText]
-			}
-			told = append(told, fmt.Sprintf("NSID %q", raw))
-		}
+	if m.HasOPT {
+		counts[additional]++
+	}
+	told = append(told, fmt.Sprintf("%d answer, %d authority, %d additional", counts[answer], counts[authority], counts[additional]))
+	if !m.HasOPT {
+		told = append(told, "no OPT")
+	} else if id, there := m.NSID(); there {
+		told = append(told, fmt.Sprintf("NSID %q", id[:min(len(id), maxText)]))
 	}
 	return strings.Join(told, ", "), nil
 }

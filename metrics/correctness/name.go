@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/dnsmsg"
 )
 
 // Names in wire form.
@@ -82,7 +84,7 @@ func readNSEC(rdata []byte) (nsec, bool) {
 		return nsec{}, false
 	}
 	n := nsec{slices.Clone(rdata[:end+1]), rdata[end+1:]}
-	fold(n.next)
+	dnsmsg.Fold(n.next)
 	last := -1
 	for b := n.bitmap; len(b) > 0; b = b[2+int(b[1]):] {
 		if len(b) < 3 || b[1] < 1 || b[1] > 32 || len(b) < 2+int(b[1]) || int(b[0]) <= last {

@@ -6,15 +6,17 @@ import (
 
 	"github.com/miekg/dns"
 	"pgregory.net/rapid"
+
+	"mtric.net/mtric/engine/dnsmsg"
 )
 
 func wireName(t interface{ Fatal(...any) }, name string) []byte {
-	var buffer [maxOwner + 1]byte
+	var buffer [dnsmsg.MaxName + 1]byte
 	n, err := dns.PackDomainName(name, buffer[:], 0, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fold(buffer[:n])
+	dnsmsg.Fold(buffer[:n])
 	return slices.Clone(buffer[:n])
 }
 

@@ -2,27 +2,29 @@ package correctness
 
 import (
 	"github.com/miekg/dns"
+
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/dnsmsg"
 )
 
 // rules applies the block that the question and the received rcode choose. A
 // NOERROR that no block is for is incorrect, never passed.
 func (e *evaluation) rules() {
-	owner, labels := e.qname, countLabels(e.qname)
+	owner, labels := e.QName, countLabels(e.QName)
 	switch {
-	case e.rcode == dns.RcodeNameError:
+	case e.RCode == dns.RcodeNameError:
 		e.negative()
-	case labels == 0 && e.qtype == dns.TypeSOA:
+	case labels == 0 && e.QType == dns.TypeSOA:
 		e.rootSOA()
-	case labels == 0 && e.qtype == dns.TypeNS:
+	case labels == 0 && e.QType == dns.TypeNS:
 		e.rootNS()
-	case labels == 0 && e.qtype == dns.TypeDNSKEY:
+	case labels == 0 && e.QType == dns.TypeDNSKEY:
 		e.rootDNSKEY()
-	case labels == 1 && e.qtype == dns.TypeNS:
+	case labels == 1 && e.QType == dns.TypeNS:
 		e.tldNS()
-	case labels == 1 && e.qtype == dns.TypeDS && e.zone.find(owner, dns.TypeNS) != nil && e.zone.find(owner, dns.TypeDS) == nil:
+	case labels == 1 && e.QType == dns.TypeDS && e.zone.find(owner, dns.TypeNS) != nil && e.zone.find(owner, dns.TypeDS) == nil:
 		e.noDS()
-	case labels == 1 && e.qtype == dns.TypeDS:
+	case labels == 1 && e.QType == dns.TypeDS:
 		e.tldDS()
 	default:
 		e.outside()
@@ -33,8 +35,8 @@ func (e *evaluation) rules() {
 func (e *evaluation) tldNS() {
 	e.referral()
 	switch {
-	case e.zone.find(e.qname, dns.TypeNS) == nil: // there is no delegation to say anything of
-	case e.zone.find(e.qname, dns.TypeDS) != nil: // [hue]
+	case e.zone.find(e.QName, dns.TypeNS) == nil: // there is no delegation to say anything of
+	case e.zone.find(e.QName, dns.TypeDS) != nil: // [hue]
 		e.withDS()
 	default: // [fot]
 		e.withoutDS()
@@ -49,29 +51,29 @@ func (e *evaluation) referral() {
 	e.wantNS()
 }
 
-func (e *evaluation) withDS() { e.wantWhole("kbd", authority, e.qname, dns.TypeDS) }
+func (e *evaluation) withDS() { e.wantWhole("kbd", authority, e.QName, dns.TypeDS) }
 
 func (e *evaluation) withoutDS() {
-	if e.get(authority, e.qname, dns.TypeDS) != nil {
-		e.fail("bgr", "Authority has a DS RRset of %s, %s has none", text(e.qname), e.zone)
+	if e.get(authority, e.QName, dns.TypeDS) != nil {
+		e.fail("bgr", "Authority has a DS RRset of %s, %s has none", text(e.QName), e.zone)
 	}
 	e.wantNoDS("mkl")
 }
 
 // wantNS asks for the whole NS RRset of the question's name [pdd].
 func (e *evaluation) wantNS() {
-	got := e.get(authority, e.qname, dns.TypeNS)
+	got := e.get(authority, e.QName, dns.TypeNS)
 	if e.zone == nil {
 		if got == nil {
-			e.fail("pdd", "Authority has no NS RRset of %s", text(e.qname))
+			e.fail("pdd", "Authority has no NS RRset of %s", text(e.QName))
 		}
 		return
 	}
-	switch zone := e.zone.find(e.qname, dns.TypeNS); {
+	switch zone := e.zone.find(e.QName, dns.TypeNS); {
 	case zone == nil:
-		e.fail("pdd", "%s has no NS RRset of %s", e.zone, text(e.qname))
+		e.fail("pdd", "%s has no NS RRset of %s", e.zone, text(e.QName))
 	case got == nil:
-		e.fail("pdd", "Authority has no NS RRset of %s", text(e.qname))
+		e.fail("pdd", "Authority has no NS RRset of %s", text(e.QName))
 	default:
 		var lacking [][]byte
 		for _, d := range zone.rdatas {
@@ -80,7 +82,7 @@ func (e *evaluation) wantNS() {
 			}
 		}
 		if len(lacking) > 0 {
-			e.failUnsigned("pdd", "NS RRset of %s lacks %s", text(e.qname), list(e.qname, dns.TypeNS, lacking))
+			e.failUnsigned("pdd", "NS RRset of %s lacks %s", text(e.QName), list(e.QName, dns.TypeNS, lacking))
 		}
 	}
 }
@@ -88,7 +90,7 @@ func (e *evaluation) wantNS() {
 // wantGlue asks for an address, found in the zone, of one of the name servers in
 // Authority [cjm].
 func (e *evaluation) wantGlue() {
-	ns := e.get(authority, e.qname, dns.TypeNS)
+	ns := e.get(authority, e.QName, dns.TypeNS)
 	if ns == nil {
 		return // [pdd] has said so
 	}
@@ -110,16 +112,16 @@ func (e *evaluation) wantGlue() {
 		}
 	}
 	if !exists {
-		e.note("cjm", "zone %d has no address of any name server of %s, so none can be asked for", e.zone.serial, text(e.qname))
+		e.note("cjm", "zone %d has no address of any name server of %s, so none can be asked for", e.zone.serial, text(e.QName))
 		return
 	}
-	e.failUnsigned("cjm", "Additional has no address, found in %s, of a name server of %s", e.zone, text(e.qname))
+	e.failUnsigned("cjm", "Additional has no address, found in %s, of a name server of %s", e.zone, text(e.QName))
 }
 
 // wantNoDS asks for the signed NSEC of the question's name that shows a
 // delegation without DS [mkl]: with SOA it would be the child's own.
 func (e *evaluation) wantNoDS(tag string) {
-	s := e.wantSigned(tag, authority, e.qname, dns.TypeNSEC)
+	s := e.wantSigned(tag, authority, e.QName, dns.TypeNSEC)
 	if s == nil {
 		return
 	}
@@ -127,13 +129,13 @@ func (e *evaluation) wantNoDS(tag string) {
 		n, ok := readNSEC(d)
 		switch {
 		case !ok:
-			e.fail(tag, "NSEC of %s: the bitmap is none", text(e.qname))
+			e.fail(tag, "NSEC of %s: the bitmap is none", text(e.QName))
 		case n.has(dns.TypeDS):
-			e.fail(tag, "NSEC of %s has the DS bit set", text(e.qname))
+			e.fail(tag, "NSEC of %s has the DS bit set", text(e.QName))
 		case !n.has(dns.TypeNS):
-			e.fail(tag, "NSEC of %s has the NS bit clear", text(e.qname))
+			e.fail(tag, "NSEC of %s has the NS bit clear", text(e.QName))
 		case n.has(dns.TypeSOA):
-			e.fail(tag, "NSEC of %s has the SOA bit set: it is the child's", text(e.qname))
+			e.fail(tag, "NSEC of %s has the SOA bit set: it is the child's", text(e.QName))
 		}
 	}
 }
@@ -141,7 +143,7 @@ func (e *evaluation) wantNoDS(tag string) {
 // tldDS is the block for TLD/DS [dru].
 func (e *evaluation) tldDS() {
 	e.wantAA("yot", true)
-	e.wantWhole("cpf", answer, e.qname, dns.TypeDS)
+	e.wantWhole("cpf", answer, e.QName, dns.TypeDS)
 	e.wantEmpty("xdu", authority)
 	e.wantEmpty("mle", additional)
 }
@@ -151,15 +153,15 @@ func (e *evaluation) tldDS() {
 // 3.1.4.1).
 func (e *evaluation) noDS() {
 	const tag = "nodata"
-	e.note(tag, "judged by an extension rule: %s has no DS RRset of %s", e.zone, text(e.qname))
+	e.note(tag, "judged by an extension rule: %s has no DS RRset of %s", e.zone, text(e.QName))
 	e.wantAA(tag, true)
 	e.wantEmpty(tag, answer)
 	e.wantSigned(tag, authority, []byte(root), dns.TypeSOA)
 	e.wantNoDS(tag)
 	for i := range e.sets {
 		s := &e.sets[i]
-		if s.section == authority && !(len(s.owner) == 1 && s.typ == dns.TypeSOA) && !(s.typ == dns.TypeNSEC && string(s.owner) == string(e.qname)) {
-			e.fail(tag, "Authority has %s, want the SOA and the NSEC of %s only", s, text(e.qname))
+		if s.section == authority && !(len(s.owner) == 1 && s.typ == dns.TypeSOA) && !(s.typ == dns.TypeNSEC && string(s.owner) == string(e.QName)) {
+			e.fail(tag, "Authority has %s, want the SOA and the NSEC of %s only", s, text(e.QName))
 		}
 	}
 	e.wantEmpty(tag, additional)
@@ -194,7 +196,7 @@ func (e *evaluation) negative() {
 	e.wantAA("gpl", true)
 	e.wantEmpty("dvh", answer)
 	e.wantSigned("axj", authority, []byte(root), dns.TypeSOA)
-	e.wantCover("czb", e.qname, nil)
+	e.wantCover("czb", e.QName, nil)
 	e.wantCover("jhz", []byte(wildcard), []byte(root))
 	e.wantEmpty("trw", additional)
 }
@@ -242,8 +244,8 @@ func (e *evaluation) exists(name []byte) bool {
 
 // outside is NOERROR to a question that no block answers so [vcu] [xog].
 func (e *evaluation) outside() {
-	q := text(e.qname) + "/" + dns.Type(e.qtype).String()
-	if e.zone == nil || e.exists(e.qname) {
+	q := text(e.QName) + "/" + dns.Type(e.QType).String()
+	if e.zone == nil || e.exists(e.QName) {
 		e.fail("xog", "no rule lets NOERROR to %s pass", q)
 		return
 	}
@@ -251,7 +253,7 @@ func (e *evaluation) outside() {
 }
 
 func (e *evaluation) wantAA(tag string, want bool) {
-	switch got := e.flags&flagAA != 0; {
+	switch got := e.Flags&dnsmsg.FlagAA != 0; {
 	case got && !want:
 		e.fail(tag, "AA is set, want it clear")
 	case !got && want:
@@ -260,16 +262,16 @@ func (e *evaluation) wantAA(tag string, want bool) {
 }
 
 // empty says whether a section has no record, OPT aside [pvz].
-func (e *evaluation) empty(in section) bool {
-	for i := range e.records {
-		if e.records[i].section == in {
+func (e *evaluation) empty(in dnsmsg.Section) bool {
+	for i := range e.Records {
+		if e.Records[i].Section == in {
 			return false
 		}
 	}
 	return true
 }
 
-func (e *evaluation) wantEmpty(tag string, in section) {
+func (e *evaluation) wantEmpty(tag string, in dnsmsg.Section) {
 	if e.empty(in) {
 		return
 	}
@@ -281,8 +283,8 @@ func (e *evaluation) wantEmpty(tag string, in section) {
 		}
 	}
 	n := 0
-	for i := range e.records {
-		if e.records[i].section == in {
+	for i := range e.Records {
+		if e.Records[i].Section == in {
 			n++
 		}
 	}
@@ -291,7 +293,7 @@ func (e *evaluation) wantEmpty(tag string, in section) {
 
 // wantWhole is wantSigned of an RRset of which the rule means every record: one
 // that lacks a record, or has another one, is not "the signed RRset".
-func (e *evaluation) wantWhole(tag string, in section, owner []byte, typ uint16) {
+func (e *evaluation) wantWhole(tag string, in dnsmsg.Section, owner []byte, typ uint16) {
 	if s := e.wantSigned(tag, in, owner, typ); s != nil && len(s.sigs) > 0 && e.zone != nil && !s.matches {
 		e.fail(tag, "%s", e.difference(s))
 	}
@@ -300,7 +302,7 @@ func (e *evaluation) wantWhole(tag string, in section, owner []byte, typ uint16)
 // wantSigned asks for an RRset with a signature over it in the same section;
 // whether data and signature hold is for [vnk] and [yds]. It returns the RRset
 // where there is one.
-func (e *evaluation) wantSigned(tag string, in section, owner []byte, typ uint16) *rrset {
+func (e *evaluation) wantSigned(tag string, in dnsmsg.Section, owner []byte, typ uint16) *rrset {
 	s := e.get(in, owner, typ)
 	switch {
 	case s == nil:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/dnsmsg"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -128,19 +129,19 @@ func (e *evaluation) whatever() []Finding {
 // blocks are those that may be for the response, as rules chooses once the zone is
 // known.
 func (e *evaluation) blocks() []func() {
-	labels := countLabels(e.qname)
+	labels := countLabels(e.QName)
 	switch {
-	case e.rcode == dns.RcodeNameError:
+	case e.RCode == dns.RcodeNameError:
 		return []func(){e.negative}
-	case labels == 0 && e.qtype == dns.TypeSOA:
+	case labels == 0 && e.QType == dns.TypeSOA:
 		return []func(){e.rootSOA}
-	case labels == 0 && e.qtype == dns.TypeNS:
+	case labels == 0 && e.QType == dns.TypeNS:
 		return []func(){e.rootNS}
-	case labels == 0 && e.qtype == dns.TypeDNSKEY:
+	case labels == 0 && e.QType == dns.TypeDNSKEY:
 		return []func(){e.rootDNSKEY}
-	case labels == 1 && e.qtype == dns.TypeNS:
+	case labels == 1 && e.QType == dns.TypeNS:
 		return []func(){func() { e.referral(); e.withDS() }, func() { e.referral(); e.withoutDS() }}
-	case labels == 1 && e.qtype == dns.TypeDS:
+	case labels == 1 && e.QType == dns.TypeDS:
 		return []func(){e.tldDS, e.noDS}
 	case e.refers():
 		return nil // a name below a top-level domain that the archive may lack
@@ -152,8 +153,8 @@ func (e *evaluation) blocks() []func() {
 // question's name.
 func (e *evaluation) refers() bool {
 	var at [128]uint8
-	n := labels(e.qname, &at)
-	return n > 0 && e.flags&flagAA == 0 && e.empty(answer) && e.get(authority, e.qname[at[n-1]:], dns.TypeNS) != nil
+	n := labels(e.QName, &at)
+	return n > 0 && e.Flags&dnsmsg.FlagAA == 0 && e.empty(answer) && e.get(authority, e.QName[at[n-1]:], dns.TypeNS) != nil
 }
 
 // unsigned tells what no zone can have: what the root signs without any signature
@@ -261,13 +262,17 @@ func (e *evaluation) proves(w *Weight, s *rrset, sig rootzone.Signature, j Judge
 // KeysOf are the keys in a response's own DNSKEY RRset of the root; nil where it has
 // none.
 func KeysOf(wire []byte) []rootzone.Key {
-	var m dns.Msg
-	if m.Unpack(wire) != nil {
+	var m dnsmsg.Message
+	if m.Parse(wire) != nil {
 		return nil
 	}
 	var keys []rootzone.Key
-	for _, rr := range m.Answer {
-		if k, ok := rr.(*dns.DNSKEY); ok && k.Hdr.Name == "." {
+	for _, r := range m.Records {
+		if r.Section != answer || r.Type != dns.TypeDNSKEY || len(r.Owner) != 1 {
+			continue
+		}
+		rr, err := rootzone.LibraryRR(r.Owner, r.Type, r.Class, r.RData)
+		if k, ok := rr.(*dns.DNSKEY); ok && err == nil {
 			keys = append(keys, rootzone.NewKey(k))
 		}
 	}

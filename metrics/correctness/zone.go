@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/dnsmsg"
 	"mtric.net/mtric/engine/rootzone"
 )
 
@@ -56,9 +57,8 @@ func NewZone(z *rootzone.Zone) (*Zone, error) {
 	records := z.Records()
 	made.sets = make(map[string]*set, len(records)/2)
 	made.sigs = make(map[string][][]byte, len(records)/2)
-	var m message
 	for _, rr := range records {
-		if err := made.add(&m, rr); err != nil {
+		if err := made.add(rr); err != nil {
 			return nil, fmt.Errorf("zone %d: %s/%s: %w", z.Serial, rr.Header().Name, dns.Type(rr.Header().Rrtype), err)
 		}
 		if k, ok := rr.(*dns.DNSKEY); ok && rootzone.SigningKey(k) {
@@ -91,7 +91,7 @@ func (z *Zone) provenBy(s *rrset, sig []byte) bool {
 	if !z.proven || !rootzone.Signs(s.owner, s.typ) {
 		return false
 	}
-	var buffer [maxOwner + 2]byte
+	var buffer [dnsmsg.MaxName + 2]byte
 	own := z.sigs[string(setKey(buffer[:0], s.owner, s.typ))]
 	return len(own) == 1 && bytes.Equal(own[0], sig)
 }
@@ -120,33 +120,32 @@ func (z *Zone) String() string {
 }
 
 // add brings a record through the wire into the same form as those of answers.
-func (z *Zone) add(m *message, rr dns.RR) error {
+func (z *Zone) add(rr dns.RR) error {
 	rr = dns.Copy(rr) // packing writes to the header
 	wire := make([]byte, dns.Len(rr)+1)
 	n, err := dns.PackRR(rr, wire, 0, nil, false)
 	if err != nil {
 		return err
 	}
-	*m = message{}
-	if _, err := m.record(wire[:n], 0, answer); err != nil || len(m.records) != 1 {
-		return orShort(err)
+	r, err := dnsmsg.ParseRecord(wire[:n])
+	if err != nil {
+		return err
 	}
-	r := m.records[0]
-	if r.typ == dns.TypeRRSIG {
-		k := string(setKey(nil, r.owner, rootzone.Signature(r.rdata).Covered()))
-		z.sigs[k] = append(z.sigs[k], bytes.Clone(r.rdata))
+	if r.Type == dns.TypeRRSIG {
+		k := string(setKey(nil, r.Owner, rootzone.Signature(r.RData).Covered()))
+		z.sigs[k] = append(z.sigs[k], bytes.Clone(r.RData))
 		return nil
 	}
-	k := setKey(nil, r.owner, r.typ)
+	k := setKey(nil, r.Owner, r.Type)
 	s := z.sets[string(k)]
 	if s == nil {
-		s = &set{typ: r.typ, ttl: r.ttl}
+		s = &set{typ: r.Type, ttl: r.TTL}
 		z.sets[string(k)] = s
 	}
-	if !s.holds(r.rdata) {
-		s.rdatas = append(s.rdatas, bytes.Clone(r.rdata))
+	if !s.holds(r.RData) {
+		s.rdatas = append(s.rdatas, bytes.Clone(r.RData))
 	}
-	s.ttl = max(s.ttl, r.ttl)
+	s.ttl = max(s.ttl, r.TTL)
 	return nil
 }
 
@@ -156,7 +155,7 @@ func setKey(to, owner []byte, typ uint16) []byte {
 
 // find is the zone's RRset, nil where it has none.
 func (z *Zone) find(owner []byte, typ uint16) *set {
-	var buffer [maxOwner + 2]byte
+	var buffer [dnsmsg.MaxName + 2]byte
 	return z.sets[string(setKey(buffer[:0], owner, typ))]
 }
 

@@ -1,8 +1,10 @@
 """Compute a report's metrics by SQL and name what differs from its full.json.
 
 usage: check.py [--engine duckdb|spark] [--letter] [--rests-on] [--without NNN] [--timing] LAKE full.json
+       check.py --sql LAKE full.json
 
-Exit 0: everything is equal, with and without exclusions. Exit 1: not.
+Exit 0: everything is equal, with and without exclusions. Exit 1: not. With --sql it compares nothing, and prints the
+statements as one script for DuckDB.
 """
 
 import argparse
@@ -66,6 +68,23 @@ class DuckDB:
 
     def another(self):
         return DuckDB()
+
+
+class Script(DuckDB):
+    """Prints what DuckDB would run. Each metric becomes a table, which is shown."""
+
+    def __init__(self):
+        pass
+
+    def run(self, sql):
+        print(sql.strip() + ";\n")
+
+    def store(self, name, select):
+        self.run(f"CREATE OR REPLACE TEMPORARY TABLE {name} AS {select.strip()}")
+
+    def metric(self, name, select):
+        self.store(name, select)
+        self.run(f"SELECT * FROM {name}")
 
 
 class Spark:
@@ -214,6 +233,12 @@ class Check:
             self.empty("exclusions")
         self.views("runs.sql", "frame.sql", "rows.sql", "publications.sql", instead=instead)
         return self.metrics()
+
+    def script(self):
+        self.prelude()
+        self.views("runs.sql", "frame.sql", "rows.sql", "publications.sql")
+        for metric in METRICS:
+            self.engine.metric(metric, self.statements(self.folder / f"{metric}.sql")[0])
 
     def compute_without(self, serials, vantage_point):
         """Leaving one vantage point out: the serials of the period and of A10 stay, T(s) is dated anew."""
@@ -369,6 +394,7 @@ def say_without(before, after, report, vantage_point, say):
 def parser():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb")
+    p.add_argument("--sql", action="store_true", help="print the statements as one script for DuckDB")
     p.add_argument("--timing", action="store_true", help="print how long each stored view and each metric took")
     p.add_argument("--letter", action="store_true", help="by the letter of RSSAC047, the statements in letter/")
     p.add_argument("--rests-on", action="store_true", help="compare also which vantage points each fail rests on")
@@ -383,10 +409,16 @@ def run(args, engine, say=print):
     if args.letter and (args.rests_on or args.without):
         print("--letter goes with neither --rests-on nor --without", file=sys.stderr)
         return 2
+    if args.sql and (args.letter or args.rests_on or args.without or args.engine != "duckdb"):
+        print("--sql goes with no other option", file=sys.stderr)
+        return 2
     report = json.loads(pathlib.Path(args.report).read_text())
     if not args.letter and report["schema"] == "mtric-report/1":
         print(f"{args.report} is of schema mtric-report/1, made by the letter of RSSAC047: check it with --letter", file=sys.stderr)
         return 2
+    if args.sql:
+        Check(Script(), args.lake, args.report).script()
+        return 0
     check = Check(engine, args.lake, args.report, HERE / "letter" if args.letter else HERE, args.timing)
     differences = run_letter(check, report) if args.letter else run_new(check, report, args.rests_on, args.without, say)
     if differences is None:
@@ -399,7 +431,7 @@ def run(args, engine, say=print):
 
 def main():
     args = parser().parse_args()
-    return run(args, start(args.engine, args.lake))
+    return run(args, None if args.sql else start(args.engine, args.lake))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,12 @@
 -- $LAKE is the folder that holds answers/, $REPORT a full.json, $WITHOUT the vantage
 -- point to leave out, or nothing.
 SET TimeZone = 'UTC';
+-- What does not fit goes to temp_directory. A machine of many cores needs more, or fewer threads.
+SET memory_limit = '1500MB';
+SET preserve_insertion_order = false;
 
 CREATE OR REPLACE TEMPORARY VIEW report AS
-SELECT * FROM read_json('$REPORT', format = 'unstructured', maximum_object_size = 1073741824, columns = {
+SELECT * FROM read_json('$REPORT', format = 'unstructured', maximum_object_size = 134217728, columns = {
   'from': 'TIMESTAMPTZ', 'until': 'TIMESTAMPTZ', 'data_until': 'TIMESTAMPTZ', received_until: 'TIMESTAMPTZ',
   archived_until: 'TIMESTAMPTZ', n: 'BIGINT', k: 'BIGINT',
   accepted: 'BIGINT[]',

@@ -1,7 +1,9 @@
 #!/bin/bash
 # Installs what the system test needs: Debian packages, and DuckDB, pandas, polars
 # and Spark in Python environments of their own. Quick when all is there. Needs root.
+# The readers have the versions of requirements-*.txt; MTRIC_NEWEST=1 is for the newest.
 set -euo pipefail
+cd "$(dirname "$0")/../.."
 packages=(nsd knot bind9 bind9-dnsutils bind9-utils ldnsutils scamper openssh-server openssh-sftp-server
   iproute2 iptables ethtool shellcheck python3-venv procps gcc libc6-dev chromium default-jre-headless
   prometheus prometheus-node-exporter)
@@ -30,14 +32,21 @@ if [ ${#missing[@]} -gt 0 ]; then
   done
 fi
 
-# environment NAME MODULES PACKAGES makes a Python environment unless it has the modules.
+# environment NAME makes a Python environment with the versions of requirements-NAME.txt;
+# with MTRIC_NEWEST set another one, NAME-newest, with the newest versions of the same.
 environment() {
-  local dir=$cache/$1
-  "$dir/bin/python" -c "import $2" 2>/dev/null && return
+  local wanted=testdata/rig/requirements-$1.txt dir=$cache/$1
+  if [ -n "${MTRIC_NEWEST:-}" ]; then
+    dir=$cache/$1-newest
+    [ -x "$dir/bin/python" ] || python3 -m venv "$dir"
+    sed 's/==.*//' "$wanted" | "$dir/bin/pip" install -q --disable-pip-version-check --upgrade -r /dev/stdin
+    echo "newest: $("$dir/bin/pip" freeze --disable-pip-version-check | tr '\n' ' ')"
+    return
+  fi
+  [ -x "$dir/bin/python" ] && [ -z "$("$dir/bin/pip" freeze --disable-pip-version-check | LC_ALL=C sort | LC_ALL=C comm -13 - <(LC_ALL=C sort "$wanted"))" ] && return
   python3 -m venv "$dir"
-  # shellcheck disable=SC2086 # packages are several words
-  "$dir/bin/pip" install -q --disable-pip-version-check $3 || "$dir/bin/pip" install -q --disable-pip-version-check $3
+  "$dir/bin/pip" install -q --disable-pip-version-check -r "$wanted" || "$dir/bin/pip" install -q --disable-pip-version-check -r "$wanted"
 }
-environment venv "duckdb, pandas, polars, pyarrow, pytz" "duckdb pandas polars pyarrow pytz"
-environment spark "pyspark, pyarrow" "pyspark pyarrow"
+environment venv
+environment spark
 id metrics >/dev/null 2>&1 || useradd --create-home --shell /bin/bash metrics

@@ -1,0 +1,59 @@
+-- DuckDB: views of a lake, to be made in the folder that holds Lake/ (or a snapshot of
+-- that name): duckdb -init duckdb.sql. docs/data.md describes the columns.
+--
+-- Days written by several versions of mtric lie side by side. union_by_name reads columns
+-- by their names, and the empty second part adds those that no file has: they are null.
+SET TimeZone = 'UTC';
+
+-- What availability counts and latencies are taken of: answered with NOERROR, within
+-- the deadline of RSSAC047, 4 s.
+CREATE OR REPLACE MACRO good(outcome, rcode, latency_us) AS
+  coalesce(outcome = 'answered' AND rcode = 'NOERROR' AND latency_us <= 4000000, false);
+
+-- good as above; sent is what availability is a share of: all but local errors.
+CREATE OR REPLACE VIEW answers AS
+SELECT *, good(outcome, rcode, latency_us) AS good, outcome <> 'local_error' AS sent
+FROM (SELECT * FROM read_parquet('Lake/answers/*/*.parquet', union_by_name = true, hive_partitioning = true, hive_types = {'yyyymm': INTEGER})
+      UNION ALL BY NAME
+      SELECT NULL::INTEGER AS source_port, NULL::INTEGER AS reply_ttl, NULL::BIGINT AS first_latency_us, NULL::BLOB AS first_response,
+             NULL::INTEGER AS tcp_retransmits, NULL::STRUCT(kind VARCHAR, after_us BIGINT, wire BLOB)[] AS extra WHERE false);
+
+CREATE OR REPLACE VIEW runs AS
+SELECT * FROM read_parquet('Lake/runs/*/*.parquet', union_by_name = true, hive_partitioning = true, hive_types = {'yyyymm': INTEGER})
+UNION ALL BY NAME
+SELECT NULL::TIMESTAMPTZ AS ingested_at, NULL::VARCHAR AS source_ipv4, NULL::VARCHAR AS source_ipv6 WHERE false;
+
+CREATE OR REPLACE VIEW zones AS
+SELECT * FROM read_parquet('Lake/zones/zones.parquet')
+UNION ALL BY NAME
+SELECT NULL::TIMESTAMPTZ AS signed_at, NULL::TIMESTAMPTZ AS first_used, NULL::VARCHAR AS proof WHERE false;
+
+-- Not every lake has routes or vantage_points, and a pattern that matches no file is an
+-- error: these read a table along that is always there, and leave its rows out.
+CREATE OR REPLACE VIEW routes AS
+SELECT vantage_point, "interval", started_at, rsi, family, address, method, stop_reason, reached, complete, hop_count, hops,
+       "source", hop_replies, yyyymm
+FROM (SELECT * FROM read_parquet('Lake/r*/*/r*.parquet', union_by_name = true, hive_partitioning = true, hive_types = {'yyyymm': INTEGER})
+      UNION ALL BY NAME
+      SELECT NULL::VARCHAR AS rsi, NULL::VARCHAR AS family, NULL::VARCHAR AS address, NULL::VARCHAR AS "method", NULL::VARCHAR AS stop_reason,
+             NULL::BOOLEAN AS reached, NULL::BOOLEAN AS complete, NULL::INTEGER AS hop_count,
+             NULL::STRUCT(ttl INTEGER, address VARCHAR, rtt_us BIGINT)[] AS hops, NULL::VARCHAR AS "source",
+             NULL::STRUCT(ttl INTEGER, reply_ttl INTEGER, icmp_type INTEGER, icmp_code INTEGER)[] AS hop_replies WHERE false)
+WHERE rsi IS NOT NULL;
+
+CREATE OR REPLACE VIEW vantage_points AS
+SELECT vantage_point, "from", "until", region, metro, provider, host, latitude, longitude, asn
+FROM (SELECT * FROM read_parquet('Lake/[vz]*/[vz]*.parquet', union_by_name = true)
+      UNION ALL BY NAME
+      SELECT NULL::VARCHAR AS vantage_point, NULL::TIMESTAMPTZ AS "from", NULL::TIMESTAMPTZ AS "until", NULL::VARCHAR AS region,
+             NULL::VARCHAR AS metro, NULL::VARCHAR AS provider, NULL::VARCHAR AS host, NULL::DOUBLE AS latitude, NULL::DOUBLE AS longitude,
+             NULL::BIGINT AS asn WHERE false)
+WHERE vantage_point IS NOT NULL;
+
+-- Answers with what the plan says of their vantage point at that time; null where it
+-- does not know it.
+CREATE OR REPLACE VIEW located_answers AS
+SELECT a.*, v.region, v.metro, v.provider, v.host, v.latitude, v.longitude, v.asn
+FROM answers a
+LEFT JOIN vantage_points v ON v.vantage_point = a.vantage_point AND (v."from" IS NULL OR v."from" <= a."interval")
+                          AND (v."until" IS NULL OR a."interval" < v."until");

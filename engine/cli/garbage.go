@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"os"
+	"runtime/debug"
+)
+
+// How garbage is collected is a setting of the whole process: only commands make it, each
+// while it does what needs it.
+const (
+	// reportGarbage is the growth of memory, in percent, at which garbage is collected
+	// while a report is made or verified. The cubes hold no pointers and stay to the end:
+	// collecting often costs little, and keeps what the reader drops from doubling the
+	// memory. Of a month of 20 vantage points 20 took 11 % more time, 50 12 % more memory.
+	reportGarbage = 30
+
+	// ingestGarbage is the same of ingest as long as ingestMemory is far, from where on
+	// garbage is collected more eagerly: a day being rewritten lives in some 300 MB, and
+	// would take twice as much again; with less room it was collected every 0.1 s.
+	ingestGarbage = 300
+	ingestMemory  = 512 << 20
+)
+
+// collectAt sets at which growth garbage is collected, in percent, until the result is
+// called.
+func collectAt(percent int) (restore func()) {
+	old := debug.SetGCPercent(percent)
+	return func() { debug.SetGCPercent(old) }
+}
+
+// collectForIngest does so for ingest, unless GOMEMLIMIT says otherwise.
+func collectForIngest() (restore func()) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	percent, limit := collectAt(ingestGarbage), debug.SetMemoryLimit(ingestMemory)
+	return func() { percent(); debug.SetMemoryLimit(limit) }
+}

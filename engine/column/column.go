@@ -1,0 +1,415 @@
+package column
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// Column is a column of a batch: one entry a row in the field of its kind.
+type Column struct {
+	Int   []int64  // TIMESTAMP in µs since 1970 UTC, INT64, INT32, BOOLEAN as 0 and 1, DOUBLE by its bits; 0 where null
+	Index []int32  // STRING: place in Dict; -1 where null
+	Dict  []string // the batch's own: the same text may have another place in the next batch
+	Bytes [][]byte // BYTE_ARRAY without a text's meaning; nil where null
+	Null  []bool   // true where null, but for STRING; nil when the column has no nulls here
+
+	spare []bool // Null's memory while Null is nil
+}
+
+// Text is a STRING column's text at a row; empty where it is null.
+func (c *Column) Text(row int) string {
+	if i := c.Index[row]; i >= 0 {
+		return c.Dict[i]
+	}
+	return ""
+}
+
+// Place finds a text in Dict: the Index of its rows, or -2 where no row has it.
+func (c *Column) Place(text string) int32 {
+	for i, t := range c.Dict {
+		if t == text {
+			return int32(i)
+		}
+	}
+	return -2
+}
+
+// Slice is the column's rows of [from, until).
+func (c *Column) Slice(from, until int) Column {
+	v := Column{Dict: c.Dict}
+	if c.Int != nil {
+		v.Int = c.Int[from:until]
+	}
+	if c.Index != nil {
+		v.Index = c.Index[from:until]
+	}
+	if c.Bytes != nil {
+		v.Bytes = c.Bytes[from:until]
+	}
+	if c.Null != nil {
+		v.Null = c.Null[from:until]
+	}
+	return v
+}
+
+// nulls is a column of so many nulls.
+func nulls(k Kind, rows int) Column {
+	c := Column{Null: slices.Repeat([]bool{true}, rows)}
+	switch k {
+	case Text:
+		c.Index = slices.Repeat([]int32{-1}, rows)
+	case Binary:
+		c.Bytes = make([][]byte, rows)
+	default:
+		c.Int = make([]int64, rows)
+	}
+	return c
+}
+
+// missing is a column that a file lacks.
+func missing(f Field, rows int) Cells {
+	if f.Kind != List {
+		return Cells{Column: nulls(f.Kind, rows), Missing: true}
+	}
+	c := Cells{Column: Column{Null: slices.Repeat([]bool{true}, rows)}, Offsets: make([]int32, rows+1), Missing: true}
+	for _, part := range f.Elem {
+		c.Elements = append(c.Elements, nulls(part.Kind, 0))
+	}
+	return c
+}
+
+// read fills the column from a row group; its memory is used again.
+func (c *Column) read(g RowGroup, of bound) (err error) {
+	rows := int(g.NumRows())
+	if of.leaf == nil {
+		*c = nulls(of.Kind, rows)
+		return nil
+	}
+	c.Int, c.Index, c.Bytes, c.Null, c.Dict = c.Int[:0], c.Index[:0], c.Bytes[:0], c.spare[:0], nil
+	switch of.Kind { // at once, not page by page
+	case Text:
+		c.Index = slices.Grow(c.Index, rows)
+	case Binary:
+	default:
+		c.Int = slices.Grow(c.Int, rows)
+	}
+	r := newReader(c, of, g.first)
+	pages, err := g.pages(of.leaf)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pages.Close()) }()
+	n := 0
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		err = r.page(page)
+		n += int(page.NumValues())
+		parquet.Release(page)
+		if err != nil {
+			return err
+		}
+	}
+	if n != rows {
+		return fmt.Errorf("has %d values in a row group of %d rows", n, rows)
+	}
+	if c.spare = c.Null; !r.nulls {
+		c.Null = nil
+	}
+	return nil
+}
+
+// reader is a column while its pages are read.
+type reader struct {
+	column *Column
+	of     bound
+	row    int64 // of the file, that the next page begins with
+	nulls  bool
+	dense  bool // Null has an entry a row, of every column
+	shows  bool // a page's own memory where it is as it is wanted
+	shown  bool
+	dict   parquet.Dictionary // that Dict or numbers is of
+	places map[string]int32   // of the texts in Dict
+	behind bool               // places is still to be made of Dict
+
+	numbers []int64 // of a dictionary of numbers
+}
+
+func newReader(to *Column, of bound, row int64) reader {
+	return reader{column: to, of: of, row: row, places: map[string]int32{}}
+}
+
+// page appends a page. Its values are those that are not null, in order.
+func (r *reader) page(page parquet.Page) error {
+	c, data, text := r.column, page.Data(), r.of.Kind == Text
+	levels, full := page.DefinitionLevels(), byte(r.of.leaf.MaxDefinitionLevel())
+	total := int(page.NumValues())
+	present := total - int(page.NumNulls())
+	if full > 0 && len(levels) != total {
+		return fmt.Errorf("damaged: %d levels for %d values", len(levels), total)
+	}
+	if present < total && !r.of.Nullable {
+		return errNull(r.row + int64(bytes.IndexByte(levels, 0)))
+	}
+	r.row += int64(total)
+	r.nulls = r.nulls || present < total
+	if present == total {
+		levels = nil
+	}
+	if full > 0 && !text || r.dense {
+		c.Null = mark(c.Null, levels, total)
+	}
+	dict := page.Dictionary()
+	switch kind := r.of.leaf.Type().Kind(); {
+	case dict != nil && text:
+		if err := r.learn(dict); err != nil {
+			return err
+		}
+		return place(r, &c.Index, data.Int32(), levels, present, -1)
+	case dict != nil && kind == parquet.ByteArray:
+		return spread(&c.Bytes, r.lookup(dict, data.Int32()), levels, present, nil)
+	case dict != nil && (kind == parquet.Int64 || kind == parquet.Int32 || kind == parquet.Double):
+		values, err := r.lookupNumbers(dict, data.Int32())
+		if err != nil {
+			return err
+		}
+		return spread(&c.Int, values, levels, present, 0)
+	case dict != nil:
+		return fmt.Errorf("dictionary of %s is not read", kind)
+	case kind == parquet.Int64:
+		return place(r, &c.Int, data.Int64(), levels, present, 0)
+	case kind == parquet.Double:
+		return spread(&c.Int, bitsOf(data.Double()), levels, present, 0)
+	case kind == parquet.Int32:
+		return spread(&c.Int, widen(data.Int32()), levels, present, 0)
+	case kind == parquet.Boolean:
+		return spread(&c.Int, unpack(data.Boolean(), present), levels, present, 0)
+	case kind == parquet.ByteArray:
+		bytes, offsets := data.ByteArray()
+		return r.byteArrays(bytes, offsets, levels, present)
+	default:
+		return fmt.Errorf("type %s is not read", kind)
+	}
+}
+
+// errNull is a null where the column must have a value, in a row of the file, the first
+// of which is row 1 to people.
+func errNull(row int64) error {
+	return fmt.Errorf("row %d is null, and must have a value", row+1)
+}
+
+// lookupNumbers takes numbers out of a dictionary: others than mtric write them so.
+func (r *reader) lookupNumbers(d parquet.Dictionary, places []int32) ([]int64, error) {
+	if r.dict != d {
+		data := d.Page().Data()
+		switch d.Type().Kind() {
+		case parquet.Int32:
+			r.numbers = widen(data.Int32())
+		case parquet.Double:
+			r.numbers = bitsOf(data.Double())
+		default:
+			r.numbers = slices.Clone(data.Int64())
+		}
+		r.dict = d
+	}
+	values := make([]int64, len(places))
+	for i, p := range places {
+		if uint(p) >= uint(len(r.numbers)) {
+			return nil, fmt.Errorf("damaged: a value has place %d among %d", p, len(r.numbers))
+		}
+		values[i] = r.numbers[p]
+	}
+	return values, nil
+}
+
+// learn takes over a chunk's dictionary. Each text has one place, or a count by
+// place would miss rows.
+func (r *reader) learn(d parquet.Dictionary) error {
+	if r.dict == d {
+		return nil
+	}
+	if len(r.column.Dict) > 0 {
+		return errors.New("damaged: a dictionary after values")
+	}
+	r.dict = d
+	c, few := r.column, d.Len() <= fewTexts
+	for i := range d.Len() {
+		text := string(d.Index(int32(i)).ByteArray())
+		if few && slices.Contains(c.Dict, text) {
+			return ErrTwice
+		}
+		c.Dict = append(c.Dict, text)
+	}
+	if r.behind = few; !few {
+		r.index()
+	}
+	if !few && len(r.places) != d.Len() {
+		return ErrTwice
+	}
+	return nil
+}
+
+// fewTexts are looked through faster than they are indexed, as long as nobody asks
+// where one is.
+const fewTexts = 32
+
+// ErrTwice is a dictionary that readers who count by place would count wrongly.
+var ErrTwice = errors.New("damaged: the dictionary has a text twice")
+
+// index makes places of Dict.
+func (r *reader) index() {
+	for i, text := range r.column.Dict {
+		r.places[text] = int32(i)
+	}
+	r.behind = false
+}
+
+// lookup takes values out of a dictionary, which lives as long as its file is open.
+func (r *reader) lookup(d parquet.Dictionary, places []int32) [][]byte {
+	values := make([][]byte, len(places))
+	for i, p := range places {
+		values[i] = d.Index(p).ByteArray()
+	}
+	return values
+}
+
+func (r *reader) byteArrays(data []byte, offsets []uint32, levels []byte, present int) error {
+	if len(offsets) != present+1 || int(offsets[present]) > len(data) {
+		return fmt.Errorf("damaged: %d offsets for %d values", len(offsets), present)
+	}
+	if r.of.Kind == Text {
+		places := make([]int32, present)
+		for i := range places {
+			places[i] = r.at(string(data[offsets[i]:offsets[i+1]]))
+		}
+		return spread(&r.column.Index, places, levels, present, -1)
+	}
+	own := append(make([]byte, 0, len(data)), data...) // the page's memory is given back
+	values := make([][]byte, present)
+	for i := range values {
+		values[i] = own[offsets[i]:offsets[i+1]:offsets[i+1]]
+	}
+	return spread(&r.column.Bytes, values, levels, present, nil)
+}
+
+func (r *reader) at(text string) int32 {
+	if r.behind {
+		r.index()
+	}
+	p, known := r.places[text]
+	if !known {
+		p = int32(len(r.column.Dict))
+		r.column.Dict = append(r.column.Dict, text)
+		r.places[text] = p
+	}
+	return p
+}
+
+// A flat column's definition levels are 1 where a row has a value. Rows with and
+// without one come in runs, which are copied as such.
+const defined = 1
+
+// run is how many levels at the head are alike: of values, or of nulls.
+func run(levels []byte) (n int, null bool) {
+	if null = levels[0] != defined; null {
+		n = bytes.IndexByte(levels, defined)
+	} else {
+		n = bytes.IndexByte(levels, 0)
+	}
+	if n < 0 {
+		n = len(levels)
+	}
+	return n, null
+}
+
+// mark appends which of so many rows are null; no levels, none.
+func mark(to []bool, levels []byte, total int) []bool {
+	at := len(to)
+	to = slices.Grow(to, total)[:at+total]
+	clear(to[at:])
+	for len(levels) > 0 {
+		n, null := run(levels)
+		for i := 0; null && i < n; i++ {
+			to[at+i] = true
+		}
+		at, levels = at+n, levels[n:]
+	}
+	return to
+}
+
+// place shows the values where that is possible, else it spreads them.
+func place[V any](r *reader, to *[]V, values []V, levels []byte, present int, absent V) error {
+	if r.shows && levels == nil && len(values) >= present && len(*to) == 0 {
+		*to, r.shown = values[:present:present], true
+		return nil
+	}
+	return spread(to, values, levels, present, absent)
+}
+
+// spread appends the values at the rows that are not null, absent at the others;
+// no levels say that no row is.
+func spread[V any](to *[]V, values []V, levels []byte, present int, absent V) error {
+	if len(values) < present {
+		return fmt.Errorf("damaged: %d values, %d promised", len(values), present)
+	}
+	if levels == nil {
+		*to = append(*to, values[:present]...)
+		return nil
+	}
+	out := slices.Grow(*to, len(levels))
+	for values = values[:present]; len(levels) > 0; {
+		n, null := run(levels)
+		levels = levels[n:]
+		if !null && n > len(values) {
+			return errors.New("damaged: fewer values than rows that have one")
+		}
+		if !null {
+			out, values = append(out, values[:n]...), values[n:]
+			continue
+		}
+		for range n {
+			out = append(out, absent)
+		}
+	}
+	if len(values) > 0 {
+		return errors.New("damaged: more values than rows that have one")
+	}
+	*to = out
+	return nil
+}
+
+func widen(in []int32) []int64 {
+	out := make([]int64, len(in))
+	for i, v := range in {
+		out[i] = int64(v)
+	}
+	return out
+}
+
+func bitsOf(in []float64) []int64 {
+	out := make([]int64, len(in))
+	for i, v := range in {
+		out[i] = int64(math.Float64bits(v))
+	}
+	return out
+}
+
+// unpack takes n booleans out of their bits.
+func unpack(bits []byte, n int) []int64 {
+	out := make([]int64, min(n, 8*len(bits)))
+	for i := range out {
+		out[i] = int64(bits[i/8] >> (i % 8) & 1)
+	}
+	return out
+}

@@ -1,0 +1,137 @@
+// Package column turns typed rows into files of Parquet that DuckDB, pandas, Spark and
+// every other engine read, and back: whole and checked, or not at all.
+//
+// A file is zstd-compressed, sorted by its table's key, strings by dictionary,
+// times in microseconds UTC; what made it stands in its key-value metadata.
+package column
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Table names a kind of rows, and of files.
+type Table string
+
+// The tables. A vantage point writes answers and routes; the others are the
+// collector's.
+const (
+	Answers       Table = "answers"
+	Routes        Table = "routes"
+	Runs          Table = "runs"
+	Zones         Table = "zones"
+	VantagePoints Table = "vantage_points"
+)
+
+// Tables lists the tables in the order of the documentation.
+var Tables = []Table{Answers, Routes, Runs, Zones, VantagePoints}
+
+// Daily reports whether the table has a file a day; the others have one for all time.
+func (t Table) Daily() bool { return t != Zones && t != VantagePoints }
+
+// Row is a type of rows that has a table.
+type Row interface {
+	measurement.Answer | measurement.Route | measurement.Run | measurement.Zone | measurement.Site
+}
+
+// keys are the columns a table is sorted by, in order; no two rows share them all.
+var keys = map[Table][]string{
+	Answers:       {"interval", "vantage_point", "query", "rsi", "family", "transport"},
+	Routes:        {"interval", "vantage_point", "rsi", "family"},
+	Runs:          {"interval", "vantage_point"},
+	Zones:         {"serial"},
+	VantagePoints: {"vantage_point", "from"},
+}
+
+// TableOf is the table of a type of rows.
+func TableOf[T Row]() Table {
+	switch any((*T)(nil)).(type) {
+	case *measurement.Answer:
+		return Answers
+	case *measurement.Route:
+		return Routes
+	case *measurement.Run:
+		return Runs
+	case *measurement.Zone:
+		return Zones
+	default:
+		return VantagePoints
+	}
+}
+
+func compareAnswers(a, b *measurement.Answer) int {
+	return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint), cmp.Compare(a.Query, b.Query),
+		cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Transport, b.Transport))
+}
+
+func compareRoutes(a, b *measurement.Route) int {
+	return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint),
+		cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.Family, b.Family))
+}
+
+func compareRuns(a, b *measurement.Run) int {
+	return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint))
+}
+
+func compareZones(a, b *measurement.Zone) int { return cmp.Compare(a.Serial, b.Serial) }
+
+// compareSites has an open beginning first.
+func compareSites(a, b *measurement.Site) int {
+	if c := cmp.Compare(a.VantagePoint, b.VantagePoint); c != 0 || a.From == b.From {
+		return c
+	}
+	switch {
+	case a.From == nil:
+		return -1
+	case b.From == nil:
+		return 1
+	}
+	return a.From.Compare(*b.From)
+}
+
+// Order compares two rows by their table's key.
+func Order[T Row]() func(a, b *T) int {
+	var f any = compareSites
+	switch TableOf[T]() {
+	case Answers:
+		f = compareAnswers
+	case Routes:
+		f = compareRoutes
+	case Runs:
+		f = compareRuns
+	case Zones:
+		f = compareZones
+	}
+	return f.(func(a, b *T) int)
+}
+
+// Sort brings rows into their table's order, in place.
+func Sort[T Row](rows []T) {
+	compare := Order[T]()
+	slices.SortStableFunc(rows, func(a, b T) int { return compare(&a, &b) })
+}
+
+// Disorder returns the place of the first row that does not come after the one
+// before it by the table's key, or 0: then rows are in order and no two share it.
+func Disorder[T Row](rows []T) int {
+	compare := Order[T]()
+	for i := 1; i < len(rows); i++ {
+		if compare(&rows[i-1], &rows[i]) >= 0 {
+			return i
+		}
+	}
+	return 0
+}
+
+// sorting says in the file by what it is sorted.
+func sorting(t Table) parquet.SortingOption {
+	var by []parquet.SortingColumn
+	for _, c := range keys[t] {
+		by = append(by, parquet.Ascending(c))
+	}
+	return parquet.SortingColumns(by...)
+}

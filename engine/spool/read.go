@@ -1,0 +1,317 @@
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/column/thrift"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// A vantage point's file is small, made by mtric, and must be taken for hostile. The
+// library that reads all other Parquet takes what a damaged page claims at its word,
+// and needs four times as long for a file of 65 rows (docs/decisions/0015). Here is
+// what reads such a file and no other: pages of version 1, zstd, plain or by
+// dictionary, one row group. What it allocates is bounded, whatever the file claims.
+
+// Sent is a type of rows that vantage points send.
+type Sent interface {
+	measurement.Answer | measurement.Route
+}
+
+const (
+	maxSentBytes    = 8 << 20 // all pages of a file, uncompressed
+	maxSentElements = 1 << 18 // of all lists in a column of a file
+	maxSentParts    = 100     // columns, nodes of the schema, entries of metadata
+	maxSentText     = 4 << 10 // of an entry of metadata: a runs row has some 400 bytes
+)
+
+// Read reads a file that a vantage point sent, its rows, and what it says of itself. It
+// has at most so many rows. Its columns must be exactly those of the type in the schema
+// that it says it has, by name, type, order and whether they may be null. All of it was
+// seen to be whole when Read returns. Of data nothing is kept.
+func Read[T Sent](data []byte, most int) (s *File[T], rows []T, meta column.Metadata, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("damaged Parquet: %v", r)
+		}
+		if err != nil {
+			s, rows = nil, nil
+		}
+	}()
+	body, f, err := readFooter(data)
+	if err != nil {
+		return nil, nil, meta, err
+	}
+	for _, p := range f.pairs {
+		if len(p[0])+len(p[1]) > maxSentText {
+			return nil, nil, meta, fmt.Errorf("metadata %.40q of %d bytes, more than %d", p[0], len(p[1]), maxSentText)
+		}
+	}
+	if meta, err = column.ParseMetadata(f.lookup); err != nil {
+		return nil, nil, meta, err
+	}
+	table, shape := column.TableOf[T](), shapeOf(column.TableOf[T](), meta.Schema)
+	if shape == nil {
+		return nil, nil, meta, fmt.Errorf("metadata %s is missing", column.KeySchema)
+	}
+	if err := f.sameSchema(shape); err != nil {
+		return nil, nil, meta, fmt.Errorf("not a file of %s of schema %d: %w", table, meta.Schema, err)
+	}
+	if f.rows < 0 || f.rows > int64(most) {
+		return nil, nil, meta, fmt.Errorf("claims %d rows, more than %d", f.rows, most)
+	}
+	switch {
+	case f.groups > 1:
+		return nil, nil, meta, fmt.Errorf("%d rows in %d row groups, want one", f.rows, f.groups)
+	case f.group.rows != f.rows:
+		return nil, nil, meta, fmt.Errorf("damaged Parquet: %d rows, and %d in its row group", f.rows, f.group.rows)
+	}
+	s = &File[T]{rows: int(f.rows), of: shape}
+	if f.rows > 0 {
+		if err := s.expand(body, f.group.columns, shape); err != nil {
+			return nil, nil, meta, err
+		}
+		rows, err = s.Rows()
+	}
+	return s, rows, meta, err
+}
+
+// shape is what the files of a table look like.
+type shape struct {
+	schema   []byte // as the footer has it
+	elements []element
+	fields   []column.Field
+	leaves   []leaf
+	numbers  int // of the flat columns
+}
+
+// leaf is a column that has values of its own.
+type leaf struct {
+	path        string
+	physical    format.Type
+	kind        column.Kind
+	most, lists int // highest levels of definition and of repetition
+	begin       int // of a list: the level from which on there is an element
+}
+
+// shapes are what files of each schema look like: one form for each number.
+var shapes = sync.OnceValue(func() map[column.Table][]*shape {
+	all := map[column.Table][]*shape{}
+	for number := 1; number <= column.Schema(); number++ {
+		all[column.Answers] = append(all[column.Answers], newShape[measurement.Answer](number))
+		all[column.Routes] = append(all[column.Routes], newShape[measurement.Route](number))
+	}
+	return all
+})
+
+// shapeOf is nil where there is no such schema.
+func shapeOf(t column.Table, number int) *shape {
+	if of := shapes()[t]; number >= 1 && number <= len(of) {
+		return of[number-1]
+	}
+	return nil
+}
+
+// newShape has the library write a file without rows, and takes the schema from it. It
+// panics where that fails: a mistake of the program's, which every test shows.
+func newShape[T Sent](number int) *shape {
+	var b bytes.Buffer
+	table := column.TableOf[T]()
+	schema := column.SchemaOf(table, number)
+	w := parquet.NewGenericWriter[T](&b, schema)
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	_, f, err := readFooter(b.Bytes())
+	if err != nil {
+		panic(err)
+	}
+	s := &shape{schema: f.schema, elements: f.elements(), fields: column.FieldsOf(table, number)}
+	for _, f := range s.fields {
+		if f.Kind != column.List && f.Kind != column.Text && f.Kind != column.Binary {
+			s.numbers++
+		}
+	}
+	for _, path := range schema.Columns() {
+		l, _ := schema.Lookup(path...)
+		s.leaves = append(s.leaves, leaf{strings.Join(path, "."), format.Type(l.Node.Type().Kind()), column.KindOf(l.Node.Type()),
+			l.MaxDefinitionLevel, l.MaxRepetitionLevel, begins(schema, path[0])})
+	}
+	return s
+}
+
+// begins is the level of definition from which on a list of that name has an element.
+func begins(schema *parquet.Schema, name string) int {
+	for _, f := range schema.Fields() {
+		if f.Name() == name && f.Optional() {
+			return 2
+		}
+	}
+	return 1
+}
+
+// footer is what a file says of itself.
+type footer struct {
+	schema []byte // a list of elements
+	rows   int64
+	groups int
+	group  rowGroupHead // the only one
+	pairs  [][2][]byte
+}
+
+type rowGroupHead struct {
+	rows    int64
+	columns []chunk
+}
+
+// chunk is where a column's pages lie, dictionary and data.
+type chunk struct {
+	path             string
+	physical         format.Type
+	codec            format.CompressionCodec
+	values           int64
+	size             int64
+	data, dictionary int64 // offsets; a dictionary's is 0 where there is none
+	elsewhere        bool  // in another file
+}
+
+// readFooter returns what lies before the footer, and the footer.
+func readFooter(data []byte) (body []byte, f *footer, err error) {
+	size, err := column.FooterSize(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, nil, err
+	}
+	end := len(data) - 8 - int(size)
+	t := &thrift.Reader{Buf: data[end : len(data)-8]}
+	f = &footer{rows: -1}
+	for m := (thrift.Member{}); t.Next(&m); {
+		switch {
+		case m.Is(2, thrift.List):
+			from := t.Buf
+			t.Skip(m.Kind)
+			f.schema = from[:len(from)-len(t.Buf)]
+		case m.Is(3, thrift.Int64):
+			f.rows = t.Integer()
+		case m.Is(4, thrift.List):
+			if f.groups, _ = t.List(); f.groups == 1 {
+				f.group = readGroup(t)
+				continue
+			}
+			for n := f.groups; n > 0 && !t.Bad; n-- { // it is refused; the reason says how many
+				t.Skip(thrift.Struct)
+			}
+		case m.Is(5, thrift.List):
+			n, _ := t.List()
+			if n > maxSentParts {
+				t.Fail()
+			}
+			for ; n > 0 && !t.Bad; n-- {
+				f.pairs = append(f.pairs, readPair(t))
+			}
+		default:
+			t.Skip(m.Kind)
+		}
+	}
+	if t.Bad || len(t.Buf) > 0 {
+		return nil, nil, errors.New("damaged Parquet: the footer does not fit together")
+	}
+	return data[:end], f, nil
+}
+
+func readGroup(t *thrift.Reader) (g rowGroupHead) {
+	for m := (thrift.Member{}); t.Next(&m); {
+		switch {
+		case m.Is(1, thrift.List):
+			n, _ := t.List()
+			if n > maxSentParts {
+				t.Fail()
+			}
+			g.columns = make([]chunk, 0, min(n, 64))
+			for ; n > 0 && !t.Bad; n-- {
+				g.columns = append(g.columns, readChunk(t))
+			}
+		case m.Is(3, thrift.Int64):
+			g.rows = t.Integer()
+		default:
+			t.Skip(m.Kind)
+		}
+	}
+	return g
+}
+
+func readChunk(t *thrift.Reader) (c chunk) {
+	for m := (thrift.Member{}); t.Next(&m); {
+		switch {
+		case m.Is(1, thrift.Bytes):
+			c.elsewhere = len(t.Bytes()) > 0
+		case m.Is(3, thrift.Struct):
+			c.read(t)
+		default:
+			t.Skip(m.Kind)
+		}
+	}
+	return c
+}
+
+func (c *chunk) read(t *thrift.Reader) {
+	for m := (thrift.Member{}); t.Next(&m); {
+		switch {
+		case m.Is(1, thrift.Int32):
+			c.physical = format.Type(t.Integer())
+		case m.Is(3, thrift.List):
+			n, _ := t.List()
+			if n > thrift.Depth {
+				t.Fail()
+			}
+			for i := 0; i < n && !t.Bad; i++ {
+				if name := t.Bytes(); i == 0 {
+					c.path = string(name)
+				} else {
+					c.path += "." + string(name)
+				}
+			}
+		case m.Is(4, thrift.Int32):
+			c.codec = format.CompressionCodec(t.Integer())
+		case m.Is(5, thrift.Int64):
+			c.values = t.Integer()
+		case m.Is(7, thrift.Int64):
+			c.size = t.Integer()
+		case m.Is(9, thrift.Int64):
+			c.data = t.Integer()
+		case m.Is(11, thrift.Int64):
+			c.dictionary = t.Integer()
+		default:
+			t.Skip(m.Kind)
+		}
+	}
+}
+
+func readPair(t *thrift.Reader) (p [2][]byte) {
+	for m := (thrift.Member{}); t.Next(&m); {
+		switch {
+		case m.Is(1, thrift.Bytes), m.Is(2, thrift.Bytes):
+			p[m.ID-1] = t.Bytes()
+		default:
+			t.Skip(m.Kind)
+		}
+	}
+	return p
+}
+
+// lookup finds the metadata of a key, the first.
+func (f *footer) lookup(key string) (string, bool) {
+	i := slices.IndexFunc(f.pairs, func(p [2][]byte) bool { return string(p[0]) == key })
+	if i < 0 {
+		return "", false
+	}
+	return string(f.pairs[i][1]), true
+}

@@ -1,0 +1,284 @@
+package spool
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"sync"
+
+	"github.com/parquet-go/parquet-go/format"
+
+	"mtric.net/mtric/engine/column"
+)
+
+// Rows makes the rows, which are the caller's. Their texts and responses are the file's,
+// whose memory is never used again for anything else.
+func (s *File[T]) Rows() (rows []T, err error) {
+
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("damaged Parquet: %v", r)
+		}
+	}()
+	d := decoders.Get().(*decoder)
+	defer decoders.Put(d)
+	rows = make([]T, s.rows)
+	d.rows, d.numbers = s.rows, make([]int64, 0, s.rows*s.of.numbers)
+	pages, place := s.pages, 0
+	for _, field := range s.of.fields {
+		parts := max(len(field.Elem), 1)
+		d.read = slices.Grow(d.read[:0], parts)[:parts]
+		for i := range parts {
+			n := 0
+			for n < len(pages) && int(pages[n].leaf) == place+i {
+				n++
+			}
+			if err == nil {
+				err = d.leaf(&d.read[i], s.of.leaves[place+i], pages[:n], s.data, s.texts, s.wires)
+			}
+			pages = pages[n:]
+		}
+		place += parts
+		if err == nil {
+			err = d.settle(field)
+		}
+		if err == nil {
+			err = column.Fill(rows, field.Name, &d.cells)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", field.Name, err)
+		}
+	}
+	return rows, nil
+}
+
+// decoder makes cells of pages. Its own memory is used again, but for numbers and
+// texts, which rows refer to.
+type decoder struct {
+	rows    int
+	numbers []int64 // memory for those of the flat columns
+	cells   column.Cells
+	read    []leafCells // of the column, one for each leaf
+
+	levels, repeated, places []int32
+	used                     []bool              // places of a dictionary
+	dict                     [][]byte            // of byte arrays
+	said                     map[uint64]struct{} // hashes of what a dictionary says
+}
+
+// leafCells is what was read of a leaf.
+type leafCells struct {
+	column.Column
+	starts []int32 // of a list: of each row its first element
+	nulls  []bool  // of a list: of each row whether it is null
+}
+
+// saying is the seed of the hashes of what dictionaries say.
+var saying = maphash.MakeSeed()
+
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// leaf reads the pages of a leaf.
+func (d *decoder) leaf(c *leafCells, l leaf, pages []filePage, data []byte, texts string, wires []byte) error {
+	c.Int, c.Index, c.Bytes, c.Null, c.Dict, c.starts, c.nulls = nil, c.Index[:0], c.Bytes[:0], c.Null[:0], nil, c.starts[:0], c.nulls[:0]
+	if isNumber := l.physical != format.ByteArray; isNumber && l.lists == 0 {
+		at := len(d.numbers)
+		c.Int = d.numbers[at:at:cap(d.numbers)] // grows in place
+		defer func() { d.numbers = d.numbers[:at+len(c.Int)] }()
+	}
+	d.dict, d.used = d.dict[:0], d.used[:0]
+	for _, p := range pages {
+		var err error
+		switch {
+		case !p.dictionary:
+			err = d.page(c, l, int(p.values), data[p.at:p.at+p.size])
+		case l.kind == column.Binary:
+			err = byteArrays(wires[p.at:p.at+p.size], func(b []byte) { d.dict = append(d.dict, slices.Clip(b)) })
+		default:
+			c.Dict = make([]string, 0, p.values)
+			err = byteArrays(texts[p.at:p.at+p.size], func(s string) { c.Dict = append(c.Dict, s) })
+		}
+		if err != nil {
+			return err
+		}
+		if known := len(c.Dict) + len(d.dict); p.dictionary {
+			if known != int(p.values) {
+				return fmt.Errorf("%w: a dictionary of %d values, not %d", column.ErrDamaged, known, p.values)
+			}
+			d.used = slices.Grow(d.used, known)[:known]
+			clear(d.used)
+		}
+	}
+	if slices.Contains(d.used, false) {
+		return fmt.Errorf("%w: its dictionary has values that no row has", column.ErrDamaged)
+	}
+	if d.twice(c.Dict) {
+		return column.ErrTwice
+	}
+	return c.CheckText(new(int))
+}
+
+// twice says whether a value is in the dictionary, of texts or of byte arrays, more than
+// once: readers that count by place would miss rows.
+func (d *decoder) twice(texts []string) bool {
+	all := len(texts) + len(d.dict)
+	if all < 2 {
+		return false
+	}
+	if d.said == nil {
+		d.said = make(map[uint64]struct{}, all)
+	}
+	clear(d.said)
+	for _, t := range texts {
+		d.said[maphash.String(saying, t)] = struct{}{}
+	}
+	for _, b := range d.dict {
+		d.said[maphash.Bytes(saying, b)] = struct{}{}
+	}
+	return len(d.said) < all
+}
+
+// page reads a page of data: levels of repetition and of definition, and the values
+// that are there.
+func (d *decoder) page(c *leafCells, l leaf, n int, data []byte) (err error) {
+	from, present := len(c.Null), n
+	if l.most == 0 { // no value of the column is null, nor a list's
+		c.Null = slices.Grow(c.Null, n)[:from+n]
+		clear(c.Null[from:])
+	} else if present, data, err = d.nulls(c, l, n, data); err != nil {
+		return err
+	}
+	if l.physical == format.ByteArray {
+		return d.indexed(c, c.Null[from:], l, present, data)
+	}
+	return numbered(&c.Column, c.Null[from:], l.physical, present, data)
+}
+
+// nulls reads the levels of so many values, and says of how many there is one.
+func (d *decoder) nulls(c *leafCells, l leaf, n int, data []byte) (present int, _ []byte, err error) {
+	d.levels, d.repeated = resize(d.levels, n), resize(d.repeated, n)
+	if l.lists > 0 {
+		data, err = levelsOf(d.repeated, data, l.lists)
+	}
+	if err == nil {
+		data, err = levelsOf(d.levels, data, l.most)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	for i, level := range d.levels {
+		if l.lists > 0 {
+			if d.repeated[i] == 0 {
+				c.starts = append(c.starts, int32(len(c.Null)))
+				c.nulls = append(c.nulls, int(level) < l.begin-1)
+			} else if len(c.starts) == 0 || int(level) < l.begin {
+				return 0, nil, fmt.Errorf("%w: a list goes on that never began", column.ErrDamaged)
+			}
+			if int(level) < l.begin {
+				continue // an empty list, or none
+			}
+		}
+		absent := int(level) < l.most
+		if c.Null = append(c.Null, absent); !absent {
+			present++
+		}
+	}
+	return present, data, nil
+}
+
+// resize makes room for n values, which are not cleared.
+func resize(s []int32, n int) []int32 { return slices.Grow(s[:0], n)[:n] }
+
+// numbered appends numbers, one for each entry of null.
+func numbered(c *column.Column, null []bool, of format.Type, present int, data []byte) error {
+	size := 0 // bits
+	switch of {
+	case format.Int64:
+		size = 64
+	case format.Int32:
+		size = 32
+	case format.Boolean:
+		size = 1
+	}
+	if size == 0 || len(data) != (present*size+7)/8 {
+		return fmt.Errorf("%w: %d bytes for %d values", column.ErrDamaged, len(data), present)
+	}
+	at := 0
+	for _, absent := range null {
+		v := int64(0)
+		if !absent {
+			switch size {
+			case 64:
+				v = int64(binary.LittleEndian.Uint64(data[8*at:]))
+			case 32:
+				v = int64(int32(binary.LittleEndian.Uint32(data[4*at:])))
+			default:
+				v = int64(data[at/8] >> (at % 8) & 1)
+			}
+			at++
+		}
+		c.Int = append(c.Int, v)
+	}
+	return nil
+}
+
+// indexed appends values that are places in the dictionary.
+func (d *decoder) indexed(c *leafCells, null []bool, l leaf, present int, data []byte) error {
+	d.places = resize(d.places, present)
+	if len(data) == 0 && present > 0 {
+		return column.ErrDamaged
+	}
+	if len(data) > 0 { // also of no values: others refuse a width that is none
+		if err := hybrid(d.places, data[1:], int(data[0])); err != nil {
+			return err
+		}
+	}
+	for _, place := range d.places {
+		if uint(place) >= uint(len(d.used)) {
+			return fmt.Errorf("%w: a value has place %d among %d", column.ErrDamaged, place, len(d.used))
+		}
+		d.used[place] = true
+	}
+	at := 0
+	for _, absent := range null {
+		place := int32(-1)
+		if !absent {
+			place = d.places[at]
+			at++
+		}
+		switch {
+		case l.kind != column.Binary:
+			c.Index = append(c.Index, place)
+		case absent:
+			c.Bytes = append(c.Bytes, nil)
+		default:
+			c.Bytes = append(c.Bytes, d.dict[place])
+		}
+	}
+	return nil
+}
+
+// settle makes a column of its leaves: one, or those of a list's elements.
+func (d *decoder) settle(f column.Field) error {
+	first := &d.read[0]
+	if f.Kind != column.List {
+		if d.cells = (column.Cells{Column: first.Column}); len(first.Null) != d.rows {
+			return fmt.Errorf("%w: %d values for %d rows", column.ErrDamaged, len(first.Null), d.rows)
+		}
+		return nil
+	}
+	d.cells = column.Cells{Elements: make([]column.Column, len(d.read))}
+	for i := range d.read {
+		r := &d.read[i]
+		if r.starts = append(r.starts, int32(len(r.Null))); len(r.starts) != d.rows+1 {
+			return fmt.Errorf("%w: %d lists for %d rows", column.ErrDamaged, len(r.starts)-1, d.rows)
+		}
+		if !slices.Equal(r.starts, first.starts) || !slices.Equal(r.nulls, first.nulls) {
+			return fmt.Errorf("%w: the parts of its elements differ in number", column.ErrDamaged)
+		}
+		d.cells.Elements[i] = r.Column
+	}
+	d.cells.Offsets, d.cells.Null = first.starts, first.nulls
+	return nil
+}
