@@ -75,8 +75,8 @@ type gatherer struct {
 	serials  map[int64]int32
 	nsids    map[string]int32
 	days     map[time.Time][]row
-	doubtful map[runAt]bool   // runs that are not trusted
-	shown    map[int]*showing // by worker
+	doubtful map[runAt]bool        // runs that are not trusted
+	shown    map[int]*shownSerials // by worker
 }
 
 // readRows reads the answers of [from, until) that the plan asks for, by one scan of the
@@ -87,7 +87,7 @@ func readRows(ctx context.Context, p *plan.Plan, store lake.Store, from, until t
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
 	g := newGatherer(p, zones)
-	if err := g.doubt(ctx, store, from, until); err != nil {
+	if err := g.findDoubtful(ctx, store, from, until); err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
 	if err := (lake.Scan{Store: store, From: from, Until: until}).Answers(ctx, columns, g.take); err != nil {
@@ -99,7 +99,7 @@ func readRows(ctx context.Context, p *plan.Plan, store lake.Store, from, until t
 
 func newGatherer(p *plan.Plan, zones []measurement.Zone) *gatherer {
 	return &gatherer{plan: p, planned: plannedBy(p), accepted: accepted(zones), rows: &rows{}, tuples: map[tuple]int32{}, serials: map[int64]int32{},
-		nsids: map[string]int32{}, days: map[time.Time][]row{}, doubtful: map[runAt]bool{}, shown: map[int]*showing{}}
+		nsids: map[string]int32{}, days: map[time.Time][]row{}, doubtful: map[runAt]bool{}, shown: map[int]*shownSerials{}}
 }
 
 // finish puts the days in order and numbers the places.
@@ -112,7 +112,7 @@ func (g *gatherer) finish() *rows {
 		r.vpOf = append(r.vpOf, indexIn(&r.vps, t.vantagePoint))
 		r.rsiOf = append(r.rsiOf, indexIn(&r.rsis, t.rsi))
 	}
-	g.disbelieve()
+	g.dropDoubtful()
 	return r
 }
 
@@ -189,7 +189,7 @@ type numbering struct {
 	nsid, outcome, rcode, verdict []int32
 	sources                       map[[6]int32]source
 	serials                       map[int64]int32
-	shown                         *showing
+	shown                         *shownSerials
 }
 
 // source is a tuple, and when it is asked at the address of its rows.
@@ -202,7 +202,7 @@ func (g *gatherer) number(b *column.AnswerBatch) numbering {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.shown[b.Worker] == nil {
-		g.shown[b.Worker] = &showing{}
+		g.shown[b.Worker] = &shownSerials{}
 	}
 	n := numbering{sources: map[[6]int32]source{}, serials: map[int64]int32{}, shown: g.shown[b.Worker]}
 	for _, s := range b.NSID.Dict {
@@ -248,7 +248,7 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 		good, serial := goods.At(i), b.Serial.Int[i]
 		shows := good && b.Serial.Has(i)
 		if shows && b.Query.Index[i] == soa {
-			g.show(n.shown, b.VantagePoint.Text(i), r.slot, serial)
+			g.noteShown(n.shown, b.VantagePoint.Text(i), r.slot, serial)
 		}
 		key := [6]int32{b.VantagePoint.Index[i], b.Query.Index[i], b.RSI.Index[i], b.Family.Index[i], b.Transport.Index[i], b.Address.Index[i]}
 		from, ok := n.sources[key]
