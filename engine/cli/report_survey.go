@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
