@@ -75,8 +75,8 @@ type gatherer struct {
 	serials  map[int64]int32
 	nsids    map[string]int32
 	days     map[time.Time][]row
-	doubtful map[runAt]bool   // runs that are not trusted
-	shown    map[int]*showing // by worker
+	doubtful map[runAt]bool        // runs that are not trusted
+	shown    map[int]*shownSerials // by worker
 }
 
 // readRows reads the answers of [from, until) that the plan asks for, by one scan of the
@@ -87,7 +87,7 @@ func readRows(ctx context.Context, p *plan.Plan, store lake.Store, from, until t
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
 	g := newGatherer(p, zones)
-	if err := g.doubt(ctx, store, from, until); err != nil {
+	if err := g.findDoubtful(ctx, store, from, until); err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
 	if err := (lake.Scan{Store: store, From: from, Until: until}).Answers(ctx, columns, g.take); err != nil {
@@ -99,7 +99,7 @@ func readRows(ctx context.Context, p *plan.Plan, store lake.Store, from, until t
 
 func newGatherer(p *plan.Plan, zones []measurement.Zone) *gatherer {
 	return &gatherer{plan: p, planned: plannedBy(p), accepted: accepted(zones), rows: &rows{}, tuples: map[tuple]int32{}, serials: map[int64]int32{},
-		nsids: map[string]int32{}, days: map[time.Time][]row{}, doubtful: map[runAt]bool{}, shown: map[int]*showing{}}
+		nsids: map[string]int32{}, days: map[time.Time][]row{}, doubtful: map[runAt]bool{}, shown: map[int]*shownSerials{}}
 }
 
 // finish puts the days in order and numbers the places.
@@ -112,7 +112,7 @@ func (g *gatherer) finish() *rows {
 		r.vpOf = append(r.vpOf, indexIn(&r.vps, t.vantagePoint))
 		r.rsiOf = append(r.rsiOf, indexIn(&r.rsis, t.rsi))
 	}
-	g.disbelieve()
+	g.dropDoubtful()
 	return r
 }
 
@@ -184,12 +184,13 @@ func (g *gatherer) nsid(s string) int32 {
 	return i
 }
 
-// numbering maps the dictionaries of one batch onto the gatherer's numbers.
+// numbering maps the dictionaries of one batch onto the gatherer's numbers, at the places
+// of Codes.
 type numbering struct {
 	nsid, outcome, rcode, verdict []int32
 	sources                       map[[6]int32]source
 	serials                       map[int64]int32
-	shown                         *showing
+	shown                         *shownSerials
 }
 
 // source is a tuple, and when it is asked at the address of its rows.
@@ -202,21 +203,13 @@ func (g *gatherer) number(b *column.AnswerBatch) numbering {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.shown[b.Worker] == nil {
-		g.shown[b.Worker] = &showing{}
+		g.shown[b.Worker] = &shownSerials{}
 	}
 	n := numbering{sources: map[[6]int32]source{}, serials: map[int64]int32{}, shown: g.shown[b.Worker]}
-	for _, s := range b.NSID.Dict {
-		n.nsid = append(n.nsid, g.nsid(s))
-	}
-	for _, s := range b.Outcome.Dict {
-		n.outcome = append(n.outcome, int32(slices.Index(measurement.Outcomes, measurement.Outcome(s))))
-	}
-	for _, s := range b.RCode.Dict {
-		n.rcode = append(n.rcode, int32(rcodeOf(s)))
-	}
-	for _, s := range b.Verdict.Dict {
-		n.verdict = append(n.verdict, int32(1+slices.Index(measurement.Verdicts, measurement.Verdict(s))))
-	}
+	n.nsid = b.NSID.Codes(-1, g.nsid)
+	n.outcome = b.Outcome.Codes(-1, func(s string) int32 { return int32(slices.Index(measurement.Outcomes, measurement.Outcome(s))) })
+	n.rcode = b.RCode.Codes(0, func(s string) int32 { return int32(rcodeOf(s)) })
+	n.verdict = b.Verdict.Codes(0, func(s string) int32 { return int32(1 + slices.Index(measurement.Verdicts, measurement.Verdict(s))) })
 	return n
 }
 
@@ -237,18 +230,13 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 	soa, goods := b.Query.Place(measurement.QuerySOA), b.Good()
 	out := make([]row, 0, b.Rows)
 	for i := range b.Rows {
-		r := row{slot: slotOfMicro(b.Interval.Int[i]), latency: -1, serial: -1, nsid: -1, strays: int32(b.Strays.Int[i])}
-		code := int32(-1)
-		if c := b.Outcome.Index[i]; c >= 0 {
-			code = n.outcome[c]
-		}
-		if c := b.RCode.Index[i]; c >= 0 {
-			r.rcode = uint8(n.rcode[c])
-		}
+		r := row{slot: slotOfMicro(b.Interval.Int[i]), latency: -1, serial: -1, nsid: n.nsid[b.NSID.Index[i]+1], strays: int32(b.Strays.Int[i]),
+			rcode: uint8(n.rcode[b.RCode.Index[i]+1]), verdict: uint8(n.verdict[b.Verdict.Index[i]+1])}
+		code := n.outcome[b.Outcome.Index[i]+1]
 		good, serial := goods.At(i), b.Serial.Int[i]
 		shows := good && b.Serial.Has(i)
 		if shows && b.Query.Index[i] == soa {
-			g.show(n.shown, b.VantagePoint.Text(i), r.slot, serial)
+			g.noteShown(n.shown, b.VantagePoint.Text(i), r.slot, serial)
 		}
 		key := [6]int32{b.VantagePoint.Index[i], b.Query.Index[i], b.RSI.Index[i], b.Family.Index[i], b.Transport.Index[i], b.Address.Index[i]}
 		from, ok := n.sources[key]
@@ -263,14 +251,8 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 			return fmt.Errorf("outcome %q is not of the vocabulary", b.Outcome.Text(i))
 		}
 		r.tuple, r.outcome = from.tuple, uint8(code)
-		if c := b.Verdict.Index[i]; c >= 0 {
-			r.verdict = uint8(n.verdict[c])
-		}
 		if good && b.LatencyUS.Has(i) {
 			r.latency = int32(min(max(b.LatencyUS.Int[i], 0), math.MaxInt32))
-		}
-		if c := b.NSID.Index[i]; c >= 0 {
-			r.nsid = n.nsid[c]
 		}
 		if believed, known := g.accepted[serial]; shows && known && b.SentAt.Int[i] >= believed {
 			r.serial = g.serialOf(&n, serial)

@@ -155,6 +155,9 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	if err := errors.Join(ctx.Err(), r.judge.Open()); err != nil {
 		return r.result, err
 	}
+	if !r.knows() {
+		return r.result, nil
+	}
 	if err := errors.Join(r.keepOwnPlan(), r.keepSites()); err != nil {
 		return r.result, err
 	}
@@ -180,7 +183,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	if err != nil {
 		return r.result, err
 	}
-	if err := r.pass(ctx, r.compact()); err != nil {
+	if err := r.pass(ctx, r.compact(ctx)); err != nil {
 		return r.result, err
 	}
 	if err := r.forget(); err != nil {
@@ -285,11 +288,14 @@ func (r *run) whole(ctx context.Context, day []waiting) error {
 // day brings files of one day into the lake and keeps or rejects each: as many of
 // those at the head as fit into memory, which are n.
 func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
+	day := interval.Day(files[0].label)
+	if r.newer(day) {
+		return len(files), nil
+	}
 	taken, n, err := r.takeAll(ctx, files)
 	if err != nil {
 		return n, err
 	}
-	day := interval.Day(files[0].label)
 	if err := r.firstWins(ctx, day, taken); err != nil {
 		return n, err
 	}

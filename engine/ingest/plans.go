@@ -65,8 +65,9 @@ func (r *run) keepSites() error {
 		}
 	}
 	column.Sort(now)
-	if len(now) == 0 || reflect.DeepEqual(had, now) {
-		return nil
+	older, err := r.Lake.Older(column.VantagePoints)
+	if err != nil || len(now) == 0 || reflect.DeepEqual(had, now) && !older {
+		return err
 	}
 	if err := r.step("vantage points"); err != nil {
 		return err

@@ -1,6 +1,6 @@
 // Package rebuild makes a lake again from the evidence: the originals, loose and packed,
 // the archive of root zones with its records, and the plans. It runs what ingest runs, so
-// that what it makes is what ingest made (docs/decisions/0019).
+// that what it makes is what ingest made (docs/decisions/0020).
 package rebuild
 
 import (
