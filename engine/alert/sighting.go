@@ -116,8 +116,8 @@ type runAt struct {
 
 // doubt notes the runs of [from, until) that are not trusted: whose clock was known to be
 // wrong, or that were received before their label.
-func (g *gatherer) doubt(ctx context.Context, store lake.Store, from, until time.Time) error {
-	scan := lake.Scan{Store: store, From: from, Until: until, Workers: 1}
+func (g *gatherer) doubt(ctx context.Context, from, until time.Time) error {
+	scan := lake.Scan{Store: g.store, From: from, Until: until, Workers: 1}
 	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized, column.ReceivedAt}, func(b *column.RunBatch) error {
 		for i, label := range b.Interval.Int {
 			if b.ClockSynchronized.No(i) || b.ReceivedAt.Int[i] < label {
@@ -128,7 +128,7 @@ func (g *gatherer) doubt(ctx context.Context, store lake.Store, from, until time
 	})
 }
 
-// showing is the serials that a run has shown so far; a worker meets its rows together.
+// showing is the serials that a run has shown so far; its rows come together.
 type showing struct {
 	run     runAt
 	serials []int64
@@ -143,22 +143,18 @@ func (g *gatherer) show(s *showing, vp string, slot int32, serial int64) {
 		return
 	}
 	if s.serials = append(s.serials, serial); len(s.serials) > mostSerials {
-		g.mu.Lock()
 		g.doubtful[s.run] = true
-		g.mu.Unlock()
 	}
 }
 
-// disbelieve takes the serials from the rows of runs that are not trusted.
+// disbelieve takes the serials from the rows of the day's runs that are not trusted.
 func (g *gatherer) disbelieve() {
 	if len(g.doubtful) == 0 {
 		return
 	}
-	for _, chunk := range g.rows.chunks {
-		for i := range chunk {
-			if r := &chunk[i]; r.serial >= 0 && g.doubtful[runAt{g.rows.tuples[r.tuple].vantagePoint, r.slot}] {
-				r.serial = -1
-			}
+	for i := range g.day {
+		if r := &g.day[i]; r.serial >= 0 && g.doubtful[runAt{g.tuples.values[r.tuple].vantagePoint, r.slot}] {
+			r.serial = -1
 		}
 	}
 }
