@@ -44,7 +44,7 @@ rule "short" {
 
 const threeOfThem = `
 vantage_point "{each.key}" {
-  for_each = { 101 = "africa", 301 = "europe", 501 = "asia" }
+  for_each = { 101 = "africa", 301 = "europe", 501 = "north_america" }
   region   = each.value
   metro    = "x"
 }
