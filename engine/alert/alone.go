@@ -77,15 +77,11 @@ func (w *witnessing) without(vp, combination int32, f *frame, failing float64) *
 		if w.rows.vpOf[row.tuple] == vp {
 			continue
 		}
-		var rank int32
-		if g.latency {
-			rank = g.ranks[p.chunk][p.at]
-		}
 		t := now
 		if row.slot < middle {
 			t = before
 		}
-		t.count(row, w.rows.vpOf[row.tuple], w.rows.rsiOf[row.tuple], rank, g.feeds[row.tuple], 1)
+		t.count(row, w.rows.vpOf[row.tuple], w.rows.rsiOf[row.tuple], g.feeds[row.tuple], 1)
 	}
 	var seen, seenBefore Window
 	c.fill(&seen, &seenBefore, now, before, view{w.rows, g, w.end, failing, w.rows.vps[vp]})
@@ -100,9 +96,5 @@ func (t *tally) emptied(r *rows, g *group, but int32) *tally {
 	}
 	of := &accused{maps.Clone(t.accused.vps), t.accused.nsids}
 	delete(of.vps, but)
-	var values []int32
-	if t.latency != nil {
-		values = t.latency.values
-	}
-	return newTally(r, values, g, of)
+	return newTally(r, g, of)
 }

@@ -33,14 +33,15 @@ type Episode struct {
 // production; failed has the first error of each, by rule.
 func (rs *Rules) Backtest(ctx context.Context, store lake.Store, from, until time.Time, only string) (found []Episode, failed map[string]error, err error) {
 	from, until = interval.Of(from), interval.Of(until)
-	rows, err := readRows(ctx, rs.Plan, store, from.Add(-rs.reach(only)), until)
+	w, err := rs.walker(ctx, store, from, until, only)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer w.stop()
 	failed = map[string]error{}
 	episodes, open := []Episode{}, map[string]int{}
 	states := ledger{}
-	err = rs.walker(rows, only).walk(from, until, func(end time.Time, r *rule, f *frame, found finding, err error) error {
+	err = w.walk(ctx, from, until, func(end time.Time, r *rule, f *frame, found finding, err error) error {
 		if err != nil && failed[r.Label] == nil {
 			failed[r.Label] = fmt.Errorf("%w (first at %s)", err, end.Format(time.RFC3339))
 		}

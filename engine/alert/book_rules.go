@@ -30,12 +30,12 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 		if from.After(until) || b.Rules.reach("") == 0 {
 			return nil
 		}
-		rows, err := readRows(ctx, b.Rules.Plan, store, from.Add(-b.Rules.reach("")), until)
+		w, err := b.Rules.walker(ctx, store, from, until, "")
 		if err != nil {
 			return err
 		}
+		defer w.stop()
 		failed, met := map[string]bool{}, map[string]bool{}
-		w := b.Rules.walker(rows, "")
 		w.until, w.now = until, b.Now().UTC()
 		for end := from; !end.After(until); end = end.Add(interval.Length) {
 			if err := b.evaluateEnd(ctx, m, result, w, end, failed, met); err != nil {
@@ -61,7 +61,7 @@ func (b *Book) evaluateEnd(ctx context.Context, m *memory, result *Result, w *wa
 		return err
 	}
 	before := len(result.Events)
-	err := w.walk(end, end, func(end time.Time, r *rule, f *frame, found finding, err error) error {
+	err := w.walk(ctx, end, end, func(end time.Time, r *rule, f *frame, found finding, err error) error {
 		met[keyOf(r.Label, f.labels)] = true
 		result.Checks++
 		b.apply(m, result, r, f, found, err, end, failed)

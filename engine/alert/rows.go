@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"mtric.net/mtric/engine/column"
@@ -45,9 +44,10 @@ type row struct {
 	outcome, rcode, verdict uint8 // places in the vocabularies; rcode and verdict: plus one, 0 none
 }
 
-// rows are answers in the order of their intervals.
+// rows are answers in the order of their intervals: of a long period those of the days that
+// windows still reach.
 type rows struct {
-	chunks  [][]row // a day each
+	chunks  [][]row // a day each; nil once it was let go
 	tuples  []tuple
 	vps     []string // names of vantage points; index by vpOf
 	vpOf    []int32  // by tuple
@@ -62,68 +62,68 @@ type rows struct {
 var columns = []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Outcome, column.LatencyUS,
 	column.RCode, column.Serial, column.NSID, column.Strays, column.Verdict, column.Address, column.SentAt}
 
-// gatherer brings the batches of several workers into one numbering, of the rows that
-// the plan has queries for: what anybody else writes into a row is no combination.
+// gatherer reads days into one numbering, of the rows that the plan has queries for: what
+// anybody else writes into a row is no combination. It is used by one goroutine at a time.
 type gatherer struct {
 	plan     *plan.Plan
+	store    lake.Store
 	planned  planned
 	accepted map[int64]int64 // since when sightings of a serial are believed, in µs
 
-	mu       sync.Mutex
-	rows     *rows
-	tuples   map[tuple]int32
-	serials  map[int64]int32
-	nsids    map[string]int32
-	days     map[time.Time][]row
-	doubtful map[runAt]bool        // runs that are not trusted
-	shown    map[int]*shownSerials // by worker
+	met     bool // no further tuple is numbered: the combinations are made
+	tuples  numbers[tuple]
+	serials numbers[int64]
+	nsids   numbers[string]
+
+	day      []row          // that is being read
+	doubtful map[runAt]bool // its runs that are not trusted
+	shown    shownSerials
 }
 
-// readRows reads the answers of [from, until) that the plan asks for, by one scan of the
-// needed columns.
-func readRows(ctx context.Context, p *plan.Plan, store lake.Store, from, until time.Time) (*rows, error) {
-	zones, err := store.Zones()
-	if err != nil {
-		return nil, fmt.Errorf("window rules: %w", err)
-	}
-	g := newGatherer(p, zones)
-	if err := g.findDoubtful(ctx, store, from, until); err != nil {
-		return nil, fmt.Errorf("window rules: %w", err)
-	}
-	if err := (lake.Scan{Store: store, From: from, Until: until}).Answers(ctx, columns, g.take); err != nil {
-		return nil, fmt.Errorf("window rules: %w", err)
-	}
-	g.rows.zones = published(zones, p)
-	return g.finish(), nil
+// numbers numbers values in the order in which they are met.
+type numbers[T comparable] struct {
+	values []T
+	of     map[T]int32
+	free   []int32 // that can be given again
 }
 
-func newGatherer(p *plan.Plan, zones []measurement.Zone) *gatherer {
-	return &gatherer{plan: p, planned: plannedBy(p), accepted: accepted(zones), rows: &rows{}, tuples: map[tuple]int32{}, serials: map[int64]int32{},
-		nsids: map[string]int32{}, days: map[time.Time][]row{}, doubtful: map[runAt]bool{}, shown: map[int]*shownSerials{}}
+func (n *numbers[T]) number(v T) int32 {
+	i, ok := n.of[v]
+	if ok {
+		return i
+	}
+	if n.of == nil {
+		n.of = map[T]int32{}
+	}
+	if last := len(n.free) - 1; last >= 0 {
+		i, n.free = n.free[last], n.free[:last]
+		n.values[i] = v
+	} else {
+		i = int32(len(n.values))
+		n.values = append(n.values, v)
+	}
+	n.of[v] = i
+	return i
 }
 
-// finish puts the days in order and numbers the places.
-func (g *gatherer) finish() *rows {
-	r := g.rows
-	for _, day := range slices.SortedFunc(keys(g.days), time.Time.Compare) {
-		r.chunks = append(r.chunks, g.days[day])
+func newGatherer(p *plan.Plan, store lake.Store, zones []measurement.Zone) *gatherer {
+	return &gatherer{plan: p, store: store, planned: plannedBy(p), accepted: accepted(zones), doubtful: map[runAt]bool{}}
+}
+
+// read reads the answers of [from, until), which are of one day, that the plan asks for,
+// into a slice, by one scan of the needed columns.
+func (g *gatherer) read(ctx context.Context, from, until time.Time, into []row) ([]row, error) {
+	g.day = into[:0]
+	clear(g.doubtful)
+	if err := g.findDoubtful(ctx, from, until); err != nil {
+		return nil, err
 	}
-	for _, t := range r.tuples {
-		r.vpOf = append(r.vpOf, indexIn(&r.vps, t.vantagePoint))
-		r.rsiOf = append(r.rsiOf, indexIn(&r.rsis, t.rsi))
+	scan := lake.Scan{Store: g.store, From: from, Until: until, Workers: 1}
+	if err := scan.Answers(ctx, columns, g.take); err != nil {
+		return nil, err
 	}
 	g.dropDoubtful()
-	return r
-}
-
-func keys[K comparable, V any](m map[K]V) func(func(K) bool) {
-	return func(yield func(K) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
+	return g.day, nil
 }
 
 func indexIn(all *[]string, name string) int32 {
@@ -152,36 +152,13 @@ func slotOfMicro(label int64) int32 { return int32(label / interval.Length.Micro
 
 // tuple numbers a tuple of the plan; -1 is any other.
 func (g *gatherer) tuple(t tuple) int32 {
-	i, ok := g.tuples[t]
-	if !ok && !g.planned.has(t) {
+	if i, ok := g.tuples.of[t]; ok {
+		return i
+	}
+	if g.met || !g.planned.has(t) {
 		return -1
 	}
-	if !ok {
-		i = int32(len(g.rows.tuples))
-		g.tuples[t] = i
-		g.rows.tuples = append(g.rows.tuples, t)
-	}
-	return i
-}
-
-func (g *gatherer) serial(s int64) int32 {
-	i, ok := g.serials[s]
-	if !ok {
-		i = int32(len(g.rows.serials))
-		g.serials[s] = i
-		g.rows.serials = append(g.rows.serials, s)
-	}
-	return i
-}
-
-func (g *gatherer) nsid(s string) int32 {
-	i, ok := g.nsids[s]
-	if !ok {
-		i = int32(len(g.rows.nsids))
-		g.nsids[s] = i
-		g.rows.nsids = append(g.rows.nsids, s)
-	}
-	return i
+	return g.tuples.number(t)
 }
 
 // numbering maps the dictionaries of one batch onto the gatherer's numbers, at the places
@@ -190,7 +167,6 @@ type numbering struct {
 	nsid, outcome, rcode, verdict []int32
 	sources                       map[[6]int32]source
 	serials                       map[int64]int32
-	shown                         *shownSerials
 }
 
 // source is a tuple, and when it is asked at the address of its rows.
@@ -200,13 +176,8 @@ type source struct {
 }
 
 func (g *gatherer) number(b *column.AnswerBatch) numbering {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.shown[b.Worker] == nil {
-		g.shown[b.Worker] = &shownSerials{}
-	}
-	n := numbering{sources: map[[6]int32]source{}, serials: map[int64]int32{}, shown: g.shown[b.Worker]}
-	n.nsid = b.NSID.Codes(-1, g.nsid)
+	n := numbering{sources: map[[6]int32]source{}, serials: map[int64]int32{}}
+	n.nsid = b.NSID.Codes(-1, g.nsids.number)
 	n.outcome = b.Outcome.Codes(-1, func(s string) int32 { return int32(slices.Index(measurement.Outcomes, measurement.Outcome(s))) })
 	n.rcode = b.RCode.Codes(0, func(s string) int32 { return int32(rcodeOf(s)) })
 	n.verdict = b.Verdict.Codes(0, func(s string) int32 { return int32(1 + slices.Index(measurement.Verdicts, measurement.Verdict(s))) })
@@ -215,8 +186,6 @@ func (g *gatherer) number(b *column.AnswerBatch) numbering {
 
 // source finds what a row's labels and address are in the plan.
 func (g *gatherer) source(t tuple, address string) source {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	s := source{tuple: g.tuple(t)}
 	if s.tuple >= 0 {
 		s.asked = g.asked(t, address)
@@ -228,7 +197,6 @@ func (g *gatherer) source(t tuple, address string) source {
 func (g *gatherer) take(b *column.AnswerBatch) error {
 	n := g.number(b)
 	soa, goods := b.Query.Place(measurement.QuerySOA), b.Good()
-	out := make([]row, 0, b.Rows)
 	for i := range b.Rows {
 		r := row{slot: slotOfMicro(b.Interval.Int[i]), latency: -1, serial: -1, nsid: n.nsid[b.NSID.Index[i]+1], strays: int32(b.Strays.Int[i]),
 			rcode: uint8(n.rcode[b.RCode.Index[i]+1]), verdict: uint8(n.verdict[b.Verdict.Index[i]+1])}
@@ -236,7 +204,7 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 		good, serial := goods.At(i), b.Serial.Int[i]
 		shows := good && b.Serial.Has(i)
 		if shows && b.Query.Index[i] == soa {
-			g.noteShown(n.shown, b.VantagePoint.Text(i), r.slot, serial)
+			g.noteShown(&g.shown, b.VantagePoint.Text(i), r.slot, serial)
 		}
 		key := [6]int32{b.VantagePoint.Index[i], b.Query.Index[i], b.RSI.Index[i], b.Family.Index[i], b.Transport.Index[i], b.Address.Index[i]}
 		from, ok := n.sources[key]
@@ -257,11 +225,8 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 		if believed, known := g.accepted[serial]; shows && known && b.SentAt.Int[i] >= believed {
 			r.serial = g.serialOf(&n, serial)
 		}
-		out = append(out, r)
+		g.day = append(g.day, r)
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.days[b.Day] = append(g.days[b.Day], out...)
 	return nil
 }
 
@@ -269,9 +234,7 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 func (g *gatherer) serialOf(n *numbering, serial int64) int32 {
 	id, ok := n.serials[serial]
 	if !ok {
-		g.mu.Lock()
-		id = g.serial(serial)
-		g.mu.Unlock()
+		id = g.serials.number(serial)
 		n.serials[serial] = id
 	}
 	return id

@@ -116,8 +116,8 @@ type runAt struct {
 
 // findDoubtful notes the runs of [from, until) that are not trusted: whose clock was known to be
 // wrong, or that were received before their label.
-func (g *gatherer) findDoubtful(ctx context.Context, store lake.Store, from, until time.Time) error {
-	scan := lake.Scan{Store: store, From: from, Until: until, Workers: 1}
+func (g *gatherer) findDoubtful(ctx context.Context, from, until time.Time) error {
+	scan := lake.Scan{Store: g.store, From: from, Until: until, Workers: 1}
 	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized, column.ReceivedAt}, func(b *column.RunBatch) error {
 		for i, label := range b.Interval.Int {
 			if b.ClockSynchronized.No(i) || b.ReceivedAt.Int[i] < label {
@@ -128,7 +128,7 @@ func (g *gatherer) findDoubtful(ctx context.Context, store lake.Store, from, unt
 	})
 }
 
-// shownSerials is the serials that a run has shown so far; a worker meets its rows together.
+// shownSerials is the serials that a run has shown so far; its rows come together.
 type shownSerials struct {
 	run     runAt
 	serials []int64
@@ -143,22 +143,18 @@ func (g *gatherer) noteShown(s *shownSerials, vp string, slot int32, serial int6
 		return
 	}
 	if s.serials = append(s.serials, serial); len(s.serials) > maxSerials {
-		g.mu.Lock()
 		g.doubtful[s.run] = true
-		g.mu.Unlock()
 	}
 }
 
-// dropDoubtful takes the serials from the rows of runs that are not trusted.
+// dropDoubtful takes the serials from the rows of the day's runs that are not trusted.
 func (g *gatherer) dropDoubtful() {
 	if len(g.doubtful) == 0 {
 		return
 	}
-	for _, chunk := range g.rows.chunks {
-		for i := range chunk {
-			if r := &chunk[i]; r.serial >= 0 && g.doubtful[runAt{g.rows.tuples[r.tuple].vantagePoint, r.slot}] {
-				r.serial = -1
-			}
+	for i := range g.day {
+		if r := &g.day[i]; r.serial >= 0 && g.doubtful[runAt{g.tuples.values[r.tuple].vantagePoint, r.slot}] {
+			r.serial = -1
 		}
 	}
 }

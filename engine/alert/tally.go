@@ -1,7 +1,5 @@
 package alert
 
-import "slices"
-
 // count is queries of one vantage point or RSI within a tally.
 type count struct{ sent, good, answered int64 }
 
@@ -24,11 +22,11 @@ type tally struct {
 	addSet, gonSt []bool
 }
 
-func newTally(r *rows, values []int32, g *group, of *accused) *tally {
+func newTally(r *rows, g *group, of *accused) *tally {
 	t := &tally{accused: of, byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)),
 		added: make([]int32, len(r.vps)), gone: make([]int32, len(r.vps)), addSet: make([]bool, len(r.vps)), gonSt: make([]bool, len(r.vps))}
 	if g.latency {
-		t.latency = newOrder(values)
+		t.latency = &order{}
 	}
 	if g.serials {
 		t.serials = map[int32]int{}
@@ -43,16 +41,15 @@ func newTally(r *rows, values []int32, g *group, of *accused) *tally {
 type feeds struct{ asked, judged bool }
 
 // change lets a row enter (by 1) or leave (by -1).
-// rank is the place of the row's latency among all of the combination.
-func (t *tally) change(r *row, vp, rsi, rank int32, f feeds, by int64) {
+func (t *tally) change(r *row, vp, rsi int32, f feeds, by int64) {
 	if f.judged && r.verdict == verdictIncorrect {
 		t.accused.change(r, vp, by)
 	}
-	t.count(r, vp, rsi, rank, f, by)
+	t.count(r, vp, rsi, f, by)
 }
 
 // count is change, but for who found answers incorrect.
-func (t *tally) count(r *row, vp, rsi, rank int32, f feeds, by int64) {
+func (t *tally) count(r *row, vp, rsi int32, f feeds, by int64) {
 	t.strays += by * int64(r.strays)
 	if f.judged {
 		t.verdicts[r.verdict] += by
@@ -80,7 +77,7 @@ func (t *tally) count(r *row, vp, rsi, rank int32, f feeds, by int64) {
 	bump(t.serials, r.serial, by)
 	bump(t.nsids, r.nsid, by)
 	if t.latency != nil && r.latency >= 0 {
-		t.latency.change(rank, int32(by))
+		t.latency.change(r.latency, by)
 	}
 }
 
@@ -159,64 +156,4 @@ func failures(all []count, threshold float64) (asked, failing, silent int64) {
 		}
 	}
 	return asked, failing, silent
-}
-
-// order keeps latencies in order while they come and go: a binary indexed tree
-// over the ranks of all values that will ever be in it, so that quantiles are
-// exact.
-type order struct {
-	values []int32 // ascending, each once
-	tree   []int32
-	n      int32
-}
-
-// newOrder takes the values, ascending and each once; it keeps the slice.
-func newOrder(values []int32) *order {
-	return &order{values: values, tree: make([]int32, len(values)+1)}
-}
-
-// ascending sorts the values and leaves each once.
-func ascending(values []int32) []int32 {
-	slices.Sort(values)
-	return slices.Compact(values)
-}
-
-// change lets the value of a rank enter (by 1) or leave (by -1).
-func (o *order) change(rank, by int32) {
-	o.n += by
-	for i := int(rank) + 1; i < len(o.tree); i += i & -i {
-		o.tree[i] += by
-	}
-}
-
-// at returns the value of a rank, from 0, in ms.
-func (o *order) at(rank int32) float64 {
-	pos, step := 0, 1
-	for step*2 < len(o.tree) {
-		step *= 2
-	}
-	for left := rank; step > 0; step /= 2 {
-		if next := pos + step; next < len(o.tree) && o.tree[next] <= left {
-			pos = next
-			left -= o.tree[next]
-		}
-	}
-	return float64(o.values[pos]) / 1000
-}
-
-func (o *order) median() *float64 {
-	if o.n == 0 {
-		return nil
-	}
-	v := (o.at((o.n-1)/2) + o.at(o.n/2)) / 2
-	return &v
-}
-
-// p95 is the 95th percentile by nearest rank.
-func (o *order) p95() *float64 {
-	if o.n == 0 {
-		return nil
-	}
-	v := o.at((95*o.n+99)/100 - 1)
-	return &v
 }

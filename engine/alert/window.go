@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"context"
 	"reflect"
 	"runtime"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
@@ -26,7 +28,6 @@ type group struct {
 	serials  bool
 	nsids    bool
 
-	ranks  [][]int32 // of latencies, by chunk and row, where a rule reads them
 	combos []*combo
 	of     []int32 // combo, by tuple
 	feeds  []feeds // by tuple
@@ -44,16 +45,15 @@ type combo struct {
 // cursor walks through rows in order.
 type cursor struct{ chunk, at int }
 
-// upTo calls use with every row before the slot that was not visited yet, and
-// where it lies.
-func (c *cursor) upTo(r *rows, slot int32, use func(r *row, chunk, at int)) {
+// upTo calls use with every row before the slot that was not visited yet.
+func (c *cursor) upTo(r *rows, slot int32, use func(r *row)) {
 	for ; c.chunk < len(r.chunks); c.chunk, c.at = c.chunk+1, 0 {
 		chunk := r.chunks[c.chunk]
 		for ; c.at < len(chunk); c.at++ {
 			if chunk[c.at].slot >= slot {
 				return
 			}
-			use(&chunk[c.at], c.chunk, c.at)
+			use(&chunk[c.at])
 		}
 	}
 }
@@ -141,38 +141,13 @@ func (g *group) prepare(p *plan.Plan, r *rows) {
 		g.feeds = append(g.feeds, feeds{asked: byQuery || t.query == measurement.QuerySOA, judged: byQuery || t.query == measurement.QueryCorrectness})
 	}
 	eachPlanned(p, vantagePoints(p), func(t tuple) { add(&t) })
-	values := g.values(r)
-	g.rank(r, values)
 	now, before := map[string]*accused{}, map[string]*accused{}
-	for i, c := range g.combos {
-		c.now = newTally(r, values[i], g, accusedOf(now, c.labels))
+	for _, c := range g.combos {
+		c.now = newTally(r, g, accusedOf(now, c.labels))
 		if g.previous {
-			c.before = newTally(r, values[i], g, accusedOf(before, c.labels))
+			c.before = newTally(r, g, accusedOf(before, c.labels))
 		}
 	}
-}
-
-// values collects the latencies of each combination, where a rule reads them.
-func (g *group) values(r *rows) [][]int32 {
-	all := make([][]int32, len(g.combos))
-	if !g.latency {
-		return all
-	}
-	for i := range all {
-		all[i] = []int32{}
-	}
-	for _, chunk := range r.chunks {
-		for i := range chunk {
-			if row := &chunk[i]; row.latency >= 0 && g.feeds[row.tuple].asked {
-				c := g.of[row.tuple]
-				all[c] = append(all[c], row.latency)
-			}
-		}
-	}
-	for i := range all {
-		all[i] = ascending(all[i])
-	}
-	return all
 }
 
 // expected returns how many intervals of vantage points a window should have.
@@ -221,38 +196,16 @@ func expected(p *plan.Plan, r *rows, over []string, t *tuple) func(from, until t
 	}
 }
 
-// rank finds the place of every latency once: a row enters and leaves several
-// times.
-func (g *group) rank(r *rows, values [][]int32) {
-	if !g.latency {
-		return
-	}
-	for _, chunk := range r.chunks {
-		ranks := make([]int32, len(chunk))
-		for i := range chunk {
-			if row := &chunk[i]; row.latency >= 0 && g.feeds[row.tuple].asked {
-				at, _ := slices.BinarySearch(values[g.of[row.tuple]], row.latency)
-				ranks[i] = int32(at)
-			}
-		}
-		g.ranks = append(g.ranks, ranks)
-	}
-}
-
 // advance brings the tallies to the window that ends at end.
 func (g *group) advance(r *rows, end time.Time) {
-	change := func(before bool, by int64) func(*row, int, int) {
-		return func(row *row, chunk, at int) {
+	change := func(before bool, by int64) func(*row) {
+		return func(row *row) {
 			c := g.combos[g.of[row.tuple]]
 			t := c.now
 			if before {
 				t = c.before
 			}
-			var rank int32
-			if g.latency {
-				rank = g.ranks[chunk][at]
-			}
-			t.change(row, r.vpOf[row.tuple], r.rsiOf[row.tuple], rank, g.feeds[row.tuple], by)
+			t.change(row, r.vpOf[row.tuple], r.rsiOf[row.tuple], g.feeds[row.tuple], by)
 		}
 	}
 	slots := int32(g.window / interval.Length)
@@ -264,9 +217,9 @@ func (g *group) advance(r *rows, end time.Time) {
 		return
 	}
 	enter := change(true, 1)
-	g.cursor[1].upTo(r, last-slots, func(row *row, chunk, at int) {
-		leave(row, chunk, at)
-		enter(row, chunk, at)
+	g.cursor[1].upTo(r, last-slots, func(row *row) {
+		leave(row)
+		enter(row)
 	})
 	g.cursor[2].upTo(r, last-2*slots, change(true, -1))
 }
@@ -274,24 +227,38 @@ func (g *group) advance(r *rows, end time.Time) {
 // visit is called with each result of a walk, one at a time.
 type visit func(end time.Time, r *rule, f *frame, found finding, err error) error
 
-// walker evaluates the window rules over rows, end by end.
+// walker evaluates the window rules over a lake's past, end by end.
 type walker struct {
 	rules  *Rules
+	slide  *slide
 	rows   *rows
 	groups []*group
+	reach  time.Duration
 
 	until, now time.Time // the last end there is to evaluate, and when; zero where nobody is told
 }
 
-// walker prepares a walk over rows, which must reach back far enough.
-func (rs *Rules) walker(r *rows, only string) *walker {
-	w := &walker{rules: rs, rows: r, groups: rs.groups(only)}
+// walker prepares a walk over the ends of [from, until]. Stop must be called after it.
+func (rs *Rules) walker(ctx context.Context, store lake.Store, from, until time.Time, only string) (*walker, error) {
+	w := &walker{rules: rs, groups: rs.groups(only), reach: rs.reach(only)}
+	var err error
+	if w.slide, err = newSlide(ctx, rs.Plan, store, from.Add(-w.reach), until); err != nil {
+		return nil, err
+	}
+	if err := w.slide.meet(ctx, w.reach); err != nil {
+		w.stop()
+		return nil, err
+	}
+	w.rows = w.slide.rows
 	_ = w.each(func(g *group) error { // nothing of it fails
-		g.prepare(rs.Plan, r)
+		g.prepare(rs.Plan, w.rows)
 		return nil
 	})
-	return w
+	return w, nil
 }
+
+// stop ends what is being read ahead.
+func (w *walker) stop() { w.slide.stop() }
 
 func (w *walker) each(do func(*group) error) error {
 	var all errgroup.Group
@@ -305,15 +272,30 @@ func (w *walker) each(do func(*group) error) error {
 // walk evaluates the rules for every end in [from, until], which no walk before has
 // passed, and hands each result on. The ends of one alert come oldest first; those of
 // several groups run beside one another, so the order of different alerts is none.
-func (w *walker) walk(from, until time.Time, use visit) error {
+func (w *walker) walk(ctx context.Context, from, until time.Time, use visit) error {
 	var one sync.Mutex
-	return w.each(func(g *group) error {
-		return w.walkGroup(g, from, until, func(end time.Time, rule *rule, f *frame, found finding, err error) error {
-			one.Lock()
-			defer one.Unlock()
-			return use(end, rule, f, found, err)
+	for at := from; !at.After(until); {
+		last := interval.Day(at.Add(-1)).AddDate(0, 0, 1) // the ends that need no further day
+		if last.After(until) {
+			last = until
+		}
+		// What leaves the windows at the first end is of the interval before them.
+		if err := w.slide.hold(ctx, at.Add(-w.reach-interval.Length), last); err != nil {
+			return err
+		}
+		err := w.each(func(g *group) error {
+			return w.walkGroup(g, at, last, func(end time.Time, rule *rule, f *frame, found finding, err error) error {
+				one.Lock()
+				defer one.Unlock()
+				return use(end, rule, f, found, err)
+			})
 		})
-	})
+		if err != nil {
+			return err
+		}
+		at = last.Add(interval.Length)
+	}
+	return nil
 }
 
 func (w *walker) walkGroup(g *group, from, until time.Time, use visit) error {

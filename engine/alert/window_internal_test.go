@@ -254,7 +254,7 @@ func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
 	}
 	seen := 0
 	for _, name := range []string{"rsi-unavailable", "by-query"} {
-		read, err := readRows(t.Context(), rules.Plan, store, start.Add(-rules.reach(name)), start.Add(3*time.Hour))
+		w, err := rules.walker(t.Context(), store, start, start.Add(3*time.Hour), name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,7 +262,7 @@ func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
 		if name == "by-query" {
 			length = 15 * time.Minute
 		}
-		err = rules.walker(read, name).walk(start, start.Add(3*time.Hour), func(end time.Time, _ *rule, f *frame, _ finding, err error) error {
+		err = w.walk(t.Context(), start, start.Add(3*time.Hour), func(end time.Time, _ *rule, f *frame, _ finding, err error) error {
 			seen++
 			got := f.object.Interface().(Window)
 			if d := gocmp.Diff(brute(rows, f.labels, end.Add(-length), end, zones), got); d != "" {

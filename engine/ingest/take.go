@@ -44,7 +44,7 @@ type taken struct {
 const takersAtOnce = 4
 
 // defaultMemory is Ingester.Memory where that is 0.
-const defaultMemory = 128 << 20
+const defaultMemory = 80 << 20
 
 // takeAll copies the files, bounded and hashed, and reads the copies: those at the head
 // that together fit into memory, of which it returns how many they are. What is wrong
@@ -73,18 +73,15 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 	return slices.DeleteFunc(all[:n], func(t *taken) bool { return t == nil || r.setAside(t) }), n, nil
 }
 
-// weight is how much memory the rows take, about.
+// weight is how much memory is held of a file until it is merged, about.
 func (t *taken) weight() (bytes int64) {
-	if t == nil {
+	if t == nil || t.answers == nil {
 		return 0
 	}
-	if t.answers != nil {
-		bytes += int64(t.answers.Size())
+	for _, w := range t.answers.Wires {
+		bytes += int64(len(w))
 	}
-	if t.routes != nil {
-		bytes += int64(t.routes.Size())
-	}
-	return bytes
+	return bytes + int64(t.answers.Texts)
 }
 
 // trusted says that the clock of the run was not known to be wrong, and that the file did

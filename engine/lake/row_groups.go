@@ -88,7 +88,8 @@ func (s *rowGrouper) before(interval int64, dict *wires, flush func() error) err
 	if err != nil {
 		return err
 	}
-	return dict.tell(wires)
+	dict.tell(wires)
+	return nil
 }
 
 // gather collects the wires of the next row group and says where it ends.

@@ -41,8 +41,7 @@ func written[T column.Row](t testing.TB, rows []T) (path string, data []byte) {
 
 // read returns the rows of a file that was sent.
 func read[T spool.Sent](data []byte, most int) ([]T, column.Metadata, error) {
-	_, rows, meta, err := spool.Read[T](data, most)
-	return rows, meta, err
+	return spool.Read[T](data, most)
 }
 
 // The law: whatever mtric writes of what a vantage point measures, the reader for
