@@ -36,7 +36,7 @@ const (
 // Read reads a file that a vantage point sent: its rows, and what it says of itself. It
 // has at most so many rows. Its columns must be exactly those of the type in the schema
 // that it says it has, by name, type, order and whether they may be null. All of it was
-// seen to be whole when Read returns. Of data nothing is kept.
+// seen to be whole when Read returns. Read keeps no reference to data.
 func Read[T Sent](data []byte, most int) (rows []T, meta column.Metadata, err error) {
 	defer func() {
 		if r := recover(); r != nil {
