@@ -119,8 +119,12 @@ func manyBytes(t *testing.T, path string) int64 {
 func TestLargeTextsEndARowGroup(t *testing.T) {
 	source := rand.NewChaCha8([32]byte{})
 	for name, enlarge := range map[string]func(*measurement.Answer, string){
-		"nsid":     func(a *measurement.Answer, text string) { a.NSID = &text },
-		"response": func(a *measurement.Answer, text string) { a.Response = []byte(text) },
+		"nsid":           func(a *measurement.Answer, text string) { a.NSID = &text },
+		"response":       func(a *measurement.Answer, text string) { a.Response = []byte(text) },
+		"first response": func(a *measurement.Answer, text string) { a.FirstResponse = []byte(text) },
+		"extra": func(a *measurement.Answer, text string) {
+			a.Extra = []measurement.Extra{{Kind: "late", Wire: []byte(text)}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

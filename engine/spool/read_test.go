@@ -189,6 +189,12 @@ func TestSentIsOfOneForm(t *testing.T) {
 		"of kind DATA_PAGE_V2": func(b *bytes.Buffer) error {
 			return parquet.Write(b, rows, append(meta, parquet.DataPageVersion(2))...)
 		},
+		"column failures.list.element: claims 1026 values in 1 rows": func(b *bytes.Buffer) error {
+			return parquet.Write(b, []measurement.Answer{{Failures: make([]string, 1026)}}, meta...)
+		},
+		"column extra.list.element.kind: claims 1026 values in 1 rows": func(b *bytes.Buffer) error {
+			return parquet.Write(b, []measurement.Answer{{Extra: make([]measurement.Extra, 1026)}}, meta...)
+		},
 		"5 rows in 3 row groups": func(b *bytes.Buffer) error {
 			return parquet.Write(b, rows, append(meta, parquet.MaxRowsPerRowGroup(2))...)
 		},
