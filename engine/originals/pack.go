@@ -216,13 +216,16 @@ func (p *Packer) day(day time.Time, of *loose, done *Packed) error {
 		return err
 	}
 	slices.SortFunc(members, func(a, b member) int { return compare(a.Name, b.Name) })
+	number := 0
+	if len(paths) > 0 {
+		number = packNumber(paths[len(paths)-1])
+	}
 	for part := range parts(members, cmp.Or(p.maxPacked, maxPacked)) {
-		path := p.Store.packPath(day, len(paths)+1)
-		size, err := p.write(path, part)
+		number++
+		size, err := p.write(p.Store.packPath(day, number), part)
 		if err != nil {
 			return err
 		}
-		paths = append(paths, path)
 		done.Packs, done.Members, done.Size = done.Packs+1, done.Members+len(part), done.Size+size
 		var names []string
 		for _, m := range part {
