@@ -5,8 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/originals"
@@ -87,5 +89,26 @@ func TestPackNeverReplaces(t *testing.T) {
 		if left, err := filepath.Glob(filepath.Join(dir, "202402", ".*")); err != nil || len(left) > 0 {
 			t.Errorf("%s: %v, %v are left", at, left, err)
 		}
+	}
+}
+
+// A day of which the lake cannot be asked waits, and is told; the next day is packed.
+func TestFactsThatCannotBeRead(t *testing.T) {
+	dir, _ := fill(t)
+	p := packer(dir)
+	p.Now = due.AddDate(0, 0, 1)
+	p.Facts = func(d time.Time) (map[string]originals.Fact, error) {
+		if d.Equal(day) {
+			return nil, errors.New("runs are damaged")
+		}
+		return nil, nil
+	}
+	before := list(t, filepath.Join(dir, "202402"))
+	done := pack(t, p)
+	if done.Packs != 1 || len(done.Left) != 1 || !strings.Contains(done.Left[0], "2024-02-29") || !strings.Contains(done.Left[0], "runs are damaged") {
+		t.Errorf("%+v", done)
+	}
+	if after := list(t, filepath.Join(dir, "202402")); !slices.Equal(before, after) {
+		t.Errorf("%v, was %v", after, before)
 	}
 }

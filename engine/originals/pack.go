@@ -39,7 +39,8 @@ type Fact struct {
 type Packer struct {
 	Store *Store
 
-	// Facts are those of the answers of a day, by name. Nil knows none.
+	// Facts are those of the answers of a day, by name. Nil knows none. A day of which
+	// they cannot be read is not packed.
 	Facts func(day time.Time) (map[string]Fact, error)
 
 	Now time.Time
@@ -184,7 +185,9 @@ func (p *Packer) day(day time.Time, of *loose, done *Packed) error {
 	var facts map[string]Fact
 	if p.Facts != nil {
 		if facts, err = p.Facts(day); err != nil {
-			return fmt.Errorf("pack %s: %w", day.Format(time.DateOnly), err)
+			// Packed without them it would lack them for ever.
+			done.Left = append(done.Left, fmt.Sprintf("%s waits, its originals are not packed: %s", day.Format(time.DateOnly), err))
+			return nil
 		}
 	}
 	var members []member
