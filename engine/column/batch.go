@@ -35,7 +35,7 @@ type Batch struct {
 	runs    RunBatch
 }
 
-// NewBatch is memory for batches of columns, and of the interval. Lists are read as rows.
+// NewBatch allocates a batch of the columns and of the interval. Lists are read as rows.
 func NewBatch(columns []string) *Batch {
 	b := &Batch{names: slices.Clone(columns)}
 	if !slices.Contains(b.names, Interval) {

@@ -23,21 +23,19 @@ const mostRewritten = 30
 // days of an older schema, the newest first, until the lake is of one.
 func (r *run) compact(ctx context.Context) error {
 	yesterday := interval.Day(r.started.Add(-afterDay)).AddDate(0, 0, -1)
-	if _, err := r.rewrite(column.Answers, yesterday); err != nil {
-		return err
-	}
+	_, failed := r.rewrite(column.Answers, yesterday)
 	night := &r.judge.Rewritten
 	if night.Uniform == column.Schema() || night.Day == yesterday.Format(time.DateOnly) {
-		return nil
+		return failed
 	}
 	more, err := r.upgrade(ctx)
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
 	if night.Day = yesterday.Format(time.DateOnly); !more {
 		night.Uniform = column.Schema()
 	}
-	return r.judge.Save()
+	return errors.Join(failed, r.judge.Save())
 }
 
 // knows says whether this program may write the lake: not where a newer one did, which
@@ -78,7 +76,8 @@ func (r *run) older(d lake.DayFile, table column.Table) (older bool, err error) 
 }
 
 // upgrade writes days anew that are of an older schema, the newest first, and says whether
-// there may be more. A day that cannot be written holds up no other.
+// there may be more. A day that cannot be read or written holds up nothing, is told once a
+// night, and is not one of the thirty: it was damaged before, and its data are as they were.
 func (r *run) upgrade(ctx context.Context) (more bool, err error) {
 	tables := map[time.Time][]column.Table{}
 	for _, table := range daily {
@@ -92,30 +91,30 @@ func (r *run) upgrade(ctx context.Context) (more bool, err error) {
 	}
 	left := mostRewritten
 	for _, day := range slices.Backward(slices.SortedFunc(maps.Keys(tables), time.Time.Compare)) {
-		var old []column.Table
+		if err := ctx.Err(); err != nil {
+			return true, err
+		}
+		rewritten := false
 		for _, table := range tables[day] {
-			older, err := r.older(lake.DayFile{Day: day, Path: r.Lake.Path(table, day)}, table)
+			path := r.Lake.Path(table, day)
+			older, err := r.older(lake.DayFile{Day: day, Path: path}, table)
+			if older && err == nil && left == 0 {
+				return true, nil
+			}
 			if older && err == nil {
-				old = append(old, table)
+				_, err = r.rewrite(table, day)
+				rewritten = rewritten || err == nil
 			}
-			if err != nil && !errors.Is(err, column.ErrNewer) {
+			switch {
+			case r.broken:
+				return true, err
+			case err != nil && !errors.Is(err, column.ErrNewer):
 				more = true
-				if err := r.pass(ctx, err); err != nil {
-					return true, err
-				}
+				r.left(path, "cannot be written in the newest schema: "+err.Error())
 			}
 		}
-		if len(old) > 0 && left == 0 {
-			return true, nil
-		}
-		left -= min(len(old), 1)
-		for _, table := range old {
-			if _, err := r.rewrite(table, day); err != nil {
-				more = true
-				if err := r.pass(ctx, err); err != nil {
-					return true, err
-				}
-			}
+		if rewritten {
+			left--
 		}
 	}
 	return more, nil

@@ -38,7 +38,7 @@ const (
 	// Bytes of all its responses, texts and hops: those of a dictionary make thousands of
 	// one small. With 288 files a day this is what one vantage point can add to a day of
 	// the lake. A hostile root server makes some 200 KiB of a good vantage point's file.
-	MaxContent = 512 << 10
+	MaxContent = measurement.MaxContent
 
 	maxAlerts  = 64 << 10  // of an alerts.json
 	maxEntries = 100_000   // of a dropbox, looked at in one run

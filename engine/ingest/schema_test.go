@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
 )
 
 // ofSchema writes rows as a program of another schema: 1 lacks the later columns, 3 has
@@ -174,5 +176,65 @@ func TestLakeOfNewerSchemaIsLeft(t *testing.T) {
 	}
 	if got := left(t, c.in.Lake.Dir); !slices.Equal(got, []string{"zones"}) {
 		t.Errorf("the lake has %v", got)
+	}
+}
+
+// Old days that cannot be read hold up nothing, however many: files come in, other days
+// are written anew, and it is told once a night.
+func TestManyDamagedDays(t *testing.T) {
+	c := newCollector(t)
+	first := day.AddDate(0, 0, -30)
+	for i := range 15 {
+		label := first.AddDate(0, 0, i)
+		path := c.in.Lake.Path(column.Runs, label)
+		if i < 12 {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("this is damaged"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		rows := answersOf("101", label)
+		ofSchema(t, path, 1, []measurement.Run{*runOf(rows, "101", label)})
+	}
+	c.measure("101", day)
+	r := c.ingest()
+	told := strings.Count(strings.Join(r.Left, "\n"), "cannot be written in the newest schema")
+	if got := c.schemas(column.Runs); r.Files == 0 || told != 12 || !slices.Equal(got[12:15], []int{2, 2, 2}) {
+		t.Errorf("%d files, schemas %v, left %q", r.Files, got, r.Left)
+	}
+	if r := c.ingest(); len(r.Left) != 0 {
+		t.Errorf("told again in the same night: %q", r.Left)
+	}
+}
+
+// The table vantage_points is the plan's: what it said of an earlier time stays, and one
+// that is damaged keeps no file waiting.
+func TestSitesKeepTheirPast(t *testing.T) {
+	c := newCollector(t)
+	moved, left := day, day.AddDate(0, 0, 5)
+	c.in.Plan.VantagePoints = []plan.VantagePoint{{ID: "101", Region: "europe", Metro: "Vienna", Host: "101.example"}, {ID: "102", Region: "asia_pacific", Metro: "Tokyo", Host: "102.example"}}
+	c.ingest()
+	c.in.Plan.VantagePoints = []plan.VantagePoint{{ID: "101", Region: "africa", Metro: "Nairobi", Host: "101.example", From: &moved, Until: &left}}
+	for range 2 {
+		c.ingest()
+		sites, err := c.in.Lake.Sites()
+		var got []string
+		for _, s := range sites {
+			got = append(got, fmt.Sprint(s.VantagePoint, " ", s.Metro, " ", s.From != nil, " ", s.Until != nil && s.Until.Equal(moved)))
+		}
+		if want := []string{"101 Vienna false true", "101 Nairobi true false", "102 Tokyo false false"}; err != nil || !slices.Equal(got, want) {
+			t.Fatal(got, err)
+		}
+	}
+	path := c.in.Lake.Path(column.VantagePoints, day)
+	if err := os.WriteFile(path, []byte("this is damaged"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.measure("101", day)
+	if r := c.ingest(); r.Files == 0 || len(r.Left) != 1 || !strings.Contains(r.Left[0], "vantage_points.parquet cannot be read; move it away") {
+		t.Errorf("%d files, left %q", r.Files, r.Left)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "this is damaged" {
+		t.Error("what a person is to look at was replaced", err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
+	"mtric.net/mtric/engine/spool"
 )
 
 // taken is a file in our possession: a copy that nobody else can write.
@@ -120,8 +121,8 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 	for _, err := range []error{copyErr, sidecarErr} {
 		var wrong errTheirs
 		switch {
-		case errors.Is(err, errFolder):
-			t.aside = errFolder
+		case errors.Is(err, errFolder), errors.Is(err, errWaits):
+			t.aside = err
 			return t, nil
 		case errors.Is(err, fs.ErrNotExist):
 			return nil, nil
@@ -157,6 +158,9 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 	}
 	return t, nil
 }
+
+// errWaits is a file that a newer mtric wrote: it waits for the update of this one.
+var errWaits = fmt.Errorf("waits: %w", column.ErrNewer)
 
 // compare holds the copy against its sidecar and its name against the dropbox.
 func (t *taken) compare() string {
@@ -285,6 +289,9 @@ func (r *run) copyOut(t *taken, memory *[]byte) ([]byte, error) {
 	data, sum := (*memory)[:n], sha256.Sum256((*memory)[:n])
 	t.size, t.sha256 = int64(n), hex.EncodeToString(sum[:])
 	t.box.copied.Add(t.size)
+	if n <= limit && (t.table == column.Answers || t.table == column.Routes) && spool.Newer(data) {
+		return nil, errWaits // it may wait for long, and is not copied each time
+	}
 	kept := data
 	if n > limit {
 		kept = data[:maxEvidence]

@@ -21,8 +21,8 @@ import (
 	"mtric.net/mtric/engine/rootzone"
 )
 
-// Judge is what one run of ingest knows of the zones. All fields are set before Open, but
-// for Rejudge and Keys where there is nothing to say, and Rewritten, which Open reads. Its
+// Judge is what one run of ingest knows of the zones. All fields are set before Open
+// except Rejudge and Keys, which may be left zero, and Rewritten, which Open reads. Its
 // methods are for one goroutine.
 type Judge struct {
 	Plan      *plan.Plan

@@ -246,8 +246,8 @@ func (r *run) ingest(ctx context.Context) error {
 }
 
 // came is when a file arrived. Where no index knows, it is the label of its interval, at
-// which none can have come. One that came before that is not believed in all it says, and
-// must not be for want of an index.
+// which none can have come. One that came before that is not believed in all it says,
+// and a missing index must not change that.
 func (r *run) came(sidecar os.FileInfo) time.Time {
 	name := strings.TrimSuffix(sidecar.Name(), filepath.Base(files.Sidecar("")))
 	if e, known := r.noted[name]; known {

@@ -110,7 +110,7 @@ func (c *chunk) pages(l leaf, body []byte, rows int, end int64) (*thrift.Reader,
 		return nil, fmt.Errorf("is compressed by %s, want zstd", c.codec)
 	case from < end || c.size < 0 || c.size > int64(len(body))-from:
 		return nil, fmt.Errorf("%w: lies outside the file, or over the column before it", column.ErrDamaged)
-	case c.values < int64(rows) || c.values > int64(rows)+maxSentElements || c.values > int64(rows) && l.lists == 0:
+	case c.values < int64(rows) || c.values > int64(rows)+l.elements || c.values > int64(rows) && l.lists == 0:
 		return nil, fmt.Errorf("claims %d values in %d rows", c.values, rows)
 	}
 	return &thrift.Reader{Buf: body[from : from+c.size]}, nil

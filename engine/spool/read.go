@@ -28,16 +28,15 @@ type Sent interface {
 }
 
 const (
-	maxSentBytes    = 8 << 20 // all pages of a file, uncompressed
-	maxSentElements = 1 << 18 // of all lists in a column of a file
-	maxSentParts    = 100     // columns, nodes of the schema, entries of metadata
-	maxSentText     = 4 << 10 // of an entry of metadata: a runs row has some 400 bytes
+	maxSentBytes = 8 << 20 // all pages of a file, uncompressed
+	maxSentParts = 100     // columns, nodes of the schema, entries of metadata
+	maxSentText  = 4 << 10 // of an entry of metadata: a runs row has some 400 bytes
 )
 
 // Read reads a file that a vantage point sent: its rows, and what it says of itself. It
 // has at most so many rows. Its columns must be exactly those of the type in the schema
 // that it says it has, by name, type, order and whether they may be null. All of it was
-// seen to be whole when Read returns. Of data nothing is kept.
+// seen to be whole when Read returns. Read keeps no reference to data.
 func Read[T Sent](data []byte, most int) (rows []T, meta column.Metadata, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -54,6 +53,18 @@ func Read[T Sent](data []byte, most int) (rows []T, meta column.Metadata, err er
 		rows, err = s.make()
 	}
 	return rows, meta, err
+}
+
+// Newer reports whether a file says that it is of a schema that this program does not
+// know. Nothing else of it was looked at.
+func Newer(data []byte) (is bool) {
+	defer func() { is = is && recover() == nil }()
+	_, f, err := readFooter(data)
+	if err != nil {
+		return false
+	}
+	_, err = column.ParseMetadata(f.lookup)
+	return errors.Is(err, column.ErrNewer)
 }
 
 // open reads a file but for its rows.
@@ -106,8 +117,15 @@ type leaf struct {
 	path        string
 	physical    format.Type
 	kind        column.Kind
-	most, lists int // highest levels of definition and of repetition
-	begin       int // of a list: the level from which on there is an element
+	most, lists int   // highest levels of definition and of repetition
+	begin       int   // of a list: the level from which on there is an element
+	elements    int64 // of a list: how many a file has at most, of all its rows
+}
+
+// maxElements is how many elements the lists of a column may have in a file, by what
+// ingest takes (engine/ingest): they are counted before anything is made of them.
+var maxElements = map[string]int64{
+	"failures": 1 << 10, "extra": measurement.MaxExtras * measurement.MaxExtraRows, "hops": 8 << 10, "hop_replies": 8 << 10,
 }
 
 // shapes are what files of each schema look like: one form for each number.
@@ -151,7 +169,7 @@ func newShape[T Sent](number int) *shape {
 	for _, path := range schema.Columns() {
 		l, _ := schema.Lookup(path...)
 		s.leaves = append(s.leaves, leaf{strings.Join(path, "."), format.Type(l.Node.Type().Kind()), column.KindOf(l.Node.Type()),
-			l.MaxDefinitionLevel, l.MaxRepetitionLevel, begins(schema, path[0])})
+			l.MaxDefinitionLevel, l.MaxRepetitionLevel, begins(schema, path[0]), maxElements[path[0]]})
 	}
 	return s
 }
