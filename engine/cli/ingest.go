@@ -126,7 +126,10 @@ func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 	}
 	s.report(result, in.Lake.Dir)
 	s.windowRules(ctx, in.Lake)
-	if err := errors.Join(err, s.pack(ctx, in)); err != nil {
+	if !result.Newer { // else no day's runs can be read
+		err = errors.Join(err, s.pack(ctx, in))
+	}
+	if err != nil {
 		return err
 	}
 	return a.printIngested(result)

@@ -111,6 +111,7 @@ type Result struct {
 	Known       int64      `json:"rows_known"` // that the lake had already
 	Quarantined []Rejected `json:"quarantined"`
 	Left        []string   `json:"left"` // as it is, with the reason, for a person to look at
+	Newer       bool       `json:"-"`    // a newer program writes the lake: nothing was done
 	judge.Result
 }
 
@@ -156,6 +157,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 		return r.result, err
 	}
 	if !r.knows() {
+		r.result.Newer = true
 		return r.result, nil
 	}
 	if err := errors.Join(r.keepOwnPlan(), r.keepSites()); err != nil {

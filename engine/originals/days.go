@@ -72,7 +72,7 @@ func daysIn(dir string) (map[time.Time]*Day, error) {
 		}
 	}
 	for _, d := range days {
-		slices.SortFunc(d.packs, func(a, b string) int { return packNumber(filepath.Base(a)) - packNumber(filepath.Base(b)) })
+		slices.SortFunc(d.packs, comparePacks)
 	}
 	return days, nil
 }

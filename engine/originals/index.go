@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -139,8 +140,8 @@ var packName = regexp.MustCompile(`^([0-9]{8})(?:-([1-9][0-9]{0,8}))?\.tar\.zst$
 func isPack(name string) bool { return packName.MatchString(name) }
 
 // packNumber is 1 for a day's first pack, and what stands in the name of others.
-func packNumber(name string) int {
-	m := packName.FindStringSubmatch(strings.TrimSuffix(name, sidecarSuffix))
+func packNumber(path string) int {
+	m := packName.FindStringSubmatch(filepath.Base(path))
 	if m == nil || m[2] == "" {
 		return 1
 	}
@@ -148,10 +149,7 @@ func packNumber(name string) int {
 	return n
 }
 
-// byNumber sorts packs of a day, each before its sidecar.
-func byNumber(names []string) []string {
-	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(packNumber(a), packNumber(b)), cmp.Compare(a, b))
-	})
-	return names
+// comparePacks is the order of the packs of a day, by number.
+func comparePacks(a, b string) int {
+	return cmp.Or(cmp.Compare(packNumber(a), packNumber(b)), cmp.Compare(a, b))
 }

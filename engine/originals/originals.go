@@ -12,6 +12,7 @@ package originals
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -89,19 +90,33 @@ func (s *Store) packPath(day time.Time, n int) string {
 
 const packSuffix = ".tar.zst"
 
-// packs are the paths of the day's packs, which are numbered without a gap: all of a day
-// are deleted together.
+// packs are the paths of the day's packs, by number. Numbers may lack: a damaged pack is
+// moved away by hand.
 func (s *Store) packs(day time.Time) (paths []string, err error) {
+	dir := filepath.Join(s.Dir, interval.Partition(day))
+	d, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("originals: %w", err)
+	}
+	defer d.Close()
+	prefix := day.Format("20060102")
 	for {
-		path := s.packPath(day, len(paths)+1)
-		_, err := os.Lstat(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		names, err := d.Readdirnames(1000) // a month may have 100,000 loose files
+		for _, name := range names {
+			if strings.HasPrefix(name, prefix) && isPack(name) {
+				paths = append(paths, filepath.Join(dir, name))
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			slices.SortFunc(paths, comparePacks)
 			return paths, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("originals: %w", err)
 		}
-		paths = append(paths, path)
 	}
 }
 
@@ -271,7 +286,7 @@ func forgetIn(dir string, oldest time.Time) error {
 		if young[day] {
 			continue
 		}
-		for _, name := range slices.Backward(byNumber(names)) { // a kill in between leaves no gap in the numbers
+		for _, name := range names {
 			errs = append(errs, remove(name))
 		}
 	}

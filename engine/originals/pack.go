@@ -39,7 +39,8 @@ type Fact struct {
 type Packer struct {
 	Store *Store
 
-	// Facts are those of the answers of a day, by name. Nil knows none.
+	// Facts are those of the answers of a day, by name. Nil knows none. A day of which
+	// they cannot be read is not packed.
 	Facts func(day time.Time) (map[string]Fact, error)
 
 	Now time.Time
@@ -184,7 +185,9 @@ func (p *Packer) day(day time.Time, of *loose, done *Packed) error {
 	var facts map[string]Fact
 	if p.Facts != nil {
 		if facts, err = p.Facts(day); err != nil {
-			return fmt.Errorf("pack %s: %w", day.Format(time.DateOnly), err)
+			// Packed without them it would lack them for ever.
+			done.Left = append(done.Left, fmt.Sprintf("%s waits, its originals are not packed: %s", day.Format(time.DateOnly), err))
+			return nil
 		}
 	}
 	var members []member
@@ -216,13 +219,16 @@ func (p *Packer) day(day time.Time, of *loose, done *Packed) error {
 		return err
 	}
 	slices.SortFunc(members, func(a, b member) int { return compare(a.Name, b.Name) })
+	number := 0
+	if len(paths) > 0 {
+		number = packNumber(paths[len(paths)-1])
+	}
 	for part := range parts(members, cmp.Or(p.maxPacked, maxPacked)) {
-		path := p.Store.packPath(day, len(paths)+1)
-		size, err := p.write(path, part)
+		number++
+		size, err := p.write(p.Store.packPath(day, number), part)
 		if err != nil {
 			return err
 		}
-		paths = append(paths, path)
 		done.Packs, done.Members, done.Size = done.Packs+1, done.Members+len(part), done.Size+size
 		var names []string
 		for _, m := range part {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -41,7 +42,7 @@ func (p *Packer) write(path string, members []member) (size int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("pack: %w", err)
 	}
-	defer func() { err = errors.Join(err, f.Cleanup()) }()
+	defer func() { err = errors.Join(err, cleanup(f)) }()
 	if err := archive(f, index, newest, members); err != nil {
 		return 0, fmt.Errorf("pack %s: %w", path, err)
 	}
@@ -56,9 +57,8 @@ func (p *Packer) write(path string, members []member) (size int64, err error) {
 	if err := p.step("sidecar %s", name); err != nil {
 		return 0, err
 	}
-	line := sum + "  " + name + "\n"
-	if err := renameio.WriteFile(files.Sidecar(path), []byte(line), 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
-		return 0, fmt.Errorf("pack: %w", err)
+	if err := writeSidecar(path, sum); err != nil {
+		return 0, err
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -67,13 +67,48 @@ func (p *Packer) write(path string, members []member) (size int64, err error) {
 	if err := p.step("name %s", name); err != nil {
 		return 0, err
 	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return 0, fmt.Errorf("pack: %w", err)
+	if err := publish(f.Name(), path); err != nil {
+		return 0, err
 	}
 	if err := p.step("sync %s", name); err != nil {
 		return 0, err
 	}
 	return info.Size(), syncDir(filepath.Dir(path))
+}
+
+func writeSidecar(path, sum string) (err error) {
+	sidecar := files.Sidecar(path)
+	f, err := renameio.NewPendingFile(sidecar, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
+	if err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	defer func() { err = errors.Join(err, cleanup(f)) }()
+	_, err = f.WriteString(sum + "  " + filepath.Base(path) + "\n")
+	if err := errors.Join(err, f.Sync()); err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	return publish(f.Name(), sidecar)
+}
+
+// publish gives a file its name, which nothing must have: a pack is never written over. The
+// file was synced.
+func publish(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP) {
+		err = os.Link(from, to) // NFS cannot rename so; cleanup removes the other name
+	}
+	if err != nil {
+		return fmt.Errorf("pack %s: %w", to, err)
+	}
+	return nil
+}
+
+// cleanup closes a file and removes it where publish has not renamed it.
+func cleanup(f *renameio.PendingFile) error {
+	if err := f.Cleanup(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("pack: %w", err)
+	}
+	return nil
 }
 
 // archive writes the text of a pack.
