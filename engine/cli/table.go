@@ -57,13 +57,15 @@ func shown(cell string) string {
 // writeTable prints rows that are in memory.
 func writeTable[T any](w io.Writer, header string, rows []T, cells func(T) []string) error {
 	t := newTable(header)
+	lines := [][]string{t.header}
 	for _, r := range rows {
-		t.measure(cells(r))
+		lines = append(lines, cells(r))
+		t.measure(lines[len(lines)-1])
 	}
+	var err error
 	out := bufio.NewWriter(w)
-	err := t.write(out, t.header)
-	for _, r := range rows {
-		err = errors.Join(err, t.write(out, cells(r)))
+	for _, line := range lines {
+		err = errors.Join(err, t.write(out, line))
 	}
 	return errors.Join(err, out.Flush())
 }
