@@ -56,7 +56,7 @@ fuzz: ## each fuzz test for FUZZTIME (20s)
 	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzzminimizetime 100x -fuzztime $(FUZZTIME) $$p; done; done
 
-bench: ## the bars of docs/architecture.md, as ratios where they are ratios
+bench: ## the performance targets of docs/architecture.md, as ratios where they are ratios
 	go test -run '^$$' -bench . -benchtime 5x ./engine/probe
 	go test -run '^$$' -bench 'Start|Ingest|Pack|Report|Commands' -benchtime 3x -timeout 30m ./engine/cli
 	go test -run '^$$' -bench . -benchtime 3x -timeout 30m ./metrics ./engine/simulate

@@ -16,15 +16,22 @@
 //
 //	rootzone.Fetch     every root zone, proved before it is kept
 //	ingest.Run         from the dropboxes into the lake: take, check, merge, keep
+//	spool.Read         one file of a vantage point, treated as hostile
 //	judge.Update       what is known of each zone, and by that the verdict of each answer
+//	lake.Merge         the rows into their day, written whole
+//	originals          the files as they came, kept and later packed
 //	alert              window rules over the lake, machine rules by watch
 //	lake.Scan          columns of the lake, for what comes after
 //	metrics            the values of RSSAC047; metrics/correctness judges answers
 //	report             weekly and monthly, and the proof of each number
+//	export             tables as Arrow, CSV and NDJSON
+//	rebuild            the lake again from originals, and held against the first
 //
-// Beside the way of the data stand measurement (the nouns that all share), diag
+// Beside this flow stand measurement (the nouns that all share), diag
 // (how a mistake in a plan is printed), lab (thirteen root servers in one
 // process, with faults), simulate (a lake whose truth is known) and cli (the commands).
+//
+// docs/architecture.md follows one answer through the packages under "One answer's way".
 //
 // To understand everything read, in this order: this file, plans/rssac047/*.hcl,
 // engine/measurement/measurement.go, engine/probe/probe.go, engine/cli/ingest.go.

@@ -89,8 +89,8 @@ func (s *system) sum(v *view, day, vp, path int, bound int64) {
 		if proven+disproven > 0 {
 			s.intervals++
 		}
-		p.favour(k, good, below, unknown)
-		p.doom(low, bound, k, good, unknown)
+		p.atBest(k, good, below, unknown)
+		p.atWorst(low, bound, k, good, unknown)
 		// Latencies are taken where nothing is missing that could have been among the
 		// lowest, or k answered without it.
 		if unknown > 0 && good < k {
@@ -104,16 +104,16 @@ func (s *system) sum(v *view, day, vp, path int, bound int64) {
 	}
 }
 
-// favour adds what an interval's lowest latencies can have been at best: what is
+// atBest adds what an interval's lowest latencies can have been at best: what is
 // missing was answered in time.
-func (p *part) favour(k, good, below, unknown int) {
+func (p *part) atBest(k, good, below, unknown int) {
 	under := min(k, below+unknown)
 	p.bestBelow += int64(under)
 	p.bestAbove += int64(min(k-under, good-below))
 }
 
-// doom adds what they can have been at worst: what is missing was answered late.
-func (p *part) doom(low []uint32, bound int64, k, good, unknown int) {
+// atWorst adds what they can have been at worst: what is missing was answered late.
+func (p *part) atWorst(low []uint32, bound int64, k, good, unknown int) {
 	under := 0
 	for _, us := range low {
 		if int64(us) <= bound {

@@ -14,12 +14,12 @@ import (
 
 // Result is all there is to say of a period.
 type Result struct {
-	N, K       int
-	Values     []Value // in the order of measurement.Metrics, then RSI, family, transport
-	Coverage   []Coverage
-	Unexpected []measurement.VantagePoint // in the data, not in the plan, or outside their dates
-	Strangers  []measurement.RSI          // in the data, not among the plan's servers
-	Unchecked  int64                      // correctness answers that wait for a verdict
+	N, K           int
+	Values         []Value // in the order of measurement.Metrics, then RSI, family, transport
+	Coverage       []Coverage
+	Unexpected     []measurement.VantagePoint // in the data, not in the plan, or outside their dates
+	UnexpectedRSIs []measurement.RSI          // in the data, not among the plan's servers
+	Unchecked      int64                      // correctness answers that wait for a verdict
 
 	Frames        []Frame // of the period; N and K are those of the last
 	Slots         Slots   // after the exclusions that leave all metrics
@@ -63,7 +63,7 @@ type Coverage struct {
 	Untrusted int64 // of the received ones: those of which nothing dates a serial
 	Clock     int64 // of these, by the reason: their clock was known to be wrong,
 	Early     int64 // they arrived before their label,
-	Crowded   int64 // they showed more than MostSerials serials
+	Crowded   int64 // they showed more than MaxSerials serials
 
 	SOA Slots // of its SOA queries, after the exclusions that leave all metrics
 }
@@ -100,10 +100,10 @@ func (a *Accumulator) Compute() *Result {
 		c.result.N, c.result.K = c.result.Frames[last].N, c.result.Frames[last].K
 	}
 	a.settle()
-	c.raw = a.see(asMeasured)
+	c.raw = a.viewAt(asMeasured)
 	c.system, c.rsi = c.raw, c.raw
 	if len(a.cfg.Exclusions) > 0 {
-		c.system, c.rsi = a.see(forSystem), a.see(forRSIs)
+		c.system, c.rsi = a.viewAt(forSystem), a.viewAt(forRSIs)
 	}
 	var beside sync.WaitGroup
 	beside.Go(c.coverage)
@@ -118,11 +118,11 @@ func (a *Accumulator) Compute() *Result {
 	for v := range a.unexpected {
 		c.result.Unexpected = append(c.result.Unexpected, v)
 	}
-	for r := range a.strangers {
-		c.result.Strangers = append(c.result.Strangers, r)
+	for r := range a.unexpectedRSIs {
+		c.result.UnexpectedRSIs = append(c.result.UnexpectedRSIs, r)
 	}
 	slices.Sort(c.result.Unexpected)
-	slices.Sort(c.result.Strangers)
+	slices.Sort(c.result.UnexpectedRSIs)
 	return c.result
 }
 
@@ -266,7 +266,7 @@ func (c *computation) coverage() {
 				continue
 			}
 			cov.Expected++
-			excluded := one(c.leavesAll(vp.ID, label))
+			excluded := one(c.excludesAll(vp.ID, label))
 			cov.Excluded += excluded
 			at := int(label.UnixMicro()-c.from) / int(interval.Length.Microseconds())
 			if d := c.raw.days[at/perDay]; d.blocks[i] != nil {
@@ -289,7 +289,7 @@ func (c *Coverage) distrust(received int64, sets *serialSets, b *block, marks []
 	c.Untrusted += received * one(distrusted(sets, b, marks, at/perDay, at%perDay))
 	c.Clock += received * one(m&clock != 0)
 	c.Early += received * one(m&early != 0)
-	c.Crowded += received * one(len(sets.of(b.shown[at%perDay])) > MostSerials)
+	c.Crowded += received * one(len(sets.of(b.shown[at%perDay])) > MaxSerials)
 }
 
 // last is the label of the last run of a vantage point; zero where there is none.
@@ -304,8 +304,8 @@ func (v *view) last(vp int) time.Time {
 	return time.Time{}
 }
 
-// leavesAll says whether exclusions take a whole VP-interval out of every metric.
-func (c *computation) leavesAll(vp measurement.VantagePoint, label time.Time) bool {
+// excludesAll says whether exclusions take a whole VP-interval out of every metric.
+func (c *computation) excludesAll(vp measurement.VantagePoint, label time.Time) bool {
 	if len(c.cfg.Exclusions) == 0 {
 		return false
 	}

@@ -129,10 +129,10 @@ func (c *Config) limits(t plan.Threshold) {
 
 // Bounds of what is held in memory: a report may come from a stranger.
 const (
-	mostRSIs      = 100
-	mostAddresses = 100 // of one RSI, by their dates
-	mostVPs       = 1000
-	mostDays      = 366
+	maxRSIs      = 100
+	maxAddresses = 100 // of one RSI, by their dates
+	maxVPs       = 1000
+	maxDays      = 366
 )
 
 // check says what would make the numbers meaningless.
@@ -140,11 +140,11 @@ func (c *Config) check() error {
 	if len(c.Servers) == 0 {
 		return fmt.Errorf("no root server identifiers: the plan's query %q names no servers", measurement.QuerySOA)
 	}
-	if len(c.Servers) > mostRSIs {
-		return fmt.Errorf("%d root server identifiers, more than %d", len(c.Servers), mostRSIs)
+	if len(c.Servers) > maxRSIs {
+		return fmt.Errorf("%d root server identifiers, more than %d", len(c.Servers), maxRSIs)
 	}
-	if len(c.VantagePoints) > mostVPs {
-		return fmt.Errorf("%d vantage points, more than %d", len(c.VantagePoints), mostVPs)
+	if len(c.VantagePoints) > maxVPs {
+		return fmt.Errorf("%d vantage points, more than %d", len(c.VantagePoints), maxVPs)
 	}
 	for i, s := range c.Servers {
 		if slices.ContainsFunc(c.Servers[:i], func(o Server) bool { return o.RSI == s.RSI }) {
@@ -155,8 +155,8 @@ func (c *Config) check() error {
 				return fmt.Errorf("rsi %s: %s is no %s address", s.RSI, a.Address, a.Family)
 			}
 		}
-		if len(s.Addresses) > mostAddresses {
-			return fmt.Errorf("rsi %s has %d addresses, more than %d", s.RSI, len(s.Addresses), mostAddresses)
+		if len(s.Addresses) > maxAddresses {
+			return fmt.Errorf("rsi %s has %d addresses, more than %d", s.RSI, len(s.Addresses), maxAddresses)
 		}
 	}
 	if c.DataUntil.Before(c.From) {
@@ -165,8 +165,8 @@ func (c *Config) check() error {
 	if c.From != interval.Day(c.From) || c.Until != interval.Day(c.Until) || !c.From.Before(c.Until) {
 		return fmt.Errorf("period %s to %s: want whole days UTC, the first before the last", c.From.Format(time.RFC3339), c.Until.Format(time.RFC3339))
 	}
-	if c.Until.Sub(c.From) > mostDays*24*time.Hour {
-		return fmt.Errorf("period %s to %s: longer than %d days", c.From.Format(time.RFC3339), c.Until.Format(time.RFC3339), mostDays)
+	if c.Until.Sub(c.From) > maxDays*24*time.Hour {
+		return fmt.Errorf("period %s to %s: longer than %d days", c.From.Format(time.RFC3339), c.Until.Format(time.RFC3339), maxDays)
 	}
 	if c.DataUntil != interval.Of(c.DataUntil) {
 		return fmt.Errorf("data until %s: want the start of an interval", c.DataUntil.Format(time.RFC3339))

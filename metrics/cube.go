@@ -137,15 +137,15 @@ func (a *Accumulator) settle() {
 			if b == nil {
 				continue
 			}
-			turn(b.cells, cells)
-			turn(b.byPath, cells)
-			turn(b.serials, cells)
-			turn(b.asked, bytes)
-			turn(b.checks, bytes)
+			transpose(b.cells, cells)
+			transpose(b.byPath, cells)
+			transpose(b.serials, cells)
+			transpose(b.asked, bytes)
+			transpose(b.checks, bytes)
 			a.distrust(d, b, a.marksOf(a.vps[vp].ID))
 		}
 		if d.counted {
-			a.unplan(d, vpFrom, vpUntil)
+			a.markUnplanned(d, vpFrom, vpUntil)
 		}
 	})
 }
@@ -167,12 +167,12 @@ func (a *Accumulator) distrust(d *day, b *block, marks []mark) {
 
 // distrusted says whether nothing that a run shows dates a serial.
 func distrusted(sets *serialSets, b *block, marks []mark, day, slot int) bool {
-	return len(sets.of(b.shown[slot])) > MostSerials || marks != nil && marks[day*perDay+slot]&untrusted != 0
+	return len(sets.of(b.shown[slot])) > MaxSerials || marks != nil && marks[day*perDay+slot]&untrusted != 0
 }
 
-// unplan marks what was not planned on a day of the period, and puts the empty block
+// markUnplanned marks what was not planned on a day of the period, and puts the empty block
 // where something was and nothing came.
-func (a *Accumulator) unplan(d *day, vpFrom, vpUntil []int64) {
+func (a *Accumulator) markUnplanned(d *day, vpFrom, vpUntil []int64) {
 	const length = int64(interval.Length / time.Microsecond)
 	start := a.from + int64(d.number)*perDay*length
 	end := start + perDay*length
@@ -235,8 +235,8 @@ func (b *block) needChecks() {
 	}
 }
 
-// turn transposes [interval][x] to [x][interval] in place; spare is as large.
-func turn[T any](all, spare []T) {
+// transpose transposes [interval][x] to [x][interval] in place; spare is as large.
+func transpose[T any](all, spare []T) {
 	copy(spare, all)
 	x := len(all) / perDay
 	for i := range x {

@@ -61,14 +61,6 @@ var (
 	transportPaths = map[measurement.Transport]int32{measurement.UDP: 0, measurement.TCP: 1}
 )
 
-func table(c *column.Column, null int32, of func(string) int32) []int32 {
-	t := []int32{null}
-	for _, text := range c.Dict {
-		t = append(t, of(text))
-	}
-	return t
-}
-
 func fromMap[T ~string](m map[T]int32, missing int32) func(string) int32 {
 	return func(s string) int32 {
 		if v, ok := m[T(s)]; ok {
@@ -81,17 +73,17 @@ func fromMap[T ~string](m map[T]int32, missing int32) func(string) int32 {
 // decode looks the batch's texts up.
 func (a *Accumulator) decode(b *column.AnswerBatch) *decoded {
 	d := &decoded{AnswerBatch: *b, accumulator: a}
-	d.vp = table(b.VantagePoint.Column, unknown, a.place)
-	d.query = table(b.Query.Column, 0, fromMap(map[string]int32{measurement.QuerySOA: querySOA, measurement.QueryCorrectness: queryCorrectness}, 0))
-	d.rsi = table(b.RSI.Column, unknown, fromMap(a.rsis, unknown))
+	d.vp = b.VantagePoint.Codes(unknown, a.place)
+	d.query = b.Query.Codes(0, fromMap(map[string]int32{measurement.QuerySOA: querySOA, measurement.QueryCorrectness: queryCorrectness}, 0))
+	d.rsi = b.RSI.Codes(unknown, fromMap(a.rsis, unknown))
 	const neither = -8 // negative also in the sum of the two
-	d.family = table(b.Family.Column, neither, fromMap(familyPaths, neither))
-	d.transport = table(b.Transport.Column, neither, fromMap(transportPaths, neither))
-	d.address = table(b.Address.Column, unknown, a.addressOf)
-	d.outcome = table(b.Outcome.Column, unknown, fromMap(outcomeCells, unknown))
-	d.rcode = table(b.RCode.Column, unknown, fromMap(rcodeCells, int32(cellRcode)))
+	d.family = b.Family.Codes(neither, fromMap(familyPaths, neither))
+	d.transport = b.Transport.Codes(neither, fromMap(transportPaths, neither))
+	d.address = b.Address.Codes(unknown, a.addressOf)
+	d.outcome = b.Outcome.Codes(unknown, fromMap(outcomeCells, unknown))
+	d.rcode = b.RCode.Codes(unknown, fromMap(rcodeCells, int32(cellRcode)))
 	d.answered, d.noError = b.Outcome.Place(measurement.Answered), b.RCode.Place(measurement.NoError)
-	d.verdict = table(b.Verdict.Column, 0, fromMap(verdictChecks, unknown))
+	d.verdict = b.Verdict.Codes(0, fromMap(verdictChecks, unknown))
 	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
 	if !a.cfg.Instances {
 		return d

@@ -186,8 +186,8 @@ func TestCoverage(t *testing.T) {
 	if want := []measurement.VantagePoint{"102", "108"}; !slices.Equal(r.Unexpected, want) {
 		t.Errorf("unexpected %v, want %v", r.Unexpected, want)
 	}
-	if want := []measurement.RSI{"z"}; !slices.Equal(r.Strangers, want) {
-		t.Errorf("strangers %v, want %v", r.Strangers, want)
+	if want := []measurement.RSI{"z"}; !slices.Equal(r.UnexpectedRSIs, want) {
+		t.Errorf("unexpected RSIs %v, want %v", r.UnexpectedRSIs, want)
 	}
 	wants(t, value(t, r, measurement.RSIAvailability, "a", v4udp), "2/2", 2, metrics.NoData) // of 676 planned
 

@@ -44,15 +44,15 @@ type Accumulator struct {
 	settled bool         // Compute has begun
 	open    atomic.Int64 // correctness answers that have neither verdict nor flags
 
-	mu         sync.Mutex // guards what follows
-	vps        []VantagePoint
-	index      map[string]int32
-	anyVP      bool // vantage points are those of the data
-	unexpected map[measurement.VantagePoint]bool
-	strangers  map[measurement.RSI]bool
-	instances  map[instance]int64
-	stray      int64
-	history    map[runKey]*pastRun
+	mu             sync.Mutex // guards what follows
+	vps            []VantagePoint
+	index          map[string]int32
+	anyVP          bool // vantage points are those of the data
+	unexpected     map[measurement.VantagePoint]bool
+	unexpectedRSIs map[measurement.RSI]bool
+	instances      map[instance]int64
+	stray          int64
+	history        map[runKey]*pastRun
 }
 
 // instance is a server as one vantage point met it.
@@ -71,7 +71,7 @@ func New(cfg Config, zones []measurement.Zone) (*Accumulator, error) {
 	from, until := cfg.window()
 	a := &Accumulator{cfg: cfg, n: len(cfg.Servers), from: from.UnixMicro(), until: until.UnixMicro(),
 		vps: slices.Clone(cfg.VantagePoints), anyVP: len(cfg.VantagePoints) == 0, rsis: map[string]int32{}, index: map[string]int32{},
-		unexpected: map[measurement.VantagePoint]bool{}, strangers: map[measurement.RSI]bool{},
+		unexpected: map[measurement.VantagePoint]bool{}, unexpectedRSIs: map[measurement.RSI]bool{},
 		instances: map[instance]int64{}, marks: map[string][]mark{}, marksBefore: map[runKey]mark{}, lateRuns: map[string]int64{}, history: map[runKey]*pastRun{}}
 	a.frames, a.addresses = cfg.frames()
 	a.zones = make(map[uint32]measurement.Zone, len(zones))
@@ -204,7 +204,7 @@ func (a *Accumulator) remember(d *decoded) {
 	}
 	for i, seen := range d.seenRSI[1:] {
 		if seen {
-			a.strangers[measurement.RSI(d.RSI.Dict[i])] = true
+			a.unexpectedRSIs[measurement.RSI(d.RSI.Dict[i])] = true
 		}
 	}
 }
@@ -275,7 +275,7 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, first, end int) error
 				if m := &last[rsi*len(paths)+path]; m.nsid == nsids[k] {
 					m.count++
 				} else {
-					d.meet(m, int32(vp), int32(rsi), nsids[k])
+					d.count(m, int32(vp), int32(rsi), nsids[k])
 				}
 			}
 			if b.cells[place] != cellAbsent {
@@ -314,15 +314,15 @@ func (a *Accumulator) strays(d *decoded, first, end int, vp int32) (n int64) {
 		if d.query[d.Query.Index[i]+1] == 0 || d.rsi[d.RSI.Index[i]+1] < 0 || path < 0 {
 			continue
 		}
-		out := a.leaves(measurement.VantagePoint(d.VantagePoint.Text(i)), label, path)
+		out := a.excludes(measurement.VantagePoint(d.VantagePoint.Text(i)), label, path)
 		n += one(!out)
 	}
 	return n
 }
 
-// meet begins to count the answers of another server: a vantage point nearly
+// count begins to count the answers of another server: a vantage point nearly
 // always meets the same one, so that a map is needed only when it changes.
-func (d *decoded) meet(n *named, vp, rsi, nsid int32) {
+func (d *decoded) count(n *named, vp, rsi, nsid int32) {
 	if n.count > 0 {
 		d.met[[3]int32{vp, rsi, n.nsid}] += n.count
 	}

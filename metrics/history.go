@@ -16,7 +16,7 @@ import (
 // which are not new (reading A10), and who showed them first.
 type pastRun struct {
 	vp    int
-	shown map[uint32]bool // by all its soa rows, up to one more than MostSerials
+	shown map[uint32]bool // by all its soa rows, up to one more than MaxSerials
 	seen  map[uint32]bool // in sightings; true where an exclusion without RSIs takes out all of these
 }
 
@@ -48,7 +48,7 @@ func (a *Accumulator) before(d *decoded, first, end int, vpFrom, vpUntil []int64
 			r = &pastRun{vp: int(vp), shown: map[uint32]bool{}, seen: map[uint32]bool{}}
 			a.history[key] = r
 		}
-		if len(r.shown) <= MostSerials {
+		if len(r.shown) <= MaxSerials {
 			r.shown[s] = true
 		}
 		rsi, path := int(d.rsi[d.RSI.Index[i]+1]), int(d.family[d.Family.Index[i]+1]+d.transport[d.Transport.Index[i]+1])
@@ -63,7 +63,7 @@ func (a *Accumulator) before(d *decoded, first, end int, vpFrom, vpUntil []int64
 			d.SentAt.Int[i] < signed.Add(-clockAllowance).UnixMicro() {
 			continue
 		}
-		out := a.leaves(measurement.VantagePoint(key.vp), label, path)
+		out := a.excludes(measurement.VantagePoint(key.vp), label, path)
 		if was, known := r.seen[s]; !known || was {
 			r.seen[s] = out
 		}
@@ -71,8 +71,8 @@ func (a *Accumulator) before(d *decoded, first, end int, vpFrom, vpUntil []int64
 	return nil
 }
 
-// leaves says whether an exclusion without RSIs takes a path of a run out.
-func (a *Accumulator) leaves(vp measurement.VantagePoint, label time.Time, path int) bool {
+// excludes says whether an exclusion without RSIs takes a path of a run out.
+func (a *Accumulator) excludes(vp measurement.VantagePoint, label time.Time, path int) bool {
 	for _, e := range a.cfg.Exclusions {
 		if len(e.RSIs) > 0 || !e.covers(vp, label) {
 			continue
@@ -93,7 +93,7 @@ func (a *Accumulator) leaves(vp measurement.VantagePoint, label time.Time, path 
 // that are accepted or of those only known, by vantage point's number among all.
 func (a *Accumulator) eachPast(l level, accepted bool, note func(serial uint32, vp, at int)) {
 	for key, r := range a.history {
-		if len(r.shown) > MostSerials || a.marksBefore[key]&untrusted != 0 {
+		if len(r.shown) > MaxSerials || a.marksBefore[key]&untrusted != 0 {
 			continue
 		}
 		for s, out := range r.seen {

@@ -11,9 +11,9 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// MostSerials is how many serials the soa rows of a run may show that dates any: an RSI
+// MaxSerials is how many serials the soa rows of a run may show that dates any: an RSI
 // shows one or two, nearly all of them the same.
-const MostSerials = 16
+const MaxSerials = 16
 
 // A mark says what the table runs knows of a run.
 type mark uint8

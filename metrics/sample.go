@@ -30,15 +30,15 @@ func medianOf(count, low, high int64) Fraction {
 // nearestRank95 is the place, from 0, of the 95th percentile by nearest rank.
 func nearestRank95(count int64) int64 { return (95*count+99)/100 - 1 }
 
-// gauge is the first look at cells: what became of them, and the latencies of
+// firstPass is the first pass over cells: what became of them, and the latencies of
 // those answered well by coarse buckets.
-type gauge struct {
+type firstPass struct {
 	tally
 	sum    int64 // µs
 	coarse [buckets]int32
 }
 
-func (g *gauge) look(pieces [][]uint32) {
+func (g *firstPass) count(pieces [][]uint32) {
 	for _, piece := range pieces {
 		for _, c := range piece {
 			if c < cellOK {
@@ -56,7 +56,7 @@ func (g *gauge) look(pieces [][]uint32) {
 	}
 }
 
-func (g *gauge) add(o *gauge) {
+func (g *firstPass) add(o *firstPass) {
 	for i, n := range o.tally {
 		g.tally[i] += n
 	}
@@ -66,9 +66,9 @@ func (g *gauge) add(o *gauge) {
 	g.sum += o.sum
 }
 
-// rank finds the order statistics of the cells that the gauge looked at: a second
+// rank finds the order statistics of the cells that the first pass counted: a second
 // pass counts the microseconds of the few buckets that matter.
-func (g *gauge) rank(pieces [][]uint32) ranks {
+func (g *firstPass) rank(pieces [][]uint32) ranks {
 	r := ranks{count: g.ok(), sum: g.sum}
 	if r.count == 0 {
 		return r
@@ -80,11 +80,11 @@ func (g *gauge) rank(pieces [][]uint32) ranks {
 	return r
 }
 
-// mostPlaces is how many places find can be asked for.
-const mostPlaces = 5
+// maxPlaces is how many places find can be asked for.
+const maxPlaces = 5
 
 // find returns the values at places, in ascending order.
-func (g *gauge) find(pieces [][]uint32, places []int64) []int64 {
+func (g *firstPass) find(pieces [][]uint32, places []int64) []int64 {
 	in, rest := make([]int, len(places)), make([]int64, len(places)) // the bucket of each place, the place in it
 	passed, next := int64(0), 0
 	for b, n := range g.coarse {
@@ -94,7 +94,7 @@ func (g *gauge) find(pieces [][]uint32, places []int64) []int64 {
 		}
 	}
 	var slot [buckets]uint8 // index of the bucket's fine counters; 0 takes what does not matter
-	var counters [mostPlaces + 1][fine]int32
+	var counters [maxPlaces + 1][fine]int32
 	used := uint8(0)
 	for _, b := range in {
 		if slot[b] == 0 {

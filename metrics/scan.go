@@ -46,15 +46,15 @@ func (a *Accumulator) forgetEarly(ctx context.Context, scan lake.Scan) error {
 		}
 		scan.From = a.dayStart(i)
 		scan.Until = earlier(scan.From.AddDate(0, 0, 1), a.cfg.DataUntil)
-		if err := scan.Answers(ctx, a.columns(column.SentAt), a.sightAgain); err != nil {
+		if err := scan.Answers(ctx, a.columns(column.SentAt), a.rescan); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sightAgain notes the sightings of a batch of a day whose sightings were forgotten.
-func (a *Accumulator) sightAgain(b *column.AnswerBatch) error {
+// rescan notes the sightings of a batch of a day whose sightings were forgotten.
+func (a *Accumulator) rescan(b *column.AnswerBatch) error {
 	d := a.decode(b)
 	vpFrom, vpUntil := a.bounds()
 	for i := range b.Rows {

@@ -41,12 +41,12 @@ func (d *decoded) serial(i int, day *day, b *block, label int64, slot, at, path,
 	return nil
 }
 
-// show counts a serial among those of the run; beyond MostSerials they are not told apart.
+// show counts a serial among those of the run; beyond MaxSerials they are not told apart.
 func (d *decoded) show(i int, query int32, day *day, b *block, slot int) {
 	if query != querySOA || d.rcode[d.RCode.Index[i]+1] != answered || !d.Serial.Has(i) {
 		return
 	}
-	if s := d.Serial.Int[i]; s >= 0 && s <= math.MaxUint32 && len(day.sets.of(b.shown[slot])) <= MostSerials {
+	if s := d.Serial.Int[i]; s >= 0 && s <= math.MaxUint32 && len(day.sets.of(b.shown[slot])) <= MaxSerials {
 		b.shown[slot] = day.sets.add(b.shown[slot], uint32(s))
 	}
 }

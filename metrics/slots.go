@@ -36,8 +36,8 @@ func (c *checked) add(o *checked) {
 // held are the answers that wait for a verdict.
 func (c *checked) held() int64 { return c.answers[checkUnchecked] + c.answers[checkOpen] }
 
-// look counts an RSI's correctness queries of a day at one vantage point.
-func (c *checked) look(b *block, rsi, n int) {
+// count counts an RSI's correctness queries of a day at one vantage point.
+func (c *checked) count(b *block, rsi, n int) {
 	if b.checks == nil {
 		c.Planned, c.Missing = c.Planned+perDay, c.Missing+perDay
 		return
@@ -70,7 +70,7 @@ func (v *view) checks() [][]checked {
 		for _, d := range v.days {
 			for vp, b := range d.blocks {
 				if d.counted && b != nil {
-					all[rsi][vp].look(b, rsi, v.a.n)
+					all[rsi][vp].count(b, rsi, v.a.n)
 				}
 			}
 		}
@@ -87,7 +87,7 @@ func (v *view) soaSlots() [][]Slots {
 			for path := range paths {
 				var t tally
 				for _, piece := range v.cells(vp, rsi, path) {
-					t.look(piece)
+					t.count(piece)
 				}
 				all[rsi][vp].add(t.slots())
 			}
@@ -96,8 +96,8 @@ func (v *view) soaSlots() [][]Slots {
 	return all
 }
 
-// look counts cells; those answered well are what the others leave.
-func (t *tally) look(cells []uint32) {
+// count counts cells; those answered well are what the others leave.
+func (t *tally) count(cells []uint32) {
 	rest := int64(len(cells))
 	for _, c := range cells {
 		if c < cellOK {

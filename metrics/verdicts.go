@@ -108,17 +108,17 @@ func (c *computation) bounded() bool { return !c.anyVP }
 type rsiPath struct {
 	view      *view
 	rsi, path int
-	gauges    []gauge
-	all       gauge
+	gauges    []firstPass
+	all       firstPass
 	parts     []part
 	ranks     ranks
 }
 
 func (v *view) rsiPath(rsi, path int) *rsiPath {
-	p := &rsiPath{view: v, rsi: rsi, path: path, gauges: make([]gauge, len(v.vps)), parts: make([]part, len(v.vps))}
+	p := &rsiPath{view: v, rsi: rsi, path: path, gauges: make([]firstPass, len(v.vps)), parts: make([]part, len(v.vps))}
 	for vp := range v.vps {
 		g := &p.gauges[vp]
-		g.look(v.cells(vp, rsi, path))
+		g.count(v.cells(vp, rsi, path))
 		p.all.add(g)
 		s := g.slots()
 		p.parts[vp] = part{planned: s.Planned, sent: s.Sent, good: g.ok(), bad: s.Sent - g.ok(), unknown: s.Planned - s.Sent}
@@ -154,7 +154,7 @@ func (p *rsiPath) latencies(limit Limit) []part {
 }
 
 // place is what one vantage point saw of an RSI over a path.
-func (c *computation) place(vp, rsi, path int, g *gauge) Place {
+func (c *computation) place(vp, rsi, path int, g *firstPass) Place {
 	p := Place{VantagePoint: c.rsi.vps[vp].ID, RSI: c.cfg.Servers[rsi].RSI, Path: paths[path], Asked: g.asked(), OK: g.ok()}
 	if r := g.rank(c.rsi.cells(vp, rsi, path)); r.count > 0 {
 		p.Min, p.Median, p.P95, p.Max = whole(r.min), &r.median, whole(r.p95), whole(r.max)

@@ -96,13 +96,13 @@ func (a *Accumulator) dayStart(day int) time.Time {
 	return time.UnixMicro(a.from).UTC().AddDate(0, 0, day)
 }
 
-// see makes the view of a level, vantage points by their number; without Config.Left.
-func (a *Accumulator) see(l level) *view {
+// viewAt makes the view of a level, vantage points by their number; without Config.Left.
+func (a *Accumulator) viewAt(l level) *view {
 	order := slices.DeleteFunc(a.counting(), func(i int) bool { return slices.Contains(a.cfg.Left, a.vps[i].ID) })
-	return a.seeOf(l, order)
+	return a.viewOf(l, order)
 }
 
-func (a *Accumulator) seeOf(l level, order []int) *view {
+func (a *Accumulator) viewOf(l level, order []int) *view {
 	v := &view{a: a, level: l, order: order}
 	v.slots = sync.OnceValue(v.soaSlots)
 	for _, i := range order {

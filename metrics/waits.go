@@ -259,7 +259,7 @@ func (c *computation) published(v, of *view, given []Publication) *published {
 		}
 	}
 	if len(c.cfg.Left) > 0 {
-		all := c.seeOf(of.level, c.counting()).serials()
+		all := c.viewOf(of.level, c.counting()).serials()
 		if s.initial = all.initial; given == nil {
 			list = all.ofPeriod()
 		}

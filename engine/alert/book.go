@@ -176,7 +176,7 @@ func (b *Book) event(c Condition, s State) Event {
 func (b *Book) wait(m *memory, events ...Event) {
 	if b.Machine != collector {
 		m.Waiting = append(m.Waiting, events...)
-		m.Waiting = m.Waiting[max(0, len(m.Waiting)-mostWaiting):]
+		m.Waiting = m.Waiting[max(0, len(m.Waiting)-maxWaiting):]
 	}
 }
 

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// mostOfOne is how many alerts one vantage point can add, and how many series of alerts,
+// maxOfOne is how many alerts one vantage point can add, and how many series of alerts,
 // whatever it sends: whoever holds its key must not fill the alert file, or what reads
 // it. The last of them says how many more there are. (docs/decisions/0010)
-const mostOfOne = 20
+const maxOfOne = 20
 
-// crowd is alerts of which mostOfOne are told: those of one vantage point, by their label
+// crowd is alerts of which maxOfOne are told: those of one vantage point, by their label
 // or because they rest on its rows alone, or those of one rule about serials or keys,
 // which the plan does not bound. An alert that two vantage points bear out is never in a
 // crowd with those of one.
@@ -81,7 +81,7 @@ func (l ledger) crowded(s *Status) bool {
 			told++
 		}
 	}
-	s.Crowded = told >= mostOfOne-1
+	s.Crowded = told >= maxOfOne-1
 	return s.Crowded
 }
 
@@ -93,10 +93,10 @@ func more(vp, summary string) Condition {
 // more is the condition that there are so many more alerts than those that are told.
 func (c crowd) more(n int) Condition {
 	if c.vantagePoint != "" {
-		return more(c.vantagePoint, fmt.Sprintf("%d more alerts of vantage point %s fire than the %d that are told", n, c.vantagePoint, mostOfOne-1))
+		return more(c.vantagePoint, fmt.Sprintf("%d more alerts of vantage point %s fire than the %d that are told", n, c.vantagePoint, maxOfOne-1))
 	}
 	return Condition{Rule: ownRules + "watch", Severity: Warning, Labels: []Label{{"condition", "more"}, {"of", c.rule}},
-		Summary: fmt.Sprintf("%d more alerts of the rule %s fire than the %d that are told", n, c.rule, mostOfOne-1)}
+		Summary: fmt.Sprintf("%d more alerts of the rule %s fire than the %d that are told", n, c.rule, maxOfOne-1)}
 }
 
 func isMore(s *Status) bool {
@@ -126,7 +126,7 @@ func (b *Book) crowds(m *memory, result *Result) {
 }
 
 // uncrowded is the alerts that have series, in their order: of one crowd those that are
-// told, then those that fire, up to mostOfOne. What has no end has none.
+// told, then those that fire, up to maxOfOne. What has no end has none.
 func uncrowded(alerts []*Status) []*Status {
 	rank := func(s *Status) int {
 		switch {
@@ -145,7 +145,7 @@ func uncrowded(alerts []*Status) []*Status {
 		out[s] = s.Once
 		if c := crowdOf(s); !s.Once && c != (crowd{}) {
 			of[c]++
-			out[s] = s.Crowded || of[c] > mostOfOne
+			out[s] = s.Crowded || of[c] > maxOfOne
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(alerts), func(s *Status) bool { return out[s] })

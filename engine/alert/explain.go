@@ -18,7 +18,7 @@ import (
 // CEL would only say that "window" is unknown where a field of it is misspelt.
 // It returns what is read, and whether all of it is there.
 func (c *compiler) names(t text, expr string, parsed *cel.Ast) (map[string]bool, bool) {
-	n := &namer{compiler: c, text: t, expr: expr, ast: parsed, reads: map[string]bool{}, inner: map[int64]bool{}, good: true}
+	n := &nameChecker{compiler: c, text: t, expr: expr, ast: parsed, reads: map[string]bool{}, inner: map[int64]bool{}, good: true}
 	celast.PreOrderVisit(parsed.NativeRep().Expr(), celast.NewExprVisitor(func(e celast.Expr) {
 		switch e.Kind() {
 		case celast.ComprehensionKind:
@@ -35,7 +35,7 @@ func (c *compiler) names(t text, expr string, parsed *cel.Ast) (map[string]bool,
 	return n.reads, n.good
 }
 
-type namer struct {
+type nameChecker struct {
 	*compiler
 	text  text
 	expr  string
@@ -47,7 +47,7 @@ type namer struct {
 }
 
 // path looks at a chain a.b.c from its last select on.
-func (n *namer) path(e celast.Expr) {
+func (n *nameChecker) path(e celast.Expr) {
 	chain, ok := chainOf(e)
 	for _, x := range chain {
 		n.inner[x.ID()] = true
@@ -92,10 +92,10 @@ func (n *namer) path(e celast.Expr) {
 	n.noName(chain[0], root)
 }
 
-func (n *namer) known(name string) bool { return n.fields[name] != nil }
+func (n *nameChecker) known(name string) bool { return n.fields[name] != nil }
 
 // noField reports a field that an object does not have, where the field stands.
-func (n *namer) noField(root, at celast.Expr, parent, field string) {
+func (n *nameChecker) noField(root, at celast.Expr, parent, field string) {
 	if slices.Contains(roots[n.rule.On], root.AsIdent()) {
 		n.good = false
 		known := namesUnder(parent, n.fields)
@@ -109,7 +109,7 @@ func (n *namer) noField(root, at celast.Expr, parent, field string) {
 	n.noName(root, root.AsIdent())
 }
 
-func (n *namer) noName(at celast.Expr, name string) {
+func (n *nameChecker) noName(at celast.Expr, name string) {
 	known := append(slices.Clone(n.rule.Over), roots[n.rule.On]...)
 	remedy := fmt.Sprintf("A rule on %q sees %s.", n.rule.On, strings.Join(known, ", "))
 	if slices.Contains([]string{"rsi", "family", "transport", "vantage_point", "query", "serial", "key"}, name) {
@@ -118,14 +118,14 @@ func (n *namer) noName(at celast.Expr, name string) {
 	n.at(at, name, fmt.Sprintf("no name %q here", name), meant(name, known)+remedy)
 }
 
-func (n *namer) at(e celast.Expr, name, summary, remedy string) {
+func (n *nameChecker) at(e celast.Expr, name, summary, remedy string) {
 	n.good = false
 	from := n.offset(e.ID())
 	n.mistake(n.text, from, min(from+len(name), len(n.expr)), summary, remedy)
 }
 
 // offset is the byte of the expression at which a node stands.
-func (n *namer) offset(id int64) int {
+func (n *nameChecker) offset(id int64) int {
 	from, _ := placeOf(n.expr, n.ast, id)
 	return from
 }

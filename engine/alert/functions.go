@@ -53,7 +53,7 @@ func operator(name string) bool { return strings.ContainsAny(name, "_@!-") && na
 
 // call looks at the name of a function: CEL parses sets.contains(a, b) as a call
 // of contains on something named sets, which is no variable.
-func (n *namer) call(e celast.Expr) {
+func (n *nameChecker) call(e celast.Expr) {
 	call := e.AsCall()
 	name := call.FunctionName()
 	if operator(name) {
@@ -88,7 +88,7 @@ func (n *namer) call(e celast.Expr) {
 
 // namespace says whether the target of a call is the name of a library, or was meant
 // to be, and not a variable.
-func (n *namer) namespace(target []celast.Expr, name string) bool {
+func (n *nameChecker) namespace(target []celast.Expr, name string) bool {
 	root := target[0].AsIdent()
 	if slices.Contains(n.bound, root) || n.known(root) || len(namesUnder(root, n.fields)) > 0 {
 		return false

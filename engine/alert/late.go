@@ -23,8 +23,8 @@ const onceFor = 24 * time.Hour
 // Bounds of how much of the lake is asked who else found answers incorrect: one vantage
 // point can spread its own over a year.
 const (
-	mostReads = 2
-	mostRead  = 48 * time.Hour // from the last interval of one RSI to that of another
+	maxReads = 2
+	maxSpan  = 48 * time.Hour // from the last interval of one RSI to that of another
 )
 
 // late is what one run found of an RSI.
@@ -49,7 +49,7 @@ func (b *Book) TellLate(ctx context.Context, store lake.Store, all map[judge.Acc
 	found := lateOf(all, before)
 	var unread error
 	if len(found) > 0 {
-		unread = b.Rules.bearOut(ctx, store, found, window)
+		unread = b.Rules.confirm(ctx, store, found, window)
 	}
 	_, err = b.update(func(m *memory, result *Result) error {
 		if len(found) == 0 && !slices.ContainsFunc(m.ledger.sorted(), func(s *Status) bool { return s.Once && s.over(b.Now()) }) {
@@ -110,11 +110,11 @@ func (l *late) witnesses() Witnesses {
 	return Witnesses{int64(len(l.vps)), nameNSIDs(answers, names)}
 }
 
-// bearOut adds who else has incorrect answers of the same RSI in the rule's window that
+// confirm adds who else has incorrect answers of the same RSI in the rule's window that
 // ends with the last of them. Windows that overlap are read together.
-func (rs *Rules) bearOut(ctx context.Context, store lake.Store, found []*late, window time.Duration) error {
+func (rs *Rules) confirm(ctx context.Context, store lake.Store, found []*late, window time.Duration) error {
 	rest := slices.SortedStableFunc(slices.Values(found), func(x, y *late) int { return y.last.Compare(x.last) })
-	for range mostReads {
+	for range maxReads {
 		if len(rest) == 0 {
 			break
 		}
@@ -122,7 +122,7 @@ func (rs *Rules) bearOut(ctx context.Context, store lake.Store, found []*late, w
 		from, n := until.Add(-window), 1
 		for ; n < len(rest); n++ {
 			end := rest[n].last.Add(interval.Length)
-			if end.Before(from) || until.Sub(end) > mostRead {
+			if end.Before(from) || until.Sub(end) > maxSpan {
 				break
 			}
 			from = end.Add(-window)

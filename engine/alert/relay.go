@@ -58,7 +58,7 @@ func (r *Relay) Take(machine string, label time.Time, data []byte) error {
 		e.Machine, e.Summary = machine, shortened(e.Summary)
 		if line := e.String(); !r.known[machine][line] {
 			r.known[machine][line] = true
-			if r.lines[machine]++; r.lines[machine] >= mostOfOne {
+			if r.lines[machine]++; r.lines[machine] >= maxOfOne {
 				continue
 			}
 			if err := book.append(e); err != nil {
@@ -99,7 +99,7 @@ func (r *Relay) Close() error {
 
 // tellMore says how many lines of a machine were not written in this run.
 func (r *Relay) tellMore(machine string) error {
-	n := r.lines[machine] - (mostOfOne - 1)
+	n := r.lines[machine] - (maxOfOne - 1)
 	if n <= 0 {
 		return nil
 	}
@@ -111,20 +111,20 @@ func (r *Relay) tellMore(machine string) error {
 // fewest are the alerts of a machine that have series, the most severe first, and one
 // that says that there are more.
 func fewest(firing []*Status) []*Status {
-	if len(firing) <= mostOfOne {
+	if len(firing) <= maxOfOne {
 		return firing
 	}
 	last := &Status{Rule: ownRules + "ingest", Severity: Warning, Labels: []Label{{"condition", "more"}}}
 	firing = slices.DeleteFunc(slices.Clone(firing), func(s *Status) bool { return keyOf(s.Rule, s.Labels) == keyOf(last.Rule, last.Labels) })
 	rank := func(s *Status) int { return slices.Index([]Severity{Critical, Warning, Info}, s.Severity) }
 	slices.SortStableFunc(firing, func(x, y *Status) int { return cmp.Compare(rank(x), rank(y)) })
-	return append(firing[:mostOfOne-1], last)
+	return append(firing[:maxOfOne-1], last)
 }
 
 // few are the commands of a machine that have series: cron runs four.
 func few(commands map[string]ran) map[string]ran {
 	kept := maps.Clone(commands)
-	for _, name := range slices.Sorted(maps.Keys(commands))[min(len(commands), mostCommands):] {
+	for _, name := range slices.Sorted(maps.Keys(commands))[min(len(commands), maxCommands):] {
 		delete(kept, name)
 	}
 	return kept
@@ -132,8 +132,8 @@ func few(commands map[string]ran) map[string]ran {
 
 // Bounds of what one machine writes here.
 const (
-	mostCommands = 10
-	maxSummary   = 1000 // bytes of a line
+	maxCommands = 10
+	maxSummary  = 1000 // bytes of a line
 )
 
 func shortened(s string) string {
@@ -212,7 +212,7 @@ func readRelayed(machine string, data []byte) (*Relayed, error) {
 		return nil, refusef("schema %.80q, want %s", r.Schema, relaySchema)
 	case r.Machine != machine:
 		return nil, refusef("alerts of machine %.80q in the dropbox of %s", r.Machine, machine)
-	case len(r.Firing) > mostRelayed || len(r.Events) > mostRelayed || len(r.Commands) > 20:
+	case len(r.Firing) > maxRelayed || len(r.Events) > maxRelayed || len(r.Commands) > 20:
 		return nil, refusef("%d alerts, %d lines and %d commands are too many", len(r.Firing), len(r.Events), len(r.Commands))
 	}
 	return r, r.check()

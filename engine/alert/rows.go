@@ -77,7 +77,7 @@ type gatherer struct {
 
 	day      []row          // that is being read
 	doubtful map[runAt]bool // its runs that are not trusted
-	shown    showing
+	shown    shownSerials
 }
 
 // numbers numbers values in the order in which they are met.
@@ -115,14 +115,14 @@ func newGatherer(p *plan.Plan, store lake.Store, zones []measurement.Zone) *gath
 func (g *gatherer) read(ctx context.Context, from, until time.Time, into []row) ([]row, error) {
 	g.day = into[:0]
 	clear(g.doubtful)
-	if err := g.doubt(ctx, from, until); err != nil {
+	if err := g.findDoubtful(ctx, from, until); err != nil {
 		return nil, err
 	}
 	scan := lake.Scan{Store: g.store, From: from, Until: until, Workers: 1}
 	if err := scan.Answers(ctx, columns, g.take); err != nil {
 		return nil, err
 	}
-	g.disbelieve()
+	g.dropDoubtful()
 	return g.day, nil
 }
 
@@ -161,7 +161,8 @@ func (g *gatherer) tuple(t tuple) int32 {
 	return g.tuples.number(t)
 }
 
-// numbering maps the dictionaries of one batch onto the gatherer's numbers.
+// numbering maps the dictionaries of one batch onto the gatherer's numbers, at the places
+// of Codes.
 type numbering struct {
 	nsid, outcome, rcode, verdict []int32
 	sources                       map[[6]int32]source
@@ -176,18 +177,10 @@ type source struct {
 
 func (g *gatherer) number(b *column.AnswerBatch) numbering {
 	n := numbering{sources: map[[6]int32]source{}, serials: map[int64]int32{}}
-	for _, s := range b.NSID.Dict {
-		n.nsid = append(n.nsid, g.nsids.number(s))
-	}
-	for _, s := range b.Outcome.Dict {
-		n.outcome = append(n.outcome, int32(slices.Index(measurement.Outcomes, measurement.Outcome(s))))
-	}
-	for _, s := range b.RCode.Dict {
-		n.rcode = append(n.rcode, int32(rcodeOf(s)))
-	}
-	for _, s := range b.Verdict.Dict {
-		n.verdict = append(n.verdict, int32(1+slices.Index(measurement.Verdicts, measurement.Verdict(s))))
-	}
+	n.nsid = b.NSID.Codes(-1, g.nsids.number)
+	n.outcome = b.Outcome.Codes(-1, func(s string) int32 { return int32(slices.Index(measurement.Outcomes, measurement.Outcome(s))) })
+	n.rcode = b.RCode.Codes(0, func(s string) int32 { return int32(rcodeOf(s)) })
+	n.verdict = b.Verdict.Codes(0, func(s string) int32 { return int32(1 + slices.Index(measurement.Verdicts, measurement.Verdict(s))) })
 	return n
 }
 
@@ -205,18 +198,13 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 	n := g.number(b)
 	soa, goods := b.Query.Place(measurement.QuerySOA), b.Good()
 	for i := range b.Rows {
-		r := row{slot: slotOfMicro(b.Interval.Int[i]), latency: -1, serial: -1, nsid: -1, strays: int32(b.Strays.Int[i])}
-		code := int32(-1)
-		if c := b.Outcome.Index[i]; c >= 0 {
-			code = n.outcome[c]
-		}
-		if c := b.RCode.Index[i]; c >= 0 {
-			r.rcode = uint8(n.rcode[c])
-		}
+		r := row{slot: slotOfMicro(b.Interval.Int[i]), latency: -1, serial: -1, nsid: n.nsid[b.NSID.Index[i]+1], strays: int32(b.Strays.Int[i]),
+			rcode: uint8(n.rcode[b.RCode.Index[i]+1]), verdict: uint8(n.verdict[b.Verdict.Index[i]+1])}
+		code := n.outcome[b.Outcome.Index[i]+1]
 		good, serial := goods.At(i), b.Serial.Int[i]
 		shows := good && b.Serial.Has(i)
 		if shows && b.Query.Index[i] == soa {
-			g.show(&g.shown, b.VantagePoint.Text(i), r.slot, serial)
+			g.noteShown(&g.shown, b.VantagePoint.Text(i), r.slot, serial)
 		}
 		key := [6]int32{b.VantagePoint.Index[i], b.Query.Index[i], b.RSI.Index[i], b.Family.Index[i], b.Transport.Index[i], b.Address.Index[i]}
 		from, ok := n.sources[key]
@@ -231,14 +219,8 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 			return fmt.Errorf("outcome %q is not of the vocabulary", b.Outcome.Text(i))
 		}
 		r.tuple, r.outcome = from.tuple, uint8(code)
-		if c := b.Verdict.Index[i]; c >= 0 {
-			r.verdict = uint8(n.verdict[c])
-		}
 		if good && b.LatencyUS.Has(i) {
 			r.latency = int32(min(max(b.LatencyUS.Int[i], 0), math.MaxInt32))
-		}
-		if c := b.NSID.Index[i]; c >= 0 {
-			r.nsid = n.nsid[c]
 		}
 		if believed, known := g.accepted[serial]; shows && known && b.SentAt.Int[i] >= believed {
 			r.serial = g.serialOf(&n, serial)

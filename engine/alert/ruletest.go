@@ -223,8 +223,8 @@ func (t *testRun) mistake(at plan.Series, summary, remedy string) {
 	t.list.Diags = append(t.list.Diags, t.rules.Plan.Mistake(at.Place, "", -1, 0, summary, fmt.Sprintf("%s (test %q)", remedy, t.test.Name)))
 }
 
-// mostValues bounds a series: 62 days.
-const mostValues = 62 * 288
+// maxValues bounds a series: 62 days.
+const maxValues = 62 * 288
 
 // unroll takes a series apart. Texts and lists are one value.
 func unroll(s, kind string) ([]string, error) {
@@ -237,7 +237,7 @@ func unroll(s, kind string) ([]string, error) {
 		n := 0
 		if repeated {
 			var err error
-			if n, err = strconv.Atoi(times); err != nil || n < 0 || n > mostValues {
+			if n, err = strconv.Atoi(times); err != nil || n < 0 || n > maxValues {
 				return nil, fmt.Errorf("%q: want a value, x and how many more", word)
 			}
 		}
@@ -259,8 +259,8 @@ func unroll(s, kind string) ([]string, error) {
 			}
 			all = append(all, value)
 		}
-		if len(all) > mostValues {
-			return nil, fmt.Errorf("more than %d values", mostValues)
+		if len(all) > maxValues {
+			return nil, fmt.Errorf("more than %d values", maxValues)
 		}
 	}
 	if len(all) == 0 {

@@ -17,8 +17,8 @@ import (
 // Bounds of what travels: an alerts.json has at most 64 KiB.
 const (
 	maxRelay    = 64 << 10
-	mostWaiting = 100 // lines that wait to travel
-	mostRelayed = 500 // alerts in one file, and lines
+	maxWaiting  = 100 // lines that wait to travel
+	maxRelayed  = 500 // alerts in one file, and lines
 	relaySchema = "mtric-alerts/1"
 )
 

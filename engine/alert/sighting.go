@@ -18,8 +18,8 @@ import (
 // What rules see of serials follows docs/method.md: those of zones that exist, in runs
 // that can be trusted, and zones dated by two witnesses.
 
-// mostSerials is how many serials the soa rows of a run may show that is believed.
-const mostSerials = 16
+// maxSerials is how many serials the soa rows of a run may show that is believed.
+const maxSerials = 16
 
 // grace is how long before its second witness a zone may count as published.
 const grace = 15 * time.Minute
@@ -114,9 +114,9 @@ type runAt struct {
 	slot int32
 }
 
-// doubt notes the runs of [from, until) that are not trusted: whose clock was known to be
+// findDoubtful notes the runs of [from, until) that are not trusted: whose clock was known to be
 // wrong, or that were received before their label.
-func (g *gatherer) doubt(ctx context.Context, from, until time.Time) error {
+func (g *gatherer) findDoubtful(ctx context.Context, from, until time.Time) error {
 	scan := lake.Scan{Store: g.store, From: from, Until: until, Workers: 1}
 	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized, column.ReceivedAt}, func(b *column.RunBatch) error {
 		for i, label := range b.Interval.Int {
@@ -128,27 +128,27 @@ func (g *gatherer) doubt(ctx context.Context, from, until time.Time) error {
 	})
 }
 
-// showing is the serials that a run has shown so far; its rows come together.
-type showing struct {
+// shownSerials is the serials that a run has shown so far; its rows come together.
+type shownSerials struct {
 	run     runAt
 	serials []int64
 }
 
-// show notes a serial of a soa row, whoever it is of.
-func (g *gatherer) show(s *showing, vp string, slot int32, serial int64) {
+// noteShown notes a serial of a soa row, whoever it is of.
+func (g *gatherer) noteShown(s *shownSerials, vp string, slot int32, serial int64) {
 	if s.run.slot != slot || s.run.vp != vp {
 		s.run, s.serials = runAt{vp, slot}, s.serials[:0]
 	}
-	if len(s.serials) > mostSerials || slices.Contains(s.serials, serial) {
+	if len(s.serials) > maxSerials || slices.Contains(s.serials, serial) {
 		return
 	}
-	if s.serials = append(s.serials, serial); len(s.serials) > mostSerials {
+	if s.serials = append(s.serials, serial); len(s.serials) > maxSerials {
 		g.doubtful[s.run] = true
 	}
 }
 
-// disbelieve takes the serials from the rows of the day's runs that are not trusted.
-func (g *gatherer) disbelieve() {
+// dropDoubtful takes the serials from the rows of the day's runs that are not trusted.
+func (g *gatherer) dropDoubtful() {
 	if len(g.doubtful) == 0 {
 		return
 	}

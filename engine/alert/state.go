@@ -33,7 +33,7 @@ type Status struct {
 	Known    *time.Time  `json:"known_since,omitempty"` // when that was found, by this machine's clock
 	Changed  time.Time   `json:"changed,omitempty"`     // when it began or ceased to fire
 	Of       string      `json:"of,omitempty"`          // the vantage point on whose rows alone it rests
-	Crowded  bool        `json:"crowded,omitempty"`     // it fires and is only counted: there are mostOfOne of its kind already
+	Crowded  bool        `json:"crowded,omitempty"`     // it fires and is only counted: there are maxOfOne of its kind already
 	Once     bool        `json:"once,omitempty"`        // it happened and has no end: remembered so that it is not told again and again
 	Witnesses
 }

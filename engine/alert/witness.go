@@ -17,8 +17,8 @@ const AloneFor = time.Hour
 
 // Bounds of a text that names servers: whoever answers decides what they are called.
 const (
-	mostNSIDs = 5
-	maxNSID   = 64 // bytes of each
+	maxNSIDs = 5
+	maxNSID  = 64 // bytes of each
 )
 
 // Witnesses is who saw answers that were found incorrect, and whose answers these were.
@@ -68,11 +68,11 @@ func nameNSIDs(answers map[int32]int, names []string) string {
 		return cmp.Or(answers[y]-answers[x], strings.Compare(names[x], names[y]))
 	})
 	var text []string
-	for _, i := range all[:min(len(all), mostNSIDs)] {
+	for _, i := range all[:min(len(all), maxNSIDs)] {
 		text = append(text, nameNSID(names[i]))
 	}
 	named := strings.Join(text, ", ")
-	if more := len(all) - mostNSIDs; more > 0 {
+	if more := len(all) - maxNSIDs; more > 0 {
 		named += fmt.Sprintf(" and %d more", more)
 	}
 	return named

@@ -103,18 +103,18 @@ func (a *app) check(ctx context.Context, f checkFlags) error {
 			return usagef("check: %w", err)
 		}
 	}
-	bench, err := a.bench(ctx, f)
+	judge, err := a.checkJudge(ctx, f)
 	if err != nil {
 		return err
 	}
 	if f.jsonl != "" {
-		return a.checkLines(ctx, bench, f.jsonl)
+		return a.checkLines(ctx, judge, f.jsonl)
 	}
 	wire, err := a.readResponse(f)
 	if err != nil {
 		return err
 	}
-	r := bench.hear(q, wire)
+	r := judge.verdict(q, wire)
 	if a.flags.json {
 		err = a.printJSON(newVerdict(nil, r))
 	} else {
@@ -148,19 +148,19 @@ func verdictError(v measurement.Verdict) error {
 	return &exitError{code: exitPartly}
 }
 
-// checkBench judges by the zones that were given, which are taken to be all that a
+// checkJudge judges by the zones that were given, which are taken to be all that a
 // response may be of.
-type checkBench struct {
+type checkJudge struct {
 	judge   correctness.Judge
 	vouched map[uint32]bool // zones whose delegations and glue a digest proves
 }
 
-func (c *checkBench) hear(q correctness.Question, wire []byte) correctness.Result {
+func (c *checkJudge) verdict(q correctness.Question, wire []byte) correctness.Result {
 	return c.judge.Covered(q, wire, func(serial uint32) bool { return c.vouched[serial] })
 }
 
-// bench reads and proves the zones and puts the newest first.
-func (a *app) bench(ctx context.Context, f checkFlags) (*checkBench, error) {
+// checkJudge reads and proves the zones and puts the newest first.
+func (a *app) checkJudge(ctx context.Context, f checkFlags) (*checkJudge, error) {
 	trusted, err := a.checkAnchors(f.anchor)
 	if err != nil {
 		return nil, err
@@ -185,7 +185,7 @@ func (a *app) bench(ctx context.Context, f checkFlags) (*checkBench, error) {
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, usagef("check: %w", err)
 	}
-	c := &checkBench{vouched: map[uint32]bool{}}
+	c := &checkJudge{vouched: map[uint32]bool{}}
 	for i, z := range zones {
 		had, twice := c.vouched[z.Serial()] // two files of one serial: each has to vouch for itself
 		c.vouched[z.Serial()] = vouched[i] && (had || !twice)

@@ -54,7 +54,7 @@ type batch struct {
 
 // checkLines judges lines on all cores and prints in the order of the input, so
 // that input and output may be pipes of any length.
-func (a *app) checkLines(ctx context.Context, judge *checkBench, file string) error {
+func (a *app) checkLines(ctx context.Context, judge *checkJudge, file string) error {
 	from := a.in
 	if file != "-" {
 		f, err := os.Open(file)
@@ -211,7 +211,7 @@ func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
 }
 
 // judge fills in the batch's output.
-func (b *batch) judge(judge *checkBench) {
+func (b *batch) judge(judge *checkJudge) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
@@ -229,7 +229,7 @@ func (b *batch) judge(judge *checkBench) {
 	b.output = out.Bytes()
 }
 
-func judgeLine(judge *checkBench, text []byte) (verdictLine, error) {
+func judgeLine(judge *checkJudge, text []byte) (verdictLine, error) {
 	if text == nil {
 		return verdictLine{}, fmt.Errorf("the line is longer than %d bytes", maxLine)
 	}
@@ -257,5 +257,5 @@ func judgeLine(judge *checkBench, text []byte) (verdictLine, error) {
 	if err != nil {
 		return verdictLine{}, fmt.Errorf(`"response_hex": %w`, err)
 	}
-	return newVerdict(line.ID, judge.hear(q, wire)), nil
+	return newVerdict(line.ID, judge.verdict(q, wire)), nil
 }

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"io"
+	"strings"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/clock"
@@ -18,4 +20,20 @@ func RunInTime(args []string, in io.Reader, out, errw io.Writer) int {
 		t.Maxerror = 1000
 		return unix.TIME_OK, nil
 	}})
+}
+
+// Commands are the names of all commands that do something, "plan check".
+func Commands() (all []string) {
+	root := (&app{in: strings.NewReader(""), out: io.Discard, err: io.Discard}).root()
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.HasParent() && c.Runnable() {
+			all = append(all, strings.TrimPrefix(c.CommandPath(), root.Name()+" "))
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+	return all
 }

@@ -27,7 +27,7 @@ import (
 	"mtric.net/mtric/engine/spool"
 )
 
-// Time limits of what follows the queries (design.md, "The way of the data"):
+// Time limits of what follows the queries (docs/architecture.md, "Data flow"):
 // nothing may cost a measurement.
 const (
 	deliverLimit = 30 * time.Second // to push the new answers before the traces

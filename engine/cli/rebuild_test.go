@@ -313,13 +313,16 @@ func (p *played) rebuild(out, against string) (r rebuilt, code int) {
 // The law of rebuild: the lake that is made of the evidence is the lake that ingest made,
 // in every column of every table, whatever came late, is wrong or was found late.
 func TestRebuildComesToTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays nine days of a collector over zones of real size; go test without -short runs it")
+	}
 	dir := t.TempDir()
 	p := &played{TB: t, home: filepath.Join(dir, "home"), truth: filepath.Join(dir, "truth"), vps: []measurement.VantagePoint{"101", "102", "103"},
 		from: time.Date(2024, 2, 27, 0, 0, 0, 0, time.UTC), days: 3, every: time.Hour}
 	p.play()
 	packs, err := filepath.Glob(filepath.Join(p.home, "Originals", "*", "*.tar.zst"))
-	if err != nil || len(packs) <= p.days {
-		t.Fatalf("%v packs of late files and others, %v", packs, err)
+	if err != nil || !slices.ContainsFunc(packs, func(p string) bool { return strings.HasSuffix(p, "-2.tar.zst") }) {
+		t.Fatalf("packs %v, %v: want one of late files", packs, err)
 	}
 	if loose, err := filepath.Glob(filepath.Join(p.home, "Originals", "*", "*.parquet")); err != nil || len(loose) == 0 {
 		t.Fatalf("%d loose originals, %v: want some", len(loose), err)

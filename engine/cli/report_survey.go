@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
@@ -25,6 +26,8 @@ func (a *app) survey(ctx context.Context, p *plan.Plan, o reportOptions, atHome 
 	switch {
 	case errors.Is(err, survey.ErrNoData):
 		return usagef("%w: the candidates' runs must be ingested first", err)
+	case errors.Is(err, column.ErrNewer):
+		return err
 	case err != nil:
 		return usagef("%w", err)
 	}

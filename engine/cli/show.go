@@ -31,7 +31,9 @@ vantage_points as a table, or with --json as JSON lines with every column (wires
 
 --where keeps rows whose column has one of the values, or none of them:
   --where rsi=c,e --where outcome!=answered
-Values are written as --json writes them, lists excepted; null is a column without value.
+Values are read by the type of the column, as --json and the table write them (times as
+2026-11-22T22:40:00Z or 2026-11-22T22:40Z, wires in hex); null is a column without value.
+Lists cannot be compared.
 docs/data.md describes the columns. Of answers there is also good, true or false.`,
 		Example: "  mtric show ~/Output/Sent/202611222240-101.answers.parquet\n" +
 			"  mtric show --where good=false --where transport=udp ~/Lake/answers/yyyymm=202611/answers-20261122.parquet\n" +
@@ -257,7 +259,10 @@ func second(t *time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }
+// minuteLayout is how tables write the start of an interval.
+const minuteLayout = "2006-01-02T15:04Z"
+
+func stamp(t time.Time) string { return t.UTC().Format(minuteLayout) }
 
 func text(s *string) string {
 	if s == nil {

@@ -68,6 +68,7 @@ def name_of(t):
     if pa.types.is_large_string(t) or pa.types.is_string_view(t): t = pa.string()
     if pa.types.is_large_binary(t) or pa.types.is_binary_view(t): t = pa.binary()
     if pa.types.is_list(t) or pa.types.is_large_list(t): return "list<%s>" % name_of(t.value_type)
+    if pa.types.is_struct(t): return "struct"
     return str(t)
 def plain(column):
     column = column.combine_chunks()
@@ -80,29 +81,32 @@ def of_table(t):
         columns[name] = [name_of(column.type), column.null_count, distinct]
     columns.pop("yyyymm", None)
     return {"rows": t.num_rows, "latency": pc.sum(t["latency_us"]).as_py(), "columns": columns}
+nested = {"failures": "list<string>", "extra": "list<struct>"}
 out = {}
 whole = ds.dataset(dir, partitioning="hive").to_table()
 out["pyarrow dataset"] = of_table(whole)
 frame = pd.read_parquet(dir, dtype_backend="pyarrow")
-of_pandas = {n: [name_of(frame[n].dtype.pyarrow_dtype), int(frame[n].isna().sum()), -1 if n == "failures" else int(frame[n].nunique())] for n in frame.columns if n != "yyyymm"}
+of_pandas = {n: [name_of(frame[n].dtype.pyarrow_dtype), int(frame[n].isna().sum()), -1 if n in nested else int(frame[n].nunique())] for n in frame.columns if n != "yyyymm"}
 out["pandas"] = {"rows": len(frame), "latency": int(frame.latency_us.sum()), "columns": of_pandas}
 lazy = pl.scan_parquet(dir + "/**/*.parquet", hive_partitioning=True).collect()
+def polars_name(t):
+    return "list<struct>" if isinstance(t, pl.List) and isinstance(t.inner, pl.Struct) else types[t]
 types = {pl.String: "string", pl.Int64: "int64", pl.Int32: "int32", pl.Boolean: "bool", pl.Binary: "binary",
     pl.List(pl.String): "list<string>", pl.Datetime("us", "UTC"): "timestamp[us, tz=UTC]"}
-of_polars = {n: [types[lazy[n].dtype], lazy[n].null_count(), -1 if n == "failures" else lazy[n].drop_nulls().n_unique()] for n in lazy.columns if n != "yyyymm"}
+of_polars = {n: [polars_name(lazy[n].dtype), lazy[n].null_count(), -1 if n in nested else lazy[n].drop_nulls().n_unique()] for n in lazy.columns if n != "yyyymm"}
 out["polars"] = {"rows": lazy.height, "latency": lazy["latency_us"].sum(), "columns": of_polars}
 assert set(lazy["yyyymm"]) == set(frame.yyyymm.astype(int)) == set(whole["yyyymm"].to_pylist()), "the partitions differ"
 with pa.memory_map(arrow_file) as f:
     exported = pa.ipc.open_file(f).read_all()
 exported.validate(full=True)
 out["mtric export, arrow"] = of_table(exported)
-read_as = {f.name: pa.string() if name_of(f.type) in ("binary", "list<string>") else f.type for f in exported.schema}
+read_as = {f.name: pa.string() if name_of(f.type) in ("binary", "list<string>", "list<struct>") else f.type for f in exported.schema}
 read_as = {n: t.value_type if pa.types.is_dictionary(t) else t for n, t in read_as.items()}
 text = pa.csv.read_csv(csv_file, convert_options=pa.csv.ConvertOptions(column_types=read_as, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False))
 out["mtric export, csv"] = of_table(text)
 for name, column in out["mtric export, csv"]["columns"].items():
-    if name == "response": column[0] = "binary" # hex
-    if name == "failures": column[0], column[2] = "list<string>", -1 # JSON
+    if name in ("response", "first_response"): column[0] = "binary" # hex
+    if name in nested: column[0], column[2] = nested[name], -1 # JSON
 print(json.dumps(out))
 `
 
@@ -131,7 +135,7 @@ func (g *collecting) agree(t *testing.T, b backlog) {
 	all := map[string]found{}
 	must(t, json.Unmarshal([]byte(out), &all))
 	want := g.byDuckDB(t, dir)
-	if len(all) != 5 || len(want.Columns) != 26 || want.Rows != 288*backlogVPs*65 || want.Latency <= 0 {
+	if len(all) != 5 || len(want.Columns) != 32 || want.Rows != 288*backlogVPs*65 || want.Latency <= 0 {
 		t.Fatalf("read by %v; DuckDB: %+v", slices.Sorted(maps.Keys(all)), want)
 	}
 	for who, got := range all {
@@ -167,6 +171,9 @@ func (g *collecting) byDuckDB(t *testing.T, dir string) found {
 	var counts [][][2]float64
 	must(t, json.Unmarshal([]byte(answers[0]), &counts))
 	for i, d := range described {
+		if strings.HasPrefix(d[1], "STRUCT(") {
+			names[d[1]] = "list<struct>"
+		}
 		f.Columns[d[0]] = [3]any{names[d[1]], counts[0][i][0], counts[0][i][1]}
 	}
 	var sums [][2]int64

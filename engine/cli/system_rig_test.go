@@ -72,13 +72,6 @@ func startRig(t *testing.T) *rig {
 	return r
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func (r *rig) build(dir, out string, env ...string) {
 	r.t.Helper()
 	cmd := exec.Command("go", "build", "-o", out, ".")

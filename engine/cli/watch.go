@@ -56,8 +56,8 @@ func (a *app) watch(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	l := a.looker(s.home, p, machine, before, s.now())
-	facts, err := l.Look(ctx)
+	l := a.inspector(s.home, p, machine, before, s.now())
+	facts, err := l.Inspect(ctx)
 	if err != nil {
 		return err
 	}

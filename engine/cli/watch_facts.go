@@ -9,9 +9,9 @@ import (
 	"mtric.net/mtric/engine/plan"
 )
 
-// looker looks at this machine for watch.
-func (a *app) looker(home string, p *plan.Plan, machine string, before map[string]string, now time.Time) *alert.Looker {
-	return &alert.Looker{
+// inspector looks at this machine for watch.
+func (a *app) inspector(home string, p *plan.Plan, machine string, before map[string]string, now time.Time) *alert.Inspector {
+	return &alert.Inspector{
 		Plan: p, Machine: machine, Now: now, Before: before, Clock: a.adjtimex,
 		Store:     lake.Store{Dir: a.lakeDir(home, p), Version: Version},
 		Home:      home,
@@ -37,7 +37,7 @@ func (a *app) printFacts(ctx context.Context, p *plan.Plan, machine string) erro
 	if err != nil {
 		return err
 	}
-	facts, err := a.looker(home, p, machine, before, now()).Look(ctx)
+	facts, err := a.inspector(home, p, machine, before, now()).Inspect(ctx)
 	if err != nil {
 		return err
 	}

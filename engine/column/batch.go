@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"sort"
 	"time"
@@ -30,17 +31,19 @@ type Batch struct {
 	views   []Column
 	reached int64 // the last interval of the file so far
 
-	answers *AnswerBatch // views, once they are made
-	runs    *RunBatch
+	answers AnswerBatch
+	runs    RunBatch
 }
 
-// NewBatch is memory for batches of columns, and of the interval. Lists are read as rows.
+// NewBatch allocates a batch of the columns and of the interval. Lists are read as rows.
 func NewBatch(columns []string) *Batch {
 	b := &Batch{names: slices.Clone(columns)}
 	if !slices.Contains(b.names, Interval) {
 		b.names = append(b.names, Interval)
 	}
 	b.cursors, b.views = make([]cursor, len(b.names)), make([]Column, len(b.names))
+	b.show(Answers, reflect.ValueOf(&b.answers).Elem())
+	b.show(Runs, reflect.ValueOf(&b.runs).Elem())
 	return b
 }
 

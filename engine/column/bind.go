@@ -11,8 +11,8 @@ import (
 // What others write of a lake (a subset, without names, compressed again) is read as
 // the lake's own as long as it says the same: columns in any order, whole numbers with
 // their logical type or without, nullable where every row has a value, lists whose parts
-// have other names. A nullable column that is missing is null in every row, as in a
-// file of an earlier version. What a vantage point sends has one form (ReadSent).
+// have other names. A file has all columns of its schema; columns of later schemas are null
+// in every row. What a vantage point sends has one form, which package spool reads.
 
 // bound is a column of a table as a file has it.
 type bound struct {
@@ -206,13 +206,13 @@ func (f *File) Groups() []RowGroup {
 
 // pages opens the pages of a leaf.
 func (g RowGroup) pages(leaf *parquet.Column) (parquet.Pages, error) {
-	untold, err := checkCodec(g.of.File, &g.of.File.Metadata().RowGroups[g.place].Columns[leaf.Index()].MetaData)
+	hidden, err := checkCodec(g.of.File, &g.of.File.Metadata().RowGroups[g.place].Columns[leaf.Index()].MetaData)
 	if err != nil {
 		return nil, err
 	}
 	chunk := g.ColumnChunks()[leaf.Index()]
-	if c, ok := chunk.(*parquet.FileColumnChunk); ok && untold != nil {
-		return c.PagesFrom(untold.reader(g.of)), nil
+	if c, ok := chunk.(*parquet.FileColumnChunk); ok && hidden != nil {
+		return c.PagesFrom(hidden.reader(g.of)), nil
 	}
 	return chunk.Pages(), nil
 }

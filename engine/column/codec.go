@@ -44,8 +44,8 @@ var codecs = map[format.CompressionCodec]func(packed []byte, plain int64) bool{
 }
 
 // checkCodec looks at the pages of a column chunk before the library does, where its
-// codec asks for that, and returns what the library is to be told otherwise than it is.
-func checkCodec(f *parquet.File, c *format.ColumnMetaData) (told untold, err error) {
+// codec asks for that, and returns the sizes to hide from it.
+func checkCodec(f *parquet.File, c *format.ColumnMetaData) (hidden hiddenSizes, err error) {
 	expands, known := codecs[c.Codec]
 	if !known {
 		return nil, fmt.Errorf("is compressed by %s, want zstd, snappy, gzip, lz4_raw or none", c.Codec)
@@ -83,31 +83,31 @@ func checkCodec(f *parquet.File, c *format.ColumnMetaData) (told untold, err err
 			return nil, fmt.Errorf("%w: it does not expand to the %d bytes that it claims", ErrDamaged, p.Plain)
 		}
 		if c.Codec == format.Lz4Raw {
-			told = append(told, [2]int64{at + int64(p.told[0]), at + int64(p.told[1])})
+			hidden = append(hidden, [2]int64{at + int64(p.told[0]), at + int64(p.told[1])})
 		}
 		at += size
 	}
-	return told, nil
+	return hidden, nil
 }
 
-// untold are places of a file where the sizes of pages stand, which the library shall
+// hiddenSizes are places of a file where the sizes of pages stand, which the library shall
 // read as 0. It takes them for the room that a page needs, and where LZ4 takes other room
 // and the size fits, it goes on with the room that was not used (v0.32.0, Column.decompress).
-type untold [][2]int64
+type hiddenSizes [][2]int64
 
 // reader is the file without those sizes.
-func (u untold) reader(f io.ReaderAt) io.ReaderAt { return untoldReader{f, u} }
+func (h hiddenSizes) reader(f io.ReaderAt) io.ReaderAt { return hidingReader{f, h} }
 
-type untoldReader struct {
+type hidingReader struct {
 	io.ReaderAt
-	untold
+	sizes hiddenSizes
 }
 
-func (r untoldReader) ReadAt(b []byte, off int64) (int, error) {
+func (r hidingReader) ReadAt(b []byte, off int64) (int, error) {
 	n, err := r.ReaderAt.ReadAt(b, off)
 	end := off + int64(n)
-	first := sort.Search(len(r.untold), func(i int) bool { return r.untold[i][1] > off })
-	for _, place := range r.untold[first:] {
+	first := sort.Search(len(r.sizes), func(i int) bool { return r.sizes[i][1] > off })
+	for _, place := range r.sizes[first:] {
 		if place[0] >= end {
 			break
 		}

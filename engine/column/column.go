@@ -173,7 +173,7 @@ func (r *reader) page(page parquet.Page) error {
 	dict := page.Dictionary()
 	switch kind := r.of.leaf.Type().Kind(); {
 	case dict != nil && text:
-		if err := r.learn(dict); err != nil {
+		if err := r.setDictionary(dict); err != nil {
 			return err
 		}
 		return place(r, &c.Index, data.Int32(), levels, present, -1)
@@ -233,9 +233,9 @@ func (r *reader) lookupNumbers(d parquet.Dictionary, places []int32) ([]int64, e
 	return values, nil
 }
 
-// learn takes over a chunk's dictionary. Each text has one place, or a count by
+// setDictionary takes over a chunk's dictionary. Each text has one place, or a count by
 // place would miss rows.
-func (r *reader) learn(d parquet.Dictionary) error {
+func (r *reader) setDictionary(d parquet.Dictionary) error {
 	if r.dict == d {
 		return nil
 	}

@@ -71,15 +71,6 @@ func columnName(f reflect.StructField) string {
 	return name
 }
 
-// columnTypes is the type of each column.
-func columnTypes(table column.Table) map[string]string {
-	types := map[string]string{}
-	for f := range rowTypes[table].Fields() {
-		types[columnName(f)] = typeName(f.Type)
-	}
-	return types
-}
-
 // The page describes every column, in order, by its type and whether it may be
 // null; it gives a meaning to each, and says when a nullable one is null.
 func TestDataPageIsTheSchema(t *testing.T) {

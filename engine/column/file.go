@@ -23,7 +23,7 @@ import (
 // somebody names is bounded whole. (What vantage points send is package spool's.)
 const (
 	MaxFileSize = 256 << 20 // of a file that somebody names, and of the footer of any
-	MaxRows     = 8_000_000 // ten times those of a row group of ours
+	MaxRows     = 8_000_000 // fifteen times those of a row group of ours
 	maxExpanded = 4 << 30   // bytes of all columns, uncompressed, as the file claims
 	slurp       = 1 << 20   // a file up to this is read at once: a hundred small reads cost more
 )

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 
 	"mtric.net/mtric/engine/measurement"
@@ -12,7 +13,7 @@ import (
 // Metadata is what a file says of itself: keys mtric.version, mtric.schema,
 // mtric.plan, mtric.plan_sha256 and mtric.run (the runs row as JSON). Plan,
 // PlanSHA256 and Run are a vantage point's; files of the lake leave them out. Other
-// keys of mtric's, and members of mtric.run that are not known, are ignored.
+// keys of mtric's, and members of mtric.run that the schema has not, are ignored.
 type Metadata struct {
 	Version    string
 	Schema     int // of the columns; set by Create
@@ -37,7 +38,9 @@ func (m Metadata) pairs() ([][2]string, error) {
 		p = append(p, [2]string{keyPlan, m.Plan}, [2]string{keyPlanSHA256, m.PlanSHA256})
 	}
 	if m.Run != nil {
-		run, err := json.Marshal(m.Run)
+		row := *m.Run
+		only(&row, Schema())
+		run, err := json.Marshal(row)
 		if err != nil {
 			return nil, fmt.Errorf("metadata %s: %w", keyRun, err)
 		}
@@ -70,6 +73,17 @@ func ParseMetadata(lookup func(key string) (string, bool)) (Metadata, error) {
 		if err := json.Unmarshal([]byte(run), m.Run); err != nil {
 			return m, fmt.Errorf("metadata %s: %w", keyRun, err)
 		}
+		only(m.Run, m.Schema)
 	}
 	return m, nil
+}
+
+// only leaves of a row what a schema of that number has: whichever program reads a file,
+// it says the same of the run, and a file that comes again after an update is no other.
+func only(run *measurement.Run, number int) {
+	for _, f := range allFields()[Runs] {
+		if f.since > number {
+			reflect.ValueOf(run).Elem().FieldByName(f.place.name).SetZero()
+		}
+	}
 }

@@ -179,7 +179,7 @@ func part[T any](to, of []T, from, until int) []T {
 }
 
 // CheckText refuses texts that no reader of UTF-8 would take, or take alike, and
-// places that a damaged page made up: encoders look them up outside open's care.
+// places that a damaged page made up: encoders look them up where Open no longer catches a panic.
 func (c *Column) CheckText(checked *int) error {
 	for ; *checked < len(c.Dict); *checked++ {
 		if !utf8.ValidString(c.Dict[*checked]) {

@@ -2,6 +2,7 @@ package column
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/measurement"
@@ -95,34 +96,29 @@ type RunBatch struct {
 }
 
 // Answers is the batch seen as one of answers.
-func (b *Batch) Answers() *AnswerBatch {
-	if b.answers == nil {
-		b.answers = &AnswerBatch{Batch: b}
-		b.show(Answers, reflect.ValueOf(b.answers).Elem())
-	}
-	return b.answers
-}
+func (b *Batch) Answers() *AnswerBatch { return &b.answers }
 
 // Runs is the batch seen as one of runs.
-func (b *Batch) Runs() *RunBatch {
-	if b.runs == nil {
-		b.runs = &RunBatch{Batch: b}
-		b.show(Runs, reflect.ValueOf(b.runs).Elem())
-	}
-	return b.runs
-}
+func (b *Batch) Runs() *RunBatch { return &b.runs }
 
 // show points the fields of a view to the columns of the batch, which stay where they are.
 func (b *Batch) show(t Table, view reflect.Value) {
+	view.Field(0).Set(reflect.ValueOf(b))
 	for _, f := range allFields()[t] {
-		if to := view.FieldByName(f.place.name); to.IsValid() {
-			for i, name := range b.names {
-				if name == f.Name {
-					to.Field(0).Set(reflect.ValueOf(&b.views[i]))
-				}
-			}
+		if i, to := slices.Index(b.names, f.Name), view.FieldByName(f.place.name); i >= 0 && to.IsValid() {
+			to.Field(0).Set(reflect.ValueOf(&b.views[i]))
 		}
 	}
+}
+
+// Codes is a code for each text of Dict at its place plus one, and at 0 that of null: what
+// loops over rows look up by Index plus one.
+func (c *Column) Codes(null int32, of func(string) int32) []int32 {
+	codes := []int32{null}
+	for _, text := range c.Dict {
+		codes = append(codes, of(text))
+	}
+	return codes
 }
 
 // Words is a column of texts of one type.

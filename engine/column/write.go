@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 
@@ -54,7 +55,7 @@ func Write[T Row](path string, rows []T, meta Metadata) error {
 // it is whole. Close or Discard ends a Writer, and only one of the two.
 type Writer[T Row] struct {
 	path    string
-	file    *renameio.PendingFile
+	file    *sharedFile
 	out     *parquet.GenericWriter[T]
 	compare func(a, b *T) int
 	last    T
@@ -76,10 +77,11 @@ func Create[T Row](path string, meta Metadata, as Form) (*Writer[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
+	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
+	f := &sharedFile{PendingFile: pending}
 	codec, page, schema := &DayCodec, pageSize, as.Day
 	if as.Small {
 		codec, page = &smallCodec, smallPage
@@ -102,7 +104,7 @@ func Create[T Row](path string, meta Metadata, as Form) (*Writer[T], error) {
 	for _, p := range pairs {
 		options = append(options, parquet.KeyValueMetadata(p[0], p[1]))
 	}
-	return &Writer[T]{path: path, file: f, compare: Order[T](), out: parquet.NewGenericWriter[T](f, options...)}, nil
+	return &Writer[T]{path: path, file: f, compare: Order[T](), out: parquet.NewGenericWriter[T](struct{ io.Writer }{f}, options...)}, nil
 }
 
 // Write appends rows; one that comes before an earlier one by the table's key is
@@ -162,9 +164,14 @@ func (w *Writer[T]) Copies(f *File) bool {
 	return f.Current() && parquet.EqualNodes(w.out.Schema(), f.File.Schema())
 }
 
-// Copy appends a row group of another file of the table as it is; the caller
-// knows that its rows come before all that follow.
+// Copy appends a row group of another file of the table as it is, mostly of the one that
+// is to be replaced; the caller knows that its rows come before all that follow.
 func (w *Writer[T]) Copy(g RowGroup) error {
+	if w.rows == 0 {
+		if err := w.file.begin(w.path); err != nil {
+			return err
+		}
+	}
 	n, err := w.out.WriteRowGroup(g.RowGroup)
 	w.rows += n
 	w.copied = w.rows
@@ -178,6 +185,9 @@ func (w *Writer[T]) Close() error { return w.Publish(nil) }
 // its name.
 func (w *Writer[T]) Publish(check func(path string) error) error {
 	err := w.out.Close()
+	if err == nil {
+		err = w.file.end()
+	}
 	if err == nil && check != nil {
 		err = check(w.file.Name())
 	}

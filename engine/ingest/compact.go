@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,56 +21,103 @@ const mostRewritten = 30
 
 // compact writes yesterday anew where it came in by many merges, and once a day some
 // days of an older schema, the newest first, until the lake is of one.
-func (r *run) compact() error {
+func (r *run) compact(ctx context.Context) error {
 	yesterday := interval.Day(r.started.Add(-afterDay)).AddDate(0, 0, -1)
-	if _, err := r.rewrite(column.Answers, yesterday); err != nil {
-		return err
-	}
+	_, failed := r.rewrite(column.Answers, yesterday)
 	night := &r.judge.Rewritten
 	if night.Uniform == column.Schema() || night.Day == yesterday.Format(time.DateOnly) {
-		return nil
+		return failed
 	}
-	more, err := r.upgrade()
+	more, err := r.upgrade(ctx)
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
 	if night.Day = yesterday.Format(time.DateOnly); !more {
 		night.Uniform = column.Schema()
 	}
-	return r.judge.Save()
+	return errors.Join(failed, r.judge.Save())
 }
 
-// upgrade writes days anew that are of an older schema, and says whether there may be more.
-func (r *run) upgrade() (more bool, err error) {
-	left := mostRewritten
-	for _, table := range []column.Table{column.Answers, column.Routes, column.Runs} {
+// knows says whether this program may write the lake: not where a newer one did, which
+// writes the tables zones and vantage_points before all else.
+func (r *run) knows() bool {
+	for _, table := range []column.Table{column.Zones, column.VantagePoints} {
+		if _, err := r.Lake.Older(table); errors.Is(err, column.ErrNewer) {
+			r.left(r.Lake.Dir, "stays as it is, and files wait in their dropboxes, until mtric is updated here, on the collector: "+err.Error())
+			return false
+		}
+	}
+	return true
+}
+
+// newer reports whether a table of the day is of a schema that this program does not
+// know. Then nothing of the day is touched: its files wait for an update.
+func (r *run) newer(day time.Time) bool {
+	for _, table := range daily {
+		path := r.Lake.Path(table, day)
+		if _, err := r.older(lake.DayFile{Day: day, Path: path}, table); errors.Is(err, column.ErrNewer) {
+			r.left(path, "needs a newer mtric; files of its day wait in their dropboxes until mtric is updated here, on the collector")
+			return true
+		}
+	}
+	return false
+}
+
+// daily are the tables that have a file a day.
+var daily = []column.Table{column.Answers, column.Routes, column.Runs}
+
+// older reports whether a day of a table is of an older schema than this program writes.
+func (r *run) older(d lake.DayFile, table column.Table) (older bool, err error) {
+	err = column.Open(d.Path, table, func(f *column.File) error {
+		older = !f.Current()
+		return nil
+	})
+	return older, err
+}
+
+// upgrade writes days anew that are of an older schema, the newest first, and says whether
+// there may be more. A day that cannot be read or written holds up nothing, is told once a
+// night, and is not one of the thirty: it was damaged before, and its data are as they were.
+func (r *run) upgrade(ctx context.Context) (more bool, err error) {
+	tables := map[time.Time][]column.Table{}
+	for _, table := range daily {
 		days, err := r.Lake.Days(table, time.Time{}, time.Time{})
 		if err != nil {
 			return true, err
 		}
-		for _, d := range slices.Backward(days) {
-			old := false
-			err := column.Open(d.Path, table, func(f *column.File) error {
-				old = !f.Current()
-				return nil
-			})
-			switch {
-			case errors.Is(err, column.ErrNewer):
-				continue
-			case err != nil:
-				return true, err
-			case !old:
-				continue
-			case left == 0:
-				return true, nil
-			}
-			left--
-			if _, err := r.rewrite(table, d.Day); err != nil {
-				return true, err
-			}
+		for _, d := range days {
+			tables[d.Day] = append(tables[d.Day], table)
 		}
 	}
-	return false, nil
+	left := mostRewritten
+	for _, day := range slices.Backward(slices.SortedFunc(maps.Keys(tables), time.Time.Compare)) {
+		if err := ctx.Err(); err != nil {
+			return true, err
+		}
+		rewritten := false
+		for _, table := range tables[day] {
+			path := r.Lake.Path(table, day)
+			older, err := r.older(lake.DayFile{Day: day, Path: path}, table)
+			if older && err == nil && left == 0 {
+				return true, nil
+			}
+			if older && err == nil {
+				_, err = r.rewrite(table, day)
+				rewritten = rewritten || err == nil
+			}
+			switch {
+			case r.broken:
+				return true, err
+			case err != nil && !errors.Is(err, column.ErrNewer):
+				more = true
+				r.left(path, "cannot be written in the newest schema: "+err.Error())
+			}
+		}
+		if rewritten {
+			left--
+		}
+	}
+	return more, nil
 }
 
 // rewrite writes a day of a table anew where that is worth it.

@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -18,8 +19,8 @@ import (
 // contents is what a file that was sent holds, once every row was held against the
 // contract.
 type contents struct {
-	answers   *spool.File[measurement.Answer] // nil for none
-	routes    *spool.File[measurement.Route]
+	answers   *lake.Group[measurement.Answer] // nil for none; its rows are read again from the copy
+	routes    *lake.Group[measurement.Route]
 	run       *measurement.Run // of its metadata
 	sightings []judge.Sighting // serials that its answers show
 }
@@ -31,9 +32,9 @@ func (r *run) read(t *taken, data []byte) (c contents, reason string, aside erro
 	check := checker{vp: t.vp, label: t.label.UTC(), timeouts: r.timeouts, rsis: r.rsis}
 	var err error
 	if t.table == column.Answers {
-		c, err = answersOf(data, check)
+		c, err = answersOf(t, data, check)
 	} else {
-		c.routes, err = routesOf(data, check)
+		c.routes, err = routesOf(t, data, check)
 	}
 	switch {
 	case errors.Is(err, column.ErrNewer):
@@ -47,8 +48,8 @@ func (r *run) read(t *taken, data []byte) (c contents, reason string, aside erro
 // hopContent is the memory of a hop.
 const hopContent = 64
 
-func answersOf(data []byte, check checker) (c contents, err error) {
-	file, rows, meta, err := spool.Read[measurement.Answer](data, MaxRows)
+func answersOf(t *taken, data []byte, check checker) (c contents, err error) {
+	rows, meta, err := spool.Read[measurement.Answer](data, MaxRows)
 	if err != nil {
 		return c, err
 	}
@@ -68,11 +69,11 @@ func answersOf(data []byte, check checker) (c contents, err error) {
 		return c, err
 	}
 	seen, err := sightingsOf(rows)
-	return contents{answers: file, run: meta.Run, sightings: seen}, err
+	return contents{answers: groupOf(t, rows), run: meta.Run, sightings: seen}, err
 }
 
-func routesOf(data []byte, check checker) (*spool.File[measurement.Route], error) {
-	file, rows, meta, err := spool.Read[measurement.Route](data, MaxRows)
+func routesOf(t *taken, data []byte, check checker) (*lake.Group[measurement.Route], error) {
+	rows, meta, err := spool.Read[measurement.Route](data, MaxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,26 @@ func routesOf(data []byte, check checker) (*spool.File[measurement.Route], error
 		}
 	}
 	labels := func(i int) (string, measurement.RSI) { return "", rows[i].RSI }
-	return file, errors.Join(check.foreign(len(rows), labels), unique(rows))
+	return groupOf(t, rows), errors.Join(check.foreign(len(rows), labels), unique(rows))
+}
+
+// groupOf is the rows of a file as a group, nil for none. A day of rows is more than we
+// hold: they are read again, from the copy, when it is their turn.
+func groupOf[T spool.Sent](t *taken, rows []T) *lake.Group[T] {
+	if len(rows) == 0 {
+		return nil
+	}
+	g, path := lake.GroupOf(rows), t.copy
+	g.Interval, g.VantagePoint = t.label, t.vp
+	g.Rows = func() ([]T, error) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		rows, _, err := spool.Read[T](data, MaxRows)
+		return rows, err
+	}
+	return &g
 }
 
 // unique refuses rows that share a key; they come in its order or not at all.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"mtric.net/mtric/engine/column"
 )
 
 // DaysError says that a run came to its end, but not with every day: what is wrong
@@ -24,6 +26,10 @@ const mostFailures = 10
 func (r *run) pass(ctx context.Context, err error) error {
 	if err == nil || r.broken || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err())
+	}
+	if errors.Is(err, column.ErrNewer) { // a later program's to change
+		r.left(r.Lake.Dir, "has what stays as it is until mtric is updated here, on the collector: "+err.Error())
+		return nil
 	}
 	r.log.Error("a day failed", "error", err)
 	if !slices.ContainsFunc(r.failures, func(f error) bool { return f.Error() == err.Error() }) {

@@ -81,9 +81,9 @@ type runKey struct {
 func (t *taken) rows() int {
 	switch {
 	case t.answers != nil:
-		return t.answers.Len()
+		return t.answers.Size
 	case t.routes != nil:
-		return t.routes.Len()
+		return t.routes.Size
 	}
 	return 0
 }

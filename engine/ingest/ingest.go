@@ -38,7 +38,7 @@ const (
 	// Bytes of all its responses, texts and hops: those of a dictionary make thousands of
 	// one small. With 288 files a day this is what one vantage point can add to a day of
 	// the lake. A hostile root server makes some 200 KiB of a good vantage point's file.
-	MaxContent = 512 << 10
+	MaxContent = measurement.MaxContent
 
 	maxAlerts  = 64 << 10  // of an alerts.json
 	maxEntries = 100_000   // of a dropbox, looked at in one run
@@ -61,8 +61,8 @@ type Ingester struct {
 
 	Anchors []rootzone.Anchor // by which the archive's zones are believed
 
-	// Memory is how many bytes the files may take, decompressed, that are merged at once;
-	// 0 is 128 MiB. A day of twenty vantage points takes less; a backlog of two hundred, or
+	// Memory is how many bytes of responses and texts the files may have that are merged at once;
+	// 0 is 80 MiB. A day of twenty vantage points takes less; a backlog of two hundred, or
 	// files that are made to be large, come in by several merges.
 	Memory int64
 
@@ -155,6 +155,9 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	if err := errors.Join(ctx.Err(), r.judge.Open()); err != nil {
 		return r.result, err
 	}
+	if !r.knows() {
+		return r.result, nil
+	}
 	if err := errors.Join(r.keepOwnPlan(), r.keepSites()); err != nil {
 		return r.result, err
 	}
@@ -180,7 +183,7 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	if err != nil {
 		return r.result, err
 	}
-	if err := r.pass(ctx, r.compact()); err != nil {
+	if err := r.pass(ctx, r.compact(ctx)); err != nil {
 		return r.result, err
 	}
 	if err := r.forget(); err != nil {
@@ -285,11 +288,14 @@ func (r *run) whole(ctx context.Context, day []waiting) error {
 // day brings files of one day into the lake and keeps or rejects each: as many of
 // those at the head as fit into memory, which are n.
 func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
+	day := interval.Day(files[0].label)
+	if r.newer(day) {
+		return len(files), nil
+	}
 	taken, n, err := r.takeAll(ctx, files)
 	if err != nil {
 		return n, err
 	}
-	day := interval.Day(files[0].label)
 	if err := r.firstWins(ctx, day, taken); err != nil {
 		return n, err
 	}

@@ -8,7 +8,6 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/spool"
 )
 
 // merge brings a day's rows into its tables. Answers and routes come before runs:
@@ -20,11 +19,11 @@ func (r *run) merge(ctx context.Context, day time.Time, files []*taken, judge fu
 		if t.reason != "" {
 			t.answers, t.routes = nil, nil
 		}
-		if t.answers != nil && t.answers.Len() > 0 {
-			answers = append(answers, groupOf(t, t.answers))
+		if t.answers != nil {
+			answers = append(answers, *t.answers)
 		}
-		if t.routes != nil && t.routes.Len() > 0 {
-			routes = append(routes, groupOf(t, t.routes))
+		if t.routes != nil {
+			routes = append(routes, *t.routes)
 		}
 		t.answers, t.routes = nil, nil // the lake lets them go as they are written
 	}
@@ -69,11 +68,6 @@ func mergeTable[T lake.Measured](r *run, day time.Time, table column.Table, rows
 		}
 	}
 	return nil
-}
-
-// groupOf is a file as a group of rows.
-func groupOf[T spool.Sent](t *taken, file *spool.File[T]) lake.Group[T] {
-	return lake.Group[T]{Interval: t.label, VantagePoint: t.vp, Size: file.Len(), Rows: file.Rows, Wires: file.Wires}
 }
 
 // mergeRuns brings in the runs row of every file of answers that was accepted.

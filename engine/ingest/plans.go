@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
@@ -41,37 +43,62 @@ func (r *run) keepOwnPlan() error {
 	return r.Lake.KeepPlan(r.Plan.JSON())
 }
 
-// keepSites brings the table vantage_points up to the collector's plan. Rows are never
-// left out of it that the plan has no more: their data stay.
+// keepSites brings the table vantage_points up to the collector's plan. What it said
+// before of another time stays, and of vantage points that the plan has no more: their
+// data stay. A table that cannot be read holds up nothing: it is left for a person.
 func (r *run) keepSites() error {
+	if column.Schema() < 2 {
+		return nil
+	}
 	had, err := r.Lake.Sites()
-	if err != nil || column.Schema() < 2 {
-		return err
+	if err != nil {
+		r.left(r.Lake.Path(column.VantagePoints, time.Time{}), "cannot be read; move it away, it is made of the plan: "+err.Error())
+		return nil
 	}
 	var now []measurement.Site
-	planned := map[measurement.VantagePoint]bool{}
 	for _, v := range r.Plan.VantagePoints {
-		planned[v.ID] = true
-		site := measurement.Site{VantagePoint: v.ID, From: v.From, Until: v.Until, Region: v.Region, Metro: v.Metro, Host: v.Host,
-			Latitude: v.Latitude, Longitude: v.Longitude, ASN: v.ASN}
-		if v.Provider != "" {
-			site.Provider = &v.Provider
-		}
-		now = append(now, site)
+		now = append(now, siteOf(v))
 	}
 	for _, site := range had {
-		if !planned[site.VantagePoint] {
+		if site, stays := earlierThan(now, site); stays {
 			now = append(now, site)
 		}
 	}
 	column.Sort(now)
-	if len(now) == 0 || reflect.DeepEqual(had, now) {
-		return nil
+	older, err := r.Lake.Older(column.VantagePoints)
+	if err != nil || len(now) == 0 || reflect.DeepEqual(had, now) && !older {
+		return err
 	}
 	if err := r.step("vantage points"); err != nil {
 		return err
 	}
 	return r.Lake.SaveSites(now)
+}
+
+func siteOf(v plan.VantagePoint) measurement.Site {
+	site := measurement.Site{VantagePoint: v.ID, From: v.From, Until: v.Until, Region: v.Region, Metro: v.Metro, Host: v.Host,
+		Latitude: v.Latitude, Longitude: v.Longitude, ASN: v.ASN}
+	if v.Provider != "" {
+		site.Provider = &v.Provider
+	}
+	return site
+}
+
+// earlierThan is what stays of a row of the table beside those of the plan: the time
+// before that of which the plan speaks.
+func earlierThan(planned []measurement.Site, site measurement.Site) (measurement.Site, bool) {
+	i := slices.IndexFunc(planned, func(p measurement.Site) bool { return p.VantagePoint == site.VantagePoint })
+	if i < 0 {
+		return site, true
+	}
+	from := planned[i].From
+	if from == nil || site.From != nil && !site.From.Before(*from) {
+		return site, false
+	}
+	if site.Until == nil || site.Until.After(*from) {
+		site.Until = from
+	}
+	return site, true
 }
 
 // keepPlans keeps the plans that came, before their files leave the dropbox: whatever

@@ -23,6 +23,7 @@ import (
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
+	"mtric.net/mtric/engine/spool"
 )
 
 // taken is a file in our possession: a copy that nobody else can write.
@@ -44,7 +45,7 @@ type taken struct {
 const takersAtOnce = 4
 
 // defaultMemory is Ingester.Memory where that is 0.
-const defaultMemory = 128 << 20
+const defaultMemory = 80 << 20
 
 // takeAll copies the files, bounded and hashed, and reads the copies: those at the head
 // that together fit into memory, of which it returns how many they are. What is wrong
@@ -73,18 +74,15 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 	return slices.DeleteFunc(all[:n], func(t *taken) bool { return t == nil || r.setAside(t) }), n, nil
 }
 
-// weight is how much memory the rows take, about.
+// weight is how much memory is held of a file until it is merged, about.
 func (t *taken) weight() (bytes int64) {
-	if t == nil {
+	if t == nil || t.answers == nil {
 		return 0
 	}
-	if t.answers != nil {
-		bytes += int64(t.answers.Size())
+	for _, w := range t.answers.Wires {
+		bytes += int64(len(w))
 	}
-	if t.routes != nil {
-		bytes += int64(t.routes.Size())
-	}
-	return bytes
+	return bytes + int64(t.answers.Texts)
 }
 
 // trusted says that the clock of the run was not known to be wrong, and that the file did
@@ -123,8 +121,8 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 	for _, err := range []error{copyErr, sidecarErr} {
 		var wrong errTheirs
 		switch {
-		case errors.Is(err, errFolder):
-			t.aside = errFolder
+		case errors.Is(err, errFolder), errors.Is(err, errWaits):
+			t.aside = err
 			return t, nil
 		case errors.Is(err, fs.ErrNotExist):
 			return nil, nil
@@ -160,6 +158,9 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 	}
 	return t, nil
 }
+
+// errWaits is a file that a newer mtric wrote: it waits for the update of this one.
+var errWaits = fmt.Errorf("waits: %w", column.ErrNewer)
 
 // compare holds the copy against its sidecar and its name against the dropbox.
 func (t *taken) compare() string {
@@ -288,6 +289,9 @@ func (r *run) copyOut(t *taken, memory *[]byte) ([]byte, error) {
 	data, sum := (*memory)[:n], sha256.Sum256((*memory)[:n])
 	t.size, t.sha256 = int64(n), hex.EncodeToString(sum[:])
 	t.box.copied.Add(t.size)
+	if n <= limit && (t.table == column.Answers || t.table == column.Routes) && spool.Newer(data) {
+		return nil, errWaits // it may wait for long, and is not copied each time
+	}
 	kept := data
 	if n > limit {
 		kept = data[:maxEvidence]

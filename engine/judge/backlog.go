@@ -92,6 +92,9 @@ func (j *Judge) Open() error {
 	}
 	if err == nil && kept.Version == j.Lake.Version && kept.Days != nil {
 		j.backlog.days, j.backlog.saved, j.Rewritten = kept.Days, kept.Shown, kept.Rewritten
+		if j.Rewritten.Uniform != column.Schema() { // a program of another schema has been here
+			j.Rewritten.Uniform = 0
+		}
 		return nil
 	}
 	if err != nil && j.Backlog != "" && !errors.Is(err, fs.ErrNotExist) {

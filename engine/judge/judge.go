@@ -14,14 +14,15 @@ import (
 	"reflect"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
 )
 
-// Judge is what one run of ingest knows of the zones. All fields are set before Open, but
-// for Rejudge and Keys where there is nothing to say, and Rewritten, which Open reads. Its
+// Judge is what one run of ingest knows of the zones. All fields are set before Open
+// except Rejudge and Keys, which may be left zero, and Rewritten, which Open reads. Its
 // methods are for one goroutine.
 type Judge struct {
 	Plan      *plan.Plan
@@ -98,6 +99,10 @@ func (j *Judge) Update(ctx context.Context, last bool) (answers func([]measureme
 	if err != nil {
 		return nil, nil, err
 	}
+	older, err := j.Lake.Older(column.Zones)
+	if err != nil {
+		return nil, nil, err
+	}
 	before := had
 	judged := counts{map[time.Time]*dayCount{}}
 	defer j.add(&judged)
@@ -125,7 +130,7 @@ func (j *Judge) Update(ctx context.Context, last bool) (answers func([]measureme
 		}
 	}
 	return e.judge, func() error {
-		if reflect.DeepEqual(now, had) {
+		if reflect.DeepEqual(now, had) && !older {
 			return nil
 		}
 		if err := j.Step("save zones"); err != nil {

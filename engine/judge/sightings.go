@@ -37,8 +37,8 @@ type Sighting struct {
 // Sight notes the serials of a run whose file was accepted, for the next Update. Only the
 // plan's vantage points count, where it has any, on the plan's RSIs; they are trusted where
 // these were asked at the plan's addresses, by a clock that the caller trusts. What is not
-// trusted is noted all the same: of a serial that the table does not know, reports make up
-// their own minds.
+// trusted is noted all the same: of a serial that the table does not know, reports decide
+// for themselves.
 func (j *Judge) Sight(vp measurement.VantagePoint, label time.Time, clock bool, sightings []Sighting) {
 	if !j.expected(vp, label) {
 		return
@@ -117,8 +117,8 @@ func (s *witnesses) proves(one bool) bool {
 func (j *Judge) one() bool { return len(j.Plan.VantagePoints) < 2 }
 
 // applySightings applies the sightings of this run to the table: when a serial was first seen,
-// when it was first used by its own evidence, whether it is proven. Had is the table as it
-// was before this run's files.
+// when it was first used by its own evidence, whether it is proven. The argument had is the
+// table as it was before this run's files.
 func (j *Judge) applySightings(ctx context.Context, had, rows map[int64]*measurement.Zone) error {
 	j.authenticate(rows)
 	doubted := disbelieve(rows)

@@ -20,7 +20,7 @@ func Amend(s Store, day time.Time, change func(place int64, row *measurement.Ans
 // rewrite writes a day's file again, in the newest schema.
 func rewrite[T Measured](s Store, day time.Time, change func(place int64, row *T)) error {
 	path := s.Path(column.TableOf[T](), day)
-	w, err := create[T](s, path, 0)
+	w, err := create[T](s, path)
 	if err != nil {
 		return fmt.Errorf("amend %s: %w", path, err)
 	}

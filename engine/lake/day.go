@@ -8,6 +8,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // byDifference are the columns of numbers that a day of answers stores as the
@@ -16,13 +17,13 @@ import (
 var byDifference = []string{"interval", "sent_at", "latency_us", "connect_us", "serial", "source_port"}
 
 // daySchema is the schema of answers as a day of the lake stores them, its responses
-// in a dictionary that we know of.
+// in a dictionary that we know of, where there is one.
 func daySchema(w *wires) *parquet.Schema {
 	schema := column.SchemaOf(column.Answers, column.Schema())
 	fields := slices.Clone(schema.Fields())
 	for i, f := range fields {
 		switch {
-		case f.Name() == "response":
+		case f.Name() == "response" && w != nil:
 			fields[i] = wiresField{f, w}
 		case slices.Contains(byDifference, f.Name()):
 			fields[i] = differenceField{f}
@@ -46,13 +47,15 @@ func (differenceField) Encoding() encoding.Encoding { return &parquet.DeltaBinar
 type writer[T column.Row] struct {
 	*column.Writer[T]
 	wires *wires // nil but for answers
+	rows  int    // of the row group
+	most  int
 }
 
-// create begins a day's file, of which about so many bytes of wires are to come.
-func create[T column.Row](s Store, path string, capacity int) (*writer[T], error) {
-	w, form := &writer[T]{}, column.Form{Group: s.limits().rows}
+// create begins a day's file.
+func create[T column.Row](s Store, path string) (*writer[T], error) {
+	w, form := &writer[T]{most: s.limits().rows}, column.Form{Group: s.limits().rows}
 	if column.TableOf[T]() == column.Answers {
-		w.wires = &wires{capacity: capacity}
+		w.wires = newWires()
 		form.Day = daySchema(w.wires)
 	}
 	var err error
@@ -60,12 +63,52 @@ func create[T column.Row](s Store, path string, capacity int) (*writer[T], error
 	return w, err
 }
 
+// Flush ends the row group.
+func (w *writer[T]) Flush() error {
+	w.rows = 0
+	return w.Writer.Flush()
+}
+
+// Write appends rows. It ends a row group itself where that is full: the library would do
+// so in the middle of rows whose responses have their names from another.
+func (w *writer[T]) Write(rows []T) error {
+	for len(rows) > 0 {
+		if w.rows == w.most {
+			if err := w.Flush(); err != nil {
+				return err
+			}
+		}
+		n := min(len(rows), w.most-w.rows)
+		if err := w.write(rows[:n]); err != nil {
+			return err
+		}
+		w.rows, rows = w.rows+n, rows[n:]
+	}
+	return nil
+}
+
+// write has the names of responses in their place while the library has the rows.
+func (w *writer[T]) write(rows []T) error {
+	answers, _ := any(rows).([]measurement.Answer)
+	wires := make([][]byte, len(answers))
+	for i := range answers {
+		if wires[i] = answers[i].Response; wires[i] != nil {
+			answers[i].Response = w.wires.name(wires[i])
+		}
+	}
+	err := w.Writer.Write(rows)
+	for i := range answers {
+		answers[i].Response = wires[i]
+	}
+	return err
+}
+
 // CreateDay begins the file of a day, whose folder must exist, of rows that come in the
 // order of their table's key.
 func CreateDay[T column.Row](s Store, day time.Time) (*column.Writer[T], error) {
-	w, err := create[T](s, s.Path(column.TableOf[T](), day), 0)
-	if err != nil {
-		return nil, err
+	form := column.Form{Group: s.limits().rows}
+	if column.TableOf[T]() == column.Answers {
+		form.Day = daySchema(nil)
 	}
-	return w.Writer, nil
+	return column.Create[T](s.Path(column.TableOf[T](), day), column.Metadata{Version: s.Version}, form)
 }

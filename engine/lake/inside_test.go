@@ -17,13 +17,11 @@ import (
 // have the same size.
 func TestPageIsOfItsRowGroup(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "answers.parquet")
-	w, err := create[measurement.Answer](Store{RowGroup: 2}, path, 0)
+	w, err := create[measurement.Answer](Store{RowGroup: 2}, path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.wires.tell([][]byte{[]byte("told at first")}); err != nil {
-		t.Fatal(err)
-	}
+	w.wires.tell([][]byte{[]byte("told at first")})
 	var rows []measurement.Answer
 	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	for i, wire := range []string{"told at first", "not told", "of its length", "of its length"} {

@@ -80,14 +80,11 @@ func (m *merger[T]) run(s Store, groups []Group[T]) (err error) {
 		m.grouper.stop()
 	}()
 	slices.SortStableFunc(groups, compareKeys[T])
-	capacity := 0
 	if column.TableOf[T]() == column.Answers {
 		previews := make([]preview, len(groups))
 		for i, g := range groups {
-			previews[i] = g.preview()
-			for _, w := range previews[i].wires {
-				capacity += 4 + len(w) // each has its length in the page
-			}
+			previews[i] = preview{g.Interval.UnixMicro(), g.Size, g.Texts, g.Wires}
+			groups[i].Wires = nil // the row group's dictionary has them soon
 		}
 		if err := m.grouper.add(inTurn(previews)); err != nil {
 			return err
@@ -100,7 +97,7 @@ func (m *merger[T]) run(s Store, groups []Group[T]) (err error) {
 		}
 		sources = append(sources, src)
 	}
-	if m.out, err = create[T](s, m.path, min(capacity, s.limits().bytes)); err != nil {
+	if m.out, err = create[T](s, m.path); err != nil {
 		return err
 	}
 	old, err := m.keep(first(sources))

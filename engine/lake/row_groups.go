@@ -88,7 +88,8 @@ func (s *rowGrouper) before(interval int64, dict *wires, flush func() error) err
 	if err != nil {
 		return err
 	}
-	return dict.tell(wires)
+	dict.tell(wires)
+	return nil
 }
 
 // gather collects the wires of the next row group and says where it ends.
@@ -221,11 +222,15 @@ func ofAnswers(path string, from int) iter.Seq2[preview, error] {
 
 // textsOf is how many bytes of texts a row of the row group has, on average.
 func textsOf(g format.RowGroup) float64 {
-	return float64(sizeOf(g, "nsid", "error", "qname")) / float64(max(g.NumRows, 1))
+	return float64(sizeOf(g, texts...)) / float64(max(g.NumRows, 1))
 }
 
+// texts are the columns beside the response whose length a vantage point, or whoever
+// answers it, decides.
+var texts = []string{"nsid", "error", "qname", "first_response", "extra.list.element.kind", "extra.list.element.wire"}
+
 // textBytes is what counts towards groupBytes of a row group that was written.
-func textBytes(g format.RowGroup) int64 { return sizeOf(g, "response", "nsid", "error", "qname") }
+func textBytes(g format.RowGroup) int64 { return sizeOf(g, append([]string{"response"}, texts...)...) }
 
 // sizeOf is the size of columns of a row group, uncompressed.
 func sizeOf(g format.RowGroup, columns ...string) (size int64) {

@@ -23,31 +23,22 @@ type Group[T Measured] struct {
 	VantagePoint measurement.VantagePoint
 	Size         int // how many rows
 	Rows         func() ([]T, error)
-	Wires        func() (wires [][]byte, texts int) // responses, and about how many bytes of other texts; asked of answers only
+	Wires        [][]byte // responses, of answers only; a merge lets them go before the rows come
+	Texts        int      // about how many bytes of other texts
 }
 
 // GroupOf is a group of rows that are there already, one at least.
 func GroupOf[T Measured](rows []T) Group[T] {
 	at, vp := groupOf(&rows[0])
-	return Group[T]{at, vp, len(rows), func() ([]T, error) { return rows, nil }, func() ([][]byte, int) { return wiresOf(rows) }}
-}
-
-func wiresOf[T Measured](rows []T) (wires [][]byte, texts int) {
+	g := Group[T]{Interval: at, VantagePoint: vp, Size: len(rows), Rows: func() ([]T, error) { return rows, nil }}
 	answers, _ := any(rows).([]measurement.Answer)
 	for i := range answers {
 		w := answers[i].Response
-		if texts += answers[i].Content() - len(w); w != nil {
-			wires = append(wires, w)
+		if g.Texts += answers[i].Content() - len(w); w != nil {
+			g.Wires = append(g.Wires, w)
 		}
 	}
-	return wires, texts
-}
-
-// preview is what a group has but for its rows.
-func (g Group[T]) preview() preview {
-	p := preview{interval: g.Interval.UnixMicro(), rows: g.Size}
-	p.wires, p.texts = g.Wires()
-	return p
+	return g
 }
 
 // rowsOfGroups yields the rows of groups, and lets these go.

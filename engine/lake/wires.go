@@ -2,6 +2,10 @@ package lake
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"hash/maphash"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -11,16 +15,22 @@ import (
 	"mtric.net/mtric/engine/column"
 )
 
-// wires is the dictionary of the responses of a day's file, which the library makes
-// for each row group and keeps to itself. A row group's wires are told to it before
-// its rows come; its page, which takes longest of all to compress, is compressed
-// beside them.
+// wires is the dictionary of the responses of a row group. The library keeps what is in a
+// dictionary twice, and once more while it is written; a day of wires is most of what a
+// merge holds. So the library is told a name of four bytes for each, and its page of the
+// names is replaced by that of the wires, which is the only place where they are kept.
+// They are told before the row group's rows come; compressing them, which takes longest
+// of all, goes on beside.
 type wires struct {
-	dict     parquet.Dictionary
-	capacity int // bytes: grown by and by it would be copied, and its memory be touched, three times
+	dict   parquet.Dictionary // of names
+	page   []byte             // each wire after its length, as the file has it
+	ends   []int              // of each in the page
+	names  []byte             // of each, four bytes
+	places map[uint64]int     // of each, by a hash of what it says
+	seed   maphash.Seed
 
-	page       []byte          // of the dictionary as it was told, uncompressed; nil where it is not on its way
-	compressed chan compressed // gets the page, compressed
+	told       []byte          // what is being compressed of the page; nil where nothing is
+	compressed chan compressed // gets it
 }
 
 type compressed struct {
@@ -28,43 +38,67 @@ type compressed struct {
 	err  error
 }
 
-// tell inserts the wires of a row group, in the order of what follows the header:
-// first the question, then its answer.
-func (w *wires) tell(all [][]byte) error {
+func newWires() *wires { return &wires{places: map[uint64]int{}, seed: maphash.MakeSeed()} }
+
+// tell begins a row group of these wires, in the order of what follows the header: first
+// the question, then its answer.
+func (w *wires) tell(all [][]byte) {
 	slices.SortFunc(all, func(a, b []byte) int {
-		return bytes.Compare(a[min(dnsHeader, len(a)):], b[min(dnsHeader, len(b)):])
+		return cmp.Or(bytes.Compare(a[min(dnsHeader, len(a)):], b[min(dnsHeader, len(b)):]), bytes.Compare(a, b))
 	})
-	values := make([]parquet.Value, 0, 4096)
-	places := make([]int32, cap(values))
-	for part := range slices.Chunk(all, cap(values)) {
-		values = values[:0]
-		for _, v := range part {
-			values = append(values, parquet.ByteArrayValue(v))
-		}
-		w.dict.Insert(places[:len(values)], values)
+	all = slices.CompactFunc(all, bytes.Equal)
+	size := 0
+	for _, wire := range all {
+		size += 4 + len(wire)
 	}
-	return w.begin()
+	w.page = make([]byte, 0, size) // grown by and by it would be copied
+	values := make([]parquet.Value, len(all))
+	for i, wire := range all {
+		values[i] = parquet.ByteArrayValue(w.name(wire))
+	}
+	w.dict.Insert(make([]int32, len(values)), values)
+	if len(all) == 0 {
+		return
+	}
+	w.told, w.compressed = w.page, make(chan compressed, 1) // nobody has to come for it
+	go func(plain []byte, to chan<- compressed) {
+		data, err := column.DayCodec.Encode(nil, plain)
+		to <- compressed{data, err}
+	}(w.told, w.compressed)
 }
 
 const dnsHeader = 12
 
-// begin has the page compressed.
-func (w *wires) begin() error {
-	w.page = nil
-	if w.dict.Len() == 0 {
-		return nil
+// name is what the library is told for a wire.
+func (w *wires) name(wire []byte) []byte {
+	h := maphash.Bytes(w.seed, wire)
+	place, known := w.places[h]
+	for known && !bytes.Equal(w.at(place), wire) { // another wire has the same hash
+		h++
+		place, known = w.places[h]
 	}
-	page := w.dict.Page()
-	plain, err := page.Type().Encode(nil, page.Data(), &parquet.Plain)
-	if err != nil {
-		return err
+	if !known {
+		place = len(w.ends)
+		w.places[h] = place
+		w.page = append(binary.LittleEndian.AppendUint32(w.page, uint32(len(wire))), wire...)
+		w.ends = append(w.ends, len(w.page))
+		w.names = binary.LittleEndian.AppendUint32(w.names, uint32(place))
 	}
-	w.page, w.compressed = plain, make(chan compressed, 1) // nobody has to come for it
-	go func(to chan<- compressed) {
-		data, err := column.DayCodec.Encode(nil, plain)
-		to <- compressed{data, err}
-	}(w.compressed)
-	return nil
+	return w.names[4*place : 4*place+4 : 4*place+4]
+}
+
+func (w *wires) at(place int) []byte {
+	from := 4
+	if place > 0 {
+		from += w.ends[place-1]
+	}
+	return w.page[from:w.ends[place]]
+}
+
+// reset ends a row group.
+func (w *wires) reset() {
+	w.page, w.told, w.ends, w.names = nil, nil, w.ends[:0], nil
+	clear(w.places)
 }
 
 // wiresField is the column of responses.
@@ -82,9 +116,6 @@ type wiresType struct {
 }
 
 func (t wiresType) NewDictionary(column, values int, data encoding.Values) parquet.Dictionary {
-	if held, _ := data.ByteArray(); len(held) == 0 {
-		data = encoding.ByteArrayValues(make([]byte, 0, t.wires.capacity), nil)
-	}
 	t.wires.dict = wiresDictionary{t.Type.NewDictionary(column, values, data), t.wires}
 	return t.wires.dict
 }
@@ -94,9 +125,8 @@ type wiresDictionary struct {
 	wires *wires
 }
 
-// Reset ends a row group, whose page must not be taken for one of the next.
 func (d wiresDictionary) Reset() {
-	d.wires.page = nil
+	d.wires.reset()
 	d.Dictionary.Reset()
 }
 
@@ -114,15 +144,12 @@ type pageType struct {
 	wires *wires
 }
 
-// Encode hands out the page that is being compressed where that is all of it: within
-// a row group a dictionary only grows. Else it makes one, in one piece of memory.
-func (t pageType) Encode(to []byte, values encoding.Values, by encoding.Encoding) ([]byte, error) {
-	held, offsets := values.ByteArray()
-	size := len(held) + 4*max(0, len(offsets)-1) // each value has its length before it
-	if page := t.wires.page; page != nil && len(page) == size {
-		return page, nil
+// Encode hands out the wires for their names, which the library has in the same order.
+func (t pageType) Encode(_ []byte, values encoding.Values, _ encoding.Encoding) ([]byte, error) {
+	if names, _ := values.ByteArray(); !bytes.Equal(names, t.wires.names) {
+		return nil, errors.New("the dictionary of responses is not in their order")
 	}
-	return t.Type.Encode(slices.Grow(to[:0], size), values, by)
+	return t.wires.page, nil
 }
 
 // wiresCodec compresses the pages of the column.
@@ -132,11 +159,11 @@ type wiresCodec struct {
 }
 
 func (c wiresCodec) Encode(to, from []byte) ([]byte, error) {
-	w := c.wires
-	if w.page == nil || !bytes.Equal(from, w.page) {
+	told := c.wires.told
+	if told == nil || len(from) != len(told) || &from[0] != &told[0] {
 		return c.Codec.Encode(to, from)
 	}
-	done := <-w.compressed
-	w.page = nil // it is the library's now
+	done := <-c.wires.compressed
+	c.wires.told = nil
 	return append(to[:0], done.data...), done.err
 }

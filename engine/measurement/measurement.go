@@ -225,6 +225,10 @@ const (
 	MaxExtraRows = 256 // rows of a run that have any
 )
 
+// MaxContent is how many bytes of Content the answers of a run have at most: the prober
+// keeps no more, and ingest takes no more.
+const MaxContent = 512 << 10
+
 // Content is the bytes of an answer that whoever asked or replied decides the length
 // of: what bounds of memory go by.
 func (a *Answer) Content() int {

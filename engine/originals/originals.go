@@ -53,7 +53,7 @@ func (n Name) String() string {
 	return interval.Format(n.Label) + "-" + string(n.VantagePoint) + "." + string(n.Kind)
 }
 
-// ParseName reads what String writes; ours is false where no original has such a name.
+// ParseName reads what String writes; ours is false if the name is not an original's.
 func ParseName(name string) (n Name, ours bool) {
 	stem, kind, _ := strings.Cut(name, ".")
 	stamp, vp, _ := strings.Cut(stem, "-")

@@ -43,7 +43,7 @@ func (l *loader) decode(t top) {
 	}
 }
 
-// The times between the queries and the traces, design.md "The way of the data".
+// The times between the queries and the traces, docs/architecture.md "Data flow".
 const pushLimit = Duration(30 * time.Second)
 
 // check looks at what blocks must be together.

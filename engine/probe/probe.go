@@ -104,6 +104,7 @@ func (p *Prober) Run(ctx context.Context, vp measurement.VantagePoint, label tim
 		result.source(asked[i].source)
 	}
 	boundExtras(rows)
+	boundContent(rows)
 	slices.SortStableFunc(rows, compareRows)
 	return result
 }

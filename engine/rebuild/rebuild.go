@@ -1,6 +1,6 @@
 // Package rebuild makes a lake again from the evidence: the originals, loose and packed,
 // the archive of root zones with its records, and the plans. It runs what ingest runs, so
-// that what it makes is what ingest made (docs/decisions/0019).
+// that what it makes is what ingest made (docs/decisions/0020).
 package rebuild
 
 import (
@@ -246,8 +246,8 @@ func (r *run) ingest(ctx context.Context) error {
 }
 
 // came is when a file arrived. Where no index knows, it is the label of its interval, at
-// which none can have come. One that came before that is not believed in all it says, and
-// must not be for want of an index.
+// which none can have come. One that came before that is not believed in all it says,
+// and a missing index must not change that.
 func (r *run) came(sidecar os.FileInfo) time.Time {
 	name := strings.TrimSuffix(sidecar.Name(), filepath.Base(files.Sidecar("")))
 	if e, known := r.noted[name]; known {

@@ -218,12 +218,12 @@ func (p *player) watch() {
 		p.step("watch", err)
 		return
 	}
-	l := &alert.Looker{Plan: p.site.plan, Machine: collector, Store: p.store, Now: p.now, Before: before,
+	l := &alert.Inspector{Plan: p.site.plan, Machine: collector, Store: p.store, Now: p.now, Before: before,
 		Home: p.home, Output: p.under(paths.Output), Logs: book.Logs, State: book.State, Originals: p.under(paths.Originals), Quarantine: p.under(paths.Quarantine),
 		Clock:   clock.Kernel{Adjtimex: func(*unix.Timex) (int, error) { return unix.TIME_OK, nil }},
 		Statfs:  func(_ string, s *unix.Statfs_t) error { s.Blocks, s.Bfree, s.Bavail = 100, 99, 99; return nil },
 		Sysinfo: func(i *unix.Sysinfo_t) error { i.Uptime = 86400; return nil }}
-	facts, err := l.Look(p.ctx)
+	facts, err := l.Inspect(p.ctx)
 	if err != nil {
 		p.step("watch", err)
 		return

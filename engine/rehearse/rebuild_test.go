@@ -18,7 +18,7 @@ import (
 )
 
 // historic are the columns of the table zones that say, in these scenarios, what the
-// collector learnt in which order, and that no evidence tells (docs/decisions/0019).
+// collector learnt in which order, and that no evidence tells (docs/decisions/0020).
 var historic = map[string]string{
 	"altered-glue": ": sha256 is ",     // of the file that was proven, and put right behind the table's back
 	"site-off":     ": first_seen is ", // a signature proved the zones before they were archived

@@ -179,8 +179,8 @@ func included[T ~string](list []T, text T) []T {
 	return slices.Insert(list, i, text)
 }
 
-// mostNoted bounds the reasons and zones that stand before the numbers.
-const mostNoted = 5
+// maxNoted bounds the reasons and zones that stand before the numbers.
+const maxNoted = 5
 
 // lacking says before the numbers why answers have no verdict, and which zones are
 // missing.
@@ -196,13 +196,13 @@ func (d *Document) lacking(add func(format string, args ...any)) {
 		}
 		add("%s without a verdict, which %s neither for nor against anybody%s.", edition.Plural(d.Unchecked, "correctness answer"), count, why)
 	}
-	for _, h := range d.Held[:min(len(d.Held), mostNoted)] {
+	for _, h := range d.Held[:min(len(d.Held), maxNoted)] {
 		if h.Answers == d.Unchecked {
 			break // told above
 		}
 		add("%s: %s.", edition.Plural(h.Answers, "answer"), diag.Printable(inWords(h.Reason)))
 	}
-	for _, z := range d.Archive.Missing[:min(len(d.Archive.Missing), mostNoted)] {
+	for _, z := range d.Archive.Missing[:min(len(d.Archive.Missing), maxNoted)] {
 		add("Root zone %d is missing in the archive: shown by RSIs %s to vantage points %s%s.", z.Serial, edition.Dash(edition.Join(z.RSIs)), edition.Dash(edition.Join(z.VantagePoints)), z.proven())
 	}
 }

@@ -69,7 +69,7 @@ func (c *comparison) any(place string, a, b any) {
 		c.lists(place, al, bl)
 		return
 	}
-	c.found = append(c.found, fmt.Sprintf("%s: the report says %s, %s %s", place, brief(a), c.says, brief(b)))
+	c.found = append(c.found, fmt.Sprintf("%s: the report says %s, %s %s", place, abbreviated(a), c.says, abbreviated(b)))
 }
 
 // lists compares entries by their names, so that one that is missing does not
@@ -88,14 +88,14 @@ func (c *comparison) lists(place string, a, b []any) {
 		delete(right, n)
 		at := strings.TrimSpace(strings.TrimPrefix(place, "values") + " " + n)
 		if !found {
-			c.found = append(c.found, fmt.Sprintf("%s: the report says %s, %s nothing", at, brief(x), c.says))
+			c.found = append(c.found, fmt.Sprintf("%s: the report says %s, %s nothing", at, abbreviated(x), c.says))
 			continue
 		}
 		c.any(at, x, other)
 	}
 	for i, x := range b {
 		if n := name(x, i); right[n] != nil {
-			c.found = append(c.found, fmt.Sprintf("%s: the report says nothing, %s %s", strings.TrimSpace(place+" "+n), c.says, brief(x)))
+			c.found = append(c.found, fmt.Sprintf("%s: the report says nothing, %s %s", strings.TrimSpace(place+" "+n), c.says, abbreviated(x)))
 		}
 	}
 	c.order(place, was, is)
@@ -133,7 +133,7 @@ func name(x any, i int) string {
 	return strings.Join(parts, " ")
 }
 
-func brief(x any) string {
+func abbreviated(x any) string {
 	text, err := json.Marshal(x)
 	if err != nil || string(text) == "null" {
 		return "nothing"

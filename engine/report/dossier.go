@@ -29,7 +29,7 @@ type dossier struct {
 	rsi    measurement.RSI
 	dir    string
 
-	against against
+	against criteria
 	days    []dayOf
 	failed  *csv.Writer
 	counted map[failureKey]*failure
@@ -39,8 +39,8 @@ type dossier struct {
 	uses             []correctness.Known // of root zones
 }
 
-// mostWires bounds the evidence files; every wire is in the Parquet files too.
-var mostWires = 1000
+// maxWires bounds the evidence files; every wire is in the Parquet files too.
+var maxWires = 1000
 
 // dayOf is a day with failed rows.
 type dayOf struct {
@@ -63,7 +63,7 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 			return fmt.Errorf("report: %w", err)
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
-		x.against, x.failed = x.counting(), csv.NewWriter(f)
+		x.against, x.failed = x.criteria(), csv.NewWriter(f)
 		if err := x.failed.Write(failedHeader); err != nil {
 			return fmt.Errorf("dossier of %s: %w", rsi, err)
 		}
@@ -144,15 +144,15 @@ func (x *dossier) add(rows []measurement.Answer) error {
 	d := &x.days[len(x.days)-1]
 	for i := range rows {
 		r := &rows[i]
-		charges := x.charges(r)
-		if len(charges) == 0 {
+		breaches := x.breaches(r)
+		if len(breaches) == 0 {
 			continue
 		}
 		d.Failed++
 		if at, found := slices.BinarySearch(d.VantagePoints, r.VantagePoint); !found {
 			d.VantagePoints = slices.Insert(d.VantagePoints, at, r.VantagePoint)
 		}
-		for _, c := range charges {
+		for _, c := range breaches {
 			if err := x.failed.Write(failedCells(c, r)); err != nil {
 				return err
 			}
@@ -160,7 +160,7 @@ func (x *dossier) add(rows []measurement.Answer) error {
 			if c.metric != measurement.RSICorrectness {
 				continue
 			}
-			if x.incorrect++; x.wires < mostWires {
+			if x.incorrect++; x.wires < maxWires {
 				x.wires++
 				if err := evidence(filepath.Join(x.dir, "evidence"), r, x.uses); err != nil {
 					return err

@@ -15,7 +15,7 @@ import (
 
 // day gives each dossier the day's rows, if any of them failed.
 func (j Job) day(ctx context.Context, f lake.DayFile, all []*dossier) error {
-	struck, err := j.struck(ctx, f.Day, all)
+	struck, err := j.failing(ctx, f.Day, all)
 	if err != nil || len(struck) == 0 {
 		return err
 	}
@@ -26,12 +26,12 @@ func (j Job) day(ctx context.Context, f lake.DayFile, all []*dossier) error {
 	if err != nil {
 		return err
 	}
-	for some := range slices.Chunk(struck, atOnce) {
-		if err := hand(ctx, f, column.Answers, some, func(r *measurement.Answer) measurement.RSI { return r.RSI }, (*dossier).add); err != nil {
+	for some := range slices.Chunk(struck, dossiersAtOnce) {
+		if err := distribute(ctx, f, column.Answers, some, func(r *measurement.Answer) measurement.RSI { return r.RSI }, (*dossier).add); err != nil {
 			return err
 		}
 		for _, f := range routes {
-			if err := hand(ctx, f, column.Routes, some, func(r *measurement.Route) measurement.RSI { return r.RSI }, nil); err != nil {
+			if err := distribute(ctx, f, column.Routes, some, func(r *measurement.Route) measurement.RSI { return r.RSI }, nil); err != nil {
 				return err
 			}
 		}
@@ -39,23 +39,23 @@ func (j Job) day(ctx context.Context, f lake.DayFile, all []*dossier) error {
 	return nil
 }
 
-// atOnce is how many dossiers a day's file is read for at a time: each keeps the
+// dossiersAtOnce is how many dossiers a day's file is read for at a time: each keeps the
 // wires of its RSI's day in memory, for they share a dictionary.
-const atOnce = 4
+const dossiersAtOnce = 4
 
 // decisive are the columns that say whether a row counts against a threshold;
 // they come fifty times as fast as rows.
 var decisive = []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Address,
 	column.Outcome, column.LatencyUS, column.RCode, column.Serial, column.Verdict}
 
-// struck are the dossiers that the day has failed rows for.
-func (j Job) struck(ctx context.Context, day time.Time, all []*dossier) (struck []*dossier, err error) {
+// failing are the dossiers that the day has failed rows for.
+func (j Job) failing(ctx context.Context, day time.Time, all []*dossier) (struck []*dossier, err error) {
 	rest := slices.Clone(all)
 	scan := lake.Scan{Store: j.Store, From: day, Until: day.AddDate(0, 0, 1), Workers: 1}
 	err = scan.Answers(ctx, decisive, func(b *column.AnswerBatch) error {
 		for i := 0; i < b.Rows && len(rest) > 0; i++ {
 			r := b.Answer(i)
-			at := slices.IndexFunc(rest, func(x *dossier) bool { return x.rsi == r.RSI && len(x.charges(&r)) > 0 })
+			at := slices.IndexFunc(rest, func(x *dossier) bool { return x.rsi == r.RSI && len(x.breaches(&r)) > 0 })
 			if at >= 0 {
 				struck, rest = append(struck, rest[at]), slices.Delete(rest, at, at+1)
 			}
@@ -65,9 +65,9 @@ func (j Job) struck(ctx context.Context, day time.Time, all []*dossier) (struck 
 	return struck, err
 }
 
-// hand copies a day's rows to the dossiers of their RSIs, which may look at them
+// distribute copies a day's rows to the dossiers of their RSIs, which may look at them
 // on the way. Rows are read and written some thousand at a time.
-func hand[T column.Row](ctx context.Context, f lake.DayFile, table column.Table, to []*dossier, rsi func(*T) measurement.RSI, look func(*dossier, []T) error) (err error) {
+func distribute[T column.Row](ctx context.Context, f lake.DayFile, table column.Table, to []*dossier, rsi func(*T) measurement.RSI, look func(*dossier, []T) error) (err error) {
 	writers := make([]*column.Writer[T], len(to))
 	defer func() {
 		for _, w := range writers {

@@ -17,7 +17,7 @@ type failureKey struct {
 	vp           measurement.VantagePoint
 	path         int
 	none         bool // gave no NSID, or no answer
-	nsid, charge string
+	nsid, breach string
 }
 
 // failure are failed rows with something in common.
@@ -33,7 +33,7 @@ type failure struct {
 // missed is a metric that missed its threshold, by the rows that count against it.
 type missed struct {
 	Metric   measurement.Metric
-	Strip    template.HTML
+	Timeline template.HTML
 	Failures []failure // by vantage point, path and NSID
 }
 
@@ -43,8 +43,8 @@ func (m missed) Title() string { return titles[m.Metric] }
 // Long says that the table is better folded.
 func (m missed) Long() bool { return len(m.Failures) > 40 }
 
-// count takes a failed row into the tables and strips.
-func (x *dossier) count(c charge, r *measurement.Answer) {
+// count takes a failed row into the tables and timelines.
+func (x *dossier) count(c breach, r *measurement.Answer) {
 	path := slices.Index(measurement.Paths, measurement.Path{Family: r.Family, Transport: r.Transport})
 	if path < 0 {
 		return // the lake has no others
@@ -82,9 +82,9 @@ func (x *dossier) missed() (all []missed) {
 			}
 		}
 		slices.SortFunc(failed, func(a, b failureKey) int {
-			return cmp.Or(cmp.Compare(a.vp, b.vp), a.path-b.path, cmp.Compare(a.nsid, b.nsid), cmp.Compare(a.charge, b.charge))
+			return cmp.Or(cmp.Compare(a.vp, b.vp), a.path-b.path, cmp.Compare(a.nsid, b.nsid), cmp.Compare(a.breach, b.breach))
 		})
-		m := missed{Metric: metric, Strip: x.strip(metric)}
+		m := missed{Metric: metric, Timeline: x.timeline(metric)}
 		for _, k := range failed {
 			m.Failures = append(m.Failures, *x.counted[k])
 		}
@@ -95,20 +95,20 @@ func (x *dossier) missed() (all []missed) {
 
 var failureClasses = []class{{"s0", "no failed row"}, {"s3", "1 to 9"}, {"s2", "10 to 99"}, {"s1", "100 and more"}}
 
-// strip shows when rows failed, a row for each path. Waits for zones can last
+// timeline shows when rows failed, a row for each path. Waits for zones can last
 // beyond the period.
-func (x *dossier) strip(metric measurement.Metric) template.HTML {
+func (x *dossier) timeline(metric measurement.Metric) template.HTML {
 	length := int(x.d.Until.Sub(x.d.From) / time.Hour)
 	for _, h := range x.hours[metric] {
 		length = max(length, (len(h)+23)/24*24)
 	}
-	var rows []stripRow
+	var rows []timelineRow
 	for i, path := range measurement.Paths {
-		r := stripRow{shortPath(path), make([]int64, length), make([]int64, length)}
+		r := timelineRow{shortPath(path), make([]int64, length), make([]int64, length)}
 		copy(r.some, x.hours[metric][i])
 		rows = append(rows, r)
 	}
-	return strip{title: "failed rows over the period, " + titles[metric], from: x.d.From, rows: rows, classes: failureClasses, of: func(failed, _ int64) (class, string) {
+	return timeline{title: "failed rows over the period, " + titles[metric], from: x.d.From, rows: rows, classes: failureClasses, of: func(failed, _ int64) (class, string) {
 		c := failureClasses[0]
 		switch {
 		case failed >= 100:

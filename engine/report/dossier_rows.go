@@ -14,8 +14,8 @@ import (
 	"mtric.net/mtric/metrics"
 )
 
-// against says which missed thresholds a row counts against.
-type against struct {
+// criteria says which missed thresholds a row counts against.
+type criteria struct {
 	unavailable map[measurement.Path]bool
 	slow        map[measurement.Path]int64 // µs that a latency must not exceed
 	incorrect   bool
@@ -30,8 +30,8 @@ type wait struct {
 	serial      uint32
 }
 
-func (x *dossier) counting() against {
-	a := against{unavailable: map[measurement.Path]bool{}, slow: map[measurement.Path]int64{}, waiting: map[measurement.VantagePoint][]wait{},
+func (x *dossier) criteria() criteria {
+	a := criteria{unavailable: map[measurement.Path]bool{}, slow: map[measurement.Path]int64{}, waiting: map[measurement.VantagePoint][]wait{},
 		accepted: map[int64]bool{}, trusted: x.d.trusted}
 	for _, s := range x.d.Accepted {
 		a.accepted[s] = true
@@ -60,8 +60,8 @@ func (x *dossier) counting() against {
 	return a
 }
 
-// charge is a missed threshold that a row counts against, and what the row shows.
-type charge struct {
+// breach is a missed threshold that a row counts against, and what the row shows.
+type breach struct {
 	metric  measurement.Metric
 	what    string
 	awaited *uint32 // the serial that was waited for, of publication latency
@@ -74,13 +74,13 @@ const (
 	noSerial  = "no serial: "
 )
 
-// charges are those of a row; only publication latency looks past the period.
-func (a against) charges(r *measurement.Answer, inPeriod bool) (list []charge) {
+// breaches are those of a row; only publication latency looks past the period.
+func (a criteria) breaches(r *measurement.Answer, inPeriod bool) (list []breach) {
 	path := measurement.Path{Family: r.Family, Transport: r.Transport}
 	switch r.Query {
 	case measurement.QueryCorrectness:
 		if inPeriod && a.incorrect && r.Verdict != nil && *r.Verdict == measurement.Incorrect {
-			list = append(list, charge{metric: measurement.RSICorrectness, what: string(measurement.Incorrect)})
+			list = append(list, breach{metric: measurement.RSICorrectness, what: string(measurement.Incorrect)})
 		}
 	case measurement.QuerySOA:
 		if r.Outcome == measurement.LocalError {
@@ -88,10 +88,10 @@ func (a against) charges(r *measurement.Answer, inPeriod bool) (list []charge) {
 		}
 		how, good := shown(r)
 		if inPeriod && !good && a.unavailable[path] {
-			list = append(list, charge{metric: measurement.RSIAvailability, what: how})
+			list = append(list, breach{metric: measurement.RSIAvailability, what: how})
 		}
 		if most, missed := a.slow[path]; inPeriod && good && missed && *r.LatencyUS > most {
-			list = append(list, charge{metric: measurement.RSILatency, what: fmt.Sprintf("over %d ms", most/1000)})
+			list = append(list, breach{metric: measurement.RSILatency, what: fmt.Sprintf("over %d ms", most/1000)})
 		}
 		if !a.trusted(r.VantagePoint, r.Interval) || good && r.Serial != nil && !a.accepted[*r.Serial] {
 			return list // dates nothing: a wrong clock, or a serial of no root zone
@@ -104,7 +104,7 @@ func (a against) charges(r *measurement.Answer, inPeriod bool) (list []charge) {
 			if !good || r.Serial == nil {
 				what = noSerial + how
 			}
-			return append(list, charge{measurement.RSIPublication, what, &w.serial}) // once, for the zone awaited longest
+			return append(list, breach{measurement.RSIPublication, what, &w.serial}) // once, for the zone awaited longest
 		}
 	}
 	return list
@@ -144,7 +144,7 @@ func covers(n plan.Note, r *measurement.Answer) bool {
 var failedHeader = []string{"counts_against", "interval", "vantage_point", "query", "family", "transport", "address", "qname", "qtype",
 	"sent_at", "outcome", "error", "latency_us", "rcode", "serial", "awaited_serial", "nsid", "verdict", "verdict_serial", "failures"}
 
-func failedCells(c charge, r *measurement.Answer) []string {
+func failedCells(c breach, r *measurement.Answer) []string {
 	at, verdict, awaited := "", "", ""
 	if c.awaited != nil {
 		awaited = fmt.Sprint(*c.awaited)
@@ -159,24 +159,24 @@ func failedCells(c charge, r *measurement.Answer) []string {
 	for i, f := range r.Failures {
 		failures[i] = diag.Printable(f)
 	}
-	return []string{string(c.metric), r.Interval.UTC().Format(time.RFC3339), foreign(string(r.VantagePoint)), foreign(r.Query), foreign(string(r.Family)), foreign(string(r.Transport)),
-		foreign(r.Address), foreign(r.QName), foreign(r.QType), at, foreign(string(r.Outcome)), foreign(text(r.Error)), integer(r.LatencyUS), foreign(text(r.RCode)),
-		integer(r.Serial), awaited, foreign(text(r.NSID)), verdict, integer(r.VerdictSerial), export.CSVText(strings.Join(failures, "; "))}
+	return []string{string(c.metric), r.Interval.UTC().Format(time.RFC3339), csvSafe(string(r.VantagePoint)), csvSafe(r.Query), csvSafe(string(r.Family)), csvSafe(string(r.Transport)),
+		csvSafe(r.Address), csvSafe(r.QName), csvSafe(r.QType), at, csvSafe(string(r.Outcome)), csvSafe(text(r.Error)), integer(r.LatencyUS), csvSafe(text(r.RCode)),
+		integer(r.Serial), awaited, csvSafe(text(r.NSID)), verdict, integer(r.VerdictSerial), export.CSVText(strings.Join(failures, "; "))}
 }
 
-// foreign is a text of others as failed.csv has it: neither a terminal nor a spreadsheet
+// csvSafe is a text of others as failed.csv has it: neither a terminal nor a spreadsheet
 // may obey it.
-func foreign(s string) string {
+func csvSafe(s string) string {
 	if strings.HasPrefix(s, `"`) {
 		return strconv.Quote(s) // what is quoted is told from what only looks so
 	}
 	return export.CSVText(diag.Printable(s))
 }
 
-// charges are the missed thresholds that the row counts against.
-func (x *dossier) charges(r *measurement.Answer) []charge {
+// breaches are the missed thresholds that the row counts against.
+func (x *dossier) breaches(r *measurement.Answer) []breach {
 	if !x.counts(r) {
 		return nil
 	}
-	return x.against.charges(r, r.Interval.Before(x.d.Until))
+	return x.against.breaches(r, r.Interval.Before(x.d.Until))
 }

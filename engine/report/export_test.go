@@ -12,8 +12,8 @@ import (
 // NewValue lets tests print values without a lake.
 var NewValue = newValue
 
-// MostWires lets tests have few evidence files.
-var MostWires = &mostWires
+// MaxWires lets tests have few evidence files.
+var MaxWires = &maxWires
 
 // FillAgain fills a report by what it says itself of serials, as who wants its values to
 // fit would.

@@ -22,7 +22,7 @@ func TestFailedRowsObeyNobody(t *testing.T) {
 	} {
 		latency, late := int64(-5), int64(-7)
 		row := &measurement.Answer{QName: text, Error: &text, NSID: &text, LatencyUS: &latency, VerdictSerial: &late, Failures: []string{text, "pdd: x"}}
-		cells := failedCells(charge{metric: "availability"}, row)
+		cells := failedCells(breach{metric: "availability"}, row)
 		for _, name := range []string{"qname", "error", "nsid"} {
 			if got := cells[slices.Index(failedHeader, name)]; got != want {
 				t.Errorf("%q in %s: %s, want %s", text, name, got, want)

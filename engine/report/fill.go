@@ -80,8 +80,8 @@ func (d *Document) conclude() {
 	d.Notes = d.notes()
 }
 
-// mostQueries bounds how many queries are named that the metrics do not read.
-const mostQueries = 10
+// maxQueries bounds how many queries are named that the metrics do not read.
+const maxQueries = 10
 
 // others notes which queries the lake has of the period, where it has none that the
 // metrics are made of.
@@ -94,7 +94,7 @@ func (d *Document) others(ctx context.Context, store lake.Store) error {
 	return scan.Answers(ctx, []column.Name{column.Query, column.VantagePoint}, func(b *column.AnswerBatch) error {
 		for i := range b.Rows {
 			q := b.Query.At(i)
-			if q != measurement.QuerySOA && q != measurement.QueryCorrectness && len(d.queries) < mostQueries &&
+			if q != measurement.QuerySOA && q != measurement.QueryCorrectness && len(d.queries) < maxQueries &&
 				!d.late(b.VantagePoint.At(i), b.Interval.At(i)) {
 				d.queries = included(d.queries, q)
 			}
@@ -113,7 +113,7 @@ func earlier(a, b time.Time) time.Time {
 // rest takes over what the numbers rest on.
 func (d *Document) rest(r *metrics.Result) {
 	d.N, d.K, d.Unchecked = r.N, r.K, r.Unchecked
-	d.Unexpected, d.UnexpectedRSIs = append([]measurement.VantagePoint{}, r.Unexpected...), append([]measurement.RSI{}, r.Strangers...)
+	d.Unexpected, d.UnexpectedRSIs = append([]measurement.VantagePoint{}, r.Unexpected...), append([]measurement.RSI{}, r.UnexpectedRSIs...)
 	d.ReceivedUntil, d.Publications, d.Accepted, d.Frames = nil, []Publication{}, []int64{}, []Span{}
 	if !r.ReceivedUntil.IsZero() {
 		d.ReceivedUntil = &r.ReceivedUntil
@@ -156,7 +156,7 @@ func (d *Document) cover(r *metrics.Result) {
 	for _, doubt := range []struct {
 		runs int64
 		text string
-	}{{clocks, "their clock was known to be wrong"}, {early, "they came before their own time"}, {crowded, fmt.Sprintf("they showed more than %d serials", metrics.MostSerials)}} {
+	}{{clocks, "their clock was known to be wrong"}, {early, "they came before their own time"}, {crowded, fmt.Sprintf("they showed more than %d serials", metrics.MaxSerials)}} {
 		if doubt.runs > 0 {
 			d.doubts = append(d.doubts, doubt.text)
 		}
@@ -209,7 +209,7 @@ func (d *Document) distrusted() string {
 	var parts []string
 	var rest, runs int64
 	for i, v := range d.untrusted {
-		if i < mostNoted {
+		if i < maxNoted {
 			parts = append(parts, fmt.Sprintf("%s of vantage point %s", edition.Plural(v.Received, "run"), v.ID))
 			continue
 		}

@@ -37,11 +37,11 @@ type page struct {
 	PresenceField                        string // what a field of it is
 	Latencies                            []figure
 	Decisive                             []string
-	Drill                                []drill
+	Breakdowns                           []breakdown
 }
 
-// drill is one RSI from every vantage point.
-type drill struct {
+// breakdown is one RSI from every vantage point.
+type breakdown struct {
 	RSI   measurement.RSI
 	Rows  []placeRow
 	Plots []figure
@@ -89,7 +89,7 @@ func (d *Document) WriteHTML(w io.Writer, r *metrics.Result) error {
 			}
 		}
 		for _, rsi := range d.RSIs {
-			p.Drill = append(p.Drill, d.drill(rsi.RSI))
+			p.Breakdowns = append(p.Breakdowns, d.breakdown(rsi.RSI))
 		}
 	}
 	return pages.ExecuteTemplate(w, "report", p)
@@ -126,9 +126,9 @@ func (d *Document) latencies(p measurement.Path) (rows []latencyRow) {
 	return rows
 }
 
-// drill is an RSI from each vantage point, a plot for each path.
-func (d *Document) drill(rsi measurement.RSI) drill {
-	x := drill{RSI: rsi, Rows: d.places(rsi)}
+// breakdown is an RSI from each vantage point, a plot for each path.
+func (d *Document) breakdown(rsi measurement.RSI) breakdown {
+	x := breakdown{RSI: rsi, Rows: d.places(rsi)}
 	for i, path := range measurement.Paths {
 		var rows []latencyRow
 		for _, r := range x.Rows {

@@ -29,7 +29,7 @@ func (v *Verified) lateVerdicts(d, again *Document, cfg metrics.Config, atOnce m
 	if len(d.Values) != len(again.Values) {
 		return // a difference, which compare names
 	}
-	everybody, measured, judged := d.everybody(), d.everybodyMeasured(), false
+	everybody, measured, judged := d.allResponses(), d.everybodyMeasured(), false
 	for i := range again.Values {
 		then, now := &d.Values[i], &again.Values[i]
 		limit := cfg.Limits[metrics.LimitKey(now.Metric, now.Transport)]
@@ -74,9 +74,9 @@ func (v *Value) responses() metrics.Responses {
 	return r
 }
 
-// everybody are the responses of all RSIs; report.json does not say which are incorrect,
+// allResponses are the responses of all RSIs; report.json does not say which are incorrect,
 // and it does not matter to the verdict of one.
-func (d *Document) everybody() (all metrics.Responses) {
+func (d *Document) allResponses() (all metrics.Responses) {
 	for _, v := range d.Values {
 		if v.Metric == measurement.RSICorrectness {
 			all.Correct, all.Held = all.Correct+v.Count, all.Held+v.Held

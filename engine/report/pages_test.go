@@ -97,8 +97,8 @@ func TestStripReachesUntil(t *testing.T) {
 
 // TestMuchEvidence: where there is more than is written, the dossier says so.
 func TestMuchEvidence(t *testing.T) {
-	defer func(most int) { *report.MostWires = most }(*report.MostWires)
-	*report.MostWires = 5
+	defer func(most int) { *report.MaxWires = most }(*report.MaxWires)
+	*report.MaxWires = 5
 	p, dir := rssac047(t), t.TempDir()
 	if _, err := simulate.Run(context.Background(), dir, simulate.Config{Plan: p, VantagePoints: []measurement.VantagePoint{"901"},
 		From: monday, Until: monday.Add(2 * time.Hour), Seed: 1, Version: "test", Faults: []plan.Fault{

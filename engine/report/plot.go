@@ -92,7 +92,7 @@ func (s *svg) cell(x, y, w, h float64, c, title string) {
 // that they are told apart without colours.
 var marks = map[string]float64{"s3": 0.33, "s2": 0.66, "s1": 1}
 
-// field is a cell of a strip.
+// field is a cell of a timeline.
 func (s *svg) field(x, y, w float64, c, title string) {
 	const h = rowHeight - 2
 	s.cell(x, y, w, h, c, title)
@@ -119,21 +119,21 @@ func legend(classes []class) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // own markup
 }
 
-// mostBins is how many columns the course of a period is drawn in, at most.
-const mostBins = 168
+// maxBins is how many columns the course of a period is drawn in, at most.
+const maxBins = 168
 
-// stripRow is a row of a heat strip: a number of hours in two parts, and what it
+// timelineRow is a row of a timeline: a number of hours in two parts, and what it
 // says of them.
-type stripRow struct {
+type timelineRow struct {
 	label      string
 	some, rest []int64
 }
 
-// strip draws rows of hours from a time on.
-type strip struct {
+// timeline draws rows of hours from a time on.
+type timeline struct {
 	title   string
 	from    time.Time
-	rows    []stripRow
+	rows    []timelineRow
 	per     int // hours of a field; 0 as few as there is room for
 	of      func(some, rest int64) (class, string)
 	classes []class
@@ -143,7 +143,7 @@ type strip struct {
 // there is room.
 func perField(hours int) int {
 	for _, per := range []int{1, 2, 3, 4, 6, 8, 12} {
-		if hours <= per*mostBins {
+		if hours <= per*maxBins {
 			return per
 		}
 	}
@@ -151,7 +151,7 @@ func perField(hours int) int {
 }
 
 // left is where the fields begin: beside the longest label.
-func (x strip) left() float64 {
+func (x timeline) left() float64 {
 	var labels []string
 	for _, r := range x.rows {
 		labels = append(labels, r.label)
@@ -163,16 +163,16 @@ func (x strip) left() float64 {
 func beside(labels []string) float64 {
 	most := 0.0
 	for _, l := range labels {
-		most = max(most, wide(l))
+		most = max(most, textWidth(l))
 	}
 	return max(plotLeft, 14+most)
 }
 
-// wide is how much room a text takes, about.
-func wide(text string) float64 { return 6.2 * float64(utf8.RuneCountInString(text)) }
+// textWidth is how much room a text takes, about.
+func textWidth(text string) float64 { return 6.2 * float64(utf8.RuneCountInString(text)) }
 
-// draw draws the strip, and beneath it the days.
-func (x strip) draw() template.HTML {
+// draw draws the timeline, and beneath it the days.
+func (x timeline) draw() template.HTML {
 	if len(x.rows) == 0 || len(x.rows[0].some) == 0 {
 		return ""
 	}
@@ -194,7 +194,7 @@ func (x strip) draw() template.HTML {
 			text += " UTC"
 		}
 		s.add(`<line x1="%.1f" y1="0" x2="%.1f" y2="%.1f" class="tick"/>`, at, at, bottom+6)
-		if at+3+wide(text) > plotWidth {
+		if at+3+textWidth(text) > plotWidth {
 			s.text(plotWidth, bottom+14, "end", text)
 		} else {
 			s.text(at+3, bottom+14, "start", text)
@@ -205,7 +205,7 @@ func (x strip) draw() template.HTML {
 
 // row draws a row's fields. Neighbours that are as good as one another share one: most
 // rows have one field.
-func (x strip) row(s *svg, r stripRow, left, y, hour float64) {
+func (x timeline) row(s *svg, r timelineRow, left, y, hour float64) {
 	hours := len(r.some)
 	sum := func(at, until int) (some, rest int64) {
 		for h := at; h < until; h++ {
@@ -230,10 +230,10 @@ func (x strip) row(s *svg, r stripRow, left, y, hour float64) {
 	}
 }
 
-// availabilityPlot is the heat strip of availability over the period, a row for
+// availabilityPlot is the timeline of availability over the period, a row for
 // each RSI, all paths together; only one RSI's paths where rsi is given.
 func availabilityPlot(d *Document, hours []metrics.Hours, rsi measurement.RSI) template.HTML {
-	var rows []stripRow
+	var rows []timelineRow
 	whole := int(d.Until.Sub(d.From) / time.Hour) // also the days that have no data yet
 	for _, h := range hours {
 		if rsi != "" && h.RSI != rsi {
@@ -244,14 +244,14 @@ func availabilityPlot(d *Document, hours []metrics.Hours, rsi measurement.RSI) t
 			label = shortPath(h.Path)
 		}
 		if n := len(rows); n == 0 || rows[n-1].label != label {
-			rows = append(rows, stripRow{label, make([]int64, whole), make([]int64, whole)})
+			rows = append(rows, timelineRow{label, make([]int64, whole), make([]int64, whole)})
 		}
 		for i := range h.Asked {
 			rows[len(rows)-1].some[i] += int64(h.OK[i])
 			rows[len(rows)-1].rest[i] += int64(h.Asked[i] - h.OK[i])
 		}
 	}
-	return strip{title: "availability over the period", from: d.From, rows: rows, classes: shareClasses, of: func(ok, failed int64) (class, string) {
+	return timeline{title: "availability over the period", from: d.From, rows: rows, classes: shareClasses, of: func(ok, failed int64) (class, string) {
 		return shareClass(ok, ok+failed), edition.Thousands(ok) + " of " + edition.Thousands(ok+failed)
 	}}.draw()
 }
@@ -278,7 +278,7 @@ func latencyPlot(title string, rows []latencyRow, limit float64) template.HTML {
 	for _, r := range rows {
 		labels = append(labels, r.label)
 		for _, p := range r.places {
-			side = max(side, 12+wide(string(p.VantagePoint)))
+			side = max(side, 12+textWidth(string(p.VantagePoint)))
 		}
 	}
 	left := beside(labels)
@@ -296,27 +296,27 @@ func latencyPlot(title string, rows []latencyRow, limit float64) template.HTML {
 		y := float64(i*rowHeight) + 9
 		s.text(left-6, y+4, "end", r.label)
 		seen := slices.DeleteFunc(slices.Clone(r.places), func(p Place) bool { return p.Median == nil })
-		slices.SortStableFunc(seen, func(a, b Place) int { return cmp.Compare(forEye(a.Median), forEye(b.Median)) })
+		slices.SortStableFunc(seen, func(a, b Place) int { return cmp.Compare(approximate(a.Median), approximate(b.Median)) })
 		for _, p := range seen {
-			ms := forEye(p.Median)
+			ms := approximate(p.Median)
 			if len(r.places) == 1 {
-				s.add(`<path d="M%.1f %.1fH%.1fm0 -4v8" class="whisker"/>`, x(ms), y, x(forEye(p.P95)))
+				s.add(`<path d="M%.1f %.1fH%.1fm0 -4v8" class="whisker"/>`, x(ms), y, x(approximate(p.P95)))
 			}
 			s.add(`<circle cx="%.1f" cy="%.0f" r="4" class="dot"><title>%s at VP %s: median %s ms, p95 %s ms</title></circle>`,
 				x(ms), y, escaped(string(p.RSI)), escaped(string(p.VantagePoint)), numberText(p.Median), numberText(p.P95))
 		}
 		if n := len(seen); len(r.places) > 1 && n > 0 {
-			s.text(x(forEye(seen[n-1].Median))+6, y+4, "start", string(seen[n-1].VantagePoint))
+			s.text(x(approximate(seen[n-1].Median))+6, y+4, "start", string(seen[n-1].VantagePoint))
 			if n > 1 {
-				s.text(x(forEye(seen[0].Median))-6, y+4, "end", string(seen[0].VantagePoint))
+				s.text(x(approximate(seen[0].Median))-6, y+4, "end", string(seen[0].VantagePoint))
 			}
 		}
 	}
 	return s.done()
 }
 
-// forEye is a number for drawing, and for nothing else.
-func forEye(n *json.Number) float64 {
+// approximate is a number for drawing, and for nothing else.
+func approximate(n *json.Number) float64 {
 	if n == nil {
 		return 0
 	}

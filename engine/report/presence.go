@@ -38,12 +38,12 @@ func presencePlot(d *Document, list []metrics.Presence) (plot template.HTML, fie
 		labels[v.ID] = v.Label()
 	}
 	whole := int(d.Until.Sub(d.From) / time.Hour) // also the days that have no data yet
-	s := strip{title: "SOA queries sent of those planned, by vantage point and time", from: d.From, per: 1, classes: presenceClasses,
+	s := timeline{title: "SOA queries sent of those planned, by vantage point and time", from: d.From, per: 1, classes: presenceClasses,
 		of: func(sent, rest int64) (class, string) {
 			return presenceClass(sent, sent+rest), edition.Thousands(sent) + " of " + edition.Thousands(sent+rest) + " sent"
 		}}
 	field = "an hour"
-	if whole > mostBins {
+	if whole > maxBins {
 		s.per, field = 24, "a day"
 	}
 	for _, p := range list {
@@ -51,7 +51,7 @@ func presencePlot(d *Document, list []metrics.Presence) (plot template.HTML, fie
 		if !there {
 			continue
 		}
-		row := stripRow{label, make([]int64, whole), make([]int64, whole)}
+		row := timelineRow{label, make([]int64, whole), make([]int64, whole)}
 		for i := range p.Planned {
 			row.some[i], row.rest[i] = int64(p.Sent[i]), int64(p.Planned[i]-p.Sent[i])
 		}
@@ -60,8 +60,8 @@ func presencePlot(d *Document, list []metrics.Presence) (plot template.HTML, fie
 	return s.draw(), field
 }
 
-// mostLabel bounds the place beside a vantage point's number.
-const mostLabel = 28
+// maxLabel bounds the place beside a vantage point's number.
+const maxLabel = 28
 
 // Label is the vantage point with its place, as far as the plan names it.
 func (v VantagePoint) Label() string {
@@ -70,8 +70,8 @@ func (v VantagePoint) Label() string {
 		place += ", "
 	}
 	place += diag.Printable(v.Metro)
-	if runes := []rune(place); len(runes) > mostLabel {
-		place = string(runes[:mostLabel-1]) + "…"
+	if runes := []rune(place); len(runes) > maxLabel {
+		place = string(runes[:maxLabel-1]) + "…"
 	}
 	return strings.TrimSpace(string(v.ID) + " " + place)
 }

@@ -5,8 +5,8 @@ import "mtric.net/mtric/engine/edition"
 // lateReasons holds the reasons why answers waited to how many of the RSIs' did; what the
 // reasons were may be told otherwise by now. again gets those of then.
 func (v *Verified) lateReasons(d, again *Document) {
-	now, then, waited := byReason(again.Held), byReason(d.Held), d.everybody().Held
-	judged := waited - again.everybody().Held
+	now, then, waited := byReason(again.Held), byReason(d.Held), d.allResponses().Held
+	judged := waited - again.allResponses().Held
 	if len(then) != len(d.Held) || len(d.Held) > maxHeld || judged < 0 {
 		return // a difference, which compare names
 	}

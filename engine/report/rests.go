@@ -199,8 +199,8 @@ func (w Wait) Length() string {
 	return edition.Thousands(w.Minutes) + " min"
 }
 
-// mostSentences bounds how many missed thresholds are told before the numbers.
-const mostSentences = 30
+// maxSentences bounds how many missed thresholds are told before the numbers.
+const maxSentences = 30
 
 // MissedInWords says in a sentence each which thresholds were missed and what that rests
 // on, the system first. Paths of an RSI of which the same is said share one, and so do RSIs.
@@ -232,7 +232,7 @@ func (d *Document) MissedInWords() []string {
 	}, func(s *sentence) *string { return &s.who })
 	var lines []string
 	for i, s := range list {
-		if i == mostSentences && len(list) > mostSentences+1 {
+		if i == maxSentences && len(list) > maxSentences+1 {
 			return append(lines, fmt.Sprintf("and %d more, below", len(list)-i))
 		}
 		line := s.metric + " of " + s.who

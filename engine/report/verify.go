@@ -106,8 +106,8 @@ func (v *Verified) values(ctx context.Context, d, again *Document, store lake.St
 	return nil
 }
 
-// mostPublications bounds the serials that a report names: the root has two a day.
-const mostPublications = 10_000
+// maxPublications bounds the serials that a report names: the root has two a day.
+const maxPublications = 10_000
 
 // restOn is the configuration that makes the metrics rest on what the report rests on,
 // whatever came since.
@@ -125,8 +125,8 @@ func (d *Document) restOn() (metrics.Config, error) {
 	if d.ArchivedUntil != nil {
 		c.ArchivedUntil = *d.ArchivedUntil
 	}
-	if len(d.Publications) > mostPublications {
-		return c, fmt.Errorf("report: %d publications, more than %d", len(d.Publications), mostPublications)
+	if len(d.Publications) > maxPublications {
+		return c, fmt.Errorf("report: %d publications, more than %d", len(d.Publications), maxPublications)
 	}
 	c.Publications, c.Accepted = []metrics.Publication{}, map[uint32]bool{}
 	for _, p := range d.Publications {

@@ -29,7 +29,7 @@ func (v *Verified) plan(d *Document, store lake.Store, given *plan.Plan) (*Docum
 		f, err = d.frameOf(given)
 	} else {
 		v.Plan = PlanOfLake
-		f, err = d.lakesFrame(store)
+		f, err = d.frameOfLake(store)
 		if errors.Is(err, fs.ErrNotExist) {
 			v.Plan = PlanOfReport
 			return d, true, nil
@@ -58,10 +58,10 @@ func (d *Document) frameOf(p *plan.Plan) (*Document, error) {
 	return Frame(p, d.Style, d.From, d.Until, d.DataUntil, d.Version)
 }
 
-// lakesFrame is what the plan that the report names says, as the lake keeps it: without
+// frameOfLake is what the plan that the report names says, as the lake keeps it: without
 // exclusions and annotations, which are the report's. The error is fs.ErrNotExist where
 // the lake has not got it.
-func (d *Document) lakesFrame(store lake.Store) (*Document, error) {
+func (d *Document) frameOfLake(store lake.Store) (*Document, error) {
 	data, err := store.Plan(d.PlanSHA256)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)

@@ -11,14 +11,12 @@ import (
 	"mtric.net/mtric/engine/column/thrift"
 )
 
-// File is a file that was sent, checked and decompressed: some 20 KB in four pieces of memory, of
-// which rows are made when they are wanted. As rows it would take three times as much,
-// and the garbage collector would look at all of it again and again.
-type File[T Sent] struct {
+// file is a file that was sent, checked and decompressed in four pieces of memory.
+type file[T Sent] struct {
 	rows  int
 	of    *shape
 	pages []filePage // of the leaves, in order
-	data  []byte     // pages of places and numbers
+	data  []byte     // pages of places and numbers; nobody's to keep
 	texts string     // dictionaries of texts
 	wires []byte     // dictionaries of byte arrays
 }
@@ -30,36 +28,17 @@ type filePage struct {
 	dictionary       bool
 }
 
-// Len is how many rows there are.
-func (s *File[T]) Len() int { return s.rows }
-
-// Size is how many bytes of memory the file takes, about.
-func (s *File[T]) Size() int { return len(s.data) + len(s.texts) + len(s.wires) + 16*len(s.pages) }
-
-// Wires are the responses that the rows have, each once, and Texts about how many bytes
-// of other texts they have. They refer to the file's memory, which nobody changes.
-func (s *File[T]) Wires() (wires [][]byte, texts int) {
-	for _, page := range s.pages {
-		if l := s.of.leaves[page.leaf]; page.dictionary && l.path == "response" {
-			wires = make([][]byte, 0, page.values)
-			_ = byteArrays(s.wires[page.at:page.at+page.size], func(b []byte) { wires = append(wires, slices.Clip(b)) }) // Read has seen them
-		}
-	}
-	return wires, len(s.texts)
-}
-
 // expanding is memory in which pages are decompressed.
 type expanding struct{ data, texts, wires []byte }
 
 var expandings = sync.Pool{New: func() any { return new(expanding) }}
 
-// expand decompresses all pages.
-func (s *File[T]) expand(body []byte, chunks []chunk, of *shape) error {
+// expand decompresses all pages, those of data in memory that is used again.
+func (s *file[T]) expand(to *expanding, body []byte, chunks []chunk) error {
+	of := s.of
 	if len(chunks) != len(of.leaves) {
 		return fmt.Errorf("damaged Parquet: %d columns of values, want %d", len(chunks), len(of.leaves))
 	}
-	to := expandings.Get().(*expanding)
-	defer expandings.Put(to)
 	to.data, to.texts, to.wires = to.data[:0], to.texts[:0], to.wires[:0]
 	s.pages = make([]filePage, 0, 2*len(chunks))
 	end := int64(len("PAR1"))
@@ -70,13 +49,13 @@ func (s *File[T]) expand(body []byte, chunks []chunk, of *shape) error {
 		}
 		end = c.begin() + c.size
 	}
-	s.data, s.texts, s.wires = slices.Clone(to.data), string(to.texts), slices.Clone(to.wires)
+	s.data, s.texts, s.wires = to.data, string(to.texts), slices.Clone(to.wires)
 	return nil
 }
 
 // chunk decompresses the pages of one leaf: a dictionary where it has texts or byte
 // arrays, and then data. It lies behind the leaf before it, which ends there.
-func (s *File[T]) chunk(to *expanding, c *chunk, place int, l leaf, body []byte, end int64) error {
+func (s *file[T]) chunk(to *expanding, c *chunk, place int, l leaf, body []byte, end int64) error {
 	t, err := c.pages(l, body, s.rows, end)
 	if err != nil {
 		return err
@@ -131,7 +110,7 @@ func (c *chunk) pages(l leaf, body []byte, rows int, end int64) (*thrift.Reader,
 		return nil, fmt.Errorf("is compressed by %s, want zstd", c.codec)
 	case from < end || c.size < 0 || c.size > int64(len(body))-from:
 		return nil, fmt.Errorf("%w: lies outside the file, or over the column before it", column.ErrDamaged)
-	case c.values < int64(rows) || c.values > int64(rows)+maxSentElements || c.values > int64(rows) && l.lists == 0:
+	case c.values < int64(rows) || c.values > int64(rows)+l.elements || c.values > int64(rows) && l.lists == 0:
 		return nil, fmt.Errorf("claims %d values in %d rows", c.values, rows)
 	}
 	return &thrift.Reader{Buf: body[from : from+c.size]}, nil

@@ -55,23 +55,23 @@ func TestSentIsWhatOthersRead(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		leaf, want string
-		change     func(s *File[measurement.Answer], p *filePage)
+		change     func(s *file[measurement.Answer], p *filePage)
 	}{
-		"as it was": {"nsid", "", func(*File[measurement.Answer], *filePage) {}},
-		"bit width": {"nsid", "damaged page", func(s *File[measurement.Answer], p *filePage) {
+		"as it was": {"nsid", "", func(*file[measurement.Answer], *filePage) {}},
+		"bit width": {"nsid", "damaged page", func(s *file[measurement.Answer], p *filePage) {
 			if !p.dictionary {
 				levels := int32(binary.LittleEndian.Uint32(s.data[p.at:]))
 				s.data[p.at+4+levels] = 207
 			}
 		}},
-		"text twice": {"address", column.ErrTwice.Error(), func(s *File[measurement.Answer], p *filePage) {
+		"text twice": {"address", column.ErrTwice.Error(), func(s *file[measurement.Answer], p *filePage) {
 			s.texts = strings.ReplaceAll(s.texts, "192.0.2.2", "192.0.2.1")
 		}},
-		"wire twice": {"response", column.ErrTwice.Error(), func(s *File[measurement.Answer], p *filePage) {
+		"wire twice": {"response", column.ErrTwice.Error(), func(s *file[measurement.Answer], p *filePage) {
 			s.wires = bytes.ReplaceAll(s.wires, []byte("other"), []byte("first"))
 		}},
 	} {
-		s, _, _, err := Read[measurement.Answer](data, 10)
+		s, _, err := open[measurement.Answer](data, 10, new(expanding))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestSentIsWhatOthersRead(t *testing.T) {
 				c.change(s, &s.pages[i])
 			}
 		}
-		if _, err := s.Rows(); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), "column "+c.leaf+": "+c.want)) {
+		if _, err := s.make(); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), "column "+c.leaf+": "+c.want)) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}

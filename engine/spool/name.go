@@ -1,5 +1,5 @@
-// Package spool is what vantage points send: the names of their files, and the reader
-// that takes such a file for hostile. What it hands out aliases nothing.
+// Package spool reads files sent by vantage points and treats each as hostile. It also has
+// their names. What it hands out aliases nothing.
 package spool
 
 import (

@@ -28,61 +28,79 @@ type Sent interface {
 }
 
 const (
-	maxSentBytes    = 8 << 20 // all pages of a file, uncompressed
-	maxSentElements = 1 << 18 // of all lists in a column of a file
-	maxSentParts    = 100     // columns, nodes of the schema, entries of metadata
-	maxSentText     = 4 << 10 // of an entry of metadata: a runs row has some 400 bytes
+	maxSentBytes = 8 << 20 // all pages of a file, uncompressed
+	maxSentParts = 100     // columns, nodes of the schema, entries of metadata
+	maxSentText  = 4 << 10 // of an entry of metadata: a runs row has some 400 bytes
 )
 
-// Read reads a file that a vantage point sent, its rows, and what it says of itself. It
+// Read reads a file that a vantage point sent: its rows, and what it says of itself. It
 // has at most so many rows. Its columns must be exactly those of the type in the schema
 // that it says it has, by name, type, order and whether they may be null. All of it was
-// seen to be whole when Read returns. Of data nothing is kept.
-func Read[T Sent](data []byte, most int) (s *File[T], rows []T, meta column.Metadata, err error) {
+// seen to be whole when Read returns. Read keeps no reference to data.
+func Read[T Sent](data []byte, most int) (rows []T, meta column.Metadata, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("damaged Parquet: %v", r)
 		}
 		if err != nil {
-			s, rows = nil, nil
+			rows = nil
 		}
 	}()
+	to := expandings.Get().(*expanding)
+	defer expandings.Put(to)
+	s, meta, err := open[T](data, most, to)
+	if err == nil && s.rows > 0 {
+		rows, err = s.make()
+	}
+	return rows, meta, err
+}
+
+// Newer reports whether a file says that it is of a schema that this program does not
+// know. Nothing else of it was looked at.
+func Newer(data []byte) (is bool) {
+	defer func() { is = is && recover() == nil }()
+	_, f, err := readFooter(data)
+	if err != nil {
+		return false
+	}
+	_, err = column.ParseMetadata(f.lookup)
+	return errors.Is(err, column.ErrNewer)
+}
+
+// open reads a file but for its rows.
+func open[T Sent](data []byte, most int, to *expanding) (s *file[T], meta column.Metadata, err error) {
 	body, f, err := readFooter(data)
 	if err != nil {
-		return nil, nil, meta, err
+		return nil, meta, err
 	}
 	for _, p := range f.pairs {
 		if len(p[0])+len(p[1]) > maxSentText {
-			return nil, nil, meta, fmt.Errorf("metadata %.40q of %d bytes, more than %d", p[0], len(p[1]), maxSentText)
+			return nil, meta, fmt.Errorf("metadata %.40q of %d bytes, more than %d", p[0], len(p[1]), maxSentText)
 		}
 	}
 	if meta, err = column.ParseMetadata(f.lookup); err != nil {
-		return nil, nil, meta, err
+		return nil, meta, err
 	}
 	table, shape := column.TableOf[T](), shapeOf(column.TableOf[T](), meta.Schema)
 	if shape == nil {
-		return nil, nil, meta, fmt.Errorf("metadata %s is missing", column.KeySchema)
+		return nil, meta, fmt.Errorf("metadata %s is missing", column.KeySchema)
 	}
 	if err := f.sameSchema(shape); err != nil {
-		return nil, nil, meta, fmt.Errorf("not a file of %s of schema %d: %w", table, meta.Schema, err)
-	}
-	if f.rows < 0 || f.rows > int64(most) {
-		return nil, nil, meta, fmt.Errorf("claims %d rows, more than %d", f.rows, most)
+		return nil, meta, fmt.Errorf("not a file of %s of schema %d: %w", table, meta.Schema, err)
 	}
 	switch {
+	case f.rows < 0 || f.rows > int64(most):
+		return nil, meta, fmt.Errorf("claims %d rows, more than %d", f.rows, most)
 	case f.groups > 1:
-		return nil, nil, meta, fmt.Errorf("%d rows in %d row groups, want one", f.rows, f.groups)
+		return nil, meta, fmt.Errorf("%d rows in %d row groups, want one", f.rows, f.groups)
 	case f.group.rows != f.rows:
-		return nil, nil, meta, fmt.Errorf("damaged Parquet: %d rows, and %d in its row group", f.rows, f.group.rows)
+		return nil, meta, fmt.Errorf("damaged Parquet: %d rows, and %d in its row group", f.rows, f.group.rows)
 	}
-	s = &File[T]{rows: int(f.rows), of: shape}
+	s = &file[T]{rows: int(f.rows), of: shape}
 	if f.rows > 0 {
-		if err := s.expand(body, f.group.columns, shape); err != nil {
-			return nil, nil, meta, err
-		}
-		rows, err = s.Rows()
+		err = s.expand(to, body, f.group.columns)
 	}
-	return s, rows, meta, err
+	return s, meta, err
 }
 
 // shape is what the files of a table look like.
@@ -99,8 +117,15 @@ type leaf struct {
 	path        string
 	physical    format.Type
 	kind        column.Kind
-	most, lists int // highest levels of definition and of repetition
-	begin       int // of a list: the level from which on there is an element
+	most, lists int   // highest levels of definition and of repetition
+	begin       int   // of a list: the level from which on there is an element
+	elements    int64 // of a list: how many a file has at most, of all its rows
+}
+
+// maxElements is how many elements the lists of a column may have in a file, by what
+// ingest takes (engine/ingest): they are counted before anything is made of them.
+var maxElements = map[string]int64{
+	"failures": 1 << 10, "extra": measurement.MaxExtras * measurement.MaxExtraRows, "hops": 8 << 10, "hop_replies": 8 << 10,
 }
 
 // shapes are what files of each schema look like: one form for each number.
@@ -144,7 +169,7 @@ func newShape[T Sent](number int) *shape {
 	for _, path := range schema.Columns() {
 		l, _ := schema.Lookup(path...)
 		s.leaves = append(s.leaves, leaf{strings.Join(path, "."), format.Type(l.Node.Type().Kind()), column.KindOf(l.Node.Type()),
-			l.MaxDefinitionLevel, l.MaxRepetitionLevel, begins(schema, path[0])})
+			l.MaxDefinitionLevel, l.MaxRepetitionLevel, begins(schema, path[0]), maxElements[path[0]]})
 	}
 	return s
 }

@@ -12,15 +12,9 @@ import (
 	"mtric.net/mtric/engine/column"
 )
 
-// Rows makes the rows, which are the caller's. Their texts and responses are the file's,
+// make makes the rows, which are the caller's. Their texts and responses are the file's,
 // whose memory is never used again for anything else.
-func (s *File[T]) Rows() (rows []T, err error) {
-
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("damaged Parquet: %v", r)
-		}
-	}()
+func (s *file[T]) make() (rows []T, err error) {
 	d := decoders.Get().(*decoder)
 	defer decoders.Put(d)
 	rows = make([]T, s.rows)

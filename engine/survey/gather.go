@@ -16,8 +16,8 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// gathering is what a survey knows of its candidates while the lake is read.
-type gathering struct {
+// gatherer is what a survey knows of its candidates while the lake is read.
+type gatherer struct {
 	s     *Survey
 	known map[measurement.VantagePoint]*view // candidates
 	other map[measurement.VantagePoint]bool
@@ -56,7 +56,7 @@ func (v *view) at(r measurement.RSI, f measurement.Family) *seen {
 
 // Fill computes the numbers from the lake.
 func (s *Survey) Fill(ctx context.Context, store lake.Store) error {
-	g := &gathering{s: s, known: map[measurement.VantagePoint]*view{}, other: map[measurement.VantagePoint]bool{}}
+	g := &gatherer{s: s, known: map[measurement.VantagePoint]*view{}, other: map[measurement.VantagePoint]bool{}}
 	for i := range s.Candidates {
 		g.add(&s.Candidates[i])
 	}
@@ -81,7 +81,7 @@ func (s *Survey) Fill(ctx context.Context, store lake.Store) error {
 	return nil
 }
 
-func (g *gathering) add(c *Candidate) *view {
+func (g *gatherer) add(c *Candidate) *view {
 	v := &view{c: c, targets: map[end]*seen{}, routers: make(map[measurement.Family]map[string]bool)}
 	for _, f := range measurement.Families {
 		v.routers[f] = map[string]bool{}
@@ -91,7 +91,7 @@ func (g *gathering) add(c *Candidate) *view {
 }
 
 // of is a candidate's view; nil for a vantage point that is none.
-func (g *gathering) of(id measurement.VantagePoint) *view {
+func (g *gatherer) of(id measurement.VantagePoint) *view {
 	v := g.known[id]
 	if v == nil && g.s.CandidatesFrom == fromData {
 		v = g.add(&Candidate{ID: id, Expected: int64(g.s.Until.Sub(g.s.From) / interval.Length)})
@@ -103,7 +103,7 @@ func (g *gathering) of(id measurement.VantagePoint) *view {
 }
 
 // runs counts what came, and clocks that were not synchronised.
-func (g *gathering) runs(ctx context.Context, store lake.Store) error {
+func (g *gatherer) runs(ctx context.Context, store lake.Store) error {
 	scan := lake.Scan{Store: store, From: g.s.From, Until: g.s.Until, Workers: 1}
 	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized}, func(b *column.RunBatch) error {
 		for i := range b.Rows {
@@ -121,7 +121,7 @@ func (g *gathering) runs(ctx context.Context, store lake.Store) error {
 }
 
 // answers takes the queries soa and the verdicts of correctness.
-func (g *gathering) answers(ctx context.Context, store lake.Store) error {
+func (g *gatherer) answers(ctx context.Context, store lake.Store) error {
 	columns := []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Outcome, column.RCode,
 		column.LatencyUS, column.NSID, column.Strays, column.Verdict}
 	var mu sync.Mutex
@@ -164,7 +164,7 @@ func (g *gathering) answers(ctx context.Context, store lake.Store) error {
 }
 
 // routes takes the traces, a day at a time: their hops are lists, read as rows.
-func (g *gathering) routes(ctx context.Context, store lake.Store) error {
+func (g *gatherer) routes(ctx context.Context, store lake.Store) error {
 	days, err := store.Days(column.Routes, g.s.From, g.s.Until)
 	if err != nil {
 		return err
@@ -218,7 +218,7 @@ func (v *view) route(r *measurement.Route) {
 }
 
 // finish makes the numbers of a candidate out of what it saw.
-func (g *gathering) finish(v *view) {
+func (g *gatherer) finish(v *view) {
 	c := v.c
 	c.Strays, c.Routers = v.strays, int64(len(v.routers[measurement.IPv4])+len(v.routers[measurement.IPv6]))
 	for _, f := range measurement.Families {
@@ -257,7 +257,7 @@ func (g *gathering) finish(v *view) {
 
 // compare counts the instances, those that one candidate alone sees, and finds
 // for each candidate the one whose ways are most like its own.
-func (g *gathering) compare() {
+func (g *gatherer) compare() {
 	type instance struct {
 		rsi  measurement.RSI
 		name string

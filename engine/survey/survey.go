@@ -23,8 +23,8 @@ const Style = "survey"
 // Schema names the form of survey.json.
 const Schema = "mtric-survey/1"
 
-// mostSurvey bounds the time of one survey: latencies are kept to find medians.
-const mostSurvey = 31 * 24 * time.Hour
+// maxPeriod bounds the time of one survey: latencies are kept to find medians.
+const maxPeriod = 31 * 24 * time.Hour
 
 // Survey is survey.json: what each candidate saw. All of it is internal, since it
 // has measured values of each RSI [cpm]. A median is the lower of the middle two,
@@ -152,9 +152,9 @@ func Period(store lake.Store, period string) (from, until time.Time, err error) 
 }
 
 func tooLong(from, until time.Time) error {
-	if until.Sub(from) > mostSurvey {
+	if until.Sub(from) > maxPeriod {
 		return fmt.Errorf("%s to %s: a survey compares at most %d days; choose some by --period 2026-11-22/2026-11-25",
-			from.Format(time.DateOnly), until.Format(time.DateOnly), mostSurvey/(24*time.Hour))
+			from.Format(time.DateOnly), until.Format(time.DateOnly), maxPeriod/(24*time.Hour))
 	}
 	return nil
 }

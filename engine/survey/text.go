@@ -234,8 +234,8 @@ func (c Candidate) cells(r measurement.RSI) []string {
 		edition.Thousands(a.Paths), edition.Thousands(b.Paths), edition.Thousands(a.Reached) + "/" + edition.Thousands(a.Traces), edition.Thousands(b.Reached) + "/" + edition.Thousands(b.Traces)}
 }
 
-// mostNames bounds how many instances are named in print; survey.json has all.
-const mostNames = 6
+// maxNames bounds how many instances are named in print; survey.json has all.
+const maxNames = 6
 
 // names are the instances of an RSI over both families.
 func (c Candidate) names(r measurement.RSI) string {
@@ -248,8 +248,8 @@ func (c Candidate) names(r measurement.RSI) string {
 		}
 	}
 	slices.Sort(all)
-	if more := len(all) - mostNames; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(all[:mostNames], ", "), more)
+	if more := len(all) - maxNames; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:maxNames], ", "), more)
 	}
 	return strings.Join(all, ", ")
 }

@@ -42,8 +42,8 @@ const silence = 30 * time.Minute
 // point.
 const lastPlan = 24 * time.Hour
 
-// Looker finds out how a machine does.
-type Looker struct {
+// Inspector finds out how a machine does.
+type Inspector struct {
 	Plan    *plan.Plan
 	Machine string // 101 or c00
 	Store   lake.Store
@@ -59,7 +59,7 @@ type Looker struct {
 }
 
 // After is what the next watch is to find.
-func (l *Looker) After() map[string]string {
+func (l *Inspector) After() map[string]string {
 	now := l.Now.Format(time.RFC3339Nano)
 	after := map[string]string{}
 	if last := l.time(factLast); last == nil || l.Now.Sub(*last) >= between {
@@ -72,7 +72,7 @@ func (l *Looker) After() map[string]string {
 }
 
 // Where is the kind of the machine, as rules name it.
-func (l *Looker) Where() string {
+func (l *Inspector) Where() string {
 	if l.Machine == collector {
 		return "collector"
 	}
@@ -81,7 +81,7 @@ func (l *Looker) Where() string {
 
 // time is a remembered time, nil where there is none or it lies ahead: then the
 // clock was wrong, and nothing can be said since.
-func (l *Looker) time(name string) *time.Time {
+func (l *Inspector) time(name string) *time.Time {
 	t, err := time.Parse(time.RFC3339Nano, l.Before[name])
 	if err != nil || t.After(l.Now) {
 		return nil
@@ -89,8 +89,8 @@ func (l *Looker) time(name string) *time.Time {
 	return &t
 }
 
-// Look finds it out.
-func (l *Looker) Look(ctx context.Context) (Machine, error) {
+// Inspect finds it out.
+func (l *Inspector) Inspect(ctx context.Context) (Machine, error) {
 	if l.Statfs == nil {
 		l.Statfs = unix.Statfs
 	}
@@ -125,7 +125,7 @@ func (l *Looker) Look(ctx context.Context) (Machine, error) {
 
 // disk finds the fullest of the file systems; used and free as df has it, so
 // that what only root may use counts as used.
-func (l *Looker) disk(m *Machine, dirs ...string) error {
+func (l *Inspector) disk(m *Machine, dirs ...string) error {
 	for _, dir := range dirs {
 		var s unix.Statfs_t
 		err := l.Statfs(dir, &s)
@@ -148,7 +148,7 @@ func (l *Looker) disk(m *Machine, dirs ...string) error {
 }
 
 // output looks at what measure wrote, sent or not.
-func (l *Looker) output(m *Machine, dir string) error {
+func (l *Inspector) output(m *Machine, dir string) error {
 	newest := time.Time{}
 	for _, d := range []string{dir, filepath.Join(dir, "Sent")} {
 		err := eachFile(d, func(path string, info fs.FileInfo) {
@@ -177,7 +177,7 @@ func (l *Looker) output(m *Machine, dir string) error {
 }
 
 // received counts by receive times, so that neither retention nor packing fires a rule.
-func (l *Looker) received(m *Machine) error {
+func (l *Inspector) received(m *Machine) error {
 	if last := l.time(factLast); last != nil && l.Now.Sub(*last) >= between {
 		n, err := (&originals.Store{Dir: l.Originals}).Since(*last)
 		if err != nil {
@@ -202,7 +202,7 @@ type lastRun struct {
 // arrived, and those that measure by another plan. An interval has until its end, and
 // 5 minutes, to arrive. One that is silent keeps the plan of its last run for a day:
 // that nothing came does not say that it was mended.
-func (l *Looker) vantagePoints(ctx context.Context, m *Machine) error {
+func (l *Inspector) vantagePoints(ctx context.Context, m *Machine) error {
 	newest := map[measurement.VantagePoint]lastRun{}
 	from := interval.Of(l.Now.Add(-silence - 2*interval.Length))
 	scan := lake.Scan{Store: l.Store, From: l.Now.Add(-lastPlan), Workers: 1}

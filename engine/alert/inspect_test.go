@@ -22,7 +22,7 @@ import (
 )
 
 // newLooker is a machine whose disks, clock and uptime the test makes.
-func newLooker(t *testing.T, machine string) *alert.Looker {
+func newLooker(t *testing.T, machine string) *alert.Inspector {
 	t.Helper()
 	rules, l := compile(t, "rssac047", "site.hcl", vantagePoints)
 	if rules == nil {
@@ -30,7 +30,7 @@ func newLooker(t *testing.T, machine string) *alert.Looker {
 	}
 	home := t.TempDir()
 	in := func(name string) string { return filepath.Join(home, name) }
-	return &alert.Looker{
+	return &alert.Inspector{
 		Plan: rules.Plan, Machine: machine, Store: lake.Store{Dir: in("Lake")}, Now: noon.Add(2 * time.Minute),
 		Home: home, Output: in("Output"), Logs: in("Logs"), State: in("State"), Originals: in("Originals"), Quarantine: in("Quarantine"),
 		Clock: clock.Kernel{Adjtimex: func(t *unix.Timex) (int, error) {
@@ -49,7 +49,7 @@ func newLooker(t *testing.T, machine string) *alert.Looker {
 }
 
 // touch makes a file that was written that long before now.
-func touch(t *testing.T, l *alert.Looker, path string, ago time.Duration) {
+func touch(t *testing.T, l *alert.Inspector, path string, ago time.Duration) {
 	t.Helper()
 	path = filepath.Join(l.Home, path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -63,9 +63,9 @@ func touch(t *testing.T, l *alert.Looker, path string, ago time.Duration) {
 	}
 }
 
-func look(t *testing.T, l *alert.Looker) alert.Machine {
+func look(t *testing.T, l *alert.Inspector) alert.Machine {
 	t.Helper()
-	m, err := l.Look(t.Context())
+	m, err := l.Inspect(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,8 @@ import (
 	"mtric.net/mtric/engine/rootzone"
 )
 
-// mostUnanchored bounds the keys, and so the alerts, that what is made up can lead to.
-const mostUnanchored = 20
+// maxUnanchored bounds the keys, and so the alerts, that what is made up can lead to.
+const maxUnanchored = 20
 
 // with adds to a map that may be nil.
 func with(m map[string]string, key, value string) map[string]string {
@@ -22,7 +22,7 @@ func with(m map[string]string, key, value string) map[string]string {
 
 // keys looks at the keys of the newest root zone at hand, and at those that zone fetch
 // and ingest met elsewhere.
-func (l *Looker) keys(m *Machine) error {
+func (l *Inspector) keys(m *Machine) error {
 	var anchors []rootzone.Anchor
 	for _, a := range l.Plan.Anchors {
 		anchors = append(anchors, rootzone.Anchor{DS: a.DS})
@@ -48,6 +48,6 @@ func (l *Looker) keys(m *Machine) error {
 			}
 		}
 	}
-	m.Keys.Unanchored = m.Keys.Unanchored[:min(len(m.Keys.Unanchored), mostUnanchored)]
+	m.Keys.Unanchored = m.Keys.Unanchored[:min(len(m.Keys.Unanchored), maxUnanchored)]
 	return nil
 }

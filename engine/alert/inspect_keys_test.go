@@ -33,7 +33,7 @@ func ksk(t *testing.T, letters string) (*dns.DNSKEY, string) {
 
 // archive gives the machine a zone that was signed at that time for 14 days, with
 // further keys whose signature is therefore missing, and an anchor of its own key.
-func archive(t *testing.T, l *alert.Looker, signed time.Time, more ...*dns.DNSKEY) (ds string) {
+func archive(t *testing.T, l *alert.Inspector, signed time.Time, more ...*dns.DNSKEY) (ds string) {
 	t.Helper()
 	z, err := lab.Generate(lab.Options{Seed: 1, Serial: 2026110100, TLDs: 3, Inception: signed, Expiration: signed.AddDate(0, 0, 14)})
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	"mtric.net/mtric/engine/rootzone"
 )
 
-// mostMissing bounds the missing zones that are named.
-const mostMissing = 100
+// maxMissing bounds the missing zones that are named.
+const maxMissing = 100
 
 // settled is how long a zone must have been in use before it is called missing.
 const settled = 2 * time.Hour
@@ -27,11 +27,11 @@ const settled = 2 * time.Hour
 // Bounds of how the lake is asked who shows a zone: what is in use all see within hours,
 // and one vantage point can date what it alone shows on any day of the last year.
 const (
-	shownFor     = 6 * time.Hour // from the first sighting on
-	mostShowDays = 100           // the newest
+	shownFor    = 6 * time.Hour // from the first sighting on
+	maxShowDays = 100           // the newest
 )
 
-func (l *Looker) zones(ctx context.Context, m *Machine) error {
+func (l *Inspector) zones(ctx context.Context, m *Machine) error {
 	if first := l.time(factFirst); first != nil && l.Now.Sub(*first) >= 24*time.Hour {
 		m.Zones.Added24h = new(int64)
 		err := eachFile(filepath.Join(l.Output, "RootZones"), func(_ string, info fs.FileInfo) {
@@ -53,7 +53,7 @@ func (l *Looker) zones(ctx context.Context, m *Machine) error {
 	}
 	m.Zones.Gaps = int64(len(missing))
 	var named []uint32
-	for _, z := range missing[:min(len(missing), mostMissing)] {
+	for _, z := range missing[:min(len(missing), maxMissing)] {
 		named = append(named, z.serial)
 		if z.alone != "" {
 			m.Zones.Alone = with(m.Zones.Alone, strconv.FormatUint(uint64(z.serial), 10), z.alone)
@@ -87,7 +87,7 @@ type missingZone struct {
 // signature needs no second vantage point: who shows what a signature alone proves is
 // looked up. What one alone shows and is older than all the archive is missing only where
 // answers wait.
-func (l *Looker) missing(ctx context.Context, rows []measurement.Zone) ([]*missingZone, error) {
+func (l *Inspector) missing(ctx context.Context, rows []measurement.Zone) ([]*missingZone, error) {
 	var oldest *uint32
 	for _, z := range rows {
 		if serial := uint32(z.Serial); z.ArchivedAt != nil && (oldest == nil || rootzone.Compare(serial, *oldest) < 0) {
@@ -131,7 +131,7 @@ func (l *Looker) missing(ctx context.Context, rows []measurement.Zone) ([]*missi
 }
 
 // whoShows looks up the zones that are to be asked for, the newest days first.
-func (l *Looker) whoShows(ctx context.Context, all []*missingZone) error {
+func (l *Inspector) whoShows(ctx context.Context, all []*missingZone) error {
 	by := map[time.Time][]*missingZone{}
 	for _, z := range all {
 		if z.signed {
@@ -139,7 +139,7 @@ func (l *Looker) whoShows(ctx context.Context, all []*missingZone) error {
 		}
 	}
 	days := slices.SortedFunc(maps.Keys(by), func(x, y time.Time) int { return y.Compare(x) })
-	for _, day := range days[:min(len(days), mostShowDays)] {
+	for _, day := range days[:min(len(days), maxShowDays)] {
 		if err := l.shows(ctx, by[day]); err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (l *Looker) whoShows(ctx context.Context, all []*missingZone) error {
 }
 
 // shows looks up zones that were first shown on one day.
-func (l *Looker) shows(ctx context.Context, zones []*missingZone) error {
+func (l *Inspector) shows(ctx context.Context, zones []*missingZone) error {
 	serials := map[int64]*missingZone{}
 	from, until := zones[0].first, zones[0].first
 	for _, z := range zones {
@@ -182,7 +182,7 @@ func (l *Looker) shows(ctx context.Context, zones []*missingZone) error {
 }
 
 // measuring says whether a vantage point's word counts at that time.
-func (l *Looker) measuring(vp string, at time.Time) bool {
+func (l *Inspector) measuring(vp string, at time.Time) bool {
 	for _, v := range l.Plan.VantagePoints {
 		if string(v.ID) == vp {
 			return measures(v, at, at.Add(1))

@@ -15,7 +15,7 @@ import (
 )
 
 // shows writes what vantage points were shown into the lake of a looker.
-func shows(t *testing.T, l *alert.Looker, rows []measurement.Answer) {
+func shows(t *testing.T, l *alert.Inspector, rows []measurement.Answer) {
 	t.Helper()
 	byDay := map[time.Time][]measurement.Answer{}
 	for _, a := range rows {

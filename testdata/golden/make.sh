@@ -1,0 +1,63 @@
+#!/bin/bash
+# Makes a golden lake, with files of its vantage points, out of the demo of a commit:
+#   make.sh schema-1 6c422fa
+#   make.sh schema-2 30ec21b
+# The demo gets smaller root zones and, from schema 2 on, servers that show the later
+# columns; one more interval is measured with routes, of which a stand-in for scamper tells.
+# What was made is kept as it is: a new schema gets a folder of its own.
+set -euo pipefail
+name=$1 commit=$2
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'kill "$demo" 2>/dev/null; rm -rf "$work"' EXIT
+demo=
+
+mkdir "$work/src" "$work/bin" "$work/routes"
+git -C "$here/../.." archive "$commit" | tar -x -C "$work/src"
+cd "$work/src"
+sed -i -E 's/demoTLDs( +)= (1450|lab.DefaultTLDs)/demoTLDs = 12/' engine/cli/demo.go
+if [ "$name" != schema-1 ]; then
+  sed -i '/{Kind: lab.Delay, RSIs/i {Kind: lab.TC, RSIs: []measurement.RSI{"m"}}, {Kind: lab.Duplicate, RSIs: []measurement.RSI{"b"}}, {Kind: lab.WrongIDFirst, RSIs: []measurement.RSI{"d"}},' engine/cli/demo.go
+fi
+go build -o "$work/bin/mtric" .
+
+cat > "$work/bin/scamper" <<'J'
+#!/bin/sh
+echo '{"type":"trace","method":"icmp-paris","src":"127.0.0.1","dst":"127.0.53.1","stop_reason":"COMPLETED","hop_count":2,"hops":[{"addr":"192.0.2.1","probe_ttl":1,"rtt":0.5,"reply_ttl":64,"icmp_type":11,"icmp_code":0},{"addr":"127.0.53.1","probe_ttl":2,"rtt":0.7,"reply_ttl":63,"icmp_type":0,"icmp_code":0}]}'
+echo '{"type":"trace","method":"icmp-paris","dst":"127.0.53.2","stop_reason":"GAPLIMIT","hop_count":3,"hops":[{"addr":"2001:db8::1","probe_ttl":2,"rtt":12.001}]}'
+J
+chmod +x "$work/bin/scamper"
+cat > "$work/routes/plan.hcl" <<'J'
+traceroute "path" {
+  schedule = schedule.interval
+  servers  = server.root
+  families = ["ipv4"]
+  after    = [query.soa, query.correctness]
+  tool     = "scamper"
+  method   = "icmp-paris"
+  limit    = "20s"
+}
+J
+
+export PATH=$work/bin:$PATH
+mtric demo --serve --keep "$work/demo" > "$work/log" &
+demo=$!
+until grep -q 'stay up until' "$work/log"; do kill -0 "$demo" && sleep 0.2; done
+eval "vars=($(grep -m1 ' query c . SOA ' "$work/log" | grep -oE -- '--var .*'))"
+last=$(cd "$work/demo/c00/Originals" && ls -- */*.answers.parquet | tail -1 | sed -E 's|.*/([0-9]{8})([0-9]{4})-.*|\1 \2|')
+next=$(date -u -d "$last 5 minutes" +%Y-%m-%dT%H:%M:%SZ)
+mtric measure --quiet --no-wait --vp 101 --home "$work/demo/101" --plan demo --plan "$work/routes" "${vars[@]}" --now "$next" || [ $? = 3 ]
+touch -d "$next 1 minute" "$work"/demo/c00/sftp/*/incoming/*
+mtric ingest --quiet --home "$work/demo/c00" --plan demo "${vars[@]}" --now "$(date -u -d "$next 6 minutes" +%Y-%m-%dT%H:%M:%SZ)" || [ $? = 3 ]
+
+to=$here/$name
+rm -rf "$to"
+mkdir -p "$to/Originals" "$to/RootZones"
+cp -r "$work/demo/c00/Lake" "$to/Lake"
+cp "$work"/demo/c00/Output/RootZones/* "$to/RootZones"
+cd "$work/demo/c00/Originals"
+first=$(ls -- */*.answers.parquet | head -1 | sed -E 's|.*/([0-9]{12})-.*|\1|')
+stamp=$(date -u -d "$next" +%Y%m%d%H%M)
+for f in */"$first"-* */"$stamp"-*; do cp --parents "$f" "$to/Originals"; done
+printf '%s\n' "${vars[@]}" | grep -v '^--var$' > "$to/variables"
+du -sh "$to"
