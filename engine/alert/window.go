@@ -31,7 +31,8 @@ type group struct {
 	combos []*combo
 	of     []int32 // combo, by tuple
 	feeds  []feeds // by tuple
-	cursor [3]cursor
+	begun  bool
+	cursor [3]cursor // of rows that enter the window, leave it for the one before, leave that
 }
 
 // combo is one combination of labels.
@@ -54,6 +55,17 @@ func (c *cursor) upTo(r *rows, slot int32, use func(r *row)) {
 				return
 			}
 			use(&chunk[c.at])
+		}
+	}
+}
+
+// skip passes over every row before the slot.
+func (c *cursor) skip(r *rows, slot int32) {
+	for ; c.chunk < len(r.chunks); c.chunk, c.at = c.chunk+1, 0 {
+		chunk := r.chunks[c.chunk]
+		if n := len(chunk); n > 0 && chunk[n-1].slot >= slot {
+			c.at, _ = slices.BinarySearchFunc(chunk, slot, func(r row, slot int32) int { return int(r.slot) - int(slot) })
+			return
 		}
 	}
 }
@@ -210,13 +222,24 @@ func (g *group) advance(r *rows, end time.Time) {
 	}
 	slots := int32(g.window / interval.Length)
 	last := slotOf(end)
+	leave, enter := change(false, -1), change(true, 1)
+	if !g.begun { // what no window of the first end reaches enters none
+		g.begun = true
+		for i := range g.cursor {
+			g.cursor[i].skip(r, last-slots)
+		}
+		if g.previous {
+			g.cursor[2] = cursor{}
+			g.cursor[2].skip(r, last-2*slots)
+			first := g.cursor[2]
+			first.upTo(r, last-slots, enter)
+		}
+	}
 	g.cursor[0].upTo(r, last, change(false, 1))
-	leave := change(false, -1)
 	if !g.previous {
 		g.cursor[1].upTo(r, last-slots, leave)
 		return
 	}
-	enter := change(true, 1)
 	g.cursor[1].upTo(r, last-slots, func(row *row) {
 		leave(row)
 		enter(row)

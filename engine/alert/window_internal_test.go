@@ -253,8 +253,12 @@ func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	for _, name := range []string{"rsi-unavailable", "by-query"} {
-		w, err := rules.walker(t.Context(), store, start, start.Add(3*time.Hour), name)
+	for _, c := range []struct {
+		name string
+		from time.Time
+	}{{"rsi-unavailable", start}, {"by-query", start}, {"rsi-unavailable", start.Add(70 * time.Minute)}, {"by-query", start.Add(70 * time.Minute)}} {
+		name := c.name
+		w, err := rules.walker(t.Context(), store, c.from, start.Add(3*time.Hour), name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,7 +266,7 @@ func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
 		if name == "by-query" {
 			length = 15 * time.Minute
 		}
-		err = w.walk(t.Context(), start, start.Add(3*time.Hour), func(end time.Time, _ *rule, f *frame, _ finding, err error) error {
+		err = w.walk(t.Context(), c.from, start.Add(3*time.Hour), func(end time.Time, _ *rule, f *frame, _ finding, err error) error {
 			seen++
 			got := f.object.Interface().(Window)
 			if d := gocmp.Diff(brute(rows, f.labels, end.Add(-length), end, zones), got); d != "" {

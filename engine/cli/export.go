@@ -177,6 +177,7 @@ func (a *app) runExport(ctx context.Context, e export.Export, w io.Writer) (int6
 		e.Progress = bar.at
 		defer bar.done()
 	}
+	defer collectAt(rowsGarbage)()
 	return e.Run(ctx, w)
 }
 

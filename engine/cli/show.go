@@ -1,14 +1,15 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf16"
@@ -17,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -78,23 +78,45 @@ func (a *app) show(file string, where []condition) error {
 	}
 }
 
+// showRows reads the file twice, some thousand rows at a time: first to see that it is
+// whole, and how wide the columns of the table are.
 func showRows[T column.Row](a *app, file string, where []condition, header string, cells func(T) []string, line func(T) any) error {
-	rows, _, err := column.ReadUpTo[T](file, column.MaxRows)
-	if err != nil {
+	defer collectAt(rowsGarbage)()
+	if _, err := matching[T](nil, where); err != nil {
 		return err
 	}
-	if rows, err = matching(rows, where); err != nil {
-		return err
-	}
-	if a.flags.json {
-		for _, r := range rows {
-			if err := writeJSONLine(a.out, line(r)); err != nil {
+	each := func(use func(T) error) error {
+		for rows, err := range column.RowsUpTo[T](file, column.MaxRows) {
+			if err == nil {
+				rows, err = matching(rows, where)
+			}
+			if err != nil {
 				return err
+			}
+			for _, r := range rows {
+				if err := use(r); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	}
-	return writeTable(a.out, header, rows, cells)
+	if a.flags.json {
+		if err := each(func(T) error { return nil }); err != nil {
+			return err
+		}
+		return each(func(r T) error { return writeJSONLine(a.out, line(r)) })
+	}
+	t := newTable(header)
+	if err := each(func(r T) error { t.measure(cells(r)); return nil }); err != nil {
+		return err
+	}
+	out := bufio.NewWriter(a.out)
+	if err := t.write(out, t.header); err != nil {
+		return err
+	}
+	err := each(func(r T) error { return t.write(out, cells(r)) })
+	return errors.Join(err, out.Flush())
 }
 
 // writeJSONLine writes a value as a line of JSON in which every character prints: JSON
@@ -121,23 +143,6 @@ func writeJSONLine(w io.Writer, v any) error {
 	}
 	_, err := w.Write(append(out, '\n'))
 	return err
-}
-
-// writeTable prints aligned columns; an absent value is a dash. A terminal must not obey
-// what servers and files of others say.
-func writeTable[T any](w io.Writer, header string, rows []T, cells func(T) []string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(header, " ", "\t"))
-	for _, r := range rows {
-		row := cells(r)
-		for i, c := range row {
-			if row[i] = diag.Printable(c); c == "" {
-				row[i] = "-"
-			}
-		}
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	return t.Flush()
 }
 
 const answerHeader = "INTERVAL VP QUERY RSI PATH QNAME QTYPE OUTCOME RCODE MS FLAGS SERIAL NSID STRAYS ERROR"

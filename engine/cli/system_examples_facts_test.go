@@ -32,7 +32,7 @@ func readFacts(t *testing.T, dir string) *lakeFacts {
 	days, err := store.Days(column.Answers, time.Time{}, time.Time{})
 	must(t, err)
 	for _, d := range days {
-		rows, _, err := column.ReadUpTo[measurement.Answer](d.Path, column.MaxRows)
+		rows, _, err := column.Read[measurement.Answer](d.Path)
 		must(t, err)
 		f.answers = append(f.answers, rows...)
 	}

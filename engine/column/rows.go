@@ -78,30 +78,7 @@ func rowsIn[T Row](f *File, from int, yield func([]T, error) bool) error {
 
 // Read returns all rows of a file and what the file says of itself.
 func Read[T Row](path string) (rows []T, meta Metadata, err error) {
-	return read[T](path, func(*File) error { return nil })
-}
-
-// ReadUpTo is Read of a file that somebody names: it claims at most so many rows, and
-// is no larger than MaxFileSize.
-func ReadUpTo[T Row](path string, most int64) (rows []T, meta Metadata, err error) {
-	return read[T](path, func(f *File) error {
-		switch size := expanded(f.File.Metadata().RowGroups...); {
-		case f.Size() > MaxFileSize:
-			return fmt.Errorf("%d bytes, more than %d", f.Size(), MaxFileSize)
-		case f.NumRows() > most:
-			return fmt.Errorf("claims %d rows, more than %d", f.NumRows(), most)
-		case size > maxExpanded:
-			return fmt.Errorf("claims %d bytes, more than %d", size, int64(maxExpanded))
-		}
-		return nil
-	})
-}
-
-func read[T Row](path string, check func(*File) error) (rows []T, meta Metadata, err error) {
 	err = Open(path, TableOf[T](), func(f *File) error {
-		if err := check(f); err != nil {
-			return err
-		}
 		meta = f.Metadata
 		err := rowsIn(f, 0, func(run []T, _ error) bool {
 			if rows == nil {
@@ -122,6 +99,19 @@ func read[T Row](path string, check func(*File) error) (rows []T, meta Metadata,
 	return rows, meta, err
 }
 
+// within refuses a file that claims more than so many rows, or is larger than MaxFileSize.
+func (f *File) within(most int64) error {
+	switch size := expanded(f.File.Metadata().RowGroups...); {
+	case f.Size() > MaxFileSize:
+		return fmt.Errorf("%d bytes, more than %d", f.Size(), MaxFileSize)
+	case f.NumRows() > most:
+		return fmt.Errorf("claims %d rows, more than %d", f.NumRows(), most)
+	case size > maxExpanded:
+		return fmt.Errorf("claims %d bytes, more than %d", size, int64(maxExpanded))
+	}
+	return nil
+}
+
 // Rows yields the rows of a file some thousand at a time, the receiver's to keep, with
 // the checks of Read: a day of hundreds of vantage points does not fit into memory. An
 // error ends them.
@@ -132,6 +122,31 @@ func RowsFrom[T Row](path string, group int) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		err := Open(path, TableOf[T](), func(f *File) error { return rowsIn(f, group, yield) })
 		if err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// RowsUpTo is Rows of a file that somebody names: it claims at most so many rows, and is
+// no larger than MaxFileSize. That the claim is true is known at the end.
+func RowsUpTo[T Row](path string, most int64) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		n, stopped := int64(0), false
+		err := Open(path, TableOf[T](), func(f *File) error {
+			if err := f.within(most); err != nil {
+				return err
+			}
+			err := rowsIn(f, 0, func(run []T, err error) bool {
+				n += int64(len(run))
+				stopped = !yield(run, err)
+				return !stopped
+			})
+			if err == nil && !stopped && n != f.NumRows() {
+				err = fmt.Errorf("holds %d rows, claims %d", n, f.NumRows())
+			}
+			return err
+		})
+		if err != nil && !stopped {
 			yield(nil, err)
 		}
 	}

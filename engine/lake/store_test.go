@@ -29,8 +29,10 @@ func TestLargeDays(t *testing.T) {
 				t.Fatal(err)
 			}
 			rows := enlarge(t, path)
-			if _, _, err := column.ReadUpTo[measurement.Run](path, column.MaxRows); err == nil || !strings.Contains(err.Error(), "more than") {
-				t.Errorf("as a file that was sent: %v", err)
+			for _, err := range column.RowsUpTo[measurement.Run](path, column.MaxRows) {
+				if err == nil || !strings.Contains(err.Error(), "more than") {
+					t.Fatalf("as a file that was sent: %v", err)
+				}
 			}
 			late := []lake.Group[measurement.Run]{lake.GroupOf([]measurement.Run{{VantagePoint: "101", Interval: midnight.Add(23 * time.Hour)}})}
 			if m, err := lake.Merge(s, midnight, late, nil); err != nil || m.Added != 1 {
