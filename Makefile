@@ -58,7 +58,7 @@ fuzz: ## each fuzz test for FUZZTIME (20s)
 
 bench: ## the performance targets of docs/architecture.md, as ratios where they are ratios
 	go test -run '^$$' -bench . -benchtime 5x ./engine/probe
-	go test -run '^$$' -bench 'Start|Ingest|Pack|Report|Commands' -benchtime 3x -timeout 30m ./engine/cli
+	go test -run '^$$' -bench 'Start|Ingest|Cron|Pack|Report|Commands' -benchtime 3x -timeout 30m ./engine/cli
 	go test -run '^$$' -bench . -benchtime 3x -timeout 30m ./metrics ./engine/simulate
 	go test -run '^$$' -bench Backtest -benchtime 1x -timeout 30m ./engine/alert
 	go test -run '^$$' -bench . ./metrics/correctness

@@ -19,11 +19,11 @@ const (
 	// of 20 vantage points took 400 MiB by the usual 100, and no less time.
 	rowsGarbage = 20
 
-	// ingestGarbage is the same of ingest as long as ingestMemory is far, from where on
-	// garbage is collected more eagerly: a day being rewritten lives in some 300 MB, and
-	// would take twice as much again; with less room it was collected every 0.1 s.
-	ingestGarbage = 300
-	ingestMemory  = 512 << 20
+	// ingestGarbage is the same of ingest, as long as ingestMemory is far, from where on
+	// garbage is collected more eagerly. A day that comes at once lives in some 190 MB. To
+	// hold it below 200 by the limit alone took half as much time again.
+	ingestGarbage = 50
+	ingestMemory  = 256 << 20
 )
 
 // collectAt sets at which growth garbage is collected, in percent, until the result is

@@ -24,7 +24,7 @@ import (
 const GroupRows = 1 << 19
 
 const (
-	pageSize  = 1 << 20
+	pageSize  = 256 << 10
 	smallPage = 64 << 10 // of a vantage point's file: buffers are made at a page's size
 	smallFile = 4096     // rows
 )

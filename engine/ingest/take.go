@@ -76,13 +76,14 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 
 // weight is how much memory is held of a file until it is merged, about.
 func (t *taken) weight() (bytes int64) {
+	const row = 1 << 10 // of its run, what it shows, its names
 	if t == nil || t.answers == nil {
-		return 0
+		return row
 	}
 	for _, w := range t.answers.Wires {
 		bytes += int64(len(w))
 	}
-	return bytes + int64(t.answers.Texts)
+	return row + bytes + int64(t.answers.Texts)
 }
 
 // trusted says that the clock of the run was not known to be wrong, and that the file did

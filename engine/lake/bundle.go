@@ -13,7 +13,7 @@ import (
 // all joins the groups, finishes them and writes them, each step beside the others.
 // Bundles that are finished may wait until the wires of the first row group are gathered.
 func (m *merger[T]) all(sources []*source[T], own bool) error {
-	joined, ready := make(chan *bundle[T], 4), make(chan *bundle[T], 16)
+	joined, ready := make(chan *bundle[T], 2), make(chan *bundle[T], 4)
 	var steps errgroup.Group
 	from := first(sources)
 	steps.Go(func() error { // in the order in which they were joined, whoever was finished first
@@ -68,7 +68,7 @@ type bundle[T Measured] struct {
 
 const (
 	bundleGroups = 64
-	bundleBytes  = 2 << 20
+	bundleBytes  = 1 << 20
 )
 
 func newBundle[T Measured]() *bundle[T] { return &bundle[T]{finished: make(chan struct{})} }
