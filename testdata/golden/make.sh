@@ -43,8 +43,9 @@ export PATH=$work/bin:$PATH
 mtric demo --serve --keep "$work/demo" > "$work/log" &
 demo=$!
 until grep -q 'stay up until' "$work/log"; do kill -0 "$demo" && sleep 0.2; done
+vars=() # set by what the demo prints
 eval "vars=($(grep -m1 ' query c . SOA ' "$work/log" | grep -oE -- '--var .*'))"
-last=$(cd "$work/demo/c00/Originals" && ls -- */*.answers.parquet | tail -1 | sed -E 's|.*/([0-9]{8})([0-9]{4})-.*|\1 \2|')
+last=$(cd "$work/demo/c00/Originals" && printf '%s\n' */*.answers.parquet | tail -1 | sed -E 's|.*/([0-9]{8})([0-9]{4})-.*|\1 \2|')
 next=$(date -u -d "$last 5 minutes" +%Y-%m-%dT%H:%M:%SZ)
 mtric measure --quiet --no-wait --vp 101 --home "$work/demo/101" --plan demo --plan "$work/routes" "${vars[@]}" --now "$next" || [ $? = 3 ]
 touch -d "$next 1 minute" "$work"/demo/c00/sftp/*/incoming/*
@@ -56,7 +57,7 @@ mkdir -p "$to/Originals" "$to/RootZones"
 cp -r "$work/demo/c00/Lake" "$to/Lake"
 cp "$work"/demo/c00/Output/RootZones/* "$to/RootZones"
 cd "$work/demo/c00/Originals"
-first=$(ls -- */*.answers.parquet | head -1 | sed -E 's|.*/([0-9]{12})-.*|\1|')
+first=$(printf '%s\n' */*.answers.parquet | head -1 | sed -E 's|.*/([0-9]{12})-.*|\1|')
 stamp=$(date -u -d "$next" +%Y%m%d%H%M)
 for f in */"$first"-* */"$stamp"-*; do cp --parents "$f" "$to/Originals"; done
 printf '%s\n' "${vars[@]}" | grep -v '^--var$' > "$to/variables"
