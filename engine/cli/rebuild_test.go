@@ -121,6 +121,7 @@ func (p *played) play() {
 	put(p, faults, strings.NewReplacer("FROM", p.from.Add(6*time.Hour).Format(time.RFC3339), "UNTIL", mid.Add(12*time.Hour).Format(time.RFC3339)).Replace(playedFaults))
 	run(p, "simulate", "--out", p.truth, "--vps", fmt.Sprint(len(p.vps)), "--from", p.from.Format(time.DateOnly), "--until", until.Format(time.DateOnly),
 		"--wires", "--routes", "--faults", faults, "--plan", "rssac047", "--plan", filepath.Join(p.home, "site"))
+	p.must(os.CopyFS(filepath.Join(p.home, "Lake", "plans"), os.DirFS(filepath.Join(p.truth, "plans")))) // as if the vantage points had sent theirs
 	p.archive(mid)
 	sent := filepath.Join(p.home, "sent")
 	for n := range p.days {
