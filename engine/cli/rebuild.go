@@ -32,11 +32,13 @@ the plans. It runs what ingest runs, a day at a time, and judges all answers by 
 plan of --plan. What cannot be used is named and is a finding.
 
 With --check it then compares every column of every table with another lake and names
-the first differences, which are a finding too. When files arrived is known from the
-indexes of packs; of loose ones it is not, and received_at and ingested_at are not
-compared.
+the first differences, and looks in both for the plans of their runs; both are findings
+too. When files arrived is known from the indexes of packs; of loose ones it is not, and
+received_at and ingested_at are not compared. Rows of vantage_points that the plan of
+--plan says no more are not rebuilt: they count where a kept plan says the same.
 
-LAKE must be empty, new, or the output of an earlier rebuild, which is completed.`,
+LAKE must be empty, new, or the output of an earlier rebuild. That is completed; with
+--check it is emptied first, for the evidence of what it has may be gone.`,
 		Example: "  mtric rebuild --originals Originals --zones Output/RootZones --plans Lake/plans --out /tmp/lake --check Lake",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.rebuild(c, f) },
@@ -70,6 +72,9 @@ func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := f.apart(); err != nil {
+		return err
+	}
 	if a.flags.dryRun {
 		if err := rebuildable(f.out); err != nil {
 			return err
@@ -88,6 +93,11 @@ func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
 		return fmt.Errorf("rebuild: lake %s: %w", f.out, err)
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if f.check != "" {
+		if err := f.empty(); err != nil {
+			return err
+		}
+	}
 	bar := a.progress(0, "rebuilding")
 	b := &rebuild.Rebuild{Plan: p, Anchors: anchors(p), Originals: f.originals, Zones: f.zones, Plans: f.plans, Lake: store, Now: now,
 		Progress: func(int) { bar.step() }}
@@ -123,6 +133,9 @@ func (a *app) printRebuilt(ctx context.Context, done rebuild.Result, store lake.
 		_, err = fmt.Fprintf(a.out, "%d days, %d files, %d rows into %s; of %d intervals nobody noted when they arrived\n", done.Days, done.Files, done.Rows, store.Dir, done.Unnoted)
 		if err == nil && checked != nil {
 			_, err = fmt.Fprintf(a.out, "%d rows are equal to those of %s, %d are not\n", checked.Rows, other, checked.Different)
+			if err == nil && checked.Former > 0 {
+				_, err = fmt.Fprintf(a.out, "%d rows of vantage_points only %s has, of former plans that are kept\n", checked.Former, other)
+			}
 		}
 	}
 	if err != nil {
@@ -135,8 +148,55 @@ func (a *app) printRebuilt(ctx context.Context, done rebuild.Result, store lake.
 	if checked != nil && checked.Different > 0 {
 		findings = append(findings, fmt.Sprintf("%d rows differ from %s:\n%s", checked.Different, other, strings.Join(checked.Differences, "\n")))
 	}
+	if checked != nil && len(checked.Plans) > 0 {
+		findings = append(findings, "plans that runs name are not kept:\n"+strings.Join(checked.Plans, "\n"))
+	}
 	if len(findings) > 0 {
 		return findingsf("rebuild: %s", strings.Join(findings, "\n"))
+	}
+	return nil
+}
+
+// apart refuses to read what lies in the folder that is made: it would be emptied.
+func (f rebuildFlags) apart() error {
+	out, err := filepath.Abs(f.out)
+	if err != nil {
+		return usagef("rebuild: --out: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(out); err == nil {
+		out = real
+	}
+	for _, dir := range []string{f.originals, f.zones, f.plans, f.check} {
+		if dir == "" {
+			continue
+		}
+		real, err := filepath.Abs(dir)
+		if err == nil {
+			real, err = filepath.EvalSymlinks(real)
+		}
+		if err != nil {
+			return usagef("rebuild: %w", err)
+		}
+		if inside, err := filepath.Rel(out, real); err == nil && filepath.IsLocal(inside) {
+			return usagef("rebuild: %s lies in --out %s; give another folder to make", dir, f.out)
+		}
+	}
+	return nil
+}
+
+// empty removes all but the marker, which is locked.
+func (f rebuildFlags) empty() error {
+	entries, err := os.ReadDir(f.out)
+	if err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
+	for _, e := range entries {
+		if e.Name() == rebuildMarker {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(f.out, e.Name())); err != nil {
+			return fmt.Errorf("rebuild: %w", err)
+		}
 	}
 	return nil
 }

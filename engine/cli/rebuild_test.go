@@ -121,6 +121,7 @@ func (p *played) play() {
 	put(p, faults, strings.NewReplacer("FROM", p.from.Add(6*time.Hour).Format(time.RFC3339), "UNTIL", mid.Add(12*time.Hour).Format(time.RFC3339)).Replace(playedFaults))
 	run(p, "simulate", "--out", p.truth, "--vps", fmt.Sprint(len(p.vps)), "--from", p.from.Format(time.DateOnly), "--until", until.Format(time.DateOnly),
 		"--wires", "--routes", "--faults", faults, "--plan", "rssac047", "--plan", filepath.Join(p.home, "site"))
+	p.keepPlan()
 	p.archive(mid)
 	sent := filepath.Join(p.home, "sent")
 	for n := range p.days {
@@ -129,6 +130,16 @@ func (p *played) play() {
 	for n := range p.days + 6 {
 		p.day(sent, n)
 	}
+}
+
+// keepPlan keeps the plan that was simulated, as if the vantage points had sent theirs.
+func (p *played) keepPlan() {
+	p.Helper()
+	var text, errs bytes.Buffer
+	if code := cli.Run([]string{"plan", "show", "--json", "--plan", "rssac047", "--plan", filepath.Join(p.home, "site")}, strings.NewReader(""), &text, &errs); code != 0 {
+		p.Fatalf("exit code %d\n%s", code, &errs)
+	}
+	p.must(lake.Store{Dir: filepath.Join(p.home, "Lake")}.KeepPlan(text.Bytes()))
 }
 
 func (p *played) begin() {

@@ -19,20 +19,31 @@ const afterDay = time.Hour
 // mostRewritten is how many days of an older schema a night writes anew.
 const mostRewritten = 30
 
+// lookAgain is after how long a lake that was of one schema is looked through again: a day
+// may have been put back from a copy.
+const lookAgain = 7 * 24 * time.Hour
+
 // compact writes yesterday anew where it came in by many merges, and once a day some
-// days of an older schema, the newest first, until the lake is of one.
+// days of an older schema, the newest first, until the lake is of one; then it looks once
+// a week.
 func (r *run) compact(ctx context.Context) error {
 	yesterday := interval.Day(r.started.Add(-afterDay)).AddDate(0, 0, -1)
 	_, failed := r.rewrite(column.Answers, yesterday)
 	night := &r.judge.Rewritten
-	if night.Uniform == column.Schema() || night.Day == yesterday.Format(time.DateOnly) {
+	wait := 24 * time.Hour
+	if night.Uniform == column.Schema() {
+		wait = lookAgain
+	}
+	looked, _ := time.Parse(time.DateOnly, night.Day) // what is no day is long ago
+	if since := yesterday.Sub(looked); 0 <= since && since < wait {
 		return failed
 	}
 	more, err := r.upgrade(ctx)
 	if err != nil {
 		return errors.Join(failed, err)
 	}
-	if night.Day = yesterday.Format(time.DateOnly); !more {
+	night.Day, night.Uniform = yesterday.Format(time.DateOnly), 0
+	if !more {
 		night.Uniform = column.Schema()
 	}
 	return errors.Join(failed, r.judge.Save())

@@ -57,7 +57,7 @@ func (r *run) keepSites() error {
 	}
 	var now []measurement.Site
 	for _, v := range r.Plan.VantagePoints {
-		now = append(now, siteOf(v))
+		now = append(now, SiteOf(v))
 	}
 	for _, site := range had {
 		if site, stays := earlierThan(now, site); stays {
@@ -75,7 +75,8 @@ func (r *run) keepSites() error {
 	return r.Lake.SaveSites(now)
 }
 
-func siteOf(v plan.VantagePoint) measurement.Site {
+// SiteOf is the row of the table vantage_points of a vantage point of a plan.
+func SiteOf(v plan.VantagePoint) measurement.Site {
 	site := measurement.Site{VantagePoint: v.ID, From: v.From, Until: v.Until, Region: v.Region, Metro: v.Metro, Host: v.Host,
 		Latitude: v.Latitude, Longitude: v.Longitude, ASN: v.ASN}
 	if v.Provider != "" {

@@ -108,6 +108,32 @@ func TestOldDaysAreWrittenAnew(t *testing.T) {
 	}
 }
 
+// A day of schema 1 that somebody puts back into a lake of schema 2 is written anew within a
+// week, also where the clock was wrong when the lake was looked through.
+func TestDayPutBackIsWrittenAnew(t *testing.T) {
+	for what, ahead := range map[string]int{"the clock was right": 0, "the clock was a year ahead": 365} {
+		c := newCollector(t)
+		c.in.Now = func() time.Time { return now.AddDate(0, 0, ahead) }
+		c.ingest()
+		old := day.AddDate(0, 0, -20)
+		ofSchema(t, c.in.Lake.Path(column.Routes, old), 1, routesOf("101", old))
+		found := 0
+		for n := range 9 {
+			c.in.Now = func() time.Time { return now.AddDate(0, 0, n) }
+			c.ingest()
+			if found == 0 && slices.Equal(c.schemas(column.Routes), []int{2}) {
+				found = n
+			}
+		}
+		if want := 7; ahead == 0 && found != want {
+			t.Errorf("%s: written anew after %d days, want %d", what, found, want)
+		}
+		if got := c.schemas(column.Routes); !slices.Equal(got, []int{2}) {
+			t.Errorf("%s: schemas %v", what, got)
+		}
+	}
+}
+
 // Where only a day is of a newer schema, whichever of its tables, its files wait and nothing
 // of it is written; other days go on.
 func TestDayOfNewerSchemaIsLeft(t *testing.T) {

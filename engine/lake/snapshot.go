@@ -86,7 +86,7 @@ func (s Store) snapshot(ctx context.Context, dir string, what Snapshot) (done Sn
 			return done, err
 		}
 	}
-	if err := s.writeMarker(building, what, done); err != nil {
+	if err := errors.Join(s.writeMarker(building, what, done), openFolders(building)); err != nil {
 		return done, err
 	}
 	return done, replaceFolder(building, dir)
@@ -226,7 +226,7 @@ func copyFile(from *os.File, info fs.FileInfo, path string) error {
 		return err
 	}
 	_, err = io.Copy(to, from)
-	if err = errors.Join(err, to.Close()); err != nil {
+	if err = errors.Join(err, to.Chmod(info.Mode().Perm()), to.Close()); err != nil { // whatever the umask
 		return err
 	}
 	return os.Chtimes(path, time.Time{}, info.ModTime())
@@ -251,10 +251,22 @@ func (s Store) writeMarker(dir string, what Snapshot, done Snapped) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, SnapshotMarker), append(text, '\n'), 0o644); err != nil {
+	path := filepath.Join(dir, SnapshotMarker)
+	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.Chmod(dir, 0o755) // MkdirTemp makes it the user's own
+	return os.Chmod(path, 0o644)
+}
+
+// openFolders lets everybody into the folders, as into those of the lake: MkdirTemp and a umask
+// keep them out.
+func openFolders(dir string) error {
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return err
+		}
+		return os.Chmod(path, 0o755)
+	})
 }
 
 // replaceFolder puts the folder in the other's place, and the other, if there is one, in

@@ -207,3 +207,34 @@ func TestSnapshotFolder(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
+
+// Whoever may read the lake may read its snapshot, whatever the umask of who made it.
+func TestSnapshotUnderUmask(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o022))
+	s := snapshotLake(t)
+	dir := filepath.Join(t.TempDir(), "snapshot")
+	syscall.Umask(0o077)
+	if _, err := s.Snapshot(t.Context(), dir, lake.Snapshot{Link: forbidden}); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		want := os.FileMode(0o644)
+		if e.IsDir() {
+			want = 0o755
+		}
+		if info.Mode().Perm() != want {
+			t.Errorf("%s has mode %v, want %v", path, info.Mode().Perm(), want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

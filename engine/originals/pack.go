@@ -218,6 +218,11 @@ func (p *Packer) day(day time.Time, of *loose, done *Packed) error {
 	if err := p.unlink(known); err != nil {
 		return err
 	}
+	return p.pack(day, paths, members, done)
+}
+
+// pack writes members into packs after those that the day has, and unlinks them.
+func (p *Packer) pack(day time.Time, paths []string, members []member, done *Packed) error {
 	slices.SortFunc(members, func(a, b member) int { return compare(a.Name, b.Name) })
 	number := 0
 	if len(paths) > 0 {

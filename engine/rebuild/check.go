@@ -21,18 +21,24 @@ type Checked struct {
 	Rows        int64    `json:"rows"`        // that both have and that are equal
 	Different   int64    `json:"different"`   // rows that differ, or that one lake lacks
 	Differences []string `json:"differences"` // the first of them, one a line
+
+	// Former are rows of vantage_points that the plan says no more, and a kept plan does:
+	// only the other lake has them.
+	Former int64 `json:"former"`
+
+	Plans []string `json:"plans"` // that runs of a lake name and it does not keep, the first of them
 }
 
 // mostDifferences are named.
 const mostDifferences = 20
 
-// Check compares every column of every table of a rebuilt lake with those of another. Of
-// runs that no index knew, received_at and ingested_at are not compared. Both are read
-// side by side, some thousand rows at a time.
+// Check compares every column of every table of a rebuilt lake with those of another, and
+// looks in both for the plans of their runs. Of runs that no index knew, received_at and
+// ingested_at are not compared. Both are read side by side, some thousand rows at a time.
 func Check(ctx context.Context, rebuilt, other lake.Store) (Checked, error) {
-	c := &check{ctx: ctx, rebuilt: rebuilt, other: other, done: Checked{Differences: []string{}}}
+	c := &check{ctx: ctx, rebuilt: rebuilt, other: other, done: Checked{Differences: []string{}, Plans: []string{}}}
 	err := errors.Join(days[measurement.Answer](c, column.Answers), days[measurement.Route](c, column.Routes), days[measurement.Run](c, column.Runs),
-		table[measurement.Zone](c, column.Zones, time.Time{}))
+		table[measurement.Zone](c, column.Zones, time.Time{}), c.sites(), c.plans(rebuilt), c.plans(other))
 	return c.done, err
 }
 
@@ -63,11 +69,16 @@ func days[T column.Row](c *check, of column.Table) error {
 	return nil
 }
 
-// table compares a file of a table, row by row in the order of its key.
+// table compares a file of a table.
 func table[T column.Row](c *check, of column.Table, day time.Time) error {
-	left, stopLeft := iter.Pull2(rows[T](c.rebuilt.Path(of, day)))
+	return compare(c, of, rows[T](c.rebuilt.Path(of, day)), rows[T](c.other.Path(of, day)))
+}
+
+// compare compares two lakes' rows of a table, one by one in the order of its key.
+func compare[T column.Row](c *check, of column.Table, rebuilt, other iter.Seq2[*T, error]) error {
+	left, stopLeft := iter.Pull2(rebuilt)
 	defer stopLeft()
-	right, stopRight := iter.Pull2(rows[T](c.other.Path(of, day)))
+	right, stopRight := iter.Pull2(other)
 	defer stopRight()
 	a, errA, _ := left()
 	b, errB, _ := right()
@@ -151,6 +162,11 @@ func key(row any) string {
 		return fmt.Sprintf("%s %s", r.VantagePoint, at(r.Interval))
 	case *measurement.Zone:
 		return fmt.Sprint(r.Serial)
+	case *measurement.Site:
+		if r.From == nil {
+			return string(r.VantagePoint)
+		}
+		return fmt.Sprintf("%s from %s", r.VantagePoint, at(*r.From))
 	}
 	panic(fmt.Sprintf("rebuild: no key of %T", row))
 }

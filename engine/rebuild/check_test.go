@@ -1,6 +1,8 @@
 package rebuild_test
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rebuild"
 )
 
@@ -106,6 +109,64 @@ func TestCheckSeesEveryColumn(t *testing.T) {
 		"interval", "vantage_point", "rsi", "family")
 	eachColumn(t, column.Runs, measurement.Run{VantagePoint: "101", Interval: day, StartedAt: day, ReceivedAt: day.Add(time.Second)}, "interval", "vantage_point")
 	eachColumn(t, column.Zones, measurement.Zone{Serial: 2026112200}, "serial")
+	eachColumn(t, column.VantagePoints, measurement.Site{VantagePoint: "101", From: &day}, "vantage_point", "from")
+}
+
+// What the plan says no more of vantage points is believed where a kept plan says it.
+func TestCheckOfFormerSites(t *testing.T) {
+	rebuilt, other := lake.Store{Dir: t.TempDir()}, lake.Store{Dir: t.TempDir()}
+	var was plan.Plan
+	if err := json.Unmarshal([]byte(`{"name": "was", "servers": [{"rsi": "a"}], "queries": [{}], "vantage_points": [{"id": "101", "metro": "Oslo", "from": "2026-01-01T00:00:00Z"}, {"id": "102", "metro": "Lima"}]}`), &was); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	now := measurement.Site{VantagePoint: "101", From: &day, Metro: "Bern"}
+	write(t, rebuilt, column.VantagePoints, now)
+	write(t, other, column.VantagePoints, measurement.Site{VantagePoint: "101", From: &began, Until: &day, Metro: "Oslo"}, now, measurement.Site{VantagePoint: "102", Metro: "Lima"})
+	c := check(t, rebuilt, other)
+	want := []string{"vantage_points 101 from 2026-01-01T00:00Z: only in " + other.Dir, "vantage_points 102: only in " + other.Dir}
+	if c.Rows != 1 || c.Former != 0 || !slices.Equal(c.Differences, want) {
+		t.Errorf("of no plan: %+v", c)
+	}
+	if err := rebuilt.KeepPlan(was.JSON()); err != nil {
+		t.Fatal(err)
+	}
+	if c := check(t, rebuilt, other); c.Rows != 1 || c.Former != 2 || c.Different != 0 {
+		t.Errorf("of a kept plan: %+v", c)
+	}
+	write(t, other, column.VantagePoints, now, measurement.Site{VantagePoint: "102", Metro: "Quito"})
+	if c := check(t, rebuilt, other); c.Former != 0 || !slices.Equal(c.Differences, want[1:]) {
+		t.Errorf("of a kept plan that says another: %+v", c)
+	}
+}
+
+// A plan that a run names and that its lake does not keep whole is named.
+func TestCheckOfPlans(t *testing.T) {
+	rebuilt, other := lake.Store{Dir: t.TempDir()}, lake.Store{Dir: t.TempDir()}
+	text := []byte("a plan")
+	sum := fmt.Sprintf("%x", sha256.Sum256(text))
+	run := measurement.Run{VantagePoint: "101", Interval: day, StartedAt: day, ReceivedAt: day, PlanSHA256: sum}
+	for _, s := range []lake.Store{rebuilt, other} {
+		write(t, s, column.Runs, run)
+	}
+	for _, s := range []lake.Store{rebuilt, other} {
+		c := check(t, rebuilt, other)
+		if len(c.Plans) == 0 || !strings.HasPrefix(c.Plans[0], s.Dir+": 1 runs, first 101 2026-11-22T00:00Z: plan "+sum+" is not in the lake") {
+			t.Errorf("%+v", c)
+		}
+		if err := s.KeepPlan(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := check(t, rebuilt, other); len(c.Plans) > 0 || c.Different > 0 {
+		t.Errorf("%+v", c)
+	}
+	if err := os.WriteFile(other.PlanPath(sum), []byte("another"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if c := check(t, rebuilt, other); len(c.Plans) != 1 || !strings.Contains(c.Plans[0], "another sha256") {
+		t.Errorf("%+v", c)
+	}
 }
 
 // Of a file that no index knows nobody noted when it came.
