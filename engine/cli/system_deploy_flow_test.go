@@ -68,7 +68,9 @@ c.execute(f"LOAD '{extension}'")
 c.execute(f"SET ca_cert_file = '{certificate}'")
 c.execute("SET enable_server_cert_verification = true")
 for folder in listing("lake/"):
-    files = [site + f for f in (listing(folder) if "zones" in folder else [f for m in listing(folder) for f in listing(m)])]
+    if "plans" in folder:
+        continue
+    files = [site + f for f in (listing(folder) if "zones" in folder or "vantage_points" in folder else [f for m in listing(folder) for f in listing(m)])]
     if files:
         c.execute(f"CREATE VIEW {folder.split('/')[1]} AS SELECT * FROM read_parquet({files})")
 print(c.execute(query).fetchall())
