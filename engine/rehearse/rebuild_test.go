@@ -70,7 +70,11 @@ func (p *player) sameAs(t *testing.T, folder string) rebuild.Result {
 	other := slices.ContainsFunc(c.Differences, func(line string) bool {
 		return historic[name] == "" || !strings.HasPrefix(line, "zones ") || !strings.Contains(line, historic[name]) || strings.Contains(line, "; ")
 	})
-	if other || c.Rows == 0 || done.Files == 0 || len(c.Plans) > 0 {
+	// The vantage points of a rehearsal send no plans: what the lake lacks, the rebuilt one lacks.
+	lacking := func(dir string) int {
+		return len(slices.DeleteFunc(slices.Clone(c.Plans), func(line string) bool { return !strings.HasPrefix(line, dir+": ") }))
+	}
+	if other || c.Rows == 0 || done.Files == 0 || lacking(again.Dir) != lacking(p.store.Dir) {
 		t.Errorf("%s: the lake rebuilt of %s originals is another: %+v\n%+v", name, folder, c, done)
 	}
 	return done
