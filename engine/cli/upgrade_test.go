@@ -244,7 +244,7 @@ var upgrades = []string{"ccvv", "cvcv", "cvvc", "vccv", "vcvc", "vvcc", "cvCvcc"
 // with one alert, and the lake becomes of one schema.
 func TestUpgradesAndDowngradesLoseNothing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds three programs and measures with each")
+		t.Skip("upgrades and downgrades are not tested: three programs are built and measured with; go test without -short runs it")
 	}
 	w := newWorld(t)
 	_, ds, _ := strings.Cut(w.zone.DS(), "DS")

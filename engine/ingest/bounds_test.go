@@ -168,7 +168,7 @@ func TestOneDayDoesNotStopTheOthers(t *testing.T) {
 // Files that ingest may not read wait, however many, and an alert says so once.
 func TestUnreadableFilesAreNotDestroyed(t *testing.T) {
 	if os.Getuid() == 0 {
-		t.Skip("many that may not be read are not tested here: run as an ordinary user, for root may read everything (make test-system tests it as one)")
+		t.Skip("files that may not be read are not tested here: run as an ordinary user, for root may read everything (make test-system tests it as one)")
 	}
 	c := newCollector(t)
 	c.measure("101", day)

@@ -75,7 +75,7 @@ func (r *run) newer(day time.Time) bool {
 }
 
 // daily are the tables that have a file a day.
-var daily = []column.Table{column.Answers, column.Routes, column.Runs}
+var daily = slices.DeleteFunc(slices.Clone(column.Tables), func(t column.Table) bool { return !t.Daily() })
 
 // older reports whether a day of a table is of an older schema than this program writes.
 func (r *run) older(d lake.DayFile, table column.Table) (older bool, err error) {

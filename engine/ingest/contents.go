@@ -142,7 +142,7 @@ func sightingsOf(rows []measurement.Answer) (found []judge.Sighting, err error) 
 			f.At = min(f.At, s.At)
 			continue
 		}
-		// Its texts are the sheet's, which must not stay in memory for them.
+		// Its texts are parts of the file's, which must not stay in memory for them.
 		s.RSI, s.Address = measurement.RSI(strings.Clone(string(s.RSI))), strings.Clone(s.Address)
 		if found = append(found, s); len(found) > mostSightings {
 			return nil, fmt.Errorf("shows more than %d serials", mostSightings)

@@ -15,9 +15,11 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/spool"
 )
 
 // ofSchema writes rows as a program of another schema: 1 lacks the later columns, 3 has
@@ -262,5 +264,36 @@ func TestSitesKeepTheirPast(t *testing.T) {
 	}
 	if data, err := os.ReadFile(path); err != nil || string(data) != "this is damaged" {
 		t.Error("what a person is to look at was replaced", err)
+	}
+}
+
+// Files that wait for an update are not copied each time: they may wait for long.
+func TestWaitingFilesAreNotCopied(t *testing.T) {
+	c := newCollector(t)
+	c.measure("101", day)
+	c.measure("102", day)
+	path := filepath.Join(c.box("101"), spool.Name(day, "101", column.Answers))
+	ofSchema(t, path, 3, answersOf("101", day))
+	if err := files.WriteSidecar(path); err != nil {
+		t.Fatal(err)
+	}
+	var copies []string
+	c.in.Step = func(what string) error {
+		if what == "merge answers" {
+			found, err := os.ReadDir(filepath.Join(c.in.Originals, ".intake"))
+			for _, e := range found {
+				copies = append(copies, e.Name())
+			}
+			return err
+		}
+		return nil
+	}
+	r := c.ingest()
+	waits := slices.ContainsFunc(copies, func(name string) bool { return strings.Contains(name, filepath.Base(path)) })
+	if len(copies) == 0 || waits || len(r.Left) != 1 || !strings.Contains(r.Left[0], "need a newer mtric") {
+		t.Errorf("copies %q, left %q", copies, r.Left)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
 	}
 }

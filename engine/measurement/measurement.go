@@ -214,7 +214,7 @@ type Extra struct {
 // The kinds of Extra.
 const (
 	ExtraStray  = "stray"  // dropped for id, question or QR
-	ExtraSecond = "second" // another matching reply within ExtraWait of the first
+	ExtraSecond = "second" // another matching reply within 100 ms of the first
 	ExtraLate   = "late"   // a matching reply after the timeout, until the run's own end
 )
 

@@ -259,7 +259,7 @@ func TestSentCostsWhatItIs(t *testing.T) {
 	}
 }
 
-func FuzzReadSent(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	_, answers := written(f, group("101", 1, 5, 7))
 	_, routes := written(f, []measurement.Route{{VantagePoint: "101", RSI: "a", Hops: []measurement.Hop{{TTL: 1}, {TTL: 2}}}, {RSI: "b"}})
 	f.Add(answers)
