@@ -292,22 +292,31 @@ func TestTableOf(t *testing.T) {
 
 // A row without a response has none when read, whatever the rows beside it have.
 func TestNullResponsesStayNull(t *testing.T) {
-	for pattern := range 1 << 7 {
-		var rows []measurement.Answer
-		for i := range 7 {
-			a := measurement.Answer{VantagePoint: "101", Interval: label, RSI: measurement.RSI(rune('a' + i))}
-			if pattern>>i&1 == 1 {
-				a.Response = []byte{1}
+	for name, c := range map[string]struct {
+		set func(a *measurement.Answer)
+		has func(a measurement.Answer) bool
+	}{
+		"response":       {func(a *measurement.Answer) { a.Response = []byte{1} }, func(a measurement.Answer) bool { return a.Response != nil }},
+		"first_response": {func(a *measurement.Answer) { a.FirstResponse = []byte{} }, func(a measurement.Answer) bool { return a.FirstResponse != nil }},
+		"extra":          {func(a *measurement.Answer) { a.Extra = []measurement.Extra{} }, func(a measurement.Answer) bool { return a.Extra != nil }},
+	} {
+		for pattern := range 1 << 7 {
+			var rows []measurement.Answer
+			for i := range 7 {
+				a := measurement.Answer{VantagePoint: "101", Interval: label, RSI: measurement.RSI(rune('a' + i))}
+				if pattern>>i&1 == 1 {
+					c.set(&a)
+				}
+				rows = append(rows, a)
 			}
-			rows = append(rows, a)
-		}
-		got, _, err := column.Read[measurement.Answer](write(t, rows))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range rows {
-			if (got[i].Response == nil) != (rows[i].Response == nil) {
-				t.Fatalf("pattern %07b: row %d came back as %v", pattern, i, got[i].Response)
+			got, _, err := column.Read[measurement.Answer](write(t, rows))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range rows {
+				if c.has(got[i]) != c.has(rows[i]) {
+					t.Fatalf("%s, pattern %07b: row %d has it: %v", name, pattern, i, c.has(got[i]))
+				}
 			}
 		}
 	}

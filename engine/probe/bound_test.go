@@ -43,8 +43,21 @@ func TestBoundContent(t *testing.T) {
 		}
 	}
 	// As long as all is within the bound, nobody loses anything, however uneven.
-	rows := []measurement.Answer{{RSI: "a", Response: make([]byte, 65_535), NSID: &nsid}, {RSI: "b"}}
-	if boundContent(rows); rows[0].Response == nil || rows[0].NSID == nil {
+	rows := []measurement.Answer{{RSI: "a", Response: make([]byte, 65_535), NSID: &nsid}, {RSI: "a", Response: make([]byte, 65_535), NSID: &nsid}, {RSI: "b"}}
+	if boundContent(rows); rows[0].Response == nil || rows[1].NSID == nil {
 		t.Error("a run within the bound lost something")
+	}
+	// Where all answer at some length, no share is too large.
+	rows = nil
+	total := 0
+	for i := range 65 {
+		rows = append(rows, measurement.Answer{RSI: measurement.RSI(rune('a' + i%13)), Response: make([]byte, 14_000)})
+	}
+	boundContent(rows)
+	for _, r := range rows {
+		total += r.Content()
+	}
+	if total > measurement.MaxContent {
+		t.Errorf("%d bytes where each server answers at some length", total)
 	}
 }
