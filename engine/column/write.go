@@ -133,26 +133,17 @@ func (w *Writer[T]) Write(rows []T) error {
 	return nil
 }
 
-// alike is how many rows at the head are null in the same of the columns that are
-// optional without being pointers. The library takes a null for an empty value in some
-// mixtures: in its search for runs of nulls (v0.32.0, writeRowsFuncOfOptional) it stops at
-// the wrong bit.
+// alike is how many rows at the head have a response or have none, all of them, and so the
+// first response. The library takes a null for an empty value in some mixtures: in its
+// search for runs of nulls (v0.32.0, writeRowsFuncOfOptional) it stops at the wrong bit.
+// Only byte arrays are concerned, which are optional without being pointers.
 func alike[T Row](rows []T) int {
-	var same func(i int) bool
-	switch all := any(rows).(type) {
-	case []measurement.Answer:
-		a := &all[0]
-		same = func(i int) bool {
-			b := &all[i]
-			return (a.Response == nil) == (b.Response == nil) && (a.FirstResponse == nil) == (b.FirstResponse == nil) && (a.Extra == nil) == (b.Extra == nil)
-		}
-	case []measurement.Route:
-		same = func(i int) bool { return (all[0].HopReplies == nil) == (all[i].HopReplies == nil) }
-	default:
+	answers, ok := any(rows).([]measurement.Answer)
+	if !ok {
 		return len(rows)
 	}
-	n := 1
-	for n < len(rows) && same(n) {
+	n, first := 1, &answers[0]
+	for n < len(answers) && (answers[n].Response == nil) == (first.Response == nil) && (answers[n].FirstResponse == nil) == (first.FirstResponse == nil) {
 		n++
 	}
 	return n
