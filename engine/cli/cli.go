@@ -36,19 +36,6 @@ const (
 	exitPipe        = 141 // what a shell gives to a program that SIGPIPE ends
 )
 
-const exitHelp = `
-Exit codes:
-  0    done
-  1    failed
-  2    plan or usage wrong
-  3    done, with findings (alert firing, threshold missed, rule test failed,
-       answer incorrect, verify differs, fmt --check differs)
-  4    partly done (some unchecked)
-  5    another run holds the lock, or it is done already
-  130  interrupted
-  141  output closed early (broken pipe)
-`
-
 // exitError ends the program with a code of its own. A nil err says that
 // whatever there was to say has been printed.
 type exitError struct {
@@ -138,8 +125,11 @@ func (a *app) exit(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	code := exitCode(err)
-	switch text := err.Error(); {
+	code, text := exitCode(err), err.Error()
+	if code == exitInterrupted && text != "" {
+		text = "interrupted"
+	}
+	switch {
 	case text == "", errors.As(err, new(repeated)) && !isTerminal(a.err):
 	case a.flags.json:
 		_ = json.NewEncoder(a.err).Encode(map[string]any{"error": text, "exit_code": code}) // nobody is left to tell
@@ -182,7 +172,7 @@ shows the whole system on this machine.`,
 	})
 	a.flags.add(root.PersistentFlags())
 	root.AddCommand(a.measureCommand(), a.pushCommand(), a.queryCommand(), a.showCommand(), a.checkCommand(),
-		a.planCommand(), a.zoneCommand(), a.simulateCommand(), a.ingestCommand(), a.reportCommand(), a.verifyCommand(), a.exportCommand(), a.rebuildCommand(), a.snapshotCommand(), a.backtestCommand(), a.watchCommand(), a.demoCommand(), a.rehearseCommand(), a.versionCommand())
+		a.planCommand(), a.zoneCommand(), a.simulateCommand(), a.ingestCommand(), a.reportCommand(), a.verifyCommand(), a.exportCommand(), a.rebuildCommand(), a.snapshotCommand(), a.backtestCommand(), a.watchCommand(), a.demoCommand(), a.rehearseCommand(), a.manCommand(), a.versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -199,7 +189,8 @@ shows the whole system on this machine.`,
 			}
 		}
 	}
-	root.SetUsageTemplate(root.UsageTemplate() + exitHelp) // the other commands take the root's
+	arrangeHelp(root)
+	a.completeValues(root)
 	markUsage(root)
 	return root
 }

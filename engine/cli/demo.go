@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,21 +96,10 @@ type demoWorld struct {
 func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 	w := &demoWorld{app: a, dir: o.keep}
 	defer func() { err = errors.Join(err, w.close()) }()
-	for _, step := range []struct {
-		what string
-		do   func(context.Context) error
-	}{
-		{"three root zones of the real one's shape, signed with keys of their own", w.makeZones},
-		{"13 root servers on 127.0.53.1 to .13 and ::1", w.startServers},
-		{"an SFTP dropbox as the collector has it", w.startDropbox},
-		{"3 vantage points", w.makeVantagePoints},
-		{"the collector: the zones by AXFR from a, proved by their anchor, day by day", w.fetchZones},
-		{fmt.Sprintf("%d intervals at each, the last an hour later: 65 queries, then the push", demoIntervals), w.measureFaults},
-		{"ingest: rows into the lake, each correctness answer judged, rules evaluated", w.ingest},
-		{"ingest an hour later: only now a stale zone accuses, after another zone fetch", w.ingestLater},
-		{"the monthly report, and its proof from the lake", w.report},
-		{fmt.Sprintf("the faults end: %d more intervals, and ingest", demoRecovered), w.recover},
-	} {
+	if a.flags.dryRun {
+		return w.wouldDo()
+	}
+	for _, step := range w.steps() {
 		began := time.Now()
 		w.say("  %-76s", step.what)
 		if err := step.do(ctx); err != nil {
@@ -129,6 +119,41 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		<-ctx.Done()
 	}
 	return nil
+}
+
+// demoStep is a line of what the demo does.
+type demoStep struct {
+	what string
+	do   func(context.Context) error
+}
+
+func (w *demoWorld) steps() []demoStep {
+	return []demoStep{
+		{"three root zones of the real one's shape, signed with keys of their own", w.makeZones},
+		{"13 root servers on 127.0.53.1 to .13 and ::1", w.startServers},
+		{"an SFTP dropbox as the collector has it", w.startDropbox},
+		{"3 vantage points", w.makeVantagePoints},
+		{"the collector: the zones by AXFR from a, proved by their anchor, day by day", w.fetchZones},
+		{fmt.Sprintf("%d intervals at each, the last an hour later: 65 queries, then the push", demoIntervals), w.measureFaults},
+		{"ingest: rows into the lake, each correctness answer judged, rules evaluated", w.ingest},
+		{"ingest an hour later: only now a stale zone accuses, after another zone fetch", w.ingestLater},
+		{"the monthly report, and its proof from the lake", w.report},
+		{fmt.Sprintf("the faults end: %d more intervals, and ingest", demoRecovered), w.recover},
+	}
+}
+
+// wouldDo says what the demo does, and where its files would go.
+func (w *demoWorld) wouldDo() error {
+	steps := []string{}
+	for _, step := range w.steps() {
+		steps = append(steps, step.what)
+	}
+	dir := cmp.Or(w.dir, filepath.Join(os.TempDir(), "mtric-demo-…"))
+	if w.app.flags.json {
+		return w.app.printJSON(map[string]any{"folder": dir, "steps": steps})
+	}
+	_, err := fmt.Fprintf(w.app.out, "would do, with all files in %s:\n  %s\n", dir, strings.Join(steps, "\n  "))
+	return err
 }
 
 func (w *demoWorld) say(format string, args ...any) {

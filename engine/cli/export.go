@@ -53,8 +53,6 @@ When it ends with an error, what was written to stdout is not whole.`,
 	c.Flags().StringSliceVar(&f.columns, "columns", nil, "columns `A,B,…` in this order (default: all)")
 	c.Flags().StringVar(&f.format, "format", "", "`FORMAT`: "+names(export.Formats))
 	c.Flags().StringVar(&f.out, "out", "", "`FILE` to write, replaced when the export is whole (default: stdout)")
-	complete(c, "table", column.Tables)
-	complete(c, "format", export.Formats)
 	return c
 }
 
@@ -70,19 +68,14 @@ func texts[T ~string](all []T) []string {
 	return s
 }
 
-// complete lets a shell complete a flag's values.
-func complete[T ~string](c *cobra.Command, flag string, values []T) {
-	err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(texts(values), cobra.ShellCompDirectiveNoFileComp))
-	if err != nil {
-		panic(err) // the flag is not there: a mistake of the program
-	}
-}
-
 func (a *app) export(c *cobra.Command, f exportFlags) error {
 	for _, name := range []string{"table", "format"} {
 		if c.Flag(name).Value.String() == "" {
 			return usagef("export: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())
 		}
+	}
+	if a.flags.json && f.out == "" {
+		return usagef("export: --json tells what was written with --out FILE; rows as JSON are --format ndjson")
 	}
 	e := export.Export{Table: column.Table(f.table), Format: export.Format(f.format)}
 	for _, name := range f.columns {

@@ -173,7 +173,7 @@ func (a *app) planFmt(paths []string, check bool) error {
 	if err != nil {
 		return err
 	}
-	var differ int
+	differ := []string{}
 	var broken error
 	for _, f := range files {
 		changed, err := a.formatFile(f, check || a.flags.dryRun)
@@ -184,15 +184,22 @@ func (a *app) planFmt(paths []string, check bool) error {
 		case err != nil:
 			return err
 		case changed:
-			differ++
-			fmt.Fprintln(a.out, f)
+			differ = append(differ, f)
+			if !a.flags.json {
+				fmt.Fprintln(a.out, f)
+			}
 		}
 	}
 	if broken != nil {
 		return broken
 	}
-	if check && differ > 0 {
-		return findingsf("%d files differ from the canonical form; mtric plan fmt mends them", differ)
+	if a.flags.json {
+		if err := a.printJSON(map[string]any{"differ": differ}); err != nil {
+			return err
+		}
+	}
+	if check && len(differ) > 0 {
+		return findingsf("%d files differ from the canonical form; mtric plan fmt mends them", len(differ))
 	}
 	return nil
 }

@@ -55,6 +55,10 @@ func (a *app) query(ctx context.Context, args []string, o queryOptions) error {
 	if err != nil {
 		return err
 	}
+	if a.flags.dryRun {
+		_, err := fmt.Fprintf(a.out, "would ask %s at %s port %d over %s/%s: %s %s\n", q.RSI, q.Address, q.Port, q.Family, q.Transport, q.Name, q.Type)
+		return err
+	}
 	vp := measurement.VantagePoint(a.flags.vp)
 	prober := &probe.Prober{Now: now, Log: newLogger(a.err)}
 	row, wire := prober.Ask(ctx, vp, label, q)

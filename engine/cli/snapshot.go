@@ -39,7 +39,6 @@ Tables: ` + names(column.Tables) + `; all of them, and the plans, by default.`,
 	c.Flags().StringVar(&f.from, "from", "", "days with interval labels from this `TIME` (RFC 3339) or day (2026-11-01) on")
 	c.Flags().StringVar(&f.until, "until", "", "days with interval labels before this `TIME` or day")
 	c.Flags().StringSliceVar(&f.tables, "table", nil, "`TABLE` to copy, repeatable: "+names(column.Tables))
-	complete(c, "table", column.Tables)
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -18,10 +19,11 @@ import (
 func (a *app) verifyCommand() *cobra.Command {
 	var without []string
 	c := &cobra.Command{
-		Use:   "verify full.json|report.json",
+		Use:   "verify DIR|full.json|report.json",
 		Short: "Recompute a report from the data and name every difference",
 		Long: `Verify computes a report again out of the lake and what the report itself carries,
-and names each value that differs. What came into the lake after the report was made,
+and names each value that differs. Of a report's folder it takes internal/full.json, where
+that is there, else report.json. What came into the lake after the report was made,
 runs, zones and verdicts of answers that waited, is listed as late and is no
 difference. Differences end in exit 3, a report that earlier rules made in exit 1.
 
@@ -75,16 +77,31 @@ func (a *app) verify(ctx context.Context, path string, without []measurement.Van
 	return a.printVerified(d, v)
 }
 
-// readReport reads full.json or report.json.
+// reportFile is the report in a folder, the one with every value first; a file is itself.
+func reportFile(path string) (string, error) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return path, nil // opening it says what is wrong
+	}
+	for _, name := range []string{filepath.Join("internal", "full.json"), "full.json", "report.json"} {
+		file := filepath.Join(path, name)
+		if there, err := exists(file); err != nil || there {
+			return file, err
+		}
+	}
+	return "", usagef("%s: holds neither internal/full.json nor report.json; name the folder of one report, such as Reports/monthly-2026-11", path)
+}
+
+// readReport reads full.json or report.json, also by the folder they are in.
 func readReport(path string) (*report.Document, error) {
+	path, err := reportFile(path)
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, usagef("%w", err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, usagef("%s is a folder: name report.json or full.json in it", path)
-	}
 	d, err := report.Read(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
