@@ -31,7 +31,7 @@ func (a *app) planCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.planCheckCommand(), a.planShowCommand(), a.planFmtCommand(), a.planTestCommand(), a.planCrontabCommand(), a.planInventoryCommand())
+	c.AddCommand(a.planNewCommand(), a.planCheckCommand(), a.planShowCommand(), a.planFmtCommand(), a.planTestCommand(), a.planCrontabCommand(), a.planInventoryCommand())
 	return c
 }
 

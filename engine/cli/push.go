@@ -27,7 +27,8 @@ func (a *app) pushCommand() *cobra.Command {
 		Use:   "push",
 		Short: "Send what is unsent to the collector",
 		Long: `Push sends every complete file that lies in Output/ to this vantage point's dropbox
-on the collector and moves what was delivered to Output/Sent/.`,
+on the collector and moves what was delivered to Output/Sent/. Where the plan has no
+collector and dropboxes of its own, on one machine, it moves them there.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.push(c.Context()) },
 	}
@@ -43,8 +44,8 @@ func (a *app) push(ctx context.Context) (err error) {
 	if p, err = a.loadPlan(); err != nil {
 		return err
 	}
-	if p.Collector == nil {
-		return usagef("plan %s: has no collector block, so there is nowhere to push to", p.Name)
+	if p.Collector == nil && !p.OneMachine() {
+		return usagef("plan %s: has no collector block, so there is nowhere to push to; on one machine give it dropboxes, paths = { dropboxes = \"Dropboxes/{vantage_point}\" }", p.Name)
 	}
 	if a.flags.dryRun {
 		return a.printWaiting(p)
@@ -160,7 +161,11 @@ func (s *station) send(ctx context.Context, a *app, list func() ([]string, error
 	}
 	files, listed := list()
 	var result transfer.Result
-	if len(files) > 0 {
+	switch {
+	case len(files) == 0:
+	case s.plan.OneMachine():
+		result.Sent, err = transfer.Hand(files, strings.ReplaceAll(under(s.home, s.plan.Paths.Dropboxes), "{vantage_point}", s.machine))
+	default:
 		bar := a.progress(len(files), "pushing")
 		result, err = s.pusher(bar.step).Push(ctx, files)
 		bar.done()
@@ -205,7 +210,7 @@ func (s *station) pusher(sent func()) *transfer.Pusher {
 // deliver pushes what list names within limit. A push that fails is an alert and
 // a finding; the files stay and the next interval sends them.
 func (m *measuring) deliver(ctx context.Context, limit time.Duration, list func() ([]string, error)) {
-	if m.plan.Collector == nil || limit <= 0 || ctx.Err() != nil {
+	if m.plan.Collector == nil && !m.plan.OneMachine() || limit <= 0 || ctx.Err() != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)

@@ -43,7 +43,7 @@ func (a *app) reportRules(p *plan.Plan, d *report.Document) error {
 		values = append(values, value)
 	}
 	s := &station{machine: collector, plan: p, home: home, logs: logs, state: under(home, p.Paths.State), now: now}
-	s.book = &alert.Book{Machine: collector, Logs: s.logs, State: s.state, Now: now, Rules: a.rules}
+	s.book = &alert.Book{Machine: collector, Logs: s.logs, State: bookState(s.state, p, collector), Now: now, Rules: a.rules}
 	var closeLog func() error
 	if s.log, closeLog, err = openLog(logs, collector); err != nil {
 		return err

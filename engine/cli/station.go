@@ -58,9 +58,18 @@ func (a *app) openStation(p *plan.Plan, machine string) (*station, error) {
 			return nil, fmt.Errorf("folder %s: %w", s.logs, err)
 		}
 	}
-	s.book = &alert.Book{Machine: machine, Logs: s.logs, State: s.state, Now: now, Rules: a.rules}
+	s.book = &alert.Book{Machine: machine, Logs: s.logs, State: bookState(s.state, p, machine), Now: now, Rules: a.rules}
 	s.log, s.closeLog, err = openLog(s.logs, machine)
 	return s, err
+}
+
+// bookState is where a machine remembers its alerts: on one machine that is vantage point
+// and collector, each has a folder of its own. There may be no plan.
+func bookState(state string, p *plan.Plan, machine string) string {
+	if p != nil && p.OneMachine() {
+		return filepath.Join(state, machine)
+	}
+	return state
 }
 
 // lock takes the lock of a command and returns what gives it back. Another
@@ -130,7 +139,7 @@ func (a *app) ended(command string, p *plan.Plan, err error) error {
 	if p != nil {
 		logs, state = p.Paths.Logs, p.Paths.State
 	}
-	book := &alert.Book{Machine: machine, Logs: under(home, logs), State: under(home, state), Now: now, Rules: a.rules}
+	book := &alert.Book{Machine: machine, Logs: under(home, logs), State: bookState(under(home, state), p, machine), Now: now, Rules: a.rules}
 	if there, statErr := exists(book.Logs); statErr == nil && !there {
 		return err // run by hand, on no machine of the system
 	}

@@ -32,7 +32,7 @@ func (a *app) printFacts(ctx context.Context, p *plan.Plan, machine string) erro
 	if err != nil {
 		return err
 	}
-	book := &alert.Book{Machine: machine, State: under(home, p.Paths.State), Now: now}
+	book := &alert.Book{Machine: machine, State: bookState(under(home, p.Paths.State), p, machine), Now: now}
 	before, err := book.Facts()
 	if err != nil {
 		return err

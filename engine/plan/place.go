@@ -64,6 +64,13 @@ func overlap(from1, until1, from2, until2 *time.Time) bool {
 	return !before(until1, from2) && !before(until2, from1)
 }
 
+// DefaultDropboxes is where the collector has the dropboxes that vantage points reach by SFTP.
+const DefaultDropboxes = "/sftp/transfer-{vantage_point}/incoming"
+
+// OneMachine says whether the vantage points are on the machine that ingests, which is so
+// where no collector is declared and dropboxes are: what they measure is moved there.
+func (p *Plan) OneMachine() bool { return p.Collector == nil && p.Paths.Dropboxes != DefaultDropboxes }
+
 // decodeCollector reads the machine that gathers; its label is also its name in
 // files and flags, hence fixed.
 func (l *loader) decodeCollector(b *block) {
@@ -112,7 +119,7 @@ func (d *decoder) sftp() SFTP {
 func (l *loader) decodePlan(plans []source) {
 	p := l.plan
 	p.Paths = Paths{Output: "Output", Logs: "Logs", State: "State", Originals: "Originals", Quarantine: "Quarantine",
-		Lake: "Lake", Reports: "Reports", Dropboxes: "/sftp/transfer-{vantage_point}/incoming"}
+		Lake: "Lake", Reports: "Reports", Dropboxes: DefaultDropboxes}
 	places := map[string]*string{"output": &p.Paths.Output, "logs": &p.Paths.Logs, "state": &p.Paths.State,
 		"originals": &p.Paths.Originals, "quarantine": &p.Paths.Quarantine, "lake": &p.Paths.Lake,
 		"reports": &p.Paths.Reports, "dropboxes": &p.Paths.Dropboxes}

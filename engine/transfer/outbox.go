@@ -88,3 +88,21 @@ func readSidecar(file string) ([]byte, error) {
 	}
 	return text, nil
 }
+
+// Hand moves complete files, which have their sidecars beside them, into a dropbox on the
+// same file system. It returns those that were moved, also with an error. The sidecar goes
+// first: a file that a killed run left behind without it gets it again and follows.
+func Hand(files []string, dropbox string) (moved []string, err error) {
+	if err := os.MkdirAll(dropbox, 0o755); err != nil {
+		return nil, fmt.Errorf("dropbox %s: %w", dropbox, err)
+	}
+	for _, file := range files {
+		for _, f := range []string{file + sidecarSuffix, file} {
+			if err := os.Rename(f, filepath.Join(dropbox, filepath.Base(f))); err != nil {
+				return moved, fmt.Errorf("dropbox: %w", err)
+			}
+		}
+		moved = append(moved, file)
+	}
+	return moved, nil
+}

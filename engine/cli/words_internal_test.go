@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 )
 
@@ -15,5 +17,16 @@ func TestInterrupted(t *testing.T) {
 		if code := a.exit(err); code != exitInterrupted || said.String() != "mtric: interrupted\n" {
 			t.Errorf("%v: exit %d, %q", err, code, said.String())
 		}
+	}
+}
+
+// TestFirstPlan holds the page that explains the first plan to what plan new writes.
+func TestFirstPlan(t *testing.T) {
+	page, err := os.ReadFile("../../docs/first-plan.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), "```hcl\n"+firstPlan+"```") {
+		t.Error("docs/first-plan.md shows another plan than mtric plan new writes")
 	}
 }
