@@ -26,6 +26,8 @@ type block struct {
 	source
 	label string
 	each  cty.Value // NilVal without for_each
+
+	of, key string // of a for_each that has no {each.key} in its label: the label as written, and each.key
 }
 
 // what names a block in messages: query "soa".
@@ -157,6 +159,7 @@ func (l *loader) expand(sources []source) {
 				l.errorf(s.DefRange(), "for_each made a label that another block has, at "+position(old.DefRange())+".",
 					"%s is there already", what(s.Type, b.label))
 			case old.dir < b.dir:
+				b.of, b.key = old.of, old.key
 				*old = *b // laid over an instance of for_each
 			}
 		}
@@ -201,52 +204,20 @@ func (l *loader) instances(s source) ([]*block, bool) {
 		if k.Type() != cty.String {
 			continue // an empty set of no type has no elements
 		}
-		label := s.Labels[0]
+		label, of := s.Labels[0], ""
 		switch {
 		case strings.Contains(label, eachKey):
 			label = strings.ReplaceAll(label, eachKey, k.AsString())
 		case s.Type != "server":
-			label += "-" + k.AsString()
+			label, of = label+"-"+k.AsString(), label
 		}
 		if !validLabel(label) {
 			l.errorf(a.Expr.Range(), "Use letters, digits, _ and -, at most 63 of them.", "%q, made by for_each, cannot be a label", label)
 			continue
 		}
-		all = append(all, &block{s, label, cty.ObjectVal(map[string]cty.Value{"key": k, "value": e})})
+		all = append(all, &block{source: s, label: label, each: cty.ObjectVal(map[string]cty.Value{"key": k, "value": e}), of: of, key: k.AsString()})
 	}
 	return all, true
-}
-
-// references makes the blocks' labels known to expressions, then checks every
-// block's body once, however many blocks for_each made of it.
-func (l *loader) references() {
-	for _, kind := range []string{"server", "schedule", "query"} {
-		values := map[string]cty.Value{}
-		for _, b := range l.blocks {
-			if b.Type == kind {
-				values[b.label] = cty.CapsuleVal(refType, &ref{kind, b.label})
-			}
-		}
-		for _, label := range l.unmade[kind] {
-			values[label] = cty.DynamicVal
-		}
-		l.base[kind], l.names[kind] = cty.ObjectVal(values), sortedKeys(values)
-	}
-	seen := map[*hclsyntax.Block]bool{}
-	for _, b := range l.blocks {
-		if seen[b.Block] {
-			continue
-		}
-		seen[b.Block] = true
-		p := body{what: what(b.Type, b.Labels[0]), at: b.DefRange(), roots: inBlock, forEach: true}
-		if b.each != cty.NilVal {
-			p.roots = inEach
-		}
-		if b.Type == "rule" {
-			p.skip = []string{"expr"} // CEL: kept as text
-		}
-		l.checkBody(b.Body, typeNamed(language, b.Type), p)
-	}
 }
 
 // open starts the decoding of a block.

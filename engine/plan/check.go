@@ -1,15 +1,10 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/hashicorp/hcl/v2"
-
-	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -43,13 +38,11 @@ func (l *loader) decode(t top) {
 	}
 }
 
-// The times between the queries and the traces, docs/architecture.md "Data flow".
-const pushLimit = Duration(30 * time.Second)
-
 // check looks at what blocks must be together.
 func (l *loader) check() {
 	p := l.plan
 	l.checkGaps()
+	l.checkBound()
 	l.checkCounts()
 	for _, q := range p.Queries {
 		switch q.Label {
@@ -61,66 +54,6 @@ func (l *loader) check() {
 	}
 	l.checkFit()
 	l.checkReports()
-}
-
-// checkFit reports a plan whose interval is too short for what it starts:
-// jitter, queries, push and traces must end before the next one. Every
-// schedule divides a day, so at 00:00 all of them are due together.
-func (l *loader) checkFit() {
-	p := l.plan
-	var jitter, longest, pace, traces Duration
-	count := 0
-	for _, s := range p.Schedules {
-		jitter = max(jitter, s.Jitter)
-	}
-	for _, q := range p.Queries {
-		n := 0
-		for _, s := range p.ServersOf(q.Servers) {
-			n += most(q, s)
-		}
-		count, pace = count+n, pace+Duration(n)*q.Pace
-		wait := q.Timeout
-		if q.OnTruncation == RetryTCP {
-			wait *= 2 // the timeout is restarted [hjw]
-		}
-		longest = max(longest, wait)
-	}
-	for _, t := range p.Traceroutes {
-		traces += t.Limit
-	}
-	total := jitter + pace + longest + traces
-	parts := fmt.Sprintf("jitter %s, sending %d queries %s, the longest wait for an answer %s", jitter, count, pace, longest)
-	if traces > 0 {
-		total += pushLimit
-		parts += fmt.Sprintf(", pushing the answers %s, traces %s", pushLimit, traces)
-	}
-	if total > Duration(interval.Length) && !l.diags.HasErrors() {
-		l.errorf(l.last(), "It takes "+parts+". Shorten one of them.", "an interval takes %s and must end within 5m", total)
-	}
-}
-
-// most is how many queries one interval sends at most to the server: over the
-// families of which it ever has an address.
-func most(q Query, s Server) int {
-	paths := 0
-	for _, f := range q.Families {
-		if slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Family == f }) {
-			paths += len(q.Transports)
-		}
-	}
-	return min(paths, cmp.Or(q.Pick, paths))
-}
-
-// last is where to look when an interval takes too long: the traces, else the
-// queries.
-func (l *loader) last() hcl.Range {
-	var at hcl.Range
-	for _, b := range l.blocks {
-		if b.Type == "traceroute" || (b.Type == "query" && at.Filename == "") {
-			at = b.DefRange()
-		}
-	}
-	return at
 }
 
 // block finds a block, nil where there is none.

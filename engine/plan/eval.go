@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -30,11 +29,6 @@ var (
 	inBlock    = []string{"var", "local", "server", "schedule", "query"}
 	inEach     = append([]string{"each"}, inBlock...)
 )
-
-// ref is a reference to a block; refType is its type in expressions.
-type ref struct{ kind, label string }
-
-var refType = cty.Capsule("reference", reflect.TypeFor[ref]())
 
 // context holds the roots that may be named in e, and the functions of its directory.
 func (l *loader) context(e env) *hcl.EvalContext {
@@ -76,8 +70,12 @@ func (l *loader) eval(expr hcl.Expression, ctx *hcl.EvalContext) cty.Value {
 	return v
 }
 
-// inOurWords shortens what hcl says of a function that failed.
+// inOurWords shortens what hcl says of a function that failed, and names the keys where
+// one is wrong.
 func inOurWords(d *hcl.Diagnostic) *hcl.Diagnostic {
+	if d.Summary == "Invalid index" {
+		return wrongKey(d)
+	}
 	call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d)
 	if !ok || call.FunctionCallError() == nil {
 		return d
@@ -137,8 +135,7 @@ func valueWords(v cty.Value) string {
 		return "null"
 	}
 	if v.Type().Equals(refType) {
-		r := v.EncapsulatedValue().(*ref)
-		return "the reference " + r.kind + "." + r.label
+		return "the reference " + v.EncapsulatedValue().(*ref).String()
 	}
 	return typeWords(v.Type())
 }
@@ -164,11 +161,14 @@ func (l *loader) checkExpr(expr hclsyntax.Expression, roots []string, iterators 
 		l.checkTraversal(t, roots, iterators)
 	}
 	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
+		if o, ok := n.(*hclsyntax.ObjectConsExpr); ok {
+			l.checkKeys(o)
+		}
 		if c, ok := n.(*hclsyntax.FunctionCallExpr); ok && c.Name != stepMeter && c.Name != textMeter {
 			if _, ok := l.functions[0][c.Name]; !ok {
 				remedy := didYouMean(c.Name, l.functionNames(), "Functions")
 				if slices.Contains(impure, c.Name) {
-					remedy = "A plan is pure: no function reads clock, network, environment or randomness, nor any file but root hints."
+					remedy = "A plan is pure: no function reads clock, network, environment or randomness, nor any file but those that hints and lines read beside the plan."
 				}
 				l.errorf(c.NameRange, remedy, "no function %q", c.Name)
 			}
@@ -230,6 +230,10 @@ func (l *loader) checkSteps(t hcl.Traversal, name string) {
 		return
 	}
 	v = v.GetAttr(name)
+	if slices.Contains(referable, t.RootName()) {
+		l.checkRefSteps(t, v, name)
+		return
+	}
 	for _, s := range t[2:] {
 		key, ok := step(s)
 		if !ok || !v.IsKnown() || v.IsNull() || !v.Type().IsObjectType() {
@@ -251,8 +255,12 @@ func step(s hcl.Traverser) (string, bool) {
 	case hcl.TraverseAttr:
 		return s.Name, true
 	case hcl.TraverseIndex:
-		if s.Key.Type() == cty.String && s.Key.IsKnown() && !s.Key.IsNull() {
+		switch {
+		case !s.Key.IsKnown() || s.Key.IsNull():
+		case s.Key.Type() == cty.String:
 			return s.Key.AsString(), true
+		case s.Key.Type() == cty.Number:
+			return s.Key.AsBigFloat().Text('f', -1), true
 		}
 	}
 	return "", false

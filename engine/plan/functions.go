@@ -22,12 +22,13 @@ var errTooLarge = errors.New("too large a value; keep data out of plans")
 
 // functions returns the functions of the language for the files of one
 // directory. All are pure: none reads clock, network, environment or
-// randomness, and hints reads from fsys only.
+// randomness, and hints and lines read from fsys only.
 func functions(fsys fs.FS, b *budget) map[string]function.Function {
 	all := map[string]function.Function{
 		"duration": durationFunc(),
 		"percent":  percentFunc(),
 		"hints":    hintsFunc(fsys),
+		"lines":    linesFunc(fsys),
 		"cidr":     cidrFunc(),
 
 		"coalesce": stdlib.CoalesceFunc,
@@ -184,15 +185,9 @@ func hintsFunc(fsys fs.FS) function.Function {
 		Type:   function.StaticReturnType(cty.Map(host)),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			name := args[0].AsString()
-			if !fs.ValidPath(name) {
-				return cty.NilVal, function.NewArgErrorf(0, "%q is no path within the plan's directory; put the file beside this one", name)
-			}
-			src, err := readBounded(fsys, name)
-			if errors.Is(err, fs.ErrNotExist) {
-				return cty.NilVal, function.NewArgErrorf(0, "there is no file %s; put it beside this one", name)
-			}
+			src, err := beside(fsys, name)
 			if err != nil {
-				return cty.NilVal, function.NewArgError(0, err)
+				return cty.NilVal, err
 			}
 			hosts, err := parseHints(src)
 			if err != nil {

@@ -100,13 +100,14 @@ type SFTP struct {
 }
 
 // Server is one RSI of a server block; Group is the block's label, by which
-// queries refer to it (server.root).
+// queries refer to it (server.root, and server.root["a"] for this one alone).
 type Server struct {
 	Group     string          `json:"group"`
 	RSI       measurement.RSI `json:"rsi"`
-	Name      string          `json:"name"`
+	Name      string          `json:"name"` // empty where it is not said; root servers have names
 	Port      uint16          `json:"port"`
-	Addresses []Address       `json:"addresses"` // by family, then From
+	Addresses []Address       `json:"addresses"`       // by family, then From
+	Sites     []string        `json:"sites,omitempty"` // how the identities (NSID) of its sites begin
 }
 
 // Address is one dated address: valid in [From, Until), nil is open [yns].
@@ -136,16 +137,18 @@ func (s Server) AddressAt(f measurement.Family, t time.Time) (netip.Addr, bool) 
 }
 
 // Schedule says how often: Every is a multiple of five minutes that divides a
-// day; Jitter bounds the random wait at the start [fzk].
+// day; Jitter bounds the random wait at the start [fzk]. The first interval of a day
+// begins Offset after 00:00 UTC, a multiple of five minutes below Every.
 type Schedule struct {
 	Label  string   `json:"label"`
 	Every  Duration `json:"every"`
 	Jitter Duration `json:"jitter"`
+	Offset Duration `json:"offset,omitempty"`
 }
 
 // Due reports whether the schedule measures in the interval with this label.
 func (s Schedule) Due(label time.Time) bool {
-	return label.Unix()%int64(time.Duration(s.Every)/time.Second) == 0
+	return (label.Unix()-int64(time.Duration(s.Offset)/time.Second))%int64(time.Duration(s.Every)/time.Second) == 0
 }
 
 // OnTruncation says what to do with a truncated UDP answer.
@@ -159,7 +162,7 @@ type Query struct {
 	Label        string                  `json:"label"`
 	Description  string                  `json:"description"`
 	Schedule     string                  `json:"schedule"`
-	Servers      []string                `json:"servers"` // groups
+	Servers      []string                `json:"servers"` // groups, "root", and single servers, "root/a"
 	QName        string                  `json:"qname"`
 	QType        string                  `json:"qtype"`
 	Choices      []Choice                `json:"choices"`
@@ -174,11 +177,15 @@ type Query struct {
 	UDPSize      uint16                  `json:"udp_size"`
 	NSID         bool                    `json:"nsid"`
 	Pace         Duration                `json:"pace"`
+
+	// Who asks; empty is every vantage point. Where both are given both must hold.
+	VantagePoints []measurement.VantagePoint `json:"vantage_points,omitempty"`
+	Regions       []string                   `json:"regions,omitempty"`
 }
 
 // Choice is one kind of question a query draws from: either RRsets of the
 // newest root zone (Root types at the apex, TLD types at delegations, Except
-// "owner/TYPE") or a name with <letters:N>.
+// "owner/TYPE"), a name with <letters:N>, or one of several names.
 type Choice struct {
 	Label  string   `json:"label"`
 	Weight int      `json:"weight"`
@@ -187,6 +194,7 @@ type Choice struct {
 	Except []string `json:"except"`
 	QName  string   `json:"qname"`
 	QType  string   `json:"qtype"`
+	QNames []string `json:"qnames,omitempty"` // each as likely as the others
 }
 
 // Traceroute is a traceroute block; the traces start after the queries named in

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +34,12 @@ func (l *loader) decodeSchedule(b *block) {
 	if s.Jitter >= s.Every {
 		d.errorf("jitter", "Make it shorter.", "jitter is not shorter than the interval")
 	}
+	if s.Offset = d.duration("offset", 0, 0, day); s.Offset%Duration(interval.Length) != 0 || s.Offset >= s.Every {
+		d.errorf("offset", fmt.Sprintf("Write how long after 00:00 UTC the first of a day begins: a multiple of 5m below every, %s.", s.Every),
+			"an offset of %s", s.Offset)
+	}
 	l.plan.Schedules = append(l.plan.Schedules, s)
+	l.decoders[b.Type+" "+b.label] = d
 }
 
 // decodeQuery reads what is asked. What makes the reserved labels special is
@@ -42,7 +49,7 @@ func (l *loader) decodeQuery(b *block) {
 	q := Query{
 		Label:        b.label,
 		Description:  d.text("description", ""),
-		Schedule:     first(append(d.refs("schedule", "schedule"), "")),
+		Schedule:     d.oneRef("schedule", "schedule"),
 		Servers:      d.refs("servers", "server"),
 		QName:        d.question("qname"),
 		QType:        d.recordType("qtype"),
@@ -55,6 +62,7 @@ func (l *loader) decodeQuery(b *block) {
 		NSID:         d.flag("nsid", true),                           // [mgj]
 		Pace:         d.duration("pace", Duration(2*time.Millisecond), 0, Duration(time.Second)),
 	}
+	d.bind(&q)
 	q.Transports, q.Families = ofVocabulary(d, "transports", measurement.Transports), d.families()
 	paths := int64(len(q.Transports) * len(q.Families))
 	if paths == 0 {
@@ -113,7 +121,7 @@ func ofVocabulary[T ~string](d *decoder, name string, vocabulary []T) (all []T) 
 // choice reads one choose block: RRsets of the zone, or a drawn name.
 func (d *decoder) choice(label string) Choice {
 	c := Choice{Label: label, Weight: int(d.number("weight", 1, 1, 1000000)),
-		Root: d.recordTypes("root"), TLD: d.recordTypes("tld"), QName: d.question("qname"), QType: d.recordType("qtype")}
+		Root: d.recordTypes("root"), TLD: d.recordTypes("tld"), QName: d.question("qname"), QNames: d.qnames(), QType: d.recordType("qtype")}
 	for _, it := range d.texts("except") {
 		owner, typ, ok := strings.Cut(it.v.AsString(), "/")
 		if owner != "." {
@@ -128,13 +136,15 @@ func (d *decoder) choice(label string) Choice {
 		}
 		c.Except = append(c.Except, strings.ToLower(owner)+"/"+typ)
 	}
-	zone, drawn := len(c.Root)+len(c.TLD) > 0, c.QName != "" || c.QType != ""
+	zone, drawn := c.FromZone(), len(c.Names()) > 0 || c.QType != ""
 	switch {
+	case d.has("qname") && d.has("qnames"):
+		d.errorf("qname", "Move it into qnames.", "%s has both qname and qnames", d.what)
 	case zone && drawn:
 		d.l.errorf(d.at, "Use two choose blocks.", "%s has both RRsets of the zone and a question", d.what)
-	case drawn && (c.QName == "" || c.QType == "") && !d.reported("qname", "qtype"):
-		d.l.errorf(d.at, "Give both qname and qtype.", "%s has half a question", d.what)
-	case !zone && !drawn && !d.reported("qname") && !d.l.faulty[d.at]:
+	case drawn && (len(c.Names()) == 0 || c.QType == "") && !d.reported("qname", "qtype") && !d.reported("qnames", "qtype"):
+		d.l.errorf(d.at, "Give both qname, or qnames, and qtype.", "%s has half a question", d.what)
+	case !zone && !drawn && !d.reported("qname") && !d.reported("qnames") && !d.l.faulty[d.at]:
 		d.l.errorf(d.at, "Give root and tld, lists of record types, or qname and qtype.", "%s has nothing to draw from", d.what)
 	}
 	return c
@@ -147,9 +157,15 @@ func (d *decoder) question(name string) string {
 	if !ok {
 		return ""
 	}
+	s, _ := d.itemQuestion(it)
+	return s
+}
+
+// itemQuestion reads one question name; false where it was refused.
+func (d *decoder) itemQuestion(it item) (string, bool) {
 	s, ok := d.itemText(it, "a name")
 	if !ok {
-		return ""
+		return "", false
 	}
 	drawn := letters.ReplaceAllStringFunc(s, func(m string) string {
 		n, err := strconv.Atoi(letters.FindStringSubmatch(m)[1])
@@ -163,10 +179,10 @@ func (d *decoder) question(name string) string {
 		if checkDomain(drawn + ".") {
 			remedy = "Add the dot at the end: " + quote(s+".") + "."
 		}
-		d.errorf(name, remedy, "%q is no absolute domain name", s)
-		return ""
+		d.l.errorf(it.at, remedy, "%q is no absolute domain name", s)
+		return "", false
 	}
-	return s
+	return s, true
 }
 
 // recordType reads one record type, empty where absent or refused.
@@ -202,6 +218,13 @@ func (d *decoder) itemType(it item) string {
 		}
 		d.l.errorf(it.at, remedy, "%q is no record type", s)
 		return ""
+	case slices.Contains(metaTypes, s):
+		remedy := "Its answer is no single message, or none is ever asked for."
+		if s == "AXFR" || s == "IXFR" {
+			remedy = "A query has one answer, and a zone transfer many; zones are fetched by zone_source blocks."
+		}
+		d.l.errorf(it.at, remedy, "a query cannot ask for %s", s)
+		return ""
 	case !knownType(s):
 		d.l.errorf(it.at, didYouMean(s, recordTypes, "Types"), "%q is no record type", s)
 		return ""
@@ -210,20 +233,18 @@ func (d *decoder) itemType(it item) string {
 }
 
 // recordTypes are the mnemonics a plan may use; further types go by TYPEnnn.
-var recordTypes = strings.Fields(`A AAAA ANY AXFR CAA CDNSKEY CDS CNAME CSYNC DNAME DNSKEY DS HINFO HTTPS LOC MX NAPTR
+var recordTypes = strings.Fields(`A AAAA ANY CAA CDNSKEY CDS CNAME CSYNC DNAME DNSKEY DS HINFO HTTPS LOC MX NAPTR
 	NS NSEC NSEC3 NSEC3PARAM PTR RRSIG SOA SRV SSHFP SVCB TLSA TXT URI ZONEMD`)
+
+// metaTypes are types that are of no record that one answer could hold, RFC 6895, 3.1.
+var metaTypes = strings.Fields("AXFR IXFR MAILA MAILB OPT TKEY TSIG")
 
 // knownType reports whether a query with one answer can ask for s.
 func knownType(s string) bool {
 	if n, err := strconv.ParseUint(strings.TrimPrefix(s, "TYPE"), 10, 16); err == nil && strings.HasPrefix(s, "TYPE") {
 		return n > 0
 	}
-	for _, t := range recordTypes {
-		if s == t {
-			return s != "AXFR" // not a query with one answer
-		}
-	}
-	return false
+	return slices.Contains(recordTypes, s)
 }
 
 // decodeTraceroute reads the route traces [vno]. Without after they follow all queries.
@@ -231,7 +252,7 @@ func (l *loader) decodeTraceroute(b *block) {
 	d := l.open(b)
 	t := Traceroute{
 		Label:    b.label,
-		Schedule: first(append(d.refs("schedule", "schedule"), "")),
+		Schedule: d.oneRef("schedule", "schedule"),
 		Servers:  d.refs("servers", "server"),
 		Families: d.families(),
 		Tool:     d.enum("tool", "scamper", "scamper"),
@@ -245,7 +266,7 @@ func (l *loader) decodeTraceroute(b *block) {
 	if t.Wait%Duration(time.Second) != 0 {
 		d.errorf("wait", `scamper waits whole seconds: "1s", "2s", ….`, "%s is no whole number of seconds", t.Wait)
 	}
-	t.After = d.l.names["query"]
+	t.After = l.labelsOf("query")
 	if it, ok := d.get("after"); ok && it.v.Type() != cty.DynamicPseudoType {
 		t.After = d.refs("after", "query")
 	}

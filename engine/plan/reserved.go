@@ -56,6 +56,9 @@ func (r reserved) common(timeoutTag string) {
 	r.must(len(q.Families) == len(measurement.Families), "families", pathTag(q, "[jhb]", "[thb]"), "Write families = "+listed(measurement.Families)+".")
 	r.should(q.Timeout == Duration(4*time.Second), "timeout", timeoutTag, `Write timeout = "4s".`)
 	r.should(q.NSID, "nsid", "[mgj]", "Write nsid = true.")
+	for _, name := range []string{"vantage_points", "regions"} {
+		r.must(r.d.attrs[name] == nil || !q.Bound(), name, pathTag(q, "[wyn] [mba]", "[wyn] [wca]"), "Remove it: every vantage point asks in every interval.")
+	}
 	for _, s := range r.l.plan.Schedules {
 		if s.Label == q.Schedule {
 			r.must(s.Every == Duration(interval.Length), "schedule", pathTag(q, "[wyn] [mba]", "[wyn] [wca]"), `Use a schedule with every = "5m".`)
@@ -97,7 +100,7 @@ func (l *loader) checkCorrectness(q Query) {
 
 	positive, negative := 0, 0
 	for _, c := range q.Choices {
-		if len(c.Root)+len(c.TLD) > 0 {
+		if c.FromZone() {
 			positive += c.Weight
 			r.inside(c).positive(c)
 		} else if c.QName != "" {
@@ -105,6 +108,8 @@ func (l *loader) checkCorrectness(q Query) {
 			in := r.inside(c)
 			in.must(c.QName == "www.rssac047-test.<letters:10>.", "qname", "[hkc] [dse]", `Write qname = "www.rssac047-test.<letters:10>.".`)
 			in.must(c.QType == "A", "qtype", "[hkc]", `Write qtype = "A".`)
+		} else {
+			r.inside(c).must(len(c.QNames) == 0, "qnames", "[hkc] [dse]", `Write qname = "www.rssac047-test.<letters:10>.".`)
 		}
 	}
 	if len(q.Choices) > 0 {

@@ -79,14 +79,14 @@ var language = []blockType{
 		may("host", "text", `"c00.mtric.net"`), may("sftp", "object", "see below"),
 	}},
 	{kind: "server", label: "name of the group", attrs: []attribute{
-		need("rsi", "text"), may("name", "absolute name", `"RSI.root-servers.net."`), may("port", "number", "53"),
-		address(measurement.IPv4), address(measurement.IPv6),
+		need("rsi", "text"), may("name", "absolute name", "RSI.root-servers.net. of a to m"), may("port", "number", "53"),
+		address(measurement.IPv4), address(measurement.IPv6), may("sites", "list of texts", "[]"),
 	}, blocks: []blockType{{kind: "address", attrs: []attribute{
 		address(measurement.IPv4), address(measurement.IPv6),
 		may("valid_from", "time", "open"), may("valid_until", "time", "open"),
 	}}}},
 	{kind: "schedule", label: "name", attrs: []attribute{
-		need("every", "duration"), may("jitter", "duration", `"0s"`),
+		need("every", "duration"), may("offset", "duration", `"0s"`), may("jitter", "duration", `"0s"`),
 	}},
 	{kind: "query", label: "name", attrs: []attribute{
 		may("description", "text", `""`), need("schedule", "reference to a schedule"), need("servers", "reference to servers, or a list"),
@@ -95,10 +95,10 @@ var language = []blockType{
 		may("pick", "number", "all paths"), may("timeout", "duration", `"4s"`), may("retries", "number", "0"),
 		may("on_truncation", "one of keep, retry_tcp", `"keep"`), may("keep_response", "one of "+words(measurement.Keeps), quote(string(measurement.KeepOdd))),
 		may("dnssec", "true or false", "false"), may("udp_size", "number", "1220"), may("nsid", "true or false", "true"),
-		may("pace", "duration", `"2ms"`),
+		may("pace", "duration", `"2ms"`), may("vantage_points", "list of labels", "all"), may("regions", "list of "+strings.Join(regions, ", "), "all"),
 	}, blocks: []blockType{{kind: "choose", label: "name", attrs: []attribute{
 		may("weight", "number", "1"), may("root", "list of record types", "[]"), may("tld", "list of record types", "[]"),
-		may("except", "list of owner/TYPE", "[]"), may("qname", "absolute name", "none"), may("qtype", "record type", "none"),
+		may("except", "list of owner/TYPE", "[]"), may("qname", "absolute name", "none"), may("qnames", "list of absolute names", "[]"), may("qtype", "record type", "none"),
 	}}}},
 	{kind: "traceroute", label: "name", attrs: []attribute{
 		need("schedule", "reference to a schedule"), need("servers", "reference to servers, or a list"),

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// ServersOf returns the servers of the groups, in the plan's order.
-func (p *Plan) ServersOf(groups []string) []Server {
+// ServersOf returns the servers of the groups, "root", and the single ones, "root/a", in
+// the plan's order.
+func (p *Plan) ServersOf(names []string) []Server {
 	var servers []Server
 	for _, s := range p.Servers {
-		if slices.Contains(groups, s.Group) {
+		if slices.Contains(names, s.Group) || slices.Contains(names, s.Group+"/"+string(s.RSI)) {
 			servers = append(servers, s)
 		}
 	}

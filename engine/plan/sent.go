@@ -94,7 +94,7 @@ func drawn(choices []Choice) string {
 		if len(c.TLD) > 0 {
 			of = append(of, "TLD "+strings.Join(c.TLD, ","))
 		}
-		all = append(all, fmt.Sprintf("%d: %s", c.Weight, cmp.Or(strings.Join(of, " or "), c.QName+" "+c.QType)))
+		all = append(all, fmt.Sprintf("%d: %s", c.Weight, cmp.Or(strings.Join(of, " or "), strings.Join(c.Names(), ",")+" "+c.QType)))
 	}
 	return strings.Join(all, "; ")
 }

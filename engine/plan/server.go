@@ -13,7 +13,7 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-var rsiName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,15}$`)
+var rsiName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
 
 func isAddress(s string) bool {
 	_, err := netip.ParseAddr(s)
@@ -34,10 +34,11 @@ func (l *loader) decodeServer(b *block) {
 	rsi := d.line("rsi", "")
 	s := Server{Group: b.label, RSI: measurement.RSI(rsi), Port: uint16(d.number("port", 53, 1, 65535))}
 	if rsi != "" && !rsiName.MatchString(rsi) {
-		d.errorf("rsi", `Write the letter of the RSI, "a", in lower case.`, "%q is no RSI", rsi)
+		d.errorf("rsi", `Write the letter of the RSI, "a", in lower case, or a short name: at most 32 letters, digits and -.`, "%q is no RSI", rsi)
 		rsi = ""
 	}
-	s.Name = d.domain("name", rsi+".root-servers.net.")
+	s.Name = d.domain("name", rootName(rsi))
+	s.Sites = d.sites()
 
 	all := d.dated()
 	for _, family := range measurement.Families {
@@ -74,6 +75,29 @@ func (l *loader) decodeServer(b *block) {
 		return // reported, and no key to go on with
 	}
 	l.addServer(s, named{b.dir, d.place("rsi"), all})
+}
+
+// rootName is what the root server of that letter is called; of others nothing is known.
+func rootName(rsi string) string {
+	if len(rsi) == 1 && "a" <= rsi && rsi <= "m" {
+		return rsi + ".root-servers.net."
+	}
+	return ""
+}
+
+// sites reads the beginnings of the identities (NSID) that are expected, sorted.
+func (d *decoder) sites() []string {
+	var all []string
+	for _, it := range d.texts("sites") {
+		s := it.v.AsString()
+		if s == "" || len(s) > 64 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+			d.l.errorf(it.at, `Write how the identities of a site begin: "fra4", at most 64 plain characters.`, "%q is no beginning of an identity", s)
+			continue
+		}
+		all = append(all, s)
+	}
+	slices.Sort(all)
+	return all
 }
 
 // named is where a server is written.

@@ -91,6 +91,8 @@ func (l *loader) unreadable(name string, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		remedy = "Check the spelling of the path."
+	case errors.Is(err, errFileSize):
+		remedy = "Split it into several files."
 	case errors.Is(err, syscall.ELOOP):
 		remedy = "The symbolic link leads back to itself; replace it by the file."
 	}
@@ -100,6 +102,8 @@ func (l *loader) unreadable(name string, err error) {
 	}
 	l.errorf(hcl.Range{Filename: name}, remedy, "cannot be read: %v", err)
 }
+
+var errFileSize = fmt.Errorf("larger than %d bytes", MaxFileSize)
 
 // readBounded reads a regular file of at most MaxFileSize.
 func readBounded(fsys fs.FS, name string) ([]byte, error) {
@@ -120,7 +124,7 @@ func readBounded(fsys fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	if len(src) > MaxFileSize {
-		return nil, fmt.Errorf("larger than %d bytes", MaxFileSize)
+		return nil, errFileSize
 	}
 	return src, nil
 }

@@ -123,7 +123,7 @@ func (d *decoder) threshold(metric measurement.Metric) Threshold {
 	for _, name := range append([]string{"at_least", "at_most"}, measurement.Strings(measurement.Transports)...) {
 		switch right, given := slices.Contains(wanted, name), d.attrs[name] != nil; {
 		case right && !given && !d.l.faulty[d.at]:
-			d.l.errorf(d.at, "Add "+thresholdExample[name]+".", "%s lacks %q", d.what, name)
+			d.l.errorf(d.at, "Add "+exampleOf(metric, name)+".", "%s lacks %q", d.what, name)
 		case given && !right:
 			d.errorf(name, "This metric takes "+strings.Join(wanted, " and ")+".", "%s has no %q", d.what, name)
 		}
@@ -139,7 +139,7 @@ func (d *decoder) threshold(metric measurement.Metric) Threshold {
 		if o := d.object(name, []string{"at_most"}); o != nil {
 			it, ok := o["at_most"]
 			if !ok {
-				d.errorf(name, "Write "+thresholdExample[name]+".", "%s lacks %q", name, "at_most")
+				d.errorf(name, "Write "+exampleOf(metric, name)+".", "%s lacks %q", name, "at_most")
 				continue
 			}
 			*t.latency(over) = d.atMost(it)
@@ -148,9 +148,25 @@ func (d *decoder) threshold(metric measurement.Metric) Threshold {
 	return t
 }
 
-var thresholdExample = map[string]string{
-	"at_least": "at_least = 96", "at_most": `at_most = "65m"`,
-	string(measurement.UDP): `udp = { at_most = "250ms" }`, string(measurement.TCP): `tcp = { at_most = "500ms" }`,
+// exampleOf shows the bound of a metric as RSSAC047 has it.
+func exampleOf(m measurement.Metric, name string) string {
+	switch m {
+	case measurement.RSIAvailability:
+		return "at_least = 96"
+	case measurement.RSSAvailability:
+		return "at_least = 99.999"
+	case measurement.RSICorrectness, measurement.RSSCorrectness:
+		return "at_least = 100"
+	case measurement.RSIPublication:
+		return `at_most = "65m"`
+	case measurement.RSSPublication:
+		return `at_most = "35m"`
+	case measurement.RSILatency:
+		return name + map[string]string{string(measurement.UDP): ` = { at_most = "250ms" }`, string(measurement.TCP): ` = { at_most = "500ms" }`}[name]
+	case measurement.RSSLatency:
+		return name + map[string]string{string(measurement.UDP): ` = { at_most = "150ms" }`, string(measurement.TCP): ` = { at_most = "300ms" }`}[name]
+	}
+	return name + " = …"
 }
 
 // atMost reads the bound of a latency.

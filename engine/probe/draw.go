@@ -84,13 +84,16 @@ func newQuestions(q plan.Query, zone *rootzone.Zone) questions {
 		return questions{[]choice{{1, []rootzone.RRset{{Owner: q.QName, Type: q.QType}}}}, 1}
 	}
 	var all questions
-	fromZone := slices.ContainsFunc(q.Choices, func(c plan.Choice) bool { return c.QName == "" })
+	fromZone := slices.ContainsFunc(q.Choices, plan.Choice.FromZone)
 	for _, c := range q.Choices {
-		if zone == nil && fromZone && c.QName != "" {
+		if zone == nil && fromZone && !c.FromZone() {
 			continue
 		}
-		sets := []rootzone.RRset{{Owner: c.QName, Type: c.QType}}
-		if c.QName == "" {
+		var sets []rootzone.RRset
+		for _, name := range c.Names() {
+			sets = append(sets, rootzone.RRset{Owner: name, Type: c.QType})
+		}
+		if c.FromZone() {
 			sets = eligible(c, zone)
 		}
 		if len(sets) > 0 && c.Weight > 0 {

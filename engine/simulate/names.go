@@ -97,10 +97,10 @@ func newQuestion(name, qtype string) question {
 
 // eligible lists the questions of a choice without those it excepts [unt].
 func eligible(c plan.Choice, tlds, ds []string) []question {
-	if c.QName != "" {
-		return []question{newQuestion(c.QName, c.QType)}
-	}
 	var all []question
+	for _, name := range c.Names() {
+		all = append(all, newQuestion(name, c.QType))
+	}
 	add := func(owner, qtype string) {
 		if !slices.ContainsFunc(c.Except, func(e string) bool { return strings.EqualFold(e, owner+"/"+qtype) }) {
 			all = append(all, newQuestion(owner, qtype))

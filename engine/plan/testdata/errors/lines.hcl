@@ -1,0 +1,4 @@
+locals {
+  absent = lines("zones.txt")
+  above  = lines("../zones.txt")
+}
