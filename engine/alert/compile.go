@@ -50,7 +50,9 @@ type piece struct {
 
 // Compile type-checks every rule of a loaded plan, condition and summary, and
 // returns them with every mistake there is, each at its place in the plan's
-// files. Rules is nil exactly when there are mistakes.
+// files: a rule that nothing in the plan can feed is one. Rules is nil exactly when
+// there are mistakes. Of a plan with mistakes
+// of its own those of the rules alone count.
 func Compile(p *plan.Plan) (*Rules, diag.List) {
 	list := diag.List{Sources: p.Sources}
 	out := &Rules{Plan: p, fields: map[string]*Field{}}
@@ -60,6 +62,9 @@ func Compile(p *plan.Plan) (*Rules, diag.List) {
 		}
 	}
 	for _, r := range p.Rules {
+		if r.Expr == "" {
+			continue // what is wrong with it has been reported
+		}
 		c, err := newCompiler(p, r)
 		if err != nil { // a mistake of the program, not of the plan
 			list.Diags = append(list.Diags, p.Mistake(plan.Range{}, "", 0, 0, fmt.Sprintf("rule %q: %v", r.Label, err), "This is a bug in mtric; please report it with the plan."))
@@ -70,6 +75,9 @@ func Compile(p *plan.Plan) (*Rules, diag.List) {
 			compiled.condition = *got
 		}
 		compiled.summary = c.pieces(r)
+		if !c.diags.HasErrors() {
+			c.fed(compiled)
+		}
 		list.Diags = append(list.Diags, c.diags.Diags...)
 		out.rules = append(out.rules, compiled)
 	}

@@ -98,6 +98,9 @@ func (n *nameChecker) known(name string) bool { return n.fields[name] != nil }
 func (n *nameChecker) noField(root, at celast.Expr, parent, field string) {
 	if slices.Contains(roots[n.rule.On], root.AsIdent()) {
 		n.good = false
+		if n.plan.Doubtful["threshold"] && root.AsIdent() == "threshold" {
+			return // its block may be what could not be read
+		}
 		known := namesUnder(parent, n.fields)
 		from := n.offset(at.ID()) + 1 // CEL names the dot
 		for from < len(n.expr) && unicode.IsSpace(rune(n.expr[from])) {

@@ -6,7 +6,7 @@ import (
 )
 
 // planned is the tuples that a plan makes: each RSI, path and vantage point of each
-// query. A plan without vantage points makes them of any, of which there are a thousand.
+// query, of the families only of which the RSI ever has an address. A plan without vantage points makes them of any, of which there are a thousand.
 type planned struct {
 	tuples  map[tuple]bool
 	anybody bool // the tuples are of no vantage point
@@ -45,9 +45,14 @@ func eachPlanned(p *plan.Plan, vps []string, yield func(tuple)) {
 	for _, q := range p.Queries {
 		for _, s := range p.ServersOf(q.Servers) {
 			for _, f := range q.Families {
+				if !s.Has(f) {
+					continue
+				}
 				for _, t := range q.Transports {
 					for _, vp := range vps {
-						yield(tuple{string(s.RSI), string(f), string(t), vp, q.Label})
+						if vp == "" || p.Asks(q, measurement.VantagePoint(vp)) {
+							yield(tuple{string(s.RSI), string(f), string(t), vp, q.Label})
+						}
 					}
 				}
 			}

@@ -38,7 +38,7 @@ func newTally(r *rows, g *group, of *accused) *tally {
 }
 
 // feeds says which parts of a tally a row goes into.
-type feeds struct{ asked, judged bool }
+type feeds struct{ asked, judged, strays bool }
 
 // change lets a row enter (by 1) or leave (by -1).
 func (t *tally) change(r *row, vp, rsi int32, f feeds, by int64) {
@@ -50,7 +50,9 @@ func (t *tally) change(r *row, vp, rsi int32, f feeds, by int64) {
 
 // count is change, but for who found answers incorrect.
 func (t *tally) count(r *row, vp, rsi int32, f feeds, by int64) {
-	t.strays += by * int64(r.strays)
+	if f.strays {
+		t.strays += by * int64(r.strays)
+	}
 	if f.judged {
 		t.verdicts[r.verdict] += by
 	}

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"runtime"
 	"slices"
@@ -21,6 +22,7 @@ import (
 // it is tallied once for all of them.
 type group struct {
 	over     []string
+	queries  []string // those that are counted; none: see counts
 	window   time.Duration
 	rules    []*rule
 	previous bool // some rule reads it
@@ -31,6 +33,7 @@ type group struct {
 	combos []*combo
 	of     []int32 // combo, by tuple
 	feeds  []feeds // by tuple
+	slots  map[string]*plan.Slots
 	begun  bool
 	cursor [3]cursor // of rows that enter the window, leave it for the one before, leave that
 }
@@ -38,6 +41,7 @@ type group struct {
 // combo is one combination of labels.
 type combo struct {
 	labels   []Label
+	counted  bool // some query that is counted has these labels
 	now      *tally
 	before   *tally
 	expected func(from, until time.Time, but string) int64 // intervals of vantage points, those of one left out
@@ -78,11 +82,11 @@ func (rs *Rules) groups(only string) []*group {
 			continue
 		}
 		i := slices.IndexFunc(all, func(g *group) bool {
-			return slices.Equal(g.over, r.Over) && g.window == time.Duration(r.Window)
+			return slices.Equal(g.over, r.Over) && slices.Equal(g.queries, r.Queries) && g.window == time.Duration(r.Window)
 		})
 		if i < 0 {
 			i = len(all)
-			all = append(all, &group{over: r.Over, window: time.Duration(r.Window)})
+			all = append(all, &group{over: r.Over, queries: r.Queries, window: time.Duration(r.Window)})
 		}
 		g := all[i]
 		g.rules = append(g.rules, r)
@@ -99,20 +103,18 @@ func (rs *Rules) groups(only string) []*group {
 
 // sees says whether condition or summary read a name that begins so.
 func (r *rule) sees(prefix string) bool {
-	programs := []program{r.condition}
+	return slices.ContainsFunc(r.names(), func(name string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// names are what condition and summary read.
+func (r *rule) names() []string {
+	names := slices.Collect(maps.Keys(r.condition.reads))
 	for _, p := range r.summary {
 		if p.expr != nil {
-			programs = append(programs, *p.expr)
+			names = slices.AppendSeq(names, maps.Keys(p.expr.reads))
 		}
 	}
-	for _, p := range programs {
-		for name := range p.reads {
-			if strings.HasPrefix(name, prefix) {
-				return true
-			}
-		}
-	}
-	return false
+	return names
 }
 
 // reach is how far before the end of an interval the rules look.
@@ -142,15 +144,16 @@ func (g *group) prepare(p *plan.Plan, r *rows) {
 		if !ok {
 			i = int32(len(g.combos))
 			index[key] = i
-			g.combos = append(g.combos, &combo{labels: labels, expected: expected(p, r, g.over, t)})
+			g.combos = append(g.combos, &combo{labels: labels, expected: g.expected(p, r, t)})
 		}
+		f := g.feedsOf(t.query)
+		g.combos[i].counted = g.combos[i].counted || f.asked || f.judged
 		return i
 	}
-	byQuery := slices.Contains(g.over, "query")
 	for i := range r.tuples {
 		t := &r.tuples[i]
 		g.of = append(g.of, add(t))
-		g.feeds = append(g.feeds, feeds{asked: byQuery || t.query == measurement.QuerySOA, judged: byQuery || t.query == measurement.QueryCorrectness})
+		g.feeds = append(g.feeds, g.feedsOf(t.query))
 	}
 	eachPlanned(p, vantagePoints(p), func(t tuple) { add(&t) })
 	now, before := map[string]*accused{}, map[string]*accused{}
@@ -159,52 +162,6 @@ func (g *group) prepare(p *plan.Plan, r *rows) {
 		if g.previous {
 			c.before = newTally(r, g, accusedOf(before, c.labels))
 		}
-	}
-}
-
-// expected returns how many intervals of vantage points a window should have.
-// A plan without vantage points expects those of the data.
-func expected(p *plan.Plan, r *rows, over []string, t *tuple) func(from, until time.Time, but string) int64 {
-	query := measurement.QuerySOA
-	if slices.Contains(over, "query") {
-		query = t.query
-	}
-	every := interval.Length
-	if q, ok := p.Query(query); ok {
-		for _, s := range p.Schedules {
-			if s.Label == q.Schedule {
-				every = time.Duration(s.Every)
-			}
-		}
-	}
-	one := slices.Contains(over, "vantage_point")
-	return func(from, until time.Time, but string) int64 {
-		span := func(a, b *time.Time) int64 {
-			lo, hi := from, until
-			if a != nil && a.After(lo) {
-				lo = *a
-			}
-			if b != nil && b.Before(hi) {
-				hi = *b
-			}
-			return max(0, int64(hi.Sub(lo)/every))
-		}
-		var n int64
-		for _, v := range p.VantagePoints {
-			if string(v.ID) != but && (!one || string(v.ID) == t.vantagePoint) {
-				n += span(v.From, v.Until)
-			}
-		}
-		if len(p.VantagePoints) == 0 {
-			n = int64(len(r.vps)) * span(nil, nil)
-			if but != "" {
-				n -= span(nil, nil)
-			}
-			if one {
-				n = span(nil, nil)
-			}
-		}
-		return n
 	}
 }
 
@@ -347,7 +304,7 @@ func (w *walker) walkGroup(g *group, from, until time.Time, use visit) error {
 				}
 				return exclusion(c.labels, began.Add(-interval.Length), end) // the interval that made it true
 			}
-			here := measured(rs.Plan, c.labels, end.Add(-g.window), end)
+			here := c.counted && measured(rs.Plan, c.labels, end.Add(-g.window), end)
 			for _, rule := range g.rules {
 				found, err := gone, error(nil)
 				if here {

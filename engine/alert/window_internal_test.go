@@ -48,6 +48,24 @@ rule "by-query" {
   expr     = "window.p95_latency > 1.0 && window.lag > 0.0 && window.nsids > 0"
   summary  = "x"
 }
+rule "of-others" {
+  on       = "window"
+  over     = ["rsi", "transport"]
+  queries  = [query.other]
+  window   = "15m"
+  severity = "info"
+  expr     = "window.p95_latency > 1.0 && window.lag > 0.0 && window.nsids > 0"
+  summary  = "x"
+}
+rule "of-both" {
+  on       = "window"
+  over     = ["rsi", "transport"]
+  queries  = [query.other, query.soa]
+  window   = "15m"
+  severity = "info"
+  expr     = "window.p95_latency > 1.0 && window.lag > 0.0 && window.nsids > 0"
+  summary  = "x"
+}
 `
 
 var start = time.Date(2026, 11, 1, 23, 0, 0, 0, time.UTC) // windows cross midnight
@@ -99,7 +117,7 @@ func made(r *rand.Rand, p *plan.Plan) []measurement.Answer {
 }
 
 // brute is the window by definition, over all rows each time.
-func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zones []measurement.Zone) (w Window) {
+func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zones []measurement.Zone, queries ...string) (w Window) {
 	byQuery := slices.ContainsFunc(labels, func(l Label) bool { return l.Name == "query" })
 	pairs, nsids, vps, rsis := map[[2]string]bool{}, map[string]bool{}, map[string]*count{}, map[string]*count{}
 	accusers, accused := map[string]bool{}, map[string]int{}
@@ -120,11 +138,13 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 		if a.Interval.Before(from) || !a.Interval.Before(until) || slices.ContainsFunc(labels, func(l Label) bool { return t.label(l.Name) != l.Value }) {
 			continue
 		}
-		w.Strays += int64(a.Strays)
+		if queries == nil || a.Query == "correctness" || slices.Contains(queries, a.Query) {
+			w.Strays += int64(a.Strays)
+		}
 		if a.Verdict != nil && (byQuery || a.Query == "correctness") {
 			*map[measurement.Verdict]*int64{"correct": &w.Correct, "incorrect": &w.Incorrect, "unchecked": &w.Unchecked}[*a.Verdict]++
 		}
-		if !byQuery && a.Query != "soa" {
+		if !byQuery && !slices.Contains(queries, a.Query) && (queries != nil || a.Query != "soa") {
 			continue
 		}
 		o := &w.Outcomes
@@ -253,23 +273,24 @@ func TestWindowsAreWhatTheyAreDefinedToBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
+	queries := map[string][]string{"of-others": {"other"}, "of-both": {"other", "soa"}}
 	for _, c := range []struct {
 		name string
 		from time.Time
-	}{{"rsi-unavailable", start}, {"by-query", start}, {"rsi-unavailable", start.Add(70 * time.Minute)}, {"by-query", start.Add(70 * time.Minute)}} {
+	}{{"rsi-unavailable", start}, {"by-query", start}, {"of-others", start}, {"of-both", start}, {"rsi-unavailable", start.Add(70 * time.Minute)}, {"by-query", start.Add(70 * time.Minute)}} {
 		name := c.name
 		w, err := rules.walker(t.Context(), store, c.from, start.Add(3*time.Hour), name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		length := 30 * time.Minute
-		if name == "by-query" {
+		if name != "rsi-unavailable" {
 			length = 15 * time.Minute
 		}
 		err = w.walk(t.Context(), c.from, start.Add(3*time.Hour), func(end time.Time, _ *rule, f *frame, _ finding, err error) error {
 			seen++
 			got := f.object.Interface().(Window)
-			if d := gocmp.Diff(brute(rows, f.labels, end.Add(-length), end, zones), got); d != "" {
+			if d := gocmp.Diff(brute(rows, f.labels, end.Add(-length), end, zones, queries[name]...), got); d != "" {
 				t.Fatalf("%s %v at %s (-want +got):\n%s", name, f.labels, end, d)
 			}
 			if name == "rsi-unavailable" {

@@ -85,12 +85,11 @@ func (a *app) readPlan() (*plan.Plan, diag.List, error) {
 		}
 		vars[name] = value
 	}
-	p, mistakes := plan.Loader{Version: Version}.Load(dirs, vars)
-	if p != nil {
+	p, mistakes := plan.Loader{Version: Version, Later: func(p *plan.Plan) diag.List {
 		rules, wrong := alert.Compile(p)
 		a.rules = rules
-		mistakes.Diags = append(mistakes.Diags, wrong.Diags...)
-	}
+		return wrong
+	}}.Load(dirs, vars)
 	return p, mistakes, nil
 }
 

@@ -76,7 +76,10 @@ func (a *app) measure(ctx context.Context, o measureOptions) (err error) {
 		return err
 	}
 	if a.flags.dryRun {
-		return a.printDraw(p, r)
+		if err := knownVantagePoint(p, vp); err != nil {
+			return err
+		}
+		return a.printDraw(p.For(vp), r)
 	}
 	s, err := a.openStation(p, string(vp))
 	if err != nil {
@@ -90,6 +93,9 @@ func (a *app) measure(ctx context.Context, o measureOptions) (err error) {
 	defer func() { err = errors.Join(err, unlock()) }()
 
 	started := s.now()
+	if err := knownVantagePoint(p, vp); err != nil {
+		s.log.Warn("what is measured enters no rule and no report", "error", err)
+	}
 	m := &measuring{station: s, vp: vp, rand: r, started: started, label: interval.Of(started), app: a}
 	if err := m.begin(); err != nil {
 		return err
@@ -99,6 +105,22 @@ func (a *app) measure(ctx context.Context, o measureOptions) (err error) {
 		m.wait(ctx)
 	}
 	return m.run(ctx)
+}
+
+// knownVantagePoint refuses a vantage point that the plan does not have. One without any
+// has all of them. Measuring goes on all the same: what was measured can be looked at later.
+func knownVantagePoint(p *plan.Plan, vp measurement.VantagePoint) error {
+	var known []string
+	for _, v := range p.VantagePoints {
+		if v.ID == vp {
+			return nil
+		}
+		known = append(known, string(v.ID))
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	return usagef("vantage point %s: plan %s has none of that number; it has %s", vp, p.Name, strings.Join(known, ", "))
 }
 
 func (o measureOptions) rand() (*rand.Rand, error) {
@@ -216,7 +238,8 @@ func (m *measuring) run(ctx context.Context) error {
 // ask sends the interval's queries and writes the answers. Nothing that is
 // wrong with the correctness queries' zone may cost the others (fault F13).
 func (m *measuring) ask(ctx context.Context) (string, error) {
-	queries := probe.Draw(m.plan, m.label, m.newestZone(), m.rand)
+	asked := m.plan.For(m.vp)
+	queries := probe.Draw(asked, m.label, m.newestZone(asked), m.rand)
 	bar := m.app.progress(len(queries), "asking")
 	memory := filepath.Join(m.state, "shown.json")
 	shown, err := probe.ReadShown(memory)
@@ -244,8 +267,13 @@ func (m *measuring) ask(ctx context.Context) (string, error) {
 }
 
 // newestZone returns the newest good zone, or nil: then the correctness queries
-// ask the root's own RRsets. Either way an alert says what is wrong.
-func (m *measuring) newestZone() *rootzone.Zone {
+// ask the root's own RRsets. Either way an alert says what is wrong. Where no query draws
+// from a zone none is needed.
+func (m *measuring) newestZone(asked *plan.Plan) *rootzone.Zone {
+	if !asked.DrawsFromZone() {
+		m.condition("measure", "root-zone", alert.Warning, nil)
+		return nil
+	}
 	zone, err := rootzone.Newest(m.zones)
 	if err != nil {
 		err = fmt.Errorf("correctness asks the root's own RRsets only: %w; mtric zone add puts one into %s", err, m.zones)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -37,11 +39,12 @@ func (a *app) planCommand() *cobra.Command {
 
 func (a *app) planCheckCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "check",
+		Use:     "check [DIR…]",
 		Short:   "Say every mistake of a plan, or that there is none",
-		Example: "  mtric plan check --plan plans/rssac047 --plan local",
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		Example: "  mtric plan check --plan plans/rssac047 --plan local\n  mtric plan check my-plan",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			a.flags.plans = append(a.flags.plans, dirs...)
 			if _, err := a.now(); err != nil { // a wrong --now is a mistake here too
 				return err
 			}
@@ -118,19 +121,57 @@ func (a *app) printPlaces(p *plan.Plan, page string) error {
 	return err
 }
 
-// printSending prints the table of plan show.
+// printSending prints the table of plan show: what the vantage point of --vp sends, else
+// what any does, and below it what is not due in the interval.
 func (a *app) printSending(p *plan.Plan, label time.Time) error {
+	who := ""
+	if a.flags.vp != "" && a.flags.vp != "c00" {
+		vp, err := a.vantagePoint()
+		if err != nil {
+			return err
+		}
+		if err := knownVantagePoint(p, vp); err != nil {
+			return err
+		}
+		p, who = p.For(vp), string(vp)
+	}
 	lines := plan.Sent(p, label)
-	queries := 0
-	err := writeTable(a.out, "QUERY RSI PATH ADDRESS QUESTION", lines, func(l plan.Line) []string {
-		queries += l.Count
-		return []string{l.Query, string(l.RSI), l.Path, l.Address, l.Question}
+	header := "QUERY RSI PATH ADDRESS QUESTION"
+	bound := who == "" && slices.ContainsFunc(lines, func(l plan.Line) bool { return l.From != "" })
+	if bound {
+		header = "QUERY FROM RSI PATH ADDRESS QUESTION"
+	}
+	err := writeTable(a.out, header, lines, func(l plan.Line) []string {
+		cells := []string{l.Query, string(l.RSI), l.Path, l.Address, l.Question}
+		if bound {
+			cells = slices.Insert(cells, 1, cmp.Or(l.From, "all"))
+		}
+		return cells
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "\nplan %s, interval %s: %d queries from each vantage point\n", p.Name, stamp(label), queries)
-	return err
+	fewest, most := 0, 0
+	for _, l := range lines {
+		fewest, most = fewest+l.Count, most+l.Count
+	}
+	if who == "" {
+		who = "each vantage point"
+		fewest, most = plan.Counts(p, label)
+	}
+	count := strconv.Itoa(most)
+	if fewest < most {
+		count = fmt.Sprintf("%d to %d", fewest, most)
+	}
+	if _, err = fmt.Fprintf(a.out, "\nplan %s, interval %s: %s queries from %s\n", p.Name, stamp(label), count, who); err != nil {
+		return err
+	}
+	for _, l := range plan.Later(p, label) {
+		if _, err := fmt.Fprintf(a.out, "not due in this interval: %s, next at %s\n", l.Block, stamp(l.Next)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printDraw prints the queries that measure would send now, in their order.
@@ -143,9 +184,12 @@ func (a *app) printDraw(p *plan.Plan, r *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	zone, err := rootzone.Newest(filepath.Join(under(home, p.Paths.Output), "RootZones"))
-	if err != nil {
-		fmt.Fprintf(a.err, "mtric: root zone for the correctness queries: %v\n", err)
+	var zone *rootzone.Zone
+	if p.DrawsFromZone() {
+		zone, err = rootzone.Newest(filepath.Join(under(home, p.Paths.Output), "RootZones"))
+		if err != nil {
+			fmt.Fprintf(a.err, "mtric: root zone for the correctness queries: %v\n", err)
+		}
 	}
 	queries := probe.Draw(p, interval.Of(now()), zone, r)
 	return writeTable(a.out, "QUERY RSI PATH ADDRESS PORT QNAME QTYPE", queries, func(q measurement.Query) []string {

@@ -39,7 +39,11 @@ func Crontab(p *Plan, role string, o CronOptions) (string, error) {
 		if o.VP != "" && !measurement.VantagePoint(o.VP).Valid() {
 			return "", fmt.Errorf("crontab: vantage point %q: want three digits", o.VP)
 		}
-		if len(p.Queries) > 0 {
+		asked := p
+		if o.VP != "" {
+			asked = p.For(measurement.VantagePoint(o.VP))
+		}
+		if len(asked.Queries)+len(asked.Traceroutes) > 0 {
 			line("*/5 * * * *", "measure")
 		}
 		if hasRule(p, role, "machine") {

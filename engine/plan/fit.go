@@ -172,7 +172,7 @@ func (p *Plan) loads(vp VantagePoint, sends []int) []timed {
 func most(q Query, s Server) int {
 	paths := 0
 	for _, f := range q.Families {
-		if slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Family == f }) {
+		if s.Has(f) {
 			paths += len(q.Transports)
 		}
 	}

@@ -29,6 +29,10 @@ var errEnough = errors.New("enough mistakes")
 // Loader loads plans for an engine of one version.
 type Loader struct {
 	Version string // of the engine, such as "1.2.0-dev"; empty is Version
+
+	// Later finds the mistakes of later stages, such as in CEL. It is called for a plan with
+	// mistakes too, so that all are said at once; nil is none.
+	Later func(*Plan) diag.List
 }
 
 // Load loads a plan with the default Loader.
@@ -63,6 +67,10 @@ func (ld Loader) Load(dirs []Dir, vars map[string]string) (p *Plan, list diag.Li
 		}
 	}()
 	l.load(vars)
+	if l.finished && ld.Later != nil {
+		l.plan.Sources, l.plan.Doubtful = l.sources, l.doubtful()
+		l.diags = append(l.diags, ld.Later(l.plan).Diags...)
+	}
 	if l.diags.HasErrors() {
 		return nil, l.list()
 	}
@@ -92,6 +100,7 @@ type loader struct {
 	servers    []named                        // where each of plan.Servers is written
 	thresholds map[string]hcl.Range           // where each of plan.Thresholds is written, by key
 	plan       *Plan
+	finished   bool // all phases were gone through
 }
 
 // load runs the phases; see Loader.Load. A phase sees what the ones before it
@@ -129,6 +138,7 @@ func (l *loader) load(vars map[string]string) {
 			return
 		}
 	}
+	l.finished = true
 }
 
 // readAll reads every directory; one without any plan file was named by mistake.
@@ -144,6 +154,26 @@ func (l *loader) readAll() (plans, settings []file) {
 		}
 	}
 	return plans, settings
+}
+
+// doubtful lists the kinds of blocks that have mistakes, and all kinds where one is
+// outside of any block but plan.
+func (l *loader) doubtful() map[string]bool {
+	kinds := map[string]bool{}
+	for _, d := range l.diags {
+		if d.Severity != hcl.DiagError {
+			continue
+		}
+		i := slices.IndexFunc(l.blocks, func(b *block) bool { return d.Subject != nil && b.Range().Overlaps(*d.Subject) })
+		if i >= 0 {
+			kinds[l.blocks[i].Type] = true
+			continue
+		}
+		for _, t := range language {
+			kinds[t.kind] = true
+		}
+	}
+	return kinds
 }
 
 // errorf reports a mistake: the format says what is wrong, the remedy how to mend it.

@@ -16,6 +16,7 @@ package plan
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/measurement"
@@ -47,6 +48,10 @@ type Plan struct {
 	Exclusions  []Note    `json:"-"`
 	Annotations []Note    `json:"-"`
 	Silences    []Silence `json:"-"`
+
+	// Doubtful are the kinds of blocks in which mistakes were found: what they say may be
+	// missing. Only Loader.Later sees a plan that has any.
+	Doubtful map[string]bool `json:"-"`
 
 	// Sources holds every file read, by the name used in positions, for
 	// diagnostics of later stages (CEL).
@@ -134,6 +139,11 @@ func (s Server) AddressAt(f measurement.Family, t time.Time) (netip.Addr, bool) 
 		}
 	}
 	return netip.Addr{}, false
+}
+
+// Has reports whether the server ever has an address of the family.
+func (s Server) Has(f measurement.Family) bool {
+	return slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Family == f })
 }
 
 // Schedule says how often: Every is a multiple of five minutes that divides a
@@ -262,6 +272,7 @@ type Rule struct {
 	Severity string   `json:"severity"` // info, warning, critical
 	Summary  string   `json:"summary"`
 	Runbook  string   `json:"runbook"`
+	Queries  []string `json:"queries,omitempty"` // whose answers a window counts; none: query soa, over query all
 
 	ExprRange    Range `json:"-"`
 	SummaryRange Range `json:"-"`

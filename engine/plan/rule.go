@@ -13,6 +13,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // overLabels are what window rules may be evaluated by, machineLabels what machine
@@ -53,7 +54,10 @@ func (l *loader) decodeRule(b *block) {
 		Summary:  d.line("summary", ""),
 		Runbook:  d.line("runbook", ""),
 	}
+	before := len(l.diags)
 	r.Over = d.over(r.On)
+	r.Queries = d.counted(r.Over)
+	doubtful := len(l.diags) > before || r.On == "" || d.attrs["over"] == nil && l.faulty[d.at]
 	r.Expr, r.ExprRange = d.cel()
 	if a := d.attrs["summary"]; a != nil {
 		var verbatim bool
@@ -62,7 +66,7 @@ func (l *loader) decodeRule(b *block) {
 		}
 	}
 	if r.On != "" {
-		d.only(r.On == "window", r.On, "window")
+		d.only(r.On == "window", r.On, "window", "queries")
 		d.only(r.On == "machine", r.On, "where")
 		d.only(r.On == "window" || r.On == "machine", r.On, "over")
 		if r.On == "machine" && len(r.Over) > 0 && (r.Where != "collector" || len(r.Over) > 1) {
@@ -72,14 +76,26 @@ func (l *loader) decodeRule(b *block) {
 		if r.On == "window" && d.attrs["window"] == nil {
 			l.errorf(d.at, `Add window = "1h": how far back each evaluation looks.`, "%s lacks %q", d.what, "window")
 		}
-		if r.Summary != "" {
+		if r.Summary != "" && !doubtful {
 			d.placeholders(r)
 		}
 	}
 	if r.Window%Duration(interval.Length) != 0 {
 		d.errorf("window", "A window is a whole number of intervals: a multiple of 5m.", "window of %s", r.Window)
 	}
+	if doubtful {
+		r.Expr, r.Summary = "", "" // CEL would say the same again: it does not know the labels
+	}
 	l.plan.Rules = append(l.plan.Rules, r)
+}
+
+// counted reads whose answers a window counts, nil where it is said by leaving it out.
+func (d *decoder) counted(over []string) []string {
+	queries := d.refs("queries", "query")
+	if !slices.Contains(over, "query") && slices.Equal(queries, []string{measurement.QuerySOA}) {
+		return nil
+	}
+	return queries
 }
 
 // over keeps the order written: alert lines name the labels in that order.

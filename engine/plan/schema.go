@@ -123,7 +123,7 @@ var language = []blockType{
 	}}}},
 	{kind: "rule", label: "name", attrs: []attribute{
 		need("on", "one of run, window, machine, report"), may("where", "one of vantage_point, collector", "both"),
-		may("over", "list of rsi, family, transport, vantage_point, query, serial, key", "[]"), may("window", "duration", "none"),
+		may("over", "list of rsi, family, transport, vantage_point, query, serial, key", "[]"), may("queries", "list of references to queries", "[query.soa]"), may("window", "duration", "none"),
 		may("hold", "duration", `"0s"`), need("expr", "CEL"), need("severity", "one of info, warning, critical"),
 		need("summary", "text with {placeholders}"), may("runbook", "text", `""`),
 	}},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -21,6 +22,7 @@ type Line struct {
 	Address  string // with the port where it is not 53
 	Question string // ". SOA", or what is drawn from
 	Count    int    // queries sent; 0 for a trace
+	From     string // vantage points or regions that ask it; empty is all
 }
 
 // Sent returns what the interval with this label sends from each vantage
@@ -56,8 +58,14 @@ func sentQuery(q Query, s Server, label time.Time) []Line {
 	if len(q.Choices) > 0 {
 		question = drawn(q.Choices)
 	}
+	from := strings.Join(measurement.Strings(q.VantagePoints), ",")
+	if in := strings.Join(q.Regions, ","); from != "" && in != "" {
+		from += " in " + in
+	} else {
+		from += in
+	}
 	line := func(path, address string, n int) Line {
-		return Line{Query: q.Label, RSI: s.RSI, Path: path, Address: address, Question: question, Count: n}
+		return Line{Query: q.Label, RSI: s.RSI, Path: path, Address: address, Question: question, Count: n, From: from}
 	}
 	var lines []Line
 	var addresses []string
@@ -97,4 +105,56 @@ func drawn(choices []Choice) string {
 		all = append(all, fmt.Sprintf("%d: %s", c.Weight, cmp.Or(strings.Join(of, " or "), strings.Join(c.Names(), ",")+" "+c.QType)))
 	}
 	return strings.Join(all, "; ")
+}
+
+// Counts is how many queries a vantage point sends in an interval: the fewest and the
+// most of any.
+func Counts(p *Plan, label time.Time) (fewest, most int) {
+	for i, v := range p.kinds() {
+		n := 0
+		for _, q := range p.Queries {
+			if !q.askedBy(v) || !p.Due(q.Schedule, label) {
+				continue
+			}
+			for _, s := range p.ServersOf(q.Servers) {
+				for _, l := range sentQuery(q, s, label) {
+					n += l.Count
+				}
+			}
+		}
+		if most = max(most, n); i == 0 || n < fewest {
+			fewest = n
+		}
+	}
+	return fewest, most
+}
+
+// Due is a block that is not due in an interval, and the label at which it is next.
+type Due struct {
+	Block string // `query "daily"`
+	Next  time.Time
+}
+
+// Later lists the queries and traceroutes that are not due in the interval with this
+// label.
+func Later(p *Plan, label time.Time) []Due {
+	var all []Due
+	add := func(block, schedule string) {
+		for next := label; next.Before(label.AddDate(0, 0, 1)); next = next.Add(interval.Length) {
+			if !p.Due(schedule, next) {
+				continue
+			}
+			if next.After(label) {
+				all = append(all, Due{block, next})
+			}
+			return
+		}
+	}
+	for _, q := range p.Queries {
+		add(what("query", q.Label), q.Schedule)
+	}
+	for _, t := range p.Traceroutes {
+		add(what("traceroute", t.Label), t.Schedule)
+	}
+	return all
 }
