@@ -242,7 +242,7 @@ var metaTypes = strings.Fields("AXFR IXFR MAILA MAILB OPT TKEY TSIG")
 // knownType reports whether a query with one answer can ask for s.
 func knownType(s string) bool {
 	if n, err := strconv.ParseUint(strings.TrimPrefix(s, "TYPE"), 10, 16); err == nil && strings.HasPrefix(s, "TYPE") {
-		return n > 0
+		return n > 0 && n != 41 && (n < 249 || n > 254) // the numbers of metaTypes
 	}
 	return slices.Contains(recordTypes, s)
 }

@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/netip"
@@ -353,6 +354,40 @@ func TestNoAddress(t *testing.T) {
 		}
 		if len(over) != 2*max(0, i-1) { // of the paths there are, each is drawn
 			t.Errorf("interval %d: correctness goes over %v", i, over)
+		}
+	}
+}
+
+// TestDrawOfBoundQueries: a vantage point draws what it asks, single servers of a group,
+// one of several names each as likely as the others.
+func TestDrawOfBoundQueries(t *testing.T) {
+	p := testPlan()
+	p.VantagePoints = []plan.VantagePoint{{ID: "101", Region: "africa"}, {ID: "301", Region: "europe"}}
+	p.Schedules = append(p.Schedules, plan.Schedule{Label: "late", Every: plan.Duration(time.Hour), Offset: plan.Duration(40 * time.Minute)})
+	p.Queries = append(p.Queries, plan.Query{Label: "extra", Schedule: "late", Servers: []string{"root/a", "other/x"}, Regions: []string{"europe"},
+		Transports: measurement.Transports, Families: measurement.Families,
+		Choices: []plan.Choice{{Label: "any", Weight: 1, QNames: []string{"one.", "two.", "<letters:3>."}, QType: "SOA"}}})
+	r := rand.New(rand.NewPCG(1, 2))
+	names := map[string]int{}
+	for range 2000 {
+		for _, vp := range []measurement.VantagePoint{"101", "301", "999"} {
+			asked := map[string]int{}
+			for _, q := range probe.Draw(p.For(vp), label, nil, r) {
+				if q.Label == "extra" {
+					asked[string(q.RSI)]++
+					if n := strings.ToLower(q.Name); strings.HasSuffix(n, "e.") || strings.HasPrefix(n, "tw") {
+						names[n]++
+					}
+				}
+			}
+			if want := map[bool]map[string]int{true: {"a": 4, "x": 2}, false: {}}[vp == "301"]; !maps.Equal(asked, want) {
+				t.Fatalf("%s asks %v, want %v", vp, asked, want)
+			}
+		}
+	}
+	for _, n := range []string{"one.", "two."} {
+		if names[n] < 3800 || names[n] > 4300 {
+			t.Errorf("%s is drawn %d times of 12000", n, names[n])
 		}
 	}
 }

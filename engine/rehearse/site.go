@@ -56,6 +56,9 @@ func newSite(o Options) (*site, error) {
 	}
 	p.Queries, p.Traceroutes, p.ZoneSources, p.Anchors, p.VantagePoints = queries, nil, nil, nil, nil
 	p.Exclusions, p.Annotations, p.Silences = nil, nil, nil
+	p.Rules = slices.DeleteFunc(slices.Clone(p.Rules), func(r plan.Rule) bool { // of queries that are not rehearsed
+		return len(r.Queries) > 0 && !slices.ContainsFunc(r.Queries, func(label string) bool { return slices.Contains(measurement.MetricQueries, label) })
+	})
 	for _, id := range vantagePoints {
 		p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: id})
 	}

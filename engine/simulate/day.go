@@ -132,7 +132,7 @@ func (d *dayWork) begin(label time.Time) {
 // have drawn is drawn all the same, so that later runs stay as they are.
 func (d *dayWork) run(v int) (measurement.Run, bool, error) {
 	r := d.streams[v]
-	d.draw(r)
+	d.draw(v, r)
 	jitter, started := d.jitter(r)
 	place := &d.w.vps[v]
 	within, silent := place.in(d.label), silenced(d.active, v)
@@ -195,9 +195,12 @@ func (d *dayWork) missing() {
 }
 
 // draw draws the questions of a run and the order they are sent in.
-func (d *dayWork) draw(r *rand.PCG) {
+func (d *dayWork) draw(v int, r *rand.PCG) {
 	d.queries = d.queries[:0]
 	for i, a := range d.due {
+		if !a.by[v] {
+			continue
+		}
 		for s := range a.servers {
 			for _, path := range a.pick(a.pathsTo(d.addresses[i][s]), r) {
 				q := query{ask: a, server: s, path: path, address: d.addresses[i][s][familyOf(path)]}

@@ -223,10 +223,11 @@ type ask struct {
 	number    int   // of its questions in names
 	servers   []int // numbers of RSIs, in order
 	addresses [][2]dated
-	paths     []int // in the order of the lake
-	timeout   int64 // µs
-	soa       bool  // the query that 5.1, 5.2 and 5.4 read
-	judged    bool  // the query that 5.3 reads
+	paths     []int  // in the order of the lake
+	by        []bool // by vantage point: whether it asks
+	timeout   int64  // µs
+	soa       bool   // the query that 5.1, 5.2 and 5.4 read
+	judged    bool   // the query that 5.3 reads
 }
 
 // dated are the addresses of an RSI and family as rows write them.
@@ -263,6 +264,9 @@ func (w *world) newAsk(q plan.Query) ask {
 	for _, s := range servers {
 		a.servers = append(a.servers, slices.Index(w.rsis, s.RSI))
 		a.addresses = append(a.addresses, datesOf(s))
+	}
+	for _, v := range w.vps {
+		a.by = append(a.by, w.Plan.Asks(q, v.id))
 	}
 	for i, p := range paths {
 		if slices.Contains(q.Families, p.Family) && slices.Contains(q.Transports, p.Transport) {
