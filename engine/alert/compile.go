@@ -51,8 +51,7 @@ type piece struct {
 // Compile type-checks every rule of a loaded plan, condition and summary, and
 // returns them with every mistake there is, each at its place in the plan's
 // files: a rule that nothing in the plan can feed is one. Rules is nil exactly when
-// there are mistakes. Of a plan with mistakes
-// of its own those of the rules alone count.
+// there are mistakes. Of a plan with mistakes of its own those of the rules alone count.
 func Compile(p *plan.Plan) (*Rules, diag.List) {
 	list := diag.List{Sources: p.Sources}
 	out := &Rules{Plan: p, fields: map[string]*Field{}}

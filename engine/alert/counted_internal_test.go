@@ -117,3 +117,33 @@ func TestPlanned(t *testing.T) {
 		t.Errorf("%d tuples", len(planned.tuples))
 	}
 }
+
+// TestCounted: rules are not evaluated for servers of which no query that they count asks.
+func TestCounted(t *testing.T) {
+	p, l := plan.Load([]plan.Dir{{Name: "p", FS: fstest.MapFS{"a.hcl": {Data: []byte(spread)}}}}, nil)
+	if p == nil {
+		t.Fatal(l.Error())
+	}
+	for _, c := range []struct {
+		queries []string
+		over    string
+		want    map[string]bool
+	}{
+		{[]string{"often"}, "rsi", map[string]bool{"ns1": true, "ns2": false}},
+		{[]string{"often", "late"}, "rsi", map[string]bool{"ns1": true, "ns2": true}},
+		{[]string{"late"}, "query", map[string]bool{"often": false, "late": true}},
+		{nil, "query", map[string]bool{"often": true, "late": true}},
+		{nil, "rsi", map[string]bool{"ns1": false, "ns2": false}}, // query soa, which the plan lacks
+	} {
+		g := &group{over: []string{c.over}, queries: c.queries}
+		g.prepare(p, &rows{})
+		for _, combo := range g.combos {
+			if value := combo.labels[0].Value; combo.counted != c.want[value] {
+				t.Errorf("%v over %s: %s counted: %v", c.queries, c.over, value, combo.counted)
+			}
+		}
+		if len(g.combos) != 2 {
+			t.Errorf("%d combinations", len(g.combos))
+		}
+	}
+}

@@ -5,13 +5,15 @@
 //
 // In the order of Load: source.go reads files within bounds, overlay.go lays
 // directories over each other, variables.go evaluates variables and locals,
-// block.go expands for_each and checks names, eval.go evaluates expressions,
-// budget.go bounds what that may cost, decoder.go reads typed attributes; a
-// file for each family of blocks (place, server, query, zone, threshold, rule,
-// notes) decodes it, reserved.go and check.go look at what blocks must be
-// together, json.go writes the canonical form. schema.go is the list of all
-// blocks and attributes. Derived from a plan: sent.go, crontab.go,
-// inventory.go.
+// block.go expands for_each and checks names, reference.go makes references to
+// blocks, eval.go evaluates expressions, beside.go reads what they name beside
+// the plan, budget.go bounds what that may cost, decoder.go reads typed
+// attributes; a file for each family of blocks (place, server, query, zone,
+// threshold, rule, notes) decodes it, reserved.go and check.go look at what
+// blocks must be together, fit.go at what an interval holds, json.go writes the
+// canonical form. schema.go is the list of all blocks and attributes. Derived
+// from a plan: sent.go, slots.go, crontab.go, inventory.go; bound.go says who
+// asks what.
 package plan
 
 import (
