@@ -45,7 +45,7 @@ func eachPlanned(p *plan.Plan, vps []string, yield func(tuple)) {
 	for _, q := range p.Queries {
 		for _, s := range p.ServersOf(q.Servers) {
 			for _, f := range q.Families {
-				for _, t := range q.Transports {
+				for _, t := range q.TransportsTo(s) {
 					for _, vp := range vps {
 						yield(tuple{string(s.RSI), string(f), string(t), vp, q.Label})
 					}

@@ -59,6 +59,7 @@ func (l *loader) check() {
 			l.checkCorrectness(q)
 		}
 	}
+	l.checkTLS()
 	l.checkFit()
 	l.checkReports()
 }
@@ -105,7 +106,7 @@ func most(q Query, s Server) int {
 	paths := 0
 	for _, f := range q.Families {
 		if slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Family == f }) {
-			paths += len(q.Transports)
+			paths += len(q.TransportsTo(s))
 		}
 	}
 	return min(paths, cmp.Or(q.Pick, paths))

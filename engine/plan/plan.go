@@ -106,7 +106,8 @@ type Server struct {
 	RSI       measurement.RSI `json:"rsi"`
 	Name      string          `json:"name"`
 	Port      uint16          `json:"port"`
-	Addresses []Address       `json:"addresses"` // by family, then From
+	Addresses []Address       `json:"addresses"`     // by family, then From
+	TLS       *TLS            `json:"tls,omitempty"` // nil: it is not asked over TLS
 }
 
 // Address is one dated address: valid in [From, Until), nil is open [yns].
@@ -174,6 +175,8 @@ type Query struct {
 	UDPSize      uint16                  `json:"udp_size"`
 	NSID         bool                    `json:"nsid"`
 	Pace         Duration                `json:"pace"`
+
+	Wire
 }
 
 // Choice is one kind of question a query draws from: either RRsets of the

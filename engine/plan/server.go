@@ -38,6 +38,7 @@ func (l *loader) decodeServer(b *block) {
 		rsi = ""
 	}
 	s.Name = d.domain("name", rsi+".root-servers.net.")
+	s.TLS = d.tls(s.Name)
 
 	all := d.dated()
 	for _, family := range measurement.Families {
