@@ -271,7 +271,11 @@ func ingestGolden(g *golden) {
 		before[table] = g.rows(table)
 	}
 	g.send(g.schema, "*")
-	if added, known := g.ingest(); added != 0 || known != 4*65+13 {
+	sent := int64(4*65 + 13)
+	if g.schema == "3" {
+		sent += 2 * 13 // over TLS, and of class CH
+	}
+	if added, known := g.ingest(); added != 0 || known != sent {
 		g.t.Errorf("files that the lake has: %d rows added, %d known", added, known)
 	}
 	other, label := "2", "202611291920-*"
