@@ -16,14 +16,15 @@ import (
 
 // elsewhere are words of the vocabularies that mean something else in a package.
 var elsewhere = map[string][]string{
-	"engine/column":       {"answered"},                                     // a column of runs
-	"engine/lake":         {"answered"},                                     // a column of runs
-	"engine/plan":         {"tcp", "udp", "timeout"},                        // methods of a trace, an attribute
-	"engine/cli":          {"answered", "unchecked", "ipv4", "ipv6", "tcp"}, // keys of logs and results, flags, net.Listen
-	"engine/probe":        {"tcp", "udp"},                                   // net.Dial
-	"engine/rootzone":     {"tcp", "refused"},                               // net.Dial; where a key was met
-	"engine/transfer":     {"tcp"},                                          // net.Dial
-	"metrics/correctness": {"malformed"},                                    // a rule
+	"engine/column":       {"answered"},                                                       // a column of runs
+	"engine/lake":         {"answered"},                                                       // a column of runs
+	"engine/plan":         {"tcp", "udp", "timeout", "tls"},                                   // methods of a trace, attributes
+	"engine/cli":          {"answered", "unchecked", "ipv4", "ipv6", "tcp", "tls", "timeout"}, // keys of logs and results, flags, net.Listen
+	"engine/probe":        {"tcp", "udp"},                                                     // net.Dial
+	"engine/rootzone":     {"tcp", "refused"},                                                 // net.Dial; where a key was met
+	"engine/lab":          {"tcp", "udp"},                                                     // net.Listen
+	"engine/transfer":     {"tcp"},                                                            // net.Dial
+	"metrics/correctness": {"malformed"},                                                      // a rule
 }
 
 // TestWordsAreDeclaredOnce holds that a word of a vocabulary is written as its constant: a

@@ -48,7 +48,7 @@ func eachPlanned(p *plan.Plan, vps []string, yield func(tuple)) {
 				if !s.Has(f) {
 					continue
 				}
-				for _, t := range q.Transports {
+				for _, t := range q.TransportsTo(s) {
 					for _, vp := range vps {
 						if vp == "" || p.Asks(q, measurement.VantagePoint(vp)) {
 							yield(tuple{string(s.RSI), string(f), string(t), vp, q.Label})

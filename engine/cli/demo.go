@@ -198,7 +198,7 @@ func (w *demoWorld) makeZones(context.Context) error {
 }
 
 func (w *demoWorld) startServers(context.Context) error {
-	system, err := lab.Start(lab.Config{Zone: w.zones[0]})
+	system, err := lab.Start(lab.Config{Zone: w.zones[0], TLS: true, Versions: true})
 	w.system = system
 	return err
 }

@@ -16,25 +16,28 @@ import (
 	"mtric.net/mtric/engine/probe"
 )
 
-type queryOptions struct {
-	tcp, four, six bool
-}
-
 func (a *app) queryCommand() *cobra.Command {
 	var o queryOptions
 	c := &cobra.Command{
-		Use:   "query RSI NAME TYPE",
+		Use:   "query RSI [NAME TYPE]",
 		Short: "Send one query exactly as the engine does and show the row and the answer",
 		Long: `Query asks one RSI of the plan one question, exactly as measure does: the same
-options, matching, timer and outcomes. ". SOA" is asked as the plan's query "soa",
-anything else as its query "correctness". It writes nothing. No answer is exit 3.`,
-		Example: "  mtric query k . SOA --tcp -6\n  mtric query a org. DS --json",
-		Args:    cobra.ExactArgs(3),
-		RunE:    func(c *cobra.Command, args []string) error { return a.query(c.Context(), args, o) },
+matching, timer and outcomes. It takes the options of the plan's query --query, and its
+question unless told another. Without --query ". SOA" is asked as the plan's query "soa"
+and anything else as its query "correctness"; where the plan has none of that label, as
+a query block that gives no options. Flags change single options.
+It writes nothing. No answer is exit 3.`,
+		Example: `  mtric query k . SOA --tcp -6
+  mtric query a org. DS --json
+  mtric query k hostname.bind TXT --class CH
+  mtric query ns1 --query apex --tls`,
+		Args: cobra.RangeArgs(1, 3),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.given = c.Flags().Changed
+			return a.query(c.Context(), args, o)
+		},
 	}
-	c.Flags().BoolVar(&o.tcp, "tcp", false, "over TCP")
-	c.Flags().BoolVarP(&o.four, "ipv4", "4", false, "over IPv4 (default where the RSI has it)")
-	c.Flags().BoolVarP(&o.six, "ipv6", "6", false, "over IPv6")
+	o.flags(c.Flags())
 	return c
 }
 
@@ -51,12 +54,12 @@ func (a *app) query(ctx context.Context, args []string, o queryOptions) error {
 		return err
 	}
 	label := interval.Of(now())
-	q, err := o.build(p, label, args[0], args[1], args[2])
+	q, err := o.build(p, label, args)
 	if err != nil {
 		return err
 	}
 	if a.flags.dryRun {
-		_, err := fmt.Fprintf(a.out, "would ask %s at %s port %d over %s/%s: %s %s\n", q.RSI, q.Address, q.Port, q.Family, q.Transport, q.Name, q.Type)
+		_, err := fmt.Fprintf(a.out, "would ask %s at %s port %d over %s/%s: %s %s%s\n", q.RSI, q.Address, q.Port, q.Family, q.Transport, q.Name, classBefore(q.Class), q.Type)
 		return err
 	}
 	vp := measurement.VantagePoint(a.flags.vp)
@@ -72,33 +75,6 @@ func (a *app) query(ctx context.Context, args []string, o queryOptions) error {
 		return &exitError{code: exitFindings}
 	}
 	return nil
-}
-
-// build is the query as the plan's block of its kind would have it.
-func (o queryOptions) build(p *plan.Plan, label time.Time, rsi, name, qtype string) (measurement.Query, error) {
-	server, err := findServer(p, rsi)
-	if err != nil {
-		return measurement.Query{}, err
-	}
-	kind := measurement.QueryCorrectness
-	if name == "." && strings.EqualFold(qtype, "SOA") {
-		kind = measurement.QuerySOA
-	}
-	block, ok := p.Query(kind)
-	if !ok {
-		return measurement.Query{}, usagef("plan %s: has no query %q to take the options from", p.Name, kind)
-	}
-	q := measurement.Query{Label: kind, RSI: server.RSI, Transport: measurement.UDP, Port: server.Port,
-		Name: name, Type: strings.ToUpper(qtype), NSID: block.NSID, DNSSEC: block.DNSSEC, UDPSize: block.UDPSize,
-		RetryTCP: block.OnTruncation == plan.RetryTCP, Timeout: time.Duration(block.Timeout), Keep: measurement.KeepAlways}
-	if o.tcp {
-		q.Transport = measurement.TCP
-	}
-	if q.Name, err = probe.CheckQuestion(name, q.Type); err != nil {
-		return q, usagef("%w", err)
-	}
-	q.Family, q.Address, err = o.address(server, label)
-	return q, err
 }
 
 // address picks the family asked for, else IPv4 where the RSI has it.
@@ -155,6 +131,12 @@ func besides(row measurement.Answer) string {
 		if f.n != nil {
 			fmt.Fprintf(&b, ";; %s %d\n", f.name, *f.n)
 		}
+	}
+	if row.TLSUS != nil {
+		fmt.Fprintf(&b, ";; TLS %s after %s ms: %s\n", *row.TLSVersion, millis(row.TLSUS), *row.TLSAuth)
+	}
+	if row.TLSSPKI != nil {
+		fmt.Fprintf(&b, ";; pin %s, certificate until %s\n", *row.TLSSPKI, stamp(*row.TLSNotAfter))
 	}
 	if row.FirstLatencyUS != nil {
 		fmt.Fprintf(&b, ";; truncated over UDP after %s ms, asked again over TCP\n", millis(row.FirstLatencyUS))

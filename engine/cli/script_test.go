@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 		system **lab.System
 		faults []lab.Fault
 	}{{&w.good, nil}, {&w.faulty, faults}} {
-		if *s.system, err = lab.Start(lab.Config{Zone: zone, Faults: s.faults}); err != nil {
+		if *s.system, err = lab.Start(lab.Config{Zone: zone, Faults: s.faults, TLS: true, Versions: true}); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {

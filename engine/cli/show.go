@@ -165,6 +165,12 @@ func answerFlags(r measurement.Answer) string {
 	if r.Attempts > 1 {
 		f = append(f, fmt.Sprintf("x%d", r.Attempts))
 	}
+	if r.QClass != nil {
+		f = append(f, "class:"+*r.QClass)
+	}
+	if r.TLSAuth != nil {
+		f = append(f, "tls:"+string(*r.TLSAuth))
+	}
 	return strings.Join(f, ",")
 }
 

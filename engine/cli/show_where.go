@@ -76,6 +76,8 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[measurement.Verdict]():   measurement.Strings(measurement.Verdicts),
 	reflect.TypeFor[measurement.Family]():    measurement.Strings(measurement.Families),
 	reflect.TypeFor[measurement.Transport](): measurement.Strings(measurement.Transports),
+	reflect.TypeFor[measurement.Security]():  measurement.Strings(measurement.Securities),
+	reflect.TypeFor[measurement.TLSAuth]():   measurement.Strings(measurement.TLSAuths),
 	reflect.TypeFor[measurement.ZoneState](): measurement.Strings(measurement.ZoneStates),
 	reflect.TypeFor[measurement.ZoneProof](): measurement.Strings(measurement.ZoneProofs),
 }

@@ -57,6 +57,9 @@ func sampleLake(t fataler, dir string) lake.Store {
 	answers[0].SourcePort, answers[0].ReplyTTL, answers[0].FirstLatencyUS = ptr(int32(40000)), ptr(int32(57)), ptr(int64(800))
 	answers[0].FirstResponse, answers[0].TCPRetransmits = []byte{0x2a, 0}, ptr(int32(1))
 	answers[0].Extra = []measurement.Extra{{Kind: "stray", AfterUS: 5, Wire: []byte{1}}, {Kind: "late", AfterUS: 900, Wire: []byte{}}}
+	answers[0].QClass, answers[0].ZoneSerial, answers[0].DNSSEC, answers[0].Expected = ptr("CH"), ptr(int64(7)), ptr(measurement.SecurityBogus), ptr(false)
+	answers[0].TLSUS, answers[0].TLSAuth, answers[0].TLSVersion = ptr(int64(900)), ptr(measurement.AuthName), ptr("1.3")
+	answers[0].TLSSPKI, answers[0].TLSNotAfter = ptr("pin="), ptr(label.AddDate(0, 3, 0))
 	answers = append(answers, answers[0])
 	answers[2].Extra = []measurement.Extra{}
 	answers[2].Interval, answers[2].NSID, answers[2].Response = label.Add(24*time.Hour), ptr(""), []byte{}
@@ -377,7 +380,7 @@ func TestExportRefusesOtherFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := export.Export{Store: s, Table: column.Answers, Format: export.CSV}.Run(t.Context(), new(bytes.Buffer))
-	if err == nil || !strings.Contains(err.Error(), "not a file of answers of schema 2: column sent_at is missing") {
+	if err == nil || !strings.Contains(err.Error(), "not a file of answers of schema 3: column sent_at is missing") {
 		t.Errorf("error %v", err)
 	}
 	bad := sample()

@@ -70,7 +70,7 @@ func backwards(all arrow.Table) arrow.Table {
 	for i := range n {
 		fields[i], columns[i] = all.Schema().Field(n-1-i), *all.Column(n - 1 - i)
 	}
-	meta := arrow.NewMetadata([]string{"by", "mtric.schema"}, []string{"somebody", "2"})
+	meta := arrow.NewMetadata([]string{"by", "mtric.schema"}, []string{"somebody", "3"})
 	return array.NewTable(arrow.NewSchema(fields, &meta), columns, all.NumRows())
 }
 

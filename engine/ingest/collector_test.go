@@ -69,7 +69,7 @@ func (c *collector) ingest() ingest.Result {
 func answersOf(vp measurement.VantagePoint, label time.Time) []measurement.Answer {
 	var rows []measurement.Answer
 	for _, rsi := range []measurement.RSI{"a", "b", "c"} {
-		for _, transport := range measurement.Transports {
+		for _, transport := range measurement.MetricTransports {
 			for _, query := range []string{"soa", "correctness"} {
 				sent := label.Add(7 * time.Second)
 				a := measurement.Answer{VantagePoint: vp, Interval: label, SentAt: &sent, Query: query, RSI: rsi, Family: "ipv4", Transport: transport,

@@ -229,7 +229,7 @@ func TestLiarHoldsItsOwnRowsAlone(t *testing.T) {
 	for n := range 52 {
 		a := last
 		a.RSI, a.Serial = measurement.RSI(rune('a'+n%9)), ptr(int64(2026112210+n))
-		a.Family, a.Transport = measurement.Families[n/9%2], measurement.Transports[n/18%2]
+		a.Family, a.Transport = measurement.Families[n/9%2], measurement.MetricTransports[n/18%2]
 		a.Address = map[measurement.Family]string{"ipv4": "198.41.0.4", "ipv6": "2001:db8::4"}[a.Family]
 		if n < 36 {
 			rows = append(rows, a)

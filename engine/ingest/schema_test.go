@@ -22,7 +22,7 @@ import (
 	"mtric.net/mtric/engine/spool"
 )
 
-// ofSchema writes rows as a program of another schema: 1 lacks the later columns, 3 has
+// ofSchema writes rows as a program of another schema: older ones lack the later columns, newer ones have
 // those of today.
 func ofSchema[T column.Row](t *testing.T, path string, number int, rows []T) {
 	t.Helper()
@@ -54,7 +54,7 @@ func (c *collector) schemas(table column.Table) (numbers []int) {
 	return numbers
 }
 
-// A lake of schema 1 becomes one of schema 2 by thirty days a night, the newest first, all
+// A lake of schema 1 becomes one of the newest schema by thirty days a night, the newest first, all
 // tables of a day at once, and no value changes. A damaged day holds up no other.
 func TestOldDaysAreWrittenAnew(t *testing.T) {
 	c := newCollector(t)
@@ -84,7 +84,7 @@ func TestOldDaysAreWrittenAnew(t *testing.T) {
 		for _, table := range []column.Table{column.Answers, column.Routes, column.Runs} {
 			mustBe := make([]int, days)
 			for i := range mustBe {
-				mustBe[i] = 2
+				mustBe[i] = column.Schema()
 				if i < days-30 && night == 0 {
 					mustBe[i] = 1
 				}
@@ -110,7 +110,7 @@ func TestOldDaysAreWrittenAnew(t *testing.T) {
 	}
 }
 
-// A day of schema 1 that somebody puts back into a lake of schema 2 is written anew within a
+// A day of schema 1 that somebody puts back into a lake is written anew within a
 // week, also where the clock was wrong when the lake was looked through.
 func TestDayPutBackIsWrittenAnew(t *testing.T) {
 	for what, ahead := range map[string]int{"the clock was right": 0, "the clock was a year ahead": 365} {
@@ -123,14 +123,14 @@ func TestDayPutBackIsWrittenAnew(t *testing.T) {
 		for n := range 9 {
 			c.in.Now = func() time.Time { return now.AddDate(0, 0, n) }
 			c.ingest()
-			if found == 0 && slices.Equal(c.schemas(column.Routes), []int{2}) {
+			if found == 0 && slices.Equal(c.schemas(column.Routes), []int{column.Schema()}) {
 				found = n
 			}
 		}
 		if want := 7; ahead == 0 && found != want {
 			t.Errorf("%s: written anew after %d days, want %d", what, found, want)
 		}
-		if got := c.schemas(column.Routes); !slices.Equal(got, []int{2}) {
+		if got := c.schemas(column.Routes); !slices.Equal(got, []int{column.Schema()}) {
 			t.Errorf("%s: schemas %v", what, got)
 		}
 	}
@@ -148,11 +148,11 @@ func TestDayOfNewerSchemaIsLeft(t *testing.T) {
 			path := c.in.Lake.Path(table, day)
 			switch table {
 			case column.Answers:
-				ofSchema(t, path, 3, readDay[measurement.Answer](c, table, day))
+				ofSchema(t, path, column.Schema()+1, readDay[measurement.Answer](c, table, day))
 			case column.Routes:
-				ofSchema(t, path, 3, readDay[measurement.Route](c, table, day))
+				ofSchema(t, path, column.Schema()+1, readDay[measurement.Route](c, table, day))
 			default:
-				ofSchema(t, path, 3, readDay[measurement.Run](c, table, day))
+				ofSchema(t, path, column.Schema()+1, readDay[measurement.Run](c, table, day))
 			}
 			was := filesOf(t, c.in.Lake, day)
 			c.measure("102", day)
@@ -196,7 +196,7 @@ func filesOf(t *testing.T, s lake.Store, day time.Time) map[column.Table]string 
 // A lake whose zones a newer program wrote is not touched at all, and its files wait.
 func TestLakeOfNewerSchemaIsLeft(t *testing.T) {
 	c := newCollector(t)
-	ofSchema(t, c.in.Lake.Path(column.Zones, time.Time{}), 3, []measurement.Zone{{Serial: 2026112200, State: measurement.ZoneBogus}})
+	ofSchema(t, c.in.Lake.Path(column.Zones, time.Time{}), column.Schema()+1, []measurement.Zone{{Serial: 2026112200, State: measurement.ZoneBogus}})
 	c.measure("101", day)
 	r := c.ingest()
 	if got := left(t, c.box("101")); len(got) != 4 || len(r.Left) != 1 || !strings.Contains(r.Left[0], "needs a newer mtric") {
@@ -227,7 +227,7 @@ func TestManyDamagedDays(t *testing.T) {
 	c.measure("101", day)
 	r := c.ingest()
 	told := strings.Count(strings.Join(r.Left, "\n"), "cannot be written in the newest schema")
-	if got := c.schemas(column.Runs); r.Files == 0 || told != 12 || !slices.Equal(got[12:15], []int{2, 2, 2}) {
+	if got := c.schemas(column.Runs); r.Files == 0 || told != 12 || !slices.Equal(got[12:15], slices.Repeat([]int{column.Schema()}, 3)) {
 		t.Errorf("%d files, schemas %v, left %q", r.Files, got, r.Left)
 	}
 	if r := c.ingest(); len(r.Left) != 0 {
@@ -273,7 +273,7 @@ func TestWaitingFilesAreNotCopied(t *testing.T) {
 	c.measure("101", day)
 	c.measure("102", day)
 	path := filepath.Join(c.box("101"), spool.Name(day, "101", column.Answers))
-	ofSchema(t, path, 3, answersOf("101", day))
+	ofSchema(t, path, column.Schema()+1, answersOf("101", day))
 	if err := files.WriteSidecar(path); err != nil {
 		t.Fatal(err)
 	}

@@ -314,7 +314,7 @@ func TestSerialsThatAreNotBelieved(t *testing.T) {
 func many(rows []measurement.Answer) (all []measurement.Answer) {
 	for n := range 18 {
 		a := rows[len(rows)-1] // of the query soa
-		a.RSI, a.Transport = measurement.RSI(rune('a'+n/2)), measurement.Transports[1-n%2]
+		a.RSI, a.Transport = measurement.RSI(rune('a'+n/2)), measurement.MetricTransports[1-n%2]
 		a.Serial = ptr(int64(2026112201 + n))
 		if a.VantagePoint == "102" {
 			a.Serial = ptr(int64(2026112201 + 17 - n))

@@ -6,7 +6,7 @@ import "fmt"
 // form, in wire form, over UDP or TCP; nil where it keeps silent. It needs no
 // sockets and may be called from many goroutines.
 func (z *Zone) Answer(query []byte, f Flavour, identity string, tcp bool) ([]byte, error) {
-	r := responder{f, identity}
+	r := responder{flavour: f, identity: identity}
 	p, answer := r.parse(query, tcp)
 	if p != nil {
 		answer = r.answer(p, z)

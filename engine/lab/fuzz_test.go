@@ -43,7 +43,7 @@ func FuzzQueries(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query []byte) {
 		for i, flavour := range []Flavour{NSD, Knot, BIND} {
-			for _, transport := range measurement.Transports {
+			for _, transport := range measurement.MetricTransports {
 				for _, faults := range [][]Fault{nil, faults} {
 					checkHandled(t, query, zone, flavour, Letters[i], transport, faults)
 				}
@@ -57,7 +57,7 @@ func FuzzQueries(f *testing.F) {
 func checkHandled(t *testing.T, query []byte, zone *Zone, flavour Flavour, rsi measurement.RSI, transport measurement.Transport, faults []Fault) {
 	t.Helper()
 	s := &System{faults: faults, now: time.Now}
-	e := &endpoint{system: s, server: &server{responder: responder{flavour, NSID(rsi)}, rsi: rsi}, path: measurement.Path{Family: measurement.IPv4, Transport: transport}}
+	e := &endpoint{system: s, server: &server{responder: responder{flavour, NSID(rsi), ""}, rsi: rsi}, path: measurement.Path{Family: measurement.IPv4, Transport: transport}}
 	e.server.zone.Store(zone)
 	d := e.handle(query)
 	if d == nil {

@@ -20,6 +20,7 @@ const (
 type responder struct {
 	flavour  Flavour
 	identity string // NSID, and the answer to id.server
+	version  string // the answer to version.server; empty where it is refused
 }
 
 // parsed is a query that deserves more than an error.
@@ -149,15 +150,16 @@ func (r responder) answer(p *parsed, z *Zone) *dns.Msg {
 	return d.fit(a, p.limit(), r.flavour, p.opt != nil)
 }
 
-// chaos tells the server's identity and nothing else.
+// chaos tells the server's identity (RFC 4892) and version, and nothing else.
 func (r responder) chaos(p *parsed) *dns.Msg {
 	q := p.question()
-	if name := strings.ToLower(q.Name); q.Qtype != dns.TypeTXT || name != "id.server." && name != "hostname.bind." {
+	text := map[string]string{"id.server.": r.identity, "hostname.bind.": r.identity, "version.server.": r.version, "version.bind.": r.version}[strings.ToLower(q.Name)]
+	if q.Qtype != dns.TypeTXT || text == "" {
 		return r.failure(p, dns.RcodeRefused)
 	}
 	a := r.start(p)
 	a.Authoritative = r.flavour == BIND
-	a.Answer = []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeTXT, Class: dns.ClassCHAOS}, Txt: []string{r.identity}}}
+	a.Answer = []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeTXT, Class: dns.ClassCHAOS}, Txt: []string{text}}}
 	return a
 }
 

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -35,17 +36,23 @@ type endpoint struct {
 	readers sync.WaitGroup
 }
 
+// networks are the transports as sockets have them.
+var networks = map[measurement.Transport]string{measurement.UDP: "udp", measurement.TCP: "tcp", measurement.TLS: "tcp"}
+
 // open starts serving; it does nothing where the socket is open already.
 func (e *endpoint) open() error {
 	if e.socket != nil {
 		return nil
 	}
-	network := string(e.path.Transport) + map[measurement.Family]string{measurement.IPv4: "4", measurement.IPv6: "6"}[e.path.Family]
+	network := networks[e.path.Transport] + map[measurement.Family]string{measurement.IPv4: "4", measurement.IPv6: "6"}[e.path.Family]
 	switch e.path.Transport {
-	case measurement.TCP:
+	case measurement.TCP, measurement.TLS:
 		l, err := net.Listen(network, e.addr.String())
 		if err != nil {
 			return err
+		}
+		if e.path.Transport == measurement.TLS {
+			l = tls.NewListener(l, e.system.tls)
 		}
 		e.socket = l
 		e.readers.Go(func() { e.accept(l) })
@@ -232,7 +239,7 @@ func (e *endpoint) writeTCP(c net.Conn, d *delivery) bool {
 // handle is the whole way of one query, but for sockets; nil is silence.
 func (e *endpoint) handle(raw []byte) *delivery {
 	s, sv := e.system, e.server
-	p, answer := sv.parse(raw, e.path.Transport == measurement.TCP)
+	p, answer := sv.parse(raw, e.path.Transport != measurement.UDP)
 	if p == nil {
 		if answer == nil {
 			return nil

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -32,6 +33,8 @@ type Config struct {
 	Seed     uint64 // of probabilities and of flipped bits
 	Faults   []Fault
 	Now      func() time.Time // the clock of faults; nil: time.Now
+	TLS      bool             // answer over TLS too, TLSPorts above each port
+	Versions bool             // tell the version in class CH, which most root servers refuse
 }
 
 // System is a running root server system. Its methods may be called from
@@ -41,6 +44,8 @@ type System struct {
 
 	seed     uint64
 	portBase int
+	tls      *tls.Config // nil: not over TLS
+	versions bool
 	now      func() time.Time
 	servers  [13]*server
 	cancel   context.CancelFunc
@@ -70,14 +75,24 @@ func Start(c Config) (*System, error) {
 	if c.Zone == nil {
 		return nil, errors.New("lab: no zone to serve")
 	}
-	if c.PortBase < 0 || c.PortBase > 65535-len(Letters) {
-		return nil, fmt.Errorf("lab: port base %d: want 0 to %d", c.PortBase, 65535-len(Letters))
+	highest := 65535 - len(Letters)
+	if c.TLS {
+		highest -= TLSPorts
+	}
+	if c.PortBase < 0 || c.PortBase > highest {
+		return nil, fmt.Errorf("lab: port base %d: want 0 to %d", c.PortBase, highest)
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &System{IPv6: hasIPv6(), seed: c.Seed, now: c.Now, random: rand.New(stream(c.Seed, "faults")),
+	s := &System{IPv6: hasIPv6(), seed: c.Seed, versions: c.Versions, now: c.Now, random: rand.New(stream(c.Seed, "faults")),
 		stale: map[staleKey]*Zone{}, icmp: map[netip.Addr]*icmpSocket{}}
+	if c.TLS {
+		var err error
+		if s.tls, err = serverTLS(); err != nil {
+			return nil, fmt.Errorf("lab: %w", err)
+		}
+	}
 	s.done, s.cancel = context.WithCancel(context.Background())
 	if err := s.listen(c.PortBase, c.Zone); err != nil {
 		return nil, errors.Join(fmt.Errorf("lab: %w", err), s.Close())
@@ -137,6 +152,16 @@ func address(i int, family measurement.Family, base int) netip.AddrPort {
 
 // NSID is the identity of an RSI's only instance, "lab-a-01.mtric.example".
 func NSID(rsi measurement.RSI) string { return "lab-" + string(rsi) + "-01.mtric.example" }
+
+func (s *System) version(rsi measurement.RSI) string {
+	if !s.versions {
+		return ""
+	}
+	return Version(rsi)
+}
+
+// Version is what an RSI calls its software, "lab-nsd".
+func Version(rsi measurement.RSI) string { return "lab-" + string(FlavourOf(rsi)) }
 
 // FlavourOf is the software an RSI imitates: a d g j m NSD, b e h k Knot,
 // c f i l BIND; empty where the RSI is not known.
@@ -274,13 +299,24 @@ func hasIPv6() bool {
 	return l.Close() == nil
 }
 
-// Range of ports that are tried; blocks of sixteen, so that two systems on one
-// machine never share a part of one.
+// Range of ports that are tried; blocks, so that two systems on one machine never share a
+// part of one. The second half of a block is for TLS.
 const (
 	firstPort = 10000
 	lastPort  = 30000
-	portBlock = 16
+	portBlock = 2 * TLSPorts
 )
+
+// TLSPorts is how far the port of an RSI over TLS lies above that over UDP and TCP.
+const TLSPorts = 16
+
+// transports are those that are served.
+func (s *System) transports() []measurement.Transport {
+	if s.tls == nil {
+		return measurement.MetricTransports
+	}
+	return measurement.Transports
+}
 
 // listen opens all sockets of the thirteen RSIs.
 func (s *System) listen(base int, z *Zone) error {
@@ -299,22 +335,25 @@ func (s *System) listen(base int, z *Zone) error {
 func (s *System) listenAt(base int, z *Zone) error {
 	s.portBase = base
 	for i, rsi := range Letters {
-		sv := &server{responder: responder{flavours[i], NSID(rsi)}, rsi: rsi, endpoints: map[measurement.Path]*endpoint{}}
+		sv := &server{responder: responder{flavours[i], NSID(rsi), s.version(rsi)}, rsi: rsi, endpoints: map[measurement.Path]*endpoint{}}
 		sv.zone.Store(z)
 		s.servers[i] = sv
 		for _, family := range measurement.Families {
 			if family == measurement.IPv6 && !s.IPv6 {
 				continue
 			}
-			for _, transport := range measurement.Transports {
+			for _, transport := range s.transports() {
 				path := measurement.Path{Family: family, Transport: transport}
 				e := &endpoint{system: s, server: sv, path: path, addr: address(i, family, base)}
+				if transport == measurement.TLS {
+					e.addr = netip.AddrPortFrom(e.addr.Addr(), e.addr.Port()+TLSPorts)
+				}
 				sv.endpoints[path] = e
 				if err := e.open(); err != nil {
 					for _, e := range s.endpoints() {
 						e.close()
 					}
-					return fmt.Errorf("RSI %s, %s, port %s: %w", rsi, path, strconv.Itoa(base+i+1), err)
+					return fmt.Errorf("RSI %s, %s, port %s: %w", rsi, path, strconv.Itoa(int(e.addr.Port())), err)
 				}
 			}
 		}
@@ -330,7 +369,7 @@ func (s *System) endpoints() []*endpoint {
 			continue
 		}
 		for _, family := range measurement.Families {
-			for _, transport := range measurement.Transports {
+			for _, transport := range s.transports() {
 				if e := sv.endpoints[measurement.Path{Family: family, Transport: transport}]; e != nil {
 					all = append(all, e)
 				}

@@ -24,7 +24,7 @@ func TestThirteen(t *testing.T) {
 	s := start(t, lab.Config{})
 	var paths []measurement.Path
 	for _, family := range measurement.Families {
-		for _, transport := range measurement.Transports {
+		for _, transport := range measurement.MetricTransports {
 			if family == measurement.IPv4 || s.IPv6 {
 				paths = append(paths, measurement.Path{Family: family, Transport: transport})
 			}

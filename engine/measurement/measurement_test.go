@@ -10,7 +10,7 @@ import (
 
 func TestPathsReadBack(t *testing.T) {
 	for _, f := range measurement.Families {
-		for _, tr := range measurement.Transports {
+		for _, tr := range measurement.MetricTransports {
 			p := measurement.Path{Family: f, Transport: tr}
 			if back, err := measurement.ParsePath(p.String()); err != nil || back != p {
 				t.Errorf("%s: read back as %s, %v", p, back, err)
@@ -44,7 +44,7 @@ func TestFamilyOf(t *testing.T) {
 
 // The vocabulary of design.md is closed: other programs match on these words.
 func TestOutcomes(t *testing.T) {
-	want := []measurement.Outcome{"answered", "timeout", "refused", "unreachable", "reset", "malformed", "local_error"}
+	want := []measurement.Outcome{"answered", "timeout", "refused", "unreachable", "reset", "malformed", "tls_failed", "local_error"}
 	if !slices.Equal(measurement.Outcomes, want) {
 		t.Errorf("outcomes %v", measurement.Outcomes)
 	}

@@ -52,6 +52,7 @@ func (l *loader) check() {
 			l.checkCorrectness(q)
 		}
 	}
+	l.checkTLS()
 	l.checkFit()
 	l.checkReports()
 }

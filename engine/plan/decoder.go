@@ -134,13 +134,18 @@ func (d *decoder) number(name string, def, lo, hi int64) int64 {
 	if !ok {
 		return def
 	}
+	return d.itemNumber(it, name, def, lo, hi)
+}
+
+// itemNumber reads a whole number within [lo, hi].
+func (d *decoder) itemNumber(it item, name string, def, lo, hi int64) int64 {
 	v, ok := d.to(it, cty.Number, "a number")
 	if !ok {
 		return def
 	}
 	n, accuracy := v.AsBigFloat().Int64()
 	if accuracy != big.Exact || n < lo || n > hi {
-		d.errorf(name, fmt.Sprintf("Give a whole number from %d to %d.", lo, hi), "%s is out of range", name)
+		d.l.errorf(it.at, fmt.Sprintf("Give a whole number from %d to %d.", lo, hi), "%s is out of range", name)
 		return def
 	}
 	return n
@@ -329,8 +334,9 @@ func (d *decoder) object(name string, known []string) map[string]item {
 	keys, places := map[string]hcl.Range{}, map[string]hcl.Range{}
 	pairs, _ := hcl.ExprMap(d.attrs[name].Expr)
 	for _, p := range pairs {
-		if k, diags := p.Key.Value(d.ctx); !diags.HasErrors() && k.IsKnown() && !k.IsNull() && k.Type() == cty.String {
-			keys[k.AsString()], places[k.AsString()] = p.Key.Range(), p.Value.Range()
+		k, diags := p.Key.Value(d.ctx)
+		if text, err := convert.Convert(k, cty.String); err == nil && !diags.HasErrors() && text.IsKnown() && !text.IsNull() {
+			keys[text.AsString()], places[text.AsString()] = p.Key.Range(), p.Value.Range()
 		}
 	}
 	out := map[string]item{}

@@ -173,7 +173,7 @@ func most(q Query, s Server) int {
 	paths := 0
 	for _, f := range q.Families {
 		if s.Has(f) {
-			paths += len(q.Transports)
+			paths += len(q.TransportsTo(s))
 		}
 	}
 	return min(paths, cmp.Or(q.Pick, paths))

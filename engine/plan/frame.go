@@ -75,17 +75,26 @@ func labelFrom(t time.Time) time.Time {
 	return interval.Of(t)
 }
 
-// PathsTo lists the query's paths over which the server has an address at t, by
-// family and transport in the order of the query. Over others nothing is asked.
+// PathsTo lists the query's paths over which the server has an address at t, and TLS
+// where it is asked for, by family and transport in the order of the query. Over others
+// nothing is asked.
 func (q Query) PathsTo(s Server, t time.Time) []measurement.Path {
 	var paths []measurement.Path
 	for _, f := range q.Families {
 		if _, ok := s.AddressAt(f, t); !ok {
 			continue
 		}
-		for _, transport := range q.Transports {
+		for _, transport := range q.TransportsTo(s) {
 			paths = append(paths, measurement.Path{Family: f, Transport: transport})
 		}
 	}
 	return paths
+}
+
+// TransportsTo lists the query's transports over which the server can be asked.
+func (q Query) TransportsTo(s Server) []measurement.Transport {
+	if s.TLS != nil {
+		return q.Transports
+	}
+	return slices.DeleteFunc(slices.Clone(q.Transports), func(t measurement.Transport) bool { return t == measurement.TLS })
 }

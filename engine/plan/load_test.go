@@ -82,7 +82,7 @@ func TestSurveyAsksWhatVantagePointsAsk(t *testing.T) {
 	}
 	for _, q := range survey.Queries {
 		want, _ := whole.Query(q.Label)
-		q.Description = want.Description
+		q.Description, q.TransportsRange = want.Description, want.TransportsRange
 		if d := cmp.Diff(want, q); d != "" {
 			t.Errorf("query %s differs (-rssac047 +survey):\n%s", q.Label, d)
 		}

@@ -115,6 +115,7 @@ type Server struct {
 	Port      uint16          `json:"port"`
 	Addresses []Address       `json:"addresses"`       // by family, then From
 	Sites     []string        `json:"sites,omitempty"` // how the identities (NSID) of its sites begin
+	TLS       *TLS            `json:"tls,omitempty"`   // nil: it is not asked over TLS
 }
 
 // Address is one dated address: valid in [From, Until), nil is open [yns].
@@ -193,6 +194,8 @@ type Query struct {
 	// Who asks; empty is every vantage point. Where both are given both must hold.
 	VantagePoints []measurement.VantagePoint `json:"vantage_points,omitempty"`
 	Regions       []string                   `json:"regions,omitempty"`
+
+	Wire
 }
 
 // Choice is one kind of question a query draws from: either RRsets of the

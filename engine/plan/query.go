@@ -63,7 +63,8 @@ func (l *loader) decodeQuery(b *block) {
 		Pace:         d.duration("pace", Duration(2*time.Millisecond), 0, Duration(time.Second)),
 	}
 	d.bind(&q)
-	q.Transports, q.Families = ofVocabulary(d, "transports", measurement.Transports), d.families()
+	q.Transports, q.Families = ofVocabulary(d, "transports", measurement.Transports, measurement.MetricTransports), d.families()
+	d.wire(&q)
 	paths := int64(len(q.Transports) * len(q.Families))
 	if paths == 0 {
 		paths = int64(len(measurement.Paths)) // reported already
@@ -106,13 +107,12 @@ func (d *decoder) reported(names ...string) bool {
 
 // families reads which address families are used, both unless told.
 func (d *decoder) families() []measurement.Family {
-	return ofVocabulary(d, "families", measurement.Families)
+	return ofVocabulary(d, "families", measurement.Families, measurement.Families)
 }
 
-// ofVocabulary reads which words of a vocabulary are used, all unless told.
-func ofVocabulary[T ~string](d *decoder, name string, vocabulary []T) (all []T) {
-	known := measurement.Strings(vocabulary)
-	for _, s := range d.enums(name, known, known...) {
+// ofVocabulary reads which words of a vocabulary are used.
+func ofVocabulary[T ~string](d *decoder, name string, vocabulary, unlessTold []T) (all []T) {
+	for _, s := range d.enums(name, measurement.Strings(unlessTold), measurement.Strings(vocabulary)...) {
 		all = append(all, T(s))
 	}
 	return all

@@ -52,7 +52,8 @@ func (r reserved) report(s hcl.DiagnosticSeverity, name, tag, remedy string) {
 // common checks what both queries share.
 func (r reserved) common(timeoutTag string) {
 	q := r.q
-	r.must(len(q.Transports) == len(measurement.Transports), "transports", pathTag(q, "[ykn]", "[ogo]"), "Write transports = "+listed(measurement.Transports)+".")
+	r.wire()
+	r.must(slices.Equal(slices.Sorted(slices.Values(q.Transports)), slices.Sorted(slices.Values(measurement.MetricTransports))), "transports", pathTag(q, "[ykn]", "[ogo]"), "Write transports = "+listed(measurement.MetricTransports)+".")
 	r.must(len(q.Families) == len(measurement.Families), "families", pathTag(q, "[jhb]", "[thb]"), "Write families = "+listed(measurement.Families)+".")
 	r.should(q.Timeout == Duration(4*time.Second), "timeout", timeoutTag, `Write timeout = "4s".`)
 	r.should(q.NSID, "nsid", "[mgj]", "Write nsid = true.")
@@ -64,6 +65,23 @@ func (r reserved) common(timeoutTag string) {
 			r.must(s.Every == Duration(interval.Length), "schedule", pathTag(q, "[wyn] [mba]", "[wyn] [wca]"), `Use a schedule with every = "5m".`)
 		}
 	}
+}
+
+// wire checks that the message is the one whose answers the metrics are made of.
+func (r reserved) wire() {
+	q := r.q
+	question := pathTag(q, "[hht]", "[mow]")
+	for _, plain := range []struct {
+		ok        bool
+		name, tag string
+	}{
+		{q.Class == "", "class", question}, {!q.RecursionDesired, "recursion_desired", question}, {!q.CheckingDisabled, "checking_disabled", question},
+		{!q.AuthenticData, "authentic_data", question}, {q.ClientSubnet == "", "client_subnet", question}, {len(q.EDNSOptions) == 0, "edns_options", question},
+		{!q.NoEDNS, "edns", "[mgj]"},
+	} {
+		r.must(plain.ok, plain.name, plain.tag, "Remove "+plain.name+".")
+	}
+	r.should(!q.FixedCase, "random_case", "[zon]", "Remove random_case.")
 }
 
 // pathTag chooses the requirement by the query.

@@ -29,9 +29,9 @@ func need(name, kind string) attribute { return attribute{name: name, kind: kind
 // may is an attribute with a default.
 func may(name, kind, def string) attribute { return attribute{name: name, kind: kind, def: def} }
 
-// some is a list of words of a vocabulary, all of them unless told.
-func some[T ~string](name string, vocabulary []T) attribute {
-	return may(name, "list of "+words(vocabulary), listed(vocabulary))
+// some is a list of words of a vocabulary.
+func some[T ~string](name string, vocabulary, unlessTold []T) attribute {
+	return may(name, "list of "+words(vocabulary), listed(unlessTold))
 }
 
 // words writes a vocabulary as the language's page does, listed as a plan does.
@@ -81,6 +81,7 @@ var language = []blockType{
 	{kind: "server", label: "name of the group", attrs: []attribute{
 		need("rsi", "text"), may("name", "absolute name", "RSI.root-servers.net. of a to m"), may("port", "number", "53"),
 		address(measurement.IPv4), address(measurement.IPv6), may("sites", "list of texts", "[]"),
+		may("tls", "object with port, verify, pins", "not asked over TLS"),
 	}, blocks: []blockType{{kind: "address", attrs: []attribute{
 		address(measurement.IPv4), address(measurement.IPv6),
 		may("valid_from", "time", "open"), may("valid_until", "time", "open"),
@@ -91,18 +92,21 @@ var language = []blockType{
 	{kind: "query", label: "name", attrs: []attribute{
 		may("description", "text", `""`), need("schedule", "reference to a schedule"), need("servers", "reference to servers, or a list"),
 		may("qname", "absolute name", "none: choose blocks"), may("qtype", "record type", "none: choose blocks"),
-		some("transports", measurement.Transports), some("families", measurement.Families),
+		some("transports", measurement.Transports, measurement.MetricTransports), some("families", measurement.Families, measurement.Families),
 		may("pick", "number", "all paths"), may("timeout", "duration", `"4s"`), may("retries", "number", "0"),
 		may("on_truncation", "one of keep, retry_tcp", `"keep"`), may("keep_response", "one of "+words(measurement.Keeps), quote(string(measurement.KeepOdd))),
 		may("dnssec", "true or false", "false"), may("udp_size", "number", "1220"), may("nsid", "true or false", "true"),
 		may("pace", "duration", `"2ms"`), may("vantage_points", "list of labels", "all"), may("regions", "list of "+strings.Join(regions, ", "), "all"),
+		may("class", "one of "+strings.Join(Classes, ", "), `"IN"`), may("recursion_desired", "true or false", "false"), may("checking_disabled", "true or false", "false"),
+		may("authentic_data", "true or false", "false"), may("edns", "true or false", "true"), may("client_subnet", "network", "none"),
+		may("edns_options", "object of codes", "{}"), may("random_case", "true or false", "true"),
 	}, blocks: []blockType{{kind: "choose", label: "name", attrs: []attribute{
 		may("weight", "number", "1"), may("root", "list of record types", "[]"), may("tld", "list of record types", "[]"),
 		may("except", "list of owner/TYPE", "[]"), may("qname", "absolute name", "none"), may("qnames", "list of absolute names", "[]"), may("qtype", "record type", "none"),
 	}}}},
 	{kind: "traceroute", label: "name", attrs: []attribute{
 		need("schedule", "reference to a schedule"), need("servers", "reference to servers, or a list"),
-		some("families", measurement.Families), may("after", "list of references to queries", "all queries"),
+		some("families", measurement.Families, measurement.Families), may("after", "list of references to queries", "all queries"),
 		may("tool", "one of scamper", `"scamper"`), may("method", "one of icmp, icmp-paris, tcp, tcp-ack, udp, udp-paris", `"icmp-paris"`),
 		need("limit", "duration"), may("attempts", "number", "1"), may("wait", "duration", `"1s"`),
 		may("gap_limit", "number", "3"), may("pps", "number", "100"),

@@ -39,6 +39,7 @@ func (l *loader) decodeServer(b *block) {
 	}
 	s.Name = d.domain("name", rootName(rsi))
 	s.Sites = d.sites()
+	s.TLS = d.tls(s.Name)
 
 	all := d.dated()
 	for _, family := range measurement.Families {

@@ -40,7 +40,7 @@ func TestQuerySent(t *testing.T) {
 		{"size only", func(q *measurement.Query) { q.NSID = false }, "00" + "0029" + "04c4" + "00000000" + "0000"},
 		{"least size", func(q *measurement.Query) { q.NSID, q.UDPSize = false, 1 }, "00" + "0029" + "0001" + "00000000" + "0000"},
 	} {
-		for _, transport := range measurement.Transports {
+		for _, transport := range measurement.MetricTransports {
 			t.Run(c.name+"/"+string(transport), func(t *testing.T) {
 				got := make(chan []byte, 1)
 				at := netip.AddrPort{}

@@ -15,7 +15,8 @@ const pollSlice = 50 * time.Millisecond
 // connect connects a socket and sends the query at that moment, on the thread
 // that waited. Left to Go's dialer, the query goes out when the scheduler comes
 // to it, and the time until then is charged to the server [epp]. The socket does
-// not block; the dialer finds it connected. It returns when it was connected.
+// not block; the dialer finds it connected. It returns when it was connected. Of no query,
+// nothing is sent.
 func (p *Prober) connect(ctx context.Context, fd int, to netip.AddrPort, query []byte) (time.Time, error) {
 	if err := unix.Connect(fd, socketAddress(to)); err != nil && err != unix.EINPROGRESS {
 		return time.Time{}, err
@@ -39,6 +40,9 @@ func (p *Prober) connect(ctx context.Context, fd int, to netip.AddrPort, query [
 		return time.Time{}, unix.Errno(errno)
 	}
 	connected := p.now()
+	if len(query) == 0 {
+		return connected, nil
+	}
 	n, err := unix.Write(fd, query) // one write, so that length and message travel in one segment
 	if err == nil && n < len(query) {
 		err = io.ErrShortWrite

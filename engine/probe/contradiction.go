@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -48,10 +49,18 @@ func Contradicted(a *measurement.Answer) error {
 		return differ("serial", a.Serial, r.Serial)
 	case !same(a.NSID, r.NSID):
 		return differ("nsid", a.NSID, r.NSID)
-	case !r.Asks(a.QName, a.QType):
-		return differ("the question", new(a.QName+" IN "+a.QType), new(r.Question()))
+	case !r.Asks(a.QName, a.QType, class(a)):
+		return differ("the question", new(a.QName+" "+cmp.Or(class(a), "IN")+" "+a.QType), new(r.Question()))
 	}
 	return nil
+}
+
+// class is that of a row's question as queries have it.
+func class(a *measurement.Answer) string {
+	if a.QClass == nil {
+		return ""
+	}
+	return *a.QClass
 }
 
 // readAgain reads a response as the prober did, whatever it was the answer to.
@@ -77,11 +86,11 @@ func readAgain(wire []byte) (*Reply, error) {
 func wellFormed(a *measurement.Answer) error {
 	id := make([]byte, 2)
 	copy(id, a.Response)
-	asked, err := newRequest(measurement.Query{Name: a.QName, Type: a.QType}, bytes.NewReader(id))
+	asked, err := newRequest(measurement.Query{Name: a.QName, Type: a.QType, Class: class(a)}, bytes.NewReader(id))
 	if err != nil {
 		return errors.New("outcome malformed, and a response to a question that cannot be asked")
 	}
-	overTCP := a.Transport == measurement.TCP || a.Attempts > 1
+	overTCP := a.Transport != measurement.UDP || a.Attempts > 1
 	why := asked.mismatch(a.Response)
 	switch {
 	case overTCP && (why != "" || a.Error != nil && *a.Error == wrongID):

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -36,7 +37,7 @@ func Draw(p *plan.Plan, label time.Time, zone *rootzone.Zone, r *rand.Rand) []me
 		for _, s := range p.ServersOf(q.Servers) {
 			for _, path := range pick(q.PathsTo(s, label), q.Pick, r) {
 				name, qtype := questions.draw(r)
-				queries = append(queries, newQuery(q, s, path, label, mixCase(name, r), qtype))
+				queries = append(queries, newQuery(q, s, path, label, caseOf(q, name, r), qtype))
 			}
 		}
 	}
@@ -45,13 +46,29 @@ func Draw(p *plan.Plan, label time.Time, zone *rootzone.Zone, r *rand.Rand) []me
 }
 
 func newQuery(q plan.Query, s plan.Server, path measurement.Path, label time.Time, name, qtype string) measurement.Query {
-	address, _ := s.AddressAt(path.Family, label)
-	return measurement.Query{
-		Label: q.Label, RSI: s.RSI, Family: path.Family, Transport: path.Transport, Address: address, Port: s.Port,
-		Name: name, Type: qtype,
+	asked := QueryOf(q, s, path.Transport)
+	asked.Address, _ = s.AddressAt(path.Family, label)
+	asked.Family, asked.Name, asked.Type = path.Family, name, qtype
+	return asked
+}
+
+// QueryOf is what a query of the plan asks the server over that transport: all but the
+// question, and the family with its address.
+func QueryOf(q plan.Query, s plan.Server, t measurement.Transport) measurement.Query {
+	asked := measurement.Query{
+		Label: q.Label, RSI: s.RSI, Transport: t, Port: s.Port, Class: q.Class,
+		RecursionDesired: q.RecursionDesired, CheckingDisabled: q.CheckingDisabled, AuthenticData: q.AuthenticData,
 		NSID: q.NSID, DNSSEC: q.DNSSEC, UDPSize: q.UDPSize, RetryTCP: q.OnTruncation == plan.RetryTCP,
 		Timeout: time.Duration(q.Timeout), Pace: time.Duration(q.Pace), Keep: q.KeepResponse,
 	}
+	asked.Subnet, _ = netip.ParsePrefix(q.ClientSubnet) // the zero value where it is empty
+	for _, o := range q.EDNSOptions {
+		asked.Options = append(asked.Options, measurement.EDNSOption{Code: o.Code, Data: o.Data})
+	}
+	if t == measurement.TLS && s.TLS != nil {
+		asked.Port, asked.TLS = s.TLS.Port, &measurement.TLSPolicy{Verify: s.TLS.Verify, Name: s.Name, Pins: s.TLS.Pins}
+	}
+	return asked
 }
 
 // pick draws n of the paths, each set of n as likely as any other; 0 is all.
@@ -149,6 +166,14 @@ func expand(name string, r *rand.Rand) string {
 		}
 		return string(drawn)
 	})
+}
+
+// caseOf gives a name the letter case that it is sent with.
+func caseOf(q plan.Query, name string, r *rand.Rand) string {
+	if q.FixedCase {
+		return name
+	}
+	return mixCase(name, r)
 }
 
 // mixCase gives each ASCII letter a random case: thirty bits or so that a

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"mtric.net/mtric/engine/measurement"
@@ -48,7 +50,7 @@ func testPlan() *plan.Plan {
 	p.Queries = []plan.Query{
 		{
 			Label: "correctness", Schedule: "interval", Servers: []string{"root"},
-			Transports: measurement.Transports, Families: measurement.Families, Pick: 1,
+			Transports: measurement.MetricTransports, Families: measurement.Families, Pick: 1,
 			Timeout: plan.Duration(4 * time.Second), OnTruncation: plan.RetryTCP, KeepResponse: measurement.KeepAlways,
 			DNSSEC: true, UDPSize: 1220, NSID: true, Pace: plan.Duration(2 * time.Millisecond),
 			Choices: []plan.Choice{
@@ -58,7 +60,7 @@ func testPlan() *plan.Plan {
 		},
 		{
 			Label: "soa", Schedule: "interval", Servers: []string{"root"}, QName: ".", QType: "SOA",
-			Transports: measurement.Transports, Families: measurement.Families,
+			Transports: measurement.MetricTransports, Families: measurement.Families,
 			Timeout: plan.Duration(4 * time.Second), OnTruncation: plan.KeepTruncated, KeepResponse: measurement.KeepOdd, UDPSize: 1220, NSID: true,
 		},
 		{
@@ -156,7 +158,7 @@ func TestDraw(t *testing.T) {
 			t.Fatalf("%d queries", len(queries))
 		}
 		again := probe.Draw(p, label, z, rand.New(rand.NewPCG(seed, 1)))
-		if !slices.Equal(queries, again) {
+		if !reflect.DeepEqual(queries, again) {
 			t.Fatal("the same seed gave other queries")
 		}
 	})
@@ -181,7 +183,7 @@ func TestDrawFields(t *testing.T) {
 		Name: got.Name, Type: got.Type, NSID: true, DNSSEC: true, UDPSize: 1220, RetryTCP: true,
 		Timeout: 4 * time.Second, Pace: 2 * time.Millisecond, Keep: measurement.KeepAlways,
 	}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
 		t.Errorf("correctness (-want +got):\n%s", diff)
 	}
 	overIPv6 := func(q measurement.Query) bool { return q.Family == measurement.IPv6 }

@@ -44,7 +44,7 @@ func TestSourcePort(t *testing.T) {
 				t.Errorf("%s %s %s: source port %v, the server saw %d", host, q.Transport, r.Outcome, r.SourcePort, seen)
 			}
 		}
-		for transport, network := range map[measurement.Transport]string{measurement.UDP: "udp", measurement.TCP: "tcp"} {
+		for transport, network := range map[measurement.Transport]string{measurement.UDP: "udp", measurement.TCP: "tcp", measurement.TLS: "tcp"} {
 			r, _ := new(probe.Prober).Ask(t.Context(), vp, label, func() measurement.Query {
 				q := soaQuery(closedPort(t, host, network), transport)
 				q.Timeout = 50 * time.Millisecond
@@ -229,7 +229,7 @@ func serveBoth(t *testing.T, udp func(*net.UDPConn, netip.AddrPort, []byte), tcp
 func TestEveryTransportIsAsked(t *testing.T) {
 	at := serveBoth(t, func(s *net.UDPConn, from netip.AddrPort, q []byte) { send(s, from, pack(good(q))) },
 		func(s *net.TCPConn, q []byte) { s.Write(framed(pack(good(q)))) })
-	for _, transport := range measurement.Transports {
+	for _, transport := range measurement.MetricTransports {
 		r, _ := new(probe.Prober).Ask(t.Context(), vp, label, soaQuery(at, transport))
 		hold(t, r, want{measurement.Answered, "", 0})
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"io"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -26,8 +27,9 @@ type request struct {
 	question []byte // the part of wire that a reply must repeat byte for byte [doh]
 }
 
-// newRequest writes a query with a random id [wsb]. RD is clear, the letter case
-// of the name is kept.
+// newRequest writes a query with a random id [wsb]. The letter case of the name is kept.
+// The size is announced wherever there is an OPT record, which carries all else (RFC 6891,
+// section 6.1).
 func newRequest(q measurement.Query, source io.Reader) (request, error) {
 	var id [2]byte
 	if _, err := io.ReadFull(source, id[:]); err != nil {
@@ -37,18 +39,24 @@ func newRequest(q measurement.Query, source io.Reader) (request, error) {
 	if !known {
 		return request{}, localError("unknown type " + q.Type)
 	}
+	class, known := classOf(q.Class)
+	if !known {
+		return request{}, localError("unknown class " + q.Class)
+	}
 	m := new(dns.Msg)
 	m.Id = binary.BigEndian.Uint16(id[:])
-	m.Question = []dns.Question{{Name: q.Name, Qtype: qtype, Qclass: dns.ClassINET}}
+	m.RecursionDesired, m.CheckingDisabled, m.AuthenticatedData = q.RecursionDesired, q.CheckingDisabled, q.AuthenticData
+	m.Question = []dns.Question{{Name: q.Name, Qtype: qtype, Qclass: class}}
 	bare, err := m.Pack()
 	if err != nil {
 		return request{}, localError("bad name " + q.Name)
 	}
-	if q.NSID || q.DNSSEC || q.UDPSize > 0 {
+	if q.NSID || q.DNSSEC || q.UDPSize > 0 || q.Subnet.IsValid() || len(q.Options) > 0 {
 		m.SetEdns0(cmp.Or(q.UDPSize, defaultUDPSize), q.DNSSEC)
-		if q.NSID {
-			opt := m.IsEdns0()
-			opt.Option = append(opt.Option, &dns.EDNS0_NSID{Code: dns.EDNS0NSID}) // [mgj]
+		opt := m.IsEdns0()
+		opt.Option = options(q)
+		if q.Transport == measurement.TLS {
+			opt.Option = append(opt.Option, padding(m.Len()))
 		}
 	}
 	wire, err := m.Pack()
@@ -56,6 +64,48 @@ func newRequest(q measurement.Query, source io.Reader) (request, error) {
 		return request{}, localError("bad name " + q.Name)
 	}
 	return request{wire: wire, question: wire[headerSize:len(bare)]}, nil
+}
+
+// options are those of a query's OPT record.
+func options(q measurement.Query) (all []dns.EDNS0) {
+	if q.NSID {
+		all = append(all, &dns.EDNS0_NSID{Code: dns.EDNS0NSID}) // [mgj]
+	}
+	if q.Subnet.IsValid() {
+		all = append(all, subnet(q.Subnet.Masked()))
+	}
+	for _, o := range q.Options {
+		all = append(all, &dns.EDNS0_LOCAL{Code: o.Code, Data: o.Data})
+	}
+	return all
+}
+
+// subnet is the option of RFC 7871, section 6; the scope of a query is 0.
+func subnet(p netip.Prefix) *dns.EDNS0_SUBNET {
+	family := uint16(1) // of IANA's address families
+	if p.Addr().Is6() {
+		family = 2
+	}
+	return &dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: family, SourceNetmask: uint8(p.Bits()), Address: p.Addr().AsSlice()}
+}
+
+// paddedTo is the length of which that of a query over TLS is a multiple (RFC 8467,
+// section 4.1).
+const paddedTo = 128
+
+// padding is the option of RFC 7830 for a query that has so many octets without it.
+func padding(size int) *dns.EDNS0_PADDING {
+	const head = 4 // code and length of the option
+	return &dns.EDNS0_PADDING{Padding: make([]byte, (paddedTo-(size+head)%paddedTo)%paddedTo)}
+}
+
+// classOf reads a mnemonic of a class; empty is IN.
+func classOf(s string) (uint16, bool) {
+	if s == "" {
+		return dns.ClassINET, true
+	}
+	c, found := dns.StringToClass[s]
+	return c, found
 }
 
 // typeOf reads a mnemonic or RFC 3597's TYPE123.

@@ -24,6 +24,11 @@ type malformedError string
 
 func (e malformedError) Error() string { return string(e) }
 
+// tlsError says why no TLS came about, or how it ended.
+type tlsError string
+
+func (e tlsError) Error() string { return string(e) }
+
 // localError says why a query could not be put together.
 type localError string
 
@@ -75,6 +80,7 @@ func classify(err error) (measurement.Outcome, string) {
 		errno     syscall.Errno
 		malformed malformedError
 		local     localError
+		secured   tlsError
 		network   net.Error
 	)
 	switch {
@@ -88,6 +94,8 @@ func classify(err error) (measurement.Outcome, string) {
 		return measurement.Timeout, errLate.Error()
 	case errors.As(err, &malformed):
 		return measurement.Malformed, malformed.Error()
+	case errors.As(err, &secured):
+		return measurement.TLSFailed, secured.Error()
 	case errors.As(err, &local):
 		return measurement.LocalError, local.Error()
 	case errors.As(err, &errno):

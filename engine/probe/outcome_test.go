@@ -227,7 +227,7 @@ func TestSystemErrors(t *testing.T) {
 		{unix.EAGAIN, want{measurement.LocalError, "no local port", 0}},
 		{unix.EXDEV, want{measurement.LocalError, "system error 18", 0}},
 	} {
-		for _, transport := range measurement.Transports {
+		for _, transport := range measurement.MetricTransports {
 			p := probe.Prober{Control: func(string, string, syscall.RawConn) error { return os.NewSyscallError("connect", c.errno) }}
 			r, _ := p.Ask(t.Context(), vp, label, soaQuery(at, transport))
 			t.Run(fmt.Sprintf("%s/%v", transport, c.errno), func(t *testing.T) { hold(t, r, c.want) })

@@ -22,7 +22,7 @@ func Play(vp measurement.VantagePoint, label time.Time, q measurement.Query, sen
 		if err != nil {
 			return a.fail(err), nil
 		}
-		if _, known := transports[t]; !known {
+		if t != measurement.UDP && t != measurement.TCP {
 			return a.fail(unknownTransport(t)), nil
 		}
 		if t == measurement.TCP {

@@ -2,7 +2,7 @@
 // each, whatever happens: a failed query is data, not an error.
 //
 // Draw turns a plan into the queries of an interval, in random order. Prober
-// sends them, paced, one goroutine each; udp.go and tcp.go hold the two ways of
+// sends them, paced, one goroutine each; udp.go, tcp.go and tls.go hold the ways of
 // asking, message.go what a reply is, outcome.go what an error means.
 package probe
 
@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
@@ -42,6 +43,8 @@ type Prober struct {
 	// that shows another serial or identity, where its query keeps odd ones, and adds to
 	// it. Nil keeps none for that.
 	Shown *Shown
+	// Roots are the authorities that are trusted over TLS; those of the system unless told.
+	Roots *x509.CertPool
 	// Progress hears how many queries of the run are done, one call at a time.
 	Progress func(done, total int)
 }
@@ -166,7 +169,8 @@ type attempt struct {
 	ttl         *int32         // UDP: of the datagram that matched
 	retransmits *int32         // TCP
 	extra       []measurement.Extra
-	later       *later // UDP: what may still come; nil where nothing was sent
+	later       *later     // UDP: what may still come; nil where nothing was sent
+	tls         *handshake // TLS: nil where none was completed
 	udp         *udpAttempt
 }
 
@@ -203,8 +207,8 @@ func (p *Prober) attempt(ctx context.Context, q measurement.Query, t measurement
 	if err != nil {
 		return a.fail(err)
 	}
-	ask, known := transports[t]
-	if !known {
+	ask := transports[t]
+	if ask == nil {
 		return a.fail(unknownTransport(t))
 	}
 	return ask(p, ctx, q, message, a)
@@ -215,6 +219,7 @@ func (p *Prober) attempt(ctx context.Context, q measurement.Query, t measurement
 var transports = map[measurement.Transport]func(*Prober, context.Context, measurement.Query, request, attempt) attempt{
 	measurement.UDP: (*Prober).askUDP,
 	measurement.TCP: (*Prober).askTCP,
+	measurement.TLS: (*Prober).askTLS,
 }
 
 func unknownTransport(t measurement.Transport) error {
@@ -278,6 +283,9 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 		VantagePoint: vp, Interval: label.UTC(), Query: q.Label, RSI: q.RSI, Family: q.Family, Transport: q.Transport,
 		QName: q.Name, QType: q.Type, Outcome: a.outcome, Attempts: a.attempts, Strays: a.strays,
 	}
+	if q.Class != "" {
+		r.QClass = &q.Class
+	}
 	if q.Address.IsValid() {
 		r.Address = q.Address.String()
 	}
@@ -302,6 +310,7 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 		r.SourcePort = new(int32(a.source.Port()))
 	}
 	r.ReplyTTL, r.TCPRetransmits, r.Extra = a.ttl, a.retransmits, a.extra
+	a.tls.tell(&r)
 	if a.udp != nil {
 		r.FirstLatencyUS = new(a.udp.latency.Microseconds())
 		if q.Keep != measurement.KeepNever { // truncated, it is odd
@@ -316,11 +325,11 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 	return r
 }
 
-// odd tells whether an answer is anything but plainly good. Only a question for
-// the SOA misses a serial.
+// odd tells whether an answer is anything but plainly good. Only a question for the
+// SOA misses a serial, and what was asked to recurse need not answer with authority.
 func odd(q measurement.Query, a attempt) bool {
-	return a.outcome != measurement.Answered || a.reply.RCode != measurement.NoError || !a.reply.AA || a.reply.TC ||
-		a.strays > 0 || a.reply.Serial == nil && q.Type == "SOA"
+	return a.outcome != measurement.Answered || a.reply.RCode != measurement.NoError || !a.reply.AA && !q.RecursionDesired || a.reply.TC ||
+		a.strays > 0 || a.reply.Serial == nil && q.Type == "SOA" && q.Class == ""
 }
 
 // compareRows is the order of the lake within one interval and vantage point.

@@ -88,18 +88,20 @@ func questionOf(wire []byte) []byte {
 }
 
 // Asks says whether the response's question is that one: the name whatever its letter
-// case, the type, and class IN. A header-only error repeats none, and is one to any.
-func (r Reply) Asks(name, qtype string) bool {
+// case, type and class, which is IN where it is empty. A header-only error repeats none,
+// and is one to any.
+func (r Reply) Asks(name, qtype, qclass string) bool {
 	if r.question == nil {
 		return true
 	}
 	var want [255]byte
 	n, err := dns.PackDomainName(name, want[:], 0, nil, false)
 	kind, known := typeOf(qtype)
-	if err != nil || !known || len(r.question) != n+4 || !equalFold(r.question[:n], want[:n]) {
+	class, knownClass := classOf(qclass)
+	if err != nil || !known || !knownClass || len(r.question) != n+4 || !equalFold(r.question[:n], want[:n]) {
 		return false
 	}
-	return binary.BigEndian.Uint16(r.question[n:]) == kind && binary.BigEndian.Uint16(r.question[n+2:]) == dns.ClassINET
+	return binary.BigEndian.Uint16(r.question[n:]) == kind && binary.BigEndian.Uint16(r.question[n+2:]) == class
 }
 
 // Question is the response's question for people: name, class and type.

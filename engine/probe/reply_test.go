@@ -48,7 +48,7 @@ func TestReadReplyOfAnything(t *testing.T) {
 	if err != nil || r.RCode != "NOERROR" || !r.AA || r.TC || *r.Serial != 2026112200 || *r.NSID != "ns" {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if !r.Asks("eXAMPLE.", "DS") || !r.Asks(`ex\097mple.`, "TYPE43") || r.Asks("example.", "NS") || r.Asks("examplf.", "DS") || r.Asks("x.example.", "DS") || r.Asks("example", "DS") {
+	if !r.Asks("eXAMPLE.", "DS", "") || !r.Asks(`ex\097mple.`, "TYPE43", "") || r.Asks("example.", "NS", "") || r.Asks("example.", "DS", "CH") || r.Asks("examplf.", "DS", "") || r.Asks("x.example.", "DS", "") || r.Asks("example", "DS", "") {
 		t.Error("the question")
 	}
 	for n := range wire {
@@ -62,7 +62,7 @@ func TestReadReplyOfAnything(t *testing.T) {
 			changed[i] = b
 			r, err := probe.ReadReply(changed)
 			if err == nil {
-				_, _ = r.Question(), r.Asks("example.", "DS")
+				_, _ = r.Question(), r.Asks("example.", "DS", "")
 			}
 			// What is an answer to the prober is a message to the judge, and the reverse.
 			if _, judged := correctness.Inspect(changed); (judged == nil) != (err == nil) {

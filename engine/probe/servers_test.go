@@ -25,11 +25,15 @@ var label = time.Date(2026, 11, 22, 22, 40, 0, 0, time.UTC)
 // soaQuery asks a server of the test for the root's SOA. The name is mixed case
 // where a test needs letters.
 func soaQuery(at netip.AddrPort, transport measurement.Transport) measurement.Query {
-	return measurement.Query{
+	q := measurement.Query{
 		Label: "soa", RSI: "a", Family: measurement.FamilyOf(at.Addr()), Transport: transport,
 		Address: at.Addr(), Port: at.Port(), Name: "www.Rssac047-TEST.kDxvQoeAfB.", Type: "SOA",
 		NSID: true, UDPSize: 1220, Timeout: 3 * time.Second, Pace: time.Millisecond, Keep: measurement.KeepOdd,
 	}
+	if transport == measurement.TLS {
+		q.TLS = &measurement.TLSPolicy{Verify: measurement.VerifyOpportunistic}
+	}
+	return q
 }
 
 // good is the plain good answer to a query on the wire.

@@ -22,29 +22,7 @@ import (
 func (p *Prober) askTCP(ctx context.Context, q measurement.Query, message request, a attempt) attempt {
 	dialCtx, cancel := context.WithTimeout(ctx, q.Timeout)
 	defer cancel()
-	a.sent = p.now()
-	to := netip.AddrPortFrom(q.Address, q.Port)
-	query := message.framed()
-	var deadline time.Time
-	dialer := p.dialer(func(c syscall.RawConn) error {
-		a.sent, deadline = p.now(), time.Now().Add(q.Timeout)
-		var connected time.Time
-		var err error
-		if controlErr := c.Control(func(fd uintptr) {
-			connected, err = p.connect(dialCtx, int(fd), to, query)
-			a.source = localAddress(int(fd))
-			if err != nil { // the socket is closed before anybody can look again
-				a.retransmits = retransmits(tcpInfo(int(fd)))
-			}
-		}); controlErr != nil {
-			return controlErr
-		}
-		if !connected.IsZero() {
-			a.connect = connected.Sub(a.sent)
-		}
-		return err
-	})
-	conn, err := dialer.DialContext(dialCtx, "tcp", to.String())
+	conn, deadline, err := p.dialTCP(dialCtx, q, message.framed(), &a)
 	if err != nil {
 		return a.fail(interrupted(ctx, err))
 	}
@@ -67,6 +45,11 @@ func (p *Prober) askTCP(ctx context.Context, q measurement.Query, message reques
 		stamp = time.Time{}
 	}
 	a.latency, a.kernel = latency(a.sent, now, stamp)
+	return a.takeStream(q, message, wire)
+}
+
+// takeStream ends an attempt with the message that came over its connection.
+func (a attempt) takeStream(q measurement.Query, message request, wire []byte) attempt {
 	if !inTime(a.latency, q.Timeout) {
 		return a.fail(errLate)
 	}
@@ -75,6 +58,33 @@ func (p *Prober) askTCP(ctx context.Context, q measurement.Query, message reques
 		return a.fail(malformedError(why))
 	}
 	return a.take(message, wire, false)
+}
+
+// dialTCP connects to the server and sends first in the same moment, and tells the attempt
+// when. The time is over at the deadline.
+func (p *Prober) dialTCP(ctx context.Context, q measurement.Query, first []byte, a *attempt) (conn net.Conn, deadline time.Time, err error) {
+	a.sent = p.now()
+	to := netip.AddrPortFrom(q.Address, q.Port)
+	dialer := p.dialer(func(c syscall.RawConn) error {
+		a.sent, deadline = p.now(), time.Now().Add(q.Timeout)
+		var connected time.Time
+		var err error
+		if controlErr := c.Control(func(fd uintptr) {
+			connected, err = p.connect(ctx, int(fd), to, first)
+			a.source = localAddress(int(fd))
+			if err != nil { // the socket is closed before anybody can look again
+				a.retransmits = retransmits(tcpInfo(int(fd)))
+			}
+		}); controlErr != nil {
+			return controlErr
+		}
+		if !connected.IsZero() {
+			a.connect = connected.Sub(a.sent)
+		}
+		return err
+	})
+	conn, err = dialer.DialContext(ctx, "tcp", to.String())
+	return conn, deadline, err
 }
 
 // framed puts the length before the query.

@@ -94,6 +94,9 @@ func (b *batch) add(d *dayWork, v int, q *query, o *observation) {
 		QName: q.name, QType: q.asked.qtype, Outcome: o.outcome, Error: o.err, Attempts: o.attempts,
 	})
 	r := &b.rows[len(b.rows)-1]
+	if q.ask.Class != "" {
+		r.QClass = &q.ask.Class
+	}
 	if o.outcome == measurement.LocalError {
 		return
 	}

@@ -290,6 +290,12 @@ func TestConfigMistakes(t *testing.T) {
 		"between 1980 and":    func(c *simulate.Config) { c.From = c.From.AddDate(-50, 0, 0); c.Until = c.From.AddDate(0, 0, 1) },
 		"no vantage points":   func(c *simulate.Config) { c.VantagePoints = nil },
 		`lacks query "soa"`:   func(c *simulate.Config) { p := *c.Plan; p.Queries = nil; c.Plan = &p },
+		`p/dot.hcl:6:16: simulate: query "dot" is over TLS`: func(c *simulate.Config) {
+			p := *c.Plan
+			p.Queries = append(slices.Clone(p.Queries), plan.Query{Label: "dot", Transports: []measurement.Transport{measurement.TLS},
+				Wire: plan.Wire{TransportsRange: plan.Range{File: "p/dot.hcl", Line: 6, Col: 16}}})
+			c.Plan = &p
+		},
 		"a server frozen since": func(c *simulate.Config) {
 			c.Faults = []plan.Fault{{Label: "x", Kind: plan.FaultFrozen, From: start.AddDate(-1, 0, 0), Until: start.AddDate(1, 0, 0)}}
 		},

@@ -100,6 +100,11 @@ func (c *Config) Check() error {
 			return fmt.Errorf("simulate: the plan %q lacks query %q, which the metrics are made of", c.Plan.Name, label)
 		}
 	}
+	for _, q := range c.Plan.Queries {
+		if at := q.TransportsRange; slices.Contains(q.Transports, measurement.TLS) {
+			return fmt.Errorf("%s:%d:%d: simulate: query %q is over TLS, which is not simulated; leave the query out of the plan that is simulated", at.File, at.Line, at.Col, q.Label)
+		}
+	}
 	return nil
 }
 

@@ -2,8 +2,10 @@
 # Makes a golden lake, with files of its vantage points, out of the demo of a commit:
 #   make.sh schema-1 6c422fa
 #   make.sh schema-2 df0a3a0
+#   make.sh schema-3 180f1d5
 # The demo gets smaller root zones and, from schema 2 on, servers that show the later
-# columns; one more interval is measured with routes, of which a stand-in for scamper tells.
+# columns; one more interval is measured with routes, of which a stand-in for scamper tells,
+# and from schema 3 on with queries over TLS and of class CH.
 # What was made is kept as it is: a new schema gets a folder of its own.
 set -euo pipefail
 name=$1 commit=$2
@@ -38,6 +40,38 @@ traceroute "path" {
   limit    = "20s"
 }
 J
+if [ "$name" != schema-1 ] && [ "$name" != schema-2 ]; then
+  cat >> "$work/routes/plan.hcl" <<'J'
+server "root" {
+  for_each = local.number
+
+  rsi  = each.key
+  name = "${each.key}.root-servers.net."
+  port = var.port_base + each.value
+  ipv4 = cidr("127.0.53.0/24", each.value)
+  ipv6 = var.ipv6 ? "::1" : null
+  tls  = { port = var.port_base + 16 + each.value, verify = each.key == "a" ? "opportunistic" : "name" }
+}
+
+query "dot" {
+  schedule   = schedule.interval
+  servers    = server.root
+  qname      = "."
+  qtype      = "SOA"
+  transports = ["tls"]
+  pick       = 1
+}
+
+query "identity" {
+  schedule = schedule.interval
+  servers  = server.root
+  qname    = "id.server."
+  qtype    = "TXT"
+  class    = "CH"
+  pick     = 1
+}
+J
+fi
 
 export PATH=$work/bin:$PATH
 mtric demo --serve --keep "$work/demo" > "$work/log" &

@@ -3,7 +3,7 @@ query "extra" {
   servers    = server.root
   qname      = "www.example"
   qtype      = "soa"
-  transports = ["udp", "tls"]
+  transports = ["udp", "quic"]
   families   = []
   pick       = 9
 }
