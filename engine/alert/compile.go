@@ -115,10 +115,10 @@ func newCompiler(p *plan.Plan, r plan.Rule) (*compiler, error) {
 func scopeOf(r plan.Rule, env *cel.Env, fields map[string]*cel.Type) *expr.Scope {
 	return &expr.Scope{
 		Env: env, Fields: fields, Objects: roots[r.On], Labels: r.Over,
-		Bool:     "Compare it with something: window.sent > 100.",
-		Types:    "Write numbers beside percent, ms and minutes with a point (2.0), durations as duration('6m').",
-		Constant: "Durations are written duration('6m'), times timestamp('2026-11-22T22:40:00Z'), patterns as RE2 has them.",
-		Where:    "docs/rules.md",
+		Bool:      "Compare it with something: window.sent > 100.",
+		Types:     "Write numbers beside percent, ms and minutes with a point (2.0), durations as duration('6m').",
+		Constant:  "Durations are written duration('6m'), times timestamp('2026-11-22T22:40:00Z'), patterns as RE2 has them.",
+		Functions: "docs/rules.md lists the functions.",
 		Absent: func(object string) string {
 			ask := ""
 			if fields[object+".has_data"] != nil {

@@ -25,10 +25,10 @@ type Scope struct {
 	Methods map[string]string    // functions of an object, and that object
 	Element Element              // what lists have
 
-	// Remedies. Absent says what to do instead of has() of a field of an object, Name where
-	// a name belongs, Where which page has the functions.
-	Bool, Types, Constant, Where string
-	Absent, Name                 func(name string) string
+	// Remedies. Functions is of a function that is not there, Absent says what to do instead
+	// of has() of a field of an object, Name what can be named instead of that name.
+	Bool, Types, Constant, Functions string
+	Absent, Name                     func(name string) string
 }
 
 // Element is the values with fields that are in lists; the zero value is none.

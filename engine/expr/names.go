@@ -144,18 +144,21 @@ func (n *nameChecker) call(e celast.Expr) {
 	if operator(name) {
 		return
 	}
+	chain, ok := []celast.Expr(nil), false
 	if call.IsMemberFunction() {
-		chain, ok := chainOf(call.Target())
-		if ok && (n.Methods[name] == dotted(chain) || n.namespace(chain, name)) {
-			if n.Methods[name] == "" {
-				name = dotted(chain) + "." + name
-			}
-			for _, x := range chain {
-				n.inner[x.ID()] = true
-			}
+		chain, ok = chainOf(call.Target())
+	}
+	method := n.Methods[name]
+	if ok && method == "" && n.namespace(chain, name) {
+		name = dotted(chain) + "." + name
+	}
+	known, owned := n.Env.HasFunction(name), method == "" || ok && dotted(chain) == method
+	if ok && (!known || !owned || method != "" || strings.Contains(name, ".")) { // no value, or said here
+		for _, x := range chain {
+			n.inner[x.ID()] = true
 		}
 	}
-	if n.Env.HasFunction(name) {
+	if known && owned {
 		return
 	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
@@ -164,7 +167,11 @@ func (n *nameChecker) call(e celast.Expr) {
 	if start := from - len(name) + len(last); start >= 0 && strings.HasPrefix(n.text[start:], name) {
 		from = start
 	}
-	remedy := n.Where + " lists the functions."
+	if known {
+		n.mistake(from, to, fmt.Sprintf("%s is a function of %s", name, method), fmt.Sprintf("Write %s.%s(…).", method, name))
+		return
+	}
+	remedy := n.Functions
 	if best, ok := diag.Nearest(name, Functions(n.Env)); ok {
 		remedy = fmt.Sprintf("Did you mean %q? ", best) + remedy
 	}

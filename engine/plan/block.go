@@ -242,9 +242,7 @@ func (l *loader) references() {
 		if b.each != cty.NilVal {
 			p.roots = inEach
 		}
-		if b.Type == "rule" {
-			p.skip = []string{"expr"} // CEL: kept as text
-		}
+		p.skip = map[string][]string{"rule": {"expr"}, "query": {"expect"}}[b.Type] // CEL: kept as text
 		l.checkBody(b.Body, typeNamed(language, b.Type), p)
 	}
 }

@@ -177,6 +177,9 @@ type Query struct {
 	Pace         Duration                `json:"pace"`
 
 	Wire
+
+	Expect      string `json:"expect,omitempty"` // CEL, compiled by engine/expect; absent from the JSON without
+	ExpectRange Range  `json:"-"`
 }
 
 // Choice is one kind of question a query draws from: either RRsets of the
