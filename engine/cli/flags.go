@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/expect"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/plans"
@@ -88,8 +90,9 @@ func (a *app) readPlan() (*plan.Plan, diag.List, error) {
 	p, mistakes := plan.Loader{Version: Version}.Load(dirs, vars)
 	if p != nil {
 		rules, wrong := alert.Compile(p)
-		a.rules = rules
-		mistakes.Diags = append(mistakes.Diags, wrong.Diags...)
+		expected, unlike := expect.Compile(p)
+		a.rules, a.expected = rules, expected
+		mistakes.Diags = slices.Concat(mistakes.Diags, wrong.Diags, unlike.Diags)
 	}
 	return p, mistakes, nil
 }
