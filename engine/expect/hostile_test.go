@@ -103,8 +103,10 @@ func TestHostile(t *testing.T) {
 // FuzzMeets: whatever the condition and the response, there is one answer, the same each
 // time and of a plan that was sent.
 func FuzzMeets(f *testing.F) {
-	for _, condition := range append(hostile, "answer.rcode == 'NXDOMAIN'", "answer.records('answer','DNSKEY').exists(r, r.data.startsWith('257 '))",
-		`answer.records('answer','TXT').exists_one(r, r.text.matches('^' + server.rsi + '[0-9]+\\.fra$'))`) {
+	for _, condition := range []string{"answer.rcode == 'NXDOMAIN'", "answer.records('answer','DNSKEY').exists(r, r.data.startsWith('257 '))",
+		`answer.records('answer','TXT').exists_one(r, r.text.matches('^' + server.rsi + '[0-9]+\\.fra$'))`,
+		"answer.records('answer', 'A').map(r, r.ttl + 1)[0] == 10 || int(answer.nsid) / 0 == 1", "query.qname.matches(answer.records('answer', 'TXT')[0].text)",
+		"['a'].map(x, x + x).all(y, y in ['aa', family])"} { // TestHostile has those that cost much
 		f.Add(condition, message(f, dns.RcodeSuccess, positive))
 		f.Add(condition, many(20))
 	}
