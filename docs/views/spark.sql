@@ -13,11 +13,13 @@ CREATE OR REPLACE TEMPORARY VIEW lake_answers (vantage_point STRING, `interval` 
   dnssec STRING, expected BOOLEAN, tls_us BIGINT, tls_auth STRING, tls_version STRING, tls_spki STRING, tls_not_after TIMESTAMP, yyyymm INT)
 USING parquet OPTIONS (path 'Lake/answers');
 
--- good is what availability counts and latencies are taken of: answered with NOERROR,
--- within the deadline of RSSAC047, 4 s. sent is what availability is a share of: all but
--- local errors.
+-- good is what availability counts and latencies are taken of: answered as its query expects
+-- and, where the plan says nothing of that, with NOERROR within the deadline of RSSAC047,
+-- 4 s; over TLS by the server that the plan wants. sent is what availability is a share of:
+-- all but local errors.
 CREATE OR REPLACE TEMPORARY VIEW answers AS
-SELECT *, COALESCE(outcome = 'answered' AND rcode = 'NOERROR' AND latency_us <= 4000000, FALSE) AS good, outcome <> 'local_error' AS sent
+SELECT *, COALESCE(outcome = 'answered' AND COALESCE(expected, rcode = 'NOERROR' AND latency_us <= 4000000)
+                   AND COALESCE(tls_auth IN ('name', 'pin', 'none'), TRUE), FALSE) AS good, outcome <> 'local_error' AS sent
 FROM lake_answers;
 
 CREATE OR REPLACE TEMPORARY VIEW runs (vantage_point STRING, `interval` TIMESTAMP, started_at TIMESTAMP, jitter_ms INT, elapsed_ms INT,

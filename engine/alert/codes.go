@@ -16,7 +16,6 @@ var (
 	verdictUnchecked = 1 + uint8(slices.Index(measurement.Verdicts, measurement.Unchecked))
 
 	countedRCodes = []string{measurement.NoError, measurement.NXDomain, measurement.ServFail, measurement.FormErr, measurement.RRefused}
-	rcodeNoError  = rcodeOf(measurement.NoError)
 )
 
 // rcodeOf is the code of an rcode, 0 of none; all that no field counts share the last.

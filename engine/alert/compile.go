@@ -10,6 +10,7 @@ import (
 	"github.com/google/cel-go/checker"
 
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/expr"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -88,35 +89,62 @@ func Compile(p *plan.Plan) (*Rules, diag.List) {
 
 // compiler compiles the texts of one rule.
 type compiler struct {
-	plan   *plan.Plan
-	rule   plan.Rule
-	env    *cel.Env
-	fields map[string]*cel.Type // by full name, labels too
-	diags  diag.List
+	plan  *plan.Plan
+	rule  plan.Rule
+	scope *expr.Scope
+	diags diag.List
 }
 
 func newCompiler(p *plan.Plan, r plan.Rule) (*compiler, error) {
-	c := &compiler{plan: p, rule: r, fields: map[string]*cel.Type{}}
+	fields := map[string]*cel.Type{}
 	for _, root := range roots[r.On] {
 		for _, f := range Fields(root) {
-			c.fields[f.Name] = f.cel
+			fields[f.Name] = f.cel
 		}
 	}
 	if slices.Contains(roots[r.On], "threshold") {
 		for name := range thresholds(p.Thresholds) {
-			c.fields[name] = cel.DoubleType
+			fields[name] = cel.DoubleType
 		}
 	}
 	for _, label := range r.Over {
-		c.fields[label] = cel.StringType
+		fields[label] = cel.StringType
 	}
 	options := libraries()
-	for _, name := range slices.Sorted(maps.Keys(c.fields)) {
-		options = append(options, cel.Variable(name, c.fields[name]))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		options = append(options, cel.Variable(name, fields[name]))
 	}
-	var err error
-	c.env, err = cel.NewEnv(options...)
-	return c, err
+	env, err := cel.NewEnv(options...)
+	scope := scopeOf(r, env, fields)
+	if p.Doubtful["threshold"] {
+		scope.Unread = []string{"threshold"}
+	}
+	return &compiler{plan: p, rule: r, scope: scope}, err
+}
+
+// scopeOf is what a rule may name.
+func scopeOf(r plan.Rule, env *cel.Env, fields map[string]*cel.Type) *expr.Scope {
+	return &expr.Scope{
+		Env: env, Fields: fields, Objects: roots[r.On], Labels: r.Over,
+		Bool:      "Compare it with something: window.sent > 100.",
+		Types:     "Write numbers beside percent, ms and minutes with a point (2.0), durations as duration('6m').",
+		Constant:  "Durations are written duration('6m'), times timestamp('2026-11-22T22:40:00Z'), patterns as RE2 has them.",
+		Functions: "docs/rules.md lists the functions.",
+		Absent: func(object string) string {
+			ask := ""
+			if fields[object+".has_data"] != nil {
+				ask = "ask " + object + ".has_data, or "
+			}
+			return ask + "leave it: a rule that needs a value that is absent keeps its state."
+		},
+		Name: func(name string) string {
+			remedy := fmt.Sprintf("A rule on %q sees %s.", r.On, strings.Join(slices.Concat(r.Over, roots[r.On]), ", "))
+			if slices.Contains([]string{"rsi", "family", "transport", "vantage_point", "query", "serial", "key"}, name) {
+				remedy = "Labels must be named in over. " + remedy
+			}
+			return remedy
+		},
+	}
 }
 
 // text is CEL with its place in the plan: value holds the expression from byte
@@ -133,37 +161,26 @@ func (c *compiler) compile(t text, want *cel.Type) *program {
 	return c.compilePart(t, t.value, want)
 }
 
-func (c *compiler) compilePart(t text, expr string, want *cel.Type) *program {
-	parsed, issues := c.env.Parse(expr)
-	if issues.Err() != nil {
-		c.syntax(t, expr, issues)
-		return nil
-	}
-	reads, good := c.names(t, expr, parsed)
-	if !good {
-		return nil
-	}
-	checked, issues := c.env.Check(parsed)
-	if issues.Err() != nil {
-		c.types(t, expr, issues)
-		return nil
-	}
-	if got := checked.OutputType(); want != nil && !got.IsExactType(want) {
-		c.mistake(t, 0, len(expr), fmt.Sprintf("expr is %s, not true or false", got), "Compare it with something: window.sent > 100.")
+func (c *compiler) compilePart(t text, part string, want *cel.Type) *program {
+	e, mistakes := c.scope.Compile(part, want)
+	if e == nil {
+		for _, m := range mistakes {
+			c.mistake(t, m)
+		}
 		return nil
 	}
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.InterruptCheckFrequency(checkEvery)}
-	cost, err := c.env.EstimateCost(checked, noEstimate{})
+	cost, err := c.scope.Env.EstimateCost(e.Ast, noEstimate{})
 	metered := err != nil || cost.Max > costLimit
 	if metered {
 		options = append(options, cel.CostLimit(costLimit))
 	}
-	p, err := c.env.Program(checked, options...)
-	if err != nil {
-		c.constant(t, expr, checked, options, err)
+	p, wrong := c.scope.Program(e, options...)
+	if wrong != nil {
+		c.mistake(t, *wrong)
 		return nil
 	}
-	return &program{p, reads, metered}
+	return &program{p, e.Reads, metered}
 }
 
 // noEstimate knows no sizes: what depends on one is metered.
@@ -196,8 +213,8 @@ func (c *compiler) pieces(r plan.Rule) []piece {
 	return all
 }
 
-// mistake reports bytes [from, to) of an expression that begins at t.at.
-func (c *compiler) mistake(t text, from, to int, summary, remedy string) {
-	remedy = strings.TrimSpace(fmt.Sprintf("%s (rule %q)", remedy, c.rule.Label))
-	c.diags.Diags = append(c.diags.Diags, c.plan.Mistake(t.place, t.value, t.at+from, t.at+to, summary, remedy))
+// mistake reports what is wrong with an expression that begins at t.at.
+func (c *compiler) mistake(t text, m expr.Mistake) {
+	remedy := strings.TrimSpace(fmt.Sprintf("%s (rule %q)", m.Remedy, c.rule.Label))
+	c.diags.Diags = append(c.diags.Diags, c.plan.Mistake(t.place, t.value, t.at+m.From, t.at+m.To, m.Summary, remedy))
 }

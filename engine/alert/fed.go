@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mtric.net/mtric/engine/expr"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
@@ -99,5 +100,5 @@ func (c *compiler) unfed(r *rule, field, why, remedy string) {
 		from = max(strings.Index(r.Summary, field), 0)
 		to = min(from+len(field), len(r.Summary))
 	}
-	c.mistake(t, from, to, fmt.Sprintf("nothing feeds %s: %s", cmp.Or(field, "the rule"), why), remedy)
+	c.mistake(t, expr.Mistake{From: from, To: to, Summary: fmt.Sprintf("nothing feeds %s: %s", cmp.Or(field, "the rule"), why), Remedy: remedy})
 }

@@ -3,7 +3,6 @@ package alert
 import (
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/cel-go/cel"
@@ -155,18 +154,6 @@ func thresholds(blocks []plan.Threshold) map[string]float64 {
 
 // thresholdOf is the field of the object threshold for a metric.
 func thresholdOf(m measurement.Metric) string { return "threshold." + string(m) }
-
-// namesUnder are the names after "object." of those fields, sorted.
-func namesUnder(object string, fields map[string]*cel.Type) []string {
-	var all []string
-	for name := range fields {
-		if rest, ok := strings.CutPrefix(name, object+"."); ok {
-			all = append(all, rest)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
 
 // Described is a field of an object with its value as a summary prints it, "?"
 // where it is absent.

@@ -21,7 +21,7 @@ type Outcomes struct {
 
 // RCodes counts the replies by rcode.
 type RCodes struct {
-	NoError  int64 `cel:"noerror" doc:"replies with NOERROR: what availability counts"`
+	NoError  int64 `cel:"noerror" doc:"replies with NOERROR"`
 	NXDomain int64 `cel:"nxdomain" doc:"replies with NXDOMAIN"`
 	ServFail int64 `cel:"servfail" doc:"replies with SERVFAIL"`
 	FormErr  int64 `cel:"formerr" doc:"replies with FORMERR"`
@@ -35,10 +35,11 @@ type Window struct {
 	HasData        bool     `cel:"has_data" doc:"whether anything was sent"`
 	Sent           int64    `cel:"sent" doc:"queries sent"`
 	Answered       int64    `cel:"answered" doc:"replies that matched and parsed, whatever their rcode"`
-	Availability   *float64 `cel:"availability" unit:"percent" doc:"replies with NOERROR of all sent"`
+	Availability   *float64 `cel:"availability" unit:"percent" doc:"good replies of all sent: as their query expects, with NOERROR where it does not say"`
+	Unexpected     int64    `cel:"unexpected" doc:"replies that are not as their query expects"`
 	Outcomes       Outcomes `cel:"outcomes"`
 	RCodes         RCodes   `cel:"rcodes"`
-	MedianLatency  *float64 `cel:"median_latency" unit:"ms" doc:"median latency of what was answered with NOERROR"`
+	MedianLatency  *float64 `cel:"median_latency" unit:"ms" doc:"median latency of good replies"`
 	P95Latency     *float64 `cel:"p95_latency" unit:"ms" doc:"95th percentile of the same, nearest rank"`
 	Correct        int64    `cel:"correct" doc:"correctness answers that match a root zone"`
 	Incorrect      int64    `cel:"incorrect" doc:"correctness answers that match no root zone of the last 48 hours"`
@@ -70,6 +71,7 @@ type Run struct {
 	Sent          int64          `cel:"sent" doc:"queries sent"`
 	Answered      int64          `cel:"answered" doc:"replies that matched and parsed, whatever their rcode"`
 	Availability  *float64       `cel:"availability" unit:"percent" doc:"SOA replies with NOERROR of all SOA queries sent"`
+	Unexpected    int64          `cel:"unexpected" doc:"replies of all queries that are not as their query expects"`
 	Outcomes      Outcomes       `cel:"outcomes"`
 	RCodes        RCodes         `cel:"rcodes"`
 	IPv4          PathCount      `cel:"ipv4"`

@@ -37,12 +37,21 @@ func (t *tuple) label(name string) string {
 type row struct {
 	slot                    int32 // interval label / 5 min
 	tuple                   int32
-	latency                 int32 // µs; -1 unless answered with NOERROR
+	latency                 int32 // µs; -1 unless good
 	serial                  int32 // index; -1 without a trusted sighting of a zone that exists
 	nsid                    int32 // index; -1 without
 	strays                  int32
 	outcome, rcode, verdict uint8 // places in the vocabularies; rcode and verdict: plus one, 0 none
+	met                     met
 }
+
+// met is what an answer is by what is expected of it, in bits.
+type met uint8
+
+const (
+	asExpected met = 1 << iota // good: as its query expects, or NOERROR where it does not say
+	unexpected                 // not as its query expects
+)
 
 // rows are answers in the order of their intervals: of a long period those of the days that
 // windows still reach.
@@ -60,7 +69,7 @@ type rows struct {
 
 // columns that windows are made of.
 var columns = []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Outcome, column.LatencyUS,
-	column.RCode, column.Serial, column.NSID, column.Strays, column.Verdict, column.Address, column.SentAt}
+	column.RCode, column.Serial, column.NSID, column.Strays, column.Verdict, column.Address, column.SentAt, column.Expected, column.TLSAuth}
 
 // gatherer reads days into one numbering, of the rows that the plan has queries for: what
 // anybody else writes into a row is no combination. It is used by one goroutine at a time.
@@ -219,6 +228,12 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 			return fmt.Errorf("outcome %q is not of the vocabulary", b.Outcome.Text(i))
 		}
 		r.tuple, r.outcome = from.tuple, uint8(code)
+		if good {
+			r.met |= asExpected
+		}
+		if b.Expected.No(i) {
+			r.met |= unexpected
+		}
 		if good && b.LatencyUS.Has(i) {
 			r.latency = int32(min(max(b.LatencyUS.Int[i], 0), math.MaxInt32))
 		}

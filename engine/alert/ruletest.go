@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/expr"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/plan"
 )
@@ -199,7 +200,7 @@ func (t *testRun) combination(g plan.Given) *combination {
 			for _, f := range Fields(root) {
 				known = append(known, strings.TrimPrefix(f.Name, root+"."))
 			}
-			t.mistake(g.Values[name], fmt.Sprintf("no field %q in %s", name, root), meant(name, known)+"docs/rules.md lists the fields.")
+			t.mistake(g.Values[name], fmt.Sprintf("no field %q in %s", name, root), expr.Meant(name, known)+"docs/rules.md lists the fields.")
 			continue
 		}
 		p := &played{field: *field, place: g.Values[name]}

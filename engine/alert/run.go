@@ -25,7 +25,9 @@ func NewRun(facts measurement.Run, rows []measurement.Answer) Run {
 			continue
 		}
 		r.Sent++
-		noerror := a.RCode != nil && *a.RCode == measurement.NoError && a.Outcome == measurement.Answered
+		if a.Expected != nil && !*a.Expected {
+			r.Unexpected++
+		}
 		for _, p := range []*PathCount{r.ofFamily(a.Family), r.ofTransport(a.Transport)} {
 			p.Sent++
 			if a.Outcome == measurement.Answered {
@@ -39,7 +41,7 @@ func NewRun(facts measurement.Run, rows []measurement.Answer) Run {
 			continue
 		}
 		asked++
-		if noerror {
+		if a.Good() {
 			good++
 			if a.LatencyUS != nil {
 				latencies = append(latencies, *a.LatencyUS)

@@ -10,6 +10,8 @@ type tally struct {
 	rcodes   rcodeCounts
 	verdicts verdictCounts
 	strays   int64
+	good     int64
+	unlike   int64 // not as expected
 	byVP     []count
 	byRSI    []count
 	serials  map[int32]int
@@ -69,9 +71,15 @@ func (t *tally) count(r *row, vp, rsi int32, f feeds, by int64) {
 		if r.outcome == outcomeAnswered {
 			c.answered += by
 		}
-		if r.rcode == rcodeNoError && r.outcome == outcomeAnswered {
+		if r.met&asExpected != 0 {
 			c.good += by
 		}
+	}
+	if r.met&asExpected != 0 {
+		t.good += by
+	}
+	if r.met&unexpected != 0 {
+		t.unlike += by
 	}
 	if r.outcome == outcomeAnswered {
 		t.rcodes[r.rcode] += by
@@ -123,7 +131,7 @@ func (t *tally) fill(w *Window, failing float64, newest func(map[int32]int) *int
 		Correct: t.verdicts[verdictCorrect], Incorrect: t.verdicts[verdictIncorrect], Unchecked: t.verdicts[verdictUnchecked],
 		NSIDs: int64(len(t.nsids)), Strays: t.strays, NewestSerial: newest(t.serials)}
 	w.HasData = w.Sent > 0
-	w.Availability = percent(t.rcodes[rcodeNoError], w.Sent)
+	w.Availability, w.Unexpected = percent(t.good, w.Sent), t.unlike
 	if t.latency != nil {
 		w.MedianLatency, w.P95Latency = t.latency.median(), t.latency.p95()
 	}

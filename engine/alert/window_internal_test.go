@@ -103,6 +103,9 @@ func made(r *rand.Rand, p *plan.Plan) []measurement.Answer {
 							if query == "correctness" {
 								a.Verdict = new([]measurement.Verdict{"correct", "incorrect", "unchecked"}[r.IntN(3)])
 							}
+							if query == "other" && r.IntN(2) == 0 {
+								a.Expected = new(r.IntN(3) > 0)
+							}
 						}
 						if a.Outcome != measurement.LocalError {
 							a.SentAt = new(a.Interval)
@@ -122,6 +125,7 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 	pairs, nsids, vps, rsis := map[[2]string]bool{}, map[string]bool{}, map[string]*count{}, map[string]*count{}
 	accusers, accused := map[string]bool{}, map[string]int{}
 	var latencies []int64
+	var goods int64
 	for _, a := range rows {
 		t := tuple{string(a.RSI), string(a.Family), string(a.Transport), string(a.VantagePoint), a.Query}
 		if a.RSI == "nobody" || a.Query == "unplanned" {
@@ -154,6 +158,16 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 			continue
 		}
 		w.Sent++
+		good := a.RCode != nil && *a.RCode == "NOERROR"
+		if a.Expected != nil {
+			if good = *a.Expected; !good {
+				w.Unexpected++
+			}
+		}
+		if good {
+			goods++
+			latencies = append(latencies, *a.LatencyUS)
+		}
 		pairs[[2]string{a.Interval.String(), string(a.VantagePoint)}] = true
 		for m, k := range map[*map[string]*count]string{&vps: string(a.VantagePoint), &rsis: string(a.RSI)} {
 			if (*m)[k] == nil {
@@ -162,7 +176,7 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 			(*m)[k].sent++
 			if a.RCode != nil {
 				(*m)[k].answered++
-				if *a.RCode == "NOERROR" {
+				if good {
 					(*m)[k].good++
 				}
 			}
@@ -172,13 +186,12 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 		}
 		w.Answered++
 		nsids[*a.NSID] = true
-		if *a.RCode == "NOERROR" && *a.Serial <= 2026110102 {
+		if good && *a.Serial <= 2026110102 {
 			w.NewestSerial = new(max(*a.Serial, *cmp.Or(w.NewestSerial, new(int64(0)))))
 		}
 		switch *a.RCode {
 		case "NOERROR":
 			w.RCodes.NoError++
-			latencies = append(latencies, *a.LatencyUS)
 		case "SERVFAIL":
 			w.RCodes.ServFail++
 		case "NXDOMAIN":
@@ -189,7 +202,7 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 	}
 	w.HasData, w.NSIDs = w.Sent > 0, int64(len(nsids))
 	if w.Sent > 0 {
-		w.Availability = new(100 * float64(w.RCodes.NoError) / float64(w.Sent))
+		w.Availability = new(100 * float64(goods) / float64(w.Sent))
 	}
 	for _, part := range []struct {
 		of             map[string]*count

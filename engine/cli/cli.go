@@ -19,6 +19,7 @@ import (
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/clock"
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/expect"
 )
 
 // Version is the engine's version, set at release by the linker.
@@ -72,8 +73,9 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	flags    flags
-	self     string       // how the user calls the program
-	rules    *alert.Rules // of the plan that was loaded last
+	self     string               // how the user calls the program
+	rules    *alert.Rules         // of the plan that was loaded last
+	expected *expect.Expectations // likewise
 
 	hostname func() (string, error)
 	clock    func() time.Time // the true clock; commands use now, which --now may replace

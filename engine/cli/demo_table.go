@@ -93,7 +93,7 @@ func demoRows(answers []measurement.Answer) []*demoRow {
 			row.cells[path] = cell
 		}
 		cell.sent++
-		if a.Outcome == measurement.Answered && a.RCode != nil && *a.RCode == measurement.NoError {
+		if a.Good() {
 			cell.good++
 			cell.latencies = append(cell.latencies, *a.LatencyUS)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/expect"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/plans"
@@ -87,7 +88,9 @@ func (a *app) readPlan() (*plan.Plan, diag.List, error) {
 	}
 	p, mistakes := plan.Loader{Version: Version, Later: func(p *plan.Plan) diag.List {
 		rules, wrong := alert.Compile(p)
-		a.rules = rules
+		expected, unlike := expect.Compile(p)
+		a.rules, a.expected = rules, expected
+		wrong.Diags = append(wrong.Diags, unlike.Diags...)
 		return wrong
 	}}.Load(dirs, vars)
 	return p, mistakes, nil

@@ -124,6 +124,7 @@ func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 	if err != nil && !errors.As(err, new(*ingest.DaysError)) {
 		return err
 	}
+	s.tellDiffering(result.Differing)
 	s.report(result, in.Lake.Dir)
 	s.windowRules(ctx, in.Lake)
 	if !result.Newer { // else no day's runs can be read

@@ -246,7 +246,7 @@ func (m *measuring) ask(ctx context.Context) (string, error) {
 	if err != nil {
 		m.log.Error("more answers are kept than need be", "error", err)
 	}
-	prober := &probe.Prober{Now: m.now, Log: m.log, Shown: shown, Progress: func(int, int) { bar.step() }}
+	prober := &probe.Prober{Now: m.now, Log: m.log, Shown: shown, Expect: m.app.expected, Progress: func(int, int) { bar.step() }}
 	began := time.Now()
 	result := prober.Run(ctx, m.vp, m.label, queries)
 	bar.done()

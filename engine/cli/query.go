@@ -63,7 +63,7 @@ func (a *app) query(ctx context.Context, args []string, o queryOptions) error {
 		return err
 	}
 	vp := measurement.VantagePoint(a.flags.vp)
-	prober := &probe.Prober{Now: now, Log: newLogger(a.err)}
+	prober := &probe.Prober{Now: now, Log: newLogger(a.err), Expect: a.expected}
 	row, wire := prober.Ask(ctx, vp, label, q)
 	if err := a.printQuery(row, wire); err != nil {
 		return err

@@ -33,6 +33,8 @@ const (
 	Response
 	Verdict
 	VerdictSerial
+	Expected
+	TLSAuth
 
 	Planned
 	PlanSHA256
@@ -48,6 +50,7 @@ var nameTexts = [nameCount]string{
 	VantagePoint: "vantage_point", SentAt: "sent_at", Query: "query", RSI: "rsi", Family: "family", Transport: "transport",
 	Address: "address", QName: "qname", QType: "qtype", Outcome: "outcome", LatencyUS: "latency_us", RCode: "rcode", TC: "tc",
 	Serial: "serial", NSID: "nsid", Strays: "strays", Response: "response", Verdict: "verdict", VerdictSerial: "verdict_serial",
+	Expected: "expected", TLSAuth: "tls_auth",
 	Planned: "planned", PlanSHA256: "plan_sha256", ClockSynchronized: "clock_synchronized", ReceivedAt: "received_at",
 	SHA256: "sha256", IngestedAt: "ingested_at",
 }
@@ -83,6 +86,8 @@ type AnswerBatch struct {
 	Response                     Wires
 	Verdict                      Words[measurement.Verdict]
 	VerdictSerial                Numbers
+	Expected                     Flags
+	TLSAuth                      Words[measurement.TLSAuth]
 }
 
 // RunBatch is a batch of the table runs, as AnswerBatch is of answers.
@@ -181,20 +186,40 @@ func (f Flags) No(row int) bool  { return f.Int[row] == 0 && f.Has(row) }
 // Wires is a column of bytes.
 type Wires struct{ *Column }
 
-// Good says of rows whether they are answered with NOERROR, in whatever time.
+// Good says of rows whether they are good, in whatever time (measurement.Answer.Good).
 type Good struct {
 	outcomes, rcodes  []int32
 	answered, noError int32
+	expected          Flags
+	tls               []int32
+	wanted            []bool // by place plus one in the dictionary of tls
 }
 
-// Good needs the columns Outcome and RCode.
+// GoodColumns are what Good needs.
+var GoodColumns = []Name{Outcome, RCode, Expected, TLSAuth}
+
+// Good needs GoodColumns; of the reserved queries, which neither expect anything nor go
+// over TLS, Outcome and RCode are enough.
 func (b *AnswerBatch) Good() Good {
-	return Good{b.Outcome.Index, b.RCode.Index, b.Outcome.Place(measurement.Answered), b.RCode.Place(measurement.NoError)}
+	g := Good{outcomes: b.Outcome.Index, rcodes: b.RCode.Index, answered: b.Outcome.Place(measurement.Answered), noError: b.RCode.Place(measurement.NoError), expected: b.Expected}
+	if b.TLSAuth.Column != nil {
+		g.tls, g.wanted = b.TLSAuth.Index, []bool{true}
+		for _, word := range b.TLSAuth.Dict {
+			g.wanted = append(g.wanted, measurement.TLSAuth(word).Good())
+		}
+	}
+	return g
 }
 
 // At says it of a row.
 func (g Good) At(row int) bool {
-	return g.outcomes[row] == g.answered && g.rcodes[row] == g.noError
+	switch {
+	case g.outcomes[row] != g.answered, g.tls != nil && !g.wanted[g.tls[row]+1]:
+		return false
+	case g.expected.Column != nil && g.expected.Has(row):
+		return g.expected.Int[row] != 0
+	}
+	return g.rcodes[row] == g.noError
 }
 
 // Answer is a row with the columns that were asked for, flags, counts and wires aside.

@@ -112,6 +112,9 @@ type Result struct {
 	Quarantined []Rejected `json:"quarantined"`
 	Left        []string   `json:"left"` // as it is, with the reason, for a person to look at
 	Newer       bool       `json:"-"`    // a newer program writes the lake: nothing was done
+
+	Differing map[measurement.VantagePoint]Differing `json:"-"` // what vantage points said of what is expected, and was put right
+
 	judge.Result
 }
 
@@ -216,6 +219,7 @@ type run struct {
 	failures    []error                                      // of days
 	shelves     map[string]shelf                             // of Quarantine, by dropbox; nil until one is needed
 	sentPlans   map[measurement.VantagePoint]map[string]bool // sums of those that were counted
+	expected    expectations
 	result      Result
 }
 
@@ -327,6 +331,9 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 		}
 		durable <- err
 	}()
+	if err := r.keepPlans(taken); err != nil { // by which the answers are evaluated
+		return n, errors.Join(err, <-durable)
+	}
 	err = r.merge(ctx, day, taken, answers)
 	if err := errors.Join(err, <-durable); err != nil {
 		return n, err

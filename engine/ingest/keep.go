@@ -40,9 +40,6 @@ func (r *run) settle(files []*taken) error {
 	if err := r.relay(files); err != nil {
 		return err
 	}
-	if err := r.keepPlans(files); err != nil {
-		return err
-	}
 	err := each(files, func(t *taken) error {
 		if t.reason == "" && t.table != column.Answers && t.table != column.Routes {
 			t.reason = r.twin(t)

@@ -15,7 +15,11 @@ import (
 func (r *run) merge(ctx context.Context, day time.Time, files []*taken, judge func([]measurement.Answer) error) error {
 	var answers []lake.Group[measurement.Answer]
 	var routes []lake.Group[measurement.Route]
+	sums := map[runKey]string{} // of plans, by run
 	for _, t := range files {
+		if t.answers != nil && t.run != nil {
+			sums[runKey{t.vp, t.label.UTC()}] = t.run.PlanSHA256
+		}
 		if t.reason != "" {
 			t.answers, t.routes = nil, nil
 		}
@@ -27,7 +31,9 @@ func (r *run) merge(ctx context.Context, day time.Time, files []*taken, judge fu
 		}
 		t.answers, t.routes = nil, nil // the lake lets them go as they are written
 	}
-	verdicts := func(rows []measurement.Answer) error { return errors.Join(ctx.Err(), judge(rows)) }
+	verdicts := func(rows []measurement.Answer) error {
+		return errors.Join(ctx.Err(), r.meet(sums, rows), judge(rows))
+	}
 	if err := mergeTable(r, day, column.Answers, answers, verdicts, files); err != nil {
 		return err
 	}

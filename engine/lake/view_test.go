@@ -1,6 +1,7 @@
 package lake_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -89,5 +90,45 @@ func TestRunsAreTheRows(t *testing.T) {
 	})
 	if err != nil || n != len(rows) {
 		t.Fatal(n, err)
+	}
+}
+
+// TestGoodIsOne: the view of answers and the row say the same of each answer that there
+// can be.
+func TestGoodIsOne(t *testing.T) {
+	s, at := lake.Store{Dir: t.TempDir()}, time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+	var rows []measurement.Answer
+	for _, outcome := range measurement.Outcomes {
+		for _, rcode := range []*string{nil, ptr(measurement.NoError), ptr(measurement.NXDomain)} {
+			for _, expected := range []*bool{nil, ptr(true), ptr(false)} {
+				auths := []*measurement.TLSAuth{nil}
+				for _, word := range measurement.TLSAuths {
+					auths = append(auths, &word)
+				}
+				for _, auth := range auths {
+					rows = append(rows, measurement.Answer{VantagePoint: "101", Interval: at, Query: fmt.Sprintf("q%04d", len(rows)), Outcome: outcome,
+						RCode: rcode, Expected: expected, TLSAuth: auth, Failures: []string{}})
+				}
+			}
+		}
+	}
+	dayOf(t, s, rows)
+	n, goods := 0, 0
+	err := lake.Scan{Store: s, Workers: 1}.Answers(t.Context(), column.GoodColumns, func(b *column.AnswerBatch) error {
+		good := b.Good()
+		for i := range b.Rows {
+			a := rows[n]
+			if good.At(i) != a.Good() {
+				t.Errorf("%s, rcode %v, expected %v, %v: %t by the view", a.Outcome, a.RCode, a.Expected, a.TLSAuth, good.At(i))
+			}
+			if a.Good() {
+				goods++
+			}
+			n++
+		}
+		return nil
+	})
+	if want := 4 * (1 + 3); err != nil || n != len(rows) || goods != want { // of two rcodes and none as expected, and NOERROR; not asked over TLS, or with three words
+		t.Errorf("%d of %d rows, %d good, want %d: %v", n, len(rows), goods, want, err)
 	}
 }

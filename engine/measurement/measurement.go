@@ -110,8 +110,8 @@ func ParsePath(s string) (Path, error) {
 // Keep says which response wires a query keeps in its rows.
 type Keep string
 
-// KeepOdd keeps the wire of whatever is not a plain good answer: another rcode
-// than NOERROR, AA clear, TC set, no serial, strays, or unparsable.
+// KeepOdd keeps the wire of whatever is not a plain good answer: not as expected (another
+// rcode than NOERROR, where a query does not say), AA clear, TC set, no serial, strays, or unparsable.
 const (
 	KeepNever  Keep = "never"
 	KeepOdd    Keep = "odd"
@@ -158,8 +158,8 @@ type EDNSOption struct {
 	Data []byte
 }
 
-// Outcome is what became of a query: a closed vocabulary. Only Answered with
-// rcode NOERROR is available; LocalError enters no metric.
+// Outcome is what became of a query: a closed vocabulary. Only Answered
+// is available, and where it is Good; LocalError enters no metric.
 type Outcome string
 
 // The outcomes. Connection errors count as timeouts in every metric [dfl][dks].

@@ -196,6 +196,9 @@ type Query struct {
 	Regions       []string                   `json:"regions,omitempty"`
 
 	Wire
+
+	Expect      string `json:"expect,omitempty"` // CEL, compiled by engine/expect; absent from the JSON without
+	ExpectRange Range  `json:"-"`
 }
 
 // Choice is one kind of question a query draws from: either RRsets of the

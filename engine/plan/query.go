@@ -65,6 +65,7 @@ func (l *loader) decodeQuery(b *block) {
 	d.bind(&q)
 	q.Transports, q.Families = ofVocabulary(d, "transports", measurement.Transports, measurement.MetricTransports), d.families()
 	d.wire(&q)
+	q.Expect, q.ExpectRange = d.cel("expect", "what differs between servers is seen as server and query", "that is true of an answer as it should be")
 	paths := int64(len(q.Transports) * len(q.Families))
 	if paths == 0 {
 		paths = int64(len(measurement.Paths)) // reported already

@@ -56,6 +56,7 @@ func (r reserved) common(timeoutTag string) {
 	r.must(slices.Equal(slices.Sorted(slices.Values(q.Transports)), slices.Sorted(slices.Values(measurement.MetricTransports))), "transports", pathTag(q, "[ykn]", "[ogo]"), "Write transports = "+listed(measurement.MetricTransports)+".")
 	r.must(len(q.Families) == len(measurement.Families), "families", pathTag(q, "[jhb]", "[thb]"), "Write families = "+listed(measurement.Families)+".")
 	r.should(q.Timeout == Duration(4*time.Second), "timeout", timeoutTag, `Write timeout = "4s".`)
+	r.must(q.Expect == "", "expect", pathTag(q, "[yve]", "[ote]"), "Remove expect: what the metrics count as good is in RSSAC047.")
 	r.should(q.NSID, "nsid", "[mgj]", "Write nsid = true.")
 	for _, name := range []string{"vantage_points", "regions"} {
 		r.must(r.d.attrs[name] == nil || !q.Bound(), name, pathTag(q, "[wyn] [mba]", "[wyn] [wca]"), "Remove it: every vantage point asks in every interval.")

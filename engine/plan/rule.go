@@ -58,7 +58,7 @@ func (l *loader) decodeRule(b *block) {
 	r.Over = d.over(r.On)
 	r.Queries = d.counted(r.Over)
 	doubtful := len(l.diags) > before || r.On == "" || d.attrs["over"] == nil && l.faulty[d.at]
-	r.Expr, r.ExprRange = d.cel()
+	r.Expr, r.ExprRange = d.cel("expr", "other parts of the plan are seen as threshold and over", "that is true when somebody should be told")
 	if a := d.attrs["summary"]; a != nil {
 		var verbatim bool
 		if r.SummaryRange, _, verbatim = d.literal(a.Expr); !verbatim {
@@ -122,25 +122,28 @@ func (d *decoder) only(allowed bool, on string, names ...string) {
 	}
 }
 
-// cel returns the text of the expression and its place. Positions in it map
+// MaxExpr bounds an expression in CEL, in bytes.
+const MaxExpr = 8192
+
+// cel returns the text of an expression and its place. Positions in it map
 // back to the file only where the text is verbatim, so nothing may be
 // interpolated; of a heredoc the text is taken from the file, as <<-CEL would
-// cut the indent off and shift the columns.
-func (d *decoder) cel() (string, Range) {
-	a := d.attrs["expr"]
+// cut the indent off and shift the columns. Instead says what an expression sees of
+// the plan, means what a condition means.
+func (d *decoder) cel(name, instead, means string) (string, Range) {
+	a := d.attrs[name]
 	if a == nil {
 		return "", Range{}
 	}
 	place, value, ok := d.literal(a.Expr)
 	switch {
 	case !ok || strings.Contains(value, "${") || strings.Contains(value, "%{"):
-		d.errorf("expr", "Write the CEL between quotes or <<CEL and CEL, without ${…}: other parts of the plan are seen as threshold and over.",
-			"expr is not plain text")
+		d.errorf(name, "Write the CEL between quotes or <<CEL and CEL, without ${…}: "+instead+".", "%s is not plain text", name)
 		return "", Range{}
 	case strings.TrimSpace(value) == "":
-		d.errorf("expr", "Write a condition in CEL that is true when somebody should be told.", "expr is empty")
-	case len(value) > 8192:
-		d.errorf("expr", "At most 8192 bytes.", "expr is too long")
+		d.errorf(name, "Write a condition in CEL "+means+".", "%s is empty", name)
+	case len(value) > MaxExpr:
+		d.errorf(name, fmt.Sprintf("At most %d bytes.", MaxExpr), "%s is too long", name)
 	}
 	return value, place
 }

@@ -246,7 +246,7 @@ func TestEveryTransportIsAsked(t *testing.T) {
 	r, err := probe.Play(vp, label, q, label, time.Millisecond, strings.NewReader("id"), func([]byte, bool) ([]byte, error) {
 		t.Error("a server in memory was asked")
 		return nil, nil
-	})
+	}, nil)
 	if hold(t, r, want{measurement.LocalError, "unknown transport quic", 0}); err != nil {
 		t.Error(err)
 	}

@@ -6,8 +6,6 @@ import (
 	"encoding/binary"
 	"io"
 	"net/netip"
-	"strconv"
-	"strings"
 
 	"github.com/miekg/dns"
 
@@ -35,7 +33,7 @@ func newRequest(q measurement.Query, source io.Reader) (request, error) {
 	if _, err := io.ReadFull(source, id[:]); err != nil {
 		return request{}, localError("no random id")
 	}
-	qtype, known := typeOf(q.Type)
+	qtype, known := dnsmsg.TypeOf(q.Type)
 	if !known {
 		return request{}, localError("unknown type " + q.Type)
 	}
@@ -106,16 +104,6 @@ func classOf(s string) (uint16, bool) {
 	}
 	c, found := dns.StringToClass[s]
 	return c, found
-}
-
-// typeOf reads a mnemonic or RFC 3597's TYPE123.
-func typeOf(s string) (uint16, bool) {
-	if t, found := dns.StringToType[s]; found {
-		return t, true
-	}
-	number, found := strings.CutPrefix(s, "TYPE")
-	t, err := strconv.ParseUint(number, 10, 16)
-	return uint16(t), found && err == nil
 }
 
 // wrongID is the one mismatch that cannot be told from a message alone.

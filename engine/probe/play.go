@@ -4,6 +4,7 @@ import (
 	"io"
 	"time"
 
+	"mtric.net/mtric/engine/expect"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -13,9 +14,9 @@ type Server func(query []byte, tcp bool) ([]byte, error)
 
 // Play asks a server in memory as Ask asks one of the network, a truncated answer over
 // TCP again too, and returns the row that Run writes. Whoever plays says when the query
-// was sent and how long each answer took; random gives the ids. The error is the
-// server's.
-func Play(vp measurement.VantagePoint, label time.Time, q measurement.Query, sent time.Time, latency time.Duration, random io.Reader, s Server) (measurement.Answer, error) {
+// was sent and how long each answer took; random gives the ids, x says what is expected.
+// The error is the server's.
+func Play(vp measurement.VantagePoint, label time.Time, q measurement.Query, sent time.Time, latency time.Duration, random io.Reader, s Server, x *expect.Expectations) (measurement.Answer, error) {
 	once := func(t measurement.Transport) (attempt, error) {
 		a := attempt{transport: t, connect: -1, attempts: 1, sent: sent, latency: latency}
 		message, err := newRequest(q, random)
@@ -46,5 +47,5 @@ func Play(vp measurement.VantagePoint, label time.Time, q measurement.Query, sen
 			a.attempts = 2
 		}
 	}
-	return row(vp, label, q, a), err
+	return row(vp, label, q, a, x), err
 }

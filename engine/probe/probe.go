@@ -24,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"mtric.net/mtric/engine/expect"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -45,6 +46,8 @@ type Prober struct {
 	Shown *Shown
 	// Roots are the authorities that are trusted over TLS; those of the system unless told.
 	Roots *x509.CertPool
+	// Expect are the expectations of the plan that the queries are of; nil expects nothing.
+	Expect *expect.Expectations
 	// Progress hears how many queries of the run are done, one call at a time.
 	Progress func(done, total int)
 }
@@ -88,7 +91,7 @@ func (p *Prober) Run(ctx context.Context, vp measurement.VantagePoint, label tim
 		next = time.Now().Add(q.Pace)
 		wg.Go(func() {
 			done := p.ask(ctx, q)
-			rows[i] = row(vp, label, q, done)
+			rows[i] = row(vp, label, q, done, p.Expect)
 			if done.later != nil && open.Add(1) > maxOpen {
 				p.endLater(&rows[i], &done)
 			}
@@ -145,7 +148,7 @@ func (p *Prober) Ask(ctx context.Context, vp measurement.VantagePoint, label tim
 		return p.unsent(vp, label, q), nil
 	}
 	done := p.ask(ctx, q)
-	r := row(vp, label, q, done)
+	r := row(vp, label, q, done, p.Expect)
 	p.endLater(&r, &done)
 	return r, done.wire
 }
@@ -229,7 +232,7 @@ func unknownTransport(t measurement.Transport) error {
 // unsent is the row of a query whose turn never came.
 func (p *Prober) unsent(vp measurement.VantagePoint, label time.Time, q measurement.Query) measurement.Answer {
 	a := attempt{transport: q.Transport, connect: -1, attempts: 0}
-	return row(vp, label, q, a.fail(errNeverSent))
+	return row(vp, label, q, a.fail(errNeverSent), p.Expect)
 }
 
 // dialer opens sockets without any feature that hides latency [zbf]: Go never
@@ -278,7 +281,7 @@ func (p *Prober) progress(total int) func() {
 
 // row writes what came of a query as its row. Only a query that is local_error
 // was, for the metrics, never sent.
-func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a attempt) measurement.Answer {
+func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a attempt, x *expect.Expectations) measurement.Answer {
 	r := measurement.Answer{
 		VantagePoint: vp, Interval: label.UTC(), Query: q.Label, RSI: q.RSI, Family: q.Family, Transport: q.Transport,
 		QName: q.Name, QType: q.Type, Outcome: a.outcome, Attempts: a.attempts, Strays: a.strays,
@@ -300,12 +303,6 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 	if a.connect >= 0 {
 		r.ConnectUS = new(a.connect.Microseconds())
 	}
-	if a.wire != nil {
-		r.ResponseSize = new(int32(len(a.wire)))
-		if q.Keep == measurement.KeepAlways || q.Keep == measurement.KeepOdd && odd(q, a) {
-			r.Response = a.wire
-		}
-	}
 	if a.source.IsValid() && q.Transport == measurement.UDP && a.udp == nil {
 		r.SourcePort = new(int32(a.source.Port()))
 	}
@@ -321,15 +318,33 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 		r.LatencyUS = new(a.latency.Microseconds())
 		r.RCode, r.AA, r.TC = new(a.reply.RCode), new(a.reply.AA), new(a.reply.TC)
 		r.Serial, r.NSID = a.reply.Serial, a.reply.NSID
+		meet(&r, x, a.wire)
+	}
+	if a.wire != nil {
+		r.ResponseSize = new(int32(len(a.wire)))
+		if q.Keep == measurement.KeepAlways || q.Keep == measurement.KeepOdd && odd(q, &r) {
+			r.Response = a.wire
+		}
 	}
 	return r
 }
 
+// meet asks whether an answer is as expected.
+func meet(r *measurement.Answer, x *expect.Expectations, wire []byte) {
+	met, err := x.Meets(r, wire)
+	if err != nil { // of a plan that nobody checked
+		met.Expected, met.Why = new(false), err.Error()
+	}
+	r.Expected = met.Expected
+	if met.Why != "" {
+		r.Error = &met.Why
+	}
+}
+
 // odd tells whether an answer is anything but plainly good. Only a question for the
 // SOA misses a serial, and what was asked to recurse need not answer with authority.
-func odd(q measurement.Query, a attempt) bool {
-	return a.outcome != measurement.Answered || a.reply.RCode != measurement.NoError || !a.reply.AA && !q.RecursionDesired || a.reply.TC ||
-		a.strays > 0 || a.reply.Serial == nil && q.Type == "SOA" && q.Class == ""
+func odd(q measurement.Query, r *measurement.Answer) bool {
+	return !r.Good() || !*r.AA && !q.RecursionDesired || *r.TC || r.Strays > 0 || r.Serial == nil && q.Type == "SOA" && q.Class == ""
 }
 
 // compareRows is the order of the lake within one interval and vantage point.

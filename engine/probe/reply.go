@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/dnsmsg"
-	"mtric.net/mtric/engine/measurement"
 )
 
 // Reply is what a row tells of a response, read from its wire alone: the prober fills
@@ -38,32 +36,19 @@ func ReadReply(wire []byte) (Reply, error) {
 	if err := m.Parse(wire); err != nil {
 		return Reply{}, malformed(err)
 	}
-	r := Reply{RCode: rcodeName(m.RCode), AA: m.Flags&dnsmsg.FlagAA != 0, TC: m.Flags&dnsmsg.FlagTC != 0}
+	r := Reply{RCode: dnsmsg.RCodeText(m.RCode), AA: m.Flags&dnsmsg.FlagAA != 0, TC: m.Flags&dnsmsg.FlagTC != 0}
 	if !dnsmsg.HeaderOnly(wire) {
 		r.question = questionOf(wire)
 	}
 	if id, told := m.NSID(); told {
-		r.NSID = new(nsidText(id))
+		r.NSID = new(dnsmsg.NSIDText(id))
 	}
-	soas := 0
-	for i := range m.Records {
-		rr := &m.Records[i]
-		if rr.Type != dns.TypeSOA {
-			continue
-		}
-		if soas++; rr.Class == dns.ClassINET && len(rr.Owner) == 1 {
-			r.Serial = new(int64(binary.BigEndian.Uint32(rr.RData[len(rr.RData)-soaNumbers:])))
-		}
-	}
-	if soas != 1 || m.RCode != dns.RcodeSuccess && m.RCode != dns.RcodeNameError {
-		r.Serial = nil
+	soa, serial := m.SOA()
+	if soa != nil && soa.Class == dns.ClassINET && len(soa.Owner) == 1 && (m.RCode == dns.RcodeSuccess || m.RCode == dns.RcodeNameError) {
+		r.Serial = new(int64(serial))
 	}
 	return r, nil
 }
-
-// soaNumbers are the octets of SOA data that follow its two names (RFC 1035 section
-// 3.3.13); the serial is the first of them.
-const soaNumbers = 20
 
 // malformed says in the words of the column error what cannot be read.
 func malformed(err error) error {
@@ -96,7 +81,7 @@ func (r Reply) Asks(name, qtype, qclass string) bool {
 	}
 	var want [255]byte
 	n, err := dns.PackDomainName(name, want[:], 0, nil, false)
-	kind, known := typeOf(qtype)
+	kind, known := dnsmsg.TypeOf(qtype)
 	class, knownClass := classOf(qclass)
 	if err != nil || !known || !knownClass || len(r.question) != n+4 || !equalFold(r.question[:n], want[:n]) {
 		return false
@@ -144,24 +129,4 @@ func skipName(wire []byte, off int) (end int, ok bool) {
 		}
 	}
 	return 0, false
-}
-
-// nsidText is the text of an identity where it is printable ASCII, else 0x and hex digits.
-func nsidText(id []byte) string {
-	if bytes.ContainsFunc(id, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return "0x" + hex.EncodeToString(id)
-	}
-	return string(id)
-}
-
-// rcodeName gives the mnemonic, "RCODE" and the number where there is none. 16
-// is BADVERS in an answer without TSIG.
-func rcodeName(rcode int) string {
-	if rcode == dns.RcodeBadVers {
-		return measurement.BadVers
-	}
-	if name, found := dns.RcodeToString[rcode]; found {
-		return name
-	}
-	return fmt.Sprintf("RCODE%d", rcode)
 }

@@ -14,7 +14,7 @@ import (
 // CheckQuestion returns the name as a query carries it, absolute, or says what is
 // wrong with the name or the type.
 func CheckQuestion(name, qtype string) (string, error) {
-	if _, known := typeOf(qtype); !known {
+	if _, known := dnsmsg.TypeOf(qtype); !known {
 		return "", fmt.Errorf("type %q: want a DNS record type such as SOA, NS, DS or TYPE123", qtype)
 	}
 	if _, ok := dns.IsDomainName(name); !ok {

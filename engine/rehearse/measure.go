@@ -94,7 +94,7 @@ func (p *player) ask(h *hour, q measurement.Query, after time.Duration, source *
 			wire, err = s.spoil(wire)
 		}
 		return wire, err
-	})
+	}, nil) // it plays the reserved queries alone
 	if err != nil {
 		return a, fmt.Errorf("%s asks %s: %w", h.vp, q.RSI, err)
 	}
