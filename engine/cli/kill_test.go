@@ -93,7 +93,7 @@ func TestKilledAnywhere(t *testing.T) {
 
 // Killed at any moment, rebuild leaves a folder that the next run goes on with, whether it
 // compares or not.
-func TestRebuildKilledAnywhere(t *testing.T) {
+func TestKilledRebuildGoesOn(t *testing.T) {
 	g := newGolden(t, "2")
 	rebuild := func(out string, more ...string) *exec.Cmd {
 		args := append([]string{"rebuild", "--originals", filepath.Join(g.home, "Originals"), "--zones", filepath.Join(g.home, "Output", "RootZones"),
