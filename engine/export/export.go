@@ -42,6 +42,7 @@ type Export struct {
 	From, Until time.Time // interval labels of [From, Until); a zero time is no bound; zones have none
 	Columns     []string  // in this order; none is all of them
 	Format      Format
+	Sources     bool // with the addresses that vantage points measured from; without, they are null
 
 	// Progress, where it is set, is called before each file, one call at a time.
 	Progress func(done, files int)
@@ -128,7 +129,7 @@ func (e Export) Run(ctx context.Context, w io.Writer) (rows int64, err error) {
 		return 0, err
 	}
 	buffered := bufio.NewWriterSize(w, 1<<20)
-	out, err := e.encoder(buffered, fields)
+	out, err := e.withheld(buffered, fields)
 	if err != nil {
 		return 0, err
 	}
@@ -181,6 +182,37 @@ func (e Export) encoder(w io.Writer, fields []column.Field) (encoder, error) {
 	default:
 		return newJSONEncoder(w, fields), nil
 	}
+}
+
+// sources are the columns that say where a vantage point measured from.
+var sources = map[column.Table][]string{column.Runs: {"source_ipv4", "source_ipv6"}, column.Routes: {"source"}}
+
+// withheld is the encoder that writes no more than may be told.
+func (e Export) withheld(w io.Writer, fields []column.Field) (encoder, error) {
+	out, err := e.encoder(w, fields)
+	if err != nil || e.Sources {
+		return out, err
+	}
+	var at []int
+	for i, f := range fields {
+		if slices.Contains(sources[e.Table], f.Name) {
+			at = append(at, i)
+		}
+	}
+	return withholding{out, at}, nil
+}
+
+// withholding writes the columns at these places, which are texts, as null.
+type withholding struct {
+	encoder
+	at []int
+}
+
+func (w withholding) write(columns []column.Cells, rows int) error {
+	for _, i := range w.at {
+		columns[i] = column.Cells{Column: column.Column{Index: slices.Repeat([]int32{-1}, rows), Null: slices.Repeat([]bool{true}, rows)}}
+	}
+	return w.encoder.write(columns, rows)
 }
 
 // files lists what holds the rows asked for, in the order of the key.

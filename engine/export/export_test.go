@@ -98,7 +98,7 @@ func TestExportGolden(t *testing.T) {
 	s := sampleLake(t, t.TempDir())
 	for _, table := range column.Tables {
 		for _, format := range []export.Format{export.CSV, export.NDJSON} {
-			got := exported(t, export.Export{Store: s, Table: table, Format: format})
+			got := exported(t, export.Export{Store: s, Table: table, Format: format, Sources: true})
 			golden := filepath.Join("testdata", "export", fmt.Sprintf("%s.%s", table, format))
 			if *update {
 				if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
@@ -129,7 +129,7 @@ func TestExportIsTheRows(t *testing.T) {
 		if err := os.Mkdir(s.Dir, 0o755); err != nil {
 			rt.Fatal(err)
 		}
-		e := export.Export{Store: s, Table: rapid.SampledFrom(column.Tables).Draw(rt, "table")}
+		e := export.Export{Store: s, Sources: true, Table: rapid.SampledFrom(column.Tables).Draw(rt, "table")}
 		if e.Table.Daily() {
 			bound := rapid.Custom(func(t *rapid.T) time.Time {
 				return midnight.Add(time.Duration(rapid.IntRange(0, 3*24*60).Draw(t, "minute")) * time.Minute)
@@ -255,7 +255,7 @@ func TestPqarrowReadsOurFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		e := export.Export{Store: s, Table: table, Format: export.ArrowFile}
+		e := export.Export{Store: s, Table: table, Format: export.ArrowFile, Sources: true}
 		out := exported(t, e)
 		if diff := cmp.Diff(parseExport(t, e, out), got); diff != "" {
 			t.Errorf("%s (-export +pqarrow):\n%s", table, diff)

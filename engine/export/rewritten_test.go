@@ -79,7 +79,7 @@ func everything(t *testing.T, s lake.Store) string {
 	t.Helper()
 	var b strings.Builder
 	for _, table := range column.Tables {
-		b.Write(exported(t, export.Export{Store: s, Table: table, Format: export.NDJSON}))
+		b.Write(exported(t, export.Export{Store: s, Table: table, Format: export.NDJSON, Sources: true}))
 		if !table.Daily() {
 			continue
 		}
