@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -17,8 +17,6 @@ type Column struct {
 	Dict  []string // the batch's own: the same text may have another place in the next batch
 	Bytes [][]byte // BYTE_ARRAY without a text's meaning; nil where null
 	Null  []bool   // true where null, but for STRING; nil when the column has no nulls here
-
-	spare []bool // Null's memory while Null is nil
 }
 
 // Text is a STRING column's text at a row; empty where it is null.
@@ -57,6 +55,19 @@ func (c *Column) Slice(from, until int) Column {
 	return v
 }
 
+// copy makes the column that of another, in its own memory but for texts and wires.
+func (c *Column) copy(of Column) {
+	c.Int, c.Index, c.Bytes, c.Null, c.Dict = renew(c.Int, of.Int), renew(c.Index, of.Index), renew(c.Bytes, of.Bytes), renew(c.Null, of.Null), of.Dict
+}
+
+// renew is a copy in memory that is used again; nil of nil.
+func renew[T any](to, of []T) []T {
+	if of == nil {
+		return nil
+	}
+	return append(to[:0], of...)
+}
+
 // nulls is a column of so many nulls.
 func nulls(k Kind, rows int) Column {
 	c := Column{Null: slices.Repeat([]bool{true}, rows)}
@@ -83,61 +94,13 @@ func missing(f Field, rows int) Cells {
 	return c
 }
 
-// read fills the column from a row group; its memory is used again.
-func (c *Column) read(g RowGroup, of bound) (err error) {
-	rows := int(g.NumRows())
-	if of.leaf == nil {
-		*c = nulls(of.Kind, rows)
-		return nil
-	}
-	c.Int, c.Index, c.Bytes, c.Null, c.Dict = c.Int[:0], c.Index[:0], c.Bytes[:0], c.spare[:0], nil
-	switch of.Kind { // at once, not page by page
-	case Text:
-		c.Index = slices.Grow(c.Index, rows)
-	case Binary:
-	default:
-		c.Int = slices.Grow(c.Int, rows)
-	}
-	r := newReader(c, of, g.first)
-	pages, err := g.pages(of.leaf)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, pages.Close()) }()
-	n := 0
-	for {
-		page, err := pages.ReadPage()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		err = r.page(page)
-		n += int(page.NumValues())
-		parquet.Release(page)
-		if err != nil {
-			return err
-		}
-	}
-	if n != rows {
-		return fmt.Errorf("has %d values in a row group of %d rows", n, rows)
-	}
-	if c.spare = c.Null; !r.nulls {
-		c.Null = nil
-	}
-	return nil
-}
-
 // reader is a column while its pages are read.
 type reader struct {
 	column *Column
 	of     bound
 	row    int64 // of the file, that the next page begins with
 	nulls  bool
-	dense  bool // Null has an entry a row, of every column
-	shows  bool // a page's own memory where it is as it is wanted
-	shown  bool
+	shown  bool               // the column is the memory of its one page
 	dict   parquet.Dictionary // that Dict or numbers is of
 	places map[string]int32   // of the texts in Dict
 	behind bool               // places is still to be made of Dict
@@ -166,7 +129,7 @@ func (r *reader) page(page parquet.Page) error {
 	if present == total {
 		levels = nil
 	}
-	if full > 0 && !text || r.dense {
+	if full > 0 && !text {
 		c.Null = mark(c.Null, levels, total)
 	}
 	dict := page.Dictionary()
@@ -175,7 +138,13 @@ func (r *reader) page(page parquet.Page) error {
 		if err := r.setDictionary(dict); err != nil {
 			return err
 		}
-		return place(r, &c.Index, data.Int32(), levels, present, -1)
+		places := data.Int32()
+		for _, p := range places {
+			if uint(p) >= uint(len(c.Dict)) {
+				return fmt.Errorf("damaged: a value has place %d among %d texts", p, len(c.Dict))
+			}
+		}
+		return place(r, &c.Index, places, levels, present, -1)
 	case dict != nil && kind == parquet.ByteArray:
 		return spread(&c.Bytes, r.lookup(dict, data.Int32()), levels, present, nil)
 	case dict != nil && (kind == parquet.Int64 || kind == parquet.Int32 || kind == parquet.Double):
@@ -248,6 +217,9 @@ func (r *reader) setDictionary(d parquet.Dictionary) error {
 		if few && slices.Contains(c.Dict, text) {
 			return ErrTwice
 		}
+		if err := CheckText(text); err != nil {
+			return err
+		}
 		c.Dict = append(c.Dict, text)
 	}
 	if r.behind = few; !few {
@@ -290,7 +262,10 @@ func (r *reader) byteArrays(data []byte, offsets []uint32, levels []byte, presen
 	if r.of.Kind == Text {
 		places := make([]int32, present)
 		for i := range places {
-			places[i] = r.at(string(data[offsets[i]:offsets[i+1]]))
+			var err error
+			if places[i], err = r.at(string(data[offsets[i]:offsets[i+1]])); err != nil {
+				return err
+			}
 		}
 		return spread(&r.column.Index, places, levels, present, -1)
 	}
@@ -302,15 +277,24 @@ func (r *reader) byteArrays(data []byte, offsets []uint32, levels []byte, presen
 	return spread(&r.column.Bytes, values, levels, present, nil)
 }
 
-func (r *reader) at(text string) int32 {
+func (r *reader) at(text string) (int32, error) {
 	if r.behind {
 		r.index()
 	}
 	p, known := r.places[text]
-	if !known {
-		p = int32(len(r.column.Dict))
-		r.column.Dict = append(r.column.Dict, text)
-		r.places[text] = p
+	if known {
+		return p, nil
 	}
-	return p
+	p = int32(len(r.column.Dict))
+	r.column.Dict = append(r.column.Dict, text)
+	r.places[text] = p
+	return p, CheckText(text)
+}
+
+// CheckText refuses a text that no reader of UTF-8 would take, or take alike.
+func CheckText(text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("text %.80q is not UTF-8", text)
+	}
+	return nil
 }

@@ -42,7 +42,7 @@ func mark(to []bool, levels []byte, total int) []bool {
 
 // place shows the values where that is possible, else it spreads them.
 func place[V any](r *reader, to *[]V, values []V, levels []byte, present int, absent V) error {
-	if r.shows && levels == nil && len(values) >= present && len(*to) == 0 {
+	if levels == nil && len(values) >= present && len(*to) == 0 {
 		*to, r.shown = values[:present:present], true
 		return nil
 	}

@@ -110,7 +110,12 @@ func (d *decoder) leaf(c *leafCells, l leaf, pages []filePage, data []byte, text
 	if d.twice(c.Dict) {
 		return column.ErrTwice
 	}
-	return c.CheckText(new(int))
+	for _, t := range c.Dict {
+		if err := column.CheckText(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // twice says whether a value is in the dictionary, of texts or of byte arrays, more than
