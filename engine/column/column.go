@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -96,20 +95,16 @@ func missing(f Field, rows int) Cells {
 
 // reader is a column while its pages are read.
 type reader struct {
-	column *Column
-	of     bound
-	row    int64 // of the file, that the next page begins with
-	nulls  bool
-	shown  bool               // the column is the memory of its one page
-	dict   parquet.Dictionary // that Dict or numbers is of
-	places map[string]int32   // of the texts in Dict
-	behind bool               // places is still to be made of Dict
-
-	numbers []int64 // of a dictionary of numbers
+	values
+	of    bound
+	row   int64 // of the file, that the next page begins with
+	nulls bool
+	shown bool               // the column is the memory of its one page
+	dict  parquet.Dictionary // that Dict is of
 }
 
 func newReader(to *Column, of bound, row int64) reader {
-	return reader{column: to, of: of, row: row, places: map[string]int32{}}
+	return reader{values: newValues(to, of.Kind), of: of, row: row}
 }
 
 // page appends a page. Its values are those that are not null, in order.
@@ -147,27 +142,18 @@ func (r *reader) page(page parquet.Page) error {
 		return place(r, &c.Index, places, levels, present, -1)
 	case dict != nil && kind == parquet.ByteArray:
 		return spread(&c.Bytes, r.lookup(dict, data.Int32()), levels, present, nil)
-	case dict != nil && (kind == parquet.Int64 || kind == parquet.Int32 || kind == parquet.Double):
-		values, err := r.lookupNumbers(dict, data.Int32())
-		if err != nil {
-			return err
-		}
-		return spread(&c.Int, values, levels, present, 0)
-	case dict != nil:
-		return fmt.Errorf("dictionary of %s is not read", kind)
-	case kind == parquet.Int64:
+	case dict == nil && kind == parquet.Int64:
 		return place(r, &c.Int, data.Int64(), levels, present, 0)
-	case kind == parquet.Double:
-		return spread(&c.Int, bitsOf(data.Double()), levels, present, 0)
-	case kind == parquet.Int32:
+	case dict == nil && kind == parquet.Int32:
 		return spread(&c.Int, widen(data.Int32()), levels, present, 0)
-	case kind == parquet.Boolean:
+	case dict == nil && kind == parquet.Boolean:
 		return spread(&c.Int, unpack(data.Boolean(), present), levels, present, 0)
-	case kind == parquet.ByteArray:
-		bytes, offsets := data.ByteArray()
-		return r.byteArrays(bytes, offsets, levels, present)
-	default:
-		return fmt.Errorf("type %s is not read", kind)
+	default: // as others than mtric write it
+		n, err := r.readAll(page.Values(), r.add)
+		if err == nil && n != total {
+			err = fmt.Errorf("damaged: %d values, %d promised", n, total)
+		}
+		return err
 	}
 }
 
@@ -175,30 +161,6 @@ func (r *reader) page(page parquet.Page) error {
 // of which is row 1 to people.
 func errNull(row int64) error {
 	return fmt.Errorf("row %d is null, and must have a value", row+1)
-}
-
-// lookupNumbers takes numbers out of a dictionary: others than mtric write them so.
-func (r *reader) lookupNumbers(d parquet.Dictionary, places []int32) ([]int64, error) {
-	if r.dict != d {
-		data := d.Page().Data()
-		switch d.Type().Kind() {
-		case parquet.Int32:
-			r.numbers = widen(data.Int32())
-		case parquet.Double:
-			r.numbers = bitsOf(data.Double())
-		default:
-			r.numbers = slices.Clone(data.Int64())
-		}
-		r.dict = d
-	}
-	values := make([]int64, len(places))
-	for i, p := range places {
-		if uint(p) >= uint(len(r.numbers)) {
-			return nil, fmt.Errorf("damaged: a value has place %d among %d", p, len(r.numbers))
-		}
-		values[i] = r.numbers[p]
-	}
-	return values, nil
 }
 
 // setDictionary takes over a chunk's dictionary. Each text has one place, or a count by
@@ -238,14 +200,6 @@ const fewTexts = 32
 // ErrTwice is a dictionary that readers who count by place would count wrongly.
 var ErrTwice = errors.New("damaged: the dictionary has a text twice")
 
-// index makes places of Dict.
-func (r *reader) index() {
-	for i, text := range r.column.Dict {
-		r.places[text] = int32(i)
-	}
-	r.behind = false
-}
-
 // lookup takes values out of a dictionary, which lives as long as its file is open.
 func (r *reader) lookup(d parquet.Dictionary, places []int32) [][]byte {
 	values := make([][]byte, len(places))
@@ -253,48 +207,4 @@ func (r *reader) lookup(d parquet.Dictionary, places []int32) [][]byte {
 		values[i] = d.Index(p).ByteArray()
 	}
 	return values
-}
-
-func (r *reader) byteArrays(data []byte, offsets []uint32, levels []byte, present int) error {
-	if len(offsets) != present+1 || int(offsets[present]) > len(data) {
-		return fmt.Errorf("damaged: %d offsets for %d values", len(offsets), present)
-	}
-	if r.of.Kind == Text {
-		places := make([]int32, present)
-		for i := range places {
-			var err error
-			if places[i], err = r.at(string(data[offsets[i]:offsets[i+1]])); err != nil {
-				return err
-			}
-		}
-		return spread(&r.column.Index, places, levels, present, -1)
-	}
-	own := append(make([]byte, 0, len(data)), data...) // the page's memory is given back
-	values := make([][]byte, present)
-	for i := range values {
-		values[i] = own[offsets[i]:offsets[i+1]:offsets[i+1]]
-	}
-	return spread(&r.column.Bytes, values, levels, present, nil)
-}
-
-func (r *reader) at(text string) (int32, error) {
-	if r.behind {
-		r.index()
-	}
-	p, known := r.places[text]
-	if known {
-		return p, nil
-	}
-	p = int32(len(r.column.Dict))
-	r.column.Dict = append(r.column.Dict, text)
-	r.places[text] = p
-	return p, CheckText(text)
-}
-
-// CheckText refuses a text that no reader of UTF-8 would take, or take alike.
-func CheckText(text string) error {
-	if !utf8.ValidString(text) {
-		return fmt.Errorf("text %.80q is not UTF-8", text)
-	}
-	return nil
 }

@@ -80,15 +80,6 @@ func Which(path string) (table Table, err error) {
 	return table, err
 }
 
-// NumRows is how many rows a file holds, as it claims.
-func NumRows(path string) (n int64, err error) {
-	err = open(path, func(f *parquet.File) error {
-		n = f.NumRows()
-		return nil
-	})
-	return n, err
-}
-
 func open(path string, use func(*parquet.File) error) (err error) {
 	if err := files.CheckSidecar(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -19,9 +19,9 @@ func newListReader(g RowGroup, of bound) (*listReader, error) {
 		if err != nil {
 			return nil, errors.Join(err, r.close())
 		}
-		values := g.ColumnChunks()[p.leaf.Index()].NumValues()
-		r.leaves = append(r.leaves, &leafReader{of: p, places: map[string]int32{}, row: g.first - 1,
-			pages: pages, buffer: make([]parquet.Value, min(1024, max(values, 1)))})
+		l := &leafReader{of: p, row: g.first - 1, pages: pages}
+		l.values = newValues(&l.column, p.Kind)
+		r.leaves = append(r.leaves, l)
 	}
 	return r, nil
 }
@@ -71,16 +71,15 @@ func (r *listReader) close() error {
 	return errors.Join(errs...)
 }
 
-// leafReader reads one leaf of a list's elements.
+// leafReader reads one leaf of a list's elements, which are added to its column.
 type leafReader struct {
+	values
 	of     boundPart
 	row    int64   // of the file, that was begun last
 	column Column  // the elements that were read and not handed out
 	starts []int32 // of each row begun, its first element; the last row may go on
 	nulls  []bool  // of each row begun, whether its list is null
-	places map[string]int32
 	pages  parquet.Pages
-	buffer []parquet.Value
 	done   bool
 }
 
@@ -96,7 +95,7 @@ func (l *leafReader) fill(n int) (whole int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		err = l.page(page.Values())
+		_, err = l.readAll(page.Values(), l.value)
 		parquet.Release(page)
 		if err != nil {
 			return 0, err
@@ -106,23 +105,6 @@ func (l *leafReader) fill(n int) (whole int, err error) {
 		return len(l.starts), nil
 	}
 	return len(l.starts) - 1, nil
-}
-
-func (l *leafReader) page(values parquet.ValueReader) error {
-	for {
-		n, err := values.ReadValues(l.buffer)
-		for _, v := range l.buffer[:n] {
-			if err := l.value(v); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 func (l *leafReader) value(v parquet.Value) error {
@@ -141,47 +123,8 @@ func (l *leafReader) value(v parquet.Value) error {
 	case level < l.of.begin || level < l.of.whole || level < l.of.full && !l.of.Nullable:
 		return errNull(l.row)
 	}
-	null := level < l.of.full
-	c.Null = append(c.Null, null)
-	switch l.of.Kind {
-	case Text:
-	case Binary:
-		var own []byte
-		if !null {
-			own = append([]byte{}, v.ByteArray()...)
-		}
-		c.Bytes = append(c.Bytes, own)
-		return nil
-	default:
-		n := int64(0)
-		if !null {
-			n = numberOf(v)
-		}
-		c.Int = append(c.Int, n)
-		return nil
-	}
-	place := int32(-1)
-	if !null {
-		var known bool
-		if place, known = l.places[string(v.ByteArray())]; !known {
-			text := string(v.ByteArray())
-			if err := CheckText(text); err != nil {
-				return err
-			}
-			place = int32(len(c.Dict))
-			c.Dict = append(c.Dict, text)
-			l.places[text] = place
-		}
-	}
-	c.Index = append(c.Index, place)
-	return nil
-}
-
-func numberOf(v parquet.Value) int64 {
-	if v.Kind() == parquet.Int32 {
-		return int64(v.Int32())
-	}
-	return v.Int64()
+	l.column.Null = append(l.column.Null, level < l.of.full)
+	return l.add(v)
 }
 
 // drop forgets the first rows and their elements.

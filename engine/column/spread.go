@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -85,14 +84,6 @@ func widen(in []int32) []int64 {
 	out := make([]int64, len(in))
 	for i, v := range in {
 		out[i] = int64(v)
-	}
-	return out
-}
-
-func bitsOf(in []float64) []int64 {
-	out := make([]int64, len(in))
-	for i, v := range in {
-		out[i] = int64(math.Float64bits(v))
 	}
 	return out
 }
