@@ -3,11 +3,8 @@ package rootzone
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mtric.net/mtric/engine/files"
 )
 
 // ErrNoSource says that no source yielded a good zone.
@@ -245,7 +244,7 @@ func Keep(dir string, zone *Zone, r Record) (Record, error) {
 	if added {
 		r.Notes = shortNotes(zone.Notes)
 	}
-	if r.SHA256, err = FileSHA256(filepath.Join(dir, FileName(zone.Serial))); err != nil {
+	if r.SHA256, err = files.Sum(filepath.Join(dir, FileName(zone.Serial))); err != nil {
 		return Record{}, err
 	}
 	return r, AppendRecord(dir, r)
@@ -386,19 +385,4 @@ func notZone(text []byte, err error) error {
 		return refuse(Truncated, "%w", err)
 	}
 	return refuse(NotZone, "%w", err)
-}
-
-// FileSHA256 is the SHA-256 of a file in hexadecimal digits, as sha256sum
-// prints it.
-func FileSHA256(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("zone: %w", err)
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return "", fmt.Errorf("zone: %w", err)
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+
+	"mtric.net/mtric/engine/files"
 )
 
 // Filled is what came of asking for zones by their serials.
@@ -69,7 +71,7 @@ func (f *filling) zone(ctx context.Context, serial uint32) error {
 	came := false
 	for _, s := range slices.Clone(f.sources) {
 		if kept != nil {
-			sum, err := FileSHA256(path)
+			sum, err := files.Sum(path)
 			if err != nil {
 				return err
 			}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"mtric.net/mtric/engine/files"
 )
 
 // validators are what a server said of the zone it sent last, to ask it for
@@ -76,7 +78,7 @@ func (f *Fetcher) remember(known memory) error {
 // asked for in full.
 func (r *run) conditional(v validators, at time.Time) (validators, *Zone) {
 	path := filepath.Join(r.Dir, FileName(v.Serial))
-	if sum, err := FileSHA256(path); err != nil || sum != v.SHA256 {
+	if sum, err := files.Sum(path); err != nil || sum != v.SHA256 {
 		return validators{}, nil
 	}
 	if r.newest != nil && v.Serial == r.newest.Serial {

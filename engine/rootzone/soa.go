@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/files"
 )
 
 // still asks a server that gives transfers for its SOA record, and says whether it
@@ -32,7 +34,7 @@ func (r *run) still(ctx context.Context, s Source, at time.Time) (bool, error) {
 	case serial != r.newest.Serial:
 		return false, nil
 	}
-	sum, err := FileSHA256(filepath.Join(r.Dir, FileName(serial)))
+	sum, err := files.Sum(filepath.Join(r.Dir, FileName(serial)))
 	if err != nil {
 		return false, err
 	}
