@@ -67,13 +67,13 @@ func (f *File) Batches(ctx context.Context, groups []RowGroup, s Span, b *Batch,
 			if own, err = ctx.Err(), s.cut(b); own == nil && err == nil && b.Rows > 0 {
 				own = use(b)
 			}
-			if own == nil && !s.Until.IsZero() && b.reached >= s.Until.UnixMicro() {
+			if own == nil && err == nil && !s.Until.IsZero() && b.reached >= s.Until.UnixMicro() {
 				own = errEnough // none that follows is earlier
 			}
 			return own, err
 		})
-		if own == errEnough && err == nil {
-			return nil, nil
+		if own == errEnough {
+			return nil, err
 		}
 		if own != nil || err != nil {
 			return own, err

@@ -38,7 +38,7 @@ func (p *player) makeFolders() error {
 	paths := p.site.plan.Paths
 	dirs := []string{p.zonesDir(), p.under(paths.Logs), p.under(paths.State), p.under(paths.Lake)}
 	for _, vp := range vantagePoints {
-		dirs = append(dirs, p.dropbox(vp), p.keeps(vp))
+		dirs = append(dirs, p.dropbox(vp), p.unsentDir(vp))
 	}
 	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o755); err != nil {

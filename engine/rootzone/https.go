@@ -27,12 +27,12 @@ type validators struct {
 	SHA256       string `json:"sha256"`
 }
 
-// memory has the validators by URL. Losing it costs a transfer in full.
-type memory map[string]validators
+// validatorsByURL has the validators by URL. Losing it costs a transfer in full.
+type validatorsByURL map[string]validators
 
 // put remembers a server's validators. Some that cannot be sent back, or are
 // absurdly long, are not worth it.
-func (m memory) put(place string, v validators) {
+func (m validatorsByURL) put(place string, v validators) {
 	if v.ETag == "" && v.LastModified == "" || !sendable(v.ETag) || !sendable(v.LastModified) {
 		delete(m, place)
 		return
@@ -49,16 +49,16 @@ func sendable(text string) bool {
 func (f *Fetcher) memoryFile() string { return filepath.Join(f.Dir, "validators.json") }
 
 // remembered reads the memory. One that cannot be read counts as lost.
-func (f *Fetcher) remembered() memory {
-	known := memory{}
+func (f *Fetcher) remembered() validatorsByURL {
+	known := validatorsByURL{}
 	data, err := os.ReadFile(f.memoryFile())
 	if err != nil || json.Unmarshal(data, &known) != nil || known == nil {
-		return memory{}
+		return validatorsByURL{}
 	}
 	return known
 }
 
-func (f *Fetcher) remember(known memory) error {
+func (f *Fetcher) remember(known validatorsByURL) error {
 	if len(known) == 0 {
 		return nil
 	}
