@@ -120,7 +120,7 @@ func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 	saveKeys()
 	rejected.more()
 	err = errors.Join(err, relay.Close())
-	s.tellAccused(ctx, in.Lake, result.Accused)
+	s.alertAccused(ctx, in.Lake, result.Accused)
 	if err != nil && !errors.As(err, new(*ingest.DaysError)) {
 		return err
 	}
@@ -239,7 +239,7 @@ func (s *station) report(r ingest.Result, lakeDir string) {
 		}
 	}
 	for _, name := range []string{"dropbox", "archive", "lake"} {
-		s.condition("ingest", name, alert.Warning, together(of[name]))
+		s.condition("ingest", name, alert.Warning, joined(of[name]))
 	}
 	var unjudgeable error
 	if n := r.Judged.Unjudgeable; n > 0 {
@@ -251,8 +251,8 @@ func (s *station) report(r ingest.Result, lakeDir string) {
 		string(measurement.Correct), r.Judged.Correct, string(measurement.Incorrect), r.Judged.Incorrect, string(measurement.Unchecked), r.Judged.Unchecked)
 }
 
-// together is an error of some lines, nil of none.
-func together(lines []string) error {
+// joined is an error of some lines, nil of none.
+func joined(lines []string) error {
 	if len(lines) == 0 {
 		return nil
 	}

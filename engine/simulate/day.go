@@ -137,7 +137,7 @@ func (d *dayWork) run(v int) (measurement.Run, bool, error) {
 	place := &d.w.vps[v]
 	within, silent := place.in(d.label), silenced(d.active, v)
 	if within && silent != nil {
-		d.part.struck[silent.number] += int64(len(d.queries))
+		d.part.affected[silent.number] += int64(len(d.queries))
 	}
 	makes := within && silent == nil
 	if makes {
