@@ -118,7 +118,8 @@ func (s Span) group(ctx context.Context, g RowGroup, columns []bound, b *Batch, 
 			b.views[i] = b.cursors[i].take(n)
 		}
 		left -= n
-		if err := s.cut(b, n); err != nil {
+		past, err := s.cut(b, n)
+		if err != nil {
 			return nil, err
 		}
 		if b.Rows > 0 {
@@ -128,6 +129,9 @@ func (s Span) group(ctx context.Context, g RowGroup, columns []bound, b *Batch, 
 			if own != nil {
 				return own, nil
 			}
+		}
+		if past {
+			return nil, nil
 		}
 	}
 	for i := range b.cursors {
@@ -186,20 +190,21 @@ func (g RowGroup) Read(names []string, to []*Column) error {
 	return nil
 }
 
-// cut leaves of a batch of n rows what lies in the span; rows are in order of time.
-func (s Span) cut(b *Batch, n int) (err error) {
+// cut leaves of a batch of n rows what lies in the span; rows are in order of time. Past
+// says that the span ends with them.
+func (s Span) cut(b *Batch, n int) (past bool, err error) {
 	at := b.views[slices.Index(b.names, Interval)].Int
 	if b.reached, err = Ascending(at, b.reached); err != nil {
-		return err
+		return false, err
 	}
 	from, until := s.Within(at)
 	if b.Rows = until - from; b.Rows == n {
-		return nil
+		return false, nil
 	}
 	for i := range b.views {
 		b.views[i] = b.views[i].Slice(from, until)
 	}
-	return nil
+	return until < n, nil
 }
 
 // Within is the part of the intervals, which are in order and in µs, that lies in the
