@@ -52,7 +52,7 @@ LAKE must be empty, new, or the output of an earlier rebuild. That is completed;
 }
 
 func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
-	defer collectForIngest()() // it is what rebuild runs
+	defer collectForDays()()
 	for _, name := range []string{"originals", "zones", "out"} {
 		if c.Flag(name).Value.String() == "" {
 			return usagef("rebuild: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())
