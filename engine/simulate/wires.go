@@ -72,7 +72,7 @@ type wireSet struct {
 
 // mostMade bounds what is remembered of a zone's answers: most are to questions that are
 // seldom asked.
-const mostMade = 4000
+const mostMade = 12_000
 
 // wireKey is all that an answer depends on but for the letters of a name that
 // does not exist, its case, the id and the text of the NSID. NSID is its length.
