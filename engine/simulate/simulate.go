@@ -46,7 +46,7 @@ type Config struct {
 	Routes        bool   // also write what the plan's traceroute blocks would have seen
 	Version       string // of the engine, goes into the files
 
-	Workers  int                   // days at work at the same time; 0 is one for each core
+	Workers  int                   // days at work at the same time, with Zones one; 0 is one for each core
 	Progress func(done, total int) // hears of days, one call at a time; may be nil
 }
 
