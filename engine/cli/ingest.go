@@ -113,9 +113,8 @@ func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 	bar := a.progress(0, "ingesting")
 	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), rejected.tell
 	saveKeys := s.answeredKeys(in)
-	restore := collectForIngest()
+	defer collectForDays()() // to the end: what follows shall not add to what is garbage then
 	result, err := in.Run(ctx)
-	restore()
 	bar.done()
 	saveKeys()
 	rejected.more()

@@ -53,7 +53,7 @@ folder _rebuild lies in it, it is not whole: give the command again.`,
 }
 
 func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
-	defer collectForIngest()() // it is what rebuild runs
+	defer collectForDays()()
 	for _, name := range []string{"originals", "zones", "out"} {
 		if c.Flag(name).Value.String() == "" {
 			return usagef("rebuild: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())

@@ -91,6 +91,7 @@ func (a *app) simulate(c *cobra.Command, f simulateFlags) error {
 	if err != nil {
 		return err
 	}
+	defer collectForDays()()
 	bar := a.progress(config.Days(), "simulating days")
 	config.Progress = func(int, int) { bar.step() }
 	truth, err := simulate.Run(c.Context(), f.out, config)

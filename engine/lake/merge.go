@@ -65,7 +65,7 @@ type merger[T Measured] struct {
 	path    string
 	compare func(a, b *T) int
 	finish  func([]T) error
-	out     *writer[T]
+	out     *Writer[T]
 	grouper rowGrouper
 	done    Merged
 	had     int64 // rows of the old file

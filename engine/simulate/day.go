@@ -22,7 +22,7 @@ const batchRows = 8192
 // dayWork is one day being made. Only its own goroutine touches it.
 type dayWork struct {
 	w        *world
-	out      *column.Writer[measurement.Answer]
+	out      *lake.Writer[measurement.Answer]
 	batch    batch
 	part     *part
 	arrivals *arrivals

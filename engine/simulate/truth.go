@@ -202,6 +202,7 @@ func (t *tally) add(day int, p *part) {
 	t.rows.Runs += p.runs
 	t.addRoutes(p)
 	p.latency, p.planted, p.sums, p.rssLatency = nil, nil, nil, [4][]uint32{} // the rest is for publication
+	p.now = runTally{}                                                        // it holds on to all that the day was made with
 	t.parts[day] = p
 }
 
