@@ -126,8 +126,8 @@ func (a *app) exit(err error) int {
 		return exitDone
 	}
 	code, text := exitCode(err), err.Error()
-	if code == exitInterrupted && text != "" {
-		text = "interrupted"
+	if code == exitInterrupted { // a person pressed Ctrl-C and knows of no contexts
+		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
 	}
 	switch {
 	case text == "", errors.As(err, new(repeated)) && !isTerminal(a.err):
