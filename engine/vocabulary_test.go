@@ -16,6 +16,7 @@ import (
 
 // elsewhere are words of the vocabularies that mean something else in a package.
 var elsewhere = map[string][]string{
+	"engine/alert":        {"answered"},                                                       // a field of windows
 	"engine/column":       {"answered"},                                                       // a column of runs
 	"engine/lake":         {"answered"},                                                       // a column of runs
 	"engine/plan":         {"tcp", "udp", "timeout", "tls"},                                   // methods of a trace, attributes
@@ -43,7 +44,7 @@ func TestWordsAreDeclaredOnce(t *testing.T) {
 				return err
 			}
 			where := strings.TrimPrefix(filepath.ToSlash(filepath.Join("engine", filepath.Dir(file))), "../")
-			if where == "engine/measurement" {
+			if where == "engine/measurement" || where == "engine/column/sample" { // declares them; rows for tests
 				return nil
 			}
 			for at, word := range literals(t, file) {

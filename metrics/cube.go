@@ -113,7 +113,7 @@ func (d *day) block(vp int, a *Accumulator, ids *column.Column, row int) *block 
 		if d.counted {
 			b.cells = make([]uint32, len(paths)*n*perDay)
 		}
-		if a.touches(d.number, measurement.VantagePoint(ids.Text(row))) {
+		if a.hasExclusion(d.number, measurement.VantagePoint(ids.Text(row))) {
 			b.byPath = make([]uint32, len(paths)*n*perDay)
 		}
 		d.blocks[vp] = b

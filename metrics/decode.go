@@ -22,12 +22,12 @@ type decoded struct {
 	accumulator *Accumulator
 
 	stray int64
-	names []named            // by vantage point's place, RSI and path: the NSID of the last answer
+	names []instanceCount    // by vantage point's place, RSI and path: the NSID of the last answer
 	met   map[[3]int32]int64 // answers by vantage point, RSI and NSID's place
 }
 
-// named is a run of answers of one server.
-type named struct {
+// instanceCount is a run of answers of one server.
+type instanceCount struct {
 	nsid  int32
 	count int64
 }
@@ -88,7 +88,7 @@ func (a *Accumulator) decode(b *column.AnswerBatch) *decoded {
 	if !a.cfg.Instances {
 		return d
 	}
-	d.names, d.met = make([]named, len(d.vp)*a.n*len(paths)), map[[3]int32]int64{}
+	d.names, d.met = make([]instanceCount, len(d.vp)*a.n*len(paths)), map[[3]int32]int64{}
 	return d
 }
 
@@ -126,8 +126,8 @@ const (
 	sentBefore     = time.Minute
 )
 
-// sureFrom is the label, in µs, from which no sighting of the serial can be too early.
-func (d *decoded) sureFrom(serial uint32) int64 {
+// earliestCertain is the label, in µs, from which no sighting of the serial can be too early.
+func (d *decoded) earliestCertain(serial uint32) int64 {
 	signed := d.accumulator.zones[serial].SignedAt
 	switch {
 	case signed == nil:

@@ -222,7 +222,7 @@ func (a *Accumulator) rows(d *decoded, day *day, slot, vp, first, end int) error
 	frame := a.frameOf(label)
 	counted := day.counted && label < a.cfg.DataUntil.UnixMicro()
 	var nsids []int32
-	var last []named
+	var last []instanceCount
 	if a.cfg.Instances {
 		nsids, last = d.NSID.Index[first:end], d.names[int(d.VantagePoint.Index[first])*n*len(paths):]
 	}
@@ -322,11 +322,11 @@ func (a *Accumulator) strays(d *decoded, first, end int, vp int32) (n int64) {
 
 // count begins to count the answers of another server: a vantage point nearly
 // always meets the same one, so that a map is needed only when it changes.
-func (d *decoded) count(n *named, vp, rsi, nsid int32) {
+func (d *decoded) count(n *instanceCount, vp, rsi, nsid int32) {
 	if n.count > 0 {
 		d.met[[3]int32{vp, rsi, n.nsid}] += n.count
 	}
-	*n = named{nsid: nsid, count: 1}
+	*n = instanceCount{nsid: nsid, count: 1}
 }
 
 // check puts a correctness answer into its cell. Received is NOERROR or NXDOMAIN

@@ -128,7 +128,7 @@ func (a *Accumulator) past(ctx context.Context, store lake.Store) error {
 	if !first.Before(start) {
 		return nil
 	}
-	enough, witnesses := 2, a.lookedBack()
+	enough, witnesses := 2, a.lookBackWitnesses()
 	if !a.anyVP {
 		enough = min(2, max(1, len(a.cfg.VantagePoints)))
 	}
@@ -171,9 +171,9 @@ func (a *Accumulator) beginning(ctx context.Context, store lake.Store, first, un
 	return nil
 }
 
-// lookedBack lists by serial the vantage points whose trusted sightings of the look-back
+// lookBackWitnesses lists by serial the vantage points whose trusted sightings of the look-back
 // show it, without what an exclusion takes out of the RSS.
-func (a *Accumulator) lookedBack() map[uint32]map[int]bool {
+func (a *Accumulator) lookBackWitnesses() map[uint32]map[int]bool {
 	found := map[uint32]map[int]bool{}
 	for _, d := range a.days {
 		if d.number >= int(LookBack/(24*time.Hour)) {

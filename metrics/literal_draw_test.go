@@ -25,7 +25,7 @@ type drawing struct {
 	us                             []int64
 	serials                        []uint32
 	released                       []int // by serial: from which interval servers have it
-	lag                            map[seat]int
+	lag                            map[serverAt]int
 	liar                           measurement.VantagePoint
 }
 
@@ -36,7 +36,7 @@ func (d *drawing) chance(p float64) bool { return d.r.Float64() < p }
 // drawLake draws a tiny lake: a few intervals at the start or the end of a day, few
 // vantage points and servers with dates, and all that can be wrong with rows.
 func drawLake(r *rand.Rand) lakeRows {
-	d := &drawing{r: r, health: map[measurement.VantagePoint]float64{}, ill: map[measurement.RSI]float64{}, lag: map[seat]int{}}
+	d := &drawing{r: r, health: map[measurement.VantagePoint]float64{}, ill: map[measurement.RSI]float64{}, lag: map[serverAt]int{}}
 	d.cfg = config(1, 0, 0)
 	d.first, d.last = -3, 4+r.IntN(9)
 	ends := d.chance(.3)

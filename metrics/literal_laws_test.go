@@ -133,7 +133,7 @@ func lawDropped(r *rand.Rand, w lakeRows, judge judgement) string {
 func drawCalm(r *rand.Rand) lakeRows {
 	w := drawLake(r)
 	w.cfg.Accepted, w.cfg.ReceivedUntil = nil, time.Time{}
-	newest := map[seat]uint32{}
+	newest := map[serverAt]uint32{}
 	var zones []measurement.Zone
 	rows := slices.Clone(w.rows)
 	slices.SortStableFunc(rows, func(a, b measurement.Answer) int { return a.Interval.Compare(b.Interval) })
@@ -142,7 +142,7 @@ func drawCalm(r *rand.Rand) lakeRows {
 		if a.Serial == nil || a.RSI >= "v" {
 			continue
 		}
-		at := seat{run{0, a.VantagePoint}, a.RSI}
+		at := serverAt{run{0, a.VantagePoint}, a.RSI}
 		if n, known := newest[at]; known && !newerThan(uint32(*a.Serial), n) {
 			s := int64(n)
 			a.Serial = &s

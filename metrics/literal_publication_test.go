@@ -12,8 +12,8 @@ import (
 	"mtric.net/mtric/metrics"
 )
 
-// seat is one server at one vantage point and label.
-type seat struct {
+// serverAt is one server at one vantage point and label.
+type serverAt struct {
 	run
 	rsi measurement.RSI
 }
@@ -55,13 +55,13 @@ func (l *literal) end() time.Time {
 
 // sights are what all servers showed at a level of exclusions: of the planned queries,
 // over all the lake.
-func (l *literal) sights(level int) map[seat]sight {
+func (l *literal) sights(level int) map[serverAt]sight {
 	if l.seen[level] != nil {
 		return l.seen[level]
 	}
-	all := map[seat]sight{}
+	all := map[serverAt]sight{}
 	for _, a := range l.rows {
-		at := seat{runAt(a.VantagePoint, a.Interval), a.RSI}
+		at := serverAt{runAt(a.VantagePoint, a.Interval), a.RSI}
 		if _, done := all[at]; done || a.Query != measurement.QuerySOA {
 			continue
 		}
@@ -311,7 +311,7 @@ func (l *literal) wait(level int, v metrics.VantagePoint, x metrics.Server, s ui
 	last := t.Add(-interval.Length)
 	w.never = true
 	for at := t; at.Before(e); at = at.Add(interval.Length) {
-		here := l.sights(level)[seat{runAt(v.ID, at), x.RSI}]
+		here := l.sights(level)[serverAt{runAt(v.ID, at), x.RSI}]
 		if here.asked && here.m != nil && (*here.m == s || newerThan(*here.m, s)) {
 			w.never, w.hi = false, at.Sub(t)
 			break

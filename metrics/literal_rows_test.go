@@ -80,7 +80,7 @@ func (d *drawing) soaRow(v measurement.VantagePoint, at int, s metrics.Server, p
 // serial is what a server shows a vantage point: what it has since its lag, or an older
 // one; a liar has its own.
 func (d *drawing) serial(v measurement.VantagePoint, at int, x measurement.RSI) uint32 {
-	place := seat{run{0, v}, x}
+	place := serverAt{run{0, v}, x}
 	if _, known := d.lag[place]; !known {
 		d.lag[place] = pick(d.r, 0, 0, 0, 0, 1, 2, 3, 4, 50)
 	}

@@ -32,7 +32,7 @@ type literal struct {
 	runOf    map[run]measurement.Run
 	zoneOf   map[uint32]measurement.Zone
 	trust    map[run]bool
-	seen     [3]map[seat]sight // by level of exclusions
+	seen     [3]map[serverAt]sight // by level of exclusions
 	at       []time.Time
 	tallies  map[tallied]tally
 	waited   map[tallied]tally // of publications

@@ -69,7 +69,7 @@ func (l *literal) silentAfter() map[string]bool {
 		for at := p.T; at.Before(l.end()); at = at.Add(interval.Length) {
 			for _, v := range l.vps {
 				for _, x := range l.cfg.Servers {
-					here, key := l.sights(forRSIs)[seat{runAt(v.ID, at), x.RSI}], waitName(p.Serial, v.ID, x.RSI)
+					here, key := l.sights(forRSIs)[serverAt{runAt(v.ID, at), x.RSI}], waitName(p.Serial, v.ID, x.RSI)
 					shows := here.m != nil && (*here.m == p.Serial || newerThan(*here.m, p.Serial))
 					shown[key] = shown[key] || shows
 					all[key] = all[key] || here.asked && shown[key] && !shows

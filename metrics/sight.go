@@ -28,7 +28,7 @@ func (d *decoded) serial(i int, day *day, b *block, label int64, slot, at, path,
 		b.asked[at] |= 1 << (path + doubtful)
 		return nil
 	}
-	from := d.sureFrom(s)
+	from := d.earliestCertain(s)
 	if label < from && d.early(s, i, day) {
 		return nil
 	}

@@ -44,9 +44,9 @@ type at struct {
 	paths       []int
 }
 
-// touches says whether any exclusion lies in the vantage point's day; then its
+// hasExclusion says whether any exclusion lies in the vantage point's day; then its
 // block keeps the serials of each path apart.
-func (a *Accumulator) touches(day int, vp measurement.VantagePoint) bool {
+func (a *Accumulator) hasExclusion(day int, vp measurement.VantagePoint) bool {
 	return len(a.excluded(day, vp, forRSIs)) > 0
 }
 

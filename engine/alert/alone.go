@@ -16,7 +16,9 @@ type witnessing struct {
 	rows  *rows
 	end   time.Time
 
-	places [][]place // of the rows of its windows, by combination; nil until one is asked for
+	read   func() (*rows, error) // where rows does not have those of its windows
+	failed error                 // of read
+	places [][]place             // of the rows of its windows, by combination; nil until one is asked for
 }
 
 // place is where a row lies.
@@ -26,6 +28,11 @@ type place struct{ chunk, at int32 }
 func (w *witnessing) find() {
 	g := w.group
 	w.places = make([][]place, len(g.combos))
+	if w.read != nil {
+		if w.rows, w.failed = w.read(); w.failed != nil {
+			w.rows = &rows{}
+		}
+	}
 	from, until := w.spans()
 	for c, chunk := range w.rows.chunks {
 		at, _ := slices.BinarySearchFunc(chunk, from, func(r row, slot int32) int { return int(r.slot) - int(slot) })

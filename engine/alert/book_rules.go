@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 		if from.After(until) || b.Rules.reach("") == 0 {
 			return nil
 		}
-		w, err := b.Rules.walker(ctx, store, from, until, "")
+		w, err := b.walker(ctx, store, from, until)
 		if err != nil {
 			return err
 		}
@@ -52,6 +53,15 @@ func (b *Book) EvaluateWindow(ctx context.Context, store lake.Store) (Result, er
 		})
 		return nil
 	})
+}
+
+// walker prepares the evaluation of the ends that are due: one, as every five minutes, or
+// those of a backlog.
+func (b *Book) walker(ctx context.Context, store lake.Store, from, until time.Time) (*walker, error) {
+	if from.Equal(until) {
+		return b.Rules.walkerAt(ctx, store, until, filepath.Join(b.State, "sums"))
+	}
+	return b.Rules.walker(ctx, store, from, until, "")
 }
 
 // evaluateEnd evaluates the window rules at one end and saves what came of it: a run

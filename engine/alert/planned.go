@@ -10,6 +10,7 @@ import (
 type planned struct {
 	tuples  map[tuple]bool
 	anybody bool // the tuples are of no vantage point
+	ofRun   int  // how many are of one vantage point
 }
 
 func plannedBy(p *plan.Plan) planned {
@@ -19,6 +20,7 @@ func plannedBy(p *plan.Plan) planned {
 		vps = []string{""}
 	}
 	eachPlanned(p, vps, func(t tuple) { all.tuples[t] = true })
+	all.ofRun = len(all.tuples) / len(vps)
 	return all
 }
 

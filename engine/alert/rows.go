@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unsafe"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
@@ -17,19 +18,30 @@ import (
 // tuple is where an answer comes from: the labels that over may name.
 type tuple struct{ rsi, family, transport, vantagePoint, query string }
 
-func (t *tuple) label(name string) string {
+// place is where the value of a label stands.
+func (t *tuple) place(name string) *string {
 	switch name {
 	case "rsi":
-		return t.rsi
+		return &t.rsi
 	case "family":
-		return t.family
+		return &t.family
 	case "transport":
-		return t.transport
+		return &t.transport
 	case "vantage_point":
-		return t.vantagePoint
+		return &t.vantagePoint
 	default:
-		return t.query
+		return &t.query
 	}
+}
+
+func (t *tuple) label(name string) string { return *t.place(name) }
+
+// only is the tuple with these labels and no others.
+func (t *tuple) only(names []string) (of tuple) {
+	for _, name := range names {
+		*of.place(name) = *t.place(name)
+	}
+	return of
 }
 
 // row is an answer, cut down to what windows are made of: a month of twenty
@@ -85,6 +97,7 @@ type gatherer struct {
 	nsids   numbers[string]
 
 	day      []row          // that is being read
+	numbered numbering      // of its row group
 	doubtful map[runAt]bool // its runs that are not trusted
 	shown    shownSerials
 }
@@ -122,11 +135,13 @@ func newGatherer(p *plan.Plan, store lake.Store, zones []measurement.Zone) *gath
 // read reads the answers of [from, until), which are of one day, that the plan asks for,
 // into a slice, by one scan of the needed columns.
 func (g *gatherer) read(ctx context.Context, from, until time.Time, into []row) ([]row, error) {
-	g.day = into[:0]
+	g.day, g.numbered = into[:0], numbering{}
 	clear(g.doubtful)
-	if err := g.findDoubtful(ctx, from, until); err != nil {
+	runs, err := g.findDoubtful(ctx, from, until)
+	if err != nil {
 		return nil, err
 	}
+	g.day = slices.Grow(g.day, runs*g.planned.ofRun) // about what will come
 	scan := lake.Scan{Store: g.store, From: from, Until: until, Workers: 1}
 	if err := scan.Answers(ctx, columns, g.take); err != nil {
 		return nil, err
@@ -170,22 +185,36 @@ func (g *gatherer) tuple(t tuple) int32 {
 	return g.tuples.number(t)
 }
 
-// numbering maps the dictionaries of one batch onto the gatherer's numbers, at the places
+// numbering maps the dictionaries of a row group onto the gatherer's numbers, at the places
 // of Codes.
 type numbering struct {
+	dicts                         [10][]string
 	nsid, outcome, rcode, verdict []int32
-	sources                       map[[6]int32]source
+	sources                       map[labels]*source
+	last                          *source // of the row before
 	serials                       map[int64]int32
 }
 
+// labels are those of a row, and its address, as places in dictionaries.
+type labels [6]int32
+
 // source is a tuple, and when it is asked at the address of its rows.
 type source struct {
-	tuple int32
-	asked []span
+	tuple  int32
+	asked  []span
+	labels labels
+	next   *source // what came after it last time: intervals have much the same rows
 }
 
-func (g *gatherer) number(b *column.AnswerBatch) numbering {
-	n := numbering{sources: map[[6]int32]source{}, serials: map[int64]int32{}}
+// number makes the numbering of a batch, which the next one of its row group shares.
+func (g *gatherer) number(b *column.AnswerBatch) *numbering {
+	n := &g.numbered
+	dicts := [...][]string{b.VantagePoint.Dict, b.Query.Dict, b.RSI.Dict, b.Family.Dict, b.Transport.Dict, b.Address.Dict,
+		b.NSID.Dict, b.Outcome.Dict, b.RCode.Dict, b.Verdict.Dict}
+	if n.sources != nil && slices.EqualFunc(dicts[:], n.dicts[:], same) {
+		return n
+	}
+	*n = numbering{dicts: dicts, sources: map[labels]*source{}, last: &source{}, serials: map[int64]int32{}}
 	n.nsid = b.NSID.Codes(-1, g.nsids.number)
 	n.outcome = b.Outcome.Codes(-1, func(s string) int32 { return int32(slices.Index(measurement.Outcomes, measurement.Outcome(s))) })
 	n.rcode = b.RCode.Codes(0, func(s string) int32 { return int32(rcodeOf(s)) })
@@ -193,12 +222,26 @@ func (g *gatherer) number(b *column.AnswerBatch) numbering {
 	return n
 }
 
+// same says whether two dictionaries are one in memory.
+func same(a, b []string) bool {
+	return len(a) == len(b) && unsafe.SliceData(a) == unsafe.SliceData(b)
+}
+
 // source finds what a row's labels and address are in the plan.
-func (g *gatherer) source(t tuple, address string) source {
-	s := source{tuple: g.tuple(t)}
-	if s.tuple >= 0 {
-		s.asked = g.asked(t, address)
+func (g *gatherer) source(b *column.AnswerBatch, i int) *source {
+	n, key := &g.numbered, labels{b.VantagePoint.Index[i], b.Query.Index[i], b.RSI.Index[i], b.Family.Index[i], b.Transport.Index[i], b.Address.Index[i]}
+	s := n.last.next
+	if s == nil || s.labels != key {
+		if s = n.sources[key]; s == nil {
+			t := tuple{b.RSI.Text(i), b.Family.Text(i), b.Transport.Text(i), b.VantagePoint.Text(i), b.Query.Text(i)}
+			if s = (&source{tuple: g.tuple(t), labels: key}); s.tuple >= 0 {
+				s.asked = g.asked(t, b.Address.Text(i))
+			}
+			n.sources[key] = s
+		}
+		n.last.next = s
 	}
+	n.last = s
 	return s
 }
 
@@ -215,12 +258,7 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 		if shows && b.Query.Index[i] == soa {
 			g.noteShown(&g.shown, b.VantagePoint.Text(i), r.slot, serial)
 		}
-		key := [6]int32{b.VantagePoint.Index[i], b.Query.Index[i], b.RSI.Index[i], b.Family.Index[i], b.Transport.Index[i], b.Address.Index[i]}
-		from, ok := n.sources[key]
-		if !ok {
-			from = g.source(tuple{b.RSI.Text(i), b.Family.Text(i), b.Transport.Text(i), b.VantagePoint.Text(i), b.Query.Text(i)}, b.Address.Text(i))
-			n.sources[key] = from
-		}
+		from := g.source(b, i)
 		if from.tuple < 0 || code != int32(outcomeLocal) && !contains(from.asked, r.slot) {
 			continue
 		}
@@ -238,7 +276,7 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 			r.latency = int32(min(max(b.LatencyUS.Int[i], 0), math.MaxInt32))
 		}
 		if believed, known := g.accepted[serial]; shows && known && b.SentAt.Int[i] >= believed {
-			r.serial = g.serialOf(&n, serial)
+			r.serial = g.serialOf(n, serial)
 		}
 		g.day = append(g.day, r)
 	}

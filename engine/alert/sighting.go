@@ -115,10 +115,11 @@ type runAt struct {
 }
 
 // findDoubtful notes the runs of [from, until) that are not trusted: whose clock was known to be
-// wrong, or that were received before their label.
-func (g *gatherer) findDoubtful(ctx context.Context, from, until time.Time) error {
+// wrong, or that were received before their label. It says how many runs there are.
+func (g *gatherer) findDoubtful(ctx context.Context, from, until time.Time) (runs int, err error) {
 	scan := lake.Scan{Store: g.store, From: from, Until: until, Workers: 1}
-	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized, column.ReceivedAt}, func(b *column.RunBatch) error {
+	err = scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized, column.ReceivedAt}, func(b *column.RunBatch) error {
+		runs += b.Rows
 		for i, label := range b.Interval.Int {
 			if b.ClockSynchronized.No(i) || b.ReceivedAt.Int[i] < label {
 				g.doubtful[runAt{b.VantagePoint.Text(i), slotOfMicro(label)}] = true
@@ -126,6 +127,7 @@ func (g *gatherer) findDoubtful(ctx context.Context, from, until time.Time) erro
 		}
 		return nil
 	})
+	return runs, err
 }
 
 // shownSerials is the serials that a run has shown so far; its rows come together.

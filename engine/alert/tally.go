@@ -17,6 +17,7 @@ type tally struct {
 	serials  map[int32]int
 	nsids    map[int32]int
 	latency  *order // nil where no rule reads it; so are serials and nsids
+	p95      bool   // whether some rule reads that
 	accused  *accused
 
 	pairs         int64   // (interval, vantage point) with a row that was sent
@@ -25,7 +26,7 @@ type tally struct {
 }
 
 func newTally(r *rows, g *group, of *accused) *tally {
-	t := &tally{accused: of, byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)),
+	t := &tally{accused: of, p95: g.p95, byVP: make([]count, len(r.vps)), byRSI: make([]count, len(r.rsis)),
 		added: make([]int32, len(r.vps)), gone: make([]int32, len(r.vps)), addSet: make([]bool, len(r.vps)), gonSt: make([]bool, len(r.vps))}
 	if g.latency {
 		t.latency = &order{}
@@ -133,7 +134,10 @@ func (t *tally) fill(w *Window, failing float64, newest func(map[int32]int) *int
 	w.HasData = w.Sent > 0
 	w.Availability, w.Unexpected = percent(t.good, w.Sent), t.unlike
 	if t.latency != nil {
-		w.MedianLatency, w.P95Latency = t.latency.median(), t.latency.p95()
+		w.MedianLatency = t.latency.median()
+	}
+	if t.p95 {
+		w.P95Latency = t.latency.p95()
 	}
 	w.VPs, w.VPsFailing, _ = failures(t.byVP, failing)
 	w.RSIs, w.RSIsFailing, w.RSIsSilent = failures(t.byRSI, failing)

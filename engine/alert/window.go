@@ -1,20 +1,12 @@
 package alert
 
 import (
-	"context"
 	"maps"
-	"reflect"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"mtric.net/mtric/engine/interval"
-	"mtric.net/mtric/engine/lake"
-	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -27,8 +19,11 @@ type group struct {
 	rules    []*rule
 	previous bool // some rule reads it
 	latency  bool
+	p95      bool
 	serials  bool
 	nsids    bool
+
+	summed bool // by the sums of days, not row by row
 
 	combos []*combo
 	of     []int32 // combo, by tuple
@@ -91,9 +86,9 @@ func (rs *Rules) groups(only string) []*group {
 		g := all[i]
 		g.rules = append(g.rules, r)
 		g.previous = g.previous || r.sees("previous.")
-		g.latency = g.latency || r.sees("window.median_latency") || r.sees("window.p95_latency") ||
-			r.sees("previous.median_latency") || r.sees("previous.p95_latency")
 		for _, of := range []string{"window.", "previous."} {
+			g.p95 = g.p95 || r.sees(of+"p95_latency")
+			g.latency = g.latency || g.p95 || r.sees(of+"median_latency")
 			g.serials = g.serials || r.sees(of+"newest_serial") || r.sees(of+"lag")
 			g.nsids = g.nsids || r.sees(of+"nsids")
 		}
@@ -118,32 +113,36 @@ func (r *rule) names() []string {
 }
 
 // reach is how far before the end of an interval the rules look.
-func (rs *Rules) reach(only string) time.Duration {
-	var far time.Duration
-	for _, g := range rs.groups(only) {
-		w := g.window
-		if g.previous {
-			w *= 2
-		}
-		far = max(far, w)
+func (rs *Rules) reach(only string) time.Duration { return farthest(rs.groups(only)) }
+
+func farthest(groups []*group) (far time.Duration) {
+	for _, g := range groups {
+		far = max(far, g.reach())
 	}
 	return far
+}
+
+func (g *group) reach() time.Duration {
+	if g.previous {
+		return 2 * g.window
+	}
+	return g.window
 }
 
 // prepare makes the combinations: those of the plan and, where it has no vantage points,
 // those of the rows, which the plan bounds but for the vantage points.
 func (g *group) prepare(p *plan.Plan, r *rows) {
-	index := map[string]int32{}
+	index := map[tuple]int32{}
 	add := func(t *tuple) int32 {
-		var labels []Label
-		for _, name := range g.over {
-			labels = append(labels, Label{name, t.label(name)})
-		}
-		key := keyOf("", labels)
+		key := t.only(g.over)
 		i, ok := index[key]
 		if !ok {
 			i = int32(len(g.combos))
 			index[key] = i
+			var labels []Label
+			for _, name := range g.over {
+				labels = append(labels, Label{name, t.label(name)})
+			}
 			g.combos = append(g.combos, &combo{labels: labels, expected: g.expected(p, r, t)})
 		}
 		f := g.feedsOf(t.query)
@@ -202,153 +201,4 @@ func (g *group) advance(r *rows, end time.Time) {
 		enter(row)
 	})
 	g.cursor[2].upTo(r, last-2*slots, change(true, -1))
-}
-
-// visit is called with each result of a walk, one at a time.
-type visit func(end time.Time, r *rule, f *frame, found finding, err error) error
-
-// walker evaluates the window rules over a lake's past, end by end.
-type walker struct {
-	rules  *Rules
-	slide  *slide
-	rows   *rows
-	groups []*group
-	reach  time.Duration
-
-	until, now time.Time // the last end there is to evaluate, and when; zero where nobody is told
-}
-
-// walker prepares a walk over the ends of [from, until]. Stop must be called after it.
-func (rs *Rules) walker(ctx context.Context, store lake.Store, from, until time.Time, only string) (*walker, error) {
-	w := &walker{rules: rs, groups: rs.groups(only), reach: rs.reach(only)}
-	var err error
-	if w.slide, err = newSlide(ctx, rs.Plan, store, from.Add(-w.reach), until); err != nil {
-		return nil, err
-	}
-	if err := w.slide.meet(ctx, w.reach); err != nil {
-		w.stop()
-		return nil, err
-	}
-	w.rows = w.slide.rows
-	_ = w.each(func(g *group) error { // nothing of it fails
-		g.prepare(rs.Plan, w.rows)
-		return nil
-	})
-	return w, nil
-}
-
-// stop ends what is being read ahead.
-func (w *walker) stop() { w.slide.stop() }
-
-func (w *walker) each(do func(*group) error) error {
-	var all errgroup.Group
-	all.SetLimit(runtime.GOMAXPROCS(0))
-	for _, g := range w.groups {
-		all.Go(func() error { return do(g) })
-	}
-	return all.Wait()
-}
-
-// walk evaluates the rules for every end in [from, until], which no walk before has
-// passed, and hands each result on. The ends of one alert come oldest first; those of
-// several groups run beside one another, so the order of different alerts is none.
-func (w *walker) walk(ctx context.Context, from, until time.Time, use visit) error {
-	var one sync.Mutex
-	for at := from; !at.After(until); {
-		last := interval.Day(at.Add(-1)).AddDate(0, 0, 1) // the ends that need no further day
-		if last.After(until) {
-			last = until
-		}
-		// What leaves the windows at the first end is of the interval before them.
-		if err := w.slide.hold(ctx, at.Add(-w.reach-interval.Length), last); err != nil {
-			return err
-		}
-		err := w.each(func(g *group) error {
-			return w.walkGroup(g, at, last, func(end time.Time, rule *rule, f *frame, found finding, err error) error {
-				one.Lock()
-				defer one.Unlock()
-				return use(end, rule, f, found, err)
-			})
-		})
-		if err != nil {
-			return err
-		}
-		at = last.Add(interval.Length)
-	}
-	return nil
-}
-
-func (w *walker) walkGroup(g *group, from, until time.Time, use visit) error {
-	rs, r := w.rules, w.rows
-	failing, month := 0.0, time.Time{}
-	var now, before Window
-	f := &frame{rules: rs, object: reflect.ValueOf(&now).Elem(), previous: reflect.ValueOf(&before).Elem(), known: w.now}
-	for end := from; !end.After(until); end = end.Add(interval.Length) {
-		g.advance(r, end)
-		rests := &witnessing{group: g, rows: r, end: end}
-		f.newest = end.Equal(w.until)
-		if m := interval.Month(end.Add(-g.window)); !m.Equal(month) { // thresholds hold for whole months
-			month, f.thresholds = m, thresholds(rs.Plan.ThresholdsAt(m))
-			if failing = 96; f.thresholds[thresholdOf(measurement.RSIAvailability)] != 0 { // [ydw]
-				failing = f.thresholds[thresholdOf(measurement.RSIAvailability)]
-			}
-		}
-		for i, c := range g.combos {
-			c.fill(&now, &before, c.now, c.before, view{r, g, end, failing, ""})
-			f.labels = c.labels
-			f.alone = func(rule *rule) string { return rests.alone(int32(i), rule, f, failing) }
-			f.exclusion = func() string {
-				began := end
-				if f.since != nil {
-					began = *f.since
-				}
-				return exclusion(c.labels, began.Add(-interval.Length), end) // the interval that made it true
-			}
-			here := c.counted && measured(rs.Plan, c.labels, end.Add(-g.window), end)
-			for _, rule := range g.rules {
-				found, err := gone, error(nil)
-				if here {
-					found, err = rule.judge(f)
-				}
-				if err := use(end, rule, f, found, err); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// judge evaluates a condition over a window: nothing is counted as good that was not
-// seen to be good.
-func (r *rule) judge(f *frame) (finding, error) {
-	found, err := r.evaluate(f)
-	if w, ok := f.object.Interface().(Window); ok && !w.HasData {
-		err = nil // one that divides by what was sent is not wrong for that
-		if found == fails && !r.asksData() {
-			found = keep
-		}
-	}
-	return found, err
-}
-
-// measured says whether the plan measures at these labels in [from, until): a
-// vantage point that ended has no data, for ever, and nothing is wrong.
-func measured(p *plan.Plan, labels []Label, from, until time.Time) bool {
-	for _, l := range labels {
-		if l.Name != "vantage_point" {
-			continue
-		}
-		for _, v := range p.VantagePoints {
-			if string(v.ID) == l.Value {
-				return measures(v, from, until)
-			}
-		}
-	}
-	return true
-}
-
-// asksData says whether the condition itself deals with windows without data.
-func (r *rule) asksData() bool {
-	return r.condition.reads["window.has_data"] || r.condition.reads["window.coverage"]
 }

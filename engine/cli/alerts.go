@@ -61,8 +61,8 @@ func takeAlerts(r *alert.Relay) func(measurement.VantagePoint, time.Time, []byte
 	}
 }
 
-// tellAccused tells of answers that were found incorrect too late for the window rules.
-func (s *station) tellAccused(ctx context.Context, store lake.Store, accused map[judge.Accused]int64) {
+// alertAccused tells of answers that were found incorrect too late for the window rules.
+func (s *station) alertAccused(ctx context.Context, store lake.Store, accused map[judge.Accused]int64) {
 	if err := s.book.TellLate(ctx, store, accused); err != nil {
 		s.log.Error("what was found incorrect too late for the rules is not all told", "error", err)
 	}

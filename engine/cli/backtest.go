@@ -55,7 +55,7 @@ func (a *app) backtest(ctx context.Context, f backtestFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := hasPast(p, f.rule); err != nil {
+	if err := checkBacktest(p, f.rule); err != nil {
 		return err
 	}
 	home, err := a.home()
@@ -86,9 +86,9 @@ func (a *app) backtest(ctx context.Context, f backtestFlags) error {
 	return nil
 }
 
-// hasPast refuses rules that the plan does not have, or that look at what the lake
+// checkBacktest refuses rules that the plan does not have, or that look at what the lake
 // does not keep: none would fire, which says nothing.
-func hasPast(p *plan.Plan, name string) error {
+func checkBacktest(p *plan.Plan, name string) error {
 	if err := knownRule(p, name); err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func run(args []string, in io.Reader, out, errw io.Writer, kernel clock.Kernel) 
 	closed := make(chan os.Signal, 1)
 	signal.Notify(closed, syscall.SIGPIPE) // who wants no more of our output (head) must not kill us
 	defer signal.Stop(closed)
-	pipe := &outlet{Writer: out}
+	pipe := &output{Writer: out}
 	a := &app{in: in, out: pipe, err: errw, self: os.Args[0], hostname: os.Hostname, clock: time.Now, adjtimex: kernel}
 	root := a.root()
 	root.SetArgs(args)
@@ -110,13 +110,13 @@ func run(args []string, in io.Reader, out, errw io.Writer, kernel clock.Kernel) 
 	return a.exit(err)
 }
 
-// outlet is the standard output, and knows whether its reader has gone.
-type outlet struct {
+// output is the standard output, and knows whether its reader has gone.
+type output struct {
 	io.Writer
 	closed bool
 }
 
-func (o *outlet) Write(p []byte) (int, error) {
+func (o *output) Write(p []byte) (int, error) {
 	n, err := o.Writer.Write(p)
 	o.closed = o.closed || errors.Is(err, syscall.EPIPE)
 	return n, err
@@ -128,8 +128,8 @@ func (a *app) exit(err error) int {
 		return exitDone
 	}
 	code, text := exitCode(err), err.Error()
-	if code == exitInterrupted && text != "" {
-		text = "interrupted"
+	if code == exitInterrupted { // a person pressed Ctrl-C and knows of no contexts
+		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
 	}
 	switch {
 	case text == "", errors.As(err, new(repeated)) && !isTerminal(a.err):

@@ -17,6 +17,7 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/export"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/plan"
 )
 
 type exportFlags struct {
@@ -31,7 +32,9 @@ func (a *app) exportCommand() *cobra.Command {
 		Short: "Write rows of the lake as Arrow, CSV or JSON",
 		Long: `Export writes a table of the lake, or the part of it whose interval labels lie in
 [from, until), in the order of the table's key to stdout or a file. Only the columns
-asked for are read, and a month needs no more memory than a day.
+asked for are read, and a month needs no more memory than a day. The addresses that
+vantage points measured from (source_ipv4 and source_ipv6 of runs, source of routes) are
+null unless the plan says export_sources = true.
 
 Tables: ` + names(column.Tables) + `; docs/data.md describes their columns.
 Formats:
@@ -91,9 +94,11 @@ func (a *app) export(c *cobra.Command, f exportFlags) error {
 	if err := e.Check(); err != nil {
 		return usagef("export: %w%s", err, columnHint(err))
 	}
-	if e.Store, err = a.exportLake(); err != nil {
+	var p *plan.Plan
+	if e.Store, p, err = a.exportLake(); err != nil {
 		return err
 	}
+	e.Sources = p.ExportSources
 	binary := e.Format == export.ArrowFile || e.Format == export.ArrowStream
 	switch {
 	case f.out != "":
@@ -142,25 +147,25 @@ func columnHint(err error) string {
 	return hint + "Columns: " + strings.Join(known, ", ") + "."
 }
 
-// exportLake is --lake or the plan's lake; it must be there, or a mistyped folder
-// would look like a lake without rows.
-func (a *app) exportLake() (lake.Store, error) {
+// exportLake is --lake or the plan's lake, and the plan; the lake must be there, or a
+// mistyped folder would look like one without rows.
+func (a *app) exportLake() (lake.Store, *plan.Plan, error) {
+	p, err := a.loadPlan()
+	if err != nil {
+		return lake.Store{}, nil, err
+	}
 	dir := a.flags.lake
 	if dir == "" {
-		p, err := a.loadPlan()
-		if err != nil {
-			return lake.Store{}, err
-		}
 		home, err := a.home()
 		if err != nil {
-			return lake.Store{}, err
+			return lake.Store{}, nil, err
 		}
 		dir = under(home, p.Paths.Lake)
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return lake.Store{}, usagef("lake %s: not a folder; --lake names the folder that holds answers/", dir)
+		return lake.Store{}, nil, usagef("lake %s: not a folder; --lake names the folder that holds answers/", dir)
 	}
-	return lake.Store{Dir: dir, Version: Version}, nil
+	return lake.Store{Dir: dir, Version: Version}, p, nil
 }
 
 // runExport draws progress where it does not run into the rows.

@@ -245,7 +245,7 @@ func (a *app) printJSON(v any) error {
 
 // isTerminal says whether w is a terminal: colour and progress only there.
 func isTerminal(w io.Writer) bool {
-	if o, ours := w.(*outlet); ours {
+	if o, ours := w.(*output); ours {
 		w = o.Writer
 	}
 	f, ok := w.(*os.File)

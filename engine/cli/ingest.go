@@ -113,14 +113,13 @@ func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 	bar := a.progress(0, "ingesting")
 	in.Progress, in.Rejudge, in.Alerts, in.Tell = bar.at, spans, takeAlerts(relay), rejected.tell
 	saveKeys := s.answeredKeys(in)
-	restore := collectForIngest()
+	defer collectForDays()() // to the end: what follows shall not add to what is garbage then
 	result, err := in.Run(ctx)
-	restore()
 	bar.done()
 	saveKeys()
 	rejected.more()
 	err = errors.Join(err, relay.Close())
-	s.tellAccused(ctx, in.Lake, result.Accused)
+	s.alertAccused(ctx, in.Lake, result.Accused)
 	if err != nil && !errors.As(err, new(*ingest.DaysError)) {
 		return err
 	}
@@ -240,7 +239,7 @@ func (s *station) report(r ingest.Result, lakeDir string) {
 		}
 	}
 	for _, name := range []string{"dropbox", "archive", "lake"} {
-		s.condition("ingest", name, alert.Warning, together(of[name]))
+		s.condition("ingest", name, alert.Warning, joined(of[name]))
 	}
 	var unjudgeable error
 	if n := r.Judged.Unjudgeable; n > 0 {
@@ -252,8 +251,8 @@ func (s *station) report(r ingest.Result, lakeDir string) {
 		string(measurement.Correct), r.Judged.Correct, string(measurement.Incorrect), r.Judged.Incorrect, string(measurement.Unchecked), r.Judged.Unchecked)
 }
 
-// together is an error of some lines, nil of none.
-func together(lines []string) error {
+// joined is an error of some lines, nil of none.
+func joined(lines []string) error {
 	if len(lines) == 0 {
 		return nil
 	}

@@ -36,7 +36,7 @@ func (s *station) pack(ctx context.Context, in *ingest.Ingester) error {
 	if err != nil {
 		return err
 	}
-	s.condition("ingest", "originals", alert.Warning, together(done.Left))
+	s.condition("ingest", "originals", alert.Warning, joined(done.Left))
 	if done.Packs > 0 {
 		s.log.Info("packed", "packs", done.Packs, "originals", done.Members, "bytes", done.Bytes, "packed_bytes", done.Size, "more", done.More)
 	}

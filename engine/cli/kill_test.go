@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -88,4 +89,36 @@ func TestKilledAnywhere(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d intervals were written before the kill", len(arrived)-2, runs-1)
+}
+
+// Killed at any moment, rebuild leaves a folder that the next run goes on with, whether it
+// compares or not.
+func TestKilledRebuildGoesOn(t *testing.T) {
+	g := newGolden(t, "2")
+	rebuild := func(out string, more ...string) *exec.Cmd {
+		args := append([]string{"rebuild", "--originals", filepath.Join(g.home, "Originals"), "--zones", filepath.Join(g.home, "Output", "RootZones"),
+			"--plans", filepath.Join(g.home, "Lake", "plans"), "--out", filepath.Join(g.home, out), "--now", g.now()}, more...)
+		return exec.Command("mtric", append(args, g.args...)...)
+	}
+	begun := time.Now()
+	if out, err := rebuild("whole").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	took := time.Since(begun)
+	r := rand.New(rand.NewPCG(1, 2))
+	whole := []string{"--check", filepath.Join(g.home, "whole")}
+	for i := range 12 {
+		cmd := rebuild("killed", whole[:i%2*2]...)
+		must(t, cmd.Start())
+		time.Sleep(time.Duration(r.Int64N(int64(took))))
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	if out, err := rebuild("killed").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := rebuild("compared", "--check", filepath.Join(g.home, "killed")).CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte(" rows are equal to those of "+filepath.Join(g.home, "killed")+", 0 are not")) {
+		t.Errorf("%v\n%s", err, out)
+	}
 }

@@ -114,15 +114,15 @@ func (a *app) printQuery(row measurement.Answer, wire []byte) error {
 	if err := writeTable(a.out, answerHeader, []measurement.Answer{row}, answerCells); err != nil {
 		return err
 	}
-	fmt.Fprint(a.out, besides(row))
+	fmt.Fprint(a.out, extraFacts(row))
 	if wire != nil {
 		fmt.Fprintf(a.out, "\n%s", probe.Text(wire))
 	}
 	return nil
 }
 
-// besides are the facts of a row that its table has no room for, one a line.
-func besides(row measurement.Answer) string {
+// extraFacts are the facts of a row that its table has no room for, one a line.
+func extraFacts(row measurement.Answer) string {
 	var b strings.Builder
 	for _, f := range []struct {
 		name string

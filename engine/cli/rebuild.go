@@ -38,7 +38,8 @@ received_at and ingested_at are not compared. Rows of vantage_points that the pl
 --plan says no more are not rebuilt: they count where a kept plan says the same.
 
 LAKE must be empty, new, or the output of an earlier rebuild. That is completed; with
---check it is emptied first, for the evidence of what it has may be gone.`,
+--check it is emptied first, for the evidence of what it has may be gone. As long as the
+folder _rebuild lies in it, it is not whole: give the command again.`,
 		Example: "  mtric rebuild --originals Originals --zones Output/RootZones --plans Lake/plans --out /tmp/lake --check Lake",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.rebuild(c, f) },
@@ -52,7 +53,7 @@ LAKE must be empty, new, or the output of an earlier rebuild. That is completed;
 }
 
 func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
-	defer collectForIngest()() // it is what rebuild runs
+	defer collectForDays()()
 	for _, name := range []string{"originals", "zones", "out"} {
 		if c.Flag(name).Value.String() == "" {
 			return usagef("rebuild: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())
@@ -185,14 +186,18 @@ func (f rebuildFlags) apart() error {
 	return nil
 }
 
-// empty removes all but the marker, which is locked.
+// empty removes all but the marker, which is locked, and what says that the lake is not
+// whole.
 func (f rebuildFlags) empty() error {
+	if err := os.MkdirAll(filepath.Join(f.out, rebuild.Work), 0o755); err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
 	entries, err := os.ReadDir(f.out)
 	if err != nil {
 		return fmt.Errorf("rebuild: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() == rebuildMarker {
+		if e.Name() == rebuildMarker || e.Name() == rebuild.Work {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(f.out, e.Name())); err != nil {

@@ -81,7 +81,7 @@ func (a *app) simulate(c *cobra.Command, f simulateFlags) error {
 		return usagef("%w", err)
 	}
 	if a.flags.dryRun {
-		if _, err := strangers(f.out); err != nil {
+		if _, err := checkReplaceable(f.out); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(a.out, "would write %d days of %d vantage points to %s\n", config.Days(), len(config.VantagePoints), f.out)
@@ -91,12 +91,13 @@ func (a *app) simulate(c *cobra.Command, f simulateFlags) error {
 	if err != nil {
 		return err
 	}
+	defer collectForDays()()
 	bar := a.progress(config.Days(), "simulating days")
 	config.Progress = func(int, int) { bar.step() }
 	truth, err := simulate.Run(c.Context(), f.out, config)
 	bar.done()
 	if err == nil {
-		err = a.tellTruth(f.out, truth)
+		err = a.printTruth(f.out, truth)
 	}
 	return errors.Join(err, unlock())
 }
@@ -165,7 +166,7 @@ func parseLabel(s string) (time.Time, error) {
 
 // clearOut makes the folder ready: empty but for the marker, whose lock it holds.
 func (a *app) clearOut(dir string) (unlock func() error, err error) {
-	ours, err := strangers(dir)
+	ours, err := checkReplaceable(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (a *app) clearOut(dir string) (unlock func() error, err error) {
 	return lock.Unlock, nil
 }
 
-// removeFormer empties a folder that strangers has found to be ours.
+// removeFormer empties a folder that checkReplaceable has found to be ours.
 func removeFormer(dir string, ours bool) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil || !ours {
@@ -203,9 +204,9 @@ func removeFormer(dir string, ours bool) error {
 	return nil
 }
 
-// strangers refuses a folder that holds anything but a former simulation, which
+// checkReplaceable refuses a folder that holds anything but a former simulation, which
 // is ours to replace.
-func strangers(dir string) (ours bool, err error) {
+func checkReplaceable(dir string) (ours bool, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -225,10 +226,10 @@ func strangers(dir string) (ours bool, err error) {
 	return ours, nil
 }
 
-// tellTruth writes the truth beside the lake and prints it. A fault that struck
+// printTruth writes the truth beside the lake and prints it. A fault that struck
 // nothing is no mistake, since a file may serve simulations of any length, but
 // whoever waits for its effect should know.
-func (a *app) tellTruth(dir string, truth *simulate.Truth) error {
+func (a *app) printTruth(dir string, truth *simulate.Truth) error {
 	text, err := json.Marshal(truth)
 	if err != nil {
 		return fmt.Errorf("truth: %w", err)

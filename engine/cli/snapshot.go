@@ -62,7 +62,7 @@ func (a *app) snapshot(ctx context.Context, dir string, f snapshotFlags) (err er
 		return err
 	}
 	what.At = now()
-	store, err := a.exportLake()
+	store, _, err := a.exportLake()
 	if err != nil {
 		return err
 	}

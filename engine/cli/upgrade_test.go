@@ -221,7 +221,7 @@ func (w *waiting) hold(f *follow) {
 // exported is the rows of a table, without the columns that only the collector writes.
 func (f *follow) exported(table string) []string {
 	f.t.Helper()
-	cmd := exec.Command(f.programs.of[newestProgram], "export", "--lake", filepath.Join(f.home, "Lake"), "--table", table, "--format", "ndjson")
+	cmd := exec.Command(f.programs.of[newestProgram], append([]string{"export", "--home", f.home, "--table", table, "--format", "ndjson", "--plan", telling(f.t)}, f.vars...)...)
 	out, err := cmd.Output()
 	must(f.t, err)
 	var rows []string

@@ -11,10 +11,13 @@ import (
 
 // TestInterrupted: a person who pressed Ctrl-C is not told of contexts.
 func TestInterrupted(t *testing.T) {
-	for _, err := range []error{context.Canceled, fmt.Errorf("ingest: %w", context.Canceled)} {
+	for err, want := range map[error]string{
+		context.Canceled: "mtric: interrupted\n",
+		fmt.Errorf("ingest: %w", context.Canceled): "mtric: ingest: interrupted\n",
+	} {
 		var said bytes.Buffer
 		a := &app{err: &said}
-		if code := a.exit(err); code != exitInterrupted || said.String() != "mtric: interrupted\n" {
+		if code := a.exit(err); code != exitInterrupted || said.String() != want {
 			t.Errorf("%v: exit %d, %q", err, code, said.String())
 		}
 	}

@@ -84,14 +84,14 @@ func guess(root *parquet.Column, t Table) int {
 func named(name string) func(bound) bool { return func(b bound) bool { return b.Name == name } }
 
 // pick finds columns by name; a table has those of its fields.
-func pick(columns []bound, names ...string) ([]bound, error) {
+func (f *File) pick(names []string) ([]bound, error) {
 	picked := make([]bound, 0, len(names))
 	for _, name := range names {
-		i := slices.IndexFunc(columns, named(name))
+		i := slices.IndexFunc(f.columns, named(name))
 		if i < 0 {
 			return nil, fmt.Errorf("column %s is missing", name)
 		}
-		picked = append(picked, columns[i])
+		picked = append(picked, f.columns[i])
 	}
 	return picked, nil
 }

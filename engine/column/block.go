@@ -1,9 +1,9 @@
 package column
 
-import "errors"
-
-// runRows is how many rows a block has at most.
-const runRows = 16_384
+import (
+	"errors"
+	"slices"
+)
 
 // Cells is one column of a run of rows: flat in Column, or a list's.
 type Cells struct {
@@ -48,11 +48,14 @@ func (c *Cells) Size() int64 {
 	return n
 }
 
-// Block is a run of rows, a column each for those asked for. Its memory is used again for
-// the next.
-type Block struct {
-	Columns []Cells
-	Rows    int
+// Copy makes the cells those of another column, in their own memory but for texts and wires.
+func (c *Cells) Copy(of *Cells) {
+	c.Column.copy(of.Column)
+	c.Offsets, c.Missing = append(c.Offsets[:0], of.Offsets...), of.Missing
+	c.Elements = slices.Grow(c.Elements[:0], len(of.Elements))[:len(of.Elements)]
+	for i := range of.Elements {
+		c.Elements[i].copy(of.Elements[i])
+	}
 }
 
 // Texts are the elements of a row of a list of texts; an empty list is no null, in

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -17,8 +16,6 @@ type Column struct {
 	Dict  []string // the batch's own: the same text may have another place in the next batch
 	Bytes [][]byte // BYTE_ARRAY without a text's meaning; nil where null
 	Null  []bool   // true where null, but for STRING; nil when the column has no nulls here
-
-	spare []bool // Null's memory while Null is nil
 }
 
 // Text is a STRING column's text at a row; empty where it is null.
@@ -57,6 +54,19 @@ func (c *Column) Slice(from, until int) Column {
 	return v
 }
 
+// copy makes the column that of another, in its own memory but for texts and wires.
+func (c *Column) copy(of Column) {
+	c.Int, c.Index, c.Bytes, c.Null, c.Dict = renew(c.Int, of.Int), renew(c.Index, of.Index), renew(c.Bytes, of.Bytes), renew(c.Null, of.Null), of.Dict
+}
+
+// renew is a copy in memory that is used again; nil of nil.
+func renew[T any](to, of []T) []T {
+	if of == nil {
+		return nil
+	}
+	return append(to[:0], of...)
+}
+
 // nulls is a column of so many nulls.
 func nulls(k Kind, rows int) Column {
 	c := Column{Null: slices.Repeat([]bool{true}, rows)}
@@ -83,70 +93,18 @@ func missing(f Field, rows int) Cells {
 	return c
 }
 
-// read fills the column from a row group; its memory is used again.
-func (c *Column) read(g RowGroup, of bound) (err error) {
-	rows := int(g.NumRows())
-	if of.leaf == nil {
-		*c = nulls(of.Kind, rows)
-		return nil
-	}
-	c.Int, c.Index, c.Bytes, c.Null, c.Dict = c.Int[:0], c.Index[:0], c.Bytes[:0], c.spare[:0], nil
-	switch of.Kind { // at once, not page by page
-	case Text:
-		c.Index = slices.Grow(c.Index, rows)
-	case Binary:
-	default:
-		c.Int = slices.Grow(c.Int, rows)
-	}
-	r := newReader(c, of, g.first)
-	pages, err := g.pages(of.leaf)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, pages.Close()) }()
-	n := 0
-	for {
-		page, err := pages.ReadPage()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		err = r.page(page)
-		n += int(page.NumValues())
-		parquet.Release(page)
-		if err != nil {
-			return err
-		}
-	}
-	if n != rows {
-		return fmt.Errorf("has %d values in a row group of %d rows", n, rows)
-	}
-	if c.spare = c.Null; !r.nulls {
-		c.Null = nil
-	}
-	return nil
-}
-
 // reader is a column while its pages are read.
 type reader struct {
-	column *Column
-	of     bound
-	row    int64 // of the file, that the next page begins with
-	nulls  bool
-	dense  bool // Null has an entry a row, of every column
-	shows  bool // a page's own memory where it is as it is wanted
-	shown  bool
-	dict   parquet.Dictionary // that Dict or numbers is of
-	places map[string]int32   // of the texts in Dict
-	behind bool               // places is still to be made of Dict
-
-	numbers []int64 // of a dictionary of numbers
+	values
+	of    bound
+	row   int64 // of the file, that the next page begins with
+	nulls bool
+	shown bool               // the column is the memory of its one page
+	dict  parquet.Dictionary // that Dict is of
 }
 
 func newReader(to *Column, of bound, row int64) reader {
-	return reader{column: to, of: of, row: row, places: map[string]int32{}}
+	return reader{values: newValues(to, of.Kind), of: of, row: row}
 }
 
 // page appends a page. Its values are those that are not null, in order.
@@ -166,7 +124,7 @@ func (r *reader) page(page parquet.Page) error {
 	if present == total {
 		levels = nil
 	}
-	if full > 0 && !text || r.dense {
+	if full > 0 && !text {
 		c.Null = mark(c.Null, levels, total)
 	}
 	dict := page.Dictionary()
@@ -175,30 +133,27 @@ func (r *reader) page(page parquet.Page) error {
 		if err := r.setDictionary(dict); err != nil {
 			return err
 		}
-		return place(r, &c.Index, data.Int32(), levels, present, -1)
+		places := data.Int32()
+		for _, p := range places {
+			if uint(p) >= uint(len(c.Dict)) {
+				return fmt.Errorf("damaged: a value has place %d among %d texts", p, len(c.Dict))
+			}
+		}
+		return place(r, &c.Index, places, levels, present, -1)
 	case dict != nil && kind == parquet.ByteArray:
 		return spread(&c.Bytes, r.lookup(dict, data.Int32()), levels, present, nil)
-	case dict != nil && (kind == parquet.Int64 || kind == parquet.Int32 || kind == parquet.Double):
-		values, err := r.lookupNumbers(dict, data.Int32())
-		if err != nil {
-			return err
-		}
-		return spread(&c.Int, values, levels, present, 0)
-	case dict != nil:
-		return fmt.Errorf("dictionary of %s is not read", kind)
-	case kind == parquet.Int64:
+	case dict == nil && kind == parquet.Int64:
 		return place(r, &c.Int, data.Int64(), levels, present, 0)
-	case kind == parquet.Double:
-		return spread(&c.Int, bitsOf(data.Double()), levels, present, 0)
-	case kind == parquet.Int32:
+	case dict == nil && kind == parquet.Int32:
 		return spread(&c.Int, widen(data.Int32()), levels, present, 0)
-	case kind == parquet.Boolean:
+	case dict == nil && kind == parquet.Boolean:
 		return spread(&c.Int, unpack(data.Boolean(), present), levels, present, 0)
-	case kind == parquet.ByteArray:
-		bytes, offsets := data.ByteArray()
-		return r.byteArrays(bytes, offsets, levels, present)
-	default:
-		return fmt.Errorf("type %s is not read", kind)
+	default: // as others than mtric write it
+		n, err := r.readAll(page.Values(), r.add)
+		if err == nil && n != total {
+			err = fmt.Errorf("damaged: %d values, %d promised", n, total)
+		}
+		return err
 	}
 }
 
@@ -206,30 +161,6 @@ func (r *reader) page(page parquet.Page) error {
 // of which is row 1 to people.
 func errNull(row int64) error {
 	return fmt.Errorf("row %d is null, and must have a value", row+1)
-}
-
-// lookupNumbers takes numbers out of a dictionary: others than mtric write them so.
-func (r *reader) lookupNumbers(d parquet.Dictionary, places []int32) ([]int64, error) {
-	if r.dict != d {
-		data := d.Page().Data()
-		switch d.Type().Kind() {
-		case parquet.Int32:
-			r.numbers = widen(data.Int32())
-		case parquet.Double:
-			r.numbers = bitsOf(data.Double())
-		default:
-			r.numbers = slices.Clone(data.Int64())
-		}
-		r.dict = d
-	}
-	values := make([]int64, len(places))
-	for i, p := range places {
-		if uint(p) >= uint(len(r.numbers)) {
-			return nil, fmt.Errorf("damaged: a value has place %d among %d", p, len(r.numbers))
-		}
-		values[i] = r.numbers[p]
-	}
-	return values, nil
 }
 
 // setDictionary takes over a chunk's dictionary. Each text has one place, or a count by
@@ -247,6 +178,9 @@ func (r *reader) setDictionary(d parquet.Dictionary) error {
 		text := string(d.Index(int32(i)).ByteArray())
 		if few && slices.Contains(c.Dict, text) {
 			return ErrTwice
+		}
+		if err := CheckText(text); err != nil {
+			return err
 		}
 		c.Dict = append(c.Dict, text)
 	}
@@ -266,14 +200,6 @@ const fewTexts = 32
 // ErrTwice is a dictionary that readers who count by place would count wrongly.
 var ErrTwice = errors.New("damaged: the dictionary has a text twice")
 
-// index makes places of Dict.
-func (r *reader) index() {
-	for i, text := range r.column.Dict {
-		r.places[text] = int32(i)
-	}
-	r.behind = false
-}
-
 // lookup takes values out of a dictionary, which lives as long as its file is open.
 func (r *reader) lookup(d parquet.Dictionary, places []int32) [][]byte {
 	values := make([][]byte, len(places))
@@ -281,36 +207,4 @@ func (r *reader) lookup(d parquet.Dictionary, places []int32) [][]byte {
 		values[i] = d.Index(p).ByteArray()
 	}
 	return values
-}
-
-func (r *reader) byteArrays(data []byte, offsets []uint32, levels []byte, present int) error {
-	if len(offsets) != present+1 || int(offsets[present]) > len(data) {
-		return fmt.Errorf("damaged: %d offsets for %d values", len(offsets), present)
-	}
-	if r.of.Kind == Text {
-		places := make([]int32, present)
-		for i := range places {
-			places[i] = r.at(string(data[offsets[i]:offsets[i+1]]))
-		}
-		return spread(&r.column.Index, places, levels, present, -1)
-	}
-	own := append(make([]byte, 0, len(data)), data...) // the page's memory is given back
-	values := make([][]byte, present)
-	for i := range values {
-		values[i] = own[offsets[i]:offsets[i+1]:offsets[i+1]]
-	}
-	return spread(&r.column.Bytes, values, levels, present, nil)
-}
-
-func (r *reader) at(text string) int32 {
-	if r.behind {
-		r.index()
-	}
-	p, known := r.places[text]
-	if !known {
-		p = int32(len(r.column.Dict))
-		r.column.Dict = append(r.column.Dict, text)
-		r.places[text] = p
-	}
-	return p
 }

@@ -16,12 +16,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 	"pgregory.net/rapid"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/column/sample"
 	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/spool"
@@ -29,35 +29,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-var label = time.Date(2026, 11, 22, 22, 40, 0, 0, time.UTC)
+var label = sample.Label
 
 func ptr[T any](v T) *T { return &v }
-
-// sample has two answers that between them use every column, null and not.
-func sample() []measurement.Answer {
-	sent := label.Add(3141593 * time.Microsecond)
-	return []measurement.Answer{
-		{VantagePoint: "101", Interval: label, SentAt: &sent, Query: "correctness", RSI: "a", Family: "ipv4", Transport: "udp",
-			Address: "198.41.0.4", QName: "oRg.", QType: "DS", Outcome: "answered", LatencyUS: ptr(int64(0)), RCode: ptr("NOERROR"),
-			AA: ptr(false), TC: ptr(false), Attempts: 2, ConnectUS: ptr(int64(12)), Serial: ptr(int64(4294967295)), NSID: ptr(""),
-			Strays: 3, ResponseSize: ptr(int32(0)), Response: []byte{0, 1, 255}, Verdict: ptr(measurement.Incorrect),
-			VerdictSerial: ptr(int64(2026112200)), Failures: []string{"pdd: NS RRset of us. lacks x.cctld.us.", ""},
-			SourcePort: ptr(int32(40000)), Extra: []measurement.Extra{{Kind: "stray", AfterUS: 5, Wire: []byte{1}}, {Kind: "late", AfterUS: 9, Wire: []byte{}}}},
-		{VantagePoint: "101", Interval: label, Query: "soa", RSI: "b", Family: "ipv6", Transport: "tcp", QName: ".", QType: "SOA",
-			Outcome: "local_error", Error: ptr("no socket"), Attempts: 1},
-	}
-}
-
-func sampleRun() *measurement.Run {
-	return &measurement.Run{VantagePoint: "101", Interval: label, StartedAt: label.Add(time.Second), JitterMS: 41, ElapsedMS: 200,
-		Planned: 2, Answered: 1, EngineVersion: "1.0.0", Plan: "rssac047", PlanSHA256: strings.Repeat("ab", 32),
-		ClockSynchronized: ptr(true), ClockErrorUS: ptr(int64(1500)), Timestamps: "kernel"}
-}
 
 func write[T column.Row](t testing.TB, rows []T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.parquet")
-	meta := column.Metadata{Version: "1.0.0", Plan: "rssac047", PlanSHA256: strings.Repeat("ab", 32), Run: sampleRun()}
+	meta := column.Metadata{Version: "1.0.0", Plan: "rssac047", PlanSHA256: strings.Repeat("ab", 32), Run: sample.Run()}
 	if err := column.Write(path, rows, meta); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +44,7 @@ func write[T column.Row](t testing.TB, rows []T) string {
 }
 
 func TestRowsReadBack(t *testing.T) {
-	want := sample()
+	want := sample.Answers()
 	path := write(t, want)
 	got, meta, err := column.Read[measurement.Answer](path)
 	if err != nil {
@@ -77,7 +56,7 @@ func TestRowsReadBack(t *testing.T) {
 	if got[1].Response != nil || got[1].NSID != nil || got[1].LatencyUS != nil || got[1].AA != nil {
 		t.Error("an absent value came back as a value")
 	}
-	wantMeta := column.Metadata{Version: "1.0.0", Schema: column.Schema(), Plan: "rssac047", PlanSHA256: strings.Repeat("ab", 32), Run: sampleRun()}
+	wantMeta := column.Metadata{Version: "1.0.0", Schema: column.Schema(), Plan: "rssac047", PlanSHA256: strings.Repeat("ab", 32), Run: sample.Run()}
 	if diff := cmp.Diff(wantMeta, meta); diff != "" {
 		t.Error(diff)
 	}
@@ -94,7 +73,7 @@ func TestRoutesAndRunsReadBack(t *testing.T) {
 	if diff := cmp.Diff(routes, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
-	runs := []measurement.Run{*sampleRun(), {VantagePoint: "102", Interval: label, StartedAt: label, ReceivedAt: label}}
+	runs := []measurement.Run{*sample.Run(), {VantagePoint: "102", Interval: label, StartedAt: label, ReceivedAt: label}}
 	runs[0].ReceivedAt = label
 	gotRuns, _, err := column.Read[measurement.Run](write(t, runs))
 	if diff := cmp.Diff(runs, gotRuns); diff != "" || err != nil {
@@ -166,8 +145,11 @@ func TestSchemas(t *testing.T) {
 // What every engine reads: zstd, v1 pages, strings by dictionary, statistics that
 // are the same of a column and of its only page, the sort order written down.
 func TestFileForm(t *testing.T) {
-	path := write(t, sample())
-	group := metadataOf(t, path).RowGroups[0]
+	path := write(t, sample.Answers())
+	var group format.RowGroup
+	if err := column.Open(path, column.Answers, func(f *column.File) error { group = f.File.Metadata().RowGroups[0]; return nil }); err != nil {
+		t.Fatal(err)
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +198,7 @@ func TestWriteIsAtomic(t *testing.T) {
 	if err := os.Mkdir(path, 0o755); err != nil { // the rename must fail
 		t.Fatal(err)
 	}
-	if err := column.Write(path, sample(), column.Metadata{}); err == nil || !strings.Contains(err.Error(), path) {
+	if err := column.Write(path, sample.Answers(), column.Metadata{}); err == nil || !strings.Contains(err.Error(), path) {
 		t.Fatalf("error %v", err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -226,7 +208,7 @@ func TestWriteIsAtomic(t *testing.T) {
 }
 
 func TestSidecar(t *testing.T) {
-	path := write(t, sample())
+	path := write(t, sample.Answers())
 	if err := files.CheckSidecar(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without sidecar: %v", err)
 	}
@@ -280,7 +262,7 @@ func TestNames(t *testing.T) {
 
 func TestTableOf(t *testing.T) {
 	for want, path := range map[column.Table]string{
-		column.Answers: write(t, sample()),
+		column.Answers: write(t, sample.Answers()),
 		column.Routes:  write(t, []measurement.Route{{}}),
 		column.Runs:    write(t, []measurement.Run{{}}),
 	} {
@@ -320,22 +302,4 @@ func TestNullResponsesStayNull(t *testing.T) {
 			}
 		}
 	}
-}
-
-func metadataOf(t *testing.T, path string) *format.FileMetaData {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := parquet.OpenFile(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p.Metadata()
 }

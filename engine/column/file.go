@@ -25,7 +25,7 @@ const (
 	MaxFileSize = 256 << 20 // of a file that somebody names, and of the footer of any
 	MaxRows     = 8_000_000 // fifteen times those of a row group of ours
 	maxExpanded = 4 << 30   // bytes of all columns, uncompressed, as the file claims
-	slurp       = 1 << 20   // a file up to this is read at once: a hundred small reads cost more
+	readAtOnce  = 1 << 20   // a file up to this is read at once: a hundred small reads cost more
 )
 
 // File is an open file of a table.
@@ -80,15 +80,6 @@ func Which(path string) (table Table, err error) {
 	return table, err
 }
 
-// NumRows is how many rows a file holds, as it claims.
-func NumRows(path string) (n int64, err error) {
-	err = open(path, func(f *parquet.File) error {
-		n = f.NumRows()
-		return nil
-	})
-	return n, err
-}
-
 func open(path string, use func(*parquet.File) error) (err error) {
 	if err := files.CheckSidecar(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -114,7 +105,7 @@ func open(path string, use func(*parquet.File) error) (err error) {
 		return err
 	}
 	var source io.ReaderAt = f
-	if info.Size() <= slurp {
+	if info.Size() <= readAtOnce {
 		held := small.Get().(*[]byte)
 		defer small.Put(held)
 		*held = slices.Grow((*held)[:0], int(info.Size()))

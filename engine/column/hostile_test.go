@@ -18,6 +18,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/column/sample"
 	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/spool"
@@ -75,7 +76,7 @@ func TestSchemaNumber(t *testing.T) {
 
 // A file has all columns of its schema, and lacks those of later ones: they are null.
 func TestColumnsOfEachSchema(t *testing.T) {
-	rows := sample()
+	rows := sample.Answers()
 	for number := 1; number <= column.Schema(); number++ {
 		for without := range append(column.FieldsOf(column.Answers, number), column.Field{}) {
 			fields := column.FieldsOf(column.Answers, number)
@@ -136,7 +137,7 @@ func writeAs[T column.Row](t *testing.T, path string, number int, rows []T) {
 }
 
 func TestDamagedFilesAreRefused(t *testing.T) {
-	good, err := os.ReadFile(write(t, sample()))
+	good, err := os.ReadFile(write(t, sample.Answers()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +179,7 @@ func unwrapAll(err error) error {
 // A bit flipped anywhere is found by the sidecar before Parquet is looked at:
 // without it 42 of some 30,000 flips read as other values, without a word.
 func TestFlippedBitsAreRefused(t *testing.T) {
-	path := write(t, sample())
+	path := write(t, sample.Answers())
 	if err := files.WriteSidecar(path); err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +220,7 @@ func TestCodecs(t *testing.T) {
 		&parquet.Brotli: "is compressed by BROTLI, want zstd, snappy, gzip, lz4_raw or none"} {
 		rows := make([]measurement.Answer, 200) // long enough for LZ4 to have something to say again
 		for i := range rows {
-			rows[i] = sample()[0]
+			rows[i] = sample.Answers()[0]
 			rows[i].LatencyUS = ptr(int64(r.Uint64() >> 1)) // and for what cannot be compressed
 			rows[i].Response = binary.LittleEndian.AppendUint64(nil, r.Uint64())
 		}
@@ -244,7 +245,7 @@ func TestCodecs(t *testing.T) {
 // library's decoders of LZ4 and snappy would ask for what a page claims.
 func TestDamageByOtherCodecs(t *testing.T) {
 	for _, codec := range []compress.Codec{&parquet.Lz4Raw, &parquet.Snappy, &parquet.Gzip, &parquet.Uncompressed} {
-		good := coded(t, codec, sample())
+		good := coded(t, codec, sample.Answers())
 		r := rand.New(rand.NewPCG(7, 8))
 		refused := 0
 		for i := r.IntN(7); i < len(good); i += 7 {

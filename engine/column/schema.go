@@ -3,13 +3,12 @@ package column
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
-
-	"mtric.net/mtric/engine/measurement"
 )
 
 // newest is the number of the schema that this program writes, and the highest that it
@@ -59,11 +58,6 @@ type fieldOfType struct {
 	of     reflect.Type
 }
 
-// rowTypes are the types of rows.
-var rowTypes = map[Table]any{
-	Answers: measurement.Answer{}, Routes: measurement.Route{}, Runs: measurement.Run{}, Zones: measurement.Zone{}, VantagePoints: measurement.Site{},
-}
-
 // SchemaOf is the columns of a table as Parquet has them in a schema of that number.
 func SchemaOf(t Table, number int) *parquet.Schema {
 	var options []parquet.SchemaOption
@@ -72,7 +66,7 @@ func SchemaOf(t Table, number int) *parquet.Schema {
 			options = append(options, parquet.StructTag(`parquet:"-"`, f.place.name))
 		}
 	}
-	return parquet.SchemaOf(rowTypes[t], options...)
+	return parquet.SchemaOf(tables[slices.Index(Tables, t)].row, options...)
 }
 
 // Fields are the columns of a table, in order, in the schema that this program writes.
@@ -102,20 +96,20 @@ func Names(t Table) []string {
 // them, and by "since" the first schema that has a column where that is not 1.
 var allFields = sync.OnceValue(func() map[Table][]Field {
 	all := map[Table][]Field{}
-	for t, row := range rowTypes {
-		of, nodes := reflect.TypeOf(row), parquet.SchemaOf(row).Fields()
+	for _, t := range tables {
+		of, nodes := reflect.TypeOf(t.row), parquet.SchemaOf(t.row).Fields()
 		for i, n := range nodes {
 			f := fieldOf(n.Name(), n)
-			f.place, f.since = placeOf(of, i)
-			all[t] = append(all[t], f)
+			f.place, f.since = fieldAt(of, i)
+			all[t.table] = append(all[t.table], f)
 		}
 	}
 	return all
 })
 
-// placeOf is the field of the type of rows that is the column of that number: they are
+// fieldAt is the field of the type of rows that is the column of that number: they are
 // in the same order.
-func placeOf(of reflect.Type, column int) (fieldOfType, int) {
+func fieldAt(of reflect.Type, column int) (fieldOfType, int) {
 	f := of.Field(column)
 	since := 1
 	if text := f.Tag.Get("since"); text != "" {

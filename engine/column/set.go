@@ -41,7 +41,6 @@ func (t target) at(row int) unsafe.Pointer {
 var (
 	timeType  = reflect.TypeFor[time.Time]()
 	bytesType = reflect.TypeFor[[]byte]()
-	yes, no   = true, false
 )
 
 // set sets the field, which is of that type. (By the library's own rows it takes three
@@ -53,11 +52,8 @@ func (t target) set(of reflect.Type, c *Cells) error {
 		value = of.Elem()
 	}
 	switch {
-	case value == timeType && optional:
-		times := make([]time.Time, t.rows)
-		number(t, c, func(p **time.Time, i int, n *int64) { times[i] = time.UnixMicro(*n).UTC(); *p = &times[i] })
 	case value == timeType:
-		number(t, c, func(p *time.Time, _ int, n *int64) { *p = time.UnixMicro(*n).UTC() })
+		numbers(t, c, optional, func(n int64) time.Time { return time.UnixMicro(n).UTC() })
 	case of == bytesType:
 		for i, b := range c.Bytes {
 			*(*[]byte)(t.at(i)) = b
@@ -86,22 +82,12 @@ func (t target) setScalar(of reflect.Kind, optional bool, c *Cells) error {
 		number(t, c, func(p **int64, _ int, n *int64) { *p = n })
 	case of == reflect.Int64:
 		number(t, c, func(p *int64, _ int, n *int64) { *p = *n })
-	case of == reflect.Int32 && optional:
-		values := make([]int32, t.rows)
-		number(t, c, func(p **int32, i int, n *int64) { values[i] = int32(*n); *p = &values[i] })
 	case of == reflect.Int32:
-		number(t, c, func(p *int32, _ int, n *int64) { *p = int32(*n) })
-	case of == reflect.Bool && optional:
-		number(t, c, func(p **bool, _ int, n *int64) {
-			if *p = &no; *n != 0 {
-				*p = &yes
-			}
-		})
+		numbers(t, c, optional, func(n int64) int32 { return int32(n) })
 	case of == reflect.Bool:
-		number(t, c, func(p *bool, _ int, n *int64) { *p = *n != 0 })
-	case of == reflect.Float64 && optional:
-		values := make([]float64, t.rows)
-		number(t, c, func(p **float64, i int, n *int64) { values[i] = math.Float64frombits(uint64(*n)); *p = &values[i] })
+		numbers(t, c, optional, func(n int64) bool { return n != 0 })
+	case of == reflect.Float64:
+		numbers(t, c, optional, func(n int64) float64 { return math.Float64frombits(uint64(n)) })
 	default:
 		return fmt.Errorf("is of a Go type that is not read: %s", of)
 	}
@@ -115,6 +101,16 @@ func number[F any](t target, c *Cells, set func(field *F, row int, n *int64)) {
 			set((*F)(t.at(i)), i, &c.Int[i])
 		}
 	}
+}
+
+// numbers sets fields made of numbers, or where they are optional pointers to such.
+func numbers[V any](t target, c *Cells, optional bool, of func(int64) V) {
+	if !optional {
+		number(t, c, func(p *V, _ int, n *int64) { *p = of(*n) })
+		return
+	}
+	values := make([]V, t.rows)
+	number(t, c, func(p **V, i int, n *int64) { values[i] = of(*n); *p = &values[i] })
 }
 
 // slice is a slice of any type in memory.

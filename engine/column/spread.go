@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -42,7 +41,7 @@ func mark(to []bool, levels []byte, total int) []bool {
 
 // place shows the values where that is possible, else it spreads them.
 func place[V any](r *reader, to *[]V, values []V, levels []byte, present int, absent V) error {
-	if r.shows && levels == nil && len(values) >= present && len(*to) == 0 {
+	if levels == nil && len(values) >= present && len(*to) == 0 {
 		*to, r.shown = values[:present:present], true
 		return nil
 	}
@@ -85,14 +84,6 @@ func widen(in []int32) []int64 {
 	out := make([]int64, len(in))
 	for i, v := range in {
 		out[i] = int64(v)
-	}
-	return out
-}
-
-func bitsOf(in []float64) []int64 {
-	out := make([]int64, len(in))
-	for i, v := range in {
-		out[i] = int64(math.Float64bits(v))
 	}
 	return out
 }

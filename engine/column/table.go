@@ -27,7 +27,7 @@ const (
 	VantagePoints Table = "vantage_points"
 )
 
-// Tables lists the tables in the order of the documentation.
+// Tables lists the tables in the order of the documentation, and of tables.
 var Tables = []Table{Answers, Routes, Runs, Zones, VantagePoints}
 
 // Daily reports whether the table has a file a day; the others have one for all time.
@@ -38,29 +38,32 @@ type Row interface {
 	measurement.Answer | measurement.Route | measurement.Run | measurement.Zone | measurement.Site
 }
 
-// keys are the columns a table is sorted by, in order; no two rows share them all.
-var keys = map[Table][]string{
-	Answers:       {"interval", "vantage_point", "query", "rsi", "family", "transport"},
-	Routes:        {"interval", "vantage_point", "rsi", "family"},
-	Runs:          {"interval", "vantage_point"},
-	Zones:         {"serial"},
-	VantagePoints: {"vantage_point", "from"},
+// tables are, of each table, its rows, the columns that it is sorted by, in order (no two
+// rows share them all), and what compares rows by them.
+var tables = []struct {
+	table Table
+	row   any
+	key   []string
+	order any
+}{
+	{Answers, measurement.Answer{}, []string{"interval", "vantage_point", "query", "rsi", "family", "transport"}, compareAnswers},
+	{Routes, measurement.Route{}, []string{"interval", "vantage_point", "rsi", "family"}, compareRoutes},
+	{Runs, measurement.Run{}, []string{"interval", "vantage_point"}, compareRuns},
+	{Zones, measurement.Zone{}, []string{"serial"}, compareZones},
+	{VantagePoints, measurement.Site{}, []string{"vantage_point", "from"}, compareSites},
 }
 
 // TableOf is the table of a type of rows.
-func TableOf[T Row]() Table {
-	switch any((*T)(nil)).(type) {
-	case *measurement.Answer:
-		return Answers
-	case *measurement.Route:
-		return Routes
-	case *measurement.Run:
-		return Runs
-	case *measurement.Zone:
-		return Zones
-	default:
-		return VantagePoints
+func TableOf[T Row]() Table { return Tables[placeOf[T]()] }
+
+// placeOf is the place of a type of rows among the tables.
+func placeOf[T Row]() int {
+	for i, t := range tables {
+		if _, is := t.row.(T); is {
+			return i
+		}
 	}
+	panic("column: rows of no table")
 }
 
 func compareAnswers(a, b *measurement.Answer) int {
@@ -94,20 +97,7 @@ func compareSites(a, b *measurement.Site) int {
 }
 
 // Order compares two rows by their table's key.
-func Order[T Row]() func(a, b *T) int {
-	var f any = compareSites
-	switch TableOf[T]() {
-	case Answers:
-		f = compareAnswers
-	case Routes:
-		f = compareRoutes
-	case Runs:
-		f = compareRuns
-	case Zones:
-		f = compareZones
-	}
-	return f.(func(a, b *T) int)
-}
+func Order[T Row]() func(a, b *T) int { return tables[placeOf[T]()].order.(func(a, b *T) int) }
 
 // Sort brings rows into their table's order, in place.
 func Sort[T Row](rows []T) {
@@ -130,7 +120,7 @@ func Disorder[T Row](rows []T) int {
 // sorting says in the file by what it is sorted.
 func sorting(t Table) parquet.SortingOption {
 	var by []parquet.SortingColumn
-	for _, c := range keys[t] {
+	for _, c := range tables[slices.Index(Tables, t)].key {
 		by = append(by, parquet.Ascending(c))
 	}
 	return parquet.SortingColumns(by...)

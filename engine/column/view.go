@@ -8,64 +8,40 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// Name is a column that batches of answers or runs are asked for; Interval is always
-// there.
-type Name uint8
+// Name is a column that a scan is asked for, as files have it; Interval is always there.
+type Name string
 
-// The names: of answers, of runs, and VantagePoint of both.
+// The names: of answers, of runs, and VantagePoint of all.
 const (
-	VantagePoint Name = iota
-	SentAt
-	Query
-	RSI
-	Family
-	Transport
-	Address
-	QName
-	QType
-	Outcome
-	LatencyUS
-	RCode
-	TC
-	Serial
-	NSID
-	Strays
-	Response
-	Verdict
-	VerdictSerial
-	Expected
-	TLSAuth
+	VantagePoint  Name = "vantage_point"
+	SentAt        Name = "sent_at"
+	Query         Name = "query"
+	RSI           Name = "rsi"
+	Family        Name = "family"
+	Transport     Name = "transport"
+	Address       Name = "address"
+	QName         Name = "qname"
+	QType         Name = "qtype"
+	Outcome       Name = "outcome"
+	LatencyUS     Name = "latency_us"
+	RCode         Name = "rcode"
+	TC            Name = "tc"
+	Serial        Name = "serial"
+	NSID          Name = "nsid"
+	Strays        Name = "strays"
+	Response      Name = "response"
+	Verdict       Name = "verdict"
+	VerdictSerial Name = "verdict_serial"
+	Expected      Name = "expected"
+	TLSAuth       Name = "tls_auth"
 
-	Planned
-	PlanSHA256
-	ClockSynchronized
-	ReceivedAt
-	SHA256
-	IngestedAt
-
-	nameCount
+	Planned           Name = "planned"
+	PlanSHA256        Name = "plan_sha256"
+	ClockSynchronized Name = "clock_synchronized"
+	ReceivedAt        Name = "received_at"
+	SHA256            Name = "sha256"
+	IngestedAt        Name = "ingested_at"
 )
-
-var nameTexts = [nameCount]string{
-	VantagePoint: "vantage_point", SentAt: "sent_at", Query: "query", RSI: "rsi", Family: "family", Transport: "transport",
-	Address: "address", QName: "qname", QType: "qtype", Outcome: "outcome", LatencyUS: "latency_us", RCode: "rcode", TC: "tc",
-	Serial: "serial", NSID: "nsid", Strays: "strays", Response: "response", Verdict: "verdict", VerdictSerial: "verdict_serial",
-	Expected: "expected", TLSAuth: "tls_auth",
-	Planned: "planned", PlanSHA256: "plan_sha256", ClockSynchronized: "clock_synchronized", ReceivedAt: "received_at",
-	SHA256: "sha256", IngestedAt: "ingested_at",
-}
-
-// String is the column as files have it, by the struct tags of measurement.
-func (n Name) String() string { return nameTexts[n] }
-
-// Texts are the names as files have them.
-func Texts(names []Name) []string {
-	texts := make([]string, len(names))
-	for i, n := range names {
-		texts[i] = n.String()
-	}
-	return texts
-}
 
 // AnswerBatch is a batch of the table answers: a field for each column, called as that of
 // measurement.Answer, and with a nil Column where it was not asked for. Texts may be kept
@@ -100,20 +76,25 @@ type RunBatch struct {
 	ClockSynchronized                Flags
 }
 
-// Answers is the batch seen as one of answers.
-func (b *Batch) Answers() *AnswerBatch { return &b.answers }
+// RouteBatch is a batch of the table routes, as AnswerBatch is of answers.
+type RouteBatch struct {
+	*Batch
+	Interval     Times
+	VantagePoint Words[measurement.VantagePoint]
+}
 
-// Runs is the batch seen as one of runs.
-func (b *Batch) Runs() *RunBatch { return &b.runs }
-
-// show points the fields of a view to the columns of the batch, which stay where they are.
-func (b *Batch) show(t Table, view reflect.Value) {
-	view.Field(0).Set(reflect.ValueOf(b))
-	for _, f := range allFields()[t] {
-		if i, to := slices.Index(b.names, f.Name), view.FieldByName(f.place.name); i >= 0 && to.IsValid() {
-			to.Field(0).Set(reflect.ValueOf(&b.views[i]))
+// View sees a batch as an AnswerBatch, RunBatch or RouteBatch: its fields point to the
+// columns of the batch, which stay where they are.
+func View[V any](b *Batch) *V {
+	view := new(V)
+	fields := reflect.ValueOf(view).Elem()
+	fields.Field(0).Set(reflect.ValueOf(b))
+	for _, f := range allFields()[b.table] {
+		if i, to := slices.Index(b.names, f.Name), fields.FieldByName(f.place.name); i >= 0 && to.IsValid() {
+			to.Field(0).Set(reflect.ValueOf(&b.Cells[i].Column))
 		}
 	}
+	return view
 }
 
 // Codes is a code for each text of Dict at its place plus one, and at 0 that of null: what
@@ -149,8 +130,13 @@ func (w Words[T]) orEmpty(row int) T {
 	return w.At(row)
 }
 
-// Has says of a column of other than texts whether a row has a value.
-func (c *Column) Has(row int) bool { return c.Null == nil || !c.Null[row] }
+// Has says whether a row has a value.
+func (c *Column) Has(row int) bool {
+	if c.Index != nil {
+		return c.Index[row] >= 0
+	}
+	return c.Null == nil || !c.Null[row]
+}
 
 // Numbers is a column of numbers.
 type Numbers struct{ *Column }

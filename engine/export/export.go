@@ -3,11 +3,11 @@ package export
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -42,6 +42,7 @@ type Export struct {
 	From, Until time.Time // interval labels of [From, Until); a zero time is no bound; zones have none
 	Columns     []string  // in this order; none is all of them
 	Format      Format
+	Sources     bool // with the addresses that vantage points measured from; without, they are null
 
 	// Progress, where it is set, is called before each file, one call at a time.
 	Progress func(done, files int)
@@ -128,15 +129,20 @@ func (e Export) Run(ctx context.Context, w io.Writer) (rows int64, err error) {
 		return 0, err
 	}
 	buffered := bufio.NewWriterSize(w, 1<<20)
-	out, err := e.encoder(buffered, fields)
+	out, err := e.withheld(buffered, fields)
 	if err != nil {
 		return 0, err
 	}
-	read := e.columns(fields)
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.Name)
+	}
+	read := column.NewBatch(e.Table, names...)
+	read.Full = true
 	group, ctx := errgroup.WithContext(ctx)
 	full, free := make(chan *block, blocks), make(chan *block, blocks) // neither can be overfull
 	for range blocks {
-		free <- &block{Block: column.Block{Columns: make([]column.Cells, len(read))}}
+		free <- &block{cells: make([]column.Cells, len(fields))}
 	}
 	group.Go(func() error { // reads while the other encodes
 		defer close(full)
@@ -155,10 +161,10 @@ func (e Export) Run(ctx context.Context, w io.Writer) (rows int64, err error) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := b.encode(out, len(fields), b.from, b.until); err != nil {
+			if err := b.encode(out, 0, b.rows); err != nil {
 				return err
 			}
-			rows += int64(b.until - b.from)
+			rows += int64(b.rows)
 			free <- b
 		}
 		return nil
@@ -183,6 +189,37 @@ func (e Export) encoder(w io.Writer, fields []column.Field) (encoder, error) {
 	}
 }
 
+// sources are the columns that say where a vantage point measured from.
+var sources = map[column.Table][]string{column.Runs: {"source_ipv4", "source_ipv6"}, column.Routes: {"source"}}
+
+// withheld is the encoder that writes no more than may be told.
+func (e Export) withheld(w io.Writer, fields []column.Field) (encoder, error) {
+	out, err := e.encoder(w, fields)
+	if err != nil || e.Sources {
+		return out, err
+	}
+	var at []int
+	for i, f := range fields {
+		if slices.Contains(sources[e.Table], f.Name) {
+			at = append(at, i)
+		}
+	}
+	return withholding{out, at}, nil
+}
+
+// withholding writes the columns at these places, which are texts, as null.
+type withholding struct {
+	encoder
+	at []int
+}
+
+func (w withholding) write(columns []column.Cells, rows int) error {
+	for _, i := range w.at {
+		columns[i] = column.Cells{Column: column.Column{Index: slices.Repeat([]int32{-1}, rows), Null: slices.Repeat([]bool{true}, rows)}}
+	}
+	return w.encoder.write(columns, rows)
+}
+
 // files lists what holds the rows asked for, in the order of the key.
 func (e Export) files() ([]string, error) {
 	var files []string
@@ -204,105 +241,52 @@ func (e Export) files() ([]string, error) {
 	return files, err
 }
 
-// columns are those to read: the ones asked for, and the interval to cut by.
-func (e Export) columns(fields []column.Field) []string {
-	var names []string
-	for _, f := range fields {
-		names = append(names, f.Name)
-	}
-	if e.Table.Daily() && !slices.Contains(names, column.Interval) {
-		names = append(names, column.Interval)
-	}
-	return names
-}
-
-func (e Export) span() column.Span { return column.Span{From: e.From, Until: e.Until} }
-
-// file hands the runs of a file's rows on. An error of the context is not the
+// file hands on copies of the batches of a file's rows. An error of the context is not the
 // file's.
-func (e Export) file(ctx context.Context, path string, names []string, full, free chan *block) error {
-	err := column.Open(path, e.Table, func(f *column.File) error {
-		reached := int64(math.MinInt64)
-		for _, g := range f.Groups() {
-			if e.Table.Daily() && !g.Overlaps(e.span()) {
-				continue
+func (e Export) file(ctx context.Context, path string, read *column.Batch, full chan<- *block, free <-chan *block) error {
+	var own error
+	err := column.Open(path, e.Table, func(f *column.File) (err error) {
+		own, err = f.Batches(ctx, f.Groups(), column.Span{From: e.From, Until: e.Until}, read, func(*column.Batch) error {
+			select {
+			case b := <-free:
+				b.rows = read.Rows
+				for i := range b.cells {
+					b.cells[i].Copy(&read.Cells[i])
+				}
+				full <- b
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			r, err := g.Blocks(names...)
-			if err != nil {
-				return err
-			}
-			if err := e.group(ctx, r, names, &reached, full, free); err != nil {
-				return err
-			}
-		}
-		return nil
+		})
+		return err
 	})
-	if cause := ctx.Err(); cause != nil && errors.Is(err, cause) {
-		return cause
-	}
-	return err
+	return cmp.Or(own, err)
 }
 
-// group hands the runs of a row group's rows on; reached is the last interval so far.
-func (e Export) group(ctx context.Context, r *column.BlockReader, names []string, reached *int64, full, free chan *block) (err error) {
-	defer func() { err = errors.Join(err, r.Close()) }()
-	label := slices.Index(names, column.Interval)
-	for {
-		var b *block
-		select {
-		case b = <-free:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if err := r.Next(&b.Block); err != nil {
-			return err
-		}
-		b.from, b.until = 0, b.Rows
-		more := b.Rows > 0
-		if more && label >= 0 && e.Table.Daily() {
-			at := b.Columns[label].Int
-			if *reached, err = column.Ascending(at, *reached); err != nil {
-				return err
-			}
-			more = e.Until.IsZero() || at[0] < e.Until.UnixMicro() // none that follows is earlier
-			b.from, b.until = e.span().Within(at)
-		}
-		if b.until > b.from {
-			full <- b
-		} else {
-			free <- b
-		}
-		if !more {
-			return nil
-		}
-	}
-}
-
-// block is a run of rows on its way from the reader to the encoder, and which of its rows
-// are asked for.
+// block is a run of rows on its way from the reader to the encoder.
 type block struct {
-	column.Block
-	from, until int
+	cells []column.Cells
+	rows  int
 }
 
 // runBytes bounds what a column of one run takes when it is written out: Arrow's offsets
 // end at 2 GiB, and a dictionary can make much out of little.
 const runBytes = 64 << 20
 
-// encode gives the first columns' rows of [from, until) to out, by halves while
-// they are too large.
-func (b *block) encode(out encoder, columns, from, until int) error {
-	run := make([]column.Cells, columns)
+// encode gives the rows of [from, until) to out, by halves while they are too large.
+func (b *block) encode(out encoder, from, until int) error {
+	run := make([]column.Cells, len(b.cells))
 	var largest int64
 	for i := range run {
-		run[i] = b.Columns[i].Slice(from, until)
+		run[i] = b.cells[i].Slice(from, until)
 		largest = max(largest, run[i].Size())
 	}
 	if half := from + (until-from)/2; largest > runBytes && half > from {
-		if err := b.encode(out, columns, from, half); err != nil {
+		if err := b.encode(out, from, half); err != nil {
 			return err
 		}
-		return b.encode(out, columns, half, until)
+		return b.encode(out, half, until)
 	}
 	return out.write(run, until-from)
 }

@@ -22,6 +22,7 @@ import (
 	"pgregory.net/rapid"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/column/sample"
 	"mtric.net/mtric/engine/export"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
@@ -52,7 +53,7 @@ type fataler interface{ Fatal(...any) }
 // sampleLake has rows of every table that use every column, null and not.
 func sampleLake(t fataler, dir string) lake.Store {
 	s := lake.Store{Dir: dir, Version: "1.0.0"}
-	answers := sample()
+	answers := answers()
 	answers[0].Response, answers[0].NSID = []byte{0, 1, 255}, ptr("a \"quoted\", name <&>\nof two lines")
 	answers[0].SourcePort, answers[0].ReplyTTL, answers[0].FirstLatencyUS = ptr(int32(40000)), ptr(int32(57)), ptr(int64(800))
 	answers[0].FirstResponse, answers[0].TCPRetransmits = []byte{0x2a, 0}, ptr(int32(1))
@@ -71,7 +72,7 @@ func sampleLake(t fataler, dir string) lake.Store {
 			Source: ptr("192.0.2.1"), HopReplies: []measurement.HopReply{{TTL: 1, ReplyTTL: ptr(int32(64)), ICMPType: ptr(int32(11)), ICMPCode: ptr(int32(0))}, {TTL: 3}}},
 		{VantagePoint: "101", Interval: label, StartedAt: label, RSI: "a", Family: "ipv6", Address: "2001:503:ba3e::2:30", StopReason: "NONE"},
 	}, func(r *measurement.Route) time.Time { return r.Interval })
-	runs := []measurement.Run{*sampleRun(), {VantagePoint: "102", Interval: label, StartedAt: label, ReceivedAt: label}}
+	runs := []measurement.Run{*sample.Run(), {VantagePoint: "102", Interval: label, StartedAt: label, ReceivedAt: label}}
 	runs[0].ReceivedAt, runs[0].File, runs[0].SHA256 = label.Add(4*time.Minute), "202611222240-101.answers.parquet", strings.Repeat("cd", 32)
 	runs[0].SourceIPv4 = ptr("192.0.2.1")
 	runs[0].IngestedAt = ptr(label.Add(5 * time.Minute))
@@ -101,7 +102,7 @@ func TestExportGolden(t *testing.T) {
 	s := sampleLake(t, t.TempDir())
 	for _, table := range column.Tables {
 		for _, format := range []export.Format{export.CSV, export.NDJSON} {
-			got := exported(t, export.Export{Store: s, Table: table, Format: format})
+			got := exported(t, export.Export{Store: s, Table: table, Format: format, Sources: true})
 			golden := filepath.Join("testdata", "export", fmt.Sprintf("%s.%s", table, format))
 			if *update {
 				if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
@@ -132,7 +133,7 @@ func TestExportIsTheRows(t *testing.T) {
 		if err := os.Mkdir(s.Dir, 0o755); err != nil {
 			rt.Fatal(err)
 		}
-		e := export.Export{Store: s, Table: rapid.SampledFrom(column.Tables).Draw(rt, "table")}
+		e := export.Export{Store: s, Sources: true, Table: rapid.SampledFrom(column.Tables).Draw(rt, "table")}
 		if e.Table.Daily() {
 			bound := rapid.Custom(func(t *rapid.T) time.Time {
 				return midnight.Add(time.Duration(rapid.IntRange(0, 3*24*60).Draw(t, "minute")) * time.Minute)
@@ -258,7 +259,7 @@ func TestPqarrowReadsOurFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		e := export.Export{Store: s, Table: table, Format: export.ArrowFile}
+		e := export.Export{Store: s, Table: table, Format: export.ArrowFile, Sources: true}
 		out := exported(t, e)
 		if diff := cmp.Diff(parseExport(t, e, out), got); diff != "" {
 			t.Errorf("%s (-export +pqarrow):\n%s", table, diff)
@@ -383,7 +384,7 @@ func TestExportRefusesOtherFiles(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "not a file of answers of schema 3: column sent_at is missing") {
 		t.Errorf("error %v", err)
 	}
-	bad := sample()
+	bad := answers()
 	bad[0].NSID = ptr("\xff")
 	inLake(t, s, column.Answers, bad, func(a *measurement.Answer) time.Time { return a.Interval })
 	_, err = export.Export{Store: s, Table: column.Answers, Format: export.NDJSON}.Run(t.Context(), new(bytes.Buffer))

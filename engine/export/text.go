@@ -127,7 +127,7 @@ func (e *textEncoder) csvLine(columns []printed, row int) {
 		}
 		c := &columns[i]
 		switch {
-		case c.isNull(row):
+		case !c.Has(row):
 		case f.Kind == column.List:
 			e.buffer = append(e.buffer, csvText(string(c.appendList(nil, f, row)))...)
 		case f.Kind == column.Text:
@@ -147,7 +147,7 @@ func (e *textEncoder) jsonLine(columns []printed, row int) {
 		c := &columns[i]
 		quoted := f.Kind == column.Time || f.Kind == column.Binary
 		switch {
-		case c.isNull(row):
+		case !c.Has(row):
 			e.buffer = append(e.buffer, "null"...)
 		case f.Kind == column.List:
 			e.buffer = c.appendList(e.buffer, f, row)
@@ -161,8 +161,6 @@ func (e *textEncoder) jsonLine(columns []printed, row int) {
 	}
 	e.buffer = append(e.buffer, '}', '\n')
 }
-
-func (c *printed) isNull(row int) bool { return c.Null != nil && c.Null[row] }
 
 // appendPlain appends a value that needs no quotes in CSV.
 func (c *printed) appendPlain(to []byte, k column.Kind, row int) []byte {

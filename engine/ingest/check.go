@@ -73,6 +73,14 @@ func (c checker) foreign(rows int, labels func(row int) (query string, rsi measu
 // vantage point may run another plan than the collector.
 const longest = int64(time.Minute / time.Microsecond)
 
+// timeout is that of a query, in µs.
+func (c checker) timeout(query string) int64 {
+	if t, known := c.timeouts[query]; known {
+		return t
+	}
+	return longest
+}
+
 // metadata checks the runs row and what made the file.
 func (c checker) metadata(m column.Metadata) error {
 	r := m.Run
@@ -171,10 +179,7 @@ func (c checker) answer(a *measurement.Answer) error {
 
 // timing checks the latency: only of an answer, and within the timeout [ywz].
 func (c checker) timing(a *measurement.Answer) error {
-	timeout, known := c.timeouts[a.Query]
-	if !known {
-		timeout = longest
-	}
+	timeout := c.timeout(a.Query)
 	switch {
 	case (a.LatencyUS != nil) != (a.Outcome == measurement.Answered):
 		return fmt.Errorf("outcome %s and latency do not agree", a.Outcome)

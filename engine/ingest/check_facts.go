@@ -10,11 +10,7 @@ import (
 // facts checks what schema 2 tells of an answer beside the answer. Null is allowed
 // everywhere: files of schema 1 have none of it.
 func (c checker) facts(a *measurement.Answer) error {
-	timeout, known := c.timeouts[a.Query]
-	if !known {
-		timeout = longest
-	}
-	again := a.Attempts == 2
+	timeout, again := c.timeout(a.Query), a.Attempts == 2
 	switch {
 	case outside(a.SourcePort, 1, 65535):
 		return fmt.Errorf("source port %d", *a.SourcePort)

@@ -53,7 +53,7 @@ func (r *run) compact(ctx context.Context) error {
 // writes the tables zones and vantage_points before all else.
 func (r *run) knows() bool {
 	for _, table := range []column.Table{column.Zones, column.VantagePoints} {
-		if _, err := r.Lake.Older(table); errors.Is(err, column.ErrNewer) {
+		if _, err := r.Lake.Older(table, time.Time{}); errors.Is(err, column.ErrNewer) {
 			r.left(r.Lake.Dir, "stays as it is, and files wait in their dropboxes, until mtric is updated here, on the collector: "+err.Error())
 			return false
 		}
@@ -65,9 +65,8 @@ func (r *run) knows() bool {
 // know. Then nothing of the day is touched: its files wait for an update.
 func (r *run) newer(day time.Time) bool {
 	for _, table := range daily {
-		path := r.Lake.Path(table, day)
-		if _, err := r.older(lake.DayFile{Day: day, Path: path}, table); errors.Is(err, column.ErrNewer) {
-			r.left(path, "needs a newer mtric; files of its day wait in their dropboxes until mtric is updated here, on the collector")
+		if _, err := r.Lake.Older(table, day); errors.Is(err, column.ErrNewer) {
+			r.left(r.Lake.Path(table, day), "needs a newer mtric; files of its day wait in their dropboxes until mtric is updated here, on the collector")
 			return true
 		}
 	}
@@ -76,15 +75,6 @@ func (r *run) newer(day time.Time) bool {
 
 // daily are the tables that have a file a day.
 var daily = slices.DeleteFunc(slices.Clone(column.Tables), func(t column.Table) bool { return !t.Daily() })
-
-// older reports whether a day of a table is of an older schema than this program writes.
-func (r *run) older(d lake.DayFile, table column.Table) (older bool, err error) {
-	err = column.Open(d.Path, table, func(f *column.File) error {
-		older = !f.Current()
-		return nil
-	})
-	return older, err
-}
 
 // upgrade writes days anew that are of an older schema, the newest first, and says whether
 // there may be more. A day that cannot be read or written holds up nothing, is told once a
@@ -107,8 +97,7 @@ func (r *run) upgrade(ctx context.Context) (more bool, err error) {
 		}
 		rewritten := false
 		for _, table := range tables[day] {
-			path := r.Lake.Path(table, day)
-			older, err := r.older(lake.DayFile{Day: day, Path: path}, table)
+			older, err := r.Lake.Older(table, day)
 			if older && err == nil && left == 0 {
 				return true, nil
 			}
@@ -121,7 +110,7 @@ func (r *run) upgrade(ctx context.Context) (more bool, err error) {
 				return true, err
 			case err != nil && !errors.Is(err, column.ErrNewer):
 				more = true
-				r.left(path, "cannot be written in the newest schema: "+err.Error())
+				r.left(r.Lake.Path(table, day), "cannot be written in the newest schema: "+err.Error())
 			}
 		}
 		if rewritten {

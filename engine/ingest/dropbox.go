@@ -204,7 +204,7 @@ func (r *run) listOne(b *dropbox) ([]waiting, error) {
 			r.left(b.path, fmt.Sprintf("has more than %d files that do not belong there; the others wait", maxStrangers))
 		default:
 			strangers++
-			err = r.banish(b, name, "no vantage point writes a file of this name")
+			err = r.quarantineForeign(b, name, "no vantage point writes a file of this name")
 		}
 		if err := r.tolerate(b, err); err != nil {
 			return nil, err
@@ -274,7 +274,7 @@ func parse(b *dropbox, name string) (w waiting, ours bool) {
 func (r *run) orphan(w waiting) error {
 	text, _, err := w.box.small(w.name + sidecarSuffix)
 	if err != nil {
-		return r.banish(w.box, w.name+sidecarSuffix, err.Error())
+		return r.quarantineForeign(w.box, w.name+sidecarSuffix, err.Error())
 	}
 	if sum, err := files.ParseSidecar(text, w.name); err == nil && (r.kept(w.name, sum) || r.rejectedBefore(w.box, w.name, sum)) {
 		return r.unlink(w.box, w.name+sidecarSuffix)
@@ -295,5 +295,5 @@ func (r *run) overdue(b *dropbox, name string, after time.Duration, why string) 
 	if r.started.Sub(changed(info)) < after {
 		return nil
 	}
-	return r.banish(b, name, why)
+	return r.quarantineForeign(b, name, why)
 }

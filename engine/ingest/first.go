@@ -58,17 +58,20 @@ func (r *run) rowless(ctx context.Context, day time.Time, table column.Table, fi
 	if len(files) == 0 {
 		return nil
 	}
-	vantagePoint := column.VantagePoint.String()
-	scan := lake.Scan{Store: r.Lake, Table: table, From: day, Until: day.AddDate(0, 0, 1), Workers: 1, Columns: []string{vantagePoint}}
-	return scan.Run(ctx, func(b *column.Batch) error {
-		vps, labels := b.Column(vantagePoint), column.Times{Column: b.Column(column.Interval)}
-		for i := range b.Rows {
-			if t := files[runKey{measurement.VantagePoint(vps.Text(i)), labels.At(i)}]; t != nil {
+	scan := lake.Scan{Store: r.Lake, From: day, Until: day.AddDate(0, 0, 1), Workers: 1}
+	reject := func(rows int, labels column.Times, vps column.Words[measurement.VantagePoint]) error {
+		for i := range rows {
+			if t := files[runKey{vps.At(i), labels.At(i)}]; t != nil {
 				t.reason = "has no rows, the lake has some of its interval"
 			}
 		}
 		return nil
-	})
+	}
+	columns := []column.Name{column.VantagePoint}
+	if table == column.Answers {
+		return scan.Answers(ctx, columns, func(b *column.AnswerBatch) error { return reject(b.Rows, b.Interval, b.VantagePoint) })
+	}
+	return scan.Routes(ctx, columns, func(b *column.RouteBatch) error { return reject(b.Rows, b.Interval, b.VantagePoint) })
 }
 
 // runKey is one interval at one vantage point.

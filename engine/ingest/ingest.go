@@ -217,7 +217,7 @@ type run struct {
 	judge       *judge.Judge
 	broken      bool                                         // off by a test, at a step
 	failures    []error                                      // of days
-	shelves     map[string]shelf                             // of Quarantine, by dropbox; nil until one is needed
+	usage       map[string]usage                             // of Quarantine, by dropbox; nil until one is needed
 	sentPlans   map[measurement.VantagePoint]map[string]bool // sums of those that were counted
 	expected    expectations
 	result      Result

@@ -65,7 +65,7 @@ func (r *run) keepSites() error {
 		}
 	}
 	column.Sort(now)
-	older, err := r.Lake.Older(column.VantagePoints)
+	older, err := r.Lake.Older(column.VantagePoints, time.Time{})
 	if err != nil || len(now) == 0 || reflect.DeepEqual(had, now) && !older {
 		return err
 	}

@@ -24,8 +24,8 @@ const (
 
 var errFull = errShut{fmt.Errorf("%d of its files are in Quarantine: look at them and clear them away; the others wait", mostRejected)}
 
-// shelf is what Quarantine holds of one dropbox.
-type shelf struct {
+// usage is what Quarantine holds of one dropbox.
+type usage struct {
 	files int
 	bytes int64
 }
@@ -33,12 +33,12 @@ type shelf struct {
 // admit finds room for a file of a dropbox at a path of Quarantine, if need be by
 // keeping only its first part; cut then says so.
 func (r *run) admit(b *dropbox, path, copied string) (cut string, err error) {
-	if r.shelves == nil {
-		if r.shelves, err = r.readShelves(); err != nil {
+	if r.usage == nil {
+		if r.usage, err = r.readUsage(); err != nil {
 			return "", fmt.Errorf("quarantine: %w", err)
 		}
 	}
-	s := r.shelves[b.path]
+	s := r.usage[b.path]
 	if _, err := os.Lstat(path + reasonSuffix); err == nil { // by a run that was killed
 		s.files--
 		s.bytes -= sizeOf(path)
@@ -57,14 +57,14 @@ func (r *run) admit(b *dropbox, path, copied string) (cut string, err error) {
 		cut = fmt.Sprintf(" (its first %d of %d bytes are kept: those of this dropbox have more than %d)", maxEvidence, size, maxRejected)
 		size = maxEvidence
 	}
-	r.shelves[b.path] = shelf{s.files + 1, s.bytes + size}
+	r.usage[b.path] = usage{s.files + 1, s.bytes + size}
 	return cut, nil
 }
 
-// readShelves goes by the reasons, which say where a file came from.
-func (r *run) readShelves() (map[string]shelf, error) {
+// readUsage goes by the reasons, which say where a file came from.
+func (r *run) readUsage() (map[string]usage, error) {
 	reasons, err := filepath.Glob(filepath.Join(escapeGlob(r.Quarantine), "*"+reasonSuffix))
-	shelves := map[string]shelf{}
+	all := map[string]usage{}
 	for _, path := range reasons {
 		text, readErr := os.ReadFile(path)
 		if errors.Is(readErr, fs.ErrNotExist) {
@@ -73,10 +73,10 @@ func (r *run) readShelves() (map[string]shelf, error) {
 		err = errors.Join(err, readErr)
 		_, rest, _ := strings.Cut(string(text), "\nfrom: ")
 		from, _, _ := strings.Cut(rest, "\n")
-		s := shelves[from]
-		shelves[from] = shelf{s.files + 1, s.bytes + sizeOf(strings.TrimSuffix(path, reasonSuffix))}
+		s := all[from]
+		all[from] = usage{s.files + 1, s.bytes + sizeOf(strings.TrimSuffix(path, reasonSuffix))}
 	}
-	return shelves, err
+	return all, err
 }
 
 // sizeOf is zero where there is no file.
@@ -88,8 +88,8 @@ func sizeOf(path string) int64 {
 	return info.Size()
 }
 
-// banish moves what does not belong into a dropbox to Quarantine.
-func (r *run) banish(b *dropbox, name, why string) error {
+// quarantineForeign moves what does not belong into a dropbox to Quarantine.
+func (r *run) quarantineForeign(b *dropbox, name, why string) error {
 	info, err := b.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -99,7 +99,7 @@ func (j *Judge) Update(ctx context.Context, last bool) (answers func([]measureme
 	if err != nil {
 		return nil, nil, err
 	}
-	older, err := j.Lake.Older(column.Zones)
+	older, err := j.Lake.Older(column.Zones, time.Time{})
 	if err != nil {
 		return nil, nil, err
 	}

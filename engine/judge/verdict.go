@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -232,6 +233,7 @@ func (e *evaluator) unreadable(serial uint32, err error) {
 type zoneCache struct {
 	mu        sync.Mutex
 	now, past map[uint32]*correctness.Zone
+	read      uint32 // the last that was read: the next has most of its memory
 }
 
 // turn begins a new evaluator.
@@ -261,6 +263,10 @@ func (c *zoneCache) open(j *Judge, serial uint32, sum string) (*correctness.Zone
 		if read.SHA256 == sum {
 			z.Prove()
 		}
+		if had := cmp.Or(c.now[c.read], c.past[c.read]); had != nil {
+			z.Share(had)
+		}
+		c.read = serial
 	}
 	c.now[serial] = z
 	return z, nil

@@ -67,7 +67,7 @@ func signed(k setKey) bool {
 // may have none, are kept where the RRset and the order are the same.
 func (s *rrset) sign(orders []order, before *rrset) error {
 	var had []signature
-	if before != nil && slices.EqualFunc(before.rrs, s.rrs, func(a, b dns.RR) bool { return a.String() == b.String() }) {
+	if before != nil && slices.EqualFunc(before.rrs, s.rrs, sameRR) {
 		had = before.sigs
 	}
 	for _, o := range orders {

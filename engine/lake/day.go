@@ -17,13 +17,13 @@ import (
 var byDifference = []string{"interval", "sent_at", "latency_us", "connect_us", "serial", "source_port"}
 
 // daySchema is the schema of answers as a day of the lake stores them, its responses
-// in a dictionary that we know of, where there is one.
+// in a dictionary that we know of.
 func daySchema(w *wires) *parquet.Schema {
 	schema := column.SchemaOf(column.Answers, column.Schema())
 	fields := slices.Clone(schema.Fields())
 	for i, f := range fields {
 		switch {
-		case f.Name() == "response" && w != nil:
+		case f.Name() == "response":
 			fields[i] = wiresField{f, w}
 		case slices.Contains(byDifference, f.Name()):
 			fields[i] = differenceField{f}
@@ -43,17 +43,22 @@ type differenceField struct{ parquet.Field }
 
 func (differenceField) Encoding() encoding.Encoding { return &parquet.DeltaBinaryPacked }
 
-// writer makes a day's file.
-type writer[T column.Row] struct {
+// Writer makes a day's file of rows that come in the order of their table's key. Of the
+// responses of a row group it has one copy, and the library none.
+type Writer[T column.Row] struct {
 	*column.Writer[T]
 	wires *wires // nil but for answers
 	rows  int    // of the row group
 	most  int
 }
 
-// create begins a day's file.
-func create[T column.Row](s Store, path string) (*writer[T], error) {
-	w, form := &writer[T]{most: s.limits().rows}, column.Form{Group: s.limits().rows}
+// CreateDay begins the file of a day, whose folder must exist.
+func CreateDay[T column.Row](s Store, day time.Time) (*Writer[T], error) {
+	return create[T](s, s.Path(column.TableOf[T](), day))
+}
+
+func create[T column.Row](s Store, path string) (*Writer[T], error) {
+	w, form := &Writer[T]{most: s.limits().rows}, column.Form{Group: s.limits().rows}
 	if column.TableOf[T]() == column.Answers {
 		w.wires = newWires()
 		form.Day = daySchema(w.wires)
@@ -64,14 +69,14 @@ func create[T column.Row](s Store, path string) (*writer[T], error) {
 }
 
 // Flush ends the row group.
-func (w *writer[T]) Flush() error {
+func (w *Writer[T]) Flush() error {
 	w.rows = 0
 	return w.Writer.Flush()
 }
 
 // Write appends rows. It ends a row group itself where that is full: the library would do
 // so in the middle of rows whose responses have their names from another.
-func (w *writer[T]) Write(rows []T) error {
+func (w *Writer[T]) Write(rows []T) error {
 	for len(rows) > 0 {
 		if w.rows == w.most {
 			if err := w.Flush(); err != nil {
@@ -88,7 +93,7 @@ func (w *writer[T]) Write(rows []T) error {
 }
 
 // write has the names of responses in their place while the library has the rows.
-func (w *writer[T]) write(rows []T) error {
+func (w *Writer[T]) write(rows []T) error {
 	answers, _ := any(rows).([]measurement.Answer)
 	wires := make([][]byte, len(answers))
 	for i := range answers {
@@ -101,14 +106,4 @@ func (w *writer[T]) write(rows []T) error {
 		answers[i].Response = wires[i]
 	}
 	return err
-}
-
-// CreateDay begins the file of a day, whose folder must exist, of rows that come in the
-// order of their table's key.
-func CreateDay[T column.Row](s Store, day time.Time) (*column.Writer[T], error) {
-	form := column.Form{Group: s.limits().rows}
-	if column.TableOf[T]() == column.Answers {
-		form.Day = daySchema(nil)
-	}
-	return column.Create[T](s.Path(column.TableOf[T](), day), column.Metadata{Version: s.Version}, form)
 }

@@ -2,10 +2,10 @@ package lake
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -65,7 +65,7 @@ type merger[T Measured] struct {
 	path    string
 	compare func(a, b *T) int
 	finish  func([]T) error
-	out     *writer[T]
+	out     *Writer[T]
 	grouper rowGrouper
 	done    Merged
 	had     int64 // rows of the old file
@@ -298,21 +298,14 @@ func (m *merger[T]) join(group, rows []T) []T {
 // verify reads the new file's keys back: as many rows as there must be, each
 // group's intervals in order.
 func (m *merger[T]) verify(path string) error {
-	return column.Open(path, column.TableOf[T](), func(f *column.File) (err error) {
+	table := column.TableOf[T]()
+	return column.Open(path, table, func(f *column.File) error {
 		if want := m.had + m.done.Added; f.NumRows() != want {
 			return fmt.Errorf("holds %d rows, want %d", f.NumRows(), want)
 		}
-		var c column.Column
-		last := int64(math.MinInt64)
-		for _, g := range f.Groups() {
-			if err := g.Read([]string{column.Interval}, []*column.Column{&c}); err != nil {
-				return err
-			}
-			if last, err = column.Ascending(c.Int, last); err != nil {
-				return err
-			}
-		}
-		return nil
+		b := column.NewBatch(table, column.Interval) // which sees their order
+		_, err := f.Batches(context.Background(), f.Groups(), column.Span{}, b, func(*column.Batch) error { return nil })
+		return err
 	})
 }
 

@@ -16,21 +16,15 @@ import (
 	"pgregory.net/rapid"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/column/sample"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
-var midnight = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-
-// group is what one vantage point wrote in one interval of the day.
-func group(vp measurement.VantagePoint, slot, rows int, latency int64) []measurement.Answer {
-	var g []measurement.Answer
-	for i := range rows {
-		g = append(g, measurement.Answer{VantagePoint: vp, Interval: midnight.Add(time.Duration(slot) * 5 * time.Minute),
-			Query: "soa", RSI: measurement.RSI(rune('a' + i)), Family: "ipv4", Transport: "udp", Outcome: "answered", LatencyUS: ptr(latency)})
-	}
-	return g
-}
+var (
+	midnight = sample.Midnight
+	group    = sample.Group
+)
 
 // apart is what ingest merges: the rows of each vantage point's interval, in order.
 func apart(rows ...[]measurement.Answer) (groups []lake.Group[measurement.Answer]) {

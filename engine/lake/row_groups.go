@@ -1,6 +1,8 @@
 package lake
 
 import (
+	"context"
+	"errors"
 	"hash/maphash"
 	"iter"
 	"math"
@@ -201,15 +203,22 @@ func inTurn(all []preview) iter.Seq2[preview, error] {
 func ofAnswers(path string, from int) iter.Seq2[preview, error] {
 	return func(yield func(preview, error) bool) {
 		err := column.Open(path, column.Answers, func(f *column.File) error {
-			var at, response column.Column
-			var own arena // the column's memory is used again
-			groups := f.Groups()
-			for i, g := range groups[min(from, len(groups)):] {
-				if err := g.Read([]string{column.Interval, "response"}, []*column.Column{&at, &response}); err != nil {
-					return err
-				}
-				if !yieldPreviews(at.Int, response.Bytes, &own, textsOf(f.File.Metadata().RowGroups[from+i]), yield) {
+			var own arena // the batch's memory is used again
+			b := column.NewBatch(column.Answers, column.Response)
+			rows := column.View[column.AnswerBatch](b)
+			for i := from; i < len(f.Groups()); i++ {
+				texts := textsOf(f.File.Metadata().RowGroups[i])
+				enough, err := f.Batches(context.Background(), f.Groups()[i:i+1], column.Span{}, b, func(*column.Batch) error {
+					if !yieldPreviews(rows.Interval.Int, rows.Response.Bytes, &own, texts, yield) {
+						return errEnough
+					}
 					return nil
+				})
+				if enough != nil {
+					return nil
+				}
+				if err != nil {
+					return err
 				}
 			}
 			return nil
@@ -219,6 +228,9 @@ func ofAnswers(path string, from int) iter.Seq2[preview, error] {
 		}
 	}
 }
+
+// errEnough says that no more previews are wanted.
+var errEnough = errors.New("enough")
 
 // textsOf is how many bytes of texts a row of the row group has, on average.
 func textsOf(g format.RowGroup) float64 {

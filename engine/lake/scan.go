@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"time"
@@ -15,16 +16,29 @@ import (
 // for, a page of each a worker in memory.
 type Scan struct {
 	Store       Store
-	Table       column.Table
 	From, Until time.Time // interval labels of [From, Until); a zero time is no bound
-	Columns     []string  // flat columns; lists are read as rows
 	Workers     int       // files read at a time; 0 is one for each CPU
 }
 
-// Run calls use with every batch, concurrently for different workers, and ends
-// at the first error. Files come in no order, but each file's batches in theirs.
-func (s Scan) Run(ctx context.Context, use func(*column.Batch) error) error {
-	files, err := s.Store.Days(s.Table, s.From, s.Until)
+// Answers calls use with every batch of columns of the table answers, concurrently for
+// different workers, and ends at the first error. Files come in no order, but each file's
+// batches in theirs.
+func (s Scan) Answers(ctx context.Context, columns []column.Name, use func(*column.AnswerBatch) error) error {
+	return scan(ctx, s, column.Answers, columns, use)
+}
+
+// Runs is Answers of the table runs.
+func (s Scan) Runs(ctx context.Context, columns []column.Name, use func(*column.RunBatch) error) error {
+	return scan(ctx, s, column.Runs, columns, use)
+}
+
+// Routes is Answers of the table routes.
+func (s Scan) Routes(ctx context.Context, columns []column.Name, use func(*column.RouteBatch) error) error {
+	return scan(ctx, s, column.Routes, columns, use)
+}
+
+func scan[V any](ctx context.Context, s Scan, table column.Table, columns []column.Name, use func(*V) error) error {
+	files, err := s.Store.Days(table, s.From, s.Until)
 	if err != nil {
 		return err
 	}
@@ -40,11 +54,17 @@ func (s Scan) Run(ctx context.Context, use func(*column.Batch) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for w := range workers {
 		group.Go(func() error {
-			b := column.NewBatch(s.Columns)
+			b := column.NewBatch(table, columns...)
 			b.Worker = w
+			view := column.View[V](b)
 			for f := range todo {
 				b.Day = f.Day
-				if err := s.file(ctx, f.Path, b, use); err != nil {
+				var own error // an error of use's own is not the file's
+				err := column.Open(f.Path, table, func(f *column.File) (err error) {
+					own, err = f.Batches(ctx, f.Groups(), column.Span{From: s.From, Until: s.Until}, b, func(*column.Batch) error { return use(view) })
+					return err
+				})
+				if err := cmp.Or(own, err); err != nil {
 					return err
 				}
 			}
@@ -52,29 +72,4 @@ func (s Scan) Run(ctx context.Context, use func(*column.Batch) error) error {
 		})
 	}
 	return group.Wait()
-}
-
-// Answers is Run of columns of the table answers.
-func (s Scan) Answers(ctx context.Context, columns []column.Name, use func(*column.AnswerBatch) error) error {
-	s.Table, s.Columns = column.Answers, column.Texts(columns)
-	return s.Run(ctx, func(b *column.Batch) error { return use(b.Answers()) })
-}
-
-// Runs is Run of columns of the table runs.
-func (s Scan) Runs(ctx context.Context, columns []column.Name, use func(*column.RunBatch) error) error {
-	s.Table, s.Columns = column.Runs, column.Texts(columns)
-	return s.Run(ctx, func(b *column.Batch) error { return use(b.Runs()) })
-}
-
-// file hands a file's batches to use. An error of use's own is not the file's.
-func (s Scan) file(ctx context.Context, path string, b *column.Batch, use func(*column.Batch) error) error {
-	var own error
-	err := column.Open(path, s.Table, func(f *column.File) (err error) {
-		own, err = f.Batches(ctx, column.Span{From: s.From, Until: s.Until}, b, use)
-		return err
-	})
-	if own != nil {
-		return own
-	}
-	return err
 }

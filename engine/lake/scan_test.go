@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"mtric.net/mtric/engine/column"
@@ -54,9 +56,9 @@ func TestColumnsAreTheRows(t *testing.T) {
 		}
 		dayOf(t, s, rows)
 		at := 0
-		err := lake.Scan{Store: s, Table: column.Answers, Columns: columns}.Run(t.Context(), func(b *column.Batch) error {
-			for i := range b.Rows {
-				compareRow(rt, b, i, rows[at])
+		err := batches(t, s, column.Answers, columns, func(of func(string) *column.Column, n int) error {
+			for i := range n {
+				compareRow(rt, of, i, rows[at])
 				at++
 			}
 			return nil
@@ -67,24 +69,24 @@ func TestColumnsAreTheRows(t *testing.T) {
 	})
 }
 
-func compareRow(t *rapid.T, b *column.Batch, i int, want measurement.Answer) {
+func compareRow(t *rapid.T, of func(string) *column.Column, i int, want measurement.Answer) {
 	null := func(name string) bool {
-		c := b.Column(name)
+		c := of(name)
 		return c.Null != nil && c.Null[i] || c.Index != nil && c.Index[i] < 0
 	}
 	check := func(name string, isNull, same bool) {
 		if null(name) != isNull || !isNull && !same {
-			t.Fatalf("row %d: column %s differs: null %v, want %v (%+v)", i, name, null(name), isNull, b.Column(name))
+			t.Fatalf("row %d: column %s differs: null %v, want %v (%+v)", i, name, null(name), isNull, of(name))
 		}
 	}
-	check("interval", false, b.Column("interval").Int[i] == want.Interval.UnixMicro())
-	check("rsi", false, b.Column("rsi").Text(i) == string(want.RSI))
-	check("attempts", false, b.Column("attempts").Int[i] == int64(want.Attempts))
-	check("latency_us", want.LatencyUS == nil, want.LatencyUS != nil && b.Column("latency_us").Int[i] == *want.LatencyUS)
-	check("sent_at", want.SentAt == nil, want.SentAt != nil && b.Column("sent_at").Int[i] == want.SentAt.UnixMicro())
-	check("error", want.Error == nil, want.Error != nil && b.Column("error").Text(i) == *want.Error)
-	check("aa", want.AA == nil, want.AA != nil && (b.Column("aa").Int[i] == 1) == *want.AA)
-	check("response", want.Response == nil, bytes.Equal(b.Column("response").Bytes[i], want.Response))
+	check("interval", false, of("interval").Int[i] == want.Interval.UnixMicro())
+	check("rsi", false, of("rsi").Text(i) == string(want.RSI))
+	check("attempts", false, of("attempts").Int[i] == int64(want.Attempts))
+	check("latency_us", want.LatencyUS == nil, want.LatencyUS != nil && of("latency_us").Int[i] == *want.LatencyUS)
+	check("sent_at", want.SentAt == nil, want.SentAt != nil && of("sent_at").Int[i] == want.SentAt.UnixMicro())
+	check("error", want.Error == nil, want.Error != nil && of("error").Text(i) == *want.Error)
+	check("aa", want.AA == nil, want.AA != nil && (of("aa").Int[i] == 1) == *want.AA)
+	check("response", want.Response == nil, bytes.Equal(of("response").Bytes[i], want.Response))
 }
 
 // Pages of different columns end at different rows; a batch shows what all of them
@@ -122,19 +124,19 @@ func TestBatchesJoinPages(t *testing.T) {
 	if err := errors.Join(out.Write(rows), out.Close()); err != nil {
 		t.Fatal(err)
 	}
-	at, batches := 0, 0
-	scan := lake.Scan{Store: s, Table: column.Answers, Columns: []string{"vantage_point", "rsi", "latency_us", "sent_at", "rcode", "error", "aa", "serial", "response"}, Workers: 1}
-	err = scan.Run(t.Context(), func(b *column.Batch) error {
-		batches++
-		for i := range b.Rows {
+	at, count := 0, 0
+	columns := []string{"vantage_point", "rsi", "latency_us", "sent_at", "rcode", "error", "aa", "serial", "response"}
+	err = batches(t, s, column.Answers, columns, func(of func(string) *column.Column, n int) error {
+		count++
+		for i := range n {
 			want := &rows[at]
 			at++
-			same := b.Column("interval").Int[i] == want.Interval.UnixMicro() && b.Column("vantage_point").Text(i) == "101" && b.Column("rsi").Text(i) == string(want.RSI) &&
-				sameNumber(b.Column("latency_us"), i, want.LatencyUS) && sameNumber(b.Column("serial"), i, want.Serial) &&
-				sameNumber(b.Column("sent_at"), i, micros(want.SentAt)) &&
-				sameText(b.Column("rcode"), i, want.RCode) && sameText(b.Column("error"), i, want.Error) && bytes.Equal(b.Column("response").Bytes[i], want.Response)
-			if aa := b.Column("aa"); !same || (aa.Null != nil && aa.Null[i]) != (want.AA == nil) || want.AA != nil && *want.AA != (aa.Int[i] == 1) {
-				return fmt.Errorf("batch %d, row %d of %d: differs from %+v", batches, i, b.Rows, *want)
+			same := of("interval").Int[i] == want.Interval.UnixMicro() && of("vantage_point").Text(i) == "101" && of("rsi").Text(i) == string(want.RSI) &&
+				sameNumber(of("latency_us"), i, want.LatencyUS) && sameNumber(of("serial"), i, want.Serial) &&
+				sameNumber(of("sent_at"), i, micros(want.SentAt)) &&
+				sameText(of("rcode"), i, want.RCode) && sameText(of("error"), i, want.Error) && bytes.Equal(of("response").Bytes[i], want.Response)
+			if aa := of("aa"); !same || (aa.Null != nil && aa.Null[i]) != (want.AA == nil) || want.AA != nil && *want.AA != (aa.Int[i] == 1) {
+				return fmt.Errorf("batch %d, row %d of %d: differs from %+v", count, i, n, *want)
 			}
 		}
 		return nil
@@ -142,8 +144,11 @@ func TestBatchesJoinPages(t *testing.T) {
 	if err != nil || at != len(rows) {
 		t.Fatalf("%d of %d rows: %v", at, len(rows), err)
 	}
-	if batches < 8 {
-		t.Errorf("%d batches: the pages all end together, and this shows nothing", batches)
+	if count < 8 {
+		t.Errorf("%d batches: the pages all end together, and this shows nothing", count)
+	}
+	if got, _, err := column.Read[measurement.Answer](path); err != nil || !cmp.Equal(rows, got, cmpopts.EquateEmpty()) {
+		t.Errorf("rows differ: %v", err)
 	}
 }
 
@@ -182,10 +187,10 @@ func TestScanCutsTime(t *testing.T) {
 	from, until := midnight.Add(23*time.Hour), midnight.Add(49*time.Hour+3*time.Minute)
 	var mu sync.Mutex
 	seen := map[int64]int{}
-	err := lake.Scan{Store: s, Table: column.Answers, From: from, Until: until, Columns: []string{"rsi"}, Workers: 3}.Run(t.Context(), func(b *column.Batch) error {
+	err := lake.Scan{Store: s, From: from, Until: until, Workers: 3}.Answers(t.Context(), []column.Name{column.RSI}, func(b *column.AnswerBatch) error {
 		mu.Lock()
 		defer mu.Unlock()
-		for _, at := range b.Column("interval").Int {
+		for _, at := range b.Interval.Int {
 			seen[at]++
 		}
 		return nil
@@ -208,19 +213,17 @@ func TestScanCutsTime(t *testing.T) {
 func TestScanRefuses(t *testing.T) {
 	s := lake.Store{Dir: t.TempDir()}
 	dayOf(t, s, group("101", 1, 2, 1))
-	for name, want := range map[string]string{"failures": "column failures is a list", "nonsense": "column nonsense is missing"} {
-		err := lake.Scan{Store: s, Table: column.Answers, Columns: []string{name}}.Run(t.Context(), func(*column.Batch) error { return nil })
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", name, err)
-		}
+	none := func(*column.AnswerBatch) error { return nil }
+	if err := (lake.Scan{Store: s}).Answers(t.Context(), []column.Name{"nonsense"}, none); err == nil || !strings.Contains(err.Error(), "column nonsense is missing") {
+		t.Errorf("error %v", err)
 	}
 	stop := errors.New("stop")
-	if err := (lake.Scan{Store: s, Table: column.Answers}).Run(t.Context(), func(*column.Batch) error { return stop }); !errors.Is(err, stop) || strings.Contains(err.Error(), "parquet") {
+	if err := (lake.Scan{Store: s}).Answers(t.Context(), nil, func(*column.AnswerBatch) error { return stop }); !errors.Is(err, stop) || strings.Contains(err.Error(), "parquet") {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := (lake.Scan{Store: s, Table: column.Answers}).Run(ctx, func(*column.Batch) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := (lake.Scan{Store: s}).Answers(ctx, nil, none); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -228,8 +231,8 @@ func TestScanRefuses(t *testing.T) {
 func TestPlace(t *testing.T) {
 	s := lake.Store{Dir: t.TempDir()}
 	dayOf(t, s, group("101", 1, 3, 1))
-	err := lake.Scan{Store: s, Table: column.Answers, Columns: []string{"rsi"}}.Run(t.Context(), func(b *column.Batch) error {
-		c := b.Column("rsi")
+	err := lake.Scan{Store: s}.Answers(t.Context(), []column.Name{column.RSI}, func(b *column.AnswerBatch) error {
+		c := b.RSI
 		if c.Place("zz") != -2 || !slices.Contains(c.Index, c.Place("b")) {
 			t.Errorf("places of %v", c.Dict)
 		}

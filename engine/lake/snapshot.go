@@ -66,16 +66,10 @@ func (s Store) snapshot(ctx context.Context, dir string, what Snapshot) (done Sn
 	if dir, err = s.SnapshotFolder(dir); err != nil {
 		return done, err
 	}
-	if err := sweepSnapshots(dir); err != nil {
+	var building string
+	var lock *flock.Flock
+	if err := alone(ctx, dir, func() (err error) { building, lock, err = beginSnapshot(dir); return err }); err != nil {
 		return done, err
-	}
-	building, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*"+snapshotLeft)
-	if err != nil {
-		return done, err
-	}
-	lock := flock.New(building, flock.SetFlag(os.O_RDONLY)) // no other run sweeps it away
-	if held, err := lock.TryLock(); err != nil || !held {
-		return done, errors.Join(fmt.Errorf("lock %s: %w", building, cmp.Or(err, ErrLocked)), os.RemoveAll(building))
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(building), lock.Unlock()) }()
 	for _, name := range files {
@@ -89,7 +83,32 @@ func (s Store) snapshot(ctx context.Context, dir string, what Snapshot) (done Sn
 	if err := errors.Join(s.writeMarker(building, what, done), openFolders(building)); err != nil {
 		return done, err
 	}
-	return done, replaceFolder(building, dir)
+	return done, alone(ctx, dir, func() error { return replaceFolder(building, dir) })
+}
+
+// alone runs f while no other snapshot beside dir is begun or put into its place.
+func alone(ctx context.Context, dir string, f func() error) error {
+	lock := flock.New(filepath.Dir(dir), flock.SetFlag(os.O_RDONLY))
+	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
+		return fmt.Errorf("lock %s: %w", filepath.Dir(dir), err)
+	}
+	return errors.Join(f(), lock.Unlock())
+}
+
+// beginSnapshot makes the folder to build in, which no other run sweeps away while it is locked.
+func beginSnapshot(dir string) (building string, lock *flock.Flock, err error) {
+	if err := sweepSnapshots(dir); err != nil {
+		return "", nil, err
+	}
+	building, err = os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*"+snapshotLeft)
+	if err != nil {
+		return "", nil, err
+	}
+	lock = flock.New(building, flock.SetFlag(os.O_RDONLY))
+	if held, err := lock.TryLock(); err != nil || !held {
+		return "", nil, errors.Join(fmt.Errorf("lock %s: %w", building, cmp.Or(err, ErrLocked)), os.RemoveAll(building))
+	}
+	return building, lock, nil
 }
 
 // snapshotFiles are the names of the files to copy, below the lake's folder.

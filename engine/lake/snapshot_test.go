@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
@@ -157,6 +158,39 @@ func TestSnapshotAgain(t *testing.T) {
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// Runs of the same folder at the same time, as cron starts them, take nothing from each other.
+func TestSnapshotsAtOnce(t *testing.T) {
+	s := snapshotLake(t)
+	home := filepath.Dir(s.Dir)
+	dir := filepath.Join(home, "snapshot")
+	var runs errgroup.Group
+	for range 4 {
+		runs.Go(func() error {
+			for range 50 {
+				if _, err := s.Snapshot(t.Context(), dir, lake.Snapshot{}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := runs.Wait(); err != nil {
+		t.Error(err)
+	}
+	want := tree(t, s.Dir)
+	for _, name := range []string{"zones/.zones.parquet123", "_truth.json"} {
+		delete(want, name)
+	}
+	got := tree(t, dir)
+	delete(got, lake.SnapshotMarker)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if entries, err := os.ReadDir(home); err != nil || len(entries) != 2 {
+		t.Errorf("%v, %v: want Lake and snapshot alone", entries, err)
 	}
 }
 

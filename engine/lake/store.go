@@ -132,10 +132,10 @@ func (s Store) Sites() ([]measurement.Site, error) { return whole[measurement.Si
 // SaveSites replaces the table vantage_points.
 func (s Store) SaveSites(rows []measurement.Site) error { return save(s, rows) }
 
-// Older reports whether the file of a table that has one is of an older schema than this
-// program writes. The error is column.ErrNewer where it is of a newer one.
-func (s Store) Older(table column.Table) (older bool, err error) {
-	err = column.Open(s.Path(table, time.Time{}), table, func(f *column.File) error {
+// Older reports whether a table's file, of the day where it has one a day, is of an older
+// schema than this program writes. The error is column.ErrNewer where it is of a newer one.
+func (s Store) Older(table column.Table, day time.Time) (older bool, err error) {
+	err = column.Open(s.Path(table, day), table, func(f *column.File) error {
 		older = !f.Current()
 		return nil
 	})

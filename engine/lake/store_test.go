@@ -39,7 +39,7 @@ func TestLargeDays(t *testing.T) {
 				t.Fatal(m, err)
 			}
 			var read int64
-			err := lake.Scan{Store: s, Table: column.Runs, Columns: []string{"interval"}, Workers: 1}.Run(t.Context(), func(b *column.Batch) error {
+			err := lake.Scan{Store: s, Workers: 1}.Runs(t.Context(), nil, func(b *column.RunBatch) error {
 				read += int64(b.Rows)
 				return nil
 			})

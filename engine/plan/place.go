@@ -132,6 +132,7 @@ func (l *loader) decodePlan(plans []source) {
 		p.Name = s.Labels[0]
 		p.Description = d.text("description", p.Description)
 		p.Requires = d.text("requires", p.Requires)
+		p.ExportSources = d.flag("export_sources", p.ExportSources)
 		o := d.object("paths", sortedKeys(places))
 		for _, key := range sortedKeys(o) {
 			text, ok := d.itemText(o[key], "a path")

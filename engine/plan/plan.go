@@ -32,6 +32,7 @@ type Plan struct {
 	Description   string         `json:"description"`
 	Requires      string         `json:"requires"` // version constraint on the engine, may be empty
 	Paths         Paths          `json:"paths"`
+	ExportSources bool           `json:"export_sources,omitempty"` // exports say the addresses that vantage points measured from
 	VantagePoints []VantagePoint `json:"vantage_points"`
 	Collector     *Collector     `json:"collector"`
 	Servers       []Server       `json:"servers"`

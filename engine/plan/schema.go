@@ -62,7 +62,7 @@ var note = []attribute{
 var language = []blockType{
 	{kind: "plan", label: "name of the plan", attrs: []attribute{
 		may("description", "text", `""`), may("requires", "version constraint", "any version"),
-		may("paths", "object", "see below"),
+		may("paths", "object", "see below"), may("export_sources", "true or false", "false"),
 	}},
 	{kind: "variable", label: "name of the variable", attrs: []attribute{
 		may("type", "type", "any"), may("default", "value of the type", "none: must be set"), may("description", "text", `""`),

@@ -38,6 +38,10 @@ type Rebuild struct {
 	Now  func() time.Time
 
 	Progress func(done int) // after each day
+
+	// Step is called before every change to a file, named; an error ends the run there.
+	// For tests.
+	Step func(what string) error
 }
 
 // Result is what a Rebuild did.
@@ -49,9 +53,9 @@ type Result struct {
 	Wrong   []string `json:"wrong"`   // what could not be used, with the reason
 }
 
-// work is the folder below the lake that the files of a day go through, as through
-// dropboxes.
-const work = "_rebuild"
+// Work is the folder below the lake that the files of a day go through, as through
+// dropboxes. As long as it is there the lake is not whole.
+const Work = "_rebuild"
 
 // mostWrong bounds the lines of a result.
 const mostWrong = 1000
@@ -72,11 +76,11 @@ type run struct {
 // begins again and takes what is there already for known. An error is of this machine; what
 // is wrong with an original is in the result.
 func (b *Rebuild) Run(ctx context.Context) (Result, error) {
-	r := &run{Rebuild: b, dir: filepath.Join(b.Lake.Dir, work), result: Result{Wrong: []string{}}}
-	if err := r.clear(); err != nil {
-		return r.result, err
+	r := &run{Rebuild: b, dir: filepath.Join(b.Lake.Dir, Work), result: Result{Wrong: []string{}}}
+	err := r.begin()
+	if err == nil {
+		err = r.readPlans()
 	}
-	err := r.readPlans()
 	if err == nil {
 		err = (&originals.Store{Dir: b.Originals}).Days(func(d originals.Day) error { return r.day(ctx, d) })
 	}
@@ -84,15 +88,46 @@ func (b *Rebuild) Run(ctx context.Context) (Result, error) {
 		r.now = b.Now() // what waited for a zone or a fetch is judged by all of them
 		err = r.ingest(ctx)
 	}
-	return r.result, errors.Join(err, r.clear())
+	if err != nil {
+		return r.result, errors.Join(err, r.clear())
+	}
+	return r.result, r.end()
 }
 
-func (r *run) clear() error {
+// step is where a test may end the run.
+func (r *run) step(what string) error {
+	if r.Step == nil {
+		return nil
+	}
+	return r.Step(what)
+}
+
+// begin says that the lake is not whole, and forgets what an earlier run was about.
+func (r *run) begin() error {
+	if err := r.step("begin"); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
+	if err := os.RemoveAll(r.backlog()); err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
+	return r.clear()
+}
+
+// end says that the lake is whole.
+func (r *run) end() error {
+	if err := r.step("end"); err != nil {
+		return err
+	}
 	if err := os.RemoveAll(r.dir); err != nil {
 		return fmt.Errorf("rebuild: %w", err)
 	}
 	return nil
 }
+
+func (r *run) backlog() string { return filepath.Join(r.dir, "unchecked.json") }
 
 func (r *run) wrong(format string, args ...any) {
 	if len(r.result.Wrong) < mostWrong {
@@ -121,7 +156,7 @@ func (r *run) readPlans() error {
 			continue
 		}
 		r.plans = append(r.plans, p)
-		if err := r.Lake.KeepPlan(data); err != nil {
+		if err := errors.Join(r.step("plan"), r.Lake.KeepPlan(data)); err != nil {
 			return err
 		}
 	}
@@ -190,11 +225,14 @@ func (r *run) day(ctx context.Context, d originals.Day) error {
 	if r.Progress != nil {
 		r.Progress(r.result.Days)
 	}
-	return r.clearDay()
+	return r.clear()
 }
 
 // stage puts a file and its sidecar where ingest finds them.
 func (r *run) stage(n originals.Name, f originals.File) error {
+	if err := r.step("stage"); err != nil {
+		return err
+	}
 	path := filepath.Join(r.dir, "sftp", string(n.VantagePoint), f.Name)
 	err := os.WriteFile(path, f.Data, 0o644)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -211,7 +249,11 @@ func (r *run) stage(n originals.Name, f originals.File) error {
 	return nil
 }
 
-func (r *run) clearDay() error {
+// clear removes what the files of a day have left.
+func (r *run) clear() error {
+	if err := r.step("clear"); err != nil {
+		return err
+	}
 	for _, name := range []string{"sftp", "Originals", "Quarantine"} {
 		if err := os.RemoveAll(filepath.Join(r.dir, name)); err != nil {
 			return fmt.Errorf("rebuild: %w", err)
@@ -225,10 +267,10 @@ func (r *run) ingest(ctx context.Context) error {
 	in := &ingest.Ingester{
 		Plan: r.Plan, Plans: r.plans, Lake: r.Lake, RootZones: r.Zones, Anchors: r.Anchors,
 		Dropboxes: filepath.Join(r.dir, "sftp", "{vantage_point}"), Originals: filepath.Join(r.dir, "Originals"),
-		Quarantine: filepath.Join(r.dir, "Quarantine"), Backlog: filepath.Join(r.dir, "unchecked.json"),
-		Came: r.came, Ingested: r.ingested, Now: func() time.Time { return r.now },
+		Quarantine: filepath.Join(r.dir, "Quarantine"), Backlog: r.backlog(),
+		Came: r.came, Ingested: r.ingested, Now: func() time.Time { return r.now }, Step: r.Step,
 	}
-	if err := os.MkdirAll(filepath.Join(r.dir, "Quarantine"), 0o755); err != nil {
+	if err := os.MkdirAll(in.Quarantine, 0o755); err != nil {
 		return fmt.Errorf("rebuild: %w", err)
 	}
 	done, err := in.Run(ctx)

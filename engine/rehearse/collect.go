@@ -14,6 +14,7 @@ import (
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/clock"
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
@@ -37,7 +38,7 @@ func (p *player) makeFolders() error {
 	paths := p.site.plan.Paths
 	dirs := []string{p.zonesDir(), p.under(paths.Logs), p.under(paths.State), p.under(paths.Lake)}
 	for _, vp := range vantagePoints {
-		dirs = append(dirs, p.dropbox(vp), p.keeps(vp))
+		dirs = append(dirs, p.dropbox(vp), p.unsentDir(vp))
 	}
 	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -155,7 +156,7 @@ func (p *player) add(versions ...version) error {
 		if err != nil {
 			return err
 		}
-		sum, err := rootzone.FileSHA256(filepath.Join(p.zonesDir(), rootzone.FileName(zone.Serial)))
+		sum, err := files.Sum(filepath.Join(p.zonesDir(), rootzone.FileName(zone.Serial)))
 		if err != nil {
 			return err
 		}

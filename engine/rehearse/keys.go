@@ -24,8 +24,8 @@ var (
 type keyList = []lab.Key
 
 // simple is one key of each kind.
-func simple(from time.Time, ksk, zsk lab.Key) ring {
-	return ring{from: from, publish: keyList{zsk, ksk}, keys: keyList{ksk}, data: keyList{zsk}}
+func simple(from time.Time, ksk, zsk lab.Key) keySet {
+	return keySet{from: from, publish: keyList{zsk, ksk}, keys: keyList{ksk}, data: keyList{zsk}}
 }
 
 // trustBoth believes both keys, whatever the time.
@@ -46,10 +46,10 @@ func kskRoll(s *script) {
 	s.days = 10
 	s.anchors = trustBoth(oldKSK, newKSK)
 	data := keyList{oldZSK}
-	s.rings = append(s.rings,
-		ring{from: s.at(2, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{oldKSK}, data: data},
-		ring{from: s.at(4, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{newKSK}, data: data},
-		ring{from: s.at(6, 0), publish: keyList{oldZSK, oldKSK.Revoke(), newKSK}, keys: keyList{newKSK, oldKSK.Revoke()}, data: data},
+	s.keySets = append(s.keySets,
+		keySet{from: s.at(2, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{oldKSK}, data: data},
+		keySet{from: s.at(4, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{newKSK}, data: data},
+		keySet{from: s.at(6, 0), publish: keyList{oldZSK, oldKSK.Revoke(), newKSK}, keys: keyList{newKSK, oldKSK.Revoke()}, data: data},
 		simple(s.at(8, 0), newKSK, oldZSK))
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(4, 6), s.at(9, 0)})}
 	s.alerts = []string{"key-revoked"}
@@ -61,7 +61,7 @@ func rollPostponed(s *script) {
 	s.days = 7
 	planned := s.at(3, 0)
 	s.anchors = []rootzone.Anchor{{DS: oldKSK.Anchor(), Until: &planned}, {DS: newKSK.Anchor(), From: &planned}}
-	s.rings = append(s.rings, ring{from: s.at(2, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{oldKSK}, data: keyList{oldZSK}})
+	s.keySets = append(s.keySets, keySet{from: s.at(2, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{oldKSK}, data: keyList{oldZSK}})
 	s.holds = []scope{{span: span{s.at(2, 16), time.Time{}}}}
 	s.alerts = []string{"serial-gaps"}
 	s.mended = "the anchor's date put right, zones by {serial}"
@@ -71,8 +71,8 @@ func rollPostponed(s *script) {
 // anchorMissing lets the new key sign alone.
 func anchorMissing(s *script) {
 	s.days = 7
-	s.rings = append(s.rings, ring{from: s.at(2, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{oldKSK}, data: keyList{oldZSK}},
-		ring{from: s.at(3, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{newKSK}, data: keyList{oldZSK}})
+	s.keySets = append(s.keySets, keySet{from: s.at(2, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{oldKSK}, data: keyList{oldZSK}},
+		keySet{from: s.at(3, 0), publish: keyList{oldZSK, oldKSK, newKSK}, keys: keyList{newKSK}, data: keyList{oldZSK}})
 	s.holds = []scope{{span: span{s.at(3, 4), time.Time{}}}}
 	s.alerts = []string{"new-key", "serial-gaps"}
 	s.mended = "the anchor added, zones by {serial}"
@@ -94,9 +94,9 @@ func (p *player) believe(anchors []rootzone.Anchor) error {
 
 func zskRoll(s *script) {
 	s.days = 8
-	s.rings = append(s.rings,
-		ring{from: s.at(2, 0), publish: keyList{oldZSK, newZSK, oldKSK}, keys: keyList{oldKSK}, data: keyList{oldZSK}},
-		ring{from: s.at(4, 0), publish: keyList{oldZSK, newZSK, oldKSK}, keys: keyList{oldKSK}, data: keyList{newZSK}},
+	s.keySets = append(s.keySets,
+		keySet{from: s.at(2, 0), publish: keyList{oldZSK, newZSK, oldKSK}, keys: keyList{oldKSK}, data: keyList{oldZSK}},
+		keySet{from: s.at(4, 0), publish: keyList{oldZSK, newZSK, oldKSK}, keys: keyList{oldKSK}, data: keyList{newZSK}},
 		simple(s.at(6, 0), oldKSK, newZSK))
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(4, 6), s.at(7, 0)})}
 }
@@ -108,14 +108,14 @@ func algorithmRoll(s *script) {
 	s.anchors = trustBoth(oldKSK, otherKSK)
 	ksks, zsks := keyList{oldKSK, otherKSK}, keyList{oldZSK, otherZSK}
 	both := keyList{oldZSK, oldKSK, otherZSK, otherKSK}
-	s.rings = append(s.rings,
-		ring{from: s.at(2, 0), publish: keyList{oldZSK, oldKSK}, keys: ksks, data: zsks},
-		ring{from: s.at(3, 0), publish: both, keys: ksks, data: zsks},
-		ring{from: s.at(4, 0), publish: keyList{otherZSK, otherKSK}, keys: ksks, data: zsks},
+	s.keySets = append(s.keySets,
+		keySet{from: s.at(2, 0), publish: keyList{oldZSK, oldKSK}, keys: ksks, data: zsks},
+		keySet{from: s.at(3, 0), publish: both, keys: ksks, data: zsks},
+		keySet{from: s.at(4, 0), publish: keyList{otherZSK, otherKSK}, keys: ksks, data: zsks},
 		simple(s.at(5, 0), otherKSK, otherZSK),
-		ring{from: s.at(6, 0), publish: keyList{otherZSK, otherKSK}, keys: ksks, data: zsks},
-		ring{from: s.at(7, 0), publish: both, keys: ksks, data: zsks},
-		ring{from: s.at(8, 0), publish: keyList{oldZSK, oldKSK}, keys: ksks, data: zsks},
+		keySet{from: s.at(6, 0), publish: keyList{otherZSK, otherKSK}, keys: ksks, data: zsks},
+		keySet{from: s.at(7, 0), publish: both, keys: ksks, data: zsks},
+		keySet{from: s.at(8, 0), publish: keyList{oldZSK, oldKSK}, keys: ksks, data: zsks},
 		simple(s.at(9, 0), oldKSK, oldZSK))
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 6), s.at(9, 12)})}
 	// While a signature is there whose key comes with the next zone, that zone explains an
@@ -127,8 +127,8 @@ func algorithmRoll(s *script) {
 func unknownAlgorithm(s *script) {
 	s.days = 7
 	s.anchors = trustBoth(oldKSK, strangeKSK)
-	s.rings = append(s.rings,
-		ring{from: s.at(2, 0), publish: keyList{oldZSK, oldKSK, strangeZSK, strangeKSK}, keys: keyList{oldKSK, strangeKSK}, data: keyList{oldZSK, strangeZSK}},
+	s.keySets = append(s.keySets,
+		keySet{from: s.at(2, 0), publish: keyList{oldZSK, oldKSK, strangeZSK, strangeKSK}, keys: keyList{oldKSK, strangeKSK}, data: keyList{oldZSK, strangeZSK}},
 		simple(s.at(4, 0), strangeKSK, strangeZSK))
 	s.holds = []scope{{span: span{s.at(4, 4), time.Time{}}}}
 	s.alerts = []string{"serial-gaps"}

@@ -72,8 +72,8 @@ func predicted(t time.Time, n int) uint32 {
 	return uint32(day)*100 + uint32(n%2)
 }
 
-// coming are serials of the next days, as many as are believed of a run.
-func coming(_ *player, h *hour, n int) uint32 { return predicted(h.at, n%16) }
+// futureSerial are serials of the next days, as many as are believed of a run.
+func futureSerial(_ *player, h *hour, n int) uint32 { return predicted(h.at, n%16) }
 
 // manySerials shows another serial in each row, over paths that nobody asked too.
 func manySerials(p *player, h *hour, rows []measurement.Answer, run *measurement.Run) ([]measurement.Answer, error) {
@@ -92,9 +92,9 @@ func manySerials(p *player, h *hour, rows []measurement.Answer, run *measurement
 	return showing(func(_ *player, h *hour, n int) uint32 { return predicted(h.at, n) }).tell(p, h, rows, run)
 }
 
-// exchanged exchanges the questions and the NSIDs of the correctness rows, whose responses
+// swapped exchanges the questions and the NSIDs of the correctness rows, whose responses
 // say otherwise.
-func exchanged(_ *player, h *hour, rows []measurement.Answer, _ *measurement.Run) ([]measurement.Answer, error) {
+func swapped(_ *player, h *hour, rows []measurement.Answer, _ *measurement.Run) ([]measurement.Answer, error) {
 	var judged []*measurement.Answer
 	for i := range rows {
 		if rows[i].Query == measurement.QueryCorrectness && len(rows[i].Response) > 0 {

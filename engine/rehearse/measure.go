@@ -144,7 +144,7 @@ func (p *player) deliver(h *hour, rows []measurement.Answer, run *measurement.Ru
 	}
 	dir := p.dropbox(h.vp)
 	if anyScope(p.script.kept, h.vp, "", h.at) {
-		dir = p.keeps(h.vp)
+		dir = p.unsentDir(h.vp)
 	}
 	path := filepath.Join(dir, spool.Name(h.label, h.vp, column.Answers))
 	if err := column.Write(path, rows, column.Metadata{Version: p.o.Version, Plan: run.Plan, PlanSHA256: run.PlanSHA256, Run: run}); err != nil {
@@ -153,15 +153,15 @@ func (p *player) deliver(h *hour, rows []measurement.Answer, run *measurement.Ru
 	return arrive(path, h.at.Add(2*time.Minute))
 }
 
-// keeps is where a vantage point keeps what it cannot send.
-func (p *player) keeps(vp measurement.VantagePoint) string {
+// unsentDir is where a vantage point keeps what it cannot send.
+func (p *player) unsentDir(vp measurement.VantagePoint) string {
 	return filepath.Join(p.home, "kept", string(vp))
 }
 
 // sendKept sends what vantage points kept.
 func (p *player) sendKept() error {
 	for _, vp := range vantagePoints {
-		files, err := filepath.Glob(filepath.Join(p.keeps(vp), "*.parquet"))
+		files, err := filepath.Glob(filepath.Join(p.unsentDir(vp), "*.parquet"))
 		if err != nil {
 			return err
 		}

@@ -94,10 +94,10 @@ func k(n int) int {
 	}
 }
 
-// comeOrGo lets two RSIs come or go while it is measured often. Where they are not yet, or
+// changeMembers lets two RSIs come or go while it is measured often. Where they are not yet, or
 // no more, their addresses are silent, and one vantage point asks them all the same. As
 // many others as may be are down in that time.
-func (s *script) comeOrGo(at time.Time, joins bool, outage span) {
+func (s *script) changeMembers(at time.Time, joins bool, outage span) {
 	two := s.rsis[len(s.rsis)-2:]
 	from, until, without := &at, (*time.Time)(nil), span{time.Time{}, at}
 	if !joins {
@@ -118,12 +118,12 @@ func (s *script) comeOrGo(at time.Time, joins bool, outage span) {
 		s.misses = append(s.misses, missed{measurement.RSIAvailability, rsi})
 	}
 	s.alerts = []string{"plan-mismatch"}
-	s.check = func(d *report.Document) string { return s.framed(d, two, joins) }
+	s.check = func(d *report.Document) string { return s.frameProblem(d, two, joins) }
 }
 
-// framed says what is wrong with the frames of a report, and with the availability of the
+// frameProblem says what is wrong with the frames of a report, and with the availability of the
 // system and of the RSIs that came or went.
-func (s *script) framed(d *report.Document, two []measurement.RSI, joins bool) string {
+func (s *script) frameProblem(d *report.Document, two []measurement.RSI, joins bool) string {
 	var got []int
 	for _, f := range d.Frames {
 		got = append(got, f.N, f.K)
@@ -151,11 +151,11 @@ func (s *script) framed(d *report.Document, two []measurement.RSI, joins bool) s
 func rsiJoins(s *script) {
 	s.days = 4
 	s.often = span{s.at(2, 4), s.at(2, 18)}
-	s.comeOrGo(s.at(2, 12), true, span{s.at(2, 7), s.at(2, 9)})
+	s.changeMembers(s.at(2, 12), true, span{s.at(2, 7), s.at(2, 9)})
 }
 
 func rsiLeaves(s *script) {
 	s.days = 4
 	s.often = span{s.at(2, 4), s.at(2, 18)}
-	s.comeOrGo(s.at(2, 10), false, span{s.at(2, 12), s.at(2, 14)})
+	s.changeMembers(s.at(2, 10), false, span{s.at(2, 12), s.at(2, 14)})
 }

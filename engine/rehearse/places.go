@@ -70,8 +70,8 @@ func liar(s *script) {
 	s.liar, s.lying = vp3, span{s.at(2, 12), s.at(5, 0)}
 	s.often = span{s.at(3, 3), s.at(3, 19)}
 	s.services = []service{s.flipping(s.rsi(1), span{s.at(3, 6), s.at(3, 18)})}
-	s.lies = []lie{showing(nextZone).in(2, 5), showing(coming).in(5, 7), {7, 8, manySerials}, {8, 9, exchanged}, {9, 10, invented}, {10, 12, stray},
-		showing(coming).in(12, 13), {12, 13, otherTimes}, {13, 14, manyAlerts}, showing(nextZone).in(16, 17)}
+	s.lies = []lie{showing(nextZone).in(2, 5), showing(futureSerial).in(5, 7), {7, 8, manySerials}, {8, 9, swapped}, {9, 10, invented}, {10, 12, stray},
+		showing(futureSerial).in(12, 13), {12, 13, otherTimes}, {13, 14, manyAlerts}, showing(nextZone).in(16, 17)}
 	s.answering(vp3, s.lying, 10, 11, broken)
 	s.answering(vp3, s.lying, 11, 12, old)
 	s.answering(vp3, s.lying, 17, 20, down)

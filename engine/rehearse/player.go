@@ -108,7 +108,7 @@ func newPlayer(ctx context.Context, o Options, scenario Scenario, dir string, re
 	}
 	s := &script{rsis: site.rsis, plan: site.plan, start: o.Start, days: 6, short: o.Short, sources: []source{{label: "internic"}}}
 	s.measured = s.at(1, 0)
-	s.rings = []ring{simple(time.Time{}, oldKSK, oldZSK)}
+	s.keySets = []keySet{simple(time.Time{}, oldKSK, oldZSK)}
 	s.anchors = []rootzone.Anchor{{DS: oldKSK.Anchor()}}
 	scenario.write(s)
 	if s.publications == nil {

@@ -158,7 +158,7 @@ func TestWrongCover(t *testing.T) {
 			youngArchive(s)
 			s.days, s.services[0].soa = 2, false
 			if rolled {
-				s.rings = append(s.rings, simple(s.at(-1, 12), oldKSK, newZSK)) // the archive's first zone has the new key alone
+				s.keySets = append(s.keySets, simple(s.at(-1, 12), oldKSK, newZSK)) // the archive's first zone has the new key alone
 			}
 		}}
 	}
@@ -268,8 +268,8 @@ func TestLies(t *testing.T) {
 		lie         lie
 		quarantined bool
 	}{
-		{"the next zone", showing(nextZone), false}, {"sixteen zones to come", showing(coming), false}, {"many zones", lie{tell: manySerials}, false},
-		{"questions exchanged", lie{tell: exchanged}, true}, {"other times", lie{tell: otherTimes}, true}, {"many alerts", lie{tell: manyAlerts}, false},
+		{"the next zone", showing(nextZone), false}, {"sixteen zones to come", showing(futureSerial), false}, {"many zones", lie{tell: manySerials}, false},
+		{"questions exchanged", lie{tell: swapped}, true}, {"other times", lie{tell: otherTimes}, true}, {"many alerts", lie{tell: manyAlerts}, false},
 		{"RSIs made up", lie{tell: invented}, true},
 	} {
 		t.Run(c.what, func(t *testing.T) {

@@ -124,15 +124,15 @@ func (p *player) published(d *report.Document) error {
 			p.result.problem(fmt.Sprintf("the report says when %s saw zone %d, and its clock is known to be wrong", l.VantagePoint, l.Serial))
 		}
 		waited := time.Duration(l.Minutes) * time.Minute
-		if p.sound(l.VantagePoint) && !p.script.serves(l.RSI) && (l.Censored || waited > slowest+soonest+latest) {
+		if p.reliable(l.VantagePoint) && !p.script.serves(l.RSI) && (l.Censored || waited > slowest+soonest+latest) {
 			p.result.problem(fmt.Sprintf("the report says that %s took %s to show zone %d to %s", l.RSI, waited, l.Serial, l.VantagePoint))
 		}
 	}
 	return nil
 }
 
-// sound says whether a vantage point is in order: neither a liar nor by a wrong clock.
-func (p *player) sound(vp measurement.VantagePoint) bool {
+// reliable says whether a vantage point is in order: neither a liar nor by a wrong clock.
+func (p *player) reliable(vp measurement.VantagePoint) bool {
 	return vp != p.script.liar && p.clockOf(vp).ahead == 0
 }
 

@@ -31,8 +31,8 @@ type publication struct {
 	hidden bool          // no source shows it as its newest
 }
 
-// ring is the keys of the versions signed from then on.
-type ring struct {
+// keySet is the keys of the versions signed from then on.
+type keySet struct {
 	from                time.Time
 	publish, keys, data []lab.Key // as in lab.Signing
 	strays              []lab.Stray
@@ -117,8 +117,8 @@ func newRoot(s *script) (*root, error) {
 // signing is who signs a version that is signed then. The keys are signed by slots of ten
 // days, all the rest with each version.
 func (s *script) signing(at time.Time) *lab.Signing {
-	now := s.rings[0]
-	for _, r := range s.rings {
+	now := s.keySets[0]
+	for _, r := range s.keySets {
 		if !r.from.After(at) {
 			now = r
 		}

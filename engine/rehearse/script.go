@@ -25,7 +25,7 @@ type script struct {
 
 	// The root.
 	publications []publication // twice a day unless told
-	rings        []ring        // the keys, by when they come into use
+	keySets      []keySet      // the keys, by when they come into use
 	digests      []digesting   // ZONEMD, likewise
 	anchors      []rootzone.Anchor
 	services     []service // what is not served as it should be

@@ -38,7 +38,11 @@ func (d *Document) halfMerged(ctx context.Context, store lake.Store) error {
 		return err
 	}
 	for _, f := range days {
-		rows, err := column.NumRows(f.Path)
+		var rows int64
+		err := column.Open(f.Path, column.Answers, func(f *column.File) error {
+			rows = f.NumRows()
+			return nil
+		})
 		if err != nil {
 			return err
 		}

@@ -3,11 +3,8 @@ package rootzone
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mtric.net/mtric/engine/files"
 )
 
 // ErrNoSource says that no source yielded a good zone.
@@ -92,7 +91,7 @@ func (f *Fetcher) Fetch(ctx context.Context, sources []Source) (result Result, e
 		}
 	}
 	if len(result.Records) > 0 {
-		r.excuse(result.Refusals)
+		r.excuseOthers(result.Refusals)
 		return result, nil
 	}
 	none := ErrNoSource
@@ -181,9 +180,9 @@ func Proved(path string, anchors []Anchor) (*Zone, error) {
 // run is one Fetch.
 type run struct {
 	*Fetcher
-	newest  *Zone    // proved, of the archive and of what came in this run; nil where there is none
-	known   memory   // of servers' validators
-	records []Record // of the archive
+	newest  *Zone           // proved, of the archive and of what came in this run; nil where there is none
+	known   validatorsByURL // of servers' validators
+	records []Record        // of the archive
 
 	validated *Zone // the newest, when it was validated in this run
 	valid     bool
@@ -245,7 +244,7 @@ func Keep(dir string, zone *Zone, r Record) (Record, error) {
 	if added {
 		r.Notes = shortNotes(zone.Notes)
 	}
-	if r.SHA256, err = FileSHA256(filepath.Join(dir, FileName(zone.Serial))); err != nil {
+	if r.SHA256, err = files.Sum(filepath.Join(dir, FileName(zone.Serial))); err != nil {
 		return Record{}, err
 	}
 	return r, AppendRecord(dir, r)
@@ -286,7 +285,7 @@ func (r *run) ask(ctx context.Context, s Source, at time.Time) (answer, error) {
 			return answer{zone: zone, unchanged: true, seen: before}, nil
 		}
 	case s.AXFR != "":
-		still, err := r.still(ctx, s, at)
+		still, err := r.unchanged(ctx, s, at)
 		if still || err != nil {
 			return answer{zone: r.newest, unchanged: true}, err
 		}
@@ -332,16 +331,16 @@ func (r *run) holds(at time.Time) bool {
 	return r.valid
 }
 
-// young is for how long after the archive got a zone it is no news that a source
+// newsGrace is for how long after the archive got a zone it is no news that a source
 // lacks it.
-const young = 3 * time.Hour
+const newsGrace = 3 * time.Hour
 
 // silent is for how long it is no news that a source gives nothing while another does.
 const silent = 24 * time.Hour
 
-// excuse calls it no news that a source gave nothing, or not all, where another one did:
+// excuseOthers calls it no news that a source gave nothing, or not all, where another one did:
 // there are several for that. One that has given nothing for a day is news.
-func (r *run) excuse(refusals []*Refusal) {
+func (r *run) excuseOthers(refusals []*Refusal) {
 	for _, refusal := range refusals {
 		if refusal.Kind == Unavailable || refusal.Kind == Truncated {
 			refusal.Young = slices.ContainsFunc(r.records, func(rec Record) bool {
@@ -354,7 +353,7 @@ func (r *run) excuse(refusals []*Refusal) {
 // older refuses a serial that is older than that of the newest zone.
 func (r *run) older(serial uint32, at time.Time) error {
 	since := r.newerSince(serial)
-	return &Refusal{Kind: OlderSerial, Young: at.Sub(since) <= young,
+	return &Refusal{Kind: OlderSerial, Young: at.Sub(since) <= newsGrace,
 		Err: fmt.Errorf("serial %d is older than %d, which is at hand; a newer one has been since %s",
 			serial, r.newest.Serial, since.UTC().Format(time.RFC3339))}
 }
@@ -386,19 +385,4 @@ func notZone(text []byte, err error) error {
 		return refuse(Truncated, "%w", err)
 	}
 	return refuse(NotZone, "%w", err)
-}
-
-// FileSHA256 is the SHA-256 of a file in hexadecimal digits, as sha256sum
-// prints it.
-func FileSHA256(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("zone: %w", err)
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return "", fmt.Errorf("zone: %w", err)
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }

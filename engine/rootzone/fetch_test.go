@@ -14,6 +14,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/rootzone"
 )
@@ -125,7 +126,7 @@ func TestFetchKeepsAndRecords(t *testing.T) {
 	if !first.Added || first.Serial != 2026112000 || first.Source != "disk file "+old.File || !first.At.Equal(fetchedAt) || first.ByHand {
 		t.Errorf("first fetch %+v", first)
 	}
-	if sum, err := rootzone.FileSHA256(filepath.Join(f.Dir, "2026112000.root.txt")); err != nil || sum != first.SHA256 {
+	if sum, err := files.Sum(filepath.Join(f.Dir, "2026112000.root.txt")); err != nil || sum != first.SHA256 {
 		t.Errorf("sha256 %s, of the file %s (%v)", first.SHA256, sum, err)
 	}
 	before := content(t, f.Dir)["2026112000.root.txt"]

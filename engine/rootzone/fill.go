@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+
+	"mtric.net/mtric/engine/files"
 )
 
 // Filled is what came of asking for zones by their serials.
@@ -69,11 +71,11 @@ func (f *filling) zone(ctx context.Context, serial uint32) error {
 	came := false
 	for _, s := range slices.Clone(f.sources) {
 		if kept != nil {
-			sum, err := FileSHA256(path)
+			sum, err := files.Sum(path)
 			if err != nil {
 				return err
 			}
-			if vouched(kept, f.records, sum) {
+			if confirmed(kept, f.records, sum) {
 				break
 			}
 			if gaveBefore(s.Of(serial), f.records, serial, sum) {
@@ -106,14 +108,14 @@ func (f *filling) blame(ctx context.Context, s Source, serial uint32, err error)
 	if err := blame(ctx, s.Of(serial), err, &f.filled.Refusals); err != nil {
 		return err
 	}
-	if gone(f.filled.Refusals[len(f.filled.Refusals)-1]) {
+	if serverDown(f.filled.Refusals[len(f.filled.Refusals)-1]) {
 		f.sources = slices.DeleteFunc(f.sources, func(other Source) bool { return other == s })
 	}
 	return nil
 }
 
-// gone says whether a refusal is about the server and not about one zone.
-func gone(r *Refusal) bool {
+// serverDown says whether a refusal is about the server and not about one zone.
+func serverDown(r *Refusal) bool {
 	var status httpStatus
 	if errors.As(r, &status) {
 		return status.code == http.StatusTooManyRequests || status.code >= http.StatusInternalServerError

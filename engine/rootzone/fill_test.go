@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/rootzone"
 )
 
@@ -200,7 +201,7 @@ func TestFillUndigested(t *testing.T) {
 	if got := fill(sources...); len(got.Records) != 1 || got.Records[0].Added || len(first.asked) != 1 || len(third.asked) != 0 {
 		t.Errorf("%+v", got)
 	}
-	sum, err := rootzone.FileSHA256(filepath.Join(f.Dir, rootzone.FileName(serial)))
+	sum, err := files.Sum(filepath.Join(f.Dir, rootzone.FileName(serial)))
 	must(t, err)
 	if got := rootzone.Sources(records(t, f), serial, sum); got != 2 {
 		t.Errorf("%d sources", got)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"mtric.net/mtric/engine/files"
 )
 
 // validators are what a server said of the zone it sent last, to ask it for
@@ -25,12 +27,12 @@ type validators struct {
 	SHA256       string `json:"sha256"`
 }
 
-// memory has the validators by URL. Losing it costs a transfer in full.
-type memory map[string]validators
+// validatorsByURL has the validators by URL. Losing it costs a transfer in full.
+type validatorsByURL map[string]validators
 
 // put remembers a server's validators. Some that cannot be sent back, or are
 // absurdly long, are not worth it.
-func (m memory) put(place string, v validators) {
+func (m validatorsByURL) put(place string, v validators) {
 	if v.ETag == "" && v.LastModified == "" || !sendable(v.ETag) || !sendable(v.LastModified) {
 		delete(m, place)
 		return
@@ -47,16 +49,16 @@ func sendable(text string) bool {
 func (f *Fetcher) memoryFile() string { return filepath.Join(f.Dir, "validators.json") }
 
 // remembered reads the memory. One that cannot be read counts as lost.
-func (f *Fetcher) remembered() memory {
-	known := memory{}
+func (f *Fetcher) remembered() validatorsByURL {
+	known := validatorsByURL{}
 	data, err := os.ReadFile(f.memoryFile())
 	if err != nil || json.Unmarshal(data, &known) != nil || known == nil {
-		return memory{}
+		return validatorsByURL{}
 	}
 	return known
 }
 
-func (f *Fetcher) remember(known memory) error {
+func (f *Fetcher) remember(known validatorsByURL) error {
 	if len(known) == 0 {
 		return nil
 	}
@@ -76,7 +78,7 @@ func (f *Fetcher) remember(known memory) error {
 // asked for in full.
 func (r *run) conditional(v validators, at time.Time) (validators, *Zone) {
 	path := filepath.Join(r.Dir, FileName(v.Serial))
-	if sum, err := FileSHA256(path); err != nil || sum != v.SHA256 {
+	if sum, err := files.Sum(path); err != nil || sum != v.SHA256 {
 		return validators{}, nil
 	}
 	if r.newest != nil && v.Serial == r.newest.Serial {

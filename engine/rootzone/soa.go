@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"mtric.net/mtric/engine/files"
 )
 
-// still asks a server that gives transfers for its SOA record, and says whether it
+// unchanged asks a server that gives transfers for its SOA record, and says whether it
 // has no other zone than the newest, of which no more need be known: a transfer of
 // two megabytes each half hour, to learn nothing, would be no good manners. An answer
 // that is not plain is none; the transfer will tell what is wrong.
-func (r *run) still(ctx context.Context, s Source, at time.Time) (bool, error) {
+func (r *run) unchanged(ctx context.Context, s Source, at time.Time) (bool, error) {
 	if r.newest == nil {
 		return false, nil
 	}
@@ -32,11 +34,11 @@ func (r *run) still(ctx context.Context, s Source, at time.Time) (bool, error) {
 	case serial != r.newest.Serial:
 		return false, nil
 	}
-	sum, err := FileSHA256(filepath.Join(r.Dir, FileName(serial)))
+	sum, err := files.Sum(filepath.Join(r.Dir, FileName(serial)))
 	if err != nil {
 		return false, err
 	}
-	enough := vouched(r.newest, r.records, sum) || gaveBefore(s, r.records, serial, sum)
+	enough := confirmed(r.newest, r.records, sum) || gaveBefore(s, r.records, serial, sum)
 	return enough && r.holds(at), nil
 }
 

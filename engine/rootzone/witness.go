@@ -37,9 +37,9 @@ func (r Record) witness() string {
 	return label
 }
 
-// vouched says whether the records of a proved zone need no further witness: its
+// confirmed says whether the records of a proved zone need no further witness: its
 // digest covers all of it, or two sources gave the same.
-func vouched(z *Zone, records []Record, sha256 string) bool {
+func confirmed(z *Zone, records []Record, sha256 string) bool {
 	return z.Digested() || Sources(records, z.Serial, sha256) > 1
 }
 

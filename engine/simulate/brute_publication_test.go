@@ -227,7 +227,7 @@ func (b brute) waits(s shown, x plan.Server, published []simulate.Publication, u
 
 func (b brute) publication(metric measurement.Metric, x measurement.RSI, w waits, soa counted, threshold int64) simulate.Value {
 	v := median(w.minutes)
-	v.Metric, v.RSI, v.Unobservable, v.Thin = metric, x, w.unobservable, soa.thin()
+	v.Metric, v.RSI, v.Unobservable, v.Thin = metric, x, w.unobservable, soa.tooFewSent()
 	b.judge(&v)
 	below, above := split(w.minutes, threshold)
 	u := w.unobservable + w.untimed

@@ -177,10 +177,10 @@ func (c *counted) addAll(o counted) {
 	}
 }
 
-func (c counted) sent() int64    { return c.n["good"] + c.n["bad"] }
-func (c counted) u() int64       { return c.n["unsent"] + c.n["missing"] + c.n["off plan"] }
-func (c counted) planned() int64 { return c.sent() + c.u() }
-func (c counted) thin() bool     { return 10*c.sent() < 9*c.planned() }
+func (c counted) sent() int64      { return c.n["good"] + c.n["bad"] }
+func (c counted) u() int64         { return c.n["unsent"] + c.n["missing"] + c.n["off plan"] }
+func (c counted) planned() int64   { return c.sent() + c.u() }
+func (c counted) tooFewSent() bool { return 10*c.sent() < 9*c.planned() }
 
 func (b brute) path(s plan.Server, p measurement.Path) (c counted) {
 	b.each(func(t time.Time, v plan.VantagePoint) {
@@ -226,6 +226,6 @@ func (b brute) numbers() simulate.Numbers {
 	n.Values = append(append(n.Values, system...), b.correctness("rss_correctness", everybody, everybody), publication[len(publication)-1])
 	all.addAll(everybody.counted)
 	n.Coverage = simulate.Coverage{Planned: all.planned(), Sent: all.sent(), Unsent: all.n["unsent"], Missing: all.n["missing"], OffPlan: all.n["off plan"]}
-	n.Thin = all.thin()
+	n.Thin = all.tooFewSent()
 	return n
 }

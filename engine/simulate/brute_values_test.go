@@ -20,7 +20,7 @@ func fraction(n, d, count int64) simulate.Value {
 // availability is a value of so many proven, disproven and unknown.
 func (b brute) availability(v simulate.Value, c counted, g, d, u int64) simulate.Value {
 	own := fraction(g, g+d, c.sent())
-	own.Metric, own.RSI, own.Family, own.Transport, own.Thin = v.Metric, v.RSI, v.Family, v.Transport, c.thin()
+	own.Metric, own.RSI, own.Family, own.Transport, own.Thin = v.Metric, v.RSI, v.Family, v.Transport, c.tooFewSent()
 	b.judge(&own)
 	all := g + d + u
 	if all == 0 {
@@ -82,7 +82,7 @@ func thinly(v *simulate.Value, fails, passes bool) {
 
 func (b brute) latency(v simulate.Value, c counted) simulate.Value {
 	own := median(c.us)
-	own.Metric, own.RSI, own.Family, own.Transport, own.Thin = "rsi_response_latency", v.RSI, v.Family, v.Transport, c.thin()
+	own.Metric, own.RSI, own.Family, own.Transport, own.Thin = "rsi_response_latency", v.RSI, v.Family, v.Transport, c.tooFewSent()
 	b.judge(&own)
 	below, above := split(c.us, map[measurement.Transport]int64{"udp": 250_000, "tcp": 500_000, "tls": 0}[v.Transport])
 	thinly(&own, above > below+c.u(), below > above+c.u())
@@ -120,7 +120,7 @@ func (b brute) system(p measurement.Path) (availability, latency simulate.Value)
 	v := simulate.Value{Family: p.Family, Transport: p.Transport, Metric: "rss_availability"}
 	availability = b.availability(v, all, g, d, u)
 	latency = median(pool)
-	latency.Metric, latency.Family, latency.Transport, latency.Thin = "rss_response_latency", p.Family, p.Transport, all.thin()
+	latency.Metric, latency.Family, latency.Transport, latency.Thin = "rss_response_latency", p.Family, p.Transport, all.tooFewSent()
 	b.judge(&latency)
 	thinly(&latency, bestAbove > bestBelow, worstBelow > worstAbove)
 	return availability, latency
@@ -176,7 +176,7 @@ func (b brute) checks(s plan.Server) (c checked) {
 func (b brute) correctness(metric measurement.Metric, own, all checked) simulate.Value {
 	judged := own.correct + own.incorrect
 	v := fraction(own.correct, judged, judged)
-	v.Metric, v.Held, v.Thin = metric, own.held, own.thin()
+	v.Metric, v.Held, v.Thin = metric, own.held, own.tooFewSent()
 	b.judge(&v)
 	share := func(c checked) *big.Rat { return big.NewRat(c.held, max(1, c.correct+c.incorrect+c.held)) }
 	few := share(own).Cmp(big.NewRat(1, 100)) <= 0 && (own.held <= 10 || share(own).Cmp(new(big.Rat).Mul(big.NewRat(2, 1), share(all))) <= 0)

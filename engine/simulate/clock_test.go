@@ -29,11 +29,11 @@ func clocked(t *testing.T, fault string, from, until int) (before, after map[key
 	c.Faults = faultsOf(t, c, fault)
 	truth, dir = run(t, c)
 	after, runs = byKey(t, rowsOf[measurement.Answer](t, dir, column.Answers)), map[time.Time]measurement.Run{}
-	struck := func(vp measurement.VantagePoint, at time.Time) bool {
+	affected := func(vp measurement.VantagePoint, at time.Time) bool {
 		return vp == "902" && at.Hour() >= from && at.Hour() < until
 	}
 	for k, a := range before {
-		if b, there := after[k]; !struck(k.vp, k.at) {
+		if b, there := after[k]; !affected(k.vp, k.at) {
 			if !there || !reflect.DeepEqual(a, b) {
 				t.Fatalf("a row elsewhere changed: %+v", b)
 			}
@@ -42,7 +42,7 @@ func clocked(t *testing.T, fault string, from, until int) (before, after map[key
 		}
 	}
 	for _, r := range rowsOf[measurement.Run](t, dir, column.Runs) {
-		if struck(r.VantagePoint, r.Interval) {
+		if affected(r.VantagePoint, r.Interval) {
 			runs[r.Interval] = r
 		} else if !*r.ClockSynchronized || r.ReceivedAt.Before(r.Interval) {
 			t.Fatalf("run elsewhere: %+v", r)

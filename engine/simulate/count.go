@@ -20,17 +20,17 @@ type part struct {
 	latency    [][]uint32  // µs of good queries, by RSI and path
 	rssLatency [4][]uint32 // of the k lowest [bom], by path
 
-	first  int     // index of the day's first interval since From
-	minima []int16 // zone less w.oldest, by interval, vantage point, RSI; or unasked, unseen
-	shown  map[int]*showing
-	doubts []doubt
-	heard  map[int]bool // zones that never came, shown by anybody
+	first      int     // index of the day's first interval since From
+	minima     []int16 // zone less w.oldest, by interval, vantage point, RSI; or unasked, unseen
+	shown      map[int]*showing
+	doubts     []doubt
+	unarchived map[int]bool // zones that never came, shown by anybody
 
 	answers, runs int64
 	ingested      int64        // µs; when the last of the day's runs came into the lake
 	routes        []RouteTruth // by vantage point; nil without routes
 	ways          map[way]bool
-	struck        []int64 // queries by fault
+	affected      []int64 // queries by fault
 	planted       []Planted
 
 	now runTally
@@ -58,7 +58,7 @@ func (s slots) unknown() int64 { return s.unsent + s.missing + s.offPlan }
 func (s slots) planned() int64 { return s.sent + s.unknown() }
 
 // thin: less than nine tenths were sent.
-func (s slots) thin() bool { return 10*s.sent < 9*s.planned() }
+func (s slots) tooFewSent() bool { return 10*s.sent < 9*s.planned() }
 
 func (s *slots) merge(o slots) {
 	s.sent, s.unsent, s.missing, s.offPlan = s.sent+o.sent, s.unsent+o.unsent, s.missing+o.missing, s.offPlan+o.offPlan
@@ -156,7 +156,7 @@ func (w *world) newPart(day time.Time, labels []time.Time) *part {
 	month := interval.Month(day)
 	p := &part{w: w, month: month, rssBound: rssBound(w.Plan.ThresholdsAt(later(month, w.From))), sums: w.newSums(), latency: make([][]uint32, 4*len(w.rsis)),
 		first: int(labels[0].Sub(w.From) / interval.Length), minima: make([]int16, len(labels)*len(w.vps)*len(w.rsis)),
-		shown: map[int]*showing{}, heard: map[int]bool{}, struck: make([]int64, len(w.faults))}
+		shown: map[int]*showing{}, unarchived: map[int]bool{}, affected: make([]int64, len(w.faults))}
 	for i := range p.minima {
 		p.minima[i] = unasked
 	}
@@ -309,7 +309,7 @@ func (t *runTally) end(trusted bool) {
 	}
 	for _, z := range t.zones {
 		if !p.w.came(z) {
-			p.heard[z] = true
+			p.unarchived[z] = true
 		}
 	}
 	if trusted && len(t.zones) <= mostSerials {

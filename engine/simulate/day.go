@@ -22,7 +22,7 @@ const batchRows = 8192
 // dayWork is one day being made. Only its own goroutine touches it.
 type dayWork struct {
 	w        *world
-	out      *column.Writer[measurement.Answer]
+	out      *lake.Writer[measurement.Answer]
 	batch    batch
 	part     *part
 	arrivals *arrivals
@@ -137,7 +137,7 @@ func (d *dayWork) run(v int) (measurement.Run, bool, error) {
 	place := &d.w.vps[v]
 	within, silent := place.in(d.label), silenced(d.active, v)
 	if within && silent != nil {
-		d.part.struck[silent.number] += int64(len(d.queries))
+		d.part.affected[silent.number] += int64(len(d.queries))
 	}
 	makes := within && silent == nil
 	if makes {

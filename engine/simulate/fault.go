@@ -55,9 +55,9 @@ func (w *world) active(label time.Time) []*fault {
 	return all
 }
 
-// strikes reports whether the fault hits one query. What share it hits is drawn
+// applies reports whether the fault hits one query. What share it hits is drawn
 // from its label and the names of the place, so that nothing else depends on it.
-func (w *world) strikes(f *fault, label time.Time, v, x, path int, ask string) bool {
+func (w *world) applies(f *fault, label time.Time, v, x, path int, ask string) bool {
 	if !f.vps[v] || !f.rsis[x] || !f.paths[path] {
 		return false
 	}
@@ -105,7 +105,7 @@ func (d *dayWork) clockOf(v int) (c clock) {
 		default:
 			continue
 		}
-		d.part.struck[f.number] += int64(len(d.queries))
+		d.part.affected[f.number] += int64(len(d.queries))
 	}
 	return c
 }

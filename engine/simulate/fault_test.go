@@ -123,8 +123,8 @@ func TestFaults(t *testing.T) {
 				covered++
 			}
 		}
-		if struck := truth.Faults[0].Queries; changed == 0 || f.all && struck != covered || struck > covered || struck == 0 {
-			t.Errorf("%s: %d rows changed, %d queries struck, %d covered", name, changed, struck, covered)
+		if affected := truth.Faults[0].Queries; changed == 0 || f.all && affected != covered || affected > covered || affected == 0 {
+			t.Errorf("%s: %d rows changed, %d queries struck, %d covered", name, changed, affected, covered)
 		}
 		if f.kind == "wrong" && int64(len(truth.Planted)) != truth.Faults[0].Queries {
 			t.Errorf("%s: %d planted of %d", name, len(truth.Planted), truth.Faults[0].Queries)
@@ -171,14 +171,14 @@ func TestTruncated(t *testing.T) {
 	again := 0
 	for _, a := range rows {
 		checkRow(t, c.Plan, a)
-		struck := a.Transport == measurement.UDP && a.RSI <= "d" && a.Outcome == measurement.Answered
-		if want := struck && a.Query == "soa"; a.TC != nil && *a.TC != want {
+		affected := a.Transport == measurement.UDP && a.RSI <= "d" && a.Outcome == measurement.Answered
+		if want := affected && a.Query == "soa"; a.TC != nil && *a.TC != want {
 			t.Fatalf("tc: %+v", a)
 		}
 		if a.Query == "correctness" && a.Attempts == 2 {
 			again++
 		}
-		if want := struck && a.Query == "correctness"; a.Outcome == measurement.Answered && (a.Attempts == 2) != want || want && *a.Verdict != measurement.Correct {
+		if want := affected && a.Query == "correctness"; a.Outcome == measurement.Answered && (a.Attempts == 2) != want || want && *a.Verdict != measurement.Correct {
 			t.Fatalf("attempts: %+v", a)
 		}
 	}

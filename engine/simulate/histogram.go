@@ -7,7 +7,7 @@ type histogram struct {
 	pages []*[pageSize]uint32
 }
 
-const pageSize = 1024
+const pageSize = 128
 
 func (h *histogram) page(n int) *[pageSize]uint32 {
 	for len(h.pages) <= n {

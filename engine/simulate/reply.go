@@ -37,7 +37,7 @@ func (d *dayWork) observe(v int, q *query, sent int64, drawn [2]uint64) observat
 		o.connect = d.trip(base, drawn[1])
 		o.latency += o.connect
 	}
-	f := d.strike(v, x, q, &o)
+	f := d.applyFaults(v, x, q, &o)
 	if o.err == nil {
 		o.lose(q, tcp, chance>>32&0xfffff)
 	}
@@ -165,12 +165,12 @@ var zoneTags = []string{"pdd", "vnk"}
 // noZone is the verdict of no zone at all.
 const noZone = math.MinInt
 
-// strike lets the active faults hit a query, in order of precedence: of those
+// applyFaults lets the active faults hit a query, in order of precedence: of those
 // that end it the first, of rcodes the first, of delays and ages the sum.
-func (d *dayWork) strike(v, x int, q *query, o *observation) effect {
+func (d *dayWork) applyFaults(v, x int, q *query, o *observation) effect {
 	e := effect{frozen: never}
 	for _, f := range d.active {
-		if slices.Contains(runFaults, f.Kind) || f.Kind == plan.FaultFuture && !q.ask.soa || !d.w.strikes(f, d.label, v, x, q.path, q.ask.Label) {
+		if slices.Contains(runFaults, f.Kind) || f.Kind == plan.FaultFuture && !q.ask.soa || !d.w.applies(f, d.label, v, x, q.path, q.ask.Label) {
 			continue
 		}
 		switch f.Kind {
@@ -204,7 +204,7 @@ func (d *dayWork) strike(v, x int, q *query, o *observation) effect {
 			e.wrong = f
 			continue // counted where it changes the answer
 		}
-		d.part.struck[f.number]++
+		d.part.affected[f.number]++
 	}
 	return e
 }
@@ -286,7 +286,7 @@ func (d *dayWork) judge(q *query, o *observation, f *fault) {
 	if slices.Contains(aaTags, tag) {
 		r.aa = !r.aa
 	}
-	d.part.struck[f.number]++
+	d.part.affected[f.number]++
 	if d.clock.doubtful() && slices.Contains(zoneTags, tag) {
 		o.held = heldClock
 		return

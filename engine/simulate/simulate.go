@@ -46,7 +46,7 @@ type Config struct {
 	Routes        bool   // also write what the plan's traceroute blocks would have seen
 	Version       string // of the engine, goes into the files
 
-	Workers  int                   // days at work at the same time; 0 is one for each core
+	Workers  int                   // days at work at the same time, with Zones one; 0 is one for each core
 	Progress func(done, total int) // hears of days, one call at a time; may be nil
 }
 
@@ -159,14 +159,17 @@ func (c *Config) folders(store lake.Store) ([]time.Time, error) {
 	return days, nil
 }
 
-// run makes the days, some at the same time. With wires they begin in order, for
-// each zone is made from the one before.
+// run makes the days, some at the same time; with wires one by one, for each zone is made
+// from the one before, and a day's wires take most of the memory.
 func (w *world) run(ctx context.Context, store lake.Store, days []time.Time) (*tally, error) {
 	total := newTally(w, len(days))
 	g, working := errgroup.WithContext(ctx) // ends when a day fails, too
 	g.SetLimit(w.Workers)
 	if w.Workers <= 0 {
 		g.SetLimit(runtime.GOMAXPROCS(0))
+	}
+	if w.wires != nil {
+		g.SetLimit(1)
 	}
 	var mu sync.Mutex
 	done := 0

@@ -136,16 +136,16 @@ const lookBack = 24 * time.Hour
 // tally is the sum of the days. Counts are kept by month and added up for the
 // whole; parts keep only what publication latency needs, which looks across days.
 type tally struct {
-	w       *world
-	parts   []*part // by day
-	months  map[time.Time]*counts
-	shown   map[int]*showing
-	heard   map[int]bool
-	rows    Rows
-	struck  []int64
-	planted []Planted
-	routes  []RouteTruth // by vantage point
-	ways    map[way]bool
+	w          *world
+	parts      []*part // by day
+	months     map[time.Time]*counts
+	shown      map[int]*showing
+	unarchived map[int]bool
+	rows       Rows
+	affected   []int64
+	planted    []Planted
+	routes     []RouteTruth // by vantage point
+	ways       map[way]bool
 
 	proven map[int]bool  // zones that never came and are accepted all the same
 	minima map[doubt]int // what is shown of these; by all but the zone, less w.oldest
@@ -160,8 +160,8 @@ type counts struct {
 }
 
 func newTally(w *world, days int) *tally {
-	return &tally{w: w, parts: make([]*part, days), months: map[time.Time]*counts{}, shown: map[int]*showing{}, heard: map[int]bool{},
-		struck: make([]int64, len(w.faults)), planted: []Planted{}, routes: make([]RouteTruth, len(w.vps)), ways: map[way]bool{},
+	return &tally{w: w, parts: make([]*part, days), months: map[time.Time]*counts{}, shown: map[int]*showing{}, unarchived: map[int]bool{},
+		affected: make([]int64, len(w.faults)), planted: []Planted{}, routes: make([]RouteTruth, len(w.vps)), ways: map[way]bool{},
 		proven: map[int]bool{}, minima: map[doubt]int{}, used: map[int]int64{}}
 }
 
@@ -191,17 +191,18 @@ func (t *tally) add(day int, p *part) {
 		}
 		t.shown[z].merge(s)
 	}
-	for z := range p.heard {
-		t.heard[z] = true
+	for z := range p.unarchived {
+		t.unarchived[z] = true
 	}
-	for i, n := range p.struck {
-		t.struck[i] += n
+	for i, n := range p.affected {
+		t.affected[i] += n
 	}
 	t.planted = append(t.planted, p.planted...)
 	t.rows.Answers += p.answers
 	t.rows.Runs += p.runs
 	t.addRoutes(p)
 	p.latency, p.planted, p.sums, p.rssLatency = nil, nil, nil, [4][]uint32{} // the rest is for publication
+	p.now = runTally{}                                                        // it holds on to all that the day was made with
 	t.parts[day] = p
 }
 
@@ -239,7 +240,7 @@ func (t *tally) truth(c Config, zones int) *Truth {
 		truth.VantagePoints = append(truth.VantagePoints, v.id)
 	}
 	for i, f := range c.Faults {
-		truth.Faults = append(truth.Faults, FaultTruth{f, t.struck[i]})
+		truth.Faults = append(truth.Faults, FaultTruth{f, t.affected[i]})
 	}
 	slices.SortFunc(truth.Planted, func(a, b Planted) int {
 		return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint), cmp.Compare(a.RSI, b.RSI))

@@ -37,7 +37,7 @@ func (p *period) numbers() Numbers {
 	}
 	c := &n.Coverage
 	c.Planned, c.Sent, c.Unsent, c.Missing, c.OffPlan = all.planned(), all.sent, all.unsent, all.missing, all.offPlan
-	n.Thin = all.thin()
+	n.Thin = all.tooFewSent()
 	for _, s := range p.published {
 		n.Publications = append(n.Publications, Publication{serial(s.zone), w.label(s.at)})
 	}
@@ -153,7 +153,7 @@ func share(t *plan.Threshold, good, asked int64) string {
 // which the least and the most that it can have been agree.
 func (p *period) availability(metric measurement.Metric, x int, way measurement.Path, s system) Value {
 	v, t := p.value(metric, "percent", x, &way)
-	v.Count, v.Thin = s.sent, s.thin()
+	v.Count, v.Thin = s.sent, s.tooFewSent()
 	if t != nil && t.AtLeast != nil {
 		v.Threshold = new(json.Number(t.AtLeast.String()))
 	}
@@ -177,7 +177,7 @@ func (p *period) availability(metric measurement.Metric, x int, way measurement.
 // where no latency that is missing could change it.
 func (p *period) rsiLatency(x int, way measurement.Path, h *histogram, s slots) Value {
 	v, most := p.latency(measurement.RSILatency, x, way, h)
-	if v.Thin = s.thin(); v.Thin {
+	if v.Thin = s.tooFewSent(); v.Thin {
 		below := h.upTo(most)
 		v.hold(h.count-below, below+s.unknown(), below, h.count-below+s.unknown())
 	}
@@ -187,7 +187,7 @@ func (p *period) rsiLatency(x int, way measurement.Path, h *histogram, s slots) 
 // rssLatency is the median of the k lowest of each interval [jbr].
 func (p *period) rssLatency(way measurement.Path, h *histogram, s system) Value {
 	v, _ := p.latency(measurement.RSSLatency, -1, way, h)
-	if v.Thin = s.thin(); v.Thin {
+	if v.Thin = s.tooFewSent(); v.Thin {
 		by := s.month
 		if p.whole {
 			by = s.whole
@@ -237,7 +237,7 @@ func latencyLimit(t *plan.Threshold, transport measurement.Transport) *plan.Dura
 func (p *period) correctness(metric measurement.Metric, x int, own, all checks) Value {
 	v, t := p.value(metric, "percent", x, nil)
 	judged := own.correct + own.incorrect
-	v.Count, v.Thin, v.Held = judged, own.thin(), own.held
+	v.Count, v.Thin, v.Held = judged, own.tooFewSent(), own.held
 	if t != nil && t.AtLeast != nil {
 		v.Threshold = new(json.Number(t.AtLeast.String()))
 	}
@@ -264,7 +264,7 @@ func (p *period) most(metric measurement.Metric) int64 {
 // publicationValue is the median in minutes [yzp] [zgb].
 func (p *period) publicationValue(metric measurement.Metric, x int, l waits) Value {
 	v, t := p.value(metric, "min", x, nil)
-	v.Count, v.Unobservable, v.Thin = int64(len(l.minutes)), l.unobservable, l.thin()
+	v.Count, v.Unobservable, v.Thin = int64(len(l.minutes)), l.unobservable, l.tooFewSent()
 	if t == nil || t.AtMost == nil {
 		return v
 	}

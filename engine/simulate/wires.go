@@ -70,6 +70,10 @@ type wireSet struct {
 	equal map[equalKey]bool
 }
 
+// mostMade bounds what is remembered of a zone's answers: most are to questions that are
+// seldom asked.
+const mostMade = 12_000
+
 // wireKey is all that an answer depends on but for the letters of a name that
 // does not exist, its case, the id and the text of the NSID. NSID is its length.
 type wireKey struct {
@@ -157,29 +161,41 @@ func (ww *wireWorld) close(day time.Time) {
 		needed = min(needed, n)
 	}
 	for z := range ww.sets {
-		if z < needed {
+		if z < needed && !ww.frozen(z, day) {
 			delete(ww.sets, z)
 		}
 	}
 }
 
-// need is the oldest zone that a day's answers can be made from or judged by:
-// that of 48 hours before, or of a fault that goes on then or later.
+// need is the oldest zone that a day's answers can be made from or judged by, but for
+// those of frozen servers: that of 48 hours before, or of a fault that goes on then or
+// later.
 func (ww *wireWorld) need(day time.Time) int {
-	w := ww.w
-	oldest := day.Add(-72 * time.Hour)
-	late := time.Duration(0)
-	for i := range w.faults {
-		f := &w.faults[i]
-		switch {
-		case !f.until.After(day):
-		case f.Kind == plan.FaultStale, f.Kind == plan.FaultFastClock:
+	return max(ww.w.zoneAt(day.Add(-72*time.Hour-ww.late(day)).UnixMicro()), ww.w.oldest)
+}
+
+// late is how far back faults that go on then or later put a query.
+func (ww *wireWorld) late(day time.Time) (late time.Duration) {
+	for i := range ww.w.faults {
+		f := &ww.w.faults[i]
+		if f.until.After(day) && (f.Kind == plan.FaultStale || f.Kind == plan.FaultFastClock) {
 			late += time.Duration(f.By)
-		case f.Kind == plan.FaultFrozen:
-			oldest = earlier(oldest, f.from.Add(-24*time.Hour))
 		}
 	}
-	return max(w.zoneAt(oldest.Add(-late).UnixMicro()), w.oldest)
+	return late
+}
+
+// frozen reports whether a server that is frozen on that day or later can serve a zone:
+// one of the day before it froze. All that came since are for the others alone.
+func (ww *wireWorld) frozen(zone int, day time.Time) bool {
+	for i := range ww.w.faults {
+		f := &ww.w.faults[i]
+		if f.Kind == plan.FaultFrozen && f.until.After(day) &&
+			zone >= ww.w.zoneAt(f.from.Add(-24*time.Hour-ww.late(day)).UnixMicro()) && zone <= ww.w.zoneAt(f.from.UnixMicro()) {
+			return true
+		}
+	}
+	return false
 }
 
 // slow is how far the slowest clock can be behind.
@@ -249,6 +265,9 @@ func (s *wireSet) template(key wireKey, name string, q *ask) (*template, error) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.made) >= mostMade {
+		clear(s.made)
+	}
 	s.made[key] = t
 	return t, nil
 }
@@ -317,6 +336,9 @@ func (s *wireSet) sameIn(other *wireSet, key wireKey, q *query, t *template) (bo
 	same = t.matches(theirs)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.equal) >= mostMade {
+		clear(s.equal)
+	}
 	s.equal[memo] = same
 	return same, nil
 }

@@ -143,7 +143,7 @@ func (t *tally) zones() []measurement.Zone {
 	for z := oldest; z <= w.last; z++ {
 		all = append(all, z)
 	}
-	all = append(all, slices.Sorted(maps.Keys(t.heard))...)
+	all = append(all, slices.Sorted(maps.Keys(t.unarchived))...)
 	rows := make([]measurement.Zone, len(all))
 	used := int64(math.MaxInt64) // the earliest of a zone and those archived after it
 	for i, z := range slices.Backward(all) {

@@ -35,7 +35,7 @@ func (s *file[T]) make() (rows []T, err error) {
 		}
 		place += parts
 		if err == nil {
-			err = d.settle(field)
+			err = d.assemble(field)
 		}
 		if err == nil {
 			err = column.Fill(rows, field.Name, &d.cells)
@@ -58,7 +58,7 @@ type decoder struct {
 	levels, repeated, places []int32
 	used                     []bool              // places of a dictionary
 	dict                     [][]byte            // of byte arrays
-	said                     map[uint64]struct{} // hashes of what a dictionary says
+	hashes                   map[uint64]struct{} // hashes of what a dictionary says
 }
 
 // leafCells is what was read of a leaf.
@@ -68,8 +68,8 @@ type leafCells struct {
 	nulls  []bool  // of a list: of each row whether it is null
 }
 
-// saying is the seed of the hashes of what dictionaries say.
-var saying = maphash.MakeSeed()
+// hashSeed is the seed of the hashes of what dictionaries say.
+var hashSeed = maphash.MakeSeed()
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
@@ -110,7 +110,12 @@ func (d *decoder) leaf(c *leafCells, l leaf, pages []filePage, data []byte, text
 	if d.twice(c.Dict) {
 		return column.ErrTwice
 	}
-	return c.CheckText(new(int))
+	for _, t := range c.Dict {
+		if err := column.CheckText(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // twice says whether a value is in the dictionary, of texts or of byte arrays, more than
@@ -120,17 +125,17 @@ func (d *decoder) twice(texts []string) bool {
 	if all < 2 {
 		return false
 	}
-	if d.said == nil {
-		d.said = make(map[uint64]struct{}, all)
+	if d.hashes == nil {
+		d.hashes = make(map[uint64]struct{}, all)
 	}
-	clear(d.said)
+	clear(d.hashes)
 	for _, t := range texts {
-		d.said[maphash.String(saying, t)] = struct{}{}
+		d.hashes[maphash.String(hashSeed, t)] = struct{}{}
 	}
 	for _, b := range d.dict {
-		d.said[maphash.Bytes(saying, b)] = struct{}{}
+		d.hashes[maphash.Bytes(hashSeed, b)] = struct{}{}
 	}
-	return len(d.said) < all
+	return len(d.hashes) < all
 }
 
 // page reads a page of data: levels of repetition and of definition, and the values
@@ -253,8 +258,8 @@ func (d *decoder) indexed(c *leafCells, null []bool, l leaf, present int, data [
 	return nil
 }
 
-// settle makes a column of its leaves: one, or those of a list's elements.
-func (d *decoder) settle(f column.Field) error {
+// assemble makes a column of its leaves: one, or those of a list's elements.
+func (d *decoder) assemble(f column.Field) error {
 	first := &d.read[0]
 	if f.Kind != column.List {
 		if d.cells = (column.Cells{Column: first.Column}); len(first.Null) != d.rows {

@@ -57,14 +57,15 @@ func (f *footer) sameSchema(want *shape) error {
 		return nil // nearly always
 	}
 	got := f.elements()
-	column := 0 // those of a list have no place of their own
+	column, below := 0, int64(0) // the parts of a list have no place of their own; so many of them are to come
 	for i, w := range want.elements {
 		if i == 0 {
 			continue // the root's name says nothing
 		}
-		if w.top(want.elements, i) {
-			column++
+		if below == 0 {
+			column, below = column+1, 1
 		}
+		below += w.children - 1
 		if i >= len(got) {
 			return fmt.Errorf("column %s is missing", w.name)
 		}
@@ -84,26 +85,6 @@ func (f *footer) sameSchema(want *shape) error {
 		return fmt.Errorf("claims %d columns, want %d", got[0].children, want.elements[0].children)
 	}
 	return nil
-}
-
-// top reports whether the element at a place is a column, and no part of one.
-func (e element) top(all []element, place int) bool {
-	for i := 1; i < len(all); {
-		if i == place {
-			return true
-		}
-		i = end(all, i)
-	}
-	return false
-}
-
-// end is the place after an element and all that is below it.
-func end(all []element, at int) int {
-	next := at + 1
-	for range all[at].children {
-		next = end(all, next)
-	}
-	return next
 }
 
 // meanings are the names of converted types that the tables have.

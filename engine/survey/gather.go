@@ -77,7 +77,7 @@ func (s *Survey) Fill(ctx context.Context, store lake.Store) error {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Metro, b.Metro))
 	})
 	s.Unexpected = append([]measurement.VantagePoint{}, slices.Sorted(maps.Keys(g.other))...)
-	s.tell()
+	s.addNotes()
 	return nil
 }
 
@@ -222,7 +222,7 @@ func (g *gatherer) finish(v *view) {
 	c := v.c
 	c.Strays, c.Routers = v.strays, int64(len(v.routers[measurement.IPv4])+len(v.routers[measurement.IPv6]))
 	for _, f := range measurement.Families {
-		total := Sight{Family: f}
+		total := FamilyView{Family: f}
 		var trips, hops []int64
 		for _, r := range g.s.RSIs {
 			x := v.at(r, f)
@@ -285,7 +285,7 @@ func (g *gatherer) compare() {
 			}
 		}
 		for _, other := range ids {
-			like := likeness(v, g.known[other])
+			like := similarity(v, g.known[other])
 			if other == id || like.Shared == 0 {
 				continue
 			}
@@ -296,10 +296,10 @@ func (g *gatherer) compare() {
 	}
 }
 
-// likeness compares the routers over the families in which both reach a root
+// similarity compares the routers over the families in which both reach a root
 // server: one without IPv6 is not unlike another for that.
-func likeness(a, b *view) Likeness {
-	l := Likeness{ID: b.c.ID}
+func similarity(a, b *view) Similarity {
+	l := Similarity{ID: b.c.ID}
 	for i, f := range measurement.Families {
 		if a.c.Families[i].Reached == 0 || b.c.Families[i].Reached == 0 {
 			continue

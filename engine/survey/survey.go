@@ -72,11 +72,11 @@ type Candidate struct {
 	Received int64 `json:"received"`
 	Unsynced int64 `json:"clock_unsynchronized"` // runs that said so [ugt]
 
-	Families  []Sight   `json:"families"`  // ipv4, then ipv6; all RSIs together
-	Instances int64     `json:"instances"` // distinct pairs of RSI and NSID
-	Alone     int64     `json:"alone"`     // of these, seen from no other candidate
-	Routers   int64     `json:"routers"`   // distinct addresses on the way, private ones left out
-	MostLike  *Likeness `json:"most_like"` // null where nobody shares a router
+	Families  []FamilyView `json:"families"`  // ipv4, then ipv6; all RSIs together
+	Instances int64        `json:"instances"` // distinct pairs of RSI and NSID
+	Alone     int64        `json:"alone"`     // of these, seen from no other candidate
+	Routers   int64        `json:"routers"`   // distinct addresses on the way, private ones left out
+	MostLike  *Similarity  `json:"most_like"` // null where nobody shares a router
 
 	Judged    int64 `json:"judged"`    // correctness answers with a verdict
 	Incorrect int64 `json:"incorrect"` // from all RSIs alike: something on the way rewrites answers
@@ -86,8 +86,8 @@ type Candidate struct {
 	Notes   []string `json:"notes"`
 }
 
-// Sight is what a candidate sees over an address family.
-type Sight struct {
+// FamilyView is what a candidate sees over an address family.
+type FamilyView struct {
 	Family  measurement.Family `json:"family"`
 	Asked   int64              `json:"asked"` // queries soa over UDP and TCP
 	Good    int64              `json:"good"`
@@ -112,9 +112,9 @@ type Target struct {
 	Instances []string           `json:"instances"` // NSIDs, sorted
 }
 
-// Likeness is how much of two candidates' ways is the same: routers of both, of
+// Similarity is how much of two candidates' ways is the same: routers of both, of
 // all routers of either.
-type Likeness struct {
+type Similarity struct {
 	ID     measurement.VantagePoint `json:"id"`
 	Shared int64                    `json:"shared"`
 	Of     int64                    `json:"of"`

@@ -31,8 +31,8 @@ func (s *Survey) regions() {
 	}
 }
 
-// tell writes down what somebody who chooses must not overlook.
-func (s *Survey) tell() {
+// addNotes writes down what somebody who chooses must not overlook.
+func (s *Survey) addNotes() {
 	s.Notes = []string{}
 	add := func(format string, args ...any) { s.Notes = append(s.Notes, fmt.Sprintf(format, args...)) }
 	if s.CandidatesFrom == fromData {
@@ -55,12 +55,12 @@ func (s *Survey) tell() {
 		add("In the data but no candidates of the plan, left out: %s.", edition.Join(s.Unexpected))
 	}
 	for i := range s.Candidates {
-		s.Candidates[i].tell(s)
+		s.Candidates[i].addNotes(s)
 	}
 }
 
-// tell writes down what is odd about one candidate.
-func (c *Candidate) tell(s *Survey) {
+// addNotes writes down what is odd about one candidate.
+func (c *Candidate) addNotes(s *Survey) {
 	c.Notes = []string{}
 	add := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
 	for _, o := range s.Candidates {
@@ -124,7 +124,7 @@ func (c Candidate) Like() string {
 }
 
 // Share is good of asked in percent, cut off.
-func (s Sight) Share() string { return shareText(s.Good, s.Asked) }
+func (s FamilyView) Share() string { return shareText(s.Good, s.Asked) }
 
 func shareText(n, of int64) string {
 	if of == 0 {

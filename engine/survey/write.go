@@ -30,12 +30,12 @@ func (s *Survey) WriteHTML(w io.Writer) error {
 		*Survey
 		Overview, Ways, Details [][]string
 		Legend                  []string
-	}{s, wholeHeads(s.overview()), wholeHeads(s.ways()), wholeHeads(s.details()), legend})
+	}{s, fullHeads(s.overview()), fullHeads(s.ways()), fullHeads(s.details()), legend})
 }
 
-// wholeHeads writes "RTT V4", "V6" out, for whoever hears a table instead of
+// fullHeads writes "RTT V4", "V6" out, for whoever hears a table instead of
 // seeing it.
-func wholeHeads(rows [][]string) [][]string {
+func fullHeads(rows [][]string) [][]string {
 	for i, h := range rows[0] {
 		if h == "V6" {
 			rows[0][i] = strings.TrimSuffix(rows[0][i-1], "V4") + h

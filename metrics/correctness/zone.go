@@ -83,6 +83,26 @@ func NewZone(z *rootzone.Zone) (*Zone, error) {
 // must come before the zone is used.
 func (z *Zone) Prove() { z.proven = true }
 
+// Share lets the zone have the memory of what is the same in another one, which may be in
+// use: of neighbours that is nearly all. What the same keys verified over an RRset that
+// both have holds for both; of zones with other keys nothing is shared. It must come before
+// the zone is used.
+func (z *Zone) Share(other *Zone) {
+	if !slices.EqualFunc(z.keys, other.keys, func(a, b rootzone.Key) bool { return a.Tag == b.Tag && *a.RR == *b.RR }) {
+		return
+	}
+	for k, s := range z.sets {
+		if had := other.sets[k]; had != nil && had.ttl == s.ttl && slices.EqualFunc(had.rdatas, s.rdatas, bytes.Equal) {
+			z.sets[k] = had
+		}
+	}
+	for k, sigs := range z.sigs {
+		if had := other.sigs[k]; slices.EqualFunc(had, sigs, bytes.Equal) {
+			z.sigs[k] = had
+		}
+	}
+}
+
 // provenBy says whether a signature over one of the zone's RRsets is known to verify.
 func (z *Zone) provenBy(s *rrset, sig []byte) bool {
 	if known := s.zone.proven.Load(); known != nil && (*known)[string(sig)] {
