@@ -122,7 +122,7 @@ func (c *Config) limits(t plan.Threshold) {
 		c.Limits[string(t.Metric)] = Limit{AtLeast: true, Bound: t.AtLeast.Rat()}
 	}
 	put(string(t.Metric), t.AtMost, time.Minute)
-	for _, over := range measurement.Transports {
+	for _, over := range measurement.MetricTransports {
 		put(LimitKey(t.Metric, over), t.Latency(over), time.Millisecond)
 	}
 }
@@ -172,7 +172,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("data until %s: want the start of an interval", c.DataUntil.Format(time.RFC3339))
 	}
 	for _, m := range measurement.Metrics {
-		for _, t := range measurement.Transports {
+		for _, t := range measurement.MetricTransports {
 			if l := c.Limits[LimitKey(m, t)]; l.Bound == nil {
 				return fmt.Errorf("no threshold %s: add a threshold block to the plan", LimitKey(m, t))
 			}

@@ -36,6 +36,7 @@ type named struct {
 const (
 	unknown  = int32(-1)
 	answered = int32(cellOK) // outcome answered, and rcode NOERROR
+	noPath   = int32(-8)     // of a family or a transport: negative also in the sum of the two
 
 	querySOA         = 1
 	queryCorrectness = 2
@@ -44,7 +45,7 @@ const (
 var outcomeCells = map[measurement.Outcome]int32{
 	measurement.Answered: answered, measurement.Timeout: int32(cellTimeout), measurement.Refused: int32(cellRefused),
 	measurement.Unreachable: int32(cellUnreachable), measurement.Reset: int32(cellReset),
-	measurement.Malformed: int32(cellMalformed), measurement.LocalError: int32(cellLocal),
+	measurement.Malformed: int32(cellMalformed), measurement.LocalError: int32(cellLocal), measurement.TLSFailed: unknown,
 }
 
 var rcodeCells = map[string]int32{
@@ -58,7 +59,7 @@ var verdictChecks = map[measurement.Verdict]int32{
 // A path is the sum of its family's and its transport's number: its place among paths.
 var (
 	familyPaths    = map[measurement.Family]int32{measurement.IPv4: 0, measurement.IPv6: 2}
-	transportPaths = map[measurement.Transport]int32{measurement.UDP: 0, measurement.TCP: 1}
+	transportPaths = map[measurement.Transport]int32{measurement.UDP: 0, measurement.TCP: 1, measurement.TLS: noPath}
 )
 
 func fromMap[T ~string](m map[T]int32, missing int32) func(string) int32 {
@@ -76,9 +77,8 @@ func (a *Accumulator) decode(b *column.AnswerBatch) *decoded {
 	d.vp = b.VantagePoint.Codes(unknown, a.place)
 	d.query = b.Query.Codes(0, fromMap(map[string]int32{measurement.QuerySOA: querySOA, measurement.QueryCorrectness: queryCorrectness}, 0))
 	d.rsi = b.RSI.Codes(unknown, fromMap(a.rsis, unknown))
-	const neither = -8 // negative also in the sum of the two
-	d.family = b.Family.Codes(neither, fromMap(familyPaths, neither))
-	d.transport = b.Transport.Codes(neither, fromMap(transportPaths, neither))
+	d.family = b.Family.Codes(noPath, fromMap(familyPaths, noPath))
+	d.transport = b.Transport.Codes(noPath, fromMap(transportPaths, noPath))
 	d.address = b.Address.Codes(unknown, a.addressOf)
 	d.outcome = b.Outcome.Codes(unknown, fromMap(outcomeCells, unknown))
 	d.rcode = b.RCode.Codes(unknown, fromMap(rcodeCells, int32(cellRcode)))

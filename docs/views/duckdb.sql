@@ -16,7 +16,9 @@ SELECT *, good(outcome, rcode, latency_us) AS good, outcome <> 'local_error' AS 
 FROM (SELECT * FROM read_parquet('Lake/answers/*/*.parquet', union_by_name = true, hive_partitioning = true, hive_types = {'yyyymm': INTEGER})
       UNION ALL BY NAME
       SELECT NULL::INTEGER AS source_port, NULL::INTEGER AS reply_ttl, NULL::BIGINT AS first_latency_us, NULL::BLOB AS first_response,
-             NULL::INTEGER AS tcp_retransmits, NULL::STRUCT(kind VARCHAR, after_us BIGINT, wire BLOB)[] AS extra WHERE false);
+             NULL::INTEGER AS tcp_retransmits, NULL::STRUCT(kind VARCHAR, after_us BIGINT, wire BLOB)[] AS extra,
+             NULL::VARCHAR AS qclass, NULL::BIGINT AS zone_serial, NULL::VARCHAR AS dnssec, NULL::BOOLEAN AS expected, NULL::BIGINT AS tls_us,
+             NULL::VARCHAR AS tls_auth, NULL::VARCHAR AS tls_version, NULL::VARCHAR AS tls_spki, NULL::TIMESTAMPTZ AS tls_not_after WHERE false);
 
 CREATE OR REPLACE VIEW runs AS
 SELECT * FROM read_parquet('Lake/runs/*/*.parquet', union_by_name = true, hive_partitioning = true, hive_types = {'yyyymm': INTEGER})

@@ -9,7 +9,8 @@ CREATE OR REPLACE TEMPORARY VIEW lake_answers (vantage_point STRING, `interval` 
   family STRING, transport STRING, address STRING, qname STRING, qtype STRING, outcome STRING, error STRING, latency_us BIGINT,
   connect_us BIGINT, rcode STRING, aa BOOLEAN, tc BOOLEAN, attempts INT, serial BIGINT, nsid STRING, strays INT, response_size INT,
   response BINARY, verdict STRING, verdict_serial BIGINT, failures ARRAY<STRING>, source_port INT, reply_ttl INT, first_latency_us BIGINT,
-  first_response BINARY, tcp_retransmits INT, extra ARRAY<STRUCT<kind: STRING, after_us: BIGINT, wire: BINARY>>, yyyymm INT)
+  first_response BINARY, tcp_retransmits INT, extra ARRAY<STRUCT<kind: STRING, after_us: BIGINT, wire: BINARY>>, qclass STRING, zone_serial BIGINT,
+  dnssec STRING, expected BOOLEAN, tls_us BIGINT, tls_auth STRING, tls_version STRING, tls_spki STRING, tls_not_after TIMESTAMP, yyyymm INT)
 USING parquet OPTIONS (path 'Lake/answers');
 
 -- good is what availability counts and latencies are taken of: answered with NOERROR,

@@ -33,13 +33,13 @@ func rcodeOf(name string) uint8 {
 
 // Counts by code.
 type (
-	outcomeCounts [7]int64
+	outcomeCounts [8]int64
 	rcodeCounts   [7]int64
 	verdictCounts [4]int64
 )
 
 func (n *outcomeCounts) object() Outcomes {
-	return Outcomes{n[0], n[1], n[2], n[3], n[4], n[5], n[6]}
+	return Outcomes{n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7]}
 }
 
 func (n *rcodeCounts) object() RCodes { return RCodes{n[1], n[2], n[3], n[4], n[5], n[6]} }
@@ -61,6 +61,8 @@ func (r *Run) ofTransport(t measurement.Transport) *PathCount {
 		return &r.UDP
 	case measurement.TCP:
 		return &r.TCP
+	case measurement.TLS:
+		return &r.TLS
 	}
 	return new(PathCount)
 }

@@ -9,12 +9,12 @@ import (
 )
 
 // exclusion is the block that would take the combination out of the metrics, for
-// a person to look at, complete and paste.
+// a person to look at, complete and paste; empty where metrics have none of it.
 func exclusion(labels []Label, from, until time.Time) string {
 	var name []string
 	lines := []string{}
 	list := func(s ...string) string { return `["` + strings.Join(s, `", "`) + `"]` }
-	families, transports := measurement.Families, measurement.Transports
+	families, transports := measurement.Families, measurement.MetricTransports
 	paths := false
 	for _, l := range labels {
 		name = append(name, l.Value)
@@ -26,6 +26,9 @@ func exclusion(labels []Label, from, until time.Time) string {
 		case "family":
 			families, paths = []measurement.Family{measurement.Family(l.Value)}, true
 		case "transport":
+			if measurement.Transport(l.Value) == measurement.TLS {
+				return "" // it is in no metric
+			}
 			transports, paths = []measurement.Transport{measurement.Transport(l.Value)}, true
 		}
 	}

@@ -144,7 +144,7 @@ func thresholds(blocks []plan.Threshold) map[string]float64 {
 		if t.AtMost != nil {
 			all[name] = time.Duration(*t.AtMost).Minutes()
 		}
-		for _, over := range measurement.Transports {
+		for _, over := range measurement.MetricTransports {
 			if d := t.Latency(over); d != nil {
 				all[name+"."+string(over)] = float64(*d) / float64(time.Millisecond)
 			}

@@ -15,6 +15,7 @@ type Outcomes struct {
 	Unreachable int64 `cel:"unreachable" doc:"no route, or ICMP unreachable"`
 	Reset       int64 `cel:"reset" doc:"connection reset, or closed early"`
 	Malformed   int64 `cel:"malformed" doc:"reply that does not parse"`
+	TLSFailed   int64 `cel:"tls_failed" doc:"over TLS: an alert, no common version, or not TLS"`
 	LocalError  int64 `cel:"local_error" doc:"never sent; in no metric and not in sent"`
 }
 
@@ -75,6 +76,7 @@ type Run struct {
 	IPv6          PathCount      `cel:"ipv6"`
 	UDP           PathCount      `cel:"udp"`
 	TCP           PathCount      `cel:"tcp"`
+	TLS           PathCount      `cel:"tls"`
 	MedianLatency *float64       `cel:"median_latency" unit:"ms" doc:"median latency of SOA replies with NOERROR"`
 	Strays        int64          `cel:"strays" doc:"datagrams that failed id, question or QR"`
 	NewestSerial  *int64         `cel:"newest_serial" doc:"newest serial of the root zone that was served"`

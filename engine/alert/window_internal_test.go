@@ -128,7 +128,7 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 			continue
 		}
 		o := &w.Outcomes
-		*map[measurement.Outcome]*int64{"answered": &o.Answered, "timeout": &o.Timeout, "refused": &o.Refused, "unreachable": &o.Unreachable,
+		*map[measurement.Outcome]*int64{"answered": &o.Answered, "timeout": &o.Timeout, "refused": &o.Refused, "unreachable": &o.Unreachable, "tls_failed": &o.TLSFailed,
 			"reset": &o.Reset, "malformed": &o.Malformed, "local_error": &o.LocalError}[a.Outcome]++
 		if a.Outcome == measurement.LocalError {
 			continue

@@ -115,7 +115,7 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 	var paths []measurement.Path
 	header := "RSI"
 	for _, f := range measurement.Families {
-		for _, t := range measurement.Transports {
+		for _, t := range measurement.MetricTransports {
 			p := measurement.Path{Family: f, Transport: t}
 			paths = append(paths, p)
 			header += " " + p.String()
@@ -285,7 +285,7 @@ func demoJSON(w *demoWorld, rows []*demoRow, answers int) any {
 	cells := []cell{}
 	for _, r := range rows {
 		for _, f := range measurement.Families {
-			for _, t := range measurement.Transports {
+			for _, t := range measurement.MetricTransports {
 				p := measurement.Path{Family: f, Transport: t}
 				c := r.cells[p]
 				if c == nil {

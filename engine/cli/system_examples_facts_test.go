@@ -23,7 +23,7 @@ type lakeFacts struct {
 	answers []measurement.Answer
 	zones   []measurement.Zone
 	planted []struct{ RSI, Tag string }
-	new     []string // days of schema 2
+	new     []string // days of schema 3
 }
 
 func readFacts(t *testing.T, dir string) *lakeFacts {

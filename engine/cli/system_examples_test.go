@@ -203,8 +203,8 @@ func TestSystemDataPage(t *testing.T) {
 	}
 }
 
-// mixes are the days of schema 2 in each lake; the others are of schema 1.
-var mixes = map[string][]string{"schema 1": nil, "schema 2": {"20261101", "20261102", "zones"},
+// mixes are the days of schema 3 in each lake; the others are of schema 1.
+var mixes = map[string][]string{"schema 1": nil, "schema 3": {"20261101", "20261102", "zones"},
 	"mixed, older first": {"20261102", "zones"}, "mixed, newer first": {"20261101", "zones"}}
 
 // mixed is a folder with the lake written anew, days of two schemas side by side, and the views.

@@ -17,7 +17,7 @@ import (
 // docs/lake-format.md alone read every golden file and write the golden lakes anew: mtric
 // exports the same rows of all of them.
 func TestSystemStrangersReader(t *testing.T) {
-	for _, schema := range []string{"1", "2"} {
+	for _, schema := range []string{"1", "2", "3"} {
 		golden := "../../testdata/golden/schema-" + schema
 		sent, err := filepath.Glob(filepath.Join(golden, "Originals", "*", "*.parquet"))
 		must(t, err)

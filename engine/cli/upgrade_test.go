@@ -16,13 +16,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// programs are this program with schemas 1, 2 and 3 as its newest: 1 lacks the later
-// columns, 3 has those of 2 under a new number.
+// programs are this program with schemas 1 to 4 as its newest: 1 and 2 lack the later
+// columns, 4 has those of 3 under a new number.
 type programs struct {
 	t   *testing.T
 	dir string
-	of  [4]string
+	of  [newestProgram + 1]string
 }
+
+const newestProgram = 4
 
 func newPrograms(t *testing.T) *programs {
 	t.Helper()
@@ -51,9 +53,9 @@ func slots(n int) []time.Time {
 }
 
 // measured has each program measure so many pairs of intervals as vantage point 101.
-func (p *programs) measured(pairs int, vars []string) [4][][]sentFile {
+func (p *programs) measured(pairs int, vars []string) [newestProgram + 1][][]sentFile {
 	p.t.Helper()
-	var all [4][][]sentFile
+	var all [newestProgram + 1][][]sentFile
 	var group errgroup.Group
 	for n := 1; n < len(p.of); n++ {
 		all[n] = make([][]sentFile, pairs)
@@ -219,7 +221,7 @@ func (w *waiting) hold(f *follow) {
 // exported is the rows of a table, without the columns that only the collector writes.
 func (f *follow) exported(table string) []string {
 	f.t.Helper()
-	cmd := exec.Command(f.programs.of[3], "export", "--lake", filepath.Join(f.home, "Lake"), "--table", table, "--format", "ndjson")
+	cmd := exec.Command(f.programs.of[newestProgram], "export", "--lake", filepath.Join(f.home, "Lake"), "--table", table, "--format", "ndjson")
 	out, err := cmd.Output()
 	must(f.t, err)
 	var rows []string
@@ -237,20 +239,20 @@ func (f *follow) exported(table string) []string {
 }
 
 // upgrades are orders in which a collector (c) and a vantage point (v) go from schema 1 to
-// 3; a capital goes back by one.
-var upgrades = []string{"ccvv", "cvcv", "cvvc", "vccv", "vcvc", "vvcc", "cvCvcc", "ccvCcv", "cvVCvcvc"}
+// 4; a capital goes back by one.
+var upgrades = []string{"cccvvv", "cvcvcv", "cvvccv", "vccvvc", "vcvcvc", "vvvccc", "cvCvccvc", "ccvCcvcv", "cvVCvcvccv"}
 
 // Whatever the order of updates, and back: nothing is lost or refused, what is newer waits
 // with one alert, and the lake becomes of one schema.
 func TestUpgradesAndDowngradesLoseNothing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("upgrades and downgrades are not tested: three programs are built and measured with; go test without -short runs it")
+		t.Skip("upgrades and downgrades are not tested: four programs are built and measured with; go test without -short runs it")
 	}
 	w := newWorld(t)
 	_, ds, _ := strings.Cut(w.zone.DS(), "DS")
 	vars := []string{"--plan", "demo", "--var", fmt.Sprintf("port_base=%d", w.good.PortBase()), "--var", "ipv6=false", "--var", "anchor=" + strings.TrimSpace(ds)}
 	p := newPrograms(t)
-	files := p.measured(9, vars)
+	files := p.measured(11, vars)
 	var zone bytes.Buffer
 	if _, err := w.zone.WriteTo(&zone); err != nil {
 		t.Fatal(err)
@@ -259,14 +261,14 @@ func TestUpgradesAndDowngradesLoseNothing(t *testing.T) {
 		t.Run(order, func(t *testing.T) {
 			t.Parallel()
 			begin := func() *follow {
-				f := &follow{t: t, programs: p, home: t.TempDir(), vars: vars, collector: 1, vp: 1, sent: map[string]int{}, now: slots(9)[0]}
+				f := &follow{t: t, programs: p, home: t.TempDir(), vars: vars, collector: 1, vp: 1, sent: map[string]int{}, now: slots(11)[0]}
 				zones := filepath.Join(f.home, "Output", "RootZones")
 				must(t, os.MkdirAll(zones, 0o755))
 				must(t, os.WriteFile(filepath.Join(zones, "2026112301.root.txt"), zone.Bytes(), 0o644))
 				return f
 			}
 			f, at, waits := begin(), begin(), waiting{}
-			at.collector, at.vp = 3, 3
+			at.collector, at.vp = newestProgram, newestProgram
 			for i := 0; i <= len(order); i++ {
 				if i > 0 {
 					switch order[i-1] {
@@ -303,7 +305,7 @@ func TestUpgradesAndDowngradesLoseNothing(t *testing.T) {
 	}
 }
 
-// refused has a program of schema 2 read the lake, which is of schema 3 by now.
+// refused has a program of schema 3 read the lake, which is of schema 4 by now.
 func (f *follow) refused() {
 	f.t.Helper()
 	runs, err := filepath.Glob(filepath.Join(f.home, "Lake", "runs", "*", "*.parquet"))
@@ -313,15 +315,15 @@ func (f *follow) refused() {
 		{"report", "--period", "2026-11", "--now", goldenReport}, {"report", "--style", "survey", "--now", goldenReport},
 		{"backtest", "--from", "2026-11-20", "--until", "2026-11-22"},
 	} {
-		cmd := exec.Command(f.programs.of[2], append(append(args, "--home", f.home), f.vars...)...)
+		cmd := exec.Command(f.programs.of[newestProgram-1], append(append(args, "--home", f.home), f.vars...)...)
 		out, _ := cmd.CombinedOutput()
-		if code := cmd.ProcessState.ExitCode(); code != 1 || !bytes.Contains(out, []byte("needs a newer mtric: the file is of schema 3")) {
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !bytes.Contains(out, []byte("needs a newer mtric: the file is of schema 4")) {
 			f.t.Errorf("%q of a newer lake: exit code %d\n%s", args, code, out)
 		}
 	}
 }
 
-// uniform wants all files of a lake to be of schema 3.
+// uniform wants all files of a lake to be of schema 4.
 func uniform(t *testing.T, p *programs, home string) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(home, "Lake", "*", "yyyymm=*", "*.parquet"))
@@ -329,8 +331,8 @@ func uniform(t *testing.T, p *programs, home string) {
 	for _, path := range append(paths, filepath.Join(home, "Lake", "zones", "zones.parquet"), filepath.Join(home, "Lake", "vantage_points", "vantage_points.parquet")) {
 		data, err := os.ReadFile(path)
 		must(t, err)
-		if !bytes.Contains(data, []byte("mtric.schema\x18\x013")) {
-			t.Errorf("%s is not of schema 3", path)
+		if !bytes.Contains(data, []byte("mtric.schema\x18\x014")) {
+			t.Errorf("%s is not of schema 4", path)
 		}
 	}
 }

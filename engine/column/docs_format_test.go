@@ -99,6 +99,8 @@ func TestFormatPageHasEveryWord(t *testing.T) {
 		"answers.verdict":   measurement.Strings(measurement.Verdicts),
 		"family":            measurement.Strings(measurement.Families),
 		"answers.transport": measurement.Strings(measurement.Transports),
+		"answers.dnssec":    measurement.Strings(measurement.Securities),
+		"answers.tls_auth":  measurement.Strings(measurement.TLSAuths),
 		"runs.timestamps":   {"kernel", "user"},
 		"zones.state":       measurement.Strings(measurement.ZoneStates),
 		"zones.proof":       measurement.Strings(measurement.ZoneProofs),

@@ -377,7 +377,7 @@ func TestExportRefusesOtherFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := export.Export{Store: s, Table: column.Answers, Format: export.CSV}.Run(t.Context(), new(bytes.Buffer))
-	if err == nil || !strings.Contains(err.Error(), "not a file of answers of schema 2: column sent_at is missing") {
+	if err == nil || !strings.Contains(err.Error(), "not a file of answers of schema 3: column sent_at is missing") {
 		t.Errorf("error %v", err)
 	}
 	bad := sample()

@@ -43,6 +43,7 @@ type checker struct {
 	label    time.Time
 	timeouts map[string]int64 // of the plan's queries, in µs
 	rsis     map[string]bool  // of the plan; nil where it has none: then all are known
+	schema   int              // of the file
 }
 
 // mostForeign is how many different RSIs and query labels a file may have that the plan
@@ -150,7 +151,7 @@ func (c checker) answer(a *measurement.Answer) error {
 		return fmt.Errorf("error of %d bytes, or not UTF-8", len(*a.Error))
 	case a.Attempts < 0 || a.Attempts > 2 || a.Strays < 0:
 		return fmt.Errorf("%d attempts, %d strays", a.Attempts, a.Strays)
-	case a.Verdict != nil || a.VerdictSerial != nil || len(a.Failures) > 0:
+	case a.Verdict != nil || a.VerdictSerial != nil || len(a.Failures) > 0 || a.DNSSEC != nil:
 		return errors.New("a verdict, which is the collector's to give")
 	}
 	if err := c.timing(a); err != nil {
@@ -160,6 +161,9 @@ func (c checker) answer(a *measurement.Answer) error {
 		return err
 	}
 	if err := c.facts(a); err != nil {
+		return err
+	}
+	if err := c.asked(a); err != nil {
 		return err
 	}
 	return probe.Contradicted(a) // what the vantage point read is what the server said

@@ -20,7 +20,7 @@ func (c checker) facts(a *measurement.Answer) error {
 		return fmt.Errorf("source port %d", *a.SourcePort)
 	case outside(a.ReplyTTL, 0, 255):
 		return fmt.Errorf("reply TTL %d", *a.ReplyTTL)
-	case (a.SourcePort != nil || a.ReplyTTL != nil) && (again || a.Transport == measurement.TCP):
+	case (a.SourcePort != nil || a.ReplyTTL != nil) && (again || a.Transport != measurement.UDP):
 		return errors.New("a source port or reply TTL over TCP")
 	case outside(a.TCPRetransmits, 0, 1<<31-1):
 		return fmt.Errorf("%d segments sent again", *a.TCPRetransmits)

@@ -55,6 +55,65 @@ func TestFacts(t *testing.T) {
 	}
 }
 
+// What only schema 3 can say fits together, and never concerns a reserved query.
+func TestAsked(t *testing.T) {
+	key := strings.Repeat("A", 43) + "="
+	shaken := func(a *measurement.Answer) {
+		a.Query, a.Transport, a.Outcome, a.LatencyUS, a.ConnectUS = "other", measurement.TLS, measurement.Answered, new(int64(900)), new(int64(300))
+		a.TLSUS, a.TLSAuth, a.TLSVersion, a.TLSSPKI = new(int64(500)), new(measurement.AuthPin), new("1.3"), &key
+	}
+	with := func(edit func(a *measurement.Answer)) func(a *measurement.Answer) {
+		return func(a *measurement.Answer) { shaken(a); edit(a) }
+	}
+	for _, k := range []struct {
+		want   string // empty where it is good
+		schema int
+		edit   func(a *measurement.Answer)
+	}{
+		{"", 1, func(*measurement.Answer) {}},
+		{"", 3, shaken},
+		{"transport tls and outcome answered in a file of schema 2", 2, shaken},
+		{"transport udp and outcome tls_failed in a file of schema 2", 2, func(a *measurement.Answer) { a.Outcome = measurement.TLSFailed }},
+		{"query soa over TLS", 3, with(func(a *measurement.Answer) { a.Query = "soa" })},
+		{"query correctness over TLS", 3, with(func(a *measurement.Answer) { a.Query = "correctness" })},
+		{"query soa over TLS, of another class", 3, func(a *measurement.Answer) { a.QClass = new("CH") }},
+		{"query soa over TLS, of another class", 3, func(a *measurement.Answer) { a.ZoneSerial = new(int64(1)) }},
+		{"query soa over TLS, of another class", 3, func(a *measurement.Answer) { a.Expected = new(true) }},
+		{"", 3, func(a *measurement.Answer) { a.Query, a.QClass = "other", new("CH") }},
+		{"", 3, func(a *measurement.Answer) {
+			a.Query, a.Outcome, a.ZoneSerial, a.Expected = "other", measurement.Answered, new(int64(1<<32-1)), new(false)
+		}},
+		{`class "IN"`, 3, func(a *measurement.Answer) { a.Query, a.QClass = "other", new("IN") }},
+		{`class "c h"`, 3, func(a *measurement.Answer) { a.Query, a.QClass = "other", new("c h") }},
+		{"outcome timeout and zone serial 1", 3, func(a *measurement.Answer) { a.Query, a.ZoneSerial = "other", new(int64(1)) }},
+		{"outcome answered and zone serial 4294967296", 3, func(a *measurement.Answer) {
+			a.Query, a.Outcome, a.ZoneSerial = "other", measurement.Answered, new(int64(1<<32))
+		}},
+		{"outcome timeout and an expectation", 3, func(a *measurement.Answer) { a.Query, a.Expected = "other", new(true) }},
+		{"TLS over udp", 3, with(func(a *measurement.Answer) { a.Transport = measurement.UDP })},
+		{"TLS over tcp", 3, func(a *measurement.Answer) { a.Transport, a.Outcome = measurement.TCP, measurement.TLSFailed }},
+		{"answered over TLS, without a handshake", 3, with(func(a *measurement.Answer) { a.TLSUS, a.TLSAuth, a.TLSVersion, a.TLSSPKI = nil, nil, nil, nil })},
+		{"a part of", 3, with(func(a *measurement.Answer) { a.TLSUS = nil })},
+		{"a part of", 3, with(func(a *measurement.Answer) { a.TLSAuth = nil })},
+		{"a part of", 3, with(func(a *measurement.Answer) { a.TLSVersion = nil })},
+		{"a part of", 3, func(a *measurement.Answer) { a.Query, a.TLSSPKI = "other", &key }},
+		{"TLS handshake of 601 µs", 3, with(func(a *measurement.Answer) { a.TLSUS = new(int64(601)) })},
+		{"TLS handshake of -1 µs", 3, with(func(a *measurement.Answer) { a.TLSUS = new(int64(-1)) })},
+		{"TLS handshake of 500 µs", 3, with(func(a *measurement.Answer) { a.ConnectUS = nil })},
+		{`TLS authentication "yes"`, 3, with(func(a *measurement.Answer) { a.TLSAuth = new(measurement.TLSAuth("yes")) })},
+		{`TLS version "TLS 1.3"`, 3, with(func(a *measurement.Answer) { a.TLSVersion = new("TLS 1.3") })},
+		{`TLS key "AAAA", want base64`, 3, with(func(a *measurement.Answer) { a.TLSSPKI = new("AAAA") })},
+		{"", 3, func(a *measurement.Answer) {
+			a.Query, a.Transport, a.Outcome = "other", measurement.TLS, measurement.TLSFailed
+		}},
+	} {
+		c := checker{timeouts: map[string]int64{"soa": 4_000_000}, schema: k.schema}
+		a := measurement.Answer{Query: "soa", Transport: measurement.UDP, Attempts: 1, Outcome: measurement.Timeout}
+		k.edit(&a)
+		says(t, c.asked(&a), k.want)
+	}
+}
+
 func says(t *testing.T, err error, want string) {
 	t.Helper()
 	if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {

@@ -53,6 +53,7 @@ func answersOf(t *taken, data []byte, check checker) (c contents, err error) {
 	if err != nil {
 		return c, err
 	}
+	check.schema = meta.Schema
 	content := 0 // before what is read of it
 	for i := range rows {
 		if content += rows[i].Content(); content > MaxContent {

@@ -119,7 +119,7 @@ func TestFactsComeThrough(t *testing.T) {
 		switch rows[i].Transport {
 		case measurement.UDP:
 			rows[i].SourcePort, rows[i].ReplyTTL, rows[i].Extra = ptr(int32(40_000+i)), ptr(int32(57)), []measurement.Extra{}
-		case measurement.TCP:
+		case measurement.TCP, measurement.TLS:
 			rows[i].TCPRetransmits = ptr(int32(i))
 		}
 	}

@@ -173,8 +173,8 @@ func (f *Fault) checkScope() error {
 		}
 	}
 	for _, transport := range f.Transports {
-		if !slices.Contains(measurement.Transports, transport) {
-			return fmt.Errorf("transport %q: want %v", transport, measurement.Transports)
+		if !slices.Contains(measurement.MetricTransports, transport) {
+			return fmt.Errorf("transport %q: want %v", transport, measurement.MetricTransports)
 		}
 	}
 	for _, t := range f.Types {

@@ -306,7 +306,7 @@ func (s *System) listenAt(base int, z *Zone) error {
 			if family == measurement.IPv6 && !s.IPv6 {
 				continue
 			}
-			for _, transport := range measurement.Transports {
+			for _, transport := range measurement.MetricTransports {
 				path := measurement.Path{Family: family, Transport: transport}
 				e := &endpoint{system: s, server: sv, path: path, addr: address(i, family, base)}
 				sv.endpoints[path] = e
@@ -330,7 +330,7 @@ func (s *System) endpoints() []*endpoint {
 			continue
 		}
 		for _, family := range measurement.Families {
-			for _, transport := range measurement.Transports {
+			for _, transport := range measurement.MetricTransports {
 				if e := sv.endpoints[measurement.Path{Family: family, Transport: transport}]; e != nil {
 					all = append(all, e)
 				}

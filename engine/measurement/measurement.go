@@ -66,16 +66,21 @@ func FamilyOf(a netip.Addr) Family {
 // Transport is the transport protocol of a query.
 type Transport string
 
-// The two transports [ykn].
+// The transports: those of the metrics [ykn], and DNS over TLS (RFC 7858), which enters none.
 const (
 	UDP Transport = "udp"
 	TCP Transport = "tcp"
+	TLS Transport = "tls"
 )
 
-// Transports lists both transports in the order of reports.
-var Transports = []Transport{UDP, TCP}
+// Transports lists all transports, MetricTransports those of the metrics in the order of
+// reports.
+var (
+	Transports       = []Transport{UDP, TCP, TLS}
+	MetricTransports = []Transport{UDP, TCP}
+)
 
-// Path is one of the four ways to an RSI: a family and a transport.
+// Path is a way to an RSI: a family and a transport.
 type Path struct {
 	Family    Family
 	Transport Transport
@@ -86,13 +91,13 @@ func (p Path) String() string { return string(p.Family) + "/" + string(p.Transpo
 
 // Title is the path as texts for people name it, "IPv6 TCP"; empty where it is none.
 func (p Path) Title() string {
-	if !slices.Contains(Paths, p) {
+	if !slices.Contains(Families, p.Family) || !slices.Contains(Transports, p.Transport) {
 		return ""
 	}
 	return p.Family.Title() + " " + strings.ToUpper(string(p.Transport))
 }
 
-// ParsePath reads what String writes.
+// ParsePath reads what String writes of the Paths.
 func ParsePath(s string) (Path, error) {
 	f, t, _ := strings.Cut(s, "/")
 	p := Path{Family(f), Transport(t)}
@@ -149,11 +154,12 @@ const (
 	Unreachable Outcome = "unreachable" // no route, no local address of that family, ICMP unreachable
 	Reset       Outcome = "reset"       // ECONNRESET, EPIPE, closed before a whole message
 	Malformed   Outcome = "malformed"   // a matching reply that does not parse or whose counts lie
+	TLSFailed   Outcome = "tls_failed"  // over TLS: an alert, no common version, or not TLS at all
 	LocalError  Outcome = "local_error" // never sent: no socket, no buffer, interrupted before its turn
 )
 
 // Outcomes lists the whole vocabulary.
-var Outcomes = []Outcome{Answered, Timeout, Refused, Unreachable, Reset, Malformed, LocalError}
+var Outcomes = []Outcome{Answered, Timeout, Refused, Unreachable, Reset, Malformed, TLSFailed, LocalError}
 
 // Verdict is the judgement of a correctness answer.
 type Verdict string
@@ -163,6 +169,32 @@ const (
 	Correct   Verdict = "correct"
 	Incorrect Verdict = "incorrect"
 	Unchecked Verdict = "unchecked"
+)
+
+// Security is what DNSSEC says of an answer of a zone of the plan: a closed vocabulary.
+type Security string
+
+// The words. What rests on a key that is not held is unchecked.
+const (
+	SecuritySecure    Security = "secure"
+	SecurityBogus     Security = "bogus"
+	SecurityUnchecked Security = "unchecked"
+)
+
+// TLSAuth is what the certificate of a server that was asked over TLS says of who it is
+// (RFC 8310): a closed vocabulary. Whatever it is, the query was asked.
+type TLSAuth string
+
+// The words. Name and pin are what the plan can want; the last six say why it is neither.
+const (
+	AuthName         TLSAuth = "name"          // issued for the server's name, by an authority that is trusted
+	AuthPin          TLSAuth = "pin"           // a public key of the chain is one of the plan's pins (RFC 7858, section 4.2)
+	AuthNone         TLSAuth = "none"          // nothing was to be verified: opportunistic
+	AuthExpired      TLSAuth = "expired"       // by the clock of the vantage point
+	AuthNotYetValid  TLSAuth = "not_yet_valid" // by the same
+	AuthNameMismatch TLSAuth = "name_mismatch" // issued for other names
+	AuthUntrusted    TLSAuth = "untrusted"     // no chain to an authority that is trusted
+	AuthPinMismatch  TLSAuth = "pin_mismatch"  // no public key of the chain is one of the pins
 )
 
 // Answer is a row of the table answers: one planned query and what came of it.
@@ -201,6 +233,16 @@ type Answer struct {
 	FirstResponse  []byte  `parquet:"first_response,optional,dict" json:"first_response" since:"2"` // its wire; nil is null
 	TCPRetransmits *int32  `parquet:"tcp_retransmits,optional" json:"tcp_retransmits" since:"2"`    // of TCP_INFO
 	Extra          []Extra `parquet:"extra,optional,list" json:"extra" since:"2"`                   // nil: not recorded; empty: recorded, none
+
+	QClass      *string    `parquet:"qclass,optional,dict" json:"qclass" since:"3"`                                 // null: IN
+	ZoneSerial  *int64     `parquet:"zone_serial,optional" json:"zone_serial" since:"3"`                            // of the SOA of a zone of the plan; Serial is the root's
+	DNSSEC      *Security  `parquet:"dnssec,optional,dict" json:"dnssec" since:"3"`                                 // the collector's
+	Expected    *bool      `parquet:"expected,optional" json:"expected" since:"3"`                                  // what the query's expect says; null without one or unless answered
+	TLSUS       *int64     `parquet:"tls_us,optional" json:"tls_us" since:"3"`                                      // of the handshake
+	TLSAuth     *TLSAuth   `parquet:"tls_auth,optional,dict" json:"tls_auth" since:"3"`                             // null: no handshake was completed
+	TLSVersion  *string    `parquet:"tls_version,optional,dict" json:"tls_version" since:"3"`                       // "1.3"
+	TLSSPKI     *string    `parquet:"tls_spki,optional,dict" json:"tls_spki" since:"3"`                             // base64 of the SHA-256 of the server's public key
+	TLSNotAfter *time.Time `parquet:"tls_not_after,optional,timestamp(microsecond)" json:"tls_not_after" since:"3"` // of the server's certificate
 }
 
 // Extra is a further datagram that came for a query: kept as evidence, counted by no

@@ -2,10 +2,11 @@ package measurement
 
 import "slices"
 
-// Paths lists the ways to an RSI in the order of reports: each family with each transport.
+// Paths lists the ways to an RSI that metrics know, in the order of reports: each family
+// with each transport of the metrics.
 var Paths = func() (all []Path) {
 	for _, f := range Families {
-		for _, t := range Transports {
+		for _, t := range MetricTransports {
 			all = append(all, Path{f, t})
 		}
 	}
@@ -36,6 +37,12 @@ const (
 
 // Verdicts lists the verdicts of correctness answers.
 var Verdicts = []Verdict{Correct, Incorrect, Unchecked}
+
+// Securities and TLSAuths list their vocabularies.
+var (
+	Securities = []Security{SecuritySecure, SecurityBogus, SecurityUnchecked}
+	TLSAuths   = []TLSAuth{AuthName, AuthPin, AuthNone, AuthExpired, AuthNotYetValid, AuthNameMismatch, AuthUntrusted, AuthPinMismatch}
+)
 
 // Keeps lists what a query can keep, the least first.
 var Keeps = []Keep{KeepNever, KeepOdd, KeepAlways}

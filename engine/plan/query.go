@@ -55,7 +55,7 @@ func (l *loader) decodeQuery(b *block) {
 		NSID:         d.flag("nsid", true),                           // [mgj]
 		Pace:         d.duration("pace", Duration(2*time.Millisecond), 0, Duration(time.Second)),
 	}
-	q.Transports, q.Families = ofVocabulary(d, "transports", measurement.Transports), d.families()
+	q.Transports, q.Families = ofVocabulary(d, "transports", measurement.MetricTransports), d.families()
 	paths := int64(len(q.Transports) * len(q.Families))
 	if paths == 0 {
 		paths = int64(len(measurement.Paths)) // reported already

@@ -52,7 +52,7 @@ func (r reserved) report(s hcl.DiagnosticSeverity, name, tag, remedy string) {
 // common checks what both queries share.
 func (r reserved) common(timeoutTag string) {
 	q := r.q
-	r.must(len(q.Transports) == len(measurement.Transports), "transports", pathTag(q, "[ykn]", "[ogo]"), "Write transports = "+listed(measurement.Transports)+".")
+	r.must(len(q.Transports) == len(measurement.MetricTransports), "transports", pathTag(q, "[ykn]", "[ogo]"), "Write transports = "+listed(measurement.MetricTransports)+".")
 	r.must(len(q.Families) == len(measurement.Families), "families", pathTag(q, "[jhb]", "[thb]"), "Write families = "+listed(measurement.Families)+".")
 	r.should(q.Timeout == Duration(4*time.Second), "timeout", timeoutTag, `Write timeout = "4s".`)
 	r.should(q.NSID, "nsid", "[mgj]", "Write nsid = true.")

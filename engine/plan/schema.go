@@ -91,7 +91,7 @@ var language = []blockType{
 	{kind: "query", label: "name", attrs: []attribute{
 		may("description", "text", `""`), need("schedule", "reference to a schedule"), need("servers", "reference to servers, or a list"),
 		may("qname", "absolute name", "none: choose blocks"), may("qtype", "record type", "none: choose blocks"),
-		some("transports", measurement.Transports), some("families", measurement.Families),
+		some("transports", measurement.MetricTransports), some("families", measurement.Families),
 		may("pick", "number", "all paths"), may("timeout", "duration", `"4s"`), may("retries", "number", "0"),
 		may("on_truncation", "one of keep, retry_tcp", `"keep"`), may("keep_response", "one of "+words(measurement.Keeps), quote(string(measurement.KeepOdd))),
 		may("dnssec", "true or false", "false"), may("udp_size", "number", "1220"), may("nsid", "true or false", "true"),

@@ -98,6 +98,7 @@ func (t *Threshold) latency(over measurement.Transport) **Duration {
 		return &t.UDP
 	case measurement.TCP:
 		return &t.TCP
+	case measurement.TLS: // enters no metric
 	}
 	return new(*Duration)
 }
@@ -108,7 +109,7 @@ func bounds(m measurement.Metric) []string {
 	case measurement.RSIAvailability, measurement.RSICorrectness, measurement.RSSAvailability, measurement.RSSCorrectness:
 		return []string{"at_least"}
 	case measurement.RSILatency, measurement.RSSLatency:
-		return measurement.Strings(measurement.Transports)
+		return measurement.Strings(measurement.MetricTransports)
 	case measurement.RSIPublication, measurement.RSSPublication:
 		return []string{"at_most"}
 	}
@@ -120,7 +121,7 @@ func bounds(m measurement.Metric) []string {
 func (d *decoder) threshold(metric measurement.Metric) Threshold {
 	t := Threshold{Metric: metric, N: int(d.number("n", 0, 1, 100))}
 	wanted := bounds(metric)
-	for _, name := range append([]string{"at_least", "at_most"}, measurement.Strings(measurement.Transports)...) {
+	for _, name := range append([]string{"at_least", "at_most"}, measurement.Strings(measurement.MetricTransports)...) {
 		switch right, given := slices.Contains(wanted, name), d.attrs[name] != nil; {
 		case right && !given && !d.l.faulty[d.at]:
 			d.l.errorf(d.at, "Add "+thresholdExample[name]+".", "%s lacks %q", d.what, name)
@@ -134,7 +135,7 @@ func (d *decoder) threshold(metric measurement.Metric) Threshold {
 	if it, ok := d.get("at_most"); ok {
 		t.AtMost = d.atMost(it)
 	}
-	for _, over := range measurement.Transports {
+	for _, over := range measurement.MetricTransports {
 		name := string(over)
 		if o := d.object(name, []string{"at_most"}); o != nil {
 			it, ok := o["at_most"]

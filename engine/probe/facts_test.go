@@ -44,7 +44,7 @@ func TestSourcePort(t *testing.T) {
 				t.Errorf("%s %s %s: source port %v, the server saw %d", host, q.Transport, r.Outcome, r.SourcePort, seen)
 			}
 		}
-		for transport, network := range map[measurement.Transport]string{measurement.UDP: "udp", measurement.TCP: "tcp"} {
+		for transport, network := range map[measurement.Transport]string{measurement.UDP: "udp", measurement.TCP: "tcp", measurement.TLS: "tcp"} {
 			r, _ := new(probe.Prober).Ask(t.Context(), vp, label, func() measurement.Query {
 				q := soaQuery(closedPort(t, host, network), transport)
 				q.Timeout = 50 * time.Millisecond

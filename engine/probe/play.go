@@ -22,7 +22,7 @@ func Play(vp measurement.VantagePoint, label time.Time, q measurement.Query, sen
 		if err != nil {
 			return a.fail(err), nil
 		}
-		if _, known := transports[t]; !known {
+		if transports[t] == nil {
 			return a.fail(unknownTransport(t)), nil
 		}
 		if t == measurement.TCP {

@@ -203,8 +203,8 @@ func (p *Prober) attempt(ctx context.Context, q measurement.Query, t measurement
 	if err != nil {
 		return a.fail(err)
 	}
-	ask, known := transports[t]
-	if !known {
+	ask := transports[t]
+	if ask == nil {
 		return a.fail(unknownTransport(t))
 	}
 	return ask(p, ctx, q, message, a)
@@ -215,6 +215,7 @@ func (p *Prober) attempt(ctx context.Context, q measurement.Query, t measurement
 var transports = map[measurement.Transport]func(*Prober, context.Context, measurement.Query, request, attempt) attempt{
 	measurement.UDP: (*Prober).askUDP,
 	measurement.TCP: (*Prober).askTCP,
+	measurement.TLS: nil,
 }
 
 func unknownTransport(t measurement.Transport) error {

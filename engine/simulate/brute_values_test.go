@@ -84,7 +84,7 @@ func (b brute) latency(v simulate.Value, c counted) simulate.Value {
 	own := median(c.us)
 	own.Metric, own.RSI, own.Family, own.Transport, own.Thin = "rsi_response_latency", v.RSI, v.Family, v.Transport, c.thin()
 	b.judge(&own)
-	below, above := split(c.us, map[measurement.Transport]int64{"udp": 250_000, "tcp": 500_000}[v.Transport])
+	below, above := split(c.us, map[measurement.Transport]int64{"udp": 250_000, "tcp": 500_000, "tls": 0}[v.Transport])
 	thinly(&own, above > below+c.u(), below > above+c.u())
 	return own
 }
@@ -94,7 +94,7 @@ func (b brute) system(p measurement.Path) (availability, latency simulate.Value)
 	all := counted{}
 	var g, d, u, bestAbove, bestBelow, worstAbove, worstBelow int64
 	var pool []int64
-	bound := map[measurement.Transport]int64{"udp": 150_000, "tcp": 300_000}[p.Transport]
+	bound := map[measurement.Transport]int64{"udp": 150_000, "tcp": 300_000, "tls": 0}[p.Transport]
 	b.each(func(t time.Time, v plan.VantagePoint) {
 		c := counted{}
 		for _, s := range b.servers() {

@@ -93,6 +93,8 @@ func drawAnswers(rt *rapid.T) []measurement.Answer {
 			func() { a.VerdictSerial = &n }, func() { a.Failures = []string{name, "b"}[:min(r.IntN(3), elements(i))] },
 			func() { a.SourcePort, a.ReplyTTL, a.TCPRetransmits, a.FirstLatencyUS = &small, &small, &small, &n },
 			func() { a.FirstResponse = []byte(name) },
+			func() { a.QClass, a.ZoneSerial, a.Expected, a.TLSUS, a.TLSNotAfter = &name, &n, &is, &n, &sent },
+			func() { a.TLSVersion, a.TLSSPKI, a.TLSAuth = &name, &name, new(measurement.TLSAuth(name)) },
 			func() {
 				a.Extra = []measurement.Extra{{Kind: name, AfterUS: n, Wire: []byte(name)}, {Kind: "late", Wire: []byte{1}}}[:min(r.IntN(3), elements(i))]
 			}} {
@@ -180,7 +182,7 @@ func TestSentIsOfOneForm(t *testing.T) {
 		large[i] = rows[0]
 		large[i].Response = binary.BigEndian.AppendUint64(make([]byte, 4_000), uint64(i))
 	}
-	meta := []parquet.WriterOption{parquet.KeyValueMetadata("mtric.schema", "2"), parquet.Compression(&parquet.Zstd), parquet.DataPageVersion(1)}
+	meta := []parquet.WriterOption{parquet.KeyValueMetadata("mtric.schema", "3"), parquet.Compression(&parquet.Zstd), parquet.DataPageVersion(1)}
 	for want, write := range map[string]func(*bytes.Buffer) error{
 		"metadata mtric.schema": func(b *bytes.Buffer) error { return parquet.Write(b, rows) },
 		"column vantage_point: is compressed by SNAPPY, want zstd": func(b *bytes.Buffer) error {
@@ -202,7 +204,7 @@ func TestSentIsOfOneForm(t *testing.T) {
 		"column interval: INT64 by DELTA_BINARY_PACKED: not read": func(b *bytes.Buffer) error {
 			return parquet.Write(b, rows, append(meta, parquet.DefaultEncodingFor(parquet.Int64, &parquet.DeltaBinaryPacked))...)
 		},
-		"not a file of answers of schema 2: column 3 is started_at, want sent_at": func(b *bytes.Buffer) error {
+		"not a file of answers of schema 3: column 3 is started_at, want sent_at": func(b *bytes.Buffer) error {
 			return parquet.Write(b, []measurement.Route{{}}, meta...)
 		},
 		"column vantage_point is REQUIRED INT64 as INT, want REQUIRED BYTE_ARRAY as STRING": func(b *bytes.Buffer) error {

@@ -35,7 +35,9 @@ COLUMNS = {
     "answers": columns("""vantage_point S 1, interval T 1, sent_at T? 1, query S 1, rsi S 1, family S 1, transport S 1, address S 1,
         qname S 1, qtype S 1, outcome S 1, error S? 1, latency_us l? 1, connect_us l? 1, rcode S? 1, aa b? 1, tc b? 1, attempts i 1,
         serial l? 1, nsid S? 1, strays i 1, response_size i? 1, response x? 1, verdict S? 1, verdict_serial l? 1, failures texts 1,
-        source_port i? 2, reply_ttl i? 2, first_latency_us l? 2, first_response x? 2, tcp_retransmits i? 2, extra extra? 2""", TYPES),
+        source_port i? 2, reply_ttl i? 2, first_latency_us l? 2, first_response x? 2, tcp_retransmits i? 2, extra extra? 2,
+        qclass S? 3, zone_serial l? 3, dnssec S? 3, expected b? 3, tls_us l? 3, tls_auth S? 3, tls_version S? 3, tls_spki S? 3,
+        tls_not_after T? 3""", TYPES),
     "routes": columns("""vantage_point S 1, interval T 1, started_at T 1, rsi S 1, family S 1, address S 1, method S 1, stop_reason S 1,
         reached b 1, complete b 1, hop_count i 1, hops hops 1, source S? 2, hop_replies replies? 2""", TYPES),
     "runs": columns("""vantage_point S 1, interval T 1, started_at T 1, jitter_ms i 1, elapsed_ms i 1, planned i 1, answered i 1,
@@ -48,8 +50,9 @@ COLUMNS = {
 }
 KEYS = {"answers": ["interval", "vantage_point", "query", "rsi", "family", "transport"], "routes": ["interval", "vantage_point", "rsi", "family"],
         "runs": ["interval", "vantage_point"], "zones": ["serial"], "vantage_points": ["vantage_point", "from"]}
-CLOSED = {"outcome": "answered timeout refused unreachable reset malformed local_error", "verdict": "correct incorrect unchecked",
-          "family": "ipv4 ipv6", "transport": "udp tcp", "timestamps": "kernel user", "state": "archived seen bogus",
+CLOSED = {"outcome": "answered timeout refused unreachable reset malformed tls_failed local_error", "verdict": "correct incorrect unchecked",
+          "family": "ipv4 ipv6", "transport": "udp tcp tls", "dnssec": "secure bogus unchecked",
+          "tls_auth": "name pin none expired not_yet_valid name_mismatch untrusted pin_mismatch", "timestamps": "kernel user", "state": "archived seen bogus",
           "proof": "archive signature witnesses none"}
 
 
@@ -102,7 +105,7 @@ def read(table):
     meta = {k.decode(): v.decode() for k, v in (file.metadata.metadata or {}).items() if k.startswith(b"mtric.")}
     have, every = {f.name: f for f in file.schema_arrow}, COLUMNS[table]
     number = int(meta.get("mtric.schema", max([every[c][2] for c in have if c in every], default=1)))
-    if number > 2:
+    if number > 3:
         fail("needs a newer reader")
     want = {c for c in every if every[c][2] <= number}
     if want != set(have):

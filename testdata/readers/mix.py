@@ -1,9 +1,9 @@
-"""Write a lake anew with days of schema 1 and of schema 2.
+"""Write a lake anew with days of schema 1 and of schema 3.
 
 usage: mix.py LAKE OUT DAY...
 
-The days named (YYYYMMDD, or "zones" for that table) get the columns of schema 2, all others those of schema 1. Values of
-new columns are made up, so that queries find some. OUT also has a table vantage_points where any day is of schema 2.
+The days named (YYYYMMDD, or "zones" for that table) get the columns of schema 3, all others those of schema 1. Values of
+new columns are made up, so that queries find some. OUT also has a table vantage_points where any day is of schema 3.
 """
 
 import datetime
@@ -25,6 +25,15 @@ NEW = {
         "first_response": (pa.binary(), lambda r: None),
         "tcp_retransmits": (pa.int32(), lambda r: 0 if r["transport"] == "tcp" else None),
         "extra": (EXTRA, lambda r: [{"kind": "late", "after_us": 5000000, "wire": b"\0\1"}] if r["outcome"] == "timeout" else []),
+        "qclass": (pa.string(), lambda r: None),
+        "zone_serial": (pa.int64(), lambda r: None),
+        "dnssec": (pa.string(), lambda r: None),
+        "expected": (pa.bool_(), lambda r: None),
+        "tls_us": (pa.int64(), lambda r: None),
+        "tls_auth": (pa.string(), lambda r: None),
+        "tls_version": (pa.string(), lambda r: None),
+        "tls_spki": (pa.string(), lambda r: None),
+        "tls_not_after": (TIME, lambda r: None),
     },
     "runs": {"ingested_at": None, "source_ipv4": (pa.string(), lambda r: "192.0.2.1"), "source_ipv6": (pa.string(), lambda r: "2001:db8::1")},
     "routes": {"source": (pa.string(), lambda r: "192.0.2.1"), "hop_replies": (REPLY, lambda r: [])},
@@ -51,7 +60,7 @@ def of_schema(table, name, new):
             kind, value = made
             rows = rows or table.select([c for c in ["transport", "outcome"] if c in table.column_names]).to_pylist()
             table = table.append_column(pa.field(column, kind), pa.array(map(value, rows or [{}] * table.num_rows), kind))
-    metadata = {**(table.schema.metadata or {}), b"mtric.schema": b"2" if new else b"1"}
+    metadata = {**(table.schema.metadata or {}), b"mtric.schema": b"3" if new else b"1"}
     return table.replace_schema_metadata(metadata)
 
 
