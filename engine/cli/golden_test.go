@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mtric.net/mtric/engine/cli"
 	"mtric.net/mtric/engine/column"
@@ -19,12 +20,8 @@ import (
 // goldenDir has the lakes and files of vantage points that each schema's program wrote.
 const goldenDir = "../../testdata/golden"
 
-// Times of the golden lakes: they are of one day, that ended long before they are reported.
-const (
-	goldenDay    = "2026-11-29"
-	goldenIngest = "2026-11-29T21:53:00Z"
-	goldenReport = "2026-12-20T00:00:00Z"
-)
+// goldenReport is when the golden lakes are reported: long after their day ended.
+const goldenReport = "2026-12-20T00:00:00Z"
 
 // golden is a collector's home with a golden lake in it.
 type golden struct {
@@ -33,6 +30,19 @@ type golden struct {
 	from   string // where its golden files lie
 	home   string
 	args   []string // of every command
+
+	first, last time.Time // intervals of its files of vantage points, all of one day
+}
+
+// day is the lake's, as commands take it, and so many days later.
+func (g *golden) day(later int) string { return g.first.AddDate(0, 0, later).Format(time.DateOnly) }
+
+// now is after the last interval.
+func (g *golden) now() string { return g.last.Add(8 * time.Minute).Format(time.RFC3339) }
+
+// file is the file of a table in a lake.
+func (g *golden) file(lake string, table column.Table) string {
+	return filepath.Join(lake, string(table), g.first.Format("yyyymm=200601"), string(table)+g.first.Format("-20060102.parquet"))
 }
 
 func newGolden(t *testing.T, schema string) *golden {
@@ -40,6 +50,15 @@ func newGolden(t *testing.T, schema string) *golden {
 	g := &golden{t: t, schema: schema, from: filepath.Join(goldenDir, "schema-"+schema), home: t.TempDir()}
 	for from, to := range map[string]string{"Lake": "Lake", "RootZones": "Output/RootZones", "Originals": "Originals"} {
 		must(t, os.CopyFS(filepath.Join(g.home, to), os.DirFS(filepath.Join(g.from, from))))
+	}
+	sent, err := filepath.Glob(filepath.Join(g.from, "Originals", "*", "*.answers.parquet"))
+	must(t, err)
+	for _, path := range sent {
+		at, err := time.Parse("200601021504", filepath.Base(path)[:12])
+		must(t, err)
+		if g.last = at; g.first.IsZero() {
+			g.first = at
+		}
 	}
 	g.args = []string{"--home", g.home, "--plan", "demo"}
 	variables, err := os.ReadFile(filepath.Join(g.from, "variables"))
@@ -97,7 +116,7 @@ func (g *golden) ingest(args ...string) (added, known int64) {
 		Quarantined []any
 		Left        []any
 	}
-	out := g.run([]int{0}, append([]string{"ingest", "--json", "--now", goldenIngest}, args...)...)
+	out := g.run([]int{0}, append([]string{"ingest", "--json", "--now", g.now()}, args...)...)
 	must(g.t, json.Unmarshal(out, &r))
 	waiting, err := filepath.Glob(filepath.Join(g.home, "sftp", "*", "incoming", "*"))
 	must(g.t, err)
@@ -157,7 +176,7 @@ func TestEveryCommandTakesGoldenLakes(t *testing.T) {
 // lake nor a vantage point's file.
 var goldenUse = map[string]func(g *golden){
 	"backtest": func(g *golden) {
-		out := g.run([]int{3}, "backtest", "--from", goldenDay+"T19:20:00Z", "--until", goldenDay+"T21:50:00Z")
+		out := g.run([]int{3}, "backtest", "--from", g.first.Format(time.RFC3339), "--until", g.last.Add(5*time.Minute).Format(time.RFC3339))
 		if !strings.Contains(string(out), "rsi-unavailable") || !strings.Contains(string(out), "alerts") {
 			g.t.Errorf("%s", out)
 		}
@@ -169,7 +188,7 @@ var goldenUse = map[string]func(g *golden){
 	"verify":    reportGolden,
 	"zone list": func(g *golden) { g.run([]int{0}, "zone", "list") },
 	"watch": func(g *golden) { // its rules read the lake
-		out := g.run([]int{0, 3}, "watch", "--json", "--vp", "c00", "--now", goldenIngest)
+		out := g.run([]int{0, 3}, "watch", "--json", "--vp", "c00", "--now", g.now())
 		if !json.Valid(out) && len(out) > 0 {
 			g.t.Errorf("%s", out)
 		}
@@ -184,7 +203,7 @@ var goldenUse = map[string]func(g *golden){
 		must(g.t, os.MkdirAll(plans, 0o755)) // schema 1 has none
 		to := filepath.Join(g.t.TempDir(), "Lake")
 		g.run([]int{0, 3, 4}, "rebuild", "--originals", filepath.Join(g.home, "Originals"), "--zones", filepath.Join(g.home, "Output", "RootZones"), "--plans", plans, "--out", to)
-		if n := schemaOf(g.t, filepath.Join(to, "answers", "yyyymm=202611", "answers-20261129.parquet"), column.Answers); n != column.Schema() {
+		if n := schemaOf(g.t, g.file(to, column.Answers), column.Answers); n != column.Schema() {
 			g.t.Errorf("rebuilt as schema %d", n)
 		}
 	},
@@ -234,7 +253,8 @@ func showGolden(g *golden) {
 
 // reportGolden makes each style of report and verifies what can be verified.
 func reportGolden(g *golden) {
-	for _, style := range [][]string{{"monthly", "2026-11"}, {"weekly", "2026-11-23"}} {
+	monday := g.day(-(int(g.first.Weekday()+6) % 7))
+	for _, style := range [][]string{{"monthly", "2026-11"}, {"weekly", monday}} {
 		g.run([]int{0, 3}, "report", "--style", style[0], "--period", style[1], "--now", goldenReport)
 		g.run([]int{0}, "verify", filepath.Join(g.home, "Reports", style[0]+"-"+style[1], "internal", "full.json"))
 	}
@@ -262,7 +282,7 @@ func ingestGolden(g *golden) {
 	if added, known := g.ingest(); added != 3*65 || known != 0 {
 		g.t.Errorf("files of schema %s: %d rows added, %d known", other, added, known)
 	}
-	g.ingest("--rejudge", "--from", goldenDay, "--until", "2026-11-30")
+	g.ingest("--rejudge", "--from", g.day(0), "--until", g.day(1))
 	for _, table := range tables {
 		after := g.rows(table)
 		for row := range maps.Keys(before[table]) {
@@ -283,8 +303,7 @@ func ingestGolden(g *golden) {
 		}
 	}
 	for _, table := range []column.Table{column.Answers, column.Runs} {
-		path := filepath.Join(g.home, "Lake", string(table), "yyyymm=202611", string(table)+"-20261129.parquet")
-		if n := schemaOf(g.t, path, table); n != column.Schema() {
+		if n := schemaOf(g.t, g.file(filepath.Join(g.home, "Lake"), table), table); n != column.Schema() {
 			g.t.Errorf("%s was merged into and is of schema %d", table, n)
 		}
 	}

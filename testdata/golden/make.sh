@@ -2,7 +2,7 @@
 # Makes a golden lake, with files of its vantage points, out of the demo of a commit:
 #   make.sh schema-1 6c422fa
 #   make.sh schema-2 df0a3a0
-#   make.sh schema-3 HEAD
+#   make.sh schema-3 08b603e
 # The demo gets smaller root zones and, from schema 2 on, servers that show the later
 # columns; one more interval is measured with routes, of which a stand-in for scamper tells.
 # What was made is kept as it is: a new schema gets a folder of its own.
