@@ -33,6 +33,7 @@ const (
 	Response
 	Verdict
 	VerdictSerial
+	ZoneSerial
 
 	Planned
 	PlanSHA256
@@ -48,7 +49,8 @@ var nameTexts = [nameCount]string{
 	VantagePoint: "vantage_point", SentAt: "sent_at", Query: "query", RSI: "rsi", Family: "family", Transport: "transport",
 	Address: "address", QName: "qname", QType: "qtype", Outcome: "outcome", LatencyUS: "latency_us", RCode: "rcode", TC: "tc",
 	Serial: "serial", NSID: "nsid", Strays: "strays", Response: "response", Verdict: "verdict", VerdictSerial: "verdict_serial",
-	Planned: "planned", PlanSHA256: "plan_sha256", ClockSynchronized: "clock_synchronized", ReceivedAt: "received_at",
+	ZoneSerial: "zone_serial",
+	Planned:    "planned", PlanSHA256: "plan_sha256", ClockSynchronized: "clock_synchronized", ReceivedAt: "received_at",
 	SHA256: "sha256", IngestedAt: "ingested_at",
 }
 
@@ -83,6 +85,7 @@ type AnswerBatch struct {
 	Response                     Wires
 	Verdict                      Words[measurement.Verdict]
 	VerdictSerial                Numbers
+	ZoneSerial                   Numbers
 }
 
 // RunBatch is a batch of the table runs, as AnswerBatch is of answers.

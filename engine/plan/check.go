@@ -34,6 +34,8 @@ func (l *loader) decode(t top) {
 		{l.decodeSilence, []string{"silence"}},
 		{l.decodeReport, []string{"report"}},
 		{l.decodeRetention, []string{"retention"}},
+		{l.decodeZone, []string{"zone"}},
+		{l.decodeObjective, []string{"objective"}},
 	} {
 		for _, b := range l.blocks {
 			if slices.Contains(step.kinds, b.Type) {
@@ -61,6 +63,8 @@ func (l *loader) check() {
 	}
 	l.checkFit()
 	l.checkReports()
+	l.checkZones()
+	l.checkObjectives()
 }
 
 // checkFit reports a plan whose interval is too short for what it starts:
