@@ -131,6 +131,7 @@ type Query struct {
 	// case to be sent (0x20 [zon]), Type its mnemonic; the class is IN.
 	Name string
 	Type string
+	Zone string // the zone of the plan that the query belongs to, by name; empty where there is none
 
 	NSID     bool   // ask for the server's identity, RFC 5001 [mgj]
 	DNSSEC   bool   // set DO [rhe]

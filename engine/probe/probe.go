@@ -312,7 +312,7 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 	if a.outcome == measurement.Answered {
 		r.LatencyUS = new(a.latency.Microseconds())
 		r.RCode, r.AA, r.TC = new(a.reply.RCode), new(a.reply.AA), new(a.reply.TC)
-		r.Serial, r.NSID = a.reply.Serial, a.reply.NSID
+		r.Serial, r.ZoneSerial, r.NSID = a.reply.Serial, a.reply.ZoneSerial(q.Zone), a.reply.NSID
 	}
 	return r
 }
@@ -321,7 +321,7 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 // the SOA misses a serial.
 func odd(q measurement.Query, a attempt) bool {
 	return a.outcome != measurement.Answered || a.reply.RCode != measurement.NoError || !a.reply.AA || a.reply.TC ||
-		a.strays > 0 || a.reply.Serial == nil && q.Type == "SOA"
+		a.strays > 0 || a.reply.Serial == nil && a.reply.ZoneSerial(q.Zone) == nil && q.Type == "SOA"
 }
 
 // compareRows is the order of the lake within one interval and vantage point.
