@@ -25,7 +25,8 @@ const (
 type Rules struct {
 	Plan   *plan.Plan
 	rules  []*rule
-	fields map[string]*Field // by full name
+	fields map[string]*Field  // by full name
+	goals  map[string]float64 // of the object objective, by full name
 }
 
 // rule is one rule: its condition, and its summary cut into pieces.
@@ -53,7 +54,7 @@ type piece struct {
 // files. Rules is nil exactly when there are mistakes.
 func Compile(p *plan.Plan) (*Rules, diag.List) {
 	list := diag.List{Sources: p.Sources}
-	out := &Rules{Plan: p, fields: map[string]*Field{}}
+	out := &Rules{Plan: p, fields: map[string]*Field{}, goals: goals(p.Objectives)}
 	for root := range objects() {
 		for _, f := range Fields(root) {
 			out.fields[f.Name] = &f
@@ -97,6 +98,11 @@ func newCompiler(p *plan.Plan, r plan.Rule) (*compiler, error) {
 	}
 	if slices.Contains(roots[r.On], "threshold") {
 		for name := range thresholds(p.Thresholds) {
+			c.fields[name] = cel.DoubleType
+		}
+	}
+	if slices.Contains(roots[r.On], "objective") {
+		for name := range goals(p.Objectives) {
 			c.fields[name] = cel.DoubleType
 		}
 	}
