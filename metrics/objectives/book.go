@@ -58,12 +58,18 @@ const (
 	good
 )
 
-// entry is a row as far as it counts: what became of the query, and the serial it showed.
+// withSerial is set beside the state of a query whose answer showed a serial.
+const withSerial state = 1 << 31
+
+// entry is a row as far as it counts, small, for a month has millions: what became of the
+// query, and the serial it showed.
 type entry struct {
 	state  state
 	serial uint32
-	shows  bool
 }
+
+func (e entry) became() state { return e.state &^ withSerial }
+func (e entry) shows() bool   { return e.state&withSerial != 0 }
 
 // book holds what became of one query at every vantage point, server, path and label.
 type book struct {

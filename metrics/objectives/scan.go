@@ -106,7 +106,7 @@ func (b *book) read(batch *column.AnswerBatch, isGood column.Good, i int) (e ent
 		if s := batch.ZoneSerial.Int[i]; s < 0 || s > math.MaxUint32 {
 			return e, fmt.Sprintf("zone_serial %d", s)
 		}
-		e.serial, e.shows = uint32(batch.ZoneSerial.Int[i]), true
+		e.serial, e.state = uint32(batch.ZoneSerial.Int[i]), e.state|withSerial
 	}
 	return e, ""
 }

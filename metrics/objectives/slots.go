@@ -36,12 +36,11 @@ func (b *book) subjects(o plan.Objective) (all []subject) {
 // cell is what became of the queries to a subject at one vantage point and label over one
 // path.
 type cell struct {
-	planned int
-	slots   metrics.Slots
-	ok      []int64 // latencies of good answers, ascending
+	slots metrics.Slots
+	ok    []int64 // latencies of good answers, ascending
 }
 
-// cell reads a cell; nothing is planned in it where planned is 0.
+// cell reads a cell; nothing is planned in it where slots.Planned is 0.
 func (a *Accumulator) cell(b *book, s subject, vp, at, path int, c *cell) {
 	*c = cell{ok: c.ok[:0]}
 	for _, server := range s.servers {
@@ -49,7 +48,7 @@ func (a *Accumulator) cell(b *book, s subject, vp, at, path int, c *cell) {
 			continue
 		}
 		c.slots.Planned++
-		switch e := b.entry(vp, at, server, path); e.state {
+		switch became := b.entry(vp, at, server, path).became(); became {
 		case missing:
 			c.slots.Missing++
 		case unsent:
@@ -60,7 +59,7 @@ func (a *Accumulator) cell(b *book, s subject, vp, at, path int, c *cell) {
 			c.slots.Sent++
 		default:
 			c.slots.Sent++
-			c.ok = append(c.ok, int64(e.state-good))
+			c.ok = append(c.ok, int64(became-good))
 		}
 	}
 	slices.Sort(c.ok)

@@ -30,11 +30,11 @@ func (f follower) showed(vp, at, server int) (oldest uint32, ok, asked bool) {
 		}
 		planned++
 		e := f.book.entry(vp, at, server, path)
-		if e.state >= bad {
+		if e.became() >= bad {
 			sent++
 		}
 		switch {
-		case !e.shows:
+		case !e.shows():
 		case f.known[e.serial]:
 			shown = append(shown, e.serial)
 		default:

@@ -79,7 +79,7 @@ func (z *zone) each(visit func(b *book, vp, at, server, path int, e entry)) {
 		for key, page := range b.pages {
 			for i, e := range page {
 				server, path := i/len(b.paths)%len(b.servers), i%len(b.paths)
-				if at := key[1]*perDay + i/len(b.paths)/len(b.servers); e.shows && b.ofZone[server] && at < z.a.data {
+				if at := key[1]*perDay + i/len(b.paths)/len(b.servers); e.shows() && b.ofZone[server] && at < z.a.data {
 					visit(b, key[0], at, server, path, e)
 				}
 			}
