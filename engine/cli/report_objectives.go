@@ -144,7 +144,7 @@ func (a *app) verifyObjectives(ctx context.Context, path string, text []byte, st
 			fmt.Fprintln(a.out, diag.Printable(line))
 		}
 		if len(v.Differences) == 0 && !a.flags.quiet {
-			fmt.Fprintf(a.out, "verified: %d outcomes, digest %s\n", len(d.Outcomes), diag.Printable(d.Digest))
+			fmt.Fprintf(a.out, "verified: %s, digest %s\n", edition.Plural(int64(len(d.Outcomes)), "outcome"), diag.Printable(d.Digest))
 			if v.ByLake {
 				fmt.Fprintf(a.out, "the plan %.12s is in the lake, without exclusions: these are taken from the report (--plan DIR compares them)\n", diag.Printable(d.PlanSHA256))
 			}
