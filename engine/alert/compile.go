@@ -26,7 +26,8 @@ const (
 type Rules struct {
 	Plan   *plan.Plan
 	rules  []*rule
-	fields map[string]*Field // by full name
+	fields map[string]*Field  // by full name
+	goals  map[string]float64 // of the object objective, by full name
 }
 
 // rule is one rule: its condition, and its summary cut into pieces.
@@ -55,7 +56,7 @@ type piece struct {
 // there are mistakes. Of a plan with mistakes of its own those of the rules alone count.
 func Compile(p *plan.Plan) (*Rules, diag.List) {
 	list := diag.List{Sources: p.Sources}
-	out := &Rules{Plan: p, fields: map[string]*Field{}}
+	out := &Rules{Plan: p, fields: map[string]*Field{}, goals: goals(p.Objectives)}
 	for root := range objects() {
 		for _, f := range Fields(root) {
 			out.fields[f.Name] = &f
@@ -107,6 +108,11 @@ func newCompiler(p *plan.Plan, r plan.Rule) (*compiler, error) {
 			fields[name] = cel.DoubleType
 		}
 	}
+	if slices.Contains(roots[r.On], "objective") {
+		for name := range goals(p.Objectives) {
+			fields[name] = cel.DoubleType
+		}
+	}
 	for _, label := range r.Over {
 		fields[label] = cel.StringType
 	}
@@ -116,8 +122,10 @@ func newCompiler(p *plan.Plan, r plan.Rule) (*compiler, error) {
 	}
 	env, err := cel.NewEnv(options...)
 	scope := scopeOf(r, env, fields)
-	if p.Doubtful["threshold"] {
-		scope.Unread = []string{"threshold"}
+	for _, kind := range []string{"threshold", "objective"} {
+		if p.Doubtful[kind] {
+			scope.Unread = append(scope.Unread, kind)
+		}
 	}
 	return &compiler{plan: p, rule: r, scope: scope}, err
 }

@@ -56,6 +56,9 @@ func (f *frame) ResolveName(name string) (any, bool) {
 	if v, ok := f.thresholds[name]; ok {
 		return types.Double(v), true
 	}
+	if v, ok := f.rules.goals[name]; ok {
+		return types.Double(v), true
+	}
 	for _, l := range f.labels {
 		if l.Name == name {
 			return types.String(l.Value), true

@@ -36,7 +36,7 @@ func objects() map[string]reflect.Type {
 // roots are the objects that a rule sees, by its on.
 var roots = map[string][]string{
 	"run":     {"run"},
-	"window":  {"window", "previous", "threshold"},
+	"window":  {"window", "previous", "threshold", "objective"},
 	"machine": {"machine"},
 	"report":  {"value"},
 }

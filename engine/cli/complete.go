@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/attainment"
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/export"
 	"mtric.net/mtric/engine/plan"
@@ -52,7 +53,7 @@ func (a *app) completeValues(root *cobra.Command) {
 		{[]string{"export"}, "table", fixed(texts(column.Tables))},
 		{[]string{"plan", "crontab"}, "role", fixed([]string{plan.RoleVantagePoint, plan.RoleCollector})},
 		{[]string{"plan", "test"}, "rule", rules},
-		{[]string{"report"}, "style", fixed([]string{string(report.Monthly), string(report.Weekly), survey.Style})},
+		{[]string{"report"}, "style", fixed([]string{string(report.Monthly), string(report.Weekly), survey.Style, attainment.Style})},
 		{[]string{"snapshot"}, "table", fixed(texts(column.Tables))},
 		{[]string{"verify"}, "without", vps},
 	} {

@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/attainment"
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
@@ -44,13 +45,16 @@ exit 5; an ingest waits for the report. Where an ingest was killed in the middle
 none is made (exit 1) until the next ingest has finished that day.
 
 The style survey compares candidates for vantage points: hops, round trips, servers
-and ways that each saw. It writes internal/survey.{txt,json,html} and prints the text.`,
-		Example: "  mtric report --style monthly\n  mtric report --style weekly --period 2026-11-16 --lake Lake --out Reports\n  mtric report --style survey --plan survey --plan local/survey --lake Lake --out Reports",
+and ways that each saw. It writes internal/survey.{txt,json,html} and prints the text.
+
+The style objectives says whether servers met the plan's objectives in windows that end
+with the period's day. It writes internal/objectives.{txt,json,html} and prints the text.`,
+		Example: "  mtric report --style monthly\n  mtric report --style weekly --period 2026-11-16 --lake Lake --out Reports\n  mtric report --style survey --plan survey --plan local/survey --lake Lake --out Reports\n  mtric report --style objectives --plan my-plan",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.report(c.Context(), o) },
 	}
-	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly, weekly or survey")
-	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake)")
+	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly, weekly, survey or objectives")
+	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake); of objectives the last day, 2026-11-22 (default: yesterday)")
 	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: <home>/Reports)")
 	c.Flags().BoolVar(&o.force, "force", false, "make a new revision of a report that is there")
 	return c
@@ -73,8 +77,11 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.style == survey.Style {
+	switch o.style {
+	case survey.Style:
 		return a.survey(ctx, p, o, atHome, now)
+	case attainment.Style:
+		return a.objectives(ctx, p, o, atHome, now)
 	}
 	style := report.Style(o.style)
 	store, out, err := a.reportPlaces(p, o.out)

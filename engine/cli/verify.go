@@ -1,15 +1,19 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/attainment"
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -51,9 +55,16 @@ Several are left out together: --without 304 --without 307.`,
 
 // verify is the command.
 func (a *app) verify(ctx context.Context, path string, without []measurement.VantagePoint) error {
-	d, err := readReport(path)
+	path, text, err := reportText(path)
 	if err != nil {
 		return err
+	}
+	var d *report.Document
+	ofObjectives := attainment.Is(text)
+	if !ofObjectives {
+		if d, err = report.Read(bytes.NewReader(text)); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	var given *plan.Plan
 	if len(a.flags.plans) > 0 || len(a.flags.vars) > 0 {
@@ -67,6 +78,9 @@ func (a *app) verify(ctx context.Context, path string, without []measurement.Van
 	}
 	store := lake.Store{Dir: dir, Version: Version}
 	defer collectAt(reportGarbage)()
+	if ofObjectives {
+		return a.verifyObjectives(ctx, path, text, store, given, without)
+	}
 	if len(without) > 0 {
 		return a.verifyWithout(ctx, d, store, without)
 	}
@@ -82,7 +96,7 @@ func reportFile(path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		return path, nil // opening it says what is wrong
 	}
-	for _, name := range []string{filepath.Join("internal", "full.json"), "full.json", "report.json"} {
+	for _, name := range []string{filepath.Join("internal", "full.json"), filepath.Join("internal", "objectives.json"), "full.json", "objectives.json", "report.json"} {
 		file := filepath.Join(path, name)
 		if there, err := exists(file); err != nil || there {
 			return file, err
@@ -91,22 +105,22 @@ func reportFile(path string) (string, error) {
 	return "", usagef("%s: holds neither internal/full.json nor report.json; name the folder of one report, such as Reports/monthly-2026-11", path)
 }
 
-// readReport reads full.json or report.json, also by the folder they are in.
-func readReport(path string) (*report.Document, error) {
+// reportText reads a report, also by the folder that it is in.
+func reportText(path string) (string, []byte, error) {
 	path, err := reportFile(path)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, usagef("%w", err)
+		return "", nil, usagef("%w", err)
 	}
 	defer f.Close()
-	d, err := report.Read(f)
+	text, err := io.ReadAll(io.LimitReader(f, edition.MaxJSON+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return "", nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return d, nil
+	return path, text, nil
 }
 
 // verifyLake is the lake to verify by: that of --lake, of the given plan or of the home.

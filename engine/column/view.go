@@ -34,6 +34,7 @@ const (
 	VerdictSerial Name = "verdict_serial"
 	Expected      Name = "expected"
 	TLSAuth       Name = "tls_auth"
+	ZoneSerial    Name = "zone_serial"
 
 	Planned           Name = "planned"
 	PlanSHA256        Name = "plan_sha256"
@@ -64,6 +65,7 @@ type AnswerBatch struct {
 	VerdictSerial                Numbers
 	Expected                     Flags
 	TLSAuth                      Words[measurement.TLSAuth]
+	ZoneSerial                   Numbers
 }
 
 // RunBatch is a batch of the table runs, as AnswerBatch is of answers.

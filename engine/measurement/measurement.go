@@ -132,6 +132,7 @@ type Query struct {
 	Name  string
 	Type  string
 	Class string
+	Zone  string // the zone of the plan that the query belongs to, by name; empty where there is none
 
 	RecursionDesired bool // set RD
 	CheckingDisabled bool // set CD, RFC 4035

@@ -29,6 +29,8 @@ func (l *loader) decode(t top) {
 		{l.decodeSilence, []string{"silence"}},
 		{l.decodeReport, []string{"report"}},
 		{l.decodeRetention, []string{"retention"}},
+		{l.decodeZone, []string{"zone"}},
+		{l.decodeObjective, []string{"objective"}},
 	} {
 		for _, b := range l.blocks {
 			if slices.Contains(step.kinds, b.Type) {
@@ -55,6 +57,8 @@ func (l *loader) check() {
 	l.checkTLS()
 	l.checkFit()
 	l.checkReports()
+	l.checkZones()
+	l.checkObjectives()
 }
 
 // block finds a block, nil where there is none.

@@ -68,6 +68,9 @@ func Crontab(p *Plan, role string, o CronOptions) (string, error) {
 		if hasReport(p, "month") {
 			line("0 6 1,8 * *", "report", "--style", "monthly")
 		}
+		if len(p.Objectives) > 0 {
+			line("30 5 * * *", "report", "--style", "objectives")
+		}
 	default:
 		return "", fmt.Errorf("crontab: role %q: want %s or %s", role, RoleVantagePoint, RoleCollector)
 	}

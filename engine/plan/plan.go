@@ -45,6 +45,8 @@ type Plan struct {
 	Rules         []Rule         `json:"rules"`
 	Reports       []Report       `json:"reports"`
 	Retention     []Retention    `json:"retention"`
+	Zones         []Zone         `json:"zones,omitempty"` // absent without any: plans of before keep their hash
+	Objectives    []Objective    `json:"objectives,omitempty"`
 
 	// What the operator may add without changing what is measured; left out of
 	// the hash.

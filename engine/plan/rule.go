@@ -33,7 +33,7 @@ var (
 // the rule's on.
 var sees = map[string][]string{
 	"run":     {"run"},
-	"window":  {"window", "previous", "threshold"},
+	"window":  {"window", "previous", "threshold", "objective"},
 	"machine": {"machine"},
 	"report":  {"value"},
 }

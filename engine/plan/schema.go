@@ -50,6 +50,11 @@ func address(f measurement.Family) attribute {
 
 func bound(t measurement.Transport) attribute { return may(string(t), "object with at_most", "none") }
 
+// goal is an objective's bound for the transport.
+func goal(t measurement.Transport) attribute { return may(string(t), goalWords, "none") }
+
+const goalWords = "object with percentile and at_most"
+
 // note is the schema that exclusions and annotations share.
 var note = []attribute{
 	need("by", "text"), need("reason", "text"), need("added", "time"),
@@ -100,7 +105,7 @@ var language = []blockType{
 		may("class", "one of "+strings.Join(Classes, ", "), `"IN"`), may("recursion_desired", "true or false", "false"), may("checking_disabled", "true or false", "false"),
 		may("authentic_data", "true or false", "false"), may("edns", "true or false", "true"), may("client_subnet", "network", "none"),
 		may("edns_options", "object of codes", "{}"), may("random_case", "true or false", "true"),
-		may("expect", "CEL", "NOERROR"),
+		may("expect", "CEL", measurement.NoError),
 	}, blocks: []blockType{{kind: "choose", label: "name", attrs: []attribute{
 		may("weight", "number", "1"), may("root", "list of record types", "[]"), may("tld", "list of record types", "[]"),
 		may("except", "list of owner/TYPE", "[]"), may("qname", "absolute name", "none"), may("qnames", "list of absolute names", "[]"), may("qtype", "record type", "none"),
@@ -118,6 +123,14 @@ var language = []blockType{
 	}},
 	{kind: "anchor", label: "key tag", attrs: []attribute{
 		need("ds", "DS record data"), may("valid_from", "time", "open"), may("valid_until", "time", "open"),
+	}},
+	{kind: "zone", label: "name", attrs: []attribute{
+		need("name", "absolute name"), need("servers", "reference to servers, or a list"),
+	}},
+	{kind: "objective", label: "name", attrs: []attribute{
+		need("queries", "list of references to queries"), may("per", "one of "+words(Pers), quote(string(PerServer))),
+		may("need", "number", "none"), may("window", "month, week or days", `"month"`), may("availability", "percent", "none"),
+		goal(measurement.UDP), goal(measurement.TCP), goal(measurement.TLS), may("publication", goalWords, "none"),
 	}},
 	{kind: "threshold", label: "name of the metric", attrs: []attribute{
 		may("at_least", "percent", "none"), may("at_most", "duration", "none"),

@@ -190,6 +190,10 @@ func (d *decoder) percent(name string) *Percent {
 	if !ok {
 		return nil
 	}
+	return d.itemPercent(it, name)
+}
+
+func (d *decoder) itemPercent(it item, name string) *Percent {
 	if it.v.Type() == cty.String {
 		d.l.errorf(it.at, "Write the number of percent without quotes and sign: 99.999.", "%s wants a number, not text", name)
 		return nil

@@ -47,6 +47,8 @@ func Contradicted(a *measurement.Answer) error {
 		return differ("tc", a.TC, &r.TC)
 	case !same(a.Serial, r.Serial):
 		return differ("serial", a.Serial, r.Serial)
+	case a.ZoneSerial != nil && !same(a.ZoneSerial, r.ZoneSerial(a.QName)): // what the plan has for a zone, the response does not tell
+		return differ("zone_serial", a.ZoneSerial, r.ZoneSerial(a.QName))
 	case !same(a.NSID, r.NSID):
 		return differ("nsid", a.NSID, r.NSID)
 	case !r.Asks(a.QName, a.QType, class(a)):

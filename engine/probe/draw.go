@@ -34,10 +34,15 @@ func Draw(p *plan.Plan, label time.Time, zone *rootzone.Zone, r *rand.Rand) []me
 		if questions.total == 0 {
 			continue
 		}
+		zoneOf, ofZone, _ := p.ZoneOf(q)
 		for _, s := range p.ServersOf(q.Servers) {
 			for _, path := range pick(q.PathsTo(s, label), q.Pick, r) {
 				name, qtype := questions.draw(r)
-				queries = append(queries, newQuery(q, s, path, label, caseOf(q, name, r), qtype))
+				drawn := newQuery(q, s, path, label, caseOf(q, name, r), qtype)
+				if slices.ContainsFunc(ofZone, func(o plan.Server) bool { return o.RSI == s.RSI }) {
+					drawn.Zone = zoneOf.Name
+				}
+				queries = append(queries, drawn)
 			}
 		}
 	}

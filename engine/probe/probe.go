@@ -317,7 +317,7 @@ func row(vp measurement.VantagePoint, label time.Time, q measurement.Query, a at
 	if a.outcome == measurement.Answered {
 		r.LatencyUS = new(a.latency.Microseconds())
 		r.RCode, r.AA, r.TC = new(a.reply.RCode), new(a.reply.AA), new(a.reply.TC)
-		r.Serial, r.NSID = a.reply.Serial, a.reply.NSID
+		r.Serial, r.ZoneSerial, r.NSID = a.reply.Serial, a.reply.ZoneSerial(q.Zone), a.reply.NSID
 		meet(&r, x, a.wire)
 	}
 	if a.wire != nil {
@@ -344,7 +344,7 @@ func meet(r *measurement.Answer, x *expect.Expectations, wire []byte) {
 // odd tells whether an answer is anything but plainly good. Only a question for the
 // SOA misses a serial, and what was asked to recurse need not answer with authority.
 func odd(q measurement.Query, r *measurement.Answer) bool {
-	return !r.Good() || !*r.AA && !q.RecursionDesired || *r.TC || r.Strays > 0 || r.Serial == nil && q.Type == "SOA" && q.Class == ""
+	return !r.Good() || !*r.AA && !q.RecursionDesired || *r.TC || r.Strays > 0 || r.Serial == nil && r.ZoneSerial == nil && q.Type == "SOA" && q.Class == ""
 }
 
 // compareRows is the order of the lake within one interval and vantage point.

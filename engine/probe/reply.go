@@ -22,6 +22,8 @@ type Reply struct {
 	NSID   *string // RFC 5001: the text where it is printable ASCII, else 0x and hex digits; nil without the option
 
 	question []byte // name, type and class, as they came; nil of a header-only error
+	owner    []byte // of the message's only SOA record, in wire form; nil where the rcode is another, or there are more
+	soa      uint32 // its serial
 }
 
 // messages are those that ReadReply reads into.
@@ -44,10 +46,29 @@ func ReadReply(wire []byte) (Reply, error) {
 		r.NSID = new(dnsmsg.NSIDText(id))
 	}
 	soa, serial := m.SOA()
-	if soa != nil && soa.Class == dns.ClassINET && len(soa.Owner) == 1 && (m.RCode == dns.RcodeSuccess || m.RCode == dns.RcodeNameError) {
-		r.Serial = new(int64(serial))
+	if soa != nil && soa.Class == dns.ClassINET && (m.RCode == dns.RcodeSuccess || m.RCode == dns.RcodeNameError) {
+		r.owner, r.soa = append([]byte(nil), soa.Owner...), serial
 	}
+	r.Serial = r.serialOf(".")
 	return r, nil
+}
+
+// ZoneSerial is the serial of the message's only SOA record where it is that of a zone other
+// than the root, by its name.
+func (r Reply) ZoneSerial(zone string) *int64 {
+	if zone == "" || zone == "." {
+		return nil
+	}
+	return r.serialOf(zone)
+}
+
+func (r Reply) serialOf(zone string) *int64 {
+	var want [255]byte
+	n, err := dns.PackDomainName(zone, want[:], 0, nil, false)
+	if err != nil || len(r.owner) != n || !equalFold(r.owner, want[:n]) {
+		return nil
+	}
+	return new(int64(r.soa))
 }
 
 // malformed says in the words of the column error what cannot be read.

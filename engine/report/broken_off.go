@@ -24,15 +24,19 @@ type runName struct {
 	at int64
 }
 
-// halfMerged refuses a lake in which an ingest was broken off between the answers of a day
+// halfMerged refuses a lake that HalfMerged does, of what the report reads.
+func (d *Document) halfMerged(ctx context.Context, store lake.Store) error {
+	return HalfMerged(ctx, store, d.From.Add(-metrics.LookBack), earlier(d.DataUntil, d.Until.Add(metrics.LookAhead)))
+}
+
+// HalfMerged refuses a lake in which an ingest was broken off between the answers of a day
 // and its runs: these answers would count now, and be late once their runs say when they
 // came. Every file of answers brings its run, which says how many they are. A lake
 // without the table runs is taken as it is.
-func (d *Document) halfMerged(ctx context.Context, store lake.Store) error {
+func HalfMerged(ctx context.Context, store lake.Store, from, until time.Time) error {
 	if _, err := os.Stat(filepath.Join(store.Dir, string(column.Runs))); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	from, until := d.From.Add(-metrics.LookBack), earlier(d.DataUntil, d.Until.Add(metrics.LookAhead))
 	days, err := store.Days(column.Answers, from, until)
 	if err != nil {
 		return err

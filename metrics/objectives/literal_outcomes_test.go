@@ -1,0 +1,492 @@
+package objectives_test
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/metrics"
+	"mtric.net/mtric/metrics/objectives"
+)
+
+// someone is the subject of an outcome.
+type someone struct {
+	name    string
+	servers []plan.Server
+	need    int
+	alone   bool // a server: all exclusions count
+}
+
+func (l *literal) subjects(o plan.Objective) (all []someone) {
+	for _, x := range l.cfg.Plan.Servers { // every query asks all of them
+		if o.Per == plan.PerServer {
+			all = append(all, someone{string(x.RSI), []plan.Server{x}, 1, true})
+			continue
+		}
+		i := slices.IndexFunc(all, func(s someone) bool { return s.name == x.Group })
+		if i < 0 {
+			i = len(all)
+			all = append(all, someone{name: x.Group, need: o.Need})
+		}
+		all[i].servers = append(all[i].servers, x)
+	}
+	return all
+}
+
+// pool gathers the cells of availability or latency.
+func (l *literal) pool(kind objectives.Kind, o plan.Objective, q plan.Query, s someone, p measurement.Path) pool {
+	all := pool{map[measurement.VantagePoint]metrics.Slots{}, map[measurement.VantagePoint][]bounds{}}
+	l.labels(l.from(o), func(t time.Time) {
+		for _, v := range l.vps {
+			var c tally
+			for _, x := range s.servers {
+				c.count(l.slot(v, t, q, x, p, s.alone))
+			}
+			if c.Planned > 0 {
+				all.slots[v.ID] = slotsOf(pool{slots: map[measurement.VantagePoint]metrics.Slots{"": all.slots[v.ID], "-": c.Slots}}, nil)
+				all.cells[v.ID] = append(all.cells[v.ID], l.cellOf(kind, c, s.need))
+			}
+		}
+	})
+	return all
+}
+
+func less(p pool, v measurement.VantagePoint) pool {
+	own := pool{map[measurement.VantagePoint]metrics.Slots{}, map[measurement.VantagePoint][]bounds{}}
+	for vp := range p.slots {
+		if vp != v {
+			own.slots[vp], own.cells[vp] = p.slots[vp], p.cells[vp]
+		}
+	}
+	return own
+}
+
+func pathsOf(q plan.Query) (all []measurement.Path) {
+	for _, f := range q.Families {
+		for _, t := range q.Transports {
+			all = append(all, measurement.Path{Family: f, Transport: t})
+		}
+	}
+	return all
+}
+
+// anyAddress says whether a subject has an address of the family in the window.
+func (l *literal) anyAddress(o plan.Objective, s someone, f measurement.Family) (has bool) {
+	l.labels(l.from(o), func(t time.Time) {
+		for _, x := range s.servers {
+			if _, ok := hasAddress(x, f, t); ok && t.Before(l.end()) {
+				has = true
+			}
+		}
+	})
+	return has
+}
+
+// judgeLiterally is what the loops say.
+func judgeLiterally(w world, mistake string) *objectives.Result {
+	l := newLiteral(w, mistake, "")
+	r := &objectives.Result{}
+	for _, o := range w.cfg.Plan.Objectives {
+		for _, q := range w.cfg.Plan.Queries {
+			for _, s := range l.subjects(o) {
+				out := objectives.Outcome{Objective: o.Label, Query: q.Label, Subject: s.name, Per: o.Per, Need: o.Need, From: l.from(o)}
+				if out.Values = l.values(o, q, s); len(out.Values) == 0 {
+					continue
+				}
+				out.Verdict = metrics.Pass
+				for _, v := range out.Values {
+					if v.Verdict == metrics.NoData && out.Verdict == metrics.Pass || v.Verdict == metrics.Fail {
+						out.Verdict = v.Verdict
+					}
+				}
+				r.Outcomes = append(r.Outcomes, out)
+			}
+		}
+		for s, t := range l.dated().t {
+			_, source := l.cfg.Sources["example."][s]
+			if p := (objectives.Published{Zone: "example.", Serial: s, T: t, Source: source}); o.Publication != nil && !t.Before(l.from(o)) && t.Before(l.cfg.Until) && !slices.Contains(r.Published, p) {
+				r.Published = append(r.Published, p)
+			}
+		}
+	}
+	slices.SortFunc(r.Published, func(a, b objectives.Published) int { return cmp.Or(a.T.Compare(b.T), cmp.Compare(a.Serial, b.Serial)) })
+	return r
+}
+
+func (l *literal) values(o plan.Objective, q plan.Query, s someone) (all []objectives.Value) {
+	slots := func(kind objectives.Kind, p measurement.Path, g objectives.Goal) {
+		if !l.anyAddress(o, s, p.Family) {
+			return
+		}
+		own := l.pool(kind, o, q, s, p)
+		all = append(all, l.value(objectives.Value{Kind: kind, Path: p, Goal: g}, own, func(v measurement.VantagePoint) pool { return less(own, v) }))
+	}
+	if o.Availability != nil {
+		for _, p := range pathsOf(q) {
+			slots(objectives.Availability, p, objectives.Goal{Share: *o.Availability})
+		}
+	}
+	for _, p := range pathsOf(q) {
+		g := map[measurement.Transport]*plan.Goal{measurement.UDP: o.UDP, measurement.TCP: o.TCP}[p.Transport]
+		if g != nil {
+			slots(objectives.Latency, p, objectives.Goal{Share: g.Percentile, AtMost: time.Duration(g.AtMost).Microseconds()})
+		}
+	}
+	if o.Publication == nil || q.QType != "SOA" || len(l.ofZone(s)) == 0 {
+		return all
+	}
+	own := l.waits(o, q, s)
+	v := objectives.Value{Kind: objectives.Publication, Goal: objectives.Goal{Share: o.Publication.Percentile, AtMost: time.Duration(o.Publication.AtMost).Microseconds()}}
+	return append(all, l.value(v, own, func(v measurement.VantagePoint) pool {
+		return newLiteral(l.world, l.mistake, v).waits(o, q, s)
+	}))
+}
+
+// ofZone are the servers of the zone.
+func (l *literal) ofZone(s someone) (all []plan.Server) {
+	for _, x := range s.servers {
+		if slices.Contains(l.cfg.Plan.Zones[0].Servers, x.Group) {
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+// zoneQueries are those for the SOA of the zone.
+func (l *literal) zoneQueries() (all []plan.Query) {
+	for _, q := range l.cfg.Plan.Queries {
+		if q.QType == "SOA" && strings.EqualFold(q.QName, "example.") {
+			all = append(all, q)
+		}
+	}
+	return all
+}
+
+// trusted says whether what a run shows counts.
+func (l *literal) trusted(v measurement.VantagePoint, t time.Time) bool {
+	key := place{vp: v, at: t.Unix()}
+	if _, done := l.trust[key]; !done {
+		l.trust[key] = l.isTrusted(v, t)
+	}
+	return l.trust[key]
+}
+
+func (l *literal) isTrusted(v measurement.VantagePoint, t time.Time) bool {
+	if l.mistake == "every run is trusted" {
+		return true
+	}
+	if r, known := l.runAt[place{vp: v, at: t.Unix()}]; known &&
+		(r.ClockSynchronized != nil && !*r.ClockSynchronized || !r.ReceivedAt.IsZero() && r.ReceivedAt.Before(r.Interval)) {
+		return false
+	}
+	shown := map[int64]bool{}
+	for _, vp := range l.vps {
+		for _, q := range l.zoneQueries() {
+			for _, x := range l.ofZone(someone{servers: l.cfg.Plan.Servers}) {
+				for _, p := range pathsOf(q) {
+					if became, a := l.planned(vp, t, q, x, p); vp.ID == v && became && a.ZoneSerial != nil {
+						shown[*a.ZoneSerial] = true
+					}
+				}
+			}
+		}
+	}
+	return len(shown) <= 16
+}
+
+// planned is a row of a planned query that was sent to the plan's address, exclusions aside.
+func (l *literal) planned(v plan.VantagePoint, t time.Time, q plan.Query, x plan.Server, p measurement.Path) (bool, measurement.Answer) {
+	bare := *l
+	bare.cfg.Plan = &plan.Plan{}
+	became, a := bare.slot(v, t, q, x, p, false)
+	return became == "good" || became == "bad", a
+}
+
+// dating is when serials count as published.
+type dating struct {
+	first map[uint32]map[measurement.VantagePoint]time.Time
+	by    map[uint32]map[measurement.RSI]bool
+	known map[uint32]bool
+	t     map[uint32]time.Time
+}
+
+func newerThan(a, b uint32) bool { return a != b && a-b < 1<<31 }
+
+func ceilLabel(t time.Time) time.Time {
+	if l := interval.Of(t); !l.Equal(t) {
+		return l.Add(interval.Length)
+	}
+	return t
+}
+
+// dated dates the serials of the zone.
+func (l *literal) dated() *dating {
+	if d := l.dates[""]; d != nil {
+		return d
+	}
+	d := &dating{map[uint32]map[measurement.VantagePoint]time.Time{}, map[uint32]map[measurement.RSI]bool{}, map[uint32]bool{}, map[uint32]time.Time{}}
+	l.dates[""] = d
+	for t := l.begin(); t.Before(l.end()); t = t.Add(interval.Length) {
+		for _, v := range l.vps {
+			if l.busy[t.Unix()] {
+				l.sight(d, v, t)
+			}
+		}
+	}
+	sources := map[uint32]time.Time{}
+	for s, t := range l.cfg.Sources["example."] {
+		if l.cfg.ReceivedUntil.IsZero() || !t.After(l.cfg.ReceivedUntil) {
+			sources[s] = ceilLabel(t)
+			d.known[s] = true
+		}
+	}
+	for s, by := range d.first {
+		first := time.Time{}
+		for _, t := range by {
+			if first.IsZero() || t.Before(first) {
+				first = t
+			}
+		}
+		servers := 0
+		for _, x := range l.ofZone(someone{servers: l.cfg.Plan.Servers}) {
+			if l.asked(x, first) {
+				servers++
+			}
+		}
+		enough := len(d.by[s]) >= min(2, max(1, servers)) && len(by) >= min(2, l.around(first))
+		if enough || l.mistake == "lone serials count" {
+			d.known[s] = true
+		}
+	}
+	if l.whole != nil {
+		d.known = l.whole.dated().known
+	}
+	for s := range d.known {
+		if t, ok := l.published(s, sources, d); ok {
+			d.t[s] = t
+		}
+	}
+	if l.whole != nil {
+		for s := range d.t {
+			if _, of := l.whole.dated().t[s]; !of {
+				delete(d.t, s)
+			}
+		}
+		return d
+	}
+	var start time.Time
+	for _, t := range d.t {
+		if start.IsZero() || t.Before(start) {
+			start = t
+		}
+	}
+	var initial []uint32
+	for s, t := range d.t {
+		if t.Equal(start) {
+			initial = append(initial, s)
+		}
+	}
+	for s := range d.t {
+		if slices.ContainsFunc(initial, func(i uint32) bool { return !newerThan(s, i) }) && l.mistake != "the first serials are new" {
+			delete(d.t, s)
+		}
+	}
+	return d
+}
+
+// asked says whether a query for the zone's SOA is planned for a server at a label, by its
+// address.
+func (l *literal) asked(x plan.Server, t time.Time) bool {
+	for _, q := range l.zoneQueries() {
+		for _, f := range q.Families {
+			if _, ok := hasAddress(x, f, t); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l *literal) sight(d *dating, v plan.VantagePoint, t time.Time) {
+	for _, q := range l.zoneQueries() {
+		for _, x := range l.ofZone(someone{servers: l.cfg.Plan.Servers}) {
+			for _, p := range pathsOf(q) {
+				became, a := l.slot(v, t, q, x, p, false)
+				if became != "good" && became != "bad" || a.ZoneSerial == nil || !l.trusted(v.ID, t) {
+					continue
+				}
+				s := uint32(*a.ZoneSerial)
+				if d.first[s] == nil {
+					d.first[s], d.by[s] = map[measurement.VantagePoint]time.Time{}, map[measurement.RSI]bool{}
+				}
+				if was, known := d.first[s][v.ID]; !known || t.Before(was) {
+					d.first[s][v.ID] = t
+				}
+				d.by[s][x.RSI] = true
+			}
+		}
+	}
+}
+
+// around is how many vantage points are within their dates at a label or in the 15 minutes
+// after.
+func (l *literal) around(t time.Time) (n int) {
+	for _, v := range l.vps {
+		for _, m := range []int{0, 5, 10, 15} {
+			if within(v, t.Add(time.Duration(m)*time.Minute)) {
+				n++
+				break
+			}
+		}
+	}
+	return n
+}
+
+func (l *literal) published(s uint32, sources map[uint32]time.Time, d *dating) (time.Time, bool) {
+	if t, ok := sources[s]; ok {
+		return t, true
+	}
+	var labels []time.Time
+	for _, t := range d.first[s] {
+		labels = append(labels, t)
+	}
+	slices.SortFunc(labels, time.Time.Compare)
+	switch {
+	case len(labels) == 0:
+		return time.Time{}, false
+	case l.around(labels[0]) == 1 || l.mistake == "t1 is enough":
+		return labels[0], true
+	case len(labels) == 1:
+		return time.Time{}, false
+	}
+	t := labels[1].Add(-15 * time.Minute)
+	if t.Before(labels[0]) {
+		t = labels[0]
+	}
+	return t, true
+}
+
+// waits are the cells of publication.
+func (l *literal) waits(o plan.Objective, q plan.Query, s someone) pool {
+	all := pool{map[measurement.VantagePoint]metrics.Slots{}, map[measurement.VantagePoint][]bounds{}}
+	s.servers = l.ofZone(s)
+	for _, v := range l.vps {
+		for _, p := range pathsOf(q) {
+			one := l.pool(objectives.Availability, o, q, s, p)
+			all.slots[v.ID] = slotsOf(pool{slots: map[measurement.VantagePoint]metrics.Slots{"": all.slots[v.ID], "-": one.slots[v.ID]}}, nil)
+		}
+	}
+	d := l.dated()
+	window := d
+	if l.whole != nil {
+		window = l.whole.dated()
+	}
+	for serial, t := range d.t {
+		if w := window.t[serial]; w.Before(l.from(o)) || !w.Before(l.cfg.Until) {
+			continue
+		}
+		for _, v := range l.vps {
+			var lo, hi []int64
+			for _, x := range s.servers {
+				if within(v, t) && l.inFrame(q, x, t) {
+					b := l.wait(q, s, v, x, serial, t)
+					lo, hi = append(lo, b.lo), append(hi, b.hi)
+				}
+			}
+			if len(lo) > 0 {
+				slices.Sort(lo)
+				slices.Sort(hi)
+				k := min(s.need, len(lo)) - 1
+				all.cells[v.ID] = append(all.cells[v.ID], bounds{lo[k], hi[k]})
+			}
+		}
+	}
+	return all
+}
+
+func (l *literal) inFrame(q plan.Query, x plan.Server, t time.Time) bool {
+	for _, f := range q.Families {
+		if _, ok := hasAddress(x, f, t); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *literal) wait(q plan.Query, s someone, v plan.VantagePoint, x plan.Server, serial uint32, t time.Time) bounds {
+	if !t.Before(l.cfg.DataUntil) {
+		return bounds{0, never}
+	}
+	e := l.end()
+	for at := t; at.Before(e); at = at.Add(interval.Length) {
+		if v.Until != nil && !at.Before(*v.Until) || at.After(t) && !l.inFrame(q, x, at) {
+			e = at
+		}
+	}
+	nextDue := func(at time.Time) time.Time {
+		for ; at.Before(e); at = at.Add(interval.Length) {
+			if l.due(q, at) {
+				return at
+			}
+		}
+		return e
+	}
+	c, hi := nextDue(t), int64(never)
+	for at := t; at.Before(e); at = at.Add(interval.Length) {
+		if !l.due(q, at) {
+			continue
+		}
+		m, asked := l.showed(q, s, v, x, at)
+		if m != nil && (*m == serial || newerThan(*m, serial)) {
+			hi = at.Sub(t).Microseconds()
+			break
+		}
+		if asked || l.mistake == "our silence is their delay" {
+			c = nextDue(at.Add(interval.Length))
+		}
+	}
+	return bounds{c.Sub(t).Microseconds(), hi}
+}
+
+// showed is the oldest known serial that a server showed, and whether it counts as asked.
+func (l *literal) showed(q plan.Query, s someone, v plan.VantagePoint, x plan.Server, t time.Time) (*uint32, bool) {
+	if !l.trusted(v.ID, t) {
+		return nil, false
+	}
+	planned, sent, strange := 0, 0, false
+	var shown []uint32
+	for _, p := range pathsOf(q) {
+		became, a := l.slot(v, t, q, x, p, s.alone)
+		if became == "" {
+			continue
+		}
+		planned++
+		if became != "good" && became != "bad" {
+			continue
+		}
+		sent++
+		if a.ZoneSerial == nil {
+			continue
+		}
+		if l.dated().known[uint32(*a.ZoneSerial)] {
+			shown = append(shown, uint32(*a.ZoneSerial))
+		} else {
+			strange = true
+		}
+	}
+	for _, m := range shown {
+		least := true
+		for _, o := range shown {
+			least = least && (o == m || newerThan(o, m))
+		}
+		if least {
+			return &m, true
+		}
+	}
+	return nil, len(shown) > 0 || planned > 0 && sent == planned && !strange
+}

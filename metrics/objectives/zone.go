@@ -1,0 +1,252 @@
+package objectives
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
+)
+
+const (
+	grace      = 3 // labels: as much earlier than its second witness a serial may count as published
+	maxSerials = metrics.MaxSerials
+)
+
+// newer says that a serial is newer than another by RFC 1982; of two that are in no order
+// neither is.
+func newer(a, b uint32) bool { return a != b && metrics.Reaches(a, b) }
+
+// zone is what is known of the serials of one zone.
+type zone struct {
+	a       *Accumulator
+	name    string
+	books   []*book
+	trusted map[[2]int]bool // by vantage point and label
+
+	first    map[uint32]map[int]int    // the first label that showed a serial, by vantage point
+	shownBy  map[uint32]map[string]int // and by server
+	sources  map[uint32]int            // the label from which the source showed it
+	known    map[uint32]bool           // serials that count
+	initial  []uint32                  // known ones that were there first: nobody knows when they came
+	accepted map[uint32]int            // T(s) of known serials that are newer than all of these
+}
+
+// zone gathers what the queries for a zone's SOA showed. Exclusions of single servers move
+// nothing here.
+func (a *Accumulator) zone(name string) *zone {
+	z := &zone{a: a, name: name, trusted: map[[2]int]bool{}, first: map[uint32]map[int]int{}, shownBy: map[uint32]map[string]int{},
+		sources: map[uint32]int{}, known: map[uint32]bool{}, accepted: map[uint32]int{}}
+	for _, b := range a.books {
+		if b.zone == name {
+			z.books = append(z.books, b)
+		}
+	}
+	for serial, t := range a.cfg.Sources[name] {
+		if until := a.cfg.ReceivedUntil; until.IsZero() || !t.After(until) {
+			z.sources[serial] = a.at(t)
+		}
+	}
+	z.trust()
+	z.sight()
+	for _, serial := range z.serials() {
+		if z.isKnown(serial) {
+			z.known[serial] = true
+		}
+	}
+	z.date()
+	return z
+}
+
+// serials are all that were seen, ascending.
+func (z *zone) serials() []uint32 {
+	all := slices.Collect(maps.Keys(z.first))
+	for s := range z.sources {
+		if z.first[s] == nil {
+			all = append(all, s)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// each visits what the servers of the zone showed: entries of planned queries that were sent
+// to the plan's address.
+func (z *zone) each(visit func(b *book, vp, at, server, path int, e entry)) {
+	for _, b := range z.books {
+		for key, page := range b.pages {
+			for i, e := range page {
+				server, path := i/len(b.paths)%len(b.servers), i%len(b.paths)
+				if at := key[1]*perDay + i/len(b.paths)/len(b.servers); e.shows() && b.ofZone[server] && at < z.a.data {
+					visit(b, key[0], at, server, path, e)
+				}
+			}
+		}
+	}
+}
+
+// trust tells the runs that may date serials: the clock was not known to be wrong, and the
+// run shows no more serials than servers have.
+func (z *zone) trust() {
+	shown := map[[2]int]map[uint32]bool{}
+	z.each(func(_ *book, vp, at, _, _ int, e entry) {
+		key := [2]int{vp, at}
+		if shown[key] == nil {
+			shown[key] = map[uint32]bool{}
+		}
+		shown[key][e.serial] = true
+	})
+	for key, serials := range shown {
+		z.trusted[key] = len(serials) <= maxSerials && z.a.runs[run{z.a.vps[key[0]].id, key[1]}]&untrusted == 0
+	}
+}
+
+// trusts says whether what a run shows counts; one that shows nothing says so too.
+func (z *zone) trusts(vp, at int) bool {
+	t, shown := z.trusted[[2]int{vp, at}]
+	return t || !shown && z.a.runs[run{z.a.vps[vp].id, at}]&untrusted == 0
+}
+
+// sight notes the first labels of trusted sightings.
+func (z *zone) sight() {
+	z.each(func(b *book, vp, at, server, path int, e entry) {
+		rsi := b.servers[server].RSI
+		if !z.trusts(vp, at) || z.a.excluded(z.a.vps[vp].id, at, rsi, b.paths[path], false) {
+			return
+		}
+		if z.first[e.serial] == nil {
+			z.first[e.serial], z.shownBy[e.serial] = map[int]int{}, map[string]int{}
+		}
+		earliest(z.first[e.serial], vp, at)
+		earliest(z.shownBy[e.serial], string(rsi), at)
+	})
+}
+
+func earliest[K comparable](m map[K]int, key K, at int) {
+	if was, known := m[key]; !known || at < was {
+		m[key] = at
+	}
+}
+
+// isKnown says whether a serial counts: the source has shown it, or two servers and two
+// vantage points have; as many as there are, where there is one.
+func (z *zone) isKnown(serial uint32) bool {
+	if _, ok := z.sources[serial]; ok {
+		return true
+	}
+	first := slices.Min(slices.Collect(maps.Values(z.first[serial])))
+	return len(z.shownBy[serial]) >= min(2, z.serversAt(first)) && len(z.first[serial]) >= min(2, z.around(first, -1))
+}
+
+// serversAt is how many servers of the zone had an address at a label, at least one.
+func (z *zone) serversAt(at int) int {
+	there := map[measurement.RSI]bool{}
+	for _, b := range z.books {
+		for i, s := range b.servers {
+			if b.ofZone[i] && len(b.valid[at*len(b.servers)+i]) > 0 {
+				there[s.RSI] = true
+			}
+		}
+	}
+	return max(1, len(there))
+}
+
+// around is how many vantage points that ask the zone are within their dates from a label to
+// 15 minutes later, one left out.
+func (z *zone) around(first, left int) (n int) {
+	for i, v := range z.a.vps {
+		for at := first; i != left && at <= first+grace; at++ {
+			if v.within(at) && slices.ContainsFunc(z.books, func(b *book) bool { return z.a.asks(b, i) }) {
+				n++
+				break
+			}
+		}
+	}
+	return n
+}
+
+// published is T(s): the first sight at the source, else the first sighting, but no more than
+// 15 minutes before a second vantage point's. One vantage point may be left out.
+func (z *zone) published(serial uint32, left int) (at int, ok bool) {
+	if at, ok := z.sources[serial]; ok {
+		return at, true
+	}
+	var labels []int
+	for vp, at := range z.first[serial] {
+		if vp != left {
+			labels = append(labels, at)
+		}
+	}
+	if len(labels) == 0 {
+		return 0, false
+	}
+	slices.Sort(labels)
+	switch {
+	case z.around(labels[0], left) == 1:
+		return labels[0], true
+	case len(labels) == 1:
+		return 0, false
+	}
+	return max(labels[0], labels[1]-grace), true
+}
+
+// date finds the known serials that were there first, those with the earliest T(s), and T(s)
+// of all that are newer than these.
+func (z *zone) date() {
+	start := farAway
+	for serial := range z.known {
+		if at, ok := z.published(serial, -1); ok {
+			start = min(start, at)
+		}
+	}
+	for serial := range z.known {
+		if at, ok := z.published(serial, -1); ok && at == start {
+			z.initial = append(z.initial, serial)
+		}
+	}
+	for serial := range z.known {
+		at, ok := z.published(serial, -1)
+		if ok && !slices.ContainsFunc(z.initial, func(i uint32) bool { return !newer(serial, i) }) {
+			z.accepted[serial] = at
+		}
+	}
+}
+
+// dated is a serial and T(s).
+type dated struct {
+	serial uint32
+	at     int
+}
+
+// ofWindow are the serials whose T(s) lies in a window, by T(s).
+func (z *zone) ofWindow(from, until int) (list []dated) {
+	for serial, at := range z.accepted {
+		if at >= from && at < until {
+			list = append(list, dated{serial, at})
+		}
+	}
+	slices.SortFunc(list, func(a, b dated) int {
+		if a.at != b.at {
+			return a.at - b.at
+		}
+		return int(int64(a.serial) - int64(b.serial))
+	})
+	return list
+}
+
+// lone are the serials that one server alone showed, of several.
+func (z *zone) lone() (list []Published) {
+	for _, serial := range z.serials() {
+		if z.known[serial] || len(z.shownBy[serial]) != 1 {
+			continue
+		}
+		first := slices.Min(slices.Collect(maps.Values(z.first[serial])))
+		list = append(list, Published{Zone: z.name, Serial: serial, T: z.a.label(first)})
+	}
+	return list
+}
+
+// minutes is the length of an interval, in microseconds.
+const length = int64(interval.Length / time.Microsecond)
