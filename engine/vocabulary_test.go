@@ -16,9 +16,10 @@ import (
 
 // elsewhere are words of the vocabularies that mean something else in a package.
 var elsewhere = map[string][]string{
-	"engine/alert":        {"answered"},                                                       // a field of windows
+	"engine/alert":        {"answered", "correct", "incorrect", "unchecked"},                  // fields of windows
 	"engine/column":       {"answered"},                                                       // a column of runs
 	"engine/lake":         {"answered"},                                                       // a column of runs
+	"engine/dnsmsg":       {"BADVERS"},                                                        // the mnemonic that the library lacks
 	"engine/plan":         {"tcp", "udp", "timeout", "tls"},                                   // methods of a trace, attributes
 	"engine/cli":          {"answered", "unchecked", "ipv4", "ipv6", "tcp", "tls", "timeout"}, // keys of logs and results, flags, net.Listen
 	"engine/probe":        {"tcp", "udp"},                                                     // net.Dial

@@ -100,7 +100,7 @@ var language = []blockType{
 		may("class", "one of "+strings.Join(Classes, ", "), `"IN"`), may("recursion_desired", "true or false", "false"), may("checking_disabled", "true or false", "false"),
 		may("authentic_data", "true or false", "false"), may("edns", "true or false", "true"), may("client_subnet", "network", "none"),
 		may("edns_options", "object of codes", "{}"), may("random_case", "true or false", "true"),
-		may("expect", "CEL", "NOERROR"),
+		may("expect", "CEL", measurement.NoError),
 	}, blocks: []blockType{{kind: "choose", label: "name", attrs: []attribute{
 		may("weight", "number", "1"), may("root", "list of record types", "[]"), may("tld", "list of record types", "[]"),
 		may("except", "list of owner/TYPE", "[]"), may("qname", "absolute name", "none"), may("qnames", "list of absolute names", "[]"), may("qtype", "record type", "none"),
