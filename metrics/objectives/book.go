@@ -82,7 +82,7 @@ type book struct {
 	due     []bool // by label
 	valid   [][]measurement.Family
 	over    [][]measurement.Transport // by server
-	pages   map[[2]int][]entry // by vantage point and day: labels, servers, paths
+	pages   map[[2]int][]entry        // by vantage point and day: labels, servers, paths
 }
 
 const perDay = int(24 * time.Hour / interval.Length)
