@@ -132,7 +132,7 @@ func (l *literal) values(o plan.Objective, q plan.Query, s someone) (all []objec
 		}
 	}
 	for _, p := range pathsOf(q) {
-		g := map[measurement.Transport]*plan.Goal{measurement.UDP: o.UDP, measurement.TCP: o.TCP}[p.Transport]
+		g := map[measurement.Transport]*plan.Goal{measurement.UDP: o.UDP, measurement.TCP: o.TCP, measurement.TLS: o.TLS}[p.Transport]
 		if g != nil {
 			slots(objectives.Latency, p, objectives.Goal{Share: g.Percentile, AtMost: time.Duration(g.AtMost).Microseconds()})
 		}
