@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,9 +70,10 @@ func (p *packing) change(path string, change func([]byte) []byte) {
 	}
 }
 
-// newerSchema is the file as a program of schema 3 says that it is.
+// newerSchema is the file as a program of the next schema says that it is.
 func newerSchema(data []byte) []byte {
-	return bytes.Replace(data, []byte("mtric.schema\x18\x012"), []byte("mtric.schema\x18\x013"), 1)
+	number := func(n int) []byte { return fmt.Appendf(nil, "mtric.schema\x18\x01%d", n) }
+	return bytes.Replace(data, number(column.Schema()), number(column.Schema()+1), 1)
 }
 
 func (p *packing) ingest(day, minute int) (code int, errs string) {
