@@ -20,6 +20,10 @@ func (g *group) counts(query string) bool {
 	return query == measurement.QuerySOA
 }
 
+// countsMetrics reports whether a query that metrics are made of is among those that are
+// counted: only of these anything can be excluded.
+func (g *group) countsMetrics() bool { return slices.ContainsFunc(measurement.MetricQueries, g.counts) }
+
 // feedsOf says which parts of a tally the rows of a query go into. Verdicts are those of
 // query correctness, whatever else is counted.
 func (g *group) feedsOf(query string) feeds {

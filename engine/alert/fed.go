@@ -57,6 +57,9 @@ func (c *compiler) fed(r *rule) {
 				c.unfed(r, of+f, "it is of root zones, and no query that the rule counts asks for their SOA", `Add queries = [query.NAME] with one that asks for ". SOA", or leave it.`)
 			}
 		}
+		if f := of + "unexpected"; slices.Contains(names, f) && len(counted) > 0 && !slices.ContainsFunc(counted, func(q plan.Query) bool { return q.Expect != "" }) {
+			c.unfed(r, f, "it counts answers that are not as expected, and no query that the rule counts expects anything", "Add expect to the query, or queries = [query.NAME] with one that has it.")
+		}
 		if f := of + "nsids"; slices.Contains(names, f) && len(counted) > 0 && !slices.ContainsFunc(counted, func(q plan.Query) bool { return q.NSID }) {
 			c.unfed(r, f, "it counts identities, and no query that the rule counts asks for any", "Write nsid = true in the query.")
 		}

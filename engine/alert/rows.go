@@ -63,6 +63,7 @@ type met uint8
 const (
 	asExpected met = 1 << iota // good: as its query expects, or NOERROR where it does not say
 	unexpected                 // not as its query expects
+	byClock                    // not good by the vantage point's clock alone
 )
 
 // rows are answers in the order of their intervals: of a long period those of the days that
@@ -271,6 +272,9 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 		}
 		if b.Expected.No(i) {
 			r.met |= unexpected
+		}
+		if b.TLSAuth.Column != nil && b.TLSAuth.Has(i) && b.TLSAuth.At(i).ByClock() {
+			r.met |= byClock
 		}
 		if good && b.LatencyUS.Has(i) {
 			r.latency = int32(min(max(b.LatencyUS.Int[i], 0), math.MaxInt32))

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -56,7 +57,7 @@ type sums struct {
 }
 
 // sumsForm changes whenever other sums are made of the same rows.
-const sumsForm = 2
+const sumsForm = 3
 
 // newSums makes them for one end, and removes those that are older than its windows.
 func newSums(dir string, p *plan.Plan, store lake.Store, end time.Time, reach time.Duration) sums {
@@ -105,7 +106,8 @@ func (s *sums) tally(ctx context.Context, g *group, r *rows, end time.Time) erro
 
 // day is the sums of a day that is over.
 func (s *sums) day(ctx context.Context, g *group, f lake.DayFile) ([]byte, error) {
-	path := filepath.Join(s.dir, f.Day.Format("20060102")+"-"+strings.Join(slices.Concat(g.over, g.queries), "-"))
+	of := sha256.Sum256(fmt.Appendf(nil, "%q %q", g.over, g.queries)) // labels may be many, and long
+	path := filepath.Join(s.dir, fmt.Sprintf("%s-%x", f.Day.Format("20060102"), of[:8]))
 	before, err := s.key(g, f)
 	if err != nil {
 		return nil, err
@@ -138,22 +140,35 @@ func (s *sums) read(ctx context.Context, from, until time.Time) (*rows, error) {
 	return slide.rows, slide.hold(ctx, from, until)
 }
 
-// key is all that the sums of a day depend on. A file of the lake is replaced whole, by
-// another inode; its time of change is set by the kernel alone.
+// key is all that the sums of a day depend on.
 func (s *sums) key(g *group, f lake.DayFile) (string, error) {
-	info, err := os.Stat(f.Path)
+	answers, err := identity(f.Path)
 	if err != nil {
-		return "", fmt.Errorf("window rules: %w", err)
+		return "", err
 	}
-	key := fmt.Sprint(s.of, " ", f.Path, " ", info.Size(), " ", info.ModTime().UnixNano())
-	if i, ok := info.Sys().(*syscall.Stat_t); ok {
-		key += fmt.Sprint(" ", i.Dev, " ", i.Ino, " ", i.Ctim.Nano())
+	runs, err := identity(s.store.Path(column.Runs, f.Day)) // they tell whose clock was wrong
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
 	}
-	key += fmt.Sprint(" ", g.over, g.queries)
+	key := fmt.Sprint(s.of, " ", answers, " ", runs, " ", g.over, g.queries)
 	for _, c := range g.combos {
 		key += fmt.Sprint(" ", c.labels)
 	}
 	return key, nil
+}
+
+// identity tells a file of the lake from the one before it: it is replaced whole, by another
+// inode, and its time of change is set by the kernel alone.
+func identity(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("window rules: %w", err)
+	}
+	is := fmt.Sprint(path, " ", info.Size(), " ", info.ModTime().UnixNano())
+	if i, ok := info.Sys().(*syscall.Stat_t); ok {
+		is += fmt.Sprint(" ", i.Dev, " ", i.Ino, " ", i.Ctim.Nano())
+	}
+	return is, nil
 }
 
 // load reads a file of sums: the hash of key and sums, and the sums.

@@ -138,6 +138,9 @@ func (w *walker) walkGroup(ctx context.Context, g *group, from, until time.Time,
 			f.labels = c.labels
 			f.alone = func(rule *rule) string { return rests.alone(int32(i), rule, f, failing) }
 			f.exclusion = func() string {
+				if !g.countsMetrics() {
+					return ""
+				}
 				began := end
 				if f.since != nil {
 					began = *f.since

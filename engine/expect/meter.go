@@ -119,5 +119,8 @@ func matches(text, of string) ref.Val {
 	if p.err != nil {
 		return types.WrapErr(p.err)
 	}
+	if uint64(len(text))*uint64(p.steps)/perUnit > Units { // it is metered when it is done, too late
+		return types.WrapErr(errTooDear)
+	}
 	return types.Bool(p.MatchString(text))
 }

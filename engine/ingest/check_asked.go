@@ -53,6 +53,8 @@ func (c checker) tls(a *measurement.Answer, over bool) error {
 		return fmt.Errorf("TLS version %.20q", *a.TLSVersion)
 	case a.TLSSPKI != nil && !pin(*a.TLSSPKI):
 		return fmt.Errorf("TLS key %.80q, want base64 of a SHA-256", *a.TLSSPKI)
+	case a.TLSNotAfter != nil && (a.TLSNotAfter.Year() < 1 || a.TLSNotAfter.Year() > 9999): // RFC 5280, section 4.1.2.5
+		return fmt.Errorf("TLS certificate until the year %d", a.TLSNotAfter.Year())
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"sync"
 	"time"
@@ -33,12 +32,13 @@ type expectations struct {
 	of map[string]*expect.Expectations // by plan_sha256; nil where the lake lacks the plan
 }
 
-// expectationsOf are those of a plan in the lake, nil without it.
-func (r *run) expectationsOf(sum string) (*expect.Expectations, error) {
+// expectationsOf are those of a plan in the lake, nil without it. A plan that cannot be read
+// stops no ingest: what the vantage points said stands, as without it.
+func (r *run) expectationsOf(sum string) *expect.Expectations {
 	r.expected.Lock()
 	defer r.expected.Unlock()
 	if x, known := r.expected.of[sum]; known {
-		return x, nil
+		return x
 	}
 	data, err := r.Lake.Plan(sum)
 	var p *plan.Plan
@@ -49,7 +49,7 @@ func (r *run) expectationsOf(sum string) (*expect.Expectations, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // it may come yet
 	case err != nil:
-		return nil, fmt.Errorf("what is expected: %w", err)
+		r.log.Warn("what a plan expects is not known", "plan_sha256", sum, "error", err)
 	default:
 		x = expect.Of(p)
 	}
@@ -57,20 +57,20 @@ func (r *run) expectationsOf(sum string) (*expect.Expectations, error) {
 		r.expected.of = map[string]*expect.Expectations{}
 	}
 	r.expected.of[sum] = x
-	return x, nil
+	return x
 }
 
 // meet evaluates the responses that rows of one run keep, by the plan of the run, as the
 // vantage point did, and puts right what it said. Without the plan what it said stands, as
 // does what it said of a response that is not kept; but of a query of which the plan
 // expects nothing nothing is said.
-func (r *run) meet(sums map[runKey]string, rows []measurement.Answer) error {
+func (r *run) meet(sums map[runKey]string, rows []measurement.Answer) {
 	if len(rows) == 0 {
-		return nil
+		return
 	}
-	x, err := r.expectationsOf(sums[runKey{rows[0].VantagePoint, rows[0].Interval.UTC()}])
-	if x == nil || err != nil {
-		return err
+	x := r.expectationsOf(sums[runKey{rows[0].VantagePoint, rows[0].Interval.UTC()}])
+	if x == nil {
+		return
 	}
 	units := uint64(0)
 	for i := range rows {
@@ -83,16 +83,19 @@ func (r *run) meet(sums map[runKey]string, rows []measurement.Answer) error {
 		case a.Response == nil:
 			met = expect.Met{Expected: new(false), Why: "expect: not evaluated by the vantage point"}
 		default:
+			var err error
 			if met, err = x.Meets(a, a.Response); err != nil {
 				continue // a newer program may know what it means
 			}
 			units += met.Cost
 		}
-		if !sameFlag(a.Expected, met.Expected) {
+		switch {
+		case !sameFlag(a.Expected, met.Expected):
 			r.differs(a, met)
+		case met.Expected != nil: // why is ours to say too
+			tell(a, met)
 		}
 	}
-	return nil
 }
 
 // differs puts a row right and notes it.
@@ -108,6 +111,11 @@ func (r *run) differs(a *measurement.Answer, met expect.Met) {
 	}
 	d.Count++
 	r.result.Differing[a.VantagePoint] = d
+	tell(a, met)
+}
+
+// tell writes what an evaluation came to into the row.
+func tell(a *measurement.Answer, met expect.Met) {
 	a.Expected = met.Expected
 	if a.Outcome == measurement.Answered {
 		if a.Error = nil; met.Why != "" {

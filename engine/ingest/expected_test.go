@@ -70,7 +70,7 @@ func TestExpectedIsEvaluatedAgain(t *testing.T) {
 	}
 	at := []string{day.Format("15:04"), first.Format("15:04"), first.Add(5 * time.Minute).Format("15:04")}
 	conversion := " expect: type conversion error from 'string' to 'int'"
-	want := []string{at[0] + " later false", at[0] + " nothing null", at[0] + " right true", at[0] + " wrong false", // which it said without saying why
+	want := []string{at[0] + " later false", at[0] + " nothing null", at[0] + " right true", at[0] + " wrong false" + conversion, // which it said without saying why
 		at[1] + " later false expect: not evaluated by the vantage point", at[1] + " nothing null", at[1] + " right false", at[1] + " wrong false" + conversion,
 		at[2] + " right true"}
 	if d := cmp.Diff(want, got); d != "" {

@@ -32,7 +32,8 @@ func (r *run) merge(ctx context.Context, day time.Time, files []*taken, judge fu
 		t.answers, t.routes = nil, nil // the lake lets them go as they are written
 	}
 	verdicts := func(rows []measurement.Answer) error {
-		return errors.Join(ctx.Err(), r.meet(sums, rows), judge(rows))
+		r.meet(sums, rows)
+		return errors.Join(ctx.Err(), judge(rows))
 	}
 	if err := mergeTable(r, day, column.Answers, answers, verdicts, files); err != nil {
 		return err

@@ -14,6 +14,10 @@ func (a *Answer) Good() bool {
 	return a.RCode != nil && *a.RCode == NoError
 }
 
+// ByClock says whether the word rests on the vantage point's clock: where that is not
+// known to be right, nothing is known of the certificate.
+func (t TLSAuth) ByClock() bool { return t == AuthExpired || t == AuthNotYetValid }
+
 // Good says whether the certificate is what the plan wants: what was to be verified and
 // could not be has a word that says why.
 func (t TLSAuth) Good() bool {
