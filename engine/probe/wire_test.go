@@ -39,9 +39,9 @@ func TestWire(t *testing.T) {
 			q.NSID, q.Options = true, []measurement.EDNSOption{{Code: 65001, Data: []byte{0xab, 0xcd}}, {Code: 65002}}
 		}},
 	} {
-		var got []byte
+		asked := make(chan []byte, 1)
 		at := serveUDP(t, "127.0.0.1", func(s *net.UDPConn, from netip.AddrPort, query []byte) {
-			got = query
+			asked <- query
 			send(s, from, pack(good(query)))
 		})
 		q := soaQuery(at, measurement.UDP)
@@ -49,6 +49,7 @@ func TestWire(t *testing.T) {
 		c.edit(&q)
 		r, _ := new(probe.Prober).Ask(t.Context(), vp, label, q)
 		hold(t, r, want{measurement.Answered, "", 0})
+		got := <-asked
 		if class := r.QClass; (class == nil) != (q.Class == "") || class != nil && *class != q.Class {
 			t.Errorf("%s: qclass %v", c.want, class)
 		}
