@@ -34,7 +34,7 @@ test: ## everything that needs neither root nor internet
 test-system: ## against real NSD, Knot, BIND, scamper, OpenSSH, DuckDB, Spark, Chromium, and the playbooks (Debian, root; installs what it needs)
 	testdata/rig/install.sh
 	testdata/deploy/install.sh
-	go test -tags system -count=1 -timeout 25m -p 1 -run 'TestSystem|TestDeploy' -v ./engine/rootzone ./metrics/correctness ./engine/cli ./engine/report
+	go test -tags system -count=1 -timeout 35m -p 1 -run 'TestSystem|TestDeploy' -v ./engine/rootzone ./metrics/correctness ./engine/cli ./engine/report
 
 test-deploy: ## the playbooks, whole: bare machines, cron at its own times, a power cut, the runbook (Debian, root; an hour)
 	testdata/rig/install.sh
