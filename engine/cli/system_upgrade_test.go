@@ -347,7 +347,7 @@ func (c *fleet) hold(w *world) {
 	}
 	f := &follow{t: c.t, programs: c.p, home: c.collector.home, vars: c.vars, collector: 3, lake: 3}
 	(&waiting{lake: 2, dropbox: 2}).hold(f)
-	uniform(c.t, c.p, f.home)
+	uniform(c.t, f.home, 3)
 
 	one := &follow{t: c.t, programs: c.p, home: c.t.TempDir(), vars: c.vars}
 	c.archive(w, one.home)

@@ -299,7 +299,7 @@ func TestUpgradesAndDowngradesLoseNothing(t *testing.T) {
 					t.Errorf("%s: %d rows, want %d, or they differ", table, len(got), len(want))
 				}
 			}
-			uniform(t, p, f.home)
+			uniform(t, f.home, newestProgram)
 			f.refused()
 		})
 	}
@@ -323,16 +323,16 @@ func (f *follow) refused() {
 	}
 }
 
-// uniform wants all files of a lake to be of schema 4.
-func uniform(t *testing.T, p *programs, home string) {
+// uniform wants all files of a lake to be of one schema.
+func uniform(t *testing.T, home string, schema int) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(home, "Lake", "*", "yyyymm=*", "*.parquet"))
 	must(t, err)
 	for _, path := range append(paths, filepath.Join(home, "Lake", "zones", "zones.parquet"), filepath.Join(home, "Lake", "vantage_points", "vantage_points.parquet")) {
 		data, err := os.ReadFile(path)
 		must(t, err)
-		if !bytes.Contains(data, []byte("mtric.schema\x18\x014")) {
-			t.Errorf("%s is not of schema 4", path)
+		if !bytes.Contains(data, fmt.Appendf(nil, "mtric.schema\x18\x01%d", schema)) {
+			t.Errorf("%s is not of schema %d", path, schema)
 		}
 	}
 }
