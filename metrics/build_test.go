@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/column/sample"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -130,73 +130,6 @@ func soa(v, at int, rsi measurement.RSI, p measurement.Path, r result) measureme
 	return answer(measurement.QuerySOA, vp(v), label(at), rsi, p, r)
 }
 
-// batch makes columns of rows.
-func batch(rows []measurement.Answer) *column.AnswerBatch {
-	b := &column.AnswerBatch{Batch: &column.Batch{Rows: len(rows)}}
-	texts := func(of func(measurement.Answer) *string) *column.Column {
-		c, places := &column.Column{}, map[string]int32{}
-		for _, r := range rows {
-			s := of(r)
-			if s == nil {
-				c.Index = append(c.Index, -1)
-				continue
-			}
-			if _, known := places[*s]; !known {
-				places[*s] = int32(len(c.Dict))
-				c.Dict = append(c.Dict, *s)
-			}
-			c.Index = append(c.Index, places[*s])
-		}
-		return c
-	}
-	ints := func(of func(measurement.Answer) *int64) *column.Column {
-		c := &column.Column{}
-		for _, r := range rows {
-			n := of(r)
-			c.Null = append(c.Null, n == nil)
-			if n == nil {
-				n = new(int64)
-			}
-			c.Int = append(c.Int, *n)
-		}
-		return c
-	}
-	text := func(of func(measurement.Answer) string) *column.Column {
-		return texts(func(a measurement.Answer) *string { s := of(a); return &s })
-	}
-	b.Interval.Column = ints(func(a measurement.Answer) *int64 { us := a.Interval.UnixMicro(); return &us })
-	b.LatencyUS.Column = ints(func(a measurement.Answer) *int64 { return a.LatencyUS })
-	b.Serial.Column = ints(func(a measurement.Answer) *int64 { return a.Serial })
-	b.TC.Column = ints(func(a measurement.Answer) *int64 {
-		if a.TC == nil {
-			return nil
-		}
-		n := int64(0)
-		if *a.TC {
-			n = 1
-		}
-		return &n
-	})
-	b.SentAt.Column = ints(func(a measurement.Answer) *int64 {
-		if a.SentAt == nil {
-			return nil
-		}
-		us := a.SentAt.UnixMicro()
-		return &us
-	})
-	b.Address.Column = text(func(a measurement.Answer) string { return a.Address })
-	b.VantagePoint.Column = text(func(a measurement.Answer) string { return string(a.VantagePoint) })
-	b.Query.Column = text(func(a measurement.Answer) string { return a.Query })
-	b.RSI.Column = text(func(a measurement.Answer) string { return string(a.RSI) })
-	b.Family.Column = text(func(a measurement.Answer) string { return string(a.Family) })
-	b.Transport.Column = text(func(a measurement.Answer) string { return string(a.Transport) })
-	b.Outcome.Column = text(func(a measurement.Answer) string { return string(a.Outcome) })
-	b.RCode.Column = texts(func(a measurement.Answer) *string { return a.RCode })
-	b.NSID.Column = texts(func(a measurement.Answer) *string { return a.NSID })
-	b.Verdict.Column = texts(func(a measurement.Answer) *string { return (*string)(a.Verdict) })
-	return b
-}
-
 func accumulator(t testing.TB, c metrics.Config, zones ...measurement.Zone) *metrics.Accumulator {
 	t.Helper()
 	a, err := metrics.New(c, zones)
@@ -208,7 +141,7 @@ func accumulator(t testing.TB, c metrics.Config, zones ...measurement.Zone) *met
 
 func add(t testing.TB, a *metrics.Accumulator, rows []measurement.Answer) {
 	t.Helper()
-	if err := a.Add(batch(rows)); err != nil {
+	if err := a.Add(sample.Batch(rows)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mtric.net/mtric/engine/column/sample"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -227,7 +228,7 @@ func TestDamagedRows(t *testing.T) {
 		{"stands twice in the lake", append(series(v4udp, []result{good(1)}), series(v4udp, []result{good(1)})...)},
 		{"stands twice in the lake", append(checks(0, "a", []result{judged(measurement.Correct)}), checks(0, "a", []result{judged(measurement.Correct)})...)},
 	} {
-		err := accumulator(t, config(1, 1, 1)).Add(batch(c.rows))
+		err := accumulator(t, config(1, 1, 1)).Add(sample.Batch(c.rows))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "interval 2026-11-01T00:") {
 			t.Errorf("%v, want one with its place that says %q", err, c.want)
 		}

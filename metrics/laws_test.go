@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"mtric.net/mtric/engine/column/sample"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics"
 )
@@ -113,7 +114,7 @@ func computed(t *rapid.T, cfg metrics.Config, rows []measurement.Answer, zones .
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Add(batch(rows)); err != nil {
+	if err := a.Add(sample.Batch(rows)); err != nil {
 		t.Fatal(err)
 	}
 	return a.Compute()
@@ -145,7 +146,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		var group sync.WaitGroup
 		for piece := range slices.Chunk(rows, 1+r.IntN(len(rows)+1)) {
 			group.Go(func() {
-				if err := a.Add(batch(piece)); err != nil {
+				if err := a.Add(sample.Batch(piece)); err != nil {
 					t.Error(err)
 				}
 			})

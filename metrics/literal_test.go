@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"mtric.net/mtric/engine/column/sample"
 	"mtric.net/mtric/metrics"
 )
 
@@ -129,7 +130,7 @@ func resultOf(w lakeRows) (*metrics.Result, error) {
 		return nil, err
 	}
 	a.AddRuns(w.runs)
-	if err := a.Add(batch(w.rows)); err != nil {
+	if err := a.Add(sample.Batch(w.rows)); err != nil {
 		return nil, err
 	}
 	return a.Compute(), nil

@@ -14,6 +14,18 @@ func (a *Answer) Good() bool {
 	return a.RCode != nil && *a.RCode == NoError
 }
 
+// Proof is the word of an answer that proves what the policy wants.
+func (v TLSVerify) Proof() TLSAuth {
+	switch v {
+	case VerifyName:
+		return AuthName
+	case VerifyPin:
+		return AuthPin
+	case VerifyOpportunistic:
+	}
+	return AuthNone
+}
+
 // ByClock says whether the word rests on the vantage point's clock: where that is not
 // known to be right, nothing is known of the certificate.
 func (t TLSAuth) ByClock() bool { return t == AuthExpired || t == AuthNotYetValid }

@@ -82,7 +82,8 @@ type book struct {
 	due     []bool // by label
 	valid   [][]measurement.Family
 	over    [][]measurement.Transport // by server
-	pages   map[[2]int][]entry        // by vantage point and day: labels, servers, paths
+	proof   map[measurement.RSI]measurement.TLSAuth
+	pages   map[[2]int][]entry // by vantage point and day: labels, servers, paths
 }
 
 const perDay = int(24 * time.Hour / interval.Length)
@@ -132,7 +133,7 @@ func (a *Accumulator) reads(q plan.Query) bool {
 }
 
 func (a *Accumulator) open(q plan.Query) *book {
-	b := &book{query: q, servers: a.cfg.Plan.ServersOf(q.Servers), place: map[measurement.RSI]int{}, pages: map[[2]int][]entry{}}
+	b := &book{query: q, servers: a.cfg.Plan.ServersOf(q.Servers), place: map[measurement.RSI]int{}, proof: map[measurement.RSI]measurement.TLSAuth{}, pages: map[[2]int][]entry{}}
 	for i, s := range b.servers {
 		b.place[s.RSI] = i
 	}
@@ -151,6 +152,9 @@ func (a *Accumulator) open(q plan.Query) *book {
 	}
 	for _, s := range b.servers {
 		b.over = append(b.over, q.TransportsTo(s))
+		if s.TLS != nil {
+			b.proof[s.RSI] = s.TLS.Verify.Proof()
+		}
 	}
 	for at := range a.end {
 		label := a.label(at)
@@ -202,6 +206,7 @@ type row struct {
 	rsi     measurement.RSI
 	path    measurement.Path
 	address netip.Addr // canonical; the zero one equals none of the plan's
+	instead state      // what it counts as where it was asked at the plan's address; missing is entry
 	entry
 }
 
@@ -238,9 +243,14 @@ func (a *Accumulator) note(b *book, r row) error {
 		return fmt.Errorf("answers, interval %s, vantage point %s, query %s, %s %s: stands twice in the lake",
 			a.label(r.at).Format("2006-01-02T15:04Z"), r.vp, b.query.Label, r.rsi, r.path)
 	}
-	*e = r.entry
-	if want, _ := b.servers[server].AddressAt(r.path.Family, a.label(r.at)); r.state != unsent && r.address != want {
+	want, _ := b.servers[server].AddressAt(r.path.Family, a.label(r.at))
+	switch {
+	case r.state != unsent && r.address != want:
 		*e = entry{state: offPlan}
+	case r.instead != missing:
+		*e = entry{state: r.instead}
+	default:
+		*e = r.entry
 	}
 	return nil
 }

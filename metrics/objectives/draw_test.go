@@ -127,6 +127,9 @@ func (d *drawing) servers() {
 			}
 			s.Addresses = append(s.Addresses, a)
 		}
+		if d.chance(.5) {
+			s.TLS = &plan.TLS{Verify: pick(d.Rand, measurement.TLSVerifies...)}
+		}
 		d.cfg.Plan.Servers = append(d.cfg.Plan.Servers, s)
 		d.ill[s.RSI] = pick(d.Rand, 0, 0, 0, .1, .5, 1)
 	}
@@ -139,7 +142,7 @@ func (d *drawing) queries() {
 	p.Zones = []plan.Zone{{Label: "z", Name: "example.", Servers: pick(d.Rand, groups, groups[:1])}}
 	for _, label := range []string{"apex", "more", "ns"} {
 		q := plan.Query{Label: label, Schedule: pick(d.Rand, "often", "often", "seldom"), Servers: groups, QName: "example.", QType: "SOA",
-			Transports: pick(d.Rand, measurement.Transports[:2], measurement.Transports[:1]), Families: pick(d.Rand, measurement.Families, measurement.Families[1:], measurement.Families),
+			Transports: pick(d.Rand, measurement.Transports[:2], measurement.Transports[:1], measurement.Transports), Families: pick(d.Rand, measurement.Families, measurement.Families[1:], measurement.Families),
 			Timeout: plan.Duration(4 * time.Second)}
 		switch label {
 		case "more":
@@ -149,6 +152,12 @@ func (d *drawing) queries() {
 			q.QName = "Example."
 		case "ns":
 			q.QType = "NS"
+		}
+		if d.chance(.2) {
+			q.VantagePoints = []measurement.VantagePoint{pick(d.Rand, p.VantagePoints...).ID, pick(d.Rand, p.VantagePoints...).ID}
+		}
+		if d.chance(.3) {
+			q.Expect = "of no matter: rows say what came of it"
 		}
 		p.Queries = append(p.Queries, q)
 	}
@@ -183,7 +192,7 @@ func (d *drawing) objectives() {
 			a := percent(pick(d.Rand, "100", "99", "80", "50"))
 			o.Availability = &a
 		}
-		o.UDP, o.TCP = goal(100*time.Millisecond, 200*time.Millisecond), goal(200*time.Millisecond)
+		o.UDP, o.TCP, o.TLS = goal(100*time.Millisecond, 200*time.Millisecond), goal(200*time.Millisecond), goal(200*time.Millisecond)
 		o.Publication = goal(5*time.Minute, 10*time.Minute, 15*time.Minute, 30*time.Minute)
 		p.Objectives = append(p.Objectives, o)
 	}
@@ -289,6 +298,17 @@ func (d *drawing) answer(v measurement.VantagePoint, at int, q plan.Query, i int
 			rcode = measurement.ServFail
 		}
 		a.LatencyUS, a.RCode = &us, &rcode
+		if q.Expect != "" && !d.chance(.1) {
+			met := (rcode == measurement.NoError) != d.chance(.1)
+			a.Expected = &met
+		}
+		if path.Transport == measurement.TLS && s.TLS != nil {
+			auth := s.TLS.Verify.Proof()
+			if d.chance(.2) {
+				auth = pick(d.Rand, measurement.TLSAuths...)
+			}
+			a.TLSAuth = &auth
+		}
 		if q.QType == "SOA" && rcode == measurement.NoError && !d.chance(.05) {
 			serial := int64(d.shown(v, s.RSI, at))
 			a.ZoneSerial = &serial

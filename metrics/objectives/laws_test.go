@@ -34,6 +34,8 @@ func laws() []law {
 		{"what has no weight dates nothing", lawNothing},
 		{"a lone serial delays nobody", lawLone},
 		{"off plan is missing", lawOffPlan},
+		{"what was not looked at is not bad", lawUnseen},
+		{"an answer without a serial delays nobody", lawNoSerial},
 		{"what came later does not count", lawLate},
 		{"a server's exclusion is its own", lawOwnExclusion},
 		{"where nothing is missing nothing is unknown", lawWhole},
@@ -63,6 +65,10 @@ var mistakes = map[string]string{
 	"every run is trusted":                "what has no weight dates nothing",
 	"lone serials count":                  "a lone serial delays nobody",
 	"off plan counts":                     "off plan is missing",
+	"what was not looked at is bad":       "what was not looked at is not bad",
+	"every clock is right":                "what was not looked at is not bad",
+	"any proof will do":                   "what was not looked at is not bad",
+	"what shows no serial is asked":       "an answer without a serial delays nobody",
 	"late runs count":                     "what came later does not count",
 	"a server's exclusion is the group's": "a server's exclusion is its own",
 }
@@ -389,6 +395,82 @@ func lawOffPlan(_ *rand.Rand, w world, judge judgement) string {
 		}
 	}
 	return differs(values(judge(w)), values(judge(other)))
+}
+
+// lawUnseen takes away what a vantage point tells of some answers, the clock by which it does,
+// or the proof that the plan wants: it is as if they had not come.
+func lawUnseen(r *rand.Rand, w world, judge judgement) string {
+	dropped, unseen := w, w
+	dropped.rows, unseen.rows = nil, nil
+	for _, a := range w.rows {
+		b := a
+		seen := a.Outcome != measurement.Answered || r.IntN(3) > 0 || !unsee(r, w, &b)
+		if unseen.rows = append(unseen.rows, b); seen {
+			dropped.rows = append(dropped.rows, a)
+		}
+	}
+	return differs(folded(judge(unseen)), folded(judge(dropped)))
+}
+
+// unsee takes something away from an answer; false where there is nothing to take.
+func unsee(r *rand.Rand, w world, a *measurement.Answer) bool {
+	q, _ := w.cfg.Plan.Query(a.Query)
+	wrong := slices.ContainsFunc(w.runs, func(run measurement.Run) bool {
+		return run.VantagePoint == a.VantagePoint && run.Interval.Equal(a.Interval) && run.ClockSynchronized != nil
+	})
+	server := w.cfg.Plan.Servers[slices.IndexFunc(w.cfg.Plan.Servers, func(s plan.Server) bool { return s.RSI == a.RSI })]
+	switch {
+	case q.Expect != "":
+		a.Expected = nil
+	case a.TLSAuth == nil:
+		return false
+	case wrong:
+		a.TLSAuth = new(pick(r, measurement.AuthExpired, measurement.AuthNotYetValid))
+	default:
+		auth := pick(r, measurement.AuthName, measurement.AuthPin, measurement.AuthNone)
+		if auth == server.TLS.Verify.Proof() {
+			return false
+		}
+		a.TLSAuth = &auth
+	}
+	return true
+}
+
+// folded are the values without telling apart why something is unknown.
+func folded(r *objectives.Result) map[string]objectives.Value {
+	all := values(r)
+	for name, v := range all {
+		v.Slots = metrics.Slots{Planned: v.Slots.Planned, Sent: v.Slots.Sent}
+		all[name] = v
+	}
+	return all
+}
+
+// lawNoSerial takes the serial from good answers: it delays nobody more than if they had not
+// come.
+func lawNoSerial(r *rand.Rand, w world, judge judgement) string {
+	dropped, unseen := w, w
+	dropped.rows, unseen.rows = nil, nil
+	for _, a := range w.rows {
+		q, _ := w.cfg.Plan.Query(a.Query)
+		good := a.Outcome == measurement.Answered && *a.RCode == measurement.NoError && *a.LatencyUS <= 4_000_000 && q.Expect == "" && a.TLSAuth == nil
+		if !good || r.IntN(3) > 0 {
+			unseen.rows, dropped.rows = append(unseen.rows, a), append(dropped.rows, a)
+			continue
+		}
+		a.ZoneSerial = nil
+		unseen.rows = append(unseen.rows, a)
+	}
+	waits := func(w world) map[string]objectives.Value {
+		all := map[string]objectives.Value{}
+		for name, v := range values(judge(w)) {
+			if v.Kind == objectives.Publication { // how much was sent, and so what is thin, differs
+				all[name] = objectives.Value{Count: v.Count, Good: v.Good, Unknown: v.Unknown, Number: v.Number}
+			}
+		}
+		return all
+	}
+	return differs(waits(unseen), waits(dropped))
 }
 
 // lawLate takes out rows of runs that came after what counts.

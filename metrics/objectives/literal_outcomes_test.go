@@ -75,11 +75,11 @@ func pathsOf(q plan.Query) (all []measurement.Path) {
 	return all
 }
 
-// anyAddress says whether a subject has an address of the family in the window.
-func (l *literal) anyAddress(o plan.Objective, s someone, f measurement.Family) (has bool) {
+// anyAddress says whether a subject can be asked over the path in the window.
+func (l *literal) anyAddress(o plan.Objective, s someone, p measurement.Path) (has bool) {
 	l.labels(l.from(o), func(t time.Time) {
 		for _, x := range s.servers {
-			if _, ok := hasAddress(x, f, t); ok && t.Before(l.end()) {
+			if _, ok := hasAddress(x, p.Family, t); ok && t.Before(l.end()) && (p.Transport != measurement.TLS || x.TLS != nil) {
 				has = true
 			}
 		}
@@ -120,7 +120,7 @@ func judgeLiterally(w world, mistake string) *objectives.Result {
 
 func (l *literal) values(o plan.Objective, q plan.Query, s someone) (all []objectives.Value) {
 	slots := func(kind objectives.Kind, p measurement.Path, g objectives.Goal) {
-		if !l.anyAddress(o, s, p.Family) {
+		if !l.anyAddress(o, s, p) {
 			return
 		}
 		own := l.pool(kind, o, q, s, p)
@@ -180,8 +180,7 @@ func (l *literal) isTrusted(v measurement.VantagePoint, t time.Time) bool {
 	if l.mistake == "every run is trusted" {
 		return true
 	}
-	if r, known := l.runAt[place{vp: v, at: t.Unix()}]; known &&
-		(r.ClockSynchronized != nil && !*r.ClockSynchronized || !r.ReceivedAt.IsZero() && r.ReceivedAt.Before(r.Interval)) {
+	if l.wrongClock(plan.VantagePoint{ID: v}, t) {
 		return false
 	}
 	shown := map[int64]bool{}
@@ -333,12 +332,12 @@ func (l *literal) sight(d *dating, v plan.VantagePoint, t time.Time) {
 	}
 }
 
-// around is how many vantage points are within their dates at a label or in the 15 minutes
+// around is how many vantage points that ask for the zone's SOA are within their dates at a label or in the 15 minutes
 // after.
 func (l *literal) around(t time.Time) (n int) {
 	for _, v := range l.vps {
 		for _, m := range []int{0, 5, 10, 15} {
-			if within(v, t.Add(time.Duration(m)*time.Minute)) {
+			if within(v, t.Add(time.Duration(m)*time.Minute)) && slices.ContainsFunc(l.zoneQueries(), func(q plan.Query) bool { return asks(q, v) }) {
 				n++
 				break
 			}
@@ -393,7 +392,7 @@ func (l *literal) waits(o plan.Objective, q plan.Query, s someone) pool {
 		for _, v := range l.vps {
 			var lo, hi []int64
 			for _, x := range s.servers {
-				if within(v, t) && l.inFrame(q, x, t) {
+				if asks(q, v) && within(v, t) && l.inFrame(q, x, t) {
 					b := l.wait(q, s, v, x, serial, t)
 					lo, hi = append(lo, b.lo), append(hi, b.hi)
 				}
@@ -471,6 +470,7 @@ func (l *literal) showed(q plan.Query, s someone, v plan.VantagePoint, x plan.Se
 		}
 		sent++
 		if a.ZoneSerial == nil {
+			strange = strange || became == "good" && l.mistake != "what shows no serial is asked"
 			continue
 		}
 		if l.dated().known[uint32(*a.ZoneSerial)] {

@@ -160,7 +160,7 @@ func (l *literal) excluded(v plan.VantagePoint, t time.Time, x plan.Server, p me
 // slot says what became of a planned query; empty where none was planned.
 func (l *literal) slot(v plan.VantagePoint, t time.Time, q plan.Query, x plan.Server, p measurement.Path, all bool) (string, measurement.Answer) {
 	address, has := hasAddress(x, p.Family, t)
-	if !l.due(q, t) || !within(v, t) || !has || !t.Before(l.cfg.DataUntil) || l.excluded(v, t, x, p, all) {
+	if p.Transport == measurement.TLS && x.TLS == nil || !asks(q, v) || !l.due(q, t) || !within(v, t) || !has || !t.Before(l.cfg.DataUntil) || l.excluded(v, t, x, p, all) {
 		return "", measurement.Answer{}
 	}
 	a, there := l.rowAt[place{v.ID, t.Unix(), q.Label, x.RSI, p}]
@@ -173,10 +173,45 @@ func (l *literal) slot(v plan.VantagePoint, t time.Time, q plan.Query, x plan.Se
 	if asked, err := netip.ParseAddr(a.Address); (err != nil || asked != address) && l.mistake != "off plan counts" {
 		return "off plan", a
 	}
-	if a.Outcome == measurement.Answered && *a.RCode == measurement.NoError && *a.LatencyUS <= 4_000_000 {
+	switch {
+	case a.Outcome == measurement.Answered && q.Expect != "" && a.Expected == nil && l.mistake != "what was not looked at is bad":
+		return "unsent", a
+	case a.Outcome == measurement.Answered && a.TLSAuth != nil && (*a.TLSAuth == "expired" || *a.TLSAuth == "not_yet_valid") && l.wrongClock(v, t) && l.mistake != "every clock is right":
+		return "unsent", a
+	}
+	if a.Outcome != measurement.Answered {
+		return "bad", a
+	}
+	meets := *a.RCode == measurement.NoError
+	if a.Expected != nil {
+		meets = *a.Expected
+	}
+	if a.TLSAuth != nil {
+		switch *a.TLSAuth {
+		case "name", "pin", "none":
+			wanted := map[measurement.TLSVerify]measurement.TLSAuth{"name": "name", "pin": "pin", "opportunistic": "none"}[x.TLS.Verify]
+			if *a.TLSAuth != wanted && l.mistake != "any proof will do" {
+				return "off plan", a
+			}
+		default:
+			meets = false
+		}
+	}
+	if meets && *a.LatencyUS <= 4_000_000 {
 		return "good", a
 	}
 	return "bad", a
+}
+
+// asks says whether a query is one of a vantage point's.
+func asks(q plan.Query, v plan.VantagePoint) bool {
+	return q.VantagePoints == nil || slices.Contains(q.VantagePoints, v.ID)
+}
+
+// wrongClock says whether the clock of a run was known to be wrong.
+func (l *literal) wrongClock(v plan.VantagePoint, t time.Time) bool {
+	r, known := l.runAt[place{vp: v.ID, at: t.Unix()}]
+	return known && (r.ClockSynchronized != nil && !*r.ClockSynchronized || !r.ReceivedAt.IsZero() && r.ReceivedAt.Before(r.Interval))
 }
 
 // fill counts a cell's slots.

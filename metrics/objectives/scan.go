@@ -74,14 +74,29 @@ func (a *Accumulator) Add(batch *column.AnswerBatch) error {
 		if r.entry, wrong = books[q].read(batch, good, i); wrong != "" {
 			return damaged(batch, i, wrong)
 		}
-		if a.runs[run{r.vp, r.at}]&untrusted != 0 && batch.TLSAuth.Column != nil && batch.TLSAuth.Has(i) && batch.TLSAuth.At(i).ByClock() {
-			r.entry = entry{state: unsent} // the clock may be wrong, and not the certificate
+		if batch.Outcome.At(i) == measurement.Answered {
+			r.instead = a.weigh(books[q], batch, i, r)
 		}
 		if err := a.note(books[q], r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// weigh says as what an answered row counts instead of what it seems to say of a server,
+// missing where it is the server's: nobody looked whether the answer is as expected, since
+// the vantage point had another plan; a certificate expired by a clock that was not right; or
+// the server had to prove something else than the plan wants now.
+func (a *Accumulator) weigh(b *book, batch *column.AnswerBatch, i int, r row) state {
+	auth := batch.TLSAuth.At(i)
+	switch {
+	case b.query.Expect != "" && !batch.Expected.Has(i), auth.ByClock() && a.runs[run{r.vp, r.at}]&untrusted != 0:
+		return unsent
+	case auth.Good() && auth != b.proof[r.rsi]:
+		return offPlan
+	}
+	return missing
 }
 
 // read says what became of the query of a row, and what is wrong with the row.

@@ -16,8 +16,8 @@ type follower struct {
 // showed says what a server showed a vantage point at a label: the oldest of the known
 // serials, false where there is none or they are in no order; and whether it counts as asked.
 // It does where it showed a known serial, or where all its planned queries were sent and no
-// answer showed one that is not known: neither our silence nor what nobody else has seen is
-// its delay.
+// answer showed one that is not known, and no good one showed none: neither our silence nor
+// what nobody else has seen, nor what the vantage point did not look for, is its delay.
 func (f follower) showed(vp, at, server int) (oldest uint32, ok, asked bool) {
 	if !f.trusts(vp, at) {
 		return 0, false, false
@@ -35,6 +35,7 @@ func (f follower) showed(vp, at, server int) (oldest uint32, ok, asked bool) {
 		}
 		switch {
 		case !e.shows():
+			strange = strange || e.became() >= good
 		case f.known[e.serial]:
 			shown = append(shown, e.serial)
 		default:
