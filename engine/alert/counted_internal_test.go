@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"slices"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -145,5 +146,33 @@ func TestCounted(t *testing.T) {
 		if len(g.combos) != 2 {
 			t.Errorf("%d combinations", len(g.combos))
 		}
+	}
+}
+
+// Only of queries that metrics are made of anything can be excluded.
+func TestCountsMetrics(t *testing.T) {
+	for _, c := range []struct {
+		over, queries []string
+		want          bool
+	}{
+		{[]string{"rsi"}, nil, true}, {[]string{"rsi", "query"}, nil, true}, {[]string{"rsi"}, []string{"soa", "ns"}, true}, {[]string{"rsi"}, []string{"ns"}, false},
+	} {
+		if g := (&group{over: c.over, queries: c.queries}); g.countsMetrics() != c.want {
+			t.Errorf("over %q, queries %q: %t", c.over, c.queries, !c.want)
+		}
+	}
+}
+
+// What a clock that is known to be wrong says of certificates is not the server's failure.
+func TestExpiredByWrongClock(t *testing.T) {
+	g := &gatherer{doubtful: map[runAt]bool{{"101", 7}: true}, tuples: numbers[tuple]{values: []tuple{{vantagePoint: "101"}, {vantagePoint: "301"}}}}
+	failed := row{slot: 7, serial: -1, latency: -1, outcome: outcomeAnswered, rcode: 1, met: byClock}
+	other, right := failed, failed
+	right.tuple, other.met, other.serial = 1, 0, 3
+	g.day = []row{failed, right, other}
+	g.dropDoubtful()
+	want := []row{{slot: 7, serial: -1, latency: -1, outcome: outcomeLocal}, right, {slot: 7, serial: -1, latency: -1, outcome: outcomeAnswered, rcode: 1}}
+	if !slices.Equal(g.day, want) {
+		t.Errorf("%+v, want %+v", g.day, want)
 	}
 }

@@ -52,6 +52,16 @@ rule "another-zone" {
   summary  = "{window.nsids} of {rsi}"
 }
 
+rule "unlike" {
+  on       = "window"
+  over     = ["rsi"]
+  queries  = [query.ns]
+  window   = "1h"
+  severity = "info"
+  expr     = "window.unexpected > 0"
+  summary  = "{rsi}"
+}
+
 rule "run" {
   on       = "run"
   severity = "info"

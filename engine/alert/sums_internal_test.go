@@ -98,6 +98,12 @@ func (h *history) answers(at time.Time) (all []measurement.Answer) {
 				if a.Outcome == measurement.Answered {
 					a.RCode = new([]string{"NOERROR", "NOERROR", "NOERROR", "SERVFAIL", "NOTIMP"}[h.IntN(5)])
 					a.LatencyUS = new(50 * h.Int64N(20))
+					if h.IntN(3) == 0 {
+						a.Expected = new(h.IntN(2) == 0)
+					}
+					if h.IntN(4) == 0 {
+						a.TLSAuth = new(measurement.TLSAuths[h.IntN(len(measurement.TLSAuths))])
+					}
 				}
 				if a.Outcome == measurement.LocalError {
 					a.SentAt = nil
@@ -124,6 +130,24 @@ func (h *history) write(day time.Time) {
 		if err := os.Chtimes(path, was.ModTime(), was.ModTime()); err != nil {
 			h.Fatal(err)
 		}
+	}
+}
+
+// clocks writes the runs of a day, some by clocks that were wrong.
+func (h *history) clocks(day time.Time) {
+	h.Helper()
+	var runs []measurement.Run
+	for _, a := range h.rows[day] {
+		if n := len(runs); n == 0 || runs[n-1].VantagePoint != a.VantagePoint || !runs[n-1].Interval.Equal(a.Interval) {
+			runs = append(runs, measurement.Run{VantagePoint: a.VantagePoint, Interval: a.Interval, StartedAt: a.Interval, Timestamps: "user", ClockSynchronized: new(h.IntN(3) > 0)})
+		}
+	}
+	path := h.store.Path(column.Runs, day)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		h.Fatal(err)
+	}
+	if err := column.Write(path, runs, column.Metadata{}); err != nil {
+		h.Fatal(err)
 	}
 }
 
@@ -174,6 +198,8 @@ func (h *history) happen(day time.Time) {
 			data[h.IntN(len(data))] ^= 1 << h.IntN(8)
 			return os.WriteFile(path, data, 0o644)
 		})
+	case 8: // clocks turn out to have been right, and others wrong
+		h.clocks(day)
 	case 7: // those of another day
 		each(func(path string, data []byte) error {
 			other := filepath.Join(h.sums, day.AddDate(0, 0, 1).Format("20060102")+filepath.Base(path)[8:])

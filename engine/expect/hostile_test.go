@@ -100,6 +100,17 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestReserved: of what metrics are made RSSAC047 says what is good, whatever a plan of others
+// expects of it.
+func TestReserved(t *testing.T) {
+	for label, want := range map[string]bool{"soa": false, "correctness": false, "other": true} {
+		x := expect.Of(&plan.Plan{Queries: []plan.Query{{Label: label, Expect: "true"}}})
+		if x.Has(label) != want {
+			t.Errorf("%s: expected of %t", label, !want)
+		}
+	}
+}
+
 // FuzzMeets: whatever the condition and the response, there is one answer, the same each
 // time and of a plan that was sent.
 func FuzzMeets(f *testing.F) {

@@ -3,6 +3,7 @@ package ingest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"mtric.net/mtric/engine/measurement"
 )
@@ -102,6 +103,8 @@ func TestAsked(t *testing.T) {
 		{"TLS handshake of 500 µs", 3, with(func(a *measurement.Answer) { a.ConnectUS = nil })},
 		{`TLS authentication "yes"`, 3, with(func(a *measurement.Answer) { a.TLSAuth = new(measurement.TLSAuth("yes")) })},
 		{`TLS version "TLS 1.3"`, 3, with(func(a *measurement.Answer) { a.TLSVersion = new("TLS 1.3") })},
+		{"", 3, with(func(a *measurement.Answer) { a.TLSNotAfter = new(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)) })},
+		{"TLS certificate until the year 38504", 3, with(func(a *measurement.Answer) { a.TLSNotAfter = new(time.UnixMicro(1 << 60)) })},
 		{`TLS key "AAAA", want base64`, 3, with(func(a *measurement.Answer) { a.TLSSPKI = new("AAAA") })},
 		{"", 3, func(a *measurement.Answer) {
 			a.Query, a.Transport, a.Outcome = "other", measurement.TLS, measurement.TLSFailed

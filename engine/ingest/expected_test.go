@@ -1,7 +1,11 @@
 package ingest_test
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,5 +87,22 @@ func TestExpectedIsEvaluatedAgain(t *testing.T) {
 	c.sendExpecting(sum, day, expecting{"later", 7, true, no}, expecting{"nothing", 7, true, nil}, expecting{"right", 7, true, no}, expecting{"wrong", 7, true, no})
 	if r := c.ingest(); len(r.Quarantined) != 0 || r.Added != 0 || r.Known != 4 {
 		t.Errorf("again: %+v", r)
+	}
+}
+
+// A plan in the lake that cannot be read stops no ingest: what was said stands.
+func TestUnreadablePlanStopsNoIngest(t *testing.T) {
+	c := newCollector(t)
+	sum := strings.Repeat("ab", 32)
+	dir := filepath.Join(c.in.Lake.Dir, "plans")
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, sum+".json"), []byte("this is damaged"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	c.sendExpecting(sum, day, expecting{"right", 7, true, ptr(true)})
+	if r := c.ingest(); len(r.Quarantined) != 0 || r.Added != 1 {
+		t.Errorf("%+v", r)
+	}
+	if rows := readDay[measurement.Answer](c, column.Answers, day); len(rows) != 1 || rows[0].Expected == nil || !*rows[0].Expected {
+		t.Errorf("%+v", rows)
 	}
 }

@@ -57,6 +57,22 @@ func TestHostileText(t *testing.T) {
 		{"garbage", repeat("\x01\x02{]", 1000), ""},
 		{"quotes", repeat(`"`, 50000), ""},
 		{"empty", "", "no plan block"},
+		{"an evaluated plan that is too long", `locals { long = "` + repeat("x", 900) + `" }
+plan "p" {}
+schedule "s" { every = "5m" }
+server "own" {
+  rsi  = "ns1"
+  ipv4 = "192.0.2.1"
+}
+query "q" {
+  for_each    = toset([for n in range(1000) : format("%d", n)])
+  schedule    = schedule.s
+  servers     = server.own
+  qname       = "example."
+  qtype       = "SOA"
+  description = local.long
+}
+`, "more than 1048576"},
 		{"digits", "locals { x = " + repeat("9", 100000) + " }", "number out of range"},
 		{"factors", "plan \"x\" {}\nlocals { x = \"${1" + repeat("*1e99", 4000) + "}\" }", "too large"},
 		{"infinity", "plan \"x\" {}\nlocals {\n a = 1" + repeat("*9e99", 20) + "\n b = local.a - local.a\n c = \"${local.a * local.a}\"\n}", ""},

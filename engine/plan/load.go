@@ -71,6 +71,9 @@ func (ld Loader) Load(dirs []Dir, vars map[string]string) (p *Plan, list diag.Li
 		l.plan.Sources, l.plan.Doubtful = l.sources, l.doubtful()
 		l.diags = append(l.diags, ld.Later(l.plan).Diags...)
 	}
+	if !l.diags.HasErrors() {
+		l.checkSize()
+	}
 	if l.diags.HasErrors() {
 		return nil, l.list()
 	}
@@ -139,6 +142,15 @@ func (l *loader) load(vars map[string]string) {
 		}
 	}
 	l.finished = true
+}
+
+// checkSize refuses a plan that would not be read again: vantage points send its canonical
+// form, and the lake keeps it.
+func (l *loader) checkSize() {
+	if n := len(l.plan.JSON()); n > MaxJSON {
+		l.errorf(hcl.Range{Filename: l.dirs[0].Name}, "Keep data out of plans; mtric plan show --json prints what a for_each made of them.",
+			"evaluated, the plan has %d bytes, more than %d", n, MaxJSON)
+	}
 }
 
 // readAll reads every directory; one without any plan file was named by mistake.
