@@ -2,7 +2,6 @@ package alert_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,32 +9,12 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/google/go-cmp/cmp"
-
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/plans"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("golden file: %v (make it with -update)", err)
-	}
-	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s differs (-want +got):\n%s", file, d)
-	}
-}
 
 func shipped(t testing.TB, name string) plan.Dir {
 	t.Helper()
@@ -87,7 +66,7 @@ func TestMistakes(t *testing.T) {
 		if err := l.WriteText(&b, false); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, strings.TrimSuffix(file, ".hcl")+".txt", b.Bytes())
+		golden.Compare(t, strings.TrimSuffix(file, ".hcl")+".txt", b.Bytes())
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/diag/golden"
 )
 
 const rulesPage = "../../docs/rules.md"
@@ -44,14 +45,14 @@ func TestPageListsEveryField(t *testing.T) {
 	if !between.Match(data) {
 		t.Fatalf("%s has no part between <!-- fields --> and <!-- /fields -->", rulesPage)
 	}
-	if *update {
+	if *golden.Update {
 		out := between.ReplaceAllLiteral(data, []byte(want))
 		if err := os.WriteFile(rulesPage, out, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	golden(t, rulesPage, between.ReplaceAllLiteral(data, []byte(want)))
+	golden.Compare(t, rulesPage, between.ReplaceAllLiteral(data, []byte(want)))
 }
 
 // TestPageListsEveryFunction holds the page to naming each function, and none that

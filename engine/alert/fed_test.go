@@ -7,6 +7,7 @@ import (
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -112,13 +113,13 @@ func later(t *testing.T, src string) string {
 
 // TestRulesThatNothingFeeds: they would be good and never fire.
 func TestRulesThatNothingFeeds(t *testing.T) {
-	golden(t, "testdata/unfed.txt", []byte(later(t, tld)))
+	golden.Compare(t, "testdata/unfed.txt", []byte(later(t, tld)))
 }
 
 // TestAllMistakesAtOnce: those of CEL are said beside those of the language, and nothing
 // is said twice: of a threshold that could not be read, of labels that over has not.
 func TestAllMistakesAtOnce(t *testing.T) {
-	golden(t, "testdata/at-once.txt", []byte(later(t, `
+	golden.Compare(t, "testdata/at-once.txt", []byte(later(t, `
 plan "tld" {}
 
 threshold "rsi_availability" {

@@ -11,6 +11,7 @@ import (
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/plans"
 )
@@ -132,7 +133,7 @@ func TestMistakesInTests(t *testing.T) {
 		if err := l.WriteText(&b, false); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, strings.TrimSuffix(file, ".hcl")+".txt", b.Bytes())
+		golden.Compare(t, strings.TrimSuffix(file, ".hcl")+".txt", b.Bytes())
 	}
 }
 

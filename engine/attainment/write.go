@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -39,17 +38,9 @@ const jsonName = "internal/objectives.json"
 // Existing returns the report that is in place in a folder; nil where there is none.
 func Existing(folder string) (*Document, error) {
 	path := filepath.Join(folder, filepath.FromSlash(jsonName))
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("objectives: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, edition.MaxJSON))
-	if err != nil {
-		return nil, fmt.Errorf("objectives: %w", err)
+	text, err := edition.ReadFile(path)
+	if text == nil {
+		return nil, err
 	}
 	d, err := Read(text)
 	if err != nil {
@@ -83,12 +74,7 @@ func (d *Document) Run(ctx context.Context, p *plan.Plan, store lake.Store, out 
 }
 
 func (d *Document) files(dir string) error {
-	for name, write := range map[string]func(io.Writer) error{
+	return edition.WriteFiles(dir, map[string]func(io.Writer) error{
 		"internal/objectives.txt": d.WriteText, jsonName: d.WriteJSON, "internal/objectives.html": d.WriteHTML,
-	} {
-		if err := edition.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), write); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }

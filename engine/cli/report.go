@@ -124,23 +124,13 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 }
 
 // runReport makes the report while no other run does.
-func (a *app) runReport(ctx context.Context, job report.Job, d, old *report.Document) (err error) {
-	unlock, err := lockReports(job.Out)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	release, err := a.keepLake(ctx, job.Store)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
+func (a *app) runReport(ctx context.Context, job report.Job, d, old *report.Document) error {
 	bar := a.progress(0, "report")
 	days := int(d.DataUntil.Sub(d.From)/(24*time.Hour)) + 1
 	done := 0
 	job.Progress = func(string) { done++; bar.at(min(done, days), days) }
 	restore := collectAt(reportGarbage)
-	err = job.Run(ctx, d, old)
+	err := a.alone(ctx, job.Out, job.Store, func() error { return job.Run(ctx, d, old) })
 	restore()
 	bar.done()
 	if errors.Is(err, edition.ErrThere) {
@@ -151,6 +141,27 @@ func (a *app) runReport(ctx context.Context, job report.Job, d, old *report.Docu
 
 // logReport notes the report in the collector's log, where there is one.
 func (a *app) logReport(p *plan.Plan, d *report.Document, folder string) error {
+	return a.logOnCollector(p, "report written", "folder", folder, "status", d.Status, "revision", d.Revision, "missed", d.Misses(), "unchecked", d.Unchecked, "digest", d.Digest)
+}
+
+// alone makes a report while no other run makes one into out, and ingest leaves the lake as
+// it is.
+func (a *app) alone(ctx context.Context, out string, store lake.Store, work func() error) (err error) {
+	unlock, err := lockReports(out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	release, err := a.keepLake(ctx, store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return work()
+}
+
+// logOnCollector writes a line into the collector's log, where there is one.
+func (a *app) logOnCollector(p *plan.Plan, message string, facts ...any) error {
 	home, err := a.home()
 	if err != nil {
 		return err
@@ -163,7 +174,7 @@ func (a *app) logReport(p *plan.Plan, d *report.Document, folder string) error {
 	if err != nil {
 		return err
 	}
-	log.Info("report written", "folder", folder, "status", d.Status, "revision", d.Revision, "missed", d.Misses(), "unchecked", d.Unchecked, "digest", d.Digest)
+	log.Info(message, facts...)
 	return closeLog()
 }
 

@@ -50,43 +50,22 @@ func (a *app) objectives(ctx context.Context, p *plan.Plan, o reportOptions, atH
 
 // runObjectives makes the files while no other run does. Windows that are not over grow:
 // later data make a new revision by themselves.
-func (a *app) runObjectives(ctx context.Context, p *plan.Plan, d *attainment.Document, store lake.Store, folder string, force bool) (err error) {
+func (a *app) runObjectives(ctx context.Context, p *plan.Plan, d *attainment.Document, store lake.Store, folder string, force bool) error {
 	out := filepath.Dir(folder)
-	unlock, err := lockReports(out)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	release, err := a.keepLake(ctx, store)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	old, err := attainment.Existing(folder)
-	if err != nil {
-		return err
-	}
-	if old != nil && !force && (old.Status == report.Final || !old.DataUntil.Before(interval.Of(d.DataUntil))) {
-		return busyf("%s: %s report, revision %d, %w", folder, old.Status, old.Revision, edition.ErrThere)
-	}
-	return d.Run(ctx, p, store, out, old)
+	return a.alone(ctx, out, store, func() error {
+		old, err := attainment.Existing(folder)
+		if err != nil {
+			return err
+		}
+		if old != nil && !force && (old.Status == report.Final || !old.DataUntil.Before(interval.Of(d.DataUntil))) {
+			return busyf("%s: %s report, revision %d, %w", folder, old.Status, old.Revision, edition.ErrThere)
+		}
+		return d.Run(ctx, p, store, out, old)
+	})
 }
 
 func (a *app) logObjectives(p *plan.Plan, d *attainment.Document, folder string) error {
-	home, err := a.home()
-	if err != nil {
-		return err
-	}
-	logs := under(home, p.Paths.Logs)
-	if there, err := exists(logs); err != nil || !there {
-		return err
-	}
-	log, closeLog, err := openLog(logs, collector)
-	if err != nil {
-		return err
-	}
-	log.Info("report of objectives written", "folder", folder, "status", d.Status, "revision", d.Revision, "missed", d.Count(metrics.Fail), "digest", d.Digest)
-	return closeLog()
+	return a.logOnCollector(p, "report of objectives written", "folder", folder, "status", d.Status, "revision", d.Revision, "missed", d.Count(metrics.Fail), "digest", d.Digest)
 }
 
 // objectivesDone says where the report is and what it found.

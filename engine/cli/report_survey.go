@@ -69,41 +69,20 @@ func (a *app) survey(ctx context.Context, p *plan.Plan, o reportOptions, atHome 
 
 // runSurvey makes the files while no other run does. A survey that goes on grows:
 // a later end makes a new revision by itself.
-func (a *app) runSurvey(ctx context.Context, s *survey.Survey, store lake.Store, folder string, force bool) (err error) {
+func (a *app) runSurvey(ctx context.Context, s *survey.Survey, store lake.Store, folder string, force bool) error {
 	out := filepath.Dir(folder)
-	unlock, err := lockReports(out)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	release, err := a.keepLake(ctx, store)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	old, err := survey.Existing(folder)
-	if err != nil {
-		return err
-	}
-	if old != nil && !force && old.Until.Equal(s.Until) {
-		return busyf("%s: survey until %s, revision %d, %w", folder, old.Until.Format(time.RFC3339), old.Revision, edition.ErrThere)
-	}
-	return s.Run(ctx, store, out, old)
+	return a.alone(ctx, out, store, func() error {
+		old, err := survey.Existing(folder)
+		if err != nil {
+			return err
+		}
+		if old != nil && !force && old.Until.Equal(s.Until) {
+			return busyf("%s: survey until %s, revision %d, %w", folder, old.Until.Format(time.RFC3339), old.Revision, edition.ErrThere)
+		}
+		return s.Run(ctx, store, out, old)
+	})
 }
 
 func (a *app) logSurvey(p *plan.Plan, s *survey.Survey, folder string) error {
-	home, err := a.home()
-	if err != nil {
-		return err
-	}
-	logs := under(home, p.Paths.Logs)
-	if there, err := exists(logs); err != nil || !there {
-		return err
-	}
-	log, closeLog, err := openLog(logs, collector)
-	if err != nil {
-		return err
-	}
-	log.Info("survey written", "folder", folder, "revision", s.Revision, "candidates", len(s.Candidates))
-	return closeLog()
+	return a.logOnCollector(p, "survey written", "folder", folder, "revision", s.Revision, "candidates", len(s.Candidates))
 }

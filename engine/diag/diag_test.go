@@ -4,36 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/diag/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("golden file: %v (make it with -update)", err)
-	}
-	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s differs (-want +got):\n%s", file, d)
-	}
-}
 
 // at makes an error at the n-th occurrence of word in the file.
 func at(name, src, word string, summary, detail string) *hcl.Diagnostic {
@@ -92,7 +71,7 @@ func TestText(t *testing.T) {
 		if err := sample().WriteText(&b, color); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, "testdata/"+name+".txt", b.Bytes())
+		golden.Compare(t, "testdata/"+name+".txt", b.Bytes())
 		if !color && strings.ContainsAny(b.String(), "\x1b\a\u202e") {
 			t.Error("a plan can steer the terminal")
 		}
@@ -104,7 +83,7 @@ func TestJSON(t *testing.T) {
 	if err := sample().WriteJSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/all.json", b.Bytes())
+	golden.Compare(t, "testdata/all.json", b.Bytes())
 	b.Reset()
 	if err := (diag.List{}).WriteJSON(&b); err != nil || strings.TrimSpace(b.String()) != "[]" {
 		t.Errorf("no diagnostics are %q, %v", b.String(), err)

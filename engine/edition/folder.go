@@ -54,6 +54,34 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	return nil
 }
 
+// WriteFiles writes files by their names below a folder that nobody reads yet.
+func WriteFiles(dir string, files map[string]func(io.Writer) error) error {
+	for name, write := range files {
+		if err := WriteFile(filepath.Join(dir, filepath.FromSlash(name)), write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReadFile reads an edition that is in place, at most MaxJSON bytes of it; nil where there is
+// none.
+func ReadFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, MaxJSON))
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	return text, nil
+}
+
 // Put puts the folder that write fills in place, whole or not at all. One that was there
 // becomes revisions/N of the new one, N being the revision replaced; 0 is none.
 func Put(out, folder string, replaced int, write func(dir string) error) error {

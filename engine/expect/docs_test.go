@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/expect"
 )
 
@@ -45,13 +46,13 @@ func TestPageListsEveryField(t *testing.T) {
 	for name, fields := range map[string][]expect.Field{"fields": expect.Fields(), "record": expect.RecordFields()} {
 		between, data := part(t, name)
 		want := between.ReplaceAllLiteral(data, fmt.Appendf(nil, "<!-- %s -->\n\n%s\n<!-- /%s -->", name, table(fields), name))
-		if *update && !bytes.Equal(data, want) {
+		if *golden.Update && !bytes.Equal(data, want) {
 			if err := os.WriteFile(languagePage, want, 0o644); err != nil {
 				t.Fatal(err)
 			}
 			continue
 		}
-		golden(t, languagePage, want)
+		golden.Compare(t, languagePage, want)
 	}
 }
 

@@ -2,7 +2,6 @@ package expect_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,33 +9,14 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/expect"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("golden file: %v (make it with -update)", err)
-	}
-	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s differs (-want +got):\n%s", file, d)
-	}
-}
 
 // base is a plan without queries.
 const base = `
@@ -214,7 +194,7 @@ func TestMistakes(t *testing.T) {
 		if x != nil {
 			t.Errorf("%s is accepted", file)
 		}
-		golden(t, strings.TrimSuffix(file, ".cel")+".txt", printed(t, l))
+		golden.Compare(t, strings.TrimSuffix(file, ".cel")+".txt", printed(t, l))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -29,7 +30,7 @@ func TestCrontab(t *testing.T) {
 		}
 		all.WriteString(text + "\n")
 	}
-	golden(t, "testdata/crontab.txt", []byte(all.String()))
+	golden.Compare(t, "testdata/crontab.txt", []byte(all.String()))
 
 	bare := load(t, nil, inline("p", small))
 	for role, want := range map[string]string{plan.RoleVantagePoint: "", plan.RoleCollector: "4-59/5 * * * * mtric ingest\n"} {
@@ -79,7 +80,7 @@ func TestInventory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/inventory.json", got)
+	golden.Compare(t, "testdata/inventory.json", got)
 
 	got, err = plan.Inventory(load(t, nil, shipped(t, "rssac047")), today)
 	if err != nil {
@@ -109,7 +110,7 @@ func TestSent(t *testing.T) {
 		queries[l.Query] += l.Count
 		fmt.Fprintf(&b, "%s %s %s %s %s %d\n", l.Query, l.RSI, l.Path, l.Address, l.Question, l.Count)
 	}
-	golden(t, "testdata/sent.txt", []byte(b.String()))
+	golden.Compare(t, "testdata/sent.txt", []byte(b.String()))
 	if queries["soa"] != 52 || queries["correctness"] != 13 || queries["path"] != 0 || len(lines) != 52+13+26 {
 		t.Errorf("%v in %d lines", queries, len(lines))
 	}

@@ -2,39 +2,17 @@ package plan_test
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 
-	"github.com/google/go-cmp/cmp"
-
 	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/plans"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares got with the file, or rewrites the file with -update.
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("golden file: %v (make it with -update)", err)
-	}
-	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s differs (-want +got):\n%s", file, d)
-	}
-}
 
 // text is a list of diagnostics as a terminal without colour shows it.
 func text(t *testing.T, l diag.List) string {
@@ -86,7 +64,7 @@ func TestMistakes(t *testing.T) {
 			if strings.Contains(l.Error(), "internal error") {
 				t.Errorf("panic: %s", l.Error())
 			}
-			golden(t, strings.TrimSuffix(file, ".hcl")+".txt", []byte(text(t, l)))
+			golden.Compare(t, strings.TrimSuffix(file, ".hcl")+".txt", []byte(text(t, l)))
 		})
 	}
 }

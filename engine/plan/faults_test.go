@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
@@ -84,7 +85,7 @@ func TestFaultMistakes(t *testing.T) {
 		if got != nil || !l.HasErrors() || strings.Contains(l.Error(), "internal error") {
 			t.Errorf("%s: %v %s", file, got, l.Error())
 		}
-		golden(t, strings.TrimSuffix(file, ".hcl")+".txt", []byte(text(t, l)))
+		golden.Compare(t, strings.TrimSuffix(file, ".hcl")+".txt", []byte(text(t, l)))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/plans"
@@ -152,8 +153,8 @@ func TestExampleZoneSources(t *testing.T) {
 // TestDemoJSON compares the canonical form, on which every stored hash rests.
 func TestDemoJSON(t *testing.T) {
 	p := load(t, nil, demo(t))
-	golden(t, "testdata/demo.json", p.JSON())
-	golden(t, "testdata/demo.sha256", []byte(p.SHA256()+"\n"))
+	golden.Compare(t, "testdata/demo.json", p.JSON())
+	golden.Compare(t, "testdata/demo.sha256", []byte(p.SHA256()+"\n"))
 }
 
 func TestExampleVantagePoints(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -28,7 +29,7 @@ func TestMethodNamesThePlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
+	if *golden.Update {
 		if err := os.WriteFile(methodPage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}

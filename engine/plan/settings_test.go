@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -31,7 +32,7 @@ func TestManyFiles(t *testing.T) {
 			"wrong.auto.vars.hcl", "schedule \"x\" {\n  every = \"5m\"\n}\n",
 		),
 	}, map[string]string{"hosts": `["a", `})
-	golden(t, "testdata/many-files.txt", []byte(text(t, l)))
+	golden.Compare(t, "testdata/many-files.txt", []byte(text(t, l)))
 	if strings.Contains(l.Error(), "internal error") {
 		t.Error(l.Error())
 	}

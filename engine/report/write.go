@@ -39,17 +39,9 @@ type Job struct {
 // Existing returns the report that is in place; nil where there is none.
 func (j Job) Existing(folder string) (*Document, error) {
 	path := filepath.Join(j.Out, folder, filepath.FromSlash(internalJSON))
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, edition.MaxJSON))
-	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
+	text, err := edition.ReadFile(path)
+	if text == nil {
+		return nil, err
 	}
 	d, err := read(text)
 	if errors.Is(err, ErrOldRules) {

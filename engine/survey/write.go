@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -58,16 +56,12 @@ func Folder(from time.Time) string { return Style + "-" + from.Format(time.DateO
 // Existing returns the survey that is in place in a folder; nil where there is none.
 func Existing(folder string) (*Survey, error) {
 	path := filepath.Join(folder, filepath.FromSlash(jsonName))
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	text, err := edition.ReadFile(path)
+	if text == nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("survey: %w", err)
-	}
-	defer f.Close()
 	var s Survey
-	if err := json.NewDecoder(io.LimitReader(f, edition.MaxJSON)).Decode(&s); err != nil || s.Schema != Schema {
+	if err := json.Unmarshal(text, &s); err != nil || s.Schema != Schema {
 		return nil, errors.Join(fmt.Errorf("survey %s: not a survey of this mtric; move the folder away to have it made anew", path), err)
 	}
 	return &s, nil
@@ -88,12 +82,7 @@ func (s *Survey) Run(ctx context.Context, store lake.Store, out string, old *Sur
 }
 
 func (s *Survey) files(dir string) error {
-	for name, write := range map[string]func(io.Writer) error{
+	return edition.WriteFiles(dir, map[string]func(io.Writer) error{
 		"internal/survey.txt": s.WriteText, jsonName: s.WriteJSON, "internal/survey.html": s.WriteHTML,
-	} {
-		if err := edition.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), write); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }

@@ -187,7 +187,7 @@ func (l *literal) slot(v plan.VantagePoint, t time.Time, q plan.Query, x plan.Se
 		meets = *a.Expected
 	}
 	if a.TLSAuth != nil {
-		switch *a.TLSAuth {
+		switch string(*a.TLSAuth) {
 		case "name", "pin", "none":
 			wanted := map[measurement.TLSVerify]measurement.TLSAuth{"name": "name", "pin": "pin", "opportunistic": "none"}[x.TLS.Verify]
 			if *a.TLSAuth != wanted && l.mistake != "any proof will do" {
