@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -321,6 +322,21 @@ func (p *played) rebuild(out, against string) (r rebuilt, code int) {
 	return r, code
 }
 
+// rebuiltDays is for how many days the vantage points measure: MTRIC_REBUILD_DAYS=30 makes
+// it a month.
+func rebuiltDays(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("MTRIC_REBUILD_DAYS")
+	if text == "" {
+		return 3
+	}
+	days, err := strconv.Atoi(text)
+	if err != nil || days < 3 || days > 366 {
+		t.Fatalf("MTRIC_REBUILD_DAYS %q: want days, 3 to 366", text)
+	}
+	return days
+}
+
 // The law of rebuild: the lake that is made of the evidence is the lake that ingest made,
 // in every column of every table, whatever came late, is wrong or was found late.
 func TestRebuildComesToTheSame(t *testing.T) {
@@ -329,7 +345,7 @@ func TestRebuildComesToTheSame(t *testing.T) {
 	}
 	dir := t.TempDir()
 	p := &played{TB: t, home: filepath.Join(dir, "home"), truth: filepath.Join(dir, "truth"), vps: []measurement.VantagePoint{"101", "102", "103"},
-		from: time.Date(2024, 2, 27, 0, 0, 0, 0, time.UTC), days: 3, every: time.Hour}
+		from: time.Date(2024, 2, 27, 0, 0, 0, 0, time.UTC), days: rebuiltDays(t), every: time.Hour}
 	p.play()
 	packs, err := filepath.Glob(filepath.Join(p.home, "Originals", "*", "*.tar.zst"))
 	if err != nil || !slices.ContainsFunc(packs, func(p string) bool { return strings.HasSuffix(p, "-2.tar.zst") }) {
