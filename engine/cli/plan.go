@@ -33,7 +33,8 @@ func (a *app) planCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.planNewCommand(), a.planCheckCommand(), a.planShowCommand(), a.planFmtCommand(), a.planTestCommand(), a.planCrontabCommand(), a.planInventoryCommand())
+	c.AddCommand(a.planNewCommand(), a.planCheckCommand(), a.planShowCommand(), a.planFmtCommand(), a.planTestCommand(), a.planReferenceCommand(),
+		a.planCrontabCommand(), a.planInventoryCommand())
 	return c
 }
 
@@ -63,6 +64,23 @@ func (a *app) planCheckCommand() *cobra.Command {
 			}
 			_, err = fmt.Fprintf(a.out, "plan %s is good: %d servers, %d queries, %d vantage points, %d rules; sha256 %s\n",
 				p.Name, len(p.Servers), len(p.Queries), len(p.VantagePoints), len(p.Rules), p.SHA256())
+			return err
+		},
+	}
+}
+
+func (a *app) planReferenceCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "reference [BLOCK…]",
+		Short:   "Print what each block takes: types, defaults and meanings",
+		Example: "  mtric plan reference query server",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, blocks []string) error {
+			text, err := plan.Reference(blocks...)
+			if err != nil {
+				return usagef("%w", err)
+			}
+			_, err = io.WriteString(a.out, text)
 			return err
 		},
 	}

@@ -52,6 +52,7 @@ func (d *decoder) has(name string) bool {
 // get evaluates an attribute; false where it is absent, null (which means the
 // same, so that an expression can leave an attribute out) or reported already.
 func (d *decoder) get(name string) (item, bool) {
+	known := d.t.attribute(name)
 	a := d.attrs[name]
 	if a == nil {
 		return item{}, false
@@ -61,10 +62,8 @@ func (d *decoder) get(name string) (item, bool) {
 		return item{}, false
 	}
 	if v.IsNull() {
-		for _, s := range d.t.attrs {
-			if s.name == name && s.must {
-				d.errorf(name, "It takes: "+s.kind+".", "%s of %s is null", name, d.what)
-			}
+		if known.must {
+			d.errorf(name, "It takes: "+known.kind+".", "%s of %s is null", name, d.what)
 		}
 		return item{}, false
 	}

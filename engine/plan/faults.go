@@ -78,12 +78,13 @@ var FaultTags = map[string][]string{
 	"negative": {"gpl", "axj", "czb"},
 }
 
-// faultType is the schema of a fault block.
+// faultType is the schema of a fault block; docs/simulate.md says what it means.
 var faultType = []blockType{{kind: "fault", label: "name", attrs: []attribute{
-	need("kind", "one of "+words(FaultKinds)),
-	may("vantage_points", "list of labels", "all"), may("rsis", "list of RSIs", "all"), may("paths", "list of paths", "all"),
-	need("from", "time"), need("until", "time"),
-	may("by", "duration", "none"), may("percent", "number", "100"), may("rcode", "rcode", "none"), may("tags", "list of tags", "one for each kind of question"),
+	need("kind", "one of "+words(FaultKinds), ""),
+	may("vantage_points", "list of labels", "all", ""), may("rsis", "list of RSIs", "all", ""), may("paths", "list of paths", "all", ""),
+	need("from", "time", ""), need("until", "time", ""),
+	may("by", "duration", "none", ""), may("percent", "number", "100", ""), may("rcode", "rcode", "none", ""),
+	may("tags", "list of tags", "one for each kind of question", ""),
 }}}
 
 // LoadFaults reads the text of a faults file: fault blocks, in the language of

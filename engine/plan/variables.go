@@ -179,10 +179,8 @@ func (l *loader) validations(name string, v *variable) {
 		}
 		ctx := l.context(env{dir: v.source.dir, roots: inVariable})
 		ok, known := l.evalTo(cond.Expr, ctx, cty.Bool)
-		if !known || ok.True() {
-			continue
-		}
-		if text, known := l.evalTo(message.Expr, ctx, cty.String); known {
+		text, readable := l.evalTo(message.Expr, ctx, cty.String)
+		if known && readable && ok.False() {
 			l.errorf(v.set, fmt.Sprintf("The rule is at %s.", position(cond.Expr.Range())),
 				"variable %q: %s", name, strings.TrimSpace(text.AsString()))
 		}

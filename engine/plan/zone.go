@@ -21,7 +21,7 @@ func (l *loader) decodeZoneSource(b *block) {
 		AXFR:     d.hostPort("axfr"),
 		File:     d.line("file", ""),
 		Timeout:  d.duration("timeout", Duration(time.Minute), Duration(time.Second), Duration(20*time.Minute)),
-		MaxSize:  d.number("max_size", 16<<20, 1<<10, 1<<30),
+		MaxSize:  d.number("max_size", 16<<20, 1<<10, 64<<20),
 	}
 	n := 0
 	for _, name := range []string{"url", "axfr", "file"} {
