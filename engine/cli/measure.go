@@ -21,6 +21,7 @@ import (
 	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/probe"
 	"mtric.net/mtric/engine/rootzone"
@@ -156,15 +157,21 @@ func (m *measuring) file(table column.Table) string {
 // begin refuses an interval that has been measured and logs those that were
 // skipped.
 func (m *measuring) begin() error {
-	name := spool.Name(m.label, m.vp, column.Answers)
-	for _, dir := range []string{m.output, m.sent} {
-		there, err := exists(filepath.Join(dir, name))
+	answers := m.file(column.Answers)
+	places := []string{answers, filepath.Join(m.sent, filepath.Base(answers))}
+	if m.plan.OneMachine() { // what was sent went on at once, and ingest may have taken it
+		kept := originals.Store{Dir: under(m.home, m.plan.Paths.Originals)}
+		places = append(places, filepath.Join(m.dropbox(), filepath.Base(answers)),
+			kept.Path(originals.Name{Label: m.label, VantagePoint: m.vp, Kind: originals.Answers}))
+	}
+	for _, file := range places {
+		there, err := exists(file)
 		if err != nil {
 			return err
 		}
 		if there {
-			m.log.Warn("interval measured already", "interval", m.label, "file", filepath.Join(dir, name))
-			return busyf("interval %s: measured already, %s", interval.Format(m.label), filepath.Join(dir, name))
+			m.log.Warn("interval measured already", "interval", m.label, "file", file)
+			return busyf("interval %s: measured already, %s; the next one begins at %s", interval.Format(m.label), file, stamp(m.label.Add(interval.Length)))
 		}
 	}
 	memory := filepath.Join(m.state, "last-interval")

@@ -6,12 +6,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/interval"
 )
 
 // firstPlan is what plan new writes: a plan for one's own servers, measured, ingested and
-// reported on one machine. docs/first-plan.md goes on from here.
+// reported on one machine, and FROM the interval in which it is written.
+// docs/first-plan.md goes on from here.
 const firstPlan = `plan "mine" {
   paths = { dropboxes = "Dropboxes/{vantage_point}" } # one machine: what is measured is ingested here
 }
@@ -19,6 +24,7 @@ const firstPlan = `plan "mine" {
 vantage_point "101" {
   region = "europe"
   metro  = "Frankfurt"
+  from   = "FROM" # what was measured before does not count
 }
 
 server "mine" { # a block for each name server
@@ -27,11 +33,16 @@ server "mine" { # a block for each name server
   ipv4 = "192.0.2.1" # and ipv6, where it has one
 }
 
+zone "example" { # a block for each zone: its serials are followed
+  name    = "example."
+  servers = server.mine
+}
+
 schedule "interval" {
   every = "5m"
 }
 
-query "apex" {
+query "apex" { # a block for each question
   schedule = schedule.interval
   servers  = server.mine
   qname    = "example."
@@ -60,6 +71,10 @@ func (a *app) planNew(dir string) error {
 			return usagef("%s: holds a plan already, %s; name a new folder", dir, filepath.Base(there[0]))
 		}
 	}
+	now, err := a.now()
+	if err != nil {
+		return err
+	}
 	if a.flags.dryRun {
 		_, err := fmt.Fprintf(a.out, "would write %s\n", file)
 		return err
@@ -74,7 +89,7 @@ func (a *app) planNew(dir string) error {
 	if err != nil {
 		return fmt.Errorf("first plan: %w", err)
 	}
-	_, err = f.WriteString(firstPlan)
+	_, err = f.WriteString(strings.Replace(firstPlan, "FROM", interval.Of(now()).Format(time.RFC3339), 1))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("first plan: %w", err)
 	}
@@ -87,6 +102,7 @@ func (a *app) planNew(dir string) error {
 	_, err = fmt.Fprintf(a.out, `%s is written. Put your server and your zone into it, then:
 
   %[2]s plan check --plan %[3]s
+  %[2]s query ns1 --query apex --plan %[3]s
   %[2]s measure --plan %[3]s --home home --vp 101 --no-wait
   %[2]s ingest  --plan %[3]s --home home --vp c00
   %[2]s show home/Lake/answers/*/*.parquet

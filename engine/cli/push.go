@@ -164,7 +164,7 @@ func (s *station) send(ctx context.Context, a *app, list func() ([]string, error
 	switch {
 	case len(files) == 0:
 	case s.plan.OneMachine():
-		result.Sent, err = transfer.Hand(files, strings.ReplaceAll(under(s.home, s.plan.Paths.Dropboxes), "{vantage_point}", s.machine))
+		result.Sent, err = transfer.Hand(files, s.dropbox())
 	default:
 		bar := a.progress(len(files), "pushing")
 		result, err = s.pusher(bar.step).Push(ctx, files)
@@ -187,6 +187,11 @@ func (s *station) send(ctx context.Context, a *app, list func() ([]string, error
 		s.log.Info("sent", "file", filepath.Base(f))
 	}
 	return result.Sent, errors.Join(err, unlock())
+}
+
+// dropbox is where this vantage point's files go on a machine that is the collector too.
+func (s *station) dropbox() string {
+	return strings.ReplaceAll(under(s.home, s.plan.Paths.Dropboxes), "{vantage_point}", s.machine)
 }
 
 // pusher is what reaches this vantage point's dropbox on the plan's collector.

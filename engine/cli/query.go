@@ -31,7 +31,7 @@ It writes nothing. No answer is exit 3.`,
   mtric query a org. DS --json
   mtric query k hostname.bind TXT --class CH
   mtric query ns1 --query apex --tls`,
-		Args: cobra.RangeArgs(1, 3),
+		Args: cobra.MaximumNArgs(3),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.given = c.Flags().Changed
 			return a.query(c.Context(), args, o)
@@ -94,7 +94,12 @@ func (o queryOptions) address(s plan.Server, label time.Time) (measurement.Famil
 	return "", netip.Addr{}, usagef("RSI %q: has no %s at %s; mtric plan show says what is asked", s.RSI, what, stamp(label))
 }
 
-func findServer(p *plan.Plan, rsi string) (plan.Server, error) {
+// findServer finds the server that the first argument names.
+func findServer(p *plan.Plan, args []string) (plan.Server, error) {
+	var rsi string
+	if len(args) > 0 {
+		rsi = args[0]
+	}
 	var known []string
 	for _, s := range p.Servers {
 		if string(s.RSI) == rsi {
@@ -103,6 +108,9 @@ func findServer(p *plan.Plan, rsi string) (plan.Server, error) {
 		known = append(known, string(s.RSI))
 	}
 	slices.Sort(known)
+	if len(args) == 0 {
+		return plan.Server{}, usagef("query: say which RSI is asked; plan %s has %s", p.Name, strings.Join(known, ", "))
+	}
 	return plan.Server{}, usagef("RSI %q: plan %s has none of that name; it has %s", rsi, p.Name, strings.Join(known, ", "))
 }
 

@@ -54,7 +54,7 @@ func (o *queryOptions) flags(f *pflag.FlagSet) {
 // build is the query: the block's, or that of a block without options, with what flags
 // change.
 func (o queryOptions) build(p *plan.Plan, label time.Time, args []string) (measurement.Query, error) {
-	server, err := findServer(p, args[0])
+	server, err := findServer(p, args)
 	if err != nil {
 		return measurement.Query{}, err
 	}
@@ -73,6 +73,11 @@ func (o queryOptions) build(p *plan.Plan, label time.Time, args []string) (measu
 	}
 	if q.Name, err = probe.CheckQuestion(name, q.Type); err != nil {
 		return q, usagef("%w", err)
+	}
+	asked := plan.Query{QName: q.Name, QType: q.Type, Servers: []string{server.Group + "/" + string(server.RSI)}}
+	asked.Class = q.Class
+	if zone, _, known := p.ZoneOf(asked); known {
+		q.Zone = zone.Name
 	}
 	q.Family, q.Address, err = o.address(server, label)
 	return q, err

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -150,7 +151,7 @@ const answerHeader = "INTERVAL VP QUERY RSI PATH QNAME QTYPE OUTCOME RCODE MS FL
 func answerCells(r measurement.Answer) []string {
 	return []string{stamp(r.Interval), string(r.VantagePoint), r.Query, string(r.RSI),
 		measurement.Path{Family: r.Family, Transport: r.Transport}.String(), r.QName, r.QType,
-		string(r.Outcome), text(r.RCode), millis(r.LatencyUS), answerFlags(r), number(r.Serial), text(r.NSID),
+		string(r.Outcome), text(r.RCode), millis(r.LatencyUS), answerFlags(r), number(cmp.Or(r.Serial, r.ZoneSerial)), text(r.NSID),
 		nonzero(int64(r.Strays)), text(r.Error)}
 }
 
@@ -170,6 +171,9 @@ func answerFlags(r measurement.Answer) string {
 	}
 	if r.TLSAuth != nil {
 		f = append(f, "tls:"+string(*r.TLSAuth))
+	}
+	if r.Expected != nil && !*r.Expected {
+		f = append(f, "unexpected")
 	}
 	return strings.Join(f, ",")
 }

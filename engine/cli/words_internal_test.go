@@ -29,7 +29,7 @@ func TestFirstPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(page), "```hcl\n"+firstPlan+"```") {
+	if !strings.Contains(string(page), "```hcl\n"+strings.Replace(firstPlan, "FROM", "2026-11-30T08:00:00Z", 1)+"```") {
 		t.Error("docs/first-plan.md shows another plan than mtric plan new writes")
 	}
 }
