@@ -54,7 +54,7 @@ func (c *compiler) fed(r *rule) {
 		}
 		for _, f := range serials {
 			if slices.Contains(names, of+f) && len(counted) > 0 && !slices.ContainsFunc(counted, asksRootSOA) {
-				c.unfed(r, of+f, "it is of root zones, and no query that the rule counts asks for their SOA", `Add queries = [query.NAME] with one that asks for ". SOA", or leave it.`)
+				c.unfed(r, of+f, "it is of root zones, and no query that the rule counts asks for their SOA", "Name one that does, queries = [query.NAME], or leave the field out.")
 			}
 		}
 		if f := of + "unexpected"; slices.Contains(names, f) && len(counted) > 0 && !slices.ContainsFunc(counted, func(q plan.Query) bool { return q.Expect != "" }) {

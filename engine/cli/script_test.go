@@ -3,7 +3,6 @@ package cli_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -17,12 +16,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"mtric.net/mtric/engine/cli"
+	kept "mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/transfer"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden output in testdata/script")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
@@ -159,7 +157,7 @@ func TestScripts(t *testing.T) {
 	w := newWorld(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",
-		UpdateScripts:       *update,
+		UpdateScripts:       *kept.Update,
 		RequireExplicitExec: true,
 		Setup:               func(env *testscript.Env) error { return w.setup(env, env.Defer) },
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status, "sighting": sighting, "kind": kind},

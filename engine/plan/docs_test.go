@@ -1,17 +1,15 @@
 package plan_test
 
 import (
-	"fmt"
-	"io/fs"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
+	"mtric.net/mtric/engine/diag/golden"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -26,40 +24,20 @@ func page(t *testing.T) string {
 	return string(src)
 }
 
-// TestPageListsEveryAttribute compares the tables of docs/plan-language.md
-// with the schemas of the decoder: blocks, attributes, types and defaults.
-func TestPageListsEveryAttribute(t *testing.T) {
-	var have, want []string
-	section, inBlocks := "", false
-	for line := range strings.Lines(page(t)) {
-		line = strings.TrimSpace(line)
-		if s, ok := strings.CutPrefix(line, "## "); ok {
-			inBlocks = s == "Blocks"
-		}
-		if s, ok := strings.CutPrefix(line, "### "); ok && inBlocks {
-			section = s
-			have = append(have, section)
-		}
-		cells := strings.Split(line, " | ")
-		if inBlocks && len(cells) >= 3 && strings.HasPrefix(cells[0], "| `") {
-			name := strings.Trim(cells[0], "|` ")
-			have = append(have, fmt.Sprintf("%s.%s: %s, default %s", section, name, cells[1], strings.Trim(cells[2], "`")))
-		}
+// TestPageHasReference holds the reference of docs/plan-language.md to the table that the
+// decoder reads by; -update writes it.
+func TestPageHasReference(t *testing.T) {
+	const begin, end = "<!-- reference -->\n", "<!-- /reference -->"
+	before, rest, found := strings.Cut(page(t), begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatalf("%s has no part between %q and %q", languagePage, begin, end)
 	}
-	blocks, attributes := plan.Schema()
-	for _, b := range blocks {
-		want = append(want, b)
-		for _, a := range attributes[b] {
-			def := a.Default
-			if a.Must {
-				def = "*required*"
-			}
-			want = append(want, fmt.Sprintf("%s.%s: %s, default %s", b, a.Name, a.Kind, def))
-		}
+	reference, err := plan.Reference()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if d := cmp.Diff(want, have); d != "" {
-		t.Errorf("%s differs from the decoder (-program +page):\n%s", languagePage, d)
-	}
+	golden.Compare(t, languagePage, []byte(before+begin+"\n"+reference+"\n"+end+after))
 }
 
 func TestPageListsEveryFunction(t *testing.T) {
@@ -79,28 +57,5 @@ func TestPageListsEveryFunction(t *testing.T) {
 	slices.Sort(have)
 	if d := cmp.Diff(plan.FunctionNames(), have); d != "" {
 		t.Errorf("functions (-program +page):\n%s", d)
-	}
-}
-
-// TestPageExamples: the examples of the page are one whole, formatted plan.
-func TestPageExamples(t *testing.T) {
-	hints, err := fs.ReadFile(shipped(t, "rssac047").FS, "root.hints")
-	if err != nil {
-		t.Fatal(err)
-	}
-	fsys := fstest.MapFS{"root.hints": {Data: hints}}
-	for i, m := range regexp.MustCompile("(?s)```hcl\n(.*?)```").FindAllStringSubmatch(page(t), -1) {
-		name := fmt.Sprintf("example-%02d.hcl", i)
-		fsys[name] = &fstest.MapFile{Data: []byte(m[1])}
-		if out, l := plan.Format([]byte(m[1]), name); l.HasErrors() || string(out) != m[1] {
-			t.Errorf("%s is not in the canonical form: %s\n%s", name, l.Error(), cmp.Diff(m[1], string(out)))
-		}
-	}
-	if len(fsys) < 15 {
-		t.Fatalf("%d examples found", len(fsys))
-	}
-	p, l := plan.Load([]plan.Dir{{Name: "docs", FS: fsys}}, nil)
-	if p == nil || len(l.Diags) > 0 {
-		t.Fatal(text(t, l))
 	}
 }
