@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -61,15 +62,27 @@ func TestLanguagePageExamples(t *testing.T) {
 			t.Errorf("%s: %d of %d examples are not tried", name, all-shown, all)
 		}
 		for i, m := range shownGood.FindAllSubmatch(page, -1) {
-			file := fmt.Sprintf("%s-%02d.hcl", strings.TrimSuffix(name[len("../../docs/"):], ".md"), i)
-			files[file] = &fstest.MapFile{Data: m[1]}
-			if out, l := plan.Format(m[1], file); l.HasErrors() || !bytes.Equal(out, m[1]) {
-				t.Errorf("%s is not in the one form: %s\n%s", file, l.Error(), cmp.Diff(string(m[1]), string(out)))
+			name := fmt.Sprintf("%s-%02d.hcl", strings.TrimSuffix(filepath.Base(name), ".md"), i)
+			switch {
+			case bytes.HasPrefix(m[1], []byte("test ")):
+				name = strings.TrimSuffix(name, ".hcl") + ".test.hcl"
+			case m[1][0] == ' ': // attributes that are added to the last block of the first plan
+				first := files["first-plan-00.hcl"]
+				first.Data = append(bytes.TrimSuffix(first.Data, []byte("}\n")), append(m[1], "}\n"...)...)
+				continue
+			}
+			files[name] = &fstest.MapFile{Data: bytes.Clone(m[1])}
+			if out, l := plan.Format(m[1], name); l.HasErrors() || !bytes.Equal(out, m[1]) {
+				t.Errorf("%s is not in the one form: %s\n%s", name, l.Error(), cmp.Diff(string(m[1]), string(out)))
 			}
 		}
 	}
-	if p, said := loadExamples(t, files); p == nil || said != "" || len(files) < 20 {
+	p, said := loadExamples(t, files)
+	if p == nil || said != "" || len(files) < 20 {
 		t.Fatalf("of %d examples:\n%s", len(files), said)
+	}
+	if tests, l := plan.LoadTests([]plan.Dir{{Name: "my-plan", FS: files}}, p); len(tests) == 0 || l.HasErrors() {
+		t.Errorf("%d tests of rules: %s", len(tests), l.Error())
 	}
 	wrong := 0
 	page = shownWrong.ReplaceAllFunc(page, func(shown []byte) []byte {
