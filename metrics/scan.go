@@ -67,6 +67,9 @@ func (a *Accumulator) rescan(b *column.AnswerBatch) error {
 			continue
 		}
 		path := int(d.family[b.Family.Index[i]+1] + d.transport[b.Transport.Index[i]+1])
+		if path < 0 {
+			return d.damaged(i, "unknown family or transport")
+		}
 		expected := a.frameOf(label).asked[2*int(rsi)+path/2]
 		if cell := d.cell(i); cell < cellOK || expected < 0 || d.address[b.Address.Index[i]+1] != expected {
 			continue
@@ -100,6 +103,9 @@ func (a *Accumulator) close(b *column.AnswerBatch) error {
 		}
 		slot := int((b.Interval.Int[i] - a.from) / interval.Length.Microseconds())
 		path := int(d.family[b.Family.Index[i]+1] + d.transport[b.Transport.Index[i]+1])
+		if path < 0 {
+			return d.damaged(i, "unknown family or transport")
+		}
 		day := a.days[slot/perDay]
 		day.mu.Lock()
 		if int(vp) < len(day.blocks) && day.blocks[vp] != nil && day.blocks[vp].checks != nil {
