@@ -33,12 +33,11 @@ func (l List) HasErrors() bool { return l.Diags.HasErrors() }
 func (l List) Sorted() hcl.Diagnostics {
 	ds := slices.Clone(l.Diags)
 	slices.SortStableFunc(ds, compare)
-	return slices.CompactFunc(ds, func(a, b *hcl.Diagnostic) bool {
-		return compare(a, b) == 0 && a.Severity == b.Severity
-	})
+	return slices.CompactFunc(ds, func(a, b *hcl.Diagnostic) bool { return compare(a, b) == 0 })
 }
 
-// compare orders by place and then by text; 0 means that the two say the same.
+// compare orders by place, errors before warnings, and then by text; 0 means that the two
+// say the same.
 func compare(a, b *hcl.Diagnostic) int {
 	x, y := subject(a), subject(b)
 	if c := strings.Compare(x.Filename, y.Filename); c != 0 {
@@ -47,6 +46,7 @@ func compare(a, b *hcl.Diagnostic) int {
 	for _, d := range []int{
 		x.Start.Line - y.Start.Line, x.Start.Column - y.Start.Column,
 		x.End.Line - y.End.Line, x.End.Column - y.End.Column,
+		int(a.Severity) - int(b.Severity),
 	} {
 		if d != 0 {
 			return d

@@ -78,6 +78,16 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestErrorsFirst: of what is said of one place, what must be mended comes first.
+func TestErrorsFirst(t *testing.T) {
+	warn := at("plan.hcl", plan, "wrong3", "a warning", "")
+	warn.Severity = hcl.DiagWarning
+	l := diag.List{Diags: hcl.Diagnostics{warn, at("plan.hcl", plan, "wrong3", "an error", ""), warn}}
+	if s := l.Sorted(); len(s) != 2 || s[0].Summary != "an error" || s[1].Summary != "a warning" {
+		t.Errorf("%v", s)
+	}
+}
+
 func TestJSON(t *testing.T) {
 	var b bytes.Buffer
 	if err := sample().WriteJSON(&b); err != nil {

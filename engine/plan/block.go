@@ -104,13 +104,18 @@ func (l *loader) checkInner(b *hclsyntax.Block, t *blockType, p body) bool {
 		return l.checkDynamic(b, inner, p)
 	}
 	if want := min(len(inner.label), 1); len(b.Labels) != want {
-		l.errorf(b.TypeRange, map[int]string{0: "Remove the label.", 1: "Its label is: " + inner.label + "."}[want],
+		l.errorf(b.TypeRange, map[int]string{0: "Remove the label.", 1: labelled(inner)}[want],
 			"a %s block with %d labels", kind, len(b.Labels))
 		return false
 	}
 	p.what, p.at, p.forEach, p.skip = kind+" of "+p.what, b.DefRange(), false, nil
 	l.checkBody(b.Body, inner, p)
 	return true
+}
+
+// labelled is how a block with its label is written.
+func labelled(t *blockType) string {
+	return fmt.Sprintf("Write %s \"…\" { … }; the label is: %s.", t.kind, t.label)
 }
 
 // checkDynamic checks a dynamic block, whose content sees an iterator.
@@ -180,6 +185,7 @@ func (l *loader) instances(s source) ([]*block, bool) {
 	if a == nil {
 		if strings.Contains(s.Labels[0], eachKey) {
 			l.errorf(s.LabelRanges[0], "Add for_each, or write the label out.", "%s in a block without for_each", eachKey)
+			return nil, false
 		}
 		return []*block{{source: s, label: s.Labels[0]}}, true
 	}
@@ -212,7 +218,8 @@ func (l *loader) instances(s source) ([]*block, bool) {
 			label, of = label+"-"+k.AsString(), label
 		}
 		if !validLabel(label) {
-			l.errorf(a.Expr.Range(), "Use letters, digits, _ and -, at most 63 of them.", "%q, made by for_each, cannot be a label", label)
+			l.errorf(a.Expr.Range(), `Labels have letters, digits, _ and -, at most 63 of them; a map gives keys that fit: { for z in zones : replace(z, ".", "-") => z }.`,
+				"%q, made by for_each, cannot be a label", label)
 			continue
 		}
 		all = append(all, &block{source: s, label: label, each: cty.ObjectVal(map[string]cty.Value{"key": k, "value": e}), of: of, key: k.AsString()})

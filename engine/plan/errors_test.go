@@ -38,8 +38,8 @@ func demo(t testing.TB) plan.Dir {
 // variable, "# alone" loads the file without the demo.
 func TestMistakes(t *testing.T) {
 	files, err := filepath.Glob("testdata/errors/*.hcl")
-	if err != nil || len(files) < 50 {
-		t.Fatalf("%d files of mistakes (%v), want at least 50", len(files), err)
+	if err != nil || len(files) < 120 {
+		t.Fatalf("%d files of mistakes (%v), want at least 120", len(files), err)
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".hcl")

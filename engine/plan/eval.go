@@ -70,11 +70,16 @@ func (l *loader) eval(expr hcl.Expression, ctx *hcl.EvalContext) cty.Value {
 	return v
 }
 
-// inOurWords shortens what hcl says of a function that failed, and names the keys where
-// one is wrong.
+// inOurWords shortens what hcl says of a function that failed, names the keys where one is
+// wrong, and knows no primitive types.
 func inOurWords(d *hcl.Diagnostic) *hcl.Diagnostic {
-	if d.Summary == "Invalid index" {
+	switch {
+	case d.Summary == "Invalid index":
 		return wrongKey(d)
+	case d.Summary == "Unsupported attribute" && (strings.Contains(d.Detail, "primitive-typed") || strings.Contains(d.Detail, "not have any attributes")):
+		c := *d
+		c.Summary, c.Detail = "no object, and so no attributes", "Remove the dot and what follows it, or make it an object: { name = value }."
+		return &c
 	}
 	call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d)
 	if !ok || call.FunctionCallError() == nil {

@@ -124,6 +124,7 @@ func (l *loader) decodeZone(b *block) {
 	for _, o := range l.plan.Zones {
 		if o.Name == z.Name && z.Name != "" {
 			d.errorf("name", "One zone has one block; its servers can be a list of groups.", "zone %q has the name %s too", o.Label, z.Name)
+			z.Name = ""
 		}
 	}
 	l.plan.Zones = append(l.plan.Zones, z)
@@ -133,7 +134,7 @@ func (l *loader) decodeZone(b *block) {
 // decodeObjective reads an objective; what it asks of its queries is checked when all
 // blocks are known.
 func (l *loader) decodeObjective(b *block) {
-	d := l.open(b)
+	d, before := l.open(b), len(l.diags)
 	o := Objective{
 		Label:        b.label,
 		Queries:      d.refs("queries", "query"),
@@ -150,6 +151,7 @@ func (l *loader) decodeObjective(b *block) {
 		d.errorf("window", fmt.Sprintf(`Write "month", "week", or days, such as "28d", at most %d.`, mostWindow), "%q is no window", o.Window)
 	}
 	switch {
+	case len(l.diags) > before: // of what may be meant
 	case o.Per == PerGroup && o.Need == 0 && d.attrs["need"] == nil:
 		l.errorf(d.at, "Add need = 2, the number of servers that make the service good.", "%s is per group and lacks %q", d.what, "need")
 	case o.Per == PerServer && d.attrs["need"] != nil:
@@ -196,7 +198,7 @@ func (l *loader) checkZones() {
 		}
 	}
 	for _, z := range l.plan.Zones {
-		if !asked[z.Label] && z.Name != "" && len(l.unmade["query"]) == 0 {
+		if !asked[z.Label] && z.Name != "" && z.Name != "." && len(z.Servers) > 0 && len(l.unmade["query"]) == 0 {
 			l.decoders["zone "+z.Label].warn("name", "Add a query for its SOA to its servers; until then nothing is known of it.", "no query belongs to zone %q", z.Label)
 		}
 	}

@@ -137,7 +137,7 @@ func (l *loader) header(s source) bool {
 	case t.label == "" && len(s.Labels) > 0:
 		l.errorf(s.LabelRanges[0], "Remove the label.", "a %s block has no label", s.Type)
 	case t.label != "" && len(s.Labels) == 0:
-		l.errorf(s.TypeRange, "Its label is: "+t.label+".", "a %s block needs a label", s.Type)
+		l.errorf(s.TypeRange, labelled(t), "a %s block needs a label", s.Type)
 	case len(s.Labels) > 1:
 		l.errorf(s.LabelRanges[1], "Remove the second label.", "a %s block has one label", s.Type)
 	case t.label != "" && !validLabel(s.Labels[0]):

@@ -139,7 +139,7 @@ func (l *loader) decodePlan(plans []source) {
 			switch {
 			case !ok:
 			case text == "" || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
-				l.errorf(o[key].at, "Write a path relative to the home of the metrics user, or an absolute one.", "no path")
+				l.errorf(o[key].at, "Write a path relative to the home of the metrics user, or an absolute one.", "%s of paths is empty or holds control characters", key)
 			case key == "dropboxes" && !strings.Contains(text, "{vantage_point}"):
 				l.errorf(o[key].at, "Each vantage point has a dropbox of its own; write {vantage_point} where its number goes.",
 					"dropboxes without {vantage_point}")

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -31,12 +30,9 @@ func (l *loader) decodeSchedule(b *block) {
 		d.errorf("every", `Intervals are five minutes long [wyn]: "5m", "10m", "15m", "20m", "30m", "1h", … "1d".`,
 			"%s is no multiple of 5m that divides a day", s.Every)
 	}
-	if s.Jitter >= s.Every {
-		d.errorf("jitter", "Make it shorter.", "jitter is not shorter than the interval")
-	}
 	if s.Offset = d.duration("offset", 0, 0, day); s.Offset%Duration(interval.Length) != 0 || s.Offset >= s.Every {
-		d.errorf("offset", fmt.Sprintf("Write how long after 00:00 UTC the first of a day begins: a multiple of 5m below every, %s.", s.Every),
-			"an offset of %s", s.Offset)
+		d.errorf("offset", "Write how long after 00:00 UTC the first of a day begins.",
+			"offset of %s is no multiple of 5m below %s", s.Offset, s.Every)
 	}
 	l.plan.Schedules = append(l.plan.Schedules, s)
 	l.decoders[b.Type+" "+b.label] = d
@@ -121,6 +117,7 @@ func ofVocabulary[T ~string](d *decoder, name string, vocabulary, unlessTold []T
 
 // choice reads one choose block: RRsets of the zone, or a drawn name.
 func (d *decoder) choice(label string) Choice {
+	before := len(d.l.diags)
 	c := Choice{Label: label, Weight: int(d.number("weight", 1, 1, 1000000)),
 		Root: d.recordTypes("root"), TLD: d.recordTypes("tld"), QName: d.question("qname"), QNames: d.qnames(), QType: d.recordType("qtype")}
 	for _, it := range d.texts("except") {
@@ -145,7 +142,7 @@ func (d *decoder) choice(label string) Choice {
 		d.l.errorf(d.at, "Use two choose blocks.", "%s has both RRsets of the zone and a question", d.what)
 	case drawn && (len(c.Names()) == 0 || c.QType == "") && !d.reported("qname", "qtype") && !d.reported("qnames", "qtype"):
 		d.l.errorf(d.at, "Give both qname, or qnames, and qtype.", "%s has half a question", d.what)
-	case !zone && !drawn && !d.reported("qname") && !d.reported("qnames") && !d.l.faulty[d.at]:
+	case !zone && !drawn && len(d.l.diags) == before && !d.l.faulty[d.at]:
 		d.l.errorf(d.at, "Give root and tld, lists of record types, or qname and qtype.", "%s has nothing to draw from", d.what)
 	}
 	return c
@@ -176,7 +173,7 @@ func (d *decoder) itemQuestion(it item) (string, bool) {
 		return strings.Repeat("x", n)
 	})
 	if !checkDomain(drawn) {
-		remedy := `Write labels, each followed by a dot; "." is the root; <letters:10> is ten random letters.`
+		remedy := `Write labels, each followed by a dot; "." is the root; <letters:10> is ten random letters, and a label has at most 63.`
 		if checkDomain(drawn + ".") {
 			remedy = "Add the dot at the end: " + quote(s+".") + "."
 		}

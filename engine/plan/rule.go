@@ -81,7 +81,7 @@ func (l *loader) decodeRule(b *block) {
 		}
 	}
 	if r.Window%Duration(interval.Length) != 0 {
-		d.errorf("window", "A window is a whole number of intervals: a multiple of 5m.", "window of %s", r.Window)
+		d.errorf("window", "A window is a whole number of intervals.", "window of %s is no multiple of 5m", r.Window)
 	}
 	if doubtful {
 		r.Expr, r.Summary = "", "" // CEL would say the same again: it does not know the labels
@@ -186,7 +186,7 @@ func (d *decoder) placeholders(r Rule) {
 	for {
 		before, after, found := strings.Cut(rest, "{")
 		if strings.Contains(before, "}") {
-			d.errorf("summary", "A placeholder is written {window.sent}.", "} without {")
+			d.errorf("summary", "A placeholder is written {window.sent}.", `"}" without "{" in summary`)
 			return
 		}
 		if !found {
@@ -194,7 +194,7 @@ func (d *decoder) placeholders(r Rule) {
 		}
 		name, tail, closed := strings.Cut(after, "}")
 		if !closed {
-			d.errorf("summary", "A placeholder is written {window.sent}.", "{ without }")
+			d.errorf("summary", "A placeholder is written {window.sent}.", `"{" without "}" in summary`)
 			return
 		}
 		rest = tail

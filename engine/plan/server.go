@@ -69,8 +69,12 @@ func (l *loader) decodeServer(b *block) {
 		}
 		s.Addresses = append(s.Addresses, a.Address)
 	}
-	if len(all) == 0 && !l.faulty[d.at] && !d.addressed() {
-		l.errorf(d.at, "Give ipv4 or ipv6.", "%s has no address", strings.TrimSpace(d.what+" "+rsi))
+	who := d.what
+	if rsi != "" {
+		who = ref{kind: "server", label: b.label, rsi: rsi}.String()
+	}
+	if len(all) == 0 && !l.faulty[d.at] && !d.addressed() && len(d.blocks) == 0 { // what is written was refused
+		l.errorf(d.at, "Give ipv4 or ipv6.", "%s has no address", who)
 	}
 	if rsi == "" {
 		return // reported, and no key to go on with
@@ -125,6 +129,8 @@ func (l *loader) addServer(s Server, n named) {
 		}
 		l.errorf(n.at, fmt.Sprintf("The other is at %s. An RSI is in one group; what else should be asked, such as a former address, gets a name of its own: rsi = %q.",
 			position(old.at), s.RSI+"-old"), "RSI %q is in server.%s and in server.%s", s.RSI, group, s.Group)
+	case old.at == n.at:
+		l.errorf(n.at, "Make it of each.key, or of each.value.", "for_each makes several servers, and all have the RSI %q", s.RSI)
 	case old.dir == n.dir:
 		l.errorf(n.at, "The other is at "+position(old.at)+". Within one directory an RSI stands once.", "RSI %q twice in server.%s", s.RSI, s.Group)
 	case old.dir < n.dir:

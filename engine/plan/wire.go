@@ -196,11 +196,11 @@ func (d *decoder) tls(name string) *TLS {
 	}
 	switch {
 	case t.Verify == measurement.VerifyPin && len(t.Pins) == 0 && !given:
-		d.errorf(attribute, `Give pins = ["…"]: mtric query --tls shows the one that the server has.`, "verify by pin, and no pins")
+		d.errorf(attribute, `Give pins = ["…"]: mtric query --tls shows the one that the server has.`, `verify is "pin", but there are no pins`)
 	case t.Verify != measurement.VerifyPin && len(t.Pins) > 0:
-		d.errorf(attribute, `Write verify = "pin", or remove pins.`, "pins that nothing is held against")
+		d.errorf(attribute, `Write verify = "pin", or remove pins.`, `pins, but verify is not "pin"`)
 	case t.Verify == measurement.VerifyName && name == "":
-		d.errorf(attribute, "Give the server's name, which its certificate is issued for.", "verify by name, and the server has none")
+		d.errorf(attribute, "Give the server's name, which its certificate is issued for.", `verify is "name", but the server has none`)
 	}
 	return t
 }

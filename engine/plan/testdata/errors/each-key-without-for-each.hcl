@@ -1,0 +1,4 @@
+vantage_point "{each.key}" {
+  region = "europe"
+  metro  = "Vienna"
+}

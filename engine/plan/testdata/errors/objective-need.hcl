@@ -1,0 +1,5 @@
+objective "alone" {
+  queries      = [query.soa]
+  need         = 8
+  availability = 99
+}

@@ -1,0 +1,4 @@
+plan "local" {
+  paths          = { lake = "", logs = ["a"] }
+  export_sources = "sometimes"
+}

@@ -1,0 +1,10 @@
+locals {
+  everything = local
+}
+
+query "extra" {
+  schedule = schedule
+  servers  = server
+  qname    = "."
+  qtype    = "NS"
+}

@@ -1,0 +1,12 @@
+server "nameless" {
+  rsi  = "y"
+  ipv4 = "192.0.2.1"
+  tls  = {}
+}
+
+server "pinned" {
+  rsi  = "z"
+  name = "z.example."
+  ipv4 = "192.0.2.2"
+  tls  = { verify = "pin", pins = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" }
+}
