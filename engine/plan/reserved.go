@@ -119,16 +119,17 @@ func (l *loader) checkCorrectness(q Query) {
 
 	positive, negative := 0, 0
 	for _, c := range q.Choices {
+		in := r.inside(c)
 		if c.FromZone() {
 			positive += c.Weight
-			r.inside(c).positive(c)
-		} else if c.QName != "" {
-			negative += c.Weight
-			in := r.inside(c)
+			in.positive(c)
+			continue
+		}
+		negative += c.Weight
+		in.must(len(c.QNames) == 0, "qnames", "[hkc] [dse]", `Write qname = "www.rssac047-test.<letters:10>.".`)
+		if c.QName != "" {
 			in.must(c.QName == "www.rssac047-test.<letters:10>.", "qname", "[hkc] [dse]", `Write qname = "www.rssac047-test.<letters:10>.".`)
 			in.must(c.QType == "A", "qtype", "[hkc]", `Write qtype = "A".`)
-		} else {
-			r.inside(c).must(len(c.QNames) == 0, "qnames", "[hkc] [dse]", `Write qname = "www.rssac047-test.<letters:10>.".`)
 		}
 	}
 	if len(q.Choices) > 0 {
