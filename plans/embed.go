@@ -10,7 +10,7 @@ import (
 
 // FS holds the shipped plans, one directory each.
 //
-//go:embed rssac047 demo survey
+//go:embed rssac047 demo survey zone chaos
 var FS embed.FS
 
 // Names lists the shipped plans in the order of the alphabet.

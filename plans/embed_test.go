@@ -9,7 +9,7 @@ import (
 )
 
 func TestDir(t *testing.T) {
-	if got := plans.Names(); !slices.Equal(got, []string{"demo", "rssac047", "survey"}) {
+	if got := plans.Names(); !slices.Equal(got, []string{"chaos", "demo", "rssac047", "survey", "zone"}) {
 		t.Errorf("shipped plans: %v", got)
 	}
 	for _, name := range plans.Names() {

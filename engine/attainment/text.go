@@ -119,6 +119,19 @@ func (w Wait) words() string {
 	return fmt.Sprintf("serial %d of %s at %s: %s, %s", w.Serial, edition.Clock(w.T), w.VantagePoint, asked, seen)
 }
 
+// Missed says of each value that failed which it is, its goal, and what it rests on.
+func (d *Document) Missed() []string {
+	var lines []string
+	for _, o := range d.Outcomes {
+		for _, v := range o.Values {
+			if v.Verdict == metrics.Fail {
+				lines = append(lines, fmt.Sprintf("%s %s %s: %s %s: %s; %s", o.Objective, o.Query, o.Of(), v.What(), v.Goal(), v.shown(v.Number), v.Notes()))
+			}
+		}
+	}
+	return lines
+}
+
 // verdicts are the outcomes as a table.
 func (d *Document) verdicts() [][]string {
 	rows := [][]string{{"Objective", "Query", "Of", "Window from", "Verdict"}}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,8 +59,14 @@ func (a *app) demoCommand() *cobra.Command {
 three vantage points measure them for four intervals and push the files by SFTP, ingests
 them on a collector, and writes the month's report, in which the faults stand out. The
 plan's rules raise an alert for each; then the faults end, and after two more intervals
-so do the alerts.`,
-		Args: cobra.NoArgs,
+so do the alerts.
+
+With --plan it does the same by another plan of the library, or by a copy of one, and writes
+the reports that the plan has: of RSSAC047, or of objectives. Servers are the demo's own of
+the same name, a.root-servers.net to m.root-servers.net and ns1.example to ns4.example, which
+have the zone example.`,
+		Example: "  mtric demo\n  mtric demo --plan zone\n  mtric demo --plan my-plan --keep my-demo",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if a.flags.home != "" || a.flags.lake != "" {
 				return usagef("demo has homes and a lake of its own; --keep DIR says where")
@@ -72,17 +79,20 @@ so do the alerts.`,
 	return c
 }
 
-// demoWorld is what the demo starts: root servers, a dropbox, the plan's variables.
+// demoWorld is what the demo starts: name servers, a dropbox, the plan with what is laid
+// over it.
 type demoWorld struct {
 	app     *app
 	dir     string
 	present time.Time
 	zones   []*lab.Zone // of the last days, oldest first; the last is published in the second interval
-	system  *lab.System
+	system  *lab.System // root servers; nil where the plan asks none
 	dropbox *transfer.Dropbox
 	serving chan error // what ended the dropbox
 	vars    []string
+	given   []string // of --plan; nil: the demo's own plan
 	plan    *plan.Plan
+	other   demoOther // where the plan has no report of RSSAC047
 
 	folder   string // of the report
 	document *report.Document
@@ -95,6 +105,9 @@ type demoWorld struct {
 
 func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 	w := &demoWorld{app: a, dir: o.keep}
+	if err := w.choose(); err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, w.close()) }()
 	if a.flags.dryRun {
 		return w.wouldDo()
@@ -108,14 +121,14 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		}
 		w.say(" %5.1f s\n", time.Since(began).Seconds())
 	}
-	if err := a.printDemo(w, w.rows); err != nil {
+	if err := w.print(); err != nil {
 		return err
 	}
 	if o.serve {
-		if err := w.system.SetFaults(w.faults()...); err != nil {
+		if err := w.plant(); err != nil {
 			return err
 		}
-		w.say("\nThe root servers, with their faults again, stay up until you press Ctrl-C.\n")
+		w.say("\nThe %s, with their faults again, stay up until you press Ctrl-C.\n", w.served())
 		<-ctx.Done()
 	}
 	return nil
@@ -127,12 +140,16 @@ type demoStep struct {
 	do   func(context.Context) error
 }
 
+// steps are those of what the plan has.
 func (w *demoWorld) steps() []demoStep {
+	if !w.judges() {
+		return w.otherSteps()
+	}
 	return []demoStep{
 		{"three root zones of the real one's shape, signed with keys of their own", w.makeZones},
 		{"13 root servers on 127.0.53.1 to .13 and ::1", w.startServers},
 		{"an SFTP dropbox as the collector has it", w.startDropbox},
-		{"3 vantage points", w.makeVantagePoints},
+		{w.places(), w.makeVantagePoints},
 		{"the collector: the zones by AXFR from a, proved by their anchor, day by day", w.fetchZones},
 		{fmt.Sprintf("%d intervals at each, the last an hour later: 65 queries, then the push", demoIntervals), w.measureFaults},
 		{"ingest: rows into the lake, each correctness answer judged, rules evaluated", w.ingest},
@@ -164,8 +181,10 @@ func (w *demoWorld) say(format string, args ...any) {
 
 func (w *demoWorld) close() error {
 	var errs []error
-	if w.system != nil {
-		errs = append(errs, w.system.Close())
+	for _, s := range []*lab.System{w.system, w.other.system} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
 	}
 	if w.dropbox != nil {
 		errs = append(errs, w.dropbox.Close())
@@ -177,6 +196,15 @@ func (w *demoWorld) close() error {
 }
 
 func (w *demoWorld) makeZones(context.Context) error {
+	if err := w.makeFolder(); err != nil {
+		return err
+	}
+	var err error
+	w.zones, err = demoZones(w.present, demoTLDs)
+	return err
+}
+
+func (w *demoWorld) makeFolder() error {
 	var err error
 	if w.dir == "" {
 		w.dir, err = os.MkdirTemp("", "mtric-demo-")
@@ -193,8 +221,7 @@ func (w *demoWorld) makeZones(context.Context) error {
 		return err
 	}
 	w.present = interval.Of(w.app.clock())
-	w.zones, err = demoZones(w.present)
-	return err
+	return nil
 }
 
 func (w *demoWorld) startServers(context.Context) error {
@@ -221,9 +248,14 @@ func (w *demoWorld) startDropbox(context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, anchor, _ := strings.Cut(w.newest().DS(), "\tDS\t")
-	w.vars = []string{"port_base=" + strconv.Itoa(w.system.PortBase()), "sftp_port=" + port, fmt.Sprintf("ipv6=%t", w.system.IPv6), "anchor=" + anchor, "measured=" + w.measured()}
-	reader := &app{out: w.app.out, err: w.app.err, flags: flags{plans: []string{"demo"}, embedded: true, vars: w.vars}}
+	if w.given != nil {
+		if err := w.writeSite(port); err != nil {
+			return err
+		}
+	} else {
+		w.vars = []string{"port_base=" + strconv.Itoa(w.system.PortBase()), "sftp_port=" + port, fmt.Sprintf("ipv6=%t", w.system.IPv6), "anchor=" + w.anchor(), "measured=" + w.measured()}
+	}
+	reader := &app{out: w.app.out, err: w.app.err, flags: w.flags()}
 	if w.plan, err = reader.loadPlan(); err != nil {
 		return err
 	}
@@ -235,6 +267,21 @@ func (w *demoWorld) startDropbox(context.Context) error {
 	return nil
 }
 
+// flags are those of the plan: the demo's own with its variables, or the one that was given
+// with the site laid over it.
+func (w *demoWorld) flags() flags {
+	if w.given == nil {
+		return flags{plans: []string{"demo"}, embedded: true, vars: w.vars}
+	}
+	return flags{plans: append(slices.Clone(w.given), w.site()), vars: w.vars}
+}
+
+// anchor is the data of the DS record of the root zone's key.
+func (w *demoWorld) anchor() string {
+	_, anchor, _ := strings.Cut(w.newest().DS(), "\tDS\t")
+	return anchor
+}
+
 // home is the folder of one vantage point.
 func (w *demoWorld) home(vp measurement.VantagePoint) string { return filepath.Join(w.dir, string(vp)) }
 
@@ -244,8 +291,9 @@ func (w *demoWorld) collector() string { return filepath.Join(w.dir, collector) 
 // command is the program as that machine would run it.
 func (w *demoWorld) command(machine, home string, now time.Time) *app {
 	kernel := clock.Kernel{Adjtimex: w.adjtimex(machine)}
-	return &app{in: w.app.in, out: w.app.out, err: w.app.err, hostname: w.app.hostname, clock: w.app.clock, adjtimex: kernel, flags: flags{
-		plans: []string{"demo"}, embedded: true, vars: w.vars, home: home, vp: machine, quiet: true, now: now.Format(time.RFC3339)}}
+	f := w.flags()
+	f.home, f.vp, f.quiet, f.now = home, machine, true, now.Format(time.RFC3339)
+	return &app{in: w.app.in, out: w.app.out, err: w.app.err, hostname: w.app.hostname, clock: w.app.clock, adjtimex: kernel, flags: f}
 }
 
 func (w *demoWorld) zoneDir() string {
@@ -258,6 +306,9 @@ func (w *demoWorld) anchorFile() string { return filepath.Join(w.zoneDir(), "anc
 // label is the n-th interval of the demo; the last one is the present. The last with
 // faults comes an hour after those before it, and an hour before those without.
 func (w *demoWorld) label(n int) time.Time {
+	if w.other.labels != nil {
+		return w.other.labels[n]
+	}
 	label := w.present.Add(time.Duration(n+1-demoIntervals-demoRecovered) * interval.Length)
 	if n < demoIntervals {
 		label = label.Add(-time.Hour)
@@ -268,12 +319,21 @@ func (w *demoWorld) label(n int) time.Time {
 	return label
 }
 
-// measured is when the vantage points measure, in the form of the plan's variable.
+// times are when the vantage points measure: begin, begin and end of each hour that is
+// skipped, end.
+func (w *demoWorld) times() []time.Time {
+	if all := w.other.labels; all != nil {
+		return []time.Time{all[0], all[len(all)-1].Add(interval.Length)}
+	}
+	last := w.label(demoIntervals - 1)
+	return []time.Time{w.label(0), w.label(demoIntervals - 2).Add(interval.Length), last,
+		last.Add(interval.Length), w.label(demoIntervals), w.present.Add(interval.Length)}
+}
+
+// measured are the times in the form of the plan's variable.
 func (w *demoWorld) measured() string {
 	var times []string
-	last := w.label(demoIntervals - 1)
-	for _, t := range []time.Time{w.label(0), w.label(demoIntervals - 2).Add(interval.Length), last,
-		last.Add(interval.Length), w.label(demoIntervals), w.present.Add(interval.Length)} {
+	for _, t := range w.times() {
 		times = append(times, t.Format(time.RFC3339))
 	}
 	return strings.Join(times, "/")
@@ -284,6 +344,8 @@ func (w *demoWorld) measured() string {
 func (w *demoWorld) after() time.Time {
 	n := demoIntervals
 	switch {
+	case w.other.labels != nil:
+		n = w.other.done
 	case w.healed:
 		n += demoRecovered
 	case w.later:
@@ -373,6 +435,9 @@ func (w *demoWorld) makeVantagePoints(context.Context) error {
 		known := transfer.KnownHostsLine(c.Host, c.SFTP.Port, w.dropbox.HostKey())
 		if err := os.WriteFile(under(home, c.SFTP.KnownHosts), []byte(known), 0o600); err != nil {
 			return err
+		}
+		if w.zones == nil {
+			continue
 		}
 		zones := filepath.Join(home, w.plan.Paths.Output, "RootZones")
 		if err := os.MkdirAll(zones, 0o755); err != nil {

@@ -24,7 +24,7 @@ import (
 func (w *demoWorld) adjtimex(machine string) func(*unix.Timex) (int, error) {
 	return func(t *unix.Timex) (int, error) {
 		t.Maxerror = 1000
-		if machine == demoUnsynced && !w.healed {
+		if machine == demoUnsynced && w.judges() && !w.healed {
 			t.Status = unix.STA_UNSYNC
 			return unix.TIME_ERROR, nil
 		}
@@ -89,7 +89,7 @@ func (w *demoWorld) measure(ctx context.Context, from, until int) error {
 		var err error
 		for n, vp := range w.plan.VantagePoints {
 			seed := uint64(demoSeed + i*len(w.plan.VantagePoints) + n)
-			if i < demoIntervals {
+			if w.judges() && w.asks(demoStale) && i < demoIntervals {
 				if seed, err = w.telling(label, seed, i == demoIntervals-1 && vp.ID != demoUnsynced); err != nil {
 					return err
 				}

@@ -153,13 +153,21 @@ func (a *app) printDemo(w *demoWorld, answers []measurement.Answer) error {
 	for _, line := range w.causes() {
 		w.say("  %s\n", line)
 	}
-	w.say("\nAlerts, as the collector tells them; FIRING while the faults lasted, RESOLVED once they had ended:\n")
-	for _, line := range w.alerts {
-		w.say("  %s\n", line)
-	}
+	w.printAlerts()
 	w.say("\nThe report, for people and for programs, and what each operator would get:\n  %[1]s/report.html\n  %[1]s/internal/full.html\n  %[1]s/rsi/\n", w.folder)
 	a.printNext(w)
 	return nil
+}
+
+func (w *demoWorld) printAlerts() {
+	ends := "RESOLVED once they had ended"
+	if w.given != nil {
+		ends = "RESOLVED once their rules no longer see them"
+	}
+	w.say("\nAlerts, as the collector tells them; FIRING while the faults lasted, %s:\n", ends)
+	for _, line := range w.alerts {
+		w.say("  %s\n", line)
+	}
 }
 
 // publication says how long RSIs let wait for the new zone.
@@ -231,6 +239,10 @@ func (w *demoWorld) serials(r *demoRow) string {
 }
 
 func (a *app) printNext(w *demoWorld) {
+	if w.given != nil {
+		w.printGivenNext()
+		return
+	}
 	vars := ""
 	for _, v := range w.vars {
 		name, value, _ := strings.Cut(v, "=")
@@ -264,6 +276,18 @@ Try next:
   rm -r %[1]s
 `, w.dir, vp, vars, a.self, w.label(0).Format(time.RFC3339), w.after().Add(-4*time.Minute).Format(time.RFC3339), w.check(),
 		w.document.DataUntil.Format(time.RFC3339), w.folder, strings.Join(w.rebuild(), " "))
+}
+
+// printGivenNext is printNext of a plan that was given.
+func (w *demoWorld) printGivenNext() {
+	w.say(`
+Try next:
+  %[1]s verify %[2]s/internal/full.json --lake %[3]s/c00/Lake %[4]s
+  %[1]s backtest %[4]s --lake %[3]s/c00/Lake --from %[5]s --until %[6]s
+  %[1]s plan test %[4]s
+  cat %[3]s/site/site.hcl                # what was laid over the plan
+  rm -r %[3]s
+`, w.app.self, w.folder, w.dir, strings.Join(w.planFlags(), " "), w.label(0).Format(time.RFC3339), w.after().Add(-4*time.Minute).Format(time.RFC3339))
 }
 
 // rebuild makes the demo's lake again and compares it, with the variables of the plan.

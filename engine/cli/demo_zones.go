@@ -14,7 +14,7 @@ import (
 )
 
 // demoZones are the zones of the last days, oldest first.
-func demoZones(present time.Time) ([]*lab.Zone, error) {
+func demoZones(present time.Time, tlds int) ([]*lab.Zone, error) {
 	var revisions []lab.Revision
 	var serials []uint32
 	for i, before := range demoPublished() {
@@ -23,7 +23,7 @@ func demoZones(present time.Time) ([]*lab.Zone, error) {
 	}
 	// One validity for all: each version then signs only what changed.
 	signed := interval.Day(present).AddDate(0, 0, -6)
-	return lab.History(lab.Options{Seed: 47, Serial: serials[0], TLDs: demoTLDs,
+	return lab.History(lab.Options{Seed: 47, Serial: serials[0], TLDs: tlds,
 		Inception: signed, Expiration: signed.AddDate(0, 0, 20)}, revisions[1:]...)
 }
 

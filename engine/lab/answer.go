@@ -60,11 +60,16 @@ type asked struct {
 
 // compose answers a question of class IN from the zone.
 func (z *Zone) compose(q asked, f Flavour) draft {
-	labels := dns.SplitDomainName(q.name)
-	if len(labels) == 0 {
+	switch {
+	case !dns.IsSubDomain(z.origin, q.name):
+		return draft{rcode: dns.RcodeRefused}
+	case q.name == z.origin:
 		return z.composeApex(q, f)
+	case z.isHost(q.name):
+		return z.composeHost(q, f)
 	}
-	tld := labels[len(labels)-1] + "."
+	labels := dns.Split(q.name)
+	tld := q.name[labels[len(labels)-dns.CountLabel(z.origin)-1]:] // just below the zone's name
 	if z.set(tld, dns.TypeNS) == nil {
 		return z.composeNXDOMAIN(q, f)
 	}
@@ -73,7 +78,7 @@ func (z *Zone) compose(q asked, f Flavour) draft {
 	case q.name == tld && q.rtype == dns.TypeDS && z.set(tld, dns.TypeDS) != nil:
 		d.put(q, f, answerSection, truncates, z.set(tld, dns.TypeDS))
 	case q.name == tld && q.rtype == dns.TypeDS:
-		d.put(q, f, authoritySection, truncates, z.denial(q, z.set(".", dns.TypeSOA), z.set(tld, dns.TypeNSEC))...)
+		d.put(q, f, authoritySection, truncates, z.denial(q, z.set(z.origin, dns.TypeSOA), z.set(tld, dns.TypeNSEC))...)
 	case q.name == tld && q.rtype == dns.TypeNSEC && f == BIND:
 		d.put(q, f, answerSection, truncates, z.set(tld, dns.TypeNSEC))
 		z.putApexNS(&d, q, f)
@@ -86,15 +91,15 @@ func (z *Zone) compose(q asked, f Flavour) draft {
 
 func (z *Zone) composeApex(q asked, f Flavour) draft {
 	d := draft{aa: true}
-	switch set := z.set(".", q.rtype); {
+	switch set := z.set(z.origin, q.rtype); {
 	case q.rtype == dns.TypeANY || q.rtype == dns.TypeRRSIG:
 		z.putAll(&d, q, f)
 	case set == nil:
-		d.put(q, f, authoritySection, truncates, z.denial(q, z.set(".", dns.TypeSOA), z.set(".", dns.TypeNSEC))...)
+		d.put(q, f, authoritySection, truncates, z.denial(q, z.set(z.origin, dns.TypeSOA), z.set(z.origin, dns.TypeNSEC))...)
 	default:
 		d.put(q, f, answerSection, truncates, set)
 		if q.rtype == dns.TypeNS {
-			z.putGlue(&d, q, f, ".")
+			z.putGlue(&d, q, f, z.origin)
 		} else if q.rtype != dns.TypeDNSKEY {
 			z.putApexNS(&d, q, f)
 		}
@@ -107,12 +112,12 @@ func (z *Zone) composeApex(q asked, f Flavour) draft {
 func (z *Zone) putAll(d *draft, q asked, f Flavour) {
 	var sets []*rrset
 	for _, t := range typeOrder {
-		if s := z.set(".", t); s != nil {
+		if s := z.set(z.origin, t); s != nil {
 			sets = append(sets, s)
 		}
 	}
 	if f == Knot {
-		sets = []*rrset{z.set(".", dns.TypeNS)}
+		sets = []*rrset{z.set(z.origin, dns.TypeNS)}
 	}
 	if q.rtype == dns.TypeRRSIG {
 		var sigs []dns.RR
@@ -128,7 +133,7 @@ func (z *Zone) putAll(d *draft, q asked, f Flavour) {
 	}
 	d.put(q, f, answerSection, truncates, sets...)
 	if f == Knot {
-		z.putGlue(d, q, f, ".")
+		z.putGlue(d, q, f, z.origin)
 	}
 }
 
@@ -138,9 +143,9 @@ func (z *Zone) putApexNS(d *draft, q asked, f Flavour) {
 	if f == Knot || f == BIND && q.rd || q.anyClass {
 		return
 	}
-	d.put(q, f, authoritySection, ends, z.set(".", dns.TypeNS))
+	d.put(q, f, authoritySection, ends, z.set(z.origin, dns.TypeNS))
 	if f == NSD {
-		z.putGlue(d, q, f, ".")
+		z.putGlue(d, q, f, z.origin)
 	}
 }
 
@@ -161,7 +166,7 @@ func (z *Zone) composeReferral(q asked, f Flavour, tld string) draft {
 
 func (z *Zone) composeNXDOMAIN(q asked, f Flavour) draft {
 	d := draft{aa: true, rcode: dns.RcodeNameError}
-	soa, cover, wildcard := z.set(".", dns.TypeSOA), z.covering(q.name), z.covering("*.")
+	soa, cover, wildcard := z.set(z.origin, dns.TypeSOA), z.covering(q.name), z.covering(z.wildcard(q.name))
 	sets := []*rrset{soa, cover, wildcard}
 	switch f {
 	case NSD:
@@ -233,7 +238,7 @@ func (z *Zone) putGlue(d *draft, q asked, f Flavour, zone string) {
 	for _, rr := range ns {
 		host := strings.ToLower(rr.(*dns.NS).Ns)
 		without := left
-		if inDomain := zone != "." && dns.IsSubDomain(zone, host); inDomain && f == Knot {
+		if inDomain := zone != z.origin && dns.IsSubDomain(zone, host); inDomain && f == Knot {
 			without = leftWithTC
 		} else if inDomain && f == NSD {
 			without = leftOrFirst

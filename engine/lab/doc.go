@@ -1,6 +1,7 @@
 // Package lab is an embedded root server system for the demo and for tests:
 // thirteen RSIs in one process on the loopback interface, which serve a
-// generated root zone and go wrong where a Fault says so.
+// generated root zone and go wrong where a Fault says so. It can be the servers
+// of another zone's operator as well (ZoneServers, Options.Origin).
 //
 // Generate makes a zone of the real one's shape: as many top-level domains,
 // the same shares of DS records, name servers and glue, an NSEC chain, RSA-2048
@@ -14,7 +15,8 @@
 // fast have keys of ECDSAP256SHA256.
 //
 // Start opens the sockets: RSI a at 127.0.53.1 and ::1, port base + 1, to RSI m
-// at 127.0.53.13 and ::1, port base + 13, each over UDP and TCP. Letters answer
+// at 127.0.53.13 and ::1, port base + 13, each over UDP and TCP, if wanted over
+// TLS too, and in class CH it says who it is. Letters answer
 // as the three kinds of server software do, see Flavour, because a measurement
 // must not depend on how an answer is arranged. A zone transfer over TCP gives
 // the whole zone.

@@ -43,11 +43,18 @@ const (
 	BadOptions       Kind = "bad_options"       // the right answer, with options in OPT that nobody asked for and that are cut off
 	Duplicate        Kind = "duplicate"         // the right answer, twice
 	CutTC            Kind = "cut_tc"            // UDP: TC is set and the message ends within its last record
+	Impostor         Kind = "impostor"          // another one answers: Impostor's identity and version, as a middlebox has them
+)
+
+// What an Impostor says of itself.
+const (
+	ImpostorIdentity = "cache7.isp.example"
+	ImpostorVersion  = "dnsmasq-2.90"
 )
 
 // Kinds lists all kinds.
 var Kinds = []Kind{Drop, Delay, Loss, Refuse, ServFail, RCode, TC, WrongIDFirst, WrongQuestion, WrongCase, SpoofedSecond, Stale,
-	BitFlip, NoSignature, ExpiredSignature, ForgedICMP, AAWrong, SlowTCP, CloseMidMessage, Garbage, HeaderOnly, BadOptions, Duplicate, CutTC}
+	BitFlip, NoSignature, ExpiredSignature, ForgedICMP, AAWrong, SlowTCP, CloseMidMessage, Garbage, HeaderOnly, BadOptions, Duplicate, CutTC, Impostor}
 
 // Fault is one thing that goes wrong: of a kind, at some RSIs, over some paths,
 // for some time. Empty lists and zero times mean all. Faults add up.
@@ -87,7 +94,7 @@ func ParseFaults(r io.Reader) ([]Fault, error) {
 	if err := json.Unmarshal(text, &faults); err != nil {
 		return nil, fmt.Errorf("faults: %w", err)
 	}
-	return faults, check(faults)
+	return faults, check(faults, RootServers())
 }
 
 // plainFault is Fault without methods, with the delay as people write it.
@@ -125,17 +132,17 @@ func (f *Fault) UnmarshalJSON(text []byte) error {
 }
 
 // check refuses faults that could not do what they say.
-func check(faults []Fault) error {
+func check(faults []Fault, group []Server) error {
 	var errs []error
 	for i, f := range faults {
-		if err := f.check(); err != nil {
+		if err := f.check(group); err != nil {
 			errs = append(errs, fmt.Errorf("fault %d (%s): %w", i+1, f.Kind, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (f *Fault) check() error {
+func (f *Fault) check(group []Server) error {
 	switch {
 	case !slices.Contains(Kinds, f.Kind):
 		return fmt.Errorf("no such kind; there are %v", Kinds)
@@ -158,13 +165,13 @@ func (f *Fault) check() error {
 	if rcode, ok := dns.StringToRcode[f.RCode]; f.RCode != "" && (!ok || rcode > 15) {
 		return fmt.Errorf("rcode %q: no such rcode of a header", f.RCode)
 	}
-	return f.checkScope()
+	return f.checkScope(group)
 }
 
-func (f *Fault) checkScope() error {
+func (f *Fault) checkScope(group []Server) error {
 	for _, rsi := range f.RSIs {
-		if indexOf(rsi) < 0 {
-			return fmt.Errorf("RSI %q: want a to m", rsi)
+		if !slices.ContainsFunc(group, func(s Server) bool { return s.RSI == rsi }) {
+			return fmt.Errorf("RSI %q: want %s to %s", rsi, group[0].RSI, group[len(group)-1].RSI)
 		}
 	}
 	for _, family := range f.Families {

@@ -177,7 +177,7 @@ func (p *parsed) limit() int {
 // transfer is the whole zone in messages, nil where the query asks no transfer.
 func (r responder) transfer(p *parsed, z *Zone) []*dns.Msg {
 	q := p.question()
-	if !p.tcp || q.Qtype != dns.TypeAXFR || q.Name != "." || q.Qclass != dns.ClassINET {
+	if !p.tcp || q.Qtype != dns.TypeAXFR || !strings.EqualFold(q.Name, z.origin) || q.Qclass != dns.ClassINET {
 		return nil
 	}
 	rrs := z.RRs()

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -34,11 +33,11 @@ type Revision struct {
 	Missing []string
 }
 
-// NextVersion makes the version that follows: unless told otherwise one DS
+// NextVersion makes the version that follows. Of the root, unless told otherwise, one DS
 // record is added, one removed, one changed, a top-level domain comes and one
 // goes, each drawn from seed and serial. TLDs that every zone has stay.
 func (z *Zone) NextVersion(r Revision) (*Zone, error) {
-	next := &Zone{Serial: z.Serial + 1, Inception: z.Inception, Expiration: z.Expiration, seed: z.seed,
+	next := &Zone{origin: z.origin, Serial: z.Serial + 1, Inception: z.Inception, Expiration: z.Expiration, seed: z.seed,
 		signing: z.signing, digests: z.digests, model: z.model}
 	if r.Serial != 0 {
 		next.Serial = r.Serial
@@ -49,7 +48,7 @@ func (z *Zone) NextVersion(r Revision) (*Zone, error) {
 	if !r.Expiration.IsZero() {
 		next.Expiration = r.Expiration
 	}
-	if !r.Unchanged {
+	if !r.Unchanged && z.origin == "." {
 		next.model = z.model.changed(rand.New(stream(z.seed, fmt.Sprintf("version %d", next.Serial))))
 	}
 	if r.Signing != nil {
@@ -90,7 +89,7 @@ func History(o Options, revisions ...Revision) ([]*Zone, error) {
 }
 
 func (m *model) clone() *model {
-	return &model{tlds: maps.Clone(m.tlds), hosts: maps.Clone(m.hosts), roots: slices.Clone(m.roots)}
+	return &model{tlds: maps.Clone(m.tlds), hosts: maps.Clone(m.hosts), apex: m.apex, roots: slices.Clone(m.roots)}
 }
 
 // altered is a copy without those DS RRsets and with that glue.
@@ -105,11 +104,10 @@ func (m *model) altered(removeDS []string, glue map[string]netip.Addr) (*model, 
 	}
 	for host, ip := range glue {
 		old, known := next.hosts[host]
-		letter := strings.Index("abcdefghijklm", strings.TrimSuffix(host, rootServersNet))
-		root := strings.HasSuffix(host, rootServersNet) && letter >= 0
+		own := slices.Index(m.apex, host)
 		switch {
-		case root:
-			next.roots[letter] = next.roots[letter].with(ip)
+		case own >= 0:
+			next.roots[own] = next.roots[own].with(ip)
 		case known:
 			next.hosts[host] = old.with(ip)
 		default:

@@ -262,8 +262,11 @@ func (e *endpoint) handle(raw []byte) *delivery {
 }
 
 func (e *endpoint) deliver(p *parsed, faults []Fault) (*delivery, error) {
-	s, z := e.system, e.server.zone.Load()
+	s, z, r := e.system, e.server.zone.Load(), e.server.responder
 	for _, f := range faults {
+		if f.Kind == Impostor {
+			r.identity, r.version = ImpostorIdentity, ImpostorVersion
+		}
 		if f.Kind != Stale {
 			continue
 		}
@@ -276,10 +279,10 @@ func (e *endpoint) deliver(p *parsed, faults []Fault) (*delivery, error) {
 		}
 		z = older
 	}
-	if messages := e.server.transfer(p, z); messages != nil {
+	if messages := r.transfer(p, z); messages != nil {
 		return transferred(messages, faults)
 	}
-	return s.spoil(p, e.server.answer(p, z), z, faults)
+	return s.spoil(p, r.answer(p, z), z, faults)
 }
 
 // transferred delivers a zone transfer; of the faults only silence, delay and a

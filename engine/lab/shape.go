@@ -12,11 +12,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// model is what a root zone delegates, before it is signed.
+// model is what a zone delegates, before it is signed.
 type model struct {
 	tlds  map[string]delegation
-	hosts map[string]addresses // of all name servers of top-level domains
-	roots []addresses          // of a to m.root-servers.net
+	hosts map[string]addresses // of all name servers of delegations
+	apex  []string             // the zone's own name servers
+	roots []addresses          // of these
 }
 
 type delegation struct {
@@ -69,7 +70,8 @@ const onlyIPv4 = 20
 
 // newModel draws the delegations of count TLDs.
 func newModel(r *rand.Rand, count int) *model {
-	m := &model{tlds: make(map[string]delegation, count), hosts: map[string]addresses{}, roots: rootServers}
+	m := &model{tlds: make(map[string]delegation, count), hosts: map[string]addresses{}}
+	m.apex, m.roots = apexOf(".")
 	names := tldNames(r, count)
 	ops := operators(r, names)
 	for _, tld := range names {

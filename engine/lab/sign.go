@@ -58,9 +58,9 @@ func (z *Zone) owners() map[string]bool {
 	return owners
 }
 
-// signed tells the authoritative data of the root from delegations and glue.
-func signed(k setKey) bool {
-	return k.rtype == dns.TypeDS || k.rtype == dns.TypeNSEC || k.owner == "."
+// signed tells the authoritative data of the zone from delegations and glue.
+func (z *Zone) signed(k setKey) bool {
+	return k.rtype == dns.TypeDS || k.rtype == dns.TypeNSEC || k.owner == z.origin || z.isHost(k.owner)
 }
 
 // sign makes the signatures over an RRset. Those of the version before, which
@@ -87,9 +87,9 @@ func (s *rrset) sign(orders []order, before *rrset) error {
 // checkStrays wants an RRset under each stray signature.
 func (z *Zone) checkStrays() error {
 	for i, stray := range z.signing.Stray {
-		found := len(z.digests) > 0 && stray.over(setKey{".", dns.TypeZONEMD})
+		found := len(z.digests) > 0 && stray.over(z, setKey{z.origin, dns.TypeZONEMD})
 		for k := range z.sets {
-			found = found || stray.over(k)
+			found = found || stray.over(z, k)
 		}
 		if !found {
 			return fmt.Errorf("stray signature %d: no RRset %s/%s", i+1, stray.Owner, stray.Type)

@@ -63,7 +63,7 @@ type Stray struct {
 	Type  string // of the RRset, "SOA"; empty: every type
 
 	Key     Key
-	Signer  string // empty: "."
+	Signer  string // empty: the zone
 	Garbage bool   // octets that are no signature, under the key's tag and algorithm
 
 	// Validity; zero: that of the version.
@@ -71,11 +71,11 @@ type Stray struct {
 	Expiration time.Time
 }
 
-func (s Stray) over(k setKey) bool {
+func (s Stray) over(z *Zone, k setKey) bool {
 	if s.Type != "" && s.Type != dns.TypeToString[k.rtype] {
 		return false
 	}
-	return s.Owner == k.owner || s.Owner == "" && signed(k)
+	return s.Owner == k.owner || s.Owner == "" && z.signed(k)
 }
 
 func (s Stray) order(z *Zone) order {
@@ -109,13 +109,13 @@ type signature struct {
 
 // order is a good signature by a key.
 func (z *Zone) order(k Key) order {
-	return order{key: k, signer: ".", inception: uint32(z.Inception.Unix()), expiration: uint32(z.Expiration.Unix())}
+	return order{key: k, signer: z.origin, inception: uint32(z.Inception.Unix()), expiration: uint32(z.Expiration.Unix())}
 }
 
 // orders are the signatures that an RRset gets.
 func (z *Zone) orders(k setKey) []order {
 	var all []order
-	if signed(k) {
+	if z.signed(k) {
 		keys := z.signing.SignData
 		if k.rtype == dns.TypeDNSKEY {
 			keys = z.signing.SignKeys
@@ -125,7 +125,7 @@ func (z *Zone) orders(k setKey) []order {
 		}
 	}
 	for _, s := range z.signing.Stray {
-		if s.over(k) {
+		if s.over(z, k) {
 			all = append(all, s.order(z))
 		}
 	}

@@ -18,26 +18,19 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// Letters are the thirteen RSIs.
-var Letters = []measurement.RSI{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"}
-
-// flavours of a to m, as in a rig of real servers.
-var flavours = []Flavour{NSD, Knot, BIND, NSD, Knot, BIND, NSD, Knot, BIND, NSD, Knot, BIND, NSD}
-
-func indexOf(rsi measurement.RSI) int { return slices.Index(Letters, rsi) }
-
 // Config says what a System serves. Only Zone is needed.
 type Config struct {
 	Zone     *Zone
-	PortBase int    // RSI a listens on the port above, m thirteen above; 0 finds thirteen free ones
-	Seed     uint64 // of probabilities and of flipped bits
+	Servers  []Server // nil: RootServers; at most 15
+	PortBase int      // the first server listens on the port above, and so on; 0 finds free ones
+	Seed     uint64   // of probabilities and of flipped bits
 	Faults   []Fault
 	Now      func() time.Time // the clock of faults; nil: time.Now
-	TLS      bool             // answer over TLS too, TLSPorts above each port
+	TLS      bool             // all servers answer over TLS too, TLSPorts above each port
 	Versions bool             // tell the version in class CH, which most root servers refuse
 }
 
-// System is a running root server system. Its methods may be called from
+// System is a running group of name servers: a root server system unless told. Its methods may be called from
 // several goroutines.
 type System struct {
 	IPv6 bool // the machine has ::1, and the system answers there
@@ -47,7 +40,8 @@ type System struct {
 	tls      *tls.Config // nil: not over TLS
 	versions bool
 	now      func() time.Time
-	servers  [13]*server
+	group    []Server
+	servers  []*server
 	cancel   context.CancelFunc
 	done     context.Context
 	tasks    sync.WaitGroup
@@ -69,14 +63,18 @@ type server struct {
 	endpoints map[measurement.Path]*endpoint
 }
 
-// Start brings thirteen RSIs up; they answer when it returns. The caller closes
+// Start brings the servers up; they answer when it returns. The caller closes
 // the system.
 func Start(c Config) (*System, error) {
 	if c.Zone == nil {
 		return nil, errors.New("lab: no zone to serve")
 	}
-	highest := 65535 - len(Letters)
-	if c.TLS {
+	group, encrypted := c.group()
+	if len(group) >= TLSPorts {
+		return nil, fmt.Errorf("lab: %d servers: want at most %d", len(group), TLSPorts-1)
+	}
+	highest := 65535 - len(group)
+	if encrypted {
 		highest -= TLSPorts
 	}
 	if c.PortBase < 0 || c.PortBase > highest {
@@ -85,9 +83,9 @@ func Start(c Config) (*System, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &System{IPv6: hasIPv6(), seed: c.Seed, versions: c.Versions, now: c.Now, random: rand.New(stream(c.Seed, "faults")),
+	s := &System{IPv6: hasIPv6(), seed: c.Seed, versions: c.Versions, now: c.Now, group: group, random: rand.New(stream(c.Seed, "faults")),
 		stale: map[staleKey]*Zone{}, icmp: map[netip.Addr]*icmpSocket{}}
-	if c.TLS {
+	if encrypted {
 		var err error
 		if s.tls, err = serverTLS(); err != nil {
 			return nil, fmt.Errorf("lab: %w", err)
@@ -102,6 +100,18 @@ func Start(c Config) (*System, error) {
 	}
 	s.tasks.Go(s.keep)
 	return s, nil
+}
+
+// group is whom the system is made of, and whether one of them answers over TLS.
+func (c *Config) group() (all []Server, encrypted bool) {
+	if all = slices.Clone(c.Servers); len(all) == 0 {
+		all = RootServers()
+	}
+	for i := range all {
+		all[i].TLS = all[i].TLS || c.TLS
+		encrypted = encrypted || all[i].TLS
+	}
+	return all, encrypted
 }
 
 // Close ends the system and waits until nothing of it runs any more.
@@ -128,54 +138,38 @@ func (s *System) Close() error {
 	return nil
 }
 
-// PortBase is the number below RSI a's port.
-func (s *System) PortBase() int { return s.portBase }
+// Servers are those of the system, in the order of their ports.
+func (s *System) Servers() []Server { return slices.Clone(s.group) }
 
-// Addr is where an RSI listens in a family: 127.0.53.1 to .13 and ::1, each
-// letter with its own port. It is invalid where the machine lacks the family or
-// the RSI is not known.
-func (s *System) Addr(rsi measurement.RSI, family measurement.Family) netip.AddrPort {
-	i := indexOf(rsi)
-	if i < 0 || family == measurement.IPv6 && !s.IPv6 {
-		return netip.AddrPort{}
-	}
-	return address(i, family, s.portBase)
+func (s *System) index(rsi measurement.RSI) int {
+	return slices.IndexFunc(s.group, func(g Server) bool { return g.RSI == rsi })
 }
 
-func address(i int, family measurement.Family, base int) netip.AddrPort {
-	ip := netip.AddrFrom4([4]byte{127, 0, 53, byte(i + 1)})
+// PortBase is the number below the first server's port.
+func (s *System) PortBase() int { return s.portBase }
+
+// Addr is where an RSI listens in a family, on a port of its own. It is invalid
+// where the machine or the server lacks the family, or the RSI is not known.
+func (s *System) Addr(rsi measurement.RSI, family measurement.Family) netip.AddrPort {
+	i := s.index(rsi)
+	if i < 0 || family == measurement.IPv6 && (!s.IPv6 || s.group[i].IPv4Only) {
+		return netip.AddrPort{}
+	}
+	return s.address(i, family)
+}
+
+func (s *System) address(i int, family measurement.Family) netip.AddrPort {
+	ip := s.group[i].IPv4
 	if family == measurement.IPv6 {
 		ip = netip.IPv6Loopback()
 	}
-	return netip.AddrPortFrom(ip, uint16(base+i+1))
-}
-
-// NSID is the identity of an RSI's only instance, "lab-a-01.mtric.example".
-func NSID(rsi measurement.RSI) string { return "lab-" + string(rsi) + "-01.mtric.example" }
-
-func (s *System) version(rsi measurement.RSI) string {
-	if !s.versions {
-		return ""
-	}
-	return Version(rsi)
-}
-
-// Version is what an RSI calls its software, "lab-nsd".
-func Version(rsi measurement.RSI) string { return "lab-" + string(FlavourOf(rsi)) }
-
-// FlavourOf is the software an RSI imitates: a d g j m NSD, b e h k Knot,
-// c f i l BIND; empty where the RSI is not known.
-func FlavourOf(rsi measurement.RSI) Flavour {
-	if i := indexOf(rsi); i >= 0 {
-		return flavours[i]
-	}
-	return ""
+	return netip.AddrPortFrom(ip, uint16(s.portBase+i+1))
 }
 
 // Queries is how many queries an RSI has read over a path since it started;
 // a refused one never is.
 func (s *System) Queries(rsi measurement.RSI, path measurement.Path) int64 {
-	if i := indexOf(rsi); i >= 0 {
+	if i := s.index(rsi); i >= 0 {
 		if e := s.servers[i].endpoints[path]; e != nil {
 			return e.queries.Load()
 		}
@@ -185,7 +179,7 @@ func (s *System) Queries(rsi measurement.RSI, path measurement.Path) int64 {
 
 // Zone is what an RSI serves, faults aside.
 func (s *System) Zone(rsi measurement.RSI) *Zone {
-	if i := indexOf(rsi); i >= 0 {
+	if i := s.index(rsi); i >= 0 {
 		return s.servers[i].zone.Load()
 	}
 	return nil
@@ -193,9 +187,9 @@ func (s *System) Zone(rsi measurement.RSI) *Zone {
 
 // SetZone makes an RSI serve another version from now on.
 func (s *System) SetZone(rsi measurement.RSI, z *Zone) error {
-	i := indexOf(rsi)
+	i := s.index(rsi)
 	if i < 0 || z == nil {
-		return fmt.Errorf("lab: RSI %q: want a to m, and a zone", rsi)
+		return fmt.Errorf("lab: RSI %q: want one of the system's, and a zone", rsi)
 	}
 	if err := s.prepareStale(z); err != nil {
 		return err
@@ -208,7 +202,7 @@ func (s *System) SetZone(rsi measurement.RSI, z *Zone) error {
 // returns. On an error the faults stay as they were, unless a socket could not
 // be opened again.
 func (s *System) SetFaults(faults ...Fault) error {
-	if err := check(faults); err != nil {
+	if err := check(faults, s.group); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
 	for i, f := range faults {
@@ -310,15 +304,7 @@ const (
 // TLSPorts is how far the port of an RSI over TLS lies above that over UDP and TCP.
 const TLSPorts = 16
 
-// transports are those that are served.
-func (s *System) transports() []measurement.Transport {
-	if s.tls == nil {
-		return measurement.MetricTransports
-	}
-	return measurement.Transports
-}
-
-// listen opens all sockets of the thirteen RSIs.
+// listen opens all sockets.
 func (s *System) listen(base int, z *Zone) error {
 	if base != 0 {
 		return s.listenAt(base, z)
@@ -329,50 +315,57 @@ func (s *System) listen(base int, z *Zone) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no thirteen free ports between %d and %d: %w", firstPort, lastPort, err)
+	return fmt.Errorf("no free ports between %d and %d: %w", firstPort, lastPort, err)
 }
 
 func (s *System) listenAt(base int, z *Zone) error {
-	s.portBase = base
-	for i, rsi := range Letters {
-		sv := &server{responder: responder{flavours[i], NSID(rsi), s.version(rsi)}, rsi: rsi, endpoints: map[measurement.Path]*endpoint{}}
+	s.portBase, s.servers = base, nil
+	for i, g := range s.group {
+		sv := &server{responder: responder{flavour: g.Flavour, identity: NSID(g.RSI)}, rsi: g.RSI, endpoints: map[measurement.Path]*endpoint{}}
+		if s.versions {
+			sv.version = version(g.Flavour)
+		}
 		sv.zone.Store(z)
-		s.servers[i] = sv
-		for _, family := range measurement.Families {
-			if family == measurement.IPv6 && !s.IPv6 {
-				continue
+		s.servers = append(s.servers, sv)
+		for _, path := range s.paths(g) {
+			e := &endpoint{system: s, server: sv, path: path, addr: s.address(i, path.Family)}
+			if path.Transport == measurement.TLS {
+				e.addr = netip.AddrPortFrom(e.addr.Addr(), e.addr.Port()+TLSPorts)
 			}
-			for _, transport := range s.transports() {
-				path := measurement.Path{Family: family, Transport: transport}
-				e := &endpoint{system: s, server: sv, path: path, addr: address(i, family, base)}
-				if transport == measurement.TLS {
-					e.addr = netip.AddrPortFrom(e.addr.Addr(), e.addr.Port()+TLSPorts)
+			sv.endpoints[path] = e
+			if err := e.open(); err != nil {
+				for _, e := range s.endpoints() {
+					e.close()
 				}
-				sv.endpoints[path] = e
-				if err := e.open(); err != nil {
-					for _, e := range s.endpoints() {
-						e.close()
-					}
-					return fmt.Errorf("RSI %s, %s, port %s: %w", rsi, path, strconv.Itoa(int(e.addr.Port())), err)
-				}
+				return fmt.Errorf("RSI %s, %s, port %s: %w", g.RSI, path, strconv.Itoa(int(e.addr.Port())), err)
 			}
 		}
 	}
 	return nil
 }
 
-// endpoints lists all in the order of letters and paths.
-func (s *System) endpoints() []*endpoint {
-	var all []*endpoint
-	for _, sv := range s.servers {
-		if sv == nil {
+// paths are those that a server answers over.
+func (s *System) paths(g Server) (all []measurement.Path) {
+	for _, family := range measurement.Families {
+		if family == measurement.IPv6 && (!s.IPv6 || g.IPv4Only) {
 			continue
 		}
-		for _, family := range measurement.Families {
-			for _, transport := range s.transports() {
-				if e := sv.endpoints[measurement.Path{Family: family, Transport: transport}]; e != nil {
-					all = append(all, e)
-				}
+		for _, transport := range measurement.Transports {
+			if transport != measurement.TLS || g.TLS {
+				all = append(all, measurement.Path{Family: family, Transport: transport})
+			}
+		}
+	}
+	return all
+}
+
+// endpoints lists all in the order of servers and paths.
+func (s *System) endpoints() []*endpoint {
+	var all []*endpoint
+	for i, sv := range s.servers {
+		for _, path := range s.paths(s.group[i]) {
+			if e := sv.endpoints[path]; e != nil {
+				all = append(all, e)
 			}
 		}
 	}

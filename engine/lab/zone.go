@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -31,30 +32,35 @@ const maxTLDs = 72500
 type Options struct {
 	Seed   uint64
 	Serial uint32 // of the SOA record; by custom YYYYMMDDnn
-	TLDs   int    // top-level domains; 0 is DefaultTLDs, never fewer than seven (com, arpa, …)
+	TLDs   int    // delegations: top-level domains; 0 is DefaultTLDs, never fewer than seven (com, arpa, …)
+
+	// Origin is the zone's name, "example."; empty: the root. A zone below the root has the name
+	// servers of ZoneServers, delegations to hosts below themselves, and no digest unless told.
+	Origin string
 
 	// Inception and Expiration are those of every signature, in whole seconds.
 	Inception  time.Time
 	Expiration time.Time
 
-	Signing *Signing // nil: DefaultSigning(Seed)
-	ZONEMD  Digests  // nil: one that is right, of SHA-384
+	Signing *Signing // nil: DefaultSigning(Seed); below the root keys of ECDSAP256SHA256
+	ZONEMD  Digests  // nil: of the root one that is right, of SHA-384
 }
 
-// Zone is one version of a root zone, whole and signed. It never changes, so
+// Zone is one version of a zone, the root's unless told, whole and signed. It never changes, so
 // goroutines and servers may share it.
 type Zone struct {
 	Serial     uint32
 	Inception  time.Time
 	Expiration time.Time
 
+	origin  string
 	seed    uint64
 	signing *Signing
 	digests Digests
 	model   *model
 	sets    map[setKey]*rrset
 	names   []string // owners of records, in canonical order
-	chain   []string // owners of NSEC records: the apex and the top-level domains
+	chain   []string // owners of NSEC records: the apex, the delegations and the zone's own hosts
 }
 
 type setKey struct {
@@ -85,13 +91,16 @@ func Generate(o Options) (*Zone, error) {
 	if o.TLDs < 0 || o.TLDs > maxTLDs {
 		return nil, fmt.Errorf("zone %d: %d top-level domains: want 1 to %d", o.Serial, o.TLDs, maxTLDs)
 	}
+	if o.Origin != "" && o.Origin != "." {
+		return generateBelow(o)
+	}
 	if o.Signing == nil {
 		o.Signing = DefaultSigning(o.Seed)
 	}
 	if o.ZONEMD == nil {
 		o.ZONEMD = Digests{{Hash: SHA384}}
 	}
-	z := &Zone{Serial: o.Serial, Inception: o.Inception, Expiration: o.Expiration, seed: o.Seed,
+	z := &Zone{origin: ".", Serial: o.Serial, Inception: o.Inception, Expiration: o.Expiration, seed: o.Seed,
 		signing: o.Signing.clone(), digests: slices.Clone(o.ZONEMD),
 		model: newModel(rand.New(stream(o.Seed, "zone")), max(o.TLDs, len(firstTLDs)))}
 	return z.complete(nil, nil)
@@ -128,14 +137,15 @@ func sameRR(a, b dns.RR) bool { return a.String() == b.String() }
 
 func (z *Zone) makeRecords() {
 	z.sets = make(map[setKey]*rrset, 8*len(z.model.tlds))
-	z.add(&dns.SOA{Hdr: header(".", dns.TypeSOA, ttlSigned), Ns: "a.root-servers.net.", Mbox: "nstld.verisign-grs.com.",
+	z.add(&dns.SOA{Hdr: header(z.origin, dns.TypeSOA, ttlSigned), Ns: z.model.apex[0], Mbox: z.mailbox(),
 		Serial: z.Serial, Refresh: 1800, Retry: 900, Expire: 604800, Minttl: 86400})
 	for _, k := range z.signing.Publish {
-		z.add(k.DNSKEY())
+		key := k.DNSKEY()
+		key.Hdr.Name = z.origin
+		z.add(key)
 	}
-	for i, letter := range "abcdefghijklm" {
-		host := string(letter) + rootServersNet
-		z.add(&dns.NS{Hdr: header(".", dns.TypeNS, ttlRoot), Ns: host})
+	for i, host := range z.model.apex {
+		z.add(&dns.NS{Hdr: header(z.origin, dns.TypeNS, ttlRoot), Ns: host})
 		z.add(z.model.roots[i].records(host, ttlRoot)...)
 	}
 	for _, tld := range slices.Sorted(maps.Keys(z.model.tlds)) {
@@ -154,14 +164,22 @@ func (z *Zone) makeRecords() {
 	z.link()
 }
 
-// link makes the NSEC chain: the apex, then the top-level domains, round.
+func (z *Zone) mailbox() string {
+	if z.origin == "." {
+		return "nstld.verisign-grs.com."
+	}
+	return "hostmaster." + z.origin
+}
+
+// link makes the NSEC chain: the apex, then the delegations, round.
 func (z *Zone) link() {
-	z.chain = append(slices.SortedFunc(maps.Keys(z.model.tlds), compareNames), ".")
+	z.chain = append(slices.SortedFunc(maps.Keys(z.model.tlds), compareNames), z.origin)
+	z.chain = append(z.chain, z.hosts()...)
 	slices.SortFunc(z.chain, compareNames)
 	for i, owner := range z.chain {
 		types := []uint16{dns.TypeNS, dns.TypeRRSIG, dns.TypeNSEC}
 		switch {
-		case owner == ".":
+		case owner == z.origin:
 			types = []uint16{dns.TypeNS, dns.TypeSOA, dns.TypeRRSIG, dns.TypeNSEC}
 			if len(z.signing.Publish) > 0 {
 				types = append(types, dns.TypeDNSKEY)
@@ -171,6 +189,8 @@ func (z *Zone) link() {
 			}
 		case len(z.model.tlds[owner].ds) > 0:
 			types = []uint16{dns.TypeNS, dns.TypeDS, dns.TypeRRSIG, dns.TypeNSEC}
+		case z.isHost(owner):
+			types = z.hostTypes(owner)
 		}
 		z.add(&dns.NSEC{Hdr: header(owner, dns.TypeNSEC, ttlSigned), NextDomain: z.chain[(i+1)%len(z.chain)], TypeBitMap: types})
 	}
@@ -202,7 +222,7 @@ func (z *Zone) set(owner string, rtype uint16) *rrset {
 // and is not revoked; empty where there is none.
 func (z *Zone) DS() string {
 	if k, ok := z.signing.anchor(); ok {
-		return k.DS()
+		return z.origin + strings.TrimPrefix(k.DS(), ".") // keys know of no zone
 	}
 	return ""
 }
@@ -210,8 +230,11 @@ func (z *Zone) DS() string {
 // Signing is what signed the version, to make that of the next one from.
 func (z *Zone) Signing() *Signing { return z.signing.clone() }
 
-// TLDs are the names of the top-level domains, "us.", in canonical order.
-func (z *Zone) TLDs() []string { return slices.Clone(z.chain[1:]) }
+// TLDs are the names of the delegations, "us.", in canonical order.
+func (z *Zone) TLDs() []string { return slices.SortedFunc(maps.Keys(z.model.tlds), compareNames) }
+
+// Origin is the name of the zone, "." of the root.
+func (z *Zone) Origin() string { return z.origin }
 
 // RRs are copies of all records in the order of IANA's file: names in canonical
 // order, at the apex the SOA record first, each RRset followed by its signatures.

@@ -39,7 +39,7 @@ func (z *Zone) addZONEMD() error {
 		return nil
 	}
 	for _, d := range z.digests {
-		md := &dns.ZONEMD{Hdr: header(".", dns.TypeZONEMD, ttlSigned), Serial: z.Serial, Scheme: zonemdSimple, Hash: d.Hash}
+		md := &dns.ZONEMD{Hdr: header(z.origin, dns.TypeZONEMD, ttlSigned), Serial: z.Serial, Scheme: zonemdSimple, Hash: d.Hash}
 		if d.Scheme != 0 {
 			md.Scheme = d.Scheme
 		}
@@ -56,7 +56,7 @@ func (z *Zone) addZONEMD() error {
 		md.Digest = hex.EncodeToString(sum)
 		z.add(md)
 	}
-	return z.set(".", dns.TypeZONEMD).sign(z.orders(setKey{".", dns.TypeZONEMD}), nil)
+	return z.set(z.origin, dns.TypeZONEMD).sign(z.orders(setKey{z.origin, dns.TypeZONEMD}), nil)
 }
 
 // digest is what the record is to say of the zone.

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -47,8 +48,8 @@ func TestShippedPlansAreComplete(t *testing.T) {
 		if p.Name != name {
 			t.Errorf("plan %s calls itself %s", name, p.Name)
 		}
-		if name == "survey" {
-			continue // judges candidates, not root servers: TestSurveyAsksWhatVantagePointsAsk
+		if len(p.Reports) == 0 {
+			continue // not of RSSAC047: TestSurveyAsksWhatVantagePointsAsk, TestPlansOfOperators
 		}
 		if len(p.Thresholds) != len(measurement.Metrics) || len(p.Servers) != 13 || len(p.Reports) != 2 {
 			t.Errorf("%s: %d thresholds, %d servers, %d reports", name, len(p.Thresholds), len(p.Servers), len(p.Reports))
@@ -56,6 +57,48 @@ func TestShippedPlansAreComplete(t *testing.T) {
 	}
 	if p := load(t, nil, shipped(t, "rssac047")); len(p.VantagePoints) > 0 || p.Collector != nil {
 		t.Error("rssac047 names machines; they belong to the site")
+	}
+}
+
+// TestPlansOfOperators: what is no plan of RSSAC047 has nothing of it, and what makes it one
+// to copy.
+func TestPlansOfOperators(t *testing.T) {
+	zone, chaos := load(t, nil, shipped(t, "zone")), load(t, nil, shipped(t, "chaos"))
+	for _, p := range []*plan.Plan{zone, chaos} {
+		for _, label := range []string{measurement.QuerySOA, measurement.QueryCorrectness} {
+			if _, reserved := p.Query(label); reserved || len(p.Thresholds) > 0 {
+				t.Errorf("plan %s has query %s, or %d thresholds", p.Name, label, len(p.Thresholds))
+			}
+		}
+	}
+	apex, _ := zone.Query("apex")
+	if _, servers, own := zone.ZoneOf(apex); !own || len(servers) != 4 || len(zone.Objectives) != 3 || zone.Collector == nil || len(zone.VantagePoints) < 2 {
+		t.Errorf("zone: %d servers, %d objectives, %d vantage points", len(servers), len(zone.Objectives), len(zone.VantagePoints))
+	}
+	byFamily := map[string]int{}
+	for _, s := range zone.Servers {
+		byFamily[fmt.Sprintf("ipv6 %t, tls %t", s.Has(measurement.IPv6), s.TLS != nil)]++
+	}
+	if d := cmp.Diff(map[string]int{"ipv6 true, tls true": 1, "ipv6 true, tls false": 1, "ipv6 false, tls false": 2}, byFamily); d != "" {
+		t.Errorf("servers of zone: %s", d)
+	}
+	for _, q := range chaos.Queries {
+		if q.Class != "CH" || q.Expect == "" || q.KeepResponse != measurement.KeepAlways || len(q.Choices) > 0 {
+			t.Errorf("query %s: %+v", q.Label, q)
+		}
+	}
+	midday := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	for _, s := range load(t, nil, shipped(t, "rssac047")).Servers {
+		of := chaos.ServersOf([]string{"root/" + string(s.RSI)})
+		if len(of) != 1 {
+			t.Fatalf("chaos does not ask %s", s.RSI)
+		}
+		for _, f := range measurement.Families {
+			want, _ := s.AddressAt(f, midday)
+			if got, _ := of[0].AddressAt(f, midday); got != want || of[0].Name != s.Name {
+				t.Errorf("chaos asks %s at %s, rssac047 at %s", s.RSI, got, want)
+			}
+		}
 	}
 }
 
