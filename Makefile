@@ -8,7 +8,7 @@ RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 # no goroutines is left out, and of packages with many tests those run that drive what is concurrent.
 LARGE := alert|ingest|lake|report|simulate
 CONCURRENT := TestABacklog|TestRelay$$|TestPublication$$|TestFilesBecome|TestPortions|TestJudgedAgain|TestMergeInAnyOrder|TestScan|TestBatches|TestExportGolden|TestExportEnds|TestWeek|TestSurveyIsTrue|TestWires$$|TestFaults$$|TestLock
-SLOW := TestKilled|TestZoneFetchKilled|TestDemoForPeople|TestVerify|TestScripts/^(alerts|backtest|c-root|kinds|late|plan|push|rehearse|report|rules|simulate|survey|survey-measured|usage|watch|zone|zone-fetch)$$|TestHostileText|FuzzLoad|TestMistakes|TestFetchGenuineZones|TestRealZones|TestSimulated|TestDeficits|TestRSSAvailability|TestOrderDoesNotMatter|TestFailureNeverImproves|TestExcludingNothing|TestPastIsAllTheLake|TestLaws|TestArchiveAndJudgeAreOneLaw
+SLOW := TestKilled|TestZoneFetchKilled|TestDemoForPeople|TestVerify|TestScripts/^(alerts|backtest|c-root|demo|kinds|late|plan|push|rehearse|report|rules|simulate|survey|survey-measured|usage|watch|zone|zone-fetch)$$|TestHostileText|FuzzLoad|TestMistakes|TestFetchGenuineZones|TestRealZones|TestSimulated|TestDeficits|TestRSSAvailability|TestOrderDoesNotMatter|TestFailureNeverImproves|TestExcludingNothing|TestPastIsAllTheLake|TestLaws|TestArchiveAndJudgeAreOneLaw
 FUZZTIME ?= 20s
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run ansible/roles/collector/files/mtric-publish 2>/dev/null)
 

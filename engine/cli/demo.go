@@ -129,6 +129,9 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 			return err
 		}
 		w.say("\nThe %s, with their faults again, stay up until you press Ctrl-C.\n", w.served())
+		if w.given != nil {
+			w.say("From another terminal: %s query %s --query %s %s\n", a.self, w.asked()[0].RSI, w.plan.Queries[0].Label, strings.Join(w.planFlags(), " "))
+		}
 		<-ctx.Done()
 	}
 	return nil
@@ -302,96 +305,6 @@ func (w *demoWorld) zoneDir() string {
 
 // anchorFile has the trust anchor of the demo's root zones, beside them.
 func (w *demoWorld) anchorFile() string { return filepath.Join(w.zoneDir(), "anchors.ds") }
-
-// label is the n-th interval of the demo; the last one is the present. The last with
-// faults comes an hour after those before it, and an hour before those without.
-func (w *demoWorld) label(n int) time.Time {
-	if w.other.labels != nil {
-		return w.other.labels[n]
-	}
-	label := w.present.Add(time.Duration(n+1-demoIntervals-demoRecovered) * interval.Length)
-	if n < demoIntervals {
-		label = label.Add(-time.Hour)
-	}
-	if n < demoIntervals-1 {
-		label = label.Add(interval.Length - time.Hour)
-	}
-	return label
-}
-
-// times are when the vantage points measure: begin, begin and end of each hour that is
-// skipped, end.
-func (w *demoWorld) times() []time.Time {
-	if all := w.other.labels; all != nil {
-		return []time.Time{all[0], all[len(all)-1].Add(interval.Length)}
-	}
-	last := w.label(demoIntervals - 1)
-	return []time.Time{w.label(0), w.label(demoIntervals - 2).Add(interval.Length), last,
-		last.Add(interval.Length), w.label(demoIntervals), w.present.Add(interval.Length)}
-}
-
-// measured are the times in the form of the plan's variable.
-func (w *demoWorld) measured() string {
-	var times []string
-	for _, t := range w.times() {
-		times = append(times, t.Format(time.RFC3339))
-	}
-	return strings.Join(times, "/")
-}
-
-// after is when cron's ingest would have the last interval measured so far, and its
-// rules are due; while the faults last, later: when it judges them.
-func (w *demoWorld) after() time.Time {
-	n := demoIntervals
-	switch {
-	case w.other.labels != nil:
-		n = w.other.done
-	case w.healed:
-		n += demoRecovered
-	case w.later:
-		return w.label(n).Add(2 * time.Minute)
-	}
-	return w.label(n - 1).Add(interval.Length + 4*time.Minute)
-}
-
-// ingestLater comes an hour after what it judges.
-func (w *demoWorld) ingestLater(ctx context.Context) error {
-	w.later = true
-	return w.ingest(ctx)
-}
-
-// ingest comes after another fetch, as cron has it.
-func (w *demoWorld) ingest(ctx context.Context) error {
-	c := w.command(collector, w.collector(), w.after())
-	if err := c.zoneFetch(ctx, false); err != nil {
-		return err
-	}
-	if err := w.date(); err != nil {
-		return err
-	}
-	return c.ingest(ctx, nil)
-}
-
-// date gives the files in the dropboxes the times at which they would have come: those
-// of the demo's clock.
-func (w *demoWorld) date() error {
-	files, err := filepath.Glob(filepath.Join(w.collector(), "sftp", "*", "incoming", "*"))
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		label, _, _ := strings.Cut(filepath.Base(f), "-")
-		at, err := interval.Parse(label)
-		if err != nil {
-			continue // not a name of ours
-		}
-		at = at.Add(time.Minute)
-		if err := os.Chtimes(f, at, at); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // report writes the report of the month so far and verifies it.
 func (w *demoWorld) report(ctx context.Context) error {

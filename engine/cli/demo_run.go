@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/probe"
@@ -30,6 +31,96 @@ func (w *demoWorld) adjtimex(machine string) func(*unix.Timex) (int, error) {
 		}
 		return unix.TIME_OK, nil
 	}
+}
+
+// label is the n-th interval of the demo; the last one is the present. The last with
+// faults comes an hour after those before it, and an hour before those without.
+func (w *demoWorld) label(n int) time.Time {
+	if w.other.labels != nil {
+		return w.other.labels[n]
+	}
+	label := w.present.Add(time.Duration(n+1-demoIntervals-demoRecovered) * interval.Length)
+	if n < demoIntervals {
+		label = label.Add(-time.Hour)
+	}
+	if n < demoIntervals-1 {
+		label = label.Add(interval.Length - time.Hour)
+	}
+	return label
+}
+
+// times are when the vantage points measure: begin, begin and end of each hour that is
+// skipped, end.
+func (w *demoWorld) times() []time.Time {
+	if all := w.other.labels; all != nil {
+		return []time.Time{all[0], all[len(all)-1].Add(interval.Length)}
+	}
+	last := w.label(demoIntervals - 1)
+	return []time.Time{w.label(0), w.label(demoIntervals - 2).Add(interval.Length), last,
+		last.Add(interval.Length), w.label(demoIntervals), w.present.Add(interval.Length)}
+}
+
+// measured are the times in the form of the plan's variable.
+func (w *demoWorld) measured() string {
+	var times []string
+	for _, t := range w.times() {
+		times = append(times, t.Format(time.RFC3339))
+	}
+	return strings.Join(times, "/")
+}
+
+// after is when cron's ingest would have the last interval measured so far, and its
+// rules are due; while the faults last, later: when it judges them.
+func (w *demoWorld) after() time.Time {
+	n := demoIntervals
+	switch {
+	case w.other.labels != nil:
+		n = w.other.done
+	case w.healed:
+		n += demoRecovered
+	case w.later:
+		return w.label(n).Add(2 * time.Minute)
+	}
+	return w.label(n - 1).Add(interval.Length + 4*time.Minute)
+}
+
+// ingestLater comes an hour after what it judges.
+func (w *demoWorld) ingestLater(ctx context.Context) error {
+	w.later = true
+	return w.ingest(ctx)
+}
+
+// ingest comes after another fetch, as cron has it.
+func (w *demoWorld) ingest(ctx context.Context) error {
+	c := w.command(collector, w.collector(), w.after())
+	if err := c.zoneFetch(ctx, false); err != nil {
+		return err
+	}
+	if err := w.date(); err != nil {
+		return err
+	}
+	return c.ingest(ctx, nil)
+}
+
+// date gives the files in the dropboxes the times at which they would have come: those
+// of the demo's clock.
+func (w *demoWorld) date() error {
+	files, err := filepath.Glob(filepath.Join(w.collector(), "sftp", "*", "incoming", "*"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		label, _, _ := strings.Cut(filepath.Base(f), "-")
+		at, err := interval.Parse(label)
+		if err != nil {
+			continue // not a name of ours
+		}
+		at = at.Add(time.Minute)
+		if err := os.Chtimes(f, at, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // measureFaults has a new zone published after the first interval; one RSI takes it

@@ -112,12 +112,23 @@ func (w *demoWorld) places() string {
 // site is the folder with what is laid over a plan that was given.
 func (w *demoWorld) site() string { return filepath.Join(w.dir, "site") }
 
+// demoPaths are all below the demo's folder: nothing goes where the plan has its own.
+const demoPaths = `    output     = "Output"
+    logs       = "Logs"
+    state      = "State"
+    originals  = "Originals"
+    quarantine = "Quarantine"
+    lake       = "Lake"
+    reports    = "Reports"
+    dropboxes  = "sftp/transfer-{vantage_point}/incoming"
+`
+
 // writeSite writes it: the plan's servers, machines and times as the demo has them.
 func (w *demoWorld) writeSite(sftpPort string) error {
 	text := &strings.Builder{}
 	put := func(format string, args ...any) { fmt.Fprintf(text, format+"\n", args...) }
 	put("# What mtric demo laid over the plan: its own servers, machines and times.\n")
-	put("plan %s {\n  paths = { dropboxes = \"sftp/transfer-{vantage_point}/incoming\" }\n}\n", quoted(w.plan.Name))
+	put("plan %s {\n  paths = {\n%s  }\n}\n", quoted(w.plan.Name), demoPaths)
 	put("collector \"c00\" {\n  host = \"127.0.0.1\"\n  sftp = { port = %s }\n}\n", sftpPort)
 	if err := w.putServers(put); err != nil {
 		return err
