@@ -50,8 +50,9 @@ type Document struct {
 	Exclusions    []plan.Note `json:"exclusions"`
 
 	VantagePoints []measurement.VantagePoint `json:"vantage_points"`
-	Unexpected    []measurement.VantagePoint `json:"unexpected"` // in the data, not in the plan
-	Coverage      Coverage                   `json:"coverage"`   // of the queries that objectives name, over the longest window
+	Unexpected    []measurement.VantagePoint `json:"unexpected"`     // in the data, not in the plan
+	UntrustedRuns int64                      `json:"untrusted_runs"` // runs that date no serial
+	Coverage      Coverage                   `json:"coverage"`       // of the queries that objectives name, over the longest window
 	Outcomes      []Outcome                  `json:"outcomes"`
 	Publications  []Publication              `json:"publications"`
 	Lone          []Publication              `json:"lone"`   // serials that one server alone showed, and when first
@@ -208,6 +209,7 @@ func (d *Document) Fill(ctx context.Context, p *plan.Plan, store lake.Store) (la
 		d.ReceivedUntil = &r.ReceivedUntil
 	}
 	d.VantagePoints, d.Unexpected = append([]measurement.VantagePoint{}, r.VantagePoints...), append([]measurement.VantagePoint{}, r.Unexpected...)
+	d.UntrustedRuns = r.UntrustedRuns
 	d.Coverage = Coverage(r.Slots)
 	d.Outcomes = []Outcome{}
 	for _, o := range r.Outcomes {
@@ -288,6 +290,17 @@ func (d *Document) Count(verdict metrics.Verdict) (n int) {
 
 // Thin says that less than nine tenths of the planned queries were sent.
 func (d *Document) Thin() bool { return 10*d.Coverage.Sent < 9*d.Coverage.Planned }
+
+// Untrusted says that runs date no serial, where there is one to date; else it is empty.
+func (d *Document) Untrusted() string {
+	dates := slices.ContainsFunc(d.Outcomes, func(o Outcome) bool {
+		return slices.ContainsFunc(o.Values, func(v Value) bool { return v.Kind == objectives.Publication })
+	})
+	if !dates || d.UntrustedRuns == 0 {
+		return ""
+	}
+	return edition.Plural(d.UntrustedRuns, "run") + " not trusted to date a serial: the clock was not synchronised, or the file came before its interval"
+}
 
 // WriteJSON writes the document, indented.
 func (d *Document) WriteJSON(w io.Writer) error { return edition.WriteJSON(w, d) }

@@ -84,11 +84,12 @@ func load(t *testing.T) *plan.Plan {
 }
 
 // A day of three servers: ns2 has each new serial twenty minutes late, ns3 is silent for an
-// hour, and 102 sends nothing in one interval.
+// hour, 102 sends nothing in one interval, and in another no clock is synchronised.
 func write(t *testing.T, p *plan.Plan) lake.Store {
 	t.Helper()
 	store := lake.Store{Dir: t.TempDir(), Version: "1"}
 	var groups []lake.Group[measurement.Answer]
+	var runs []lake.Group[measurement.Run]
 	for at := range 288 {
 		for _, v := range p.VantagePoints {
 			if v.ID == "102" && at == 200 {
@@ -99,9 +100,14 @@ func write(t *testing.T, p *plan.Plan) lake.Store {
 				rows = append(rows, answer(v.ID, at, s))
 			}
 			groups = append(groups, lake.GroupOf(rows))
+			synchronized := at != 12
+			runs = append(runs, lake.GroupOf([]measurement.Run{{VantagePoint: v.ID, Interval: rows[0].Interval, ClockSynchronized: &synchronized}}))
 		}
 	}
 	if _, err := lake.Merge(store, day, groups, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lake.Merge(store, day, runs, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.KeepPlan(p.JSON()); err != nil {
@@ -183,6 +189,7 @@ func TestReportVerifies(t *testing.T) {
 		"an outcome":    func(d *attainment.Document) { d.Outcomes = d.Outcomes[1:] },
 		"a publication": func(d *attainment.Document) { d.Publications[0].T = day },
 		"a digest":      func(d *attainment.Document) { d.Digest = "0" },
+		"a clock":       func(d *attainment.Document) { d.UntrustedRuns = 0 },
 		"a status":      func(d *attainment.Document) { d.Status = "provisional" },
 	} {
 		lying, err := attainment.Read(text.Bytes())

@@ -189,6 +189,9 @@ func (d *Document) WriteText(w io.Writer) error {
 	if d.Thin() {
 		t.Line("Note       thin: less than nine tenths of the planned queries were sent")
 	}
+	if text := d.Untrusted(); text != "" {
+		t.Line("Note       %s", text)
+	}
 	if len(d.Unexpected) > 0 {
 		t.Line("Note       in the data, not in the plan: %s", edition.Join(d.Unexpected))
 	}

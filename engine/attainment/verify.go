@@ -105,6 +105,7 @@ func (v *Verified) compare(d, again *Document) {
 	both("received_until", d.ReceivedUntil, again.ReceivedUntil)
 	both("vantage_points", d.VantagePoints, again.VantagePoints)
 	both("unexpected", d.Unexpected, again.Unexpected)
+	both("untrusted_runs", d.UntrustedRuns, again.UntrustedRuns)
 	both("coverage", d.Coverage, again.Coverage)
 	both("publications", d.Publications, again.Publications)
 	both("lone", d.Lone, again.Lone)

@@ -37,6 +37,7 @@ type rig struct {
 	older      string // the same with an older serial
 	serial     int64
 	anchor     string // DS of the key that signed both
+	ca         string // the authority of the servers' certificates; empty where they have none
 	uid        int
 	timestamps string // of the last run read
 	gid        int
@@ -44,7 +45,15 @@ type rig struct {
 
 const rigScripts = "../../testdata/rig"
 
+// startRig has the servers serve the root.
 func startRig(t *testing.T) *rig {
+	r := newRig(t)
+	r.script(t, "up.sh", r.zone)
+	return r
+}
+
+// newRig is a rig whose servers do not run yet.
+func newRig(t *testing.T) *rig {
 	if os.Getuid() != 0 {
 		t.Fatal("the system test needs root for network namespaces: make test-system as root")
 	}
@@ -68,7 +77,6 @@ func startRig(t *testing.T) *rig {
 	r.gid, _ = strconv.Atoi(u.Gid)
 	r.build("../..", r.bin, "CGO_ENABLED=0")
 	r.makeZones()
-	r.script(t, "up.sh", r.zone)
 	return r
 }
 
@@ -86,6 +94,9 @@ func (r *rig) script(t *testing.T, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(rigScripts, name), args...)
 	cmd.Env = append(os.Environ(), "PREFIX="+r.prefix, "RUN="+filepath.Join(r.dir, "run"))
+	if r.ca != "" {
+		cmd.Env = append(cmd.Env, "CERTIFICATES="+filepath.Dir(r.ca))
+	}
 	// Servers started by the script outlive it and must not hold a pipe of ours.
 	out, err := os.Create(filepath.Join(r.dir, name+".log"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -242,7 +253,7 @@ func (r *rig) mtric(t *testing.T, args ...string) (stdout, stderr string, code i
 
 func (r *rig) mtricCommand(args ...string) *exec.Cmd {
 	return r.command("vp", append([]string{"setpriv", fmt.Sprintf("--reuid=%d", r.uid), fmt.Sprintf("--regid=%d", r.gid),
-		"--clear-groups", "env", "HOME=/nonexistent", r.bin}, args...)...)
+		"--clear-groups", "env", "HOME=/nonexistent", "SSL_CERT_FILE=" + r.ca, r.bin}, args...)...)
 }
 
 // measure runs one interval and returns its answers.

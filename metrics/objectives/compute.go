@@ -15,6 +15,11 @@ func (a *Accumulator) Compute() *Result {
 		r.Unexpected = append(r.Unexpected, v)
 	}
 	slices.Sort(r.Unexpected)
+	for which, m := range a.runs {
+		if _, known := a.index[which.vp]; known && m == untrusted {
+			r.UntrustedRuns++
+		}
+	}
 	zones := map[string]*zone{}
 	named := map[string]bool{}
 	start := a.end

@@ -131,6 +131,7 @@ type Result struct {
 	Unexpected    []measurement.VantagePoint // in the data, not in the plan
 	ReceivedUntil time.Time                  // when the last of the runs that count came into the lake; zero where nobody noted it
 	LateRuns      int64                      // those that came later
+	UntrustedRuns int64                      // those that date no serial: a clock known to be wrong, or received before the label
 }
 
 // judged joins the verdicts of values.

@@ -1,12 +1,20 @@
 #!/bin/bash
-# up.sh ZONE: thirteen root servers, each in a network namespace of its own,
-# three routers away from the vantage point: vp - r1 - r2 - r3 - a…m.
+# up.sh ZONE [ORIGIN=ZONE]...: thirteen root servers, each in a network namespace of
+# its own, three routers away from the vantage point: vp - r1 - r2 - r3 - a…m.
 # NSD serves a d g j m, Knot b e h k, BIND c f i l; RSI number N has 10.53.N.53
 # and fd53:N(hex)::53, port 53; the vantage point 10.53.200.2 and fd53:c8::2.
 # All but m give zone transfers to the vantage point and what is near it.
+# Each serves the zones of further arguments (example.=FILE) too, from its folder's
+# ORIGINzone, which SIGHUP reads again, and tells its NSID as id.server. and
+# hostname.bind. and its kind as version.bind. With CERTIFICATES, a folder with X.pem and
+# X.key of each server, it serves DNS over TLS at port 853; Knot does so from 3.4 on:
+# RUN/without-tls has the letters of those that do not.
 # PREFIX names the namespaces, RUN is the folder of the servers. Needs root.
 set -euo pipefail
 zone=$(readlink -f "$1")
+shift
+zones=("$@")
+certificates=${CERTIFICATES:-}
 P=${PREFIX:-mtric} RUN=${RUN:?the folder for the servers}
 mkdir -p "$RUN"
 letters=(a b c d e f g h i j k l m)
@@ -53,11 +61,14 @@ done
 
 clients=(10.53.192.0/20 fd53:c0::/28) # who may transfer the zone: 10.53.192 to 10.53.207
 
+knot_tls=
+if [ -n "$certificates" ] && printf '3.4\n%s\n' "$(knotd -V | grep -oE '[0-9]+\.[0-9]+' | head -n 1)" | sort -C -V; then knot_tls=yes; fi
+
 nsd_conf() {
   cat <<C
 server:
-  ip-address: $v4
-  ip-address: $v6
+  ip-address: $v4@53
+  ip-address: $v6@53
   server-count: 1
   username: ""
   chroot: ""
@@ -68,6 +79,17 @@ server:
   zonelistfile: "$dir/zone.list"
   xfrdir: "$dir"
   nsid: "ascii_$nsid"
+  identity: "$nsid"
+  version: "$kind"
+C
+  [ -z "$certificates" ] || cat <<C
+  ip-address: $v4@853
+  ip-address: $v6@853
+  tls-port: 853
+  tls-service-pem: "$certificates/$l.pem"
+  tls-service-key: "$certificates/$l.key"
+C
+  cat <<C
 remote-control:
   control-enable: yes
   control-interface: $dir/nsd.sock
@@ -76,6 +98,7 @@ zone:
   zonefile: root.zone
 C
   [ "$l" = m ] || printf '  provide-xfr: %s NOKEY\n' "${clients[@]}"
+  for o in "${origins[@]}"; do printf 'zone:\n  name: "%s"\n  zonefile: "%szone"\n' "$o" "$o"; done
 }
 
 knot_conf() {
@@ -84,6 +107,15 @@ server:
     rundir: "$dir"
     listen: [ $v4@53, $v6@53 ]
     nsid: "$nsid"
+    identity: "$nsid"
+    version: "$kind"
+C
+  [ -z "$knot_tls" ] || cat <<C
+    listen-tls: [ $v4@853, $v6@853 ]
+    cert-file: "$certificates/$l.pem"
+    key-file: "$certificates/$l.key"
+C
+  cat <<C
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
@@ -108,18 +140,24 @@ zone:
     file: root.zone
     acl: transfer
 C
+  for o in "${origins[@]}"; do printf '  - domain: %s\n    file: %szone\n' "$o" "$o"; done
 }
 
 named_conf() {
+  [ -z "$certificates" ] || cat <<C
+tls rig { cert-file "$certificates/$l.pem"; key-file "$certificates/$l.key"; };
+C
   cat <<C
 options {
   directory "$dir"; pid-file "named.pid"; session-keyfile "session.key"; managed-keys-directory "$dir";
   listen-on { $v4; }; listen-on-v6 { $v6; };
-  recursion no; server-id "$nsid"; dnssec-validation no; notify no; minimal-responses no-auth-recursive;
+  recursion no; server-id "$nsid"; hostname "$nsid"; version "$kind"; dnssec-validation no; notify no; minimal-responses no-auth-recursive;
+  ${certificates:+listen-on port 853 tls rig { $v4; \}; listen-on-v6 port 853 tls rig { $v6; \};}
 };
 controls { };
 zone "." { type primary; file "root.zone"; allow-transfer { ${clients[0]}; ${clients[1]}; }; };
 C
+  for o in "${origins[@]}"; do printf 'zone "%s" { type primary; file "%szone"; };\n' "$o" "$o"; done
 }
 
 number=0
@@ -131,11 +169,17 @@ for l in "${letters[@]}"; do
   dir=$RUN/$l v4=10.53.$number.53 v6=fd53:$(printf %x $number)::53 nsid=rig-$l-01.mtric.example
   mkdir -p "$dir"
   cp "$zone" "$dir/root.zone"
+  origins=()
+  for z in "${zones[@]}"; do
+    origins+=("${z%%=*}")
+    cp "${z#*=}" "$dir/${z%%=*}zone"
+  done
   case $l in
-    a | d | g | j | m) nsd_conf > "$dir/conf" && start=(nsd -d -c "$dir/conf") ;;
-    b | e | h | k) knot_conf > "$dir/conf" && start=(knotd -c "$dir/conf") ;;
-    *) named_conf > "$dir/conf" && start=(named -n 1 -g -c "$dir/conf") ;;
+    a | d | g | j | m) kind=nsd && nsd_conf > "$dir/conf" && start=(nsd -d -c "$dir/conf") ;;
+    b | e | h | k) kind=knot && knot_conf > "$dir/conf" && start=(knotd -c "$dir/conf") ;;
+    *) kind=bind && named_conf > "$dir/conf" && start=(named -n 1 -g -c "$dir/conf") ;;
   esac
+  [ "$kind$knot_tls" != knot ] || echo "$l" >> "$RUN/without-tls"
   printf '%s\n' "${start[@]}" > "$dir/command"
   ip netns exec "$P$l" "${start[@]}" > "$dir/log" 2>&1 < /dev/null &
   echo $! > "$dir/pid"
