@@ -17,26 +17,27 @@ func (c *compiler) fed(r *rule) {
 	if c.plan.Doubtful["query"] {
 		return // what is missing may be what could not be read
 	}
-	names := r.names()
-	_, judged := c.plan.Query(measurement.QueryCorrectness)
 	_, soa := c.plan.Query(measurement.QuerySOA)
 	switch r.On {
 	case "report":
 		if !soa {
 			c.unfed(r, "", "reports are made of query soa, and the plan has none", "Every metric is made of the queries soa and correctness.")
 		}
-		return
 	case "run":
 		for _, f := range []string{"run.availability", "run.median_latency", "run.newest_serial", "run.oldest_serial"} {
-			if slices.Contains(names, f) && !soa {
+			if slices.Contains(r.names(), f) && !soa {
 				c.unfed(r, f, "it is of query soa, and the plan has none", "Use run.answered and run.sent, which are of all queries.")
 			}
 		}
-		return
 	case "window":
-	default:
-		return
+		c.fedWindow(r)
 	}
+}
+
+// fedWindow is fed of a rule over windows.
+func (c *compiler) fedWindow(r *rule) {
+	names := r.names()
+	_, judged := c.plan.Query(measurement.QueryCorrectness)
 	g := &group{over: r.Over, queries: r.Queries}
 	var counted []plan.Query
 	for _, q := range c.plan.Queries {

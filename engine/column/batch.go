@@ -1,6 +1,7 @@
 package column
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,17 @@ func NewBatch[N ~string](t Table, columns ...N) *Batch {
 	}
 	b.cursors, b.readers, b.Cells = make([]cursor, len(b.names)), make([]columnReader, 0, len(b.names)), make([]Cells, len(b.names))
 	return b
+}
+
+// Scan hands the rows of a file that lie within the span to use. Errors of the file name it;
+// those of use are handed on as they are.
+func Scan(ctx context.Context, path string, s Span, b *Batch, use func(*Batch) error) error {
+	var own error
+	err := Open(path, b.table, func(f *File) (err error) {
+		own, err = f.Batches(ctx, f.Groups(), s, b, use)
+		return err
+	})
+	return cmp.Or(own, err)
 }
 
 // Batches hands the rows of row groups of a file that lie within the span to use. An error

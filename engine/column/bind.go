@@ -103,7 +103,7 @@ func (b *bound) find(c *parquet.Column) error {
 		return fmt.Errorf("is repeated %s, want %s", typeText(c), wantText(b.Kind))
 	case b.Kind != List:
 		b.leaf = c
-		if !c.Leaf() || !b.Kind.fits(c.Type()) {
+		if !c.Leaf() || KindOf(c.Type()) != b.Kind {
 			return fmt.Errorf("is %s, want %s", typeText(c), wantText(b.Kind))
 		}
 		return nil
@@ -128,7 +128,7 @@ func (b *bound) findParts(element *parquet.Column, begin int) error {
 		if leaf == nil {
 			return fmt.Errorf("has elements without the field %s", want.Name)
 		}
-		if !leaf.Leaf() || leaf.Repeated() || !want.Kind.fits(leaf.Type()) {
+		if !leaf.Leaf() || leaf.Repeated() || KindOf(leaf.Type()) != want.Kind {
 			return fmt.Errorf("has elements with %s of %s, want %s", want.Name, typeText(leaf), wantText(want.Kind))
 		}
 		b.parts = append(b.parts, boundPart{want, leaf, b.Nullable, begin, whole, leaf.MaxDefinitionLevel()})
@@ -143,29 +143,6 @@ func isList(t parquet.Type) bool {
 	}
 	_, ok := l.Value.(*format.ListType)
 	return ok
-}
-
-// fits says whether Parquet means the kind by the type: whole numbers with sign are the
-// same with their logical type and without.
-func (k Kind) fits(t parquet.Type) bool {
-	var logical any
-	if l := t.LogicalType(); l != nil {
-		logical = l.Value
-	}
-	physical := t.Kind()
-	switch l := logical.(type) {
-	case nil:
-		return k == Binary && physical == parquet.ByteArray || k == Int64 && physical == parquet.Int64 ||
-			k == Int32 && physical == parquet.Int32 || k == Double && physical == parquet.Double || k == Bool && physical == parquet.Boolean
-	case *format.StringType:
-		return k == Text && physical == parquet.ByteArray
-	case *format.IntType:
-		return l.IsSigned && (k == Int64 && l.BitWidth == 64 && physical == parquet.Int64 || k == Int32 && l.BitWidth == 32 && physical == parquet.Int32)
-	case *format.TimestampType:
-		_, micros := l.Unit.Value.(*format.MicroSeconds)
-		return k == Time && physical == parquet.Int64 && l.IsAdjustedToUTC && micros
-	}
-	return false
 }
 
 func typeText(c *parquet.Column) string {

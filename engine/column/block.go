@@ -1,24 +1,21 @@
 package column
 
-import (
-	"errors"
-	"slices"
-)
+import "errors"
 
 // Cells is one column of a run of rows: flat in Column, or a list's.
 type Cells struct {
 	Column
 	Offsets  []int32  // of a list: row i holds the elements from Offsets[i] to Offsets[i+1]; Null says which lists are null
 	Elements []Column // of a list: one for each of its field's elements
-	Missing  bool     // the file is of a schema without the column: all null
 }
 
 // Slice is the column's rows of [from, until); a list's elements stay in place.
 func (c *Cells) Slice(from, until int) Cells {
-	if c.Offsets == nil {
-		return Cells{Column: c.Column.Slice(from, until), Missing: c.Missing}
+	part := Cells{Column: c.Column.Slice(from, until), Elements: c.Elements}
+	if c.Offsets != nil {
+		part.Offsets = c.Offsets[from : until+1]
 	}
-	return Cells{Column: c.Column.Slice(from, until), Offsets: c.Offsets[from : until+1], Elements: c.Elements, Missing: c.Missing}
+	return part
 }
 
 // Size is about what the column's texts and wires take when they are written out.
@@ -46,16 +43,6 @@ func (c *Cells) Size() int64 {
 		add(&c.Elements[i], int(c.Offsets[0]), int(c.Offsets[len(c.Offsets)-1]))
 	}
 	return n
-}
-
-// Copy makes the cells those of another column, in their own memory but for texts and wires.
-func (c *Cells) Copy(of *Cells) {
-	c.Column.copy(of.Column)
-	c.Offsets, c.Missing = append(c.Offsets[:0], of.Offsets...), of.Missing
-	c.Elements = slices.Grow(c.Elements[:0], len(of.Elements))[:len(of.Elements)]
-	for i := range of.Elements {
-		c.Elements[i].copy(of.Elements[i])
-	}
 }
 
 // Texts are the elements of a row of a list of texts; an empty list is no null, in

@@ -84,9 +84,9 @@ func nulls(k Kind, rows int) Column {
 // missing is a column that a file lacks.
 func missing(f Field, rows int) Cells {
 	if f.Kind != List {
-		return Cells{Column: nulls(f.Kind, rows), Missing: true}
+		return Cells{Column: nulls(f.Kind, rows)}
 	}
-	c := Cells{Column: Column{Null: slices.Repeat([]bool{true}, rows)}, Offsets: make([]int32, rows+1), Missing: true}
+	c := Cells{Column: Column{Null: slices.Repeat([]bool{true}, rows)}, Offsets: make([]int32, rows+1)}
 	for _, part := range f.Elem {
 		c.Elements = append(c.Elements, nulls(part.Kind, 0))
 	}

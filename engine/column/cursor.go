@@ -96,7 +96,7 @@ func (c *cursor) forget() {
 }
 
 func (c *cursor) take(to *Cells, n int) error {
-	to.Column, to.Missing = c.column.Slice(c.next, c.next+n), false
+	to.Column = c.column.Slice(c.next, c.next+n)
 	if !c.nulls {
 		to.Null = nil
 	}

@@ -39,7 +39,6 @@ func (r *listReader) fill(n int) (int, error) {
 }
 
 func (r *listReader) take(to *Cells, n int) error {
-	to.Missing = false
 	if to.Elements == nil {
 		to.Elements = make([]Column, len(r.leaves))
 	}

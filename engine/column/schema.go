@@ -121,7 +121,9 @@ func fieldAt(of reflect.Type, column int) (fieldOfType, int) {
 func fieldOf(name string, n parquet.Node) Field {
 	f := Field{Name: name, Nullable: n.Optional()}
 	if n.Leaf() {
-		f.Kind = KindOf(n.Type())
+		if f.Kind = KindOf(n.Type()); f.Kind == "" { // every test of the table shows it
+			panic(fmt.Sprintf("column: no name for the type %s", n.Type()))
+		}
 		return f
 	}
 	f.Kind = List
@@ -136,29 +138,32 @@ func fieldOf(name string, n parquet.Node) Field {
 	return f
 }
 
-// KindOf panics at a type that the format has no name for: a mistake of the
-// program's, which every test of the table shows.
+// plain are the kinds of types without a logical one.
+var plain = map[parquet.Kind]Kind{parquet.ByteArray: Binary, parquet.Int64: Int64, parquet.Int32: Int32, parquet.Double: Double, parquet.Boolean: Bool}
+
+// KindOf is what Parquet means by a type, empty where the format has no name for it: whole
+// numbers with sign are the same with their logical type and without.
 func KindOf(t parquet.Type) Kind {
-	logical := t.LogicalType()
-	switch t.Kind() {
-	case parquet.ByteArray:
-		if logical == nil {
-			return Binary
-		}
-		return Text
-	case parquet.Int64:
-		if logical != nil {
-			if _, ok := logical.Value.(*format.TimestampType); ok {
-				return Time
-			}
-		}
-		return Int64
-	case parquet.Int32:
-		return Int32
-	case parquet.Double:
-		return Double
-	case parquet.Boolean:
-		return Bool
+	var logical any
+	if l := t.LogicalType(); l != nil {
+		logical = l.Value
 	}
-	panic(fmt.Sprintf("column: no name for the type %s", t))
+	kind := plain[t.Kind()]
+	switch l := logical.(type) {
+	case nil:
+		return kind
+	case *format.StringType:
+		if kind == Binary {
+			return Text
+		}
+	case *format.IntType:
+		if l.IsSigned && (kind == Int64 && l.BitWidth == 64 || kind == Int32 && l.BitWidth == 32) {
+			return kind
+		}
+	case *format.TimestampType:
+		if _, micros := l.Unit.Value.(*format.MicroSeconds); kind == Int64 && l.IsAdjustedToUTC && micros {
+			return Time
+		}
+	}
+	return ""
 }

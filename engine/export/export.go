@@ -3,7 +3,6 @@ package export
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lake"
@@ -104,9 +101,6 @@ func (e Export) fields() ([]column.Field, error) {
 	return fields, nil
 }
 
-// blocks is how many runs of rows are between reader and encoder.
-const blocks = 3
-
 // encoder writes runs of rows in one format.
 type encoder interface {
 	write(columns []column.Cells, rows int) error
@@ -139,38 +133,17 @@ func (e Export) Run(ctx context.Context, w io.Writer) (rows int64, err error) {
 	}
 	read := column.NewBatch(e.Table, names...)
 	read.Full = true
-	group, ctx := errgroup.WithContext(ctx)
-	full, free := make(chan *block, blocks), make(chan *block, blocks) // neither can be overfull
-	for range blocks {
-		free <- &block{cells: make([]column.Cells, len(fields))}
-	}
-	group.Go(func() error { // reads while the other encodes
-		defer close(full)
-		for i, path := range files {
-			if e.Progress != nil {
-				e.Progress(i, len(files))
-			}
-			if err := e.file(ctx, path, read, full, free); err != nil {
-				return err
-			}
+	for i, path := range files {
+		if e.Progress != nil {
+			e.Progress(i, len(files))
 		}
-		return nil
-	})
-	group.Go(func() error {
-		for b := range full {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := b.encode(out, 0, b.rows); err != nil {
-				return err
-			}
-			rows += int64(b.rows)
-			free <- b
+		err := column.Scan(ctx, path, column.Span{From: e.From, Until: e.Until}, read, func(b *column.Batch) error {
+			rows += int64(b.Rows)
+			return encode(out, b.Cells[:len(fields)], 0, b.Rows) // beside them is the interval
+		})
+		if err != nil {
+			return rows, err
 		}
-		return nil
-	})
-	if err := group.Wait(); err != nil {
-		return rows, err
 	}
 	if err := out.close(); err != nil {
 		return rows, err
@@ -241,52 +214,23 @@ func (e Export) files() ([]string, error) {
 	return files, err
 }
 
-// file hands on copies of the batches of a file's rows. An error of the context is not the
-// file's.
-func (e Export) file(ctx context.Context, path string, read *column.Batch, full chan<- *block, free <-chan *block) error {
-	var own error
-	err := column.Open(path, e.Table, func(f *column.File) (err error) {
-		own, err = f.Batches(ctx, f.Groups(), column.Span{From: e.From, Until: e.Until}, read, func(*column.Batch) error {
-			select {
-			case b := <-free:
-				b.rows = read.Rows
-				for i := range b.cells {
-					b.cells[i].Copy(&read.Cells[i])
-				}
-				full <- b
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-		return err
-	})
-	return cmp.Or(own, err)
-}
-
-// block is a run of rows on its way from the reader to the encoder.
-type block struct {
-	cells []column.Cells
-	rows  int
-}
-
 // runBytes bounds what a column of one run takes when it is written out: Arrow's offsets
 // end at 2 GiB, and a dictionary can make much out of little.
 const runBytes = 64 << 20
 
 // encode gives the rows of [from, until) to out, by halves while they are too large.
-func (b *block) encode(out encoder, from, until int) error {
-	run := make([]column.Cells, len(b.cells))
+func encode(out encoder, cells []column.Cells, from, until int) error {
+	run := make([]column.Cells, len(cells))
 	var largest int64
 	for i := range run {
-		run[i] = b.cells[i].Slice(from, until)
+		run[i] = cells[i].Slice(from, until)
 		largest = max(largest, run[i].Size())
 	}
 	if half := from + (until-from)/2; largest > runBytes && half > from {
-		if err := b.encode(out, from, half); err != nil {
+		if err := encode(out, cells, from, half); err != nil {
 			return err
 		}
-		return b.encode(out, half, until)
+		return encode(out, cells, half, until)
 	}
 	return out.write(run, until-from)
 }

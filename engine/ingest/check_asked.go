@@ -32,10 +32,7 @@ func (c checker) asked(a *measurement.Answer) error {
 // tls checks what a row tells of TLS: all of a handshake that was completed, or nothing.
 func (c checker) tls(a *measurement.Answer, over bool) error {
 	done := a.TLSUS != nil
-	timeout, known := c.timeouts[a.Query]
-	if !known {
-		timeout = longest
-	}
+	timeout := c.timeout(a.Query)
 	switch {
 	case done != (a.TLSAuth != nil) || done != (a.TLSVersion != nil) || !done && (a.TLSSPKI != nil || a.TLSNotAfter != nil):
 		return errors.New("a part of what there is to tell of a TLS handshake")

@@ -19,7 +19,7 @@ import (
 // contents is what a file that was sent holds, once every row was held against the
 // contract.
 type contents struct {
-	answers   *lake.Group[measurement.Answer] // nil for none; its rows are read again from the copy
+	answers   *lake.Group[measurement.Answer] // of such a file; its rows are read again from the copy
 	routes    *lake.Group[measurement.Route]
 	run       *measurement.Run // of its metadata
 	sightings []judge.Sighting // serials that its answers show
@@ -29,7 +29,8 @@ type contents struct {
 // rejected; such a file leaves nothing behind. One that a newer mtric wrote is aside: it
 // waits for the update of this one.
 func (r *run) read(t *taken, data []byte) (c contents, reason string, aside error) {
-	check := checker{vp: t.vp, label: t.label.UTC(), timeouts: r.timeouts, rsis: r.rsis}
+	check := r.checker
+	check.vp, check.label = t.vp, t.label.UTC()
 	var err error
 	if t.table == column.Answers {
 		c, err = answersOf(t, data, check)
@@ -94,13 +95,13 @@ func routesOf(t *taken, data []byte, check checker) (*lake.Group[measurement.Rou
 	return groupOf(t, rows), errors.Join(check.foreign(len(rows), labels), unique(rows))
 }
 
-// groupOf is the rows of a file as a group, nil for none. A day of rows is more than we
-// hold: they are read again, from the copy, when it is their turn.
+// groupOf is the rows of a file as a group. A day of rows is more than we hold: they are
+// read again, from the copy, when it is their turn.
 func groupOf[T spool.Sent](t *taken, rows []T) *lake.Group[T] {
-	if len(rows) == 0 {
-		return nil
+	g, path := lake.Group[T]{}, t.copy
+	if len(rows) > 0 {
+		g = lake.GroupOf(rows)
 	}
-	g, path := lake.GroupOf(rows), t.copy
 	g.Interval, g.VantagePoint = t.label, t.vp
 	g.Rows = func() ([]T, error) {
 		data, err := os.ReadFile(path)
@@ -152,31 +153,20 @@ func sightingsOf(rows []measurement.Answer) (found []judge.Sighting, err error) 
 	return found, nil
 }
 
-// plans are those by which files are held against the contract.
-func (in *Ingester) plans() []*plan.Plan { return append([]*plan.Plan{in.Plan}, in.Plans...) }
-
-// rsis are those of the plans; nil for none.
-func rsis(plans []*plan.Plan) map[string]bool {
-	var all map[string]bool
+// known is what plans have: their RSIs, nil for none; and the timeouts of their queries, in
+// µs, the longest of each. A reply that came in time may have been read a little later.
+func known(plans []*plan.Plan) (rsis map[string]bool, timeouts map[string]int64) {
+	timeouts = map[string]int64{}
 	for _, p := range plans {
 		for _, s := range p.Servers {
-			if all == nil {
-				all = map[string]bool{}
+			if rsis == nil {
+				rsis = map[string]bool{}
 			}
-			all[string(s.RSI)] = true
+			rsis[string(s.RSI)] = true
 		}
-	}
-	return all
-}
-
-// timeouts are those of the plans' queries, in µs, the longest of each. A reply that came
-// in time may have been read a little later.
-func timeouts(plans []*plan.Plan) map[string]int64 {
-	m := map[string]int64{}
-	for _, p := range plans {
 		for _, q := range p.Queries {
-			m[q.Label] = max(m[q.Label], time.Duration(q.Timeout).Microseconds())
+			timeouts[q.Label] = max(timeouts[q.Label], time.Duration(q.Timeout).Microseconds())
 		}
 	}
-	return m
+	return rsis, timeouts
 }

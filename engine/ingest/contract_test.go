@@ -174,7 +174,7 @@ func TestFilesThatBreakTheContract(t *testing.T) {
 			rows := answersOf("102", day)
 			send(c, c.box("101"), spool.Name(day, "102", column.Answers), rows, metaOf(runOf(rows, "102", day)))
 		},
-		"column 3 is started_at": func(c *collector) {
+		"column started_at stands where sent_at should": func(c *collector) {
 			send(c, c.box("101"), name, routesOf("101", day), metaOf(runOf(nil, "101", day)))
 		},
 		"metadata mtric.run is missing": func(c *collector) {

@@ -153,23 +153,15 @@ const mostDays = 31
 
 // affordable leaves the days beyond mostDays for the next runs.
 func (r *run) affordable(all []waiting) []waiting {
-	type daily struct {
-		box *dropbox
-		day time.Time
-	}
-	seen, days, later := map[daily]bool{}, map[*dropbox]int{}, 0
+	last, days, before := map[*dropbox]time.Time{}, map[*dropbox]int{}, len(all)
 	all = slices.DeleteFunc(all, func(w waiting) bool {
-		d := daily{w.box, interval.Day(w.label)}
-		if !seen[d] && days[w.box] < mostDays {
-			seen[d] = true
+		if day := interval.Day(w.label); !day.Equal(last[w.box]) { // days are in order
+			last[w.box] = day
 			days[w.box]++
 		}
-		if !seen[d] {
-			later++
-		}
-		return !seen[d]
+		return days[w.box] > mostDays
 	})
-	if later > 0 {
+	if later := before - len(all); later > 0 {
 		r.log.Info("older days wait for the next run", "files", later)
 	}
 	return all
@@ -276,7 +268,7 @@ func (r *run) orphan(w waiting) error {
 	if err != nil {
 		return r.quarantineForeign(w.box, w.name+sidecarSuffix, err.Error())
 	}
-	if sum, err := files.ParseSidecar(text, w.name); err == nil && (r.kept(w.name, sum) || r.rejectedBefore(w.box, w.name, sum)) {
+	if sum, err := files.ParseSidecar(text, w.name); err == nil && (r.kept(w.name, sum) || r.saysSum(w.box, r.quarantinePlace(w.box, w.name, sum), sum)) {
 		return r.unlink(w.box, w.name+sidecarSuffix)
 	}
 	return r.overdue(w.box, w.name+sidecarSuffix, 24*time.Hour, "a sidecar without its file")

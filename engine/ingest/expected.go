@@ -15,7 +15,7 @@ import (
 // expected than it did.
 type Differing struct {
 	Count    int
-	Interval time.Time // of the first that was met, as are the others
+	Interval time.Time // of the earliest, as are the others
 	Query    string
 	RSI      measurement.RSI
 	Said     *bool // by the vantage point
@@ -105,9 +105,9 @@ func (r *run) differs(a *measurement.Answer, met expect.Met) {
 	if r.result.Differing == nil {
 		r.result.Differing = map[measurement.VantagePoint]Differing{}
 	}
-	d, known := r.result.Differing[a.VantagePoint]
-	if !known {
-		d = Differing{Interval: a.Interval.UTC(), Query: a.Query, RSI: a.RSI, Said: a.Expected, Found: met.Expected}
+	d := r.result.Differing[a.VantagePoint]
+	if d.Count == 0 || a.Interval.Before(d.Interval) {
+		d = Differing{Count: d.Count, Interval: a.Interval.UTC(), Query: a.Query, RSI: a.RSI, Said: a.Expected, Found: met.Expected}
 	}
 	d.Count++
 	r.result.Differing[a.VantagePoint] = d

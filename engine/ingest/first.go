@@ -21,21 +21,14 @@ func (r *run) firstWins(ctx context.Context, day time.Time, files []*taken) erro
 	if err != nil {
 		return err
 	}
-	empty := map[column.Table]map[runKey]*taken{column.Answers: {}, column.Routes: {}}
 	for _, t := range files {
-		of, at := empty[t.table], runKey{t.vp, t.label}
-		if t.reason != "" || of == nil {
+		if t.reason != "" || t.table != column.Answers && t.table != column.Routes {
 			continue
 		}
-		if sum, dated := sums[at]; dated && t.table == column.Answers && sum != t.sha256 {
+		if sum, dated := sums[runKey{t.vp, t.label}]; dated && t.table == column.Answers && sum != t.sha256 {
 			t.reason = another(sum)
-		} else if t.reason = r.twin(t); t.reason == "" && t.rows() == 0 {
-			of[at] = t
-		}
-	}
-	for table, of := range empty {
-		if err := r.rowless(ctx, day, table, of); err != nil {
-			return err
+		} else {
+			t.reason = r.twin(t)
 		}
 	}
 	return nil
@@ -53,42 +46,10 @@ func (r *run) sums(ctx context.Context, day time.Time) (map[runKey]string, error
 	})
 }
 
-// rowless rejects files without rows where the lake has some of their interval.
-func (r *run) rowless(ctx context.Context, day time.Time, table column.Table, files map[runKey]*taken) error {
-	if len(files) == 0 {
-		return nil
-	}
-	scan := lake.Scan{Store: r.Lake, From: day, Until: day.AddDate(0, 0, 1), Workers: 1}
-	reject := func(rows int, labels column.Times, vps column.Words[measurement.VantagePoint]) error {
-		for i := range rows {
-			if t := files[runKey{vps.At(i), labels.At(i)}]; t != nil {
-				t.reason = "has no rows, the lake has some of its interval"
-			}
-		}
-		return nil
-	}
-	columns := []column.Name{column.VantagePoint}
-	if table == column.Answers {
-		return scan.Answers(ctx, columns, func(b *column.AnswerBatch) error { return reject(b.Rows, b.Interval, b.VantagePoint) })
-	}
-	return scan.Routes(ctx, columns, func(b *column.RouteBatch) error { return reject(b.Rows, b.Interval, b.VantagePoint) })
-}
-
 // runKey is one interval at one vantage point.
 type runKey struct {
 	vp    measurement.VantagePoint
 	label time.Time
-}
-
-// rows is how many the file has.
-func (t *taken) rows() int {
-	switch {
-	case t.answers != nil:
-		return t.answers.Size
-	case t.routes != nil:
-		return t.routes.Size
-	}
-	return 0
 }
 
 // twin says why a file cannot be kept in Originals: another of its name is there.

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -134,8 +135,8 @@ const filesAtOnce = 20_000
 // wrong with a file is in the result; an error is of this machine, and then what
 // is not finished is still in its dropbox. A DaysError is of some days only.
 func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
-	r := &run{Ingester: in, now: time.Now, log: in.Log, timeouts: timeouts(in.plans()), rsis: rsis(in.plans()),
-		sentPlans: map[measurement.VantagePoint]map[string]bool{}, originals: &originals.Store{Dir: in.Originals}}
+	r := &run{Ingester: in, now: time.Now, log: in.Log, sentPlans: map[measurement.VantagePoint]map[string]bool{}, originals: &originals.Store{Dir: in.Originals}}
+	r.checker.rsis, r.checker.timeouts = known(append([]*plan.Plan{in.Plan}, in.Plans...))
 	if in.Now != nil {
 		r.now = in.Now
 	}
@@ -166,20 +167,8 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	if err := errors.Join(r.keepOwnPlan(), r.keepSites()); err != nil {
 		return r.result, err
 	}
-	boxes, err := r.open()
-	if err != nil {
+	if err := r.takeIn(ctx); err != nil {
 		return r.result, err
-	}
-	defer func() { err = errors.Join(err, closeAll(boxes)) }()
-	waiting, err := r.list(boxes)
-	if err != nil {
-		return r.result, err
-	}
-	r.total = len(waiting)
-	for day := range days(waiting) {
-		if err := r.whole(ctx, day); err != nil {
-			return r.result, err
-		}
 	}
 	_, save, err := r.judge.Update(ctx, true)
 	if err == nil {
@@ -197,6 +186,28 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	return r.result, r.failed()
 }
 
+// takeIn brings what lies in the dropboxes into the lake.
+func (r *run) takeIn(ctx context.Context) (err error) {
+	boxes, err := r.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll(boxes)) }()
+	waiting, err := r.list(boxes)
+	if err != nil {
+		return err
+	}
+	r.total = len(waiting)
+	for len(waiting) > 0 { // what is wrong with some files does not stop the others
+		n, err := r.day(ctx, waiting)
+		if err := r.pass(ctx, err); err != nil {
+			return err
+		}
+		waiting = waiting[n:]
+	}
+	return nil
+}
+
 // run is a run on its way.
 type run struct {
 	*Ingester
@@ -207,9 +218,8 @@ type run struct {
 
 	originals *originals.Store // those of Originals, packed ones too
 
-	timeouts map[string]int64 // of the plan's queries, µs
-	rsis     map[string]bool  // of the plan; nil where it has none
-	lines    leftovers
+	checker checker // of any file
+	lines   leftovers
 
 	copies      int // names of copies that are taken
 	total, done int
@@ -261,40 +271,14 @@ func (r *run) progress() {
 	}
 }
 
-// days yields the files of each day; those of a day come together.
-func days(files []waiting) func(yield func([]waiting) bool) {
-	return func(yield func([]waiting) bool) {
-		for len(files) > 0 {
-			day := interval.Day(files[0].label)
-			n := 1
-			for n < len(files) && interval.Day(files[n].label).Equal(day) {
-				n++
-			}
-			if !yield(files[:n]) {
-				return
-			}
-			files = files[n:]
-		}
-	}
-}
-
-// whole brings all files of one day into the lake, in parts that fit into memory. What
-// is wrong with a part does not stop the others; an error ends the run.
-func (r *run) whole(ctx context.Context, day []waiting) error {
-	for len(day) > 0 {
-		n, err := r.day(ctx, day[:min(len(day), filesAtOnce)])
-		if err := r.pass(ctx, err); err != nil {
-			return err
-		}
-		day = day[n:]
-	}
-	return nil
-}
-
 // day brings files of one day into the lake and keeps or rejects each: as many of
-// those at the head as fit into memory, which are n.
+// those at the head, where a day's lie together, as fit into memory, which are n.
 func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 	day := interval.Day(files[0].label)
+	if other := slices.IndexFunc(files, func(w waiting) bool { return !interval.Day(w.label).Equal(day) }); other > 0 {
+		files = files[:other]
+	}
+	files = files[:min(len(files), filesAtOnce)]
 	if r.newer(day) {
 		return len(files), nil
 	}

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
@@ -134,9 +133,13 @@ func (r *run) keep(t *taken) error {
 	if err := r.step("keep %s", t.name); err != nil {
 		return err
 	}
-	err := r.writeNew(files.Sidecar(path), t.sidecar)
+	part := t.copy + sidecarSuffix
+	err := os.WriteFile(part, t.sidecar, 0o644)
 	if err == nil && !t.received.IsZero() { // until it is packed the lake alone has it elsewhere
-		err = os.Chtimes(files.Sidecar(path), t.received, t.received)
+		err = os.Chtimes(part, t.received, t.received)
+	}
+	if err == nil {
+		err = os.Rename(part, files.Sidecar(path))
 	}
 	if err != nil {
 		return fmt.Errorf("originals: %w", err)
@@ -176,20 +179,6 @@ func (r *run) halves() error {
 		}
 	}
 	return err
-}
-
-// writeNew writes a file that is not there, nearly always, or replaces it at once. What
-// is half written lies where each run begins anew.
-func (r *run) writeNew(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(r.intake))
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
 }
 
 // kept reports whether Originals have a file of that name and sum, loose or packed.

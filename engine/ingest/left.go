@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -47,24 +46,18 @@ func (l *leftovers) add(folder, line string) bool {
 // sorted is all lines, the first of each folder first, so that no folder hides another
 // where only some are shown; none is an empty list.
 func (l *leftovers) sorted() []string {
-	type ranked struct {
-		rank int
-		line string
-	}
-	var all []ranked
-	for _, folder := range slices.Sorted(maps.Keys(l.folders)) {
-		lines := l.folders[folder]
-		if n := l.more[folder]; n > 0 {
-			lines = append(lines, fmt.Sprintf("%s has %d more such files", quoted(folder), n))
-		}
-		for i, line := range lines {
-			all = append(all, ranked{i, line})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
 	texts := []string{}
-	for _, r := range all {
-		texts = append(texts, r.line)
+	folders := slices.Sorted(maps.Keys(l.folders))
+	for rank := range mostLeft {
+		for _, folder := range folders {
+			lines := l.folders[folder]
+			if n := l.more[folder]; n > 0 {
+				lines = append(lines, fmt.Sprintf("%s has %d more such files", quoted(folder), n))
+			}
+			if rank < len(lines) {
+				texts = append(texts, lines[rank])
+			}
+		}
 	}
 	return texts
 }

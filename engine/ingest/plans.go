@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/column"
@@ -142,31 +141,17 @@ func (r *run) plansOf(t *taken) (int, error) {
 	if sums := r.sentPlans[t.vp]; sums != nil {
 		return len(sums), nil
 	}
-	ending := "-" + string(t.vp) + ".plan.json"
 	sums := map[string]bool{}
-	months, err := os.ReadDir(r.Originals)
+	kept, err := filepath.Glob(filepath.Join(escapeGlob(r.Originals), "[0-9]*", "*-"+string(t.vp)+".plan.json"))
 	if err != nil {
 		return 0, fmt.Errorf("originals: %w", err)
 	}
-	for _, month := range months {
-		if !month.IsDir() || strings.HasPrefix(month.Name(), ".") {
-			continue // copies of this run
-		}
-		dir := filepath.Join(r.Originals, month.Name())
-		kept, err := os.ReadDir(dir)
+	for _, path := range kept {
+		sum, err := files.Sum(path)
 		if err != nil {
 			return 0, fmt.Errorf("originals: %w", err)
 		}
-		for _, f := range kept {
-			if !strings.HasSuffix(f.Name(), ending) {
-				continue
-			}
-			sum, err := files.Sum(filepath.Join(dir, f.Name()))
-			if err != nil {
-				return 0, fmt.Errorf("originals: %w", err)
-			}
-			sums[sum] = true
-		}
+		sums[sum] = true
 	}
 	r.sentPlans[t.vp] = sums
 	return len(sums), nil

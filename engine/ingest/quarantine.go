@@ -194,9 +194,3 @@ func (r *run) saysSum(b *dropbox, path, sum string) bool {
 	text, err := os.ReadFile(path + reasonSuffix)
 	return err == nil && bytes.Contains(text, []byte("\nsha256: "+sum+"\n")) && bytes.Contains(text, []byte("\nfrom: "+b.path+"\n"))
 }
-
-// rejectedBefore reports whether a file of the dropbox with that name and sum is in
-// Quarantine.
-func (r *run) rejectedBefore(b *dropbox, name, sum string) bool {
-	return r.saysSum(b, r.quarantinePlace(b, name, sum), sum)
-}

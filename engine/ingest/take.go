@@ -23,14 +23,12 @@ import (
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
-	"mtric.net/mtric/engine/spool"
 )
 
 // taken is a file in our possession: a copy that nobody else can write.
 type taken struct {
 	waiting
 	copy     string // below Originals/.intake
-	size     int64
 	sha256   string
 	sidecar  []byte
 	received time.Time // the sidecar's arrival
@@ -110,7 +108,7 @@ func (e errTheirs) Unwrap() error { return e.error }
 
 func theirs(format string, args ...any) error { return errTheirs{fmt.Errorf(format, args...)} }
 
-// take copies a file. A file that went away in the meantime is nil. Of a file
+// take reads and copies a file. A file that went away in the meantime is nil. Of a file
 // that is wrong the copy is kept as well, where there is anything to copy. It runs
 // beside others of its kind and notes only in what it returns.
 func (r *run) take(w waiting, to string) (*taken, error) {
@@ -118,27 +116,18 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 	memory := copying.Get().(*[]byte)
 	defer copying.Put(memory)
 	text, info, sidecarErr := w.box.small(w.name + sidecarSuffix)
-	data, copyErr := r.copyOut(t, memory)
-	for _, err := range []error{copyErr, sidecarErr} {
-		var wrong errTheirs
+	data, readErr := t.readOut(memory)
+	for _, err := range []error{readErr, sidecarErr} {
 		switch {
-		case errors.Is(err, errFolder), errors.Is(err, errWaits):
+		case errors.Is(err, errFolder), errors.As(err, new(errShut)):
 			t.aside = err
 			return t, nil
 		case errors.Is(err, fs.ErrNotExist):
 			return nil, nil
-		case errors.As(err, new(errShut)):
-			t.aside = err
-			return t, nil
-		case errors.As(err, &wrong):
+		case errors.As(err, new(errTheirs)):
 			t.reason = err.Error()
 		case err != nil:
 			return nil, fmt.Errorf("dropbox %s: %s: %w", w.box.path, quoted(w.name), err)
-		}
-	}
-	if t.size == 0 {
-		if _, err := os.Lstat(t.copy); err != nil {
-			t.copy = ""
 		}
 	}
 	if t.reason == "" {
@@ -157,11 +146,18 @@ func (r *run) take(w waiting, to string) (*taken, error) {
 	case !json.Valid(data):
 		t.reason = "not JSON"
 	}
-	return t, nil
+	switch {
+	case t.aside != nil: // it may wait for long, and is not copied each time
+		return t, nil
+	case data == nil:
+		t.copy = ""
+		return t, nil
+	}
+	if err := r.step("copy %s", t.name); err != nil {
+		return nil, err
+	}
+	return t, os.WriteFile(t.copy, data, 0o644)
 }
-
-// errWaits is a file that a newer mtric wrote: it waits for the update of this one.
-var errWaits = fmt.Errorf("waits: %w", column.ErrNewer)
 
 // compare holds the copy against its sidecar and its name against the dropbox.
 func (t *taken) compare() string {
@@ -245,8 +241,11 @@ func links(info os.FileInfo) uint64 {
 // small reads a sidecar.
 func (b *dropbox) small(name string) ([]byte, os.FileInfo, error) {
 	f, info, err := b.regular(name)
+	if wrong := (errTheirs{}); errors.As(err, &wrong) {
+		err = theirs("sidecar %w", wrong.error)
+	}
 	if err != nil {
-		return nil, nil, sidecarTrouble(err)
+		return nil, nil, err
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, files.MaxSidecar+1))
@@ -256,17 +255,10 @@ func (b *dropbox) small(name string) ([]byte, os.FileInfo, error) {
 	return text, info, nil
 }
 
-func sidecarTrouble(err error) error {
-	var wrong errTheirs
-	if errors.As(err, &wrong) {
-		return theirs("sidecar %w", wrong.error)
-	}
-	return err
-}
-
-// copyOut reads the file into memory, and what was read into a copy, hashed: that is
-// what is judged, whatever an open handle still writes into the original.
-func (r *run) copyOut(t *taken, memory *[]byte) ([]byte, error) {
+// readOut reads the file into memory, hashed: that is what is judged and copied, whatever an
+// open handle still writes into the original. Of a file that is too large there is the
+// first part.
+func (t *taken) readOut(memory *[]byte) ([]byte, error) {
 	f, _, err := t.box.regular(t.name)
 	if err != nil {
 		return nil, err
@@ -275,9 +267,6 @@ func (r *run) copyOut(t *taken, memory *[]byte) ([]byte, error) {
 	// A file with holes takes no room in its dropbox, but its copy does here.
 	if t.box.copied.Load() > maxCopied {
 		return nil, errShut{fmt.Errorf("has more than %d bytes; the others wait for the next run", maxCopied)}
-	}
-	if err := r.step("copy %s", t.name); err != nil {
-		return nil, err
 	}
 	limit := MaxFileSize
 	if t.table == alerts {
@@ -288,20 +277,10 @@ func (r *run) copyOut(t *taken, memory *[]byte) ([]byte, error) {
 		return nil, err
 	}
 	data, sum := (*memory)[:n], sha256.Sum256((*memory)[:n])
-	t.size, t.sha256 = int64(n), hex.EncodeToString(sum[:])
-	t.box.copied.Add(t.size)
-	if n <= limit && (t.table == column.Answers || t.table == column.Routes) && spool.Newer(data) {
-		return nil, errWaits // it may wait for long, and is not copied each time
-	}
-	kept := data
+	t.sha256 = hex.EncodeToString(sum[:])
+	t.box.copied.Add(int64(n))
 	if n > limit {
-		kept = data[:maxEvidence]
-	}
-	if err := os.WriteFile(t.copy, kept, 0o644); err != nil {
-		return nil, err
-	}
-	if n > limit {
-		return nil, theirs("has more than %d bytes; only its first part is kept", limit)
+		return data[:maxEvidence], theirs("has more than %d bytes; only its first part is kept", limit)
 	}
 	return data, nil
 }

@@ -18,40 +18,30 @@ func Amend(s Store, day time.Time, change func(place int64, row *measurement.Ans
 }
 
 // rewrite writes a day's file again, in the newest schema.
-func rewrite[T Measured](s Store, day time.Time, change func(place int64, row *T)) error {
-	path := s.Path(column.TableOf[T](), day)
-	w, err := create[T](s, path)
-	if err != nil {
-		return fmt.Errorf("amend %s: %w", path, err)
-	}
-	m := &merger[T]{path: path, out: w, grouper: rowGrouper{most: s.limits()}}
-	err = m.amend(func(rows []T) {
-		for i := range rows {
-			change(m.had, &rows[i])
-			m.had++
+func rewrite[T Measured](s Store, day time.Time, change func(place int64, row *T)) (err error) {
+	m := &merger[T]{path: s.Path(column.TableOf[T](), day), grouper: rowGrouper{most: s.limits()}}
+	if m.out, err = create[T](s, m.path); err == nil {
+		if err = m.amend(change); err == nil {
+			return m.out.Publish(m.verify)
 		}
-	})
-	if err != nil {
-		return errors.Join(fmt.Errorf("amend %s: %w", path, err), w.Discard())
+		err = errors.Join(err, m.out.Discard())
 	}
-	return w.Publish(m.verify)
+	return fmt.Errorf("amend %s: %w", m.path, err)
 }
 
 // amend writes the old file's rows as change leaves them.
-func (m *merger[T]) amend(change func([]T)) error {
+func (m *merger[T]) amend(change func(place int64, row *T)) error {
 	defer m.grouper.stop()
-	if column.TableOf[T]() == column.Answers {
-		if err := m.grouper.add(ofAnswers(m.path, 0)); err != nil {
-			return err
-		}
-	}
-	old, err := newSource(column.Rows[T](m.path))
+	old, err := m.keep(time.Time{}) // before which there is nothing to copy
 	if err != nil {
 		return err
 	}
 	defer old.stop()
-	for old.head != nil {
-		change(old.head)
+	for place := int64(0); old.head != nil; {
+		for i := range old.head {
+			change(place, &old.head[i])
+			place++
+		}
 		if err := m.write(old.head); err != nil {
 			return err
 		}

@@ -43,29 +43,3 @@ func TestPageIsOfItsRowGroup(t *testing.T) {
 		}
 	}
 }
-
-// What waits between the steps of a merge is bounded, whatever its rows are made of.
-func TestLargeGroupsAreHandedOverSoon(t *testing.T) {
-	text := string(make([]byte, 50_000))
-	for name, rows := range map[string][]measurement.Answer{
-		"many rows": make([]measurement.Answer, 10_000),
-		"responses": {{Response: []byte(text)}},
-		"names":     {{QName: text}},
-		"texts":     {{Error: &text, NSID: &text}},
-	} {
-		p, n := newBundle[measurement.Answer](), 0
-		for ; !p.full(); n++ {
-			p.add(group[measurement.Answer]{rows: rows})
-		}
-		if n >= bundleGroups {
-			t.Errorf("%s: %d groups wait", name, n)
-		}
-	}
-	p, n := newBundle[measurement.Route](), 0
-	for ; !p.full(); n++ {
-		p.add(group[measurement.Route]{rows: []measurement.Route{{Hops: make([]measurement.Hop, 8192)}}})
-	}
-	if n >= bundleGroups {
-		t.Errorf("routes: %d groups wait", n)
-	}
-}

@@ -22,7 +22,7 @@ const lockPoll = 50 * time.Millisecond
 // folder itself is locked, so that nothing is written and a lake that may only be read can
 // be locked; where the file system has no such locks there is none.
 func (s Store) LockShared(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
-	return s.lock(ctx, wait, (*flock.Flock).TryRLock, (*flock.Flock).TryRLockContext)
+	return s.lock(ctx, wait, (*flock.Flock).TryRLock)
 }
 
 // LockExclusive is for the lake's writer; it makes the folder where there is none.
@@ -30,19 +30,19 @@ func (s Store) LockExclusive(ctx context.Context, wait time.Duration) (unlock fu
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("lake: %w", err)
 	}
-	return s.lock(ctx, wait, (*flock.Flock).TryLock, (*flock.Flock).TryLockContext)
+	return s.lock(ctx, wait, (*flock.Flock).TryLock)
 }
 
 // lock tries at once, and then for as long as it may wait.
-func (s Store) lock(ctx context.Context, wait time.Duration, try func(*flock.Flock) (bool, error),
-	retry func(*flock.Flock, context.Context, time.Duration) (bool, error)) (unlock func() error, err error) {
+func (s Store) lock(ctx context.Context, wait time.Duration, try func(*flock.Flock) (bool, error)) (unlock func() error, err error) {
 	l := flock.New(s.Dir, flock.SetFlag(os.O_RDONLY))
 	locked, err := try(l)
-	if !locked && err == nil && wait > 0 {
-		within, cancel := context.WithTimeout(ctx, wait)
-		defer cancel()
-		if locked, err = retry(l, within, lockPoll); ctx.Err() != nil {
+	for ; !locked && err == nil && wait > 0; wait -= lockPoll {
+		select {
+		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), l.Close())
+		case <-time.After(lockPoll):
+			locked, err = try(l)
 		}
 	}
 	switch path := new(fs.PathError); {
@@ -50,7 +50,7 @@ func (s Store) lock(ctx context.Context, wait time.Duration, try func(*flock.Flo
 		return l.Unlock, nil
 	case errors.As(err, &path):
 		return nil, fmt.Errorf("lake: %w", err)
-	case err == nil || errors.Is(err, context.DeadlineExceeded):
+	case err == nil:
 		return nil, fmt.Errorf("lake %s: %w", s.Dir, ErrLocked)
 	}
 	return func() error { return nil }, nil // a file system without locks

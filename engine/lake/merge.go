@@ -38,10 +38,10 @@ type Clash struct {
 	Reason       string
 }
 
-// Merge brings groups of rows, each of one vantage point's interval and in the order of
-// the table's key, into the table's file of a day: a group comes in whole or not at
-// all, and of an interval that is there already it must have every row and no other. What two say
-// of the same key is compared but for the columns that the collector writes. The
+// Merge brings groups of rows, each of one vantage point's interval, no two of the same, and
+// in the order of the table's key, into the table's file of a day: a group comes in whole or
+// not at all, and of an interval that is there already it must have every row and no other.
+// What two say of the same key is compared but for the columns that the collector writes. The
 // new file takes the old one's place at once, after its order and number of rows
 // were read back; when there is nothing new it is left alone. Finish, where it is
 // not nil, gets the rows of each vantage point's interval that has new ones before
@@ -50,6 +50,9 @@ type Clash struct {
 // them is bounded by a row group, whatever the size of the day.
 func Merge[T Measured](s Store, day time.Time, groups []Group[T], finish func([]T) error) (Merged, error) {
 	path := s.Path(column.TableOf[T](), day)
+	if len(groups) == 0 {
+		return Merged{}, nil
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return Merged{}, fmt.Errorf("merge: %w", err)
 	}
@@ -72,40 +75,29 @@ type merger[T Measured] struct {
 }
 
 func (m *merger[T]) run(s Store, groups []Group[T]) (err error) {
-	var sources []*source[T]
-	defer func() {
-		for _, src := range sources {
-			src.stop()
+	defer m.grouper.stop()
+	slices.SortFunc(groups, compareKeys[T])
+	from := groups[0].Interval
+	var previews []preview
+	for i, g := range groups {
+		if i > 0 && compareKeys(groups[i-1], g) == 0 {
+			return fmt.Errorf("two groups of %s at %s", g.VantagePoint, g.Interval)
 		}
-		m.grouper.stop()
-	}()
-	slices.SortStableFunc(groups, compareKeys[T])
-	if column.TableOf[T]() == column.Answers {
-		previews := make([]preview, len(groups))
-		for i, g := range groups {
-			previews[i] = preview{g.Interval.UnixMicro(), g.Size, g.Texts, g.Wires}
-			groups[i].Wires = nil // the row group's dictionary has them soon
+		if g.Size > 0 {
+			previews = append(previews, preview{g.Interval.UnixMicro(), g.Size, g.Texts, g.Wires})
 		}
-		if err := m.grouper.add(inTurn(previews)); err != nil {
-			return err
-		}
+		groups[i].Wires = nil // the row group's dictionary has them soon
 	}
-	for _, layer := range layers(groups) {
-		src, err := newSource(rowsOfGroups(layer))
-		if err != nil {
-			return err
-		}
-		sources = append(sources, src)
+	if err := m.grouper.add(inTurn(previews)); err != nil {
+		return err
 	}
 	if m.out, err = create[T](s, m.path); err != nil {
 		return err
 	}
-	old, err := m.keep(first(sources))
+	old, err := m.keep(from)
 	if err == nil {
-		if old != nil {
-			sources = slices.Insert(sources, 0, old)
-		}
-		err = m.all(sources, old != nil)
+		err = m.all(old, groups)
+		old.stop()
 	}
 	if err != nil || m.done.Added == 0 {
 		return errors.Join(err, m.out.Discard())
@@ -113,43 +105,12 @@ func (m *merger[T]) run(s Store, groups []Group[T]) (err error) {
 	return m.out.Publish(m.verify)
 }
 
-// layers parts groups, which are in order, so that none of a part is of the same
-// interval as the one before it: there is one part, or what came twice is in a second.
-func layers[T Measured](groups []Group[T]) (parts [][]Group[T]) {
-	nth := 0
-	for i := range groups {
-		if nth++; i == 0 || compareKeys(groups[i-1], groups[i]) != 0 {
-			nth = 0
-		}
-		if nth == len(parts) {
-			parts = append(parts, nil)
-		}
-		parts[nth] = append(parts[nth], groups[i])
-	}
-	clear(groups)
-	return parts
-}
-
 func compareKeys[T Measured](a, b Group[T]) int {
 	return cmp.Or(a.Interval.Compare(b.Interval), cmp.Compare(a.VantagePoint, b.VantagePoint))
 }
 
-// first is the earliest interval of the sources.
-func first[T Measured](sources []*source[T]) time.Time {
-	var earliest time.Time
-	for _, s := range sources {
-		if s.head == nil {
-			continue
-		}
-		if at, _ := groupOf(&s.head[0]); earliest.IsZero() || at.Before(earliest) {
-			earliest = at
-		}
-	}
-	return earliest
-}
-
 // keep copies row groups of the old file as they are, and returns the rest as a
-// source. Nil is no old file.
+// source: of nothing, where there is no old file.
 func (m *merger[T]) keep(from time.Time) (*source[T], error) {
 	copied := 0
 	err := column.Open(m.path, column.TableOf[T](), func(f *column.File) error {
@@ -163,7 +124,7 @@ func (m *merger[T]) keep(from time.Time) (*source[T], error) {
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return newSource(func(func([]T, error) bool) {})
 	}
 	if err != nil {
 		return nil, err
@@ -223,76 +184,79 @@ func (m *merger[T]) write(rows []T) error {
 	return m.out.Write(rows)
 }
 
-// groups yields all groups in order; the sources that have the same one agree or
-// the later gives way. The first source may be the lake's own.
-func (m *merger[T]) groups(sources []*source[T], own bool, yield func(group[T])) error {
-	for {
-		var least *source[T]
-		for _, s := range sources {
-			if s.head != nil && (least == nil || compareGroups(&s.head[0], &least.head[0]) < 0) {
-				least = s
-			}
-		}
-		if least == nil {
-			return nil
+// groups yields the rows of all intervals in order; of one that the old file has, the new
+// group agrees or gives way. It lets groups go.
+func (m *merger[T]) groups(old *source[T], groups []Group[T], yield func(rows []T, added bool)) error {
+	for old.head != nil || len(groups) > 0 {
+		order := -1 // of the old file's interval and the next group's
+		switch {
+		case old.head == nil:
+			order = 1
+		case len(groups) > 0:
+			at, vp := groupOf(&old.head[0])
+			order = compareKeys(Group[T]{Interval: at, VantagePoint: vp}, groups[0])
 		}
 		var rows []T
-		key, added := least.head[0], m.done.Added
-		for i, s := range sources {
-			if s.head == nil || compareGroups(&s.head[0], &key) != 0 {
-				continue
+		if order >= 0 {
+			var err error
+			if rows, err = groups[0].Rows(); err != nil {
+				return err
 			}
-			if own && i == 0 {
-				rows = s.head
-			} else {
-				rows = m.join(rows, s.head)
+			groups[0], groups = Group[T]{}, groups[1:]
+		}
+		switch {
+		case order > 0 && len(rows) > 0 && m.comes(rows):
+			yield(rows, true)
+		case order <= 0:
+			if order == 0 {
+				m.agrees(old.head, rows) // before they are handed on
 			}
-			if err := s.next(); err != nil {
+			yield(old.head, false)
+			if err := old.next(); err != nil {
 				return err
 			}
 		}
-		yield(group[T]{rows, m.done.Added > added})
 	}
+	return nil
 }
 
-// join takes the rows of one vantage point's interval in, or holds them against
-// those that were first: a file is merged whole and at once, so that one with a
-// further row, or one fewer, is another file, and goes to Quarantine with all it says.
-func (m *merger[T]) join(group, rows []T) []T {
-	if len(group) == 0 && column.Disorder(rows) == 0 { // nearly always
-		m.done.Added += int64(len(rows))
-		return rows
+// comes takes in rows of an interval that is new, unless they say two things of one key.
+func (m *merger[T]) comes(rows []T) bool {
+	if at := column.Disorder(rows); at > 0 {
+		m.refuse("row %s is there twice, or out of order", &rows[at])
+		return false
 	}
-	refuse := func(why string, row *T) []T {
-		label, vp := groupOf(row)
-		m.done.Clashes = append(m.done.Clashes, Clash{vp, label, fmt.Sprintf(why, keyText(row))})
-		return group
-	}
-	joined := slices.Clone(group)
-	met := make([]bool, len(group))
-	var known int64
+	m.done.Added += int64(len(rows))
+	return true
+}
+
+// agrees holds rows of an interval against those that were first: a file is merged whole
+// and at once, so that one with a further row, or one fewer, is another file, and goes to
+// Quarantine with all it says.
+func (m *merger[T]) agrees(first, rows []T) {
+	met := make([]bool, len(first))
 	for i := range rows {
-		at, found := slices.BinarySearchFunc(group, rows[i], func(a, b T) int { return m.compare(&a, &b) })
-		switch {
-		case i > 0 && m.compare(&rows[i-1], &rows[i]) == 0 && sameMeasured(&rows[i-1], &rows[i]):
-			known++
-		case len(group) == 0 && (i == 0 || m.compare(&rows[i-1], &rows[i]) != 0):
-			joined = append(joined, rows[i])
-		case found && sameMeasured(&group[at], &rows[i]):
-			met[at] = true
-			known++
-		case len(group) > 0 && !found:
-			return refuse("row %s is not among those that came first", &rows[i])
-		default:
-			return refuse("row %s differs from the one that came first", &rows[i])
+		at, found := slices.BinarySearchFunc(first, rows[i], func(a, b T) int { return m.compare(&a, &b) })
+		if !found {
+			m.refuse("row %s is not among those that came first", &rows[i])
+			return
 		}
+		if !sameMeasured(&first[at], &rows[i]) {
+			m.refuse("row %s differs from the one that came first", &rows[i])
+			return
+		}
+		met[at] = true
 	}
 	if missing := slices.Index(met, false); missing >= 0 {
-		return refuse("row %s of those that came first is missing", &group[missing])
+		m.refuse("row %s of those that came first is missing", &first[missing])
+		return
 	}
-	m.done.Known += known
-	m.done.Added += int64(len(joined) - len(group))
-	return joined
+	m.done.Known += int64(len(rows))
+}
+
+func (m *merger[T]) refuse(why string, row *T) {
+	label, vp := groupOf(row)
+	m.done.Clashes = append(m.done.Clashes, Clash{vp, label, fmt.Sprintf(why, keyText(row))})
 }
 
 // verify reads the new file's keys back: as many rows as there must be, each
@@ -325,10 +289,7 @@ func groupOf[T Measured](row *T) (time.Time, measurement.VantagePoint) {
 func compareGroups[T Measured](a, b *T) int {
 	at, vp := groupOf(a)
 	bt, other := groupOf(b)
-	if c := at.Compare(bt); c != 0 {
-		return c
-	}
-	return cmp.Compare(vp, other)
+	return cmp.Or(at.Compare(bt), cmp.Compare(vp, other))
 }
 
 // keyText names a row by its key.

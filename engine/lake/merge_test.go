@@ -109,14 +109,16 @@ func TestMergeInAnyOrderIsOneLake(t *testing.T) {
 		want := slices.Concat(all...)
 		order := rapid.Permutation(append(slices.Clone(all), all[0])).Draw(rt, "order")
 		for len(order) > 0 {
-			var files []lake.Group[measurement.Answer]
-			for range rapid.IntRange(1, 3).Draw(rt, "files") {
-				take := min(len(order), rapid.IntRange(1, 4).Draw(rt, "take"))
-				if take > 0 {
-					files = append(files, apart(order[:take]...)...)
+			n, met := 0, map[string]bool{} // a merge takes an interval once
+			for most := rapid.IntRange(1, 12).Draw(rt, "take"); n < min(len(order), most); n++ {
+				key := fmt.Sprint(order[n][0].Interval, order[n][0].VantagePoint)
+				if met[key] {
+					break
 				}
-				order = order[take:]
+				met[key] = true
 			}
+			files := apart(order[:n]...)
+			order = order[n:]
 			if _, err := lake.Merge(s, midnight, files, nil); err != nil {
 				rt.Fatal(err)
 			}
@@ -313,8 +315,16 @@ func TestMergeTakesNoKeyTwice(t *testing.T) {
 		rows[2] = rows[1]
 		rows[2].LatencyUS = ptr(int64(11))
 		m, err := lake.Merge(s, midnight, []lake.Group[measurement.Answer]{lake.GroupOf(rows)}, nil)
-		if err != nil || m.Added != 0 || m.Known != 0 || len(m.Clashes) != 1 || !strings.Contains(m.Clashes[0].Reason, "row soa of b over ipv4/udp differs") {
+		if err != nil || m.Added != 0 || m.Known != 0 || len(m.Clashes) != 1 || !strings.Contains(m.Clashes[0].Reason, map[bool]string{true: "row soa of b over ipv4/udp differs", false: "row soa of b over ipv4/udp is there twice"}[known]) {
 			t.Errorf("known %v: %+v, %v", known, m, err)
 		}
+	}
+}
+
+func TestMergeTakesNoIntervalTwice(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	_, err := lake.Merge(s, midnight, append(apart(group("101", 3, 3, 10)), apart(group("101", 3, 3, 10))...), nil)
+	if err == nil || !strings.Contains(err.Error(), "two groups of 101 at 2026-11-22 00:15:00") {
+		t.Error(err)
 	}
 }

@@ -1,7 +1,6 @@
 package lake
 
 import (
-	"cmp"
 	"context"
 	"runtime"
 	"time"
@@ -59,12 +58,7 @@ func scan[V any](ctx context.Context, s Scan, table column.Table, columns []colu
 			view := column.View[V](b)
 			for f := range todo {
 				b.Day = f.Day
-				var own error // an error of use's own is not the file's
-				err := column.Open(f.Path, table, func(f *column.File) (err error) {
-					own, err = f.Batches(ctx, f.Groups(), column.Span{From: s.From, Until: s.Until}, b, func(*column.Batch) error { return use(view) })
-					return err
-				})
-				if err := cmp.Or(own, err); err != nil {
+				if err := column.Scan(ctx, f.Path, column.Span{From: s.From, Until: s.Until}, b, func(*column.Batch) error { return use(view) }); err != nil {
 					return err
 				}
 			}

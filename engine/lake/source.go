@@ -21,7 +21,7 @@ type source[T Measured] struct {
 type Group[T Measured] struct {
 	Interval     time.Time
 	VantagePoint measurement.VantagePoint
-	Size         int // how many rows
+	Size         int // how many rows; of an interval that the lake has, none is too few
 	Rows         func() ([]T, error)
 	Wires        [][]byte // responses, of answers only; a merge lets them go before the rows come
 	Texts        int      // about how many bytes of other texts
@@ -39,18 +39,6 @@ func GroupOf[T Measured](rows []T) Group[T] {
 		}
 	}
 	return g
-}
-
-// rowsOfGroups yields the rows of groups, and lets these go.
-func rowsOfGroups[T Measured](groups []Group[T]) iter.Seq2[[]T, error] {
-	return func(yield func([]T, error) bool) {
-		for i, g := range groups {
-			groups[i] = Group[T]{}
-			if rows, err := g.Rows(); !yield(rows, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // newSource hands out rows that come in order. Stop ends it, whether or not there

@@ -2,95 +2,12 @@ package spool
 
 import (
 	"fmt"
-	"slices"
-	"sync"
 
 	"github.com/parquet-go/parquet-go/format"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/column/thrift"
 )
-
-// file is a file that was sent, checked and decompressed in four pieces of memory.
-type file[T Sent] struct {
-	rows  int
-	of    *shape
-	pages []filePage // of the leaves, in order
-	data  []byte     // pages of places and numbers; nobody's to keep
-	texts string     // dictionaries of texts
-	wires []byte     // dictionaries of byte arrays
-}
-
-// filePage is where a page lies in its piece.
-type filePage struct {
-	at, size, values int32
-	leaf             uint8
-	dictionary       bool
-}
-
-// expanding is memory in which pages are decompressed.
-type expanding struct{ data, texts, wires []byte }
-
-var expandings = sync.Pool{New: func() any { return new(expanding) }}
-
-// expand decompresses all pages, those of data in memory that is used again.
-func (s *file[T]) expand(to *expanding, body []byte, chunks []chunk) error {
-	of := s.of
-	if len(chunks) != len(of.leaves) {
-		return fmt.Errorf("damaged Parquet: %d columns of values, want %d", len(chunks), len(of.leaves))
-	}
-	to.data, to.texts, to.wires = to.data[:0], to.texts[:0], to.wires[:0]
-	s.pages = make([]filePage, 0, 2*len(chunks))
-	end := int64(len("PAR1"))
-	for i := range chunks {
-		c := &chunks[i]
-		if err := s.chunk(to, c, i, of.leaves[i], body, end); err != nil {
-			return fmt.Errorf("column %s: %w", of.leaves[i].path, err)
-		}
-		end = c.begin() + c.size
-	}
-	s.data, s.texts, s.wires = to.data, string(to.texts), slices.Clone(to.wires)
-	return nil
-}
-
-// chunk decompresses the pages of one leaf: a dictionary where it has texts or byte
-// arrays, and then data. It lies behind the leaf before it, which ends there.
-func (s *file[T]) chunk(to *expanding, c *chunk, place int, l leaf, body []byte, end int64) error {
-	t, err := c.pages(l, body, s.rows, end)
-	if err != nil {
-		return err
-	}
-	left := c.values
-	for first := true; len(t.Buf) > 0; first = false {
-		p, err := readPage(t)
-		if err != nil {
-			return err
-		}
-		if room := maxSentBytes - len(to.data) - len(to.texts) - len(to.wires); p.Plain > int64(room) {
-			return fmt.Errorf("claims more than %d bytes, with the columns before it", maxSentBytes)
-		}
-		if err := p.belongs(l, first, left); err != nil {
-			return err
-		}
-		piece := &to.data
-		switch {
-		case p.Kind == format.DataPage:
-			left -= p.Values
-		case l.kind == column.Binary:
-			piece = &to.wires
-		default:
-			piece = &to.texts
-		}
-		s.pages = append(s.pages, filePage{int32(len(*piece)), int32(p.Plain), int32(p.Values), uint8(place), p.Kind == format.DictionaryPage})
-		if *piece, err = p.expand(*piece); err != nil {
-			return err
-		}
-	}
-	if left != 0 {
-		return fmt.Errorf("%w: ends %d values early", column.ErrDamaged, left)
-	}
-	return nil
-}
 
 // begin is where the leaf's first page lies.
 func (c *chunk) begin() int64 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -42,15 +43,14 @@ var unzip = sync.OnceValue(func() *zstd.Decoder {
 	return d
 })
 
-// expand decompresses the page to the end of memory that is given.
+// expand decompresses the page into memory that is given, and grown where it is too small.
 func (p *page) expand(to []byte) ([]byte, error) {
-	at, end := len(to), len(to)+int(p.Plain)
-	grown := slices.Grow(to, int(p.Plain))
-	out, err := unzip().DecodeAll(p.body, grown[:at:end])
-	if err != nil || len(out) != end {
+	to = slices.Grow(to, int(p.Plain))
+	out, err := unzip().DecodeAll(p.body, to[:0:p.Plain])
+	if err != nil || len(out) != int(p.Plain) {
 		return to, fmt.Errorf("%w: it does not decompress to the %d bytes that it claims", column.ErrDamaged, p.Plain)
 	}
-	return grown[:end], nil
+	return to[:p.Plain], nil // with all its room
 }
 
 // hybrid fills all of values from runs of equal ones and of packed bits, each value of
@@ -113,11 +113,7 @@ func levelsOf(levels []int32, data []byte, most int) ([]byte, error) {
 	if data = data[4:]; uint64(n) > uint64(len(data)) {
 		return nil, column.ErrDamaged
 	}
-	width := 1
-	for most>>width > 0 {
-		width++
-	}
-	if err := hybrid(levels, data[:n], width); err != nil {
+	if err := hybrid(levels, data[:n], bits.Len(uint(most))); err != nil {
 		return nil, err
 	}
 	for _, l := range levels {

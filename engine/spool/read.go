@@ -46,39 +46,11 @@ func Read[T Sent](data []byte, most int) (rows []T, meta column.Metadata, err er
 			rows = nil
 		}
 	}()
-	to := expandings.Get().(*expanding)
-	defer expandings.Put(to)
-	s, meta, err := open[T](data, most, to)
-	if err == nil && s.rows > 0 {
-		rows, err = s.make()
-	}
-	return rows, meta, err
-}
-
-// Newer reports whether a file says that it is of a schema that this program does not
-// know. Nothing else of it was looked at.
-func Newer(data []byte) (is bool) {
-	defer func() { is = is && recover() == nil }()
-	_, f, err := readFooter(data)
-	if err != nil {
-		return false
-	}
-	_, err = column.ParseMetadata(f.lookup)
-	return errors.Is(err, column.ErrNewer)
-}
-
-// open reads a file but for its rows.
-func open[T Sent](data []byte, most int, to *expanding) (s *file[T], meta column.Metadata, err error) {
 	body, f, err := readFooter(data)
+	if err == nil {
+		meta, err = f.metadata()
+	}
 	if err != nil {
-		return nil, meta, err
-	}
-	for _, p := range f.pairs {
-		if len(p[0])+len(p[1]) > maxSentText {
-			return nil, meta, fmt.Errorf("metadata %.40q of %d bytes, more than %d", p[0], len(p[1]), maxSentText)
-		}
-	}
-	if meta, err = column.ParseMetadata(f.lookup); err != nil {
 		return nil, meta, err
 	}
 	table, shape := column.TableOf[T](), shapeOf(column.TableOf[T](), meta.Schema)
@@ -95,12 +67,10 @@ func open[T Sent](data []byte, most int, to *expanding) (s *file[T], meta column
 		return nil, meta, fmt.Errorf("%d rows in %d row groups, want one", f.rows, f.groups)
 	case f.group.rows != f.rows:
 		return nil, meta, fmt.Errorf("damaged Parquet: %d rows, and %d in its row group", f.rows, f.group.rows)
+	case f.rows > 0:
+		rows, err = rowsOf[T](body, f.group, shape)
 	}
-	s = &file[T]{rows: int(f.rows), of: shape}
-	if f.rows > 0 {
-		err = s.expand(to, body, f.group.columns)
-	}
-	return s, meta, err
+	return rows, meta, err
 }
 
 // shape is what the files of a table look like.
@@ -161,27 +131,24 @@ func newShape[T Sent](number int) *shape {
 		panic(err)
 	}
 	s := &shape{schema: f.schema, elements: f.elements(), fields: column.FieldsOf(table, number)}
+	paths := schema.Columns()
 	for _, f := range s.fields {
 		if f.Kind != column.List && f.Kind != column.Text && f.Kind != column.Binary {
 			s.numbers++
 		}
-	}
-	for _, path := range schema.Columns() {
-		l, _ := schema.Lookup(path...)
-		s.leaves = append(s.leaves, leaf{strings.Join(path, "."), format.Type(l.Node.Type().Kind()), column.KindOf(l.Node.Type()),
-			l.MaxDefinitionLevel, l.MaxRepetitionLevel, begins(schema, path[0]), maxElements[path[0]]})
+		begin := 1
+		if f.Nullable {
+			begin = 2
+		}
+		parts := max(len(f.Elem), 1)
+		for _, path := range paths[:parts] {
+			l, _ := schema.Lookup(path...)
+			s.leaves = append(s.leaves, leaf{strings.Join(path, "."), format.Type(l.Node.Type().Kind()), column.KindOf(l.Node.Type()),
+				l.MaxDefinitionLevel, l.MaxRepetitionLevel, begin, maxElements[f.Name]})
+		}
+		paths = paths[parts:]
 	}
 	return s
-}
-
-// begins is the level of definition from which on a list of that name has an element.
-func begins(schema *parquet.Schema, name string) int {
-	for _, f := range schema.Fields() {
-		if f.Name() == name && f.Optional() {
-			return 2
-		}
-	}
-	return 1
 }
 
 // footer is what a file says of itself.
@@ -235,13 +202,7 @@ func readFooter(data []byte) (body []byte, f *footer, err error) {
 				t.Skip(thrift.Struct)
 			}
 		case m.Is(5, thrift.List):
-			n, _ := t.List()
-			if n > maxSentParts {
-				t.Fail()
-			}
-			for ; n > 0 && !t.Bad; n-- {
-				f.pairs = append(f.pairs, readPair(t))
-			}
+			t.Each(maxSentParts, func() { f.pairs = append(f.pairs, readPair(t)) })
 		default:
 			t.Skip(m.Kind)
 		}
@@ -256,14 +217,8 @@ func readGroup(t *thrift.Reader) (g rowGroupHead) {
 	for m := (thrift.Member{}); t.Next(&m); {
 		switch {
 		case m.Is(1, thrift.List):
-			n, _ := t.List()
-			if n > maxSentParts {
-				t.Fail()
-			}
-			g.columns = make([]chunk, 0, min(n, 64))
-			for ; n > 0 && !t.Bad; n-- {
-				g.columns = append(g.columns, readChunk(t))
-			}
+			g.columns = make([]chunk, 0, 64)
+			t.Each(maxSentParts, func() { g.columns = append(g.columns, readChunk(t)) })
 		case m.Is(3, thrift.Int64):
 			g.rows = t.Integer()
 		default:
@@ -293,17 +248,9 @@ func (c *chunk) read(t *thrift.Reader) {
 		case m.Is(1, thrift.Int32):
 			c.physical = format.Type(t.Integer())
 		case m.Is(3, thrift.List):
-			n, _ := t.List()
-			if n > thrift.Depth {
-				t.Fail()
-			}
-			for i := 0; i < n && !t.Bad; i++ {
-				if name := t.Bytes(); i == 0 {
-					c.path = string(name)
-				} else {
-					c.path += "." + string(name)
-				}
-			}
+			var names []string
+			t.Each(thrift.Depth, func() { names = append(names, string(t.Bytes())) })
+			c.path = strings.Join(names, ".")
 		case m.Is(4, thrift.Int32):
 			c.codec = format.CompressionCodec(t.Integer())
 		case m.Is(5, thrift.Int64):
@@ -330,6 +277,16 @@ func readPair(t *thrift.Reader) (p [2][]byte) {
 		}
 	}
 	return p
+}
+
+// metadata is what the file says of itself in its pairs.
+func (f *footer) metadata() (m column.Metadata, err error) {
+	for _, p := range f.pairs {
+		if len(p[0])+len(p[1]) > maxSentText {
+			return m, fmt.Errorf("metadata %.40q of %d bytes, more than %d", p[0], len(p[1]), maxSentText)
+		}
+	}
+	return column.ParseMetadata(f.lookup)
 }
 
 // lookup finds the metadata of a key, the first.

@@ -12,31 +12,28 @@ import (
 	"mtric.net/mtric/engine/column"
 )
 
-// make makes the rows, which are the caller's. Their texts and responses are the file's,
-// whose memory is never used again for anything else.
-func (s *file[T]) make() (rows []T, err error) {
+// rowsOf makes the rows of a row group, which are the caller's: their texts and responses
+// are in memory that is never used again for anything else.
+func rowsOf[T Sent](body []byte, g rowGroupHead, of *shape) ([]T, error) {
+	if len(g.columns) != len(of.leaves) {
+		return nil, fmt.Errorf("damaged Parquet: %d columns of values, want %d", len(g.columns), len(of.leaves))
+	}
 	d := decoders.Get().(*decoder)
 	defer decoders.Put(d)
-	rows = make([]T, s.rows)
-	d.rows, d.numbers = s.rows, make([]int64, 0, s.rows*s.of.numbers)
-	pages, place := s.pages, 0
-	for _, field := range s.of.fields {
+	rows := make([]T, g.rows)
+	d.rows, d.numbers, d.room = len(rows), make([]int64, 0, len(rows)*of.numbers), maxSentBytes
+	columns, leaves, end := g.columns, of.leaves, int64(len("PAR1"))
+	for _, field := range of.fields {
 		parts := max(len(field.Elem), 1)
 		d.read = slices.Grow(d.read[:0], parts)[:parts]
 		for i := range parts {
-			n := 0
-			for n < len(pages) && int(pages[n].leaf) == place+i {
-				n++
+			if err := d.leaf(&d.read[i], leaves[i], &columns[i], body, end); err != nil {
+				return nil, fmt.Errorf("column %s: %w", leaves[i].path, err)
 			}
-			if err == nil {
-				err = d.leaf(&d.read[i], s.of.leaves[place+i], pages[:n], s.data, s.texts, s.wires)
-			}
-			pages = pages[n:]
+			end = columns[i].begin() + columns[i].size
 		}
-		place += parts
-		if err == nil {
-			err = d.assemble(field)
-		}
+		columns, leaves = columns[parts:], leaves[parts:]
+		err := d.assemble(field)
 		if err == nil {
 			err = column.Fill(rows, field.Name, &d.cells)
 		}
@@ -51,10 +48,12 @@ func (s *file[T]) make() (rows []T, err error) {
 // texts, which rows refer to.
 type decoder struct {
 	rows    int
+	room    int64   // bytes that pages may still decompress to
 	numbers []int64 // memory for those of the flat columns
 	cells   column.Cells
 	read    []leafCells // of the column, one for each leaf
 
+	plain                    []byte // a page
 	levels, repeated, places []int32
 	used                     []bool              // places of a dictionary
 	dict                     [][]byte            // of byte arrays
@@ -73,8 +72,13 @@ var hashSeed = maphash.MakeSeed()
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-// leaf reads the pages of a leaf.
-func (d *decoder) leaf(c *leafCells, l leaf, pages []filePage, data []byte, texts string, wires []byte) error {
+// leaf reads the pages of one leaf: a dictionary where it has texts or byte arrays, and
+// then data. It lies behind the leaf before it, which ends there.
+func (d *decoder) leaf(c *leafCells, l leaf, from *chunk, body []byte, end int64) error {
+	t, err := from.pages(l, body, d.rows, end)
+	if err != nil {
+		return err
+	}
 	c.Int, c.Index, c.Bytes, c.Null, c.Dict, c.starts, c.nulls = nil, c.Index[:0], c.Bytes[:0], c.Null[:0], nil, c.starts[:0], c.nulls[:0]
 	if isNumber := l.physical != format.ByteArray; isNumber && l.lists == 0 {
 		at := len(d.numbers)
@@ -82,31 +86,57 @@ func (d *decoder) leaf(c *leafCells, l leaf, pages []filePage, data []byte, text
 		defer func() { d.numbers = d.numbers[:at+len(c.Int)] }()
 	}
 	d.dict, d.used = d.dict[:0], d.used[:0]
-	for _, p := range pages {
-		var err error
-		switch {
-		case !p.dictionary:
-			err = d.page(c, l, int(p.values), data[p.at:p.at+p.size])
-		case l.kind == column.Binary:
-			err = byteArrays(wires[p.at:p.at+p.size], func(b []byte) { d.dict = append(d.dict, slices.Clip(b)) })
-		default:
-			c.Dict = make([]string, 0, p.values)
-			err = byteArrays(texts[p.at:p.at+p.size], func(s string) { c.Dict = append(c.Dict, s) })
+	left := from.values
+	for first := true; len(t.Buf) > 0; first = false {
+		p, err := readPage(t)
+		if err != nil {
+			return err
+		}
+		if d.room -= p.Plain; d.room < 0 {
+			return fmt.Errorf("claims more than %d bytes, with the columns before it", maxSentBytes)
+		}
+		if err := p.belongs(l, first, left); err != nil {
+			return err
+		}
+		if d.plain, err = p.expand(d.plain[:0]); err != nil {
+			return err
+		}
+		if p.Kind == format.DictionaryPage {
+			err = d.dictionary(c, l, int(p.Values), d.plain)
+		} else {
+			left -= p.Values
+			err = d.page(c, l, int(p.Values), d.plain)
 		}
 		if err != nil {
 			return err
 		}
-		if known := len(c.Dict) + len(d.dict); p.dictionary {
-			if known != int(p.values) {
-				return fmt.Errorf("%w: a dictionary of %d values, not %d", column.ErrDamaged, known, p.values)
-			}
-			d.used = slices.Grow(d.used, known)[:known]
-			clear(d.used)
-		}
+	}
+	if left != 0 {
+		return fmt.Errorf("%w: ends %d values early", column.ErrDamaged, left)
 	}
 	if slices.Contains(d.used, false) {
 		return fmt.Errorf("%w: its dictionary has values that no row has", column.ErrDamaged)
 	}
+	return nil
+}
+
+// dictionary reads so many texts or byte arrays, and copies them.
+func (d *decoder) dictionary(c *leafCells, l leaf, values int, data []byte) (err error) {
+	if l.kind == column.Binary {
+		err = byteArrays(slices.Clone(data), func(b []byte) { d.dict = append(d.dict, slices.Clip(b)) })
+	} else {
+		c.Dict = make([]string, 0, values)
+		err = byteArrays(string(data), func(s string) { c.Dict = append(c.Dict, s) })
+	}
+	if err != nil {
+		return err
+	}
+	known := len(c.Dict) + len(d.dict)
+	if known != values {
+		return fmt.Errorf("%w: a dictionary of %d values, not %d", column.ErrDamaged, known, values)
+	}
+	d.used = slices.Grow(d.used, known)[:known]
+	clear(d.used)
 	if d.twice(c.Dict) {
 		return column.ErrTwice
 	}

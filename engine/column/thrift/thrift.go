@@ -91,6 +91,17 @@ func (t *Reader) List() (n int, kind byte) {
 	return int(size), head & 15
 }
 
+// Each reads a list of at most so many elements, each by read.
+func (t *Reader) Each(most int, read func()) {
+	n, _ := t.List()
+	if n > most {
+		t.Fail()
+	}
+	for ; n > 0 && !t.Bad; n-- {
+		read()
+	}
+}
+
 // Next reads the head of a structure's next member, and reports whether there is one.
 // Members come in order of their numbers, each once: nothing can be told again and again.
 func (t *Reader) Next(m *Member) bool {
