@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,8 +16,10 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lab/small"
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/rebuild"
 	"mtric.net/mtric/engine/spool"
 )
 
@@ -195,7 +198,8 @@ func (c *collector) bytes(at time.Time) string {
 }
 
 // TestKeysAreKnownLater: rows that came before the keys which they are signed by, before their plan, or before
-// both say in the end what they would have said in any order, and so does a lake that is made of the same files at once.
+// both say in the end what they would have said in any order: so does a lake that is made of the same files at once,
+// and one that is made again.
 func TestKeysAreKnownLater(t *testing.T) {
 	rolled := example()
 	rolled.Publish, rolled.SignData = []lab.Key{zoneKSK, nextZSK}, []lab.Key{nextZSK}
@@ -222,6 +226,7 @@ func TestKeysAreKnownLater(t *testing.T) {
 		{"101 00:05 apex a: secure", "102 00:10 apex a: bogus", "102 00:15 keys b: secure", "101 00:00 apex a: secure", "101 00:00 apex b: unchecked", "102 00:00 keys a: secure"},
 	}
 	c := newCollector(t)
+	c.in.Plan = planOf(2) // the collector's own is another
 	for i, send := range sends {
 		send(c)
 		if r := c.ingest(); len(r.Quarantined) > 0 {
@@ -236,7 +241,17 @@ func TestKeysAreKnownLater(t *testing.T) {
 			t.Errorf("%s %s: expected %v, by a plan that came later", a.VantagePoint, a.Interval, a.Expected)
 		}
 	}
+	// A lake made again of the originals is the same.
+	b := &rebuild.Rebuild{Plan: c.in.Plan, Originals: c.in.Originals, Zones: c.in.RootZones, Plans: filepath.Join(c.in.Lake.Dir, "plans"),
+		Lake: lake.Store{Dir: filepath.Join(c.dir, "Again"), Version: "1.0.0"}, Now: func() time.Time { return now }}
+	if done, err := b.Run(t.Context()); err != nil || len(done.Wrong) > 0 {
+		t.Fatal(err, done.Wrong)
+	}
+	if done, err := rebuild.Check(t.Context(), b.Lake, c.in.Lake); err != nil || done.Different > 0 || done.Rows < 6 {
+		t.Errorf("made again: %+v, %v", done, err)
+	}
 	at := newCollector(t)
+	at.in.Plan = c.in.Plan
 	for _, send := range sends {
 		send(at)
 	}
