@@ -35,7 +35,7 @@ var level = map[string]int{
 	"engine/cli":           7,
 	"engine":               0, // the map
 	"":                     8, // main
-	"engine/column/sample": forTests, "engine/diag/golden": forTests, "engine/edition/hostile": forTests,
+	"engine/column/sample": forTests, "engine/diag/golden": forTests, "engine/edition/hostile": forTests, "engine/lab/small": forTests,
 }
 
 // forTests is the level of packages that only tests import: nothing is above it.
@@ -46,7 +46,7 @@ const forTests = 9
 var homes = map[string][]string{
 	"github.com/hashicorp/hcl/v2":      {"engine/diag", "engine/plan"},
 	"github.com/google/cel-go":         {"engine/expr", "engine/expect", "engine/alert"},
-	"github.com/miekg/dns":             {"engine/dnsmsg", "engine/rootzone", "engine/probe", "engine/lab", "engine/simulate", "metrics/correctness"},
+	"github.com/miekg/dns":             {"engine/dnsmsg", "engine/rootzone", "engine/probe", "engine/lab", "engine/lab/small", "engine/simulate", "metrics/correctness"},
 	"github.com/parquet-go/parquet-go": {"engine/column", "engine/spool", "engine/lake"},
 	"github.com/apache/arrow":          {"engine/export"},
 	"github.com/pkg/sftp":              {"engine/transfer"},

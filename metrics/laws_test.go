@@ -267,3 +267,22 @@ func TestDrillDownAddsUp(t *testing.T) {
 		}
 	})
 }
+
+// TestNoMetricReadsWhatPlansAsk: what a plan says of its own zones and expectations changes no
+// number of RSSAC047, whatever stands in these columns.
+func TestNoMetricReadsWhatPlansAsk(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, rows, r := world(t)
+		want := computed(t, cfg, rows)
+		for i := range rows {
+			a := &rows[i]
+			if a.Outcome == measurement.Answered {
+				a.DNSSEC = []*measurement.Security{nil, new(measurement.SecuritySecure), new(measurement.SecurityBogus), new(measurement.SecurityUnchecked)}[r.IntN(4)]
+				a.ZoneSerial = []*int64{nil, new(r.Int64N(1 << 32))}[r.IntN(2)]
+			}
+		}
+		if d := cmp.Diff(want, computed(t, cfg, rows), rats); d != "" {
+			t.Fatalf("numbers changed (-without +with):\n%s", d)
+		}
+	})
+}

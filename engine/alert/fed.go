@@ -61,6 +61,9 @@ func (c *compiler) fedWindow(r *rule) {
 		if f := of + "unexpected"; slices.Contains(names, f) && len(counted) > 0 && !slices.ContainsFunc(counted, func(q plan.Query) bool { return q.Expect != "" }) {
 			c.unfed(r, f, "it counts answers that are not as expected, and no query that the rule counts expects anything", "Add expect to the query, or queries = [query.NAME] with one that has it.")
 		}
+		if f := of + "bogus"; slices.Contains(names, f) && len(counted) > 0 && !slices.ContainsFunc(counted, c.plan.TellsDNSSEC) {
+			c.unfed(r, f, "it counts answers that DNSSEC says are not the zone's, and no query that the rule counts is of a zone with trust anchors", `Add ds to the zone, and to the query dnssec = true and keep_response = "always".`)
+		}
 		if f := of + "nsids"; slices.Contains(names, f) && len(counted) > 0 && !slices.ContainsFunc(counted, func(q plan.Query) bool { return q.NSID }) {
 			c.unfed(r, f, "it counts identities, and no query that the rule counts asks for any", "Write nsid = true in the query.")
 		}

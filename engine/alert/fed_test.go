@@ -63,6 +63,16 @@ rule "unlike" {
   summary  = "{rsi}"
 }
 
+rule "forged" {
+  on       = "window"
+  over     = ["rsi"]
+  queries  = [query.ns]
+  window   = "1h"
+  severity = "info"
+  expr     = "window.bogus > 0"
+  summary  = "{rsi}"
+}
+
 rule "run" {
   on       = "run"
   severity = "info"

@@ -37,6 +37,7 @@ type Window struct {
 	Answered       int64    `cel:"answered" doc:"replies that matched and parsed, whatever their rcode"`
 	Availability   *float64 `cel:"availability" unit:"percent" doc:"good replies of all sent: as their query expects, with NOERROR where it does not say"`
 	Unexpected     int64    `cel:"unexpected" doc:"replies that are not as their query expects"`
+	Bogus          int64    `cel:"bogus" doc:"replies of zones with trust anchors (ds) that DNSSEC says are not the zone's"`
 	Outcomes       Outcomes `cel:"outcomes"`
 	RCodes         RCodes   `cel:"rcodes"`
 	MedianLatency  *float64 `cel:"median_latency" unit:"ms" doc:"median latency of good replies"`

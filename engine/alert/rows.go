@@ -57,13 +57,14 @@ type row struct {
 	met                     met
 }
 
-// met is what an answer is by what is expected of it, in bits.
+// met is what an answer is by what is expected of it, and by DNSSEC, in bits.
 type met uint8
 
 const (
 	asExpected met = 1 << iota // good: as its query expects, or NOERROR where it does not say
 	unexpected                 // not as its query expects
 	byClock                    // not good by the vantage point's clock alone
+	bogus                      // DNSSEC says that it is not the zone's
 )
 
 // rows are answers in the order of their intervals: of a long period those of the days that
@@ -82,7 +83,7 @@ type rows struct {
 
 // columns that windows are made of.
 var columns = []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Outcome, column.LatencyUS,
-	column.RCode, column.Serial, column.NSID, column.Strays, column.Verdict, column.Address, column.SentAt, column.Expected, column.TLSAuth}
+	column.RCode, column.Serial, column.NSID, column.Strays, column.Verdict, column.Address, column.SentAt, column.Expected, column.DNSSEC, column.TLSAuth}
 
 // gatherer reads days into one numbering, of the rows that the plan has queries for: what
 // anybody else writes into a row is no combination. It is used by one goroutine at a time.
@@ -249,7 +250,10 @@ func (g *gatherer) source(b *column.AnswerBatch, i int) *source {
 // take turns a batch into rows.
 func (g *gatherer) take(b *column.AnswerBatch) error {
 	n := g.number(b)
-	soa, goods := b.Query.Place(measurement.QuerySOA), b.Good()
+	soa, goods, isBogus := b.Query.Place(measurement.QuerySOA), b.Good(), int32(-1)
+	if b.DNSSEC.Column != nil {
+		isBogus = b.DNSSEC.Place(measurement.SecurityBogus)
+	}
 	for i := range b.Rows {
 		r := row{slot: slotOfMicro(b.Interval.Int[i]), latency: -1, serial: -1, nsid: n.nsid[b.NSID.Index[i]+1], strays: int32(b.Strays.Int[i]),
 			rcode: uint8(n.rcode[b.RCode.Index[i]+1]), verdict: uint8(n.verdict[b.Verdict.Index[i]+1])}
@@ -272,6 +276,9 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 		}
 		if b.Expected.No(i) {
 			r.met |= unexpected
+		}
+		if isBogus >= 0 && b.DNSSEC.Index[i] == isBogus {
+			r.met |= bogus
 		}
 		if b.TLSAuth.Column != nil && b.TLSAuth.Has(i) && b.TLSAuth.At(i).ByClock() {
 			r.met |= byClock

@@ -12,6 +12,7 @@ type tally struct {
 	strays   int64
 	good     int64
 	unlike   int64 // not as expected
+	bogus    int64 // by DNSSEC
 	byVP     []count
 	byRSI    []count
 	serials  map[int32]int
@@ -82,6 +83,9 @@ func (t *tally) count(r *row, vp, rsi int32, f feeds, by int64) {
 	if r.met&unexpected != 0 {
 		t.unlike += by
 	}
+	if r.met&bogus != 0 {
+		t.bogus += by
+	}
 	if r.outcome == outcomeAnswered {
 		t.rcodes[r.rcode] += by
 	}
@@ -132,7 +136,7 @@ func (t *tally) fill(w *Window, failing float64, newest func(map[int32]int) *int
 		Correct: t.verdicts[verdictCorrect], Incorrect: t.verdicts[verdictIncorrect], Unchecked: t.verdicts[verdictUnchecked],
 		NSIDs: int64(len(t.nsids)), Strays: t.strays, NewestSerial: newest(t.serials)}
 	w.HasData = w.Sent > 0
-	w.Availability, w.Unexpected = percent(t.good, w.Sent), t.unlike
+	w.Availability, w.Unexpected, w.Bogus = percent(t.good, w.Sent), t.unlike, t.bogus
 	if t.latency != nil {
 		w.MedianLatency = t.latency.median()
 	}

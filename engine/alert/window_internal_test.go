@@ -106,6 +106,9 @@ func made(r *rand.Rand, p *plan.Plan) []measurement.Answer {
 							if query == "other" && r.IntN(2) == 0 {
 								a.Expected = new(r.IntN(3) > 0)
 							}
+							if query == "other" {
+								a.DNSSEC = []*measurement.Security{nil, new(measurement.SecuritySecure), new(measurement.SecurityBogus), new(measurement.SecurityUnchecked)}[r.IntN(4)]
+							}
 						}
 						if a.Outcome != measurement.LocalError {
 							a.SentAt = new(a.Interval)
@@ -158,6 +161,9 @@ func brute(rows []measurement.Answer, labels []Label, from, until time.Time, zon
 			continue
 		}
 		w.Sent++
+		if a.DNSSEC != nil && *a.DNSSEC == measurement.SecurityBogus {
+			w.Bogus++
+		}
 		good := a.RCode != nil && *a.RCode == "NOERROR"
 		if a.Expected != nil {
 			if good = *a.Expected; !good {

@@ -169,6 +169,9 @@ func answerFlags(r measurement.Answer) string {
 	if r.QClass != nil {
 		f = append(f, "class:"+*r.QClass)
 	}
+	if r.DNSSEC != nil {
+		f = append(f, "dnssec:"+string(*r.DNSSEC))
+	}
 	if r.TLSAuth != nil {
 		f = append(f, "tls:"+string(*r.TLSAuth))
 	}

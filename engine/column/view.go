@@ -32,6 +32,7 @@ const (
 	Response      Name = "response"
 	Verdict       Name = "verdict"
 	VerdictSerial Name = "verdict_serial"
+	DNSSEC        Name = "dnssec"
 	Expected      Name = "expected"
 	TLSAuth       Name = "tls_auth"
 	ZoneSerial    Name = "zone_serial"
@@ -63,6 +64,7 @@ type AnswerBatch struct {
 	Response                     Wires
 	Verdict                      Words[measurement.Verdict]
 	VerdictSerial                Numbers
+	DNSSEC                       Words[measurement.Security]
 	Expected                     Flags
 	TLSAuth                      Words[measurement.TLSAuth]
 	ZoneSerial                   Numbers

@@ -23,6 +23,7 @@ type contents struct {
 	routes    *lake.Group[measurement.Route]
 	run       *measurement.Run // of its metadata
 	sightings []judge.Sighting // serials that its answers show
+	keys      []judge.KeySighting
 }
 
 // read reads a file that was taken. What is wrong with it is the reason why it is
@@ -71,7 +72,7 @@ func answersOf(t *taken, data []byte, check checker) (c contents, err error) {
 		return c, err
 	}
 	seen, err := sightingsOf(rows)
-	return contents{answers: groupOf(t, rows), run: meta.Run, sightings: seen}, err
+	return contents{answers: groupOf(t, rows), run: meta.Run, sightings: seen, keys: judge.KeysShown(rows)}, err
 }
 
 func routesOf(t *taken, data []byte, check checker) (*lake.Group[measurement.Route], error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/expect"
+	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
@@ -26,15 +27,21 @@ type Differing struct {
 // may, and thousands of times what they do. A vantage point decides what is in its plan.
 const mostUnits = 100 * expect.Units
 
-// expectations are those of the plans that runs were by.
-type expectations struct {
-	sync.Mutex
-	of map[string]*expect.Expectations // by plan_sha256; nil where the lake lacks the plan
+// planned is what a plan says of how answers are to be evaluated.
+type planned struct {
+	expect *expect.Expectations
+	signed *judge.SignedPlan
 }
 
-// expectationsOf are those of a plan in the lake, nil without it. A plan that cannot be read
+// evaluations are by the plans that runs were by.
+type evaluations struct {
+	sync.Mutex
+	of map[string]*planned // by plan_sha256; nil where the lake lacks the plan
+}
+
+// plannedBy is what a plan in the lake says, nil without it. A plan that cannot be read
 // stops no ingest: what the vantage points said stands, as without it.
-func (r *run) expectationsOf(sum string) *expect.Expectations {
+func (r *run) plannedBy(sum string) *planned {
 	r.expected.Lock()
 	defer r.expected.Unlock()
 	if x, known := r.expected.of[sum]; known {
@@ -45,33 +52,56 @@ func (r *run) expectationsOf(sum string) *expect.Expectations {
 	if err == nil {
 		p, err = plan.ReadJSON(data)
 	}
-	var x *expect.Expectations
+	var x *planned
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // it may come yet
 	case err != nil:
-		r.log.Warn("what a plan expects is not known", "plan_sha256", sum, "error", err)
+		r.log.Warn("what a plan says of its answers is not known", "plan_sha256", sum, "error", err)
 	default:
-		x = expect.Of(p)
+		x = &planned{expect.Of(p), judge.SignedBy(p)}
 	}
 	if r.expected.of == nil {
-		r.expected.of = map[string]*expect.Expectations{}
+		r.expected.of = map[string]*planned{}
 	}
 	r.expected.of[sum] = x
 	return x
 }
 
-// meet evaluates the responses that rows of one run keep, by the plan of the run, as the
-// vantage point did, and puts right what it said. Without the plan what it said stands, as
-// does what it said of a response that is not kept; but of a query of which the plan
-// expects nothing nothing is said.
-func (r *run) meet(sums map[runKey]string, rows []measurement.Answer) {
+// ran is by which plan a run was, and whether its clock is not known to be wrong.
+type ran struct {
+	sum     string
+	trusted bool
+}
+
+// evaluate evaluates the responses that rows of one run keep, by the plan of the run: whether
+// they are as expected, and what DNSSEC says of them. Without the plan it waits until that comes.
+func (r *run) evaluate(runs map[runKey]ran, rows []measurement.Answer) {
 	if len(rows) == 0 {
 		return
 	}
-	x := r.expectationsOf(sums[runKey{rows[0].VantagePoint, rows[0].Interval.UTC()}])
-	if x == nil {
-		return
+	of := runs[runKey{rows[0].VantagePoint, rows[0].Interval.UTC()}]
+	if by := r.plannedBy(of.sum); by != nil {
+		r.meet(by.expect, rows)
+		r.judge.Signed().Judge(by.signed, of.trusted, rows, r.isBogus)
 	}
+}
+
+// mostBogus is how many bogus answers of a run of ingest the log names.
+const mostBogus = 20
+
+// isBogus names one in the log, for the lake does not say why it is.
+func (r *run) isBogus(b judge.Bogus) {
+	r.expected.Lock()
+	defer r.expected.Unlock()
+	if r.bogus++; r.bogus <= mostBogus {
+		r.log.Warn("an answer is bogus", "vantage_point", b.VantagePoint, "interval", b.Interval, "query", b.Query, "rsi", b.RSI, "why", b.Why)
+	}
+}
+
+// meet says of responses what the vantage point said, and puts right what it said. Of a
+// response that is not kept what it said stands; but of a query of which the plan
+// expects nothing nothing is said.
+func (r *run) meet(x *expect.Expectations, rows []measurement.Answer) {
 	units := uint64(0)
 	for i := range rows {
 		a := &rows[i]

@@ -170,6 +170,9 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 	if err := r.takeIn(ctx); err != nil {
 		return r.result, err
 	}
+	if err := r.evaluateAgain(ctx); err != nil {
+		return r.result, err
+	}
 	_, save, err := r.judge.Update(ctx, true)
 	if err == nil {
 		err = save()
@@ -229,7 +232,8 @@ type run struct {
 	failures    []error                                      // of days
 	usage       map[string]usage                             // of Quarantine, by dropbox; nil until one is needed
 	sentPlans   map[measurement.VantagePoint]map[string]bool // sums of those that were counted
-	expected    expectations
+	expected    evaluations
+	bogus       int // answers, of this run
 	result      Result
 }
 
@@ -315,7 +319,11 @@ func (r *run) day(ctx context.Context, files []waiting) (n int, err error) {
 		}
 		durable <- err
 	}()
-	if err := r.keepPlans(taken); err != nil { // by which the answers are evaluated
+	err = r.keepPlans(taken) // by which the answers are evaluated
+	if err == nil {
+		err = r.learn(day, taken)
+	}
+	if err != nil {
 		return n, errors.Join(err, <-durable)
 	}
 	err = r.merge(ctx, day, taken, answers)

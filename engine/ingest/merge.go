@@ -15,10 +15,10 @@ import (
 func (r *run) merge(ctx context.Context, day time.Time, files []*taken, judge func([]measurement.Answer) error) error {
 	var answers []lake.Group[measurement.Answer]
 	var routes []lake.Group[measurement.Route]
-	sums := map[runKey]string{} // of plans, by run
+	runs := map[runKey]ran{}
 	for _, t := range files {
 		if t.answers != nil && t.run != nil {
-			sums[runKey{t.vp, t.label.UTC()}] = t.run.PlanSHA256
+			runs[runKey{t.vp, t.label.UTC()}] = ran{t.run.PlanSHA256, t.trusted()}
 		}
 		if t.reason != "" {
 			t.answers, t.routes = nil, nil
@@ -32,7 +32,7 @@ func (r *run) merge(ctx context.Context, day time.Time, files []*taken, judge fu
 		t.answers, t.routes = nil, nil // the lake lets them go as they are written
 	}
 	verdicts := func(rows []measurement.Answer) error {
-		r.meet(sums, rows)
+		r.evaluate(runs, rows)
 		return errors.Join(ctx.Err(), judge(rows))
 	}
 	if err := mergeTable(r, day, column.Answers, answers, verdicts, files); err != nil {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,7 +40,16 @@ func (r *run) keepOwnPlan() error {
 	if err := r.step("plan"); err != nil {
 		return err
 	}
-	return r.Lake.KeepPlan(r.Plan.JSON())
+	return r.keepPlan(r.Plan.SHA256(), r.Plan.JSON())
+}
+
+// keepPlan keeps a plan, and what was measured by it before is evaluated by it.
+func (r *run) keepPlan(sum string, data []byte) error {
+	r.judge.Signed().Come(sum)
+	r.expected.Lock()
+	delete(r.expected.of, sum)
+	r.expected.Unlock()
+	return errors.Join(r.judge.SaveSigned(), r.Lake.KeepPlan(data))
 }
 
 // keepSites brings the table vantage_points up to the collector's plan. What it said
@@ -126,7 +136,7 @@ func (r *run) keepPlans(files []*taken) error {
 		if err := r.step("plan %s", t.name); err != nil {
 			return err
 		}
-		if err := r.Lake.KeepPlan(data); err != nil {
+		if err := r.keepPlan(t.sha256, data); err != nil {
 			return err
 		}
 		r.sentPlans[t.vp][t.sha256] = true

@@ -81,6 +81,13 @@ func (t *taken) weight() (bytes int64) {
 	for _, w := range t.answers.Wires {
 		bytes += int64(len(w))
 	}
+	for _, k := range t.keys {
+		for _, all := range [][][]byte{k.Set.RDatas, k.Set.Sigs} {
+			for _, data := range all {
+				bytes += int64(len(data))
+			}
+		}
+	}
 	return row + bytes + int64(t.answers.Texts)
 }
 

@@ -80,11 +80,14 @@ type backlogFile struct {
 	Shown json.RawMessage `json:"shown,omitempty"`
 
 	Rewritten Rewritten `json:"rewritten,omitzero"`
+
+	Signed json.RawMessage `json:"signed,omitempty"`
 }
 
 // Open reads the backlog.
 func (j *Judge) Open() error {
 	j.backlog, j.recalled = backlog{days: map[string]dayBacklog{}}, map[int64]*witnesses{}
+	j.signed.now = j.Started
 	var kept backlogFile
 	text, err := os.ReadFile(j.Backlog)
 	if err == nil {
@@ -92,6 +95,7 @@ func (j *Judge) Open() error {
 	}
 	if err == nil && kept.Version == j.Lake.Version && kept.Days != nil {
 		j.backlog.days, j.backlog.saved, j.Rewritten = kept.Days, kept.Shown, kept.Rewritten
+		j.signed.restore(kept.Signed)
 		if j.Rewritten.Uniform != column.Schema() { // a program of another schema has been here
 			j.Rewritten.Uniform = 0
 		}
@@ -100,6 +104,7 @@ func (j *Judge) Open() error {
 	if err != nil && j.Backlog != "" && !errors.Is(err, fs.ErrNotExist) {
 		j.Log.Warn("the list of days that wait was lost; all days are looked at", "file", j.Backlog, "error", err)
 	}
+	j.signed.lost = true
 	days, err := j.Lake.Days(column.Answers, time.Time{}, time.Time{})
 	for _, d := range days {
 		j.backlog.expect(d.Day)
@@ -182,13 +187,14 @@ func (j *Judge) Save() error {
 	if b.news {
 		b.saved, err = json.Marshal(b.shown)
 	}
-	text, textErr := json.Marshal(backlogFile{j.Lake.Version, b.days, b.saved, j.Rewritten})
-	if err = errors.Join(err, textErr); err == nil {
+	signed, signedErr := j.signed.save()
+	text, textErr := json.Marshal(backlogFile{j.Lake.Version, b.days, b.saved, j.Rewritten, signed})
+	if err = errors.Join(err, signedErr, textErr); err == nil {
 		err = renameio.WriteFile(j.Backlog, append(text, '\n'), 0o644, renameio.WithTempDir(filepath.Dir(j.Backlog)))
 	}
 	if err != nil {
 		return fmt.Errorf("days that wait: %w", err)
 	}
-	b.news = false
+	b.news, j.signed.dirty = false, false
 	return nil
 }

@@ -52,6 +52,7 @@ type Judge struct {
 	fetches   []rootzone.Record    // the last ones
 	history   []rootzone.Record    // those before, once they were needed
 	zones     zoneCache
+	signed    Signed
 }
 
 // Result is what became of zones and verdicts.

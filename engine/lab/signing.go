@@ -164,3 +164,16 @@ func (o order) madeUp(rrs []dns.RR) string {
 	r := stream(binary.BigEndian.Uint64(all.Sum(nil)), "signature")
 	return base64.StdEncoding.EncodeToString(o.key.Algorithm.octets(r, length))
 }
+
+// Sign makes the signature of the key over an RRset of any zone, the signer, the same each time.
+func (k Key) Sign(signer string, inception, expiration time.Time, rrs []dns.RR) (*dns.RRSIG, error) {
+	sig, err := order{key: k, signer: signer, inception: uint32(inception.Unix()), expiration: uint32(expiration.Unix())}.sign(rrs)
+	return sig.rr, err
+}
+
+// In is the key's record in another zone than the root.
+func (k Key) In(zone string) *dns.DNSKEY {
+	rr := k.DNSKEY()
+	rr.Hdr.Name = zone
+	return rr
+}

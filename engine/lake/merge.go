@@ -310,7 +310,7 @@ func sameMeasured[T Measured](a, b *T) bool {
 	for _, p := range []any{&x, &y} {
 		switch r := p.(type) {
 		case *measurement.Answer:
-			r.Verdict, r.VerdictSerial, r.Failures = nil, nil, nil
+			r.Verdict, r.VerdictSerial, r.Failures, r.DNSSEC = nil, nil, nil, nil
 			if r.Outcome == measurement.Answered { // then error is why expected is false
 				r.Expected, r.Error = nil, nil
 			}

@@ -58,6 +58,7 @@ func (l *loader) check() {
 	l.checkFit()
 	l.checkReports()
 	l.checkZones()
+	l.checkSigned()
 	l.checkObjectives()
 }
 

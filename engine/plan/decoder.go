@@ -210,6 +210,11 @@ func (d *decoder) moment(name string) *time.Time {
 	if !ok {
 		return nil
 	}
+	return d.itemMoment(it)
+}
+
+// itemMoment reads a time.
+func (d *decoder) itemMoment(it item) *time.Time {
 	s, ok := d.itemText(it, "a time")
 	if !ok {
 		return nil
@@ -220,7 +225,7 @@ func (d *decoder) moment(name string) *time.Time {
 			return &t
 		}
 	}
-	d.errorf(name, `Write RFC 3339, such as "2026-03-02T10:00:00Z", or a day, "2026-03-02", for its 00:00 UTC.`, "%q is no time", s)
+	d.l.errorf(it.at, `Write RFC 3339, such as "2026-03-02T10:00:00Z", or a day, "2026-03-02", for its 00:00 UTC.`, "%q is no time", s)
 	return nil
 }
 
@@ -330,8 +335,13 @@ func (d *decoder) object(name string, known []string) map[string]item {
 		d.errorf(name, "Write an object: { name = value }.", "want an object, not %s", valueWords(it.v))
 		return nil
 	}
+	return d.entries(it, d.attrs[name].Expr, name, known)
+}
+
+// entries reads those of an object that an expression writes out, or is the value of.
+func (d *decoder) entries(it item, written hcl.Expression, name string, known []string) map[string]item {
 	keys, places := map[string]hcl.Range{}, map[string]hcl.Range{}
-	pairs, _ := hcl.ExprMap(d.attrs[name].Expr)
+	pairs, _ := hcl.ExprMap(written)
 	for _, p := range pairs {
 		k, diags := p.Key.Value(d.ctx)
 		if text, err := convert.Convert(k, cty.String); err == nil && !diags.HasErrors() && text.IsKnown() && !text.IsNull() {

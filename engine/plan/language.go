@@ -154,6 +154,7 @@ var language = []blockType{
 		attrs: []attribute{
 			need("name", "absolute name", "the zone's; a query for its SOA, NS or DNSKEY, to its servers, belongs to it"),
 			need("servers", "reference to servers, or a list", "those that are to have it"),
+			may("ds", "list of DS record data", "[]", "its trust anchors: texts as in an [anchor](#anchor), or objects `{ ds = \"…\", valid_from = \"2026-03-02\", valid_until = \"2027-03-02\" }` where they are dated; none: it is insecure"),
 		}},
 	{kind: "objective", label: "name",
 		doc: "What servers must meet over a window of days ([more](#zones-and-objectives)).",

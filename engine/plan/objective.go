@@ -14,8 +14,9 @@ import (
 // and DNSKEY that its servers are asked belong to it.
 type Zone struct {
 	Label   string   `json:"label"`
-	Name    string   `json:"name"`    // absolute, in lower case
-	Servers []string `json:"servers"` // groups
+	Name    string   `json:"name"`         // absolute, in lower case
+	Servers []string `json:"servers"`      // groups
+	DS      []DS     `json:"ds,omitempty"` // trust anchors, in a fixed order; none: its answers are not judged by DNSSEC
 }
 
 // Objective is what the servers of queries must meet over a window that ends at a 00:00
@@ -117,7 +118,7 @@ func (o *Objective) latency(over measurement.Transport) **Goal {
 // decodeZone reads a zone.
 func (l *loader) decodeZone(b *block) {
 	d := l.open(b)
-	z := Zone{Label: b.label, Name: strings.ToLower(d.domain("name", "")), Servers: d.refs("servers", "server")}
+	z := Zone{Label: b.label, Name: strings.ToLower(d.domain("name", "")), Servers: d.refs("servers", "server"), DS: d.trustAnchors()}
 	if z.Name == "." {
 		d.errorf("name", "Remove the block: the root's serials are those of query soa, and of the table zones.", "%s is the root", d.what)
 	}

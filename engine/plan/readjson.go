@@ -34,6 +34,16 @@ func ReadJSON(data []byte) (*Plan, error) {
 	if !validLabel(p.Name) || len(p.Servers) == 0 || len(p.Queries) == 0 {
 		return nil, errors.New("plan: the JSON of a plan has a name, servers and queries")
 	}
+	for _, z := range p.Zones {
+		if !checkDomain(z.Name) || len(z.DS) > mostDS {
+			return nil, fmt.Errorf("plan: zone %.80q: no absolute name, or more than %d trust anchors", z.Name, mostDS)
+		}
+		for _, a := range z.DS {
+			if wrong, _ := checkDS(a.DS); wrong != "" {
+				return nil, fmt.Errorf("plan: zone %.80q: %s", z.Name, wrong)
+			}
+		}
+	}
 	for _, s := range p.Servers {
 		if !rsiName.MatchString(string(s.RSI)) {
 			return nil, fmt.Errorf("plan: %.80q is no RSI", s.RSI)

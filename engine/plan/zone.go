@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"net"
 	"net/url"
 	"regexp"
@@ -113,17 +112,13 @@ func (l *loader) decodeAnchor(b *block) {
 	a := Anchor{Label: b.label, From: d.moment("valid_from"), Until: d.moment("valid_until")}
 	d.order("valid_from", "valid_until", a.From, a.Until)
 	a.DS = dsText(d.line("ds", ""))
-	m := dsData.FindStringSubmatch(a.DS)
-	switch {
-	case !d.has("ds"):
-	case m == nil:
-		d.errorf("ds", `Write key tag, algorithm, digest type and digest: "20326 8 2 E06D44…".`, "no DS record data")
-	case digestLength[m[3]] == 0:
-		d.errorf("ds", "Types are 1 (SHA-1), 2 (SHA-256) and 4 (SHA-384).", "digest type %s", m[3])
-	case len(m[4]) != digestLength[m[3]]:
-		d.errorf("ds", fmt.Sprintf("A digest of type %s has %d hexadecimal digits.", m[3], digestLength[m[3]]), "the digest has %d digits", len(m[4]))
-	case m[1] != b.label:
-		d.errorf("ds", "The label of an anchor is its key tag.", "key tag %s in anchor %q", m[1], b.label)
+	if d.has("ds") {
+		tag, _, _ := strings.Cut(a.DS, " ")
+		if summary, remedy := checkDS(a.DS); summary != "" {
+			d.errorf("ds", remedy, "%s", summary)
+		} else if tag != b.label {
+			d.errorf("ds", "The label of an anchor is its key tag.", "key tag %s in anchor %q", tag, b.label)
+		}
 	}
 	l.plan.Anchors = append(l.plan.Anchors, a)
 }

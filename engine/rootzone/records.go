@@ -20,6 +20,11 @@ func (a Anchor) Names(key *dns.DNSKEY) (bool, error) {
 	return Anchor{DS: a.DS}.names(key, time.Time{}) // without dates any time will do
 }
 
+// Believed says whether it is believed at a time, by its dates.
+func (a Anchor) Believed(at time.Time) bool {
+	return (a.From == nil || !at.Before(*a.From)) && (a.Until == nil || at.Before(*a.Until))
+}
+
 // maxAnchors bounds the text of an anchor file in bytes.
 const maxAnchors = 1 << 20
 

@@ -12,7 +12,7 @@ import (
 
 // This is the one law for signatures (RFC 4035 sections 5.3.1 to 5.3.3, RFC 6840
 // section 5.11): the archive asks it whether a zone is genuine, the judge whether
-// an answer is. An RRset is authentic at a time if one signature over it is Good.
+// an answer is, of the root or of another zone. An RRset is authentic at a time if one signature over it is Good.
 
 // KnownAlgorithm says which algorithms of signatures can be verified.
 func KnownAlgorithm(a uint8) bool {
@@ -37,10 +37,13 @@ type Key struct {
 	Tag uint16
 }
 
-// SigningKey says whether a key may sign what is in the zone: a zone key without
-// REVOKE (RFC 4034 section 2.1.1, RFC 5011 section 2.1).
-func SigningKey(k *dns.DNSKEY) bool {
-	return dns.CanonicalName(k.Hdr.Name) == "." && k.Flags&dns.ZONE != 0 && k.Flags&dns.REVOKE == 0 && k.Protocol == 3
+// SigningKey says whether a key may sign what is in the root zone.
+func SigningKey(k *dns.DNSKEY) bool { return SigningKeyOf(k, ".") }
+
+// SigningKeyOf says whether a key may sign what is in the zone of that name, in lower case:
+// a zone key without REVOKE (RFC 4034 section 2.1.1, RFC 5011 section 2.1).
+func SigningKeyOf(k *dns.DNSKEY, zone string) bool {
+	return dns.CanonicalName(k.Hdr.Name) == zone && k.Flags&dns.ZONE != 0 && k.Flags&dns.REVOKE == 0 && k.Protocol == 3
 }
 
 // NewKey computes the tag once.
@@ -89,6 +92,15 @@ func (s Signature) Tag() uint16 { return binary.BigEndian.Uint16(s[sigTag:]) }
 // ByRoot says whether the signer is the root.
 func (s Signature) ByRoot() bool { return s[sigSigner] == 0 }
 
+// SignerName is who signed, in wire form.
+func (s Signature) SignerName() []byte {
+	end := sigSigner
+	for s[end] != 0 {
+		end += 1 + int(s[end])
+	}
+	return s[sigSigner : end+1]
+}
+
 // By says whether one of the keys may have made it, by tag and algorithm.
 func (s Signature) By(keys []Key) bool { return slices.ContainsFunc(keys, s.by) }
 
@@ -121,12 +133,19 @@ const (
 // Screen judges what needs no key: signer, labels, validity in the serial
 // arithmetic of RFC 4034 section 3.1.5. Good says that nothing is wrong so far.
 func (s Signature) Screen(owner []byte, at time.Time) Worth {
-	now := uint32(at.Unix())
 	switch {
 	case !s.ByRoot():
 		return OtherSigner
 	case s.Labels() != countLabels(owner):
 		return OtherLabels
+	}
+	return s.When(at)
+}
+
+// When is Screen of the validity alone.
+func (s Signature) When(at time.Time) Worth {
+	now := uint32(at.Unix())
+	switch {
 	case int32(now-s.Inception()) < 0:
 		return Early
 	case int32(s.Expiration()-now) < 0:

@@ -193,8 +193,7 @@ func (a Anchor) names(key *dns.DNSKEY, at time.Time) (bool, error) {
 	if err != nil || !ok {
 		return false, fmt.Errorf("anchor %q: no DS record: %w", a.DS, err)
 	}
-	if (a.From != nil && at.Before(*a.From)) || (a.Until != nil && !at.Before(*a.Until)) ||
-		ds.KeyTag != key.KeyTag() || ds.Algorithm != key.Algorithm {
+	if !a.Believed(at) || ds.KeyTag != key.KeyTag() || ds.Algorithm != key.Algorithm {
 		return false, nil
 	}
 	made := key.ToDS(ds.DigestType)

@@ -58,6 +58,27 @@ func below(name, above []byte) bool {
 	return n > 0 && bytes.Equal(name[at[n-1]:][1+name[at[n-1]]:], above)
 }
 
+// last is the name of the last so many labels of a name, which has as many.
+func last(name []byte, count int) []byte {
+	var at [128]uint8
+	n := labels(name, &at)
+	if count == 0 {
+		return name[len(name)-1:]
+	}
+	return name[at[n-count]:]
+}
+
+// common is how many labels two names share from the right.
+func common(a, b []byte) int {
+	most := min(countLabels(a), countLabels(b))
+	for n := most; n > 0; n-- {
+		if bytes.Equal(last(a, n), last(b, n)) {
+			return n
+		}
+	}
+	return 0
+}
+
 // text is a name for people.
 func text(name []byte) string {
 	s, _, err := dns.UnpackDomainName(name, 0)
@@ -110,7 +131,10 @@ func (n nsec) has(typ uint16) bool {
 // name < next in canonical order, next "." for the last [czb]. An NSEC of a
 // delegation says nothing about names below it (RFC 6840 section 4.1), and a next
 // name below the name says that it exists without records.
-func (n nsec) covers(owner, name []byte) bool {
+func (n nsec) covers(owner, name []byte) bool { return n.coversIn([]byte(root), owner, name) }
+
+// coversIn is covers in the zone of that name: its last NSEC has the zone's name as next.
+func (n nsec) coversIn(zone, owner, name []byte) bool {
 	if compareNames(owner, name) >= 0 || below(n.next, name) {
 		return false
 	}
@@ -118,5 +142,5 @@ func (n nsec) covers(owner, name []byte) bool {
 	if below(name, owner) && (delegation || n.has(dns.TypeDNAME)) {
 		return false
 	}
-	return string(n.next) == root || compareNames(name, n.next) < 0
+	return bytes.Equal(n.next, zone) || compareNames(name, n.next) < 0
 }

@@ -61,6 +61,7 @@ func Batch(rows []measurement.Answer) *column.AnswerBatch {
 	b.RCode.Column = texts(func(a measurement.Answer) *string { return a.RCode })
 	b.NSID.Column = texts(func(a measurement.Answer) *string { return a.NSID })
 	b.Verdict.Column = texts(func(a measurement.Answer) *string { return (*string)(a.Verdict) })
+	b.DNSSEC.Column = texts(func(a measurement.Answer) *string { return (*string)(a.DNSSEC) })
 	b.TLSAuth.Column = texts(func(a measurement.Answer) *string { return (*string)(a.TLSAuth) })
 	return b
 }
