@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -259,6 +260,40 @@ func TestKeysAreKnownLater(t *testing.T) {
 	for _, d := range []time.Time{day, tomorrow} {
 		if diff := cmp.Diff(readDay[measurement.Answer](c, column.Answers, d), readDay[measurement.Answer](at, column.Answers, d)); diff != "" {
 			t.Errorf("the same files at once (-one by one +at once):\n%s", diff)
+		}
+	}
+}
+
+// TestKilledBeforeItIsEvaluatedAgain: what is to be evaluated again is known after a kill, wherever that was.
+func TestKilledBeforeItIsEvaluatedAgain(t *testing.T) {
+	p := signedPlan("a", "b")
+	sum := p.SHA256()
+	for step := 0; ; step++ {
+		c := newCollector(t)
+		c.in.Plan = planOf(2)
+		c.sendSaid(sum, "101", day, false, says{"apex", "a", soa(example())})
+		c.ingest()
+		c.sendPlan("101", "101", day, p.JSON())
+		c.sendSaid(sum, "101", day.Add(5*time.Minute), false, says{"keys", "b", keys(example())})
+		left := step
+		c.in.Step = func(string) error {
+			if left--; left < 0 {
+				return errors.New("killed")
+			}
+			return nil
+		}
+		_, err := c.in.Run(t.Context())
+		c.in.Step = nil
+		c.ingest()
+		want := []string{"101 00:00 apex a: secure", "101 00:05 keys b: secure"}
+		if d := cmp.Diff(want, c.dnssec(day)); d != "" {
+			t.Errorf("killed before step %d (-want +got):\n%s", step, d)
+		}
+		if err == nil {
+			if step < 10 {
+				t.Errorf("%d steps only", step)
+			}
+			return
 		}
 	}
 }
