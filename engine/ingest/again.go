@@ -43,6 +43,10 @@ func (r *run) evaluateAgain(ctx context.Context) error {
 	for _, span := range r.Rejudge {
 		known.Again(span)
 	}
+	if !known.Pending() { // as nearly always
+		known.Done()
+		return nil
+	}
 	days, err := r.Lake.Days(column.Answers, time.Time{}, time.Time{})
 	if err != nil {
 		return err

@@ -267,6 +267,11 @@ func (s *Signed) Again(span Span) {
 	s.state.Due, s.dirty = joined(append(s.state.Due, span), 0), true
 }
 
+// Pending says whether any day may have to be judged again.
+func (s *Signed) Pending() bool {
+	return s.lost || len(s.state.Due) > 0 || len(s.state.Came) > 0 && len(s.state.Wait) > 0
+}
+
 // Due says whether the rows of a day are to be judged again by the keys that are known now.
 func (s *Signed) Due(day time.Time) bool {
 	return slices.ContainsFunc(s.state.Due, Span{day, day.AddDate(0, 0, 1)}.overlaps)
