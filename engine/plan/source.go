@@ -142,7 +142,9 @@ func (l *loader) parse(src []byte, name string) *hclsyntax.Body {
 		return nil
 	}
 	f, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	l.syntax = append(l.syntax, diags[:min(len(diags), mostReports)]...)
+	for _, d := range diags[:min(len(diags), mostReports)] {
+		l.syntax = append(l.syntax, ownSyntax(d, src))
+	}
 	if f == nil {
 		return nil
 	}

@@ -1,0 +1,3 @@
+schedule "a" {
+  every = 5m
+}

@@ -1,0 +1,4 @@
+zone "mine" {
+  name    = www.example.
+  servers = server.root
+}

@@ -1,0 +1,3 @@
+zone_source "web" {
+  url = https://example.net/root.zone
+}
