@@ -145,15 +145,25 @@ func (w *demoWorld) plant() error {
 		lab.Fault{Kind: lab.RCode, RSIs: []measurement.RSI{demoLying}, RCode: measurement.NoError, Types: []string{"A"}})
 }
 
-// planted says in words what plant does.
+// planted says in words what plant does to the servers that the plan asks, by its own names.
 func (w *demoWorld) planted() []string {
 	lines := []string{}
-	if w.system != nil {
-		lines = append(lines, fmt.Sprintf("in place of %s of the root something else answers, and %s has its port over UDP closed", demoPosing, demoClosed))
-	}
-	if w.other.system != nil {
-		lines = append(lines, fmt.Sprintf("%s answers %d ms late, %s keeps the zone that it has when new ones come,", demoDragged, demoDelay.Milliseconds(), demoLagging),
-			fmt.Sprintf("%s refuses TCP and says NOERROR to an address of a name that is not there", demoLying))
+	for _, f := range []struct {
+		group []lab.Server
+		rsi   measurement.RSI
+		what  string
+	}{
+		{lab.RootServers(), demoPosing, "something else answers in its place"},
+		{lab.RootServers(), demoClosed, "its port over UDP is closed"},
+		{lab.ZoneServers(demoZone), demoDragged, fmt.Sprintf("answers %d ms late", demoDelay.Milliseconds())},
+		{lab.ZoneServers(demoZone), demoLagging, "keeps the zone that it has when new ones come"},
+		{lab.ZoneServers(demoZone), demoLying, "refuses TCP, and says NOERROR to an address of a name that is not there"},
+	} {
+		for _, s := range w.asked() {
+			if g, found := demoServer(f.group, s); found && g.RSI == f.rsi {
+				lines = append(lines, fmt.Sprintf("%s: %s", s.RSI, f.what))
+			}
+		}
 	}
 	return lines
 }
@@ -289,7 +299,10 @@ func (w *demoWorld) printOther() error {
 	if !w.hasIPv6() {
 		w.say("\nThis machine has no IPv6 loopback: nothing was asked over IPv6.\n")
 	}
-	w.say("\nWith what came after the faults had ended, the lake has %s.\n\nPlanted: %s.\n", diag.Plural(w.all, "answer"), strings.Join(w.planted(), "\n"))
+	w.say("\nWith what came after the faults had ended, the lake has %s.\n", diag.Plural(w.all, "answer"))
+	if planted := w.planted(); len(planted) > 0 {
+		w.say("\nPlanted:\n  %s\n", strings.Join(planted, "\n  "))
+	}
 	if w.other.attained != nil {
 		w.say("\nObjectives missed, from the report:\n")
 		for _, line := range w.unmet() {

@@ -159,7 +159,6 @@ func (w *demoWorld) planFlags() (words []string) {
 // printOtherNext says what to try.
 func (w *demoWorld) printOtherNext() {
 	p := strings.Join(w.planFlags(), " ")
-	label := w.other.labels[0]
 	w.say(`
 The lake is Parquet, for DuckDB, pandas, polars or Spark:
   duckdb -c "SELECT query, rsi, family, transport, outcome, rcode, tls_auth, expected, count(*)
@@ -168,10 +167,12 @@ The lake is Parquet, for DuckDB, pandas, polars or Spark:
 Try next:
   %[2]s show --where expected=false %[1]s/c00/Lake/answers/*/*.parquet
   %[2]s export --lake %[1]s/c00/Lake --table answers --format csv
-  %[2]s backtest %[3]s --lake %[1]s/c00/Lake --from %[4]s --until %[5]s
-  %[2]s plan test %[3]s
   %[2]s plan show %[3]s
-`, w.dir, w.app.self, p, label.Format(time.RFC3339), w.after().Add(-4*time.Minute).Format(time.RFC3339))
+`, w.dir, w.app.self, p)
+	if len(w.plan.Rules) > 0 {
+		w.say("  %[2]s plan test %[3]s\n  %[2]s backtest %[3]s --lake %[1]s/c00/Lake --from %[4]s --until %[5]s\n",
+			w.dir, w.app.self, p, w.label(0).Format(time.RFC3339), w.after().Add(-4*time.Minute).Format(time.RFC3339))
+	}
 	if w.other.attained != nil {
 		w.say("  %s verify %s --lake %s/c00/Lake\n", w.app.self, w.folder, w.dir)
 	}

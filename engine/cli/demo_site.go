@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
@@ -106,7 +107,7 @@ func (w *demoWorld) places() string {
 	if w.plan != nil && len(w.plan.VantagePoints) > 0 {
 		n = len(w.plan.VantagePoints)
 	}
-	return fmt.Sprintf("%d vantage points", n)
+	return diag.Plural(n, "vantage point")
 }
 
 // site is the folder with what is laid over a plan that was given.

@@ -5,7 +5,7 @@
 #   cp -r plans/zone my-zone
 #   mtric plan check --plan my-zone
 #   mtric plan test --plan my-zone
-#   mtric demo --plan zone           # with servers of the demo, four of them with a fault
+#   mtric demo --plan zone           # with servers of the demo, of which three have a fault
 #
 #   plan.hcl         this page: the zone, when it is asked, how files are kept
 #   servers.hcl      whom it asks: the name servers
