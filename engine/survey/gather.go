@@ -163,27 +163,25 @@ func (g *gatherer) answers(ctx context.Context, store lake.Store) error {
 	})
 }
 
-// routes takes the traces, a day at a time: their hops are lists, read as rows.
+// routes takes the traces, some thousand at a time: their hops are lists, read as rows.
 func (g *gatherer) routes(ctx context.Context, store lake.Store) error {
 	days, err := store.Days(column.Routes, g.s.From, g.s.Until)
 	if err != nil {
 		return err
 	}
 	for _, d := range days {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		rows, _, err := column.Read[measurement.Route](d.Path)
-		if err != nil {
-			return err
-		}
-		for i := range rows {
-			r := &rows[i]
-			if r.Interval.Before(g.s.From) || !r.Interval.Before(g.s.Until) {
-				continue
+		for rows, err := range column.Rows[measurement.Route](d.Path) { // a day of them at once takes hundreds of megabytes
+			if err := cmp.Or(err, ctx.Err()); err != nil {
+				return err
 			}
-			if v := g.of(r.VantagePoint); v != nil {
-				v.route(r)
+			for i := range rows {
+				r := &rows[i]
+				if r.Interval.Before(g.s.From) || !r.Interval.Before(g.s.Until) {
+					continue
+				}
+				if v := g.of(r.VantagePoint); v != nil {
+					v.route(r)
+				}
 			}
 		}
 	}
