@@ -29,14 +29,15 @@ var (
 	shownWrong = regexp.MustCompile("(?s)```hcl wrong\n(.*?)```\n\n```text\n(.*?)```")
 )
 
-// loadExamples loads files as one folder, as the program does, with the mistakes in CEL.
-func loadExamples(t *testing.T, files fstest.MapFS) (*plan.Plan, string) {
+// loadExamples loads files as one folder and what changes them as another, as the program
+// does, with the mistakes in CEL.
+func loadExamples(t *testing.T, files, over fstest.MapFS) (*plan.Plan, string) {
 	t.Helper()
 	p, l := plan.Loader{Later: func(p *plan.Plan) diag.List {
 		_, wrong := alert.Compile(p)
 		_, unlike := expect.Compile(p)
 		return diag.List{Diags: append(wrong.Diags, unlike.Diags...)}
-	}}.Load([]plan.Dir{{Name: "my-plan", FS: files}}, nil)
+	}}.Load([]plan.Dir{{Name: "my-plan", FS: files}, {Name: "over", FS: over}}, nil)
 	var b bytes.Buffer
 	if err := l.WriteText(&b, false); err != nil {
 		t.Fatal(err)
@@ -52,7 +53,7 @@ func TestLanguagePageExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := fstest.MapFS{"root.hints": {Data: hints}}
+	files, over := fstest.MapFS{"root.hints": {Data: hints}}, fstest.MapFS{}
 	var page []byte
 	for _, name := range languagePages {
 		if page, err = os.ReadFile(name); err != nil {
@@ -71,13 +72,17 @@ func TestLanguagePageExamples(t *testing.T) {
 				first.Data = append(bytes.TrimSuffix(first.Data, []byte("}\n")), append(m[1], "}\n"...)...)
 				continue
 			}
-			files[name] = &fstest.MapFile{Data: bytes.Clone(m[1])}
+			to := files
+			if bytes.HasPrefix(m[1], []byte("plan ")) && len(files) > 1 {
+				to = over // the plan is changed
+			}
+			to[name] = &fstest.MapFile{Data: bytes.Clone(m[1])}
 			if out, l := plan.Format(m[1], name); l.HasErrors() || !bytes.Equal(out, m[1]) {
 				t.Errorf("%s is not in the one form: %s\n%s", name, l.Error(), cmp.Diff(string(m[1]), string(out)))
 			}
 		}
 	}
-	p, said := loadExamples(t, files)
+	p, said := loadExamples(t, files, over)
 	if p == nil || said != "" || len(files) < 20 {
 		t.Fatalf("of %d examples:\n%s", len(files), said)
 	}
@@ -89,7 +94,7 @@ func TestLanguagePageExamples(t *testing.T) {
 		wrong++
 		source := shownWrong.FindSubmatch(shown)[1]
 		files["more.hcl"] = &fstest.MapFile{Data: source}
-		p, said := loadExamples(t, files)
+		p, said := loadExamples(t, files, over)
 		if p != nil {
 			t.Errorf("this is no mistake:\n%s", source)
 		}
