@@ -170,7 +170,7 @@ func (c Coverage) Line() string {
 	for _, part := range []struct {
 		n    int64
 		what string
-	}{{c.Unsent, "not sent by the vantage point"}, {c.Missing, "missing"}, {c.OffPlan, "asked at another address than the plan's"}} {
+	}{{c.Unsent, "not sent or not judged by the vantage point"}, {c.Missing, "missing"}, {c.OffPlan, "asked at another address than the plan's"}} {
 		if part.n > 0 {
 			text += fmt.Sprintf("; %s %s", edition.Thousands(part.n), part.what)
 		}
