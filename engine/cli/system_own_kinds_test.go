@@ -146,11 +146,11 @@ schedule "interval" {
 `
 
 // ask measures by a plan once.
-func (r *rig) ask(t *testing.T, plan string, more ...string) []measurement.Answer {
+func (r *rig) ask(t *testing.T, plan string) []measurement.Answer {
 	t.Helper()
 	home := r.home(t)
 	put(t, filepath.Join(home, "plan/plan.hcl"), plan)
-	out, errs, code := r.mtric(t, append([]string{"measure", "--no-wait", "--vp", "101", "--home", home, "--plan", filepath.Join(home, "plan")}, more...)...)
+	out, errs, code := r.mtric(t, "measure", "--no-wait", "--vp", "101", "--home", home, "--plan", filepath.Join(home, "plan"))
 	if code != 0 || out+errs != "" {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}
