@@ -38,6 +38,9 @@ func TestSecureFaults(t *testing.T) {
 		change(&z)
 		return z
 	}
+	revoked := func(z *small.Zone) {
+		z.Publish, z.SignData = []lab.Key{smallKSK, smallZSK.Revoke()}, []lab.Key{smallZSK.Revoke()}
+	}
 	apex := func(z small.Zone) *dns.Msg { return z.Respond(signedName, dns.TypeSOA) }
 	keys := func(z small.Zone) *dns.Msg { return z.Respond(signedName, dns.TypeDNSKEY) }
 	other := lab.ZSK(2, "liar", lab.ECDSAP256SHA256)
@@ -90,6 +93,7 @@ func TestSecureFaults(t *testing.T) {
 		{"keys signed by a revoked key alone", keys(signedBy(func(z *small.Zone) {
 			z.Publish[0], z.SignKeys = smallKSK.Revoke(), []lab.Key{smallKSK.Revoke()}
 		})), correctness.Held{}, unchecked, "not held"},
+		{"signed by a revoked key of the zone", apex(signedBy(revoked)), correctness.Held{Sets: trusted(by, signedBy(revoked))}, unchecked, "not held"},
 		{"a denial stripped", bare(smallZone().Respond("nothing."+signedName, dns.TypeA)), own, bogus, "no signature"},
 		{"a denial of what there is", func() *dns.Msg {
 			m := smallZone().Respond("nothing."+signedName, dns.TypeA)
