@@ -59,7 +59,7 @@ func row(query string, rsi measurement.RSI, m *dns.Msg) measurement.Answer {
 // TestHostileServerCostsNobodyElse: who answers with more signatures than anybody verifies is
 // unchecked in the end, and the others are judged as ever.
 func TestHostileServerCostsNobodyElse(t *testing.T) {
-	const queries = 100
+	const queries = 600 // more signatures than are verified of all
 	p := judge.SignedBy(asking(queries, trusting(example().Anchor(ksk))))
 	right, costly := example().Respond("example.", dns.TypeSOA), example().Respond("example.", dns.TypeSOA)
 	sig := costly.Answer[1].(*dns.RRSIG)
@@ -135,5 +135,27 @@ func TestStrangePlansAreBounded(t *testing.T) {
 	}
 	if secure != 65 {
 		t.Errorf("%d zones have their keys kept, want 64 and the collector's own", secure)
+	}
+}
+
+// TestOwnKeysComeFirst: a server that is behind is judged by the keys that it shows, not by newer ones; and
+// one that signs by a key which it shows no more is not secure, though the zone had that key.
+func TestOwnKeysComeFirst(t *testing.T) {
+	next := lab.ZSK(1, "judge next", lab.ED25519)
+	rolled, early := example(), example()
+	rolled.Publish, rolled.SignData = []lab.Key{ksk, next}, []lab.Key{next}
+	early.Publish = rolled.Publish
+	p := judge.SignedBy(asking(1, trusting(example().Anchor(ksk))))
+	for _, newest := range []small.Zone{example(), rolled} {
+		var s judge.Signed
+		s.Learn(p, true, signedAt, judge.KeysShown([]measurement.Answer{row("keys", "c", newest.Respond("example.", dns.TypeDNSKEY)), row("keys", "a", newest.Respond("example.", dns.TypeDNSKEY))}))
+		rows := []measurement.Answer{row("keys", "a", example().Respond("example.", dns.TypeDNSKEY)), row("soa-000", "a", example().Respond("example.", dns.TypeSOA)),
+			row("keys", "b", early.Respond("example.", dns.TypeDNSKEY)), row("soa-000", "b", early.Respond("example.", dns.TypeSOA))}
+		s.Judge(p, true, rows, nil)
+		for i, want := range []measurement.Security{"secure", "secure", "secure", "unchecked"} {
+			if got := *rows[i].DNSSEC; got != want {
+				t.Errorf("row %d: %s, want %s", i, got, want)
+			}
+		}
 	}
 }

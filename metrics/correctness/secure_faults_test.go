@@ -38,6 +38,9 @@ func TestSecureFaults(t *testing.T) {
 		change(&z)
 		return z
 	}
+	revoked := func(z *small.Zone) {
+		z.Publish, z.SignData = []lab.Key{smallKSK, smallZSK.Revoke()}, []lab.Key{smallZSK.Revoke()}
+	}
 	apex := func(z small.Zone) *dns.Msg { return z.Respond(signedName, dns.TypeSOA) }
 	keys := func(z small.Zone) *dns.Msg { return z.Respond(signedName, dns.TypeDNSKEY) }
 	other := lab.ZSK(2, "liar", lab.ECDSAP256SHA256)
@@ -90,6 +93,7 @@ func TestSecureFaults(t *testing.T) {
 		{"keys signed by a revoked key alone", keys(signedBy(func(z *small.Zone) {
 			z.Publish[0], z.SignKeys = smallKSK.Revoke(), []lab.Key{smallKSK.Revoke()}
 		})), correctness.Held{}, unchecked, "not held"},
+		{"signed by a revoked key of the zone", apex(signedBy(revoked)), correctness.Held{Sets: trusted(by, signedBy(revoked))}, unchecked, "not held"},
 		{"a denial stripped", bare(smallZone().Respond("nothing."+signedName, dns.TypeA)), own, bogus, "no signature"},
 		{"a denial of what there is", func() *dns.Msg {
 			m := smallZone().Respond("nothing."+signedName, dns.TypeA)
@@ -126,6 +130,8 @@ func TestSecureFaults(t *testing.T) {
 		}(), own, bogus, ""},
 		{"too many iterations", signedBy(func(z *small.Zone) { z.NSEC3, z.Iterations = true, 151 }).Respond("nothing."+signedName, dns.TypeA), own, unchecked, "iterations"},
 		{"as many as allowed", signedBy(func(z *small.Zone) { z.NSEC3, z.Iterations = true, 150 }).Respond("nothing."+signedName, dns.TypeA), own, secure, ""},
+		{"a denial within opt-out", signedBy(func(z *small.Zone) { z.NSEC3, z.OptOut = true, true }).Respond("nothing."+signedName, dns.TypeA), own, unchecked, "opt-out"},
+		{"a delegation within opt-out", signedBy(func(z *small.Zone) { z.NSEC3, z.OptOut = true, true }).Respond("insecure."+signedName, dns.TypeA), own, unchecked, "opt-out"},
 		{"no signature may be verified any more", apex(smallZone()), correctness.Held{Sets: own.Sets, Budget: correctness.NewBudget(0, nil)}, unchecked, "too many"},
 		{"truncated", func() *dns.Msg { m := apex(smallZone()); m.Truncated = true; return m }(), own, unchecked, "truncated"},
 	} {
@@ -196,5 +202,21 @@ func TestTrustSaysHowLong(t *testing.T) {
 	}
 	if correctness.ReadKeySet(small.Wire(smallZone().Respond(signedName, dns.TypeSOA))) != nil {
 		t.Error("a set of keys in an answer to SOA")
+	}
+}
+
+// TestRecordOfANameDeniesItNot: the NSEC3 record of a name that exists is none that covers it,
+// though the library says so.
+func TestRecordOfANameDeniesItNot(t *testing.T) {
+	by, z := believing(t, smallKSK), smallZone()
+	z.NSEC3 = true
+	held := correctness.Held{Sets: trusted(by, z)}
+	for _, name := range []string{"www.", "ns.", "alias.", "away.", "lost.", "old.", "ent.", "wild.", "secure."} {
+		m := z.Respond("nothing."+signedName, dns.TypeA)
+		m.Question[0].Name = name + signedName
+		m.Ns = append(m.Ns, z.Respond(name+signedName, dns.TypeDNSKEY).Ns...) // which it has not
+		if got, why := judged(by, m, held); got == measurement.SecuritySecure {
+			t.Errorf("%s does not exist: %s %s", name, got, why)
+		}
 	}
 }
