@@ -1,0 +1,52 @@
+package ingest
+
+import (
+	"slices"
+
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/probe"
+)
+
+// asked is a query and a server that it asks.
+type asked struct {
+	query string
+	rsi   measurement.RSI
+}
+
+// zonesOf are the zones that the queries of a plan are for, by their names.
+func zonesOf(p *plan.Plan) map[asked]string {
+	zones := map[asked]string{}
+	for _, q := range p.Queries {
+		if slices.Contains(measurement.MetricQueries, q.Label) {
+			continue
+		}
+		zone, servers, _ := p.ZoneOf(q)
+		for _, s := range servers {
+			zones[asked{q.Label, s.RSI}] = zone.Name
+		}
+	}
+	return zones
+}
+
+// serialOf puts right which serial of a zone an answer shows. A serial dates what servers
+// have, so that nobody's word is taken where the response is at hand.
+func (r *run) serialOf(a *measurement.Answer, zones map[asked]string) {
+	if a.Outcome != measurement.Answered {
+		return
+	}
+	var found *int64
+	if zone := zones[asked{a.Query, a.RSI}]; zone != "" {
+		if a.Response == nil {
+			return
+		}
+		if reply, err := probe.ReadReply(a.Response); err == nil {
+			found = reply.ZoneSerial(zone)
+		}
+	}
+	if !same(a.ZoneSerial, found) {
+		r.differs(a, column.ZoneSerial, said(a.ZoneSerial), said(found))
+		a.ZoneSerial = found
+	}
+}
