@@ -181,7 +181,9 @@ func (e evaluated) same(o evaluated) bool {
 	return same(e.expected, o.expected) && same(e.why, o.why) && same(e.dnssec, o.dnssec) && same(e.serial, o.serial)
 }
 
-func evaluatedOf(a *measurement.Answer) evaluated { return evaluated{a.Expected, a.Error, a.DNSSEC, a.ZoneSerial} }
+func evaluatedOf(a *measurement.Answer) evaluated {
+	return evaluated{a.Expected, a.Error, a.DNSSEC, a.ZoneSerial}
+}
 
 // evaluateDay evaluates all rows of a day whose plan is there, and rewrites it where that
 // comes to something else.

@@ -1,13 +1,27 @@
 package ingest
 
 import (
+	"context"
 	"slices"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/probe"
+	"mtric.net/mtric/engine/serials"
 )
+
+// keepSights brings the table zone_serials up to what sources showed. One that cannot be
+// read or written holds up no file.
+func (r *run) keepSights(ctx context.Context) error {
+	if len(r.Sights) == 0 {
+		return nil
+	}
+	if err := r.step("serials of zones"); err != nil {
+		return err
+	}
+	return r.pass(ctx, serials.Keep(r.Lake, r.Sights))
+}
 
 // asked is a query and a server that it asks.
 type asked struct {

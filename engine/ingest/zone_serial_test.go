@@ -1,7 +1,9 @@
 package ingest_test
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/serials"
 	"mtric.net/mtric/engine/spool"
 )
 
@@ -96,5 +99,36 @@ func TestZoneSerialIsReadAgain(t *testing.T) {
 	c.sendZoned(sum, later(1), zoned{"alias", "a", nine, false}, zoned{"apex", "a", nil, true}, zoned{"apex", "x", nine, false})
 	if r := c.ingest(); len(r.Quarantined) != 0 || r.Added != 0 || r.Known != 3 {
 		t.Errorf("again: %+v", r)
+	}
+}
+
+// TestSightsOfSources: what sources showed comes into the lake, also beside a table that cannot
+// be read, but not into a lake that a newer program writes.
+func TestSightsOfSources(t *testing.T) {
+	c := newCollector(t)
+	c.in.Sights = []serials.Sight{{Zone: "example.", Source: "192.0.2.53:53", Serial: 7, At: now}}
+	c.ingest()
+	rows, err := c.in.Lake.Serials()
+	if want := []measurement.ZoneSerial{{Zone: "example.", Serial: 7, Source: "192.0.2.53:53", FirstSeen: now, LastSeen: now}}; err != nil || !cmp.Equal(want, rows) {
+		t.Errorf("%v, %v", rows, err)
+	}
+	path := c.in.Lake.Path(column.ZoneSerials, time.Time{})
+	if err := os.WriteFile(path, []byte("this is damaged"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sum := c.sendPlan("101", "101", day, planOf(1).JSON())
+	c.sendZoned(sum, day, zoned{"apex", "a", nil, true})
+	r, err := c.in.Run(t.Context())
+	if r.Added != 1 || !errors.As(err, new(*ingest.DaysError)) {
+		t.Errorf("beside a damaged table: %d rows added, %v", r.Added, err)
+	}
+	newer := newCollector(t)
+	ofSchema(t, newer.in.Lake.Path(column.Zones, time.Time{}), column.Schema()+1, []measurement.Zone{{Serial: 2026112200, State: measurement.ZoneBogus}})
+	newer.in.Sights = c.in.Sights
+	if r := newer.ingest(); !r.Newer {
+		t.Errorf("%+v", r)
+	}
+	if _, err := os.Stat(newer.in.Lake.Path(column.ZoneSerials, time.Time{})); err == nil {
+		t.Error("a table was written into the lake of a newer program")
 	}
 }

@@ -43,8 +43,19 @@ func (l *literal) dated() *dating {
 		}
 	}
 	sources := map[uint32]time.Time{}
+	until := l.cfg.ReceivedUntil
+	if until.IsZero() {
+		for _, r := range l.runs {
+			if r.IngestedAt != nil && r.IngestedAt.After(until) {
+				until = *r.IngestedAt
+			}
+		}
+	}
+	if until.IsZero() {
+		until = l.cfg.DataUntil
+	}
 	for s, t := range l.cfg.Sources["example."] {
-		if l.cfg.ReceivedUntil.IsZero() || !t.After(l.cfg.ReceivedUntil) {
+		if !t.After(until) {
 			sources[s] = ceilLabel(t)
 			d.known[s] = true
 		}

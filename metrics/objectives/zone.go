@@ -59,7 +59,7 @@ func (a *Accumulator) zone(name string) *zone {
 		}
 	}
 	for serial, t := range a.cfg.Sources[name] {
-		if until := a.cfg.ReceivedUntil; until.IsZero() || !t.After(until) {
+		if !t.After(a.sighted()) {
 			z.sources[serial] = a.at(t)
 		}
 	}
@@ -72,6 +72,17 @@ func (a *Accumulator) zone(name string) *zone {
 	}
 	z.date()
 	return z
+}
+
+// sighted is until when sights at sources count: as long as runs do, so that a report that is
+// computed again has the same ones.
+func (a *Accumulator) sighted() time.Time {
+	for _, t := range []time.Time{a.cfg.ReceivedUntil, a.received} {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return a.cfg.DataUntil
 }
 
 // serials are all that were seen, ascending.
