@@ -32,7 +32,7 @@ SELECT * FROM read_parquet('Lake/zones/zones.parquet')
 UNION ALL BY NAME
 SELECT NULL::TIMESTAMPTZ AS signed_at, NULL::TIMESTAMPTZ AS first_used, NULL::VARCHAR AS proof WHERE false;
 
--- Not every lake has routes or vantage_points, and a pattern that matches no file is an
+-- Not every lake has routes, vantage_points or zone_serials, and a pattern that matches no file is an
 -- error: these read a table along that is always there, and leave its rows out.
 CREATE OR REPLACE VIEW routes AS
 SELECT vantage_point, "interval", started_at, rsi, family, address, method, stop_reason, reached, complete, hop_count, hops,
@@ -53,6 +53,13 @@ FROM (SELECT * FROM read_parquet('Lake/[vz]*/[vz]*.parquet', union_by_name = tru
              NULL::VARCHAR AS metro, NULL::VARCHAR AS provider, NULL::VARCHAR AS host, NULL::DOUBLE AS latitude, NULL::DOUBLE AS longitude,
              NULL::BIGINT AS asn WHERE false)
 WHERE vantage_point IS NOT NULL;
+
+CREATE OR REPLACE VIEW zone_serials AS
+SELECT "zone", serial, "source", first_seen, last_seen
+FROM (SELECT * FROM read_parquet('Lake/z*/z*.parquet', union_by_name = true)
+      UNION ALL BY NAME
+      SELECT NULL::VARCHAR AS "zone", NULL::TIMESTAMPTZ AS last_seen WHERE false)
+WHERE "zone" IS NOT NULL;
 
 -- Answers with what the plan says of their vantage point at that time; null where it
 -- does not know it.

@@ -32,7 +32,7 @@ CREATE OR REPLACE TEMPORARY VIEW zones (serial BIGINT, first_seen TIMESTAMP, fir
   sha256 STRING, state STRING, signed_at TIMESTAMP, first_used TIMESTAMP, proof STRING)
 USING parquet OPTIONS (path 'Lake/zones');
 
--- Not every lake has routes or vantage_points, and to read no file is an error: these read
+-- Not every lake has routes, vantage_points or zone_serials, and to read no file is an error: these read
 -- a table along that is always there, and leave its rows out.
 CREATE OR REPLACE TEMPORARY VIEW lake_routes (vantage_point STRING, `interval` TIMESTAMP, started_at TIMESTAMP, rsi STRING, family STRING,
   address STRING, method STRING, stop_reason STRING, reached BOOLEAN, complete BOOLEAN, hop_count INT,
@@ -49,6 +49,13 @@ USING parquet OPTIONS (path 'Lake', recursiveFileLookup 'true', pathGlobFilter '
 
 CREATE OR REPLACE TEMPORARY VIEW vantage_points AS
 SELECT * FROM lake_vantage_points WHERE vantage_point IS NOT NULL;
+
+CREATE OR REPLACE TEMPORARY VIEW lake_zone_serials (`zone` STRING, serial BIGINT, source STRING, first_seen TIMESTAMP,
+  last_seen TIMESTAMP)
+USING parquet OPTIONS (path 'Lake', recursiveFileLookup 'true', pathGlobFilter '{zone_serials,zones}.parquet');
+
+CREATE OR REPLACE TEMPORARY VIEW zone_serials AS
+SELECT * FROM lake_zone_serials WHERE `zone` IS NOT NULL;
 
 -- Answers with what the plan says of their vantage point at that time; null where it
 -- does not know it.

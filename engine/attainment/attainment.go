@@ -197,6 +197,9 @@ func (d *Document) Fill(ctx context.Context, p *plan.Plan, store lake.Store) (la
 	if d.ReceivedUntil != nil {
 		cfg.ReceivedUntil = *d.ReceivedUntil
 	}
+	if cfg.Sources, err = sights(p, store); err != nil {
+		return 0, err
+	}
 	a, err := objectives.New(cfg)
 	if err != nil {
 		return 0, err
@@ -218,6 +221,29 @@ func (d *Document) Fill(ctx context.Context, p *plan.Plan, store lake.Store) (la
 	d.Publications, d.Lone = publications(r.Published), publications(r.Lone)
 	d.Digest = d.digest()
 	return r.LateRuns, nil
+}
+
+// sights are what the sources of the plan's zones showed first, and when.
+func sights(p *plan.Plan, store lake.Store) (objectives.Sights, error) {
+	all := objectives.Sights{}
+	for _, z := range p.Zones {
+		if z.Source != "" {
+			all[z.Name] = map[uint32]time.Time{}
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	rows, err := store.Serials()
+	if err != nil {
+		return nil, fmt.Errorf("serials of zones: %w", err)
+	}
+	for _, r := range rows {
+		if of := all[r.Zone]; of != nil {
+			of[uint32(r.Serial)] = r.FirstSeen
+		}
+	}
+	return all, nil
 }
 
 func outcome(o objectives.Outcome) Outcome {

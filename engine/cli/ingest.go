@@ -41,7 +41,10 @@ is incorrect only where the archive covers the query: every zone that it may be 
 is archived, somebody looked for new ones without a break of an hour in the 48 hours
 before, and a zone fetch succeeded an hour later. Until then it is unchecked, with
 the reason in failures ("hold: …"), and each run looks again, however old it is.
-With --rejudge all answers of a time are judged anew.`,
+With --rejudge all answers of a time are judged anew.
+
+Before that the source of each zone block is asked for its serial, for a minute at
+most; one that gives none is logged.`,
 		Example: "  mtric ingest\n  mtric ingest --rejudge --from 2026-11-01 --until 2026-11-08",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -105,6 +108,7 @@ func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 	defer func() { err = errors.Join(err, unlock()) }()
 
 	in, relay, rejected := s.ingester(a), s.relay(), quarantined{s, map[measurement.VantagePoint]int{}}
+	in.Sights = a.askSources(ctx, s) // before a report has to wait
 	release, err := s.changeLake(ctx, in.Lake)
 	if err != nil {
 		return err

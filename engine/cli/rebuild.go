@@ -19,7 +19,7 @@ import (
 // the lake pass over names that begin with an underscore.
 const rebuildMarker = "_rebuild.lock"
 
-type rebuildFlags struct{ originals, zones, plans, out, check string }
+type rebuildFlags struct{ originals, zones, plans, serials, out, check string }
 
 func (a *app) rebuildCommand() *cobra.Command {
 	var f rebuildFlags
@@ -27,8 +27,8 @@ func (a *app) rebuildCommand() *cobra.Command {
 		Use:   "rebuild --originals DIR --zones DIR --out LAKE",
 		Short: "Make a lake again from originals, root zones and plans",
 		Long: `Rebuild makes LAKE out of the evidence: the files of vantage points as they were
-received, loose or packed, the archive of root zones with its records of fetches, and
-the plans. It runs what ingest runs, a day at a time, and judges all answers by the
+received, loose or packed, the archive of root zones with its records of fetches, the
+plans, and what the collector saw at the sources of zones. It runs what ingest runs, a day at a time, and judges all answers by the
 plan of --plan. What cannot be used is named and is a finding.
 
 With --check it then compares every column of every table with another lake and names
@@ -40,13 +40,14 @@ received_at and ingested_at are not compared. Rows of vantage_points that the pl
 LAKE must be empty, new, or the output of an earlier rebuild. That is completed; with
 --check it is emptied first, for the evidence of what it has may be gone. As long as the
 folder _rebuild lies in it, it is not whole: give the command again.`,
-		Example: "  mtric rebuild --originals Originals --zones Output/RootZones --plans Lake/plans --out /tmp/lake --check Lake",
+		Example: "  mtric rebuild --originals Originals --zones Output/RootZones --plans Lake/plans --serials Lake/zone_serials/zone_serials.parquet --out /tmp/lake --check Lake",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.rebuild(c, f) },
 	}
 	c.Flags().StringVar(&f.originals, "originals", "", "folder of originals, the `DIR` that holds yyyymm/")
 	c.Flags().StringVar(&f.zones, "zones", "", "archive of root zones, the `DIR` that holds fetches.jsonl")
 	c.Flags().StringVar(&f.plans, "plans", "", "plans by their hash, a `DIR` such as Lake/plans (default: those among the originals)")
+	c.Flags().StringVar(&f.serials, "serials", "", "serials that sources of zones showed, the table zone_serials: a `FILE`, which no original can replace (default: none)")
 	c.Flags().StringVar(&f.out, "out", "", "the `LAKE` to make")
 	c.Flags().StringVar(&f.check, "check", "", "compare with this `LAKE`")
 	return c
@@ -58,6 +59,9 @@ func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
 		if c.Flag(name).Value.String() == "" {
 			return usagef("rebuild: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())
 		}
+	}
+	if _, err := os.Stat(f.serials); f.serials != "" && err != nil {
+		return usagef("rebuild: %w", err)
 	}
 	for _, dir := range []string{f.originals, f.zones, f.plans, f.check} {
 		if info, err := os.Stat(dir); dir != "" && err != nil {
@@ -101,7 +105,7 @@ func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
 		}
 	}
 	bar := a.progress(0, "rebuilding")
-	b := &rebuild.Rebuild{Plan: p, Anchors: anchors(p), Originals: f.originals, Zones: f.zones, Plans: f.plans, Lake: store, Now: now,
+	b := &rebuild.Rebuild{Plan: p, Anchors: anchors(p), Originals: f.originals, Zones: f.zones, Plans: f.plans, Serials: f.serials, Lake: store, Now: now,
 		Progress: func(int) { bar.step() }}
 	done, err := b.Run(c.Context())
 	bar.done()
@@ -168,7 +172,7 @@ func (f rebuildFlags) apart() error {
 	if real, err := filepath.EvalSymlinks(out); err == nil {
 		out = real
 	}
-	for _, dir := range []string{f.originals, f.zones, f.plans, f.check} {
+	for _, dir := range []string{f.originals, f.zones, f.plans, f.serials, f.check} {
 		if dir == "" {
 			continue
 		}

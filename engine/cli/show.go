@@ -27,8 +27,9 @@ func (a *app) showCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show FILE…",
 		Short: "Show the rows of files of the lake or of a vantage point",
-		Long: `Show prints the rows of Parquet files of the tables answers, routes, runs, zones and
-vantage_points as a table, or with --json as JSON lines with every column (wires in hex).
+		Long: `Show prints the rows of Parquet files of the tables answers, routes, runs, zones,
+vantage_points and zone_serials as a table, or with --json as JSON lines with every
+column (wires in hex).
 
 --where keeps rows whose column has one of the values, or none of them:
   --where rsi=c,e --where outcome!=answered
@@ -74,6 +75,8 @@ func (a *app) show(file string, where []condition) error {
 		return showRows(a, file, where, zoneHeader, zoneCells, asIs)
 	case column.VantagePoints:
 		return showRows(a, file, where, siteHeader, siteCells, asIs)
+	case column.ZoneSerials:
+		return showRows(a, file, where, serialHeader, serialCells, asIs)
 	default:
 		return usagef("%s: show does not print the table %s", file, table)
 	}
@@ -255,6 +258,12 @@ const siteHeader = "VP FROM UNTIL REGION METRO PROVIDER HOST LATITUDE LONGITUDE 
 func siteCells(r measurement.Site) []string {
 	return []string{string(r.VantagePoint), second(r.From), second(r.Until), r.Region, r.Metro, text(r.Provider), r.Host,
 		degrees(r.Latitude), degrees(r.Longitude), number(r.ASN)}
+}
+
+const serialHeader = "ZONE SERIAL SOURCE FIRST_SEEN LAST_SEEN"
+
+func serialCells(r measurement.ZoneSerial) []string {
+	return []string{r.Zone, strconv.FormatInt(r.Serial, 10), r.Source, second(&r.FirstSeen), second(&r.LastSeen)}
 }
 
 func degrees(d *float64) string {

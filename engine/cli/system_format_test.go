@@ -39,7 +39,7 @@ func TestSystemStrangersReader(t *testing.T) {
 			if must(t, err); !table.Daily() {
 				files = []string{filepath.Join(path, string(table)+".parquet")}
 			}
-			if table == column.VantagePoints && schema == "1" {
+			if table == column.VantagePoints && schema == "1" || table == column.ZoneSerials && schema < "3" {
 				continue // there was none
 			}
 			rows := func(lake string) []byte {

@@ -53,7 +53,7 @@ func TestViewsHaveEveryColumn(t *testing.T) {
 	flat := strings.Join(strings.Fields(strings.ReplaceAll(string(spark), "`", "")), " ")
 	for view, row := range map[string]reflect.Type{"lake_answers": reflect.TypeFor[measurement.Answer](), "runs": reflect.TypeFor[measurement.Run](),
 		"zones": reflect.TypeFor[measurement.Zone](), "lake_routes": reflect.TypeFor[measurement.Route](),
-		"lake_vantage_points": reflect.TypeFor[measurement.Site]()} {
+		"lake_vantage_points": reflect.TypeFor[measurement.Site](), "lake_zone_serials": reflect.TypeFor[measurement.ZoneSerial]()} {
 		var want []string
 		for f := range row.Fields() {
 			want = append(want, jsonName(f)+" "+sparkType(f.Type))

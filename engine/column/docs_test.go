@@ -23,6 +23,7 @@ var rowTypes = map[column.Table]reflect.Type{
 	column.Runs:          reflect.TypeFor[measurement.Run](),
 	column.Zones:         reflect.TypeFor[measurement.Zone](),
 	column.VantagePoints: reflect.TypeFor[measurement.Site](),
+	column.ZoneSerials:   reflect.TypeFor[measurement.ZoneSerial](),
 }
 
 // typeName is a column's type by the Go type of its field, as the page says it.

@@ -25,17 +25,18 @@ const (
 	Runs          Table = "runs"
 	Zones         Table = "zones"
 	VantagePoints Table = "vantage_points"
+	ZoneSerials   Table = "zone_serials"
 )
 
 // Tables lists the tables in the order of the documentation, and of tables.
-var Tables = []Table{Answers, Routes, Runs, Zones, VantagePoints}
+var Tables = []Table{Answers, Routes, Runs, Zones, VantagePoints, ZoneSerials}
 
 // Daily reports whether the table has a file a day; the others have one for all time.
-func (t Table) Daily() bool { return t != Zones && t != VantagePoints }
+func (t Table) Daily() bool { return t != Zones && t != VantagePoints && t != ZoneSerials }
 
 // Row is a type of rows that has a table.
 type Row interface {
-	measurement.Answer | measurement.Route | measurement.Run | measurement.Zone | measurement.Site
+	measurement.Answer | measurement.Route | measurement.Run | measurement.Zone | measurement.Site | measurement.ZoneSerial
 }
 
 // tables are, of each table, its rows, the columns that it is sorted by, in order (no two
@@ -51,6 +52,7 @@ var tables = []struct {
 	{Runs, measurement.Run{}, []string{"interval", "vantage_point"}, compareRuns},
 	{Zones, measurement.Zone{}, []string{"serial"}, compareZones},
 	{VantagePoints, measurement.Site{}, []string{"vantage_point", "from"}, compareSites},
+	{ZoneSerials, measurement.ZoneSerial{}, []string{"zone", "serial"}, compareSerials},
 }
 
 // TableOf is the table of a type of rows.
@@ -81,6 +83,10 @@ func compareRuns(a, b *measurement.Run) int {
 }
 
 func compareZones(a, b *measurement.Zone) int { return cmp.Compare(a.Serial, b.Serial) }
+
+func compareSerials(a, b *measurement.ZoneSerial) int {
+	return cmp.Or(cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Serial, b.Serial))
+}
 
 // compareSites has an open beginning first.
 func compareSites(a, b *measurement.Site) int {

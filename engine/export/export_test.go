@@ -86,6 +86,10 @@ func sampleLake(t fataler, dir string) lake.Store {
 		{VantagePoint: "101", Until: &label, Region: "europe", Metro: "Vienna", Provider: ptr("example"), Host: "101.mtric.net", Latitude: ptr(48.2), Longitude: ptr(16.37), ASN: ptr(int64(64500))},
 		{VantagePoint: "101", From: &label, Region: "asia_pacific", Metro: "Tokyo", Host: "101.mtric.net"},
 	}, func(*measurement.Site) time.Time { return time.Time{} })
+	inLake(t, s, column.ZoneSerials, []measurement.ZoneSerial{
+		{Zone: "example.", Serial: 7, Source: "192.0.2.53:53", FirstSeen: label, LastSeen: label.Add(time.Hour)},
+		{Zone: "example.", Serial: 4294967295, Source: "[2001:db8::53]:53", FirstSeen: label, LastSeen: label},
+	}, func(*measurement.ZoneSerial) time.Time { return time.Time{} })
 	return s
 }
 
@@ -201,6 +205,12 @@ func drawRows(t *rapid.T, e export.Export) []map[string]any {
 			expect(r, time.Time{})
 		}
 		inLake(t, e.Store, e.Table, rows, func(*measurement.Site) time.Time { return time.Time{} })
+	case column.ZoneSerials:
+		rows := drawEach(t, slots, func(r *measurement.ZoneSerial, slot int) { r.Zone = fmt.Sprintf("%03d.", slot) })
+		for _, r := range rows {
+			expect(r, time.Time{})
+		}
+		inLake(t, e.Store, e.Table, rows, func(*measurement.ZoneSerial) time.Time { return time.Time{} })
 	}
 	return want
 }

@@ -110,7 +110,8 @@ func everything(t *testing.T, s lake.Store) string {
 		}
 	}
 	fmt.Fprint(&b, "\n", asText(rowsOfTable[measurement.Answer](t, s, column.Answers)), asText(rowsOfTable[measurement.Route](t, s, column.Routes)),
-		asText(rowsOfTable[measurement.Run](t, s, column.Runs)), asText(rowsOfTable[measurement.Zone](t, s, column.Zones)))
+		asText(rowsOfTable[measurement.Run](t, s, column.Runs)), asText(rowsOfTable[measurement.Zone](t, s, column.Zones)),
+		asText(rowsOfTable[measurement.ZoneSerial](t, s, column.ZoneSerials)))
 	return b.String()
 }
 
@@ -147,7 +148,7 @@ func TestRewrittenLakeIsRead(t *testing.T) {
 			if err != nil || len(paths) != 4 {
 				t.Fatal(paths, err)
 			}
-			for _, path := range append(paths, s.Path(column.Zones, time.Time{}), s.Path(column.VantagePoints, time.Time{})) {
+			for _, path := range append(paths, s.Path(column.Zones, time.Time{}), s.Path(column.VantagePoints, time.Time{}), s.Path(column.ZoneSerials, time.Time{})) {
 				rewrite(t, path, c.group, c.change, c.options...)
 			}
 			if diff := cmp.Diff(want, everything(t, s)); diff != "" {

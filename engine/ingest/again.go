@@ -174,15 +174,16 @@ type evaluated struct {
 	expected *bool
 	why      *string
 	dnssec   *measurement.Security
+	serial   *int64 // of a zone
 }
 
 func (e evaluated) same(o evaluated) bool {
-	return sameFlag(e.expected, o.expected) && sameText(e.why, o.why) && sameText(e.dnssec, o.dnssec)
+	return same(e.expected, o.expected) && same(e.why, o.why) && same(e.dnssec, o.dnssec) && same(e.serial, o.serial)
 }
 
-func sameText[T ~string](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
-
-func evaluatedOf(a *measurement.Answer) evaluated { return evaluated{a.Expected, a.Error, a.DNSSEC} }
+func evaluatedOf(a *measurement.Answer) evaluated {
+	return evaluated{a.Expected, a.Error, a.DNSSEC, a.ZoneSerial}
+}
 
 // evaluateDay evaluates all rows of a day whose plan is there, and rewrites it where that
 // comes to something else.
@@ -212,7 +213,7 @@ func (r *run) evaluateDay(day time.Time) error {
 	}
 	return lake.Amend(r.Lake, interval.Day(day), func(place int64, row *measurement.Answer) {
 		if now, found := changed[place]; found {
-			row.Expected, row.Error, row.DNSSEC = now.expected, now.why, now.dnssec
+			row.Expected, row.Error, row.DNSSEC, row.ZoneSerial = now.expected, now.why, now.dnssec, now.serial
 		}
 	})
 }

@@ -50,9 +50,12 @@ func (r *run) compact(ctx context.Context) error {
 }
 
 // knows says whether this program may write the lake: not where a newer one did, which
-// writes the tables zones and vantage_points before all else.
+// writes the tables that have one file before all else.
 func (r *run) knows() bool {
-	for _, table := range []column.Table{column.Zones, column.VantagePoints} {
+	for _, table := range column.Tables {
+		if table.Daily() {
+			continue
+		}
 		if _, err := r.Lake.Older(table, time.Time{}); errors.Is(err, column.ErrNewer) {
 			r.left(r.Lake.Dir, "stays as it is, and files wait in their dropboxes, until mtric is updated here, on the collector: "+err.Error())
 			return false

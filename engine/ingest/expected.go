@@ -2,25 +2,28 @@ package ingest
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"sync"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/expect"
 	"mtric.net/mtric/engine/judge"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
-// Differing is answers of one vantage point whose responses say otherwise of what is
-// expected than it did.
+// Differing is answers of one vantage point whose responses, by the plan of the run, say
+// otherwise in a column (expected, zone_serial) than it did.
 type Differing struct {
 	Count    int
-	Interval time.Time // of the earliest, as are the others
+	Column   column.Name // of the earliest, as are the others
+	Interval time.Time
 	Query    string
 	RSI      measurement.RSI
-	Said     *bool // by the vantage point
-	Found    *bool
+	Said     string // by the vantage point: a value, or null
+	Found    string
 }
 
 // mostUnits is what the responses of a file may cost together: a hundred times what one
@@ -31,6 +34,7 @@ const mostUnits = 100 * expect.Units
 type planned struct {
 	expect *expect.Expectations
 	signed *judge.SignedPlan
+	zones  map[asked]string
 }
 
 // evaluations are by the plans that runs were by.
@@ -58,7 +62,7 @@ func (r *run) plannedBy(sum string) *planned {
 	case err != nil:
 		r.log.Warn("what a plan says of its answers is not known", "plan_sha256", sum, "error", err)
 	default:
-		x = &planned{expect.Of(p), judge.SignedBy(p)}
+		x = &planned{expect.Of(p), judge.SignedBy(p), zonesOf(p)}
 	}
 	if r.expected.of == nil {
 		r.expected.of = map[string]*planned{}
@@ -81,6 +85,9 @@ func (r *run) evaluate(runs map[runKey]ran, rows []measurement.Answer) {
 	}
 	of := runs[runKey{rows[0].VantagePoint, rows[0].Interval.UTC()}]
 	if by := r.plannedBy(of.sum); by != nil {
+		for i := range rows {
+			r.serialOf(&rows[i], by.zones)
+		}
 		r.meet(by.expect, rows)
 		r.judge.Signed().Judge(by.signed, of.trusted, rows, r.isBogus)
 	}
@@ -119,17 +126,17 @@ func (r *run) meet(x *expect.Expectations, rows []measurement.Answer) {
 			}
 			units += met.Cost
 		}
-		switch {
-		case !sameFlag(a.Expected, met.Expected):
-			r.differs(a, met)
-		case met.Expected != nil: // why is ours to say too
-			tell(a, met)
+		if !same(a.Expected, met.Expected) {
+			r.differs(a, column.Expected, said(a.Expected), said(met.Expected))
+		} else if met.Expected == nil {
+			continue // why is not ours to say
 		}
+		tell(a, met)
 	}
 }
 
-// differs puts a row right and notes it.
-func (r *run) differs(a *measurement.Answer, met expect.Met) {
+// differs notes that a column of a row is put right.
+func (r *run) differs(a *measurement.Answer, of column.Name, said, found string) {
 	r.expected.Lock()
 	defer r.expected.Unlock()
 	if r.result.Differing == nil {
@@ -137,11 +144,10 @@ func (r *run) differs(a *measurement.Answer, met expect.Met) {
 	}
 	d := r.result.Differing[a.VantagePoint]
 	if d.Count == 0 || a.Interval.Before(d.Interval) {
-		d = Differing{Count: d.Count, Interval: a.Interval.UTC(), Query: a.Query, RSI: a.RSI, Said: a.Expected, Found: met.Expected}
+		d = Differing{Count: d.Count, Column: of, Interval: a.Interval.UTC(), Query: a.Query, RSI: a.RSI, Said: said, Found: found}
 	}
 	d.Count++
 	r.result.Differing[a.VantagePoint] = d
-	tell(a, met)
 }
 
 // tell writes what an evaluation came to into the row.
@@ -154,4 +160,11 @@ func tell(a *measurement.Answer, met expect.Met) {
 	}
 }
 
-func sameFlag(a, b *bool) bool { return a == b || a != nil && b != nil && *a == *b }
+func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
+
+func said[T any](v *T) string {
+	if v == nil {
+		return "null"
+	}
+	return fmt.Sprint(*v)
+}

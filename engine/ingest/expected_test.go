@@ -80,7 +80,7 @@ func TestExpectedIsEvaluatedAgain(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("the lake (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(map[measurement.VantagePoint]ingest.Differing{"101": {Count: 4, Interval: day, Query: "right", RSI: "a", Said: no, Found: yes}}, r.Differing); d != "" {
+	if d := cmp.Diff(map[measurement.VantagePoint]ingest.Differing{"101": {Count: 4, Column: column.Expected, Interval: day, Query: "right", RSI: "a", Said: "false", Found: "true"}}, r.Differing); d != "" {
 		t.Errorf("differing (-want +got):\n%s", d)
 	}
 	// The same file once more changes nothing, though the lake has it otherwise by now.

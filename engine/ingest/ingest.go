@@ -29,6 +29,7 @@ import (
 	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
+	"mtric.net/mtric/engine/serials"
 )
 
 // Bounds of what a vantage point may send: its file of an interval has 65 rows
@@ -88,6 +89,9 @@ type Ingester struct {
 	// Ingested says when a file of answers came into the lake, for one that is made again;
 	// nil is now. A nil time is one that nobody noted.
 	Ingested func(file string) *time.Time
+
+	// Sights are serials that sources of zones showed just now, for the table zone_serials.
+	Sights []serials.Sight
 
 	// Plans are others by which files were accepted before: their timeouts and RSIs hold too.
 	Plans []*plan.Plan
@@ -165,6 +169,9 @@ func (in *Ingester) Run(ctx context.Context) (result Result, err error) {
 		return r.result, nil
 	}
 	if err := errors.Join(r.keepOwnPlan(), r.keepSites()); err != nil {
+		return r.result, err
+	}
+	if err := r.keepSights(ctx); err != nil {
 		return r.result, err
 	}
 	if err := r.takeIn(ctx); err != nil {

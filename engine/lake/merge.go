@@ -312,7 +312,7 @@ func sameMeasured[T Measured](a, b *T) bool {
 		case *measurement.Answer:
 			r.Verdict, r.VerdictSerial, r.Failures, r.DNSSEC = nil, nil, nil, nil
 			if r.Outcome == measurement.Answered { // then error is why expected is false
-				r.Expected, r.Error = nil, nil
+				r.Expected, r.Error, r.ZoneSerial = nil, nil, nil
 			}
 		case *measurement.Run:
 			r.ReceivedAt, r.File, r.SHA256, r.IngestedAt = time.Time{}, "", "", nil

@@ -20,7 +20,7 @@ import (
 // snapshotLake is a lake of three days, whose files need not be Parquet here.
 func snapshotLake(t *testing.T) lake.Store {
 	s := lake.Store{Dir: filepath.Join(t.TempDir(), "Lake")}
-	files := []string{"zones/zones.parquet", "vantage_points/vantage_points.parquet", "plans/aa.json", "zones/.zones.parquet123", "_truth.json"}
+	files := []string{"zones/zones.parquet", "vantage_points/vantage_points.parquet", "zone_serials/zone_serials.parquet", "plans/aa.json", "zones/.zones.parquet123", "_truth.json"}
 	for day := range 3 {
 		for _, table := range []column.Table{column.Answers, column.Runs} {
 			name, err := filepath.Rel(s.Dir, s.Path(table, time.Date(2026, 11, 29+day, 0, 0, 0, 0, time.UTC)))
@@ -77,13 +77,13 @@ func TestSnapshot(t *testing.T) {
 		what lake.Snapshot
 		want string // names, without .parquet and folders of months
 	}{
-		"all":         {lake.Snapshot{}, "answers-20261129 answers-20261130 answers-20261201 plans/aa.json runs-20261129 runs-20261130 runs-20261201 vantage_points zones"},
-		"from":        {lake.Snapshot{From: day(30)}, "answers-20261130 answers-20261201 plans/aa.json runs-20261130 runs-20261201 vantage_points zones"},
-		"until":       {lake.Snapshot{Until: day(30)}, "answers-20261129 plans/aa.json runs-20261129 vantage_points zones"},
+		"all":         {lake.Snapshot{}, "answers-20261129 answers-20261130 answers-20261201 plans/aa.json runs-20261129 runs-20261130 runs-20261201 vantage_points zone_serials zones"},
+		"from":        {lake.Snapshot{From: day(30)}, "answers-20261130 answers-20261201 plans/aa.json runs-20261130 runs-20261201 vantage_points zone_serials zones"},
+		"until":       {lake.Snapshot{Until: day(30)}, "answers-20261129 plans/aa.json runs-20261129 vantage_points zone_serials zones"},
 		"a day":       {lake.Snapshot{From: day(30).Add(time.Hour), Until: day(30).Add(2 * time.Hour), Tables: []column.Table{"runs"}}, "runs-20261130"},
 		"table":       {lake.Snapshot{Tables: []column.Table{"answers", "zones"}}, "answers-20261129 answers-20261130 answers-20261201 zones"},
 		"absent":      {lake.Snapshot{Tables: []column.Table{"routes"}}, ""},
-		"not to link": {lake.Snapshot{Until: day(30), Link: forbidden}, "answers-20261129 plans/aa.json runs-20261129 vantage_points zones"},
+		"not to link": {lake.Snapshot{Until: day(30), Link: forbidden}, "answers-20261129 plans/aa.json runs-20261129 vantage_points zone_serials zones"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := snapshotLake(t)

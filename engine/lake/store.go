@@ -30,8 +30,8 @@ type Store struct {
 	RowGroupBytes int // bytes of its wires and texts, about; 0 is 64 MiB
 }
 
-// Path is the file of a table for the day (UTC) that t lies in; the tables zones and
-// vantage_points have one file for all time.
+// Path is the file of a table for the day (UTC) that t lies in; the tables zones,
+// vantage_points and zone_serials have one file for all time.
 func (s Store) Path(table column.Table, t time.Time) string {
 	if !table.Daily() {
 		return filepath.Join(s.Dir, string(table), string(table)+".parquet")
@@ -102,7 +102,7 @@ func (s Store) Days(table column.Table, from, until time.Time) ([]DayFile, error
 // lake's only writer.
 func (s Store) Sweep() error {
 	var errs []error
-	for _, pattern := range []string{filepath.Join("*", "yyyymm=*", ".*"), filepath.Join(string(column.Zones), ".*"), filepath.Join(string(column.VantagePoints), ".*"), filepath.Join("plans", ".*")} {
+	for _, pattern := range []string{filepath.Join("*", "yyyymm=*", ".*"), filepath.Join(string(column.Zones), ".*"), filepath.Join(string(column.VantagePoints), ".*"), filepath.Join(string(column.ZoneSerials), ".*"), filepath.Join("plans", ".*")} {
 		left, err := fs.Glob(os.DirFS(s.Dir), filepath.ToSlash(pattern))
 		errs = append(errs, err)
 		for _, name := range left {
@@ -131,6 +131,12 @@ func (s Store) Sites() ([]measurement.Site, error) { return whole[measurement.Si
 
 // SaveSites replaces the table vantage_points.
 func (s Store) SaveSites(rows []measurement.Site) error { return save(s, rows) }
+
+// Serials reads the table zone_serials, by zone and serial; a lake without it has none.
+func (s Store) Serials() ([]measurement.ZoneSerial, error) { return whole[measurement.ZoneSerial](s) }
+
+// SaveSerials replaces the table zone_serials.
+func (s Store) SaveSerials(rows []measurement.ZoneSerial) error { return save(s, rows) }
 
 // Older reports whether a table's file, of the day where it has one a day, is of an older
 // schema than this program writes. The error is column.ErrNewer where it is of a newer one.

@@ -372,6 +372,16 @@ type Zone struct {
 	Proof        *ZoneProof `parquet:"proof,optional,dict" json:"proof" since:"2"`
 }
 
+// ZoneSerial is a row of the table zone_serials: a serial of a zone other than the root that
+// the collector itself saw at the zone's source, of the plan.
+type ZoneSerial struct {
+	Zone      string    `parquet:"zone,dict" json:"zone" since:"3"` // absolute name in lower case
+	Serial    int64     `parquet:"serial" json:"serial" since:"3"`
+	Source    string    `parquet:"source,dict" json:"source" since:"3"` // address and port that first showed it
+	FirstSeen time.Time `parquet:"first_seen,timestamp(microsecond)" json:"first_seen" since:"3"`
+	LastSeen  time.Time `parquet:"last_seen,timestamp(microsecond)" json:"last_seen" since:"3"` // noted once an hour
+}
+
 // Site is a row of the table vantage_points: where a vantage point stands within a time,
 // as the plan has it.
 type Site struct {

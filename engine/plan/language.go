@@ -155,6 +155,8 @@ var language = []blockType{
 			need("name", "absolute name", "the zone's; a query for its SOA, NS or DNSKEY, to its servers, belongs to it"),
 			need("servers", "reference to servers, or a list", "those that are to have it"),
 			may("ds", "list of DS record data", "[]", "its trust anchors: texts as in an [anchor](#anchor), or objects `{ ds = \"…\", valid_from = \"2026-03-02\", valid_until = \"2027-03-02\" }` where they are dated; none: it is insecure"),
+			may("source", "address or address:port", "none", "the server from which the others have the zone: the collector asks it for the SOA at every ingest, over TCP, port 53 by default"),
+			may("key_file", "path", "none", "file with the TSIG key for that, as BIND or Knot DNS writes it, that only its owner can read; relative to the file that names it; in no hash and no copy of the plan"),
 		}},
 	{kind: "objective", label: "name",
 		doc: "What servers must meet over a window of days ([more](#zones-and-objectives)).",

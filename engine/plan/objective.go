@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"net/netip"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +19,9 @@ type Zone struct {
 	Name    string   `json:"name"`         // absolute, in lower case
 	Servers []string `json:"servers"`      // groups
 	DS      []DS     `json:"ds,omitempty"` // trust anchors, in a fixed order; none: its answers are not judged by DNSSEC
+
+	Source  string `json:"source,omitempty"` // address:port that the collector asks for the zone's SOA; empty: none
+	KeyFile string `json:"-"`                // path of a TSIG key for that; a secret's place is in no hash and no copy
 }
 
 // Objective is what the servers of queries must meet over a window that ends at a 00:00
@@ -128,8 +133,39 @@ func (l *loader) decodeZone(b *block) {
 			z.Name = ""
 		}
 	}
+	z.Source, z.KeyFile = d.addressPort("source"), d.fileBeside("key_file")
+	if d.has("key_file") && !d.has("source") {
+		d.errorf("key_file", `Add source = "192.0.2.53:53", of which the key is, or remove it.`, "key_file without source")
+	}
 	l.plan.Zones = append(l.plan.Zones, z)
 	l.decoders["zone "+b.label] = d
+}
+
+// addressPort reads an address with a port, 53 unless told, and returns it in one form.
+func (d *decoder) addressPort(name string) string {
+	s := d.line(name, "")
+	if s == "" {
+		return ""
+	}
+	at, err := netip.ParseAddrPort(s)
+	if alone, wrong := netip.ParseAddr(strings.Trim(s, "[]")); wrong == nil {
+		at, err = netip.AddrPortFrom(alone, 53), nil
+	}
+	if err != nil || at.Port() == 0 || at.Addr().Zone() != "" {
+		d.errorf(name, `Write an address, with a port if it is not 53: "192.0.2.53", "[2001:db8::53]:5353". Names are not looked up.`, "%q is no address", s)
+		return ""
+	}
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()).String()
+}
+
+// fileBeside reads the path of a file: absolute, or from the directory of the plan's file
+// that names it.
+func (d *decoder) fileBeside(name string) string {
+	s := d.line(name, "")
+	if s == "" || path.IsAbs(s) {
+		return s
+	}
+	return path.Join(path.Dir(d.place(name).Filename), s)
 }
 
 // decodeObjective reads an objective; what it asks of its queries is checked when all

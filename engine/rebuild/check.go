@@ -38,7 +38,7 @@ const mostDifferences = 20
 func Check(ctx context.Context, rebuilt, other lake.Store) (Checked, error) {
 	c := &check{ctx: ctx, rebuilt: rebuilt, other: other, done: Checked{Differences: []string{}, Plans: []string{}}}
 	err := errors.Join(days[measurement.Answer](c, column.Answers), days[measurement.Route](c, column.Routes), days[measurement.Run](c, column.Runs),
-		table[measurement.Zone](c, column.Zones, time.Time{}), c.sites(), c.plans(rebuilt), c.plans(other))
+		table[measurement.Zone](c, column.Zones, time.Time{}), table[measurement.ZoneSerial](c, column.ZoneSerials, time.Time{}), c.sites(), c.plans(rebuilt), c.plans(other))
 	return c.done, err
 }
 
@@ -162,6 +162,8 @@ func key(row any) string {
 		return fmt.Sprintf("%s %s", r.VantagePoint, at(r.Interval))
 	case *measurement.Zone:
 		return fmt.Sprint(r.Serial)
+	case *measurement.ZoneSerial:
+		return fmt.Sprint(r.Zone, " ", r.Serial)
 	case *measurement.Site:
 		if r.From == nil {
 			return string(r.VantagePoint)

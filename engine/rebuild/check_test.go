@@ -110,6 +110,7 @@ func TestCheckSeesEveryColumn(t *testing.T) {
 	eachColumn(t, column.Runs, measurement.Run{VantagePoint: "101", Interval: day, StartedAt: day, ReceivedAt: day.Add(time.Second)}, "interval", "vantage_point")
 	eachColumn(t, column.Zones, measurement.Zone{Serial: 2026112200}, "serial")
 	eachColumn(t, column.VantagePoints, measurement.Site{VantagePoint: "101", From: &day}, "vantage_point", "from")
+	eachColumn(t, column.ZoneSerials, measurement.ZoneSerial{Zone: "example.", Serial: 1, FirstSeen: day, LastSeen: day}, "zone", "serial")
 }
 
 // What the plan says no more of vantage points is believed where a kept plan says it.

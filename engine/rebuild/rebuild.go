@@ -17,9 +17,11 @@ import (
 	"strings"
 	"time"
 
+	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/ingest"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/originals"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rootzone"
@@ -33,6 +35,7 @@ type Rebuild struct {
 	Originals string // folder with yyyymm/
 	Zones     string // the archive of root zones
 	Plans     string // folder of <plan_sha256>.json; empty: only what the originals have
+	Serials   string // file of the table zone_serials, which nothing else says; empty: none
 
 	Lake lake.Store // to be made; where one is there, what it lacks comes into it
 	Now  func() time.Time
@@ -80,6 +83,9 @@ func (b *Rebuild) Run(ctx context.Context) (Result, error) {
 	err := r.begin()
 	if err == nil {
 		err = r.readPlans()
+	}
+	if err == nil {
+		err = r.copySerials()
 	}
 	if err == nil {
 		err = (&originals.Store{Dir: b.Originals}).Days(func(d originals.Day) error { return r.day(ctx, d) })
@@ -161,6 +167,20 @@ func (r *run) readPlans() error {
 		}
 	}
 	return nil
+}
+
+// copySerials takes over what the collector itself saw at the sources of zones. A file that
+// cannot be read is told, and the lake has no such table.
+func (r *run) copySerials() error {
+	if r.Serials == "" {
+		return nil
+	}
+	rows, _, err := column.Read[measurement.ZoneSerial](r.Serials)
+	if err != nil {
+		r.wrong("%s", err)
+		return nil
+	}
+	return errors.Join(r.step("serials"), r.Lake.SaveSerials(rows))
 }
 
 // readPlan reads a plan that must be the one of its name.

@@ -21,7 +21,7 @@ type Config struct {
 	Until, DataUntil time.Time
 
 	// Runs that came into the lake later do not count, nor do sights at a source; zero is
-	// no bound.
+	// no bound of runs, and sights then count as long as runs came, or data were read.
 	ReceivedUntil time.Time
 	Sources       Sights
 }

@@ -228,6 +228,14 @@ func (d *drawing) zone() {
 		}
 		at += 1 + d.IntN(5)
 	}
+	if sourced && d.chance(.5) { // the source was asked before all that is read
+		sights[base-1] = label(-1000).Add(-time.Duration(d.IntN(900)) * time.Second)
+		sights[base] = pick(d.Rand, label(-900), sights[base])
+		sights[base-2] = label(-1002)
+		if sights[base].IsZero() {
+			delete(sights, base)
+		}
+	}
 	if sourced {
 		d.cfg.Sources = objectives.Sights{"example.": sights}
 	}

@@ -31,6 +31,7 @@ func laws() []law {
 		{"no dropped query lifts a wait over the bound", lawSilence},
 		{"a fail that one vantage point causes rests on it", lawLiar},
 		{"no publication rests on one vantage point", lawWitnesses},
+		{"no publication rests on one server", lawServers},
 		{"what has no weight dates nothing", lawNothing},
 		{"a lone serial delays nobody", lawLone},
 		{"off plan is missing", lawOffPlan},
@@ -62,6 +63,7 @@ var mistakes = map[string]string{
 	"our silence is their delay":          "no dropped query lifts a wait over the bound",
 	"nobody is named":                     "a fail that one vantage point causes rests on it",
 	"t1 is enough":                        "no publication rests on one vantage point",
+	"one server dates a serial":           "no publication rests on one server",
 	"every run is trusted":                "what has no weight dates nothing",
 	"lone serials count":                  "a lone serial delays nobody",
 	"off plan counts":                     "off plan is missing",
@@ -324,6 +326,36 @@ func lawWitnesses(_ *rand.Rand, w world, judge judgement) string {
 	return ""
 }
 
+// lawServers counts which servers showed a serial when all others are held to it. So whatever
+// one of several shows, and how early, it makes no other late.
+func lawServers(_ *rand.Rand, w world, judge judgement) string {
+	for _, p := range judge(w).Published {
+		showed := map[measurement.RSI]bool{}
+		for _, a := range w.rows {
+			if a.ZoneSerial != nil && uint32(*a.ZoneSerial) == p.Serial && !a.Interval.After(p.T) {
+				showed[a.RSI] = true
+			}
+		}
+		if !p.Source && len(showed) < 2 && len(always(w)) > 1 {
+			return fmt.Sprintf("serial %d is new at %s on the word of one server", p.Serial, p.T)
+		}
+	}
+	return ""
+}
+
+// always are servers of the zone that are there all the time.
+func always(w world) map[measurement.RSI]bool {
+	there := map[measurement.RSI]bool{}
+	for _, s := range w.cfg.Plan.Servers {
+		if slices.Contains(w.cfg.Plan.Zones[0].Servers, s.Group) && slices.ContainsFunc(s.Addresses, func(a plan.Address) bool {
+			return a.From == nil && a.Until == nil && a.Family == measurement.IPv6
+		}) {
+			there[s.RSI] = true
+		}
+	}
+	return there
+}
+
 // lawNothing takes serials from answers that must have no weight in any T(s).
 func lawNothing(_ *rand.Rand, w world, judge judgement) string {
 	type run struct {
@@ -350,20 +382,13 @@ func lawNothing(_ *rand.Rand, w world, judge judgement) string {
 // lawLone has one server of several show a serial that nobody else does: nobody waits for it.
 func lawLone(_ *rand.Rand, w world, judge judgement) string {
 	for _, p := range judge(w).Published {
-		by, there := map[measurement.RSI]bool{}, map[measurement.RSI]bool{}
+		by := map[measurement.RSI]bool{}
 		for _, a := range w.rows {
 			if a.ZoneSerial != nil && uint32(*a.ZoneSerial) == p.Serial {
 				by[a.RSI] = true
 			}
 		}
-		for _, s := range w.cfg.Plan.Servers {
-			if len(s.Addresses) > 0 && slices.Contains(w.cfg.Plan.Zones[0].Servers, s.Group) && slices.ContainsFunc(s.Addresses, func(a plan.Address) bool {
-				return a.From == nil && a.Until == nil && a.Family == measurement.IPv6
-			}) {
-				there[s.RSI] = true
-			}
-		}
-		if !p.Source && len(by) < 2 && len(there) > 1 {
+		if !p.Source && len(by) < 2 && len(always(w)) > 1 {
 			return fmt.Sprintf("serial %d is of one server", p.Serial)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // dating is when serials count as published.
 type dating struct {
 	first map[uint32]map[measurement.VantagePoint]time.Time
-	by    map[uint32]map[measurement.RSI]bool
+	by    map[uint32]map[measurement.RSI]time.Time
 	known map[uint32]bool
 	t     map[uint32]time.Time
 }
@@ -33,7 +33,7 @@ func (l *literal) dated() *dating {
 	if d := l.dates[""]; d != nil {
 		return d
 	}
-	d := &dating{map[uint32]map[measurement.VantagePoint]time.Time{}, map[uint32]map[measurement.RSI]bool{}, map[uint32]bool{}, map[uint32]time.Time{}}
+	d := &dating{map[uint32]map[measurement.VantagePoint]time.Time{}, map[uint32]map[measurement.RSI]time.Time{}, map[uint32]bool{}, map[uint32]time.Time{}}
 	l.dates[""] = d
 	for t := l.begin(); t.Before(l.end()); t = t.Add(interval.Length) {
 		for _, v := range l.vps {
@@ -43,8 +43,19 @@ func (l *literal) dated() *dating {
 		}
 	}
 	sources := map[uint32]time.Time{}
+	until := l.cfg.ReceivedUntil
+	if until.IsZero() {
+		for _, r := range l.runs {
+			if r.IngestedAt != nil && r.IngestedAt.After(until) {
+				until = *r.IngestedAt
+			}
+		}
+	}
+	if until.IsZero() {
+		until = l.cfg.DataUntil
+	}
 	for s, t := range l.cfg.Sources["example."] {
-		if l.cfg.ReceivedUntil.IsZero() || !t.After(l.cfg.ReceivedUntil) {
+		if !t.After(until) {
 			sources[s] = ceilLabel(t)
 			d.known[s] = true
 		}
@@ -56,13 +67,7 @@ func (l *literal) dated() *dating {
 				first = t
 			}
 		}
-		servers := 0
-		for _, x := range l.ofZone(someone{servers: l.cfg.Plan.Servers}) {
-			if l.asked(x, first) {
-				servers++
-			}
-		}
-		enough := len(d.by[s]) >= min(2, max(1, servers)) && len(by) >= min(2, l.around(first))
+		enough := len(d.by[s]) >= min(2, l.serversAt(first)) && len(by) >= min(2, l.around(first))
 		if enough || l.mistake == "lone serials count" {
 			d.known[s] = true
 		}
@@ -71,7 +76,11 @@ func (l *literal) dated() *dating {
 		d.known = l.whole.dated().known
 	}
 	for s := range d.known {
-		if t, ok := l.published(s, sources, d); ok {
+		t, ok := l.published(s, sources, d)
+		if _, source := sources[s]; ok && !source {
+			t, ok = l.byServers(s, t, d)
+		}
+		if ok {
 			d.t[s] = t
 		}
 	}
@@ -83,15 +92,20 @@ func (l *literal) dated() *dating {
 		}
 		return d
 	}
-	var start time.Time
+	var start, before time.Time
 	for _, t := range d.t {
-		if start.IsZero() || t.Before(start) {
+		if t.Before(l.begin()) {
+			if t.After(before) {
+				before = t
+			}
+		} else if start.IsZero() || t.Before(start) {
 			start = t
 		}
 	}
 	var initial []uint32
 	for s, t := range d.t {
-		if t.Equal(start) {
+		_, source := sources[s]
+		if t.Equal(before) || t.Equal(start) && (before.IsZero() || !source) {
 			initial = append(initial, s)
 		}
 	}
@@ -101,6 +115,16 @@ func (l *literal) dated() *dating {
 		}
 	}
 	return d
+}
+
+// serversAt is how many servers of the zone are asked at a label, at least one.
+func (l *literal) serversAt(t time.Time) (n int) {
+	for _, x := range l.ofZone(someone{servers: l.cfg.Plan.Servers}) {
+		if l.asked(x, t) {
+			n++
+		}
+	}
+	return max(1, n)
 }
 
 // asked says whether a query for the zone's SOA is planned for a server at a label, by its
@@ -126,12 +150,14 @@ func (l *literal) sight(d *dating, v plan.VantagePoint, t time.Time) {
 				}
 				s := uint32(*a.ZoneSerial)
 				if d.first[s] == nil {
-					d.first[s], d.by[s] = map[measurement.VantagePoint]time.Time{}, map[measurement.RSI]bool{}
+					d.first[s], d.by[s] = map[measurement.VantagePoint]time.Time{}, map[measurement.RSI]time.Time{}
 				}
 				if was, known := d.first[s][v.ID]; !known || t.Before(was) {
 					d.first[s][v.ID] = t
 				}
-				d.by[s][x.RSI] = true
+				if was, known := d.by[s][x.RSI]; !known || t.Before(was) {
+					d.by[s][x.RSI] = t
+				}
 			}
 		}
 	}
@@ -171,6 +197,31 @@ func (l *literal) published(s uint32, sources map[uint32]time.Time, d *dating) (
 	t := labels[1].Add(-15 * time.Minute)
 	if t.Before(labels[0]) {
 		t = labels[0]
+	}
+	return t, true
+}
+
+// byServers holds T(s) to the first sighting of a second server.
+func (l *literal) byServers(s uint32, t time.Time, d *dating) (time.Time, bool) {
+	var first time.Time
+	for _, at := range d.first[s] {
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	if l.serversAt(first) == 1 || l.mistake == "one server dates a serial" || l.mistake == "lone serials count" {
+		return t, true
+	}
+	var labels []time.Time
+	for _, at := range d.by[s] {
+		labels = append(labels, at)
+	}
+	slices.SortFunc(labels, time.Time.Compare)
+	if len(labels) < 2 {
+		return time.Time{}, false
+	}
+	if labels[1].After(t) {
+		t = labels[1]
 	}
 	return t, true
 }

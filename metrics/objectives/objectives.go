@@ -125,7 +125,7 @@ type Published struct {
 type Result struct {
 	Outcomes      []Outcome // in the order of the plan's objectives, then by query and subject
 	Published     []Published
-	Lone          []Published   // serials that one server alone showed, and when first: they delay nobody
+	Lone          []Published   // the first hundred serials of each zone that one server alone showed, and when first: they delay nobody
 	Slots         metrics.Slots // of all queries that objectives name, over the longest window
 	VantagePoints []measurement.VantagePoint
 	Unexpected    []measurement.VantagePoint // in the data, not in the plan

@@ -147,6 +147,41 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+// A server that shows every serial three hours before the others makes nobody late but by what
+// the source shows, and one that shows serials which nobody else has does not either.
+func TestEarlyServer(t *testing.T) {
+	for _, lie := range []uint32{3, 1000} {
+		w := small(4, 100, plan.Objective{Publication: &plan.Goal{Percentile: percent("100"), AtMost: plan.Duration(5 * time.Minute)}})
+		sights := map[uint32]time.Time{}
+		for at := range 100 {
+			for _, v := range []measurement.VantagePoint{"101", "102"} {
+				for server := range 4 {
+					serial := uint32(100 + at/12)
+					if server == 3 {
+						serial += lie
+					}
+					w.say(v, at, server, 1, serial)
+				}
+			}
+			if at%12 == 0 {
+				sights[uint32(100+at/12)] = label(at - 6)
+			}
+		}
+		r := packaged(w)
+		for _, o := range r.Outcomes[:3] {
+			if v := o.Values[0]; number(v.Number) != "0/1" || v.Verdict != metrics.Pass {
+				t.Errorf("lie %d, %s: %s %s, want at once", lie, o.Subject, number(v.Number), v.Verdict)
+			}
+		}
+		w.cfg.Sources = objectives.Sights{"example.": sights}
+		for _, o := range packaged(w).Outcomes[:3] {
+			if v := o.Values[0]; number(v.Number) != "1800000000/1" || v.Verdict != metrics.Fail {
+				t.Errorf("lie %d, %s: %s %s after the source, want half an hour", lie, o.Subject, number(v.Number), v.Verdict)
+			}
+		}
+	}
+}
+
 // Six serials, an hour apart; the second server is late with all.
 func TestPublication(t *testing.T) {
 	w := small(3, 80, plan.Objective{Publication: &plan.Goal{Percentile: percent("50"), AtMost: plan.Duration(15 * time.Minute)}})

@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -13,6 +14,7 @@ import (
 const (
 	grace      = 3 // labels: as much earlier than its second witness a serial may count as published
 	maxSerials = metrics.MaxSerials
+	mostLone   = 100 // of a zone are told; a server can show another with every answer
 )
 
 // newer says that a serial is newer than another by RFC 1982; of two that are in no order
@@ -26,18 +28,30 @@ type zone struct {
 	books   []*book
 	trusted map[[2]int]bool // by vantage point and label
 
-	first    map[uint32]map[int]int    // the first label that showed a serial, by vantage point
-	shownBy  map[uint32]map[string]int // and by server
-	sources  map[uint32]int            // the label from which the source showed it
-	known    map[uint32]bool           // serials that count
-	initial  []uint32                  // known ones that were there first: nobody knows when they came
-	accepted map[uint32]int            // T(s) of known serials that are newer than all of these
+	sights   []sight         // by serial
+	sources  map[uint32]int  // the label from which the source showed it
+	known    map[uint32]bool // serials that count
+	initial  []uint32        // known ones that were there first: nobody knows when they came
+	accepted map[uint32]int  // T(s) of known serials that are newer than all of these
+}
+
+// witness is a serial that a server showed a vantage point.
+type witness struct {
+	serial uint32
+	vp     int
+	rsi    measurement.RSI
+}
+
+// sight is the first label at which that was seen.
+type sight struct {
+	witness
+	at int
 }
 
 // zone gathers what the queries for a zone's SOA showed. Exclusions of single servers move
 // nothing here.
 func (a *Accumulator) zone(name string) *zone {
-	z := &zone{a: a, name: name, trusted: map[[2]int]bool{}, first: map[uint32]map[int]int{}, shownBy: map[uint32]map[string]int{},
+	z := &zone{a: a, name: name, trusted: map[[2]int]bool{},
 		sources: map[uint32]int{}, known: map[uint32]bool{}, accepted: map[uint32]int{}}
 	for _, b := range a.books {
 		if b.zone == name {
@@ -45,7 +59,7 @@ func (a *Accumulator) zone(name string) *zone {
 		}
 	}
 	for serial, t := range a.cfg.Sources[name] {
-		if until := a.cfg.ReceivedUntil; until.IsZero() || !t.After(until) {
+		if !t.After(a.sighted()) {
 			z.sources[serial] = a.at(t)
 		}
 	}
@@ -60,17 +74,49 @@ func (a *Accumulator) zone(name string) *zone {
 	return z
 }
 
-// serials are all that were seen, ascending.
-func (z *zone) serials() []uint32 {
-	all := slices.Collect(maps.Keys(z.first))
-	for s := range z.sources {
-		if z.first[s] == nil {
-			all = append(all, s)
+// sighted is until when sights at sources count: as long as runs do, so that a report that is
+// computed again has the same ones.
+func (a *Accumulator) sighted() time.Time {
+	for _, t := range []time.Time{a.cfg.ReceivedUntil, a.received} {
+		if !t.IsZero() {
+			return t
 		}
 	}
-	slices.Sort(all)
-	return all
+	return a.cfg.DataUntil
 }
+
+// serials are all that were seen, ascending.
+func (z *zone) serials() []uint32 {
+	all := slices.Collect(maps.Keys(z.sources))
+	for _, s := range z.sights {
+		all = append(all, s.serial)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// of are the sights of a serial.
+func (z *zone) of(serial uint32) []sight {
+	compare := func(s sight, serial uint32) int { return cmp.Compare(s.serial, serial) }
+	from, _ := slices.BinarySearchFunc(z.sights, serial, compare)
+	n := 0
+	for n < len(z.sights)-from && z.sights[from+n].serial == serial {
+		n++
+	}
+	return z.sights[from : from+n]
+}
+
+// firstBy are the first labels of sights, by their witness in one sense, ascending.
+func firstBy[K comparable](sights []sight, of func(sight) K) []int {
+	first := map[K]int{}
+	for _, s := range sights {
+		earliest(first, of(s), s.at)
+	}
+	return slices.Sorted(maps.Values(first))
+}
+
+func byVP(s sight) int                 { return s.vp }
+func byServer(s sight) measurement.RSI { return s.rsi }
 
 // each visits what the servers of the zone showed: entries of planned queries that were sent
 // to the plan's address.
@@ -111,16 +157,19 @@ func (z *zone) trusts(vp, at int) bool {
 
 // sight notes the first labels of trusted sightings.
 func (z *zone) sight() {
+	first := map[witness]int{}
 	z.each(func(b *book, vp, at, server, path int, e entry) {
 		rsi := b.servers[server].RSI
 		if !z.trusts(vp, at) || z.a.excluded(z.a.vps[vp].id, at, rsi, b.paths[path], false) {
 			return
 		}
-		if z.first[e.serial] == nil {
-			z.first[e.serial], z.shownBy[e.serial] = map[int]int{}, map[string]int{}
-		}
-		earliest(z.first[e.serial], vp, at)
-		earliest(z.shownBy[e.serial], string(rsi), at)
+		earliest(first, witness{e.serial, vp, rsi}, at)
+	})
+	for w, at := range first {
+		z.sights = append(z.sights, sight{w, at})
+	}
+	slices.SortFunc(z.sights, func(a, b sight) int {
+		return cmp.Or(cmp.Compare(a.serial, b.serial), cmp.Compare(a.vp, b.vp), cmp.Compare(a.rsi, b.rsi))
 	})
 }
 
@@ -136,8 +185,8 @@ func (z *zone) isKnown(serial uint32) bool {
 	if _, ok := z.sources[serial]; ok {
 		return true
 	}
-	first := slices.Min(slices.Collect(maps.Values(z.first[serial])))
-	return len(z.shownBy[serial]) >= min(2, z.serversAt(first)) && len(z.first[serial]) >= min(2, z.around(first, -1))
+	vps, servers := firstBy(z.of(serial), byVP), firstBy(z.of(serial), byServer)
+	return len(servers) >= min(2, z.serversAt(vps[0])) && len(vps) >= min(2, z.around(vps[0], -1))
 }
 
 // serversAt is how many servers of the zone had an address at a label, at least one.
@@ -168,41 +217,43 @@ func (z *zone) around(first, left int) (n int) {
 }
 
 // published is T(s): the first sight at the source, else the first sighting, but no more than
-// 15 minutes before a second vantage point's. One vantage point may be left out.
+// 15 minutes before a second vantage point's, and not before a second server's: one server
+// that shows what is to come must not make all others late. One vantage point may be left out.
 func (z *zone) published(serial uint32, left int) (at int, ok bool) {
 	if at, ok := z.sources[serial]; ok {
 		return at, true
 	}
-	var labels []int
-	for vp, at := range z.first[serial] {
-		if vp != left {
-			labels = append(labels, at)
-		}
+	sights := z.of(serial)
+	if left >= 0 {
+		sights = slices.DeleteFunc(slices.Clone(sights), func(s sight) bool { return s.vp == left })
 	}
-	if len(labels) == 0 {
+	if len(sights) == 0 {
 		return 0, false
 	}
-	slices.Sort(labels)
-	switch {
-	case z.around(labels[0], left) == 1:
-		return labels[0], true
-	case len(labels) == 1:
+	vps, servers := firstBy(sights, byVP), firstBy(sights, byServer)
+	enoughVPs, enoughServers := min(2, z.around(vps[0], left)), min(2, z.serversAt(vps[0]))
+	if len(vps) < enoughVPs || len(servers) < enoughServers {
 		return 0, false
 	}
-	return max(labels[0], labels[1]-grace), true
+	return max(vps[0], vps[enoughVPs-1]-grace, servers[enoughServers-1]), true
 }
 
-// date finds the known serials that were there first, those with the earliest T(s), and T(s)
-// of all that are newer than these.
+// date finds the known serials that were there first, those with the earliest T(s) and what
+// the source showed last before all that is read, and T(s) of all that are newer than these.
 func (z *zone) date() {
-	start := farAway
+	start, before := farAway, longAgo
 	for serial := range z.known {
-		if at, ok := z.published(serial, -1); ok {
+		if at, ok := z.published(serial, -1); ok && at < 0 {
+			before = max(before, at)
+		} else if ok {
 			start = min(start, at)
 		}
 	}
 	for serial := range z.known {
-		if at, ok := z.published(serial, -1); ok && at == start {
+		at, ok := z.published(serial, -1)
+		_, source := z.sources[serial]
+		watched := source && before > longAgo // it was not there when the source was asked before
+		if ok && (at == before || at == start && !watched) {
 			z.initial = append(z.initial, serial)
 		}
 	}
@@ -236,16 +287,15 @@ func (z *zone) ofWindow(from, until int) (list []dated) {
 	return list
 }
 
-// lone are the serials that one server alone showed, of several.
+// lone are the serials that one server alone showed, of several: the first hundred.
 func (z *zone) lone() (list []Published) {
 	for _, serial := range z.serials() {
-		if z.known[serial] || len(z.shownBy[serial]) != 1 {
-			continue
+		if sights := z.of(serial); !z.known[serial] && len(firstBy(sights, byServer)) == 1 {
+			list = append(list, Published{Zone: z.name, Serial: serial, T: z.a.label(firstBy(sights, byVP)[0])})
 		}
-		first := slices.Min(slices.Collect(maps.Values(z.first[serial])))
-		list = append(list, Published{Zone: z.name, Serial: serial, T: z.a.label(first)})
 	}
-	return list
+	slices.SortStableFunc(list, func(a, b Published) int { return a.T.Compare(b.T) })
+	return list[:min(len(list), mostLone)]
 }
 
 // minutes is the length of an interval, in microseconds.

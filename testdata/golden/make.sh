@@ -94,5 +94,31 @@ cd "$work/demo/c00/Originals"
 first=$(printf '%s\n' */*.answers.parquet | head -1 | sed -E 's|.*/([0-9]{12})-.*|\1|')
 stamp=$(date -u -d "$next" +%Y%m%d%H%M)
 for f in */"$first"-* */"$stamp"-*; do cp --parents "$f" "$to/Originals"; done
+if [ "$name" != schema-1 ] && [ "$name" != schema-2 ]; then # the demo has no source of a zone
+  mkdir "$work/src/serials"
+  cat > "$work/src/serials/main.go" <<'J'
+package main
+
+import (
+	"os"
+	"time"
+
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/serials"
+)
+
+func main() {
+	at := time.Date(2026, 11, 29, 10, 5, 1, 123456000, time.UTC)
+	for i, s := range []serials.Sight{{Zone: "example.", Source: "192.0.2.53:53", Serial: 4294967295}, {Zone: "example.", Source: "[2001:db8::53]:53", Serial: 1},
+		{Zone: "example.", Source: "192.0.2.53:53", Serial: 1}, {Zone: "xn--bcher-kva.example.", Source: "192.0.2.53:53", Serial: 2026112900}} {
+		s.At = at.Add(time.Duration(i) * time.Hour)
+		if err := serials.Keep(lake.Store{Dir: os.Args[1], Version: "1.0.0"}, []serials.Sight{s}); err != nil {
+			panic(err)
+		}
+	}
+}
+J
+  (cd "$work/src" && go run ./serials "$to/Lake")
+fi
 printf '%s\n' "${vars[@]}" | grep -v '^--var$' > "$to/variables"
 du -sh "$to"

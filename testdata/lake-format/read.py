@@ -47,9 +47,11 @@ COLUMNS = {
         signed_at T? 2, first_used T? 2, proof S? 2""", TYPES),
     "vantage_points": columns("""vantage_point S 2, from T? 2, until T? 2, region S 2, metro S 2, provider S? 2, host S 2, latitude d? 2,
         longitude d? 2, asn l? 2""", TYPES),
+    "zone_serials": columns("""zone S 3, serial l 3, source S 3, first_seen T 3, last_seen T 3""", TYPES),
 }
 KEYS = {"answers": ["interval", "vantage_point", "query", "rsi", "family", "transport"], "routes": ["interval", "vantage_point", "rsi", "family"],
-        "runs": ["interval", "vantage_point"], "zones": ["serial"], "vantage_points": ["vantage_point", "from"]}
+        "runs": ["interval", "vantage_point"], "zones": ["serial"], "vantage_points": ["vantage_point", "from"],
+        "zone_serials": ["zone", "serial"]}
 CLOSED = {"outcome": "answered timeout refused unreachable reset malformed tls_failed local_error", "verdict": "correct incorrect unchecked",
           "family": "ipv4 ipv6", "transport": "udp tcp tls", "dnssec": "secure bogus unchecked",
           "tls_auth": "name pin none expired not_yet_valid name_mismatch untrusted pin_mismatch", "timestamps": "kernel user", "state": "archived seen bogus",
