@@ -315,7 +315,7 @@ func TestExportOfNothing(t *testing.T) {
 
 func TestExportRefuses(t *testing.T) {
 	for want, e := range map[string]export.Export{
-		`table "answer": want answers, routes, runs, zones or vantage_points`: {Table: "answer", Format: export.CSV},
+		`table "answer": want answers, routes, runs, zones, vantage_points or zone_serials`: {Table: "answer", Format: export.CSV},
 		`format "": want arrow, arrow-stream, csv or ndjson`:                  {Table: column.Answers},
 		`column "rtt": the table answers has none of that name`:               {Table: column.Answers, Format: export.CSV, Columns: []string{"rsi", "rtt"}},
 		`column "rsi" is asked for twice`:                                     {Table: column.Answers, Format: export.CSV, Columns: []string{"rsi", "rsi"}},
