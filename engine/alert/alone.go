@@ -91,7 +91,7 @@ func (w *witnessing) without(vp, combination int32, f *frame, failing float64) *
 		t.count(row, w.rows.vpOf[row.tuple], w.rows.rsiOf[row.tuple], g.feeds[row.tuple], 1)
 	}
 	var seen, seenBefore Window
-	c.fill(&seen, &seenBefore, now, before, view{w.rows, g, w.end, failing, w.rows.vps[vp]})
+	c.fill(&seen, &seenBefore, now, before, view{w.rows, g, w.end, failing, w.rows.vps[vp], zoneCache{}})
 	return &frame{rules: f.rules, object: reflect.ValueOf(&seen).Elem(), previous: reflect.ValueOf(&seenBefore).Elem(), labels: f.labels, thresholds: f.thresholds}
 }
 

@@ -64,6 +64,14 @@ func (c *compiler) fedWindow(r *rule) {
 		if f := of + "bogus"; slices.Contains(names, f) && len(counted) > 0 && !slices.ContainsFunc(counted, c.plan.TellsDNSSEC) {
 			c.unfed(r, f, "it counts answers that DNSSEC says are not the zone's, and no query that the rule counts is of a zone with trust anchors", `Add ds to the zone, and to the query dnssec = true and keep_response = "always".`)
 		}
+		for _, f := range zoneFields[:len(zoneFields)-1] {
+			if slices.Contains(names, of+f) && len(counted) > 0 && !slices.ContainsFunc(counted, c.asksZoneSOA) {
+				c.unfed(r, of+f, "it is of zones of the plan, and no query that the rule counts asks a zone's servers for its SOA", "Add queries = [query.NAME] with one that does, and a zone block of that name.")
+			}
+		}
+		if f := of + "nsids_missing"; slices.Contains(names, f) && len(counted) > 0 && !slices.ContainsFunc(counted, c.asksSites) {
+			c.unfed(r, f, "it is of the sites of servers, and no query that the rule counts asks a server with sites for its identity", "Write sites in the server block, and nsid = true in the query.")
+		}
 		if f := of + "nsids"; slices.Contains(names, f) && len(counted) > 0 && !slices.ContainsFunc(counted, func(q plan.Query) bool { return q.NSID }) {
 			c.unfed(r, f, "it counts identities, and no query that the rule counts asks for any", "Write nsid = true in the query.")
 		}

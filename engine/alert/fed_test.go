@@ -53,6 +53,16 @@ rule "another-zone" {
   summary  = "{window.nsids} of {rsi}"
 }
 
+rule "no-zone" {
+  on       = "window"
+  over     = ["rsi"]
+  queries  = [query.ns]
+  window   = "1h"
+  severity = "info"
+  expr     = "window.zone_lag > 60.0 || window.serial_backward > previous.lone_serials || window.nsids_missing > 0"
+  summary  = "{window.zone_serial} of {rsi}"
+}
+
 rule "unlike" {
   on       = "window"
   over     = ["rsi"]

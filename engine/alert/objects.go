@@ -54,7 +54,12 @@ type Window struct {
 	RSIsSilent     int64    `cel:"rsis_silent" doc:"RSIs of which not one query was answered"`
 	NewestSerial   *int64   `cel:"newest_serial" doc:"newest serial of a root zone that exists (archived, proven by a signature, or shown by two vantage points and two RSIs), of what runs that can be trusted were served"`
 	Lag            *float64 `cel:"lag" unit:"min" doc:"how long, at the end, the next newer zone had been published; 0 with the newest"`
+	ZoneSerial     *int64   `cel:"zone_serial" doc:"newest serial of a zone of the plan that was served, of those that are known: by the zone's source, or shown by two servers and two vantage points in trusted runs of the window (as many as there are); absent where zones differ"`
+	ZoneLag        *float64 `cel:"zone_lag" unit:"min" doc:"how long, at the end, a newer known serial of such a zone had been published: since the source showed it or, without, two servers and two vantage points did; of the window at most; 0 with the newest; of several zones the longest"`
+	LoneSerials    int64    `cel:"lone_serials" doc:"serials that were served of zones of the plan, which in the window one server alone of several showed, and not the zone's source"`
+	SerialBackward int64    `cel:"serial_backward" doc:"answers with an older serial of a zone of the plan than the one before, of the same server over the same path to the same vantage point"`
 	NSIDs          int64    `cel:"nsids" doc:"distinct server identities (NSID)"`
+	NSIDsMissing   int64    `cel:"nsids_missing" doc:"of the sites that server blocks name, those of which no identity (NSID) was seen, of servers that showed any"`
 	Strays         int64    `cel:"strays" doc:"datagrams of the asked address and port that failed id, question or QR: spoofing, or a broken server"`
 	Coverage       *float64 `cel:"coverage" unit:"percent" doc:"intervals of vantage points with data, of those expected"`
 	Exclusion      string   `cel:"exclusion" doc:"an exclusion block for this combination, since the condition holds, to look at and paste"`

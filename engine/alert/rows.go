@@ -65,6 +65,7 @@ const (
 	unexpected                 // not as its query expects
 	byClock                    // not good by the vantage point's clock alone
 	bogus                      // DNSSEC says that it is not the zone's
+	ofZone                     // serial is no index, but that of a zone of the plan, in 32 bits
 )
 
 // rows are answers in the order of their intervals: of a long period those of the days that
@@ -76,14 +77,16 @@ type rows struct {
 	vpOf    []int32  // by tuple
 	rsis    []string
 	rsiOf   []int32
+	zoneOf  []int32 // index of the plan's zone whose SOA is asked for; -1
 	serials []int64
 	nsids   []string
 	zones   []zoneUse
+	own     ownZones
 }
 
 // columns that windows are made of.
 var columns = []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Outcome, column.LatencyUS,
-	column.RCode, column.Serial, column.NSID, column.Strays, column.Verdict, column.Address, column.SentAt, column.Expected, column.DNSSEC, column.TLSAuth}
+	column.RCode, column.Serial, column.NSID, column.Strays, column.Verdict, column.Address, column.SentAt, column.Expected, column.DNSSEC, column.TLSAuth, column.ZoneSerial}
 
 // gatherer reads days into one numbering, of the rows that the plan has queries for: what
 // anybody else writes into a row is no combination. It is used by one goroutine at a time.
@@ -102,6 +105,10 @@ type gatherer struct {
 	numbered numbering      // of its row group
 	doubtful map[runAt]bool // its runs that are not trusted
 	shown    shownSerials
+	own      *ownZones
+	ofRun    runAt // whose rows are being read, and the serials of own zones that it has shown
+	ofZone   map[int32][]uint32
+	crowded  map[runOfZone]bool // runs of the day that show more serials of a zone than servers have
 }
 
 // numbers numbers values in the order in which they are met.
@@ -130,8 +137,8 @@ func (n *numbers[T]) number(v T) int32 {
 	return i
 }
 
-func newGatherer(p *plan.Plan, store lake.Store, zones []measurement.Zone) *gatherer {
-	return &gatherer{plan: p, store: store, planned: plannedBy(p), accepted: accepted(zones), doubtful: map[runAt]bool{}}
+func newGatherer(p *plan.Plan, store lake.Store, zones []measurement.Zone, own *ownZones) *gatherer {
+	return &gatherer{plan: p, store: store, own: own, planned: plannedBy(p), accepted: accepted(zones), doubtful: map[runAt]bool{}}
 }
 
 // read reads the answers of [from, until), which are of one day, that the plan asks for,
@@ -139,6 +146,7 @@ func newGatherer(p *plan.Plan, store lake.Store, zones []measurement.Zone) *gath
 func (g *gatherer) read(ctx context.Context, from, until time.Time, into []row) ([]row, error) {
 	g.day, g.numbered = into[:0], numbering{}
 	clear(g.doubtful)
+	g.crowded = map[runOfZone]bool{}
 	runs, err := g.findDoubtful(ctx, from, until)
 	if err != nil {
 		return nil, err
@@ -203,6 +211,7 @@ type labels [6]int32
 // source is a tuple, and when it is asked at the address of its rows.
 type source struct {
 	tuple  int32
+	zone   int32 // of the plan, whose SOA it is asked for; -1
 	asked  []span
 	labels labels
 	next   *source // what came after it last time: intervals have much the same rows
@@ -236,7 +245,7 @@ func (g *gatherer) source(b *column.AnswerBatch, i int) *source {
 	if s == nil || s.labels != key {
 		if s = n.sources[key]; s == nil {
 			t := tuple{b.RSI.Text(i), b.Family.Text(i), b.Transport.Text(i), b.VantagePoint.Text(i), b.Query.Text(i)}
-			if s = (&source{tuple: g.tuple(t), labels: key}); s.tuple >= 0 {
+			if s = (&source{tuple: g.tuple(t), zone: g.own.of(t), labels: key}); s.tuple >= 0 {
 				s.asked = g.asked(t, b.Address.Text(i))
 			}
 			n.sources[key] = s
@@ -280,13 +289,17 @@ func (g *gatherer) take(b *column.AnswerBatch) error {
 		if isBogus >= 0 && b.DNSSEC.Index[i] == isBogus {
 			r.met |= bogus
 		}
+		if zone := from.zone; zone >= 0 && b.ZoneSerial.Column != nil && b.ZoneSerial.Has(i) && code == int32(outcomeAnswered) {
+			r.serial, r.met = int32(uint32(b.ZoneSerial.Int[i])), r.met|ofZone
+			g.noteOfZone(runAt{g.tuples.values[r.tuple].vantagePoint, r.slot}, zone, uint32(r.serial))
+		}
 		if b.TLSAuth.Column != nil && b.TLSAuth.Has(i) && b.TLSAuth.At(i).ByClock() {
 			r.met |= byClock
 		}
 		if good && b.LatencyUS.Has(i) {
 			r.latency = int32(min(max(b.LatencyUS.Int[i], 0), math.MaxInt32))
 		}
-		if believed, known := g.accepted[serial]; shows && known && b.SentAt.Int[i] >= believed {
+		if believed, known := g.accepted[serial]; shows && known && r.met&ofZone == 0 && b.SentAt.Int[i] >= believed {
 			r.serial = g.serialOf(n, serial)
 		}
 		g.day = append(g.day, r)

@@ -152,15 +152,15 @@ func (g *gatherer) noteShown(s *shownSerials, vp string, slot int32, serial int6
 // dropDoubtful takes the serials from the rows of the day's runs that are not trusted, and what
 // such a run's clock says of certificates: these rows count as not sent.
 func (g *gatherer) dropDoubtful() {
-	if len(g.doubtful) == 0 {
-		return
-	}
 	for i := range g.day {
 		r := &g.day[i]
-		if r.serial < 0 && r.met&byClock == 0 || !g.doubtful[runAt{g.tuples.values[r.tuple].vantagePoint, r.slot}] {
+		if r.met&ofZone != 0 && g.crowdedBy(r) {
+			r.serial, r.met = -1, r.met&^ofZone
+		}
+		if len(g.doubtful) == 0 || r.serial < 0 && r.met&(byClock|ofZone) == 0 || !g.doubtful[runAt{g.tuples.values[r.tuple].vantagePoint, r.slot}] {
 			continue
 		}
-		if r.serial = -1; r.met&byClock != 0 {
+		if r.serial, r.met = -1, r.met&^ofZone; r.met&byClock != 0 {
 			r.outcome, r.rcode, r.met = outcomeLocal, 0, 0
 		}
 	}

@@ -85,7 +85,7 @@ func TestAddressesAreDated(t *testing.T) {
 		t.Fatal(l.Error())
 	}
 	p.VantagePoints = []plan.VantagePoint{{ID: "101"}, {ID: "301", From: new(time.Date(2023, 11, 27, 0, 0, 1, 0, time.UTC))}}
-	g := newGatherer(p, lake.Store{}, nil)
+	g := newGatherer(p, lake.Store{}, nil, &ownZones{})
 	moved := time.Date(2023, 11, 27, 0, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
 		vp, family, address string

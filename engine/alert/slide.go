@@ -47,7 +47,11 @@ func newSlide(ctx context.Context, p *plan.Plan, store lake.Store, from, until t
 	if err != nil {
 		return nil, fmt.Errorf("window rules: %w", err)
 	}
-	s := &slide{g: newGatherer(p, store, zones), rows: &rows{zones: published(zones, p)}, from: from, until: until}
+	own, err := newOwnZones(p, store)
+	if err != nil {
+		return nil, err
+	}
+	s := &slide{g: newGatherer(p, store, zones, own), rows: &rows{zones: published(zones, p), own: *own}, from: from, until: until}
 	for _, f := range files {
 		s.days = append(s.days, f.Day)
 	}
@@ -128,6 +132,7 @@ func (s *slide) publish() {
 	for _, t := range r.tuples[len(r.vpOf):] {
 		r.vpOf = append(r.vpOf, indexIn(&r.vps, t.vantagePoint))
 		r.rsiOf = append(r.rsiOf, indexIn(&r.rsis, t.rsi))
+		r.zoneOf = append(r.zoneOf, r.own.of(t))
 	}
 	held := 0
 	for _, chunk := range r.chunks {

@@ -89,7 +89,9 @@ func (t *tally) count(r *row, vp, rsi int32, f feeds, by int64) {
 	if r.outcome == outcomeAnswered {
 		t.rcodes[r.rcode] += by
 	}
-	bump(t.serials, r.serial, by)
+	if r.met&ofZone == 0 {
+		bump(t.serials, r.serial, by)
+	}
 	bump(t.nsids, r.nsid, by)
 	if t.latency != nil && r.latency >= 0 {
 		t.latency.change(r.latency, by)

@@ -9,6 +9,7 @@ type view struct {
 	end     time.Time
 	failing float64 // availability below which a vantage point or an RSI fails
 	but     string  // the vantage point that is left out
+	zones   zoneCache
 }
 
 // fill makes what rules see of a combination, by the tallies of its windows.
@@ -26,5 +27,8 @@ func (c *combo) fill(now, before *Window, of, ofBefore *tally, v view) {
 func (c *combo) complete(w *Window, t *tally, v view, from, until time.Time) {
 	w.Lag = v.rows.lag(w.NewestSerial, until)
 	t.accused.fill(w, v.rows)
+	if v.group.zoned {
+		v.zones.of(v, from, until)[c.index].fill(w)
+	}
 	w.Coverage = percent(t.pairs, c.expected(from, until, v.but))
 }

@@ -133,8 +133,9 @@ func (w *walker) walkGroup(ctx context.Context, g *group, from, until time.Time,
 				failing = f.thresholds[thresholdOf(measurement.RSIAvailability)]
 			}
 		}
+		zones := zoneCache{}
 		for i, c := range g.combos {
-			c.fill(&now, &before, c.now, c.before, view{r, g, end, failing, ""})
+			c.fill(&now, &before, c.now, c.before, view{r, g, end, failing, "", zones})
 			f.labels = c.labels
 			f.alone = func(rule *rule) string { return rests.alone(int32(i), rule, f, failing) }
 			f.exclusion = func() string {

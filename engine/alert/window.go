@@ -22,6 +22,7 @@ type group struct {
 	p95      bool
 	serials  bool
 	nsids    bool
+	zoned    bool // some rule reads what windows show of zones of the plan, or of sites
 
 	summed bool // by the sums of days, not row by row
 
@@ -35,6 +36,7 @@ type group struct {
 
 // combo is one combination of labels.
 type combo struct {
+	index    int32
 	labels   []Label
 	counted  bool // some query that is counted has these labels
 	now      *tally
@@ -91,6 +93,7 @@ func (rs *Rules) groups(only string) []*group {
 			g.latency = g.latency || g.p95 || r.sees(of+"median_latency")
 			g.serials = g.serials || r.sees(of+"newest_serial") || r.sees(of+"lag")
 			g.nsids = g.nsids || r.sees(of+"nsids")
+			g.zoned = g.zoned || slices.ContainsFunc(zoneFields, func(f string) bool { return r.sees(of + f) })
 		}
 	}
 	return all
@@ -143,7 +146,7 @@ func (g *group) prepare(p *plan.Plan, r *rows) {
 			for _, name := range g.over {
 				labels = append(labels, Label{name, t.label(name)})
 			}
-			g.combos = append(g.combos, &combo{labels: labels, expected: g.expected(p, r, t)})
+			g.combos = append(g.combos, &combo{index: i, labels: labels, expected: g.expected(p, r, t)})
 		}
 		f := g.feedsOf(t.query)
 		g.combos[i].counted = g.combos[i].counted || f.asked || f.judged

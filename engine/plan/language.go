@@ -59,7 +59,7 @@ var language = []blockType{
 			may("port", "number", "53", "for UDP and TCP"),
 			address(measurement.IPv4, "today's; nothing is asked over IPv4 where there is none"),
 			address(measurement.IPv6, "today's; nothing is asked over IPv6 where there is none"),
-			may("sites", "list of texts", "[]", "how the identities (NSID) of its sites begin: those that are expected"),
+			may("sites", "list of texts", "[]", "how the identities (NSID) of its sites begin: those that are expected (`window.nsids_missing` of [rules](rules.md))"),
 			may("tls", "object with port, verify, pins", "not asked over TLS", "how it is asked over TLS ([more](#tls))"),
 		}, blocks: []blockType{{kind: "address",
 			doc: "A dated address, such as one before a renumbering. A server may be written with these alone, without the attributes.",
