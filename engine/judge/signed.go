@@ -17,8 +17,9 @@ import (
 
 // SignedPlan is what a plan says of signed zones other than the root.
 type SignedPlan struct {
-	plan  *plan.Plan
-	zones map[string]*signedZone // by label
+	queries map[string]plan.Query
+	nearest *plan.SignedZones
+	zones   map[string]*signedZone // by label
 }
 
 // signedZone is a zone with its trust anchors. Under others it is another one: who says which
@@ -31,7 +32,12 @@ type signedZone struct {
 
 // SignedBy is that of a plan; nil where none of its queries is judged.
 func SignedBy(p *plan.Plan) *SignedPlan {
-	s := &SignedPlan{plan: p, zones: map[string]*signedZone{}}
+	s := &SignedPlan{queries: map[string]plan.Query{}, nearest: p.SignedZones(), zones: map[string]*signedZone{}}
+	for _, q := range p.Queries {
+		if _, known := s.queries[q.Label]; !known {
+			s.queries[q.Label] = q
+		}
+	}
 	for _, z := range p.Zones {
 		if !z.Signed() {
 			continue
@@ -57,11 +63,11 @@ func SignedBy(p *plan.Plan) *SignedPlan {
 // of is the zone that an answer is to be signed by; nil where it is of none, and where the
 // query is of a plan that does not say so.
 func (s *SignedPlan) of(query, qname, qtype string, rsi measurement.RSI) *signedZone {
-	q, ok := s.plan.Query(query)
+	q, ok := s.queries[query]
 	if !ok {
 		return nil
 	}
-	z, ok := s.plan.SignedZone(q, qname, qtype, rsi)
+	z, ok := s.nearest.Of(q, qname, qtype, rsi)
 	if !ok {
 		return nil
 	}

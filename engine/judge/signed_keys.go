@@ -32,6 +32,7 @@ type signedState struct {
 // zoneKeys are the trusted sets of a zone's keys.
 type zoneKeys struct {
 	Sets []*knownSet `json:"sets"`
+	Own  bool        `json:"own,omitempty"` // it is or was of the collector's own plan
 }
 
 // knownSet is a set of keys, and when it was trusted: from the day on which it was first
@@ -47,6 +48,7 @@ type knownSet struct {
 const (
 	mostZones    = 64      // beside those of the collector's own plan
 	mostSets     = 16      // of a zone
+	mostOwnSets  = 512     // of one of the collector's own plan: of fourteen years, where a key rolls each month
 	mostSpans    = 16      // of a set
 	mostSetBytes = 8 << 10 // of a set
 )
@@ -110,7 +112,7 @@ func (s *Signed) note(z *signedZone, own bool, rdatas [][]byte, keys *correctnes
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := s.state.Zones[z.id]
-	if size > mostSetBytes || known == nil && !own && len(s.state.Zones) >= mostZones {
+	if size > mostSetBytes || known == nil && !own && s.state.strangers() >= mostZones {
 		return
 	}
 	if known == nil {
@@ -119,6 +121,11 @@ func (s *Signed) note(z *signedZone, own bool, rdatas [][]byte, keys *correctnes
 			s.state.Zones = map[string]*zoneKeys{}
 		}
 		s.state.Zones[z.id] = known
+	}
+	known.Own = known.Own || own
+	most := mostSets
+	if known.Own {
+		most = mostOwnSets
 	}
 	i := slices.IndexFunc(known.Sets, func(k *knownSet) bool { return slices.EqualFunc(k.RDatas, rdatas, bytes.Equal) })
 	if i < 0 {
@@ -133,9 +140,20 @@ func (s *Signed) note(z *signedZone, own bool, rdatas [][]byte, keys *correctnes
 	if !news.From.After(s.now) {
 		s.state.Due = joined(append(s.state.Due, news), 0)
 	}
-	if len(known.Sets) > mostSets {
-		known.Sets = slices.DeleteFunc(known.Sets, func(k *knownSet) bool { return k == known.oldest() })
+	if len(known.Sets) > most {
+		oldest := known.oldest()
+		known.Sets = slices.DeleteFunc(known.Sets, func(k *knownSet) bool { return k == oldest })
 	}
+}
+
+// strangers counts the zones that are not of the collector's own plan.
+func (s signedState) strangers() (n int) {
+	for _, z := range s.Zones {
+		if !z.Own {
+			n++
+		}
+	}
+	return n
 }
 
 // oldest is the set that ceased to be trusted first.

@@ -33,23 +33,69 @@ func (q Query) Judged() bool {
 // Signed reports whether the plan has a trust anchor of the zone, whatever its dates.
 func (z Zone) Signed() bool { return len(z.DS) > 0 }
 
-// SignedZone returns the zone that an answer of a server to the query is to be signed by:
+// SignedZones are the zones of a plan by name and server, for a plan that a vantage point sends may
+// have thousands of both.
+type SignedZones struct {
+	zones []Zone
+	at    map[zoneAt]int
+}
+
+type zoneAt struct {
+	name string
+	rsi  measurement.RSI
+}
+
+// mostZoneServers bounds the pairs of a zone and a server of it that are looked at.
+const mostZoneServers = 1 << 17
+
+// SignedZones makes them. Where a plan has more pairs than anybody needs, the zones after these are left out.
+func (p *Plan) SignedZones() *SignedZones {
+	by := map[string][]measurement.RSI{}
+	for _, s := range p.Servers {
+		by[s.Group] = append(by[s.Group], s.RSI)
+		one := s.Group + "/" + string(s.RSI)
+		by[one] = append(by[one], s.RSI)
+	}
+	all, pairs := &SignedZones{p.Zones, map[zoneAt]int{}}, 0
+	for i, z := range p.Zones {
+		for _, name := range z.Servers {
+			if pairs += 1 + len(by[name]); pairs > mostZoneServers {
+				return all
+			}
+			for _, rsi := range by[name] {
+				if _, known := all.at[zoneAt{z.Name, rsi}]; !known {
+					all.at[zoneAt{z.Name, rsi}] = i
+				}
+			}
+		}
+	}
+	return all
+}
+
+// Of returns the zone that an answer of a server to the query is to be signed by:
 // of the zones of the plan that the server is to have, the one nearest above the name. A
 // zone's DS records are those of the zone above it (RFC 4035, section 3.1.4.1). False where
 // there is none, where it has no trust anchor, and where answers to the query are not Judged.
-func (p *Plan) SignedZone(q Query, qname, qtype string, rsi measurement.RSI) (Zone, bool) {
+func (s *SignedZones) Of(q Query, qname, qtype string, rsi measurement.RSI) (Zone, bool) {
 	if !q.Judged() {
 		return Zone{}, false
 	}
-	qname = strings.ToLower(qname)
-	var nearest Zone
-	for _, z := range p.Zones {
-		within := qname == z.Name && qtype != "DS" || strings.HasSuffix(qname, "."+z.Name)
-		if within && len(z.Name) > len(nearest.Name) && slices.ContainsFunc(p.ServersOf(z.Servers), func(s Server) bool { return s.RSI == rsi }) {
-			nearest = z
-		}
+	name := strings.ToLower(qname)
+	if qtype == "DS" {
+		_, name, _ = strings.Cut(name, ".")
 	}
-	return nearest, nearest.Signed()
+	for name != "" {
+		if i, found := s.at[zoneAt{name, rsi}]; found {
+			return s.zones[i], s.zones[i].Signed()
+		}
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return Zone{}, false
+}
+
+// SignedZone is Of for one answer.
+func (p *Plan) SignedZone(q Query, qname, qtype string, rsi measurement.RSI) (Zone, bool) {
+	return p.SignedZones().Of(q, qname, qtype, rsi)
 }
 
 // TellsDNSSEC reports whether what DNSSEC says of answers to the query is told: it may be
@@ -59,9 +105,10 @@ func (p *Plan) TellsDNSSEC(q Query) bool {
 	for _, c := range q.Choices {
 		names = append(names, c.Names()...)
 	}
+	zones := p.SignedZones()
 	for _, s := range p.ServersOf(q.Servers) {
 		for _, name := range names {
-			if _, ok := p.SignedZone(q, name, q.QType, s.RSI); ok && name != "" {
+			if _, ok := zones.Of(q, name, q.QType, s.RSI); ok && name != "" {
 				return true
 			}
 		}

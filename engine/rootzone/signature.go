@@ -1,9 +1,11 @@
 package rootzone
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"time"
 
@@ -121,7 +123,7 @@ type Worth uint8
 // The worths, from the best to the worst: of several signatures the best counts.
 const (
 	Good        Worth = iota
-	Unknown           // of a key of the zone, by an algorithm that is not known here
+	Unknown           // of a key of the zone, by an algorithm that is not known here, or a key that cannot be used
 	OtherSigner       // not by the root
 	OtherLabels       // of another name, or a wildcard's
 	Early             // not valid yet
@@ -168,9 +170,37 @@ func (set Set) Verify(sig Signature, keys []Key) Worth {
 		if verified.of(set, sig, k.RR, func() bool { return set.verify(sig, k.RR) == nil }) {
 			return Good
 		}
-		worth = Broken
+		if !verifiable(k.RR) {
+			worth = Unknown
+		} else if worth != Unknown {
+			worth = Broken
+		}
 	}
 	return worth
+}
+
+// verifiable says whether signatures by a key can be verified here. RSA keys that are too short or too
+// long cannot, nor those with a large exponent (RFC 3110 section 2): that says nothing of who signs by them.
+func verifiable(k *dns.DNSKEY) bool {
+	switch k.Algorithm {
+	case dns.RSASHA1, dns.RSASHA1NSEC3SHA1, dns.RSASHA256, dns.RSASHA512:
+	default:
+		return true
+	}
+	key, err := base64.StdEncoding.DecodeString(k.PublicKey)
+	if err != nil || len(key) < 3 {
+		return true // no key
+	}
+	size, key := int(key[0]), key[1:]
+	if size == 0 {
+		size, key = int(binary.BigEndian.Uint16(key)), key[2:]
+	}
+	if size >= len(key) {
+		return true
+	}
+	const leastBits, mostBits, mostExponent = 1024, 4096, 31
+	exponent, modulus := new(big.Int).SetBytes(key[:size]), new(big.Int).SetBytes(key[size:])
+	return exponent.BitLen() <= mostExponent && modulus.BitLen() >= leastBits && modulus.BitLen() <= mostBits
 }
 
 // Prove is Screen and Verify: what a signature is worth at a time.

@@ -266,6 +266,9 @@ func (v *validation) authentic(k setKey) (note string, why error) {
 func (v *validation) explain(sig Signature, worth Worth) string {
 	switch worth {
 	case Unknown:
+		if KnownAlgorithm(sig.Algorithm()) {
+			return fmt.Sprintf("signed by key %d, which this version of mtric cannot verify by", sig.Tag())
+		}
 		return fmt.Sprintf("algorithm %d is not known to this version of mtric", sig.Algorithm())
 	case OtherSigner:
 		return "signed by " + sig.Signer()

@@ -29,8 +29,8 @@ func (v *verifier) denied() standing {
 	for _, x := range v.expanded {
 		worst = max(worst, v.noCloser(p, x))
 	}
-	name := v.target()
-	if !v.within(name) {
+	name, end := v.target()
+	if !v.within(name) || v.apex(name) && v.e.QType == dns.TypeDS { // of which the zone above tells
 		return worst
 	}
 	for i := range v.e.sets {
@@ -44,23 +44,34 @@ func (v *verifier) denied() standing {
 	if cut := v.referral(name); cut != nil {
 		return max(worst, v.delegated(p, cut))
 	}
+	if !end {
+		return max(worst, v.note(open, "%s: an alias that leads in a circle, or on and on", text(name)))
+	}
 	return max(worst, v.absent(p, name))
 }
 
-// target is the name that the response is about in the end: aliases are followed.
-func (v *verifier) target() []byte {
-	name := v.e.QName
+// target is the name that the response is about in the end, aliases followed; end is whether
+// they do end.
+func (v *verifier) target() (name []byte, end bool) {
+	name = v.e.QName
 	if v.e.QType == dns.TypeCNAME || v.e.QType == dns.TypeANY {
-		return name
+		return name, true
 	}
 	for range mostAliases {
 		s := v.e.get(answer, name, dns.TypeCNAME)
 		if s == nil || len(s.rdatas) != 1 {
-			break
+			return name, true
 		}
 		name = s.rdatas[0]
 	}
-	return name
+	return name, false
+}
+
+// follows says whether the response leads by an alias to a name of which it neither has records nor
+// says that there are none (RFC 2308 section 2.2): a server need not follow an alias to its end.
+func (v *verifier) follows(name []byte) bool {
+	return v.e.RCode == dns.RcodeSuccess && !bytes.Equal(name, v.e.QName) && v.e.get(answer, v.e.QName, dns.TypeCNAME) != nil &&
+		v.e.get(authority, v.zone.name, dns.TypeSOA) == nil
 }
 
 func (v *verifier) answered(name []byte) bool {
@@ -173,10 +184,10 @@ func asteriskBelow(name []byte) []byte {
 
 // lacks says whether the record of a name proves that it has no records of a type, nor an
 // alias. At a delegation it speaks of DS records only, and of these nowhere else but there
-// (RFC 4035 section 5.2, RFC 6840 section 4.1).
+// (RFC 4035 section 5.2, RFC 6840 section 4.1). Of ANY it does not speak: there are other types.
 func lacks(has func(uint16) bool, typ uint16) bool {
 	cut := has(dns.TypeNS) && !has(dns.TypeSOA)
-	return !has(typ) && !has(dns.TypeCNAME) && (typ == dns.TypeDS && !has(dns.TypeSOA) || typ != dns.TypeDS && !cut)
+	return typ != dns.TypeANY && !has(typ) && !has(dns.TypeCNAME) && (typ == dns.TypeDS && !has(dns.TypeSOA) || typ != dns.TypeDS && !cut)
 }
 
 // delegates says whether the record of a name proves a delegation without DS records.
@@ -186,6 +197,9 @@ func delegates(has func(uint16) bool) bool {
 
 // noName says whether NSEC records prove that neither a name exists nor a wildcard for it.
 func (p *proofs) noName(name []byte) bool {
+	if n := p.matching(name); n != nil {
+		return n.has(dns.TypeNXNAME) // RFC 9824 section 3.1
+	}
 	n := p.covering(name)
 	if n == nil {
 		return false
@@ -194,9 +208,23 @@ func (p *proofs) noName(name []byte) bool {
 	return asterisk == nil || p.covering(asterisk) != nil
 }
 
-// noData says whether NSEC records prove that a name has no records of a type: its own one,
-// one beside it that shows names below it, or that of a wildcard.
+// noData says whether NSEC records prove that a name has no records of a type: at itself, or
+// at the wildcard that stands in for it.
 func (p *proofs) noData(name []byte, typ uint16) bool {
+	if p.without(name, typ) {
+		return true
+	}
+	n := p.covering(name)
+	if n == nil {
+		return false
+	}
+	asterisk := asteriskBelow(n.closest(name))
+	return asterisk != nil && p.without(asterisk, typ)
+}
+
+// without says whether they prove that there is a name, and nothing of a type at it: its own
+// one does, or one that shows names below it.
+func (p *proofs) without(name []byte, typ uint16) bool {
 	if n := p.matching(name); n != nil {
 		return lacks(n.has, typ)
 	}
@@ -204,11 +232,6 @@ func (p *proofs) noData(name []byte, typ uint16) bool {
 		cut := n.has(dns.TypeNS) && !n.has(dns.TypeSOA) || n.has(dns.TypeDNAME)
 		if compareNames(n.owner, name) < 0 && below(n.next, name) && !(cut && below(name, n.owner)) {
 			return true
-		}
-	}
-	if n := p.covering(name); n != nil {
-		if asterisk := p.matching(asteriskBelow(n.closest(name))); asterisk != nil {
-			return lacks(asterisk.has, typ)
 		}
 	}
 	return false
@@ -246,6 +269,9 @@ func (v *verifier) absent(p *proofs, name []byte) standing {
 	if s := p.noData3(name, v.e.QType); s != wrong {
 		return v.note(s, "%s/%s: covered by opt-out, or by NSEC3 records of too many iterations", text(name), dns.Type(v.e.QType))
 	}
+	if v.e.QType == dns.TypeANY || v.follows(name) {
+		return v.note(open, "%s/%s: neither answered nor denied: an alias that is not followed, or records of any type", text(name), dns.Type(v.e.QType))
+	}
 	return v.insufficient(p, name, "nothing proves that there is no %s/%s", text(name), dns.Type(v.e.QType))
 }
 
@@ -257,6 +283,9 @@ func (v *verifier) insufficient(p *proofs, name []byte, format string, args ...a
 	}
 	if p.tooDear {
 		return v.note(open, format+": there are NSEC3 records of too many iterations, or too many", args...)
+	}
+	if p.strange {
+		return v.note(open, format+": there are NSEC3 records of a hash or with flags that are not known here", args...)
 	}
 	if v.any(open) {
 		return v.note(open, format, args...)

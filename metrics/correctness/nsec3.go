@@ -21,14 +21,19 @@ type nsec3 struct {
 	zone    []byte
 	hashed  []*dns.NSEC3
 	tooDear bool // there are records that are not looked at for what they cost
+	strange bool // there are some whose meaning is not known
 }
 
 // add takes an authentic record.
 func (p *nsec3) add(s *rrset) {
 	rr, err := rootzone.LibraryRR(s.owner, s.typ, s.class, s.rdatas[0])
 	n, ok := rr.(*dns.NSEC3)
-	if err != nil || !ok || countLabels(s.owner) != countLabels(p.zone)+1 || n.Hash != dns.SHA1 || n.Flags&^1 != 0 {
-		return // of no meaning here (RFC 5155 sections 8.1 and 8.2)
+	if err != nil || !ok || countLabels(s.owner) != countLabels(p.zone)+1 {
+		return
+	}
+	if n.Hash != dns.SHA1 || n.Flags&^1 != 0 { // of no meaning here (RFC 5155 sections 8.1 and 8.2)
+		p.strange = true
+		return
 	}
 	if n.Iterations > mostIterations || len(p.hashed) == mostNSEC3 {
 		p.tooDear = true
@@ -119,7 +124,9 @@ func unless(covers *dns.NSEC3) standing {
 	return proven
 }
 
-// noData3 says whether it is proven that a name has no records of a type.
+// noData3 says whether it is proven that a name has no records of a type. Where opt-out may hide
+// a delegation it may hide one below, whose empty non-terminals have no record either (RFC 5155,
+// erratum 3441).
 func (p *nsec3) noData3(name []byte, typ uint16) standing {
 	if m := p.match(name); m != nil {
 		if lacks(typesOf(m), typ) {
@@ -131,11 +138,11 @@ func (p *nsec3) noData3(name []byte, typ uint16) standing {
 	switch {
 	case covers == nil:
 		return wrong
-	case typ == dns.TypeDS && optOut(covers):
+	case optOut(covers):
 		return open
 	}
 	if m := p.match(asteriskBelow(closest)); m != nil && lacks(typesOf(m), typ) {
-		return unless(covers)
+		return proven
 	}
 	return wrong
 }

@@ -135,6 +135,9 @@ func (v *verifier) stand(s *rrset) standing {
 	if s.class != dns.ClassINET {
 		return v.note(open, "%s is of class %s", s, dns.Class(s.class))
 	}
+	if v.apex(s.owner) && s.typ == dns.TypeDS {
+		return v.note(open, "%s is of the zone above", s)
+	}
 	if len(v.usable(s)) == 0 {
 		return v.unsigned(s)
 	}
@@ -159,7 +162,7 @@ func (v *verifier) stand(s *rrset) standing {
 	case rootzone.Broken:
 		return v.note(wrong, "%s: does not verify", by)
 	case rootzone.Unknown, untried:
-		return v.note(open, "%s: of an algorithm that is not known here, or one of too many", by)
+		return v.note(open, "%s: of an algorithm or a key that cannot be verified by here, or one of too many", by)
 	}
 	return v.note(open, "%s: that key is not held", by)
 }
@@ -167,12 +170,22 @@ func (v *verifier) stand(s *rrset) standing {
 // unsigned judges an RRset that carries no signature by the zone.
 func (v *verifier) unsigned(s *rrset) standing {
 	if v.apex(s.owner) {
+		if v.referred() {
+			return v.note(open, "a referral to the zone, as by one above it")
+		}
 		return v.note(wrong, "%s in %s has no signature by the zone", s, s.section)
 	}
 	if s.section == answer && s.typ == v.e.QType && bytes.Equal(s.owner, v.e.QName) && v.e.get(authority, v.zone.name, dns.TypeNS) != nil {
 		return v.note(wrong, "%s has no signature, and the response says that it is of the zone", s)
 	}
 	return v.note(bare, "%s in %s has no signature by the zone: it may be of a zone below", s, s.section)
+}
+
+// referred says whether the response refers to the zone itself: whoever says so has not the zone, and
+// signs nothing of it.
+func (v *verifier) referred() bool {
+	return v.e.Flags&dnsmsg.FlagAA == 0 && v.e.RCode == dns.RcodeSuccess && v.e.empty(answer) &&
+		v.e.get(authority, v.zone.name, dns.TypeNS) != nil && v.e.get(authority, v.zone.name, dns.TypeSOA) == nil
 }
 
 // usable are the signatures over an RRset that may count: by the zone, over a name of as
