@@ -260,8 +260,9 @@ func (l *loader) checkObjectives() {
 			if q.Pick > 0 {
 				d.errorf("queries", "Name a query that asks every path in every interval: without pick.", "query %q picks among its paths", label)
 			}
-			if _, _, ok := l.plan.ZoneOf(q); ok && q.QType == "SOA" {
+			if z, _, ok := l.plan.ZoneOf(q); ok && q.QType == "SOA" {
 				published = true
+				l.checkDated(d, o, z)
 			}
 			transports = append(transports, q.Transports...)
 			l.checkNeed(d, o, q)
@@ -277,6 +278,14 @@ func (l *loader) checkObjectives() {
 				d.errorf(string(t), "Remove it, or name a query that does.", "no query of %s is asked over %s", d.what, t)
 			}
 		}
+	}
+}
+
+// checkDated warns of a zone of which nobody can say when its serials were published.
+func (l *loader) checkDated(d *decoder, o Objective, z Zone) {
+	if o.Publication != nil && z.Source == "" && len(l.plan.ServersOf(z.Servers)) == 2 {
+		d.warn("publication", "Give the zone a source, or a third server.",
+			"zone %q has two servers: neither can be late by the other, and there are no data of its publication", z.Label)
 	}
 }
 

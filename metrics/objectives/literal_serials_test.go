@@ -217,7 +217,7 @@ func (l *literal) byServers(s uint32, t time.Time, d *dating) (time.Time, bool) 
 		labels = append(labels, at)
 	}
 	slices.SortFunc(labels, time.Time.Compare)
-	if len(labels) < 2 {
+	if len(labels) < 2 || l.serversAt(first) == 2 && l.mistake != "two servers date a serial" {
 		return time.Time{}, false
 	}
 	if labels[1].After(t) {

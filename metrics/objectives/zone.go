@@ -218,7 +218,8 @@ func (z *zone) around(first, left int) (n int) {
 
 // published is T(s): the first sight at the source, else the first sighting, but no more than
 // 15 minutes before a second vantage point's, and not before a second server's: one server
-// that shows what is to come must not make all others late. One vantage point may be left out.
+// that shows what is to come must not make all others late. Of two servers none can tell
+// that the other was late, so there is none. One vantage point may be left out.
 func (z *zone) published(serial uint32, left int) (at int, ok bool) {
 	if at, ok := z.sources[serial]; ok {
 		return at, true
@@ -231,8 +232,9 @@ func (z *zone) published(serial uint32, left int) (at int, ok bool) {
 		return 0, false
 	}
 	vps, servers := firstBy(sights, byVP), firstBy(sights, byServer)
-	enoughVPs, enoughServers := min(2, z.around(vps[0], left)), min(2, z.serversAt(vps[0]))
-	if len(vps) < enoughVPs || len(servers) < enoughServers {
+	there := z.serversAt(vps[0])
+	enoughVPs, enoughServers := min(2, z.around(vps[0], left)), min(2, there)
+	if there == 2 || len(vps) < enoughVPs || len(servers) < enoughServers {
 		return 0, false
 	}
 	return max(vps[0], vps[enoughVPs-1]-grace, servers[enoughServers-1]), true
