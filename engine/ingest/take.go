@@ -72,23 +72,29 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 	return slices.DeleteFunc(all[:n], func(t *taken) bool { return t == nil || r.setAside(t) }), n, nil
 }
 
-// weight is how much memory is held of a file until it is merged, about.
+// weight is how much memory is held of a file until it is merged, about: also of many rows
+// with little in them.
 func (t *taken) weight() (bytes int64) {
-	const row = 1 << 10 // of its run, what it shows, its names
+	const (
+		row   = 1 << 10 // of its run, its names
+		shown = 1 << 8  // a serial or a set of keys
+		wire  = 1 << 5  // where one lies
+	)
 	if t == nil || t.answers == nil {
 		return row
 	}
-	for _, w := range t.answers.Wires {
-		bytes += int64(len(w))
-	}
-	for _, k := range t.keys {
-		for _, all := range [][][]byte{k.Set.RDatas, k.Set.Sigs} {
-			for _, data := range all {
-				bytes += int64(len(data))
-			}
+	bytes = row + shown*int64(len(t.sightings)+len(t.keys)) + int64(t.answers.Texts)
+	of := func(all [][]byte) {
+		for _, data := range all {
+			bytes += wire + int64(len(data))
 		}
 	}
-	return row + bytes + int64(t.answers.Texts)
+	of(t.answers.Wires)
+	for _, k := range t.keys {
+		of(k.Set.RDatas)
+		of(k.Set.Sigs)
+	}
+	return bytes
 }
 
 // trusted says that the clock of the run was not known to be wrong, and that the file did

@@ -95,6 +95,9 @@ func (m *merger[T]) run(s Store, groups []Group[T]) (err error) {
 		return err
 	}
 	old, err := m.keep(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		old, err = newSource(func(func([]T, error) bool) {})
+	}
 	if err == nil {
 		err = m.all(old, groups)
 		old.stop()
@@ -110,7 +113,7 @@ func compareKeys[T Measured](a, b Group[T]) int {
 }
 
 // keep copies row groups of the old file as they are, and returns the rest as a
-// source: of nothing, where there is no old file.
+// source. The error is fs.ErrNotExist where there is no old file.
 func (m *merger[T]) keep(from time.Time) (*source[T], error) {
 	copied := 0
 	err := column.Open(m.path, column.TableOf[T](), func(f *column.File) error {
@@ -123,9 +126,6 @@ func (m *merger[T]) keep(from time.Time) (*source[T], error) {
 		}
 		return nil
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return newSource(func(func([]T, error) bool) {})
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,12 +2,17 @@ package lake_test
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/bits"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -326,5 +331,52 @@ func TestMergeTakesNoIntervalTwice(t *testing.T) {
 	_, err := lake.Merge(s, midnight, append(apart(group("101", 3, 3, 10)), apart(group("101", 3, 3, 10))...), nil)
 	if err == nil || !strings.Contains(err.Error(), "two groups of 101 at 2026-11-22 00:15:00") {
 		t.Error(err)
+	}
+}
+
+// A day that is not there is not amended to one without rows.
+func TestAmendNeedsADay(t *testing.T) {
+	s := lake.Store{Dir: t.TempDir()}
+	path := s.Path(column.Answers, midnight)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := lake.Amend(s, midnight, func(int64, *measurement.Answer) {}); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if names, err := os.ReadDir(filepath.Dir(path)); err != nil || len(names) > 0 {
+		t.Error(names, err)
+	}
+}
+
+// However long one interval takes to be finished, few others are made rows of meanwhile:
+// each is as large as a vantage point makes its file.
+func TestMergeIsFewIntervalsAhead(t *testing.T) {
+	s, most := lake.Store{Dir: t.TempDir()}, 8+4+2*runtime.GOMAXPROCS(0)
+	var all []lake.Group[measurement.Answer]
+	var made atomic.Int64
+	for slot := range 2 * most {
+		g := lake.GroupOf(group("101", slot, 3, 10))
+		rows := g.Rows
+		g.Rows = func() ([]measurement.Answer, error) {
+			made.Add(1)
+			return rows()
+		}
+		all = append(all, g)
+	}
+	var first sync.Once
+	m, err := lake.Merge(s, midnight, all, func([]measurement.Answer) error {
+		first.Do(func() {
+			for last := int64(-1); made.Load() != last; time.Sleep(50 * time.Millisecond) {
+				last = made.Load()
+			}
+			if n := made.Load(); n > int64(most) {
+				t.Errorf("%d intervals are rows while the first is finished, want at most %d", n, most)
+			}
+		})
+		return nil
+	})
+	if err != nil || m.Added != int64(6*most) {
+		t.Error(m, err)
 	}
 }

@@ -276,3 +276,22 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// The root of the columns counts them, and a reader who goes by that must find the same as
+// one who does not.
+func TestSentCountsItsColumns(t *testing.T) {
+	_, data := written(t, group("101", 1, 5, 7))
+	footer := len(data) - 8 - int(binary.LittleEndian.Uint32(data[len(data)-8:]))
+	columns := len(column.Fields(column.Answers))
+	count := bytes.Index(data[footer:], append([]byte("\x06Answer\x15"), byte(2*columns)))
+	if count < 0 {
+		t.Fatalf("no root of %d columns: %q", columns, data[footer:footer+40])
+	}
+	for _, claimed := range []int{0, columns - 1, columns + 1} {
+		bad := bytes.Clone(data)
+		bad[footer+count+len("\x06Answer\x15")] = byte(2 * claimed)
+		if _, _, err := read[measurement.Answer](bad, 100); err == nil || !strings.Contains(err.Error(), "columns, want") {
+			t.Errorf("%d columns claimed: %v", claimed, err)
+		}
+	}
+}

@@ -9,8 +9,9 @@ import (
 
 // element is a node of a file's schema; a group is followed by its children.
 type element struct {
-	name string
-	is   string // all that the file says of it, as Thrift has it
+	name  string
+	below int64  // how many nodes lie right below it
+	is    string // all that the file says of it, as Thrift has it
 }
 
 func (f *footer) elements() (all []element) {
@@ -19,9 +20,12 @@ func (f *footer) elements() (all []element) {
 		var e element
 		from := t.Buf
 		for m := (thrift.Member{}); t.Next(&m); {
-			if m.Is(4, thrift.Bytes) {
+			switch {
+			case m.Is(4, thrift.Bytes):
 				e.name = string(t.Bytes())
-			} else {
+			case m.Is(5, thrift.Int32):
+				e.below = t.Integer()
+			default:
 				t.Skip(m.Kind)
 			}
 		}
@@ -50,6 +54,9 @@ func (f *footer) sameSchema(want *shape) error {
 	}
 	if len(got) > len(want.elements) {
 		return fmt.Errorf("column %.80s is unknown", got[len(want.elements)].name)
+	}
+	if got, want := got[0].below, want.elements[0].below; got != want {
+		return fmt.Errorf("claims %d columns, want %d", got, want)
 	}
 	return nil
 }
