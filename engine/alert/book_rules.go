@@ -19,6 +19,9 @@ import (
 // of the vantage points have arrived.
 const settle = 4 * time.Minute
 
+// Due is the newest end of an interval that is evaluated at a time.
+func Due(now time.Time) time.Time { return interval.Of(now.Add(-settle)) }
+
 // backlog bounds how far back intervals are evaluated that nobody evaluated yet.
 const backlog = 31 * 24 * time.Hour
 
@@ -92,7 +95,7 @@ func (b *Book) evaluateEnd(ctx context.Context, m *memory, result *Result, w *wa
 
 // due is the ends of the intervals that are to be evaluated, the first and the last.
 func (b *Book) due(m *memory) (from, until time.Time) {
-	until = interval.Of(b.Now().Add(-settle))
+	until = Due(b.Now())
 	from = m.Window.Add(interval.Length)
 	if m.Window.IsZero() || m.Window.After(until.Add(settle)) { // lost, or of a clock that was ahead
 		from = until.Add(-b.Rules.longestHold())

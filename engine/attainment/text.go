@@ -81,6 +81,16 @@ func (v Value) shown(n *Number) string {
 	return text + " %"
 }
 
+// value is the number of a value in print. That of a wait which nobody saw end is the
+// least that it can be.
+func (v Value) value() string {
+	text := v.shown(v.Number)
+	if v.Decides != nil && v.Decides.FirstSeen == nil && v.Number != nil && v.Number.US != nil {
+		return "≥ " + text
+	}
+	return text
+}
+
 // Notes are what a reader must know beside a value.
 func (v Value) Notes() string {
 	var notes []string
@@ -125,7 +135,7 @@ func (d *Document) Missed() []string {
 	for _, o := range d.Outcomes {
 		for _, v := range o.Values {
 			if v.Verdict == metrics.Fail {
-				lines = append(lines, fmt.Sprintf("%s %s %s: %s %s: %s; %s", o.Objective, o.Query, o.Of(), v.What(), v.Goal(), v.shown(v.Number), v.Notes()))
+				lines = append(lines, fmt.Sprintf("%s %s %s: %s %s: %s; %s", o.Objective, o.Query, o.Of(), v.What(), v.Goal(), v.value(), v.Notes()))
 			}
 		}
 	}
@@ -146,7 +156,7 @@ func (d *Document) numbers() [][]string {
 	rows := [][]string{{"Objective", "Query", "Of", "What", "Goal", "Value", "Count", "Verdict", ""}}
 	for _, o := range d.Outcomes {
 		for _, v := range o.Values {
-			rows = append(rows, []string{o.Objective, o.Query, o.Of(), v.What(), v.Goal(), v.shown(v.Number), edition.Thousands(v.Count), verdictWords[v.Verdict], v.Notes()})
+			rows = append(rows, []string{o.Objective, o.Query, o.Of(), v.What(), v.Goal(), v.value(), edition.Thousands(v.Count), verdictWords[v.Verdict], v.Notes()})
 		}
 	}
 	return rows

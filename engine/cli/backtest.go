@@ -25,8 +25,8 @@ func (a *app) backtestCommand() *cobra.Command {
 		Use:   "backtest --from TIME --until TIME [--rule NAME]",
 		Short: "Say when the rules of a plan would have fired over the lake's past",
 		Long: `Backtest evaluates the window rules of a plan as they would have been evaluated at
-each end of an interval from --from up to --until, and lists when each would have
-fired, for how long and on what. It changes nothing: tune a rule before it is deployed.
+each end of an interval from --from up to --until, or up to now, and lists when each
+would have fired, for how long and on what. It changes nothing: tune a rule before it is deployed.
 Run, machine and report rules look at what the lake does not keep; they have no past.
 Silences are not heeded. A rule that cannot be evaluated is named at the end, exit 3.`,
 		Example: "  mtric backtest --from 2026-11-01 --until 2026-12-01 --rule rsi-unavailable --plan plans/rssac047 --plan local",
@@ -34,7 +34,7 @@ Silences are not heeded. A rule that cannot be evaluated is named at the end, ex
 		RunE:    func(c *cobra.Command, _ []string) error { return a.backtest(c.Context(), f) },
 	}
 	c.Flags().StringVar(&f.from, "from", "", "first end of an interval, a `TIME` (RFC 3339) or day (2026-11-01)")
-	c.Flags().StringVar(&f.until, "until", "", "last end of an interval, a `TIME` or day")
+	c.Flags().StringVar(&f.until, "until", "", "last end of an interval, a `TIME` or day; what is still to come is left out")
 	c.Flags().StringVar(&f.rule, "rule", "", "this rule `NAME` only")
 	return c
 }
@@ -70,6 +70,12 @@ func (a *app) backtest(ctx context.Context, f backtestFlags) error {
 	if len(days) == 0 {
 		return usagef("lake %s: has no answers from %s up to %s; give another --lake or time", store.Dir, stamp(from), stamp(until))
 	}
+	if until, err = a.past(until, days[len(days)-1].Day); err != nil {
+		return err
+	}
+	if until.Before(from) {
+		return usagef("--from %s: is not over yet; rules are evaluated 4 minutes after an interval", f.from)
+	}
 	episodes, failed, err := a.rules.Backtest(ctx, store, from, until, f.rule)
 	if err != nil {
 		return err
@@ -84,6 +90,20 @@ func (a *app) backtest(ctx context.Context, f backtestFlags) error {
 		return &exitError{code: exitFindings}
 	}
 	return nil
+}
+
+// past is until, or the newest end of an interval that is over, where that is earlier: of
+// what is still to come nothing is known, and nothing fires. A lake with later days is a
+// simulated one, which has it.
+func (a *app) past(until, lastDay time.Time) (time.Time, error) {
+	now, err := a.now()
+	if err != nil {
+		return time.Time{}, err
+	}
+	if due := alert.Due(now()); due.Before(until) && !due.Before(lastDay) {
+		return due, nil
+	}
+	return until, nil
 }
 
 // checkBacktest refuses rules that the plan does not have, or that look at what the lake

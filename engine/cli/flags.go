@@ -45,7 +45,7 @@ func (f *flags) add(set *pflag.FlagSet) {
 		strings.Join(plans.Names(), ", ")+" (default \""+defaultPlan+"\")")
 	set.StringArrayVar(&f.vars, "var", nil, "set a variable of the plan, `NAME=VALUE`, repeatable")
 	set.StringVar(&f.home, "home", "", "folder of Output, Logs and State (default: the home directory)")
-	set.StringVar(&f.lake, "lake", "", "folder that holds answers/ (default: <home>/Lake)")
+	set.StringVar(&f.lake, "lake", "", "folder that holds answers/ (default: Lake below --home)")
 	set.StringVar(&f.vp, "vp", "", "this machine: `NNN` a vantage point, c00 the collector (default: first label of the host name)")
 	set.BoolVar(&f.json, "json", false, "print JSON")
 	set.StringVar(&f.now, "now", "", "act as if it were this `TIME` (RFC 3339)")

@@ -19,6 +19,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -62,8 +63,12 @@ func (a *app) planCheckCommand() *cobra.Command {
 			if a.flags.quiet {
 				return nil
 			}
-			_, err = fmt.Fprintf(a.out, "plan %s is good: %d servers, %d queries, %d vantage points, %d rules; sha256 %s\n",
-				p.Name, len(p.Servers), len(p.Queries), len(p.VantagePoints), len(p.Rules), p.SHA256())
+			queries := "1 query"
+			if n := len(p.Queries); n != 1 {
+				queries = strconv.Itoa(n) + " queries"
+			}
+			_, err = fmt.Fprintf(a.out, "plan %s is good: %s, %s, %s, %s; sha256 %s\n", p.Name, diag.Plural(len(p.Servers), "server"), queries,
+				diag.Plural(len(p.VantagePoints), "vantage point"), diag.Plural(len(p.Rules), "rule"), p.SHA256())
 			return err
 		},
 	}

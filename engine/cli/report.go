@@ -55,7 +55,7 @@ with the period's day. It writes internal/objectives.{txt,json,html} and prints 
 	}
 	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly, weekly, survey or objectives")
 	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake); of objectives the last day, 2026-11-22 (default: yesterday)")
-	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: <home>/Reports)")
+	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: Reports below --home)")
 	c.Flags().BoolVar(&o.force, "force", false, "make a new revision of a report that is there")
 	return c
 }

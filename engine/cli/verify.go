@@ -102,7 +102,7 @@ func reportFile(path string) (string, error) {
 			return file, err
 		}
 	}
-	return "", usagef("%s: holds neither internal/full.json nor report.json; name the folder of one report, such as Reports/monthly-2026-11", path)
+	return "", usagef("%s: holds no report: no internal/full.json, internal/objectives.json or report.json; name the folder of one report, such as Reports/monthly-2026-11", path)
 }
 
 // reportText reads a report, also by the folder that it is in.

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,43 @@ query "txt" {
 	want := map[string]int{"txt ipv4/udp": 13, "soa ipv4/udp": 13, "soa ipv4/tcp": 13, "correctness 1 of 2": 13}
 	if diff := cmp.Diff(want, count(at.Add(20*time.Minute))); diff != "" {
 		t.Errorf("at 23:00 (-want +got):\n%s", diff)
+	}
+}
+
+// TestSentTLS: over TLS the port that is shown is the one that is asked.
+func TestSentTLS(t *testing.T) {
+	p := load(t, nil, demo(t), inline("local", `
+server "own" {
+  rsi  = "own"
+  name = "own.example."
+  ipv4 = "192.0.2.1"
+  port = 5353
+  tls  = {}
+}
+server "own" {
+  rsi  = "other"
+  name = "other.example."
+  ipv4 = "192.0.2.2"
+  tls  = { port = 8853 }
+}
+query "apex" {
+  schedule   = schedule.interval
+  servers    = server.own
+  qname      = "example."
+  qtype      = "SOA"
+  transports = ["udp", "tls"]
+}
+`))
+	var got []string
+	for _, l := range plan.Sent(p, time.Date(2026, 11, 22, 22, 40, 0, 0, time.UTC)) {
+		if l.Query == "apex" {
+			got = append(got, l.Path+" "+l.Address)
+		}
+	}
+	slices.Sort(got)
+	want := []string{"ipv4/tls 192.0.2.1", "ipv4/tls 192.0.2.2:8853", "ipv4/udp 192.0.2.1:5353", "ipv4/udp 192.0.2.2"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

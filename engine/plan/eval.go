@@ -301,6 +301,11 @@ func (l *loader) unknownRoot(t hcl.Traversal, root string, roots []string) {
 		remedy = "References to blocks cannot stand here; values with a name belong into a locals block."
 	case len(t) == 1 && !near:
 		remedy = "Text stands in quotes: " + quote(root) + "."
+		for _, kind := range referable {
+			if slices.Contains(roots, kind) && slices.Contains(l.names[kind], root) {
+				remedy = fmt.Sprintf("The %s of this name is %s.%s. %s", kind, kind, root, remedy)
+			}
+		}
 	}
 	l.errorf(t[0].SourceRange(), remedy, "no name %q here", root)
 }

@@ -19,7 +19,7 @@ type Line struct {
 	Query    string // label of the block
 	RSI      measurement.RSI
 	Path     string // "ipv4/udp", "1 of 4", or "ipv4/icmp-paris" for a trace
-	Address  string // with the port where it is not 53
+	Address  string // with the port where it is not 53, or 853 over TLS
 	Question string // ". SOA", or what is drawn from
 	Count    int    // queries sent; 0 for a trace
 	From     string // vantage points or regions that ask it; empty is all
@@ -70,7 +70,7 @@ func sentQuery(q Query, s Server, label time.Time) []Line {
 	var lines []Line
 	var addresses []string
 	for _, path := range q.PathsTo(s, label) {
-		address := place(s, path.Family, label)
+		address := place(s, path, label)
 		if !slices.Contains(addresses, address) {
 			addresses = append(addresses, address)
 		}
@@ -82,13 +82,17 @@ func sentQuery(q Query, s Server, label time.Time) []Line {
 	return lines
 }
 
-// place writes an address as a person would look for it.
-func place(s Server, f measurement.Family, label time.Time) string {
-	a, _ := s.AddressAt(f, label)
-	if s.Port == 53 {
+// place writes an address as a person would look for it: over TLS with the port of tls.
+func place(s Server, path measurement.Path, label time.Time) string {
+	a, _ := s.AddressAt(path.Family, label)
+	port, usual := s.Port, uint16(53)
+	if path.Transport == measurement.TLS && s.TLS != nil {
+		port, usual = s.TLS.Port, 853
+	}
+	if port == usual {
 		return a.String()
 	}
-	return netip.AddrPortFrom(a, s.Port).String()
+	return netip.AddrPortFrom(a, port).String()
 }
 
 // drawn writes choices as "90: . SOA,DNSKEY,NS and TLD NS,DS; 10: name. A".

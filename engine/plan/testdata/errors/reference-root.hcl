@@ -4,3 +4,10 @@ query "extra" {
   qname    = "."
   qtype    = SOA
 }
+
+query "first" {
+  schedule = interval
+  servers  = [root]
+  qname    = "."
+  qtype    = "SOA"
+}

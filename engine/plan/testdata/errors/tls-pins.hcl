@@ -10,3 +10,10 @@ server "pinned" {
   ipv4 = "192.0.2.2"
   tls  = { verify = "pin", pins = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" }
 }
+
+server "unpinned" {
+  rsi  = "x"
+  name = "x.example."
+  ipv4 = "192.0.2.3"
+  tls  = { verify = "pin", pins = [] }
+}
