@@ -316,11 +316,11 @@ func TestExportOfNothing(t *testing.T) {
 func TestExportRefuses(t *testing.T) {
 	for want, e := range map[string]export.Export{
 		`table "answer": want answers, routes, runs, zones, vantage_points or zone_serials`: {Table: "answer", Format: export.CSV},
-		`format "": want arrow, arrow-stream, csv or ndjson`:                  {Table: column.Answers},
-		`column "rtt": the table answers has none of that name`:               {Table: column.Answers, Format: export.CSV, Columns: []string{"rsi", "rtt"}},
-		`column "rsi" is asked for twice`:                                     {Table: column.Answers, Format: export.CSV, Columns: []string{"rsi", "rsi"}},
-		"the table zones has no intervals":                                    {Table: column.Zones, Format: export.CSV, From: midnight},
-		"lies before the start":                                               {Table: column.Runs, Format: export.CSV, From: midnight.Add(interval.Length), Until: midnight},
+		`format "": want arrow, arrow-stream, csv or ndjson`:                                {Table: column.Answers},
+		`column "rtt": the table answers has none of that name`:                             {Table: column.Answers, Format: export.CSV, Columns: []string{"rsi", "rtt"}},
+		`column "rsi" is asked for twice`:                                                   {Table: column.Answers, Format: export.CSV, Columns: []string{"rsi", "rsi"}},
+		"the table zones has no intervals":                                                  {Table: column.Zones, Format: export.CSV, From: midnight},
+		"lies before the start":                                                             {Table: column.Runs, Format: export.CSV, From: midnight.Add(interval.Length), Until: midnight},
 	} {
 		_, err := e.Run(t.Context(), new(bytes.Buffer))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -43,6 +43,9 @@ func (r *run) evaluateAgain(ctx context.Context) error {
 	for _, span := range r.Rejudge {
 		known.Again(span)
 	}
+	if r.AllDue {
+		known.All()
+	}
 	if !known.Pending() { // as nearly always
 		known.Done()
 		return nil

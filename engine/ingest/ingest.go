@@ -103,6 +103,7 @@ type Ingester struct {
 	// Rejudge is intervals whose answers are judged again whatever their verdict:
 	// a rule was mended, or a zone was added that nobody had.
 	Rejudge []judge.Span
+	AllDue  bool // days that others' plans have judged again: all of them, and not one a run
 
 	// Step is called before every change to a file, named; an error ends the run
 	// there, as a kill would. For tests.

@@ -43,7 +43,7 @@ type taken struct {
 const takersAtOnce = 4
 
 // defaultMemory is Ingester.Memory where that is 0.
-const defaultMemory = 80 << 20
+const defaultMemory = 64 << 20
 
 // takeAll copies the files, bounded and hashed, and reads the copies: those at the head
 // that together fit into memory, of which it returns how many they are. What is wrong

@@ -19,12 +19,14 @@ type Signed struct {
 	lost  bool
 	dirty bool // it is not as it was saved
 	now   time.Time
+	next  time.Time // the day of Later that this run looks at
 }
 
 // signedState is what is kept.
 type signedState struct {
 	Zones map[string]*zoneKeys `json:"zones,omitempty"` // by id
 	Due   []Span               `json:"due,omitempty"`   // in which other keys are known now than when rows were judged
+	Later []Span               `json:"later,omitempty"` // the same, of zones of which the collector's own plan says nothing
 	Wait  map[string]bool      `json:"wait,omitempty"`  // days with runs by plans that are not there
 	Came  []string             `json:"came,omitempty"`  // plans that came since
 }
@@ -137,8 +139,12 @@ func (s *Signed) note(z *signedZone, own bool, rdatas [][]byte, keys *correctnes
 		return
 	}
 	s.dirty = true
-	if !news.From.After(s.now) {
+	switch {
+	case news.From.After(s.now):
+	case known.Own:
 		s.state.Due = joined(append(s.state.Due, news), 0)
+	default:
+		s.state.Later = joined(append(s.state.Later, news), 0)
 	}
 	if len(known.Sets) > most {
 		oldest := known.oldest()
@@ -287,17 +293,34 @@ func (s *Signed) Again(span Span) {
 
 // Pending says whether any day may have to be judged again.
 func (s *Signed) Pending() bool {
-	return s.lost || len(s.state.Due) > 0 || len(s.state.Came) > 0 && len(s.state.Wait) > 0
+	return s.lost || len(s.state.Due)+len(s.state.Later) > 0 || len(s.state.Came) > 0 && len(s.state.Wait) > 0
 }
 
 // Due says whether the rows of a day are to be judged again by the keys that are known now.
+// Days come in their order. Of those that only zones of others' plans are known for it is the
+// first in each run, for a vantage point could have all of the lake judged again otherwise.
 func (s *Signed) Due(day time.Time) bool {
-	return slices.ContainsFunc(s.state.Due, Span{day, day.AddDate(0, 0, 1)}.overlaps)
+	whole := Span{day, day.AddDate(0, 0, 1)}
+	if s.next.IsZero() && slices.ContainsFunc(s.state.Later, whole.overlaps) {
+		s.next = day
+	}
+	return s.next.Equal(day) || slices.ContainsFunc(s.state.Due, whole.overlaps)
+}
+
+// All makes everything due at once that others' plans say of their zones.
+func (s *Signed) All() {
+	s.state.Due, s.state.Later = joined(append(s.state.Due, s.state.Later...), 0), nil
 }
 
 // Done says that all that was due, and every day that waited for a plan that came, was
 // looked at.
 func (s *Signed) Done() {
-	s.dirty = s.dirty || s.lost || len(s.state.Due)+len(s.state.Came) > 0
-	s.state.Due, s.state.Came, s.lost = nil, nil, false
+	s.dirty = s.dirty || s.lost || len(s.state.Due)+len(s.state.Later)+len(s.state.Came) > 0
+	var left []Span
+	for _, span := range s.state.Later {
+		if end := s.next.AddDate(0, 0, 1); !s.next.IsZero() && span.Until.After(end) {
+			left = append(left, Span{From: later(span.From, end), Until: span.Until})
+		}
+	}
+	s.state.Due, s.state.Later, s.state.Came, s.lost, s.next = nil, left, nil, false, time.Time{}
 }

@@ -9,7 +9,7 @@ import (
 
 // mostAhead is how many intervals of vantage points may wait for each other between the
 // steps of a merge. Each may be as large as a vantage point makes its file.
-const mostAhead = 8
+const mostAhead = 4
 
 // finished is the rows of one interval, and what says that they may be written.
 type finished[T Measured] struct {

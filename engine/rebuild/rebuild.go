@@ -288,7 +288,7 @@ func (r *run) ingest(ctx context.Context) error {
 		Plan: r.Plan, Plans: r.plans, Lake: r.Lake, RootZones: r.Zones, Anchors: r.Anchors,
 		Dropboxes: filepath.Join(r.dir, "sftp", "{vantage_point}"), Originals: filepath.Join(r.dir, "Originals"),
 		Quarantine: filepath.Join(r.dir, "Quarantine"), Backlog: r.backlog(),
-		Came: r.came, Ingested: r.ingested, Now: func() time.Time { return r.now }, Step: r.Step,
+		Came: r.came, Ingested: r.ingested, Now: func() time.Time { return r.now }, Step: r.Step, AllDue: true,
 	}
 	if err := os.MkdirAll(in.Quarantine, 0o755); err != nil {
 		return fmt.Errorf("rebuild: %w", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -42,7 +43,7 @@ func (n Network) Serial(ctx context.Context, zone plan.Zone) (uint32, error) {
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
-	conn, err := dial(ctx, "tcp", zone.Source)
+	conn, err := dial(ctx, string(measurement.TCP), zone.Source)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}

@@ -52,7 +52,7 @@ func exchange(t *testing.T, s *lab.System, rsi measurement.RSI, tcp bool, query 
 
 // silent are the faults that leave nothing whole to judge, or change nothing of
 // the message that is judged.
-var silent = []lab.Kind{lab.Drop, lab.Loss, lab.Refuse, lab.CloseMidMessage, lab.Delay, lab.SlowTCP, lab.ForgedICMP, lab.WrongIDFirst, lab.SpoofedSecond, lab.Duplicate}
+var silent = []lab.Kind{lab.Drop, lab.Loss, lab.Refuse, lab.CloseMidMessage, lab.Delay, lab.SlowTCP, lab.ForgedICMP, lab.WrongIDFirst, lab.SpoofedSecond, lab.Duplicate, lab.Impostor}
 
 // Every fault of the lab that changes an answer, at all three kinds of servers, is
 // judged as what it is.
