@@ -219,6 +219,7 @@ func everyColumn(t *testing.T, _ *lakeFacts, rows [][]any) {
 		"routes":         {reflect.TypeFor[measurement.Route](), []string{"yyyymm"}},
 		"zones":          {reflect.TypeFor[measurement.Zone](), nil},
 		"vantage_points": {reflect.TypeFor[measurement.Site](), nil},
+		"zone_serials":   {reflect.TypeFor[measurement.ZoneSerial](), nil},
 		"located_answers": {reflect.TypeFor[measurement.Answer](), []string{"yyyymm", "good", "sent", "region", "metro", "provider", "host",
 			"latitude", "longitude", "asn"}},
 	} {

@@ -112,7 +112,22 @@ var examples = []example{
 	{has: "median(latency_us) / 1000 AS ms, count(*) AS answers\nFROM answers\n", want: func(f *lakeFacts) [][]any {
 		return f.group(soaGood, rsiAndPath, func(rows []measurement.Answer) []any { return []any{median(rows), len(rows)} })
 	}},
-	{has: "AS seen_from", check: whoWasDown},
+	{has: "HAVING seen_from", check: whoWasDown},
+	{has: "HAVING bogus", want: func(f *lakeFacts) [][]any { // over TCP, in the days that have the column
+		signed := func(r measurement.Answer) bool {
+			return r.Outcome == measurement.Answered && slices.Contains(f.new, r.Interval.Format("20060102"))
+		}
+		return f.group(signed, func(r measurement.Answer) []any { return []any{r.RSI, r.Query} }, func(rows []measurement.Answer) []any {
+			seen := map[measurement.VantagePoint]bool{}
+			bogus := count(rows, func(r measurement.Answer) bool {
+				if r.Transport == measurement.TCP {
+					seen[r.VantagePoint] = true
+				}
+				return r.Transport == measurement.TCP
+			})
+			return []any{bogus, len(rows), len(seen)}
+		})
+	}},
 	{has: "FROM located_answers", want: func(f *lakeFacts) [][]any {
 		return f.group(soaSent, func(r measurement.Answer) []any { return append([]any{r.RSI}, f.place(r)...) }, func(rows []measurement.Answer) []any {
 			return []any{count(rows, isGood), len(rows)}

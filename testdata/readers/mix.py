@@ -27,7 +27,7 @@ NEW = {
         "extra": (EXTRA, lambda r: [{"kind": "late", "after_us": 5000000, "wire": b"\0\1"}] if r["outcome"] == "timeout" else []),
         "qclass": (pa.string(), lambda r: None),
         "zone_serial": (pa.int64(), lambda r: None),
-        "dnssec": (pa.string(), lambda r: None),
+        "dnssec": (pa.string(), lambda r: None if r["outcome"] != "answered" else "bogus" if r["transport"] == "tcp" else "secure"),
         "expected": (pa.bool_(), lambda r: None),
         "tls_us": (pa.int64(), lambda r: None),
         "tls_auth": (pa.string(), lambda r: None),
