@@ -10,6 +10,7 @@ import (
 
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/plans"
 )
 
 // warned loads the production plan with text laid over it and returns the summaries of
@@ -52,6 +53,16 @@ func TestGaps(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A plan laid over itself is itself, whatever it makes by for_each.
+func TestPlansLaidOverThemselves(t *testing.T) {
+	for _, name := range plans.Names() {
+		once := load(t, nil, shipped(t, name))
+		if twice := load(t, nil, shipped(t, name), shipped(t, name)); twice.SHA256() != once.SHA256() {
+			t.Errorf("plan %s laid over itself is another", name)
+		}
 	}
 }
 

@@ -129,7 +129,7 @@ func (l *loader) addServer(s Server, n named) {
 		}
 		l.errorf(n.at, fmt.Sprintf("The other is at %s. An RSI is in one group; what else should be asked, such as a former address, gets a name of its own: rsi = %q.",
 			position(old.at), s.RSI+"-old"), "RSI %q is in server.%s and in server.%s", s.RSI, group, s.Group)
-	case old.at == n.at:
+	case old.dir == n.dir && old.at == n.at:
 		l.errorf(n.at, "Make it of each.key, or of each.value.", "for_each makes several servers, and all have the RSI %q", s.RSI)
 	case old.dir == n.dir:
 		l.errorf(n.at, "The other is at "+position(old.at)+". Within one directory an RSI stands once.", "RSI %q twice in server.%s", s.RSI, s.Group)
