@@ -4,6 +4,9 @@ package metrics
 // Two serials 2³¹ apart are in no order.
 func before(a, b uint32) bool { return int32(a-b) < 0 && a-b != 1<<31 }
 
+// Newer says whether a serial is newer than another; of two that are in no order neither is.
+func Newer(a, b uint32) bool { return before(b, a) }
+
 // Reaches says whether a serial is as new as s, or newer.
 func Reaches(m, s uint32) bool { return m == s || before(s, m) }
 

@@ -10,6 +10,7 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/metrics"
 )
 
 // zoneFields are those fields of a window that are of zones of the plan, and of sites. Few
@@ -168,7 +169,7 @@ func (z *zoneWindow) walk() {
 			return
 		}
 		key := zoneSerial{r.zoneOf[row.tuple], uint32(row.serial)}
-		if before, known := last[row.tuple]; known && newer(before, key.serial) {
+		if before, known := last[row.tuple]; known && metrics.Newer(before, key.serial) {
 			f.backward++
 		}
 		last[row.tuple] = key.serial
@@ -296,14 +297,14 @@ func (z *zoneWindow) conclude() {
 func (z *zoneWindow) newest(f *zoneFacts, served map[int32][]uint32, since map[zoneSerial]time.Time) {
 	for zone, serials := range served {
 		i := slices.IndexFunc(serials, func(s uint32) bool {
-			return !slices.ContainsFunc(serials, func(o uint32) bool { return o != s && !newer(s, o) })
+			return !slices.ContainsFunc(serials, func(o uint32) bool { return o != s && !metrics.Newer(s, o) })
 		})
 		if i < 0 {
 			continue // some are in no order
 		}
 		lag := 0.0
 		for key, t := range since {
-			if key.zone == zone && newer(key.serial, serials[i]) {
+			if key.zone == zone && metrics.Newer(key.serial, serials[i]) {
 				lag = max(lag, z.end.Sub(t).Minutes())
 			}
 		}
@@ -315,10 +316,6 @@ func (z *zoneWindow) newest(f *zoneFacts, served map[int32][]uint32, since map[z
 		}
 	}
 }
-
-// newer says that a serial is newer than another by RFC 1982; of two that are in no order
-// neither is.
-func newer(a, b uint32) bool { return int32(a-b) > 0 }
 
 // asksZoneSOA reports whether answers to a query can show serials of a zone of the plan.
 func (c *compiler) asksZoneSOA(q plan.Query) bool {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -231,11 +230,8 @@ func (w *demoWorld) reportObjectives(ctx context.Context) error {
 	}
 	w.folder = filepath.Join(w.collector(), w.plan.Paths.Reports, attainment.Folder(last.AddDate(0, 0, 1)))
 	w.other.report = filepath.Join(w.folder, "internal", "objectives.html")
-	text, err := os.ReadFile(filepath.Join(w.folder, "internal", "objectives.json"))
-	if err != nil {
-		return err
-	}
-	if w.other.attained, err = attainment.Read(text); err != nil {
+	var err error
+	if w.other.attained, err = attainment.Existing(w.folder); err != nil {
 		return err
 	}
 	c.out = io.Discard

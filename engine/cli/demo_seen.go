@@ -12,11 +12,11 @@ import (
 
 // seenRow is what one server did with one query.
 type seenRow struct {
-	Query string                         `json:"query"`
-	RSI   measurement.RSI                `json:"rsi"`
-	Paths map[string]*seenCell           `json:"paths"` // by "ipv4/udp"
-	Seen  []string                       `json:"seen"`  // in the order of time: serials, texts, rcodes and outcomes
-	cells map[measurement.Path]*demoCell // what Paths is made of
+	Query string               `json:"query"`
+	RSI   measurement.RSI      `json:"rsi"`
+	Paths map[string]*seenCell `json:"paths"` // by "ipv4/udp"
+	Seen  []string             `json:"seen"`  // in the order of time: serials, texts, rcodes and outcomes
+	cells demoCells            // what Paths is made of
 }
 
 // seenCell is a cell for programs.
@@ -40,7 +40,7 @@ func (w *demoWorld) seen() []*seenRow {
 		}
 		k := key{a.Query, a.RSI}
 		if rows[k] == nil {
-			rows[k] = &seenRow{Query: a.Query, RSI: a.RSI, Paths: map[string]*seenCell{}, cells: map[measurement.Path]*demoCell{}}
+			rows[k] = &seenRow{Query: a.Query, RSI: a.RSI, Paths: map[string]*seenCell{}, cells: demoCells{}}
 		}
 		rows[k].add(&a)
 	}
@@ -57,17 +57,7 @@ func (w *demoWorld) seen() []*seenRow {
 }
 
 func (r *seenRow) add(a *measurement.Answer) {
-	path := measurement.Path{Family: a.Family, Transport: a.Transport}
-	cell := r.cells[path]
-	if cell == nil {
-		cell = &demoCell{}
-		r.cells[path] = cell
-	}
-	cell.sent++
-	if a.Good() {
-		cell.good++
-		cell.latencies = append(cell.latencies, *a.LatencyUS)
-	}
+	r.cells.add(a)
 	if what := shownBy(a); what != "" && !slices.Contains(r.Seen, what) {
 		r.Seen = append(r.Seen, what)
 	}

@@ -53,6 +53,22 @@ func (c demoCell) median() (int64, bool) {
 	return (l[(len(l)-1)/2] + l[len(l)/2]) / 2, true
 }
 
+// demoCells are those of a row of a table, by path.
+type demoCells map[measurement.Path]*demoCell
+
+func (c demoCells) add(a *measurement.Answer) {
+	path := measurement.Path{Family: a.Family, Transport: a.Transport}
+	if c[path] == nil {
+		c[path] = &demoCell{}
+	}
+	cell := c[path]
+	cell.sent++
+	if a.Good() {
+		cell.good++
+		cell.latencies = append(cell.latencies, *a.LatencyUS)
+	}
+}
+
 func (c demoCell) String() string {
 	if c.sent == 0 {
 		return "not asked"
@@ -67,7 +83,7 @@ func (c demoCell) String() string {
 // demoRow is one RSI in the demo's table.
 type demoRow struct {
 	RSI     measurement.RSI
-	cells   map[measurement.Path]*demoCell
+	cells   demoCells
 	serials []int64
 }
 
@@ -82,21 +98,11 @@ func demoRows(answers []measurement.Answer) []*demoRow {
 		}
 		row := byRSI[a.RSI]
 		if row == nil {
-			row = &demoRow{RSI: a.RSI, cells: map[measurement.Path]*demoCell{}}
+			row = &demoRow{RSI: a.RSI, cells: demoCells{}}
 			byRSI[a.RSI] = row
 			rows = append(rows, row)
 		}
-		path := measurement.Path{Family: a.Family, Transport: a.Transport}
-		cell := row.cells[path]
-		if cell == nil {
-			cell = &demoCell{}
-			row.cells[path] = cell
-		}
-		cell.sent++
-		if a.Good() {
-			cell.good++
-			cell.latencies = append(cell.latencies, *a.LatencyUS)
-		}
+		row.cells.add(&a)
 		if a.Serial != nil && !slices.Contains(row.serials, *a.Serial) {
 			row.serials = append(row.serials, *a.Serial)
 		}

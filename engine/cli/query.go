@@ -23,7 +23,7 @@ func (a *app) queryCommand() *cobra.Command {
 		Short: "Send one query exactly as the engine does and show the row and the answer",
 		Long: `Query asks one RSI of the plan one question, exactly as measure does: the same
 matching, timer and outcomes. It takes the options of the plan's query --query, and its
-question unless told another. Without --query ". SOA" is asked as the plan's query "soa"
+question by default. Without --query ". SOA" is asked as the plan's query "soa"
 and anything else as its query "correctness"; where the plan has none of that label, as
 a query block that gives no options. Flags change single options.
 It writes nothing. No answer is exit 3.`,

@@ -5,7 +5,7 @@ import "golang.org/x/sys/unix"
 
 // Kernel is the kernel's clock discipline. The zero value asks that of this machine.
 type Kernel struct {
-	// Adjtimex is unix.Adjtimex unless told.
+	// Adjtimex is unix.Adjtimex by default.
 	Adjtimex func(*unix.Timex) (state int, err error)
 }
 

@@ -96,8 +96,7 @@ func (r *run) runsOf(day time.Time) (map[runKey]ran, error) {
 	}
 	runs := map[runKey]ran{}
 	for _, run := range rows {
-		trusted := !run.ReceivedAt.Before(run.Interval) && (run.ClockSynchronized == nil || *run.ClockSynchronized)
-		runs[runKey{run.VantagePoint, run.Interval.UTC()}] = ran{run.PlanSHA256, trusted}
+		runs[runKey{run.VantagePoint, run.Interval.UTC()}] = ran{run.PlanSHA256, inTime(run.Interval, run.ReceivedAt, run.ClockSynchronized)}
 	}
 	return runs, nil
 }

@@ -100,7 +100,17 @@ func (t *taken) weight() (bytes int64) {
 // trusted says that the clock of the run was not known to be wrong, and that the file did
 // not come before its own label.
 func (t *taken) trusted() bool {
-	return !t.received.Before(t.label) && (t.run == nil || t.run.ClockSynchronized == nil || *t.run.ClockSynchronized)
+	var synchronized *bool
+	if t.run != nil {
+		synchronized = t.run.ClockSynchronized
+	}
+	return inTime(t.label, t.received, synchronized)
+}
+
+// inTime says that a clock was not known to be wrong, and that a run did not come before its
+// own label.
+func inTime(label, received time.Time, synchronized *bool) bool {
+	return !received.Before(label) && (synchronized == nil || *synchronized)
 }
 
 // setAside notes what cannot be taken, and reports whether the file is such.

@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -86,22 +85,25 @@ type KeySighting struct {
 // KeysShown are the sets of keys of other zones than the root that a vantage point's rows of an
 // interval show, each of a query and a server once.
 func KeysShown(rows []measurement.Answer) (all []KeySighting) {
+	type shown struct {
+		query string
+		rsi   measurement.RSI
+		set   [sha256.Size]byte
+	}
+	seen := map[shown]bool{}
 	for i := range rows {
 		a := &rows[i]
 		if a.QType != "DNSKEY" || a.QName == "." || a.Outcome != measurement.Answered || a.Response == nil || slices.Contains(measurement.MetricQueries, a.Query) {
 			continue
 		}
 		set := correctness.ReadKeySet(a.Response)
-		if set == nil || slices.ContainsFunc(all, func(k KeySighting) bool { return k.Query == a.Query && k.RSI == a.RSI && sameSet(k.Set, set) }) {
+		if set == nil || seen[shown{a.Query, a.RSI, set.Sum()}] {
 			continue
 		}
+		seen[shown{a.Query, a.RSI, set.Sum()}] = true
 		all = append(all, KeySighting{strings.Clone(a.Query), strings.Clone(a.QName), measurement.RSI(strings.Clone(string(a.RSI))), *a.SentAt, set})
 	}
 	return all
-}
-
-func sameSet(a, b *correctness.KeySet) bool {
-	return bytes.Equal(a.Owner, b.Owner) && slices.EqualFunc(a.RDatas, b.RDatas, bytes.Equal) && slices.EqualFunc(a.Sigs, b.Sigs, bytes.Equal)
 }
 
 // Bounds of what one vantage point's interval may cost: of a server and of all. Twenty queries

@@ -33,7 +33,7 @@ type Revision struct {
 	Missing []string
 }
 
-// NextVersion makes the version that follows. Of the root, unless told otherwise, one DS
+// NextVersion makes the version that follows. Of the root, by default, one DS
 // record is added, one removed, one changed, a top-level domain comes and one
 // goes, each drawn from seed and serial. TLDs that every zone has stay.
 func (z *Zone) NextVersion(r Revision) (*Zone, error) {

@@ -25,7 +25,7 @@ func Simple(ksk, zsk Key) *Signing {
 	return &Signing{Publish: []Key{zsk, ksk}, SignKeys: []Key{ksk}, SignData: []Key{zsk}}
 }
 
-// DefaultSigning is what signs the zones of a seed unless told: RSA, as in the
+// DefaultSigning is what signs the zones of a seed by default: RSA, as in the
 // real root zone.
 func DefaultSigning(seed uint64) *Signing {
 	return Simple(KSK(seed, "ksk", RSASHA256), ZSK(seed, "zsk", RSASHA256))

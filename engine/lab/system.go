@@ -30,7 +30,7 @@ type Config struct {
 	Versions bool             // tell the version in class CH, which most root servers refuse
 }
 
-// System is a running group of name servers: a root server system unless told. Its methods may be called from
+// System is a running group of name servers: a root server system by default. Its methods may be called from
 // several goroutines.
 type System struct {
 	IPv6 bool // the machine has ::1, and the system answers there

@@ -13,7 +13,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// DefaultTLDs is how many top-level domains a zone has unless told.
+// DefaultTLDs is how many top-level domains a zone has by default.
 const DefaultTLDs = 1450
 
 // Times to live in seconds.
@@ -35,7 +35,7 @@ type Options struct {
 	TLDs   int    // delegations: top-level domains; 0 is DefaultTLDs, never fewer than seven (com, arpa, …)
 
 	// Origin is the zone's name, "example."; empty: the root. A zone below the root has the name
-	// servers of ZoneServers, delegations to hosts below themselves, and no digest unless told.
+	// servers of ZoneServers, delegations to hosts below themselves, and no digest by default.
 	Origin string
 
 	// Inception and Expiration are those of every signature, in whole seconds.
@@ -46,7 +46,7 @@ type Options struct {
 	ZONEMD  Digests  // nil: of the root one that is right, of SHA-384
 }
 
-// Zone is one version of a zone, the root's unless told, whole and signed. It never changes, so
+// Zone is one version of a zone, the root's by default, whole and signed. It never changes, so
 // goroutines and servers may share it.
 type Zone struct {
 	Serial     uint32

@@ -138,8 +138,8 @@ func (m *merger[T]) keep(from time.Time) (*source[T], error) {
 }
 
 // worthKeeping is how many row groups at the head stay as they are: they are of the
-// newest schema, for a file has one, lie wholly before the first new interval, and each has more rows than all old ones after it, or
-// cannot be joined with the next. A day that comes in by three hundred merges then
+// newest schema, for a file has one, lie wholly before the first new interval, and each has
+// more rows than all old ones after it, or cannot be joined with the next. A day that comes in by three hundred merges then
 // has some ten row groups and not three hundred, each with a dictionary of its own,
 // and a row is rewritten some eight times.
 func (m *merger[T]) worthKeeping(f *column.File, from time.Time) int {

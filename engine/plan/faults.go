@@ -30,7 +30,7 @@ type Fault struct {
 	Until time.Time `json:"until"`
 
 	By      Duration `json:"by"`      // slow, stale, future, slow_clock, fast_clock: how much
-	Percent int      `json:"percent"` // of the queries it strikes; 100 unless told
+	Percent int      `json:"percent"` // of the queries it strikes; 100 by default
 	RCode   string   `json:"rcode"`   // rcode
 	Tags    []string `json:"tags"`    // wrong: rules of RSSAC047 to be broken; empty is one for each kind of question
 }

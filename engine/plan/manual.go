@@ -36,7 +36,7 @@ func (t *blockType) write(b *strings.Builder, within string) {
 		b.WriteString("| attribute | type | default | meaning |\n|---|---|---|---|\n")
 	}
 	for _, a := range t.attrs {
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", a.name, a.kind, a.unlessTold(), a.doc)
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", a.name, a.kind, a.shownDefault(), a.doc)
 	}
 	if len(t.attrs) > 0 {
 		b.WriteString("\n")
@@ -46,9 +46,9 @@ func (t *blockType) write(b *strings.Builder, within string) {
 	}
 }
 
-// unlessTold is the default of an attribute, marked as code where it is a value that
+// shownDefault is the default of an attribute, marked as code where it is a value that
 // could be written.
-func (a attribute) unlessTold() string {
+func (a attribute) shownDefault() string {
 	switch {
 	case a.must:
 		return "*required*"

@@ -141,7 +141,7 @@ func (l *loader) decodeZone(b *block) {
 	l.decoders["zone "+b.label] = d
 }
 
-// addressPort reads an address with a port, 53 unless told, and returns it in one form.
+// addressPort reads an address with a port, 53 by default, and returns it in one form.
 func (d *decoder) addressPort(name string) string {
 	s := d.line(name, "")
 	if s == "" {

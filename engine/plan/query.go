@@ -102,14 +102,14 @@ func (d *decoder) reported(names ...string) bool {
 	return true
 }
 
-// families reads which address families are used, both unless told.
+// families reads which address families are used, both by default.
 func (d *decoder) families() []measurement.Family {
 	return ofVocabulary(d, "families", measurement.Families, measurement.Families)
 }
 
 // ofVocabulary reads which words of a vocabulary are used.
-func ofVocabulary[T ~string](d *decoder, name string, vocabulary, unlessTold []T) (all []T) {
-	for _, s := range d.enums(name, measurement.Strings(unlessTold), measurement.Strings(vocabulary)...) {
+func ofVocabulary[T ~string](d *decoder, name string, vocabulary, defaults []T) (all []T) {
+	for _, s := range d.enums(name, measurement.Strings(defaults), measurement.Strings(vocabulary)...) {
 		all = append(all, T(s))
 	}
 	return all

@@ -34,8 +34,8 @@ func may(name, kind, def, doc string) attribute {
 }
 
 // some is a list of words of a vocabulary.
-func some[T ~string](name string, vocabulary, unlessTold []T, doc string) attribute {
-	return may(name, "list of "+words(vocabulary), listed(unlessTold), doc)
+func some[T ~string](name string, vocabulary, defaults []T, doc string) attribute {
+	return may(name, "list of "+words(vocabulary), listed(defaults), doc)
 }
 
 // words writes a vocabulary as the reference does, listed as a plan does.

@@ -93,11 +93,6 @@ func (s *SignedZones) Of(q Query, qname, qtype string, rsi measurement.RSI) (Zon
 	return Zone{}, false
 }
 
-// SignedZone is Of for one answer.
-func (p *Plan) SignedZone(q Query, qname, qtype string, rsi measurement.RSI) (Zone, bool) {
-	return p.SignedZones().Of(q, qname, qtype, rsi)
-}
-
 // TellsDNSSEC reports whether what DNSSEC says of answers to the query is told: it may be
 // of a zone that has trust anchors.
 func (p *Plan) TellsDNSSEC(q Query) bool {

@@ -6,6 +6,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -126,13 +127,7 @@ query "odd" {
 		{"soa", "example.", "SOA", "a", ""},
 		{"correctness", "example.", "NS", "a", ""},
 	} {
-		z, ok := p.SignedZone(q(c.label), c.qname, c.qtype, "a")
-		if c.rsi != "a" {
-			z, ok = p.SignedZone(q(c.label), c.qname, c.qtype, "n")
-		}
-		if c.rsi == "z" {
-			z, ok = p.SignedZone(q(c.label), c.qname, c.qtype, "z")
-		}
+		z, ok := p.SignedZones().Of(q(c.label), c.qname, c.qtype, measurement.RSI(c.rsi))
 		if ok != (c.want != "") || ok && z.Label != c.want {
 			t.Errorf("%+v: zone %q, %v", c, z.Label, ok)
 		}

@@ -69,7 +69,7 @@ func (d *decoder) url(name string) string {
 	return s
 }
 
-// hostPort reads "host" or "host:port" and returns host:port, 53 unless told.
+// hostPort reads "host" or "host:port" and returns host:port, 53 by default.
 func (d *decoder) hostPort(name string) string {
 	s := d.line(name, "")
 	if s == "" {

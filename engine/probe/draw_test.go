@@ -256,7 +256,7 @@ func TestDrawIsUniform(t *testing.T) {
 }
 
 // uniform fails where the counts of k kinds lie too far from their shares,
-// equal ones unless told.
+// equal ones by default.
 func uniform(t *testing.T, what string, counts map[string]int, k int, shares map[string]float64) {
 	t.Helper()
 	total := 0

@@ -30,21 +30,21 @@ import (
 
 // Prober asks. The zero value works; every field is optional.
 type Prober struct {
-	// Now reads the wall and the monotonic clock together; time.Now unless told.
+	// Now reads the wall and the monotonic clock together; time.Now by default.
 	Now func() time.Time
 	// Rand gives the query ids [wsb], to many goroutines at once; crypto/rand
-	// unless told.
+	// by default.
 	Rand io.Reader
 	// Control is called on every socket before it connects, as that of
 	// net.Dialer; its error fails the query as if the system call had failed.
 	Control func(network, address string, c syscall.RawConn) error
-	// Log receives a line for each datagram that did not match; silent unless told.
+	// Log receives a line for each datagram that did not match; silent by default.
 	Log *slog.Logger
 	// Shown is what earlier runs were shown: Run keeps the first answer of an RSI and path
 	// that shows another serial or identity, where its query keeps odd ones, and adds to
 	// it. Nil keeps none for that.
 	Shown *Shown
-	// Roots are the authorities that are trusted over TLS; those of the system unless told.
+	// Roots are the authorities that are trusted over TLS; those of the system by default.
 	Roots *x509.CertPool
 	// Expect are the expectations of the plan that the queries are of; nil expects nothing.
 	Expect *expect.Expectations

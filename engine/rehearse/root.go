@@ -27,7 +27,7 @@ const (
 // publication is one version of the root zone.
 type publication struct {
 	signed time.Time
-	after  time.Duration // until it is published; publishing unless told
+	after  time.Duration // until it is published; publishing by default
 	hidden bool          // no source shows it as its newest
 }
 

@@ -20,16 +20,16 @@ type script struct {
 	start time.Time  // the collector's first day
 	days  int        // that it lasts
 
-	measured time.Time // the first interval; a day after the start unless told
+	measured time.Time // the first interval; a day after the start by default
 	short    bool
 
 	// The root.
-	publications []publication // twice a day unless told
+	publications []publication // twice a day by default
 	keySets      []keySet      // the keys, by when they come into use
 	digests      []digesting   // ZONEMD, likewise
 	anchors      []rootzone.Anchor
 	services     []service // what is not served as it should be
-	sources      []source  // internic alone unless told
+	sources      []source  // internic alone by default
 
 	// The collector and its vantage points.
 	away   []span // neither fetches nor ingests

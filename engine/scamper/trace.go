@@ -43,9 +43,9 @@ type Options struct {
 
 // Tracer runs scamper. The zero value works.
 type Tracer struct {
-	Command string           // name or path; scamper unless told
-	Now     func() time.Time // time.Now unless told
-	Log     *slog.Logger     // silent unless told
+	Command string           // name or path; scamper by default
+	Now     func() time.Time // time.Now by default
+	Log     *slog.Logger     // silent by default
 }
 
 // Trace traces to all targets with one process, no longer than the limit

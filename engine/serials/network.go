@@ -18,6 +18,7 @@ import (
 // by TSIG (RFC 8945) where the zone has a key.
 type Network struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil is net.Dialer's
+	Now  func() time.Time                                                     // nil is time.Now; servers compare it with theirs, whatever --now says
 }
 
 // ErrUnreachable is a source with which there is no conversation at all.
@@ -37,7 +38,11 @@ func (n Network) Serial(ctx context.Context, zone plan.Zone) (uint32, error) {
 			return 0, err
 		}
 		secrets = map[string]string{key.Name: key.secret}
-		m.SetTsig(key.Name, key.Algorithm, 300, time.Now().Unix())
+		now := n.Now
+		if now == nil {
+			now = time.Now
+		}
+		m.SetTsig(key.Name, key.Algorithm, 300, now().Unix())
 	}
 	dial := n.Dial
 	if dial == nil {

@@ -44,9 +44,9 @@ type Pusher struct {
 
 	Log      *slog.Logger
 	Progress func() // called for each file delivered
-	// Dial opens the connection; net.Dialer unless told.
+	// Dial opens the connection; net.Dialer by default.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Stall is how long the collector may be silent; 10 s unless told.
+	// Stall is how long the collector may be silent; 10 s by default.
 	Stall time.Duration
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // history is a root, those who serve it, those who watch and a collector, as they may
-// be: all times are true ones unless told.
+// be: all times are true ones by default.
 type history struct {
 	zones   []published
 	servers []server

@@ -2,6 +2,8 @@ package correctness
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -46,6 +48,18 @@ func ReadKeySet(wire []byte) *KeySet {
 	}
 	k.RDatas, k.Sigs = inOrderOnce(k.RDatas), inOrderOnce(k.Sigs)
 	return k
+}
+
+// Sum tells the set from others.
+func (k *KeySet) Sum() [sha256.Size]byte {
+	var all []byte
+	for _, part := range [][][]byte{{k.Owner}, k.RDatas, k.Sigs} {
+		all = binary.BigEndian.AppendUint32(all, uint32(len(part)))
+		for _, data := range part {
+			all = append(binary.BigEndian.AppendUint32(all, uint32(len(data))), data...)
+		}
+	}
+	return sha256.Sum256(all)
 }
 
 func inOrderOnce(all [][]byte) [][]byte {

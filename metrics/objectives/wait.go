@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
 )
 
 // follower follows the serials of a zone through one of the zone's books, for one subject.
@@ -43,7 +44,7 @@ func (f follower) showed(vp, at, server int) (oldest uint32, ok, asked bool) {
 		}
 	}
 	for _, s := range shown {
-		if !slices.ContainsFunc(shown, func(o uint32) bool { return o != s && !newer(o, s) }) {
+		if !slices.ContainsFunc(shown, func(o uint32) bool { return o != s && !metrics.Newer(o, s) }) {
 			return s, true, true
 		}
 	}
@@ -88,7 +89,7 @@ func (f follower) wait(vp, server int, s dated) wait {
 	end := f.until(vp, server, s.at)
 	for at := f.book.next(s.at, end); at < end; at = f.book.next(at+1, end) {
 		oldest, ok, asked := f.showed(vp, at, server)
-		if ok && (oldest == s.serial || newer(oldest, s.serial)) {
+		if ok && metrics.Reaches(oldest, s.serial) {
 			w.seen = at
 			break
 		}

@@ -17,10 +17,6 @@ const (
 	mostLone   = 100 // of a zone are told; a server can show another with every answer
 )
 
-// newer says that a serial is newer than another by RFC 1982; of two that are in no order
-// neither is.
-func newer(a, b uint32) bool { return a != b && metrics.Reaches(a, b) }
-
 // zone is what is known of the serials of one zone.
 type zone struct {
 	a       *Accumulator
@@ -261,7 +257,7 @@ func (z *zone) date() {
 	}
 	for serial := range z.known {
 		at, ok := z.published(serial, -1)
-		if ok && !slices.ContainsFunc(z.initial, func(i uint32) bool { return !newer(serial, i) }) {
+		if ok && !slices.ContainsFunc(z.initial, func(i uint32) bool { return !metrics.Newer(serial, i) }) {
 			z.accepted[serial] = at
 		}
 	}

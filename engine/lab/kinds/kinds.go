@@ -17,7 +17,7 @@ const Seed = 47
 // Serial is that of the first version of each history.
 const Serial = 2026112300
 
-// Keys of the zones: those named first sign unless told.
+// Keys of the zones: those named first sign by default.
 var (
 	KSK1    = lab.KSK(Seed, "ksk 1", lab.ECDSAP256SHA256)
 	KSK2    = lab.KSK(Seed, "ksk 2", lab.ECDSAP256SHA256)
