@@ -181,8 +181,8 @@ func (v *verifier) unsigned(s *rrset) standing {
 	return v.note(bare, "%s in %s has no signature by the zone: it may be of a zone below", s, s.section)
 }
 
-// referred says whether the response refers to the zone itself: whoever says so has not the zone, and
-// signs nothing of it.
+// referred says whether the response refers to the zone itself: whoever says so does not have the
+// zone, and signs nothing of it.
 func (v *verifier) referred() bool {
 	return v.e.Flags&dnsmsg.FlagAA == 0 && v.e.RCode == dns.RcodeSuccess && v.e.empty(answer) &&
 		v.e.get(authority, v.zone.name, dns.TypeNS) != nil && v.e.get(authority, v.zone.name, dns.TypeSOA) == nil
