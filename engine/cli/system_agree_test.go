@@ -135,7 +135,7 @@ func (g *collecting) agree(t *testing.T, b backlog) {
 	all := map[string]found{}
 	must(t, json.Unmarshal([]byte(out), &all))
 	want := g.byDuckDB(t, dir)
-	if len(all) != 5 || len(want.Columns) != 32 || want.Rows != 288*backlogVPs*65 || want.Latency <= 0 {
+	if len(all) != 5 || len(want.Columns) != 41 || want.Rows != 288*backlogVPs*65 || want.Latency <= 0 {
 		t.Fatalf("read by %v; DuckDB: %+v", slices.Sorted(maps.Keys(all)), want)
 	}
 	for who, got := range all {

@@ -175,7 +175,7 @@ func (g *collecting) testPushed(t *testing.T) {
 		"SELECT count(*), count(first_used), min(state), (count(first_seen) > 0) = (SELECT bool_or(coalesce(clock_synchronized, true)) FROM "+glob(dir, "runs")+") FROM '"+dir+"/zones/zones.parquet'",
 		"SELECT verdict, count(*), count(DISTINCT verdict_serial) FROM "+glob(dir, "answers")+" WHERE \"query\" = 'correctness' GROUP BY ALL")
 	want := []string{"[[0]]", "[[0]]", "[[325,325,325,5,65]]", "[[true,2]]", "[[5,325,5,5]]",
-		`[["BIGINT",6],["BLOB",2],["BOOLEAN",2],["INTEGER",6],["STRUCT(kind VARCHAR, after_us BIGINT, wire BLOB)[]",1],["TIMESTAMP WITH TIME ZONE",2],["VARCHAR",13],["VARCHAR[]",1]]`, `[[1,1,"archived",true]]`, `[["correct",65,1]]`}
+		`[["BIGINT",8],["BLOB",2],["BOOLEAN",3],["INTEGER",6],["STRUCT(kind VARCHAR, after_us BIGINT, wire BLOB)[]",1],["TIMESTAMP WITH TIME ZONE",3],["VARCHAR",18],["VARCHAR[]",1]]`, `[[1,1,"archived",true]]`, `[["correct",65,1]]`}
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("query %d: %s, want %s", i+1, got[i], want[i])
