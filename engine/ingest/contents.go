@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
+	"unique"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/judge"
@@ -68,7 +68,7 @@ func answersOf(t *taken, data []byte, check checker) (c contents, err error) {
 		}
 	}
 	labels := func(i int) (string, measurement.RSI) { return rows[i].Query, rows[i].RSI }
-	if err := errors.Join(check.foreign(len(rows), labels), unique(rows), extras(rows), check.metadata(meta), counted(meta.Run, rows)); err != nil {
+	if err := errors.Join(check.foreign(len(rows), labels), distinct(rows), extras(rows), check.metadata(meta), counted(meta.Run, rows)); err != nil {
 		return c, err
 	}
 	seen, err := sightingsOf(rows)
@@ -93,7 +93,7 @@ func routesOf(t *taken, data []byte, check checker) (*lake.Group[measurement.Rou
 		}
 	}
 	labels := func(i int) (string, measurement.RSI) { return "", rows[i].RSI }
-	return groupOf(t, rows), errors.Join(check.foreign(len(rows), labels), unique(rows))
+	return groupOf(t, rows), errors.Join(check.foreign(len(rows), labels), distinct(rows))
 }
 
 // groupOf is the rows of a file as a group. A day of rows is more than we hold: they are
@@ -115,8 +115,8 @@ func groupOf[T spool.Sent](t *taken, rows []T) *lake.Group[T] {
 	return &g
 }
 
-// unique refuses rows that share a key; they come in its order or not at all.
-func unique[T lake.Measured](rows []T) error {
+// distinct refuses rows that share a key; they come in its order or not at all.
+func distinct[T lake.Measured](rows []T) error {
 	if i := column.Disorder(rows); i > 0 {
 		return fmt.Errorf("row %d: has the key of an earlier row, or is out of order", i+1)
 	}
@@ -145,13 +145,14 @@ func sightingsOf(rows []measurement.Answer) (found []judge.Sighting, err error) 
 			f.At = min(f.At, s.At)
 			continue
 		}
-		// Its texts are parts of the file's, which must not stay in memory for them.
-		s.RSI, s.Address = measurement.RSI(strings.Clone(string(s.RSI))), strings.Clone(s.Address)
+		// Its texts are parts of the file's, which must not stay in memory for them; nearly
+		// all files have the same.
+		s.RSI, s.Address = unique.Make(s.RSI).Value(), unique.Make(s.Address).Value()
 		if found = append(found, s); len(found) > mostSightings {
 			return nil, fmt.Errorf("shows more than %d serials", mostSightings)
 		}
 	}
-	return found, nil
+	return slices.Clip(found), nil
 }
 
 // known is what plans have: their RSIs, nil for none; and the timeouts of their queries, in

@@ -142,7 +142,8 @@ func TestOwnTroubleLosesNothing(t *testing.T) {
 	}
 }
 
-// What does not fit into memory at once comes in by several merges, to the same lake.
+// What does not fit into memory at once comes in by several merges, to the same lake; an
+// interval by one, or its row group would be written twice.
 func TestLittleMemory(t *testing.T) {
 	var want []measurement.Answer
 	for _, memory := range []int64{0, 1, 40_000} {
@@ -153,10 +154,16 @@ func TestLittleMemory(t *testing.T) {
 				c.measure(vp, day.Add(time.Duration(i)*5*time.Minute))
 			}
 		}
-		merges := 0
+		merges, taken := 0, map[string]int{}
 		c.in.Step = func(what string) error {
 			if what == "merge answers" {
 				merges++
+			} else if name, ok := strings.CutPrefix(what, "copy "); ok {
+				label, _, _ := strings.Cut(name, "-")
+				if merge, before := taken[label]; before && merge != merges {
+					t.Errorf("%d bytes: files of %s are in two merges", memory, label)
+				}
+				taken[label] = merges
 			}
 			return nil
 		}

@@ -63,8 +63,8 @@ type Ingester struct {
 
 	Anchors []rootzone.Anchor // by which the archive's zones are believed
 
-	// Memory is how many bytes of responses and texts the files may have that are merged at once;
-	// 0 is 80 MiB. A day of twenty vantage points takes less; a backlog of two hundred, or
+	// Memory is how many bytes of responses the files may have that are merged at once, about;
+	// 0 is 64 MiB. A day of twenty vantage points takes less; a backlog of two hundred, or
 	// files that are made to be large, come in by several merges.
 	Memory int64
 

@@ -45,6 +45,10 @@ const takersAtOnce = 4
 // defaultMemory is Ingester.Memory where that is 0.
 const defaultMemory = 64 << 20
 
+// restOfInterval is how much more than that the files of an interval may have that was begun: where
+// one is cut in two, the row group that it ends is written again.
+const restOfInterval = defaultMemory / 8
+
 // takeAll copies the files, bounded and hashed, and reads the copies: those at the head
 // that together fit into memory, of which it returns how many they are. What is wrong
 // with a file is in its reason; an error is our own disk's.
@@ -55,7 +59,11 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 	var held atomic.Int64
 	group, going := errgroup.WithContext(ctx)
 	group.SetLimit(takersAtOnce)
-	for ; n < len(files) && held.Load() < cmp.Or(r.Memory, defaultMemory) && going.Err() == nil; n++ {
+	memory := cmp.Or(r.Memory, defaultMemory)
+	for ; n < len(files) && going.Err() == nil; n++ {
+		if more := held.Load() - memory; more >= 0 && (more >= restOfInterval || !files[n].label.Equal(files[n-1].label)) {
+			break
+		}
 		i := n
 		group.Go(func() (err error) {
 			if going.Err() != nil {
@@ -76,14 +84,15 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 // with little in them.
 func (t *taken) weight() (bytes int64) {
 	const (
-		row   = 1 << 10 // of its run, its names
-		shown = 1 << 8  // a serial or a set of keys
-		wire  = 1 << 5  // where one lies
+		row    = 1 << 10 // of its run, its names
+		serial = 1 << 6
+		keys   = 1 << 8 // a set
+		wire   = 1 << 5 // where one lies
 	)
 	if t == nil || t.answers == nil {
 		return row
 	}
-	bytes = row + shown*int64(len(t.sightings)+len(t.keys)) + int64(t.answers.Texts)
+	bytes = row + serial*int64(len(t.sightings)) + keys*int64(len(t.keys))
 	of := func(all [][]byte) {
 		for _, data := range all {
 			bytes += wire + int64(len(data))

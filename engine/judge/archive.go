@@ -37,7 +37,7 @@ func (j *Judge) archived(rows map[int64]*measurement.Zone) error {
 		}
 		if z.State == measurement.ZoneArchived {
 			if z.SignedAt == nil { // written before it was noted, or it could not be read then
-				z.SignedAt, _ = signedAt(filepath.Join(j.RootZones, rootzone.FileName(serial)))
+				z.SignedAt, _ = signedAt(filepath.Join(j.RootZones, rootzone.FileName(serial)), false)
 				rows[z.Serial] = &z
 			}
 			continue
@@ -124,7 +124,7 @@ func (j *Judge) archive(z *measurement.Zone) error {
 		}
 	}
 	at = at.UTC().Truncate(time.Microsecond)
-	z.SignedAt, _ = signedAt(path) // a zone that cannot be read is told of where it is needed
+	z.SignedAt, _ = signedAt(path, recorded == sum) // a zone that cannot be read is told of where it is needed
 	z.State, z.ArchivedAt, z.Source, z.SHA256 = measurement.ZoneArchived, &at, &source, nil
 	if recorded != "" {
 		z.SHA256 = &recorded // by which the zone is believed
@@ -132,8 +132,14 @@ func (j *Judge) archive(z *measurement.Zone) error {
 	return nil
 }
 
-// signedAt is when a zone of the archive was signed.
-func signedAt(path string) (*time.Time, error) {
+// signedAt is when a zone of the archive was signed. Of what is as it was proved to be, the
+// apex says it.
+func signedAt(path string, proved bool) (*time.Time, error) {
+	if proved {
+		if at, err := rootzone.ApexSignedAt(path); err == nil {
+			return &at, nil
+		}
+	}
 	zone, err := rootzone.Open(path)
 	if err != nil {
 		return nil, err

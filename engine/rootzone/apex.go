@@ -112,12 +112,37 @@ const maxLine = 64 << 10
 // ApexKeys reads the keys of a zone of the archive that may sign, without the rest of
 // it: its file has the apex at its beginning. The file is believed as it is.
 func ApexKeys(path string) ([]Key, error) {
+	records, err := readApex(path, func(line string) bool { return strings.Contains(line, "DNSKEY") && !strings.Contains(line, "RRSIG") })
+	var keys []Key
+	for _, rr := range records {
+		if k, ok := rr.(*dns.DNSKEY); ok && SigningKey(k) {
+			keys = append(keys, NewKey(k))
+		}
+	}
+	return keys, err
+}
+
+// ApexSignedAt is SignedAt of a zone of the archive, without the rest of it.
+func ApexSignedAt(path string) (time.Time, error) {
+	records, err := readApex(path, func(string) bool { return true })
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, err := signedAt(records)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("zone %s: %w", path, err)
+	}
+	return at, nil
+}
+
+// readApex reads those records at the beginning of a file that are of the apex and wanted.
+func readApex(path string, wanted func(line string) bool) ([]dns.RR, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("zone: %w", err)
 	}
 	defer f.Close()
-	var keys []Key
+	var records []dns.RR
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
@@ -128,19 +153,17 @@ func ApexKeys(path string) ([]Key, error) {
 		if !strings.HasPrefix(line, ".\t") && !strings.HasPrefix(line, ". ") {
 			break
 		}
-		if !strings.Contains(line, "DNSKEY") || strings.Contains(line, "RRSIG") {
+		if !wanted(line) {
 			continue
 		}
 		rr, err := dns.NewRR(line)
 		if err != nil {
 			return nil, fmt.Errorf("zone %s: %w", path, err)
 		}
-		if k, ok := rr.(*dns.DNSKEY); ok && SigningKey(k) {
-			keys = append(keys, NewKey(k))
-		}
+		records = append(records, rr)
 	}
 	if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
 		return nil, fmt.Errorf("zone %s: %w", path, err)
 	}
-	return keys, nil
+	return records, nil
 }

@@ -2,6 +2,9 @@ package rootzone_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -110,5 +113,32 @@ func TestSignaturesOfGenuineZones(t *testing.T) {
 				t.Errorf("%s: %s", c.name, ds)
 			}
 		}
+	}
+}
+
+// The beginning of an archived file says when its zone was signed; of a file without a
+// signature over SOA that holds, nothing does.
+func TestApexSignedAt(t *testing.T) {
+	lz := labZone(t, 1)
+	dir := t.TempDir()
+	zone, err := rootzone.ReadWhole(strings.NewReader(text(lz.RRs())), "lab")
+	must(t, err)
+	_, err = rootzone.Save(dir, zone)
+	must(t, err)
+	path := filepath.Join(dir, rootzone.FileName(zone.Serial))
+	want, err := zone.SignedAt()
+	must(t, err)
+	if at, err := rootzone.ApexSignedAt(path); err != nil || !at.Equal(want) {
+		t.Errorf("signed at %s, %v, want %s", at, err, want)
+	}
+	kept, err := os.ReadFile(path)
+	must(t, err)
+	other := regexp.MustCompile(`(?m)^(\.\t.*\tSOA\t.* )1800 `).ReplaceAllString(string(kept), "${1}1801 ") // its refresh
+	if other == string(kept) {
+		t.Fatal("the SOA record is not where it is sought")
+	}
+	put(t, dir, rootzone.FileName(zone.Serial), other)
+	if at, err := rootzone.ApexSignedAt(path); !errors.Is(err, rootzone.ErrBogus) {
+		t.Errorf("of a SOA record that nobody signed: %s, %v", at, err)
 	}
 }

@@ -35,9 +35,18 @@ func (z *Zone) SignedAt() (time.Time, error) {
 	if z.records == nil {
 		return time.Time{}, errNotWhole
 	}
-	v, err := newValidation(z.records)
+	at, err := signedAt(apexOf(z).records)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("zone %d: %w: %w", z.Serial, ErrBogus, err)
+		return time.Time{}, fmt.Errorf("zone %d: %w", z.Serial, err)
+	}
+	return at, nil
+}
+
+// signedAt is that of the records of an apex.
+func signedAt(records []dns.RR) (time.Time, error) {
+	v, err := newValidation(records)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: %w", ErrBogus, err)
 	}
 	var latest *uint32
 	for _, sig := range v.holding(setKey{root, dns.TypeSOA}, v.keys) {
@@ -46,7 +55,7 @@ func (z *Zone) SignedAt() (time.Time, error) {
 		}
 	}
 	if latest == nil {
-		return time.Time{}, fmt.Errorf("zone %d: %w: no signature over SOA verifies", z.Serial, ErrBogus)
+		return time.Time{}, fmt.Errorf("%w: no signature over SOA verifies", ErrBogus)
 	}
 	return time.Unix(int64(*latest), 0).UTC(), nil
 }
