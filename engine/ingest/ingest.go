@@ -64,7 +64,7 @@ type Ingester struct {
 	Anchors []rootzone.Anchor // by which the archive's zones are believed
 
 	// Memory is how many bytes of responses the files may have that are merged at once, about;
-	// 0 is 64 MiB. A day of twenty vantage points takes less; a backlog of two hundred, or
+	// 0 is 72 MiB. A day of twenty vantage points takes less; a backlog of two hundred, or
 	// files that are made to be large, come in by several merges.
 	Memory int64
 

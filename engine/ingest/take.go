@@ -43,7 +43,7 @@ type taken struct {
 const takersAtOnce = 4
 
 // defaultMemory is Ingester.Memory where that is 0.
-const defaultMemory = 64 << 20
+const defaultMemory = 72 << 20
 
 // restOfInterval is how much more than that the files of an interval may have that was begun: where
 // one is cut in two, the row group that it ends is written again.
@@ -85,9 +85,9 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 func (t *taken) weight() (bytes int64) {
 	const (
 		row    = 1 << 10 // of its run, its names
-		serial = 1 << 6
-		keys   = 1 << 8 // a set
-		wire   = 1 << 5 // where one lies
+		serial = 96      // with its share of texts
+		keys   = 1 << 8  // a set
+		wire   = 1 << 5  // where one lies
 	)
 	if t == nil || t.answers == nil {
 		return row
