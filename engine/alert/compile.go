@@ -213,7 +213,9 @@ func (c *compiler) pieces(r plan.Rule) []piece {
 			break
 		}
 		at := len(r.Summary) - len(rest) + len(before) + 1
-		if p := c.compilePart(text{r.Summary, r.SummaryRange, at}, expr, nil); p != nil {
+		if !r.Fills(expr) {
+			// The plan has said so.
+		} else if p := c.compilePart(text{r.Summary, r.SummaryRange, at}, expr, nil); p != nil {
 			all = append(all, piece{expr: p})
 		}
 		rest = tail

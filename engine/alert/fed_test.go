@@ -152,7 +152,7 @@ rule "both" {
   window   = "1hour"
   severity = "loud"
   expr     = "window.availabilty < threshold.rsi_availability"
-  summary  = "{window.sentt}"
+  summary  = "{window.sentt} of {server}"
 }
 
 rule "labels" {

@@ -114,7 +114,7 @@ func (v Value) rests() string {
 	if len(v.RestsOn) > 0 {
 		return "rests on " + edition.Join(v.RestsOn)
 	}
-	return "rests on " + edition.Plural(int64(v.Fewest), "vantage point") + " or more"
+	return "holds unless " + edition.Plural(int64(v.Fewest), "vantage point") + " are left out"
 }
 
 func (w Wait) words() string {

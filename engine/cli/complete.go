@@ -73,6 +73,7 @@ func (a *app) completeValues(root *cobra.Command) {
 		}
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	find(root, []string{"plan", "reference"}).ValidArgsFunction = fixed(plan.Blocks())
 	var scenarios []string
 	for _, s := range rehearse.Scenarios() {
 		scenarios = append(scenarios, s.Name)

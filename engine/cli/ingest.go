@@ -129,6 +129,7 @@ func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 	}
 	s.tellDiffering(result.Differing)
 	s.report(result, in.Lake.Dir)
+	s.tellSilent(in.Lake)
 	s.windowRules(ctx, in.Lake)
 	if !result.Newer { // else no day's runs can be read
 		err = errors.Join(err, s.pack(ctx, in))

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
+	"mtric.net/mtric/engine/alert"
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/serials"
 )
 
@@ -15,4 +18,15 @@ func (a *app) askSources(ctx context.Context, s *station) []serials.Sight {
 		return nil
 	}
 	return w.Sights(ctx)
+}
+
+// tellSilent notes whether sources of zones are silent.
+func (s *station) tellSilent(store lake.Store) {
+	rows, err := store.Serials()
+	if err != nil {
+		err = fmt.Errorf("serials of zones: %w", err)
+	} else {
+		err = joined(serials.Silent(s.plan.Zones, rows, s.now()))
+	}
+	s.condition("ingest", "zone-source", alert.Warning, err)
 }

@@ -92,6 +92,17 @@ func TestIngestAsksSources(t *testing.T) {
 	}
 	do(synchronised, 0, at("10")...)
 	do(synchronised, 0, at("15")...)
+	alerts := func() string {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(home, "Logs", "c00-alerts.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if text := alerts(); !strings.Contains(text, "condition=zone-source") || !strings.Contains(text, "zone dead.: its source 127.0.0.1:1 has never shown a serial") {
+		t.Errorf("nobody is told of a silent source:\n%s", text)
+	}
 	first := time.Date(2026, 11, 30, 10, 10, 0, 0, time.UTC)
 	if got := rows(); len(got) != 1 || got[0].Zone != "example." || got[0].Serial != 4294967295 || !got[0].FirstSeen.Truncate(time.Minute).Equal(first) {
 		t.Fatalf("%+v", got)

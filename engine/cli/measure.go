@@ -96,6 +96,9 @@ func (a *app) measure(ctx context.Context, o measureOptions) (err error) {
 	started := s.now()
 	if err := knownVantagePoint(p, vp); err != nil {
 		s.log.Warn("what is measured enters no rule and no report", "error", err)
+		if !a.flags.quiet && (a.flags.vp != "" || isTerminal(a.err)) { // else cron would mail it every five minutes
+			fmt.Fprintf(a.err, "mtric: %v; what is measured enters no rule and no report\n", err)
+		}
 	}
 	m := &measuring{station: s, vp: vp, rand: r, started: started, label: interval.Of(started), app: a}
 	if err := m.begin(); err != nil {

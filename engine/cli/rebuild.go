@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rebuild"
 )
 
@@ -24,7 +25,7 @@ type rebuildFlags struct{ originals, zones, plans, serials, out, check string }
 func (a *app) rebuildCommand() *cobra.Command {
 	var f rebuildFlags
 	c := &cobra.Command{
-		Use:   "rebuild --originals DIR --zones DIR --out LAKE",
+		Use:   "rebuild --originals DIR [--zones DIR] --out LAKE",
 		Short: "Make a lake again from originals, root zones and plans",
 		Long: `Rebuild makes LAKE out of the evidence: the files of vantage points as they were
 received, loose or packed, the archive of root zones with its records of fetches, the
@@ -45,7 +46,7 @@ folder _rebuild lies in it, it is not whole: give the command again.`,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.rebuild(c, f) },
 	}
 	c.Flags().StringVar(&f.originals, "originals", "", "folder of originals, the `DIR` that holds yyyymm/")
-	c.Flags().StringVar(&f.zones, "zones", "", "archive of root zones, the `DIR` that holds fetches.jsonl")
+	c.Flags().StringVar(&f.zones, "zones", "", "archive of root zones, the `DIR` that holds fetches.jsonl (required where the plan has root zones)")
 	c.Flags().StringVar(&f.plans, "plans", "", "plans by their hash, a `DIR` such as Lake/plans (default: those among the originals)")
 	c.Flags().StringVar(&f.serials, "serials", "", "serials that sources of zones showed, the table zone_serials: a `FILE`, which no original can replace (default: none)")
 	c.Flags().StringVar(&f.out, "out", "", "the `LAKE` to make")
@@ -55,7 +56,7 @@ folder _rebuild lies in it, it is not whole: give the command again.`,
 
 func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
 	defer collectForDays()()
-	for _, name := range []string{"originals", "zones", "out"} {
+	for _, name := range []string{"originals", "out"} {
 		if c.Flag(name).Value.String() == "" {
 			return usagef("rebuild: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())
 		}
@@ -74,12 +75,19 @@ func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	_, judged := p.Query(measurement.QueryCorrectness)
+	if f.zones == "" && (judged || len(p.ZoneSources) > 0) {
+		return usagef("rebuild: --zones is missing, and plan %s has root zones\nTry \"%s --help\".", p.Name, c.CommandPath())
+	}
 	now, err := a.now()
 	if err != nil {
 		return err
 	}
 	if err := f.apart(); err != nil {
 		return err
+	}
+	if f.zones == "" {
+		f.zones = filepath.Join(f.out, "_rebuild", "none") // where nothing is
 	}
 	if a.flags.dryRun {
 		if err := rebuildable(f.out); err != nil {

@@ -177,7 +177,7 @@ func (r *rig) testSecondVantagePoint(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Equal(d.VantagePoints, []measurement.VantagePoint{"101", "201"}) || !strings.Contains(text, "rests on 2 vantage points or more") {
+	if !slices.Equal(d.VantagePoints, []measurement.VantagePoint{"101", "201"}) || !strings.Contains(text, "holds unless 2 vantage points are left out") {
 		t.Errorf("vantage points %v\n%s", d.VantagePoints, text)
 	}
 }

@@ -96,8 +96,20 @@ func (n *nameChecker) noField(root, at celast.Expr, parent, field string) {
 		return
 	}
 	known := n.under(parent)
+	meant := Meant(field, known)
+	if meant == "" { // objects of fields, "mine" of mine.availability
+		var objects []string
+		for _, name := range known {
+			if object, _, deeper := strings.Cut(name, "."); deeper {
+				objects = append(objects, object)
+			}
+		}
+		if meant = Meant(field, objects); meant == "" && len(slices.Compact(objects)) == 1 && len(objects) == len(known) {
+			meant = fmt.Sprintf("Did you mean %q? ", objects[0])
+		}
+	}
 	from := n.fieldAt(n.offset(at.ID()))
-	n.mistake(from, min(from+len(field), len(n.text)), fmt.Sprintf("no field %q in %s", field, parent), Meant(field, known)+"Fields: "+strings.Join(known, ", ")+".")
+	n.mistake(from, min(from+len(field), len(n.text)), fmt.Sprintf("no field %q in %s", field, parent), meant+"Fields: "+strings.Join(known, ", ")+".")
 }
 
 func (n *nameChecker) noName(at celast.Expr, name string) {

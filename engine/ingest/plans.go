@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
@@ -152,9 +151,9 @@ func (r *run) plansOf(t *taken) (int, error) {
 		return len(sums), nil
 	}
 	sums := map[string]bool{}
-	kept, err := filepath.Glob(filepath.Join(escapeGlob(r.Originals), "[0-9]*", "*-"+string(t.vp)+".plan.json"))
+	kept, err := r.originals.Plans(t.vp)
 	if err != nil {
-		return 0, fmt.Errorf("originals: %w", err)
+		return 0, err
 	}
 	for _, path := range kept {
 		sum, err := files.Sum(path)

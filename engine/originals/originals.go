@@ -193,6 +193,26 @@ func (s *Store) months(before time.Time) (dirs []string, err error) {
 	return dirs, nil
 }
 
+// Plans are the paths of the plans that a vantage point has sent.
+func (s *Store) Plans(vp measurement.VantagePoint) (paths []string, err error) {
+	months, err := s.months(time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range months {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, fmt.Errorf("originals: %w", err)
+		}
+		for _, e := range entries {
+			if n, ours := ParseName(e.Name()); ours && n.Kind == Plan && n.VantagePoint == vp {
+				paths = append(paths, filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	return paths, nil
+}
+
 // Since counts the originals that were kept after a time: loose ones by the time of their
 // file, packed ones by their index. A pack whose newest member is older is not opened.
 func (s *Store) Since(t time.Time) (n int64, err error) {

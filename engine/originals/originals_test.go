@@ -365,3 +365,38 @@ func TestParseName(t *testing.T) {
 		}
 	}
 }
+
+// TestPlans: those of one vantage point, of any month; a folder that cannot be read is no
+// empty one.
+func TestPlans(t *testing.T) {
+	dir := t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"202610/202610010000-101.plan.json", "202611/202611222240-101.plan.json", "202611/202611222240-102.plan.json",
+		"202611/202611222240-101.answers.parquet", "other/202611222240-101.plan.json"} {
+		must(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		must(os.WriteFile(filepath.Join(dir, name), nil, 0o644))
+	}
+	s := &originals.Store{Dir: dir}
+	got, err := s.Plans("101")
+	must(err)
+	if want := []string{filepath.Join(dir, "202610/202610010000-101.plan.json"), filepath.Join(dir, "202611/202611222240-101.plan.json")}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, err := (&originals.Store{Dir: filepath.Join(dir, "none")}).Plans("101"); err != nil || got != nil {
+		t.Errorf("no folder: %q, %v", got, err)
+	}
+	unreadable := filepath.Join(dir, "202611", "202611222240-101.plan.json") // nor can root read a file as a folder
+	if os.Geteuid() != 0 {
+		must(os.Chmod(filepath.Join(dir, "202611"), 0))
+		t.Cleanup(func() { must(os.Chmod(filepath.Join(dir, "202611"), 0o755)) })
+		unreadable = dir
+	}
+	if got, err := (&originals.Store{Dir: unreadable}).Plans("101"); err == nil {
+		t.Errorf("%s cannot be read, and has the plans %q", unreadable, got)
+	}
+}

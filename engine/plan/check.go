@@ -44,6 +44,7 @@ func (l *loader) decode(t top) {
 func (l *loader) check() {
 	p := l.plan
 	l.checkGaps()
+	l.checkTwins()
 	l.checkBound()
 	l.checkCounts()
 	for _, q := range p.Queries {

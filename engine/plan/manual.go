@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,9 @@ func Reference(names ...string) (string, error) {
 	for _, name := range names {
 		t := typeNamed(language, name)
 		if t == nil {
+			if within := holders(name); len(within) > 0 {
+				return "", fmt.Errorf("no block type %q: it stands in %s", name, strings.Join(within, ", "))
+			}
 			return "", fmt.Errorf("no block type %q: %s", name, didYouMean(name, kinds(language), "blocks"))
 		}
 		t.write(&b, "")
@@ -24,6 +28,24 @@ func Reference(names ...string) (string, error) {
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// Blocks are the types of blocks that Reference is asked for.
+func Blocks() []string { return kinds(language) }
+
+// holders are the blocks in which an attribute, or a block inside, has that name.
+func holders(name string) (all []string) {
+	for _, t := range language {
+		if t.has(name) {
+			all = append(all, t.kind)
+		}
+	}
+	return all
+}
+
+func (t *blockType) has(name string) bool {
+	return slices.ContainsFunc(t.attrs, func(a attribute) bool { return a.name == name }) ||
+		slices.ContainsFunc(t.blocks, func(inner blockType) bool { return inner.kind == name || inner.has(name) })
 }
 
 // write writes a block and those inside it; within is what they stand in.

@@ -179,6 +179,18 @@ func (d *decoder) literal(e hcl.Expression) (Range, string, bool) {
 	return Range{}, "", false
 }
 
+// Fills says whether the rule has what a placeholder {name} names; an expression is not looked at.
+func (r Rule) Fills(name string) bool {
+	root, _, field := strings.Cut(name, ".")
+	switch {
+	case !placeholder.MatchString(name):
+		return true
+	case field:
+		return slices.Contains(sees[r.On], root)
+	}
+	return slices.Contains(r.Over, root)
+}
+
 // placeholders checks the {…} of a summary: the labels of over, and fields of
 // the objects that the rule sees.
 func (d *decoder) placeholders(r Rule) {
@@ -208,7 +220,7 @@ func (d *decoder) placeholders(r Rule) {
 			// An expression: engine/alert compiles it, as it does the fields.
 		case !placeholder.MatchString(name):
 			d.errorf("summary", "A placeholder is the name of a label, {rsi}, or of a field, {window.sent}.", "no placeholder {%s}", name)
-		case !slices.Contains(known, root):
+		case !r.Fills(name):
 			remedy := fmt.Sprintf("A rule on %q sees %s.", r.On, strings.Join(sees[r.On], ", "))
 			if !field {
 				remedy = strings.TrimSpace("Labels must be named in over. " + didYouMean(root, r.Over, "There are"))

@@ -153,6 +153,43 @@ func (l *loader) checkGaps() {
 	}
 }
 
+// checkTwins warns where two servers are asked at one address and port at one time: what is
+// said of the one is said of the other.
+func (l *loader) checkTwins() {
+	type place struct {
+		address netip.Addr
+		port    uint16
+		tls     bool
+	}
+	type use struct {
+		Address
+		rsi measurement.RSI
+		at  hcl.Range
+	}
+	met := map[place][]use{}
+	for i, s := range l.plan.Servers {
+		for _, a := range l.servers[i].addresses {
+			if a.Address.Address.IsLoopback() {
+				continue // servers of a lab
+			}
+			places := []place{{a.Address.Address, s.Port, false}}
+			if s.TLS != nil {
+				places = append(places, place{a.Address.Address, s.TLS.Port, true})
+			}
+			for _, p := range places {
+				twin := slices.IndexFunc(met[p], func(o use) bool { return o.rsi != s.RSI && overlap(o.From, o.Until, a.From, a.Until) })
+				if twin >= 0 {
+					other := met[p][twin]
+					l.warnf(a.at, "The other is at "+position(other.at)+". If they are one server, leave one out: it counts twice.",
+						"%s and %s are asked at the same address and port, %s", other.rsi, s.RSI, netip.AddrPortFrom(p.address, p.port))
+					break
+				}
+				met[p] = append(met[p], use{a.Address, s.RSI, a.at})
+			}
+		}
+	}
+}
+
 // dated reads the address blocks.
 func (d *decoder) dated() []placed {
 	var all []placed

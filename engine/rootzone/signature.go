@@ -106,6 +106,17 @@ func (s Signature) SignerName() []byte {
 // By says whether one of the keys may have made it, by tag and algorithm.
 func (s Signature) By(keys []Key) bool { return slices.ContainsFunc(keys, s.by) }
 
+// Candidates are the keys that may have made it, each once.
+func (s Signature) Candidates(keys []Key) (all []Key) {
+	for _, k := range keys {
+		same := func(o Key) bool { return o.RR.PublicKey == k.RR.PublicKey }
+		if s.by(k) && !slices.ContainsFunc(all, same) {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
 func (s Signature) by(k Key) bool { return k.Tag == s.Tag() && k.RR.Algorithm == s.Algorithm() }
 
 // Signer is who signed, in presentation form.

@@ -156,3 +156,28 @@ func Keep(store lake.Store, sights []Sight) error {
 	}
 	return store.SaveSerials(rows)
 }
+
+// quiet is how long after its last sight a source counts as silent: in good order that is
+// up to an hour and one ingest old in the table.
+const quiet = again + 30*time.Minute
+
+// Silent says of each zone whose source has shown no serial of late, by the rows of the
+// table, since when. Of such a zone nobody dates serials by its source.
+func Silent(zones []plan.Zone, rows []measurement.ZoneSerial, now time.Time) (lines []string) {
+	last := map[string]time.Time{}
+	for _, row := range rows {
+		if row.LastSeen.After(last[row.Zone]) {
+			last[row.Zone] = row.LastSeen
+		}
+	}
+	for _, z := range zones {
+		switch at, seen := last[z.Name]; {
+		case z.Source == "":
+		case !seen:
+			lines = append(lines, fmt.Sprintf("zone %s: its source %s has never shown a serial", z.Name, z.Source))
+		case now.Sub(at) > quiet:
+			lines = append(lines, fmt.Sprintf("zone %s: its source %s has shown no serial since about %s", z.Name, z.Source, at.UTC().Format("2006-01-02T15:04Z")))
+		}
+	}
+	return lines
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -122,4 +123,19 @@ func TestSights(t *testing.T) {
 			t.Errorf("%d lines of log", n)
 		}
 	})
+}
+
+// TestSilent: a source that has shown nothing for an hour and a half, and no other.
+func TestSilent(t *testing.T) {
+	now := time.Date(2026, 11, 30, 10, 0, 0, 0, time.UTC)
+	seen := func(zone string, serial int64, ago time.Duration) measurement.ZoneSerial {
+		return measurement.ZoneSerial{Zone: zone, Serial: serial, Source: "192.0.2.1:53", FirstSeen: now.AddDate(0, 0, -9), LastSeen: now.Add(-ago)}
+	}
+	zone := func(name, source string) plan.Zone { return plan.Zone{Label: "x", Name: name, Source: source} }
+	zones := []plan.Zone{zone("fresh.", "192.0.2.1:53"), zone("late.", "192.0.2.1:53"), zone("never.", "192.0.2.1:53"), zone("without.", "")}
+	rows := []measurement.ZoneSerial{seen("fresh.", 1, 48*time.Hour), seen("fresh.", 2, 90*time.Minute), seen("late.", 1, 90*time.Minute+time.Second), seen("late.", 2, 48*time.Hour)}
+	want := []string{"zone late.: its source 192.0.2.1:53 has shown no serial since about 2026-11-30T08:29Z", "zone never.: its source 192.0.2.1:53 has never shown a serial"}
+	if got := serials.Silent(zones, rows, now); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

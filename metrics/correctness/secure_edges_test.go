@@ -7,6 +7,8 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mtric.net/mtric/engine/lab"
+	"mtric.net/mtric/engine/lab/small"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/metrics/correctness"
 )
@@ -97,6 +99,57 @@ func TestSecureEdges(t *testing.T) {
 		got, why := judged(by, c.m, correctness.Held{Sets: trusted(by, z)})
 		if got != c.want || !strings.Contains(why, c.why) {
 			t.Errorf("%s: %s (%s), want %s (%s)", c.name, got, why, c.want, c.why)
+		}
+	}
+}
+
+// ofOneTag are two keys with the same tag.
+func ofOneTag(t *testing.T) (a, b lab.Key) {
+	t.Helper()
+	met := map[uint16]lab.Key{}
+	for seed := range uint64(1 << 16) {
+		k := lab.ZSK(seed, "of one tag", lab.ED25519)
+		if other, found := met[k.Tag()]; found {
+			return other, k
+		}
+		met[k.Tag()] = k
+	}
+	t.Fatal("no two keys have the same tag")
+	return a, b
+}
+
+// TestKeysOfOneTag: each key of a signature's tag is tried (RFC 4034 appendix B), and each costs as
+// much as a signature does.
+func TestKeysOfOneTag(t *testing.T) {
+	const secure, bogus, unchecked = measurement.SecuritySecure, measurement.SecurityBogus, measurement.SecurityUnchecked
+	by := believing(t, smallKSK)
+	a, b := ofOneTag(t)
+	signedBy := func(k lab.Key, published ...lab.Key) small.Zone {
+		z := smallZone()
+		z.Publish, z.SignData = append([]lab.Key{smallKSK}, published...), []lab.Key{k}
+		return z
+	}
+	both := trusted(by, signedBy(a, a, b))
+	forged := signedBy(b, a, b).Respond(signedName, dns.TypeSOA)
+	forged.Answer[0].(*dns.SOA).Serial++
+	apex := func(k lab.Key) *dns.Msg { return signedBy(k, a, b).Respond(signedName, dns.TypeSOA) }
+	for _, c := range []struct {
+		name  string
+		m     *dns.Msg
+		sets  []*correctness.Keys
+		tries int
+		want  measurement.Security
+	}{
+		{"by the one", apex(a), both, 2, secure},
+		{"by the other", apex(b), both, 2, secure},
+		{"by neither", forged, both, 2, bogus},
+		{"more keys than may be tried", apex(b), both, 1, unchecked},
+		{"more keys than may be tried, by neither", forged, both, 1, unchecked},
+		{"a key that two sets have", apex(a), slices.Concat(trusted(by, signedBy(a, a)), trusted(by, signedBy(a, a, smallZSK))), 1, secure},
+	} {
+		got, why := judged(by, c.m, correctness.Held{Sets: c.sets, Budget: correctness.NewBudget(c.tries, nil)})
+		if got != c.want {
+			t.Errorf("%s: %s (%s), want %s", c.name, got, why, c.want)
 		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 )
 
 // software is how the real servers are run on the loopback interface: the text
-// of their configuration with ADDR, PORT, DIR and ZONE filled in.
+// of their configuration with ADDR, PORT, DIR, ORIGIN and ZONE filled in.
 var software = map[string]struct{ config, command string }{
 	"nsd": {`server:
   ip-address: ADDR@PORT
@@ -39,7 +39,7 @@ var software = map[string]struct{ config, command string }{
 remote-control:
   control-enable: no
 zone:
-  name: "."
+  name: "ORIGIN"
   zonefile: "ZONE"
 `, "nsd -d -c DIR/config"},
 	"knot": {`server:
@@ -56,7 +56,7 @@ template:
     storage: DIR
     semantic-checks: off
 zone:
-  - domain: .
+  - domain: ORIGIN
     file: ZONE
     zonefile-sync: -1
     journal-content: none
@@ -73,13 +73,19 @@ zone:
   notify no;
 };
 controls { };
-zone "." { type primary; file "ZONE"; };
+zone "ORIGIN" { type primary; file "ZONE"; };
 `, "named -g -c DIR/config"},
 }
 
-// serve runs a server until the test ends and returns its address once it
+// serve runs a server of the root zone until the test ends and returns its address once it
 // answers.
 func serve(t *testing.T, name, zone string) string {
+	t.Helper()
+	return serveZone(t, name, ".", zone)
+}
+
+// serveZone is serve, of the zone of any name.
+func serveZone(t *testing.T, name, origin, zone string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/var/tmp", "mtric-"+name)
 	if err != nil {
@@ -95,10 +101,10 @@ func serve(t *testing.T, name, zone string) string {
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "root.zone"), []byte(zone), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "zone"), []byte(zone), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	fill := strings.NewReplacer("ADDR", "127.0.0.1", "PORT", port, "DIR", dir, "ZONE", filepath.Join(dir, "root.zone"))
+	fill := strings.NewReplacer("ADDR", "127.0.0.1", "PORT", port, "DIR", dir, "ORIGIN", origin, "ZONE", filepath.Join(dir, "zone"))
 	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(fill.Replace(software[name].config)), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +121,7 @@ func serve(t *testing.T, name, zone string) string {
 		_ = c.Wait()
 	})
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		if wire, err := (&asker{addr: addr}).ask(false, ask(t, ".", "SOA")); err == nil && wire[3]&0xf == 0 {
+		if wire, err := (&asker{addr: addr}).ask(false, ask(t, origin, "SOA")); err == nil && wire[3]&0xf == 0 {
 			return addr
 		}
 		if time.Now().After(deadline) {
