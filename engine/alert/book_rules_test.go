@@ -1,10 +1,13 @@
 package alert_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"mtric.net/mtric/engine/alert"
@@ -24,21 +27,9 @@ func newCollector(t *testing.T, now *time.Time) (*alert.Book, lake.Store) {
 	if rules == nil {
 		t.Fatal(l.Error())
 	}
-	faults, l := plan.LoadFaults([]byte(`fault "dead" {
-  kind  = "down"
-  rsis  = ["g"]
-  paths = ["ipv4/udp"]
-  from  = "2026-11-01T13:00:00Z"
-  until = "2026-11-01T14:00:00Z"
-}`), "faults.hcl", rules.Plan)
-	if l.HasErrors() {
-		t.Fatal(l.Error())
-	}
 	home := t.TempDir()
 	store := lake.Store{Dir: filepath.Join(home, "Lake")}
-	vps := []measurement.VantagePoint{"101", "301", "501", "601"}
-	c := simulate.Config{Plan: rules.Plan, VantagePoints: vps, From: noon, Until: noon.Add(6 * time.Hour), Seed: 1, Faults: faults}
-	if _, err := simulate.Run(t.Context(), store.Dir, c); err != nil {
+	if err := os.CopyFS(store.Dir, simulated(t, rules.Plan)); err != nil {
 		t.Fatal(err)
 	}
 	b := &alert.Book{Machine: "c00", Logs: filepath.Join(home, "Logs"), State: filepath.Join(home, "State"), Rules: rules,
@@ -47,6 +38,53 @@ func newCollector(t *testing.T, now *time.Time) (*alert.Book, lake.Store) {
 		t.Fatal(err)
 	}
 	return b, store
+}
+
+var (
+	simulating sync.Once
+	sixHours   = fstest.MapFS{}
+)
+
+// simulated is the lake of newCollector, made once.
+func simulated(t *testing.T, p *plan.Plan) fs.FS {
+	t.Helper()
+	simulating.Do(func() { simulateInto(t, p, sixHours) })
+	if len(sixHours) == 0 {
+		t.Fatal("the lake could not be simulated")
+	}
+	return sixHours
+}
+
+func simulateInto(t *testing.T, p *plan.Plan, to fstest.MapFS) {
+	t.Helper()
+	faults, l := plan.LoadFaults([]byte(`fault "dead" {
+  kind  = "down"
+  rsis  = ["g"]
+  paths = ["ipv4/udp"]
+  from  = "2026-11-01T13:00:00Z"
+  until = "2026-11-01T14:00:00Z"
+}`), "faults.hcl", p)
+	if l.HasErrors() {
+		t.Fatal(l.Error())
+	}
+	dir := filepath.Join(t.TempDir(), "Lake")
+	vps := []measurement.VantagePoint{"101", "301", "501", "601"}
+	c := simulate.Config{Plan: p, VantagePoints: vps, From: noon, Until: noon.Add(6 * time.Hour), Seed: 1, Faults: faults}
+	if _, err := simulate.Run(t.Context(), dir, c); err != nil {
+		t.Fatal(err)
+	}
+	made := os.DirFS(dir)
+	err := fs.WalkDir(made, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(made, path)
+		to[path] = &fstest.MapFile{Data: data, Mode: 0o644}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func evaluate(t *testing.T, b *alert.Book, s lake.Store) alert.Result {

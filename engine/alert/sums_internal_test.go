@@ -153,11 +153,15 @@ func (h *history) clocks(day time.Time) {
 
 // late brings answers of a time that the day has nothing of.
 func (h *history) late(day time.Time) {
+	h.more(day)
+	h.write(day)
+}
+
+func (h *history) more(day time.Time) {
 	at := day.Add(time.Duration(h.IntN(288)) * interval.Length)
 	if !slices.ContainsFunc(h.rows[day], func(a measurement.Answer) bool { return a.Interval.Equal(at) }) {
 		h.rows[day] = append(h.rows[day], h.answers(at)...)
 	}
-	h.write(day)
 }
 
 // happen lets something happen to one of the days or to its sums.
@@ -262,8 +266,9 @@ func TestSumsAreWhatTheRowsSay(t *testing.T) {
 		for d := range 4 {
 			day := first.AddDate(0, 0, d)
 			for range 20 {
-				h.late(day)
+				h.more(day)
 			}
+			h.write(day)
 		}
 		rules, end := plans[0], first.AddDate(0, 0, 4).Add(-10*time.Minute)
 		for step := range 16 {

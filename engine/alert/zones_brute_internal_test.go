@@ -79,9 +79,16 @@ func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 // zoneTruth is what all combinations of a window share.
 type zoneTruth struct {
 	window  []measurement.Answer
-	crowded map[string]map[int64]bool
+	crowded map[runOf]map[int64]bool
 	known   map[string]knownSince
 	firsts  map[string][]time.Time
+}
+
+// runOf is what one vantage point asked by one query at a time.
+type runOf struct {
+	vp    measurement.VantagePoint
+	at    int64
+	query string
 }
 
 type knownSince struct {
@@ -93,7 +100,7 @@ type knownSince struct {
 func zoneBrute(memo map[[2]time.Time]*zoneTruth, rows []measurement.Answer, sights map[string]map[int64]time.Time, labels []Label, from, until time.Time) (w Window) {
 	truth := memo[[2]time.Time{from, until}]
 	if truth == nil {
-		truth = &zoneTruth{crowded: map[string]map[int64]bool{}, known: map[string]knownSince{}, firsts: map[string][]time.Time{}}
+		truth = &zoneTruth{crowded: map[runOf]map[int64]bool{}, known: map[string]knownSince{}, firsts: map[string][]time.Time{}}
 		memo[[2]time.Time{from, until}] = truth
 	}
 	zoneOf := map[string]string{"first": "first.example.", "second": "second.example.", "third": "third.example."}
@@ -107,7 +114,7 @@ func zoneBrute(memo map[[2]time.Time]*zoneTruth, rows []measurement.Answer, sigh
 	}
 	order := func(a, b int64) int { return int(int32(uint32(a) - uint32(b))) }
 	crowded := truth.crowded
-	run := func(a measurement.Answer) string { return fmt.Sprint(a.VantagePoint, a.Interval, a.Query) }
+	run := func(a measurement.Answer) runOf { return runOf{a.VantagePoint, a.Interval.Unix(), a.Query} }
 	shows := func(a measurement.Answer) bool {
 		return a.ZoneSerial != nil && (a.Query == "third" || a.RSI != "ns9") && len(crowded[run(a)]) <= 16
 	}

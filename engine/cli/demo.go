@@ -41,8 +41,8 @@ const (
 	demoSeed      = 1                      // of the questions: the stale zone shows in one of ten, and must be among nine
 )
 
-// demoTLDs is the size of the demo's root zones, that of the real one; tests with the
-// race detector have smaller ones.
+// demoTLDs is the size of the demo's root zones, that of the real one; tests may make it
+// less.
 var demoTLDs = lab.DefaultTLDs
 
 type demoOptions struct {

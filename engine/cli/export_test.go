@@ -13,6 +13,9 @@ import (
 // LakePatience lets tests wait less.
 var LakePatience = &lakePatience
 
+// SimulatedTLDs and DemoTLDs let tests have smaller root zones.
+var SimulatedTLDs, DemoTLDs = &simulatedTLDs, &demoTLDs
+
 // RunInTime is Run on a machine whose clock is synchronised, whatever the clock of the
 // one that tests.
 func RunInTime(args []string, in io.Reader, out, errw io.Writer) int {

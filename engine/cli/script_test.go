@@ -22,8 +22,25 @@ import (
 	"mtric.net/mtric/engine/transfer"
 )
 
+// atEnd is done after all tests.
+var atEnd []func() error
+
+// tests are all, with what is done after them.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	code := m.M.Run()
+	for _, f := range atEnd {
+		if err := f(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
+	return code
+}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"mtric": func() { os.Exit(cli.RunInTime(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }

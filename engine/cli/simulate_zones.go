@@ -9,12 +9,16 @@ import (
 	"mtric.net/mtric/engine/simulate"
 )
 
+// simulatedTLDs is the size of simulated root zones, that of the real one; tests may make
+// it less.
+var simulatedTLDs = lab.DefaultTLDs
+
 // labZones lets a simulation answer from the lab's zones: the two packages are of
-// one level and do not know each other. Zones have the size of the real one.
+// one level and do not know each other.
 type labZones struct{ last *lab.Zone }
 
 func (z *labZones) Start(seed uint64, serial uint32, inception, expiration time.Time) (simulate.Zone, string, error) {
-	first, err := lab.Generate(lab.Options{Seed: seed, Serial: serial, Inception: inception, Expiration: expiration})
+	first, err := lab.Generate(lab.Options{Seed: seed, Serial: serial, TLDs: simulatedTLDs, Inception: inception, Expiration: expiration})
 	if err != nil {
 		return nil, "", err
 	}

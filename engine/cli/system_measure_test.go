@@ -5,6 +5,7 @@ package cli_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,7 +140,7 @@ func (r *rig) testDelays(t *testing.T) {
 	daemon := filepath.Join(r.dir, "delayd")
 	r.build(filepath.Join(rigScripts, "delayd"), daemon)
 	plan := r.plan(t, "", untraced)
-	base := r.medians(t, plan)
+	base := r.least(t, plan)
 	for _, tables := range []string{"iptables", "ip6tables"} {
 		r.in("r3", tables, "-A", "FORWARD", "-j", "NFQUEUE", "--queue-num", "7", "--queue-bypass")
 		t.Cleanup(func() { r.in("r3", tables, "-F", "FORWARD") })
@@ -155,42 +156,44 @@ func (r *rig) testDelays(t *testing.T) {
 			v6(letters[i], 53)+"="+cmp.Or(delays[l+"/ipv6"], 3*time.Millisecond).String())
 	}
 	r.start(t, "r3", planted...)
-	// Another program on the machine may lengthen what is seen: three tries.
-	var off []string
-	for range 3 {
-		if off = r.offDelays(t, plan, base, delays); len(off) == 0 {
-			break
-		}
+	// Another program on the machine may lengthen what is seen, and have the kernel's stamps
+	// passed over: each path is seen once in many tries.
+	off, kernel := r.offDelays(t, plan, base, delays), r.timestamps == "kernel"
+	for try := 0; try < 20 && (len(off) > 0 || !kernel); try++ {
+		now := r.offDelays(t, plan, base, delays)
+		maps.DeleteFunc(off, func(key, _ string) bool { return now[key] == "" })
+		kernel = kernel || r.timestamps == "kernel"
 	}
-	for _, o := range off {
-		t.Error(o)
+	for key, o := range off {
+		t.Errorf("%s: %s", key, o)
 	}
-	if r.timestamps != "kernel" {
-		t.Errorf("timestamps %q", r.timestamps)
+	if !kernel {
+		t.Error("never stamped by the kernel")
 	}
 }
 
 // offDelays says which of the planted delays were not seen to within 1 ms a
 // packet; of TCP, SYN and query are delayed.
-func (r *rig) offDelays(t *testing.T, plan string, base, delays map[string]time.Duration) (off []string) {
+func (r *rig) offDelays(t *testing.T, plan string, base, delays map[string]time.Duration) (off map[string]string) {
 	t.Helper()
-	delayed := r.medians(t, plan)
+	off = map[string]string{}
+	delayed := r.least(t, plan)
 	for where, delay := range delays {
 		for transport, packets := range map[string]time.Duration{"udp": 1, "tcp": 2} {
 			key := where + "/" + transport
 			seen := delayed[key] - base[key]
 			t.Logf("%s: %s seen of %s", key, seen, packets*delay)
 			if (seen - packets*delay).Abs() > packets*time.Millisecond {
-				off = append(off, fmt.Sprintf("%s: %s seen, %s planted", key, seen, packets*delay))
+				off[key] = fmt.Sprintf("%s seen, %s planted", seen, packets*delay)
 			}
 		}
 	}
 	return off
 }
 
-// medians measures some intervals and returns the median latency of the SOA
-// queries by RSI and path, "a/ipv4/udp".
-func (r *rig) medians(t *testing.T, plan string) map[string]time.Duration {
+// least measures some intervals and returns the least latency of the SOA queries
+// by RSI and path, "a/ipv4/udp": what else the machine does only adds to it.
+func (r *rig) least(t *testing.T, plan string) map[string]time.Duration {
 	t.Helper()
 	all := map[string][]time.Duration{}
 	for range 7 {
@@ -201,12 +204,11 @@ func (r *rig) medians(t *testing.T, plan string) map[string]time.Duration {
 			}
 		}
 	}
-	median := map[string]time.Duration{}
+	least := map[string]time.Duration{}
 	for key, l := range all {
-		slices.Sort(l)
-		median[key] = l[len(l)/2]
+		least[key] = slices.Min(l)
 	}
-	return median
+	return least
 }
 
 // Real scamper through three routers, both families.
@@ -350,7 +352,8 @@ func (r *rig) testAnswerFaults(t *testing.T) {
 		{"e", "tcp", measurement.Reset, "", nil},
 		{"f", "udp", measurement.Timeout, "", stray},
 		{"f", "tcp", measurement.Malformed, "", nil},
-		{"j", "", measurement.Answered, "NOERROR", func(a measurement.Answer) bool { return *a.LatencyUS >= 3_900_000 && *a.LatencyUS <= 4_000_000 }},
+		// Three seconds, and five: whatever the machine is busy with takes less than the second from there to the limit.
+		{"j", "", measurement.Answered, "NOERROR", func(a measurement.Answer) bool { return *a.LatencyUS >= 2_000_000 && *a.LatencyUS <= 4_000_000 }},
 		{"k", "", measurement.Timeout, "", nil},
 		{"l", "udp", measurement.Timeout, "", stray},
 		{"l", "tcp", measurement.Malformed, "", nil},

@@ -73,12 +73,7 @@ func promtool(t *testing.T, args ...string) {
 func newMonitored(t *testing.T) *monitored {
 	t.Helper()
 	home := t.TempDir()
-	m := &monitored{bin: filepath.Join(home, "mtric"), home: home, site: filepath.Join(home, "site")}
-	build := exec.Command("go", "build", "-o", m.bin, ".")
-	build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	m := &monitored{bin: prepare(t).bin, home: home, site: filepath.Join(home, "site")}
 	for _, dir := range []string{"site", "Quarantine", "Logs", "vp/Output", "sftp/transfer-101/incoming", "data"} {
 		must(t, os.MkdirAll(filepath.Join(home, dir), 0o755))
 	}

@@ -19,7 +19,6 @@ import (
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
-	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -29,14 +28,10 @@ const letters = "abcdefghijklm"
 // rig is thirteen real root servers behind three routers, and the program under
 // test at the vantage point, run as the user metrics.
 type rig struct {
+	shared
 	t          *testing.T
 	prefix     string // of the namespaces
-	dir        string // of everything; below /var/lib, since sshd wants no parent that others can write
-	bin        string // mtric
-	zone       string // the file all servers serve
-	older      string // the same with an older serial
-	serial     int64
-	anchor     string // DS of the key that signed both
+	dir        string // of what is this rig's own; below /var/lib, since sshd wants no parent that others can write
 	ca         string // the authority of the servers' certificates; empty where they have none
 	uid        int
 	timestamps string // of the last run read
@@ -61,7 +56,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, prefix: fmt.Sprintf("mt%d", os.Getpid()), dir: dir, bin: filepath.Join(dir, "mtric")}
+	r := &rig{shared: prepare(t), t: t, prefix: fmt.Sprintf("mt%d", os.Getpid()), dir: dir}
 	t.Cleanup(func() {
 		r.script(t, "down.sh")
 		if err := os.RemoveAll(dir); err != nil {
@@ -75,18 +70,12 @@ func newRig(t *testing.T) *rig {
 	}
 	r.uid, _ = strconv.Atoi(u.Uid)
 	r.gid, _ = strconv.Atoi(u.Gid)
-	r.build("../..", r.bin, "CGO_ENABLED=0")
-	r.makeZones()
 	return r
 }
 
 func (r *rig) build(dir, out string, env ...string) {
 	r.t.Helper()
-	cmd := exec.Command("go", "build", "-o", out, ".")
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		r.t.Fatalf("go build %s: %v\n%s", dir, err, text)
-	}
+	must(r.t, goBuild(dir, out, env...))
 }
 
 // script runs one of the rig's scripts.
@@ -109,43 +98,6 @@ func (r *rig) script(t *testing.T, name string, args ...string) {
 		text, _ := os.ReadFile(out.Name())
 		t.Fatalf("%s: %v\n%s", name, err, text)
 	}
-}
-
-// makeZones signs the genuine zone with own keys where there is one, else makes
-// one of its shape.
-func (r *rig) makeZones() {
-	serial, _ := strconv.ParseInt(time.Now().UTC().Format("20060102")+"01", 10, 64)
-	r.serial = serial
-	zones := filepath.Join(r.dir, "zones")
-	path := func(serial int64) string { return filepath.Join(zones, fmt.Sprintf("root-%d.zone", serial)) }
-	r.zone, r.older = path(serial), path(serial-1)
-	if data := os.Getenv("MTRIC_REAL_DATA"); data != "" {
-		source := filepath.Join(data, "rootzone", "root-2026082200.norrsig.zone.gz")
-		r.t.Logf("zone: %s, signed with own keys", source)
-		r.script(r.t, "zones.sh", zones, source, fmt.Sprint(serial), fmt.Sprint(serial-1))
-		ds, err := exec.Command("ldns-key2ds", "-n", "-2", filepath.Join(zones, "ksk.key")).Output()
-		must(r.t, err)
-		r.anchor = dsData(string(ds))
-		return
-	}
-	r.t.Log("zone: generated; set MTRIC_REAL_DATA to a folder with rootzone/ for the genuine one")
-	must(r.t, os.MkdirAll(zones, 0o755))
-	now := time.Now().UTC()
-	for _, s := range []int64{serial, serial - 1} {
-		z, err := lab.Generate(lab.Options{Seed: 1, Serial: uint32(s), Inception: now.Add(-26 * time.Hour), Expiration: now.AddDate(0, 0, 13)})
-		must(r.t, err)
-		var text bytes.Buffer
-		_, err = z.WriteTo(&text)
-		must(r.t, err)
-		must(r.t, os.WriteFile(path(s), text.Bytes(), 0o644))
-		r.anchor = dsData(z.DS())
-	}
-}
-
-// dsData is the data of a DS record in master format, as a plan's anchor has it.
-func dsData(record string) string {
-	_, data, _ := strings.Cut(strings.Join(strings.Fields(record), " "), " DS ")
-	return data
 }
 
 // in runs a command in the namespace of a machine and fails the test when it fails.

@@ -32,7 +32,7 @@ func (p *programs) buildStage1() {
 	must(p.t, os.Mkdir(source, 0o755))
 	shell(p.t, "sh", "-c", fmt.Sprintf("git -C ../.. archive %s | tar -x -C %s", stage1, source))
 	p.of[0] = filepath.Join(p.dir, "mtric-0")
-	cmd := exec.Command("go", "build", "-o", p.of[0], ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", p.of[0], ".") // trimpath: compiled once, whatever the folder
 	cmd.Dir = source
 	if out, err := cmd.CombinedOutput(); err != nil {
 		p.t.Fatalf("go build of %s: %v\n%s", stage1, err, out)

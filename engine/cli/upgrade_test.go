@@ -31,7 +31,7 @@ func newPrograms(t *testing.T) *programs {
 	p := &programs{t: t, dir: t.TempDir()}
 	for n := 1; n < len(p.of); n++ {
 		p.of[n] = filepath.Join(p.dir, fmt.Sprint("mtric-", n))
-		cmd := exec.Command("go", "build", "-o", p.of[n], "-ldflags", fmt.Sprint("-X mtric.net/mtric/engine/column.newest=", n), "mtric.net/mtric")
+		cmd := exec.Command("go", "build", "-o", p.of[n], "-ldflags", fmt.Sprint("-s -w -X mtric.net/mtric/engine/column.newest=", n), "mtric.net/mtric")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("go build: %v\n%s", err, out)
 		}

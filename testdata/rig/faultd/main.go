@@ -40,11 +40,11 @@ var before = map[string]func(w dns.ResponseWriter, q *dns.Msg) bool{
 		return true
 	},
 	"slow": func(dns.ResponseWriter, *dns.Msg) bool {
-		time.Sleep(3900 * time.Millisecond)
+		time.Sleep(3 * time.Second)
 		return false
 	},
 	"late": func(dns.ResponseWriter, *dns.Msg) bool {
-		time.Sleep(4100 * time.Millisecond)
+		time.Sleep(5 * time.Second)
 		return false
 	},
 }
