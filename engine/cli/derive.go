@@ -5,19 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/derive"
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
 )
-
-// derivedAtOnce is how many days one ingest derives: after a change of the plan all are due.
-const derivedAtOnce = 10
 
 type deriveFlags struct{ from, until string }
 
@@ -27,10 +22,10 @@ func (a *app) deriveCommand() *cobra.Command {
 		Use:   "derive",
 		Short: "Bring the tables hours and events up to date",
 		Long: `Derive makes the tables hours and events of the lake and the plan: what became of each
-query hour by hour, and when something was not as it should be. Ingest does it for what
-has just come, and of other days that are due for a few in each run; derive does it for all
-of them, or for those of --from to --until. Days that are up to date are not made again,
-whatever is asked for: the tables depend on the lake and the plan alone.`,
+query hour by hour, and when something was not as it should be. It makes those days that
+are not up to date, all of them or those of --from to --until. The tables depend on the lake
+and the plan alone; after a change of the plan all days are due. It takes about a second a
+day of twenty vantage points, and waits for an ingest that is at work.`,
 		Example: "  mtric derive\n  mtric derive --from 2026-11-01 --until 2026-12-01",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.derive(c.Context(), f) },
@@ -84,22 +79,10 @@ func (a *app) derive(ctx context.Context, f deriveFlags) (err error) {
 	if a.flags.json {
 		return a.printJSON(result)
 	}
-	_, err = fmt.Fprintf(a.out, "%s made anew\n", diag.Plural(result.Days, "day"))
+	_, err = fmt.Fprintf(a.out, "%s brought up to date\n", diag.Plural(result.Days, "day"))
 	return err
 }
 
 func (s *station) deriver(p *plan.Plan, store lake.Store) *derive.Deriver {
 	return &derive.Deriver{Plan: p, Lake: store, State: filepath.Join(s.state, "derived")}
-}
-
-// deriveNew brings the tables of change up to what has just come. What is wrong with them
-// is told, and stops nothing: all of them can be made again.
-func (s *station) deriveNew(ctx context.Context, p *plan.Plan, store lake.Store) {
-	d := s.deriver(p, store)
-	d.Most = derivedAtOnce
-	result, err := d.Run(ctx, time.Time{}, time.Time{})
-	s.condition("ingest", "derive", alert.Warning, err)
-	if result.Left > 0 {
-		s.log.Info("days to derive are left for the next runs", "days", result.Left)
-	}
 }

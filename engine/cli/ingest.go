@@ -131,7 +131,6 @@ func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 	s.report(result, in.Lake.Dir)
 	s.windowRules(ctx, in.Lake)
 	if !result.Newer { // else no day's runs can be read
-		s.deriveNew(ctx, p, in.Lake)
 		err = errors.Join(err, s.pack(ctx, in))
 	}
 	if err != nil {

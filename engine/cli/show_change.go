@@ -19,7 +19,7 @@ func hourCells(r measurement.Hour) []string {
 	for _, i := range r.Instances {
 		servers = append(servers, text(i.NSID)+":"+count(i.Answers))
 	}
-	return []string{stamp(r.Hour), string(r.VantagePoint), r.Query, string(r.RSI), string(r.Family), string(r.Transport), count(r.Planned), count(r.Sent),
+	return []string{stamp(r.Hour), string(r.VantagePoint), r.Query, string(r.RSI), text((*string)(r.Family)), text((*string)(r.Transport)), count(r.Planned), count(r.Sent),
 		count(r.Answered), count(r.Good), millis(r.LatencyMedianUS), millis(r.LatencyMaxUS), serial, strings.Join(servers, ","),
 		count(r.Incorrect), count(r.Unchecked), count(r.OffPlan)}
 }

@@ -97,7 +97,20 @@ func compareSerials(a, b *measurement.ZoneSerial) int {
 
 func compareHours(a, b *measurement.Hour) int {
 	return cmp.Or(a.Hour.Compare(b.Hour), cmp.Compare(a.VantagePoint, b.VantagePoint), cmp.Compare(a.Query, b.Query),
-		cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Transport, b.Transport))
+		cmp.Compare(a.RSI, b.RSI), compareNull(a.Family, b.Family), compareNull(a.Transport, b.Transport))
+}
+
+// compareNull has null first.
+func compareNull[T cmp.Ordered](a, b *T) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
+	}
+	return cmp.Compare(*a, *b)
 }
 
 func compareEvents(a, b *measurement.Event) int {

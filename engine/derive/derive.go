@@ -27,10 +27,6 @@ type Deriver struct {
 	Lake  lake.Store
 	State string // folder of what was made of each day; it may be lost
 
-	// Most is how many days are made anew in one run, the newest first; 0 is all. Days that
-	// are left out come in later runs.
-	Most int
-
 	Progress func(done, of int)
 
 	basis string
@@ -61,10 +57,6 @@ func (d *Deriver) Run(ctx context.Context, from, until time.Time) (result Result
 	due, current, err := d.due(first, last, from, until)
 	if err != nil {
 		return result, err
-	}
-	if d.Most > 0 && len(due) > d.Most {
-		result.Left = len(due) - d.Most
-		due = due[:d.Most]
 	}
 	made := map[time.Time]bool{}
 	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {

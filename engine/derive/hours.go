@@ -52,7 +52,7 @@ func (d *fold) hourRows() (rows []measurement.Hour) {
 					rows = append(rows, row)
 				}
 				for _, path := range d.ordered.paths {
-					row.Family, row.Transport = allPaths[path].Family, allPaths[path].Transport
+					row.Family, row.Transport = &allPaths[path].Family, &allPaths[path].Transport
 					c := d.at(query, vp, server, path)
 					if row.Planned = d.plannedIn(query, vp, server, path, c); row.Planned > 0 {
 						rows = append(rows, c.row(row, q.correct))

@@ -9,8 +9,8 @@ type Hour struct {
 	Hour             time.Time       `parquet:"hour,timestamp(microsecond)" json:"hour" since:"3"` // its start
 	Query            string          `parquet:"query,dict" json:"query" since:"3"`
 	RSI              RSI             `parquet:"rsi,dict" json:"rsi" since:"3"`
-	Family           Family          `parquet:"family,dict" json:"family" since:"3"`                           // empty: of a query that draws its path, what has no row
-	Transport        Transport       `parquet:"transport,dict" json:"transport" since:"3"`                     // empty with Family
+	Family           *Family         `parquet:"family,optional,dict" json:"family" since:"3"`                  // nil: of a query that draws its path, what has no row
+	Transport        *Transport      `parquet:"transport,optional,dict" json:"transport" since:"3"`            // nil with Family
 	Planned          int32           `parquet:"planned" json:"planned" since:"3"`                              // slots of the plan, those of runs that never came too
 	Sent             int32           `parquet:"sent" json:"sent" since:"3"`                                    // to the address of the plan
 	Answered         int32           `parquet:"answered" json:"answered" since:"3"`                            // of these, whatever they say
