@@ -32,7 +32,7 @@ SELECT * FROM read_parquet('Lake/zones/zones.parquet')
 UNION ALL BY NAME
 SELECT NULL::TIMESTAMPTZ AS signed_at, NULL::TIMESTAMPTZ AS first_used, NULL::VARCHAR AS proof WHERE false;
 
--- Not every lake has routes, vantage_points or zone_serials, and a pattern that matches no file is an
+-- Not every lake has routes, vantage_points, zone_serials, hours or events, and a pattern that matches no file is an
 -- error: these read a table along that is always there, and leave its rows out.
 CREATE OR REPLACE VIEW routes AS
 SELECT vantage_point, "interval", started_at, rsi, family, address, method, stop_reason, reached, complete, hop_count, hops,
@@ -60,6 +60,29 @@ FROM (SELECT * FROM read_parquet('Lake/z*/z*.parquet', union_by_name = true)
       UNION ALL BY NAME
       SELECT NULL::VARCHAR AS "zone", NULL::TIMESTAMPTZ AS last_seen WHERE false)
 WHERE "zone" IS NOT NULL;
+
+CREATE OR REPLACE VIEW hours AS
+SELECT vantage_point, hour, query, rsi, family, transport, planned, sent, answered, good, latency_median_us, latency_max_us,
+       latency_histogram, serial_oldest, serial_newest, instances, strays, incorrect, unchecked, off_plan, yyyymm
+FROM (SELECT * FROM read_parquet('Lake/[hr][ou][un][rs]*/*/*.parquet', union_by_name = true, hive_partitioning = true, hive_types = {'yyyymm': INTEGER})
+      UNION ALL BY NAME
+      SELECT NULL::TIMESTAMPTZ AS hour, NULL::VARCHAR AS query, NULL::VARCHAR AS rsi, NULL::VARCHAR AS family, NULL::VARCHAR AS transport,
+             NULL::INTEGER AS sent, NULL::INTEGER AS good, NULL::BIGINT AS latency_median_us, NULL::BIGINT AS latency_max_us,
+             NULL::STRUCT(bucket INTEGER, count INTEGER)[] AS latency_histogram, NULL::BIGINT AS serial_oldest, NULL::BIGINT AS serial_newest,
+             NULL::STRUCT(nsid VARCHAR, answers INTEGER)[] AS instances, NULL::INTEGER AS strays, NULL::INTEGER AS incorrect,
+             NULL::INTEGER AS unchecked, NULL::INTEGER AS off_plan WHERE false)
+WHERE hour IS NOT NULL;
+
+CREATE OR REPLACE VIEW events AS
+SELECT id, kind, rsi, vantage_point, family, transport, serial, "from", "until", "open", labels_bad, labels_seen, vantage_points, worst,
+       "before", "after", superseded_by, yyyymm
+FROM (SELECT * FROM read_parquet('Lake/[er][vu][en][ns]*/*/*.parquet', union_by_name = true, hive_partitioning = true, hive_types = {'yyyymm': INTEGER})
+      UNION ALL BY NAME
+      SELECT NULL::VARCHAR AS id, NULL::VARCHAR AS kind, NULL::VARCHAR AS rsi, NULL::VARCHAR AS family, NULL::VARCHAR AS transport,
+             NULL::BIGINT AS serial, NULL::TIMESTAMPTZ AS "from", NULL::TIMESTAMPTZ AS "until", NULL::BOOLEAN AS "open",
+             NULL::INTEGER AS labels_bad, NULL::INTEGER AS labels_seen, NULL::VARCHAR[] AS vantage_points, NULL::DOUBLE AS worst,
+             NULL::VARCHAR AS "before", NULL::VARCHAR AS "after", NULL::VARCHAR AS superseded_by WHERE false)
+WHERE id IS NOT NULL;
 
 -- Answers with what the plan says of their vantage point at that time; null where it
 -- does not know it.

@@ -32,7 +32,7 @@ CREATE OR REPLACE TEMPORARY VIEW zones (serial BIGINT, first_seen TIMESTAMP, fir
   sha256 STRING, state STRING, signed_at TIMESTAMP, first_used TIMESTAMP, proof STRING)
 USING parquet OPTIONS (path 'Lake/zones');
 
--- Not every lake has routes, vantage_points or zone_serials, and to read no file is an error: these read
+-- Not every lake has routes, vantage_points, zone_serials, hours or events, and to read no file is an error: these read
 -- a table along that is always there, and leave its rows out.
 CREATE OR REPLACE TEMPORARY VIEW lake_routes (vantage_point STRING, `interval` TIMESTAMP, started_at TIMESTAMP, rsi STRING, family STRING,
   address STRING, method STRING, stop_reason STRING, reached BOOLEAN, complete BOOLEAN, hop_count INT,
@@ -56,6 +56,23 @@ USING parquet OPTIONS (path 'Lake', recursiveFileLookup 'true', pathGlobFilter '
 
 CREATE OR REPLACE TEMPORARY VIEW zone_serials AS
 SELECT * FROM lake_zone_serials WHERE `zone` IS NOT NULL;
+
+CREATE OR REPLACE TEMPORARY VIEW lake_hours (vantage_point STRING, hour TIMESTAMP, query STRING, rsi STRING, family STRING, transport STRING,
+  planned INT, sent INT, answered INT, good INT, latency_median_us BIGINT, latency_max_us BIGINT,
+  latency_histogram ARRAY<STRUCT<bucket: INT, count: INT>>, serial_oldest BIGINT, serial_newest BIGINT,
+  instances ARRAY<STRUCT<nsid: STRING, answers: INT>>, strays INT, incorrect INT, unchecked INT, off_plan INT)
+USING parquet OPTIONS (path 'Lake', recursiveFileLookup 'true', pathGlobFilter '{hours,runs}-*.parquet');
+
+CREATE OR REPLACE TEMPORARY VIEW hours AS
+SELECT *, CAST(date_format(hour, 'yyyyMM') AS INT) AS yyyymm FROM lake_hours WHERE hour IS NOT NULL;
+
+CREATE OR REPLACE TEMPORARY VIEW lake_events (id STRING, kind STRING, rsi STRING, vantage_point STRING, family STRING, transport STRING,
+  serial BIGINT, `from` TIMESTAMP, `until` TIMESTAMP, open BOOLEAN, labels_bad INT, labels_seen INT, vantage_points ARRAY<STRING>,
+  worst DOUBLE, before STRING, after STRING, superseded_by STRING)
+USING parquet OPTIONS (path 'Lake', recursiveFileLookup 'true', pathGlobFilter '{events,runs}-*.parquet');
+
+CREATE OR REPLACE TEMPORARY VIEW events AS
+SELECT *, CAST(date_format(`from`, 'yyyyMM') AS INT) AS yyyymm FROM lake_events WHERE id IS NOT NULL;
 
 -- Answers with what the plan says of their vantage point at that time; null where it
 -- does not know it.

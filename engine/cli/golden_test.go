@@ -189,6 +189,12 @@ var goldenUse = map[string]func(g *golden){
 			g.t.Errorf("%s", out)
 		}
 	},
+	"derive": func(g *golden) {
+		out := g.run([]int{0}, "derive", "--json")
+		if !strings.Contains(string(out), `"days": 1`) {
+			g.t.Errorf("%s", out)
+		}
+	},
 	"export":    exportGolden,
 	"ingest":    ingestGolden,
 	"show":      showGolden,

@@ -77,6 +77,10 @@ func (a *app) show(file string, where []condition) error {
 		return showRows(a, file, where, siteHeader, siteCells, asIs)
 	case column.ZoneSerials:
 		return showRows(a, file, where, serialHeader, serialCells, asIs)
+	case column.Hours:
+		return showRows(a, file, where, hourHeader, hourCells, asIs)
+	case column.Events:
+		return showRows(a, file, where, eventHeader, eventCells, asIs)
 	default:
 		return usagef("%s: show does not print the table %s", file, table)
 	}

@@ -13,8 +13,16 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// Interval is the column that the lake is sorted and cut by.
+// Interval is the column that days of what was measured are sorted and cut by.
 const Interval = "interval"
+
+// Time is the column that a table with a file a day is sorted and cut by; empty of others.
+func (t Table) Time() string {
+	if !t.Daily() {
+		return ""
+	}
+	return tables[slices.Index(Tables, t)].key[0]
+}
 
 // Span is interval labels of [From, Until); a zero time is no bound.
 type Span struct{ From, Until time.Time }
@@ -39,14 +47,14 @@ type Batch struct {
 // memory.
 const batchRows = 1 << 14
 
-// NewBatch allocates a batch of columns of a table, and of the interval, where it has one.
+// NewBatch allocates a batch of columns of a table, and of its Time, where it has one.
 func NewBatch[N ~string](t Table, columns ...N) *Batch {
 	b := &Batch{table: t}
 	for _, c := range columns {
 		b.names = append(b.names, string(c))
 	}
-	if t.Daily() && !slices.Contains(b.names, Interval) {
-		b.names = append(b.names, Interval)
+	if at := t.Time(); at != "" && !slices.Contains(b.names, at) {
+		b.names = append(b.names, at)
 	}
 	b.cursors, b.readers, b.Cells = make([]cursor, len(b.names)), make([]columnReader, 0, len(b.names)), make([]Cells, len(b.names))
 	return b
@@ -168,7 +176,7 @@ func (g RowGroup) overlaps(s Span) bool {
 // Intervals returns the first and the last interval of a row group, in µs, where
 // its statistics have them.
 func (g RowGroup) Intervals() (first, last int64, known bool) {
-	i := slices.IndexFunc(g.of.columns, named(Interval))
+	i := slices.IndexFunc(g.of.columns, named(g.of.Table.Time()))
 	if i < 0 {
 		return 0, 0, false
 	}
@@ -185,7 +193,7 @@ func (g RowGroup) Intervals() (first, last int64, known bool) {
 
 // cut leaves of a batch what lies in the span; rows are in order of time.
 func (s Span) cut(b *Batch) (err error) {
-	label := slices.Index(b.names, Interval)
+	label := slices.Index(b.names, b.table.Time())
 	if label < 0 {
 		return nil
 	}

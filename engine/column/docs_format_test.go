@@ -104,6 +104,7 @@ func TestFormatPageHasEveryWord(t *testing.T) {
 		"runs.timestamps":   {"kernel", "user"},
 		"zones.state":       measurement.Strings(measurement.ZoneStates),
 		"zones.proof":       measurement.Strings(measurement.ZoneProofs),
+		"events.kind":       measurement.Strings(measurement.EventKinds),
 		"answers.extra.kind": {
 			measurement.ExtraStray, measurement.ExtraSecond, measurement.ExtraLate,
 		},

@@ -24,6 +24,8 @@ var rowTypes = map[column.Table]reflect.Type{
 	column.Zones:         reflect.TypeFor[measurement.Zone](),
 	column.VantagePoints: reflect.TypeFor[measurement.Site](),
 	column.ZoneSerials:   reflect.TypeFor[measurement.ZoneSerial](),
+	column.Hours:         reflect.TypeFor[measurement.Hour](),
+	column.Events:        reflect.TypeFor[measurement.Event](),
 }
 
 // typeName is a column's type by the Go type of its field, as the page says it.

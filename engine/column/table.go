@@ -26,17 +26,22 @@ const (
 	Zones         Table = "zones"
 	VantagePoints Table = "vantage_points"
 	ZoneSerials   Table = "zone_serials"
+	Hours         Table = "hours"
+	Events        Table = "events"
 )
 
 // Tables lists the tables in the order of the documentation, and of tables.
-var Tables = []Table{Answers, Routes, Runs, Zones, VantagePoints, ZoneSerials}
+var Tables = []Table{Answers, Routes, Runs, Zones, VantagePoints, ZoneSerials, Hours, Events}
+
+// Derived reports whether the table is made of others and of the plan.
+func (t Table) Derived() bool { return t == Hours || t == Events }
 
 // Daily reports whether the table has a file a day; the others have one for all time.
 func (t Table) Daily() bool { return t != Zones && t != VantagePoints && t != ZoneSerials }
 
 // Row is a type of rows that has a table.
 type Row interface {
-	measurement.Answer | measurement.Route | measurement.Run | measurement.Zone | measurement.Site | measurement.ZoneSerial
+	measurement.Answer | measurement.Route | measurement.Run | measurement.Zone | measurement.Site | measurement.ZoneSerial | measurement.Hour | measurement.Event
 }
 
 // tables are, of each table, its rows, the columns that it is sorted by, in order (no two
@@ -53,6 +58,8 @@ var tables = []struct {
 	{Zones, measurement.Zone{}, []string{"serial"}, compareZones},
 	{VantagePoints, measurement.Site{}, []string{"vantage_point", "from"}, compareSites},
 	{ZoneSerials, measurement.ZoneSerial{}, []string{"zone", "serial"}, compareSerials},
+	{Hours, measurement.Hour{}, []string{"hour", "vantage_point", "query", "rsi", "family", "transport"}, compareHours},
+	{Events, measurement.Event{}, []string{"from", "id"}, compareEvents},
 }
 
 // TableOf is the table of a type of rows.
@@ -86,6 +93,28 @@ func compareZones(a, b *measurement.Zone) int { return cmp.Compare(a.Serial, b.S
 
 func compareSerials(a, b *measurement.ZoneSerial) int {
 	return cmp.Or(cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Serial, b.Serial))
+}
+
+func compareHours(a, b *measurement.Hour) int {
+	return cmp.Or(a.Hour.Compare(b.Hour), cmp.Compare(a.VantagePoint, b.VantagePoint), cmp.Compare(a.Query, b.Query),
+		cmp.Compare(a.RSI, b.RSI), compareNull(a.Family, b.Family), compareNull(a.Transport, b.Transport))
+}
+
+// compareNull has null first.
+func compareNull[T cmp.Ordered](a, b *T) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
+	}
+	return cmp.Compare(*a, *b)
+}
+
+func compareEvents(a, b *measurement.Event) int {
+	return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.ID, b.ID))
 }
 
 // compareSites has an open beginning first.

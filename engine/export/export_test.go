@@ -90,6 +90,20 @@ func sampleLake(t fataler, dir string) lake.Store {
 		{Zone: "example.", Serial: 7, Source: "192.0.2.53:53", FirstSeen: label, LastSeen: label.Add(time.Hour)},
 		{Zone: "example.", Serial: 4294967295, Source: "[2001:db8::53]:53", FirstSeen: label, LastSeen: label},
 	}, func(*measurement.ZoneSerial) time.Time { return time.Time{} })
+	hour := label.Truncate(time.Hour)
+	inLake(t, s, column.Hours, []measurement.Hour{
+		{VantagePoint: "101", Hour: hour, Query: "correctness", RSI: "a", Planned: 2, Instances: []measurement.InstanceCount{}},
+		{VantagePoint: "101", Hour: hour, Query: "soa", RSI: "a", Family: ptr(measurement.IPv4), Transport: ptr(measurement.UDP), Planned: 12, Sent: 11, Answered: 10, Good: 9,
+			LatencyMedianUS: ptr(int64(20_000)), LatencyMaxUS: ptr(int64(30_000)), LatencyHistogram: []measurement.LatencyBucket{{Bucket: 227, Count: 8}, {Bucket: 237, Count: 1}},
+			SerialOldest: ptr(int64(2026112200)), SerialNewest: ptr(int64(2026112201)), Instances: []measurement.InstanceCount{{NSID: ptr("a1"), Answers: 9}, {Answers: 1}},
+			Strays: 1, Incorrect: 2, Unchecked: 3, OffPlan: 4},
+	}, func(h *measurement.Hour) time.Time { return h.Hour })
+	inLake(t, s, column.Events, []measurement.Event{
+		{ID: "0123456789ab", Kind: measurement.EventInstance, RSI: ptr("a"), VantagePoint: ptr("101"), Family: ptr("ipv4"), From: hour, Until: hour.Add(time.Hour), Open: true,
+			LabelsBad: 1, LabelsSeen: 1, VantagePoints: []string{}, Before: ptr("a1"), After: ptr("a2"), SupersededBy: ptr("ba9876543210")},
+		{ID: "ba9876543210", Kind: measurement.EventStale, RSI: ptr("a"), Transport: ptr("udp"), Serial: ptr(int64(2026112201)), From: hour, Until: hour.Add(time.Hour),
+			LabelsBad: 12, LabelsSeen: 12, VantagePoints: []string{"101", "102"}, Worst: ptr(70.5)},
+	}, func(e *measurement.Event) time.Time { return e.From })
 	return s
 }
 
@@ -315,12 +329,12 @@ func TestExportOfNothing(t *testing.T) {
 
 func TestExportRefuses(t *testing.T) {
 	for want, e := range map[string]export.Export{
-		`table "answer": want answers, routes, runs, zones, vantage_points or zone_serials`: {Table: "answer", Format: export.CSV},
-		`format "": want arrow, arrow-stream, csv or ndjson`:                                {Table: column.Answers},
-		`column "rtt": the table answers has none of that name`:                             {Table: column.Answers, Format: export.CSV, Columns: []string{"rsi", "rtt"}},
-		`column "rsi" is asked for twice`:                                                   {Table: column.Answers, Format: export.CSV, Columns: []string{"rsi", "rsi"}},
-		"the table zones has no intervals":                                                  {Table: column.Zones, Format: export.CSV, From: midnight},
-		"lies before the start":                                                             {Table: column.Runs, Format: export.CSV, From: midnight.Add(interval.Length), Until: midnight},
+		`table "answer": want answers, routes, runs, zones, vantage_points, zone_serials, hours or events`: {Table: "answer", Format: export.CSV},
+		`format "": want arrow, arrow-stream, csv or ndjson`:                                               {Table: column.Answers},
+		`column "rtt": the table answers has none of that name`:                                            {Table: column.Answers, Format: export.CSV, Columns: []string{"rsi", "rtt"}},
+		`column "rsi" is asked for twice`:                                                                  {Table: column.Answers, Format: export.CSV, Columns: []string{"rsi", "rsi"}},
+		"the table zones has no intervals":                                                                 {Table: column.Zones, Format: export.CSV, From: midnight},
+		"lies before the start":                                                                            {Table: column.Runs, Format: export.CSV, From: midnight.Add(interval.Length), Until: midnight},
 	} {
 		_, err := e.Run(t.Context(), new(bytes.Buffer))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -145,7 +145,7 @@ func TestRewrittenLakeIsRead(t *testing.T) {
 			s := sampleLake(t, t.TempDir())
 			want := everything(t, s)
 			paths, err := filepath.Glob(filepath.Join(s.Dir, "*", "*", "*.parquet"))
-			if err != nil || len(paths) != 4 {
+			if err != nil || len(paths) != 6 {
 				t.Fatal(paths, err)
 			}
 			for _, path := range append(paths, s.Path(column.Zones, time.Time{}), s.Path(column.VantagePoints, time.Time{}), s.Path(column.ZoneSerials, time.Time{})) {

@@ -76,8 +76,8 @@ func (r *run) newer(day time.Time) bool {
 	return false
 }
 
-// daily are the tables that have a file a day.
-var daily = slices.DeleteFunc(slices.Clone(column.Tables), func(t column.Table) bool { return !t.Daily() })
+// daily are the tables of what was measured, which have a file a day.
+var daily = slices.DeleteFunc(slices.Clone(column.Tables), func(t column.Table) bool { return !t.Daily() || t.Derived() })
 
 // upgrade writes days anew that are of an older schema, the newest first, and says whether
 // there may be more. A day that cannot be read or written holds up nothing, is told once a

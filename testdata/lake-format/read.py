@@ -30,7 +30,8 @@ def columns(text, types):
     return all
 
 
-TYPES = {"S": S, "T": T, "i": I32, "l": I64, "b": B, "x": BIN, "d": pa.float64(), "texts": [S], "hops": HOPS, "replies": REPLIES, "extra": EXTRA}
+TYPES = {"S": S, "T": T, "i": I32, "l": I64, "b": B, "x": BIN, "d": pa.float64(), "texts": [S], "hops": HOPS, "replies": REPLIES, "extra": EXTRA,
+         "buckets": {"bucket": (I32, False), "count": (I32, False)}, "servers": {"nsid": (S, True), "answers": (I32, False)}}
 COLUMNS = {
     "answers": columns("""vantage_point S 1, interval T 1, sent_at T? 1, query S 1, rsi S 1, family S 1, transport S 1, address S 1,
         qname S 1, qtype S 1, outcome S 1, error S? 1, latency_us l? 1, connect_us l? 1, rcode S? 1, aa b? 1, tc b? 1, attempts i 1,
@@ -48,10 +49,17 @@ COLUMNS = {
     "vantage_points": columns("""vantage_point S 2, from T? 2, until T? 2, region S 2, metro S 2, provider S? 2, host S 2, latitude d? 2,
         longitude d? 2, asn l? 2""", TYPES),
     "zone_serials": columns("""zone S 3, serial l 3, source S 3, first_seen T 3, last_seen T 3""", TYPES),
+    "hours": columns("""vantage_point S 3, hour T 3, query S 3, rsi S 3, family S? 3, transport S? 3, planned i 3, sent i 3, answered i 3, good i 3,
+        latency_median_us l? 3, latency_max_us l? 3, latency_histogram buckets? 3, serial_oldest l? 3, serial_newest l? 3,
+        instances servers 3, strays i 3, incorrect i 3, unchecked i 3, off_plan i 3""", TYPES),
+    "events": columns("""id S 3, kind S 3, rsi S? 3, vantage_point S? 3, family S? 3, transport S? 3, serial l? 3, from T 3, until T 3,
+        open b 3, labels_bad i 3, labels_seen i 3, vantage_points texts 3, worst d? 3, before S? 3, after S? 3,
+        superseded_by S? 3""", TYPES),
 }
 KEYS = {"answers": ["interval", "vantage_point", "query", "rsi", "family", "transport"], "routes": ["interval", "vantage_point", "rsi", "family"],
         "runs": ["interval", "vantage_point"], "zones": ["serial"], "vantage_points": ["vantage_point", "from"],
-        "zone_serials": ["zone", "serial"]}
+        "zone_serials": ["zone", "serial"],
+        "hours": ["hour", "vantage_point", "query", "rsi", "family", "transport"], "events": ["from", "id"]}
 CLOSED = {"outcome": "answered timeout refused unreachable reset malformed tls_failed local_error", "verdict": "correct incorrect unchecked",
           "family": "ipv4 ipv6", "transport": "udp tcp tls", "dnssec": "secure bogus unchecked",
           "tls_auth": "name pin none expired not_yet_valid name_mismatch untrusted pin_mismatch", "timestamps": "kernel user", "state": "archived seen bogus",
@@ -128,7 +136,7 @@ def read(table):
             fail("rows are out of order, or two share a key")
         before = row
     day = re.search(r"-(\d{8})\.parquet$", path)
-    if day and any(r["interval"].strftime("%Y%m%d") != day[1] for r in rows):
+    if day and any(r[KEYS[table][0]].strftime("%Y%m%d") != day[1] for r in rows):
         fail("a row is of another day")
     if "mtric.run" in meta:
         sent(meta, rows)

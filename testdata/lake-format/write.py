@@ -41,9 +41,10 @@ rows.sort(key=lambda r: order(r, table))
 schema = pa.schema([pa.field(c, arrow(kind), nullable=may) for c, (kind, may, _) in columns.items()],
                    metadata={"mtric.schema": str(number), "mtric.version": "stranger"})
 folder, name = os.path.join(lake, table), table + ".parquet"
-if table in ("answers", "routes", "runs"):
-    day = rows[0]["interval"]
-    assert all(r["interval"].date() == day.date() for r in rows), "rows of several days"
+if table in ("answers", "routes", "runs", "hours", "events"):
+    at = KEYS[table][0]
+    day = rows[0][at]
+    assert all(r[at].date() == day.date() for r in rows), "rows of several days"
     folder, name = os.path.join(folder, f"yyyymm={day:%Y%m}"), f"{table}-{day:%Y%m%d}.parquet"
 os.makedirs(folder, exist_ok=True)
 part, path = os.path.join(folder, "." + name), os.path.join(folder, name)

@@ -1,0 +1,87 @@
+package derive
+
+import (
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
+)
+
+// label is what became of the queries of one interval at all vantage points.
+type label struct {
+	*frame
+	cells   []uint8           // by vantage point, server, path: the best that any query became
+	sent    []int32           // by vantage point, family
+	failed  []int32           // of these
+	offPlan []int32           // by vantage point
+	clock   []bool            // by vantage point: an answer shows that its clock is wrong
+	wrongs  []int32           // by vantage point, server: incorrect answers
+	shown   []uint32          // by vantage point, server: the oldest serial of good answers
+	shows   []uint8           // by vantage point, server: 1 where shown is one, 2 where its serials have no order
+	serials []map[uint32]bool // by vantage point: of all its good answers; nil for none
+}
+
+func newLabel(f *frame) *label {
+	pairs := len(f.vps) * len(f.servers)
+	return &label{frame: f, cells: make([]uint8, pairs*len(allPaths)),
+		sent: make([]int32, len(f.vps)*len(measurement.Families)), failed: make([]int32, len(f.vps)*len(measurement.Families)),
+		offPlan: make([]int32, len(f.vps)), clock: make([]bool, len(f.vps)), wrongs: make([]int32, pairs),
+		shown: make([]uint32, pairs), shows: make([]uint8, pairs), serials: make([]map[uint32]bool, len(f.vps))}
+}
+
+func (l *label) reset() {
+	clear(l.cells)
+	clear(l.sent)
+	clear(l.failed)
+	clear(l.offPlan)
+	clear(l.clock)
+	clear(l.wrongs)
+	clear(l.shows)
+	clear(l.serials)
+}
+
+func (l *label) pair(vp, server int) int { return vp*len(l.servers) + server }
+
+// take notes a query that was sent to the plan's address.
+func (l *label) take(vp, server, path, became int) {
+	c := &l.cells[l.pair(vp, server)*len(allPaths)+path]
+	*c = max(*c, uint8(became))
+	at := vp*len(measurement.Families) + path/len(measurement.Transports)
+	if l.sent[at]++; became == bad {
+		l.failed[at]++
+	}
+}
+
+func (l *label) wrong(vp, server int) { l.wrongs[l.pair(vp, server)]++ }
+
+// show notes the root's serial that a good answer shows; what counts is the oldest [cnj].
+func (l *label) show(vp, server int, s uint32) {
+	if l.serials[vp] == nil {
+		l.serials[vp] = map[uint32]bool{}
+	}
+	l.serials[vp][s] = true
+	at := l.pair(vp, server)
+	switch {
+	case l.shows[at] == 0:
+		l.shown[at], l.shows[at] = s, 1
+	case l.shown[at] == s || metrics.Newer(s, l.shown[at]):
+	case metrics.Newer(l.shown[at], s):
+		l.shown[at] = s
+	default:
+		l.shows[at] = 2
+	}
+}
+
+// troubled says whether all that a vantage point sent over a family failed, two queries at
+// least: that is its own trouble, and says nothing of any server.
+func (l *label) troubled(vp, family int) bool {
+	at := vp*len(measurement.Families) + family
+	return l.sent[at] >= 2 && l.failed[at] == l.sent[at]
+}
+
+// of is what became of a server's queries over a path; unsent where its vantage point is in
+// trouble itself.
+func (l *label) of(vp, server, path int) uint8 {
+	if l.troubled(vp, path/len(measurement.Transports)) {
+		return unsent
+	}
+	return l.cells[l.pair(vp, server)*len(allPaths)+path]
+}
