@@ -87,6 +87,8 @@ def text(value):
     """Writes a value as mtric export does."""
     if isinstance(value, datetime.datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value.hex() if isinstance(value, bytes) else value
 
 

@@ -11,7 +11,7 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from read import COLUMNS, order
+from read import COLUMNS, KEYS, order
 
 
 def arrow(kind):
