@@ -48,7 +48,7 @@ func small() *plan.Plan {
 	both := []measurement.Family{measurement.IPv4, measurement.IPv6}
 	udp := []measurement.Transport{measurement.UDP}
 	return &plan.Plan{Name: "small",
-		VantagePoints: []plan.VantagePoint{{ID: "101"}, {ID: "102"}, {ID: "103", Until: ptr(at(400))}},
+		VantagePoints: []plan.VantagePoint{{ID: "101"}, {ID: "102"}, {ID: "103", Until: ptr(at(310))}},
 		Servers:       []plan.Server{server("a", "192.0.2.1", "2001:db8::1"), server("b", "192.0.2.2", "2001:db8::2")},
 		Schedules:     []plan.Schedule{every("interval", interval.Length), every("hour", time.Hour)},
 		Queries: []plan.Query{
@@ -72,7 +72,7 @@ func spans(t *rapid.T, name string, labels int) func(n int) bool {
 
 // draw makes a history of faults, gaps and wrong clocks.
 func draw(t *rapid.T) *history {
-	h := &history{plan: small(), labels: rapid.SampledFrom([]int{30, 290, 600}).Draw(t, "labels")}
+	h := &history{plan: small(), labels: rapid.SampledFrom([]int{30, 290, 330}).Draw(t, "labels")}
 	if rapid.Bool().Draw(t, "excluded") {
 		h.plan.Exclusions = []plan.Note{{From: at(5), Until: at(20), RSIs: []measurement.RSI{"a"}}, {From: at(100), Until: at(130), VantagePoints: []measurement.VantagePoint{"102"}, Paths: []string{"ipv6/udp"}}}
 	}

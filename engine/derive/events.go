@@ -39,6 +39,8 @@ func (d *Deriver) events(first, last time.Time, made map[time.Time]bool) (n int,
 		}
 	}
 	var before chain
+	var was, now []measurement.Event // of all days whose chain changes: an event may pass from one to another
+	chains := map[time.Time]chain{}
 	again := false
 	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {
 		if !due[day] && !again {
@@ -49,48 +51,60 @@ func (d *Deriver) events(first, last time.Time, made map[time.Time]bool) (n int,
 				return n, err
 			}
 		}
-		now, differs, err := d.chainDay(p, day, before.Open)
+		old, known, err := d.readChain(day)
 		if err != nil {
 			return n, err
 		}
-		n += len(now.Events)
-		before, again = now, differs || due[day.AddDate(0, 0, 1)]
+		c, err := d.chainDay(p, day, before.Open)
+		if err != nil {
+			return n, err
+		}
+		n += len(c.Events)
+		differs := false
+		if !known || old.Of != c.Of {
+			chains[day], was, now = c, append(was, old.Events...), append(now, c.Events...)
+			if differs, err = differ(old.Open, c.Open); err != nil {
+				return n, err
+			}
+		}
+		before, again = c, differs || due[day.AddDate(0, 0, 1)]
+	}
+	// What is replaced is told by the chains as they were, so these change last.
+	if err := d.replace(was, now); err != nil {
+		return n, err
+	}
+	for day, c := range chains {
+		if err := d.writeChain(day, &c); err != nil {
+			return n, err
+		}
 	}
 	return n, d.keepZones(zones)
 }
 
-// chainDay makes the chain of a day and its events; differs says whether what is open at
-// its end is not what it was.
-func (d *Deriver) chainDay(p *publications, day time.Time, open []Segment) (now chain, differs bool, err error) {
-	was, known, err := d.readChain(day)
-	if err != nil {
-		return now, false, err
-	}
+// differ says whether what is open at a day's end is not what it was.
+func differ(was, now []Segment) (bool, error) {
+	a, err := hashOf(was)
+	b, other := hashOf(now)
+	return a != b, errors.Join(err, other)
+}
+
+// chainDay makes the chain of a day.
+func (d *Deriver) chainDay(p *publications, day time.Time, open []Segment) (c chain, err error) {
 	var segments []Segment
 	g, err := p.digest(day)
 	if err != nil {
-		return now, false, err
+		return c, err
 	}
 	if g != nil {
 		stale, err := p.stale(day, g)
 		if err != nil {
-			return now, false, err
+			return c, err
 		}
 		segments = slices.Concat(g.Segments, g.Hourly, stale)
 	}
-	now = link(open, segments, day, d.last)
-	if now.Of, err = hashOf(chain{Events: now.Events, Open: now.Open}); err != nil {
-		return now, false, err
-	}
-	if known && was.Of == now.Of {
-		return now, false, nil
-	}
-	if err := d.replace(was.Events, now.Events); err != nil {
-		return now, false, err
-	}
-	a, err := hashOf(was.Open)
-	b, other := hashOf(now.Open)
-	return now, a != b, errors.Join(err, other, d.writeChain(day, &now))
+	c = link(open, segments, day, d.last)
+	c.Of, err = hashOf(chain{Events: c.Events, Open: c.Open})
+	return c, err
 }
 
 // replace puts events into the table in place of others. Of one that began at another time

@@ -124,7 +124,7 @@ func TestDNSSECOfZones(t *testing.T) {
 	forged := soa(example())
 	forged.Answer[0].(*dns.SOA).Serial = 8
 	expired, unknown := example(), example()
-	expired.Expiration = day
+	expired.Expiration = day.Add(-10 * time.Minute)
 	unknown.Publish, unknown.SignData = append(unknown.Publish, strange), []lab.Key{strange}
 	refused := soa(example())
 	refused.Rcode, refused.Answer = dns.RcodeRefused, nil
