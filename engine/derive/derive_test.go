@@ -72,7 +72,7 @@ func spans(t *rapid.T, name string, labels int) func(n int) bool {
 
 // draw makes a history of faults, gaps and wrong clocks.
 func draw(t *rapid.T) *history {
-	h := &history{plan: small(), labels: rapid.SampledFrom([]int{30, 290, 330}).Draw(t, "labels")}
+	h := &history{plan: small(), labels: rapid.SampledFrom([]int{30, 40, 290, 330}).Draw(t, "labels")}
 	if rapid.Bool().Draw(t, "excluded") {
 		h.plan.Exclusions = []plan.Note{{From: at(5), Until: at(20), RSIs: []measurement.RSI{"a"}}, {From: at(100), Until: at(130), VantagePoints: []measurement.VantagePoint{"102"}, Paths: []string{"ipv6/udp"}}}
 	}
