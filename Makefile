@@ -29,7 +29,7 @@ test: ## everything that needs neither root nor internet
 	@test -n "$$MTRIC_REAL_DATA" || echo "MTRIC_REAL_DATA is not set: the tests over genuine zones, responses and traces are skipped (see CONTRIBUTING.md)"
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
 	go vet ./...
-	go test -vet=off -timeout 15m ./...
+	go test -vet=off -timeout 15m ./engine/rehearse ./engine/cli ./engine/report ./... # the longest first
 	$(if $(RACE),go test -vet=off $(RACE) -short -skip '$(SLOW)' -timeout 15m $(addprefix ./,$(filter-out $(LARGE),$(STARTING))))
 	$(if $(RACE),go test -vet=off $(RACE) -short -run '$(CONCURRENT)' -timeout 15m $(addprefix ./,$(LARGE)))
 
