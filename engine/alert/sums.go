@@ -12,12 +12,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
@@ -142,33 +142,19 @@ func (s *sums) read(ctx context.Context, from, until time.Time) (*rows, error) {
 
 // key is all that the sums of a day depend on.
 func (s *sums) key(g *group, f lake.DayFile) (string, error) {
-	answers, err := identity(f.Path)
+	answers, err := files.Identity(f.Path)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("window rules: %w", err)
 	}
-	runs, err := identity(s.store.Path(column.Runs, f.Day)) // they tell whose clock was wrong
+	runs, err := files.Identity(s.store.Path(column.Runs, f.Day)) // they tell whose clock was wrong
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+		return "", fmt.Errorf("window rules: %w", err)
 	}
 	key := fmt.Sprint(s.of, " ", answers, " ", runs, " ", g.over, g.queries)
 	for _, c := range g.combos {
 		key += fmt.Sprint(" ", c.labels)
 	}
 	return key, nil
-}
-
-// identity tells a file of the lake from the one before it: it is replaced whole, by another
-// inode, and its time of change is set by the kernel alone.
-func identity(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("window rules: %w", err)
-	}
-	is := fmt.Sprint(path, " ", info.Size(), " ", info.ModTime().UnixNano())
-	if i, ok := info.Sys().(*syscall.Stat_t); ok {
-		is += fmt.Sprint(" ", i.Dev, " ", i.Ino, " ", i.Ctim.Nano())
-	}
-	return is, nil
 }
 
 // load reads a file of sums: the hash of key and sums, and the sums.

@@ -12,10 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -36,7 +36,6 @@ type Deriver struct {
 // Result is what a run did.
 type Result struct {
 	Days   int `json:"days"`   // made anew
-	Left   int `json:"left"`   // for later runs
 	Events int `json:"events"` // in the days looked at
 }
 
@@ -70,7 +69,10 @@ func (d *Deriver) Run(ctx context.Context, from, until time.Time) (result Result
 			}
 			continue
 		}
-		if err := errors.Join(ctx.Err(), d.day(ctx, day)); err != nil {
+		if err := ctx.Err(); err != nil {
+			return result, err
+		}
+		if err := d.day(ctx, day); err != nil {
 			return result, err
 		}
 		made[day] = true
@@ -121,19 +123,11 @@ func (d *Deriver) lastLabel(ctx context.Context, day time.Time) (last time.Time,
 func (d *Deriver) of(day time.Time) (string, error) {
 	key := d.basis
 	for _, table := range []column.Table{column.Answers, column.Runs} {
-		info, err := os.Stat(d.Lake.Path(table, day))
-		if errors.Is(err, fs.ErrNotExist) {
-			key += " -"
-			continue
-		}
-		if err != nil {
+		file, err := files.Identity(d.Lake.Path(table, day))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("derive: %w", err)
 		}
-		s, ok := info.Sys().(*syscall.Stat_t)
-		if !ok {
-			return "", fmt.Errorf("derive: %s: what file it is cannot be told on this system", info.Name())
-		}
-		key += fmt.Sprint(" ", s.Dev, "/", s.Ino, "/", s.Size, "/", s.Mtim.Nano(), "/", s.Ctim.Nano())
+		key += " " + file
 	}
 	return key + " " + earlier(d.last, day.AddDate(0, 0, 1).Add(2*time.Hour)).Format(time.RFC3339), nil
 }
