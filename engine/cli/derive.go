@@ -24,8 +24,9 @@ func (a *app) deriveCommand() *cobra.Command {
 		Long: `Derive makes the tables hours and events of the lake and the plan: what became of each
 query hour by hour, and when something was not as it should be. It makes those days that
 are not up to date, all of them or those of --from to --until. The tables depend on the lake
-and the plan alone; after a change of the plan all days are due. It takes about a second a
-day of twenty vantage points, and waits for an ingest that is at work.`,
+and the plan alone; after a change of the plan all days are due. A day of twenty vantage
+points takes about a second. It does not run beside an ingest: whichever comes second ends
+with exit code 5.`,
 		Example: "  mtric derive\n  mtric derive --from 2026-11-01 --until 2026-12-01",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.derive(c.Context(), f) },
@@ -70,7 +71,7 @@ func (a *app) derive(ctx context.Context, f deriveFlags) (err error) {
 	defer collectForDays()()
 	d := s.deriver(p, store)
 	bar := a.progress(0, "deriving")
-	d.Progress = bar.at
+	d.Progress, d.DryRun = bar.at, a.flags.dryRun
 	result, err := d.Run(ctx, from, until)
 	bar.done()
 	if err != nil {
@@ -79,7 +80,11 @@ func (a *app) derive(ctx context.Context, f deriveFlags) (err error) {
 	if a.flags.json {
 		return a.printJSON(result)
 	}
-	_, err = fmt.Fprintf(a.out, "%s brought up to date\n", diag.Plural(result.Days, "day"))
+	said := "%s brought up to date\n"
+	if d.DryRun {
+		said = "%s would be brought up to date\n"
+	}
+	_, err = fmt.Fprintf(a.out, said, diag.Plural(result.Days, "day"))
 	return err
 }
 

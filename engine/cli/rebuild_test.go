@@ -343,7 +343,7 @@ func TestRebuildComesToTheSame(t *testing.T) {
 	if testing.Short() {
 		t.Skip("plays nine days of a collector; go test without -short runs it")
 	}
-	smaller(t, cli.SimulatedTLDs, 100) // to read zones of real size again and again takes minutes, and shows no more
+	smaller(t, cli.SimulatedTLDs, 100) // reading zones of real size each time takes minutes and proves nothing more
 	dir := t.TempDir()
 	p := &played{TB: t, home: filepath.Join(dir, "home"), truth: filepath.Join(dir, "truth"), vps: []measurement.VantagePoint{"101", "102", "103"},
 		from: time.Date(2024, 2, 27, 0, 0, 0, 0, time.UTC), days: rebuiltDays(t), every: time.Hour}

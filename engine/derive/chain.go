@@ -13,7 +13,7 @@ import (
 
 // chain is what the segments of a day come to, after those of the days before.
 type chain struct {
-	Of     string              // all it was made of
+	Sum    string              // hash of the rest
 	Events []measurement.Event // that ended on the day, and of the last day those that may go on
 	Open   []Segment           // that the next day may go on with
 }
@@ -52,11 +52,12 @@ func link(open, segments []Segment, day, last time.Time) (c chain) {
 	slices.SortFunc(order, compareScopes)
 	for _, scope := range order {
 		r := runs[scope]
-		if goesOn := end.Sub(r.Last) <= kinds[scope.Kind].gap; !goesOn || last.Before(end) {
-			finish(r)
-		}
-		if end.Sub(r.Last) <= kinds[scope.Kind].gap {
+		goesOn := end.Sub(r.Last) <= kinds[scope.Kind].gap
+		if goesOn {
 			c.Open = append(c.Open, *r)
+		}
+		if !goesOn || last.Before(end) {
+			finish(r)
 		}
 	}
 	return c

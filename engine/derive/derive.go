@@ -27,6 +27,7 @@ type Deriver struct {
 	Lake  lake.Store
 	State string // folder of what was made of each day; it may be lost
 
+	DryRun   bool // count the days that are due, and write nothing
 	Progress func(done, of int)
 
 	basis string
@@ -35,7 +36,7 @@ type Deriver struct {
 
 // Result is what a run did.
 type Result struct {
-	Days   int `json:"days"`   // made anew
+	Days   int `json:"days"`   // made anew, or due
 	Events int `json:"events"` // in the days looked at
 }
 
@@ -57,9 +58,12 @@ func (d *Deriver) Run(ctx context.Context, from, until time.Time) (result Result
 	if err != nil {
 		return result, err
 	}
+	if d.DryRun {
+		return Result{Days: len(due)}, nil
+	}
 	made := map[time.Time]bool{}
 	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {
-		// Days that were up to date may be no more, by a day just made before them.
+		// A day that was up to date may no longer be, because of one that was just made.
 		if at := slices.Index(due, day); at < 0 && (len(made) == 0 || !current[day]) {
 			continue
 		}
@@ -154,7 +158,13 @@ func (d *Deriver) known(day time.Time) (bool, error) {
 	} else if err != nil {
 		return false, fmt.Errorf("derive: %w", err)
 	}
-	return g.Of == of && g.Around == d.around(day), nil
+	return g.Of == of && g.Around == d.around(day) && d.kept(day, g), nil
+}
+
+// kept says whether the rows of a day in the table hours are there.
+func (d *Deriver) kept(day time.Time, g *digest) bool {
+	_, err := os.Stat(d.Lake.Path(column.Hours, day))
+	return err == nil || g.Hours == 0
 }
 
 // around are the hashes of the days that a day's usual latencies and servers are of.
@@ -175,7 +185,7 @@ func (d *Deriver) day(ctx context.Context, day time.Time) error {
 	if g.Of, err = d.of(day); err != nil {
 		return err
 	}
-	if before != nil && before.Of == g.Of {
+	if before != nil && before.Of == g.Of && d.kept(day, before) {
 		g = before
 	} else if err := d.fold(ctx, day, g, before); err != nil {
 		return err
@@ -221,10 +231,9 @@ func (d *Deriver) fold(ctx context.Context, day time.Time, g, before *digest) er
 	if g.Rows, err = hashOf(rows); err != nil {
 		return err
 	}
-	if before != nil && before.Rows == g.Rows {
-		if _, err := os.Stat(d.Lake.Path(column.Hours, day)); err == nil || len(rows) == 0 {
-			return nil
-		}
+	g.Hours = len(rows)
+	if before != nil && before.Rows == g.Rows && d.kept(day, g) {
+		return nil
 	}
 	return save(d.Lake, day, rows)
 }
@@ -250,9 +259,13 @@ func (g *digest) end(m *marks) {
 	slices.SortFunc(g.First, compareFirst)
 }
 
-// save replaces a day of a table; without rows there is no file.
+// save replaces a day of a table, and removes its file where there are no rows. What a newer
+// program wrote stays.
 func save[T column.Row](s lake.Store, day time.Time, rows []T) error {
 	path := s.Path(column.TableOf[T](), day)
+	if _, err := s.Older(column.TableOf[T](), day); errors.Is(err, column.ErrNewer) {
+		return fmt.Errorf("derive: %w", err)
+	}
 	if len(rows) == 0 {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("derive: %w", err)

@@ -264,6 +264,11 @@ func TestDerived(t *testing.T) {
 			part := h.write(t, parts, func(vp measurement.VantagePoint, label time.Time) bool { return vp != late && label.Before(at(until)) })
 			run(t, h.plan, part, filepath.Join(dir, fmt.Sprint(n), "state of parts"))
 		}
+		if rapid.Bool().Draw(rt, "lost") {
+			if err := os.RemoveAll(filepath.Join(dir, fmt.Sprint(n), "state of parts")); err != nil {
+				t.Fatal(err)
+			}
+		}
 		end := h.write(t, parts, all)
 		run(t, h.plan, end, filepath.Join(dir, fmt.Sprint(n), "state of parts"))
 		if diff := cmp.Diff(hours, read[measurement.Hour](t, end)); diff != "" {

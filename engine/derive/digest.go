@@ -24,6 +24,7 @@ import (
 type digest struct {
 	Of     string // the plan, and the files of the lake, that it was made of
 	Rows   string // hash of the day's rows in the table hours
+	Hours  int    // how many they are
 	Around string // hashes of the digests that Hourly rests on
 
 	Segments []Segment // of the kinds whose labels are intervals, stale aside

@@ -41,7 +41,7 @@ func (d *Deriver) events(first, last time.Time, made map[time.Time]bool) (n int,
 	var before chain
 	var was, now []measurement.Event // of all days whose chain changes: an event may pass from one to another
 	chains := map[time.Time]chain{}
-	again := false
+	again, lost := false, false
 	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {
 		if !due[day] && !again {
 			continue
@@ -60,12 +60,20 @@ func (d *Deriver) events(first, last time.Time, made map[time.Time]bool) (n int,
 			return n, err
 		}
 		n += len(c.Events)
-		differs := false
-		if !known || old.Of != c.Of {
-			chains[day], was, now = c, append(was, old.Events...), append(now, c.Events...)
-			if differs, err = differ(old.Open, c.Open); err != nil {
+		if !known { // State was lost, or part of it: what the table has of the day is what was
+			lost = true
+			if old.Events, err = d.live(day); err != nil {
 				return n, err
 			}
+		}
+		differs := lost
+		if lost || old.Sum != c.Sum {
+			chains[day], was, now = c, append(was, old.Events...), append(now, c.Events...)
+			open, err := differ(old.Open, c.Open)
+			if err != nil {
+				return n, err
+			}
+			differs = lost || open
 		}
 		before, again = c, differs || due[day.AddDate(0, 0, 1)]
 	}
@@ -103,7 +111,7 @@ func (d *Deriver) chainDay(p *publications, day time.Time, open []Segment) (c ch
 		segments = slices.Concat(g.Segments, g.Hourly, stale)
 	}
 	c = link(open, segments, day, d.last)
-	c.Of, err = hashOf(chain{Events: c.Events, Open: c.Open})
+	c.Sum, err = hashOf(chain{Events: c.Events, Open: c.Open})
 	return c, err
 }
 
@@ -140,6 +148,15 @@ func (d *Deriver) replace(was, now []measurement.Event) error {
 		}
 	}
 	return nil
+}
+
+// live are the events of a day's file that others have not superseded.
+func (d *Deriver) live(day time.Time) ([]measurement.Event, error) {
+	rows, _, err := column.Read[measurement.Event](d.Lake.Path(column.Events, day))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("derive: %w", err)
+	}
+	return slices.DeleteFunc(rows, func(e measurement.Event) bool { return e.SupersededBy != nil }), nil
 }
 
 func has(all []measurement.Event, id string) bool {

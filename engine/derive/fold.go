@@ -13,13 +13,13 @@ import (
 )
 
 // columns are what a day's tables are made of.
-var columns = append([]column.Name{column.VantagePoint, column.SentAt, column.Query, column.RSI, column.Family, column.Transport,
+var columns = append([]column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport,
 	column.Address, column.LatencyUS, column.Serial, column.ZoneSerial, column.NSID, column.Strays, column.Verdict, failures}, column.GoodColumns...)
 
 // failures says whose clock an answer shows to be wrong.
 const failures column.Name = "failures"
 
-// what of a planned query became what, the lesser first.
+// What became of a planned query; of several to one server the greatest counts.
 const (
 	unsent = iota
 	bad

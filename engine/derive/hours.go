@@ -48,8 +48,8 @@ func (d *fold) hourRows() (rows []measurement.Hour) {
 				}
 				row := measurement.Hour{VantagePoint: d.vps[vp], Hour: start, Query: q.Label, RSI: d.servers[server].RSI}
 				if missing := d.undrawn(query, vp, server); missing > 0 {
-					row.Planned, row.Instances = missing, []measurement.InstanceCount{}
-					rows = append(rows, row)
+					row.Planned = missing
+					rows = append(rows, (&cell{}).row(row, q.correct))
 				}
 				for _, path := range d.ordered.paths {
 					row.Family, row.Transport = &allPaths[path].Family, &allPaths[path].Transport

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	witnessWithin = 15 * time.Minute // T(s) is no earlier before a second witness
+	witnessWithin = 15 * time.Minute // by as much at most T(s) may precede a second witness
 	archiveWithin = 24 * time.Hour   // after the first sighting, in which the archive is one
 	staleAfter    = 65 * time.Minute // after T(s)
 )
@@ -78,7 +78,7 @@ func (p *publications) of(z measurement.Zone) (time.Time, bool, error) {
 	if err != nil {
 		return at, false, err
 	}
-	if slices.ContainsFunc(p.initial, func(i uint32) bool { return i == serial || metrics.Newer(i, serial) }) {
+	if slices.ContainsFunc(p.initial, func(i uint32) bool { return !metrics.Newer(serial, i) }) {
 		at = time.Time{}
 	}
 	p.known[serial] = at
