@@ -13,8 +13,8 @@ import (
 
 // Intervals are counted from the start of the window; those before it are negative.
 const (
-	grace      = 3   // intervals: as much earlier than its second witness a serial may count as published
-	archiveFor = 288 // intervals after the first sighting in which the archive is a second witness
+	Grace      = 3   // as much earlier than its second witness a serial may count as published
+	archiveFor = 288 // after the first sighting, in which the archive is a second witness
 )
 
 // sightings are the labels at which each serial was first seen in a trusted sighting, by
@@ -145,20 +145,33 @@ func (s *serials) published(serial uint32, left int) (at int, known bool) {
 		return 0, false
 	}
 	slices.Sort(labels)
+	archived := NotArchived
+	if at := s.view.a.zones[serial].ArchivedAt; at != nil {
+		archived = s.view.a.interval(ceil(*at))
+	}
+	return Published(labels, archived, s.alone(labels[0], left))
+}
+
+// NotArchived is for Published: no archive has the serial.
+const NotArchived = math.MaxInt
+
+// Published is T(s) [yxn] of the labels at which vantage points first showed a serial, each
+// one's, in order and at least one, as numbers of intervals: the earliest, but no more than
+// 15 minutes before there was a second witness, another vantage point or the archive. Who
+// is alone within its dates needs none. False where there is no T(s).
+func Published(labels []int, archived int, alone bool) (at int, known bool) {
 	first := labels[0]
-	if s.alone(first, left) {
+	if alone {
 		return first, true
 	}
 	second, known := 0, false
 	if len(labels) > 1 {
 		second, known = labels[1], true
 	}
-	if archived := s.view.a.zones[serial].ArchivedAt; archived != nil {
-		if at := s.view.a.interval(ceil(*archived)); at <= first+archiveFor && (!known || at < second) {
-			second, known = at, true
-		}
+	if archived <= first+archiveFor && (!known || archived < second) {
+		second, known = archived, true
 	}
-	return max(first, second-grace), known
+	return max(first, second-Grace), known
 }
 
 // alone says that only one vantage point is within its dates around a sighting: there is
@@ -166,7 +179,7 @@ func (s *serials) published(serial uint32, left int) (at int, known bool) {
 func (s *serials) alone(first, left int) bool {
 	n := 0
 	for i, vp := range s.view.vps {
-		for at := first; i != left && at <= first+grace; at++ {
+		for at := first; i != left && at <= first+Grace; at++ {
 			if within(vp, s.view.a.label(at).UnixMicro()) {
 				n++
 				break

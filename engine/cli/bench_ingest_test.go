@@ -111,8 +111,8 @@ func simulatedDay(b *testing.B, dir string, day time.Time) []measurement.Answer 
 }
 
 // chunks are the runs of rows that are alike.
-func chunks(rows []measurement.Answer, alike func(a, b measurement.Answer) bool) iter.Seq[[]measurement.Answer] {
-	return func(yield func([]measurement.Answer) bool) {
+func chunks[T any](rows []T, alike func(a, b T) bool) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
 		for len(rows) > 0 {
 			n := 1
 			for n < len(rows) && alike(rows[0], rows[n]) {

@@ -132,7 +132,7 @@ func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 	s.tellSilent(in.Lake)
 	s.windowRules(ctx, in.Lake)
 	if !result.Newer { // else no day's runs can be read
-		err = errors.Join(err, s.pack(ctx, in))
+		err = errors.Join(err, s.deriveRecent(ctx, p, in.Lake), s.pack(ctx, in))
 	}
 	if err != nil {
 		return err

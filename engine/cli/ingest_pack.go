@@ -20,28 +20,38 @@ import (
 )
 
 // pack packs the originals of days that are a week old, in the first run of each day:
-// what comes late is packed together so, and the other runs look at nothing. A run that
-// was killed is made up for by the next one.
+// what comes late is packed together so, and the other runs look at nothing.
 func (s *station) pack(ctx context.Context, in *ingest.Ingester) error {
-	today, noted := s.now().UTC().Format(time.DateOnly), filepath.Join(s.state, "packed")
+	return s.daily("packed", func() (bool, error) {
+		packer := &originals.Packer{Store: &originals.Store{Dir: in.Originals}, Facts: func(day time.Time) (map[string]originals.Fact, error) { return facts(in.Lake, day) }, Now: s.now()}
+		done, err := packer.Run(ctx)
+		if err != nil {
+			return false, err
+		}
+		s.condition("ingest", "originals", alert.Warning, joined(done.Left))
+		if done.Packs > 0 {
+			s.log.Info("packed", "packs", done.Packs, "originals", done.Members, "bytes", done.Bytes, "packed_bytes", done.Size, "more", done.More)
+		}
+		return true, nil
+	})
+}
+
+// daily does what is done once a day, by a note of this name in State; a run that was killed,
+// or did not come to the end, is made up for by the next one.
+func (s *station) daily(name string, do func() (done bool, err error)) error {
+	today, noted := s.now().UTC().Format(time.DateOnly), filepath.Join(s.state, name)
 	last, err := os.ReadFile(noted)
 	if err == nil && string(last) == today {
 		return nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("originals: %w", err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	packer := &originals.Packer{Store: &originals.Store{Dir: in.Originals}, Facts: func(day time.Time) (map[string]originals.Fact, error) { return facts(in.Lake, day) }, Now: s.now()}
-	done, err := packer.Run(ctx)
-	if err != nil {
+	if done, err := do(); err != nil || !done {
 		return err
 	}
-	s.condition("ingest", "originals", alert.Warning, joined(done.Left))
-	if done.Packs > 0 {
-		s.log.Info("packed", "packs", done.Packs, "originals", done.Members, "bytes", done.Bytes, "packed_bytes", done.Size, "more", done.More)
-	}
 	if err := renameio.WriteFile(noted, []byte(today), 0o644, renameio.WithTempDir(s.state)); err != nil {
-		return fmt.Errorf("originals: %w", err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ type chain struct {
 	Sum    string              // hash of the rest
 	Events []measurement.Event // that ended on the day, and of the last day those that may go on
 	Open   []Segment           // that the next day may go on with
+	Shown  []uint32            // the digest's serials
+	Dated  string              // hash of what was known of these, and of newer ones
 }
 
 // link goes on with what was open before a day. What is open at its end is among the events

@@ -12,12 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
-	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -27,22 +28,32 @@ type Deriver struct {
 	Lake  lake.Store
 	State string // folder of what was made of each day; it may be lost
 
+	Most     int  // days that are read at most, the newest first; 0 is all that are due
 	DryRun   bool // count the days that are due, and write nothing
 	Progress func(done, of int)
 
 	basis string
 	last  time.Time // the last label of the lake
+	hours int       // that were read
+	heads map[time.Time]head
+	fresh map[time.Time]*digest // the one that was written last
 }
 
 // Result is what a run did.
 type Result struct {
 	Days   int `json:"days"`   // made anew, or due
+	Hours  int `json:"hours"`  // of these days that were read, since they were not as before
 	Events int `json:"events"` // in the days looked at
+
+	Failed []error `json:"-"` // why days stay as they are: they cannot be read
 }
 
 // Run brings the days of [from, until) up to date where they are not; a zero time is no
-// bound.
+// bound. A day that cannot be read stays as it is, and is in the result; the others are made.
 func (d *Deriver) Run(ctx context.Context, from, until time.Time) (result Result, err error) {
+	if column.Schema() < since {
+		return result, nil
+	}
 	if d.basis, err = basis(d.Plan); err != nil {
 		return result, err
 	}
@@ -50,62 +61,89 @@ func (d *Deriver) Run(ctx context.Context, from, until time.Time) (result Result
 	if err != nil || len(days) == 0 {
 		return result, err
 	}
-	if d.last, err = d.lastLabel(ctx, days[len(days)-1].Day); err != nil {
+	if err := d.now(ctx, days); err != nil {
 		return result, err
 	}
 	first, last := days[0].Day, days[len(days)-1].Day
-	due, current, err := d.due(first, last, from, until)
+	if from.After(first) {
+		first = interval.Day(from)
+	}
+	d.heads, d.fresh, d.hours = map[time.Time]head{}, nil, 0
+	for day := first.AddDate(0, 0, -usualDays); !day.After(last); day = day.AddDate(0, 0, 1) {
+		d.heads[day] = d.head(day)
+	}
+	due, err := d.due(first, last, until)
 	if err != nil {
 		return result, err
 	}
 	if d.DryRun {
 		return Result{Days: len(due)}, nil
 	}
+	if err := os.MkdirAll(d.State, 0o755); err != nil {
+		return result, fmt.Errorf("derive: %w", err)
+	}
 	made := map[time.Time]bool{}
 	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {
-		// A day that was up to date may no longer be, because of one that was just made.
-		if at := slices.Index(due, day); at < 0 && (len(made) == 0 || !current[day]) {
+		if !due[day] && (len(made) == 0 || !d.overtaken(day)) {
 			continue
-		}
-		if known, err := d.known(day); err != nil || known {
-			if err != nil {
-				return result, err
-			}
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return result, err
 		}
 		if err := d.day(ctx, day); err != nil {
-			return result, err
+			if ctx.Err() != nil {
+				return result, err
+			}
+			result.Failed = append(result.Failed, err)
+			continue
 		}
 		made[day] = true
 		if d.Progress != nil {
 			d.Progress(len(made), max(len(made), len(due)))
 		}
 	}
-	result.Days = len(made)
-	result.Events, err = d.events(first, last, made)
-	return result, err
+	result.Days, result.Hours = len(made), d.hours
+	if result.Events, err = d.events(first, last, made); err != nil {
+		return result, err
+	}
+	return result, d.renew()
 }
 
-// due are the days of [from, until) that are not up to date, the newest first, and those
-// that are.
-func (d *Deriver) due(first, last, from, until time.Time) (due []time.Time, current map[time.Time]bool, err error) {
-	current = map[time.Time]bool{}
-	for day := last; !day.Before(first); day = day.AddDate(0, 0, -1) {
-		known, err := d.known(day)
-		if err != nil {
-			return nil, nil, err
-		}
-		switch within := (until.IsZero() || day.Before(until)) && (from.IsZero() || day.AddDate(0, 0, 1).After(from)); {
-		case known:
-			current[day] = true
-		case within:
-			due = append(due, day)
+// since is the schema that has the tables.
+const since = 3
+
+// now finds the newest label of the lake, of the last day that can be read.
+func (d *Deriver) now(ctx context.Context, days []lake.DayFile) (err error) {
+	for _, day := range slices.Backward(days) {
+		if d.last, err = d.lastLabel(ctx, day.Day); err == nil || ctx.Err() != nil {
+			return err
 		}
 	}
-	return due, current, nil
+	return err
+}
+
+// due are the days that are not up to date, the newest of them where they are too many.
+func (d *Deriver) due(first, last, until time.Time) (map[time.Time]bool, error) {
+	due := map[time.Time]bool{}
+	for day := last; !day.Before(first); day = day.AddDate(0, 0, -1) {
+		if !until.IsZero() && !day.Before(until) {
+			continue
+		}
+		known, err := d.known(day)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			due[day] = true
+		}
+		if len(due) == d.Most && d.Most > 0 {
+			break
+		}
+	}
+	return due, nil
+}
+
+// overtaken says whether a day was made of other days as they were before those of this run.
+func (d *Deriver) overtaken(day time.Time) bool {
+	h := d.heads[day]
+	return h.Of != "" && h.Around != d.around(day)
 }
 
 // lastLabel is the newest label of a day's runs.
@@ -133,7 +171,7 @@ func (d *Deriver) of(day time.Time) (string, error) {
 		}
 		key += " " + file
 	}
-	return key + " " + earlier(d.last, day.AddDate(0, 0, 1).Add(2*time.Hour)).Format(time.RFC3339), nil
+	return hexOf([]byte(key + " " + earlier(d.last, day.AddDate(0, 0, 1).Add(2*time.Hour)).Format(time.RFC3339))), nil
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -149,114 +187,71 @@ func (d *Deriver) known(day time.Time) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	g, err := d.read(day)
-	if err != nil || g == nil {
-		return false, err
-	}
-	if _, err := os.Stat(d.chainPath(day)); errors.Is(err, fs.ErrNotExist) {
+	h := d.heads[day]
+	if h.Of != of || h.Around != d.around(day) {
 		return false, nil
-	} else if err != nil {
-		return false, fmt.Errorf("derive: %w", err)
 	}
-	return g.Of == of && g.Around == d.around(day) && d.kept(day, g), nil
+	for _, path := range []string{d.chainPath(day), d.firstPath(day)} {
+		if n, err := size(path); err != nil || n == 0 {
+			return false, err
+		}
+	}
+	rows, err := size(d.Lake.Path(column.Hours, day))
+	return rows == h.Size, err
 }
 
-// kept says whether the rows of a day in the table hours are there.
-func (d *Deriver) kept(day time.Time, g *digest) bool {
-	_, err := os.Stat(d.Lake.Path(column.Hours, day))
-	return err == nil || g.Hours == 0
+// size is that of a file; 0 where there is none.
+func size(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("derive: %w", err)
+	}
+	return info.Size(), nil
 }
 
-// around are the hashes of the days that a day's usual latencies and servers are of.
-func (d *Deriver) around(day time.Time) (all string) {
+// around is a hash of the days that a day's usual latencies and servers are of.
+func (d *Deriver) around(day time.Time) string {
+	var all strings.Builder
 	for n := usualDays; n > 0; n-- {
-		all += d.usualOn(day.AddDate(0, 0, -n)) + ","
+		fmt.Fprintln(&all, d.heads[day.AddDate(0, 0, -n)].Usual)
 	}
-	return all
+	return hexOf([]byte(all.String()))
 }
 
-// day makes the rows of a day in the table hours, and its digest.
+// day brings the rows of a day in the table hours, and its digest, up to date.
 func (d *Deriver) day(ctx context.Context, day time.Time) error {
-	before, err := d.read(day)
+	h := head{Around: d.around(day)}
+	g, err := d.read(day)
 	if err != nil {
 		return err
 	}
-	g := &digest{}
-	if g.Of, err = d.of(day); err != nil {
+	if h.Of, err = d.of(day); err != nil {
 		return err
 	}
-	if before != nil && before.Of == g.Of && d.kept(day, before) {
-		g = before
-	} else if err := d.fold(ctx, day, g, before); err != nil {
+	was, known := d.heads[day], g != nil
+	if g, err = d.fold(ctx, day, g); err != nil {
 		return err
 	}
-	var w week
-	for n := range w {
-		if w[n], err = d.read(day.AddDate(0, 0, n-usualDays)); err != nil {
-			return err
+	if h.Size, err = size(d.Lake.Path(column.Hours, day)); err != nil {
+		return err
+	}
+	if h.Usual, err = g.usual(); err != nil {
+		return err
+	}
+	if !known || h.Usual != was.Usual || h.Around != was.Around {
+		var w week
+		for n := range usualDays {
+			if w[n], err = d.read(day.AddDate(0, 0, n-usualDays)); err != nil {
+				return err
+			}
 		}
+		w[usualDays] = g
+		g.Hourly = w.hourly(day)
 	}
-	w[usualDays] = g
-	g.Around, g.Hourly = d.around(day), w.hourly(day)
-	return d.write(day, g)
-}
-
-// fold reads a day.
-func (d *Deriver) fold(ctx context.Context, day time.Time, g, before *digest) error {
-	r, err := readRuns(ctx, d.Lake, day)
-	if err != nil {
-		return err
-	}
-	f := newFrame(d.Plan, day, r.met)
-	r.in(f)
-	g.begin(f)
-	m := newMarks(f, d.last)
-	var rows []measurement.Hour
-	var a *fold
-	a = newFold(f, r, m, func(of []measurement.Hour) error {
-		if start := f.label(a.hour.first); over(start, d.last) {
-			rows = append(rows, of...)
-			g.gather(a, a.hour.first/perHour)
-		}
-		return nil
-	})
-	scan := lake.Scan{Store: d.Lake, From: day, Until: day.AddDate(0, 0, 1), Workers: 1}
-	if err := scan.Answers(ctx, columns, a.add); err != nil {
-		return err
-	}
-	if err := a.reach(perDay); err != nil {
-		return err
-	}
-	g.end(m)
-	if g.Rows, err = hashOf(rows); err != nil {
-		return err
-	}
-	g.Hours = len(rows)
-	if before != nil && before.Rows == g.Rows && d.kept(day, g) {
-		return nil
-	}
-	return save(d.Lake, day, rows)
-}
-
-// begin makes room for what a day of the frame has.
-func (g *digest) begin(f *frame) {
-	g.VantagePoints = f.vps
-	for _, s := range f.servers {
-		g.RSIs = append(g.RSIs, s.RSI)
-	}
-	pairs := len(f.vps) * len(f.servers)
-	g.Medians, g.Good = make([]int32, pairs*len(allPaths)*24), make([]uint8, pairs*len(allPaths)*24)
-	for i := range g.Medians {
-		g.Medians[i] = -1
-	}
-	g.Met = make([]uint16, pairs*len(measurement.Families)*24)
-}
-
-// end takes what was marked.
-func (g *digest) end(m *marks) {
-	g.Segments = m.segments()
-	g.Serials, g.Shown, g.First = m.shown.serials, m.shown.codes, m.shown.first
-	slices.SortFunc(g.First, compareFirst)
+	return d.write(day, h, g)
 }
 
 // save replaces a day of a table, and removes its file where there are no rows. What a newer

@@ -1,6 +1,8 @@
 package derive_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -33,6 +35,7 @@ type history struct {
 	runs    []measurement.Run
 	zones   []measurement.Zone
 	labels  int
+	cut     int // labels of a row group; 0 is all
 }
 
 // small is a plan of two servers and three vantage points: the root's two queries, without
@@ -161,15 +164,15 @@ func finish(a *measurement.Answer, down bool, serial int64, incorrect, other boo
 // write makes the lake of the history's rows that keep takes.
 func (h *history) write(t testing.TB, dir string, keep func(vp measurement.VantagePoint, label time.Time) bool) lake.Store {
 	store := lake.Store{Dir: dir, Version: "1.0.0"}
-	daily(t, store, h.answers, func(a measurement.Answer) (time.Time, bool) { return a.Interval, keep(a.VantagePoint, a.Interval) })
-	daily(t, store, h.runs, func(r measurement.Run) (time.Time, bool) { return r.Interval, keep(r.VantagePoint, r.Interval) })
+	daily(t, store, h.cut, h.answers, func(a measurement.Answer) (time.Time, bool) { return a.Interval, keep(a.VantagePoint, a.Interval) })
+	daily(t, store, 0, h.runs, func(r measurement.Run) (time.Time, bool) { return r.Interval, keep(r.VantagePoint, r.Interval) })
 	if err := store.SaveZones(h.zones); err != nil {
 		t.Fatal(err)
 	}
 	return store
 }
 
-func daily[T column.Row](t testing.TB, store lake.Store, rows []T, of func(T) (time.Time, bool)) {
+func daily[T column.Row](t testing.TB, store lake.Store, cut int, rows []T, of func(T) (time.Time, bool)) {
 	days := map[time.Time][]T{}
 	for _, r := range rows {
 		if label, keep := of(r); keep {
@@ -177,11 +180,30 @@ func daily[T column.Row](t testing.TB, store lake.Store, rows []T, of func(T) (t
 		}
 	}
 	for day, rows := range days {
-		path := store.Path(column.TableOf[T](), day)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(store.Path(column.TableOf[T](), day)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := column.Write(path, rows, column.Metadata{Version: store.Version}); err != nil {
+		column.Sort(rows)
+		w, err := lake.CreateDay[T](store, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for len(rows) > 0 {
+			n := len(rows)
+			if cut > 0 {
+				first, _ := of(rows[0])
+				until := first.Truncate(time.Duration(cut) * interval.Length).Add(time.Duration(cut) * interval.Length)
+				n = slices.IndexFunc(rows, func(r T) bool { label, _ := of(r); return !label.Before(until) })
+				if n < 0 {
+					n = len(rows)
+				}
+			}
+			if err := errors.Join(w.Write(rows[:n]), w.Flush()); err != nil {
+				t.Fatal(err)
+			}
+			rows = rows[n:]
+		}
+		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -253,6 +275,7 @@ func TestDerived(t *testing.T) {
 			rt.Fatalf("%d days made again", result.Days)
 		}
 		parts := filepath.Join(dir, fmt.Sprint(n), "parts")
+		h.cut = rapid.SampledFrom([]int{0, 1, 5, 12, 31}).Draw(rt, "cut")
 		for range rapid.IntRange(1, 3).Draw(rt, "parts") {
 			until, late := rapid.IntRange(1, h.labels).Draw(rt, "until"), rapid.SampledFrom([]measurement.VantagePoint{"101", "102", "-"}).Draw(rt, "late")
 			if err := os.RemoveAll(filepath.Join(parts, "answers")); err != nil {
@@ -333,5 +356,57 @@ func TestSuperseded(t *testing.T) {
 	}
 	if old := both[1]; old.ID != first[0].ID || old.SupersededBy == nil || *old.SupersededBy != both[0].ID || both[0].SupersededBy != nil {
 		t.Errorf("then %+v", both)
+	}
+}
+
+// Of a day of which rows came since, those hours are read that they are in, and those whose
+// row groups were written anew with them.
+func TestOnlyWhatChanged(t *testing.T) {
+	h := &history{plan: small(), labels: 288, cut: 6}
+	for _, vp := range []measurement.VantagePoint{"101", "102"} {
+		for n := range h.labels {
+			h.runs = append(h.runs, measurement.Run{VantagePoint: vp, Interval: at(n), StartedAt: at(n), ReceivedAt: at(n)})
+			for _, rsi := range []measurement.RSI{"a", "b"} {
+				a := row(vp, n, "soa", rsi, measurement.IPv4, map[measurement.RSI]string{"a": "192.0.2.1", "b": "192.0.2.2"}[rsi])
+				finish(&a, false, 1, false, false)
+				h.answers = append(h.answers, a)
+			}
+		}
+	}
+	dir := t.TempDir()
+	state, store := filepath.Join(dir, "State"), lake.Store{}
+	upTo := func(labels int) {
+		store = h.write(t, filepath.Join(dir, "Lake"), func(vp measurement.VantagePoint, label time.Time) bool {
+			return label.Before(at(labels)) && (labels > 206 || vp != "102" || label != at(50))
+		})
+	}
+	for _, step := range []struct{ labels, hours int }{
+		{200, 24}, // all
+		{201, 1},  // one label more
+		{202, 1},
+		{204, 1},
+		{205, 1}, // a new hour
+		{206, 1},
+		{207, 2}, // one label more, and one that was missing of hour 4
+		{211, 2}, // hour 16 is over
+		{211, 0},
+	} {
+		upTo(step.labels)
+		if got := run(t, h.plan, store, state).Hours; got != step.hours {
+			t.Errorf("%d labels: %d hours were read, want %d", step.labels, got, step.hours)
+		}
+	}
+	at := store.Path(column.Hours, midnight)
+	whole, err := os.ReadFile(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(at, 100); err != nil { // a table that is damaged is made anew
+		t.Fatal(err)
+	}
+	upTo(212)
+	run(t, h.plan, store, state)
+	if again, err := os.ReadFile(at); err != nil || !bytes.Equal(again, whole) {
+		t.Errorf("after damage: %d bytes, want %d (%v)", len(again), len(whole), err)
 	}
 }

@@ -19,13 +19,10 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// digest is what events need of a day. It is made of the day's rows and the plan, again
-// whenever these are others, and may be lost.
+// digest is what events need of a day. It is made of the day's rows and the plan, hour by
+// hour, again whenever these are others, and may be lost.
 type digest struct {
-	Of     string // the plan, and the files of the lake, that it was made of
-	Rows   string // hash of the day's rows in the table hours
-	Hours  int    // how many they are
-	Around string // hashes of the digests that Hourly rests on
+	Parts [24]part
 
 	Segments []Segment // of the kinds whose labels are intervals, stale aside
 	Hourly   []Segment // of those whose labels are hours
@@ -34,40 +31,70 @@ type digest struct {
 	RSIs          []measurement.RSI
 	Serials       []uint32   // of Shown
 	Shown         []uint8    // by RSI, vantage point, label: 1 + place in Serials; 0 is none
-	First         []first    // by serial, vantage point
 	Medians       []int32    // by vantage point, RSI, path, hour: of good latencies in µs; -1 is none
 	Good          []uint8    // beside Medians: of how many, 255 at most
 	Names         [][]string // sets of servers
 	Met           []uint16   // by vantage point, RSI, family, hour: 1 + place in Names; 0 is none
-
-	usual string // hash of what other days' Hourly rests on
 }
 
-// usualOf is the hash of what other days' Hourly rests on.
-func usualOf(g *digest) (string, error) {
-	return hashOf(digest{VantagePoints: g.VantagePoints, RSIs: g.RSIs, Medians: g.Medians, Names: g.Names, Met: g.Met})
+// part is what a digest has of one hour.
+type part struct {
+	Of       string  // hash of what it was made of; empty: of nothing
+	Rows     string  // hash of its rows in the table hours
+	Count    int     // how many they are
+	Trail    []uint8 // by tracker of marks: labels seen after its last segment
+	Segments []Segment
+	First    []first // by serial, vantage point
 }
 
-// first is the label at which a vantage point first showed a serial on the day.
+// first is the label at which a vantage point first showed a serial in the hour.
 type first struct {
 	Serial       uint32
 	VantagePoint measurement.VantagePoint
 	At           time.Time
 }
 
-// A digest's file begins with a line of two hashes: of what follows, and of what other days
-// rest on.
+// head begins a digest's file: what must be known of a day to tell whether it is up to date.
+type head struct {
+	Of     string // hash of the plan and the files of the lake that it was made of
+	Around string // hash of the digests that Hourly rests on
+	Usual  string // hash of what other days' Hourly rests on
+	Size   int64  // of the day's file in the table hours; 0 is none
+}
+
+// A file's first line is the hash of what follows it, and the head.
 const (
-	hashLength = 2 * sha256.Size
-	headLength = 2*hashLength + 2
+	headForm   = "%64s %64s %64s %64s %012d\n"
+	headLength = 4*(2*sha256.Size+1) + 13
 )
 
 func (d *Deriver) digestPath(day time.Time) string {
 	return filepath.Join(d.State, day.Format("20060102"))
 }
 
+// head reads the head of a day's digest; the zero one where there is none.
+func (d *Deriver) head(day time.Time) (h head) {
+	f, err := os.Open(d.digestPath(day))
+	if err != nil {
+		return head{}
+	}
+	defer f.Close()
+	line := make([]byte, headLength)
+	if _, err := io.ReadFull(f, line); err != nil {
+		return head{}
+	}
+	var sum string
+	if _, err := fmt.Sscanf(string(line), headForm, &sum, &h.Of, &h.Around, &h.Usual, &h.Size); err != nil {
+		return head{}
+	}
+	return h
+}
+
 // read reads the digest of a day; nil where there is none, or one that is not whole.
 func (d *Deriver) read(day time.Time) (*digest, error) {
+	if g := d.fresh[day]; g != nil {
+		return g, nil
+	}
 	data, err := os.ReadFile(d.digestPath(day))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -75,7 +102,7 @@ func (d *Deriver) read(day time.Time) (*digest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive: %w", err)
 	}
-	if len(data) < headLength || string(data[:hashLength]) != hexOf(sha256.Sum256(data[headLength:])) {
+	if len(data) < headLength || string(data[:2*sha256.Size]) != hexOf(data[2*sha256.Size:]) {
 		return nil, nil
 	}
 	z, err := zstd.NewReader(bytes.NewReader(data[headLength:]), zstd.WithDecoderConcurrency(1))
@@ -87,46 +114,66 @@ func (d *Deriver) read(day time.Time) (*digest, error) {
 	if err := gob.NewDecoder(z).Decode(&g); err != nil {
 		return nil, nil
 	}
-	g.usual = string(data[hashLength+1 : headLength-1])
 	return &g, nil
 }
 
-// usualOn is the hash of a day's part of what other days rest on; empty where there is none.
-func (d *Deriver) usualOn(day time.Time) string {
-	f, err := os.Open(d.digestPath(day))
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	head := make([]byte, headLength)
-	if _, err := io.ReadFull(f, head); err != nil {
-		return ""
-	}
-	return string(head[hashLength+1 : headLength-1])
-}
-
-func hexOf(sum [sha256.Size]byte) string { return hex.EncodeToString(sum[:]) }
-
 // write keeps the digest of a day.
-func (d *Deriver) write(day time.Time, g *digest) error {
+func (d *Deriver) write(day time.Time, h head, g *digest) error {
 	var packed bytes.Buffer
+	fmt.Fprintf(&packed, headForm, "", h.Of, h.Around, h.Usual, h.Size)
 	z, err := zstd.NewWriter(&packed, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err == nil {
 		err = errors.Join(gob.NewEncoder(z).Encode(g), z.Close())
 	}
-	if err == nil {
-		g.usual, err = usualOf(g)
-	}
 	if err != nil {
 		return fmt.Errorf("derive: %w", err)
 	}
-	data := append([]byte(hexOf(sha256.Sum256(packed.Bytes()))+" "+g.usual+"\n"), packed.Bytes()...)
-	if err := os.MkdirAll(d.State, 0o755); err != nil {
-		return fmt.Errorf("derive: %w", err)
+	data := packed.Bytes()
+	copy(data, hexOf(data[2*sha256.Size:]))
+	if err := d.keep(d.firstPath(day), g.first()); err != nil {
+		return err
 	}
 	if err := renameio.WriteFile(d.digestPath(day), data, 0o644, renameio.WithTempDir(d.State)); err != nil {
 		return fmt.Errorf("derive: %w", err)
 	}
+	d.heads[day], d.fresh = h, map[time.Time]*digest{day: g}
+	return nil
+}
+
+// usual is the hash of what other days' Hourly rests on.
+func (g *digest) usual() (string, error) {
+	return hashOf(digest{VantagePoints: g.VantagePoints, RSIs: g.RSIs, Medians: g.Medians, Names: g.Names, Met: g.Met})
+}
+
+func hexOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func (d *Deriver) firstPath(day time.Time) string { return d.digestPath(day) + ".serials" }
+
+// keep writes a value into State.
+func (d *Deriver) keep(path string, value any) error {
+	var data bytes.Buffer
+	if err := gob.NewEncoder(&data).Encode(value); err != nil {
+		return fmt.Errorf("derive: %w", err)
+	}
+	if err := renameio.WriteFile(path, data.Bytes(), 0o644, renameio.WithTempDir(d.State)); err != nil {
+		return fmt.Errorf("derive: %w", err)
+	}
+	return nil
+}
+
+// remember reads what keep wrote; what is not there, or damaged, leaves the value as it is.
+func (d *Deriver) remember(path string, value any) error {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("derive: %w", err)
+	}
+	_ = gob.NewDecoder(bytes.NewReader(data)).Decode(value)
 	return nil
 }
 

@@ -1,17 +1,11 @@
 package derive
 
 import (
-	"bytes"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/google/renameio/v2"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
@@ -19,41 +13,35 @@ import (
 )
 
 // events brings the table events up to date: the days made anew, those whose chain goes on
-// from another, and those around zones of which something else is known.
+// from another, and those of whose serials something else is known.
 func (d *Deriver) events(first, last time.Time, made map[time.Time]bool) (n int, err error) {
 	p, err := d.publications()
 	if err != nil {
 		return 0, err
 	}
-	zones, changed, err := d.zonesChanged(p.zones)
-	if err != nil {
-		return 0, err
-	}
-	for day := range made {
-		changed = append(changed, day)
-	}
-	due := map[time.Time]bool{}
-	for _, day := range changed {
-		for n := range 3 { // T(s) rests on three days
-			due[day.AddDate(0, 0, n)] = true
-		}
-	}
 	var before chain
 	var was, now []measurement.Event // of all days whose chain changes: an event may pass from one to another
 	chains := map[time.Time]chain{}
-	again, lost := false, false
+	again, lost, left := false, false, true
 	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {
-		if !due[day] && !again {
-			continue
-		}
-		if !again { // the day before was left alone
-			if before, _, err = d.readChain(day.AddDate(0, 0, -1)); err != nil {
-				return n, err
-			}
-		}
 		old, known, err := d.readChain(day)
 		if err != nil {
 			return n, err
+		}
+		if !made[day] && !again {
+			dated, err := p.dated(day, old.Shown)
+			if err != nil {
+				return n, err
+			}
+			if known && dated.sum() == old.Dated {
+				left = true
+				continue
+			}
+		}
+		if left {
+			if before, _, err = d.readChain(day.AddDate(0, 0, -1)); err != nil {
+				return n, err
+			}
 		}
 		c, err := d.chainDay(p, day, before.Open)
 		if err != nil {
@@ -75,7 +63,7 @@ func (d *Deriver) events(first, last time.Time, made map[time.Time]bool) (n int,
 			}
 			differs = lost || open
 		}
-		before, again = c, differs || due[day.AddDate(0, 0, 1)]
+		before, again, left = c, differs, false
 	}
 	// What is replaced is told by the chains as they were, so these change last.
 	if err := d.replace(was, now); err != nil {
@@ -86,7 +74,7 @@ func (d *Deriver) events(first, last time.Time, made map[time.Time]bool) (n int,
 			return n, err
 		}
 	}
-	return n, d.keepZones(zones)
+	return n, nil
 }
 
 // differ says whether what is open at a day's end is not what it was.
@@ -99,19 +87,24 @@ func differ(was, now []Segment) (bool, error) {
 // chainDay makes the chain of a day.
 func (d *Deriver) chainDay(p *publications, day time.Time, open []Segment) (c chain, err error) {
 	var segments []Segment
-	g, err := p.digest(day)
+	g, err := d.read(day)
+	if err != nil {
+		return c, err
+	}
+	var shown []uint32
+	if g != nil {
+		shown = g.Serials
+	}
+	dated, err := p.dated(day, shown)
 	if err != nil {
 		return c, err
 	}
 	if g != nil {
-		stale, err := p.stale(day, g)
-		if err != nil {
-			return c, err
-		}
-		segments = slices.Concat(g.Segments, g.Hourly, stale)
+		segments = slices.Concat(g.Segments, g.Hourly, g.stale(day, dated))
 	}
 	c = link(open, segments, day, d.last)
-	c.Sum, err = hashOf(chain{Events: c.Events, Open: c.Open})
+	c.Shown, c.Dated = shown, dated.sum()
+	c.Sum, err = hashOf(c)
 	return c, err
 }
 
@@ -126,6 +119,10 @@ func (d *Deriver) replace(was, now []measurement.Event) error {
 		rows, _, err := column.Read[measurement.Event](d.Lake.Path(column.Events, day))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("derive: %w", err)
+		}
+		before, err := hashOf(rows)
+		if err != nil {
+			return err
 		}
 		rows = slices.DeleteFunc(rows, func(e measurement.Event) bool { return e.SupersededBy == nil && has(was, e.ID) || has(now, e.ID) })
 		for _, e := range was {
@@ -143,6 +140,12 @@ func (d *Deriver) replace(was, now []measurement.Event) error {
 			}
 		}
 		column.Sort(rows)
+		if after, err := hashOf(rows); err != nil || after == before && len(rows) > 0 {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if err := save(d.Lake, day, rows); err != nil {
 			return err
 		}
@@ -172,64 +175,8 @@ func (d *Deriver) chainPath(day time.Time) string { return d.digestPath(day) + "
 
 // readChain reads what a day's segments came to; false where nothing is known of it.
 func (d *Deriver) readChain(day time.Time) (c chain, known bool, err error) {
-	data, err := os.ReadFile(d.chainPath(day))
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, false, nil
-	}
-	if err != nil {
-		return c, false, fmt.Errorf("derive: %w", err)
-	}
-	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&c); err != nil {
-		return chain{}, false, nil
-	}
-	return c, true, nil
+	err = d.remember(d.chainPath(day), &c)
+	return c, c.Sum != "", err
 }
 
 func (d *Deriver) writeChain(day time.Time, c *chain) error { return d.keep(d.chainPath(day), c) }
-
-// keep writes a value into State.
-func (d *Deriver) keep(path string, value any) error {
-	var data bytes.Buffer
-	if err := gob.NewEncoder(&data).Encode(value); err != nil {
-		return fmt.Errorf("derive: %w", err)
-	}
-	if err := renameio.WriteFile(path, data.Bytes(), 0o644, renameio.WithTempDir(d.State)); err != nil {
-		return fmt.Errorf("derive: %w", err)
-	}
-	return nil
-}
-
-func (d *Deriver) zonesPath() string { return filepath.Join(d.State, "zones") }
-
-// zonesChanged gives the zones as they are kept, and the days in which those were first
-// seen of which something else was known the last time.
-func (d *Deriver) zonesChanged(zones []measurement.Zone) (now []measurement.Zone, days []time.Time, err error) {
-	var was []measurement.Zone
-	data, err := os.ReadFile(d.zonesPath())
-	if err == nil {
-		err = gob.NewDecoder(bytes.NewReader(data)).Decode(&was)
-	}
-	if err != nil {
-		was = nil
-	}
-	for _, z := range zones {
-		now = append(now, measurement.Zone{Serial: z.Serial, FirstSeen: z.FirstSeen, ArchivedAt: z.ArchivedAt, SignedAt: z.SignedAt})
-	}
-	differs := func(of, among []measurement.Zone) {
-		for _, z := range of {
-			if i := slices.IndexFunc(among, func(o measurement.Zone) bool { return o.Serial == z.Serial }); i < 0 || !alike(z, among[i]) {
-				days = append(days, interval.Day(*z.FirstSeen))
-			}
-		}
-	}
-	differs(now, was)
-	differs(was, now)
-	return now, days, nil
-}
-
-func alike(a, b measurement.Zone) bool {
-	same := func(a, b *time.Time) bool { return a == b || a != nil && b != nil && a.Equal(*b) }
-	return same(a.FirstSeen, b.FirstSeen) && same(a.ArchivedAt, b.ArchivedAt) && same(a.SignedAt, b.SignedAt)
-}
-
-func (d *Deriver) keepZones(zones []measurement.Zone) error { return d.keep(d.zonesPath(), zones) }

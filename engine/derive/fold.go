@@ -30,9 +30,10 @@ const (
 // intervals.
 type fold struct {
 	*frame
-	runs  *runs
-	marks *marks
-	each  func(rows []measurement.Hour) error // the rows of an hour that is over
+	runs   *runs
+	digest *digest
+	marks  *marks
+	ended  func() error // the hour is over
 
 	hour  *hour
 	cells []cell  // of the hour: by query, vantage point, server, path
@@ -43,13 +44,22 @@ type fold struct {
 	ordered order
 }
 
-func newFold(f *frame, r *runs, m *marks, each func([]measurement.Hour) error) *fold {
-	d := &fold{frame: f, runs: r, marks: m, each: each, ordered: f.order()}
+func newFold(f *frame, r *runs, g *digest) *fold {
+	d := &fold{frame: f, runs: r, digest: g, ordered: f.order()}
 	n := len(f.queries) * len(f.vps) * len(f.servers)
 	d.cells, d.slots = make([]cell, n*len(allPaths)), make([]int32, n)
 	d.label = newLabel(f)
-	d.hour = f.hour(0)
 	return d
+}
+
+// begin goes on at an hour of the day, whatever came before.
+func (d *fold) begin(hour int) {
+	for i := range d.cells {
+		d.cells[i].reset()
+	}
+	clear(d.slots)
+	d.label.reset()
+	d.next, d.hour, d.marks = hour*perHour, d.frame.hour(hour), newMarks(d.frame, d.digest)
 }
 
 // cell is what became of one query over one path within an hour.
@@ -247,20 +257,17 @@ func (d *fold) wrongClock(w *words, i int) bool {
 
 // reach ends the labels before at, and the hours.
 func (d *fold) reach(at int) error {
-	for ; d.next < at; d.next++ {
-		d.marks.label(d.hour, d.next, d.label, d.runs)
+	for d.next < at {
+		d.marks.label(d.next, d.label, d.runs)
 		d.label.reset()
-		if end := d.next + 1; end%perHour == 0 {
-			if err := d.each(d.hourRows()); err != nil {
-				return err
-			}
-			for i := range d.cells {
-				d.cells[i].reset()
-			}
-			clear(d.slots)
-			if end < perDay {
-				d.hour = d.frame.hour(end / perHour)
-			}
+		if d.next++; d.next%perHour > 0 {
+			continue
+		}
+		if err := d.ended(); err != nil {
+			return err
+		}
+		if d.next < perDay {
+			d.begin(d.next / perHour)
 		}
 	}
 	return nil

@@ -17,8 +17,8 @@ const (
 	metHours   = 6 // with any server, that tell which are usual
 )
 
-// gather notes latencies and servers of an hour that is over.
-func (g *digest) gather(d *fold, hour int) {
+// gather notes latencies and servers of an hour; none where it is not over.
+func (g *digest) gather(d *fold, hour int, over bool) {
 	var latencies []int64
 	for vp := range d.vps {
 		for server := range d.servers {
@@ -26,6 +26,9 @@ func (g *digest) gather(d *fold, hour int) {
 			for path := range allPaths {
 				latencies = latencies[:0]
 				for query := range d.queries {
+					if !over {
+						break
+					}
 					c := d.at(query, vp, server, path)
 					latencies = append(latencies, c.latencies...)
 					for _, i := range c.instances {
@@ -34,9 +37,10 @@ func (g *digest) gather(d *fold, hour int) {
 						}
 					}
 				}
+				at := ((vp*len(d.servers)+server)*len(allPaths)+path)*24 + hour
+				g.Medians[at], g.Good[at] = -1, 0
 				if n := len(latencies); n > 0 {
 					slices.Sort(latencies)
-					at := ((vp*len(d.servers)+server)*len(allPaths)+path)*24 + hour
 					g.Medians[at], g.Good[at] = int32(min(latencies[(n-1)/2], 1<<31-1)), uint8(min(n, 255))
 				}
 			}

@@ -5,7 +5,6 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
-	"time"
 
 	"mtric.net/mtric/engine/measurement"
 )
@@ -152,6 +151,3 @@ func (c *cell) servers() []measurement.InstanceCount {
 	}
 	return all
 }
-
-// over says that an hour is over, by the last label of the lake, and nearly all of it there.
-func over(hour, last time.Time) bool { return !hour.Add(time.Hour + settled).After(last) }

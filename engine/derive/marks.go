@@ -65,17 +65,19 @@ func (t *tracker) see(at time.Time, isBad bool, vps []measurement.VantagePoint, 
 		t.lead++
 		return nil
 	}
-	n := len(t.all)
-	if n == 0 || at.Sub(t.all[n-1].Last) > t.kind.gap {
-		t.all = append(t.all, Segment{Scope: t.scope, First: at, Lead: t.lead, Worst: worst})
-		n++
-		t.lead = 0
+	return t.take(Segment{Scope: t.scope, First: at, Last: at, Bad: 1, Seen: 1, VantagePoints: vps, Worst: worst})
+}
+
+// take goes on with a segment whose Lead is of the labels since those that were noted.
+func (t *tracker) take(s Segment) *Segment {
+	s.Lead, t.lead = s.Lead+t.lead, 0
+	if n := len(t.all); n > 0 && s.First.Sub(t.all[n-1].Last) <= t.kind.gap {
+		t.all[n-1].extend(s)
+		return &t.all[n-1]
 	}
-	s := &t.all[n-1]
-	s.Seen, s.Bad, s.Last, t.lead = s.Seen+t.lead+1, s.Bad+1, at, 0
-	s.Worst = max(s.Worst, worst)
-	s.VantagePoints = union(s.VantagePoints, vps)
-	return s
+	s.VantagePoints = slices.Clone(s.VantagePoints)
+	t.all = append(t.all, s)
+	return &t.all[len(t.all)-1]
 }
 
 // end hands over what there is.
@@ -96,23 +98,20 @@ func union(all, more []measurement.VantagePoint) []measurement.VantagePoint {
 	return all
 }
 
-// marks are what the labels of a day come to: the bad ones, and what the kinds need that
-// reach beyond the day.
+// marks are what labels come to: the bad ones, and what the kinds need that reach further.
 type marks struct {
 	*frame
-	last    time.Time // the last label of the lake
 	outages []tracker // by server, path
 	locals  []tracker // by vantage point, server, path
 	wrongs  []tracker // by server
-	silent  []tracker // by vantage point
 	clocks  []tracker // by vantage point
 	offPlan []tracker // by vantage point
 	own     []tracker // by vantage point, family
 	shown   shown
 }
 
-func newMarks(f *frame, last time.Time) *marks {
-	m := &marks{frame: f, last: last, shown: newShown(f)}
+func newMarks(f *frame, g *digest) *marks {
+	m := &marks{frame: f, shown: shown{frame: f, digest: g, met: map[sight]bool{}}}
 	track := func(to *[]tracker, s Scope) { *to = append(*to, tracker{scope: s, kind: kinds[s.Kind]}) }
 	for _, s := range f.servers {
 		track(&m.wrongs, Scope{Kind: measurement.EventWrong, RSI: s.RSI})
@@ -121,7 +120,6 @@ func newMarks(f *frame, last time.Time) *marks {
 		}
 	}
 	for _, vp := range f.vps {
-		track(&m.silent, Scope{Kind: measurement.EventSilence, VantagePoint: vp})
 		track(&m.clocks, Scope{Kind: measurement.EventClock, VantagePoint: vp})
 		track(&m.offPlan, Scope{Kind: measurement.EventOffPlan, VantagePoint: vp})
 		for _, family := range measurement.Families {
@@ -136,17 +134,14 @@ func newMarks(f *frame, last time.Time) *marks {
 	return m
 }
 
-// settled is how long after its label a run may come without being missed.
-const settled = 30 * time.Minute
-
 // label marks what became of the queries of a label.
-func (m *marks) label(h *hour, at int, l *label, r *runs) {
+func (m *marks) label(at int, l *label, r *runs) {
 	label := m.frame.label(at)
-	if label.After(m.last) {
-		return
-	}
-	for vp, id := range m.vps {
-		m.machine(h, at, l, r, vp, id)
+	for vp := range m.vps {
+		if run := r.of(vp, at); run != 0 {
+			m.clocks[vp].see(label, run&unsynchronized != 0 || l.clock[vp], nil, 0)
+			m.offPlan[vp].see(label, l.offPlan[vp] > 0, nil, float64(l.offPlan[vp]))
+		}
 		for family := range measurement.Families {
 			if i := vp*len(measurement.Families) + family; l.sent[i] > 0 {
 				m.own[i].see(label, l.troubled(vp, family), nil, 0)
@@ -160,21 +155,6 @@ func (m *marks) label(h *hour, at int, l *label, r *runs) {
 		}
 	}
 	m.shown.note(at, l, r)
-}
-
-// machine marks what is a vantage point's own.
-func (m *marks) machine(h *hour, at int, l *label, r *runs, vp int, id measurement.VantagePoint) {
-	label := m.frame.label(at)
-	run := r.of(vp, at)
-	if run == 0 {
-		if !m.anyVP && !label.After(m.last.Add(-settled)) && h.any(at-h.first, vp) {
-			m.silent[vp].see(label, true, nil, 0)
-		}
-		return
-	}
-	m.silent[vp].see(label, false, nil, 0)
-	m.clocks[vp].see(label, run&unsynchronized != 0 || l.clock[vp], nil, 0)
-	m.offPlan[vp].see(label, l.offPlan[vp] > 0, nil, float64(l.offPlan[vp]))
 }
 
 // judged marks incorrect answers.
@@ -222,12 +202,18 @@ func (m *marks) asked(label time.Time, l *label, server, path int) {
 	}
 }
 
-// segments are all that was bad.
-func (m *marks) segments() (all []Segment) {
-	for _, trackers := range [][]tracker{m.outages, m.locals, m.wrongs, m.silent, m.clocks, m.offPlan, m.own} {
-		for i := range trackers {
-			all = append(all, trackers[i].end()...)
-		}
+// trackers are all of them, in an order that the frame tells.
+func (m *marks) trackers() []tracker {
+	return slices.Concat(m.outages, m.locals, m.wrongs, m.clocks, m.offPlan, m.own)
+}
+
+// part is what the labels of an hour came to.
+func (m *marks) part() (p part) {
+	for _, t := range m.trackers() {
+		p.Segments = append(p.Segments, t.all...)
+		p.Trail = append(p.Trail, uint8(t.lead))
 	}
-	return all
+	p.First = m.shown.first
+	slices.SortFunc(p.First, compareFirst)
+	return p
 }

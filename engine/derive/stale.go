@@ -1,8 +1,12 @@
 package derive
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -10,151 +14,206 @@ import (
 	"mtric.net/mtric/metrics"
 )
 
-const (
-	witnessWithin = 15 * time.Minute // by as much at most T(s) may precede a second witness
-	archiveWithin = 24 * time.Hour   // after the first sighting, in which the archive is one
-	staleAfter    = 65 * time.Minute // after T(s)
-)
+const staleAfter = 65 * time.Minute // after T(s)
 
 // publications says when serials of the root were published, as far as the digests of days
 // and the table zones tell.
 type publications struct {
-	d       *Deriver
-	zones   []measurement.Zone // accepted, seen by somebody
-	oldest  time.Time          // label of the first sighting of all
-	initial []uint32           // seen then: nobody knows when they came
-	days    map[time.Time]*digest
-	known   map[uint32]time.Time // T(s); zero where there is none
+	d        *Deriver
+	zones    []measurement.Zone // accepted, seen by somebody, by when they first were
+	initial  []uint32           // there when the data began: nobody knows when they came
+	accepted map[uint32]bool
+	firsts   map[time.Time][]first
+	known    map[uint32]int // T(s), as a number of intervals; notPublished where there is none
 }
+
+const notPublished = -1
 
 func (d *Deriver) publications() (*publications, error) {
 	zones, err := d.Lake.Zones()
 	if err != nil {
 		return nil, fmt.Errorf("derive: %w", err)
 	}
-	p := &publications{d: d, days: map[time.Time]*digest{}, known: map[uint32]time.Time{}}
+	p := &publications{d: d, accepted: map[uint32]bool{}, firsts: map[time.Time][]first{}, known: map[uint32]int{}}
 	for _, z := range zones {
 		if z.State != measurement.ZoneBogus && z.FirstSeen != nil {
 			p.zones = append(p.zones, z)
-			if label := interval.Of(*z.FirstSeen); p.oldest.IsZero() || label.Before(p.oldest) {
-				p.oldest = label
-			}
+			p.accepted[uint32(z.Serial)] = true
 		}
 	}
+	slices.SortFunc(p.zones, func(a, b measurement.Zone) int {
+		return cmp.Or(a.FirstSeen.Compare(*b.FirstSeen), cmp.Compare(a.Serial, b.Serial))
+	})
+	return p, p.begin()
+}
+
+// begin tells the serials that were there when the data began, by the rule of the metrics
+// (metrics/publication.go, decision 18): no vantage point alone makes one a day older than
+// others bear out.
+func (p *publications) begin() error {
+	began, err := p.began()
+	if err != nil {
+		return err
+	}
+	start := math.MaxInt
 	for _, z := range p.zones {
-		if interval.Of(*z.FirstSeen).Equal(p.oldest) {
+		if number(*z.FirstSeen) > start {
+			break
+		}
+		at, known, err := p.there(z, began)
+		switch {
+		case err != nil:
+			return err
+		case !known || at > start:
+		case at < start:
+			start, p.initial = at, []uint32{uint32(z.Serial)}
+		default:
 			p.initial = append(p.initial, uint32(z.Serial))
 		}
 	}
-	return p, nil
+	return nil
 }
 
-// digest is that of a day, read once.
-func (p *publications) digest(day time.Time) (*digest, error) {
-	if g, known := p.days[day]; known {
-		return g, nil
+// began is when the second vantage point first showed a serial.
+func (p *publications) began() (int, error) {
+	first := map[measurement.VantagePoint]int{}
+	second := math.MinInt
+	for _, z := range p.zones {
+		if len(first) > 1 && second <= number(*z.FirstSeen) {
+			break
+		}
+		labels, err := p.labels(z)
+		if err != nil {
+			return 0, err
+		}
+		for vp, at := range labels {
+			if was, known := first[vp]; !known || at < was {
+				first[vp] = at
+			}
+		}
+		if all := slices.Sorted(maps.Values(first)); len(all) > 1 {
+			second = all[1]
+		}
 	}
-	g, err := p.d.read(day)
-	if err == nil {
-		p.days[day] = g
+	return second, nil
+}
+
+// there is from when a serial was there.
+func (p *publications) there(z measurement.Zone, began int) (at int, known bool, err error) {
+	of, err := p.labels(z)
+	if err != nil || len(of) == 0 {
+		return 0, false, err
 	}
-	return g, err
+	labels := slices.Sorted(maps.Values(of))
+	if at, known, err := p.witnessed(z); err != nil || known && at > labels[0]+perDay {
+		return at, known, err
+	}
+	alone, err := p.alone(labels[0])
+	if err != nil || alone || labels[0]+perDay >= began {
+		return labels[0], true, err
+	}
+	if len(labels) < 2 {
+		return 0, false, nil
+	}
+	return labels[1], true, nil
 }
 
-// accepted says whether a serial is one of a root zone.
-func (p *publications) accepted(serial uint32) bool {
-	return slices.ContainsFunc(p.zones, func(z measurement.Zone) bool { return uint32(z.Serial) == serial })
-}
+// number counts the interval of a time from 1970 on.
+func number(t time.Time) int { return int(t.Unix() / int64(interval.Length/time.Second)) }
 
-// of is T(s) [yxn]: the first trusted sighting, but no earlier than fifteen minutes before
-// there was a second witness, another vantage point or the archive. False where there is
+// of is T(s) [yxn] of a serial that was not there when the data began; false where there is
 // none.
-func (p *publications) of(z measurement.Zone) (time.Time, bool, error) {
+func (p *publications) of(z measurement.Zone) (int, bool, error) {
 	serial := uint32(z.Serial)
 	if at, known := p.known[serial]; known {
-		return at, !at.IsZero(), nil
+		return at, at != notPublished, nil
 	}
-	at, err := p.witnessed(z)
+	at, known, err := p.witnessed(z)
 	if err != nil {
-		return at, false, err
+		return 0, false, err
 	}
-	if slices.ContainsFunc(p.initial, func(i uint32) bool { return !metrics.Newer(serial, i) }) {
-		at = time.Time{}
+	if !known || slices.ContainsFunc(p.initial, func(i uint32) bool { return !metrics.Newer(serial, i) }) {
+		at, known = notPublished, false
 	}
 	p.known[serial] = at
-	return at, !at.IsZero(), nil
+	return at, known, nil
 }
 
-// witnessed is T(s) of any serial; zero where there is none. Days after that of the
-// archive's time are not looked at: who shows a serial first a day later dates nothing.
-func (p *publications) witnessed(z measurement.Zone) (time.Time, error) {
-	labels := map[measurement.VantagePoint]time.Time{}
-	for n := range 3 {
-		day := interval.Day(*z.FirstSeen).AddDate(0, 0, n)
-		g, err := p.digest(day)
-		if err != nil {
-			return time.Time{}, err
+// witnessed is T(s) of any serial.
+func (p *publications) witnessed(z measurement.Zone) (at int, known bool, err error) {
+	of, err := p.labels(z)
+	if err != nil || len(of) == 0 {
+		return 0, false, err
+	}
+	labels := slices.Sorted(maps.Values(of))
+	alone, err := p.alone(labels[0])
+	archived := metrics.NotArchived
+	if z.ArchivedAt != nil {
+		archived = number(z.ArchivedAt.Add(interval.Length - 1)) // the first label at that time or later
+	}
+	at, known = metrics.Published(labels, archived, alone)
+	return at, known, err
+}
+
+// labels are those at which each vantage point first showed a serial, in the three days from
+// its first sighting on, and around its arrival in the archive: who shows it first a day
+// later dates nothing.
+func (p *publications) labels(z measurement.Zone) (map[measurement.VantagePoint]int, error) {
+	all := map[measurement.VantagePoint]int{}
+	for _, day := range datedBy(z) {
+		shown, read := p.firsts[day]
+		if !read {
+			if err := p.d.remember(p.d.firstPath(day), &shown); err != nil {
+				return nil, err
+			}
+			p.firsts[day] = shown
 		}
-		if g == nil {
-			continue
-		}
-		for _, f := range g.First {
+		for _, f := range shown {
 			if f.Serial != uint32(z.Serial) || z.SignedAt != nil && f.At.Add(interval.Length).Before(z.SignedAt.Add(-interval.Length)) {
 				continue
 			}
-			if was, known := labels[f.VantagePoint]; !known || f.At.Before(was) {
-				labels[f.VantagePoint] = f.At
+			if was, known := all[f.VantagePoint]; !known || number(f.At) < was {
+				all[f.VantagePoint] = number(f.At)
 			}
 		}
 	}
-	var all []time.Time
-	for _, at := range labels {
-		all = append(all, at)
-	}
-	slices.SortFunc(all, time.Time.Compare)
-	if len(all) == 0 {
-		return time.Time{}, nil
-	}
-	if alone, err := p.alone(all[0]); alone || err != nil {
-		return all[0], err
+	return all, nil
+}
+
+// datedBy are the days whose sightings date a serial.
+func datedBy(z measurement.Zone) (days []time.Time) {
+	from := interval.Day(*z.FirstSeen)
+	for n := range 3 {
+		days = append(days, from.AddDate(0, 0, n))
 	}
 	if z.ArchivedAt != nil {
-		if at := ceil(*z.ArchivedAt); !at.After(all[0].Add(archiveWithin)) {
-			all = slices.Insert(all, 1, at)
-			slices.SortFunc(all[1:], time.Time.Compare)
+		for n := range 3 {
+			if day := interval.Day(*z.ArchivedAt).AddDate(0, 0, n-1); day.After(days[2]) {
+				days = append(days, day)
+			}
 		}
 	}
-	if len(all) < 2 {
-		return time.Time{}, nil
-	}
-	if at := all[1].Add(-witnessWithin); at.After(all[0]) {
-		return at, nil
-	}
-	return all[0], nil
+	return days
 }
 
 // alone says whether only one vantage point is within its dates around a first sighting:
 // there is none to bear it out.
-func (p *publications) alone(at time.Time) (bool, error) {
+func (p *publications) alone(first int) (bool, error) {
+	at := time.Unix(int64(first)*int64(interval.Length/time.Second), 0).UTC()
 	if len(p.d.Plan.VantagePoints) == 0 {
-		g, err := p.digest(interval.Day(at))
+		g, err := p.d.read(interval.Day(at))
 		return g != nil && len(g.VantagePoints) == 1, err
 	}
 	n := 0
 	for _, v := range p.d.Plan.VantagePoints {
-		if (v.From == nil || !at.Add(witnessWithin).Before(ceil(*v.From))) && (v.Until == nil || at.Before(*v.Until)) {
-			n++
+		for i := range metrics.Grace + 1 {
+			if label := at.Add(time.Duration(i) * interval.Length); (v.From == nil || !label.Before(*v.From)) && (v.Until == nil || label.Before(*v.Until)) {
+				n++
+				break
+			}
 		}
 	}
 	return n == 1, nil
-}
-
-// ceil is the first label at t or later.
-func ceil(t time.Time) time.Time {
-	if label := interval.Of(t); label.Before(t) {
-		return label.Add(interval.Length)
-	}
-	return interval.Of(t)
 }
 
 // published is a serial and T(s).
@@ -163,39 +222,59 @@ type published struct {
 	at     time.Time
 }
 
-// stale marks where RSIs showed older zones of the root than were published, of a day.
-func (p *publications) stale(day time.Time, g *digest) (all []Segment, err error) {
-	var newest []published // that anybody could have shown, of those newer than what was
+// dated is what stale events of a day rest on, beside its digest.
+type dated struct {
+	newest   []published // serials that could be shown on the day, newer than one that was
+	accepted []bool      // by serial that was shown: it is one of a root zone
+}
+
+func (d dated) sum() string {
+	var all strings.Builder
+	for _, s := range d.newest {
+		fmt.Fprintln(&all, s.serial, s.at.Unix())
+	}
+	fmt.Fprintln(&all, d.accepted)
+	return hexOf([]byte(all.String()))
+}
+
+// dated tells it of a day and the serials that were shown.
+func (p *publications) dated(day time.Time, shown []uint32) (d dated, err error) {
+	for _, s := range shown {
+		d.accepted = append(d.accepted, p.accepted[s])
+	}
 	for _, z := range p.zones {
-		if !slices.ContainsFunc(g.Serials, func(s uint32) bool { return metrics.Newer(uint32(z.Serial), s) }) ||
-			!z.FirstSeen.Before(day.AddDate(0, 0, 1)) {
+		if !z.FirstSeen.Before(day.AddDate(0, 0, 1)) {
+			break
+		}
+		if !slices.ContainsFunc(shown, func(s uint32) bool { return metrics.Newer(uint32(z.Serial), s) }) {
 			continue
 		}
 		at, known, err := p.of(z)
 		if err != nil {
-			return nil, err
+			return d, err
 		}
 		if known {
-			newest = append(newest, published{uint32(z.Serial), at})
+			d.newest = append(d.newest, published{uint32(z.Serial), time.Unix(int64(at)*int64(interval.Length/time.Second), 0).UTC()})
 		}
 	}
-	accepted := make([]bool, len(g.Serials))
-	for i, s := range g.Serials {
-		accepted[i] = p.accepted(s)
-	}
+	return d, nil
+}
+
+// stale marks where RSIs showed older zones of the root than were published, of a day.
+func (g *digest) stale(day time.Time, d dated) (all []Segment) {
 	for server, rsi := range g.RSIs {
 		trackers := map[uint32]*tracker{}
-		for _, s := range newest {
+		for _, s := range d.newest {
 			trackers[s.serial] = &tracker{scope: Scope{Kind: measurement.EventStale, RSI: rsi, Serial: int64(s.serial)}, kind: kinds[measurement.EventStale]}
 		}
 		for at := range perDay {
-			g.behind(day.Add(time.Duration(at)*interval.Length), server, at, newest, accepted, trackers)
+			g.behind(day.Add(time.Duration(at)*interval.Length), server, at, d.newest, d.accepted, trackers)
 		}
-		for _, s := range newest {
+		for _, s := range d.newest {
 			all = append(all, trackers[s.serial].end()...)
 		}
 	}
-	return all, nil
+	return all
 }
 
 // behind marks a label of an RSI: which of the serials it had not, as two vantage points

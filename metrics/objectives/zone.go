@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	grace      = 3 // labels: as much earlier than its second witness a serial may count as published
 	maxSerials = metrics.MaxSerials
 	mostLone   = 100 // of a zone are told; a server can show another with every answer
 )
@@ -202,7 +201,7 @@ func (z *zone) serversAt(at int) int {
 // 15 minutes later, one left out.
 func (z *zone) around(first, left int) (n int) {
 	for i, v := range z.a.vps {
-		for at := first; i != left && at <= first+grace; at++ {
+		for at := first; i != left && at <= first+metrics.Grace; at++ {
 			if v.within(at) && slices.ContainsFunc(z.books, func(b *book) bool { return z.a.asks(b, i) }) {
 				n++
 				break
@@ -233,7 +232,7 @@ func (z *zone) published(serial uint32, left int) (at int, ok bool) {
 	if there == 2 || len(vps) < enoughVPs || len(servers) < enoughServers {
 		return 0, false
 	}
-	return max(vps[0], vps[enoughVPs-1]-grace, servers[enoughServers-1]), true
+	return max(vps[0], vps[enoughVPs-1]-metrics.Grace, servers[enoughServers-1]), true
 }
 
 // date finds the known serials that were there first, those with the earliest T(s) and what
