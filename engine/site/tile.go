@@ -50,11 +50,13 @@ const PartSize = 32
 
 // Tile is what one RSI was over one path, in the file data/KEY.js: mtric.tile("KEY", {...}).
 // A day has one block; a month and a year have one for each day that is known, in order.
+// Blocks end with the last hour that has been over for half an hour: what is newer is in
+// now.js.
 type Tile struct {
 	Serials []int64  `json:"serials,omitempty"` // that Block.Serial means; internal only
 	NSIDs   []string `json:"nsids,omitempty"`   // that Block.NSID means; internal only
 	Blocks  []Block  `json:"blocks"`
-	LeftOff []string `json:"left_off,omitempty"` // columns left off, since the file would be too large: nsid, serial, latency
+	LeftOff []string `json:"left_off,omitempty"` // columns left off, since the file would be too large, in this order: nsid, serial, latency, sent (and failed)
 }
 
 // Block is columns over vantage points by time: a cell is (vantage point, step), those of
@@ -65,8 +67,8 @@ type Block struct {
 	Steps         int      `json:"steps"` // cells of each vantage point
 	VantagePoints []string `json:"vps"`
 	State         []int    `json:"state"`             // runs of State
-	Good          []int    `json:"good,omitempty"`    // runs of queries that had a good answer
-	Sent          []int    `json:"sent,omitempty"`    // runs of queries that were sent
+	Sent          []int    `json:"sent,omitempty"`    // runs of queries that were sent; without answers that nobody can judge yet
+	Failed        []int    `json:"failed,omitempty"`  // runs of these that had no good answer; absent where none failed
 	Latency       string   `json:"latency,omitempty"` // base64, a byte a cell: see LatencyByte; the median of the good
 	Serial        []int    `json:"serial,omitempty"`  // runs of the newest serial shown: 0 none, n+1 means Tile.Serials[n]
 	NSID          []int    `json:"nsid,omitempty"`    // runs of the server that answered most: 0 none, n+1 means Tile.NSIDs[n]
