@@ -1,0 +1,100 @@
+package site
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/files"
+)
+
+// madeFile is what the site's files were made of. It may be lost: then all is made anew.
+const madeFile = ".made.json"
+
+type made struct {
+	Basis string               `json:"basis"` // the program, the edition and the part of the plan that all rests on
+	Until time.Time            `json:"until"` // end of the hours that were over
+	Days  map[string]madeDay   `json:"days"`
+	Event map[string]madeEvent `json:"events"` // by month
+}
+
+// madeDay is a hash of what a day was made of, and its vantage points where the plan
+// names none.
+type madeDay struct {
+	Of            string   `json:"of"`
+	VantagePoints []string `json:"vps,omitempty"`
+}
+
+// madeEvent is a hash of what a month's events were made of, whether one may go on, and
+// vantage points' own trouble.
+type madeEvent struct {
+	Of   string    `json:"of"`
+	Open bool      `json:"open,omitempty"`
+	Own  []ownSpan `json:"own,omitempty"`
+}
+
+// form changes whenever other files are made of the same lake and plan.
+const form = 1
+
+func (s *Site) readMade(basis string) *made {
+	m := &made{}
+	data, err := os.ReadFile(filepath.Join(s.Out, madeFile))
+	if err != nil || json.Unmarshal(data, m) != nil || m.Basis != basis {
+		m = &made{Basis: basis}
+	}
+	if m.Days == nil {
+		m.Days = map[string]madeDay{}
+	}
+	if m.Event == nil {
+		m.Event = map[string]madeEvent{}
+	}
+	return m
+}
+
+func (w *writer) made(m *made) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("site: %w", err)
+	}
+	if err := w.sync(); err != nil {
+		return err
+	}
+	files := w.result.Files
+	err = w.file(madeFile, text)
+	w.result.Files = files
+	return err
+}
+
+// basis is a hash of all that every file of a site depends on, the lake aside.
+func (s *Site) basis() (string, error) {
+	p := s.Plan
+	return hashOf(form, s.Edition, p.VantagePoints, p.Servers, p.Schedules, p.Queries, p.Exclusions, p.Thresholds)
+}
+
+func hashOf(parts ...any) (string, error) {
+	text, err := json.Marshal(parts)
+	if err != nil {
+		return "", fmt.Errorf("site: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:12]), nil
+}
+
+// identities are those of a day's files.
+func (s *Site) identities(day time.Time, tables ...column.Table) (all []string, err error) {
+	for _, t := range tables {
+		is, err := files.Identity(s.Lake.Path(t, day))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("site: %w", err)
+		}
+		all = append(all, is)
+	}
+	return all, nil
+}
