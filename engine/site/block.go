@@ -2,7 +2,7 @@ package site
 
 import (
 	"encoding/base64"
-	"fmt"
+	"errors"
 	"slices"
 
 	"mtric.net/mtric/metrics"
@@ -63,12 +63,85 @@ func (s *series) join(o *series) {
 	s.serial, s.nsid = join(s.serial, o.serial), join(s.nsid, o.nsid)
 }
 
-// block is a Block before its serials and NSIDs are indices of a tile's.
+// cut takes the runs of the first n cells off.
+func cut[T comparable](runs []run[T], n int) (head, tail []run[T]) {
+	for i, r := range runs {
+		if r.n > n {
+			if n > 0 {
+				head = append(head, run[T]{r.value, n})
+			}
+			return head, append([]run[T]{{r.value, r.n - n}}, runs[i+1:]...)
+		}
+		head, n = append(head, r), n-r.n
+	}
+	return head, nil
+}
+
+// cut takes the first n cells off.
+func (s *series) cut(n int) (head series) {
+	head.cells, s.cells = n, s.cells-n
+	head.state, s.state = cut(s.state, n)
+	head.sent, s.sent = cut(s.sent, n)
+	head.failed, s.failed = cut(s.failed, n)
+	head.serial, s.serial = cut(s.serial, n)
+	head.nsid, s.nsid = cut(s.nsid, n)
+	head.latency, s.latency = slices.Clip(s.latency[:n]), s.latency[n:]
+	return head
+}
+
+func (s *series) clone() (c series) {
+	c.join(s)
+	return c
+}
+
+// block is a Block before its serials and NSIDs are indices of a tile's, a series for each
+// vantage point.
 type block struct {
 	from, step int64
 	steps      int
 	vps        []string
-	series
+	rows       []series
+}
+
+// all is the series of the vantage points one after the other.
+func (b *block) all() (s series) {
+	for i := range b.rows {
+		s.join(&b.rows[i])
+	}
+	return s
+}
+
+// days cuts a block at the ends of days.
+func (b block) days() (all []block) {
+	for perDay := int(24 * 3600 / b.step); b.steps > perDay; {
+		head := block{from: b.from, step: b.step, steps: perDay, vps: b.vps}
+		for i := range b.rows {
+			head.rows = append(head.rows, b.rows[i].cut(perDay))
+		}
+		b.from, b.steps = b.from+b.step*int64(perDay), b.steps-perDay
+		all = append(all, head)
+	}
+	return append(all, b)
+}
+
+// together makes blocks of one that follow each other and have the same vantage points.
+func together(days []block) (all []block) {
+	for _, b := range days {
+		if n := len(all); n > 0 && all[n-1].from+all[n-1].step*int64(all[n-1].steps) == b.from && slices.Equal(all[n-1].vps, b.vps) {
+			last := &all[n-1]
+			last.steps += b.steps
+			for i := range last.rows {
+				last.rows[i].join(&b.rows[i])
+			}
+			continue
+		}
+		b.rows = slices.Clone(b.rows)
+		for i := range b.rows {
+			b.rows[i] = b.rows[i].clone()
+		}
+		all = append(all, b)
+	}
+	return all
 }
 
 // The columns that can be left off, in that order.
@@ -81,36 +154,41 @@ const (
 
 var leftOff = []string{nsidColumn, serialColumn, latencyColumn, sentColumn}
 
-// tile writes blocks as a tile, without the first so many columns of leftOff.
-func tile(blocks []block, edition Edition, without int) Tile {
+// tile writes the blocks of days, in order, as a tile, without the first so many columns of
+// leftOff.
+func tile(days []block, edition Edition, without int) Tile {
 	t := Tile{Blocks: []Block{}, LeftOff: leftOff[:without]}
 	if edition == Public {
-		t.LeftOff = nil
-		without = len(leftOff)
+		t.LeftOff, without = nil, len(leftOff)
 	}
 	kept := func(column string) bool { return !slices.Contains(leftOff[:without], column) }
+	blocks := together(days)
+	columns := make([]series, len(blocks))
+	for i := range blocks {
+		columns[i] = blocks[i].all()
+	}
 	if kept(serialColumn) {
-		t.Serials = values(blocks, func(b *block) []run[int64] { return b.serial }, noSerial)
+		t.Serials = values(columns, func(s *series) []run[int64] { return s.serial }, noSerial)
 	}
 	if kept(nsidColumn) {
-		t.NSIDs = values(blocks, func(b *block) []run[string] { return b.nsid }, "")
+		t.NSIDs = values(columns, func(s *series) []run[string] { return s.nsid }, "")
 	}
 	for i := range blocks {
-		b := &blocks[i]
-		out := Block{From: b.from, Step: b.step, Steps: b.steps, VantagePoints: b.vps, State: pairs(b.state)}
+		b, s := &blocks[i], &columns[i]
+		out := Block{From: b.from, Step: b.step, Steps: b.steps, VantagePoints: b.vps, State: pairs(s.state)}
 		if kept(serialColumn) {
-			out.Serial = places(b.serial, t.Serials, noSerial)
+			out.Serial = places(s.serial, t.Serials, noSerial)
 		}
 		if kept(nsidColumn) {
-			out.NSID = places(b.nsid, t.NSIDs, "")
+			out.NSID = places(s.nsid, t.NSIDs, "")
 		}
 		if kept(latencyColumn) {
-			out.Latency = latencies(b.latency)
+			out.Latency = latencies(s.latency)
 		}
 		if kept(sentColumn) {
-			out.Sent = pairs(b.sent)
-			if len(b.failed) != 1 || b.failed[0].value != 0 {
-				out.Failed = pairs(b.failed)
+			out.Sent = pairs(s.sent)
+			if len(s.failed) != 1 || s.failed[0].value != 0 {
+				out.Failed = pairs(s.failed)
 			}
 		}
 		t.Blocks = append(t.Blocks, out)
@@ -118,11 +196,11 @@ func tile(blocks []block, edition Edition, without int) Tile {
 	return t
 }
 
-// values are the values that runs of the blocks have, in order, none aside.
-func values[T int64 | string](blocks []block, of func(*block) []run[T], none T) (all []T) {
+// values are the values that runs have, in order, none aside.
+func values[T int64 | string](columns []series, of func(*series) []run[T], none T) (all []T) {
 	met := map[T]bool{}
-	for i := range blocks {
-		for _, r := range of(&blocks[i]) {
+	for i := range columns {
+		for _, r := range of(&columns[i]) {
 			if r.value != none && !met[r.value] {
 				met[r.value] = true
 				all = append(all, r.value)
@@ -153,24 +231,30 @@ func places[T int64 | string](runs []run[T], among []T, none T) (all []int) {
 	return all
 }
 
-// blocks reads a tile back, with columns of none where they were left off.
-func (t *Tile) blocks() (all []block, err error) {
+// days reads a tile back, with columns of none where they were left off.
+func (t *Tile) days() (all []block, err error) {
+	same := func(v int) (int, bool) { return v, v >= 0 }
 	for _, in := range t.Blocks {
 		b := block{from: in.From, step: in.Step, steps: in.Steps, vps: in.VantagePoints}
-		b.cells = in.Steps * len(in.VantagePoints)
-		latency, wrong := base64.StdEncoding.DecodeString(in.Latency)
-		if b.latency = latency; len(latency) == 0 {
-			b.latency = make([]byte, b.cells)
+		cells := b.steps * len(b.vps)
+		s := series{cells: cells}
+		latency, err := base64.StdEncoding.DecodeString(in.Latency)
+		if s.latency = latency; len(latency) == 0 {
+			s.latency = make([]byte, max(cells, 0))
 		}
-		columns := runsOf(in.State, b.cells, &b.state, func(v int) (int, bool) { return v, true }) &&
-			runsOf(or(in.Sent, b.cells), b.cells, &b.sent, func(v int) (int, bool) { return v, true }) &&
-			runsOf(or(in.Failed, b.cells), b.cells, &b.failed, func(v int) (int, bool) { return v, true }) &&
-			runsOf(or(in.Serial, b.cells), b.cells, &b.serial, func(v int) (int64, bool) { return valueAt(t.Serials, v, noSerial) }) &&
-			runsOf(or(in.NSID, b.cells), b.cells, &b.nsid, func(v int) (string, bool) { return valueAt(t.NSIDs, v, "") })
-		if wrong != nil || !columns || len(b.latency) != b.cells {
-			return nil, fmt.Errorf("a block does not fit its columns")
+		fits := err == nil && b.steps > 0 && b.step > 0 && 24*3600%b.step == 0 && len(s.latency) == cells &&
+			runsOf(in.State, cells, &s.state, same) &&
+			runsOf(or(in.Sent, cells), cells, &s.sent, same) &&
+			runsOf(or(in.Failed, cells), cells, &s.failed, same) &&
+			runsOf(or(in.Serial, cells), cells, &s.serial, func(v int) (int64, bool) { return valueAt(t.Serials, v, noSerial) }) &&
+			runsOf(or(in.NSID, cells), cells, &s.nsid, func(v int) (string, bool) { return valueAt(t.NSIDs, v, "") })
+		if !fits {
+			return nil, errors.New("a block does not fit its columns")
 		}
-		all = append(all, b)
+		for range b.vps {
+			b.rows = append(b.rows, s.cut(b.steps))
+		}
+		all = append(all, b.days()...)
 	}
 	return all, nil
 }

@@ -256,17 +256,7 @@ func (d *fold) cell(l *label, vp, server, path int, own bool) cell {
 }
 
 // blocks are a block for each part of the vantage points, of one server over one path.
-func (d *fold) blocks(server, path int) (all map[int]block) {
-	all = map[int]block{}
-	for vp, id := range d.vps {
-		n := d.part(id)
-		b, begun := all[n]
-		if !begun {
-			b = block{from: d.at(d.first).Unix(), step: int64(interval.Length / time.Second), steps: d.last - d.first}
-		}
-		b.vps = append(b.vps, string(id))
-		b.join(&d.series[d.place(vp, server, path)])
-		all[n] = b
-	}
-	return all
+func (d *fold) blocks(server, path int) []block {
+	b := block{from: d.at(d.first).Unix(), step: int64(interval.Length / time.Second), steps: d.last - d.first}
+	return d.parts(b, d.vps, func(vp int) series { return d.series[d.place(vp, server, path)] })
 }

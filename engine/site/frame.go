@@ -56,6 +56,21 @@ func (f *frame) part(vp measurement.VantagePoint) int {
 	return max(slices.Index(f.vps, vp), 0) / PartSize
 }
 
+// parts are a block like this one for each part of the vantage points.
+func (f *frame) parts(like block, vps []measurement.VantagePoint, of func(vp int) series) (all []block) {
+	at := map[int]int{}
+	for vp, id := range vps {
+		part := f.part(id)
+		n, begun := at[part]
+		if !begun {
+			n, at[part] = len(all), len(all)
+			all = append(all, like)
+		}
+		all[n].vps, all[n].rows = append(all[n].vps, string(id)), append(all[n].rows, of(vp))
+	}
+	return all
+}
+
 // pathName is a path in keys: v4-udp.
 func pathName(path int) string {
 	p := allPaths[path]

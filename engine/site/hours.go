@@ -222,25 +222,17 @@ func (s *sum) latency() byte {
 	return 0
 }
 
-// blocks are a block for each part of the vantage points, of one server over one path: by
-// hour, and of the day.
-func (h *hours) blocks(server, path int) (byHour, ofDay map[int]block) {
-	byHour, ofDay = map[int]block{}, map[int]block{}
-	for vp, id := range h.vps {
-		n := h.part(id)
-		hour, begun := byHour[n]
-		day := ofDay[n]
-		if !begun {
-			hour = block{from: h.start.Unix(), step: 3600, steps: h.hour + 1}
-			day = block{from: h.start.Unix(), step: 24 * 3600, steps: 1}
-		}
-		hour.vps = append(hour.vps, string(id))
-		hour.join(&h.series[h.place(vp, server, path)])
-		var of series
-		of.add(h.cell(&h.days[h.place(vp, server, path)]))
-		day.vps = append(day.vps, string(id))
-		day.join(&of)
-		byHour[n], ofDay[n] = hour, day
-	}
-	return byHour, ofDay
+// hours are a block for each part of the vantage points, of one server over one path.
+func (h *hours) hours(server, path int) []block {
+	b := block{from: h.start.Unix(), step: 3600, steps: h.hour + 1}
+	return h.parts(b, h.vps, func(vp int) series { return h.series[h.place(vp, server, path)] })
+}
+
+// day is hours of the whole day.
+func (h *hours) day(server, path int) []block {
+	b := block{from: h.start.Unix(), step: 24 * 3600, steps: 1}
+	return h.parts(b, h.vps, func(vp int) (s series) {
+		s.add(h.cell(&h.days[h.place(vp, server, path)]))
+		return s
+	})
 }

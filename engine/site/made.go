@@ -13,6 +13,7 @@ import (
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/files"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // madeFile is what the site's files were made of. It may be lost: then all is made anew.
@@ -25,11 +26,12 @@ type made struct {
 	Event map[string]madeEvent `json:"events"` // by month
 }
 
-// madeDay is a hash of what a day was made of, and its vantage points where the plan
-// names none.
+// madeDay is hashes of what a day was made of, and its vantage points where the plan names
+// none.
 type madeDay struct {
-	Of            string   `json:"of"`
-	VantagePoints []string `json:"vps,omitempty"`
+	Fine          string                     `json:"fine,omitempty"` // its five minutes
+	Coarse        string                     `json:"coarse"`         // its blocks of the month's and the year's tiles
+	VantagePoints []measurement.VantagePoint `json:"vps,omitempty"`
 }
 
 // madeEvent is a hash of what a month's events were made of, whether one may go on, and

@@ -2,7 +2,6 @@ package site
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"mtric.net/mtric/engine/interval"
@@ -26,12 +25,11 @@ func (r *job) now(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for server := range r.servers {
-			for _, path := range r.paths {
-				for part, b := range f.blocks(server, path) {
-					parts[r.name(server, path, part)] = append(parts[r.name(server, path, part)], b)
-				}
-			}
+		if err := r.each(f.blocks, func(name string, b block) error {
+			parts[name] = append(parts[name], b)
+			return nil
+		}); err != nil {
+			return err
 		}
 		from = to
 	}
@@ -48,5 +46,3 @@ func (r *job) now(ctx context.Context) error {
 		}
 	}
 }
-
-var _ = fmt.Sprint

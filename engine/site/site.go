@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/derive"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
-	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
 
@@ -41,7 +38,8 @@ type Result struct {
 // time, all else once an hour.
 func (s *Site) Run(ctx context.Context) (result Result, err error) {
 	r := &job{Site: s, frame: newFrame(s.Plan, s.Edition), writer: &writer{out: s.Out, result: &result, dirs: map[string]bool{}}}
-	return result, r.all(ctx)
+	err = r.all(ctx)
+	return result, err
 }
 
 // job is a run under way.
@@ -53,6 +51,7 @@ type job struct {
 	last  time.Time // the newest label of the lake
 	until time.Time // end of the hours that are over
 	own   *own
+	keep  time.Duration // five minutes are kept for so long
 }
 
 func (r *job) all(ctx context.Context) error {
@@ -75,8 +74,10 @@ func (r *job) all(ctx context.Context) error {
 	}
 	r.until = until(r.last)
 	r.own = &own{}
+	r.keep = 400 * 24 * time.Hour
+	r.gatherVantagePoints()
 	if !r.made.Until.Equal(r.until) || len(r.Days) > 0 {
-		if err := r.days(ctx, days); err != nil {
+		if err := r.days(ctx); err != nil {
 			return err
 		}
 		r.made.Until = r.until
@@ -105,183 +106,6 @@ func (r *job) lastLabel(ctx context.Context, day time.Time) (last time.Time, err
 	return last, err
 }
 
-// days makes the tiles of the days that changed.
-func (r *job) days(ctx context.Context, all []lake.DayFile) error {
-	var due []time.Time
-	for _, d := range all {
-		of, err := r.of(d.Day)
-		if err != nil {
-			return err
-		}
-		if d.Day.Before(r.until) && (r.made.Days[dayKey(d.Day)].Of != of || slices.Contains(r.Days, d.Day)) {
-			due = append(due, d.Day)
-		}
-	}
-	if err := r.knowVantagePoints(ctx, due); err != nil {
-		return err
-	}
-	done := 0
-	for len(due) > 0 {
-		n := 1
-		for n < len(due) && interval.Partition(due[n]) == interval.Partition(due[0]) {
-			n++
-		}
-		if err := r.month(ctx, due[:n], func() { done++; r.progress(done, done+len(due)-n) }); err != nil {
-			return err
-		}
-		due = due[n:]
-		if err := r.writer.made(r.made); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *job) progress(done, of int) {
-	r.result.Days = done
-	if r.Progress != nil {
-		r.Progress(done, of)
-	}
-}
-
-// of is a hash of what a day is made of.
-func (r *job) of(day time.Time) (string, error) {
-	files, err := r.identities(day, column.Answers, column.Runs, column.Hours)
-	if err != nil {
-		return "", err
-	}
-	return hashOf(files, r.own.of(day).spans, earlier(r.until, day.AddDate(0, 0, 1)), r.fiveMinutes(day))
-}
-
-// fiveMinutes says whether a day has tiles of five minutes.
-func (r *job) fiveMinutes(day time.Time) bool {
-	return day.After(r.last.AddDate(0, 0, -400)) || slices.Contains(r.Days, day)
-}
-
-// knowVantagePoints takes those of the days where the plan names none.
-func (r *job) knowVantagePoints(ctx context.Context, due []time.Time) error {
-	if len(r.plan.VantagePoints) > 0 {
-		return nil
-	}
-	met := map[string]bool{}
-	for _, d := range due {
-		day, err := derive.ReadDay(ctx, r.plan, r.Lake, d)
-		if err != nil {
-			return err
-		}
-		var vps []string
-		for _, vp := range day.VantagePoints() {
-			vps = append(vps, string(vp))
-		}
-		m := r.made.Days[dayKey(d)]
-		m.VantagePoints = vps
-		r.made.Days[dayKey(d)] = m
-	}
-	for _, m := range r.made.Days {
-		for _, vp := range m.VantagePoints {
-			met[vp] = true
-		}
-	}
-	r.vps = nil
-	for vp := range met {
-		r.vps = append(r.vps, measurement.VantagePoint(vp))
-	}
-	slices.Sort(r.vps)
-	return nil
-}
-
-// month makes the days of one month.
-func (r *job) month(ctx context.Context, days []time.Time, done func()) error {
-	byHour, ofDays := map[string][]block{}, map[string][]block{} // by the last part of the key
-	for _, day := range days {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := r.day(ctx, day, byHour, ofDays); err != nil {
-			return err
-		}
-		done()
-	}
-	month, year := interval.Partition(days[0]), days[0].Format("2006")
-	for name, blocks := range byHour {
-		if err := r.renew(string(Month)+"/"+month+"/"+name, blocks); err != nil {
-			return err
-		}
-	}
-	for name, blocks := range ofDays {
-		if err := r.renew(string(Year)+"/"+year+"/"+name, blocks); err != nil {
-			return err
-		}
-	}
-	for _, day := range days {
-		of, err := r.of(day)
-		if err != nil {
-			return err
-		}
-		m := r.made.Days[dayKey(day)]
-		m.Of = of
-		r.made.Days[dayKey(day)] = m
-	}
-	return nil
-}
-
-// day makes the tiles of a day, and its blocks of the month's and the year's.
-func (r *job) day(ctx context.Context, day time.Time, byHour, ofDays map[string][]block) error {
-	labels := int(earlier(r.until, day.AddDate(0, 0, 1)).Sub(day) / interval.Length)
-	f, err := r.fold(ctx, r.Lake, day, 0, labels, r.own)
-	if err != nil {
-		return err
-	}
-	h, err := r.frame.hours(r.Lake, day, r.until, f.vps, r.own)
-	if err != nil {
-		return err
-	}
-	for server := range r.servers {
-		for _, path := range r.paths {
-			for part, b := range f.blocks(server, path) {
-				if err := r.tile(string(Day)+"/"+dayKey(day)+"/"+r.name(server, path, part), []block{b}, r.edition, 0); err != nil {
-					return err
-				}
-			}
-			if h == nil {
-				continue
-			}
-			hour, whole := h.blocks(server, path)
-			for part := range hour {
-				name := r.name(server, path, part)
-				byHour[name], ofDays[name] = append(byHour[name], hour[part]), append(ofDays[name], whole[part])
-			}
-		}
-	}
-	return nil
-}
-
-func (r *job) name(server, path, part int) string {
-	return fmt.Sprintf("%s-%s-%d", r.rsis[server], pathName(path), part)
-}
-
-// renew replaces the blocks of days in a tile. A column that the others lack is left off.
-func (r *job) renew(key string, blocks []block) error {
-	var old Tile
-	if _, err := r.read(key, &old); err != nil {
-		return err
-	}
-	kept, err := old.blocks()
-	if err != nil { // no file of ours, or damaged: its days are made anew when it is gone
-		kept, old = nil, Tile{}
-	}
-	for _, b := range blocks {
-		kept = slices.DeleteFunc(kept, func(k block) bool { return k.from == b.from })
-	}
-	without := 0
-	if len(kept) > 0 {
-		without = len(old.LeftOff)
-	}
-	kept = append(kept, blocks...)
-	slices.SortFunc(kept, func(a, b block) int { return int(a.from - b.from) })
-	return r.tile(key, kept, r.edition, without)
-}
-
 // index writes what all else is found by.
 func (r *job) index() error {
 	i := Index{Edition: r.Edition, Title: r.Plan.Name, Version: r.Version, PlanSHA256: r.Plan.SHA256(), Generated: r.Now().UTC().Truncate(time.Second), Last: r.last,
@@ -305,6 +129,15 @@ func (r *job) index() error {
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
+	// An index that says the same of the same files stays.
+	var old Index
+	if known, err := r.read("index", &old); err != nil {
+		return err
+	} else if known && r.result.Files == 0 {
+		was := i
+		was.Generated = old.Generated
+		return r.data("index", was)
+	}
 	return r.data("index", i)
 }
 
@@ -322,4 +155,22 @@ func (r *job) have(l Level) ([]string, error) {
 		all = append(all, e.Name())
 	}
 	return all, nil
+}
+
+// removeOld removes tiles of five minutes that are kept no longer.
+func (r *job) removeOld() error {
+	for _, level := range []string{string(Day), "details"} {
+		all, err := r.have(Level(level))
+		if err != nil {
+			return err
+		}
+		for _, name := range all {
+			if day, err := time.Parse("20060102", name); err == nil && !r.fiveMinutes(day) {
+				if err := os.RemoveAll(filepath.Join(r.Out, "data", level, name)); err != nil {
+					return fmt.Errorf("site: %w", err)
+				}
+			}
+		}
+	}
+	return nil
 }

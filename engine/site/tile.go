@@ -49,9 +49,13 @@ const (
 const PartSize = 32
 
 // Tile is what one RSI was over one path, in the file data/KEY.js: mtric.tile("KEY", {...}).
-// A day has one block; a month and a year have one for each day that is known, in order.
-// Blocks end with the last hour that has been over for half an hour: what is newer is in
-// now.js.
+// Its blocks come in order of time. Days that follow each other are in one block as long as
+// the vantage points are the same: a block of a year may have 365 steps, and one of a month
+// 744.
+//
+// A day's tile ends with the last hour that has been over for half an hour (now.js has what
+// is newer), a month's at the last 00:00, 06:00, 12:00 or 18:00 before that, a year's with
+// the last day that is over.
 type Tile struct {
 	Serials []int64  `json:"serials,omitempty"` // that Block.Serial means; internal only
 	NSIDs   []string `json:"nsids,omitempty"`   // that Block.NSID means; internal only
