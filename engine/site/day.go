@@ -13,6 +13,7 @@ import (
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
 )
 
 const labels = int(24 * time.Hour / interval.Length)
@@ -26,10 +27,10 @@ var columns = append([]column.Name{column.VantagePoint, column.Query, column.RSI
 // label is what became of a vantage point's queries of one interval to one server over one
 // path.
 type label struct {
-	rows, sent, failed, incorrect, waiting int
-	latencies                              []int64
-	serial                                 int64
-	nsids                                  []run[string]
+	rows, sent, failed, incorrect int
+	latencies                     []int64
+	serial                        int64
+	nsids                         []run[string]
 }
 
 func (l *label) reset() { *l = label{latencies: l.latencies[:0], nsids: l.nsids[:0], serial: noSerial} }
@@ -41,41 +42,54 @@ type fold struct {
 	start       time.Time
 	first, last int // labels of the day [first, last) that are wanted
 	own         *own
+	seen        *seen
+	details     *details // nil: nobody wants them
+	queries     []plan.Query
+	judged      []bool
+	plain       []int // queries that do not draw their paths
+	vps         []measurement.VantagePoint
+	least       *big.Rat
 
-	judged []bool
-	plain  []int // queries that do not draw their paths
-	vps    []measurement.VantagePoint
-	least  *big.Rat
-
-	next   int
-	cells  []label  // by vantage point, server, path
-	series []series // likewise
+	next    int
+	serials [][]shownSerial // of the label, by vantage point
+	cells   []label         // by vantage point, server, path
+	series  []series        // likewise
 }
 
-// fold reads the labels [first, last) of a day.
+// fold begins to read the labels [first, last) of a day.
 func (f *frame) fold(ctx context.Context, store lake.Store, start time.Time, first, last int, o *own) (*fold, error) {
 	day, err := derive.ReadDay(ctx, f.plan, store, start)
 	if err != nil {
 		return nil, err
 	}
-	d := &fold{frame: f, day: day, start: start, first: first, last: last, own: o, vps: day.VantagePoints(), next: first, least: f.least(start)}
-	for i, q := range day.Queries() {
+	d := &fold{frame: f, day: day, start: start, first: first, last: last, own: o, vps: day.VantagePoints(), next: first, least: f.least(start), queries: day.Queries()}
+	for i, q := range d.queries {
 		d.judged = append(d.judged, q.Label == measurement.QueryCorrectness)
 		if q.Pick == 0 {
 			d.plain = append(d.plain, i)
 		}
 	}
 	n := len(d.vps) * len(f.servers) * len(allPaths)
-	d.cells, d.series = make([]label, n), make([]series, n)
+	d.cells, d.series, d.serials = make([]label, n), make([]series, n), make([][]shownSerial, len(d.vps))
 	for i := range d.cells {
 		d.cells[i].reset()
 	}
-	scan := lake.Scan{Store: store, From: d.at(first), Until: d.at(last), Workers: 1}
-	if err := scan.Answers(ctx, columns, d.add); err != nil {
-		return nil, err
-	}
-	d.reach(last)
+	d.seen = newSeen(d.vps)
 	return d, nil
+}
+
+// read reads the answers.
+func (d *fold) read(ctx context.Context, store lake.Store) error {
+	names := columns
+	if d.details != nil {
+		names = detailColumns
+	}
+	scan := lake.Scan{Store: store, From: d.at(d.first), Until: d.at(d.last), Workers: 1}
+	if err := scan.Answers(ctx, names, d.add); err != nil {
+		return err
+	}
+	d.reach(d.last)
+	return nil
 }
 
 func (d *fold) at(label int) time.Time { return d.start.Add(time.Duration(label) * interval.Length) }
@@ -92,23 +106,21 @@ type words struct {
 	answered, local                      int32
 	incorrect, unchecked                 int32
 	good                                 column.Good
+	names                                []column.Name
 }
 
+// cells are those of a column that a view does not have.
+func (w *words) cells(name column.Name) *column.Cells { return &w.Cells[slices.Index(w.names, name)] }
+
 func (d *fold) words(b *column.AnswerBatch) *words {
-	w := &words{AnswerBatch: b, good: b.Good(), answered: b.Outcome.Place(measurement.Answered), local: b.Outcome.Place(measurement.LocalError),
+	w := &words{AnswerBatch: b, names: detailColumns, good: b.Good(), answered: b.Outcome.Place(measurement.Answered), local: b.Outcome.Place(measurement.LocalError),
 		incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked)}
-	queries := d.day.Queries()
 	code := func(c *column.Column, find func(string) int) []int32 {
 		return c.Codes(-1, func(s string) int32 { return int32(find(s)) })
 	}
 	w.vp = code(b.VantagePoint.Column, func(s string) int { return slices.Index(d.vps, measurement.VantagePoint(s)) })
 	w.query = code(b.Query.Column, func(s string) int {
-		for i := range queries {
-			if queries[i].Label == s {
-				return i
-			}
-		}
-		return -1
+		return slices.IndexFunc(d.queries, func(q plan.Query) bool { return q.Label == s })
 	})
 	w.server = code(b.RSI.Column, func(s string) int { return slices.Index(d.rsis, s) })
 	w.family = code(b.Family.Column, func(s string) int { return slices.Index(measurement.Families, measurement.Family(s)) })
@@ -161,19 +173,24 @@ func (d *fold) row(w *words, i, query, vp, server, path int) {
 		d.shown(w, i, c, query, vp, server)
 	}
 	c.sent++
+	failed, incorrect := !answered || !good && !d.judged[query], false
 	switch verdict := w.Verdict.Index[i]; {
-	case !d.judged[query] && !good, d.judged[query] && !answered:
-		c.failed++
+	case failed:
 	case !d.judged[query]:
 		if us := w.LatencyUS; us.Has(i) && us.Int[i] >= 0 {
 			c.latencies = append(c.latencies, us.Int[i])
 		}
 	case verdict >= 0 && verdict == w.incorrect:
-		c.failed++
+		failed, incorrect = true, true
 		c.incorrect++
-	case verdict >= 0 && verdict == w.unchecked:
+	case verdict >= 0 && verdict == w.unchecked: // nobody knows yet
 		c.sent--
-		c.waiting++
+	}
+	if failed {
+		c.failed++
+	}
+	if d.details != nil {
+		d.look(w, i, query, vp, server, path, failed, incorrect)
 	}
 }
 
@@ -185,9 +202,11 @@ func (d *fold) shown(w *words, i int, c *label, query, vp, server int) {
 			return
 		}
 	}
-	c.serial = newest(c.serial, of.Int[i]&(1<<32-1))
-	_ = query
-	_, _ = vp, server
+	serial := of.Int[i] & (1<<32 - 1)
+	c.serial = newest(c.serial, serial)
+	if d.queries[query].Label == measurement.QuerySOA && w.Serial.Has(i) {
+		d.serials[vp] = append(d.serials[vp], shownSerial{server, serial})
+	}
 }
 
 // most is the text that comes most often; of several the first in order.
@@ -203,16 +222,25 @@ func most(all []run[string]) (text string) {
 
 // reach ends the labels before at.
 func (d *fold) reach(at int) {
+	own := make([][2]bool, len(d.vps)) // by vantage point, family
 	for ; d.next < at; d.next++ {
-		for vp := range d.vps {
-			var own [2]bool
-			for family := range own {
-				own[family] = d.inTrouble(vp, family)
+		for vp, id := range d.vps {
+			for family := range own[vp] {
+				own[vp][family] = d.inTrouble(vp, family)
 			}
+			if d.day.Trusted(vp, d.next) {
+				d.seen.note(d.at(d.next), vp, id, d.serials[vp], d.rsis)
+			}
+			d.serials[vp] = d.serials[vp][:0]
+		}
+		if d.details != nil {
+			d.details.labelDone(func(vp, family int) bool { return own[vp][family] })
+		}
+		for vp := range d.vps {
 			for server := range d.servers {
 				for path := range allPaths {
 					place := d.place(vp, server, path)
-					d.series[place].add(d.cell(&d.cells[place], vp, server, path, own[path/len(measurement.Transports)]))
+					d.series[place].add(d.cell(&d.cells[place], vp, server, path, own[vp][path/len(measurement.Transports)]))
 					d.cells[place].reset()
 				}
 			}

@@ -198,16 +198,36 @@ func (r *job) month(ctx context.Context, days []due, done func()) error {
 	return nil
 }
 
-// fine makes the five minutes of a day.
+// fine makes the five minutes of a day, its details, and what RSIs showed.
 func (r *job) fine(ctx context.Context, day time.Time) error {
 	labels := int(earlier(r.until, day.AddDate(0, 0, 1)).Sub(day) / interval.Length)
 	f, err := r.fold(ctx, r.Lake, day, 0, labels, r.own)
 	if err != nil {
 		return err
 	}
-	return r.each(f.blocks, func(name string, b block) error {
+	if r.edition == Internal {
+		if f.details, err = r.newDetails(f, day); err != nil {
+			return err
+		}
+	}
+	if err := f.read(ctx, r.Lake); err != nil {
+		return err
+	}
+	if err := r.each(f.blocks, func(name string, b block) error {
 		return r.tile(string(Day)+"/"+dayKey(day)+"/"+name, []block{b}, r.edition, 0)
-	})
+	}); err != nil {
+		return err
+	}
+	if f.details != nil {
+		routes, err := f.routes(ctx, r.Lake)
+		if err == nil {
+			err = r.details(f, routes)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.writeSeen(day, f.seen)
 }
 
 // coarse adds the blocks of a day to those of the tiles of its month and, once it is over,

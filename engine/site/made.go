@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/column"
@@ -20,10 +22,10 @@ import (
 const madeFile = ".made.json"
 
 type made struct {
-	Basis string               `json:"basis"` // the program, the edition and the part of the plan that all rests on
-	Until time.Time            `json:"until"` // end of the hours that were over
-	Days  map[string]madeDay   `json:"days"`
-	Event map[string]madeEvent `json:"events"` // by month
+	Basis  string               `json:"basis"` // the program, the edition and the part of the plan that all rests on
+	Until  time.Time            `json:"until"` // end of the hours that were over
+	Days   map[string]madeDay   `json:"days"`
+	Events map[string]madeEvent `json:"events"` // by month
 }
 
 // madeDay is hashes of what a day was made of, and its vantage points where the plan names
@@ -34,12 +36,13 @@ type madeDay struct {
 	VantagePoints []measurement.VantagePoint `json:"vps,omitempty"`
 }
 
-// madeEvent is a hash of what a month's events were made of, whether one may go on, and
-// vantage points' own trouble.
+// madeEvent is a hash of what a month's events were made of, in how many files they are,
+// whether one may go on, and the vantage points' own trouble.
 type madeEvent struct {
-	Of   string    `json:"of"`
-	Open bool      `json:"open,omitempty"`
-	Own  []ownSpan `json:"own,omitempty"`
+	Of    string    `json:"of"`
+	Files int       `json:"files"`
+	Open  bool      `json:"open,omitempty"`
+	Own   []ownSpan `json:"own,omitempty"`
 }
 
 // form changes whenever other files are made of the same lake and plan.
@@ -54,8 +57,8 @@ func (s *Site) readMade(basis string) *made {
 	if m.Days == nil {
 		m.Days = map[string]madeDay{}
 	}
-	if m.Event == nil {
-		m.Event = map[string]madeEvent{}
+	if m.Events == nil {
+		m.Events = map[string]madeEvent{}
 	}
 	return m
 }
@@ -99,4 +102,8 @@ func (s *Site) identities(day time.Time, tables ...column.Table) (all []string, 
 		all = append(all, is)
 	}
 	return all, nil
+}
+
+func sortedKeys[T any](m map[string]T) []string {
+	return slices.Sorted(maps.Keys(m))
 }

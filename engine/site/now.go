@@ -22,6 +22,9 @@ func (r *job) now(ctx context.Context) error {
 		day := interval.Day(from)
 		to := earlier(end, day.AddDate(0, 0, 1))
 		f, err := r.fold(ctx, r.Lake, day, int(from.Sub(day)/interval.Length), int(to.Sub(day)/interval.Length), r.own)
+		if err == nil {
+			err = f.read(ctx, r.Lake)
+		}
 		if err != nil {
 			return err
 		}

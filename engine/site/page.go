@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -10,7 +11,7 @@ import (
 var pages embed.FS
 
 // page writes what shows the data.
-func (r *job) page() error {
+func (r *job) page(context.Context) error {
 	err := fs.WalkDir(pages, "page", func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/metrics/correctness"
 )
 
 // Site writes the files of a site. The caller keeps the lake as it is while it runs.
@@ -48,13 +51,35 @@ type job struct {
 	*frame
 	*writer
 	made  *made
-	last  time.Time // the newest label of the lake
-	until time.Time // end of the hours that are over
-	own   *own
+	last  time.Time     // the newest label of the lake
+	until time.Time     // end of the hours that are over
 	keep  time.Duration // five minutes are kept for so long
+	own   *own
+	open  []Event // that may go on
+	zones []measurement.Zone
+	known []correctness.Known // of zones
+	fresh bool                // an hour is over since the last run
 }
 
 func (r *job) all(ctx context.Context) error {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	steps := []func(context.Context) error{r.events, r.now, r.page, r.index}
+	if r.fresh = !r.made.Until.Equal(r.until) || len(r.Days) > 0; r.fresh {
+		steps = []func(context.Context) error{r.events, r.days, r.now, r.page, r.index}
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	r.made.Until = r.until
+	return r.writer.made(r.made)
+}
+
+// begin learns what is there.
+func (r *job) begin(ctx context.Context) error {
 	basis, err := r.basis()
 	if err != nil {
 		return err
@@ -62,7 +87,7 @@ func (r *job) all(ctx context.Context) error {
 	if err := os.MkdirAll(r.Out, 0o755); err != nil {
 		return fmt.Errorf("site: %w", err)
 	}
-	r.made = r.readMade(basis)
+	r.made, r.keep = r.readMade(basis), 400*24*time.Hour
 	days, err := r.Lake.Days(column.Runs, time.Time{}, time.Time{})
 	if err != nil {
 		return fmt.Errorf("site: %w", err)
@@ -73,25 +98,16 @@ func (r *job) all(ctx context.Context) error {
 		}
 	}
 	r.until = until(r.last)
-	r.own = &own{}
-	r.keep = 400 * 24 * time.Hour
-	r.gatherVantagePoints()
-	if !r.made.Until.Equal(r.until) || len(r.Days) > 0 {
-		if err := r.days(ctx); err != nil {
-			return err
+	if r.zones, err = r.Lake.Zones(); err != nil {
+		return fmt.Errorf("site: %w", err)
+	}
+	for _, z := range r.zones {
+		if k, accepted := correctness.KnownOf(z); accepted {
+			r.known = append(r.known, k)
 		}
-		r.made.Until = r.until
 	}
-	if err := r.now(ctx); err != nil {
-		return err
-	}
-	if err := r.page(); err != nil {
-		return err
-	}
-	if err := r.index(); err != nil {
-		return err
-	}
-	return r.writer.made(r.made)
+	r.gatherVantagePoints()
+	return nil
 }
 
 // lastLabel is the newest label of a day's runs.
@@ -107,9 +123,9 @@ func (r *job) lastLabel(ctx context.Context, day time.Time) (last time.Time, err
 }
 
 // index writes what all else is found by.
-func (r *job) index() error {
+func (r *job) index(context.Context) error {
 	i := Index{Edition: r.Edition, Title: r.Plan.Name, Version: r.Version, PlanSHA256: r.Plan.SHA256(), Generated: r.Now().UTC().Truncate(time.Second), Last: r.last,
-		Step: int64(interval.Length / time.Second), RSIs: r.rsis, VantagePoints: []VantagePoint{}, Paths: []string{}, Events: []string{}, Zones: []string{}, Links: []Link{}, Details: []string{}}
+		Step: int64(interval.Length / time.Second), RSIs: r.rsis, VantagePoints: []VantagePoint{}, Paths: []string{}, Events: r.eventKeys(), Zones: []string{}, Links: []Link{}}
 	for _, p := range r.paths {
 		i.Paths = append(i.Paths, pathName(p))
 	}
@@ -122,10 +138,11 @@ func (r *job) index() error {
 		}
 		i.VantagePoints = append(i.VantagePoints, v)
 	}
-	var errs [3]error
+	var errs [4]error
 	i.Years, errs[0] = r.have(Year)
 	i.Months, errs[1] = r.have(Month)
 	i.Days, errs[2] = r.have(Day)
+	i.Details, errs[3] = r.have("details")
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
@@ -140,6 +157,9 @@ func (r *job) index() error {
 	}
 	return r.data("index", i)
 }
+
+// trimJS is the last part of a data file's key.
+func trimJS(name string) string { return strings.TrimSuffix(name, ".js") }
 
 // have lists what there is of a level.
 func (r *job) have(l Level) ([]string, error) {

@@ -188,7 +188,14 @@ type AlertLine struct {
 	Level string `json:"level"` // as in the line: info, warning, critical
 }
 
-// Event is a row of the table events; Worst is of the internal edition.
+// Events is data/events/YYYYMM.js, by the month of From; where one file has no room for a
+// month, those that follow are YYYYMM-b.js and so on. In order of From, then id.
+type Events struct {
+	Events []Event `json:"events"`
+}
+
+// Event is a row of the table events; Worst, Before and After are of the internal edition.
+// Names of servers in Before and After are separated by blanks.
 type Event = measurement.Event
 
 // ZoneSerial is where a serial was seen.
@@ -244,7 +251,7 @@ type Verdict struct {
 
 // Details is data/details/YYYYMMDD/RSI.js: what is behind the fields that are not good. Internal only.
 type Details struct {
-	Rows    []Detail         `json:"rows"`     // at most 500
+	Rows    []Detail         `json:"rows"`     // at most 500, in order of time: what is incorrect first, then what failed, extra, changed, and last what failed in a vantage point's own trouble
 	LeftOff map[string]int64 `json:"left_off"` // by "VP PATH": rows beyond those
 }
 
@@ -262,9 +269,10 @@ type Detail struct {
 	NSID         *string   `json:"nsid,omitempty"`
 	Verdict      string    `json:"verdict,omitempty"`
 	Failures     []string  `json:"failures,omitempty"`
-	Why          string    `json:"why"`             // failed, incorrect, changed or extra
-	Route        string    `json:"route,omitempty"` // the last hops
+	Extra        []string  `json:"extra,omitempty"` // further datagrams: "late after 4100.2 ms"
+	Why          string    `json:"why"`             // failed, incorrect, changed (the first answer of other servers) or extra
+	Route        string    `json:"route,omitempty"` // the last hops: "9 192.0.2.1 12.3 ms, 10 *"
 	Wire         string    `json:"wire,omitempty"`  // hex
 	Show         string    `json:"show"`            // the command that shows the row
-	Check        string    `json:"check,omitempty"` // the command that judges it again
+	Check        string    `json:"check,omitempty"` // the command that judges Wire again, which it reads from standard input
 }
