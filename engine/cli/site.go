@@ -58,7 +58,7 @@ func (a *app) site(ctx context.Context, f siteFlags) (err error) {
 	if s.Now, err = a.now(); err != nil {
 		return err
 	}
-	if s.Lake, _, err = a.reportPlaces(s.Plan, filepath.Join(f.out, "x")); err != nil {
+	if err := a.sitePlaces(s); err != nil {
 		return err
 	}
 	release, err := a.keepLake(ctx, s.Lake)
@@ -81,5 +81,22 @@ func (a *app) site(ctx context.Context, f siteFlags) (err error) {
 		return nil
 	}
 	_, err = fmt.Fprintf(a.out, "%s made, %s written\n", diag.Plural(result.Days, "day"), diag.Plural(result.Files, "file"))
+	return err
+}
+
+// sitePlaces are where a site is made of. Alerts, reports and what derive remembers are
+// those of the home: of a lake that lies elsewhere they would be somebody else's.
+func (a *app) sitePlaces(s *site.Site) error {
+	reports := "."
+	if a.flags.lake == "" || a.flags.home != "" {
+		home, err := a.home()
+		if err != nil {
+			return err
+		}
+		reports = under(home, s.Plan.Paths.Reports)
+		s.Reports, s.Logs, s.State = reports, under(home, s.Plan.Paths.Logs), filepath.Join(under(home, s.Plan.Paths.State), "derived")
+	}
+	var err error
+	s.Lake, _, err = a.reportPlaces(s.Plan, reports)
 	return err
 }

@@ -3,8 +3,10 @@ package derive
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -78,3 +80,32 @@ func (d *Day) Synchronized(vp, label int) bool { return d.runs.of(vp, label)&uns
 
 // Trusted says whether what a run shows counts for when a zone was published.
 func (d *Day) Trusted(vp, label int) bool { return d.runs.trusted(vp, label) }
+
+// Published are the times from which serials of the root count as published, T(s), as the
+// events of kind stale go by it; of those that have one.
+func (d *Deriver) Published(wanted func(serial int64) bool) (map[int64]time.Time, error) {
+	p, err := d.publications()
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(p.zones, func(a, b measurement.Zone) int { return a.FirstSeen.Compare(*b.FirstSeen) })
+	all := map[int64]time.Time{}
+	for _, z := range p.zones {
+		if !wanted(z.Serial) {
+			continue
+		}
+		at, known, err := p.of(z)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			all[z.Serial] = at
+		}
+		for day := range p.days { // digests are large, and each is wanted for three days
+			if day.Before(interval.Day(*z.FirstSeen)) {
+				delete(p.days, day)
+			}
+		}
+	}
+	return all, nil
+}

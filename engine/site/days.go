@@ -48,6 +48,9 @@ func (r *job) days(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.zoneFiles(ctx); err != nil {
+		return err
+	}
 	return r.removeOld()
 }
 
@@ -179,7 +182,7 @@ func (r *job) month(ctx context.Context, days []due, done func()) error {
 			}
 		}
 		if d.coarse {
-			if err := r.coarse(ctx, d.day, tiles); err != nil {
+			if err := r.coarse(d.day, tiles); err != nil {
 				return err
 			}
 		}
@@ -192,7 +195,7 @@ func (r *job) month(ctx context.Context, days []due, done func()) error {
 	}
 	for _, d := range days {
 		was := r.made.Days[dayKey(d.day)]
-		d.of.VantagePoints = was.VantagePoints
+		d.of.VantagePoints, d.of.Medians = was.VantagePoints, was.Medians
 		r.made.Days[dayKey(d.day)] = d.of
 	}
 	return nil
@@ -232,14 +235,16 @@ func (r *job) fine(ctx context.Context, day time.Time) error {
 
 // coarse adds the blocks of a day to those of the tiles of its month and, once it is over,
 // its year.
-func (r *job) coarse(ctx context.Context, day time.Time, tiles map[string][]block) error {
-	vps := r.vps
-	if len(r.plan.VantagePoints) == 0 {
-		vps = r.made.Days[dayKey(day)].VantagePoints
-	}
-	h, err := r.frame.hours(r.Lake, day, r.untilOf(day), vps, r.own)
-	if err != nil || h == nil {
+func (r *job) coarse(day time.Time, tiles map[string][]block) error {
+	h := r.frame.hours(day, r.untilOf(day), r.vpsOf(day), r.own)
+	if some, err := h.read(r.Lake); err != nil || !some {
 		return err
+	}
+	over := !r.until.Before(day.AddDate(0, 0, 1))
+	if over && r.edition == Internal {
+		m := r.made.Days[dayKey(day)]
+		m.Medians = h.medians()
+		r.made.Days[dayKey(day)] = m
 	}
 	add := func(level Level, of string) func(string, block) error {
 		return func(name string, b block) error {
@@ -248,8 +253,8 @@ func (r *job) coarse(ctx context.Context, day time.Time, tiles map[string][]bloc
 			return nil
 		}
 	}
-	err = r.each(h.hours, add(Month, interval.Partition(day)))
-	if err == nil && !r.until.Before(day.AddDate(0, 0, 1)) {
+	err := r.each(h.hours, add(Month, interval.Partition(day)))
+	if err == nil && over {
 		err = r.each(h.day, add(Year, day.Format("2006")))
 	}
 	return err

@@ -116,8 +116,9 @@ func (t tally) state() State {
 }
 
 // short cuts a text from outside that is longer than any that means something.
-func short(text string) string {
-	const most = 100
+func short(text string) string { return cutText(text, 100) }
+
+func cutText(text string, most int) string {
 	if len(text) > most {
 		return strings.ToValidUTF8(text[:most], "") + "…"
 	}

@@ -35,6 +35,7 @@ type hours struct {
 	own   *own
 	least *big.Rat
 	vps   []measurement.VantagePoint
+	note  func(hour time.Time, server, path int, s *sum) // may be nil
 
 	hour   int
 	sums   []sum // of the hour: by vantage point, server, path
@@ -42,8 +43,8 @@ type hours struct {
 	series []series
 }
 
-// hours reads a day; nil where the table has nothing of it.
-func (f *frame) hours(store lake.Store, start, until time.Time, vps []measurement.VantagePoint, o *own) (*hours, error) {
+// hours begins to read a day.
+func (f *frame) hours(start, until time.Time, vps []measurement.VantagePoint, o *own) *hours {
 	h := &hours{frame: f, start: start, until: until, own: o, least: f.least(start), vps: vps, hour: -1}
 	n := len(h.vps) * len(f.servers) * len(allPaths)
 	h.sums, h.days, h.series = make([]sum, n), make([]sum, n), make([]series, n)
@@ -51,22 +52,27 @@ func (f *frame) hours(store lake.Store, start, until time.Time, vps []measuremen
 		h.sums[i].reset()
 		h.days[i].reset()
 	}
-	for rows, err := range column.Rows[measurement.Hour](store.Path(column.Hours, start)) {
+	return h
+}
+
+// read reads the table; false where it has nothing of the day.
+func (h *hours) read(store lake.Store) (bool, error) {
+	for rows, err := range column.Rows[measurement.Hour](store.Path(column.Hours, h.start)) {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
+			return false, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("site: %w", err)
+			return false, fmt.Errorf("site: %w", err)
 		}
 		for i := range rows {
 			h.add(&rows[i])
 		}
 	}
 	if h.hour < 0 {
-		return nil, nil
+		return false, nil
 	}
 	h.end()
-	return h, nil
+	return true, nil
 }
 
 func (h *hours) place(vp, server, path int) int {
@@ -155,6 +161,9 @@ func (h *hours) end() {
 					s.own = min(s.failed-s.incorrect, max(least, s.share(covered)))
 					h.series[place].add(h.cell(s))
 					h.days[place].join(s)
+					if h.note != nil {
+						h.note(start, server, path, s)
+					}
 					s.reset()
 				}
 			}
@@ -205,10 +214,10 @@ func (h *hours) cell(s *sum) cell {
 		sent: s.sent, failed: s.failed, latency: s.latency(), serial: s.serial, nsid: most(s.nsids)}
 }
 
-// latency is the lower median.
-func (s *sum) latency() byte {
+// medianUS is the lower median; nil where there are no latencies.
+func (s *sum) medianUS() *int64 {
 	if s.median != nil {
-		return LatencyByte(*s.median)
+		return s.median
 	}
 	n := int32(0)
 	for _, l := range s.latencies {
@@ -216,10 +225,34 @@ func (s *sum) latency() byte {
 	}
 	for rank, i := (n-1)/2, 0; i < len(s.latencies); i++ {
 		if rank -= s.latencies[i].Count; rank < 0 {
-			return LatencyByte(derive.Midpoint(s.latencies[i].Bucket))
+			return new(derive.Midpoint(s.latencies[i].Bucket))
 		}
 	}
+	return nil
+}
+
+func (s *sum) latency() byte {
+	if us := s.medianUS(); us != nil {
+		return LatencyByte(*us)
+	}
 	return 0
+}
+
+// medians are those of the day over all vantage points, by RSI and path.
+func (h *hours) medians() map[string]int64 {
+	all := map[string]int64{}
+	for server, rsi := range h.rsis {
+		for _, path := range h.paths {
+			var of sum
+			for vp := range h.vps {
+				of.join(&h.days[h.place(vp, server, path)])
+			}
+			if us := of.medianUS(); us != nil {
+				all[rsi+"-"+pathName(path)] = *us
+			}
+		}
+	}
+	return all
 }
 
 // hours are a block for each part of the vantage points, of one server over one path.

@@ -34,6 +34,7 @@ type madeDay struct {
 	Fine          string                     `json:"fine,omitempty"` // its five minutes
 	Coarse        string                     `json:"coarse"`         // its blocks of the month's and the year's tiles
 	VantagePoints []measurement.VantagePoint `json:"vps,omitempty"`
+	Medians       map[string]int64           `json:"medians,omitempty"` // latencies by RSI and path, of what is usual; internal only
 }
 
 // madeEvent is a hash of what a month's events were made of, in how many files they are,

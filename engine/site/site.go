@@ -21,6 +21,9 @@ import (
 type Site struct {
 	Plan    *plan.Plan
 	Lake    lake.Store
+	State   string // what derive remembers: when zones were published; may be empty
+	Logs    string // of the alert files; may be empty
+	Reports string // may be empty
 	Out     string
 	Edition Edition
 	Days    []time.Time // whose five minutes are made, however old they are
@@ -138,11 +141,16 @@ func (r *job) index(context.Context) error {
 		}
 		i.VantagePoints = append(i.VantagePoints, v)
 	}
-	var errs [4]error
+	var errs [5]error
 	i.Years, errs[0] = r.have(Year)
 	i.Months, errs[1] = r.have(Month)
 	i.Days, errs[2] = r.have(Day)
 	i.Details, errs[3] = r.have("details")
+	var zones []string
+	zones, errs[4] = r.have("zones")
+	for _, name := range zones {
+		i.Zones = append(i.Zones, "zones/"+trimJS(name))
+	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}

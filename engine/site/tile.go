@@ -168,7 +168,7 @@ type Sum struct {
 	Sent     int64  `json:"sent"`
 	Good     *int64 `json:"good,omitempty"`
 	MedianUS *int64 `json:"median_us,omitempty"`
-	UsualUS  *int64 `json:"usual_us,omitempty"` // the median of the 7 days before
+	UsualUS  *int64 `json:"usual_us,omitempty"` // the lower median of the medians of the 7 days before
 }
 
 // NowVP is how much of what was planned a vantage point sent.
