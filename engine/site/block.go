@@ -155,13 +155,17 @@ const (
 var leftOff = []string{nsidColumn, serialColumn, latencyColumn, sentColumn}
 
 // tile writes the blocks of days, in order, as a tile, without the first so many columns of
-// leftOff.
-func tile(days []block, edition Edition, without int) Tile {
-	t := Tile{Blocks: []Block{}, LeftOff: leftOff[:without]}
-	if edition == Public {
-		t.LeftOff, without = nil, len(leftOff)
+// leftOff and those that the edition withholds.
+func (f *frame) tile(days []block, without int) Tile {
+	t := Tile{Blocks: []Block{}}
+	kept := func(column string) bool {
+		return (f.values || column == nsidColumn) && (f.names || column != nsidColumn) && !slices.Contains(leftOff[:without], column)
 	}
-	kept := func(column string) bool { return !slices.Contains(leftOff[:without], column) }
+	for _, column := range leftOff[:without] {
+		if f.values || f.names && column == nsidColumn {
+			t.LeftOff = append(t.LeftOff, column)
+		}
+	}
 	blocks := together(days)
 	columns := make([]series, len(blocks))
 	for i := range blocks {

@@ -3,6 +3,7 @@ package site
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -93,7 +94,7 @@ func (r *job) of(day time.Time) (of madeDay, err error) {
 		return of, err
 	}
 	if r.edition == Public {
-		answers = answers[:2] // events are for the details
+		answers = answers[:2] // events are for the details, which it has not
 	}
 	until, own := r.untilOf(day), r.own.of(day).spans
 	if until.Before(day.AddDate(0, 0, 1)) {
@@ -217,7 +218,7 @@ func (r *job) fine(ctx context.Context, day time.Time) error {
 		return err
 	}
 	if err := r.each(f.blocks, func(name string, b block) error {
-		return r.tile(string(Day)+"/"+dayKey(day)+"/"+name, []block{b}, r.edition, 0)
+		return r.writeTile(string(Day)+"/"+dayKey(day)+"/"+name, []block{b}, 0)
 	}); err != nil {
 		return err
 	}
@@ -241,7 +242,7 @@ func (r *job) coarse(day time.Time, tiles map[string][]block) error {
 		return err
 	}
 	over := !r.until.Before(day.AddDate(0, 0, 1))
-	if over && r.edition == Internal {
+	if over && r.values {
 		m := r.made.Days[dayKey(day)]
 		m.Medians = h.medians()
 		r.made.Days[dayKey(day)] = m
@@ -290,9 +291,23 @@ func (r *job) renew(key string, days []block) error {
 	}
 	without := 0
 	if len(kept) > 0 {
-		without = len(old.LeftOff)
+		for without < len(leftOff) && slices.Contains(old.LeftOff, leftOff[without]) {
+			without++
+		}
 	}
 	kept = append(kept, days...)
 	slices.SortFunc(kept, func(a, b block) int { return cmp.Compare(a.from, b.from) })
-	return r.tile(key, kept, r.edition, without)
+	return r.writeTile(key, kept, without)
+}
+
+// writeTile writes a tile, and leaves off what it has no room for: at least so many columns of
+// leftOff.
+func (r *job) writeTile(key string, days []block, without int) error {
+	for {
+		err := r.data(key, r.tile(days, without))
+		if !errors.Is(err, errLarge) || without == len(leftOff) {
+			return err
+		}
+		without++
+	}
 }

@@ -69,8 +69,11 @@ func (r *job) eventsOf(month string, days []lake.DayFile) (m madeEvent, err erro
 	}
 	for i := range rows {
 		e := &rows[i]
-		if r.edition == Public {
-			e.Worst, e.Before, e.After = nil, nil, nil
+		if !r.values {
+			e.Worst = nil
+		}
+		if !r.names {
+			e.Before, e.After = nil, nil
 		}
 		if e.Open {
 			m.Open, r.open = true, append(r.open, *e)

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"strings"
@@ -15,6 +16,9 @@ import (
 type frame struct {
 	plan    *plan.Plan
 	edition Edition
+	says    plan.Site // what the plan says of the edition
+	values  bool      // single RSIs' counts, latencies and serials are told
+	names   bool      // their servers are named
 	servers []plan.Server
 	rsis    []string
 	paths   []int // of allPaths, those of the plan
@@ -22,7 +26,9 @@ type frame struct {
 }
 
 func newFrame(p *plan.Plan, edition Edition) *frame {
-	f := &frame{plan: p, edition: edition, servers: p.Servers}
+	f := &frame{plan: p, edition: edition, says: p.SiteOf(string(edition)), servers: p.Servers}
+	f.values = edition == Internal || slices.Contains(f.says.Open, plan.OpenValues)
+	f.names = edition == Internal || slices.Contains(f.says.Open, plan.OpenServers)
 	for _, s := range p.Servers {
 		f.rsis = append(f.rsis, string(s.RSI))
 	}
@@ -56,6 +62,8 @@ func (f *frame) part(vp measurement.VantagePoint) int {
 	return max(slices.Index(f.vps, vp), 0) / PartSize
 }
 
+func (f *frame) title() string { return cmp.Or(f.says.Title, f.plan.Name) }
+
 // parts are a block like this one for each part of the vantage points.
 func (f *frame) parts(like block, vps []measurement.VantagePoint, of func(vp int) series) (all []block) {
 	at := map[int]int{}
@@ -83,11 +91,11 @@ type tally struct {
 	sent, failed, own, incorrect int // own of failed: in the vantage point's own trouble
 }
 
-// state is what a cell shows. The public edition says of an RSI whether a cell meets the
-// plan's threshold of availability and has no incorrect answer, and no more than that.
+// state is what a cell shows. An edition without values says of an RSI whether a cell meets
+// the plan's threshold of availability and has no incorrect answer, and no more than that.
 func (f *frame) state(t tally, least *big.Rat) State {
 	s := t.state()
-	if f.edition == Internal || s <= Own {
+	if f.values || s <= Own {
 		return s
 	}
 	sent, good := int64(t.sent-t.own), int64(t.sent-t.failed)

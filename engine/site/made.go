@@ -22,10 +22,11 @@ import (
 const madeFile = ".made.json"
 
 type made struct {
-	Basis  string               `json:"basis"` // the program, the edition and the part of the plan that all rests on
-	Until  time.Time            `json:"until"` // end of the hours that were over
-	Days   map[string]madeDay   `json:"days"`
-	Events map[string]madeEvent `json:"events"` // by month
+	Basis   string               `json:"basis"` // the program, the edition and the part of the plan that all rests on
+	Until   time.Time            `json:"until"` // end of the hours that were over
+	Days    map[string]madeDay   `json:"days"`
+	Events  map[string]madeEvent `json:"events"`  // by month
+	Reports string               `json:"reports"` // a hash of the monthly reports
 }
 
 // madeDay is hashes of what a day was made of, and its vantage points where the plan names
@@ -81,7 +82,7 @@ func (w *writer) made(m *made) error {
 // basis is a hash of all that every file of a site depends on, the lake aside.
 func (s *Site) basis() (string, error) {
 	p := s.Plan
-	return hashOf(form, s.Edition, p.VantagePoints, p.Servers, p.Schedules, p.Queries, p.Exclusions, p.Thresholds)
+	return hashOf(form, s.Edition, p.SiteOf(string(s.Edition)).Open, p.VantagePoints, p.Servers, p.Schedules, p.Queries, p.Exclusions, p.Thresholds)
 }
 
 func hashOf(parts ...any) (string, error) {

@@ -55,7 +55,7 @@ func (r *job) now(ctx context.Context) error {
 func (r *job) writeNow(n Now, parts map[string][]block) error {
 	for without := 0; ; without++ {
 		for name, blocks := range parts {
-			n.Tiles[name] = tile(blocks, r.edition, without)
+			n.Tiles[name] = r.tile(blocks, without)
 		}
 		text, err := script("now", n)
 		if err != nil {
@@ -225,7 +225,7 @@ func (r *job) nowRSIs() ([]NowRSI, error) {
 		for _, path := range r.paths {
 			i := server*len(allPaths) + path
 			p := NowPath{Path: pathName(path), Hour: r.sum(&hour[i]), Day: r.sum(&day[i])}
-			if r.edition == Internal {
+			if r.values {
 				p.Hour.UsualUS = r.usual(fmt.Sprint(rsi, "-", p.Path))
 				p.Day.UsualUS = p.Hour.UsualUS
 			}
@@ -240,7 +240,7 @@ func (r *job) nowRSIs() ([]NowRSI, error) {
 func (r *job) sum(s *sum) Sum {
 	o := Sum{State: r.state(tally{planned: s.planned > 0, sent: s.sent, failed: s.failed, own: s.own, incorrect: s.incorrect}, r.least(r.until)),
 		Planned: int64(s.planned), Sent: int64(s.sent)}
-	if r.edition == Internal {
+	if r.values {
 		good := int64(s.sent - s.failed)
 		o.Good, o.MedianUS = &good, s.medianUS()
 	}

@@ -68,9 +68,9 @@ func (r *job) all(ctx context.Context) error {
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
-	steps := []func(context.Context) error{r.events, r.now, r.page, r.index}
+	steps := []func(context.Context) error{r.events, r.now, r.months, r.feed, r.page, r.index}
 	if r.fresh = !r.made.Until.Equal(r.until) || len(r.Days) > 0; r.fresh {
-		steps = []func(context.Context) error{r.events, r.days, r.now, r.page, r.index}
+		steps = []func(context.Context) error{r.events, r.days, r.now, r.months, r.feed, r.page, r.index}
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -90,7 +90,7 @@ func (r *job) begin(ctx context.Context) error {
 	if err := os.MkdirAll(r.Out, 0o755); err != nil {
 		return fmt.Errorf("site: %w", err)
 	}
-	r.made, r.keep = r.readMade(basis), 400*24*time.Hour
+	r.made, r.keep = r.readMade(basis), time.Duration(r.says.FiveMinutes)
 	days, err := r.Lake.Days(column.Runs, time.Time{}, time.Time{})
 	if err != nil {
 		return fmt.Errorf("site: %w", err)
@@ -127,7 +127,7 @@ func (r *job) lastLabel(ctx context.Context, day time.Time) (last time.Time, err
 
 // index writes what all else is found by.
 func (r *job) index(context.Context) error {
-	i := Index{Edition: r.Edition, Title: r.Plan.Name, Version: r.Version, PlanSHA256: r.Plan.SHA256(), Generated: r.Now().UTC().Truncate(time.Second), Last: r.last,
+	i := Index{Edition: r.Edition, Title: r.title(), Feed: r.says.URL != "", Version: r.Version, PlanSHA256: r.Plan.SHA256(), Generated: r.Now().UTC().Truncate(time.Second), Last: r.last,
 		Step: int64(interval.Length / time.Second), RSIs: r.rsis, VantagePoints: []VantagePoint{}, Paths: []string{}, Events: r.eventKeys(), Zones: []string{}, Links: []Link{}}
 	for _, p := range r.paths {
 		i.Paths = append(i.Paths, pathName(p))

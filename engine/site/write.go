@@ -37,18 +37,6 @@ func (w *writer) data(key string, value any) error {
 	return w.file(filepath.Join("data", filepath.FromSlash(key)+".js"), text)
 }
 
-// tile writes blocks into a data file, and leaves off what it has no room for. At least
-// so many columns of leftOff are left off.
-func (w *writer) tile(key string, blocks []block, edition Edition, without int) error {
-	for {
-		err := w.data(key, tile(blocks, edition, without))
-		if !errors.Is(err, errLarge) || without == len(leftOff) || edition == Public {
-			return err
-		}
-		without++
-	}
-}
-
 const before, after = "mtric.tile(", ");\n"
 
 // script is a data file: a call with JSON, whose <, >, & and line separators are escaped, so that
