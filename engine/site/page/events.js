@@ -63,10 +63,9 @@ mtric.events = (() => {
       const month = mtric.nameOf.month(from);
       if (months.has(month) || !days.has(period)) period = month;
     }
-    const metric = index.edition === "internal" ? { slow: "latency", stale: "serial", instance: "instance" }[e.kind] : undefined;
-    const at = { m: metric, at: from, event: e.id };
-    if (e.rsi) return mtric.address(["explorer", "rsi", e.rsi, path(e), period], { ...at, row: e.vantage_point || (e.vantage_points || [])[0] });
-    return mtric.address(["explorer", "vp", e.vantage_point, path({ ...e, transport: e.transport || (e.family && "udp") }), period], at);
+    const metric = { slow: "latency", stale: "serial", instance: "instance" }[e.kind];
+    const row = e.rsi ? e.vantage_point || (e.vantage_points || [])[0] : "";
+    return mtric.address(["explorer", e.rsi ? "rsi" : "vp", e.rsi || e.vantage_point, path(e), period], { m: metric, at: from, row, event: e.id });
   }
 
   const badge = e => h("span", { class: `kind ${e.kind.replace(/[^a-z_]/g, "")}` }, kinds[e.kind] || visible(e.kind));

@@ -6,44 +6,44 @@ mtric.evidence = (() => {
   const { h, visible } = mtric;
   const C = mtric.cells;
 
-  async function panel(v, g, chosen, index) {
+  async function panel(v, g, chosen, index, picture) {
     if (chosen.col === null) return h("section", { id: "evidence", hidden: true });
     const { row, col } = chosen, i = row * g.steps + col, at = g.from + col * g.step;
     const rsi = v.by === "rsi" ? v.who : g.ids[row], vp = v.by === "rsi" ? g.ids[row] : v.who;
-    const usual = g.ids.map((_, r) => r === row ? C.usual(g, r) : null);
     const day = mtric.nameOf.day(at), state = C.states[g.state[i]];
     const span = g.step >= 86400 ? mtric.day(at) : `${mtric.stamp(at)}${g.step > 300 ? ` to ${mtric.clock(at + g.step)}` : ""}`;
     return h("section", { id: "evidence", "aria-live": "polite" },
       h("h2", {}, `${visible(vp)} asks ${visible(rsi)} over ${mtric.path(v.path)}, ${span}`),
-      h("p", {}, h("span", { class: `dot s-${state.id}` }, state.letter), ` ${state.text}. `, mtric.pictures.facts(g, row, col, usual).map(t => `${t[0].toUpperCase()}${t.slice(1)}. `)),
+      h("p", {}, h("span", { class: `dot s-${state.id}` }, state.letter), ` ${state.text}. `, v.metric !== "state" && h("b", {}, `${capital(picture.classes[picture.kind(row, col)].text)}. `), picture.tell(row, col).map(t => `${capital(t)}. `)),
       v.period.level !== "day" && h("p", {}, h("a", { href: mtric.explorer.href(v, { period: day, at, row: g.ids[row] }) }, `See ${mtric.period(day).text} by five minutes`)),
       index.edition === "internal"
         ? await answers(v, index, { rsi, vp, at, until: at + g.step, day, state: g.state[i] })
         : mtric.note("What single answers said is withheld in this edition (RSSAC047). It is in the internal edition of whoever runs these measurements."));
   }
 
+  const capital = t => `${t[0].toUpperCase()}${t.slice(1)}`;
+
   // answers are the rows of the details of a cell; those of the path first.
   async function answers(v, index, cell) {
     // What is lacking matters where something went wrong; else it is a quiet remark.
     const wrong = cell.state >= C.OWN && cell.state <= C.INCORRECT, missing = wrong ? mtric.note : mtric.soft;
-    const show = h("p", {}, "All rows of this cell: ", h("code", { class: "command" }, command(v, cell)));
-    const listed = (index.details || []).some(k => k.includes(cell.day));
-    if (!listed) return h("div", {}, missing(`No answers of ${cell.day.replace(/(\d{4})(\d\d)/, "$1-$2-")} are kept on this site one by one.`), show);
+    const show = rows => h("p", {}, "All rows of this cell, where the lake is: ", h("code", { class: "command" }, command(v, cell, rows)));
+    if (!(index.details || []).includes(cell.day)) return h("div", {}, missing(`No single answers of ${mtric.day(cell.at)} are kept on this site.`), show([]));
     let file;
     try {
       file = await mtric.load(`details/${cell.day}/${cell.rsi}`);
     } catch (e) {
-      return h("div", {}, missing(wrong ? `${e.message} The answers behind this cell cannot be shown here.` : "No answer of this RSI was kept on its own that day: none failed, was incorrect or changed."), show);
+      return h("div", {}, mtric.note(`${e.message} The answers behind this cell cannot be shown here.`), show([]));
     }
     const mine = (file.rows || []).filter(r => r.vp === cell.vp && inside(r, cell));
     const path = r => v.path === "all" || r.path === v.path;
     const rows = [...mine.filter(path), ...mine.filter(r => !path(r))];
     const left = Object.entries(file.left_off || {}).filter(([k]) => k.startsWith(`${cell.vp} `) && (v.path === "all" || k === `${cell.vp} ${v.path}`)).reduce((n, [, m]) => n + m, 0);
     return h("div", {},
-      rows.length ? answerTable(rows.slice(0, 60), v) : h("p", {}, "No answer of this cell stands on this page: only those that failed, were incorrect, changed or have something extra do."),
+      rows.length ? answerTable(rows.slice(0, 60), v) : h("p", {}, "No single answer of this cell is kept on this site: only those that failed, were incorrect, came with further datagrams or were the first by another server."),
       rows.length > 60 && mtric.note(`${mtric.number(rows.length - 60)} more rows are not shown.`),
       left > 0 && mtric.note(`Of this vantage point and path ${mtric.plural(left, "row")} of the day ${left === 1 ? "is" : "are"} left off here, since a day has at most 500 for each RSI. The command shows all.`),
-      show);
+      show(file.rows || []));
   }
 
   function inside(r, cell) {
@@ -51,16 +51,18 @@ mtric.evidence = (() => {
     return t >= cell.at && t < cell.until;
   }
 
-  function command(v, cell) {
+  // command shows the rows of a cell, from the file of the lake that the details name.
+  function command(v, cell, rows) {
+    const file = (/\S+\.parquet$/.exec(rows[0]?.show || "") || [`Lake/answers/yyyymm=${cell.day.slice(0, 6)}/answers-${cell.day}.parquet`])[0];
     const [family, transport] = v.path === "all" ? [] : [v.path.startsWith("v4") ? "ipv4" : "ipv6", v.path.slice(3)];
     const when = cell.until - cell.at <= 3600 ? Array.from({ length: Math.round((cell.until - cell.at) / 300) }, (_, n) => `${mtric.day(cell.at + 300 * n)}T${mtric.clock(cell.at + 300 * n)}Z`).join(",") : "";
     const word = s => /^[\w.:,=-]+$/.test(s) ? s : `'${s.replaceAll("'", "'\\''")}'`;
     return ["mtric show", `--where ${word(`vantage_point=${visible(cell.vp)}`)}`, `--where ${word(`rsi=${visible(cell.rsi)}`)}`, family && `--where family=${family} --where transport=${transport}`,
-      when && `--where interval=${when}`, `Lake/answers/yyyymm=${cell.day.slice(0, 6)}/answers-${cell.day}.parquet`].filter(Boolean).join(" ");
+      when && `--where interval=${when}`, visible(file)].filter(Boolean).join(" ");
   }
 
   function answerTable(rows, v) {
-    const why = { failed: "failed", incorrect: "incorrect", changed: "changed", extra: "has something extra" };
+    const why = { failed: "failed", incorrect: "incorrect", changed: "first by another server", extra: "further datagrams" };
     return h("div", {}, rows.map(r => h("details", { class: "answer", open: rows.length <= 3 },
       h("summary", {}, h("b", {}, visible(why[r.why] || r.why)), ` ${mtric.clock(mtric.seconds(r.interval))} ${mtric.path(r.path)} `, h("code", {}, visible(r.query)), ` ${visible(r.outcome)}`,
         r.rcode ? ` ${visible(r.rcode)}` : "", r.error ? `: ${visible(r.error)}` : ""),
@@ -70,10 +72,12 @@ mtric.evidence = (() => {
         ["Server (NSID)", r.nsid === undefined || r.nsid === null ? null : r.nsid === "" ? "(empty)" : h("code", {}, visible(r.nsid))],
         ["Verdict", r.verdict && visible(r.verdict)],
         ["Broken rules", (r.failures || []).length ? h("ul", {}, r.failures.map(f => h("li", {}, visible(f)))) : null],
+        ["Further datagrams", (r.extra || []).length ? r.extra.map(visible).join("; ") : null],
         ["Last hops", r.route && h("code", {}, visible(r.route))],
-        ["Wire", r.wire && h("code", { class: "wire" }, visible(r.wire))],
         ["Shows the row", r.show && h("code", { class: "command" }, visible(r.show))],
-        ["Judges it again", r.check && h("code", { class: "command" }, visible(r.check))],
+        // The command reads the wire from its standard input: together they are one line to copy.
+        ["Judges it again", r.check && /^[0-9a-f]+$/.test(r.wire || "") && h("code", { class: "command" }, `echo ${r.wire} | ${visible(r.check)}`)],
+        ["Wire (hex)", !r.check && r.wire && h("code", { class: "wire" }, visible(r.wire))],
       ])))));
   }
 

@@ -22,13 +22,11 @@ mtric.explorer = (() => {
     if (p.level === "day") p.step = index.step || 300;
     let metric = q.m in metrics ? q.m : "state";
     // Latencies and servers of different paths are different things.
-    const withheld = index.edition !== "internal" && metric !== "state";
-    if (withheld) metric = "state";
     const needsPath = path === "all" && (metric === "latency" || metric === "instance");
     if (needsPath) path = index.paths[0];
     const w = /^(\d+)-(\d+)$/.exec(q.w || "");
     const from = w ? Math.max(p.from, Math.floor(w[1] / p.step) * p.step) : p.from, until = w ? Math.min(p.until, Math.ceil(w[2] / p.step) * p.step) : p.until;
-    return { by, who, path, period: p, metric, withheld, query: q, window: w && until > from ? [from, until] : null, from: until > from ? from : p.from, until: until > from ? until : p.until,
+    return { by, who, path, period: p, metric, query: q, window: w && until > from ? [from, until] : null, from: until > from ? from : p.from, until: until > from ? until : p.until,
       at: /^\d+$/.test(q.at || "") ? Number(q.at) : null, row: q.row };
   }
 
@@ -102,6 +100,10 @@ mtric.explorer = (() => {
   async function show(route, index) {
     const v = read(route, index);
     const { grid: g, missed, there } = await gather(v, index);
+    // What an edition withholds is known by its lack: the plan may open more or less.
+    v.has = m => m === "state" || index.edition === "internal" || g.columns.has({ latency: "latency", serial: "serial", instance: "nsid" }[m]);
+    const withheld = there && !v.has(v.metric);
+    if (withheld) v.metric = "state";
     const [picture, events] = await Promise.all([mtric.pictures.of(v, g, index), eventsOf(v, index)]);
     const chosen = choose(v, g, picture);
     const unit = { year: "a day", month: "an hour", day: mtric.length(v.period.step) }[v.period.level];
@@ -116,14 +118,14 @@ mtric.explorer = (() => {
     return h("div", { class: "explorer" },
       h("h1", {}, title(v)),
       controls(v, index),
-      v.withheld && mtric.note("Values of single RSIs are withheld in this edition (RSSAC047): states are shown instead."),
+      withheld && mtric.note("Values of single RSIs are withheld in this edition (RSSAC047): states are shown instead."),
       !there && mtric.note(`There are no data of ${v.period.text} on this site.`),
       missed.map(m => mtric.note(m, " What it would show is left empty.")),
       g.leftOff.size > 0 && mtric.note(`Left off, since the files would be too large: ${[...g.leftOff].map(visible).join(", ")}. These values are not known here.`),
       mtric.soft(`${picture.about} Rows are ${rowsText}; a cell is ${unit}.`),
       map,
       mtric.soft(v.period.level === "day" ? "Click a cell for what is behind it. Drag to see a span of time larger; Escape goes back to the month." : `Click a cell, or drag, to come nearer; Escape goes back.`),
-      await mtric.evidence.panel(v, g, chosen, index),
+      await mtric.evidence.panel(v, g, chosen, index, picture),
       mtric.evidence.chart(v, g, chosen.row),
       eventList(v, events, index));
   }
@@ -162,7 +164,6 @@ mtric.explorer = (() => {
 
   function controls(v, index) {
     const select = mtric.events.select;
-    const internal = index.edition === "internal";
     const names = v.by === "rsi" ? index.rsis : index.vps.map(x => x.name);
     const tabs = (label, list) => h("div", { class: "tabs", role: "group", "aria-label": label }, list.map(([text, to, current, why]) =>
       to ? h("a", { href: to, "aria-current": current ? "true" : null }, text) : h("span", { class: "off", title: why }, text)));
@@ -174,7 +175,7 @@ mtric.explorer = (() => {
       select(v.by === "rsi" ? "RSI" : "Vantage point", v.who, names.map(n => [n, visible(n)]), who => move(v, { who, event: "" })),
       tabs("Path", [["any path", v.metric === "latency" || v.metric === "instance" ? null : href(v, { path: "all" }), v.path === "all", "Latencies and servers are looked at path by path"],
         ...index.paths.map(p => [mtric.path(p), href(v, { path: p }), v.path === p])]),
-      tabs("What", Object.entries(metrics).map(([m, text]) => [text, m === "state" || internal ? href(v, { m: m === "state" ? "" : m }) : null, v.metric === m, "Withheld in the public edition (RSSAC047)"])),
+      tabs("What", Object.entries(metrics).map(([m, text]) => [text, v.has(m) ? href(v, { m: m === "state" ? "" : m }) : null, v.metric === m, "Withheld in the public edition (RSSAC047)"])),
       periods(v, index));
   }
 

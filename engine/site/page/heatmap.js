@@ -143,7 +143,7 @@ mtric.heatmap = (() => {
     const { o, canvas } = s;
     const whole = s.box.clientWidth;
     if (!whole) return;
-    s.row = o.rows.length > 60 ? 12 : 18;
+    s.row = o.rows.length > 60 ? 12 : o.rows.length > 15 ? 18 : 24;
     const size = s.row > 12 ? 13 : 10;
     const font = `${size}px system-ui, sans-serif`;
     const measure = canvas.getContext("2d");
@@ -154,6 +154,7 @@ mtric.heatmap = (() => {
     s.top = o.marks && o.marks.length ? MARKS : 0;
     const [ctx, ratio] = sharp(canvas, whole, s.top + o.rows.length * s.row + AXIS);
     s.ratio = ratio;
+    canvas.dataset.cells = [s.left, s.top, s.width, s.row, o.steps].join(" "); // where the cells are, for who looks from outside
     ctx.font = font;
     ctx.textBaseline = "middle";
     ctx.fillStyle = color("--nothing");
@@ -317,7 +318,7 @@ mtric.heatmap = (() => {
       if (kind !== "touch" || twice) o.open(...s.cursor);
     });
     canvas.addEventListener("pointercancel", () => { s.drag = null; draw(s); });
-    canvas.addEventListener("pointerleave", () => { if (!s.drag) show(s, null); });
+    canvas.addEventListener("pointerleave", e => { if (!s.drag && e.pointerType !== "touch") show(s, null); });
   }
 
   function keys(s) {

@@ -11,7 +11,7 @@
     return h("div", { class: "now" },
       h("h1", {}, "Now"),
       last ? h("p", { class: "lead" }, `State of ${mtric.stamp(last)}, the newest measurement.`) : mtric.note("There are no measurements yet."),
-      wrong(now, index), matrix(now, index), vantagePoints(now, index), serials(now, index), alerts(now));
+      wrong(now, index), matrix(now, index), vantagePoints(now, index), serials(now, index), alerts(now, index));
   }
 
   function wrong(now, index) {
@@ -32,7 +32,7 @@
   // matrix is RSIs by paths: two hours as a strip, then the last hour and day.
   function matrix(now, index) {
     const day = mtric.nameOf.day(mtric.seconds(now.last) || 0);
-    const counts = new Map();
+    const counts = new Map(), values = (now.rsis || []).some(r => (r.paths || []).some(p => p.hour.good !== undefined));
     const rows = (now.rsis || []).map(r => h("tr", {}, h("th", { scope: "row" }, h("a", { href: mtric.address(["explorer", "rsi", r.rsi, "all", day]) }, visible(r.rsi))),
       index.paths.map(p => {
         const cell = (r.paths || []).find(x => x.path === p);
@@ -41,7 +41,7 @@
       })));
     return h("section", { "aria-labelledby": "matrix" }, h("h2", { id: "matrix" }, "Root servers by path"),
       mtric.soft("Each field: the last two hours in steps of five minutes (the higher a mark, the more vantage points had no good answer), then the last whole hour and the last 24 hours",
-        index.edition === "internal" ? ", with the share of good answers, and the median latency of that hour; it is red, beside what is usual, where it is later than in the week before by half and 20 ms." : ". Shares and latencies of single RSIs are withheld in this edition (RSSAC047)."),
+        values ? ", with the share of good answers, and the median latency of that hour; it is red, beside what is usual, where it is later than in the week before by half and 20 ms. P is pale where at most 2 % failed." : ". Shares and latencies of single RSIs are withheld in this edition (RSSAC047)."),
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Root servers by path" }, h("table", { class: "matrix" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "wide" }, "RSI")), index.paths.map(p => h("th", { scope: "col" }, mtric.path(p))))), h("tbody", {}, rows))),
       h("ul", { class: "legend" }, states.slice(0, 7).map((s, n) => counts.has(n) || n === 2 || n === 5
@@ -52,7 +52,7 @@
     const worst = mostSevere(cell.hour.state, cell.day.state);
     const link = mtric.address(["explorer", "rsi", rsi, cell.path, day], { at: worstTime(now, rsi, cell.path) });
     const label = `${rsi} ${mtric.path(cell.path)}: last hour ${sum(cell.hour)}, last day ${sum(cell.day)}`;
-    return h("a", { class: `field s-${states[worst]?.id || "missing"}`, href: link, "aria-label": label, title: label },
+    return h("a", { class: `field s-${states[worst]?.id || "missing"}${few(cell.hour) ? " few" : ""}`, href: link, "aria-label": label, title: label },
       strip(now, rsi, cell.path), line("1 h", cell.hour), line("24 h", cell.day),
       cell.hour.median_us !== undefined && h("span", { class: `line lat${late(cell.hour) ? " late" : ""}` }, mtric.ms(cell.hour.median_us),
         late(cell.hour) ? h("small", {}, ` usual ${mtric.ms(cell.hour.usual_us)}`) : null));
@@ -60,6 +60,8 @@
 
   // A day that was not all good has its quiet look as long as the last hour is good.
   const mostSevere = (hour, day) => hour === C.GOOD && day === C.PART_FAILED ? hour : Math.max(hour, day === C.INCORRECT ? day : hour);
+  // A lost packet here and there is no trouble: up to 2 % are told quietly.
+  const few = s => s.state === C.PART_FAILED && s.good !== undefined && (s.sent - s.good) * 50 <= s.sent;
   const late = s => s.usual_us && s.median_us > s.usual_us + Math.max(20_000, s.usual_us / 2);
 
   function sum(s) {
@@ -71,7 +73,7 @@
   function line(name, s) {
     const state = states[s.state] || states[1];
     const value = s.good !== undefined && s.sent > 0 ? mtric.share(s.good, s.sent) : state.id === "good" ? "good" : state.text;
-    return h("span", { class: "line" }, h("small", {}, `${name} `), h("span", { class: `dot s-${state.id}` }, state.letter), ` ${value}`);
+    return h("span", { class: "line" }, h("small", {}, `${name} `), h("span", { class: `dot s-${state.id}${few(s) ? " few" : ""}` }, state.letter), ` ${value}`);
   }
 
   const parts = (now, rsi, path) => Object.entries(now.tiles || {}).filter(([k]) => k.replace(/-\d+$/, "") === `${rsi}-${path}`);
@@ -179,12 +181,19 @@
       h("p", {}, h("a", { href: mtric.address(["zones"]) }, "All serials")));
   }
 
-  function alerts(now) {
+  function alerts(now, index) {
+    if (index.edition !== "internal") return null; // this edition has none: to say "no alert" would be to know
     const rank = { critical: 0, warning: 1, info: 2 };
     const list = [...(now.alerts || [])].sort((a, b) => (rank[a.level] ?? 1) - (rank[b.level] ?? 1));
     return h("section", { "aria-labelledby": "alerts" }, h("h2", { id: "alerts" }, "Alerts"),
-      list.length ? h("ul", { class: "alerts" }, list.map(a => h("li", { class: `level-${rank[a.level] ?? 1}` }, h("b", {}, visible(a.level)), ` ${visible(a.of)}: `, visible(a.text))))
-        : h("p", {}, "No rule of the plan has raised an alert."));
+      list.length ? h("ul", { class: "alerts" }, list.map(a => h("li", { class: `level-${rank[a.level] ?? 1}` }, h("b", {}, visible(a.level)), ` ${visible(a.of)}: `, told(a.text))))
+        : h("p", {}, "No alert of the plan’s rules is known to fire."));
+  }
+
+  // told is an alert's line without what stands beside it already.
+  function told(text) {
+    const [, at, rest] = /^(\S+) \S+ (?:info|warning|critical) (?:FIRING|FATAL) (.*)$/.exec(text) || [];
+    return mtric.seconds(at) ? `${visible(rest)} (told ${mtric.stamp(mtric.seconds(at))})` : visible(text);
   }
 
   mtric.view("now", { title: "Now", show });

@@ -16,14 +16,14 @@
     document.getElementById("site").textContent = `mtric: ${mtric.visible(index.title || "plan without a name")}` + (index.edition === "internal" ? " · internal" : "");
     const last = mtric.seconds(index.last), made = mtric.seconds(index.generated);
     const links = (index.links || []).filter(l => mtric.link(l.url));
-    document.getElementById("foot").replaceChildren(
+    document.getElementById("foot").replaceChildren(h("div", {},
       h("p", {}, `All times are UTC. Data until ${last ? mtric.stamp(last) : "an unknown time"}; pages made ${made ? mtric.stamp(made) : "at an unknown time"} by mtric ${mtric.visible(index.version || "?")}.`),
       index.edition === "internal"
         ? h("p", {}, h("strong", {}, "Internal edition: "), "it has measured values of single root server identifiers, which are not for publication (RSSAC047).")
         : h("p", {}, "Public edition: values of single root server identifiers are withheld, as RSSAC047 asks."),
       h("p", {}, "Plan ", h("code", {}, mtric.visible(index.plan_sha256 || "unknown"))),
       links.length > 0 && h("p", { class: "links" }, links.map(l => h("a", { href: mtric.link(l.url), rel: "noreferrer" }, mtric.visible(l.text)))),
-      index.feed && h("p", {}, h("a", { href: "feed.atom" }, "Feed of closed events")));
+      index.feed && h("p", {}, h("a", { href: "feed.atom" }, "Feed of closed events"))));
     // Old data are no news: say so before anybody takes them for the present.
     const notice = document.getElementById("notice");
     const age = last ? Date.now() / 1000 - last : 0;
