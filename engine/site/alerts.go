@@ -19,7 +19,6 @@ const (
 	alertTail = 256 << 10
 	alertAge  = 7 * 24 * time.Hour
 	fatalAge  = 24 * time.Hour
-	mostLines = 100
 )
 
 var alertLine = regexp.MustCompile(`^(\S+) (\S+) (info|warning|critical) (FIRING|RESOLVED|FATAL) ((?:[^" ]|"(?:[^"\\]|\\.)*")+(?: (?:[^" ]|"(?:[^"\\]|\\.)*")+)*?) (".*")$`)
@@ -46,7 +45,7 @@ func (r *job) alerts() ([]AlertLine, error) {
 	slices.SortStableFunc(all, func(a, b AlertLine) int {
 		return cmp.Compare(slices.Index(levels, a.Level), slices.Index(levels, b.Level))
 	})
-	return all[:min(len(all), mostLines)], nil
+	return within(all, mostAlerts), nil
 }
 
 // firing are the lines whose alert fires still.

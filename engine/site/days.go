@@ -132,7 +132,7 @@ func (r *job) together() []measurement.VantagePoint {
 
 // fiveMinutes says whether a day has tiles of five minutes.
 func (r *job) fiveMinutes(day time.Time) bool {
-	return day.Add(r.keep).After(r.until) || slices.Contains(r.Days, day)
+	return day.AddDate(0, 0, 1).Add(r.keep).After(r.until) || slices.Contains(r.Days, day)
 }
 
 // knowVantagePoints takes those of the days where the plan names none.

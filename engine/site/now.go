@@ -3,7 +3,10 @@ package site
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,8 +18,11 @@ import (
 const (
 	recent    = 2 * time.Hour // of five minutes in now.js
 	usualDays = 7
-	mostOpen  = 200 // events
-	mostShown = 8   // serials
+	mostShown = 8 // serials
+
+	// Bytes of now.js; there is a file of events, and alert files.
+	mostOpen   = 64 << 10
+	mostAlerts = 32 << 10
 )
 
 // now writes the last two hours, and what the last hour and day came to.
@@ -51,21 +57,29 @@ func (r *job) now(ctx context.Context) error {
 	return r.writeNow(n, parts)
 }
 
-// writeNow leaves off what it has no room for.
+// writeNow leaves off what it has no room for: columns, then the last vantage points.
 func (r *job) writeNow(n Now, parts map[string][]block) error {
 	for without := 0; ; without++ {
 		for name, blocks := range parts {
-			n.Tiles[name] = r.tile(blocks, without)
+			n.Tiles[name] = r.tile(blocks, min(without, len(leftOff)))
 		}
-		text, err := script("now", n)
-		if err != nil {
+		err := r.data("now", n)
+		if !errors.Is(err, errLarge) || len(parts) == 0 {
 			return err
 		}
-		if len(text) <= MaxFile || without == len(leftOff) {
-			return r.data("now", n)
+		if without < len(leftOff) {
+			continue
 		}
+		last := 0
+		for _, blocks := range parts {
+			last = max(last, r.partOf(blocks))
+		}
+		maps.DeleteFunc(parts, func(_ string, blocks []block) bool { return r.partOf(blocks) == last })
+		clear(n.Tiles)
 	}
 }
+
+func (f *frame) partOf(blocks []block) int { return f.part(measurement.VantagePoint(blocks[0].vps[0])) }
 
 // recent are the blocks of the last two hours, and who showed which serial.
 func (r *job) recent(ctx context.Context) (parts map[string][]block, shown sightings, err error) {
@@ -99,7 +113,28 @@ func (r *job) openEvents() []Event {
 	slices.SortStableFunc(all, func(a, b Event) int {
 		return cmp.Or(cmp.Compare(slices.Index(severity, a.Kind), slices.Index(severity, b.Kind)), a.From.Compare(b.From))
 	})
-	return all[:min(len(all), mostOpen)]
+	for i := range all { // the file of events has them whole
+		all[i].Before, all[i].After = shorter(all[i].Before), shorter(all[i].After)
+	}
+	return within(all, mostOpen)
+}
+
+func shorter(text *string) *string {
+	if text == nil {
+		return nil
+	}
+	return new(short(*text))
+}
+
+// within are the first of a list that have room in so many bytes of JSON.
+func within[T any](all []T, bytes int) []T {
+	for n, v := range all {
+		text, err := json.Marshal(v)
+		if bytes -= len(text) + 1; err != nil || bytes < 0 {
+			return all[:n]
+		}
+	}
+	return all
 }
 
 // shownNow are the serials that were shown in the last two hours, the oldest first, with
