@@ -30,6 +30,7 @@ type Site struct {
 	Version string
 	Now     func() time.Time
 
+	DryRun   bool // count the days that are due, and write nothing
 	Progress func(done, of int)
 }
 
@@ -68,6 +69,14 @@ func (r *job) all(ctx context.Context) error {
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
+	if r.DryRun {
+		all, err := r.due()
+		r.result.Days = len(all)
+		return err
+	}
+	if err := os.MkdirAll(r.Out, 0o755); err != nil {
+		return fmt.Errorf("site: %w", err)
+	}
 	steps := []func(context.Context) error{r.events, r.now, r.months, r.feed, r.page, r.index}
 	if r.fresh = !r.made.Until.Equal(r.until) || len(r.Days) > 0; r.fresh {
 		steps = []func(context.Context) error{r.events, r.days, r.now, r.months, r.feed, r.page, r.index}
@@ -87,10 +96,11 @@ func (r *job) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(r.Out, 0o755); err != nil {
-		return fmt.Errorf("site: %w", err)
-	}
 	r.made, r.keep = r.readMade(basis), time.Duration(r.says.FiveMinutes)
+	r.own = &own{}
+	for _, m := range r.made.Events {
+		r.own.spans = append(r.own.spans, m.Own...)
+	}
 	days, err := r.Lake.Days(column.Runs, time.Time{}, time.Time{})
 	if err != nil {
 		return fmt.Errorf("site: %w", err)
