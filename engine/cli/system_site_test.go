@@ -267,7 +267,7 @@ func sitePointer(t *testing.T, b *browser, s sites, _ string) {
 	b.click(b.cellAt(2, 10.04/24))
 	b.moves()
 	evidence := b.text(`document.getElementById("evidence").innerText`)
-	for _, want := range []string{"103 asks c over IPv4 UDP, 2026-11-19 10:00 UTC", "all failed", "timeout", "mtric show "} {
+	for _, want := range []string{"103 asks c over IPv4 UDP, 2026-11-19 10:00 UTC", "All failed", "timeout", "mtric show "} {
 		if !strings.Contains(evidence, want) {
 			t.Errorf("the answers behind a cell lack %q: %s", want, evidence)
 		}
@@ -356,13 +356,13 @@ func siteEvents(t *testing.T, b *browser, s sites, _ string) {
 		return moment.Unix()
 	}
 	for _, want := range []reached{
-		{"outage", "c over IPv4 UDP", fmt.Sprintf("#/explorer/rsi/c/v4-udp/20261119?at=%d", at("2026-11-19T09:00")), "all failed"},
-		{"outage", "f over IPv6 TCP", fmt.Sprintf("#/explorer/rsi/f/v6-tcp/20261120?at=%d", at("2026-11-20T21:50")), "all failed"},
-		{"outage at one vantage point", "a over IPv4 UDP failed at vantage point 102", fmt.Sprintf("#/explorer/rsi/a/v4-udp/20261119?at=%d&row=102", at("2026-11-19T13:00")), "all failed"},
+		{"outage", "c over IPv4 UDP", fmt.Sprintf("#/explorer/rsi/c/v4-udp/20261119?at=%d", at("2026-11-19T09:00")), "All failed"},
+		{"outage", "f over IPv6 TCP", fmt.Sprintf("#/explorer/rsi/f/v6-tcp/20261120?at=%d", at("2026-11-20T21:50")), "All failed"},
+		{"outage at one vantage point", "a over IPv4 UDP failed at vantage point 102", fmt.Sprintf("#/explorer/rsi/a/v4-udp/20261119?at=%d&row=102", at("2026-11-19T13:00")), "All failed"},
 		{"old zone", "d showed", "#/explorer/rsi/d/all/20261120?m=serial&at=", "Zone 2026111"},
-		{"incorrect answers", "g gave", "#/explorer/rsi/g/all/20261120?at=", "incorrect"},
+		{"incorrect answers", "g gave", "#/explorer/rsi/g/all/20261120?at=", "Incorrect answer"},
 		{"slower than usual", "h over IPv4 UDP", fmt.Sprintf("#/explorer/rsi/h/v4-udp/20261120?m=latency&at=%d&row=104", at("2026-11-20T15:00")), "usually"},
-		{"vantage point silent", "105", "#/explorer/vp/105/all/20261119?at=", "no data"},
+		{"vantage point silent", "105", "#/explorer/vp/105/all/20261119?at=", "No data"},
 		{"wrong clock", "106", "#/explorer/vp/106/all/20261120?at=", "106 asks"},
 		{"off plan", "107", "#/explorer/vp/107/all/20261120?at=", "107 asks"},
 		{"vantage point’s own trouble", "108", "#/explorer/vp/108/v6-udp/20261120?at=", "own trouble"},
@@ -452,7 +452,7 @@ func siteHostile(t *testing.T, b *browser, s sites, web string) {
 func sitePublic(t *testing.T, b *browser, s sites, _ string) {
 	b.open(s.file("public"), "#/explorer/rsi/c/v4-udp/20261119?m=latency&at=1795080000&row=101")
 	text := b.text(`document.getElementById("main").innerText`)
-	for _, want := range []string{"withheld", "RSSAC047", "all failed"} {
+	for _, want := range []string{"withheld", "RSSAC047", "Threshold missed"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the public explorer lacks %q: %s", want, text)
 		}

@@ -18,6 +18,10 @@ mtric.cells = (() => {
     { id: "nothing", text: "not in the data", letter: " ", color: "--nothing", mark: "", rank: -1 },
   ];
   const NOTHING = 7, UNPLANNED = 0, MISSING = 1, GOOD = 2, OWN = 3, PART_FAILED = 4, INCORRECT = 6;
+  // An edition that withholds values says of cells whether they met the plan's threshold of
+  // availability, without an incorrect answer, and no more: then the states mean less.
+  const bare = { good: "threshold met", failed: "threshold missed", part: "threshold missed, in no event" };
+  const text = (state, values) => !values && bare[state.id] || state.text;
   const known = n => Number.isInteger(n) && n >= 0 && n < NOTHING;
 
   // expand undoes runs. Runs that do not fill the block exactly are damage: what is shifted
@@ -156,5 +160,5 @@ mtric.cells = (() => {
     return missed;
   }
 
-  return { PART, states, NOTHING, UNPLANNED, MISSING, GOOD, OWN, PART_FAILED, FAILED: 5, INCORRECT, us, read, grid, put, merge, together, older, usual, fill };
+  return { PART, states, text, NOTHING, UNPLANNED, MISSING, GOOD, OWN, PART_FAILED, FAILED: 5, INCORRECT, us, read, grid, put, merge, together, older, usual, fill };
 })();

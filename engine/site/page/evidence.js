@@ -10,11 +10,12 @@ mtric.evidence = (() => {
     if (chosen.col === null) return h("section", { id: "evidence", hidden: true });
     const { row, col } = chosen, i = row * g.steps + col, at = g.from + col * g.step;
     const rsi = v.by === "rsi" ? v.who : g.ids[row], vp = v.by === "rsi" ? g.ids[row] : v.who;
-    const day = mtric.nameOf.day(at), state = C.states[g.state[i]];
+    const day = mtric.nameOf.day(at), state = C.states[g.state[i]], kind = picture.classes[picture.kind(row, col)];
     const span = g.step >= 86400 ? mtric.day(at) : `${mtric.stamp(at)}${g.step > 300 ? ` to ${mtric.clock(at + g.step)}` : ""}`;
     return h("section", { id: "evidence", "aria-live": "polite" },
       h("h2", {}, `${visible(vp)} asks ${visible(rsi)} over ${mtric.path(v.path)}, ${span}`),
-      h("p", {}, h("span", { class: `dot s-${state.id}` }, state.letter), ` ${state.text}. `, v.metric !== "state" && h("b", {}, `${capital(picture.classes[picture.kind(row, col)].text)}. `), picture.tell(row, col).map(t => `${capital(t)}. `)),
+      h("p", {}, v.metric === "state" ? [h("span", { class: `dot s-${kind.id}` }, kind.letter), ` ${capital(kind.text)}. `]
+        : [h("span", { class: `dot s-${state.id}` }, state.letter), ` ${capital(state.text)}. `, h("b", {}, `${capital(kind.text)}. `)], picture.tell(row, col).map(t => `${capital(t)}. `)),
       v.period.level !== "day" && h("p", {}, h("a", { href: mtric.explorer.href(v, { period: day, at, row: g.ids[row] }) }, `See ${mtric.period(day).text} by five minutes`)),
       index.edition === "internal"
         ? await answers(v, index, { rsi, vp, at, until: at + g.step, day, state: g.state[i] })

@@ -104,7 +104,8 @@ mtric.explorer = (() => {
     v.has = m => m === "state" || index.edition === "internal" || g.columns.has({ latency: "latency", serial: "serial", instance: "nsid" }[m]);
     const withheld = there && !v.has(v.metric);
     if (withheld) v.metric = "state";
-    const [picture, events] = await Promise.all([mtric.pictures.of(v, g, index), eventsOf(v, index)]);
+    const events = await eventsOf(v, index);
+    const picture = await mtric.pictures.of(v, g, index, events.missed.length ? null : events.events);
     const chosen = choose(v, g, picture);
     const unit = { year: "a day", month: "an hour", day: mtric.length(v.period.step) }[v.period.level];
     const rowsText = v.by === "rsi" ? "vantage points" : "RSIs";

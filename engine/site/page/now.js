@@ -41,11 +41,11 @@
       })));
     return h("section", { "aria-labelledby": "matrix" }, h("h2", { id: "matrix" }, "Root servers by path"),
       mtric.soft("Each field: the last two hours in steps of five minutes (the higher a mark, the more vantage points had no good answer), then the last whole hour and the last 24 hours",
-        values ? ", with the share of good answers, and the median latency of that hour; it is red, beside what is usual, where it is later than in the week before by half and 20 ms. P is pale where at most 2 % failed." : ". Shares and latencies of single RSIs are withheld in this edition (RSSAC047)."),
+        values ? ", with the share of good answers, and the median latency of that hour; it is red, beside what is usual, where it is later than in the week before by half and 20 ms. P is pale where at most 2 % failed." : ": whether the plan’s threshold of availability was met, and no answer was incorrect. Shares and latencies of single RSIs are withheld in this edition (RSSAC047)."),
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Root servers by path" }, h("table", { class: "matrix" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "wide" }, "RSI")), index.paths.map(p => h("th", { scope: "col" }, mtric.path(p))))), h("tbody", {}, rows))),
       h("ul", { class: "legend" }, states.slice(0, 7).map((s, n) => counts.has(n) || n === 2 || n === 5
-        ? h("li", {}, mtric.heatmap.swatch(s), h("span", {}, `${s.letter} ${s.text} `), h("b", {}, number(counts.get(n) || 0)), h("small", {}, " in the last hour")) : null)));
+        ? h("li", {}, mtric.heatmap.swatch(s), h("span", {}, `${s.letter} ${C.text(s, values)} `), h("b", {}, number(counts.get(n) || 0)), h("small", {}, " in the last hour")) : null)));
   }
 
   function field(rsi, cell, now, index, day) {
@@ -65,14 +65,14 @@
   const late = s => s.usual_us && s.median_us > s.usual_us + Math.max(20_000, s.usual_us / 2);
 
   function sum(s) {
-    const state = states[s.state] || states[1];
-    if (s.planned > 0 && s.sent === 0) return `${state.text}: none of ${mtric.plural(s.planned, "query", "queries")} was sent`;
-    return s.good === undefined ? `${state.text}, ${mtric.plural(s.sent, "query", "queries")} sent` : `${state.text}, ${number(s.good)} good of ${number(s.sent)} sent`;
+    const state = states[s.state] || states[1], text = C.text(state, s.good !== undefined);
+    if (s.planned > 0 && s.sent === 0) return `${text}: none of ${mtric.plural(s.planned, "query", "queries")} was sent`;
+    return s.good === undefined ? `${text}, ${mtric.plural(s.sent, "query", "queries")} sent` : `${text}, ${number(s.good)} good of ${number(s.sent)} sent`;
   }
 
   function line(name, s) {
     const state = states[s.state] || states[1];
-    const value = s.good !== undefined && s.sent > 0 ? mtric.share(s.good, s.sent) : state.id === "good" ? "good" : state.text;
+    const value = s.good !== undefined && s.sent > 0 ? mtric.share(s.good, s.sent) : { own: "own trouble", unplanned: "none" }[state.id] || C.text(state, s.good !== undefined).replace("threshold ", "");
     return h("span", { class: "line" }, h("small", {}, `${name} `), h("span", { class: `dot s-${state.id}${few(s) ? " few" : ""}` }, state.letter), ` ${value}`);
   }
 

@@ -17,24 +17,38 @@ mtric.pictures = (() => {
     return out;
   }
 
-  async function of(v, g, index) {
+  async function of(v, g, index, events) {
     const usual = g.ids.map((_, r) => C.usual(g, r));
     const tell = (r, c) => facts(g, r, c, usual);
     switch (v.metric) {
       case "latency": return { ...latency(g, usual), tell, usual };
       case "serial": return { ...await serial(v, g, index), usual };
       case "instance": return { ...instance(g), tell, usual };
-      default: return { ...state(g), tell, usual };
+      default: return { ...state(v, g, index, events), tell, usual };
     }
   }
 
-  function state(g) {
-    const classes = C.states.map((s, k) => ({ ...s, always: k === C.GOOD || k === C.MISSING || k === C.FAILED,
+  function state(v, g, index, events) {
+    const bare = index.edition !== "internal" && !g.values && g.leftOff.size === 0;
+    const classes = C.states.map((s, k) => ({ ...s, text: C.text(s, !bare), always: k === C.GOOD || k === C.MISSING || k === C.FAILED,
       ...(k === C.PART_FAILED && g.values ? { fill: "--part-fill", color: "--part-base", mark: "" } : {}) }));
     return { classes, bad: [C.MISSING, C.OWN, C.PART_FAILED, C.FAILED, C.INCORRECT],
-      kind: (r, c) => g.state[r * g.steps + c],
+      kind: (r, c) => {
+        const k = g.state[r * g.steps + c];
+        if (!bare || k !== C.FAILED && k !== C.PART_FAILED) return k;
+        return within(v, g, r, c, events) ? C.FAILED : C.PART_FAILED;
+      },
       level: (r, c) => { const i = r * g.steps + c; return g.sent[i] > 0 ? Math.max(0, g.failed[i]) / g.sent[i] : 0; },
-      about: `Whether there were good answers.${g.values ? " Where some failed, the mark is the higher the more did." : ""}` };
+      about: bare ? "Whether the plan’s threshold of availability was met, and no answer was incorrect; no more is told of single RSIs in this edition (RSSAC047). A lost packet can miss it in a small cell: strong is what is part of an event."
+        : `Whether there were good answers.${g.values ? " Where some failed, the mark is the higher the more did." : ""}` };
+  }
+
+  // within is whether a cell is part of an event: without counts nothing else tells trouble from
+  // noise. Where events are not known (null) it may be.
+  function within(v, g, r, c, events) {
+    const from = g.from + c * g.step, until = from + g.step, id = g.ids[r];
+    return !events || events.some(e => mtric.seconds(e.from) < until && mtric.seconds(e.until) > from &&
+      (v.by === "vp" ? e.rsi === id : e.vantage_point === id || !e.vantage_point && (e.vantage_points || []).includes(id)));
   }
 
   // latency goes by what the pair usually has, and by the bound of the events: an excess counts
