@@ -195,6 +195,14 @@ var goldenUse = map[string]func(g *golden){
 			g.t.Errorf("%s", out)
 		}
 	},
+	"site": func(g *golden) {
+		out := filepath.Join(g.t.TempDir(), "site")
+		g.run([]int{0}, "site", "--out", out)
+		text, err := os.ReadFile(filepath.Join(out, "data", "index.js"))
+		if must(g.t, err); !strings.Contains(string(text), `"last":"`+g.last.UTC().Format(time.RFC3339)) {
+			g.t.Errorf("%s", text)
+		}
+	},
 	"export":    exportGolden,
 	"ingest":    ingestGolden,
 	"show":      showGolden,

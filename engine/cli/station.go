@@ -168,7 +168,7 @@ func (a *app) ended(command string, p *plan.Plan, err error) error {
 func (a *app) mistyped(c *cobra.Command, err error) {
 	command := strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
 	switch command {
-	case "ingest", "report":
+	case "ingest", "report", "site":
 		a.flags.vp = collector
 	case "measure", "push", "zone fetch", "watch":
 	default:

@@ -121,6 +121,10 @@ func (p *publications) there(z measurement.Zone, began int) (at int, known bool,
 // number counts the interval of a time from 1970 on.
 func number(t time.Time) int { return int(t.Unix() / int64(interval.Length/time.Second)) }
 
+func timeOf(number int) time.Time {
+	return time.Unix(int64(number)*int64(interval.Length/time.Second), 0).UTC()
+}
+
 // of is T(s) [yxn] of a serial that was not there when the data began; false where there is
 // none.
 func (p *publications) of(z measurement.Zone) (int, bool, error) {
@@ -199,7 +203,7 @@ func datedBy(z measurement.Zone) (days []time.Time) {
 // alone says whether only one vantage point is within its dates around a first sighting:
 // there is none to bear it out.
 func (p *publications) alone(first int) (bool, error) {
-	at := time.Unix(int64(first)*int64(interval.Length/time.Second), 0).UTC()
+	at := timeOf(first)
 	if len(p.d.Plan.VantagePoints) == 0 {
 		g, err := p.d.read(interval.Day(at))
 		return g != nil && len(g.VantagePoints) == 1, err
@@ -254,7 +258,7 @@ func (p *publications) dated(day time.Time, shown []uint32) (d dated, err error)
 			return d, err
 		}
 		if known {
-			d.newest = append(d.newest, published{uint32(z.Serial), time.Unix(int64(at)*int64(interval.Length/time.Second), 0).UTC()})
+			d.newest = append(d.newest, published{uint32(z.Serial), timeOf(at)})
 		}
 	}
 	return d, nil

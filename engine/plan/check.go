@@ -29,6 +29,7 @@ func (l *loader) decode(t top) {
 		{l.decodeSilence, []string{"silence"}},
 		{l.decodeReport, []string{"report"}},
 		{l.decodeRetention, []string{"retention"}},
+		{l.decodeSite, []string{"site"}},
 		{l.decodeZone, []string{"zone"}},
 		{l.decodeObjective, []string{"objective"}},
 	} {

@@ -59,6 +59,9 @@ func Crontab(p *Plan, role string, o CronOptions) (string, error) {
 			line("11,41 * * * *", "zone", "fetch")
 		}
 		line("4-59/5 * * * *", "ingest")
+		for _, s := range p.Sites { // after the ingest of the minute before
+			line("*/5 * * * *", "site", "--edition", s.Edition, "--out", "Site/"+s.Edition)
+		}
 		if hasRule(p, role, "machine") {
 			line("1,31 * * * *", "watch")
 		}

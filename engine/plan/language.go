@@ -219,6 +219,14 @@ var language = []blockType{
 		attrs: []attribute{
 			need("keep", `duration or "forever"`, "a day at least"),
 		}},
+	{kind: "site", label: "one of public, internal",
+		doc: "An edition of the site that `mtric site` writes ([more](#the-site)). A cron line of the collector follows from it.",
+		attrs: []attribute{
+			may("title", "text", "the plan's name", "what its pages are called"),
+			may("url", "URL", "none", "where it is found; with it there is a feed of events"),
+			may("five_minutes", "duration", `"400d"`, "for how long steps of five minutes are kept, a day at least; what is older has hours"),
+			may("open", "list of "+OpenValues+", "+OpenServers, "none", "what the public edition shows of single RSIs beside whether a field is good: counts, latencies and serials; names of servers (NSID)"),
+		}},
 }
 
 // thresholds are the attributes of a threshold and of its changes, and further ones.

@@ -122,6 +122,8 @@ annotation "a" {
 retention "sent" {
   keep = "35d"
 }
+site "public" {
+}
 `
 
 // with is a plan with an attribute of the first block of a kind set to an expression; base

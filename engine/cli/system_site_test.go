@@ -1,0 +1,533 @@
+//go:build system
+
+package cli_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The faults that are planted are each an event.
+const siteFaults = `
+fault "outage" {
+  kind  = "down"
+  rsis  = ["c"]
+  paths = ["ipv4/udp"]
+  from  = "2026-11-19T09:00:00Z"
+  until = "2026-11-19T11:30:00Z"
+}
+fault "open" {
+  kind  = "down"
+  rsis  = ["f"]
+  paths = ["ipv6/tcp"]
+  from  = "2026-11-20T21:50:00Z"
+  until = "2026-11-21T00:00:00Z"
+}
+fault "local-outage" {
+  kind           = "down"
+  rsis           = ["a"]
+  vantage_points = ["102"]
+  paths          = ["ipv4/udp"]
+  from           = "2026-11-19T13:00:00Z"
+  until          = "2026-11-19T13:30:00Z"
+}
+fault "stale" {
+  kind  = "frozen"
+  rsis  = ["d"]
+  from  = "2026-11-20T03:00:00Z"
+  until = "2026-11-20T14:00:00Z"
+}
+fault "wrong" {
+  kind           = "wrong"
+  rsis           = ["g"]
+  vantage_points = ["103"]
+  from           = "2026-11-20T11:00:00Z"
+  until          = "2026-11-20T12:00:00Z"
+}
+fault "slow" {
+  kind           = "slow"
+  by             = "300ms"
+  rsis           = ["h"]
+  vantage_points = ["104"]
+  paths          = ["ipv4/udp"]
+  from           = "2026-11-20T15:00:00Z"
+  until          = "2026-11-20T19:00:00Z"
+}
+fault "silent" {
+  kind           = "silent"
+  vantage_points = ["105"]
+  from           = "2026-11-19T03:00:00Z"
+  until          = "2026-11-19T06:00:00Z"
+}
+fault "clock" {
+  kind           = "unsynchronized"
+  vantage_points = ["106"]
+  from           = "2026-11-20T06:00:00Z"
+  until          = "2026-11-20T08:00:00Z"
+}
+fault "off-plan" {
+  kind           = "off_plan"
+  vantage_points = ["107"]
+  rsis           = ["b"]
+  from           = "2026-11-20T16:00:00Z"
+  until          = "2026-11-20T17:00:00Z"
+}
+fault "own" {
+  kind           = "unreachable"
+  vantage_points = ["108"]
+  paths          = ["ipv6/udp", "ipv6/tcp"]
+  from           = "2026-11-20T15:00:00Z"
+  until          = "2026-11-20T18:00:00Z"
+}
+`
+
+const siteVantagePoints = `
+vantage_point "{each.key}" {
+  for_each = { for id in [101, 102, 103, 104, 105, 106, 107, 108] : id => ["europe", "Frankfurt"] }
+  region   = each.value[0]
+  metro    = each.value[1]
+  provider = "test"
+}
+`
+
+// sites are a simulated lake as a site of each edition.
+type sites struct{ root string }
+
+func (s sites) file(edition string) string { return "file://" + filepath.Join(s.root, edition) }
+
+func plantedSites(t *testing.T) sites {
+	t.Helper()
+	s := sites{t.TempDir()}
+	write := func(name, text string) string {
+		path := filepath.Join(s.root, name)
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte(text), 0o644))
+		return path
+	}
+	local := filepath.Dir(write("plan/vantage-points.hcl", siteVantagePoints))
+	faults := write("faults.hcl", siteFaults)
+	plan := []string{"--plan", "rssac047", "--plan", local}
+	home := append([]string{"--home", filepath.Join(s.root, "home"), "--now", "2026-11-21T00:04:00Z", "--quiet"}, plan...)
+	ownOutput(t, append([]string{"simulate", "--out", filepath.Join(s.root, "home", "Lake"), "--vps", "8", "--from", "2026-11-17", "--until", "2026-11-21", "--seed", "5", "--faults", faults}, plan...)...)
+	ownOutput(t, append([]string{"derive"}, home...)...)
+	for _, edition := range []string{"internal", "public"} {
+		ownOutput(t, append([]string{"site", "--out", filepath.Join(s.root, edition), "--edition", edition}, home...)...)
+	}
+	return s
+}
+
+// The page of a site shows, over a file system as over HTTPS, what was planted.
+func TestSystemSite(t *testing.T) {
+	s := plantedSites(t)
+	web := httptest.NewTLSServer(http.FileServer(http.Dir(s.root)))
+	defer web.Close()
+	b := openBrowser(t)
+	for name, test := range map[string]func(*testing.T, *browser, sites, string){
+		"views": siteViews, "policy": sitePolicy, "pointer": sitePointer, "keyboard": siteKeyboard, "touch": siteTouch,
+		"events": siteEvents, "hostile": siteHostile, "public": sitePublic, "damaged": siteDamaged, "cells": siteCells,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b.t = t
+			b.look(1200, "light")
+			b.complaints()
+			test(t, b, s, web.URL)
+		})
+	}
+	b.t = t
+}
+
+// siteAddresses are those of all views, the explorer at each scale and of each kind.
+var siteAddresses = []string{
+	"#/now", "#/zones", "#/months", "#/events",
+	"#/explorer/rsi/c/v4-udp/2026", "#/explorer/rsi/c/all/202611", "#/explorer/rsi/c/v4-udp/20261119?at=1795080000&row=101",
+	"#/explorer/rsi/h/v4-udp/20261120?m=latency&row=104", "#/explorer/rsi/d/all/20261120?m=serial", "#/explorer/rsi/k/v6-udp/20261120?m=instance",
+	"#/explorer/vp/108/all/20261120", "#/explorer/vp/104/v4-udp/202611?m=latency",
+}
+
+// unfinished is what a page shows where a program forgot something.
+var unfinished = regexp.MustCompile(`\b(undefined|NaN|null|Infinity|false|true)\b|\[object`)
+
+// Each view draws itself, wide and narrow, light and dark, without a complaint and without
+// that the page must be moved sideways.
+func siteViews(t *testing.T, b *browser, s sites, web string) {
+	for _, base := range []string{s.file("internal"), web + "/internal", s.file("public")} {
+		for _, hash := range siteAddresses {
+			b.look(1200, "light")
+			b.open(base, hash)
+			for _, width := range []int{1200, 420} {
+				for _, scheme := range []string{"light", "dark"} {
+					b.look(width, scheme)
+					b.eval(`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))`, nil)
+					where := fmt.Sprintf("%s%s, %d px, %s", base, hash, width, scheme)
+					if wide := b.text(`document.scrollingElement.scrollWidth <= innerWidth ? "" : "" + document.scrollingElement.scrollWidth`); wide != "" {
+						t.Errorf("%s: the page is %s px wide", where, wide)
+					}
+					if b.truth(`document.querySelector(".trouble")`) {
+						t.Errorf("%s: %s", where, b.text(`document.querySelector(".trouble").innerText`))
+					}
+					if strings.Contains(hash, "explorer") && !b.truth(siteDrawn) {
+						t.Errorf("%s: the heat map has one colour", where)
+					}
+				}
+			}
+			if found := unfinished.FindString(b.text(`document.body.innerText`)); found != "" {
+				t.Errorf("%s%s shows %q: %s", base, hash, found, b.text(`document.body.innerText`))
+			}
+			if said := b.complaints(); len(said) > 0 {
+				t.Errorf("%s%s: %s", base, hash, strings.Join(said, "\n"))
+			}
+		}
+	}
+	// What the first look costs.
+	b.call("Network.setCacheDisabled", map[string]any{"cacheDisabled": true}, nil)
+	b.mu.Lock()
+	b.loads = 0
+	b.mu.Unlock()
+	b.open(web+"/internal", "#/now")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.loads < 100<<10 || b.loads > 1<<20 {
+		t.Errorf("the first view loads %d bytes, want at most 1 MiB", b.loads)
+	}
+}
+
+// siteDrawn is whether the heat map has several colours.
+const siteDrawn = `(() => {
+	const c = document.querySelector("canvas.heat"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data, seen = new Set();
+	for (let i = 0; i < d.length; i += 4) seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]);
+	return seen.size > 3;
+})()`
+
+// What is not of the page's own files does not run: neither scripts nor styles nor handlers.
+func sitePolicy(t *testing.T, b *browser, s sites, web string) {
+	for _, base := range []string{s.file("internal"), web + "/internal"} {
+		b.open(base, "#/now")
+		b.eval(`(() => {
+			window.ran = [];
+			const script = document.createElement("script");
+			script.textContent = "window.ran.push('script')";
+			document.body.append(script);
+			const box = document.createElement("div");
+			box.innerHTML = "<img src=x onerror=\"window.ran.push('handler')\"><p style='position:fixed'>x</p><a href=\"javascript:window.ran.push('link')\">x</a>";
+			document.body.append(box);
+			box.querySelector("a").click();
+			const far = document.createElement("script");
+			far.src = "data:text/javascript,window.ran.push('data')";
+			document.body.append(far);
+		})()`, nil)
+		time.Sleep(300 * time.Millisecond)
+		if ran := b.text(`window.ran.join(" ")`); ran != "" {
+			t.Errorf("%s: ran: %s", base, ran)
+		}
+		if b.truth(`getComputedStyle(document.querySelector("body > div p")).position === "fixed"`) {
+			t.Errorf("%s: an inline style holds", base)
+		}
+		if len(b.complaints()) == 0 {
+			t.Errorf("%s: the browser refused nothing", base)
+		}
+	}
+}
+
+// cellAt is where a cell of the heat map is on the screen.
+func (b *browser) cellAt(row int, share float64) (x, y float64) {
+	b.t.Helper()
+	for until := time.Now().Add(5 * time.Second); time.Now().Before(until) && !b.truth(`document.querySelector("canvas.heat").dataset.cells`); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	var at struct{ X, Y, Left, Top, Width, Row float64 }
+	b.eval(`(() => {
+		const c = document.querySelector("canvas.heat");
+		c.scrollIntoView({block: "center"});
+		const r = c.getBoundingClientRect(), [left, top, width, row] = c.dataset.cells.split(" ").map(Number);
+		return {x: r.left, y: r.top, left, top, width, row};
+	})()`, &at)
+	return at.X + at.Left + share*at.Width, at.Y + at.Top + (float64(row)+0.5)*at.Row
+}
+
+// A click comes nearer, from the year to the answers; a drag shows a span.
+func sitePointer(t *testing.T, b *browser, s sites, _ string) {
+	b.open(s.file("internal"), "#/explorer/rsi/c/v4-udp/2026")
+	day := 322.5 / 365 // 19 November
+	b.click(b.cellAt(0, day))
+	if at := b.moves(); !strings.HasPrefix(at, "#/explorer/rsi/c/v4-udp/202611?") {
+		t.Fatalf("a click on a day of the year leads to %s", at)
+	}
+	b.click(b.cellAt(0, (18*24+10.5)/720))
+	if at := b.moves(); !strings.HasPrefix(at, "#/explorer/rsi/c/v4-udp/20261119?") {
+		t.Fatalf("a click on an hour of the month leads to %s", at)
+	}
+	b.click(b.cellAt(2, 10.04/24))
+	b.moves()
+	evidence := b.text(`document.getElementById("evidence").innerText`)
+	for _, want := range []string{"103 asks c over IPv4 UDP, 2026-11-19 10:00 UTC", "All failed", "timeout", "mtric show "} {
+		if !strings.Contains(evidence, want) {
+			t.Errorf("the answers behind a cell lack %q: %s", want, evidence)
+		}
+	}
+	x1, y := b.cellAt(1, 0.25)
+	x2, _ := b.cellAt(1, 0.5)
+	b.drag(x1, x2, y)
+	if at := b.moves(); !regexp.MustCompile(`[?&]w=17950(67|68)\d{3}-17950(89|90)\d{3}`).MatchString(at) {
+		t.Errorf("a drag from 06:00 to 12:00 leads to %s", at)
+	}
+	x, y := b.cellAt(0, 0.5)
+	b.mouse("mouseMoved", x, y, 0)
+	if tip := b.text(`document.querySelector(".tip").hidden ? "" : document.querySelector(".tip").innerText`); !strings.Contains(tip, "101, 2026-11-19 0") || !strings.Contains(tip, "all failed") && !strings.Contains(tip, "good") {
+		t.Errorf("the tip says %q", tip)
+	}
+	if said := b.complaints(); len(said) > 0 {
+		t.Error(strings.Join(said, "\n"))
+	}
+}
+
+// All of it goes without a mouse, and what is reached is said to who does not see it.
+func siteKeyboard(t *testing.T, b *browser, s sites, _ string) {
+	b.open(s.file("internal"), "#/explorer/rsi/c/v4-udp/202611")
+	b.eval(`document.querySelector("canvas.heat").focus()`, nil)
+	for _, k := range []string{"ArrowDown", "ArrowDown", "End", "Home", "ArrowRight", "ArrowUp"} {
+		b.key(k)
+	}
+	if said := b.text(`document.querySelector(".heatbox [role=status]").textContent`); !strings.Contains(said, "2026-11-01 01:00–02:00 UTC") || !strings.HasPrefix(said, "101, ") {
+		t.Errorf("the keys lead to %q", said)
+	}
+	b.open(s.file("internal"), "#/explorer/rsi/c/v4-udp/202611?at=1795080000&row=102")
+	b.eval(`document.querySelector("canvas.heat").focus()`, nil)
+	b.key("Enter")
+	if at := b.moves(); !strings.HasPrefix(at, "#/explorer/rsi/c/v4-udp/20261119?") {
+		t.Fatalf("Enter leads to %s", at)
+	}
+	if !b.truth(`document.activeElement.matches("canvas.heat")`) {
+		t.Error("the focus is lost on the way")
+	}
+	b.key("Escape")
+	if at := b.moves(); !strings.HasPrefix(at, "#/explorer/rsi/c/v4-udp/202611?") {
+		t.Errorf("Escape leads to %s", at)
+	}
+	b.key("+")
+	b.moves()
+	b.key("-")
+	b.moves()
+	b.key("-")
+	if at := b.moves(); !strings.HasPrefix(at, "#/explorer/rsi/c/v4-udp/2026?") {
+		t.Errorf("minus leads to %s", at)
+	}
+	b.open(s.file("internal"), "#/explorer/rsi/c/v4-udp/20261119")
+	b.eval(`document.querySelector(".astable").open = true`, nil)
+	b.eval(`new Promise(done => setTimeout(done, 100))`, nil)
+	if table := b.text(`document.querySelector(".astable").innerText`); !strings.Contains(table, "all failed 2026-11-19 09:00 UTC to 2026-11-19 11:30 UTC") {
+		t.Errorf("the table lacks the outage: %s", table)
+	}
+}
+
+// A finger's first touch tells, its second opens.
+func siteTouch(t *testing.T, b *browser, s sites, _ string) {
+	b.look(420, "light")
+	b.call("Emulation.setTouchEmulationEnabled", map[string]any{"enabled": true}, nil)
+	defer b.call("Emulation.setTouchEmulationEnabled", map[string]any{"enabled": false}, nil)
+	b.open(s.file("internal"), "#/explorer/rsi/c/v4-udp/202611")
+	x, y := b.cellAt(0, (18*24+10.5)/720)
+	b.tap(x, y)
+	b.eval(`new Promise(done => setTimeout(done, 100))`, nil)
+	if tip := b.text(`document.querySelector(".tip").hidden ? "" : document.querySelector(".tip").innerText`); !strings.Contains(tip, "2026-11-19") {
+		t.Errorf("a touch tells %q", tip)
+	}
+	b.tap(x, y)
+	if at := b.moves(); !strings.HasPrefix(at, "#/explorer/rsi/c/v4-udp/20261119?") {
+		t.Errorf("a second touch leads to %s", at)
+	}
+}
+
+// reached is where an event leads, and what the explorer then says of the chosen cell.
+type reached struct{ kind, about, hash, evidence string }
+
+// Each planted event is reached within two clicks from Now: Events, then the event.
+func siteEvents(t *testing.T, b *browser, s sites, _ string) {
+	at := func(text string) int64 {
+		moment, err := time.Parse("2006-01-02T15:04", text)
+		must(t, err)
+		return moment.Unix()
+	}
+	for _, want := range []reached{
+		{"outage", "c over IPv4 UDP", fmt.Sprintf("#/explorer/rsi/c/v4-udp/20261119?at=%d", at("2026-11-19T09:00")), "All failed"},
+		{"outage", "f over IPv6 TCP", fmt.Sprintf("#/explorer/rsi/f/v6-tcp/20261120?at=%d", at("2026-11-20T21:50")), "All failed"},
+		{"outage at one vantage point", "a over IPv4 UDP failed at vantage point 102", fmt.Sprintf("#/explorer/rsi/a/v4-udp/20261119?at=%d&row=102", at("2026-11-19T13:00")), "All failed"},
+		{"old zone", "d showed", "#/explorer/rsi/d/all/20261120?m=serial&at=", "Zone 2026111"},
+		{"incorrect answers", "g gave", "#/explorer/rsi/g/all/20261120?at=", "Incorrect answer"},
+		{"slower than usual", "h over IPv4 UDP", fmt.Sprintf("#/explorer/rsi/h/v4-udp/20261120?m=latency&at=%d&row=104", at("2026-11-20T15:00")), "usually"},
+		{"vantage point silent", "105", "#/explorer/vp/105/all/20261119?at=", "No data"},
+		{"wrong clock", "106", "#/explorer/vp/106/all/20261120?at=", "106 asks"},
+		{"off plan", "107", "#/explorer/vp/107/all/20261120?at=", "107 asks"},
+		{"vantage point’s own trouble", "108", "#/explorer/vp/108/v6-udp/20261120?at=", "own trouble"},
+	} {
+		b.open(s.file("internal"), "#/now")
+		b.eval(`document.querySelector("#views a[data-view=events]").click()`, nil)
+		b.shows("#/events")
+		find := fmt.Sprintf(`[...document.querySelectorAll(".event")].find(e => e.querySelector(".kind").textContent === %q && e.querySelector("a").textContent.includes(%q))`, want.kind, want.about)
+		if !b.truth(find) {
+			t.Errorf("no event %q of %q: %s", want.kind, want.about, b.text(`document.getElementById("main").innerText`))
+			continue
+		}
+		b.eval(find+`.querySelector("a").click()`, nil)
+		if hash := b.moves(); !strings.HasPrefix(hash, want.hash) {
+			t.Errorf("%s of %s leads to %s, not %s", want.kind, want.about, hash, want.hash)
+		}
+		if evidence := b.text(`document.getElementById("evidence").innerText`); !strings.Contains(evidence, want.evidence) {
+			t.Errorf("%s of %s: the explorer says %q, without %q", want.kind, want.about, evidence, want.evidence)
+		}
+		if !b.truth(`document.querySelector(".event.this")`) {
+			t.Errorf("%s of %s: the explorer does not tell which event it is about", want.kind, want.about)
+		}
+	}
+	b.open(s.file("internal"), "#/now")
+	if now := b.text(`document.getElementById("main").innerText`); !strings.Contains(now, "f over IPv6 TCP fails at 8 of 8 vantage points, since 21:50 UTC (2 h 10 min)") {
+		t.Errorf("Now does not say what is wrong since when: %s", now)
+	}
+	if said := b.complaints(); len(said) > 0 {
+		t.Error(strings.Join(said, "\n"))
+	}
+}
+
+// hostileNames are what a server may call itself.
+var hostileNames = []string{"</script><script>window.hostile=1</script>", "a\u2028b\u2029c", `<img src=x onerror="window.hostile=2">`, "back\u202ewards", "\"');window.hostile=3;//", "${window.hostile=4}"}
+
+// Whatever a server calls itself, it is shown as text.
+func siteHostile(t *testing.T, b *browser, s sites, web string) {
+	from, to := filepath.Join(s.root, "internal"), filepath.Join(s.root, "hostile")
+	must(t, os.CopyFS(to, os.DirFS(from)))
+	tiles, err := filepath.Glob(filepath.Join(to, "data", "day", "20261120", "k-*.js"))
+	must(t, err)
+	details := filepath.Join(to, "data", "details", "20261120", "k.js")
+	for i, file := range append(tiles, details) {
+		name, err := json.Marshal(hostileNames) // as the writer of the site does
+		must(t, err)
+		text, err := os.ReadFile(file)
+		must(t, err)
+		changed := regexp.MustCompile(`"nsids":\[[^\]]*\]`).ReplaceAll(text, []byte(`"nsids":`+strings.ReplaceAll(string(name), "$", "$$")))
+		if file == details {
+			one, err := json.Marshal(hostileNames[0])
+			must(t, err)
+			changed = regexp.MustCompile(`"(nsid|error)":"[^"]*"`).ReplaceAll(text, []byte(`"$1":`+string(one)))
+		}
+		if i == 0 && string(changed) == string(text) {
+			t.Fatal("no name of a server was replaced")
+		}
+		must(t, os.WriteFile(file, changed, 0o644))
+	}
+	for _, base := range []string{s.file("hostile"), web + "/hostile"} {
+		b.open(base, "#/explorer/rsi/k/v4-udp/20261120?m=instance&at=1795176000&row=101")
+		shown := b.text(`document.getElementById("main").textContent`)
+		if strings.ContainsAny(shown, "\u2028\u2029\u202e") {
+			t.Errorf("%s: characters that nobody sees are on the page", base)
+		}
+		found := false
+		for _, name := range hostileNames {
+			found = found || strings.Contains(shown, strings.NewReplacer("\u2028", `\u{2028}`, "\u2029", `\u{2029}`, "\u202e", `\u{202E}`).Replace(name))
+		}
+		if !found {
+			t.Errorf("%s: none of the names is shown as it is: %s", base, shown)
+		}
+		if b.truth(`window.hostile !== undefined || document.querySelector("main img, main script")`) {
+			t.Errorf("%s: a name of a server became more than text", base)
+		}
+		if said := b.complaints(); len(said) > 0 {
+			t.Error(strings.Join(said, "\n"))
+		}
+	}
+	var names []string
+	b.eval(fmt.Sprintf(`(() => { const e = mtric.h("p", {}, %s); document.body.append(e); return [e.childElementCount ? "elements" : "text", mtric.link("javascript:x") || "", mtric.link("//far") || "", mtric.link("https://x.example/") || "", mtric.link("a/b.html") || ""] })()`, "`"+strings.ReplaceAll(hostileNames[2], "`", "")+"`"), &names)
+	if got := strings.Join(names, "|"); got != "text|||https://x.example/|a/b.html" {
+		t.Errorf("elements and links: %s", got)
+	}
+}
+
+// The public edition says what it withholds, and has no values to show.
+func sitePublic(t *testing.T, b *browser, s sites, _ string) {
+	b.open(s.file("public"), "#/explorer/rsi/c/v4-udp/20261119?m=latency&at=1795080000&row=101")
+	text := b.text(`document.getElementById("main").innerText`)
+	for _, want := range []string{"withheld", "RSSAC047", "Threshold missed"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the public explorer lacks %q: %s", want, text)
+		}
+	}
+	if regexp.MustCompile(`\d ms\b|mtric\.example|mtric show`).MatchString(text) {
+		t.Errorf("the public explorer has values: %s", text)
+	}
+	b.open(s.file("public"), "#/now")
+	if text := b.text(`document.querySelector(".matrix").innerText`); regexp.MustCompile(`\d ms|%`).MatchString(text) {
+		t.Errorf("Now has values of single RSIs: %s", text)
+	}
+	if said := b.complaints(); len(said) > 0 {
+		t.Error(strings.Join(said, "\n"))
+	}
+}
+
+// What is missing or damaged is said in words, and nothing is shown in its place.
+func siteDamaged(t *testing.T, b *browser, s sites, _ string) {
+	to := filepath.Join(s.root, "damaged")
+	must(t, os.CopyFS(to, os.DirFS(filepath.Join(s.root, "internal"))))
+	day := filepath.Join(to, "data", "day", "20261119")
+	must(t, os.Remove(filepath.Join(day, "a-v4-udp-0.js")))
+	must(t, os.WriteFile(filepath.Join(day, "b-v4-udp-0.js"), []byte(`mtric.tile("day/20261119/b-v4-udp-0", {"blocks":[{"from":1795046400,"step":300,"steps":288,"vps":["101"],"state":[2,287]}]});`), 0o644))
+	must(t, os.WriteFile(filepath.Join(day, "c-v4-udp-0.js"), []byte(`mtric.tile("day/20261119/c-v4-`), 0o644))
+	must(t, os.Remove(filepath.Join(to, "data", "months.js")))
+	for hash, want := range map[string]string{
+		"#/explorer/rsi/a/v4-udp/20261119": "The file data/day/20261119/a-v4-udp-0.js is missing or cannot be read.",
+		"#/explorer/rsi/b/v4-udp/20261119": "The file data/day/20261119/b-v4-udp-0.js is damaged: state has fewer cells than the block.",
+		"#/explorer/rsi/c/v4-udp/20261119": "The file data/day/20261119/c-v4-udp-0.js is damaged",
+		"#/months":                         "The file data/months.js is missing or cannot be read.",
+		"#/explorer/rsi/zz":                "The data know no RSI “zz”.",
+		"#/explorer/rsi/a/all/202513x":     "is no year, month or day",
+		"#/nowhere":                        "There is no view “nowhere”.",
+		"#/explorer/rsi/a/v4-udp/20200101": "There are no data of 1 January 2020 on this site.",
+	} {
+		b.open(s.file("damaged"), hash)
+		if text := b.text(`document.body.innerText`); !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q: %s", hash, want, text)
+		}
+		if b.truth(`[...document.querySelectorAll('.legend li[data-class="good"] b')].some(e => e.textContent !== "0")`) {
+			t.Errorf("%s: what is not known is shown as good", hash)
+		}
+	}
+	must(t, os.Remove(filepath.Join(to, "data", "index.js")))
+	b.open(s.file("damaged"), "#/now")
+	if text := b.text(`document.body.innerText`); !strings.Contains(text, "The file data/index.js is missing or cannot be read.") {
+		t.Errorf("without its index the page says %s", text)
+	}
+}
+
+// The arithmetic of the page.
+func siteCells(t *testing.T, b *browser, s sites, _ string) {
+	b.open(s.file("internal"), "#/events")
+	for expression, want := range map[string]string{
+		`mtric.share(99999, 100000)`:                        "99.99\u202f%",
+		`mtric.share(1, 1)`:                                 "100\u202f%",
+		`mtric.share(0, 0)`:                                 "–",
+		`mtric.number(1234567)`:                             "1,234,567",
+		`mtric.length(7800)`:                                "2 h 10 min",
+		`mtric.length(300)`:                                 "5 min",
+		`mtric.length(3 * 86400 + 3600)`:                    "3 d 1 h",
+		`mtric.ms(1234)`:                                    "1.2 ms",
+		`mtric.ms(1234567)`:                                 "1,235 ms",
+		`mtric.visible("a\u0000\u202e\u2028b")`:             `a\u{0}\u{202E}\u{2028}b`,
+		`String(mtric.cells.older(2026112700, 2026112701))`: "true",
+		`String(mtric.cells.older(4294967295, 1))`:          "true",
+		`String(mtric.cells.older(1, 4294967295))`:          "false",
+		// good and all failed: some failed; own trouble beside failed stays failed; unknown beside good is what is known
+		`[[2,5],[5,5],[3,5],[2,3],[1,2],[0,1],[6,2],[7,2],[1,5],[4,2]].map(([a, b]) => mtric.cells.together(a, b) + "" + mtric.cells.together(b, a)).join(" ")`: "44 55 55 33 22 11 66 22 55 44",
+		`mtric.cells.us(1) + " " + mtric.cells.us(17) + " " + mtric.cells.us(0)`:                                                                                "100 200 null",
+		`mtric.heatmap.ticks(Date.UTC(2026, 10, 1) / 1000, Date.UTC(2026, 11, 1) / 1000, 1100, 62).map(t => t[1]).slice(0, 2).join(" ")`:                        "1 Nov 3 Nov",
+		`mtric.heatmap.ticks(Date.UTC(2026, 10, 1) / 1000, Date.UTC(2026, 10, 2) / 1000, 1100, 62).map(t => t[1]).slice(0, 2).join(" ")`:                        "00:00 02:00",
+	} {
+		if got := b.text(expression); got != want {
+			t.Errorf("%s is %q, not %q", expression, got, want)
+		}
+	}
+}

@@ -1,0 +1,313 @@
+package site
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/derive"
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// due is a day of which something is to be made.
+type due struct {
+	day          time.Time
+	of           madeDay
+	fine, coarse bool // its five minutes, its blocks of the month's and the year's tiles
+}
+
+// days makes the tiles of the days that changed.
+func (r *job) days(ctx context.Context) error {
+	all, err := r.due()
+	if err != nil {
+		return err
+	}
+	if err := r.knowVantagePoints(ctx, all); err != nil {
+		return err
+	}
+	for done := 0; done < len(all); {
+		n := done + 1
+		for n < len(all) && interval.Partition(all[n].day) == interval.Partition(all[done].day) {
+			n++
+		}
+		month := all[done:n]
+		if err := r.month(ctx, month, func() {
+			done++
+			r.result.Days++
+			if r.Progress != nil {
+				r.Progress(done, len(all))
+			}
+		}); err != nil {
+			return err
+		}
+		if err := r.writer.made(r.made); err != nil {
+			return err
+		}
+	}
+	if err := r.zoneFiles(ctx); err != nil {
+		return err
+	}
+	return r.removeOld()
+}
+
+// due are the days that are not as they were made.
+func (r *job) due() (all []due, err error) {
+	var days []time.Time
+	for _, table := range []column.Table{column.Runs, column.Hours} {
+		of, err := r.Lake.Days(table, time.Time{}, r.until)
+		if err != nil {
+			return nil, fmt.Errorf("site: %w", err)
+		}
+		for _, d := range of {
+			days = append(days, d.Day)
+		}
+	}
+	slices.SortFunc(days, time.Time.Compare)
+	for _, day := range slices.CompactFunc(days, time.Time.Equal) {
+		d := due{day: day}
+		if d.of, err = r.of(day); err != nil {
+			return nil, err
+		}
+		was, asked := r.made.Days[dayKey(day)], slices.Contains(r.Days, day)
+		d.fine = d.of.Fine != "" && (asked || was.Fine != d.of.Fine)
+		d.coarse = asked || was.Coarse != d.of.Coarse
+		if d.fine || d.coarse {
+			all = append(all, d)
+		}
+	}
+	return all, nil
+}
+
+// of are hashes of what a day is made of.
+func (r *job) of(day time.Time) (of madeDay, err error) {
+	answers, err := r.identities(day, column.Answers, column.Runs, column.Events)
+	if err != nil {
+		return of, err
+	}
+	hours, err := r.identities(day, column.Hours)
+	if err != nil {
+		return of, err
+	}
+	if r.edition == Public {
+		answers = answers[:2] // events are for the details, which it has not
+	}
+	until, own := r.untilOf(day), r.own.of(day).spans
+	if until.Before(day.AddDate(0, 0, 1)) {
+		hours = nil // it grows; what it has at that time counts
+	}
+	if of.Coarse, err = hashOf(hours, own, until, r.together()); err != nil {
+		return of, err
+	}
+	if answers[0] != "" && r.fiveMinutes(day) {
+		of.Fine, err = hashOf(answers, own, earlier(r.until, day.AddDate(0, 0, 1)), r.together())
+	}
+	return of, err
+}
+
+// coarse is how often the blocks of the day under way are written: the tiles of a month are
+// large.
+const coarse = 6 * time.Hour
+
+// untilOf is where the blocks of a day end.
+func (r *job) untilOf(day time.Time) time.Time {
+	if end := day.AddDate(0, 0, 1); !r.until.Before(end) {
+		return end
+	}
+	return r.until.Truncate(coarse)
+}
+
+// together are the vantage points of the parts, where the plan does not say them: another
+// one may change what is in which.
+func (r *job) together() []measurement.VantagePoint {
+	if len(r.plan.VantagePoints) > 0 || len(r.vps) <= PartSize {
+		return nil
+	}
+	return r.vps
+}
+
+// fiveMinutes says whether a day has tiles of five minutes.
+func (r *job) fiveMinutes(day time.Time) bool {
+	return day.AddDate(0, 0, 1).Add(r.keep).After(r.until) || slices.Contains(r.Days, day)
+}
+
+// knowVantagePoints takes those of the days where the plan names none.
+func (r *job) knowVantagePoints(ctx context.Context, all []due) error {
+	if len(r.plan.VantagePoints) > 0 {
+		return nil
+	}
+	for _, d := range all {
+		day, err := derive.ReadDay(ctx, r.plan, r.Lake, d.day)
+		if err != nil {
+			return err
+		}
+		m := r.made.Days[dayKey(d.day)]
+		m.VantagePoints = day.VantagePoints()
+		r.made.Days[dayKey(d.day)] = m
+	}
+	r.gatherVantagePoints()
+	return nil
+}
+
+// gatherVantagePoints takes those of all days.
+func (r *job) gatherVantagePoints() {
+	if len(r.plan.VantagePoints) > 0 {
+		return
+	}
+	met := map[measurement.VantagePoint]bool{}
+	r.vps = nil
+	for _, m := range r.made.Days {
+		for _, vp := range m.VantagePoints {
+			if !met[vp] {
+				met[vp], r.vps = true, append(r.vps, vp)
+			}
+		}
+	}
+	slices.Sort(r.vps)
+}
+
+// month makes the days of one month.
+func (r *job) month(ctx context.Context, days []due, done func()) error {
+	tiles := map[string][]block{} // by key
+	for _, d := range days {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if d.fine {
+			if err := r.fine(ctx, d.day); err != nil {
+				return err
+			}
+		}
+		if d.coarse {
+			if err := r.coarse(d.day, tiles); err != nil {
+				return err
+			}
+		}
+		done()
+	}
+	for key, blocks := range tiles {
+		if err := r.renew(key, blocks); err != nil {
+			return err
+		}
+	}
+	for _, d := range days {
+		was := r.made.Days[dayKey(d.day)]
+		d.of.VantagePoints, d.of.Medians = was.VantagePoints, was.Medians
+		r.made.Days[dayKey(d.day)] = d.of
+	}
+	return nil
+}
+
+// fine makes the five minutes of a day, its details, and what RSIs showed.
+func (r *job) fine(ctx context.Context, day time.Time) error {
+	labels := int(earlier(r.until, day.AddDate(0, 0, 1)).Sub(day) / interval.Length)
+	f, err := r.fold(ctx, r.Lake, day, 0, labels, r.own)
+	if err != nil {
+		return err
+	}
+	if r.edition == Internal {
+		if f.details, err = r.newDetails(f, day); err != nil {
+			return err
+		}
+	}
+	if err := f.read(ctx, r.Lake); err != nil {
+		return err
+	}
+	if err := r.each(f.blocks, func(name string, b block) error {
+		return r.writeTile(string(Day)+"/"+dayKey(day)+"/"+name, []block{b}, 0)
+	}); err != nil {
+		return err
+	}
+	if f.details != nil {
+		routes, err := f.routes(ctx, r.Lake)
+		if err == nil {
+			err = r.details(f, routes)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.writeSeen(day, f.seen)
+}
+
+// coarse adds the blocks of a day to those of the tiles of its month and, once it is over,
+// its year.
+func (r *job) coarse(day time.Time, tiles map[string][]block) error {
+	h := r.frame.hours(day, r.untilOf(day), r.vpsOf(day), r.own)
+	if some, err := h.read(r.Lake); err != nil || !some {
+		return err
+	}
+	over := !r.until.Before(day.AddDate(0, 0, 1))
+	if over && r.values {
+		m := r.made.Days[dayKey(day)]
+		m.Medians = h.medians()
+		r.made.Days[dayKey(day)] = m
+	}
+	add := func(level Level, of string) func(string, block) error {
+		return func(name string, b block) error {
+			key := string(level) + "/" + of + "/" + name
+			tiles[key] = append(tiles[key], b)
+			return nil
+		}
+	}
+	err := r.each(h.hours, add(Month, interval.Partition(day)))
+	if err == nil && over {
+		err = r.each(h.day, add(Year, day.Format("2006")))
+	}
+	return err
+}
+
+// each calls use with the blocks of each server and path, part by part, and the last part of
+// the key of their tile.
+func (r *job) each(of func(server, path int) []block, use func(name string, b block) error) error {
+	for server := range r.servers {
+		for _, path := range r.paths {
+			for _, b := range of(server, path) {
+				if err := use(fmt.Sprintf("%s-%s-%d", r.rsis[server], pathName(path), r.part(measurement.VantagePoint(b.vps[0]))), b); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// renew replaces the blocks of days in a tile. A column that the others lack is left off.
+func (r *job) renew(key string, days []block) error {
+	var old Tile
+	if _, err := r.read(key, &old); err != nil {
+		return err
+	}
+	kept, err := old.days()
+	if err != nil {
+		return fmt.Errorf("site: data file %s: %w; remove %s, and all is made anew", key, err, madeFile)
+	}
+	for _, b := range days {
+		kept = slices.DeleteFunc(kept, func(k block) bool { return k.from == b.from })
+	}
+	without := 0
+	if len(kept) > 0 {
+		for without < len(leftOff) && slices.Contains(old.LeftOff, leftOff[without]) {
+			without++
+		}
+	}
+	kept = append(kept, days...)
+	slices.SortFunc(kept, func(a, b block) int { return cmp.Compare(a.from, b.from) })
+	return r.writeTile(key, kept, without)
+}
+
+// writeTile writes a tile, and leaves off what it has no room for: at least so many columns of
+// leftOff.
+func (r *job) writeTile(key string, days []block, without int) error {
+	for {
+		err := r.data(key, r.tile(days, without))
+		if !errors.Is(err, errLarge) || without == len(leftOff) {
+			return err
+		}
+		without++
+	}
+}

@@ -1,0 +1,281 @@
+package site_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/site"
+)
+
+// oracle works the cells out again, row by row, as their definitions say.
+type oracle struct {
+	*history
+	until  time.Time
+	events []measurement.Event
+	rows   map[string][]measurement.Answer // by vantage point and interval
+}
+
+// byTime finds rows faster.
+func (o *oracle) byTime() *oracle {
+	o.rows = map[string][]measurement.Answer{}
+	for _, a := range o.answers {
+		key := fmt.Sprint(a.VantagePoint, a.Interval.Unix())
+		o.rows[key] = append(o.rows[key], a)
+	}
+	return o
+}
+
+// known is what is known of a cell.
+type known struct {
+	planned, sent, failed, incorrect, own int
+	latencies                             []int64
+	serial                                int64
+	nsids                                 map[string]int
+}
+
+func (o *oracle) excluded(vp measurement.VantagePoint, rsi measurement.RSI, path string, at time.Time) bool {
+	return slices.ContainsFunc(o.plan.Exclusions, func(n plan.Note) bool {
+		return !at.Before(n.From) && at.Before(n.Until) && (len(n.VantagePoints) == 0 || slices.Contains(n.VantagePoints, vp)) &&
+			(len(n.RSIs) == 0 || slices.Contains(n.RSIs, rsi)) && (len(n.Paths) == 0 || slices.Contains(n.Paths, path))
+	})
+}
+
+// label is what is known of an interval.
+func (o *oracle) label(vp measurement.VantagePoint, s plan.Server, f measurement.Family, transport measurement.Transport, at time.Time) known {
+	k := known{nsids: map[string]int{}}
+	address, ok := s.AddressAt(f, at)
+	path := string(f) + "/" + string(transport)
+	i := slices.IndexFunc(o.plan.VantagePoints, func(v plan.VantagePoint) bool { return v.ID == vp })
+	if end := o.plan.VantagePoints[i].Until; !ok || end != nil && !at.Before(*end) || o.excluded(vp, s.RSI, path, at) {
+		return k
+	}
+	k.planned = 1 // soa
+	if s.RSI == "b" && f == "ipv4" && transport == "udp" && at.Minute() == 0 {
+		k.planned++
+	}
+	for _, a := range o.rows[fmt.Sprint(vp, at.Unix())] {
+		if a.RSI != s.RSI || a.Family != f || a.Transport != transport {
+			continue
+		}
+		if a.Query == "correctness" {
+			k.planned++
+		}
+		if a.Outcome == measurement.LocalError || a.Address != address.String() {
+			continue
+		}
+		good := a.Good()
+		if a.Outcome == measurement.Answered && a.NSID != nil {
+			k.nsids[*a.NSID]++
+		}
+		if good && a.Serial != nil {
+			k.serial = max(k.serial, *a.Serial)
+		}
+		verdict := measurement.Verdict("")
+		if a.Verdict != nil {
+			verdict = *a.Verdict
+		}
+		if a.Query == "correctness" && verdict == measurement.Unchecked {
+			continue // says nothing
+		}
+		k.sent++
+		switch {
+		case a.Query == "correctness" && verdict == measurement.Incorrect:
+			k.failed++
+			k.incorrect++
+		case a.Query == "correctness" && a.Outcome != measurement.Answered, a.Query != "correctness" && !good:
+			k.failed++
+		case a.Query != "correctness":
+			k.latencies = append(k.latencies, *a.LatencyUS)
+		}
+	}
+	return k
+}
+
+// covered says whether an event tells of a vantage point's own trouble.
+func (o *oracle) covered(vp measurement.VantagePoint, f measurement.Family, at time.Time) bool {
+	return slices.ContainsFunc(o.events, func(e measurement.Event) bool {
+		return e.Kind == measurement.EventLocal && *e.VantagePoint == string(vp) && *e.Family == string(f) && !at.Before(e.From) && at.Before(e.Until)
+	})
+}
+
+func (k *known) join(o known) {
+	k.planned, k.sent, k.failed, k.incorrect, k.own = k.planned+o.planned, k.sent+o.sent, k.failed+o.failed, k.incorrect+o.incorrect, k.own+o.own
+	k.latencies, k.serial = append(k.latencies, o.latencies...), max(k.serial, o.serial)
+	for nsid, n := range o.nsids {
+		k.nsids[nsid] += n
+	}
+}
+
+func (k *known) cell() seenCell {
+	c := seenCell{Sent: k.sent, Failed: k.failed, Serial: k.serial}
+	switch {
+	case k.incorrect > 0:
+		c.State = site.Incorrect
+	case k.sent == 0 && k.planned > 0:
+		c.State = site.Missing
+	case k.sent == 0:
+		c.State = site.Unplanned
+	case k.failed == 0:
+		c.State = site.Good
+	case k.failed == k.own:
+		c.State = site.Own
+	case k.failed == k.sent:
+		c.State = site.Failed
+	default:
+		c.State = site.Part
+	}
+	if n := len(k.latencies); n > 0 {
+		slices.Sort(k.latencies)
+		c.Latency = site.LatencyByte(k.latencies[(n-1)/2])
+	}
+	for nsid, n := range k.nsids {
+		if c.NSID == "" || cmp.Or(cmp.Compare(n, k.nsids[c.NSID]), cmp.Compare(c.NSID, nsid)) > 0 {
+			c.NSID = nsid
+		}
+	}
+	return c
+}
+
+// cells are those of a server over a path, by interval, hour and day.
+func (o *oracle) cells(s plan.Server, f measurement.Family, transport measurement.Transport) (labels, hours, days map[string]seenCell) {
+	labels, hours, days = map[string]seenCell{}, map[string]seenCell{}, map[string]seenCell{}
+	for _, v := range o.plan.VantagePoints {
+		for day := midnight; day.Before(o.until); day = day.AddDate(0, 0, 1) {
+			whole := known{nsids: map[string]int{}}
+			for hour := day; hour.Before(day.AddDate(0, 0, 1)) && hour.Before(o.until); hour = hour.Add(time.Hour) {
+				sum := known{nsids: map[string]int{}}
+				covered := 0
+				for at := hour; at.Before(hour.Add(time.Hour)); at = at.Add(5 * time.Minute) {
+					k := o.label(v.ID, s, f, transport, at)
+					if o.covered(v.ID, f, at) {
+						covered++
+					}
+					sum.join(k)
+					if o.covered(v.ID, f, at) || o.allFailed(v.ID, f, at) {
+						k.own = k.failed - k.incorrect
+					}
+					labels[fmt.Sprint(v.ID, " ", at.Format("02T15:04"))] = k.cell()
+				}
+				sum.own = min(sum.failed-sum.incorrect, max(o.leastFailed(v.ID, f, hour), (sum.planned*covered+11)/12))
+				hours[fmt.Sprint(v.ID, " ", hour.Format("02T15:04"))] = sum.cell()
+				whole.join(sum)
+			}
+			days[fmt.Sprint(v.ID, " ", day.Format("02T15:04"))] = whole.cell()
+		}
+	}
+	return labels, hours, days
+}
+
+// allFailed says whether all that a vantage point asked over a family failed, two at least.
+func (o *oracle) allFailed(vp measurement.VantagePoint, f measurement.Family, at time.Time) bool {
+	sent, failed := 0, 0
+	for _, s := range o.plan.Servers {
+		for _, transport := range measurement.MetricTransports {
+			k := o.label(vp, s, f, transport, at)
+			sent, failed = sent+k.sent, failed+k.failed-k.incorrect
+		}
+	}
+	return sent >= 2 && sent == failed
+}
+
+// leastFailed is how many failed in an hour wherever a vantage point asked over a family.
+func (o *oracle) leastFailed(vp measurement.VantagePoint, f measurement.Family, hour time.Time) int {
+	var all []int
+	for _, s := range o.plan.Servers {
+		for _, transport := range measurement.MetricTransports {
+			sum := known{nsids: map[string]int{}}
+			for at := hour; at.Before(hour.Add(time.Hour)); at = at.Add(5 * time.Minute) {
+				sum.join(o.label(vp, s, f, transport, at))
+			}
+			if sum.sent > 0 {
+				all = append(all, sum.failed-sum.incorrect)
+			}
+		}
+	}
+	if len(all) < 2 {
+		return 0
+	}
+	return slices.Min(all)
+}
+
+func newOracle(t *testing.T, h *history, s lake.Store, count int) *oracle {
+	t.Helper()
+	o := &oracle{history: h, until: at(count - 1).Add(-30 * time.Minute).Truncate(time.Hour)}
+	days, err := s.Days(column.Events, time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range days {
+		rows, _, err := column.Read[measurement.Event](d.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.events = append(o.events, rows...)
+	}
+	return o
+}
+
+// TestTilesAreWhatTheRowsSay holds tiles to a plain loop over the rows.
+func TestTilesAreWhatTheRowsSay(t *testing.T) {
+	states := map[site.State]int{}
+	for seed := range uint64(3) {
+		const count = 288 + 60
+		h, home := drawn(seed, count), t.TempDir()
+		s := h.write(t, home, count)
+		out, _ := h.make(t, home, site.Internal)
+		all := h.answers
+		for _, server := range h.plan.Servers {
+			for _, f := range both {
+				h.answers = slices.DeleteFunc(slices.Clone(all), func(a measurement.Answer) bool { return a.Family != f })
+				for _, transport := range measurement.MetricTransports {
+					labels, hours, days := newOracle(t, h, s, count).byTime().cells(server, f, transport)
+					name := fmt.Sprintf("%s-v%s-%s-0", server.RSI, string(f)[3:], transport)
+					compare(t, name, len(labels), labels, cells(t, read[site.Tile](t, out, "day/20261031/"+name)), cells(t, read[site.Tile](t, out, "day/20261101/"+name)))
+					compare(t, name, 3*24, hours, cells(t, read[site.Tile](t, out, "month/202610/"+name)))
+					compare(t, name, 3, days, cells(t, read[site.Tile](t, out, "year/2026/"+name)))
+					for _, c := range labels {
+						states[c.State]++
+					}
+				}
+			}
+		}
+		h.answers = all
+	}
+	for s := site.Unplanned; s <= site.Incorrect; s++ {
+		if states[s] == 0 {
+			t.Errorf("no cell is %d: nothing is tried of it", s)
+		}
+	}
+}
+
+// compare holds so many cells of tiles to those wanted; a tile ends with what is over.
+func compare(t *testing.T, name string, count int, want map[string]seenCell, tiles ...map[string]seenCell) {
+	t.Helper()
+	n := 0
+	for _, got := range tiles {
+		for key, c := range got {
+			n++
+			w, known := want[key]
+			if !known {
+				t.Fatalf("%s %s: there is a cell that should not be: %+v", name, key, c)
+			}
+			if d := int(c.Latency) - int(w.Latency); d < -1 || d > 1 || (c.Latency == 0) != (w.Latency == 0) {
+				t.Fatalf("%s %s: latency %d, want %d", name, key, c.Latency, w.Latency)
+			}
+			c.Latency = w.Latency // medians of several rows are those of buckets
+			if c != w {
+				t.Fatalf("%s %s: %+v, want %+v", name, key, c, w)
+			}
+		}
+	}
+	if n != count {
+		t.Fatalf("%s: %d cells, want %d", name, n, count)
+	}
+}
