@@ -124,17 +124,26 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 	if err := w.print(); err != nil {
 		return err
 	}
+	w.printPages()
 	if o.serve {
-		if err := w.plant(); err != nil {
-			return err
-		}
-		w.say("\nThe %s, with their faults again, stay up until you press Ctrl-C.\n", w.served())
-		if w.given != nil {
-			w.say("From another terminal: %s query %s --query %s %s\n", a.self, w.asked()[0].RSI, w.plan.Queries[0].Label, strings.Join(w.planFlags(), " "))
-		}
-		<-ctx.Done()
+		return w.serve(ctx)
 	}
 	return nil
+}
+
+// serve keeps the servers up, with their faults again, until it is interrupted.
+func (w *demoWorld) serve(ctx context.Context) error {
+	if err := w.plant(); err != nil {
+		return err
+	}
+	w.say("\nThe %s, with their faults again, stay up until you press Ctrl-C.\n", w.served())
+	if w.given != nil {
+		w.say("From another terminal: %s query %s --query %s %s\n", w.app.self, w.asked()[0].RSI, w.plan.Queries[0].Label, strings.Join(w.planFlags(), " "))
+		<-ctx.Done()
+		return nil
+	}
+	w.say("They are measured every five minutes; the pages show it when they are loaded again.\n")
+	return w.goOn(ctx)
 }
 
 // demoStep is a line of what the demo does.
@@ -159,6 +168,7 @@ func (w *demoWorld) steps() []demoStep {
 		{"ingest an hour later: only now a stale zone accuses, after another zone fetch", w.ingestLater},
 		{"the monthly report, and its proof from the lake", w.report},
 		{fmt.Sprintf("the faults end: %d more intervals, and ingest", demoRecovered), w.recover},
+		{"the site: what is so now, and what was, as pages", w.makePages},
 	}
 }
 

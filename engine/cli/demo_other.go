@@ -54,7 +54,8 @@ func (w *demoWorld) otherSteps() []demoStep {
 	case w.reserved():
 		steps = append(steps, demoStep{"the survey of the vantage points", w.reportSurvey})
 	}
-	return append(steps, demoStep{fmt.Sprintf("the faults end: %d more intervals", demoMended), w.recoverOthers})
+	return append(steps, demoStep{fmt.Sprintf("the faults end: %d more intervals", demoMended), w.recoverOthers},
+		demoStep{"the site: what is so now, and what was, as pages", w.makePages})
 }
 
 // served says which servers there are.
@@ -283,7 +284,7 @@ func (w *demoWorld) printOther() error {
 	rows := w.seen()
 	if w.app.flags.json {
 		return w.app.printJSON(map[string]any{"dir": w.dir, "answers": len(w.rows), "ipv6": w.hasIPv6(), "seen": rows, "planted": w.planted(),
-			"missed": w.unmet(), "alerts": append([]string{}, w.alerts...), "report": w.other.report, "plans": w.flags().plans})
+			"missed": w.unmet(), "alerts": append([]string{}, w.alerts...), "report": w.other.report, "site": filepath.Join(w.pages(), "index.html"), "plans": w.flags().plans})
 	}
 	w.say("\n%s, read back from the lake while the faults lasted: as the plan expects, and median latency\n\n", diag.Plural(len(w.rows), "answer"))
 	if err := w.printSeen(rows); err != nil {

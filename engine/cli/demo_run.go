@@ -171,36 +171,45 @@ func (w *demoWorld) recover(ctx context.Context) error {
 	return w.readAlerts()
 }
 
-// measure runs the commands themselves, as cron does: measure at the beginning of
-// each interval and watch four minutes later, at each vantage point.
+// measure measures the demo's intervals [from, until).
 func (w *demoWorld) measure(ctx context.Context, from, until int) error {
 	for i := from; i < until; i++ {
 		label := w.label(i)
-		g, ctx := errgroup.WithContext(ctx)
-		var err error
-		for n, vp := range w.plan.VantagePoints {
+		err := w.measureAt(ctx, label, func(n int) (uint64, error) {
 			seed := uint64(demoSeed + i*len(w.plan.VantagePoints) + n)
-			if w.judges() && w.asks(demoStale) && i < demoIntervals {
-				if seed, err = w.telling(label, seed, i == demoIntervals-1 && vp.ID != demoUnsynced); err != nil {
-					return err
-				}
+			if !w.judges() || !w.asks(demoStale) || i >= demoIntervals {
+				return seed, nil
 			}
-			g.Go(func() error {
-				err := w.command(string(vp.ID), w.home(vp.ID), label.Add(time.Second)).measure(ctx, measureOptions{noWait: true, seeded: true, seed: seed})
-				if err == nil {
-					err = w.watch(ctx, vp, label.Add(4*time.Minute))
-				}
-				if err != nil {
-					return fmt.Errorf("vantage point %s: %w", vp.ID, err)
-				}
-				return nil
-			})
-		}
-		if err := g.Wait(); err != nil {
+			return w.telling(label, seed, i == demoIntervals-1 && w.plan.VantagePoints[n].ID != demoUnsynced)
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// measureAt runs the commands themselves, as cron does: measure at the beginning of an
+// interval and watch four minutes later, at each vantage point.
+func (w *demoWorld) measureAt(ctx context.Context, label time.Time, seedOf func(n int) (uint64, error)) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for n, vp := range w.plan.VantagePoints {
+		seed, err := seedOf(n)
+		if err != nil {
+			return err
+		}
+		g.Go(func() error {
+			err := w.command(string(vp.ID), w.home(vp.ID), label.Add(time.Second)).measure(ctx, measureOptions{noWait: true, seeded: true, seed: seed})
+			if err == nil {
+				err = w.watch(ctx, vp, label.Add(4*time.Minute))
+			}
+			if err != nil {
+				return fmt.Errorf("vantage point %s: %w", vp.ID, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 // telling is a seed by which the stale RSI is asked for what carries the serial, or is not:

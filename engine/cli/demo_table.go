@@ -330,5 +330,5 @@ func demoJSON(w *demoWorld, rows []*demoRow, answers int) any {
 		}
 	}
 	return map[string]any{"dir": w.dir, "answers": answers, "serial": w.newest().Serial, "stale": w.zones[0].Serial, "publication": w.publication(), "ipv6": w.system.IPv6, "cells": cells,
-		"missed": w.missed(), "causes": w.causes(), "check": w.check(), "rebuild": w.rebuild(), "vars": w.vars, "alerts": w.alerts, "report": filepath.Join(w.folder, "report.html")}
+		"missed": w.missed(), "causes": w.causes(), "check": w.check(), "rebuild": w.rebuild(), "vars": w.vars, "alerts": w.alerts, "report": filepath.Join(w.folder, "report.html"), "site": filepath.Join(w.pages(), "index.html")}
 }
