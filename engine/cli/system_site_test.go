@@ -3,6 +3,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -398,53 +399,64 @@ func siteEvents(t *testing.T, b *browser, s sites, _ string) {
 // hostileNames are what a server may call itself.
 var hostileNames = []string{"</script><script>window.hostile=1</script>", "a\u2028b\u2029c", `<img src=x onerror="window.hostile=2">`, "back\u202ewards", "\"');window.hostile=3;//", "${window.hostile=4}"}
 
-// Whatever a server calls itself, it is shown as text.
+// Whatever a server calls itself, it is shown as text: on the map, among the answers, in events.
 func siteHostile(t *testing.T, b *browser, s sites, web string) {
-	from, to := filepath.Join(s.root, "internal"), filepath.Join(s.root, "hostile")
-	must(t, os.CopyFS(to, os.DirFS(from)))
-	tiles, err := filepath.Glob(filepath.Join(to, "data", "day", "20261120", "k-*.js"))
-	must(t, err)
-	details := filepath.Join(to, "data", "details", "20261120", "k.js")
-	for i, file := range append(tiles, details) {
-		name, err := json.Marshal(hostileNames) // as the writer of the site does
+	to := filepath.Join(s.root, "hostile")
+	must(t, os.CopyFS(to, os.DirFS(filepath.Join(s.root, "internal"))))
+	write := func(key string, value any) { // as the writer of the site does
+		text, err := json.Marshal(value)
 		must(t, err)
-		text, err := os.ReadFile(file)
-		must(t, err)
-		changed := regexp.MustCompile(`"nsids":\[[^\]]*\]`).ReplaceAll(text, []byte(`"nsids":`+strings.ReplaceAll(string(name), "$", "$$")))
-		if file == details {
-			one, err := json.Marshal(hostileNames[0])
-			must(t, err)
-			changed = regexp.MustCompile(`"(nsid|error)":"[^"]*"`).ReplaceAll(text, []byte(`"$1":`+string(one)))
-		}
-		if i == 0 && string(changed) == string(text) {
-			t.Fatal("no name of a server was replaced")
-		}
-		must(t, os.WriteFile(file, changed, 0o644))
+		must(t, os.WriteFile(filepath.Join(to, "data", filepath.FromSlash(key)+".js"), fmt.Appendf(nil, "mtric.tile(%q, %s);\n", key, text), 0o644))
 	}
+	read := func(key string) (value map[string]any) {
+		text, err := os.ReadFile(filepath.Join(to, "data", filepath.FromSlash(key)+".js"))
+		must(t, err)
+		text = bytes.TrimSuffix(bytes.TrimSpace(text[bytes.IndexByte(text, '{'):]), []byte(");"))
+		must(t, json.Unmarshal(text, &value))
+		return value
+	}
+	tile := read("day/20261120/k-v6-udp-0")
+	for i := range tile["nsids"].([]any) {
+		tile["nsids"].([]any)[i] = hostileNames[i%len(hostileNames)]
+	}
+	write("day/20261120/k-v6-udp-0", tile)
+	rows := []any{}
+	for _, name := range hostileNames {
+		rows = append(rows, map[string]any{"interval": "2026-11-20T12:00:00Z", "vp": "101", "path": "v6-udp", "query": name, "outcome": name, "error": name, "rcode": name,
+			"nsid": name, "verdict": name, "failures": []string{name}, "extra": []string{name}, "why": name, "route": name, "wire": name, "show": name, "check": name})
+	}
+	write("details/20261120/k", map[string]any{"rows": rows, "left_off": map[string]int{"101 v6-udp": 3}})
+	events := read("events/202611")
+	for i, name := range hostileNames {
+		events["events"] = append(events["events"].([]any), map[string]any{"id": fmt.Sprint("hostile", i), "kind": "instance", "rsi": "k", "vantage_point": "101", "family": "ipv6",
+			"from": "2026-11-20T12:00:00Z", "until": "2026-11-20T13:00:00Z", "vantage_points": []string{name}, "before": name, "after": name})
+	}
+	write("events/202611", events)
+	asText := strings.NewReplacer("\u2028", `\u{2028}`, "\u2029", `\u{2029}`, "\u202e", `\u{202E}`)
 	for _, base := range []string{s.file("hostile"), web + "/hostile"} {
-		b.open(base, "#/explorer/rsi/k/v4-udp/20261120?m=instance&at=1795176000&row=101")
-		shown := b.text(`document.getElementById("main").textContent`)
-		if strings.ContainsAny(shown, "\u2028\u2029\u202e") {
-			t.Errorf("%s: characters that nobody sees are on the page", base)
-		}
-		found := false
-		for _, name := range hostileNames {
-			found = found || strings.Contains(shown, strings.NewReplacer("\u2028", `\u{2028}`, "\u2029", `\u{2029}`, "\u202e", `\u{202E}`).Replace(name))
-		}
-		if !found {
-			t.Errorf("%s: none of the names is shown as it is: %s", base, shown)
-		}
-		if b.truth(`window.hostile !== undefined || document.querySelector("main img, main script")`) {
-			t.Errorf("%s: a name of a server became more than text", base)
-		}
-		if said := b.complaints(); len(said) > 0 {
-			t.Error(strings.Join(said, "\n"))
+		for _, hash := range []string{"#/explorer/rsi/k/v6-udp/20261120?m=instance&at=1795176000&row=101", "#/events"} {
+			b.open(base, hash)
+			shown := b.text(`document.getElementById("main").textContent`)
+			if strings.ContainsAny(shown, "\u2028\u2029\u202e") {
+				t.Errorf("%s%s: characters that nobody sees are on the page", base, hash)
+			}
+			for _, name := range hostileNames {
+				if !strings.Contains(shown, asText.Replace(name)) {
+					t.Errorf("%s%s: %q is not shown as it is: %s", base, hash, name, shown)
+				}
+			}
+			if b.truth(`window.hostile !== undefined || document.querySelector("main img, main script")`) {
+				t.Errorf("%s%s: a name of a server became more than text", base, hash)
+			}
+			if said := b.complaints(); len(said) > 0 {
+				t.Error(strings.Join(said, "\n"))
+			}
 		}
 	}
-	var names []string
-	b.eval(fmt.Sprintf(`(() => { const e = mtric.h("p", {}, %s); document.body.append(e); return [e.childElementCount ? "elements" : "text", mtric.link("javascript:x") || "", mtric.link("//far") || "", mtric.link("https://x.example/") || "", mtric.link("a/b.html") || ""] })()`, "`"+strings.ReplaceAll(hostileNames[2], "`", "")+"`"), &names)
-	if got := strings.Join(names, "|"); got != "text|||https://x.example/|a/b.html" {
-		t.Errorf("elements and links: %s", got)
+	var links []string
+	b.eval(`["javascript:x", "java\nscript:x", "data:x", " javascript:x", "https://x.example/", "a/b.html"].map(url => mtric.link(url) || "none")`, &links)
+	if got := strings.Join(links, "|"); got != "none|none|none|none|https://x.example/|a/b.html" {
+		t.Errorf("links: %s", got)
 	}
 }
 

@@ -49,10 +49,16 @@ func (r *job) days(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.zoneFiles(ctx); err != nil {
-		return err
+	if !r.lost {
+		return nil
 	}
-	return r.removeOld()
+	// Tiles are not there, or not whole, that should have the blocks of other days.
+	r.lost = false
+	for name, m := range r.made.Days {
+		m.Coarse, m.Blocks = "", false
+		r.made.Days[name] = m
+	}
+	return r.days(ctx)
 }
 
 // due are the days that are not as they were made.
@@ -132,7 +138,12 @@ func (r *job) together() []measurement.VantagePoint {
 
 // fiveMinutes says whether a day has tiles of five minutes.
 func (r *job) fiveMinutes(day time.Time) bool {
-	return day.AddDate(0, 0, 1).Add(r.keep).After(r.until) || slices.Contains(r.Days, day)
+	return day.AddDate(0, 0, 1).Add(r.keep).After(r.until) || r.asked(day)
+}
+
+// asked says whether somebody asked for a day, now or when it was made.
+func (r *job) asked(day time.Time) bool {
+	return slices.Contains(r.Days, day) || r.made.Days[dayKey(day)].Asked
 }
 
 // knowVantagePoints takes those of the days where the plan names none.
@@ -196,7 +207,8 @@ func (r *job) month(ctx context.Context, days []due, done func()) error {
 	}
 	for _, d := range days {
 		was := r.made.Days[dayKey(d.day)]
-		d.of.VantagePoints, d.of.Medians = was.VantagePoints, was.Medians
+		d.of.VantagePoints, d.of.Medians, d.of.Blocks = was.VantagePoints, was.Medians, was.Blocks
+		d.of.Asked = r.asked(d.day)
 		r.made.Days[dayKey(d.day)] = d.of
 	}
 	return nil
@@ -242,11 +254,12 @@ func (r *job) coarse(day time.Time, tiles map[string][]block) error {
 		return err
 	}
 	over := !r.until.Before(day.AddDate(0, 0, 1))
+	m := r.made.Days[dayKey(day)]
+	m.Blocks = true
 	if over && r.values {
-		m := r.made.Days[dayKey(day)]
 		m.Medians = h.medians()
-		r.made.Days[dayKey(day)] = m
 	}
+	r.made.Days[dayKey(day)] = m
 	add := func(level Level, of string) func(string, block) error {
 		return func(name string, b block) error {
 			key := string(level) + "/" + of + "/" + name
@@ -276,15 +289,33 @@ func (r *job) each(of func(server, path int) []block, use func(name string, b bl
 	return nil
 }
 
+// others says whether other days of the month, or of the year, have blocks.
+func (r *job) others(days []block) bool {
+	layout := "200601"
+	if days[0].step == 24*3600 {
+		layout = "2006"
+	}
+	period := time.Unix(days[0].from, 0).UTC().Format(layout)
+	for name, m := range r.made.Days {
+		if day, err := time.Parse("20060102", name); err == nil && m.Blocks && day.Format(layout) == period &&
+			!slices.ContainsFunc(days, func(b block) bool { return b.from == day.Unix() }) {
+			return true
+		}
+	}
+	return false
+}
+
 // renew replaces the blocks of days in a tile. A column that the others lack is left off.
 func (r *job) renew(key string, days []block) error {
 	var old Tile
-	if _, err := r.read(key, &old); err != nil {
+	known, err := r.read(key, &old)
+	if err != nil {
 		return err
 	}
 	kept, err := old.days()
-	if err != nil {
-		return fmt.Errorf("site: data file %s: %w; remove %s, and all is made anew", key, err, madeFile)
+	if !known || err != nil {
+		kept, old = nil, Tile{}
+		r.lost = r.lost || r.others(days)
 	}
 	for _, b := range days {
 		kept = slices.DeleteFunc(kept, func(k block) bool { return k.from == b.from })

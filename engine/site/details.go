@@ -22,7 +22,7 @@ const MaxDetails = 500
 
 // Why an answer is among the details.
 const (
-	whyIncorrect = "incorrect"
+	whyIncorrect = string(measurement.Incorrect)
 	whyFailed    = "failed"
 	whyExtra     = "extra"
 	whyChanged   = "changed"

@@ -37,7 +37,7 @@ func (r *job) events(context.Context) error {
 		days = days[n:]
 	}
 	r.made.Events = months
-	return r.removeEvents(months)
+	return nil
 }
 
 // eventsOf brings those of one month up to date.
@@ -126,8 +126,8 @@ func eventsKey(month string, file int) string {
 	}
 }
 
-// removeEvents removes files of events that are no more.
-func (r *job) removeEvents(months map[string]madeEvent) error {
+// removeEvents removes files of events that the index no longer names.
+func (r *job) removeEvents(context.Context) error {
 	names, err := r.have("events")
 	if err != nil {
 		return err

@@ -115,7 +115,7 @@ func (h *history) fill(seed uint64, count int) {
 					}
 					for _, transport := range measurement.MetricTransports {
 						for _, q := range h.plan.Queries {
-							if q.Label == "correctness" && (f != drawnFamily || transport != drawnTransport) ||
+							if !slices.Contains(q.Families, f) || !slices.Contains(q.Transports, transport) || q.Label == "correctness" && (f != drawnFamily || transport != drawnTransport) ||
 								q.Label == "other" && (n%12 != 0 || s.RSI != "b" || f != "ipv4" || transport != "udp") || r.IntN(200) == 0 {
 								continue
 							}

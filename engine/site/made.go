@@ -1,6 +1,7 @@
 package site
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -32,8 +33,10 @@ type made struct {
 // madeDay is hashes of what a day was made of, and its vantage points where the plan names
 // none.
 type madeDay struct {
-	Fine          string                     `json:"fine,omitempty"` // its five minutes
-	Coarse        string                     `json:"coarse"`         // its blocks of the month's and the year's tiles
+	Fine          string                     `json:"fine,omitempty"`   // its five minutes
+	Coarse        string                     `json:"coarse"`           // its blocks of the month's and the year's tiles
+	Blocks        bool                       `json:"blocks,omitempty"` // there are such
+	Asked         bool                       `json:"asked,omitempty"`  // somebody asked for it: its five minutes stay
 	VantagePoints []measurement.VantagePoint `json:"vps,omitempty"`
 	Medians       map[string]int64           `json:"medians,omitempty"` // latencies by RSI and path, of what is usual; internal only
 }
@@ -65,17 +68,22 @@ func (s *Site) readMade(basis string) *made {
 	return m
 }
 
+// made keeps what the files were made of, once these are on the disk: of a file that is
+// not whole it would say that there is nothing to do.
 func (w *writer) made(m *made) error {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("site: %w", err)
 	}
+	if old, err := os.ReadFile(filepath.Join(w.out, madeFile)); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
 	if err := w.sync(); err != nil {
 		return err
 	}
-	files := w.result.Files
+	files, size := w.result.Files, w.result.Bytes
 	err = w.file(madeFile, text)
-	w.result.Files = files
+	w.result.Files, w.result.Bytes = files, size // it is not the site's
 	return err
 }
 

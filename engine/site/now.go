@@ -234,6 +234,7 @@ func (r *job) count(v *NowVP, day *derive.Day, start time.Time, vp int) {
 func (r *job) nowRSIs() ([]NowRSI, error) {
 	n := len(r.servers) * len(allPaths)
 	hour, day := make([]sum, n), make([]sum, n)
+	hours, days := false, false // the table has rows of them
 	for i := range hour {
 		hour[i].reset()
 		day[i].reset()
@@ -245,9 +246,11 @@ func (r *job) nowRSIs() ([]NowRSI, error) {
 			i := server*len(allPaths) + path
 			if !at.Before(from) {
 				day[i].join(s)
+				days = true
 			}
 			if !at.Before(r.until.Add(-time.Hour)) {
 				hour[i].join(s)
+				hours = true
 			}
 		}
 		if _, err := h.read(r.Lake); err != nil {
@@ -255,11 +258,17 @@ func (r *job) nowRSIs() ([]NowRSI, error) {
 		}
 	}
 	all := []NowRSI{}
+	if !days {
+		return all, nil // nothing was derived
+	}
 	for server, rsi := range r.rsis {
 		o := NowRSI{RSI: rsi, Paths: []NowPath{}}
 		for _, path := range r.paths {
 			i := server*len(allPaths) + path
 			p := NowPath{Path: pathName(path), Hour: r.sum(&hour[i]), Day: r.sum(&day[i])}
+			if !hours {
+				p.Hour.State = Missing
+			}
 			if r.values {
 				p.Hour.UsualUS = r.usual(fmt.Sprint(rsi, "-", p.Path))
 				p.Day.UsualUS = p.Hour.UsualUS

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ type Result struct {
 // Run brings the files up to date. What is newer than the last whole hour is written each
 // time, all else once an hour.
 func (s *Site) Run(ctx context.Context) (result Result, err error) {
-	r := &job{Site: s, frame: newFrame(s.Plan, s.Edition), writer: &writer{out: s.Out, result: &result, dirs: map[string]bool{}}}
+	r := &job{Site: s, frame: newFrame(s.Plan, s.Edition), writer: &writer{out: s.Out, result: &result}}
 	err = r.all(ctx)
 	return result, err
 }
@@ -63,6 +64,7 @@ type job struct {
 	zones []measurement.Zone
 	known []correctness.Known // of zones
 	fresh bool                // an hour is over since the last run
+	lost  bool                // tiles lack the blocks of days that they should have
 }
 
 func (r *job) all(ctx context.Context) error {
@@ -74,12 +76,13 @@ func (r *job) all(ctx context.Context) error {
 		r.result.Days = len(all)
 		return err
 	}
-	if err := os.MkdirAll(r.Out, 0o755); err != nil {
-		return fmt.Errorf("site: %w", err)
+	if err := r.writer.begin(); err != nil {
+		return err
 	}
-	steps := []func(context.Context) error{r.events, r.now, r.months, r.feed, r.page, r.index}
+	steps := []func(context.Context) error{r.events, r.now, r.months, r.feed, r.page, r.index, r.removeEvents}
 	if r.fresh = !r.made.Until.Equal(r.until) || len(r.Days) > 0; r.fresh {
-		steps = []func(context.Context) error{r.events, r.days, r.now, r.months, r.feed, r.page, r.index}
+		steps = slices.Insert(steps, 1, r.days, r.zoneFiles)
+		steps = append(steps, r.removeOld)
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -156,6 +159,11 @@ func (r *job) index(context.Context) error {
 	i.Months, errs[1] = r.have(Month)
 	i.Days, errs[2] = r.have(Day)
 	i.Details, errs[3] = r.have("details")
+	gone := func(name string) bool {
+		day, err := time.Parse("20060102", name)
+		return err != nil || !r.fiveMinutes(day)
+	}
+	i.Days, i.Details = slices.DeleteFunc(i.Days, gone), slices.DeleteFunc(i.Details, gone)
 	var zones []string
 	zones, errs[4] = r.have("zones")
 	for _, name := range zones {
@@ -195,8 +203,9 @@ func (r *job) have(l Level) ([]string, error) {
 	return all, nil
 }
 
-// removeOld removes tiles of five minutes that are kept no longer.
-func (r *job) removeOld() error {
+// removeOld removes tiles of five minutes that are kept no longer. The index no longer names
+// them.
+func (r *job) removeOld(context.Context) error {
 	for _, level := range []string{string(Day), "details"} {
 		all, err := r.have(Level(level))
 		if err != nil {

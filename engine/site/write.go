@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"mtric.net/mtric/engine/files"
+	"golang.org/x/sys/unix"
 )
 
 // MaxFile is how many bytes a data file has at most.
@@ -22,7 +22,6 @@ var errLarge = errors.New("too large")
 type writer struct {
 	out    string
 	result *Result
-	dirs   map[string]bool // in which something was written
 }
 
 // data writes a data file.
@@ -86,18 +85,30 @@ func (w *writer) file(name string, data []byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("site: %w", err)
 	}
-	if err := replace(path, data); err != nil {
+	if err := w.replace(path, data); err != nil {
 		return fmt.Errorf("site: %w", err)
 	}
-	w.dirs[dir] = true
 	w.result.Files++
 	w.result.Bytes += int64(len(data))
 	return nil
 }
 
-// replace writes beside a file and renames. The disk is told of all together, in sync.
-func replace(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+// tempDir is where files are written before they have their names; what is in it at the
+// beginning a killed run left.
+const tempDir = ".new"
+
+// begin makes the folders.
+func (w *writer) begin() error {
+	err := os.RemoveAll(filepath.Join(w.out, tempDir))
+	if err = errors.Join(err, os.MkdirAll(filepath.Join(w.out, tempDir), 0o755)); err != nil {
+		return fmt.Errorf("site: %w", err)
+	}
+	return nil
+}
+
+// replace writes a file elsewhere and renames it. The disk is told of all together, in sync.
+func (w *writer) replace(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Join(w.out, tempDir), "*")
 	if err != nil {
 		return err
 	}
@@ -114,13 +125,14 @@ func replace(path string, data []byte) error {
 	return nil
 }
 
-// sync brings the names in the folders to the disk.
+// sync brings all that was written to the disk.
 func (w *writer) sync() error {
-	for dir := range w.dirs {
-		if err := files.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("site: %w", err)
-		}
+	d, err := os.Open(w.out)
+	if err != nil {
+		return fmt.Errorf("site: %w", err)
 	}
-	clear(w.dirs)
+	if err := errors.Join(unix.Syncfs(int(d.Fd())), d.Close()); err != nil {
+		return fmt.Errorf("site: sync %s: %w", w.out, err)
+	}
 	return nil
 }

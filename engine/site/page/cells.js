@@ -72,13 +72,13 @@ mtric.cells = (() => {
     const steps = Math.round((until - from) / step), n = ids.length * steps;
     return { ids, rows: new Map(ids.map((id, i) => [id, i])), from, step, steps, state: new Uint8Array(n).fill(NOTHING),
       failed: new Int32Array(n).fill(-1), sent: new Int32Array(n).fill(-1), latency: new Uint8Array(n),
-      serial: new Float64Array(n), nsid: new Uint16Array(n), nsids: [null], leftOff: new Set(), columns: new Set(), values: false };
+      serial: new Float64Array(n), nsid: new Uint16Array(n), nsids: [null], leftOff: new Set(), leftOffNow: new Set(), columns: new Set(), values: false };
   }
 
   // put lays a tile into a grid. Row says in which row a vantage point stands; undefined: in none.
   function put(g, key, tile, row) {
     const serials = tile.serials || [], nsids = (tile.nsids || []).map(n => nsidOf(g, n));
-    for (const name of tile.left_off || []) g.leftOff.add(name);
+    for (const name of tile.left_off || []) (key === "now" ? g.leftOffNow : g.leftOff).add(name);
     for (const b of read(key, tile)) {
       if (b.sent) g.values = true;
       for (const name of ["latency", "serial", "nsid"]) if (b[name]) g.columns.add(name); // an edition may lack some
@@ -122,6 +122,7 @@ mtric.cells = (() => {
   // different things: they are left out.
   function merge(g, other) {
     g.values ||= other.values;
+    for (const name of ["leftOff", "leftOffNow"]) for (const column of other[name]) g[name].add(column);
     for (const name of other.columns) g.columns.add(name);
     for (let i = 0; i < g.state.length; i++) {
       g.state[i] = together(g.state[i], other.state[i]);

@@ -122,7 +122,8 @@ mtric.explorer = (() => {
       withheld && mtric.note("Values of single RSIs are withheld in this edition (RSSAC047): states are shown instead."),
       !there && mtric.note(`There are no data of ${v.period.text} on this site.`),
       missed.map(m => mtric.note(m, " What it would show is left empty.")),
-      g.leftOff.size > 0 && mtric.note(`Left off, since the files would be too large: ${[...g.leftOff].map(visible).join(", ")}. These values are not known here.`),
+      g.leftOff.size > 0 && mtric.note(`Left off, since the files would be too large: ${columnsText(g.leftOff)}. These values are not known here.`),
+      g.leftOffNow.size > 0 && mtric.soft(`Of the last hours ${columnsText(g.leftOffNow)} are not known yet: they come with the next file of the day.`),
       mtric.soft(`${picture.about} Rows are ${rowsText}; a cell is ${unit}.`),
       map,
       mtric.soft(v.period.level === "day" ? "Click a cell for what is behind it. Drag to see a span of time larger; Escape goes back to the month." : `Click a cell, or drag, to come nearer; Escape goes back.`),
@@ -130,6 +131,8 @@ mtric.explorer = (() => {
       mtric.evidence.chart(v, g, chosen.row),
       eventList(v, events, index));
   }
+
+  const columnsText = set => [...set].map(c => ({ nsid: "servers", serial: "zones", latency: "latencies", sent: "counts of queries" })[c] || visible(c)).join(", ");
 
   const title = v => `${v.by === "rsi" ? visible(v.who) : `Vantage point ${visible(v.who)}`} over ${mtric.path(v.path)}, ${v.period.text}`;
 

@@ -66,8 +66,14 @@ const mtric = (() => {
     return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]/gu, c => `\\u{${c.codePointAt(0).toString(16).toUpperCase()}}`);
   }
 
-  // link is where a link of the data goes, if it goes to a page at all.
-  const link = url => /^(https?:\/\/|(?![a-z][a-z0-9+.-]*:|\/\/|\\))/i.test(url) && url ? url : null;
+  // link is where a link of the data goes, if it goes to a page at all: never to a script.
+  function link(url) {
+    try {
+      return url && ["http:", "https:", location.protocol].includes(new URL(url, location.href).protocol) ? url : null;
+    } catch {
+      return null;
+    }
+  }
 
   // ---- numbers and times
 

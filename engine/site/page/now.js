@@ -61,18 +61,20 @@
   // A day that was not all good has its quiet look as long as the last hour is good.
   const mostSevere = (hour, day) => hour === C.GOOD && day === C.PART_FAILED ? hour : Math.max(hour, day === C.INCORRECT ? day : hour);
   // A lost packet here and there is no trouble: up to 2 % are told quietly.
-  const few = s => s.state === C.PART_FAILED && s.good !== undefined && (s.sent - s.good) * 50 <= s.sent;
+  const few = s => s.state === C.PART_FAILED && s.good !== undefined && (counted(s) - s.good) * 50 <= counted(s);
+  // What failed in a vantage point's own trouble counts for no RSI.
+  const counted = s => s.sent - (s.own || 0);
   const late = s => s.usual_us && s.median_us > s.usual_us + Math.max(20_000, s.usual_us / 2);
 
   function sum(s) {
     const state = states[s.state] || states[1], text = C.text(state, s.good !== undefined);
     if (s.planned > 0 && s.sent === 0) return `${text}: none of ${mtric.plural(s.planned, "query", "queries")} was sent`;
-    return s.good === undefined ? `${text}, ${mtric.plural(s.sent, "query", "queries")} sent` : `${text}, ${number(s.good)} good of ${number(s.sent)} sent`;
+    return s.good === undefined ? `${text}, ${mtric.plural(s.sent, "query", "queries")} sent` : `${text}, ${number(s.good)} good of ${number(counted(s))} sent${s.own ? `, beside ${number(s.own)} in a vantage point’s own trouble` : ""}`;
   }
 
   function line(name, s) {
     const state = states[s.state] || states[1];
-    const value = s.good !== undefined && s.sent > 0 ? mtric.share(s.good, s.sent) : { own: "own trouble", unplanned: "none" }[state.id] || C.text(state, s.good !== undefined).replace("threshold ", "");
+    const value = s.good !== undefined && counted(s) > 0 ? mtric.share(s.good, counted(s)) : { own: "own trouble", unplanned: "none" }[state.id] || C.text(state, s.good !== undefined).replace("threshold ", "");
     return h("span", { class: "line" }, h("small", {}, `${name} `), h("span", { class: `dot s-${state.id}${few(s) ? " few" : ""}` }, state.letter), ` ${value}`);
   }
 
@@ -127,7 +129,7 @@
         ctx.fillStyle = mtric.heatmap.color(n[1] === all ? "--missing" : "--good");
         ctx.fillRect(x, n[1] === all ? hgt - 4 : hgt - 3, wide, n[1] === all ? 4 : 3);
         let up = bar(n[6] / all, "--incorrect", 0);
-        up = bar(n[5] / all, "--failed", up);
+        up = bar(n[5] / all, n[5] * 50 < all ? "--part" : "--failed", up); // one of many is no alarm
         up = bar(n[4] / all, "--part", up);
         up = bar(n[3] / all, "--own", up);
         bar(n[1] < all ? n[1] / all : 0, "--missing", up);
