@@ -42,6 +42,11 @@ const uproot = `cd /home/metrics && rm -rf Reports/{` + reportFolder + `,weekly-
 // testPublic: the public tree is served, by HTTPS and by rsync, and nothing else is.
 func (d *deployed) testPublic(t *testing.T) {
 	d.must(t, "c00", plant)
+	for _, edition := range []string{"public", "internal"} { // as cron does, which may be at it
+		if out, err := d.mtricOn("c00", "site --edition "+edition+" --out Site/"+edition); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
 	t.Run("HTTPS", d.testHTTPS)
 	t.Run("rsync", d.testRsync)
 	d.must(t, "c00", uproot)
@@ -60,6 +65,7 @@ func (d *deployed) testHTTPS(t *testing.T) {
 	site := "https://" + d.address("c00")
 	for path, want := range map[string]string{
 		"/": "originals/", "/originals/": "20", "/lake/": "answers/", "/rootzones/": ".root.txt", "/manifests/": ".sha256.sig", "/plan/": "site.hcl",
+		"/site/": "<title>", "/site/mtric.js": "tile", "/site/data/now.js": "mtric.tile(", "/site/data/index.js": `"edition":"public"`,
 		"/docs/method.md": "| 101 | 101.mtric.net | africa | Nairobi |", "/docs/data.md": "answers",
 		"/plan/plan.json": `"vantage_points"`, "/reports/" + reportFolder + "/report.txt": "public", "/reports/" + reportFolder + "/revisions/1/report.txt": "public",
 	} {
@@ -77,12 +83,20 @@ func (d *deployed) testHTTPS(t *testing.T) {
 	report := "/reports/" + reportFolder
 	for _, path := range []string{
 		report + "/internal/", report + "/internal/full.json", report + "/rsi/a/report.txt", report + "/rsi/", report + "/draft.txt", report + "/revisions/1/internal/full.json",
-		report + "/revisions/1/report.json", "/reports/weekly-2026-01-05/revisions/", "/Quarantine/", "/quarantine/", "/internal/", "/lake/answers/.being-written", "/lake/answers/link/" + secret, "/lake/answers/file",
+		report + "/revisions/1/report.json", "/reports/weekly-2026-01-05/revisions/", "/Quarantine/", "/quarantine/", "/internal/", "/lake/answers/.being-written", "/site/.made.json", "/site/data/", "/site/../internal/index.html", "/Site/internal/index.html", "/lake/answers/link/" + secret, "/lake/answers/file",
 		"/lake/../Quarantine/" + secret, "/lake/%2e%2e/Quarantine/" + secret, "/lake../Quarantine/" + secret, "/lake/..%2fQuarantine/" + secret, "/originals/../../../home/metrics/State/" + secret,
 		"/../../../../home/metrics/Quarantine/" + secret, "/lake//../../Quarantine/" + secret, "/rootzones/../" + secret, "/home/metrics/State/" + secret, "/etc/passwd", "//etc/passwd", "/State/", "/Logs/", "/Output/",
 	} {
 		if status, body := d.curl(t, site+path); status == "200" || strings.Contains(body, secret) {
 			t.Errorf("%s: %s\n%s", path, status, body)
+		}
+	}
+	for path, want := range map[string]string{"/site/": "text/html", "/site/mtric.js": "text/javascript", "/site/style.css": "text/css"} {
+		_, head := d.curl(t, site+path, "-I")
+		for _, want := range []string{"content-type: " + want, "content-security-policy: default-src 'none'", "nosniff"} {
+			if !strings.Contains(strings.ToLower(head), want) {
+				t.Errorf("%s: without %q:\n%s", path, want, head)
+			}
 		}
 	}
 	for _, method := range []string{"PUT", "POST", "DELETE", "MKCOL", "PROPFIND"} {

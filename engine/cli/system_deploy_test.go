@@ -191,6 +191,10 @@ schedule "interval" {
   jitter = "2s"
 }
 collector "c00" {}
+site "public" {
+  url = "https://c00.mtric.net/site/"
+}
+site "internal" {}
 vantage_point "101" {
   region = "africa"
   metro  = "Nairobi"
