@@ -183,9 +183,9 @@ const mtric = (() => {
   const soft = (...text) => h("p", { class: "soft" }, ...text);
 
   // table is a table that scrolls within itself where the screen is narrow.
-  function table(heads, rows, caption) {
+  function table(heads, rows, caption, kind) {
     return h("div", {}, h("p", { class: "caption", "aria-hidden": "true" }, caption), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
-      h("table", {},
+      h("table", { class: kind },
         h("thead", {}, h("tr", {}, heads.map(t => h("th", { scope: "col" }, t)))),
         h("tbody", {}, rows.map(r => h("tr", { class: r.class }, (r.cells || r).map((c, i) => i === 0 ? h("th", { scope: "row" }, c) : h("td", {}, c))))))));
   }
