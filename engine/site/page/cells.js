@@ -121,7 +121,7 @@ mtric.cells = (() => {
   // merge lays the grid of another path over one. Latencies and servers of different paths are
   // different things: they are left out.
   function merge(g, other) {
-    g.values ||= other.values;
+    g.values = g.values || other.values;
     for (const name of ["leftOff", "leftOffNow"]) for (const column of other[name]) g[name].add(column);
     for (const name of other.columns) g.columns.add(name);
     for (let i = 0; i < g.state.length; i++) {

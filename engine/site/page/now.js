@@ -64,7 +64,7 @@
   const few = s => s.state === C.PART_FAILED && s.good !== undefined && (counted(s) - s.good) * 50 <= counted(s);
   // What failed in a vantage point's own trouble counts for no RSI.
   const counted = s => s.sent - (s.own || 0);
-  const late = s => s.usual_us && s.median_us > s.usual_us + Math.max(20_000, s.usual_us / 2);
+  const late = s => s.usual_us && s.median_us > s.usual_us + Math.max(20000, s.usual_us / 2);
 
   function sum(s) {
     const state = states[s.state] || states[1], text = C.text(state, s.good !== undefined);

@@ -67,7 +67,7 @@ mtric.pictures = (() => {
         const i = r * g.steps + c, us = C.us(g.latency[i]);
         if (g.state[i] === C.NOTHING) return 7;
         if (!us || !usual[r]) return 6;
-        const over = (us - usual[r]) / Math.max(20_000, usual[r] / 2);
+        const over = (us - usual[r]) / Math.max(20000, usual[r] / 2);
         return over < -0.5 ? 0 : over <= 0.5 ? 1 : over <= 1 ? 2 : over <= 2 ? 3 : over <= 4 ? 4 : 5;
       } };
   }

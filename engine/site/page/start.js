@@ -51,5 +51,5 @@
       if (index.generated !== known && mtric.route().view === "now") mtric.go();
       known = index.generated;
     } catch { /* the next view says it */ }
-  }, 300_000);
+  }, 300000);
 })();
