@@ -10,7 +10,9 @@ mtric.pictures = (() => {
   // facts are what is known of a cell, whatever is shown.
   function facts(g, r, c, usual) {
     const i = r * g.steps + c, out = [];
-    if (g.sent[i] >= 0 && g.failed[i] >= 0) out.push(`${mtric.number(g.sent[i] - g.failed[i])} of ${mtric.plural(g.sent[i], "query", "queries")} had a good answer${g.state[i] === C.INCORRECT ? ", as availability counts them; whether what they say is correct is judged apart" : ""}`);
+    if (g.state[i] === C.MISSING) out.push("planned, but no run came, or nothing was sent, was asked as planned or can be judged yet");
+    if (g.state[i] === C.OWN) out.push("what failed, failed at all servers: it counts for no RSI");
+    if (g.sent[i] >= 0 && g.failed[i] >= 0) out.push(`${mtric.number(g.sent[i] - g.failed[i])} of ${mtric.plural(g.sent[i], "query", "queries")} had a good answer${g.state[i] === C.INCORRECT ? "; what is incorrect is not good" : ""}`);
     if (g.latency[i]) out.push(`median ${mtric.ms(C.us(g.latency[i]))}${usual[r] ? `, usually ${mtric.ms(usual[r])}` : ""}`);
     if (g.serial[i]) out.push(`zone ${g.serial[i]}`);
     if (g.nsid[i]) out.push(`server ${visible(g.nsids[g.nsid[i]])}`);
