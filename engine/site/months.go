@@ -99,7 +99,8 @@ func list(vps []measurement.VantagePoint) string {
 }
 
 // beside is the page of a report as a link from the site's; empty where the reports are
-// neither beside the site nor in it.
+// neither beside the site nor in it. The internal edition is opened from the disk, where
+// cron has it in Site/internal beside Reports.
 func (r *job) beside(folder string) string {
 	out, err := filepath.Abs(r.Out)
 	reports, other := filepath.Abs(r.Reports)
@@ -107,7 +108,11 @@ func (r *job) beside(folder string) string {
 		return ""
 	}
 	path, err := filepath.Rel(out, reports)
-	if err != nil || strings.Count(filepath.ToSlash(path), "..") > 1 {
+	up := 1
+	if r.edition == Internal {
+		up = 2
+	}
+	if err != nil || strings.Count(filepath.ToSlash(path), "..") > up {
 		return ""
 	}
 	return filepath.ToSlash(filepath.Join(path, folder, "report.html"))
