@@ -49,7 +49,9 @@ mtric.events = (() => {
   function words(e, index, day) {
     const from = mtric.seconds(e.from), until = mtric.seconds(e.until), now = mtric.seconds(index.last);
     let text = what(e, index);
-    if (e.open) return `${text}, since ${mtric.since(from, now)} (${mtric.length(until - from)})`;
+    // It may go on, and need not be so in the newest measurement.
+    if (e.open && until > now) return `${text}, since ${mtric.since(from, now)} (${mtric.length(until - from)})`;
+    if (e.open) return `${text}, from ${mtric.since(from, now)} until ${mtric.since(until, now)} (${mtric.length(until - from)}) and perhaps again`;
     for (const [a, b] of past) if (text.includes(a)) { text = text.replace(a, b); break; }
     const end = mtric.day(from) === mtric.day(until) ? `${mtric.clock(until)} UTC` : mtric.stamp(until);
     return `${text}, ${mtric.day(from) === day ? "" : `${mtric.day(from)} `}${mtric.clock(from)} to ${end} (${mtric.length(until - from)})`;

@@ -41,7 +41,7 @@ mtric.pictures = (() => {
         return within(v, g, r, c, events) ? C.FAILED : C.PART_FAILED;
       },
       level: (r, c) => { const i = r * g.steps + c; return g.sent[i] > 0 ? Math.max(0, g.failed[i]) / g.sent[i] : 0.25; }, // not known: to be seen, too
-      about: bare ? "Whether the plan’s threshold of availability was met, and no answer was incorrect; no more is told of single RSIs in this edition (RSSAC047). A lost packet can miss it in a small cell: strong is what is part of an event."
+      about: bare ? "Good where the plan’s share of answers was good, and none incorrect; no more is told of single RSIs in this edition (RSSAC047). That is no verdict, since thresholds are for months, and one lost packet makes a small cell not good: strong is what is part of an event."
         : `Whether there were good answers.${g.values ? " Where some failed, the mark is the higher the more did." : ""}` };
   }
 
