@@ -464,7 +464,7 @@ func siteHostile(t *testing.T, b *browser, s sites, web string) {
 func sitePublic(t *testing.T, b *browser, s sites, _ string) {
 	b.open(s.file("public"), "#/explorer/rsi/c/v4-udp/20261119?m=latency&at=1795080000&row=101")
 	text := b.text(`document.getElementById("main").innerText`)
-	for _, want := range []string{"withheld", "RSSAC047", "Threshold missed"} {
+	for _, want := range []string{"withheld", "RSSAC047", "Not good"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the public explorer lacks %q: %s", want, text)
 		}

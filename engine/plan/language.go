@@ -224,6 +224,7 @@ var language = []blockType{
 		attrs: []attribute{
 			may("title", "text", "the plan's name", "what its pages are called"),
 			may("url", "URL", "none", "where it is found; with it there is a feed of events"),
+			may("links", "object with data, method, plan, reports", "none", "URLs that its pages lead to; the months lead to `reports`"),
 			may("five_minutes", "duration", `"400d"`, "for how long steps of five minutes are kept, a day at least; what is older has hours"),
 			may("open", "list of "+OpenValues+", "+OpenServers, "none", "what the public edition shows of single RSIs beside whether a field is good: counts, latencies and serials; names of servers (NSID)"),
 		}},

@@ -13,7 +13,12 @@ type Site struct {
 	URL         string   `json:"url"`          // where it is found, with a slash at the end; empty: nowhere
 	FiveMinutes Duration `json:"five_minutes"` // what is so fine is kept for so long
 	Open        []string `json:"open"`         // of the public edition: what it does not withhold
+
+	Links map[string]string `json:"links"` // of SiteLinks: URLs
 }
+
+// SiteLinks are where a site can lead its readers.
+var SiteLinks = []string{"data", "method", "plan", "reports"}
 
 // The editions of a site.
 const (
@@ -37,7 +42,7 @@ func (p *Plan) SiteOf(edition string) Site {
 			return s
 		}
 	}
-	return Site{Edition: edition, FiveMinutes: defaultFiveMinutes, Open: []string{}}
+	return Site{Edition: edition, FiveMinutes: defaultFiveMinutes, Open: []string{}, Links: map[string]string{}}
 }
 
 // decodeSite reads what an edition of the site is like.
@@ -54,12 +59,30 @@ func (l *loader) decodeSite(b *block) {
 		d.errorf("open", "Leave it out: the internal edition withholds nothing.", "open in the internal edition")
 	}
 	if text := d.line("url", ""); text != "" {
-		u, err := url.Parse(text)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			d.errorf("url", `Write where the site is found, such as "https://root.example.net/".`, "%q is no URL of a site", text)
-		} else {
+		if u := siteURL(text); u != nil {
 			s.URL = u.JoinPath("/").String()
+		} else {
+			d.errorf("url", `Write where the site is found, such as "https://root.example.net/".`, "%q is no URL of a site", text)
 		}
 	}
+	s.Links = map[string]string{}
+	links := d.object("links", SiteLinks)
+	for _, key := range sortedKeys(links) {
+		text, ok := d.itemText(links[key], "a URL")
+		if ok && siteURL(text) == nil {
+			l.errorf(links[key].at, `Write it whole, such as "https://root.example.net/reports/".`, "%s of links is no URL", key)
+			continue
+		}
+		s.Links[key] = text
+	}
 	l.plan.Sites = append(l.plan.Sites, s)
+}
+
+// siteURL reads a whole URL of the web; nil where it is none.
+func siteURL(text string) *url.URL {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil
+	}
+	return u
 }

@@ -97,7 +97,7 @@ func (h *history) fill(seed uint64, count int) {
 	down := map[string]func(int) bool{}
 	for _, v := range h.plan.VantagePoints {
 		silent, clock, off := span(), span(), span()
-		trouble := []func(int) bool{span(), span()}
+		trouble := []func(int) bool{span(), span()} // at every other label, so that an event covers good ones too
 		for n := range count {
 			if silent(n) || v.Until != nil && !at(n).Before(*v.Until) {
 				continue
@@ -124,7 +124,7 @@ func (h *history) fill(seed uint64, count int) {
 							if off(n) {
 								a.Address = "192.0.2.53"
 							}
-							h.finish(&a, r, trouble[fi](n) || down[string(s.RSI+"/"+measurement.RSI(f))](n), serials[min(n/150, 2)])
+							h.finish(&a, r, n%2 == 0 && trouble[fi](n) || down[string(s.RSI+"/"+measurement.RSI(f))](n), serials[min(n/150, 2)])
 							h.answers = append(h.answers, a)
 						}
 					}

@@ -76,7 +76,7 @@ func (r *job) reports() (folders []string, of string, err error) {
 		folders, all = append(folders, e.Name()), append(all, is)
 	}
 	slices.Reverse(folders)
-	of, err = hashOf(all)
+	of, err = hashOf(all, r.says.Links)
 	return folders, of, err
 }
 
@@ -98,16 +98,24 @@ func list(vps []measurement.VantagePoint) string {
 	return strings.Join(measurement.Strings(vps), ", ")
 }
 
-// beside is the page of a report as a link from the site's; empty where the reports are
-// neither beside the site nor in it.
+// beside is the page of a report as a link from the site's: where the plan says, else empty where the reports are
+// neither beside the site nor in it. The internal edition is opened from the disk, where
+// cron has it in Site/internal beside Reports.
 func (r *job) beside(folder string) string {
+	if url := r.says.Links["reports"]; url != "" {
+		return strings.TrimSuffix(url, "/") + "/" + folder + "/report.html"
+	}
 	out, err := filepath.Abs(r.Out)
 	reports, other := filepath.Abs(r.Reports)
 	if err != nil || other != nil {
 		return ""
 	}
 	path, err := filepath.Rel(out, reports)
-	if err != nil || strings.Count(filepath.ToSlash(path), "..") > 1 {
+	up := 1
+	if r.edition == Internal {
+		up = 2
+	}
+	if err != nil || strings.Count(filepath.ToSlash(path), "..") > up {
 		return ""
 	}
 	return filepath.ToSlash(filepath.Join(path, folder, "report.html"))

@@ -138,10 +138,18 @@ func (r *job) lastLabel(ctx context.Context, day time.Time) (last time.Time, err
 	return last, err
 }
 
+// linkTexts are what the plan's links are called.
+var linkTexts = map[string]string{"data": "Data", "method": "Method", "plan": "Plan", "reports": "Reports"}
+
 // index writes what all else is found by.
 func (r *job) index(context.Context) error {
 	i := Index{Edition: r.Edition, Title: r.title(), Feed: r.says.URL != "", Version: r.Version, PlanSHA256: r.Plan.SHA256(), Generated: r.Now().UTC().Truncate(time.Second), Last: r.last,
 		Step: int64(interval.Length / time.Second), RSIs: r.rsis, VantagePoints: []VantagePoint{}, Paths: []string{}, Events: r.eventKeys(), Zones: []string{}, Links: []Link{}}
+	for _, name := range plan.SiteLinks {
+		if url := r.says.Links[name]; url != "" {
+			i.Links = append(i.Links, Link{Text: linkTexts[name], URL: url})
+		}
+	}
 	for _, p := range r.paths {
 		i.Paths = append(i.Paths, pathName(p))
 	}

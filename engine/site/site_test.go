@@ -193,7 +193,7 @@ func TestHostileTextsStayTexts(t *testing.T) {
 // TestFilesAreBounded: of a flood of names columns are left off until a file has room, and
 // stay so when it grows.
 func TestFilesAreBounded(t *testing.T) {
-	const count = 288 + 127
+	const count = 2*288 + 127
 	h := drawn(1, 0)
 	for n := range 30 {
 		h.plan.VantagePoints = append(h.plan.VantagePoints, plan.VantagePoint{ID: measurement.VantagePoint(fmt.Sprint(200 + n))})
@@ -204,7 +204,7 @@ func TestFilesAreBounded(t *testing.T) {
 	h.nsids = func(string, int) string { name++; return fmt.Sprint(strings.Repeat("<", 90), name) }
 	h.fill(1, count)
 	home, whole := t.TempDir(), t.TempDir()
-	for _, n := range []int{200, 330, count} {
+	for _, n := range []int{200, 288 + 127, 2*288 + 60, count} {
 		h.write(t, home, n)
 		h.make(t, home, site.Internal)
 	}

@@ -120,7 +120,7 @@ type Index struct {
 	Details       []string       `json:"details"`
 	Events        []string       `json:"events"` // keys of event files, the oldest first
 	Zones         []string       `json:"zones"`  // keys of zone files
-	Links         []Link         `json:"links"`  // data, method, plan, reports: what the plan names
+	Links         []Link         `json:"links"`  // of the plan's site block: the data, the method, the plan, the reports
 	Feed          bool           `json:"feed"`   // there is a feed.atom
 }
 

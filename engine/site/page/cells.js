@@ -18,9 +18,9 @@ mtric.cells = (() => {
     { id: "nothing", text: "not in the data", letter: " ", color: "--nothing", mark: "", rank: -1 },
   ];
   const NOTHING = 7, UNPLANNED = 0, MISSING = 1, GOOD = 2, OWN = 3, PART_FAILED = 4, INCORRECT = 6;
-  // An edition that withholds values says of cells whether they met the plan's threshold of
-  // availability, without an incorrect answer, and no more: then the states mean less.
-  const bare = { good: "threshold met", failed: "threshold missed", part: "threshold missed, in no event" };
+  // An edition that withholds values says of cells whether the plan's share of answers was
+  // good, and none incorrect, and no more: then the states mean less. It is no verdict.
+  const bare = { good: "good", failed: "not good", part: "not good, in no event" };
   const text = (state, values) => !values && bare[state.id] || state.text;
   const known = n => Number.isInteger(n) && n >= 0 && n < NOTHING;
 
@@ -121,7 +121,7 @@ mtric.cells = (() => {
   // merge lays the grid of another path over one. Latencies and servers of different paths are
   // different things: they are left out.
   function merge(g, other) {
-    g.values ||= other.values;
+    g.values = g.values || other.values;
     for (const name of ["leftOff", "leftOffNow"]) for (const column of other[name]) g[name].add(column);
     for (const name of other.columns) g.columns.add(name);
     for (let i = 0; i < g.state.length; i++) {

@@ -45,13 +45,16 @@ mtric.events = (() => {
   const past = [[" fails", " failed"], [" answers vantage", " answered vantage"], [" shows ", " showed "], [" gives ", " gave "], [" answer vantage", " answered vantage"],
     [" sends no", " sent no"], [" is wrong", " was wrong"], [" asks at", " asked at"]];
 
-  function words(e, index) {
+  // Below the heading of a day its date is not said again.
+  function words(e, index, day) {
     const from = mtric.seconds(e.from), until = mtric.seconds(e.until), now = mtric.seconds(index.last);
     let text = what(e, index);
-    if (e.open) return `${text}, since ${mtric.since(from, now)} (${mtric.length(until - from)})`;
+    // It may go on, and need not be so in the newest measurement.
+    if (e.open && until > now) return `${text}, since ${mtric.since(from, now)} (${mtric.length(until - from)})`;
+    if (e.open) return `${text}, from ${mtric.since(from, now)} until ${mtric.since(until, now)} (${mtric.length(until - from)}) and perhaps again`;
     for (const [a, b] of past) if (text.includes(a)) { text = text.replace(a, b); break; }
     const end = mtric.day(from) === mtric.day(until) ? `${mtric.clock(until)} UTC` : mtric.stamp(until);
-    return `${text}, ${mtric.day(from)} ${mtric.clock(from)} to ${end} (${mtric.length(until - from)})`;
+    return `${text}, ${mtric.day(from) === day ? "" : `${mtric.day(from)} `}${mtric.clock(from)} to ${end} (${mtric.length(until - from)})`;
   }
 
   // link leads to the explorer at the place and time of an event.
@@ -70,10 +73,10 @@ mtric.events = (() => {
 
   const badge = e => h("span", { class: `kind ${e.kind.replace(/[^a-z_]/g, "")}` }, kinds[e.kind] || visible(e.kind));
 
-  function item(e, index, known) {
+  function item(e, index, known, day) {
     const servers = text => visible(text || "") || "without a name";
     return h("li", { class: `event${e.open ? " open" : ""}${e.id === known ? " this" : ""}`, "data-event": e.id }, badge(e), " ",
-      h("a", { href: link(e, index) }, words(e, index)), e.open && h("b", { class: "opened" }, " open"),
+      h("a", { href: link(e, index) }, words(e, index, day)), e.open && h("b", { class: "opened" }, " open"),
       (e.before || e.after) && h("div", { class: "soft" }, "Servers before: ", h("code", {}, servers(e.before)), "; since: ", h("code", {}, servers(e.after))));
   }
 
@@ -140,7 +143,7 @@ mtric.events = (() => {
       const d = mtric.day(mtric.seconds(e.from));
       days.set(d, [...(days.get(d) || []), e]);
     }
-    return [...days].map(([d, list]) => h("section", {}, h("h2", { class: "day" }, d), h("ul", { class: "events" }, list.map(e => item(e, index, known)))));
+    return [...days].map(([d, list]) => h("section", {}, h("h2", { class: "day" }, d), h("ul", { class: "events" }, list.map(e => item(e, index, known, d)))));
   }
 
   mtric.view("events", { title: "Events", show });

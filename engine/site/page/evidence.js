@@ -57,7 +57,7 @@ mtric.evidence = (() => {
     const file = (/\S+\.parquet$/.exec(rows[0]?.show || "") || [`Lake/answers/yyyymm=${cell.day.slice(0, 6)}/answers-${cell.day}.parquet`])[0];
     const [family, transport] = v.path === "all" ? [] : [v.path.startsWith("v4") ? "ipv4" : "ipv6", v.path.slice(3)];
     const when = cell.until - cell.at <= 3600 ? Array.from({ length: Math.round((cell.until - cell.at) / 300) }, (_, n) => `${mtric.day(cell.at + 300 * n)}T${mtric.clock(cell.at + 300 * n)}Z`).join(",") : "";
-    const word = s => /^[\w.:,=-]+$/.test(s) ? s : `'${s.replaceAll("'", "'\\''")}'`;
+    const word = s => /^[\w.:,=-]+$/.test(s) ? s : `'${s.replace(/'/g, "'\\''")}'`;
     return ["mtric show", `--where ${word(`vantage_point=${visible(cell.vp)}`)}`, `--where ${word(`rsi=${visible(cell.rsi)}`)}`, family && `--where family=${family} --where transport=${transport}`,
       when && `--where interval=${when}`, visible(file)].filter(Boolean).join(" ");
   }
@@ -108,6 +108,7 @@ mtric.evidence = (() => {
 
   function plot(box, xs, ys, usual) {
     let u = null;
+    const end = 2 * xs[xs.length - 1] - xs[xs.length - 2]; // of the last cell
     const make = () => {
       const width = box.clientWidth;
       if (!width || !box.isConnected) return;
@@ -115,16 +116,16 @@ mtric.evidence = (() => {
       const line = mtric.heatmap.color("--line"), text = mtric.heatmap.color("--soft");
       const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "11px system-ui, sans-serif", labelFont: "11px system-ui, sans-serif" };
       u = new uPlot({
-        width, height: 200, legend: { show: false }, cursor: { drag: { x: false, y: false } },
+        width, height: 200, legend: { live: true, isolate: false }, cursor: { drag: { x: false, y: false } },
         tzDate: s => uPlot.tzDate(new Date(s * 1000), "Etc/UTC"),
-        scales: { x: { time: true, range: [xs[0], xs.at(-1) + xs[1] - xs[0]] }, y: { range: (_, low, high) => [0, Math.max(high, (usual || 0) / 1000) * 1.1 || 1] } },
+        scales: { x: { time: true, range: [xs[0], end] }, y: { range: (_, low, high) => [0, Math.max(high, (usual || 0) / 1000) * 1.1 || 1] } },
         axes: [
           { ...axis, size: 34, splits: (_, i, from, until) => mtric.heatmap.ticks(from, until, width - 60, 62).map(t => t[0]),
-            values: (_, splits) => { const t = new Map(mtric.heatmap.ticks(xs[0], xs.at(-1) + xs[1] - xs[0], width - 60, 62)); return splits.map(s => t.get(s) ?? ""); }, label: "UTC", labelSize: 14 },
+            values: (_, splits) => { const t = new Map(mtric.heatmap.ticks(xs[0], end, width - 60, 62)); return splits.map(s => t.get(s) ?? ""); }, label: "UTC", labelSize: 14 },
           { ...axis, size: 52, values: (_, splits) => splits.map(s => `${mtric.number(s)}`), label: "ms", labelSize: 16 },
         ],
-        series: [{}, { stroke: mtric.heatmap.color("--series"), width: 1.5, spanGaps: false, points: { show: xs.length < 60 } },
-          { stroke: mtric.heatmap.color("--soft"), width: 1, dash: [6, 4], points: { show: false } }],
+        series: [{ label: "Time", value: (_, s) => s === null ? "–" : mtric.stamp(s) }, { label: "median", value: (_, v) => v === null || v === undefined ? "–" : mtric.ms(v * 1000), stroke: mtric.heatmap.color("--series"), width: 1.5, spanGaps: false, points: { show: xs.length < 60 } },
+          { label: "usual", value: (_, v) => v === null || v === undefined ? "–" : mtric.ms(v * 1000), stroke: mtric.heatmap.color("--soft"), width: 1, dash: [6, 4], points: { show: false } }],
       }, [xs, ys, xs.map(() => usual ? usual / 1000 : null)], box);
     };
     new ResizeObserver(() => { if (!u || Math.abs(u.width - box.clientWidth) > 1) make(); }).observe(box);

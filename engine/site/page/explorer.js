@@ -13,9 +13,9 @@ mtric.explorer = (() => {
     let [by, who, path, period] = route.parts;
     if (by !== "vp") by = "rsi";
     const names = by === "rsi" ? index.rsis : index.vps.map(v => v.name);
-    who ??= names[0];
-    path ??= "all";
-    period ??= (index.days || []).at(-1) || mtric.nameOf.day(mtric.seconds(index.last) || 0);
+    who = who || names[0];
+    path = path || "all";
+    period = period || (index.days || []).slice(-1)[0] || mtric.nameOf.day(mtric.seconds(index.last) || 0);
     if (!names.includes(who)) throw new Error(`The data know no ${by === "rsi" ? "RSI" : "vantage point"} “${visible(who)}”.`);
     if (path !== "all" && !index.paths.includes(path)) throw new Error(`The plan has no path “${visible(path)}”.`);
     const p = mtric.period(period), q = route.query;

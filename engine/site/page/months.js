@@ -37,7 +37,7 @@
       system.length > 0 && mtric.table(["Root server system", "Verdict", "Value", "Threshold"],
         system.map(t => [visible(t), chip(at("", t)), visible(at("", t).value || "–"), visible(at("", t).threshold || "–")]), "Verdicts of the root server system"),
       own.length > 0 && mtric.table(["Root server identifiers", ...rsis.map(visible)],
-        own.map(t => [[visible(t), threshold(m, t)], ...rsis.map(r => { const v = at(r, t); return [chip(v), v && v.value ? h("div", { class: "soft small" }, visible(v.value)) : ""]; })]), "Verdicts of each root server identifier"));
+        own.map(t => [[visible(t), threshold(m, t)], ...rsis.map(r => { const v = at(r, t); return [chip(v), v && v.value ? h("div", { class: "soft small" }, visible(v.value)) : ""]; })]), "Verdicts of each root server identifier", "dense"));
   }
 
   function threshold(m, metric) {
@@ -58,7 +58,7 @@
     const own = [...new Set(shown.flatMap(m => m.verdicts.filter(v => v.rsi).map(v => v.metric)))];
     const heads = ["Metric", ...shown.map(m => h("a", { href: mtric.address(["months", m.month]), "aria-current": m === chosen ? "true" : null }, visible(m.month)))];
     const rows = [
-      ...system.map(t => [visible(t), ...shown.map(m => { const v = m.verdicts.find(x => !x.rsi && x.metric === t); return v ? [chip(v), v.value ? h("div", { class: "soft small" }, visible(v.value)) : ""] : "–"; })]),
+      ...system.map(t => [`RSS: ${visible(t)}`, ...shown.map(m => { const v = m.verdicts.find(x => !x.rsi && x.metric === t); return v ? [chip(v), v.value ? h("div", { class: "soft small" }, visible(v.value)) : ""] : "–"; })]),
       ...own.map(t => [`RSIs: ${visible(t)}`, ...shown.map(m => tally(m.verdicts.filter(v => v.rsi && v.metric === t)))]),
     ];
     return h("section", {}, mtric.table(heads, rows, "The months side by side; a month leads to its verdicts"),

@@ -31,7 +31,7 @@ const mtric = (() => {
       const script = document.createElement("script");
       const end = (f, x) => { clearTimeout(late); waiting.delete(key); script.remove(); f(x); };
       const fail = why => { files.delete(key); end(reject, new Error(`The file ${visible(name)} ${why}.`)); };
-      const late = setTimeout(() => fail("did not arrive within 30 seconds"), 30_000);
+      const late = setTimeout(() => fail("did not arrive within 30 seconds"), 30000);
       waiting.set(key, data => {
         if (data && typeof data === "object") end(resolve, data);
         else fail("is damaged: it holds no data");
@@ -44,9 +44,10 @@ const mtric = (() => {
   }
 
   // fresh keeps a browser from showing an old copy of the files that change all the time.
-  const fresh = key => key === "index" || key === "now" ? `?${Math.floor(Date.now() / 60_000)}` : "";
+  const fresh = key => key === "index" || key === "now" ? `?${Math.floor(Date.now() / 60000)}` : "";
 
-  const forget = () => files.clear();
+  // forget has files loaded anew that are wanted again, but for those under way.
+  const forget = () => { for (const key of [...files.keys()]) if (!waiting.has(key)) files.delete(key); };
 
   // h makes an element. Strings become text, whatever is in them.
   function h(name, attributes, ...children) {
@@ -80,7 +81,7 @@ const mtric = (() => {
   const number = n => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
   // share is cut off, not rounded: 99.999 % never becomes 100 %.
   const share = (part, whole) => whole > 0 ? `${Math.floor(1e4 * part / whole) / 100}\u202f%` : "–";
-  const ms = us => us === null || us === undefined ? "–" : us < 9_950 ? `${(us / 1000).toFixed(1)} ms` : `${number(Math.round(us / 1000))} ms`;
+  const ms = us => us === null || us === undefined ? "–" : us < 9950 ? `${(us / 1000).toFixed(1)} ms` : `${number(Math.round(us / 1000))} ms`;
   const plural = (n, one, many) => `${number(n)} ${n === 1 ? one : many || one + "s"}`;
 
   const two = n => String(n).padStart(2, "0");
@@ -118,7 +119,7 @@ const mtric = (() => {
     if (m[2]) return { name, level: "month", from, until: at(y, mo + 1, 1), step: 3600, up: m[1], text: `${months[mo]} ${y}` };
     return { name, level: "year", from, until: at(y + 1, 0, 1), step: 86400, up: null, text: `${y}` };
   }
-  const nameOf = { day: s => day(s).replaceAll("-", ""), month: s => day(s).slice(0, 7).replace("-", ""), year: s => day(s).slice(0, 4) };
+  const nameOf = { day: s => day(s).replace(/-/g, ""), month: s => day(s).slice(0, 7).replace("-", ""), year: s => day(s).slice(0, 4) };
 
   // ---- addresses
 
@@ -183,9 +184,9 @@ const mtric = (() => {
   const soft = (...text) => h("p", { class: "soft" }, ...text);
 
   // table is a table that scrolls within itself where the screen is narrow.
-  function table(heads, rows, caption) {
+  function table(heads, rows, caption, kind) {
     return h("div", {}, h("p", { class: "caption", "aria-hidden": "true" }, caption), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
-      h("table", {},
+      h("table", { class: kind },
         h("thead", {}, h("tr", {}, heads.map(t => h("th", { scope: "col" }, t)))),
         h("tbody", {}, rows.map(r => h("tr", { class: r.class }, (r.cells || r).map((c, i) => i === 0 ? h("th", { scope: "row" }, c) : h("td", {}, c))))))));
   }

@@ -41,7 +41,7 @@
       })));
     return h("section", { "aria-labelledby": "matrix" }, h("h2", { id: "matrix" }, "Root servers by path"),
       mtric.soft("Each field: the last two hours in steps of five minutes (the higher a mark, the more vantage points had no good answer), then the last whole hour and the last 24 hours",
-        values ? ", with the share of good answers, and the median latency of that hour; it is red, beside what is usual, where it is later than in the week before by half and 20 ms. P is pale where at most 2 % failed." : ": whether the plan’s threshold of availability was met, and no answer was incorrect. Shares and latencies of single RSIs are withheld in this edition (RSSAC047)."),
+        values ? ", with the share of good answers, and the median latency of that hour; it is red, beside what is usual, where it is later than in the week before by half and 20 ms. P is pale where at most 2 % failed." : ": good where the plan’s share of answers was good and none incorrect. That is no verdict: thresholds are for months. Shares and latencies of single RSIs are withheld in this edition (RSSAC047)."),
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Root servers by path" }, h("table", { class: "matrix" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "wide" }, "RSI")), index.paths.map(p => h("th", { scope: "col" }, mtric.path(p))))), h("tbody", {}, rows))),
       h("ul", { class: "legend" }, states.slice(0, 7).map((s, n) => counts.has(n) || n === 2 || n === 5
@@ -64,7 +64,7 @@
   const few = s => s.state === C.PART_FAILED && s.good !== undefined && (counted(s) - s.good) * 50 <= counted(s);
   // What failed in a vantage point's own trouble counts for no RSI.
   const counted = s => s.sent - (s.own || 0);
-  const late = s => s.usual_us && s.median_us > s.usual_us + Math.max(20_000, s.usual_us / 2);
+  const late = s => s.usual_us && s.median_us > s.usual_us + Math.max(20000, s.usual_us / 2);
 
   function sum(s) {
     const state = states[s.state] || states[1], text = C.text(state, s.good !== undefined);
@@ -74,7 +74,7 @@
 
   function line(name, s) {
     const state = states[s.state] || states[1];
-    const value = s.good !== undefined && counted(s) > 0 ? mtric.share(s.good, counted(s)) : { own: "own trouble", unplanned: "none" }[state.id] || C.text(state, s.good !== undefined).replace("threshold ", "");
+    const value = s.good !== undefined && counted(s) > 0 ? mtric.share(s.good, counted(s)) : { own: "own trouble", unplanned: "none" }[state.id] || C.text(state, s.good !== undefined);
     return h("span", { class: "line" }, h("small", {}, `${name} `), h("span", { class: `dot s-${state.id}${few(s) ? " few" : ""}` }, state.letter), ` ${value}`);
   }
 

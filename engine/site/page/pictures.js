@@ -10,7 +10,9 @@ mtric.pictures = (() => {
   // facts are what is known of a cell, whatever is shown.
   function facts(g, r, c, usual) {
     const i = r * g.steps + c, out = [];
-    if (g.sent[i] >= 0 && g.failed[i] >= 0) out.push(`${mtric.number(g.sent[i] - g.failed[i])} of ${mtric.plural(g.sent[i], "query", "queries")} had a good answer${g.state[i] === C.INCORRECT ? ", as availability counts them; whether what they say is correct is judged apart" : ""}`);
+    if (g.state[i] === C.MISSING) out.push("planned, but no run came, or nothing was sent, was asked as planned or can be judged yet");
+    if (g.state[i] === C.OWN) out.push("what failed, failed at all servers: it counts for no RSI");
+    if (g.sent[i] >= 0 && g.failed[i] >= 0) out.push(`${mtric.number(g.sent[i] - g.failed[i])} of ${mtric.plural(g.sent[i], "query", "queries")} had a good answer${g.state[i] === C.INCORRECT ? "; what is incorrect is not good" : ""}`);
     if (g.latency[i]) out.push(`median ${mtric.ms(C.us(g.latency[i]))}${usual[r] ? `, usually ${mtric.ms(usual[r])}` : ""}`);
     if (g.serial[i]) out.push(`zone ${g.serial[i]}`);
     if (g.nsid[i]) out.push(`server ${visible(g.nsids[g.nsid[i]])}`);
@@ -39,7 +41,7 @@ mtric.pictures = (() => {
         return within(v, g, r, c, events) ? C.FAILED : C.PART_FAILED;
       },
       level: (r, c) => { const i = r * g.steps + c; return g.sent[i] > 0 ? Math.max(0, g.failed[i]) / g.sent[i] : 0.25; }, // not known: to be seen, too
-      about: bare ? "Whether the plan’s threshold of availability was met, and no answer was incorrect; no more is told of single RSIs in this edition (RSSAC047). A lost packet can miss it in a small cell: strong is what is part of an event."
+      about: bare ? "Good where the plan’s share of answers was good, and none incorrect; no more is told of single RSIs in this edition (RSSAC047). That is no verdict, since thresholds are for months, and one lost packet makes a small cell not good: strong is what is part of an event."
         : `Whether there were good answers.${g.values ? " Where some failed, the mark is the higher the more did." : ""}` };
   }
 
@@ -67,7 +69,7 @@ mtric.pictures = (() => {
         const i = r * g.steps + c, us = C.us(g.latency[i]);
         if (g.state[i] === C.NOTHING) return 7;
         if (!us || !usual[r]) return 6;
-        const over = (us - usual[r]) / Math.max(20_000, usual[r] / 2);
+        const over = (us - usual[r]) / Math.max(20000, usual[r] / 2);
         return over < -0.5 ? 0 : over <= 0.5 ? 1 : over <= 1 ? 2 : over <= 2 ? 3 : over <= 4 ? 4 : 5;
       } };
   }

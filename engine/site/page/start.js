@@ -13,7 +13,7 @@
   });
 
   function frame(index) {
-    document.getElementById("site").textContent = `mtric: ${mtric.visible(index.title || "plan without a name")}` + (index.edition === "internal" ? " · internal" : "");
+    document.getElementById("site").textContent = mtric.visible(index.title || "Root server system") + (index.edition === "internal" ? " · internal" : "");
     const last = mtric.seconds(index.last), made = mtric.seconds(index.generated);
     const links = (index.links || []).filter(l => mtric.link(l.url));
     document.getElementById("foot").replaceChildren(h("div", {},
@@ -51,5 +51,5 @@
       if (index.generated !== known && mtric.route().view === "now") mtric.go();
       known = index.generated;
     } catch { /* the next view says it */ }
-  }, 300_000);
+  }, 300000);
 })();

@@ -33,7 +33,7 @@ mtric.zones = (() => {
   async function show(route, index) {
     const keys = index.zones || [];
     if (!keys.length) return h("div", {}, h("h1", {}, "Zones"), mtric.note("No serials are known: there is no file of them."));
-    const key = keys.find(k => monthOf(k) === route.parts[0]) || keys.at(-1);
+    const key = keys.find(k => monthOf(k) === route.parts[0]) || keys[keys.length - 1];
     const month = monthOf(key), what = route.parts[1] === "last" ? "last" : "first";
     const before = keys[keys.indexOf(key) - 1], after = keys[keys.indexOf(key) + 1];
     const { zones, holes, missed } = await load([key]);

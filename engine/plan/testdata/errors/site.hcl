@@ -5,6 +5,7 @@ site "public" {
   url          = "root.example.net"
   five_minutes = "1h"
   open         = ["routes"]
+  links        = { data = "ftp://x.example", help = "https://x.example" }
 }
 
 site "internal" {
