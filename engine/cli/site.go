@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -70,9 +71,15 @@ func (a *app) site(ctx context.Context, f siteFlags) (err error) {
 		return err
 	}
 	result, err := a.runSite(ctx, s)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	if len(result.Left) > 0 {
+		defer func() {
+			err = errors.Join(err, findingsf("site: %s left out:\n%s", diag.Plural(len(result.Left), "monthly report"), strings.Join(result.Left, "\n")))
+		}()
+	}
+	switch {
 	case a.flags.json:
 		return a.printJSON(result)
 	case s.DryRun:

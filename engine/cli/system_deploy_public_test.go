@@ -41,12 +41,12 @@ const uproot = `cd /home/metrics && rm -rf Reports/{` + reportFolder + `,weekly-
 
 // testPublic: the public tree is served, by HTTPS and by rsync, and nothing else is.
 func (d *deployed) testPublic(t *testing.T) {
-	d.must(t, "c00", plant)
 	for _, edition := range []string{"public", "internal"} { // as cron does, which may be at it
 		if out, err := d.mtricOn("c00", "site --edition "+edition+" --out Site/"+edition); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
+	d.must(t, "c00", plant)
 	t.Run("HTTPS", d.testHTTPS)
 	t.Run("rsync", d.testRsync)
 	d.must(t, "c00", uproot)

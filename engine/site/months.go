@@ -32,7 +32,8 @@ func (r *job) months(context.Context) error {
 	for _, folder := range folders {
 		d, err := report.Job{Out: r.Reports}.Existing(folder)
 		if err != nil {
-			return fmt.Errorf("site: %w", err)
+			r.result.Left, of = append(r.result.Left, err.Error()), ""
+			continue
 		}
 		if d == nil {
 			continue

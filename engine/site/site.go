@@ -40,11 +40,14 @@ type Result struct {
 	Days  int   `json:"days"`  // made anew
 	Files int   `json:"files"` // written
 	Bytes int64 `json:"bytes"`
+
+	Left []string `json:"left"` // monthly reports that cannot be read: they are in no matrix
 }
 
 // Run brings the files up to date. What is newer than the last whole hour is written each
 // time, all else once an hour.
 func (s *Site) Run(ctx context.Context) (result Result, err error) {
+	result.Left = []string{}
 	r := &job{Site: s, frame: newFrame(s.Plan, s.Edition), writer: &writer{out: s.Out, result: &result}}
 	err = r.all(ctx)
 	return result, err
