@@ -7,12 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/derive"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rebuild"
 )
 
@@ -32,7 +35,9 @@ received, loose or packed, the archive of root zones with its records of fetches
 plans, and what the collector saw at the sources of zones. It runs what ingest runs, a day at a time, and judges all answers by the
 plan of --plan. What cannot be used is named and is a finding.
 
-With --check it then compares every column of every table with another lake and names
+The tables hours and events are derived from the others then, by the same plan.
+
+With --check it compares every column of every other table with another lake and names
 the first differences, and looks in both for the plans of their runs; both are findings
 too. When files arrived is known from the indexes of packs; of loose ones it is not, and
 received_at and ingested_at are not compared. Rows of vantage_points that the plan of
@@ -117,10 +122,24 @@ func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
 		Progress: func(int) { bar.step() }}
 	done, err := b.Run(c.Context())
 	bar.done()
+	if err == nil {
+		err = a.deriveRebuilt(c.Context(), p, store)
+	}
 	if err != nil {
 		return err
 	}
 	return a.printRebuilt(c.Context(), done, store, f.check)
+}
+
+// deriveRebuilt makes the tables of change of a rebuilt lake.
+func (a *app) deriveRebuilt(ctx context.Context, p *plan.Plan, store lake.Store) (err error) {
+	d := &derive.Deriver{Plan: p, Lake: store, State: filepath.Join(store.Dir, "_derived")}
+	defer func() { err = errors.Join(err, os.RemoveAll(d.State)) }()
+	bar := a.progress(0, "deriving")
+	d.Progress = bar.at
+	result, err := d.Run(ctx, time.Time{}, time.Time{})
+	bar.done()
+	return errors.Join(err, errors.Join(result.Failed...))
 }
 
 // printRebuilt compares where that is wanted, and tells what came of all.
