@@ -65,7 +65,7 @@ func (w *world) watch() {
 // came notes a run.
 func (m *labelMarks) came(d *dayWork, v int) {
 	m.p.lastRun = d.index
-	m.clock[v] = d.clock.unsynchronized
+	m.clock[v] = m.clock[v] || d.clock.unsynchronized
 }
 
 // take notes a query.
