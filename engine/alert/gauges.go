@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
@@ -77,6 +78,17 @@ func (g *gauges) of(end time.Time) *gauges {
 		return cmp.Or(cmp.Compare(a.RSI, b.RSI), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Transport, b.Transport))
 	})
 	return &gauges{End: end, Series: g.Series}
+}
+
+// reachable says whether an RSI has an address of a family in [from, until): where it has
+// none nothing is missing.
+func reachable(p *plan.Plan, labels []Label, from, until time.Time) bool {
+	rsi, family := labelOf(labels, "rsi"), measurement.Family(labelOf(labels, "family"))
+	return slices.ContainsFunc(p.Servers, func(s plan.Server) bool {
+		_, first := s.AddressAt(family, from)
+		_, last := s.AddressAt(family, until.Add(-interval.Length))
+		return string(s.RSI) == rsi && (first || last)
+	})
 }
 
 // ratio is nil of nothing.

@@ -25,7 +25,8 @@ import (
 
 // gauged is a collector with a lake of eight hours in which things go wrong from 16:00 to
 // 20:00: g is down over a path, c keeps its zone, f is slow, one vantage point of three is
-// silent for twenty minutes. Another, which the plan expects, never measures.
+// silent for twenty minutes. Another, which the plan expects, never measures. m has no IPv6
+// before 17:00.
 func gauged(t *testing.T, now *time.Time) (*alert.Book, lake.Store, *plan.Plan) {
 	t.Helper()
 	p, l := plan.Load([]plan.Dir{shipped(t, "rssac047")}, nil)
@@ -35,6 +36,12 @@ func gauged(t *testing.T, now *time.Time) (*alert.Book, lake.Store, *plan.Plan) 
 	vps := []measurement.VantagePoint{"101", "301", "501"}
 	for _, v := range append(slices.Clone(vps), "601") {
 		p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: v})
+	}
+	last := &p.Servers[len(p.Servers)-1]
+	for i, a := range last.Addresses {
+		if a.Family == measurement.IPv6 {
+			last.Addresses[i].From = new(noon.Add(5 * time.Hour))
+		}
 	}
 	rules, l := alert.Compile(p)
 	if rules == nil {
@@ -94,6 +101,10 @@ func expected(t *testing.T, s lake.Store, p *plan.Plan, end time.Time) map[strin
 	all := map[string]float64{`mtric_window_end_timestamp_seconds{machine="c00"}`: float64(end.Unix())}
 	for _, server := range p.Servers {
 		for _, path := range measurement.Paths {
+			_, before := server.AddressAt(path.Family, end.Add(-time.Hour))
+			if _, now := server.AddressAt(path.Family, end.Add(-interval.Length)); !before && !now {
+				continue
+			}
 			sent, good, newest := 0, 0, int64(0)
 			var latencies []int64
 			there := map[string]bool{}
@@ -202,6 +213,39 @@ func TestOldGaugesGo(t *testing.T) {
 		}
 		if got := windows(t, b); !maps.Equal(got, want) {
 			t.Errorf("%d minutes after: %d series, want %d", minutes, len(got), len(want))
+		}
+	}
+}
+
+// Whatever a plan asks, its RSIs and paths have their gauges, of query soa or of all it has;
+// without vantage points in the plan it is the data that says who is expected. Over a lake without
+// anything nobody is good or bad. A plan without window rules has none.
+func TestGaugesOfShippedPlans(t *testing.T) {
+	for name, want := range map[string]int{"rssac047": 0, "demo": 13 * 4, "zone": 6 + 4 + 2 + 2, "chaos": 0} {
+		rules, l := compile(t, name, "", "")
+		if rules == nil {
+			t.Fatal(l.Error())
+		}
+		b := newBook(t)
+		b.Machine, b.Rules, b.Now = "c00", rules, func() time.Time { return noon }
+		evaluate(t, b, lake.Store{Dir: t.TempDir()})
+		if err := b.Ran("ingest", true); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for name, v := range windows(t, b) {
+			if metric, _, _ := strings.Cut(name, "{"); metric != "mtric_window_end_timestamp_seconds" {
+				if got[metric]++; v != 0 {
+					t.Errorf("%s is %v", name, v)
+				}
+			}
+		}
+		expected := map[string]int{"mtric_window_coverage_ratio": want, "mtric_window_queries": want}
+		if want == 0 {
+			expected = map[string]int{}
+		}
+		if !maps.Equal(got, expected) {
+			t.Errorf("%s: %v, want %v", name, got, expected)
 		}
 	}
 }

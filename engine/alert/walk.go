@@ -159,7 +159,7 @@ func (w *walker) walkGroup(ctx context.Context, g *group, from, until time.Time,
 				}
 				return exclusion(c.labels, began.Add(-interval.Length), end) // the interval that made it true
 			}
-			if g == w.gauged && f.newest && c.counted {
+			if g == w.gauged && f.newest && c.counted && reachable(rs.Plan, c.labels, end.Add(-g.window), end) {
 				w.gauges.note(c, &now, c.expected(end.Add(-g.window), end, ""))
 			}
 			here := c.counted && measured(rs.Plan, c.labels, end.Add(-g.window), end)
