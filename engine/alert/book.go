@@ -45,6 +45,7 @@ type memory struct {
 	Window   time.Time         `json:"window_until,omitzero"` // end of the last interval evaluated
 	Alerts   []*Status         `json:"alerts"`
 	Commands map[string]ran    `json:"commands,omitempty"`
+	Gauges   *gauges           `json:"gauges,omitempty"`  // of the last windows that were evaluated
 	Facts    map[string]string `json:"facts,omitempty"`   // that watch compares with next time
 	Waiting  []Event           `json:"waiting,omitempty"` // lines that travel to the collector with the next push
 

@@ -64,7 +64,7 @@ func (b *Book) walker(ctx context.Context, store lake.Store, from, until time.Ti
 	if from.Equal(until) {
 		return b.Rules.walkerAt(ctx, store, until, filepath.Join(b.State, "sums"))
 	}
-	return b.Rules.walker(ctx, store, from, until, "")
+	return b.Rules.walkerOver(ctx, store, from, until)
 }
 
 // evaluateEnd evaluates the window rules at one end and saves what came of it: a run
@@ -89,6 +89,9 @@ func (b *Book) evaluateEnd(ctx context.Context, m *memory, result *Result, w *wa
 		events[i].Time = b.Now() // when it is told; a backlog is told of late
 	}
 	m.Window = end
+	if end.Equal(w.until) {
+		m.Gauges = w.gauges.of(end)
+	}
 	result.Evaluated++
 	return b.checkpoint(m, result)
 }

@@ -3,6 +3,7 @@ package alert
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -16,13 +17,14 @@ func (b *Book) metrics(m *memory) error {
 	if !b.kept() {
 		return nil
 	}
-	return writeMetrics(b.Logs, b.Machine, m.Alerts, b.shown, m.Commands)
+	return writeMetrics(b.Logs, b.Machine, m.Alerts, b.shown, m.Commands, func(out io.Writer) { m.Gauges.write(out, b.Machine, b.Now()) })
 }
 
-// writeMetrics writes the text file metrics of a machine. HELP and TYPE never
+// writeMetrics writes the text file metrics of a machine, and more of them, which no other
+// machine has. HELP and TYPE never
 // change and machine is always there, or node-exporter, which merges the files
 // of all machines, would drop series without a word.
-func writeMetrics(logs, machine string, alerts []*Status, firing func(*Status) bool, commands map[string]ran) error {
+func writeMetrics(logs, machine string, alerts []*Status, firing func(*Status) bool, commands map[string]ran, more func(io.Writer)) error {
 	names := slices.Sorted(maps.Keys(commands))
 	var out bytes.Buffer
 	out.WriteString("# HELP mtric_alert_firing Whether an alert of mtric fires.\n# TYPE mtric_alert_firing gauge\n")
@@ -38,6 +40,7 @@ func writeMetrics(logs, machine string, alerts []*Status, firing func(*Status) b
 	for _, name := range names {
 		fmt.Fprintf(&out, "mtric_run_timestamp_seconds%s %d\n", series([]Label{{"machine", machine}, {"command", name}}), commands[name].At.Unix())
 	}
+	more(&out)
 	path := filepath.Join(logs, machine+"-alerts.prom")
 	if err := renameio.WriteFile(path, out.Bytes(), 0o644, renameio.WithTempDir(logs), renameio.IgnoreUmask()); err != nil {
 		return fmt.Errorf("alert metrics: %w", err)

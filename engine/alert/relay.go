@@ -80,7 +80,7 @@ func (r *Relay) Close() error {
 		errs = append(errs, r.tellMore(machine))
 	}
 	for machine, sent := range r.fresh {
-		errs = append(errs, writeMetrics(r.Logs, machine, fewest(sent.Firing), func(*Status) bool { return true }, few(sent.Commands)))
+		errs = append(errs, writeMetrics(r.Logs, machine, fewest(sent.Firing), func(*Status) bool { return true }, few(sent.Commands), func(io.Writer) {}))
 	}
 	if len(r.fresh) > 0 {
 		data, err := json.MarshalIndent(r.shown, "", " ")

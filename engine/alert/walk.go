@@ -25,6 +25,8 @@ type walker struct {
 	slide  *slide
 	rows   *rows
 	groups []*group
+	gauged *group        // whose windows become gauges; nil for none
+	gauges gauges        // of the last end
 	reach  time.Duration // of the rows that are held
 	sums   sums          // of the groups that are summed
 
@@ -38,9 +40,18 @@ func (rs *Rules) walker(ctx context.Context, store lake.Store, from, until time.
 	return w, w.prepare(ctx, store, from, until)
 }
 
-// walkerAt prepares a walk over one end, for which sums are kept in a folder.
+// walkerOver is walker, and has gauges made at the last end.
+func (rs *Rules) walkerOver(ctx context.Context, store lake.Store, from, until time.Time) (*walker, error) {
+	w := &walker{rules: rs}
+	w.groups, w.gauged = gauged(rs.Plan, rs.groups(""))
+	w.reach = farthest(w.groups)
+	return w, w.prepare(ctx, store, from, until)
+}
+
+// walkerAt is walkerOver for one end, for which sums are kept in a folder.
 func (rs *Rules) walkerAt(ctx context.Context, store lake.Store, end time.Time, dir string) (*walker, error) {
-	w := &walker{rules: rs, groups: rs.groups("")}
+	w := &walker{rules: rs}
+	w.groups, w.gauged = gauged(rs.Plan, rs.groups(""))
 	var sliding []*group
 	for _, g := range w.groups {
 		if g.summed = g.summable(rs.Plan); !g.summed {
@@ -147,6 +158,9 @@ func (w *walker) walkGroup(ctx context.Context, g *group, from, until time.Time,
 					began = *f.since
 				}
 				return exclusion(c.labels, began.Add(-interval.Length), end) // the interval that made it true
+			}
+			if g == w.gauged && f.newest && c.counted && reachable(rs.Plan, c.labels, end.Add(-g.window), end) {
+				w.gauges.note(c, &now, c.expected(end.Add(-g.window), end, ""))
 			}
 			here := c.counted && measured(rs.Plan, c.labels, end.Add(-g.window), end)
 			for _, rule := range g.rules {

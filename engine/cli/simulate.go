@@ -35,7 +35,7 @@ var simulateParts = []string{simulateMarker, simulateTruth, "answers", "plans", 
 // simulateFlags are the command's own flags, as they were written.
 type simulateFlags struct {
 	out, from, until, faults string
-	vps                      int
+	vps, events              int
 	seed                     uint64
 	wires, routes            bool
 }
@@ -50,7 +50,11 @@ root zones that never were, and prints the true value of every metric as JSON (a
 kept as DIR/_truth.json). The same seed gives the same files, whatever the machine.
 
 The vantage points are the first of the plan or, where it has none, 901, 902, …
-DIR must be empty, new, or the output of an earlier simulation, which is replaced.`,
+DIR must be empty, new, or the output of an earlier simulation, which is replaced.
+
+What goes wrong is what a faults file says, and what --events draws: so many outages,
+moves to other sites, stale zones and whatever else the table events knows, one after
+the other, at most one a day. The truth lists every event that is in the lake.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.simulate(c, f) },
 	}
@@ -60,6 +64,7 @@ DIR must be empty, new, or the output of an earlier simulation, which is replace
 	c.Flags().StringVar(&f.until, "until", "", "end of the intervals, exclusive, a `TIME` or day")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "what all chance follows from")
 	c.Flags().StringVar(&f.faults, "faults", "", "`FILE` of fault blocks, see docs/simulate.md")
+	c.Flags().IntVar(&f.events, "events", 0, "draw `N` faults too, so that the kinds of events come in turn")
 	c.Flags().BoolVar(&f.wires, "wires", false, "correctness answers carry wire responses of generated zones, kept in DIR/rootzones")
 	c.Flags().BoolVar(&f.routes, "routes", false, "also the table routes, of what the plan's traceroute blocks would see")
 	return c
@@ -120,12 +125,29 @@ func (a *app) simulation(f simulateFlags) (simulate.Config, error) {
 	if f.wires {
 		config.Zones = &labZones{}
 	}
-	if f.faults == "" {
-		return config, nil
+	if f.faults != "" {
+		if config.Faults, err = a.faults(f.faults, &config); err != nil {
+			return config, err
+		}
 	}
-	src, err := readFaults(f.faults)
+	planted, err := simulate.Plant(config, f.events)
 	if err != nil {
-		return config, usagef("--faults: %w", err)
+		return config, usagef("--events: %w", err)
+	}
+	for _, p := range planted {
+		if slices.ContainsFunc(config.Faults, func(o plan.Fault) bool { return o.Label == p.Label }) {
+			return config, usagef("--events: %s has a fault %q, which is drawn: give it another label", f.faults, p.Label)
+		}
+	}
+	config.Faults = append(config.Faults, planted...)
+	return config, nil
+}
+
+// faults reads a faults file for a simulation.
+func (a *app) faults(path string, config *simulate.Config) ([]plan.Fault, error) {
+	src, err := readFaults(path)
+	if err != nil {
+		return nil, usagef("--faults: %w", err)
 	}
 	// Faults may name the vantage points of the simulation, whatever the plan has.
 	known := *config.Plan
@@ -133,9 +155,8 @@ func (a *app) simulation(f simulateFlags) (simulate.Config, error) {
 	for _, id := range config.VantagePoints {
 		known.VantagePoints = append(known.VantagePoints, plan.VantagePoint{ID: id})
 	}
-	faults, mistakes := plan.LoadFaults(src, f.faults, &known)
-	config.Faults = faults
-	return config, a.printMistakes(mistakes)
+	faults, mistakes := plan.LoadFaults(src, path, &known)
+	return faults, a.printMistakes(mistakes)
 }
 
 // readFaults reads a faults file, no larger than a plan file may be.

@@ -4,6 +4,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +54,7 @@ func TestSystemPrometheus(t *testing.T) {
 		}
 	}
 	m.wait(t, `101 critical no-output firing`, `c00 warning quarantine firing`)
+	m.dashboard(t)
 
 	must(t, os.Remove(rubbish))
 	m.mtric(t, 0, "watch", "--vp", "c00", "--home", m.home)
@@ -160,6 +163,39 @@ func (m *monitored) relay(t *testing.T, want int, now string) {
 	m.mtric(t, 0, "ingest", "--home", m.home, "--now", now)
 }
 
+// dashboard asks Prometheus what Grafana would ask it, and that there is something to say of
+// the windows, of which nothing came but what was expected.
+func (m *monitored) dashboard(t *testing.T) {
+	t.Helper()
+	data, err := os.ReadFile("../../docs/grafana/mtric.json")
+	must(t, err)
+	var board struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
+	must(t, json.Unmarshal(data, &board))
+	all := regexp.MustCompile(`\$(rsi|family|transport)`)
+	var rules strings.Builder
+	rules.WriteString("groups:\n- name: dashboard\n  rules:\n")
+	for _, p := range board.Panels {
+		for _, target := range p.Targets {
+			expr := all.ReplaceAllString(target.Expr, ".*")
+			fmt.Fprintf(&rules, "  - record: x:%d\n    expr: %q\n", rules.Len(), expr)
+			if _, err := m.query(expr); err != nil {
+				t.Errorf("%s: %v", expr, err)
+			}
+		}
+	}
+	file := filepath.Join(m.home, "dashboard.yml")
+	must(t, os.WriteFile(file, []byte(rules.String()), 0o644))
+	promtool(t, "check", "rules", file)
+	if found, err := m.query("mtric_window_coverage_ratio == 0"); err != nil || len(found) != 13*4 {
+		t.Errorf("%d RSIs and paths without data, %v", len(found), err)
+	}
+	if found, err := m.query("mtric_window_availability_ratio"); err != nil || len(found) > 0 {
+		t.Errorf("availability of what was never sent: %v, %v", found, err)
+	}
+}
+
 // wait waits until exactly these alerts of mtric fire in Prometheus, as "machine
 // severity rule state".
 func (m *monitored) wait(t *testing.T, want ...string) {
@@ -176,12 +212,24 @@ func (m *monitored) wait(t *testing.T, want ...string) {
 }
 
 func (m *monitored) alerts() ([]string, error) {
+	found, err := m.query(`ALERTS{alertname="MtricAlert"}`)
+	var all []string
+	for _, a := range found {
+		all = append(all, fmt.Sprintf("%s %s %s %s", a["machine"], a["severity"], a["rule"], a["alertstate"]))
+	}
+	slices.Sort(all)
+	return all, err
+}
+
+// query asks Prometheus: the labels of each series.
+func (m *monitored) query(expr string) (all []map[string]string, err error) {
 	var answer struct {
-		Data struct {
+		Status, Error string
+		Data          struct {
 			Result []struct{ Metric map[string]string }
 		}
 	}
-	r, err := http.Get(m.api + "/api/v1/query?query=" + url.QueryEscape(`ALERTS{alertname="MtricAlert"}`))
+	r, err := http.Get(m.api + "/api/v1/query?query=" + url.QueryEscape(expr))
 	if err != nil {
 		return nil, err
 	}
@@ -189,10 +237,11 @@ func (m *monitored) alerts() ([]string, error) {
 	if err := json.NewDecoder(r.Body).Decode(&answer); err != nil {
 		return nil, err
 	}
-	var all []string
-	for _, a := range answer.Data.Result {
-		all = append(all, fmt.Sprintf("%s %s %s %s", a.Metric["machine"], a.Metric["severity"], a.Metric["rule"], a.Metric["alertstate"]))
+	if answer.Status != "success" {
+		return nil, errors.New(answer.Error)
 	}
-	slices.Sort(all)
+	for _, a := range answer.Data.Result {
+		all = append(all, a.Metric)
+	}
 	return all, nil
 }

@@ -26,10 +26,10 @@ type Fault struct {
 	RSIs          []measurement.RSI          `json:"rsis"`
 	Paths         []string                   `json:"paths"` // "ipv6/tcp"
 
-	From  time.Time `json:"from"` // interval labels in [From, Until)
-	Until time.Time `json:"until"`
+	From  time.Time `json:"from"`           // interval labels in [From, Until)
+	Until time.Time `json:"until,omitzero"` // zero is for good
 
-	By      Duration `json:"by"`      // slow, stale, future, slow_clock, fast_clock: how much
+	By      Duration `json:"by"`      // slow, moved, stale, future, slow_clock, fast_clock: how much
 	Percent int      `json:"percent"` // of the queries it strikes; 100 by default
 	RCode   string   `json:"rcode"`   // rcode
 	Tags    []string `json:"tags"`    // wrong: rules of RSSAC047 to be broken; empty is one for each kind of question
@@ -50,6 +50,7 @@ const (
 	FaultRCode       FaultKind = "rcode"                            // any other rcode
 	FaultTruncated   FaultKind = "truncated"                        // TC and no data, over UDP
 	FaultSlow        FaultKind = "slow"                             // answers come later by By
+	FaultMoved       FaultKind = "moved"                            // another site answers, another way leads there, round trips are longer by By
 	FaultStale       FaultKind = "stale"                            // zones come later by By
 	FaultFrozen      FaultKind = "frozen"                           // the zone of From until Until
 	FaultWrong       FaultKind = "wrong"                            // correctness answers break a rule
@@ -65,7 +66,7 @@ const (
 
 // FaultKinds lists the vocabulary.
 var FaultKinds = []FaultKind{FaultDown, FaultRefused, FaultUnreachable, FaultReset, FaultMalformed, FaultLocalError,
-	FaultServFail, FaultRCode, FaultTruncated, FaultSlow, FaultStale, FaultFrozen, FaultWrong, FaultSilent, FaultOffPlan, FaultFuture, FaultUnsynchronized, FaultSlowClock, FaultFastClock}
+	FaultServFail, FaultRCode, FaultTruncated, FaultSlow, FaultMoved, FaultStale, FaultFrozen, FaultWrong, FaultSilent, FaultOffPlan, FaultFuture, FaultUnsynchronized, FaultSlowClock, FaultFastClock}
 
 // FaultTags are the rules that a wrong answer can be made to break, by the kind
 // of question whose answers they judge.
@@ -82,7 +83,7 @@ var FaultTags = map[string][]string{
 var faultType = []blockType{{kind: "fault", label: "name", attrs: []attribute{
 	need("kind", "one of "+words(FaultKinds), ""),
 	may("vantage_points", "list of labels", "all", ""), may("rsis", "list of RSIs", "all", ""), may("paths", "list of paths", "all", ""),
-	need("from", "time", ""), need("until", "time", ""),
+	need("from", "time", ""), may("until", "time", "for good", ""),
 	may("by", "duration", "none", ""), may("percent", "number", "100", ""), may("rcode", "rcode", "none", ""),
 	may("tags", "list of tags", "one for each kind of question", ""),
 }}}
@@ -159,10 +160,13 @@ var FaultRCodes = []string{measurement.FormErr, measurement.NotImp, measurement.
 
 // fault reads a fault block.
 func (d *decoder) fault(label string) Fault {
-	f := Fault{Label: label, From: d.required("from"), Until: d.required("until"), Percent: 100,
+	f := Fault{Label: label, From: d.required("from"), Percent: 100,
 		VantagePoints: []measurement.VantagePoint{}, RSIs: []measurement.RSI{}, Paths: []string{}, Tags: []string{}}
 	f.Kind = FaultKind(d.enum("kind", "", measurement.Strings(FaultKinds)...))
-	d.order("from", "until", &f.From, &f.Until)
+	if until := d.moment("until"); until != nil {
+		f.Until = *until
+		d.order("from", "until", &f.From, until)
+	}
 	for _, name := range []string{"vantage_points", "rsis", "paths", "tags"} {
 		if items, ok := d.list(name); ok && len(items) == 0 {
 			d.errorf(name, "Leave it out to mean all.", "%s is empty", name)
@@ -204,10 +208,13 @@ func (d *decoder) faultDetails(f *Fault) {
 	switch f.Kind {
 	case FaultSlow:
 		most = Duration(time.Minute)
+	case FaultMoved: // so far away is no place
+		most = Duration(time.Second)
+		d.wholeFamilies(f)
 	case FaultSlowClock, FaultFastClock: // less is no clock that anybody doubts
 		least = Duration(5 * time.Minute)
 	}
-	timed := []FaultKind{FaultSlow, FaultStale, FaultFuture, FaultSlowClock, FaultFastClock}
+	timed := []FaultKind{FaultSlow, FaultMoved, FaultStale, FaultFuture, FaultSlowClock, FaultFastClock}
 	if slices.Contains(timed, f.Kind) {
 		f.By = d.duration("by", 0, least, most)
 	}
@@ -231,6 +238,19 @@ func (d *decoder) faultDetails(f *Fault) {
 			d.errorf(name, "Remove it.", "a fault of kind %s has no %q", f.Kind, name)
 		case belongs && !d.has(name) && (name == "by" || name == "rcode"):
 			d.l.errorf(d.at, "Add "+map[string]string{"by": `by = "10m"`, "rcode": `rcode = "REFUSED"`}[name]+".", "%s lacks %q", d.what, name)
+		}
+	}
+}
+
+// wholeFamilies refuses a path without that of the other transport: to one address there is one way.
+func (d *decoder) wholeFamilies(f *Fault) {
+	for _, name := range f.Paths {
+		for _, p := range measurement.Paths {
+			family, _, _ := strings.Cut(name, "/")
+			if string(p.Family) == family && !slices.Contains(f.Paths, p.String()) {
+				d.errorf("paths", "Name "+p.String()+" too.", "%s is moved and %s is not: a family has one way", name, p)
+				return
+			}
 		}
 	}
 }

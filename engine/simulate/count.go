@@ -30,7 +30,11 @@ type part struct {
 	ingested      int64        // µs; when the last of the day's runs came into the lake
 	routes        []RouteTruth // by vantage point; nil without routes
 	ways          map[way]bool
-	affected      []int64 // queries by fault
+	marks         map[Scope][]int     // indices of labels that were bad, in order
+	medians       map[int]*[24]median // of the places that a fault makes slow
+	sites         map[pair][]atSite   // of those that a fault moves
+	lastRun       int                 // the last label with a run; -1 without
+	affected      []int64             // queries by fault
 	planted       []Planted
 
 	now runTally
@@ -156,7 +160,8 @@ func (w *world) newPart(day time.Time, labels []time.Time) *part {
 	month := interval.Month(day)
 	p := &part{w: w, month: month, rssBound: rssBound(w.Plan.ThresholdsAt(later(month, w.From))), sums: w.newSums(), latency: make([][]uint32, 4*len(w.rsis)),
 		first: int(labels[0].Sub(w.From) / interval.Length), minima: make([]int16, len(labels)*len(w.vps)*len(w.rsis)),
-		shown: map[int]*showing{}, unarchived: map[int]bool{}, affected: make([]int64, len(w.faults))}
+		shown: map[int]*showing{}, unarchived: map[int]bool{}, affected: make([]int64, len(w.faults)),
+		marks: map[Scope][]int{}, sites: map[pair][]atSite{}, lastRun: -1}
 	for i := range p.minima {
 		p.minima[i] = unasked
 	}

@@ -39,6 +39,7 @@ type dayWork struct {
 	clock     clock // of the run at work
 	names     *names
 	ends      int64 // µs
+	marks     *labelMarks
 
 	err     error   // the first that kept a wire from being made
 	queries []query // of one run, in the order of the lake
@@ -68,6 +69,7 @@ func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *pa
 	}()
 	labels := w.intervals(day)
 	d := &dayWork{w: w, out: out, batch: newBatch(), part: w.newPart(day, labels), arrivals: w.arrivals(day)}
+	d.marks = w.newLabelMarks(d.part)
 	for _, v := range w.vps {
 		d.streams = append(d.streams, rand.NewPCG(mix(w.Seed, streamDay, uint64(day.Unix()), v.word), 0))
 	}
@@ -89,7 +91,9 @@ func (w *world) day(ctx context.Context, store lake.Store, day time.Time) (p *pa
 				runs = append(runs, run)
 			}
 		}
+		d.marks.end(d.index)
 	}
+	d.part.medians = d.marks.medians()
 	if err := d.flush(); err != nil {
 		return nil, err
 	}
@@ -168,6 +172,7 @@ func (d *dayWork) run(v int) (measurement.Run, bool, error) {
 		}
 		d.batch.add(d, v, q, &o)
 		tally.take(q, &o)
+		d.marks.take(d, v, q, &o)
 		if o.outcome == measurement.Answered {
 			answered++
 		}
@@ -176,9 +181,11 @@ func (d *dayWork) run(v int) (measurement.Run, bool, error) {
 	if !makes {
 		if within {
 			tally.end(false)
+			d.marks.silent[v] = len(d.queries) > 0
 		}
 		return measurement.Run{}, false, nil
 	}
+	d.marks.came(d, v)
 	run := d.runRow(place.id, started, jitter, last, answered)
 	tally.end(*run.ClockSynchronized && !run.ReceivedAt.Before(run.Interval))
 	d.part.ingested = max(d.part.ingested, run.IngestedAt.UnixMicro())
@@ -190,6 +197,7 @@ func (d *dayWork) missing() {
 	for v := len(d.w.vps); v < len(d.w.everyone); v++ {
 		if d.w.everyone[v].in(d.label) {
 			d.part.begin(d.index, v, &d.frame).end(false)
+			d.marks.silent[v] = slices.ContainsFunc(d.due, func(a *ask) bool { return d.w.Plan.Asks(a.Query, d.w.everyone[v].id) })
 		}
 	}
 }

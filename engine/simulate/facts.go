@@ -30,7 +30,8 @@ func (b *batch) facts(d *dayWork, v, x int, q *query, o *observation, r *measure
 		r.TCPRetransmits = b.int32(resent)
 	}
 	if o.attempts == 2 {
-		r.FirstLatencyUS = b.int(w.base[w.baseOf(v, x, q.path/2)] + int64(h>>24%400))
+		base, _ := d.roundTripOf(v, x, familyOf(q.path))
+		r.FirstLatencyUS = b.int(base + int64(h>>24%400))
 		if wire := o.reply.wire; len(wire) > 12 {
 			r.FirstResponse = wire[:12]
 		}
@@ -40,6 +41,9 @@ func (b *batch) facts(d *dayWork, v, x int, q *query, o *observation, r *measure
 	}
 	if !tcp {
 		pair := mix(w.Seed, streamFacts, w.vps[v].word, uint64(x), uint64(q.path/2))
+		if f := w.moved(d.active, v, x, familyOf(q.path)); f != nil {
+			pair = mix(pair, f.draw)
+		}
 		ttl := initialTTL[pair%uint64(len(initialTTL))] - 6 - int32(pair>>8%14)
 		if pair>>16%4 == 0 { // several ways of equal cost, chosen by the port
 			ttl -= int32(mix(uint64(*r.SourcePort), pair) % 3)

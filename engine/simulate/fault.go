@@ -18,6 +18,7 @@ type fault struct {
 	paths       [4]bool
 	by          int64 // µs
 	draw        uint64
+	nsids       []string // moved: the sites that answer, by vantage point, RSI
 }
 
 // precedence orders faults that meet in one query: what happens first on the way
@@ -26,11 +27,14 @@ func precedence(k plan.FaultKind) int { return slices.Index(plannedOrder, k) }
 
 var plannedOrder = []plan.FaultKind{plan.FaultSilent, plan.FaultUnsynchronized, plan.FaultSlowClock, plan.FaultFastClock, plan.FaultOffPlan, plan.FaultLocalError, plan.FaultUnreachable, plan.FaultRefused,
 	plan.FaultReset, plan.FaultDown, plan.FaultMalformed, plan.FaultRCode, plan.FaultServFail, plan.FaultTruncated,
-	plan.FaultSlow, plan.FaultFrozen, plan.FaultStale, plan.FaultFuture, plan.FaultWrong}
+	plan.FaultSlow, plan.FaultMoved, plan.FaultFrozen, plan.FaultStale, plan.FaultFuture, plan.FaultWrong}
 
 func (w *world) newFault(f plan.Fault) fault {
 	made := fault{Fault: f, number: slices.IndexFunc(w.Faults, func(o plan.Fault) bool { return o.Label == f.Label }),
 		from: f.From, until: f.Until, by: time.Duration(f.By).Microseconds(), draw: mix(w.Seed, streamFault, text(f.Label))}
+	if made.until.IsZero() {
+		made.until = w.Until // for good
+	}
 	for _, v := range w.vps {
 		made.vps = append(made.vps, len(f.VantagePoints) == 0 || slices.Contains(f.VantagePoints, v.id))
 	}

@@ -31,7 +31,7 @@ func (d *dayWork) observe(v int, q *query, sent int64, drawn [2]uint64) observat
 	x := q.ask.servers[q.server]
 	chance, tcp := drawn[0], tcpPath(q.path)
 	o := observation{outcome: measurement.Answered, sent: sent + int64(chance>>52%200), connect: -1, attempts: 1}
-	base := d.w.base[d.w.baseOf(v, x, familyOf(q.path))]
+	base, _ := d.roundTripOf(v, x, familyOf(q.path))
 	o.latency = d.trip(base, chance)
 	if tcp {
 		o.connect = d.trip(base, drawn[1])
@@ -80,7 +80,8 @@ func (d *dayWork) receive(v int, q *query, o *observation, f effect, chance uint
 		d.say(v, q, o, served, tcp)
 	}
 	if o.reply.tc && retry {
-		if !d.again(q, o, d.w.base[d.w.baseOf(v, x, familyOf(q.path))], f.slower, chance) {
+		base, _ := d.roundTripOf(v, x, familyOf(q.path))
+		if !d.again(q, o, base, f.slower, chance) {
 			return
 		}
 		d.say(v, q, o, served, true)
@@ -197,6 +198,7 @@ func (d *dayWork) applyFaults(v, x int, q *query, o *observation) effect {
 			e.future += f.by
 		case plan.FaultFrozen:
 			e.frozen = min(e.frozen, f.from.UnixMicro())
+		case plan.FaultMoved: // roundTripOf goes by it
 		case plan.FaultWrong:
 			if !q.ask.judged || e.wrong != nil || f.tag(q.asked.kind, 0) == "" {
 				continue

@@ -105,6 +105,7 @@ type way struct {
 	rsi    measurement.RSI
 	family int
 	detour bool
+	moved  int // the number of the fault that moved it, and 1
 }
 
 // trace adds the routes to a target.
@@ -120,7 +121,15 @@ func (w *world) trace(rows []measurement.Route, p *part, active []*fault, v int,
 		r := measurement.Route{VantagePoint: w.vps[v].id, Interval: label, StartedAt: label.Add(70*time.Second + time.Duration(h%1_000_000)*time.Microsecond),
 			RSI: t.rsi, Family: family, Address: address, Method: block.Method, StopReason: "COMPLETED", Reached: true, Complete: true}
 		detour := epoch%8 == 0
-		r.Hops = w.hops(v, t, f, address, detour, h)
+		taken := way{v, t.rsi, f, detour, 0}
+		var moved *fault
+		if t.x >= 0 {
+			moved = w.moved(active, v, t.x, f)
+		}
+		if moved != nil {
+			taken.moved = moved.number + 1
+		}
+		r.Hops = w.hops(v, t, f, address, detour, moved, h)
 		if w.cutOff(active, v, t, f) || h>>20%200 == 0 {
 			r.StopReason, r.Reached = "GAPLIMIT", false
 			r.Hops = r.Hops[:len(r.Hops)/2]
@@ -129,7 +138,7 @@ func (w *world) trace(rows []measurement.Route, p *part, active []*fault, v int,
 			}
 		} else {
 			p.routes[v].Reached++
-			p.ways[way{v, t.rsi, f, detour}] = true
+			p.ways[taken] = true
 		}
 		r.HopCount = int32(len(r.Hops))
 		source := w.source(v, f)
@@ -156,8 +165,8 @@ func (w *world) cutOff(active []*fault, v int, t *target, f int) bool {
 
 // hops are the routers on the way and its end: those of the provider's data
 // centre, of a carrier, of the far side. Candidates of one provider in one place
-// share the first of them, as they do in the world.
-func (w *world) hops(v int, t *target, f int, address string, detour bool, h uint64) []measurement.Hop {
+// share the first of them, as they do in the world. To another site goes another carrier.
+func (w *world) hops(v int, t *target, f int, address string, detour bool, moved *fault, h uint64) []measurement.Hop {
 	vp, base := w.placeOf(v), w.roundTrip(v, t, f)
 	home := []uint64{text(vp.Metro), text(vp.Provider)}
 	if vp.Metro == "" {
@@ -166,6 +175,9 @@ func (w *world) hops(v int, t *target, f int, address string, detour bool, h uin
 	carrier := mix(append([]uint64{w.Seed, streamRoute, text(string(t.rsi)), uint64(f)}, home...)...) % 4
 	if detour {
 		carrier += 4
+	}
+	if moved != nil {
+		carrier, base = 8+moved.draw%4, base+moved.by
 	}
 	var routers []uint64
 	for i := range uint64(2) {

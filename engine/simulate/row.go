@@ -114,7 +114,7 @@ func (b *batch) add(d *dayWork, v int, q *query, o *observation) {
 	}
 	r.LatencyUS, r.RCode, r.AA, r.TC = b.int(o.latency), o.reply.rcode, boolean(o.reply.aa), boolean(o.reply.tc)
 	if q.ask.NSID {
-		r.NSID = &w.nsids[w.at(v, x)]
+		_, r.NSID = d.roundTripOf(v, x, familyOf(q.path))
 	}
 	if o.reply.serial {
 		r.Serial = b.int(serial(o.reply.zone))

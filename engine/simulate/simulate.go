@@ -8,7 +8,8 @@
 // and faults (fault.go) have their say. What is written to rows goes at the same
 // time, query by query, into truth.go, which counts by the definitions of
 // RSSAC047 sections 5 and 6 and by nothing else: it is the oracle of package
-// metrics and must share no code with it.
+// metrics and must share no code with it. So does marks.go, which looks at each label as
+// the kinds of events do, for package derive; plant.go draws faults that make some.
 //
 // Everything follows from the seed. Each vantage point and day has a random
 // stream of its own, and faults draw from none: neither the number of workers

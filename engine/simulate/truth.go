@@ -27,6 +27,7 @@ type Truth struct {
 	Faults  []FaultTruth `json:"faults"`
 	Routes  []RouteTruth `json:"routes,omitempty"` // with routes only
 	Planted []Planted    `json:"planted"`          // every incorrect answer, by interval, vantage point and RSI
+	Events  []Event      `json:"events"`           // all there are, by beginning and kind
 }
 
 // Rows counts the rows of each table.
@@ -255,7 +256,8 @@ func (t *tally) truth(c Config, zones int) *Truth {
 		truth.Months = append(truth.Months, month)
 		all.merge(counts)
 	}
-	truth.Numbers = t.period(all, c.From, c.Until, c.Until).numbers()
+	whole := t.period(all, c.From, c.Until, c.Until)
+	truth.Numbers, truth.Events = whole.numbers(), whole.events()
 	return truth
 }
 

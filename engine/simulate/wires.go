@@ -277,9 +277,10 @@ func (s *wireSet) template(key wireKey, name string, q *ask) (*template, error) 
 func (d *dayWork) wire(v int, q *query, o *observation, served int, tcp bool) error {
 	w := d.w
 	x := q.ask.servers[q.server]
-	nsid := w.nsids[w.at(v, x)]
-	if !q.ask.NSID {
-		nsid = ""
+	nsid := ""
+	if q.ask.NSID {
+		_, site := d.roundTripOf(v, x, familyOf(q.path))
+		nsid = *site
 	}
 	set := w.wires.set(served)
 	key := set.key(q.name, q.asked.qtype, w.wires.source.Software(w.rsis[x]), q.asked.kind, tcp, len(nsid))

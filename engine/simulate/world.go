@@ -32,6 +32,8 @@ type world struct {
 	rsis   []measurement.RSI // all that are asked, sorted
 	asks   []ask             // sorted by label
 	faults []fault           // by precedence
+	slowed []bool            // by vantage point, RSI, path: some fault makes it slow
+	moves  []bool            // by vantage point, RSI, family: some fault moves it
 	jitter [4096]int64       // lognormal factors around 1024
 
 	base  []int64  // µs of a round trip: by vantage point, RSI, family
@@ -100,6 +102,12 @@ func newWorld(c Config) (*world, error) {
 		return nil, err
 	}
 	w.places()
+	for i := range w.faults {
+		if f := &w.faults[i]; f.Kind == plan.FaultMoved {
+			w.newSites(f)
+		}
+	}
+	w.watch()
 	tlds, ds := makeNames(c.Seed)
 	w.names, w.planSum = newNames(w.asks, tlds, ds), c.Plan.SHA256()
 	return w, nil
@@ -158,7 +166,7 @@ func (w *world) places() {
 	for _, v := range w.vps {
 		for _, rsi := range w.rsis {
 			h := mix(w.Seed, streamPlace, v.word, text(string(rsi)))
-			w.nsids = append(w.nsids, fmt.Sprintf("s%02d.%s.mtric.example", h>>40%100, rsi))
+			w.nsids = append(w.nsids, siteName(h>>40%100, string(rsi)))
 			median := 18000 * math.Exp(0.9*quantile((float64(h&0xffff)+0.5)/0x10000))
 			for f := range 2 {
 				detour := 960 + int64(h>>(16+8*f)%128) // the families take different ways
@@ -189,6 +197,7 @@ const (
 	streamNames
 	streamRoute
 	streamFacts
+	streamPlant
 )
 
 const second = 1_000_000 // µs
