@@ -50,6 +50,7 @@ func (r *job) days(ctx context.Context) error {
 		}
 	}
 	if !r.lost {
+		r.forget()
 		return nil
 	}
 	// Tiles are not there, or not whole, that should have the blocks of other days.
@@ -59,6 +60,17 @@ func (r *job) days(ctx context.Context) error {
 		r.made.Days[name] = m
 	}
 	return r.days(ctx)
+}
+
+// forget drops medians that are of no use any more.
+func (r *job) forget() {
+	oldest := dayKey(r.until.AddDate(0, 0, -usualDays-1))
+	for name, m := range r.made.Days {
+		if name < oldest {
+			m.Medians = nil
+			r.made.Days[name] = m
+		}
+	}
 }
 
 // due are the days that are not as they were made.
@@ -71,6 +83,11 @@ func (r *job) due() (all []due, err error) {
 		}
 		for _, d := range of {
 			days = append(days, d.Day)
+		}
+	}
+	for _, asked := range r.Days {
+		if !slices.ContainsFunc(days, asked.Equal) {
+			return nil, fmt.Errorf("site: the lake has nothing of %s that is over", asked.Format(time.DateOnly))
 		}
 	}
 	slices.SortFunc(days, time.Time.Compare)

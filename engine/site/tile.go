@@ -13,8 +13,8 @@ import (
 // Edition is for whom a site is written.
 type Edition string
 
-// The editions. The public one withholds what RSSAC047's reports withhold: values of single
-// RSIs, addresses, routes, wires.
+// The editions. The public one withholds what RSSAC047's reports withhold, values of single
+// RSIs, unless the plan opens them, and addresses, routes and wires.
 const (
 	Public   Edition = "public"
 	Internal Edition = "internal"
@@ -23,7 +23,9 @@ const (
 // State is what a cell shows first. The numbers are in the files; new ones come at the end.
 type State int
 
-// The states of a cell, from the least to the most severe.
+// The states of a cell, from the least to the most severe. An edition without values has
+// Good where the plan's threshold of availability is met and nothing is incorrect, and Failed
+// in place of the last three otherwise.
 const (
 	Unplanned State = iota // the plan asks nothing
 	Missing                // planned, but nothing is known
@@ -57,8 +59,8 @@ const PartSize = 32
 // is newer), a month's at the last 00:00, 06:00, 12:00 or 18:00 before that, a year's with
 // the last day that is over.
 type Tile struct {
-	Serials []int64  `json:"serials,omitempty"` // that Block.Serial means; internal only
-	NSIDs   []string `json:"nsids,omitempty"`   // that Block.NSID means; internal only
+	Serials []int64  `json:"serials,omitempty"` // that Block.Serial means; of an edition with values
+	NSIDs   []string `json:"nsids,omitempty"`   // that Block.NSID means; of an edition that names servers
 	Blocks  []Block  `json:"blocks"`
 	LeftOff []string `json:"left_off,omitempty"` // columns left off, since the file would be too large, in this order: nsid, serial, latency, sent (and failed)
 }
