@@ -286,7 +286,7 @@ func (r *job) sum(s *sum) Sum {
 		Planned: int64(s.planned), Sent: int64(s.sent)}
 	if r.values {
 		good := int64(s.sent - s.failed)
-		o.Good, o.MedianUS = &good, s.medianUS()
+		o.Good, o.Own, o.MedianUS = &good, int64(s.own), s.medianUS()
 	}
 	return o
 }

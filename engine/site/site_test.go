@@ -3,6 +3,7 @@ package site_test
 import (
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -160,6 +161,32 @@ func TestPublicStateIsPassOrFail(t *testing.T) {
 		if !met[want] {
 			t.Errorf("no cell is %d and %d in public: nothing is tried of it", want[0], want[1])
 		}
+	}
+}
+
+// TestOwnTroubleIsToldApart: of what was sent in the last day, what failed in a vantage
+// point's own trouble is told beside what was good.
+func TestOwnTroubleIsToldApart(t *testing.T) {
+	h, home, met := drawn(5, 288), t.TempDir(), false
+	h.answers = slices.DeleteFunc(h.answers, func(a measurement.Answer) bool { return a.Query != measurement.QuerySOA })
+	for i, a := range h.answers { // 101 lacks IPv6 for two hours, and all else is good
+		h.finish(&h.answers[i], rand.New(rand.NewPCG(1, 1)), a.VantagePoint == "101" && a.Family == measurement.IPv6 && !a.Interval.Before(at(200)) && a.Interval.Before(at(224)), 2026103100)
+		if h.answers[i].Outcome == measurement.Timeout {
+			h.answers[i].NSID, h.answers[i].LatencyUS, h.answers[i].Serial, h.answers[i].RCode = nil, nil, nil, nil
+		}
+	}
+	h.write(t, home, 288)
+	out, _ := h.make(t, home, site.Internal)
+	for _, r := range read[site.Now](t, out, "now").RSIs {
+		for _, p := range r.Paths {
+			met = met || p.Day.Own > 0
+			if v6 := p.Path[:2] == "v6"; v6 != (p.Day.Own > 0) || *p.Day.Good+p.Day.Own != p.Day.Sent {
+				t.Errorf("%s %s: %d good and %d in own trouble of %d sent", r.RSI, p.Path, *p.Day.Good, p.Day.Own, p.Day.Sent)
+			}
+		}
+	}
+	if !met {
+		t.Error("nothing failed in own trouble")
 	}
 }
 

@@ -169,6 +169,7 @@ type Sum struct {
 	Planned  int64  `json:"planned"`
 	Sent     int64  `json:"sent"`
 	Good     *int64 `json:"good,omitempty"`
+	Own      int64  `json:"own,omitempty"` // of Sent: failed in a vantage point's own trouble, which counts for no RSI
 	MedianUS *int64 `json:"median_us,omitempty"`
 	UsualUS  *int64 `json:"usual_us,omitempty"` // the lower median of the medians of the 7 days before
 }
