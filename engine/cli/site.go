@@ -29,7 +29,7 @@ func (a *app) siteCommand() *cobra.Command {
 		Short: "Write the state of the system as pages that need no server",
 		Long: `Site writes static files into DIR, a page and its data: what is so now, a year down to
 five minutes, events, zones and the verdicts of months. It is made of the lake and its
-tables hours and events, which derive brings up to date. It writes what changed and no
+tables hours and events, which ingest brings up to date. It writes what changed and no
 more: the last two hours each time, all else once an hour.
 
 The edition internal has everything. The public one says of a single root server

@@ -201,7 +201,7 @@ func (r *job) gatherVantagePoints() {
 // month makes the days of one month.
 func (r *job) month(ctx context.Context, days []due, done func()) error {
 	tiles := map[string][]block{} // by key
-	for _, d := range days {
+	for i, d := range days {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -211,8 +211,12 @@ func (r *job) month(ctx context.Context, days []due, done func()) error {
 			}
 		}
 		if d.coarse {
-			if err := r.coarse(d.day, tiles); err != nil {
+			whole, err := r.coarse(d.day, tiles)
+			if err != nil {
 				return err
+			}
+			if !whole { // again as soon as the table has them
+				days[i].of.Coarse = ""
 			}
 		}
 		done()
@@ -264,19 +268,15 @@ func (r *job) fine(ctx context.Context, day time.Time) error {
 }
 
 // coarse adds the blocks of a day to those of the tiles of its month and, once it is over,
-// its year.
-func (r *job) coarse(day time.Time, tiles map[string][]block) error {
-	h := r.frame.hours(day, r.untilOf(day), r.vpsOf(day), r.own)
+// its year. Of the day under way it says whether the table has all hours that are over.
+func (r *job) coarse(day time.Time, tiles map[string][]block) (whole bool, err error) {
+	until := r.untilOf(day)
+	over := !until.Before(day.AddDate(0, 0, 1))
+	h := r.frame.hours(day, until, r.vpsOf(day), r.own)
 	if some, err := h.read(r.Lake); err != nil || !some {
-		return err
+		return over || until.Equal(day), err
 	}
-	over := !r.until.Before(day.AddDate(0, 0, 1))
-	m := r.made.Days[dayKey(day)]
-	m.Blocks = true
-	if over && r.values {
-		m.Medians = h.medians()
-	}
-	r.made.Days[dayKey(day)] = m
+	whole = over || h.hour+1 == int(until.Sub(day)/time.Hour)
 	add := func(level Level, of string) func(string, block) error {
 		return func(name string, b block) error {
 			key := string(level) + "/" + of + "/" + name
@@ -284,11 +284,17 @@ func (r *job) coarse(day time.Time, tiles map[string][]block) error {
 			return nil
 		}
 	}
-	err := r.each(h.hours, add(Month, interval.Partition(day)))
+	m := r.made.Days[dayKey(day)]
+	m.Blocks = true
+	if over && r.values {
+		m.Medians = h.medians()
+	}
+	r.made.Days[dayKey(day)] = m
+	err = r.each(h.hours, add(Month, interval.Partition(day)))
 	if err == nil && over {
 		err = r.each(h.day, add(Year, day.Format("2006")))
 	}
-	return err
+	return whole, err
 }
 
 // each calls use with the blocks of each server and path, part by part, and the last part of

@@ -257,6 +257,7 @@ func (r *job) nowRSIs() ([]NowRSI, error) {
 			return nil, err
 		}
 	}
+	r.lacking = !hours
 	all := []NowRSI{}
 	if !days {
 		return all, nil // nothing was derived

@@ -58,16 +58,17 @@ type job struct {
 	*Site
 	*frame
 	*writer
-	made  *made
-	last  time.Time     // the newest label of the lake
-	until time.Time     // end of the hours that are over
-	keep  time.Duration // five minutes are kept for so long
-	own   *own
-	open  []Event // that may go on
-	zones []measurement.Zone
-	known []correctness.Known // of zones
-	fresh bool                // an hour is over since the last run
-	lost  bool                // tiles lack the blocks of days that they should have
+	made    *made
+	last    time.Time     // the newest label of the lake
+	until   time.Time     // end of the hours that are over
+	keep    time.Duration // five minutes are kept for so long
+	own     *own
+	open    []Event // that may go on
+	zones   []measurement.Zone
+	known   []correctness.Known // of zones
+	fresh   bool                // an hour is over since the last run
+	lacking bool                // the table hours does not have the last hour yet
+	lost    bool                // tiles lack the blocks of days that they should have
 }
 
 func (r *job) all(ctx context.Context) error {
@@ -92,7 +93,9 @@ func (r *job) all(ctx context.Context) error {
 			return err
 		}
 	}
-	r.made.Until = r.until
+	if !r.lacking { // else it is looked at again in the next run
+		r.made.Until = r.until
+	}
 	return r.writer.made(r.made)
 }
 

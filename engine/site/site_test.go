@@ -75,6 +75,40 @@ func TestLateRowsChangeTheirDay(t *testing.T) {
 	}
 }
 
+// TestHoursThatComeLater: what the table hours did not have yet is there as soon as it has it.
+func TestHoursThatComeLater(t *testing.T) {
+	const count = 288 + 150 // 12:30 of the second day: a part of the month's tiles is due
+	h, home, whole := drawn(3, count), t.TempDir(), t.TempDir()
+	s := h.write(t, home, 288+90)
+	h.make(t, home, site.Internal)
+	table := s.Path(column.Hours, at(288))
+	old, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write(t, home, count)
+	derived, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(table, old, 0o644); err != nil { // as an ingest that was killed leaves it
+		t.Fatal(err)
+	}
+	out, _ := h.make(t, home, site.Internal)
+	if sum := read[site.Now](t, out, "now").RSIs[0].Paths[0].Hour; sum.State != site.Missing {
+		t.Errorf("an hour of which nothing is known: %+v", sum)
+	}
+	if err := os.WriteFile(table, derived, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h.make(t, home, site.Internal)
+	h.write(t, whole, count)
+	want, _ := h.make(t, whole, site.Internal)
+	if d := cmp.Diff(files(t, want, false), files(t, out, false)); d != "" {
+		t.Fatalf("-at once +later:\n%.4000s", d)
+	}
+}
+
 // TestPublicSiteWithholdsValues: the public edition of two lakes that differ in latencies and
 // names of servers is the same, and nothing of these is in it.
 func TestPublicSiteWithholdsValues(t *testing.T) {
