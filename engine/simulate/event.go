@@ -125,7 +125,8 @@ func (w *world) chain(s Scope, labels []time.Time) (all []Event) {
 func (w *world) causes(e Event) []string {
 	names := []string{}
 	for _, f := range w.faults {
-		there := f.from.Before(e.Until) && e.From.Before(f.until) && slices.Contains(rules[e.Kind].by, f.Kind)
+		there := f.from.Before(e.Until) && e.From.Before(f.until) && slices.Contains(rules[e.Kind].by, f.Kind) ||
+			f.Kind == plan.FaultMoved && e.Kind == measurement.EventInstance && e.From.Equal(f.until) // the way back
 		for v := range w.vps {
 			there = there && (w.vps[v].id != e.VantagePoint || f.vps[v])
 		}
