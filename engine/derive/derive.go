@@ -197,7 +197,7 @@ func (d *Deriver) known(day time.Time) (bool, error) {
 	if h.Of != of || h.Around != d.around(day) {
 		return false, nil
 	}
-	if whole, err := d.remember(d.sightsPath(day), &[]sights{}); err != nil || !whole {
+	if whole, err := d.remember(d.sightsPath(day), &evidence{}); err != nil || !whole {
 		return false, err
 	}
 	rows, err := identity(d.Lake.Path(column.Hours, day))

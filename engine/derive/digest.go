@@ -56,6 +56,13 @@ type sights struct {
 	Labels       []byte // a bit each
 }
 
+// evidence is what other days take from a day for T(s): a file of its own, since a digest is
+// large.
+type evidence struct {
+	Lone   bool // nobody else measured, where the plan names no vantage points
+	Sights []sights
+}
+
 func (s sights) has(at int) bool { return s.Labels[at/8]&(1<<(at%8)) != 0 }
 
 func (s sights) add(at int) { s.Labels[at/8] |= 1 << (at % 8) }
@@ -136,7 +143,7 @@ func (d *Deriver) write(day time.Time, h head, g *digest) error {
 	}
 	data := packed.Bytes()
 	copy(data, hexOf(data[2*sha256.Size:]))
-	if err := d.keep(d.sightsPath(day), g.sights()); err != nil {
+	if err := d.keep(d.sightsPath(day), evidence{g.Lone, g.sights()}); err != nil {
 		return err
 	}
 	if err := renameio.WriteFile(d.digestPath(day), data, 0o644, renameio.WithTempDir(d.State)); err != nil {

@@ -23,7 +23,7 @@ type publications struct {
 	zones    []measurement.Zone // accepted, seen by somebody, by when they first were
 	initial  []uint32           // there when the data began: nobody knows when they came
 	accepted map[uint32]bool
-	sights   map[time.Time][]sights
+	days     map[time.Time]*evidence
 	known    map[uint32]int // T(s), as a number of intervals; notPublished where there is none
 }
 
@@ -34,7 +34,7 @@ func (d *Deriver) publications() (*publications, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive: %w", err)
 	}
-	p := &publications{d: d, accepted: map[uint32]bool{}, sights: map[time.Time][]sights{}, known: map[uint32]int{}}
+	p := &publications{d: d, accepted: map[uint32]bool{}, days: map[time.Time]*evidence{}, known: map[uint32]int{}}
 	for _, z := range zones {
 		if z.State != measurement.ZoneBogus && z.FirstSeen != nil {
 			p.zones = append(p.zones, z)
@@ -165,14 +165,11 @@ func (p *publications) witnessed(z measurement.Zone) (at int, known bool, err er
 func (p *publications) labels(z measurement.Zone) (map[measurement.VantagePoint]int, error) {
 	all := map[measurement.VantagePoint]int{}
 	for _, day := range datedBy(z) {
-		shown, read := p.sights[day]
-		if !read {
-			if _, err := p.d.remember(p.d.sightsPath(day), &shown); err != nil {
-				return nil, err
-			}
-			p.sights[day] = shown
+		e, err := p.day(day)
+		if err != nil {
+			return nil, err
 		}
-		for _, s := range shown {
+		for _, s := range e.Sights {
 			if s.Serial != uint32(z.Serial) {
 				continue
 			}
@@ -189,6 +186,19 @@ func (p *publications) labels(z measurement.Zone) (map[measurement.VantagePoint]
 		}
 	}
 	return all, nil
+}
+
+// day is what a day has to say, read once.
+func (p *publications) day(day time.Time) (*evidence, error) {
+	if e, known := p.days[day]; known {
+		return e, nil
+	}
+	e := &evidence{}
+	if _, err := p.d.remember(p.d.sightsPath(day), e); err != nil {
+		return nil, err
+	}
+	p.days[day] = e
+	return e, nil
 }
 
 // datedBy are the days whose sightings date a serial.
@@ -212,8 +222,8 @@ func datedBy(z measurement.Zone) (days []time.Time) {
 func (p *publications) alone(first int) (bool, error) {
 	at := timeOf(first)
 	if len(p.d.Plan.VantagePoints) == 0 {
-		g, err := p.d.read(interval.Day(at))
-		return g != nil && g.Lone, err
+		e, err := p.day(interval.Day(at))
+		return err == nil && e.Lone, err
 	}
 	n := 0
 	for _, v := range p.d.Plan.VantagePoints {
