@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +93,7 @@ fault "own" {
 
 const siteVantagePoints = `
 vantage_point "{each.key}" {
-  for_each = { for id in [101, 102, 103, 104, 105, 106, 107, 108] : id => ["europe", "Frankfurt"] }
+  for_each = { for id in [101, 102, 103, 104, 105, 106, 107, 108] : id => ["north_america", "Boston"] }
   region   = each.value[0]
   metro    = each.value[1]
   provider = "test"
@@ -133,7 +134,7 @@ func TestSystemSite(t *testing.T) {
 	b := openBrowser(t)
 	for name, test := range map[string]func(*testing.T, *browser, sites, string){
 		"views": siteViews, "policy": sitePolicy, "pointer": sitePointer, "keyboard": siteKeyboard, "touch": siteTouch,
-		"events": siteEvents, "hostile": siteHostile, "public": sitePublic, "damaged": siteDamaged, "cells": siteCells,
+		"events": siteEvents, "hostile": siteHostile, "public": sitePublic, "damaged": siteDamaged, "made up": siteMadeUp, "cells": siteCells,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.t = t
@@ -359,13 +360,13 @@ func siteEvents(t *testing.T, b *browser, s sites, _ string) {
 	for _, want := range []reached{
 		{"outage", "c over IPv4 UDP", fmt.Sprintf("#/explorer/rsi/c/v4-udp/20261119?at=%d", at("2026-11-19T09:00")), "All failed"},
 		{"outage", "f over IPv6 TCP", fmt.Sprintf("#/explorer/rsi/f/v6-tcp/20261120?at=%d", at("2026-11-20T21:50")), "All failed"},
-		{"outage at one vantage point", "a over IPv4 UDP failed at vantage point 102", fmt.Sprintf("#/explorer/rsi/a/v4-udp/20261119?at=%d&row=102", at("2026-11-19T13:00")), "All failed"},
-		{"old zone", "d showed", "#/explorer/rsi/d/all/20261120?m=serial&at=", "Zone 2026111"},
+		{"outage at one vantage point", "a over IPv4 UDP failed at vantage point 102", fmt.Sprintf("#/explorer/rsi/a/v4-udp/20261119?at=%d", at("2026-11-19T13:00")), "All failed"},
+		{"old zone", "d showed", "#/explorer/rsi/d/all/20261120?m=serial&at=", "Older, for 65 min and more"},
 		{"incorrect answers", "g gave", "#/explorer/rsi/g/all/20261120?at=", "Incorrect answer"},
-		{"slower than usual", "h over IPv4 UDP", fmt.Sprintf("#/explorer/rsi/h/v4-udp/20261120?m=latency&at=%d&row=104", at("2026-11-20T15:00")), "usually"},
+		{"slower than usual", "h over IPv4 UDP", fmt.Sprintf("#/explorer/rsi/h/v4-udp/20261120?m=latency&at=%d", at("2026-11-20T15:00")), "104 asks h"},
 		{"vantage point silent", "105", "#/explorer/vp/105/all/20261119?at=", "No data"},
-		{"wrong clock", "106", "#/explorer/vp/106/all/20261120?at=", "106 asks"},
-		{"off plan", "107", "#/explorer/vp/107/all/20261120?at=", "107 asks"},
+		{"clock", "106", "#/explorer/vp/106/all/20261120?at=", "The clock of vantage point 106 was not known to be right"},
+		{"off plan", "107", "#/explorer/vp/107/all/20261120?at=", "Vantage point 107 asked at other addresses than the plan’s"},
 		{"vantage point’s own trouble", "108", "#/explorer/vp/108/v6-udp/20261120?at=", "own trouble"},
 	} {
 		b.open(s.file("internal"), "#/now")
@@ -388,9 +389,104 @@ func siteEvents(t *testing.T, b *browser, s sites, _ string) {
 		}
 	}
 	b.open(s.file("internal"), "#/now")
-	if now := b.text(`document.getElementById("main").innerText`); !strings.Contains(now, "f over IPv6 TCP fails at 8 of 8 vantage points, since 21:50 UTC (2 h 10 min)") {
+	if now := b.text(`document.getElementById("main").innerText`); !strings.Contains(now, "f over IPv6 TCP fails for up to 100 % of the vantage points that asked (seen by 8: 101, 102, 103, 104, 105, 106, 107, 108), in all 26 intervals, since 21:50 UTC (2 h 10 min)") {
 		t.Errorf("Now does not say what is wrong since when: %s", now)
 	}
+	for _, want := range []string{"the hour 23:00 to 00:00 UTC (1 h)", "O vantage point’s own trouble", "Boston, North America"} {
+		if now := b.text(`document.getElementById("main").innerText`); !strings.Contains(now, want) {
+			t.Errorf("Now does not say %q: %s", want, now)
+		}
+	}
+	// The trouble of 108 is beside what a is, and not in its place.
+	if !b.truth(`document.querySelector(".field .dot.s-own")?.title === "vantage points’ own trouble" && !document.querySelector(".field.s-own")`) {
+		t.Error("Now takes a vantage point's trouble for an RSI's")
+	}
+	b.open(s.file("internal"), fmt.Sprintf("#/explorer/rsi/f/v6-tcp/20261120?at=%d&row=101", at("2026-11-20T23:30")))
+	if evidence := b.text(`document.getElementById("evidence").innerText`); !strings.Contains(evidence, "The single answers of this hour come when it has been over for half an hour.") || !strings.Contains(evidence, "mtric show") {
+		t.Errorf("of an hour that is not over the explorer says %s", evidence)
+	}
+	// An event says no more than was seen, and the public edition not how much.
+	for edition, want := range map[string][]string{
+		"internal": {"c over IPv4 UDP failed for up to 100 % of the vantage points that asked (seen by 8: 101, 102, 103, 104, 105, 106, 107, 108), in all 30 intervals, 09:00 to 11:30 UTC",
+			"a over IPv4 UDP failed at vantage point 102, in all 6 intervals; fewer than a third of the vantage points saw it", "(seen by one vantage point alone, 103)"},
+		"public": {"c over IPv4 UDP failed, seen by 8 vantage points, in all 30 intervals, 09:00", "g gave incorrect answers, seen by one vantage point alone, 103"},
+	} {
+		b.open(s.file(edition), "#/events")
+		text := b.text(`document.getElementById("main").innerText`)
+		for _, want := range want {
+			if !strings.Contains(text, want) {
+				t.Errorf("the %s events lack %q: %s", edition, want, text)
+			}
+		}
+		if edition == "public" && strings.Contains(text, "%") {
+			t.Errorf("public events have shares: %s", text)
+		}
+	}
+	if said := b.complaints(); len(said) > 0 {
+		t.Error(strings.Join(said, "\n"))
+	}
+}
+
+func readData(t *testing.T, site, key string) (value map[string]any) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(site, "data", filepath.FromSlash(key)+".js"))
+	must(t, err)
+	text = bytes.TrimSuffix(bytes.TrimSpace(text[bytes.IndexByte(text, '{'):]), []byte(");"))
+	must(t, json.Unmarshal(text, &value))
+	return value
+}
+
+// writeData writes a file of data as the writer of the site does.
+func writeData(t *testing.T, site, key string, value any) {
+	t.Helper()
+	text, err := json.Marshal(value)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(site, "data", filepath.FromSlash(key)+".js"), fmt.Appendf(nil, "mtric.tile(%q, %s);\n", key, text), 0o644))
+}
+
+// What the pages say of data that were made up for it.
+func siteMadeUp(t *testing.T, b *browser, s sites, _ string) {
+	to := filepath.Join(s.root, "made-up")
+	must(t, os.CopyFS(to, os.DirFS(filepath.Join(s.root, "internal"))))
+	const h, quiet = "day/20261120/h-v4-udp-0", "day/20261118/b-v6-udp-0"
+	says := func(hash, expression, want string) {
+		t.Helper()
+		b.open("file://"+to, hash)
+		if text := b.text(expression); !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q: %s", hash, want, text)
+		}
+	}
+	evidence, slow := `document.getElementById("evidence").innerText`, "#/explorer/rsi/h/v4-udp/20261120?m=latency&at=1795190400&row=104"
+	// What is usual is what the files say, and never reckoned from what is shown.
+	tile := readData(t, to, h)
+	for _, block := range tile["blocks"].([]any) {
+		block := block.(map[string]any)
+		block["usual"] = bytes.Repeat([]byte{123}, len(block["vps"].([]any))) // 20 ms
+	}
+	writeData(t, to, h, tile)
+	says(slow, evidence, "usually 20 ms")
+	says(slow, evidence, "More than three times the usual")
+	for _, block := range tile["blocks"].([]any) {
+		delete(block.(map[string]any), "usual")
+	}
+	writeData(t, to, h, tile)
+	says(slow, evidence, "Measured, but what is usual is not known.")
+	says(slow, `document.querySelector(".chart").parentElement.innerText`, "What is usual is not known.")
+
+	// One lost packet is no outage.
+	writeData(t, to, quiet, map[string]any{"blocks": []any{map[string]any{"from": 1794960000, "step": 300, "steps": 288, "vps": []string{"101"}, "state": []int{2, 144, 5, 1, 2, 143}}}})
+	says("#/explorer/rsi/b/v6-udp/20261118?at=1795003200&row=101", evidence, "All failed, in no event.")
+
+	// Who goes on with an older zone is late, and not merely unseen.
+	zones := readData(t, to, "zones/202611")
+	for _, z := range zones["serials"].([]any) {
+		z := z.(map[string]any)
+		if z["serial"].(float64) == 2026112000 {
+			z["rsis"] = slices.DeleteFunc(z["rsis"].([]any), func(r any) bool { return slices.Contains([]any{"d", "e"}, r.(map[string]any)["rsi"]) })
+		}
+	}
+	writeData(t, to, "zones/202611", zones)
+	says("#/zones", `[...document.querySelectorAll(".zones td")].filter(e => e.matches(".z-never, .z-unseen")).map(e => e.textContent).join(" ")`, "N –")
 	if said := b.complaints(); len(said) > 0 {
 		t.Error(strings.Join(said, "\n"))
 	}
@@ -403,18 +499,8 @@ var hostileNames = []string{"</script><script>window.hostile=1</script>", "a\u20
 func siteHostile(t *testing.T, b *browser, s sites, web string) {
 	to := filepath.Join(s.root, "hostile")
 	must(t, os.CopyFS(to, os.DirFS(filepath.Join(s.root, "internal"))))
-	write := func(key string, value any) { // as the writer of the site does
-		text, err := json.Marshal(value)
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(to, "data", filepath.FromSlash(key)+".js"), fmt.Appendf(nil, "mtric.tile(%q, %s);\n", key, text), 0o644))
-	}
-	read := func(key string) (value map[string]any) {
-		text, err := os.ReadFile(filepath.Join(to, "data", filepath.FromSlash(key)+".js"))
-		must(t, err)
-		text = bytes.TrimSuffix(bytes.TrimSpace(text[bytes.IndexByte(text, '{'):]), []byte(");"))
-		must(t, json.Unmarshal(text, &value))
-		return value
-	}
+	read := func(key string) map[string]any { return readData(t, to, key) }
+	write := func(key string, value any) { writeData(t, to, key, value) }
 	tile := read("day/20261120/k-v6-udp-0")
 	for i := range tile["nsids"].([]any) {
 		tile["nsids"].([]any)[i] = hostileNames[i%len(hostileNames)]
@@ -472,6 +558,12 @@ func sitePublic(t *testing.T, b *browser, s sites, _ string) {
 	if regexp.MustCompile(`\d ms\b|mtric\.example|mtric show`).MatchString(text) {
 		t.Errorf("the public explorer has values: %s", text)
 	}
+	// How many cells are good is the availability that is withheld.
+	b.eval(`document.querySelector(".astable").open = true`, nil)
+	b.eval(`new Promise(done => setTimeout(done, 100))`, nil)
+	if text := b.text(`[...document.querySelectorAll(".legend li[data-class], .astable thead")].map(e => e.innerText).join(" ")`); !strings.Contains(text, "good") || regexp.MustCompile(`\d|%`).MatchString(text) || strings.Count(text, "not good") > 2 {
+		t.Errorf("the public explorer counts cells: %s", text)
+	}
 	b.open(s.file("public"), "#/now")
 	if text := b.text(`document.querySelector(".matrix").innerText`); regexp.MustCompile(`\d ms|%`).MatchString(text) {
 		t.Errorf("Now has values of single RSIs: %s", text)
@@ -519,15 +611,17 @@ func siteDamaged(t *testing.T, b *browser, s sites, _ string) {
 func siteCells(t *testing.T, b *browser, s sites, _ string) {
 	b.open(s.file("internal"), "#/events")
 	for expression, want := range map[string]string{
-		`mtric.share(99999, 100000)`:                        "99.99\u202f%",
-		`mtric.share(1, 1)`:                                 "100\u202f%",
-		`mtric.share(0, 0)`:                                 "–",
-		`mtric.number(1234567)`:                             "1,234,567",
-		`mtric.length(7800)`:                                "2 h 10 min",
-		`mtric.length(300)`:                                 "5 min",
-		`mtric.length(3 * 86400 + 3600)`:                    "3 d 1 h",
-		`mtric.ms(1234)`:                                    "1.2 ms",
-		`mtric.ms(1234567)`:                                 "1,235 ms",
+		`mtric.share(99999, 100000)`:     "99.99\u202f%",
+		`mtric.share(1, 1)`:              "100\u202f%",
+		`mtric.share(0, 0)`:              "–",
+		`mtric.number(1234567)`:          "1,234,567",
+		`mtric.length(7800)`:             "2 h 10 min",
+		`mtric.length(300)`:              "5 min",
+		`mtric.length(3 * 86400 + 3600)`: "3 d 1 h",
+		`mtric.ms(1234)`:                 "1.2 ms",
+		`mtric.ms(1234567)`:              "1,235 ms",
+		`mtric.place("north_america") + mtric.place("São Paulo")`: "North AmericaSão Paulo",
+		`mtric.events.words({kind: "stale", rsi: "d", serial: 1, open: true, from: "2026-11-20T03:00:00Z", until: "2026-11-20T04:00:00Z"}, {last: "2026-11-20T05:00:00Z", vps: []})`: "d shows a zone older than 1, from 03:00 UTC until 04:00 UTC (1 h) and may go on",
 		`mtric.visible("a\u0000\u202e\u2028b")`:             `a\u{0}\u{202E}\u{2028}b`,
 		`String(mtric.cells.older(2026112700, 2026112701))`: "true",
 		`String(mtric.cells.older(4294967295, 1))`:          "true",
