@@ -174,7 +174,7 @@ func siteCells(t *testing.T, b *browser, s sites, _ string) {
 		`mtric.ms(1234)`:                 "1.2 ms",
 		`mtric.ms(1234567)`:              "1,235 ms",
 		`mtric.place("north_america") + mtric.place("São Paulo")`: "North AmericaSão Paulo",
-		`mtric.events.words({kind: "stale", rsi: "d", serial: 1, open: true, from: "2026-11-20T03:00:00Z", until: "2026-11-20T04:00:00Z"}, {last: "2026-11-20T05:00:00Z", vps: []})`: "d shows a zone older than 1, from 03:00 UTC until 04:00 UTC (1 h) and may go on",
+		`mtric.events.words({kind: "stale", rsi: "d", serial: 1, open: true, from: "2026-11-20T03:00:00Z", until: "2026-11-20T04:00:00Z"}, {last: "2026-11-20T05:00:00Z", vps: []})`: "d showed a zone older than 1, 2026-11-20 03:00 to 04:00 UTC (1 h), and may go on",
 		`mtric.visible("a\u0000\u202e\u2028b")`:             `a\u{0}\u{202E}\u{2028}b`,
 		`String(mtric.cells.older(2026112700, 2026112701))`: "true",
 		`String(mtric.cells.older(4294967295, 1))`:          "true",

@@ -76,10 +76,9 @@ mtric.events = (() => {
     let text = what(e, index);
     // It may go on, and need not be so in the newest measurement.
     if (e.open && until > now) return `${text}, since ${mtric.since(from, now)} (${mtric.length(until - from)})`;
-    if (e.open) return `${text}, from ${mtric.since(from, now)} until ${mtric.since(until, now)} (${mtric.length(until - from)}) and may go on`;
     for (const [a, b] of past) if (text.includes(a)) { text = text.replace(a, b); break; }
     const end = mtric.day(from) === mtric.day(until) ? `${mtric.clock(until)} UTC` : mtric.stamp(until);
-    return `${text}, ${mtric.day(from) === day ? "" : `${mtric.day(from)} `}${mtric.clock(from)} to ${end} (${mtric.length(until - from)})`;
+    return `${text}, ${mtric.day(from) === day ? "" : `${mtric.day(from)} `}${mtric.clock(from)} to ${end} (${mtric.length(until - from)})${e.open ? ", and may go on" : ""}`;
   }
 
   // link leads to the explorer at the place and time of an event.
