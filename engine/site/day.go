@@ -22,12 +22,16 @@ var allPaths = derive.Paths()
 
 // columns are what tiles of five minutes are made of.
 var columns = append([]column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport,
-	column.Address, column.LatencyUS, column.Serial, column.ZoneSerial, column.NSID, column.Verdict}, column.GoodColumns...)
+	column.Address, column.LatencyUS, column.Serial, column.ZoneSerial, column.NSID, column.Verdict, tcColumn}, column.GoodColumns...)
+
+const tcColumn column.Name = "tc"
 
 // label is what became of a vantage point's queries of one interval to one server over one
 // path.
 type label struct {
 	rows, sent, failed, incorrect int
+	judged, judgedFailed          int // of sent and failed: of correctness, what is incorrect aside
+	drawn                         int // rows of queries that draw their paths and are not judged
 	latencies                     []int64
 	serial                        int64
 	nsids                         []run[string]
@@ -105,6 +109,8 @@ type words struct {
 	address                              []netip.Addr
 	answered, local                      int32
 	incorrect, unchecked                 int32
+	noError, nxDomain                    int32
+	truncated                            column.Flags
 	good                                 column.Good
 	names                                []column.Name
 }
@@ -114,7 +120,9 @@ func (w *words) cells(name column.Name) *column.Cells { return &w.Cells[slices.I
 
 func (d *fold) words(b *column.AnswerBatch) *words {
 	w := &words{AnswerBatch: b, names: detailColumns, good: b.Good(), answered: b.Outcome.Place(measurement.Answered), local: b.Outcome.Place(measurement.LocalError),
-		incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked)}
+		incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked),
+		noError: b.RCode.Place(measurement.NoError), nxDomain: b.RCode.Place(measurement.NXDomain)}
+	w.truncated = column.Flags{Column: &w.cells(tcColumn).Column}
 	code := func(c *column.Column, find func(string) int) []int32 {
 		return c.Codes(-1, func(s string) int32 { return int32(find(s)) })
 	}
@@ -159,6 +167,9 @@ func (d *fold) row(w *words, i, query, vp, server, path int) {
 	}
 	c := &d.cells[d.place(vp, server, path)]
 	c.rows++
+	if d.queries[query].Pick > 0 && !d.judged[query] {
+		c.drawn++
+	}
 	if w.Outcome.Index[i] == w.local {
 		return
 	}
@@ -172,26 +183,46 @@ func (d *fold) row(w *words, i, query, vp, server, path int) {
 	if good {
 		d.shown(w, i, c, query, vp, server)
 	}
-	c.sent++
-	failed, incorrect := !answered || !good && !d.judged[query], false
-	switch verdict := w.Verdict.Index[i]; {
-	case failed:
-	case !d.judged[query]:
-		if us := w.LatencyUS; us.Has(i) && us.Int[i] >= 0 {
-			c.latencies = append(c.latencies, us.Int[i])
-		}
-	case verdict >= 0 && verdict == w.incorrect:
-		failed, incorrect = true, true
-		c.incorrect++
-	case verdict >= 0 && verdict == w.unchecked: // nobody knows yet
-		c.sent--
+	failed, incorrect, held := !good, false, false
+	if d.judged[query] {
+		verdict := w.Verdict.Index[i]
+		incorrect = answered && verdict >= 0 && verdict == w.incorrect
+		held = answered && verdict >= 0 && verdict == w.unchecked // nobody knows yet
+		failed = incorrect || !held && (!answered || !w.responds(i))
+	} else if us := w.LatencyUS; good && us.Has(i) && us.Int[i] >= 0 {
+		c.latencies = append(c.latencies, us.Int[i])
 	}
-	if failed {
-		c.failed++
-	}
+	c.count(d.judged[query], failed, incorrect, held)
 	if d.details != nil {
 		d.look(w, i, query, vp, server, path, failed, incorrect)
 	}
+}
+
+// count takes what became of a query.
+func (l *label) count(judged, failed, incorrect, held bool) {
+	if held {
+		return
+	}
+	l.sent++
+	if failed {
+		l.failed++
+	}
+	if incorrect {
+		l.incorrect++
+	}
+	if judged && !incorrect {
+		l.judged++
+		if failed {
+			l.judgedFailed++
+		}
+	}
+}
+
+// responds says whether an answer of correctness says something of the zone: NXDOMAIN may be
+// right. SERVFAIL and what is truncated have no verdict, and are no good answers either.
+func (w *words) responds(i int) bool {
+	rcode := w.RCode.Index[i]
+	return rcode >= 0 && (rcode == w.noError || rcode == w.nxDomain) && !w.truncated.Yes(i)
 }
 
 // shown notes the serial of a good answer.
@@ -249,7 +280,8 @@ func (d *fold) reach(at int) {
 }
 
 // inTrouble says whether a failure is a vantage point's own: an event says so, or all that
-// it asked over the family failed, two queries at least.
+// it asked over the family failed or was incorrect, as where somebody on the way forges
+// answers; two queries at least.
 func (d *fold) inTrouble(vp, family int) bool {
 	if d.own.covers(d.vps[vp], family, d.at(d.next)) {
 		return true
@@ -258,7 +290,7 @@ func (d *fold) inTrouble(vp, family int) bool {
 	for server := range d.servers {
 		for transport := range measurement.Transports {
 			c := &d.cells[d.place(vp, server, family*len(measurement.Transports)+transport)]
-			sent, failed = sent+c.sent, failed+c.failed-c.incorrect
+			sent, failed = sent+c.sent, failed+c.failed
 		}
 	}
 	return sent >= 2 && failed == sent
@@ -273,7 +305,7 @@ func (d *fold) cell(l *label, vp, server, path int, own bool) cell {
 		t.planned = d.day.Planned(q, d.next, vp, server, path) && d.day.Expected(vp, d.next)
 	}
 	if own {
-		t.own = l.failed - l.incorrect
+		t.own = l.failed
 	}
 	c := cell{state: d.state(t, d.least), sent: l.sent, failed: l.failed, serial: l.serial, nsid: most(l.nsids)}
 	if n := len(l.latencies); n > 0 {

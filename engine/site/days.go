@@ -312,15 +312,18 @@ func (r *job) each(of func(server, path int) []block, use func(name string, b bl
 	return nil
 }
 
-// others says whether other days of the month, or of the year, have blocks.
+// others says whether other days of the month, or of the year, have blocks in the same part.
 func (r *job) others(days []block) bool {
-	layout := "200601"
-	if days[0].step == 24*3600 {
+	layout, year := "200601", days[0].step == 24*3600
+	if year {
 		layout = "2006"
 	}
+	part := r.partOf(days)
 	period := time.Unix(days[0].from, 0).UTC().Format(layout)
 	for name, m := range r.made.Days {
 		if day, err := time.Parse("20060102", name); err == nil && m.Blocks && day.Format(layout) == period &&
+			!(year && day.AddDate(0, 0, 1).After(r.until)) && // the day under way has none
+			(len(r.plan.VantagePoints) > 0 || slices.ContainsFunc(m.VantagePoints, func(vp measurement.VantagePoint) bool { return r.part(vp) == part })) &&
 			!slices.ContainsFunc(days, func(b block) bool { return b.from == day.Unix() }) {
 			return true
 		}

@@ -28,8 +28,8 @@ const (
 	whyChanged   = "changed"
 )
 
-// ranks are the details by what a reader wants first; what failed in a vantage point's own
-// trouble comes last.
+// ranks are the details by what a reader wants first; what failed or was incorrect in a
+// vantage point's own trouble comes last.
 var ranks = []string{whyIncorrect, whyFailed, whyExtra, whyChanged, "own"}
 
 // The columns that details have beside those of tiles.
@@ -167,7 +167,7 @@ func word(text string) string {
 // own trouble.
 func (d *details) labelDone(own func(vp, family int) bool) {
 	for _, h := range d.label {
-		if ranks[h.rank] == whyFailed && own(h.vp, h.path/len(measurement.Transports)) {
+		if (h.Why == whyFailed || h.Why == whyIncorrect) && own(h.vp, h.path/len(measurement.Transports)) {
 			d.counts[h.server][h.rank]--
 			h.rank = len(ranks) - 1
 			d.counts[h.server][h.rank]++
@@ -205,7 +205,7 @@ func (r *job) details(f *fold, routes map[routeKey]string) error {
 			out := Details{Rows: []Detail{}, LeftOff: left}
 			for _, h := range hits {
 				h.Show = r.showCommand(f.start, rsi, &h)
-				if h.Check != "" && h.Query == measurement.QueryCorrectness {
+				if h.Check != "" && h.Query == measurement.QueryCorrectness && h.Verdict != "" {
 					h.Check = r.checkCommand(&h)
 				} else {
 					h.Check = ""

@@ -44,7 +44,7 @@ func TestDetailsAreWhatIsNotGood(t *testing.T) {
 			continue
 		case judged && a.Verdict != nil && *a.Verdict == measurement.Incorrect:
 			why = "incorrect"
-		case a.Outcome != measurement.Answered, !judged && !a.Good():
+		case a.Outcome != measurement.Answered, !judged && !a.Good(), judged && a.Verdict == nil:
 			why = "failed"
 		case len(a.Extra) > 0:
 			why = "extra"

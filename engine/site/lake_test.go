@@ -162,7 +162,10 @@ func (h *history) finish(a *measurement.Answer, r *rand.Rand, down bool, serial 
 		if luck%3 == 0 {
 			a.RCode = ptr("NXDOMAIN")
 		}
+		a.TC = ptr(luck == 10)
 		switch {
+		case luck == 5, luck == 10: // a failure, and what is truncated
+			a.RCode, a.TC = ptr([]string{"SERVFAIL", "NOERROR"}[luck/10]), ptr(luck == 10)
 		case luck < 8:
 			a.Verdict, a.Failures = ptr(measurement.Unchecked), []string{"hold: zone"}
 		case luck == 8:

@@ -51,7 +51,7 @@ type madeEvent struct {
 }
 
 // form changes whenever other files are made of the same lake and plan.
-const form = 1
+const form = 2
 
 func (s *Site) readMade(basis string) *made {
 	m := &made{}

@@ -283,7 +283,7 @@ func (r *job) nowRSIs() ([]NowRSI, error) {
 
 // sum is what an edition says of counts.
 func (r *job) sum(s *sum) Sum {
-	o := Sum{State: r.state(tally{planned: s.planned > 0, sent: s.sent, failed: s.failed, own: s.own, incorrect: s.incorrect}, r.least(r.until)),
+	o := Sum{State: r.state(tally{planned: s.asked, sent: s.sent, failed: s.failed, own: s.own, incorrect: s.incorrect}, r.least(r.until)),
 		Planned: int64(s.planned), Sent: int64(s.sent)}
 	if r.values {
 		good := int64(s.sent - s.failed)

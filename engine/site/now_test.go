@@ -32,7 +32,7 @@ func TestNowIsWhatTheRowsSay(t *testing.T) {
 				want := known{nsids: map[string]int{}}
 				for _, v := range h.plan.VantagePoints {
 					for at := o.until.Add(-time.Duration(hours) * time.Hour); at.Before(o.until); at = at.Add(5 * time.Minute) {
-						want.join(o.label(v.ID, server, both[pi/2], measurement.MetricTransports[pi%2], at))
+						want.join(o.hourly(v.ID, server, both[pi/2], measurement.MetricTransports[pi%2], at))
 					}
 				}
 				if got.Path != path || int(sum.Planned) != want.planned || int(sum.Sent) != want.sent || int(*sum.Good) != want.sent-want.failed {

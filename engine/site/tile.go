@@ -30,7 +30,7 @@ const (
 	Unplanned State = iota // the plan asks nothing
 	Missing                // planned, but nothing is known
 	Good                   // every answer was good
-	Own                    // failed, in the vantage point's own trouble: counts against nobody
+	Own                    // failed or incorrect, in the vantage point's own trouble: counts against nobody
 	Part                   // some queries failed
 	Failed                 // all queries failed
 	Incorrect              // an incorrect answer
@@ -254,7 +254,7 @@ type Verdict struct {
 
 // Details is data/details/YYYYMMDD/RSI.js: what is behind the fields that are not good. Internal only.
 type Details struct {
-	Rows    []Detail         `json:"rows"`     // at most 500, in order of time: what is incorrect first, then what failed, extra, changed, and last what failed in a vantage point's own trouble
+	Rows    []Detail         `json:"rows"`     // at most 500, in order of time: what is incorrect first, then what failed, extra, changed, and last what failed or was incorrect in a vantage point's own trouble
 	LeftOff map[string]int64 `json:"left_off"` // by "VP PATH": rows beyond those
 }
 
