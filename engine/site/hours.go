@@ -258,23 +258,6 @@ func (s *sum) latency() byte {
 	return 0
 }
 
-// medians are those of the day over all vantage points, by RSI and path.
-func (h *hours) medians() map[string]int64 {
-	all := map[string]int64{}
-	for server, rsi := range h.rsis {
-		for _, path := range h.paths {
-			var of sum
-			for vp := range h.vps {
-				of.join(&h.days[h.place(vp, server, path)])
-			}
-			if us := of.medianUS(); us != nil {
-				all[rsi+"-"+pathName(path)] = *us
-			}
-		}
-	}
-	return all
-}
-
 // hours are a block for each part of the vantage points, of one server over one path.
 func (h *hours) hours(server, path int) []block {
 	b := block{from: h.start.Unix(), step: 3600, steps: h.hour + 1}

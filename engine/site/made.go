@@ -38,7 +38,6 @@ type madeDay struct {
 	Blocks        bool                       `json:"blocks,omitempty"` // there are such
 	Asked         bool                       `json:"asked,omitempty"`  // somebody asked for it: its five minutes stay
 	VantagePoints []measurement.VantagePoint `json:"vps,omitempty"`
-	Medians       map[string]int64           `json:"medians,omitempty"` // latencies by RSI and path, of what is usual; internal only
 }
 
 // madeEvent is a hash of what a month's events were made of, in how many files they are,
@@ -81,10 +80,7 @@ func (w *writer) made(m *made) error {
 	if err := w.sync(); err != nil {
 		return err
 	}
-	files, size := w.result.Files, w.result.Bytes
-	err = w.file(madeFile, text)
-	w.result.Files, w.result.Bytes = files, size // it is not the site's
-	return err
+	return w.hidden(madeFile, text)
 }
 
 // basis is a hash of all that every file of a site depends on, the lake aside.

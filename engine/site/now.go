@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -61,7 +60,7 @@ func (r *job) now(ctx context.Context) error {
 func (r *job) writeNow(n Now, parts map[string][]block) error {
 	for without := 0; ; without++ {
 		for name, blocks := range parts {
-			n.Tiles[name] = r.tile(blocks, min(without, len(leftOff)))
+			n.Tiles[name] = r.tile(pathOf(name), blocks, min(without, len(leftOff)))
 		}
 		err := r.data("now", n)
 		if !errors.Is(err, errLarge) || len(parts) == 0 {
@@ -271,7 +270,7 @@ func (r *job) nowRSIs() ([]NowRSI, error) {
 				p.Hour.State = Missing
 			}
 			if r.values {
-				p.Hour.UsualUS = r.usual(fmt.Sprint(rsi, "-", p.Path))
+				p.Hour.UsualUS = r.usual(pathKey(rsi, path))
 				p.Day.UsualUS = p.Hour.UsualUS
 			}
 			o.Paths = append(o.Paths, p)
@@ -290,21 +289,6 @@ func (r *job) sum(s *sum) Sum {
 		o.Good, o.Own, o.MedianUS = &good, int64(s.own), s.medianUS()
 	}
 	return o
-}
-
-// usual is the lower median of the medians of the seven days before; nil without any.
-func (r *job) usual(name string) *int64 {
-	var all []int64
-	for n := usualDays; n > 0; n-- {
-		if median, known := r.made.Days[dayKey(r.until.AddDate(0, 0, -n))].Medians[name]; known {
-			all = append(all, median)
-		}
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	slices.Sort(all)
-	return &all[(len(all)-1)/2]
 }
 
 // vpsOf are the vantage points of a day.

@@ -48,7 +48,7 @@ type Result struct {
 // time, all else once an hour.
 func (s *Site) Run(ctx context.Context) (result Result, err error) {
 	result.Left = []string{}
-	r := &job{Site: s, frame: newFrame(s.Plan, s.Edition), writer: &writer{out: s.Out, result: &result}}
+	r := &job{Site: s, frame: newFrame(s.Plan, s.Edition), writer: &writer{out: s.Out, result: &result}, medians: map[string]*medians{}}
 	err = r.all(ctx)
 	return result, err
 }
@@ -69,6 +69,8 @@ type job struct {
 	fresh   bool                // an hour is over since the last run
 	lacking bool                // the table hours does not have the last hour yet
 	lost    bool                // tiles lack the blocks of days that they should have
+	medians map[string]*medians // by day; nil: there are none
+	seen    map[string]*seen    // what RSIs showed, by day
 }
 
 func (r *job) all(ctx context.Context) error {
@@ -85,7 +87,7 @@ func (r *job) all(ctx context.Context) error {
 	}
 	steps := []func(context.Context) error{r.events, r.now, r.months, r.feed, r.page, r.index, r.removeEvents}
 	if r.fresh = !r.made.Until.Equal(r.until) || len(r.Days) > 0; r.fresh {
-		steps = slices.Insert(steps, 1, r.days, r.zoneFiles)
+		steps = slices.Insert(steps, 1, r.usuals, r.days, r.zoneFiles)
 		steps = append(steps, r.removeOld)
 	}
 	for _, step := range steps {

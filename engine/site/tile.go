@@ -76,6 +76,7 @@ type Block struct {
 	Sent          []int    `json:"sent,omitempty"`    // runs of queries that were sent; without answers that nobody can judge yet
 	Failed        []int    `json:"failed,omitempty"`  // runs of these that had no good answer; absent where none failed
 	Latency       string   `json:"latency,omitempty"` // base64, a byte a cell: see LatencyByte; the median of the good
+	Usual         string   `json:"usual,omitempty"`   // base64, a LatencyByte for each vantage point: the lower median of its medians of the 7 days before From's day; 0 unknown. Where Latency is
 	Serial        []int    `json:"serial,omitempty"`  // runs of the newest serial shown: 0 none, n+1 means Tile.Serials[n]
 	NSID          []int    `json:"nsid,omitempty"`    // runs of the server that answered most: 0 none, n+1 means Tile.NSIDs[n]
 }
