@@ -76,7 +76,7 @@ func (a *app) site(ctx context.Context, f siteFlags) (err error) {
 	}
 	if len(result.Left) > 0 {
 		defer func() {
-			err = errors.Join(err, findingsf("site: %s left out:\n%s", diag.Plural(len(result.Left), "monthly report"), strings.Join(result.Left, "\n")))
+			err = errors.Join(err, findingsf("site: %s cannot be read, and what rests on that stays as it was:\n%s", diag.Plural(len(result.Left), "file"), strings.Join(result.Left, "\n")))
 		}()
 	}
 	switch {

@@ -47,7 +47,8 @@ type fold struct {
 	first, last int // labels of the day [first, last) that are wanted
 	own         *own
 	seen        *seen
-	details     *details // nil: nobody wants them
+	details     *details                              // nil: nobody wants them
+	note        func(at time.Time, place int, s *sum) // may be nil; place is a server and path
 	queries     []plan.Query
 	judged      []bool
 	plain       []int // queries that do not draw their paths
@@ -64,7 +65,7 @@ type fold struct {
 func (f *frame) fold(ctx context.Context, store lake.Store, start time.Time, first, last int, o *own) (*fold, error) {
 	day, err := derive.ReadDay(ctx, f.plan, store, start)
 	if err != nil {
-		return nil, err
+		return nil, ofLake(err)
 	}
 	d := &fold{frame: f, day: day, start: start, first: first, last: last, own: o, vps: day.VantagePoints(), next: first, least: f.least(start), queries: day.Queries()}
 	for i, q := range d.queries {
@@ -90,7 +91,7 @@ func (d *fold) read(ctx context.Context, store lake.Store) error {
 	}
 	scan := lake.Scan{Store: store, From: d.at(d.first), Until: d.at(d.last), Workers: 1}
 	if err := scan.Answers(ctx, names, d.add); err != nil {
-		return err
+		return ofLake(err)
 	}
 	d.reach(d.last)
 	return nil
@@ -272,6 +273,9 @@ func (d *fold) reach(at int) {
 				for path := range allPaths {
 					place := d.place(vp, server, path)
 					d.series[place].add(d.cell(&d.cells[place], vp, server, path, own[vp][path/len(measurement.Transports)]))
+					if d.note != nil {
+						d.note(d.at(d.next), server*len(allPaths)+path, d.sum(&d.cells[place], vp, server, path, own[vp][path/len(measurement.Transports)]))
+					}
 					d.cells[place].reset()
 				}
 			}
@@ -313,6 +317,25 @@ func (d *fold) cell(l *label, vp, server, path int, own bool) cell {
 		c.latency = LatencyByte(l.latencies[(n-1)/2])
 	}
 	return c
+}
+
+// sum is what a label comes to, as the table hours would have it.
+func (d *fold) sum(l *label, vp, server, path int, own bool) *sum {
+	s := &sum{asked: l.rows > 0, planned: l.drawn, sent: l.sent - l.judged, failed: l.failed - l.judgedFailed, incorrect: l.incorrect, serial: noSerial}
+	if own {
+		s.own = s.failed
+	}
+	for _, q := range d.plain {
+		if d.day.Planned(q, d.next, vp, server, path) && d.day.Expected(vp, d.next) {
+			if s.asked = true; !d.judged[q] {
+				s.planned++
+			}
+		}
+	}
+	for _, us := range l.latencies {
+		s.latencies = merge(s.latencies, []measurement.LatencyBucket{{Bucket: derive.Bucket(us), Count: 1}})
+	}
+	return s
 }
 
 // blocks are a block for each part of the vantage points, of one server over one path.

@@ -23,6 +23,7 @@ type due struct {
 	of           madeDay
 	fine, coarse bool // its five minutes, its blocks of the month's and the year's tiles
 	seen         bool // only what RSIs showed
+	left         bool // a file cannot be read: it stays as it was
 }
 
 // days makes the tiles of the days that changed.
@@ -42,7 +43,6 @@ func (r *job) days(ctx context.Context) error {
 		month := all[done:n]
 		if err := r.month(ctx, month, func() {
 			done++
-			r.result.Days++
 			if r.Progress != nil {
 				r.Progress(done, len(all))
 			}
@@ -172,7 +172,10 @@ func (r *job) knowVantagePoints(ctx context.Context, all []due) error {
 	for _, d := range all {
 		day, err := derive.ReadDay(ctx, r.plan, r.Lake, d.day)
 		if err != nil {
-			return err
+			if err := r.leave(ctx, ofLake(err)); err != nil {
+				return err
+			}
+			continue
 		}
 		m := r.made.Days[dayKey(d.day)]
 		m.VantagePoints = day.VantagePoints()
@@ -202,28 +205,17 @@ func (r *job) gatherVantagePoints() {
 // month makes the days of one month.
 func (r *job) month(ctx context.Context, days []due, done func()) error {
 	tiles := map[string][]block{} // by key
-	for i, d := range days {
+	for i := range days {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var err error
-		switch {
-		case d.fine:
-			err = r.fine(ctx, d.day)
-		case d.seen:
-			err = r.onlySeen(ctx, d.day)
-		}
-		if err != nil {
-			return err
-		}
-		if d.coarse {
-			whole, err := r.coarse(d.day, tiles)
-			if err != nil {
+		if err := r.make(ctx, &days[i], tiles); err != nil {
+			if err := r.leave(ctx, err); err != nil {
 				return err
 			}
-			if !whole { // again as soon as the table has them
-				days[i].of.Coarse = ""
-			}
+			days[i].left = true
+		} else {
+			r.result.Days++
 		}
 		done()
 	}
@@ -233,12 +225,33 @@ func (r *job) month(ctx context.Context, days []due, done func()) error {
 		}
 	}
 	for _, d := range days {
+		if d.left {
+			continue
+		}
 		was := r.made.Days[dayKey(d.day)]
 		d.of.VantagePoints, d.of.Blocks = was.VantagePoints, was.Blocks
 		d.of.Asked = r.asked(d.day)
 		r.made.Days[dayKey(d.day)] = d.of
 	}
 	return nil
+}
+
+// make makes what is due of a day; blocks of tiles of months and years are added to tiles.
+func (r *job) make(ctx context.Context, d *due, tiles map[string][]block) (err error) {
+	switch {
+	case d.fine:
+		err = r.fine(ctx, d.day)
+	case d.seen:
+		err = r.onlySeen(ctx, d.day)
+	}
+	if err != nil || !d.coarse {
+		return err
+	}
+	whole, err := r.coarse(d.day, tiles)
+	if !whole { // again as soon as the table has them
+		d.of.Coarse = ""
+	}
+	return err
 }
 
 // fine makes the five minutes of a day, its details, and what RSIs showed.

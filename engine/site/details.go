@@ -76,7 +76,7 @@ func (r *job) newDetails(f *fold, day time.Time) (*details, error) {
 	d := newDetails(len(r.servers))
 	rows, _, err := column.Read[measurement.Event](r.Lake.Path(column.Events, day))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("site: %w", err)
+		return nil, ofLake(fmt.Errorf("site: %w", err))
 	}
 	for _, e := range rows {
 		if e.Kind != measurement.EventInstance || e.SupersededBy != nil || e.VantagePoint == nil || e.RSI == nil || e.Family == nil {

@@ -66,7 +66,7 @@ func (h *hours) read(store lake.Store) (bool, error) {
 			return false, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("site: %w", err)
+			return false, ofLake(fmt.Errorf("site: %w", err))
 		}
 		for i := range rows {
 			h.add(&rows[i])

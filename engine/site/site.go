@@ -41,7 +41,7 @@ type Result struct {
 	Files int   `json:"files"` // written
 	Bytes int64 `json:"bytes"`
 
-	Left []string `json:"left"` // monthly reports that cannot be read: they are in no matrix
+	Left []string `json:"left"` // errors of files that cannot be read: what rests on them stays as it was
 }
 
 // Run brings the files up to date. What is newer than the last whole hour is written each
@@ -67,7 +67,7 @@ type job struct {
 	zones   []measurement.Zone
 	known   []correctness.Known // of zones
 	fresh   bool                // an hour is over since the last run
-	lacking bool                // the table hours does not have the last hour yet
+	lacking bool                // the table hours does not have the last hour yet, or a file cannot be read
 	lost    bool                // tiles lack the blocks of days that they should have
 	medians map[string]*medians // by day; nil: there are none
 	seen    map[string]*seen    // what RSIs showed, by day
@@ -117,7 +117,7 @@ func (r *job) begin(ctx context.Context) error {
 		return fmt.Errorf("site: %w", err)
 	}
 	if len(days) > 0 {
-		if r.last, err = r.lastLabel(ctx, days[len(days)-1].Day); err != nil {
+		if err := r.findLast(ctx, days); err != nil {
 			return err
 		}
 	}
@@ -132,6 +132,24 @@ func (r *job) begin(ctx context.Context) error {
 	}
 	r.gatherVantagePoints()
 	return nil
+}
+
+// findLast finds the newest label of the newest day whose runs can be read.
+func (r *job) findLast(ctx context.Context, days []lake.DayFile) (first error) {
+	for _, d := range slices.Backward(days) {
+		last, err := r.lastLabel(ctx, d.Day)
+		if err == nil && !last.IsZero() {
+			r.last = last
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+		if err := r.leave(ctx, ofLake(err)); err != nil {
+			return err
+		}
+	}
+	return first
 }
 
 // lastLabel is the newest label of a day's runs.

@@ -157,7 +157,8 @@ type NowRSI struct {
 	Paths []NowPath `json:"paths"`
 }
 
-// NowPath is what one RSI came to over one path, in the last whole hour and the last 24.
+// NowPath is what one RSI came to over one path, in the twelve newest labels and the 288
+// newest, up to Now.Last: of correctness incorrect answers alone.
 type NowPath struct {
 	Path string `json:"path"`
 	Hour Sum    `json:"hour"`
@@ -175,7 +176,7 @@ type Sum struct {
 	UsualUS  *int64 `json:"usual_us,omitempty"` // the lower median of the medians of the 7 days before
 }
 
-// NowVP is how much of what was planned a vantage point sent.
+// NowVP is how much of what was planned a vantage point sent, in the hour and the day of NowPath.
 type NowVP struct {
 	Name  string    `json:"name"`
 	Last  time.Time `json:"last"` // its newest label; zero without one in the last day

@@ -82,7 +82,10 @@ func (r *job) usuals(ctx context.Context) error {
 		}
 		m, err := r.readMedians(d.Day)
 		if err != nil {
-			return err
+			if err := r.leave(ctx, err); err != nil {
+				return err
+			}
+			continue
 		}
 		m.Of = of
 		text, err := json.Marshal(m)
@@ -106,7 +109,7 @@ func (r *job) readMedians(day time.Time) (*medians, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("site: %w", err)
+			return nil, ofLake(fmt.Errorf("site: %w", err))
 		}
 		for i := range rows {
 			row := &rows[i]
