@@ -81,6 +81,9 @@ func (r *job) eventsOf(month string, days []lake.DayFile) (m madeEvent, err erro
 		if e.Open {
 			m.Open, r.open = true, append(r.open, *e)
 		}
+		if day := interval.Day(e.From); !e.Open && e.Until.After(day.AddDate(0, 0, feedDays)) {
+			m.Long = append(m.Long, Span{day, e.Until})
+		}
 		if e.Kind == measurement.EventLocal && e.SupersededBy == nil && e.VantagePoint != nil && e.Family != nil {
 			m.Own = append(m.Own, ownSpan{*e.VantagePoint, *e.Family, e.From, e.Until})
 		}
