@@ -25,6 +25,7 @@ type Site struct {
 	State   string // what derive remembers: when zones were published; may be empty
 	Logs    string // of the alert files; may be empty
 	Reports string // may be empty
+	Zones   []Folder
 	Out     string
 	Edition Edition
 	Days    []time.Time // whose five minutes are made, however old they are
@@ -33,6 +34,13 @@ type Site struct {
 
 	DryRun   bool // count the days that are due, and write nothing
 	Progress func(done, of int)
+}
+
+// Folder is where root zones may lie: <serial>.root.txt, and anchors.ds with their trust
+// anchors where these are not the plan's.
+type Folder struct {
+	Dir  string
+	Name string // of Dir, in commands that a reader may copy
 }
 
 // Result is what a run did.

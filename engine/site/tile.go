@@ -279,5 +279,5 @@ type Detail struct {
 	Route        string    `json:"route,omitempty"` // the last hops: "9 192.0.2.1 12.3 ms, 10 *"
 	Wire         string    `json:"wire,omitempty"`  // hex
 	Show         string    `json:"show"`            // the command that shows the row
-	Check        string    `json:"check,omitempty"` // the command that judges Wire again, which it reads from standard input
+	Check        string    `json:"check,omitempty"` // the command that judges Wire again, which it reads from standard input; absent where a root zone that it takes is not there
 }
