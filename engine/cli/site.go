@@ -14,6 +14,7 @@ import (
 
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/simulate"
 	"mtric.net/mtric/engine/site"
 )
 
@@ -76,7 +77,7 @@ func (a *app) site(ctx context.Context, f siteFlags) (err error) {
 	}
 	if len(result.Left) > 0 {
 		defer func() {
-			err = errors.Join(err, findingsf("site: %s left out:\n%s", diag.Plural(len(result.Left), "monthly report"), strings.Join(result.Left, "\n")))
+			err = errors.Join(err, findingsf("site: %s cannot be read, and what rests on that stays as it was:\n%s", diag.Plural(len(result.Left), "file"), strings.Join(result.Left, "\n")))
 		}()
 	}
 	switch {
@@ -157,9 +158,17 @@ func (a *app) sitePlaces(s *site.Site) error {
 			return err
 		}
 		reports = under(home, s.Plan.Paths.Reports)
+		s.Zones = append(s.Zones, site.Folder{Dir: filepath.Join(under(home, s.Plan.Paths.Output), "RootZones"), Name: filepath.Join(s.Plan.Paths.Output, "RootZones")})
 		s.Reports, s.Logs, s.State = reports, under(home, s.Plan.Paths.Logs), filepath.Join(under(home, s.Plan.Paths.State), "derived")
 	}
 	var err error
-	s.Lake, _, err = a.reportPlaces(s.Plan, reports)
-	return err
+	if s.Lake, _, err = a.reportPlaces(s.Plan, reports); err != nil {
+		return err
+	}
+	beside := s.Lake.Dir // of the zones of mtric simulate; commands are called in the home, where there is one
+	if a.flags.lake == "" {
+		beside = s.Plan.Paths.Lake
+	}
+	s.Zones = append(s.Zones, site.Folder{Dir: filepath.Join(s.Lake.Dir, simulate.RootZones), Name: filepath.Join(beside, simulate.RootZones)})
+	return nil
 }

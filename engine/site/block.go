@@ -155,14 +155,14 @@ const (
 var leftOff = []string{nsidColumn, serialColumn, latencyColumn, sentColumn}
 
 // tile writes the blocks of days, in order, as a tile, without the first so many columns of
-// leftOff and those that the edition withholds.
-func (f *frame) tile(days []block, without int) Tile {
+// leftOff and those that the edition withholds. It is of an RSI and path.
+func (r *job) tile(name string, days []block, without int) Tile {
 	t := Tile{Blocks: []Block{}}
 	kept := func(column string) bool {
-		return (f.values || column == nsidColumn) && (f.names || column != nsidColumn) && !slices.Contains(leftOff[:without], column)
+		return (r.values || column == nsidColumn) && (r.names || column != nsidColumn) && !slices.Contains(leftOff[:without], column)
 	}
 	for _, column := range leftOff[:without] {
-		if f.values || f.names && column == nsidColumn {
+		if r.values || r.names && column == nsidColumn {
 			t.LeftOff = append(t.LeftOff, column)
 		}
 	}
@@ -187,7 +187,7 @@ func (f *frame) tile(days []block, without int) Tile {
 			out.NSID = places(s.nsid, t.NSIDs, "")
 		}
 		if kept(latencyColumn) {
-			out.Latency = latencies(s.latency)
+			out.Latency, out.Usual = latencies(s.latency), r.usualOf(name, b.from, b.vps)
 		}
 		if kept(sentColumn) {
 			out.Sent = pairs(s.sent)

@@ -22,12 +22,16 @@ var allPaths = derive.Paths()
 
 // columns are what tiles of five minutes are made of.
 var columns = append([]column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport,
-	column.Address, column.LatencyUS, column.Serial, column.ZoneSerial, column.NSID, column.Verdict}, column.GoodColumns...)
+	column.Address, column.LatencyUS, column.Serial, column.ZoneSerial, column.NSID, column.Verdict, tcColumn}, column.GoodColumns...)
+
+const tcColumn column.Name = "tc"
 
 // label is what became of a vantage point's queries of one interval to one server over one
 // path.
 type label struct {
 	rows, sent, failed, incorrect int
+	judged, judgedFailed          int // of sent and failed: of correctness, what is incorrect aside
+	drawn                         int // rows of queries that draw their paths and are not judged
 	latencies                     []int64
 	serial                        int64
 	nsids                         []run[string]
@@ -43,7 +47,8 @@ type fold struct {
 	first, last int // labels of the day [first, last) that are wanted
 	own         *own
 	seen        *seen
-	details     *details // nil: nobody wants them
+	details     *details                              // nil: nobody wants them
+	note        func(at time.Time, place int, s *sum) // may be nil; place is a server and path
 	queries     []plan.Query
 	judged      []bool
 	plain       []int // queries that do not draw their paths
@@ -60,7 +65,7 @@ type fold struct {
 func (f *frame) fold(ctx context.Context, store lake.Store, start time.Time, first, last int, o *own) (*fold, error) {
 	day, err := derive.ReadDay(ctx, f.plan, store, start)
 	if err != nil {
-		return nil, err
+		return nil, ofLake(err)
 	}
 	d := &fold{frame: f, day: day, start: start, first: first, last: last, own: o, vps: day.VantagePoints(), next: first, least: f.least(start), queries: day.Queries()}
 	for i, q := range d.queries {
@@ -86,7 +91,7 @@ func (d *fold) read(ctx context.Context, store lake.Store) error {
 	}
 	scan := lake.Scan{Store: store, From: d.at(d.first), Until: d.at(d.last), Workers: 1}
 	if err := scan.Answers(ctx, names, d.add); err != nil {
-		return err
+		return ofLake(err)
 	}
 	d.reach(d.last)
 	return nil
@@ -105,6 +110,8 @@ type words struct {
 	address                              []netip.Addr
 	answered, local                      int32
 	incorrect, unchecked                 int32
+	noError, nxDomain                    int32
+	truncated                            column.Flags
 	good                                 column.Good
 	names                                []column.Name
 }
@@ -114,7 +121,9 @@ func (w *words) cells(name column.Name) *column.Cells { return &w.Cells[slices.I
 
 func (d *fold) words(b *column.AnswerBatch) *words {
 	w := &words{AnswerBatch: b, names: detailColumns, good: b.Good(), answered: b.Outcome.Place(measurement.Answered), local: b.Outcome.Place(measurement.LocalError),
-		incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked)}
+		incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked),
+		noError: b.RCode.Place(measurement.NoError), nxDomain: b.RCode.Place(measurement.NXDomain)}
+	w.truncated = column.Flags{Column: &w.cells(tcColumn).Column}
 	code := func(c *column.Column, find func(string) int) []int32 {
 		return c.Codes(-1, func(s string) int32 { return int32(find(s)) })
 	}
@@ -159,6 +168,9 @@ func (d *fold) row(w *words, i, query, vp, server, path int) {
 	}
 	c := &d.cells[d.place(vp, server, path)]
 	c.rows++
+	if d.queries[query].Pick > 0 && !d.judged[query] {
+		c.drawn++
+	}
 	if w.Outcome.Index[i] == w.local {
 		return
 	}
@@ -172,26 +184,46 @@ func (d *fold) row(w *words, i, query, vp, server, path int) {
 	if good {
 		d.shown(w, i, c, query, vp, server)
 	}
-	c.sent++
-	failed, incorrect := !answered || !good && !d.judged[query], false
-	switch verdict := w.Verdict.Index[i]; {
-	case failed:
-	case !d.judged[query]:
-		if us := w.LatencyUS; us.Has(i) && us.Int[i] >= 0 {
-			c.latencies = append(c.latencies, us.Int[i])
-		}
-	case verdict >= 0 && verdict == w.incorrect:
-		failed, incorrect = true, true
-		c.incorrect++
-	case verdict >= 0 && verdict == w.unchecked: // nobody knows yet
-		c.sent--
+	failed, incorrect, held := !good, false, false
+	if d.judged[query] {
+		verdict := w.Verdict.Index[i]
+		incorrect = answered && verdict >= 0 && verdict == w.incorrect
+		held = answered && verdict >= 0 && verdict == w.unchecked // nobody knows yet
+		failed = incorrect || !held && (!answered || !w.responds(i))
+	} else if us := w.LatencyUS; good && us.Has(i) && us.Int[i] >= 0 {
+		c.latencies = append(c.latencies, us.Int[i])
 	}
-	if failed {
-		c.failed++
-	}
+	c.count(d.judged[query], failed, incorrect, held)
 	if d.details != nil {
 		d.look(w, i, query, vp, server, path, failed, incorrect)
 	}
+}
+
+// count takes what became of a query.
+func (l *label) count(judged, failed, incorrect, held bool) {
+	if held {
+		return
+	}
+	l.sent++
+	if failed {
+		l.failed++
+	}
+	if incorrect {
+		l.incorrect++
+	}
+	if judged && !incorrect {
+		l.judged++
+		if failed {
+			l.judgedFailed++
+		}
+	}
+}
+
+// responds says whether an answer of correctness says something of the zone: NXDOMAIN may be
+// right. SERVFAIL and what is truncated have no verdict, and are no good answers either.
+func (w *words) responds(i int) bool {
+	rcode := w.RCode.Index[i]
+	return rcode >= 0 && (rcode == w.noError || rcode == w.nxDomain) && !w.truncated.Yes(i)
 }
 
 // shown notes the serial of a good answer.
@@ -241,6 +273,9 @@ func (d *fold) reach(at int) {
 				for path := range allPaths {
 					place := d.place(vp, server, path)
 					d.series[place].add(d.cell(&d.cells[place], vp, server, path, own[vp][path/len(measurement.Transports)]))
+					if d.note != nil {
+						d.note(d.at(d.next), server*len(allPaths)+path, d.sum(&d.cells[place], vp, server, path, own[vp][path/len(measurement.Transports)]))
+					}
 					d.cells[place].reset()
 				}
 			}
@@ -249,7 +284,8 @@ func (d *fold) reach(at int) {
 }
 
 // inTrouble says whether a failure is a vantage point's own: an event says so, or all that
-// it asked over the family failed, two queries at least.
+// it asked over the family failed or was incorrect, as where somebody on the way forges
+// answers; two queries at least.
 func (d *fold) inTrouble(vp, family int) bool {
 	if d.own.covers(d.vps[vp], family, d.at(d.next)) {
 		return true
@@ -258,7 +294,7 @@ func (d *fold) inTrouble(vp, family int) bool {
 	for server := range d.servers {
 		for transport := range measurement.Transports {
 			c := &d.cells[d.place(vp, server, family*len(measurement.Transports)+transport)]
-			sent, failed = sent+c.sent, failed+c.failed-c.incorrect
+			sent, failed = sent+c.sent, failed+c.failed
 		}
 	}
 	return sent >= 2 && failed == sent
@@ -273,7 +309,7 @@ func (d *fold) cell(l *label, vp, server, path int, own bool) cell {
 		t.planned = d.day.Planned(q, d.next, vp, server, path) && d.day.Expected(vp, d.next)
 	}
 	if own {
-		t.own = l.failed - l.incorrect
+		t.own = l.failed
 	}
 	c := cell{state: d.state(t, d.least), sent: l.sent, failed: l.failed, serial: l.serial, nsid: most(l.nsids)}
 	if n := len(l.latencies); n > 0 {
@@ -281,6 +317,25 @@ func (d *fold) cell(l *label, vp, server, path int, own bool) cell {
 		c.latency = LatencyByte(l.latencies[(n-1)/2])
 	}
 	return c
+}
+
+// sum is what a label comes to, as the table hours would have it.
+func (d *fold) sum(l *label, vp, server, path int, own bool) *sum {
+	s := &sum{asked: l.rows > 0, planned: l.drawn, sent: l.sent - l.judged, failed: l.failed - l.judgedFailed, incorrect: l.incorrect, serial: noSerial}
+	if own {
+		s.own = s.failed
+	}
+	for _, q := range d.plain {
+		if d.day.Planned(q, d.next, vp, server, path) && d.day.Expected(vp, d.next) {
+			if s.asked = true; !d.judged[q] {
+				s.planned++
+			}
+		}
+	}
+	for _, us := range l.latencies {
+		s.latencies = merge(s.latencies, []measurement.LatencyBucket{{Bucket: derive.Bucket(us), Count: 1}})
+	}
+	return s
 }
 
 // blocks are a block for each part of the vantage points, of one server over one path.

@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/derive"
 	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -19,6 +22,8 @@ type due struct {
 	day          time.Time
 	of           madeDay
 	fine, coarse bool // its five minutes, its blocks of the month's and the year's tiles
+	seen         bool // only what RSIs showed
+	left         bool // a file cannot be read: it stays as it was
 }
 
 // days makes the tiles of the days that changed.
@@ -38,7 +43,6 @@ func (r *job) days(ctx context.Context) error {
 		month := all[done:n]
 		if err := r.month(ctx, month, func() {
 			done++
-			r.result.Days++
 			if r.Progress != nil {
 				r.Progress(done, len(all))
 			}
@@ -50,7 +54,6 @@ func (r *job) days(ctx context.Context) error {
 		}
 	}
 	if !r.lost {
-		r.forget()
 		return nil
 	}
 	// Tiles are not there, or not whole, that should have the blocks of other days.
@@ -60,17 +63,6 @@ func (r *job) days(ctx context.Context) error {
 		r.made.Days[name] = m
 	}
 	return r.days(ctx)
-}
-
-// forget drops medians that are of no use any more.
-func (r *job) forget() {
-	oldest := dayKey(r.until.AddDate(0, 0, -usualDays-1))
-	for name, m := range r.made.Days {
-		if name < oldest {
-			m.Medians = nil
-			r.made.Days[name] = m
-		}
-	}
 }
 
 // due are the days that are not as they were made.
@@ -85,6 +77,13 @@ func (r *job) due() (all []due, err error) {
 			days = append(days, d.Day)
 		}
 	}
+	answers, err := r.Lake.Days(column.Answers, time.Time{}, r.until)
+	if err != nil {
+		return nil, fmt.Errorf("site: %w", err)
+	}
+	if err := r.allSeen(); err != nil {
+		return nil, err
+	}
 	for _, asked := range r.Days {
 		if !slices.ContainsFunc(days, asked.Equal) {
 			return nil, fmt.Errorf("site: the lake has nothing of %s that is over", asked.Format(time.DateOnly))
@@ -96,10 +95,12 @@ func (r *job) due() (all []due, err error) {
 		if d.of, err = r.of(day); err != nil {
 			return nil, err
 		}
+		lost := slices.ContainsFunc(answers, func(a lake.DayFile) bool { return a.Day.Equal(day) }) && r.seen[dayKey(day)] == nil
 		was, asked := r.made.Days[dayKey(day)], slices.Contains(r.Days, day)
-		d.fine = d.of.Fine != "" && (asked || was.Fine != d.of.Fine)
+		d.fine = d.of.Fine != "" && (asked || lost || was.Fine != d.of.Fine)
 		d.coarse = asked || was.Coarse != d.of.Coarse
-		if d.fine || d.coarse {
+		d.seen = lost && !d.fine
+		if d.fine || d.coarse || d.seen {
 			all = append(all, d)
 		}
 	}
@@ -123,11 +124,11 @@ func (r *job) of(day time.Time) (of madeDay, err error) {
 	if until.Before(day.AddDate(0, 0, 1)) {
 		hours = nil // it grows; what it has at that time counts
 	}
-	if of.Coarse, err = hashOf(hours, own, until, r.together()); err != nil {
+	if of.Coarse, err = hashOf(hours, own, until, r.together(), r.usualHashes(day)); err != nil {
 		return of, err
 	}
 	if answers[0] != "" && r.fiveMinutes(day) {
-		of.Fine, err = hashOf(answers, own, earlier(r.until, day.AddDate(0, 0, 1)), r.together())
+		of.Fine, err = hashOf(answers, own, earlier(r.until, day.AddDate(0, 0, 1)), r.together(), r.usualHashes(day))
 	}
 	return of, err
 }
@@ -171,7 +172,10 @@ func (r *job) knowVantagePoints(ctx context.Context, all []due) error {
 	for _, d := range all {
 		day, err := derive.ReadDay(ctx, r.plan, r.Lake, d.day)
 		if err != nil {
-			return err
+			if err := r.leave(ctx, ofLake(err)); err != nil {
+				return err
+			}
+			continue
 		}
 		m := r.made.Days[dayKey(d.day)]
 		m.VantagePoints = day.VantagePoints()
@@ -201,23 +205,17 @@ func (r *job) gatherVantagePoints() {
 // month makes the days of one month.
 func (r *job) month(ctx context.Context, days []due, done func()) error {
 	tiles := map[string][]block{} // by key
-	for i, d := range days {
+	for i := range days {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if d.fine {
-			if err := r.fine(ctx, d.day); err != nil {
+		if err := r.make(ctx, &days[i], tiles); err != nil {
+			if err := r.leave(ctx, err); err != nil {
 				return err
 			}
-		}
-		if d.coarse {
-			whole, err := r.coarse(d.day, tiles)
-			if err != nil {
-				return err
-			}
-			if !whole { // again as soon as the table has them
-				days[i].of.Coarse = ""
-			}
+			days[i].left = true
+		} else {
+			r.result.Days++
 		}
 		done()
 	}
@@ -227,12 +225,33 @@ func (r *job) month(ctx context.Context, days []due, done func()) error {
 		}
 	}
 	for _, d := range days {
+		if d.left {
+			continue
+		}
 		was := r.made.Days[dayKey(d.day)]
-		d.of.VantagePoints, d.of.Medians, d.of.Blocks = was.VantagePoints, was.Medians, was.Blocks
+		d.of.VantagePoints, d.of.Blocks = was.VantagePoints, was.Blocks
 		d.of.Asked = r.asked(d.day)
 		r.made.Days[dayKey(d.day)] = d.of
 	}
 	return nil
+}
+
+// make makes what is due of a day; blocks of tiles of months and years are added to tiles.
+func (r *job) make(ctx context.Context, d *due, tiles map[string][]block) (err error) {
+	switch {
+	case d.fine:
+		err = r.fine(ctx, d.day)
+	case d.seen:
+		err = r.onlySeen(ctx, d.day)
+	}
+	if err != nil || !d.coarse {
+		return err
+	}
+	whole, err := r.coarse(d.day, tiles)
+	if !whole { // again as soon as the table has them
+		d.of.Coarse = ""
+	}
+	return err
 }
 
 // fine makes the five minutes of a day, its details, and what RSIs showed.
@@ -267,6 +286,18 @@ func (r *job) fine(ctx context.Context, day time.Time) error {
 	return r.writeSeen(day, f.seen)
 }
 
+// onlySeen finds what RSIs showed on a day whose five minutes are kept no longer.
+func (r *job) onlySeen(ctx context.Context, day time.Time) error {
+	f, err := r.fold(ctx, r.Lake, day, 0, int(earlier(r.until, day.AddDate(0, 0, 1)).Sub(day)/interval.Length), r.own)
+	if err == nil {
+		err = f.read(ctx, r.Lake)
+	}
+	if err != nil {
+		return err
+	}
+	return r.writeSeen(day, f.seen)
+}
+
 // coarse adds the blocks of a day to those of the tiles of its month and, once it is over,
 // its year. Of the day under way it says whether the table has all hours that are over.
 func (r *job) coarse(day time.Time, tiles map[string][]block) (whole bool, err error) {
@@ -286,9 +317,6 @@ func (r *job) coarse(day time.Time, tiles map[string][]block) (whole bool, err e
 	}
 	m := r.made.Days[dayKey(day)]
 	m.Blocks = true
-	if over && r.values {
-		m.Medians = h.medians()
-	}
 	r.made.Days[dayKey(day)] = m
 	err = r.each(h.hours, add(Month, interval.Partition(day)))
 	if err == nil && over {
@@ -303,7 +331,7 @@ func (r *job) each(of func(server, path int) []block, use func(name string, b bl
 	for server := range r.servers {
 		for _, path := range r.paths {
 			for _, b := range of(server, path) {
-				if err := use(fmt.Sprintf("%s-%s-%d", r.rsis[server], pathName(path), r.part(measurement.VantagePoint(b.vps[0]))), b); err != nil {
+				if err := use(fmt.Sprintf("%s-%d", pathKey(r.rsis[server], path), r.part(measurement.VantagePoint(b.vps[0]))), b); err != nil {
 					return err
 				}
 			}
@@ -312,15 +340,21 @@ func (r *job) each(of func(server, path int) []block, use func(name string, b bl
 	return nil
 }
 
-// others says whether other days of the month, or of the year, have blocks.
+// pathOf is the RSI and path of the last part of a tile's key.
+func pathOf(name string) string { return name[:strings.LastIndexByte(name, '-')] }
+
+// others says whether other days of the month, or of the year, have blocks in the same part.
 func (r *job) others(days []block) bool {
-	layout := "200601"
-	if days[0].step == 24*3600 {
+	layout, year := "200601", days[0].step == 24*3600
+	if year {
 		layout = "2006"
 	}
+	part := r.partOf(days)
 	period := time.Unix(days[0].from, 0).UTC().Format(layout)
 	for name, m := range r.made.Days {
 		if day, err := time.Parse("20060102", name); err == nil && m.Blocks && day.Format(layout) == period &&
+			!(year && day.AddDate(0, 0, 1).After(r.until)) && // the day under way has none
+			(len(r.plan.VantagePoints) > 0 || slices.ContainsFunc(m.VantagePoints, func(vp measurement.VantagePoint) bool { return r.part(vp) == part })) &&
 			!slices.ContainsFunc(days, func(b block) bool { return b.from == day.Unix() }) {
 			return true
 		}
@@ -358,7 +392,7 @@ func (r *job) renew(key string, days []block) error {
 // leftOff.
 func (r *job) writeTile(key string, days []block, without int) error {
 	for {
-		err := r.data(key, r.tile(days, without))
+		err := r.data(key, r.tile(pathOf(path.Base(key)), days, without))
 		if !errors.Is(err, errLarge) || without == len(leftOff) {
 			return err
 		}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -28,8 +31,8 @@ const (
 	whyChanged   = "changed"
 )
 
-// ranks are the details by what a reader wants first; what failed in a vantage point's own
-// trouble comes last.
+// ranks are the details by what a reader wants first; what failed or was incorrect in a
+// vantage point's own trouble comes last.
 var ranks = []string{whyIncorrect, whyFailed, whyExtra, whyChanged, "own"}
 
 // The columns that details have beside those of tiles.
@@ -76,7 +79,7 @@ func (r *job) newDetails(f *fold, day time.Time) (*details, error) {
 	d := newDetails(len(r.servers))
 	rows, _, err := column.Read[measurement.Event](r.Lake.Path(column.Events, day))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("site: %w", err)
+		return nil, ofLake(fmt.Errorf("site: %w", err))
 	}
 	for _, e := range rows {
 		if e.Kind != measurement.EventInstance || e.SupersededBy != nil || e.VantagePoint == nil || e.RSI == nil || e.Family == nil {
@@ -167,7 +170,7 @@ func word(text string) string {
 // own trouble.
 func (d *details) labelDone(own func(vp, family int) bool) {
 	for _, h := range d.label {
-		if ranks[h.rank] == whyFailed && own(h.vp, h.path/len(measurement.Transports)) {
+		if (h.Why == whyFailed || h.Why == whyIncorrect) && own(h.vp, h.path/len(measurement.Transports)) {
 			d.counts[h.server][h.rank]--
 			h.rank = len(ranks) - 1
 			d.counts[h.server][h.rank]++
@@ -205,7 +208,7 @@ func (r *job) details(f *fold, routes map[routeKey]string) error {
 			out := Details{Rows: []Detail{}, LeftOff: left}
 			for _, h := range hits {
 				h.Show = r.showCommand(f.start, rsi, &h)
-				if h.Check != "" && h.Query == measurement.QueryCorrectness {
+				if h.Check != "" && h.Query == measurement.QueryCorrectness && h.Verdict != "" {
 					h.Check = r.checkCommand(&h)
 				} else {
 					h.Check = ""
@@ -234,14 +237,50 @@ func (r *job) showCommand(day time.Time, rsi string, h *hit) string {
 		path.Join(r.plan.Paths.Lake, string(column.Answers), "yyyymm="+interval.Partition(day), string(column.Answers)+"-"+dayKey(day)+".parquet"))
 }
 
-// checkCommand judges the wire again, which it reads from its standard input.
+// checkCommand judges the wire again, which it reads from its standard input; empty where a
+// zone that it takes is not there.
 func (r *job) checkCommand(h *hit) string {
-	var b strings.Builder
-	b.WriteString("mtric check")
+	var serials []uint32
 	for _, k := range correctness.Candidates(r.known, h.sent, h.Interval) {
-		if k.Archived {
-			fmt.Fprintf(&b, " --zone %s", path.Join(r.plan.Paths.Output, "RootZones", fmt.Sprintf("%d.root.txt", k.Serial)))
+		switch {
+		case k.Archived:
+			serials = append(serials, k.Serial)
+		case h.Verdict == string(measurement.Unchecked):
+			return "" // it is held for want of this one
 		}
 	}
-	return b.String() + " " + h.Check
+	for _, folder := range r.Zones {
+		if files, all := folder.zones(serials); all {
+			return "mtric check" + files + " " + h.Check
+		}
+	}
+	return ""
+}
+
+// zones are the arguments for zones, and the trust anchor where it lies beside them; false
+// where one is not there.
+func (f Folder) zones(serials []uint32) (args string, all bool) {
+	has := func(name string) bool {
+		info, err := os.Stat(filepath.Join(f.Dir, name))
+		return err == nil && info.Mode().IsRegular()
+	}
+	if anchors := "anchors.ds"; has(anchors) {
+		args = " --anchor " + quoted(path.Join(f.Name, anchors))
+	}
+	for _, serial := range serials {
+		name := rootzone.FileName(serial)
+		if !has(name) {
+			return "", false
+		}
+		args += " --zone " + quoted(path.Join(f.Name, name))
+	}
+	return args, len(serials) > 0
+}
+
+// quoted makes one word for a shell of a path.
+func quoted(path string) string {
+	if strings.Trim(strings.ToLower(path), "abcdefghijklmnopqrstuvwxyz0123456789._-/") == "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -3,6 +3,8 @@ package site_test
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +28,13 @@ func moved(count int) *history {
 	return h
 }
 
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestDetailsAreWhatIsNotGood: every row that failed, was incorrect or had further datagrams
 // is told, and the first one of other servers; no other.
 func TestDetailsAreWhatIsNotGood(t *testing.T) {
@@ -33,6 +42,19 @@ func TestDetailsAreWhatIsNotGood(t *testing.T) {
 	h, home := moved(count), t.TempDir()
 	h.write(t, home, count)
 	out, _ := h.make(t, home, site.Internal)
+	for _, rsi := range []string{"a", "b"} {
+		for _, d := range read[site.Details](t, out, "details/20261031/"+rsi).Rows {
+			if d.Check != "" {
+				t.Fatalf("%s takes a root zone that is not there", d.Check)
+			}
+		}
+	}
+	zones := filepath.Join(home, "RootZones")
+	must(t, os.Mkdir(zones, 0o755))
+	for _, name := range []string{"2026103100.root.txt", "2026110100.root.txt", "anchors.ds"} {
+		must(t, os.WriteFile(filepath.Join(zones, name), nil, 0o644))
+	}
+	h.make(t, home, site.Internal, midnight)
 	want, got := map[string]string{}, map[string]string{}
 	for _, a := range h.answers {
 		i := slices.IndexFunc(h.plan.Servers, func(s plan.Server) bool { return s.RSI == a.RSI })
@@ -44,7 +66,7 @@ func TestDetailsAreWhatIsNotGood(t *testing.T) {
 			continue
 		case judged && a.Verdict != nil && *a.Verdict == measurement.Incorrect:
 			why = "incorrect"
-		case a.Outcome != measurement.Answered, !judged && !a.Good():
+		case a.Outcome != measurement.Answered, !judged && !a.Good(), judged && a.Verdict == nil:
 			why = "failed"
 		case len(a.Extra) > 0:
 			why = "extra"
@@ -70,7 +92,7 @@ func TestDetailsAreWhatIsNotGood(t *testing.T) {
 					t.Errorf("%s: %s has not %s", key, d.Show, part)
 				}
 			}
-			if judged := d.Why == "incorrect"; judged != strings.HasPrefix(d.Check, "mtric check --zone Output/RootZones/2026103100.root.txt --hex --response - --at 2026-10-31T") || judged && d.Wire != "010203" {
+			if judged := d.Why == "incorrect"; judged != strings.HasPrefix(d.Check, "mtric check --anchor Output/RootZones/anchors.ds --zone Output/RootZones/2026103100.root.txt --hex --response - --at 2026-10-31T") || judged && d.Wire != "010203" {
 				t.Errorf("%s: wire %q, check %q", key, d.Wire, d.Check)
 			}
 		}

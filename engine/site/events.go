@@ -17,7 +17,7 @@ import (
 
 // events brings the files of events up to date, and learns which may go on and what was the
 // vantage points' own trouble.
-func (r *job) events(context.Context) error {
+func (r *job) events(ctx context.Context) error {
 	days, err := r.Lake.Days(column.Events, time.Time{}, time.Time{})
 	if err != nil {
 		return fmt.Errorf("site: %w", err)
@@ -31,7 +31,10 @@ func (r *job) events(context.Context) error {
 		}
 		month := interval.Partition(days[0].Day)
 		if months[month], err = r.eventsOf(month, days[:n]); err != nil {
-			return err
+			if err := r.leave(ctx, err); err != nil {
+				return err
+			}
+			months[month] = r.made.Events[month]
 		}
 		r.own.spans = append(r.own.spans, months[month].Own...)
 		days = days[n:]
@@ -63,7 +66,7 @@ func (r *job) eventsOf(month string, days []lake.DayFile) (m madeEvent, err erro
 	for _, d := range days {
 		some, _, err := column.Read[measurement.Event](d.Path)
 		if err != nil {
-			return m, fmt.Errorf("site: %w", err)
+			return m, ofLake(fmt.Errorf("site: %w", err))
 		}
 		rows = append(rows, some...)
 	}
@@ -77,6 +80,9 @@ func (r *job) eventsOf(month string, days []lake.DayFile) (m madeEvent, err erro
 		}
 		if e.Open {
 			m.Open, r.open = true, append(r.open, *e)
+		}
+		if day := interval.Day(e.From); !e.Open && e.Until.After(day.AddDate(0, 0, feedDays)) {
+			m.Long = append(m.Long, Span{day, e.Until})
 		}
 		if e.Kind == measurement.EventLocal && e.SupersededBy == nil && e.VantagePoint != nil && e.Family != nil {
 			m.Own = append(m.Own, ownSpan{*e.VantagePoint, *e.Family, e.From, e.Until})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +49,7 @@ type feedEntry struct {
 }
 
 // feed writes the events of the last days that are over, the newest first.
-func (r *job) feed(context.Context) error {
+func (r *job) feed(ctx context.Context) error {
 	if r.says.URL == "" || r.last.IsZero() {
 		if err := os.Remove(filepath.Join(r.Out, feedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("site: %w", err)
@@ -56,25 +57,18 @@ func (r *job) feed(context.Context) error {
 		return nil
 	}
 	f := feed{ID: r.says.URL, Title: r.title(), Author: r.title(), Links: []feedLink{{Href: r.says.URL}, {"self", r.says.URL + feedFile}}}
-	var events []Event
-	for n := range feedDays + 1 {
-		rows, _, err := column.Read[measurement.Event](r.Lake.Path(column.Events, interval.Day(r.last).AddDate(0, 0, n-feedDays)))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("site: %w", err)
-		}
-		events = append(events, rows...)
+	events, err := r.fed(ctx)
+	if err != nil {
+		return err
 	}
-	events = slices.DeleteFunc(events, func(e Event) bool {
-		return e.Open || e.SupersededBy != nil || e.Until.Add(feedWait).After(r.last)
-	})
 	slices.SortStableFunc(events, func(a, b Event) int { return b.Until.Compare(a.Until) })
-	updated := interval.Day(r.last).AddDate(0, 0, -feedDays)
+	updated := r.last.AddDate(0, 0, -feedDays)
 	for _, e := range events[:min(len(events), mostFed)] {
 		at := e.Until.Add(feedWait)
 		updated = later(updated, at)
 		f.Entries = append(f.Entries, feedEntry{ID: "urn:mtric:event:" + e.ID, Title: eventTitle(e), Updated: at.Format(time.RFC3339),
 			Link:    feedLink{Href: r.says.URL + "#/events?event=" + e.ID},
-			Summary: fmt.Sprintf("From %s until %s; %d of %d labels.", e.From.Format("2006-01-02 15:04"), e.Until.Format("2006-01-02 15:04 UTC"), e.LabelsBad, e.LabelsSeen)})
+			Summary: fmt.Sprintf("From %s until %s; %d of %d labels%s.", e.From.Format("2006-01-02 15:04"), e.Until.Format("2006-01-02 15:04 UTC"), e.LabelsBad, e.LabelsSeen, seenAt(e))})
 	}
 	f.Updated = updated.Format(time.RFC3339)
 	text, err := xml.MarshalIndent(f, "", "  ")
@@ -82,6 +76,45 @@ func (r *job) feed(context.Context) error {
 		return fmt.Errorf("site: feed: %w", err)
 	}
 	return r.file(feedFile, append([]byte(xml.Header), append(text, '\n')...))
+}
+
+// fed are the events that ended within the last days, whenever they began.
+func (r *job) fed(ctx context.Context) (events []Event, err error) {
+	since := r.last.AddDate(0, 0, -feedDays)
+	days := map[time.Time]bool{}
+	for n := range feedDays + 1 {
+		days[interval.Day(since).AddDate(0, 0, n)] = true
+	}
+	for _, m := range r.made.Events {
+		for _, long := range m.Long {
+			if long.Until.After(since) {
+				days[long.From] = true
+			}
+		}
+	}
+	for _, day := range slices.SortedFunc(maps.Keys(days), time.Time.Compare) {
+		rows, _, err := column.Read[measurement.Event](r.Lake.Path(column.Events, day))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := r.leave(ctx, ofLake(fmt.Errorf("site: %w", err))); err != nil {
+				return nil, err
+			}
+		}
+		events = append(events, rows...)
+	}
+	return slices.DeleteFunc(events, func(e Event) bool {
+		return e.Open || e.SupersededBy != nil || !e.Until.After(since) || e.Until.Add(feedWait).After(r.last)
+	}), nil
+}
+
+// seenAt says how many vantage points saw an event of an RSI: what one alone saw may be its own trouble.
+func seenAt(e Event) string {
+	switch {
+	case e.RSI == nil || len(e.VantagePoints) == 0:
+		return ""
+	case len(e.VantagePoints) == 1:
+		return fmt.Sprintf("; seen by one vantage point alone, %s", short(e.VantagePoints[0]))
+	}
+	return fmt.Sprintf("; seen by %d vantage points", len(e.VantagePoints))
 }
 
 // eventWords are what a kind of event is, in the words of a title.

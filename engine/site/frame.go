@@ -88,7 +88,7 @@ func pathName(path int) string {
 // tally is what is known of the queries of a cell.
 type tally struct {
 	planned                      bool
-	sent, failed, own, incorrect int // own of failed: in the vantage point's own trouble
+	sent, failed, own, incorrect int // own and incorrect of failed; own: in the vantage point's own trouble
 }
 
 // state is what a cell shows. An edition without values says of an RSI whether a cell meets
@@ -107,8 +107,6 @@ func (f *frame) state(t tally, least *big.Rat) State {
 
 func (t tally) state() State {
 	switch {
-	case t.incorrect > 0:
-		return Incorrect
 	case t.sent == 0 && t.planned:
 		return Missing
 	case t.sent == 0:
@@ -117,6 +115,8 @@ func (t tally) state() State {
 		return Good
 	case t.failed <= t.own:
 		return Own
+	case t.incorrect > 0:
+		return Incorrect
 	case t.failed == t.sent:
 		return Failed
 	}

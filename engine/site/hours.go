@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/big"
 	"slices"
 	"time"
@@ -15,8 +16,11 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// sum is what rows of the table hours come to, of one vantage point, server and path.
+// sum is what rows of the table hours come to, of one vantage point, server and path. Of
+// correctness only incorrect answers count: the table does not tell NXDOMAIN, which may be
+// right, from SERVFAIL.
 type sum struct {
+	asked                            bool // the plan has something
 	planned, sent, failed, incorrect int
 	own                              int // of failed, in the vantage point's own trouble
 	latencies                        []measurement.LatencyBucket
@@ -62,7 +66,7 @@ func (h *hours) read(store lake.Store) (bool, error) {
 			return false, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("site: %w", err)
+			return false, ofLake(fmt.Errorf("site: %w", err))
 		}
 		for i := range rows {
 			h.add(&rows[i])
@@ -94,12 +98,13 @@ func (h *hours) add(r *measurement.Hour) {
 		return
 	}
 	s := &h.sums[h.place(vp, server, path)]
-	s.planned += int(r.Planned)
-	sent, good := int(r.Sent), int(r.Good)
-	if r.Query == measurement.QueryCorrectness { // what is held says nothing yet, and NXDOMAIN may be correct
-		sent, good = sent-int(r.Unchecked), int(r.Answered-r.Incorrect-r.Unchecked)
+	s.asked = s.asked || r.Planned > 0
+	if r.Query == measurement.QueryCorrectness {
+		n := int(r.Incorrect)
+		s.sent, s.failed, s.incorrect = s.sent+n, s.failed+n, s.incorrect+n
+	} else {
+		s.planned, s.sent, s.failed = s.planned+int(r.Planned), s.sent+int(r.Sent), s.failed+int(r.Sent-r.Good)
 	}
-	s.sent, s.failed, s.incorrect = s.sent+sent, s.failed+sent-good, s.incorrect+int(r.Incorrect)
 	s.answered(r.LatencyHistogram, r.LatencyMedianUS)
 	if r.SerialNewest != nil {
 		s.serial = newest(s.serial, *r.SerialNewest&(1<<32-1))
@@ -158,7 +163,7 @@ func (h *hours) end() {
 					path := family*len(measurement.Transports) + transport
 					place := h.place(vp, server, path)
 					s := &h.sums[place]
-					s.own = min(s.failed-s.incorrect, max(least, s.share(covered)))
+					s.own = min(s.failed, s.excused(max(least, s.share(covered))))
 					h.series[place].add(h.cell(s))
 					h.days[place].join(s)
 					if h.note != nil {
@@ -177,29 +182,44 @@ const perHour = int(time.Hour / interval.Length)
 // share is how many of the queries belong to so many of the hour's labels, at most.
 func (s *sum) share(labels int) int { return (s.planned*labels + perHour - 1) / perHour }
 
+// excused adds incorrect answers to failures that were a vantage point's own: where it had
+// trouble within the hour, nobody knows whether it was then that they came.
+func (s *sum) excused(failures int) int {
+	if failures == 0 {
+		return 0
+	}
+	return failures + s.incorrect
+}
+
 // leastFailed is how many queries failed at every server that was asked over a family, two
-// at least: what failed at all of them was the vantage point's own trouble.
+// at least: what failed at all of them was the vantage point's own trouble, and everything
+// where nothing was good.
 func (h *hours) leastFailed(vp, family int) int {
-	least, asked := 0, 0
+	least, asked, good := 0, 0, 0
 	for server := range h.servers {
 		for transport := range measurement.Transports {
 			s := &h.sums[h.place(vp, server, family*len(measurement.Transports)+transport)]
-			if s.sent == 0 {
+			if s.sent == s.incorrect {
 				continue
 			}
 			if failed := s.failed - s.incorrect; asked == 0 || failed < least {
 				least = failed
 			}
+			good += s.sent - s.failed
 			asked++
 		}
 	}
-	if asked < 2 {
+	switch {
+	case asked < 2:
 		return 0
+	case good == 0:
+		return math.MaxInt32
 	}
 	return least
 }
 
 func (s *sum) join(o *sum) {
+	s.asked = s.asked || o.asked
 	s.planned, s.sent, s.failed = s.planned+o.planned, s.sent+o.sent, s.failed+o.failed
 	s.incorrect, s.own = s.incorrect+o.incorrect, s.own+o.own
 	s.answered(o.latencies, o.median)
@@ -210,7 +230,7 @@ func (s *sum) join(o *sum) {
 }
 
 func (h *hours) cell(s *sum) cell {
-	return cell{state: h.state(tally{planned: s.planned > 0, sent: s.sent, failed: s.failed, own: s.own, incorrect: s.incorrect}, h.least),
+	return cell{state: h.state(tally{planned: s.asked, sent: s.sent, failed: s.failed, own: s.own, incorrect: s.incorrect}, h.least),
 		sent: s.sent, failed: s.failed, latency: s.latency(), serial: s.serial, nsid: most(s.nsids)}
 }
 
@@ -236,23 +256,6 @@ func (s *sum) latency() byte {
 		return LatencyByte(*us)
 	}
 	return 0
-}
-
-// medians are those of the day over all vantage points, by RSI and path.
-func (h *hours) medians() map[string]int64 {
-	all := map[string]int64{}
-	for server, rsi := range h.rsis {
-		for _, path := range h.paths {
-			var of sum
-			for vp := range h.vps {
-				of.join(&h.days[h.place(vp, server, path)])
-			}
-			if us := of.medianUS(); us != nil {
-				all[rsi+"-"+pathName(path)] = *us
-			}
-		}
-	}
-	return all
 }
 
 // hours are a block for each part of the vantage points, of one server over one path.

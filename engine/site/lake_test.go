@@ -162,7 +162,10 @@ func (h *history) finish(a *measurement.Answer, r *rand.Rand, down bool, serial 
 		if luck%3 == 0 {
 			a.RCode = ptr("NXDOMAIN")
 		}
+		a.TC = ptr(luck == 10)
 		switch {
+		case luck == 5, luck == 10: // a failure, and what is truncated
+			a.RCode, a.TC = ptr([]string{"SERVFAIL", "NOERROR"}[luck/10]), ptr(luck == 10)
 		case luck < 8:
 			a.Verdict, a.Failures = ptr(measurement.Unchecked), []string{"hold: zone"}
 		case luck == 8:
@@ -226,7 +229,8 @@ func put[T column.Row](t testing.TB, s lake.Store, rows []T, count int, label fu
 func (h *history) make(t testing.TB, home string, edition site.Edition, days ...time.Time) (out string, result site.Result) {
 	t.Helper()
 	out = filepath.Join(home, string(edition))
-	s := site.Site{Plan: h.plan, Lake: lake.Store{Dir: filepath.Join(home, "Lake")}, State: filepath.Join(home, "derived"), Out: out, Edition: edition, Days: days,
+	zones := site.Folder{Dir: filepath.Join(home, "RootZones"), Name: "Output/RootZones"}
+	s := site.Site{Plan: h.plan, Lake: lake.Store{Dir: filepath.Join(home, "Lake")}, State: filepath.Join(home, "derived"), Out: out, Edition: edition, Days: days, Zones: []site.Folder{zones},
 		Version: "test", Now: func() time.Time { return time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC) }}
 	result, err := s.Run(t.Context())
 	if err != nil {

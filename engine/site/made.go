@@ -38,20 +38,20 @@ type madeDay struct {
 	Blocks        bool                       `json:"blocks,omitempty"` // there are such
 	Asked         bool                       `json:"asked,omitempty"`  // somebody asked for it: its five minutes stay
 	VantagePoints []measurement.VantagePoint `json:"vps,omitempty"`
-	Medians       map[string]int64           `json:"medians,omitempty"` // latencies by RSI and path, of what is usual; internal only
 }
 
 // madeEvent is a hash of what a month's events were made of, in how many files they are,
-// whether one may go on, and the vantage points' own trouble.
+// whether one may go on, the vantage points' own trouble, and which were long.
 type madeEvent struct {
 	Of    string    `json:"of"`
 	Files int       `json:"files"`
 	Open  bool      `json:"open,omitempty"`
 	Own   []ownSpan `json:"own,omitempty"`
+	Long  []Span    `json:"long,omitempty"` // from the day of each event that ended longer after than the feed goes back
 }
 
 // form changes whenever other files are made of the same lake and plan.
-const form = 1
+const form = 2
 
 func (s *Site) readMade(basis string) *made {
 	m := &made{}
@@ -81,10 +81,7 @@ func (w *writer) made(m *made) error {
 	if err := w.sync(); err != nil {
 		return err
 	}
-	files, size := w.result.Files, w.result.Bytes
-	err = w.file(madeFile, text)
-	w.result.Files, w.result.Bytes = files, size // it is not the site's
-	return err
+	return w.hidden(madeFile, text)
 }
 
 // basis is a hash of all that every file of a site depends on, the lake aside.

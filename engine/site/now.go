@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -31,7 +30,8 @@ func (r *job) now(ctx context.Context) error {
 	if r.last.IsZero() {
 		return r.data("now", n)
 	}
-	parts, shown, err := r.recent(ctx)
+	sums := newSums(len(r.servers) * len(allPaths))
+	parts, shown, err := r.recent(ctx, sums)
 	if err != nil {
 		return err
 	}
@@ -44,15 +44,8 @@ func (r *job) now(ctx context.Context) error {
 	if n.Alerts, err = r.alerts(); err != nil {
 		return err
 	}
-	var old Now
-	had, err := r.writer.read("now", &old)
-	if err != nil {
+	if n.RSIs, err = r.nowRSIs(ctx, sums); err != nil {
 		return err
-	}
-	if n.RSIs = old.RSIs; !had || r.fresh { // they are of whole hours
-		if n.RSIs, err = r.nowRSIs(); err != nil {
-			return err
-		}
 	}
 	return r.writeNow(n, parts)
 }
@@ -61,7 +54,7 @@ func (r *job) now(ctx context.Context) error {
 func (r *job) writeNow(n Now, parts map[string][]block) error {
 	for without := 0; ; without++ {
 		for name, blocks := range parts {
-			n.Tiles[name] = r.tile(blocks, min(without, len(leftOff)))
+			n.Tiles[name] = r.tile(pathOf(name), blocks, min(without, len(leftOff)))
 		}
 		err := r.data("now", n)
 		if !errors.Is(err, errLarge) || len(parts) == 0 {
@@ -81,30 +74,47 @@ func (r *job) writeNow(n Now, parts map[string][]block) error {
 
 func (f *frame) partOf(blocks []block) int { return f.part(measurement.VantagePoint(blocks[0].vps[0])) }
 
+// end is where the newest label ends.
+func (r *job) end() time.Time { return r.last.Add(interval.Length) }
+
 // recent are the blocks of the last two hours, and who showed which serial.
-func (r *job) recent(ctx context.Context) (parts map[string][]block, shown sightings, err error) {
+func (r *job) recent(ctx context.Context, sums *sums) (parts map[string][]block, shown sightings, err error) {
 	parts, shown = map[string][]block{}, sightings{}
-	end := r.last.Add(interval.Length)
+	end := r.end()
 	for from := end.Add(-recent); from.Before(end); {
-		day := interval.Day(from)
-		to := earlier(end, day.AddDate(0, 0, 1))
-		f, err := r.fold(ctx, r.Lake, day, int(from.Sub(day)/interval.Length), int(to.Sub(day)/interval.Length), r.own)
-		if err == nil {
-			err = f.read(ctx, r.Lake)
-		}
+		to := earlier(end, interval.Day(from).AddDate(0, 0, 1))
+		f, err := r.labels(ctx, from, to, func(at time.Time, place int, s *sum) {
+			if !at.Before(r.until) {
+				sums.day[place].join(s)
+			}
+			if !at.Before(end.Add(-time.Hour)) {
+				sums.hour[place].join(s)
+			}
+		})
 		if err == nil {
 			err = r.each(f.blocks, func(name string, b block) error {
 				parts[name] = append(parts[name], b)
 				return nil
 			})
+			shown.add(f.seen)
 		}
-		if err != nil {
+		if err := r.leave(ctx, err); err != nil {
 			return nil, nil, err
 		}
-		shown.add(f.seen)
 		from = to
 	}
 	return parts, shown, nil
+}
+
+// labels reads the labels [from, to) of a day, and notes what they come to.
+func (r *job) labels(ctx context.Context, from, to time.Time, note func(at time.Time, place int, s *sum)) (*fold, error) {
+	day := interval.Day(from)
+	f, err := r.fold(ctx, r.Lake, day, int(from.Sub(day)/interval.Length), int(to.Sub(day)/interval.Length), r.own)
+	if err != nil {
+		return nil, err
+	}
+	f.note = note
+	return f, f.read(ctx, r.Lake)
 }
 
 // openEvents are those that may go on, the most severe first.
@@ -193,7 +203,10 @@ func (r *job) nowVPs(ctx context.Context) ([]NowVP, error) {
 		start := interval.Day(at)
 		day, err := derive.ReadDay(ctx, r.plan, r.Lake, start)
 		if err != nil {
-			return nil, err
+			if err := r.leave(ctx, ofLake(err)); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		for vp, id := range day.VantagePoints() {
 			if i := slices.Index(r.vps, id); i >= 0 {
@@ -209,18 +222,21 @@ func (r *job) count(v *NowVP, day *derive.Day, start time.Time, vp int) {
 	for n := range labels {
 		label := start.Add(time.Duration(n) * interval.Length)
 		came := day.Came(vp, n)
-		if came && label.After(r.last.Add(-24*time.Hour)) {
+		if label.After(r.last) || label.Before(r.end().Add(-24*time.Hour)) {
+			continue
+		}
+		if came {
 			synchronized := day.Synchronized(vp, n)
 			v.Last, v.Clock = label, &synchronized
 		}
-		if !label.Before(r.until) || label.Before(r.until.Add(-24*time.Hour)) || !came && !day.Asked(vp, n) {
+		if !came && !day.Asked(vp, n) {
 			continue
 		}
 		for _, c := range []struct {
 			count *[2]int64
 			since time.Duration
 		}{{&v.Hour, time.Hour}, {&v.Day, 24 * time.Hour}} {
-			if !label.Before(r.until.Add(-c.since)) {
+			if !label.Before(r.end().Add(-c.since)) {
 				c.count[1]++
 				if came {
 					c.count[0]++
@@ -230,34 +246,45 @@ func (r *job) count(v *NowVP, day *derive.Day, start time.Time, vp int) {
 	}
 }
 
-// nowRSIs are what the last whole hour and the last 24 came to.
-func (r *job) nowRSIs() ([]NowRSI, error) {
-	n := len(r.servers) * len(allPaths)
-	hour, day := make([]sum, n), make([]sum, n)
-	hours, days := false, false // the table has rows of them
-	for i := range hour {
-		hour[i].reset()
-		day[i].reset()
+// sums are what an hour and a day come to, by server and path.
+type sums struct{ hour, day []sum }
+
+func newSums(n int) *sums {
+	s := &sums{make([]sum, n), make([]sum, n)}
+	for i := range n {
+		s.hour[i].reset()
+		s.day[i].reset()
 	}
-	from := r.until.Add(-24 * time.Hour)
-	for start := interval.Day(from); start.Before(r.until); start = start.AddDate(0, 0, 1) {
-		h := r.frame.hours(start, r.until, r.vpsOf(start), r.own)
-		h.note = func(at time.Time, server, path int, s *sum) {
-			i := server*len(allPaths) + path
-			if !at.Before(from) {
-				day[i].join(s)
-				days = true
-			}
-			if !at.Before(r.until.Add(-time.Hour)) {
-				hour[i].join(s)
-				hours = true
-			}
-		}
-		if _, err := h.read(r.Lake); err != nil {
+	return s
+}
+
+// nowRSIs are what the twelve newest labels came to, and the 288 newest: of these the hours
+// that are over are those of the table, the labels before and after them are read.
+func (r *job) nowRSIs(ctx context.Context, sums *sums) ([]NowRSI, error) {
+	hours, days := false, false // the table has rows of the last of them, of any
+	from := r.end().Add(-24 * time.Hour)
+	whole := from.Add(time.Hour - 1).Truncate(time.Hour)
+	if from.Before(whole) {
+		_, err := r.labels(ctx, from, whole, func(_ time.Time, place int, s *sum) { sums.day[place].join(s) })
+		if err := r.leave(ctx, err); err != nil {
 			return nil, err
 		}
 	}
-	r.lacking = !hours
+	for start := interval.Day(whole); start.Before(r.until); start = start.AddDate(0, 0, 1) {
+		h := r.frame.hours(start, r.until, r.vpsOf(start), r.own)
+		h.note = func(at time.Time, server, path int, s *sum) {
+			days = true
+			hours = hours || !at.Before(r.until.Add(-time.Hour))
+			if !at.Before(whole) {
+				sums.day[server*len(allPaths)+path].join(s)
+			}
+		}
+		_, err := h.read(r.Lake)
+		if err := r.leave(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+	r.lacking = r.lacking || !hours
 	all := []NowRSI{}
 	if !days {
 		return all, nil // nothing was derived
@@ -266,12 +293,9 @@ func (r *job) nowRSIs() ([]NowRSI, error) {
 		o := NowRSI{RSI: rsi, Paths: []NowPath{}}
 		for _, path := range r.paths {
 			i := server*len(allPaths) + path
-			p := NowPath{Path: pathName(path), Hour: r.sum(&hour[i]), Day: r.sum(&day[i])}
-			if !hours {
-				p.Hour.State = Missing
-			}
+			p := NowPath{Path: pathName(path), Hour: r.sum(&sums.hour[i]), Day: r.sum(&sums.day[i])}
 			if r.values {
-				p.Hour.UsualUS = r.usual(fmt.Sprint(rsi, "-", p.Path))
+				p.Hour.UsualUS = r.usual(pathKey(rsi, path))
 				p.Day.UsualUS = p.Hour.UsualUS
 			}
 			o.Paths = append(o.Paths, p)
@@ -283,28 +307,13 @@ func (r *job) nowRSIs() ([]NowRSI, error) {
 
 // sum is what an edition says of counts.
 func (r *job) sum(s *sum) Sum {
-	o := Sum{State: r.state(tally{planned: s.planned > 0, sent: s.sent, failed: s.failed, own: s.own, incorrect: s.incorrect}, r.least(r.until)),
+	o := Sum{State: r.state(tally{planned: s.asked, sent: s.sent, failed: s.failed, own: s.own, incorrect: s.incorrect}, r.least(r.until)),
 		Planned: int64(s.planned), Sent: int64(s.sent)}
 	if r.values {
 		good := int64(s.sent - s.failed)
 		o.Good, o.Own, o.MedianUS = &good, int64(s.own), s.medianUS()
 	}
 	return o
-}
-
-// usual is the lower median of the medians of the seven days before; nil without any.
-func (r *job) usual(name string) *int64 {
-	var all []int64
-	for n := usualDays; n > 0; n-- {
-		if median, known := r.made.Days[dayKey(r.until.AddDate(0, 0, -n))].Medians[name]; known {
-			all = append(all, median)
-		}
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	slices.Sort(all)
-	return &all[(len(all)-1)/2]
 }
 
 // vpsOf are the vantage points of a day.

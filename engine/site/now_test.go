@@ -24,15 +24,15 @@ func TestNowIsWhatTheRowsSay(t *testing.T) {
 	s := h.write(t, home, count)
 	out, _ := h.make(t, home, site.Internal)
 	now := read[site.Now](t, out, "now")
-	o := newOracle(t, h, s, count).byTime()
+	o, end := newOracle(t, h, s, count).byTime(), at(count)
 	for si, server := range h.plan.Servers {
 		for pi, path := range []string{"v4-udp", "v4-tcp", "v6-udp", "v6-tcp"} {
 			got := now.RSIs[si].Paths[pi]
 			for hours, sum := range map[int]site.Sum{1: got.Hour, 24: got.Day} {
 				want := known{nsids: map[string]int{}}
 				for _, v := range h.plan.VantagePoints {
-					for at := o.until.Add(-time.Duration(hours) * time.Hour); at.Before(o.until); at = at.Add(5 * time.Minute) {
-						want.join(o.label(v.ID, server, both[pi/2], measurement.MetricTransports[pi%2], at))
+					for at := end.Add(-time.Duration(hours) * time.Hour); at.Before(end); at = at.Add(5 * time.Minute) {
+						want.join(o.hourly(v.ID, server, both[pi/2], measurement.MetricTransports[pi%2], at))
 					}
 				}
 				if got.Path != path || int(sum.Planned) != want.planned || int(sum.Sent) != want.sent || int(*sum.Good) != want.sent-want.failed {
@@ -62,7 +62,7 @@ func TestNowIsWhatTheRowsSay(t *testing.T) {
 	for i, v := range h.plan.VantagePoints {
 		var hour, day [2]int64
 		var last time.Time
-		for at := o.until.Add(-24 * time.Hour); at.Before(o.until); at = at.Add(5 * time.Minute) {
+		for at := end.Add(-24 * time.Hour); at.Before(end); at = at.Add(5 * time.Minute) {
 			came := slices.ContainsFunc(h.runs, func(r measurement.Run) bool { return r.VantagePoint == v.ID && r.Interval.Equal(at) })
 			if v.Until != nil && !at.Before(*v.Until) {
 				continue
@@ -71,7 +71,7 @@ func TestNowIsWhatTheRowsSay(t *testing.T) {
 				to    *[2]int64
 				hours int
 			}{{&hour, 1}, {&day, 24}} {
-				if !at.Before(o.until.Add(-time.Duration(c.hours) * time.Hour)) {
+				if !at.Before(end.Add(-time.Duration(c.hours) * time.Hour)) {
 					c.to[1]++
 					if came {
 						c.to[0]++

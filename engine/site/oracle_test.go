@@ -35,6 +35,7 @@ func (o *oracle) byTime() *oracle {
 // known is what is known of a cell.
 type known struct {
 	planned, sent, failed, incorrect, own int
+	asked                                 bool
 	latencies                             []int64
 	serial                                int64
 	nsids                                 map[string]int
@@ -49,6 +50,15 @@ func (o *oracle) excluded(vp measurement.VantagePoint, rsi measurement.RSI, path
 
 // label is what is known of an interval.
 func (o *oracle) label(vp measurement.VantagePoint, s plan.Server, f measurement.Family, transport measurement.Transport, at time.Time) known {
+	return o.counted(vp, s, f, transport, at, false)
+}
+
+// hourly is what hours tell of an interval: of correctness what is incorrect.
+func (o *oracle) hourly(vp measurement.VantagePoint, s plan.Server, f measurement.Family, transport measurement.Transport, at time.Time) known {
+	return o.counted(vp, s, f, transport, at, true)
+}
+
+func (o *oracle) counted(vp measurement.VantagePoint, s plan.Server, f measurement.Family, transport measurement.Transport, at time.Time, hourly bool) known {
 	k := known{nsids: map[string]int{}}
 	address, ok := s.AddressAt(f, at)
 	path := string(f) + "/" + string(transport)
@@ -56,7 +66,7 @@ func (o *oracle) label(vp measurement.VantagePoint, s plan.Server, f measurement
 	if end := o.plan.VantagePoints[i].Until; !ok || end != nil && !at.Before(*end) || o.excluded(vp, s.RSI, path, at) {
 		return k
 	}
-	k.planned = 1 // soa
+	k.planned, k.asked = 1, true // soa
 	if s.RSI == "b" && f == "ipv4" && transport == "udp" && at.Minute() == 0 {
 		k.planned++
 	}
@@ -64,8 +74,14 @@ func (o *oracle) label(vp measurement.VantagePoint, s plan.Server, f measurement
 		if a.RSI != s.RSI || a.Family != f || a.Transport != transport {
 			continue
 		}
-		if a.Query == "correctness" {
-			k.planned++
+		if a.Query == "correctness" && hourly {
+			if a.Verdict != nil && *a.Verdict == measurement.Incorrect && a.Address == address.String() {
+				k.sent, k.failed, k.incorrect = k.sent+1, k.failed+1, k.incorrect+1
+			}
+			if a.Outcome == measurement.Answered && a.NSID != nil && a.Address == address.String() {
+				k.nsids[*a.NSID]++
+			}
+			continue
 		}
 		if a.Outcome == measurement.LocalError || a.Address != address.String() {
 			continue
@@ -89,7 +105,7 @@ func (o *oracle) label(vp measurement.VantagePoint, s plan.Server, f measurement
 		case a.Query == "correctness" && verdict == measurement.Incorrect:
 			k.failed++
 			k.incorrect++
-		case a.Query == "correctness" && a.Outcome != measurement.Answered, a.Query != "correctness" && !good:
+		case a.Query == "correctness" && (a.Outcome != measurement.Answered || *a.RCode != measurement.NoError && *a.RCode != measurement.NXDomain || a.TC != nil && *a.TC), a.Query != "correctness" && !good:
 			k.failed++
 		case a.Query != "correctness":
 			k.latencies = append(k.latencies, *a.LatencyUS)
@@ -107,6 +123,7 @@ func (o *oracle) covered(vp measurement.VantagePoint, f measurement.Family, at t
 
 func (k *known) join(o known) {
 	k.planned, k.sent, k.failed, k.incorrect, k.own = k.planned+o.planned, k.sent+o.sent, k.failed+o.failed, k.incorrect+o.incorrect, k.own+o.own
+	k.asked = k.asked || o.asked
 	k.latencies, k.serial = append(k.latencies, o.latencies...), max(k.serial, o.serial)
 	for nsid, n := range o.nsids {
 		k.nsids[nsid] += n
@@ -116,9 +133,7 @@ func (k *known) join(o known) {
 func (k *known) cell() seenCell {
 	c := seenCell{Sent: k.sent, Failed: k.failed, Serial: k.serial}
 	switch {
-	case k.incorrect > 0:
-		c.State = site.Incorrect
-	case k.sent == 0 && k.planned > 0:
+	case k.sent == 0 && k.asked:
 		c.State = site.Missing
 	case k.sent == 0:
 		c.State = site.Unplanned
@@ -126,6 +141,8 @@ func (k *known) cell() seenCell {
 		c.State = site.Good
 	case k.failed == k.own:
 		c.State = site.Own
+	case k.incorrect > 0:
+		c.State = site.Incorrect
 	case k.failed == k.sent:
 		c.State = site.Failed
 	default:
@@ -157,13 +174,15 @@ func (o *oracle) cells(s plan.Server, f measurement.Family, transport measuremen
 					if o.covered(v.ID, f, at) {
 						covered++
 					}
-					sum.join(k)
+					sum.join(o.hourly(v.ID, s, f, transport, at))
 					if o.covered(v.ID, f, at) || o.allFailed(v.ID, f, at) {
-						k.own = k.failed - k.incorrect
+						k.own = k.failed
 					}
 					labels[fmt.Sprint(v.ID, " ", at.Format("02T15:04"))] = k.cell()
 				}
-				sum.own = min(sum.failed-sum.incorrect, max(o.leastFailed(v.ID, f, hour), (sum.planned*covered+11)/12))
+				if sum.own = max(o.leastFailed(v.ID, f, hour), (sum.planned*covered+11)/12); sum.own > 0 {
+					sum.own = min(sum.failed, sum.own+sum.incorrect)
+				}
 				hours[fmt.Sprint(v.ID, " ", hour.Format("02T15:04"))] = sum.cell()
 				whole.join(sum)
 			}
@@ -179,7 +198,7 @@ func (o *oracle) allFailed(vp measurement.VantagePoint, f measurement.Family, at
 	for _, s := range o.plan.Servers {
 		for _, transport := range measurement.MetricTransports {
 			k := o.label(vp, s, f, transport, at)
-			sent, failed = sent+k.sent, failed+k.failed-k.incorrect
+			sent, failed = sent+k.sent, failed+k.failed
 		}
 	}
 	return sent >= 2 && sent == failed
@@ -188,19 +207,24 @@ func (o *oracle) allFailed(vp measurement.VantagePoint, f measurement.Family, at
 // leastFailed is how many failed in an hour wherever a vantage point asked over a family.
 func (o *oracle) leastFailed(vp measurement.VantagePoint, f measurement.Family, hour time.Time) int {
 	var all []int
+	good := 0
 	for _, s := range o.plan.Servers {
 		for _, transport := range measurement.MetricTransports {
 			sum := known{nsids: map[string]int{}}
 			for at := hour; at.Before(hour.Add(time.Hour)); at = at.Add(5 * time.Minute) {
-				sum.join(o.label(vp, s, f, transport, at))
+				sum.join(o.hourly(vp, s, f, transport, at))
 			}
-			if sum.sent > 0 {
+			if sum.sent > sum.incorrect {
 				all = append(all, sum.failed-sum.incorrect)
+				good += sum.sent - sum.failed
 			}
 		}
 	}
-	if len(all) < 2 {
+	switch {
+	case len(all) < 2:
 		return 0
+	case good == 0:
+		return 1000
 	}
 	return slices.Min(all)
 }

@@ -43,7 +43,7 @@ func (d *fold) routes(ctx context.Context, store lake.Store) (map[routeKey]strin
 		}
 		return nil
 	})
-	return found, err
+	return found, ofLake(err)
 }
 
 // hopsText is "9 192.0.2.1 12.3 ms, 10 *, 11 198.51.100.3 14.0 ms".

@@ -93,7 +93,31 @@ func (r *job) writeSeen(day time.Time, s *seen) error {
 	if err != nil {
 		return fmt.Errorf("site: %w", err)
 	}
-	return r.file(r.seenPath(dayKey(day)), text)
+	r.seen[dayKey(day)] = s
+	return r.hidden(r.seenPath(dayKey(day)), text)
+}
+
+// allSeen reads what was kept of all days.
+func (r *job) allSeen() error {
+	names, err := r.have("../" + seenDir)
+	if err != nil {
+		return err
+	}
+	r.seen = map[string]*seen{}
+	for _, name := range names {
+		day, err := time.Parse("20060102.json", name)
+		if err != nil {
+			continue
+		}
+		s, err := r.readSeen(dayKey(day))
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			r.seen[dayKey(day)] = s
+		}
+	}
+	return nil
 }
 
 // readSeen reads what was kept of a day; nil where there is none.

@@ -25,6 +25,7 @@ type Site struct {
 	State   string // what derive remembers: when zones were published; may be empty
 	Logs    string // of the alert files; may be empty
 	Reports string // may be empty
+	Zones   []Folder
 	Out     string
 	Edition Edition
 	Days    []time.Time // whose five minutes are made, however old they are
@@ -35,20 +36,27 @@ type Site struct {
 	Progress func(done, of int)
 }
 
+// Folder is where root zones may lie: <serial>.root.txt, and anchors.ds with their trust
+// anchors where these are not the plan's.
+type Folder struct {
+	Dir  string
+	Name string // of Dir, in commands that a reader may copy
+}
+
 // Result is what a run did.
 type Result struct {
 	Days  int   `json:"days"`  // made anew
 	Files int   `json:"files"` // written
 	Bytes int64 `json:"bytes"`
 
-	Left []string `json:"left"` // monthly reports that cannot be read: they are in no matrix
+	Left []string `json:"left"` // errors of files that cannot be read: what rests on them stays as it was
 }
 
 // Run brings the files up to date. What is newer than the last whole hour is written each
 // time, all else once an hour.
 func (s *Site) Run(ctx context.Context) (result Result, err error) {
 	result.Left = []string{}
-	r := &job{Site: s, frame: newFrame(s.Plan, s.Edition), writer: &writer{out: s.Out, result: &result}}
+	r := &job{Site: s, frame: newFrame(s.Plan, s.Edition), writer: &writer{out: s.Out, result: &result}, medians: map[string]*medians{}}
 	err = r.all(ctx)
 	return result, err
 }
@@ -67,8 +75,10 @@ type job struct {
 	zones   []measurement.Zone
 	known   []correctness.Known // of zones
 	fresh   bool                // an hour is over since the last run
-	lacking bool                // the table hours does not have the last hour yet
+	lacking bool                // the table hours does not have the last hour yet, or a file cannot be read
 	lost    bool                // tiles lack the blocks of days that they should have
+	medians map[string]*medians // by day; nil: there are none
+	seen    map[string]*seen    // what RSIs showed, by day
 }
 
 func (r *job) all(ctx context.Context) error {
@@ -85,7 +95,7 @@ func (r *job) all(ctx context.Context) error {
 	}
 	steps := []func(context.Context) error{r.events, r.now, r.months, r.feed, r.page, r.index, r.removeEvents}
 	if r.fresh = !r.made.Until.Equal(r.until) || len(r.Days) > 0; r.fresh {
-		steps = slices.Insert(steps, 1, r.days, r.zoneFiles)
+		steps = slices.Insert(steps, 1, r.usuals, r.days, r.zoneFiles)
 		steps = append(steps, r.removeOld)
 	}
 	for _, step := range steps {
@@ -115,7 +125,7 @@ func (r *job) begin(ctx context.Context) error {
 		return fmt.Errorf("site: %w", err)
 	}
 	if len(days) > 0 {
-		if r.last, err = r.lastLabel(ctx, days[len(days)-1].Day); err != nil {
+		if err := r.findLast(ctx, days); err != nil {
 			return err
 		}
 	}
@@ -130,6 +140,24 @@ func (r *job) begin(ctx context.Context) error {
 	}
 	r.gatherVantagePoints()
 	return nil
+}
+
+// findLast finds the newest label of the newest day whose runs can be read.
+func (r *job) findLast(ctx context.Context, days []lake.DayFile) (first error) {
+	for _, d := range slices.Backward(days) {
+		last, err := r.lastLabel(ctx, d.Day)
+		if err == nil && !last.IsZero() {
+			r.last = last
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+		if err := r.leave(ctx, ofLake(err)); err != nil {
+			return err
+		}
+	}
+	return first
 }
 
 // lastLabel is the newest label of a day's runs.

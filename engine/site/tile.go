@@ -30,7 +30,7 @@ const (
 	Unplanned State = iota // the plan asks nothing
 	Missing                // planned, but nothing is known
 	Good                   // every answer was good
-	Own                    // failed, in the vantage point's own trouble: counts against nobody
+	Own                    // failed or incorrect, in the vantage point's own trouble: counts against nobody
 	Part                   // some queries failed
 	Failed                 // all queries failed
 	Incorrect              // an incorrect answer
@@ -76,6 +76,7 @@ type Block struct {
 	Sent          []int    `json:"sent,omitempty"`    // runs of queries that were sent; without answers that nobody can judge yet
 	Failed        []int    `json:"failed,omitempty"`  // runs of these that had no good answer; absent where none failed
 	Latency       string   `json:"latency,omitempty"` // base64, a byte a cell: see LatencyByte; the median of the good
+	Usual         string   `json:"usual,omitempty"`   // base64, a LatencyByte for each vantage point: the lower median of its medians of the 7 days before From's day; 0 unknown. Where Latency is
 	Serial        []int    `json:"serial,omitempty"`  // runs of the newest serial shown: 0 none, n+1 means Tile.Serials[n]
 	NSID          []int    `json:"nsid,omitempty"`    // runs of the server that answered most: 0 none, n+1 means Tile.NSIDs[n]
 }
@@ -156,7 +157,8 @@ type NowRSI struct {
 	Paths []NowPath `json:"paths"`
 }
 
-// NowPath is what one RSI came to over one path, in the last whole hour and the last 24.
+// NowPath is what one RSI came to over one path, in the twelve newest labels and the 288
+// newest, up to Now.Last: of correctness incorrect answers alone.
 type NowPath struct {
 	Path string `json:"path"`
 	Hour Sum    `json:"hour"`
@@ -174,7 +176,7 @@ type Sum struct {
 	UsualUS  *int64 `json:"usual_us,omitempty"` // the lower median of the medians of the 7 days before
 }
 
-// NowVP is how much of what was planned a vantage point sent.
+// NowVP is how much of what was planned a vantage point sent, in the hour and the day of NowPath.
 type NowVP struct {
 	Name  string    `json:"name"`
 	Last  time.Time `json:"last"` // its newest label; zero without one in the last day
@@ -254,7 +256,7 @@ type Verdict struct {
 
 // Details is data/details/YYYYMMDD/RSI.js: what is behind the fields that are not good. Internal only.
 type Details struct {
-	Rows    []Detail         `json:"rows"`     // at most 500, in order of time: what is incorrect first, then what failed, extra, changed, and last what failed in a vantage point's own trouble
+	Rows    []Detail         `json:"rows"`     // at most 500, in order of time: what is incorrect first, then what failed, extra, changed, and last what failed or was incorrect in a vantage point's own trouble
 	LeftOff map[string]int64 `json:"left_off"` // by "VP PATH": rows beyond those
 }
 
@@ -277,5 +279,5 @@ type Detail struct {
 	Route        string    `json:"route,omitempty"` // the last hops: "9 192.0.2.1 12.3 ms, 10 *"
 	Wire         string    `json:"wire,omitempty"`  // hex
 	Show         string    `json:"show"`            // the command that shows the row
-	Check        string    `json:"check,omitempty"` // the command that judges Wire again, which it reads from standard input
+	Check        string    `json:"check,omitempty"` // the command that judges Wire again, which it reads from standard input; absent where a root zone that it takes is not there
 }

@@ -93,6 +93,14 @@ func (w *writer) file(name string, data []byte) error {
 	return nil
 }
 
+// hidden writes a file that is not the site's.
+func (w *writer) hidden(name string, data []byte) error {
+	files, size := w.result.Files, w.result.Bytes
+	err := w.file(name, data)
+	w.result.Files, w.result.Bytes = files, size
+	return err
+}
+
 // tempDir is where files are written before they have their names; what is in it at the
 // beginning a killed run left.
 const tempDir = ".new"

@@ -72,30 +72,18 @@ func (r *job) published(wanted func(int64) bool) (map[int64]time.Time, error) {
 	return all, nil
 }
 
-// zoneFiles brings the files of zones up to date: of the months whose days are all among
-// those that something is kept of.
+// zoneFiles brings the files of zones up to date.
 func (r *job) zoneFiles(ctx context.Context) error {
-	names, err := r.have("../" + seenDir)
-	if err != nil {
-		return err
-	}
 	all, first := sightings{}, time.Time{}
-	for _, name := range names {
-		day, err := time.Parse("20060102.json", name)
+	for _, name := range sortedKeys(r.seen) {
+		day, err := time.Parse("20060102", name)
 		if err != nil {
-			continue
-		}
-		s, err := r.readSeen(dayKey(day))
-		if err != nil {
-			return err
-		}
-		if s == nil {
-			continue
+			return fmt.Errorf("site: %w", err)
 		}
 		if first.IsZero() {
 			first = day
 		}
-		all.add(s)
+		all.add(r.seen[name])
 	}
 	if err := ctx.Err(); err != nil || len(all) == 0 {
 		return err
