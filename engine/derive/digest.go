@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -85,29 +84,22 @@ func (d *Deriver) digestPath(day time.Time) string {
 	return filepath.Join(d.State, day.Format("20060102"))
 }
 
-// head reads the head of a day's digest; the zero one where there is none.
+// head reads the head of a day's digest; the zero one where there is none, or one that is not
+// whole.
 func (d *Deriver) head(day time.Time) (h head) {
-	f, err := os.Open(d.digestPath(day))
-	if err != nil {
-		return head{}
-	}
-	defer f.Close()
-	line := make([]byte, headLength)
-	if _, err := io.ReadFull(f, line); err != nil {
+	data, err := d.whole(day)
+	if err != nil || data == nil {
 		return head{}
 	}
 	var sum string
-	if _, err := fmt.Sscanf(string(line), headForm, &sum, &h.Of, &h.Around, &h.Usual, &h.Rows); err != nil {
+	if _, err := fmt.Sscanf(string(data[:headLength]), headForm, &sum, &h.Of, &h.Around, &h.Usual, &h.Rows); err != nil {
 		return head{}
 	}
 	return h
 }
 
-// read reads the digest of a day; nil where there is none, or one that is not whole.
-func (d *Deriver) read(day time.Time) (*digest, error) {
-	if g := d.fresh[day]; g != nil {
-		return g, nil
-	}
+// whole reads the file of a digest; nil where there is none, or one that is not whole.
+func (d *Deriver) whole(day time.Time) ([]byte, error) {
 	data, err := os.ReadFile(d.digestPath(day))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -117,6 +109,18 @@ func (d *Deriver) read(day time.Time) (*digest, error) {
 	}
 	if len(data) < headLength || string(data[:2*sha256.Size]) != hexOf(data[2*sha256.Size:]) {
 		return nil, nil
+	}
+	return data, nil
+}
+
+// read reads the digest of a day; nil where there is none, or one that is not whole.
+func (d *Deriver) read(day time.Time) (*digest, error) {
+	if g := d.fresh[day]; g != nil {
+		return g, nil
+	}
+	data, err := d.whole(day)
+	if err != nil || data == nil {
+		return nil, err
 	}
 	z, err := zstd.NewReader(bytes.NewReader(data[headLength:]), zstd.WithDecoderConcurrency(1))
 	if err != nil {

@@ -191,12 +191,27 @@ func (w *week) instance(day time.Time, s Scope, at int) []Segment {
 	return t.end()
 }
 
-// usual are the servers of six hours that had any, before one and without the last of them
-// where there are others: of an hour in which a vantage point moved to another site it has both.
-func (w *week) usual(s Scope, hour int) (names []string) {
-	family, hours := slices.Index(measurement.Families, s.Family), 0
-	var latest []string
-	for n := usualDays; n >= 0 && hours <= metHours; n-- {
+// usual are the servers of the last six hours before one that had any. Where the last of them
+// shares a server with those before it, it may be the hour in which a vantage point moved,
+// which has both sites: then it is left out.
+func (w *week) usual(s Scope, hour int) []string {
+	hours := w.met(s, hour, metHours+1)
+	if len(hours) == 0 {
+		return nil
+	}
+	before := slices.Concat(hours[1:]...)
+	if slices.ContainsFunc(hours[0], func(name string) bool { return slices.Contains(before, name) }) {
+		hours = hours[1:]
+	}
+	names := slices.Concat(hours[:min(len(hours), metHours)]...)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// met are the servers of so many hours before one that had any, the last first.
+func (w *week) met(s Scope, hour, most int) (hours [][]string) {
+	family := slices.Index(measurement.Families, s.Family)
+	for n := usualDays; n >= 0; n-- {
 		g := w[n]
 		if g == nil {
 			continue
@@ -210,21 +225,15 @@ func (w *week) usual(s Scope, hour int) (names []string) {
 			last = hour - 1
 		}
 		at = (at*len(measurement.Families) + family) * 24
-		for h := last; h >= 0 && hours <= metHours; h-- {
+		for h := last; h >= 0; h-- {
 			if code := g.Met[at+h]; code > 0 {
-				if hours++; hours == 1 {
-					latest = g.Names[code-1]
-					continue
+				if hours = append(hours, g.Names[code-1]); len(hours) == most {
+					return hours
 				}
-				names = append(names, g.Names[code-1]...)
 			}
 		}
 	}
-	if hours == 1 {
-		names = append(names, latest...)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return hours
 }
 
 // list writes names of servers, which may be long and many.

@@ -173,7 +173,11 @@ func (h *history) instances(rows map[key]*measurement.Answer, v plan.VantagePoin
 		}
 		slices.Sort(now)
 		now = slices.Compact(now)
-		before := slices.Concat(usual[:max(min(len(usual), 1), len(usual)-1)]...)
+		hours := usual[max(0, len(usual)-6):]
+		if n := len(usual); n > 1 && slices.ContainsFunc(usual[n-1], func(s string) bool { return slices.Contains(slices.Concat(usual[:n-1]...), s) }) {
+			hours = usual[:n-1]
+		}
+		before := slices.Concat(hours...)
 		slices.Sort(before)
 		before = slices.Compact(before)
 		m := mark{before: strings.Join(before, " "), after: strings.Join(now, " ")}
