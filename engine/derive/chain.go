@@ -17,12 +17,14 @@ type chain struct {
 	Events []measurement.Event // that ended on the day, and of the last day those that may go on
 	Open   []Segment           // that the next day may go on with
 	Shown  []uint32            // the digest's serials
+	Firm   bool                // all days before it are known
+	Cut    bool                // the day after it is not known
 	Dated  string              // hash of what was known of these, and of newer ones
 }
 
 // link goes on with what was open before a day. What is open at its end is among the events
-// where the day is the last of the lake.
-func link(open, segments []Segment, day, last time.Time) (c chain) {
+// where nothing goes on with it: the day is the last of the lake, or the next is not known.
+func link(open, segments []Segment, day, last time.Time, cut bool) (c chain) {
 	end := day.AddDate(0, 0, 1)
 	runs := map[Scope]*Segment{}
 	var order []Scope
@@ -58,7 +60,7 @@ func link(open, segments []Segment, day, last time.Time) (c chain) {
 		if goesOn {
 			c.Open = append(c.Open, *r)
 		}
-		if !goesOn || last.Before(end) {
+		if !goesOn || cut || last.Before(end) {
 			finish(r)
 		}
 	}
@@ -108,7 +110,7 @@ func scopeOf(e measurement.Event) Scope {
 func event(s *Segment, last time.Time) measurement.Event {
 	k := kinds[s.Kind]
 	e := measurement.Event{Kind: s.Kind, RSI: text(s.RSI), VantagePoint: text(s.VantagePoint), Family: text(s.Family), Transport: text(s.Transport),
-		From: s.First, Until: s.Last.Add(k.step), Open: last.Sub(s.Last) < k.gap, LabelsBad: s.Bad, LabelsSeen: s.Seen,
+		From: s.First, Until: s.Last.Add(k.step), Open: last.Sub(s.Last) < k.gap+k.known, LabelsBad: s.Bad, LabelsSeen: s.Seen,
 		VantagePoints: measurement.Strings(s.VantagePoints), Before: text(s.Before), After: text(s.After)}
 	if s.Serial != 0 {
 		e.Serial = &s.Serial

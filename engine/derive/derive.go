@@ -32,11 +32,12 @@ type Deriver struct {
 	DryRun   bool // count the days that are due, and write nothing
 	Progress func(done, of int)
 
-	basis string
-	last  time.Time // the last label of the lake
-	hours int       // that were read
-	heads map[time.Time]head
-	fresh map[time.Time]*digest // the one that was written last
+	basis  string
+	last   time.Time // the last label of the lake
+	begins time.Time // its first day
+	hours  int       // that were read
+	heads  map[time.Time]head
+	fresh  map[time.Time]*digest // the one that was written last
 }
 
 // Result is what a run did.
@@ -65,6 +66,7 @@ func (d *Deriver) Run(ctx context.Context, from, until time.Time) (result Result
 		return result, err
 	}
 	first, last := days[0].Day, days[len(days)-1].Day
+	d.begins = first
 	if from.After(first) {
 		first = interval.Day(from)
 	}
@@ -164,8 +166,12 @@ func (d *Deriver) lastLabel(ctx context.Context, day time.Time) (last time.Time,
 // replaced whole. The last label tells what may still come.
 func (d *Deriver) of(day time.Time) (string, error) {
 	key := d.basis
-	for _, table := range []column.Table{column.Answers, column.Runs} {
-		file, err := files.Identity(d.Lake.Path(table, day))
+	rests := []string{d.Lake.Path(column.Answers, day), d.Lake.Path(column.Runs, day)}
+	if len(d.Plan.VantagePoints) == 0 { // who else measures
+		rests = append(rests, d.Lake.Path(column.Runs, day.AddDate(0, 0, -1)))
+	}
+	for _, path := range rests {
+		file, err := files.Identity(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("derive: %w", err)
 		}
@@ -191,25 +197,20 @@ func (d *Deriver) known(day time.Time) (bool, error) {
 	if h.Of != of || h.Around != d.around(day) {
 		return false, nil
 	}
-	for _, path := range []string{d.chainPath(day), d.firstPath(day)} {
-		if n, err := size(path); err != nil || n == 0 {
-			return false, err
-		}
+	if whole, err := d.remember(d.sightsPath(day), &evidence{}); err != nil || !whole {
+		return false, err
 	}
-	rows, err := size(d.Lake.Path(column.Hours, day))
-	return rows == h.Size, err
+	rows, err := identity(d.Lake.Path(column.Hours, day))
+	return rows == h.Rows, err
 }
 
-// size is that of a file; 0 where there is none.
-func size(path string) (int64, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+// identity is a hash that tells a file from others, and from none.
+func identity(path string) (string, error) {
+	is, err := files.Identity(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("derive: %w", err)
 	}
-	if err != nil {
-		return 0, fmt.Errorf("derive: %w", err)
-	}
-	return info.Size(), nil
+	return hexOf([]byte(is)), nil
 }
 
 // around is a hash of the days that a day's usual latencies and servers are of.
@@ -235,7 +236,7 @@ func (d *Deriver) day(ctx context.Context, day time.Time) error {
 	if g, err = d.fold(ctx, day, g); err != nil {
 		return err
 	}
-	if h.Size, err = size(d.Lake.Path(column.Hours, day)); err != nil {
+	if h.Rows, err = identity(d.Lake.Path(column.Hours, day)); err != nil {
 		return err
 	}
 	if h.Usual, err = g.usual(); err != nil {

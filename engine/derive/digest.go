@@ -30,7 +30,8 @@ type digest struct {
 	VantagePoints []measurement.VantagePoint
 	RSIs          []measurement.RSI
 	Serials       []uint32   // of Shown
-	Shown         []uint8    // by RSI, vantage point, label: 1 + place in Serials; 0 is none
+	Lone          bool       // nobody else measured, where the plan names no vantage points
+	Shown         []uint16   // by RSI, vantage point, label: 1 + place in Serials; 0 is none
 	Medians       []int32    // by vantage point, RSI, path, hour: of good latencies in µs; -1 is none
 	Good          []uint8    // beside Medians: of how many, 255 at most
 	Names         [][]string // sets of servers
@@ -44,28 +45,40 @@ type part struct {
 	Count    int     // how many they are
 	Trail    []uint8 // by tracker of marks: labels seen after its last segment
 	Segments []Segment
-	First    []first // by serial, vantage point
+	Sights   []sights // by serial, vantage point
 }
 
-// first is the label at which a vantage point first showed a serial in the hour.
-type first struct {
+// sights are the labels at which a vantage point was shown a serial in trusted runs: those
+// of an hour, or of a day. All of them count, since the first may be too early to be believed.
+type sights struct {
 	Serial       uint32
 	VantagePoint measurement.VantagePoint
-	At           time.Time
+	Labels       []byte // a bit each
 }
+
+// evidence is what other days take from a day for T(s): a file of its own, since a digest is
+// large.
+type evidence struct {
+	Lone   bool // nobody else measured, where the plan names no vantage points
+	Sights []sights
+}
+
+func (s sights) has(at int) bool { return s.Labels[at/8]&(1<<(at%8)) != 0 }
+
+func (s sights) add(at int) { s.Labels[at/8] |= 1 << (at % 8) }
 
 // head begins a digest's file: what must be known of a day to tell whether it is up to date.
 type head struct {
 	Of     string // hash of the plan and the files of the lake that it was made of
 	Around string // hash of the digests that Hourly rests on
 	Usual  string // hash of what other days' Hourly rests on
-	Size   int64  // of the day's file in the table hours; 0 is none
+	Rows   string // hash that tells the day's file in the table hours from others; of "" where there is none
 }
 
 // A file's first line is the hash of what follows it, and the head.
 const (
-	headForm   = "%64s %64s %64s %64s %012d\n"
-	headLength = 4*(2*sha256.Size+1) + 13
+	headForm   = "%64s %64s %64s %64s %64s\n"
+	headLength = 5 * (2*sha256.Size + 1)
 )
 
 func (d *Deriver) digestPath(day time.Time) string {
@@ -84,7 +97,7 @@ func (d *Deriver) head(day time.Time) (h head) {
 		return head{}
 	}
 	var sum string
-	if _, err := fmt.Sscanf(string(line), headForm, &sum, &h.Of, &h.Around, &h.Usual, &h.Size); err != nil {
+	if _, err := fmt.Sscanf(string(line), headForm, &sum, &h.Of, &h.Around, &h.Usual, &h.Rows); err != nil {
 		return head{}
 	}
 	return h
@@ -120,7 +133,7 @@ func (d *Deriver) read(day time.Time) (*digest, error) {
 // write keeps the digest of a day.
 func (d *Deriver) write(day time.Time, h head, g *digest) error {
 	var packed bytes.Buffer
-	fmt.Fprintf(&packed, headForm, "", h.Of, h.Around, h.Usual, h.Size)
+	fmt.Fprintf(&packed, headForm, "", h.Of, h.Around, h.Usual, h.Rows)
 	z, err := zstd.NewWriter(&packed, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err == nil {
 		err = errors.Join(gob.NewEncoder(z).Encode(g), z.Close())
@@ -130,7 +143,7 @@ func (d *Deriver) write(day time.Time, h head, g *digest) error {
 	}
 	data := packed.Bytes()
 	copy(data, hexOf(data[2*sha256.Size:]))
-	if err := d.keep(d.firstPath(day), g.first()); err != nil {
+	if err := d.keep(d.sightsPath(day), evidence{g.Lone, g.sights()}); err != nil {
 		return err
 	}
 	if err := renameio.WriteFile(d.digestPath(day), data, 0o644, renameio.WithTempDir(d.State)); err != nil {
@@ -150,31 +163,35 @@ func hexOf(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (d *Deriver) firstPath(day time.Time) string { return d.digestPath(day) + ".serials" }
+func (d *Deriver) sightsPath(day time.Time) string { return d.digestPath(day) + ".serials" }
 
-// keep writes a value into State.
+// keep writes a value into State, after a hash of it.
 func (d *Deriver) keep(path string, value any) error {
-	var data bytes.Buffer
-	if err := gob.NewEncoder(&data).Encode(value); err != nil {
+	data := bytes.NewBuffer(make([]byte, 2*sha256.Size))
+	if err := gob.NewEncoder(data).Encode(value); err != nil {
 		return fmt.Errorf("derive: %w", err)
 	}
+	copy(data.Bytes(), hexOf(data.Bytes()[2*sha256.Size:]))
 	if err := renameio.WriteFile(path, data.Bytes(), 0o644, renameio.WithTempDir(d.State)); err != nil {
 		return fmt.Errorf("derive: %w", err)
 	}
 	return nil
 }
 
-// remember reads what keep wrote; what is not there, or damaged, leaves the value as it is.
-func (d *Deriver) remember(path string, value any) error {
+// remember reads what keep wrote. False is what is not there, or not whole: the value stays
+// as it is.
+func (d *Deriver) remember(path string, value any) (bool, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("derive: %w", err)
+		return false, fmt.Errorf("derive: %w", err)
 	}
-	_ = gob.NewDecoder(bytes.NewReader(data)).Decode(value)
-	return nil
+	if len(data) < 2*sha256.Size || string(data[:2*sha256.Size]) != hexOf(data[2*sha256.Size:]) {
+		return false, nil
+	}
+	return gob.NewDecoder(bytes.NewReader(data[2*sha256.Size:])).Decode(value) == nil, nil
 }
 
 // hashOf tells values from others.

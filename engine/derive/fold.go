@@ -115,7 +115,8 @@ type words struct {
 	vp, query, server, family, transport []int32
 	address                              []netip.Addr
 	answered, local                      int32
-	incorrect, unchecked                 int32
+	correct, incorrect, unchecked        int32
+	nxdomain                             int32
 	good                                 column.Good
 	failures                             *column.Cells
 }
@@ -123,7 +124,7 @@ type words struct {
 func (d *fold) words(b *column.AnswerBatch) *words {
 	w := &words{AnswerBatch: b, good: b.Good(), failures: &b.Cells[slices.Index(columns, failures)],
 		answered: b.Outcome.Place(measurement.Answered), local: b.Outcome.Place(measurement.LocalError),
-		incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked)}
+		correct: b.Verdict.Place(measurement.Correct), nxdomain: b.RCode.Place(measurement.NXDomain), incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked)}
 	w.vp = codes(b.VantagePoint.Column, func(s string) (int32, bool) { at, ok := d.vpAt[measurement.VantagePoint(s)]; return at, ok })
 	w.query = codes(b.Query.Column, func(s string) (int32, bool) { at, ok := d.queryAt[s]; return at, ok })
 	w.server = codes(b.RSI.Column, func(s string) (int32, bool) { at, ok := d.serverAt[measurement.RSI(s)]; return at, ok })
@@ -178,8 +179,8 @@ func (d *fold) add(b *column.AnswerBatch) error {
 // row takes a row of a query, server and path that the plan has.
 func (d *fold) row(w *words, i, vp, query, server, path int) error {
 	q, at := &d.queries[query], d.next-d.hour.first
-	if !d.hour.planned(q, at, vp, server, path) {
-		return nil // nothing was planned there, or an exclusion takes it out
+	if !d.hour.planned(q, at, vp, server, path) { // nothing was planned there, or an exclusion takes it out
+		return d.sighted(w, i, q, at, vp, server, path)
 	}
 	if q.picks {
 		d.slots[(query*len(d.vps)+vp)*len(d.servers)+server] |= 1 << at
@@ -199,13 +200,11 @@ func (d *fold) row(w *words, i, vp, query, server, path int) error {
 		return nil
 	}
 	c.sent++
-	became := bad
 	if w.Outcome.Index[i] == w.answered {
 		c.answered++
 		c.met(w.NSID.Text(i), !w.NSID.Has(i))
 	}
 	if w.good.At(i) {
-		became = good
 		if c.good++; !q.correct {
 			if us := w.LatencyUS; us.Has(i) && us.Int[i] >= 0 {
 				c.latencies = append(c.latencies, us.Int[i])
@@ -215,16 +214,47 @@ func (d *fold) row(w *words, i, vp, query, server, path int) error {
 			return err
 		}
 	}
+	wrong := false
 	switch verdict := w.Verdict.Index[i]; {
 	case verdict < 0:
 	case verdict == w.incorrect:
 		c.incorrect++
-		d.label.wrong(vp, server)
+		wrong = true
 	case verdict == w.unchecked:
 		c.unchecked++
 	}
-	d.label.take(vp, server, path, became)
+	if became := w.became(i, q); became != unsent {
+		d.label.take(vp, server, path, became, wrong)
+	}
 	return nil
+}
+
+// became says what a query that was sent became. NXDOMAIN is what a correct answer of
+// correctness may say; where nobody can judge it yet it says nothing.
+func (w *words) became(i int, q *query) uint8 {
+	switch verdict := w.Verdict.Index[i]; {
+	case w.good.At(i), q.correct && verdict >= 0 && verdict == w.correct:
+		return good
+	case q.correct && verdict >= 0 && verdict == w.unchecked && w.RCode.Index[i] >= 0 && w.RCode.Index[i] == w.nxdomain:
+		return unsent
+	}
+	return bad
+}
+
+// sighted notes a serial of a row that an exclusion of single RSIs takes out: such
+// exclusions move no T(s) (evidence: a witness of a zone is one, whoever showed it).
+func (d *fold) sighted(w *words, i int, q *query, at, vp, server, path int) error {
+	if len(d.hour.notes[at]) == 0 || !d.hour.plannedBut(q, at, vp, server, path) || q.Label != measurement.QuerySOA || !w.good.At(i) || !w.Serial.Has(i) {
+		return nil
+	}
+	if address := w.Address.Index[i]; address < 0 || w.address[address] != d.hour.address(at, server, path) {
+		return nil
+	}
+	s, err := serialOf(w, i, w.Serial)
+	if err == nil {
+		d.label.sight(vp, s)
+	}
+	return err
 }
 
 // serial notes what serial a good answer shows: of the root, or of a zone of the plan.
@@ -235,15 +265,23 @@ func (d *fold) serial(w *words, i int, c *cell, q *query, vp, server int) error 
 			return nil
 		}
 	}
-	s := of.Int[i]
-	if s < 0 || s > math.MaxUint32 {
-		return fmt.Errorf("derive: answers, interval %s, vantage point %s: serial %d", w.Interval.At(i).Format("2006-01-02T15:04Z"), w.VantagePoint.At(i), s)
+	s, err := serialOf(w, i, of)
+	if err != nil {
+		return err
 	}
-	c.serial(uint32(s))
+	c.serial(s)
 	if q.Label == measurement.QuerySOA && w.Serial.Has(i) {
-		d.label.show(vp, server, uint32(s))
+		d.label.show(vp, server, s)
 	}
 	return nil
+}
+
+func serialOf(w *words, i int, of column.Numbers) (uint32, error) {
+	s := of.Int[i]
+	if s < 0 || s > math.MaxUint32 {
+		return 0, fmt.Errorf("derive: answers, interval %s, vantage point %s: serial %d", w.Interval.At(i).Format("2006-01-02T15:04Z"), w.VantagePoint.At(i), s)
+	}
+	return uint32(s), nil
 }
 
 // wrongClock says whether an answer showed that its vantage point's clock is wrong.
@@ -258,7 +296,7 @@ func (d *fold) wrongClock(w *words, i int) bool {
 // reach ends the labels before at, and the hours.
 func (d *fold) reach(at int) error {
 	for d.next < at {
-		d.marks.label(d.next, d.label, d.runs)
+		d.marks.label(d.hour, d.next, d.label, d.runs)
 		d.label.reset()
 		if d.next++; d.next%perHour > 0 {
 			continue

@@ -36,6 +36,7 @@ type frame struct {
 	vps     []measurement.VantagePoint
 	dated   []plan.VantagePoint // of vps; without dates where the plan has none
 	anyVP   bool                // vps are those of the day's runs, and nothing is missing
+	lone    bool                // with anyVP: nobody else measured on the day, or the one before
 	servers []plan.Server
 	queries []query
 
@@ -132,6 +133,21 @@ func (f *frame) hour(n int) *hour {
 	return h
 }
 
+// alone says whether one vantage point only is to measure at the hour's label i: there is
+// no other witness.
+func (h *hour) alone(i int) bool {
+	if h.anyVP {
+		return h.lone
+	}
+	n := 0
+	for _, in := range h.within[i] {
+		if in {
+			n++
+		}
+	}
+	return n == 1
+}
+
 // address is the one that a server is asked at.
 func (h *hour) address(i, server, path int) netip.Addr {
 	return h.addresses[i][server*len(measurement.Families)+path/len(measurement.Transports)]
@@ -139,13 +155,24 @@ func (h *hour) address(i, server, path int) netip.Addr {
 
 // planned says whether a query is to be asked of a server over a path at the hour's label i.
 func (h *hour) planned(q *query, i, vp, server, path int) bool {
-	return q.due[h.first+i] && q.asks[vp] && h.within[i][vp] && q.over[server] != nil && q.over[server][path] &&
-		h.address(i, server, path).IsValid() && !h.excluded(i, vp, server, path)
+	return h.asked(q, i, vp, server, path) && !h.excluded(i, vp, server, path, false)
 }
 
-// excluded says whether an exclusion takes a query out.
-func (h *hour) excluded(i, vp, server, path int) bool {
+// plannedBut is planned without the exclusions of single RSIs.
+func (h *hour) plannedBut(q *query, i, vp, server, path int) bool {
+	return h.asked(q, i, vp, server, path) && !h.excluded(i, vp, server, path, true)
+}
+
+func (h *hour) asked(q *query, i, vp, server, path int) bool {
+	return q.due[h.first+i] && q.asks[vp] && h.within[i][vp] && q.over[server] != nil && q.over[server][path] && h.address(i, server, path).IsValid()
+}
+
+// excluded says whether an exclusion takes a query out, or one that is not of single RSIs.
+func (h *hour) excluded(i, vp, server, path int, whole bool) bool {
 	for _, e := range h.notes[i] {
+		if whole && len(e.RSIs) > 0 {
+			continue
+		}
 		if (len(e.VantagePoints) == 0 || slices.Contains(e.VantagePoints, h.vps[vp])) &&
 			(len(e.RSIs) == 0 || slices.Contains(e.RSIs, h.servers[server].RSI)) &&
 			(len(e.Paths) == 0 || slices.Contains(e.Paths, allPaths[path].String())) {

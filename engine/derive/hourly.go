@@ -191,10 +191,12 @@ func (w *week) instance(day time.Time, s Scope, at int) []Segment {
 	return t.end()
 }
 
-// usual are the servers of the last hours before one that had any.
+// usual are the servers of six hours that had any, before one and without the last of them
+// where there are others: of an hour in which a vantage point moved to another site it has both.
 func (w *week) usual(s Scope, hour int) (names []string) {
 	family, hours := slices.Index(measurement.Families, s.Family), 0
-	for n := usualDays; n >= 0 && hours < metHours; n-- {
+	var latest []string
+	for n := usualDays; n >= 0 && hours <= metHours; n-- {
 		g := w[n]
 		if g == nil {
 			continue
@@ -208,12 +210,18 @@ func (w *week) usual(s Scope, hour int) (names []string) {
 			last = hour - 1
 		}
 		at = (at*len(measurement.Families) + family) * 24
-		for h := last; h >= 0 && hours < metHours; h-- {
+		for h := last; h >= 0 && hours <= metHours; h-- {
 			if code := g.Met[at+h]; code > 0 {
-				hours++
+				if hours++; hours == 1 {
+					latest = g.Names[code-1]
+					continue
+				}
 				names = append(names, g.Names[code-1]...)
 			}
 		}
+	}
+	if hours == 1 {
+		names = append(names, latest...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -13,7 +13,7 @@ type label struct {
 	failed  []int32           // of these
 	offPlan []int32           // by vantage point
 	clock   []bool            // by vantage point: an answer shows that its clock is wrong
-	wrongs  []int32           // by vantage point, server: incorrect answers
+	wrongs  []int32           // by vantage point, server, family: incorrect answers
 	shown   []uint32          // by vantage point, server: the oldest serial of good answers
 	shows   []uint8           // by vantage point, server: 1 where shown is one, 2 where its serials have no order
 	serials []map[uint32]bool // by vantage point: of all its good answers; nil for none
@@ -23,7 +23,7 @@ func newLabel(f *frame) *label {
 	pairs := len(f.vps) * len(f.servers)
 	return &label{frame: f, cells: make([]uint8, pairs*len(allPaths)),
 		sent: make([]int32, len(f.vps)*len(measurement.Families)), failed: make([]int32, len(f.vps)*len(measurement.Families)),
-		offPlan: make([]int32, len(f.vps)), clock: make([]bool, len(f.vps)), wrongs: make([]int32, pairs),
+		offPlan: make([]int32, len(f.vps)), clock: make([]bool, len(f.vps)), wrongs: make([]int32, pairs*len(measurement.Families)),
 		shown: make([]uint32, pairs), shows: make([]uint8, pairs), serials: make([]map[uint32]bool, len(f.vps))}
 }
 
@@ -40,24 +40,42 @@ func (l *label) reset() {
 
 func (l *label) pair(vp, server int) int { return vp*len(l.servers) + server }
 
-// take notes a query that was sent to the plan's address.
-func (l *label) take(vp, server, path, became int) {
-	c := &l.cells[l.pair(vp, server)*len(allPaths)+path]
-	*c = max(*c, uint8(became))
-	at := vp*len(measurement.Families) + path/len(measurement.Transports)
-	if l.sent[at]++; became == bad {
+// take notes a query that was sent to the plan's address. Who answers incorrectly is there;
+// that nothing but such answers comes, to none of the queries, is the vantage point's trouble.
+func (l *label) take(vp, server, path int, became uint8, wrong bool) {
+	c, family := &l.cells[l.pair(vp, server)*len(allPaths)+path], path/len(measurement.Transports)
+	*c = max(*c, became)
+	at := vp*len(measurement.Families) + family
+	if l.sent[at]++; became == bad || wrong {
 		l.failed[at]++
+	}
+	if wrong {
+		l.wrongs[l.pair(vp, server)*len(measurement.Families)+family]++
 	}
 }
 
-func (l *label) wrong(vp, server int) { l.wrongs[l.pair(vp, server)]++ }
+// wrong counts the incorrect answers of a server, without those that vantage points got in
+// trouble of their own.
+func (l *label) wrong(vp, server int) (n int32) {
+	for family := range measurement.Families {
+		if !l.troubled(vp, family) {
+			n += l.wrongs[l.pair(vp, server)*len(measurement.Families)+family]
+		}
+	}
+	return n
+}
 
-// show notes the root's serial that a good answer shows; what counts is the oldest [cnj].
-func (l *label) show(vp, server int, s uint32) {
+// sight notes that a serial of the root was shown, whoever showed it.
+func (l *label) sight(vp int, s uint32) {
 	if l.serials[vp] == nil {
 		l.serials[vp] = map[uint32]bool{}
 	}
 	l.serials[vp][s] = true
+}
+
+// show notes the root's serial that a good answer shows; what counts is the oldest [cnj].
+func (l *label) show(vp, server int, s uint32) {
+	l.sight(vp, s)
 	at := l.pair(vp, server)
 	switch {
 	case l.shows[at] == 0:

@@ -14,19 +14,20 @@ type kind struct {
 	gap   time.Duration
 	least int
 	step  time.Duration
+	known time.Duration // after its label, that it is bad
 }
 
 var kinds = map[measurement.EventKind]kind{
-	measurement.EventOutage:      {30 * time.Minute, 2, interval.Length},
-	measurement.EventOutageLocal: {30 * time.Minute, 3, interval.Length},
-	measurement.EventSlow:        {2 * time.Hour, 2, time.Hour},
-	measurement.EventStale:       {30 * time.Minute, 2, interval.Length},
-	measurement.EventWrong:       {6 * time.Hour, 1, interval.Length},
-	measurement.EventInstance:    {2 * time.Hour, 1, time.Hour},
-	measurement.EventSilence:     {10 * time.Minute, 2, interval.Length},
-	measurement.EventClock:       {30 * time.Minute, 2, interval.Length},
-	measurement.EventOffPlan:     {time.Hour, 1, interval.Length},
-	measurement.EventLocal:       {30 * time.Minute, 2, interval.Length},
+	measurement.EventOutage:      {30 * time.Minute, 2, interval.Length, 0},
+	measurement.EventOutageLocal: {30 * time.Minute, 3, interval.Length, 0},
+	measurement.EventSlow:        {2 * time.Hour, 2, time.Hour, 0},
+	measurement.EventStale:       {30 * time.Minute, 2, interval.Length, 0},
+	measurement.EventWrong:       {6 * time.Hour, 1, interval.Length, 0},
+	measurement.EventInstance:    {2 * time.Hour, 1, time.Hour, 0},
+	measurement.EventSilence:     {10 * time.Minute, 2, interval.Length, settled},
+	measurement.EventClock:       {30 * time.Minute, 2, interval.Length, 0},
+	measurement.EventOffPlan:     {time.Hour, 1, interval.Length, 0},
+	measurement.EventLocal:       {30 * time.Minute, 2, interval.Length, 0},
 }
 
 // Scope is whom or what an event is about; what its kind does not say is empty.
@@ -111,7 +112,7 @@ type marks struct {
 }
 
 func newMarks(f *frame, g *digest) *marks {
-	m := &marks{frame: f, shown: shown{frame: f, digest: g, met: map[sight]bool{}}}
+	m := &marks{frame: f, shown: shown{frame: f, digest: g, at: map[sight]int{}}}
 	track := func(to *[]tracker, s Scope) { *to = append(*to, tracker{scope: s, kind: kinds[s.Kind]}) }
 	for _, s := range f.servers {
 		track(&m.wrongs, Scope{Kind: measurement.EventWrong, RSI: s.RSI})
@@ -135,7 +136,7 @@ func newMarks(f *frame, g *digest) *marks {
 }
 
 // label marks what became of the queries of a label.
-func (m *marks) label(at int, l *label, r *runs) {
+func (m *marks) label(h *hour, at int, l *label, r *runs) {
 	label := m.frame.label(at)
 	for vp := range m.vps {
 		if run := r.of(vp, at); run != 0 {
@@ -151,7 +152,7 @@ func (m *marks) label(at int, l *label, r *runs) {
 	for server := range m.servers {
 		m.judged(label, l, server)
 		for path := range allPaths {
-			m.asked(label, l, server, path)
+			m.asked(label, l, server, path, h.alone(at-h.first))
 		}
 	}
 	m.shown.note(at, l, r)
@@ -163,7 +164,7 @@ func (m *marks) judged(label time.Time, l *label, server int) {
 	wrong, asked := int32(0), false
 	for vp, id := range m.vps {
 		at := l.pair(vp, server)
-		if n := l.wrongs[at]; n > 0 {
+		if n := l.wrong(vp, server); n > 0 {
 			wrong, vps = wrong+n, append(vps, id)
 		}
 		for _, c := range l.cells[at*len(allPaths) : (at+1)*len(allPaths)] {
@@ -177,8 +178,8 @@ func (m *marks) judged(label time.Time, l *label, server int) {
 
 // asked marks where a server failed those who asked it over a path, without the vantage
 // points that are in trouble themselves. What fails so many that it is an outage is not
-// local.
-func (m *marks) asked(label time.Time, l *label, server, path int) {
+// local. One witness is enough where the plan has no other, and not where others are silent.
+func (m *marks) asked(label time.Time, l *label, server, path int, alone bool) {
 	var failed []measurement.VantagePoint
 	asked := 0
 	for vp, id := range m.vps {
@@ -193,7 +194,11 @@ func (m *marks) asked(label time.Time, l *label, server, path int) {
 	if asked == 0 {
 		return
 	}
-	out := len(failed) > 0 && len(failed) >= min(asked, max(2, (asked+2)/3))
+	need := max(2, (asked+2)/3)
+	if alone {
+		need = 1
+	}
+	out := len(failed) >= need
 	m.outages[server*len(allPaths)+path].see(label, out, failed, float64(len(failed))/float64(asked))
 	for vp := range m.vps {
 		if c := l.of(vp, server, path); c != unsent {
@@ -213,7 +218,7 @@ func (m *marks) part() (p part) {
 		p.Segments = append(p.Segments, t.all...)
 		p.Trail = append(p.Trail, uint8(t.lead))
 	}
-	p.First = m.shown.first
-	slices.SortFunc(p.First, compareFirst)
+	p.Sights = m.shown.all
+	slices.SortFunc(p.Sights, compareSights)
 	return p
 }

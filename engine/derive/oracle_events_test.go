@@ -14,9 +14,13 @@ import (
 func (h *history) became(rows map[key]*measurement.Answer, v plan.VantagePoint, s plan.Server, f measurement.Family, n int) (was int) {
 	for _, q := range h.plan.Queries {
 		if a, on := h.counted(rows, v, q, s, f, n); on {
-			was = max(was, 1)
-			if a.Outcome == measurement.Answered {
+			switch {
+			case a.Outcome != measurement.Answered:
+				was = max(was, 1)
+			case *a.RCode != "NXDOMAIN" || *a.Verdict == measurement.Correct:
 				was = 2
+			case *a.Verdict == measurement.Incorrect:
+				was = max(was, 1)
 			}
 		}
 	}
@@ -30,7 +34,10 @@ func (h *history) troubled(rows map[key]*measurement.Answer, v plan.VantagePoint
 	for _, s := range h.plan.Servers {
 		for _, q := range h.plan.Queries {
 			if a, on := h.counted(rows, v, q, s, f, n); on {
-				if queries++; a.Outcome != measurement.Answered {
+				if a.RCode != nil && *a.RCode == "NXDOMAIN" && *a.Verdict == measurement.Unchecked {
+					continue
+				}
+				if queries++; a.Outcome != measurement.Answered || a.Verdict != nil && *a.Verdict == measurement.Incorrect {
 					failed++
 				}
 			}
@@ -108,7 +115,7 @@ func (h *history) ofServer(rows map[key]*measurement.Answer, s plan.Server) (all
 				}
 			}
 			need := max(2, (asked+2)/3)
-			if asked == 1 {
+			if h.within(n) == 1 {
 				need = 1
 			}
 			if asked > 0 {
@@ -141,7 +148,8 @@ func (h *history) judged(rows map[key]*measurement.Answer, s plan.Server, f meas
 			continue
 		}
 		m := wrong[n]
-		if a, on := h.counted(rows, v, q, s, f, n); on && a.Verdict != nil && *a.Verdict == measurement.Incorrect {
+		own, _ := h.troubled(rows, v, f, n)
+		if a, on := h.counted(rows, v, q, s, f, n); on && !own && a.Verdict != nil && *a.Verdict == measurement.Incorrect {
 			m.bad, m.worst, m.vps = true, m.worst+1, append(m.vps, string(v.ID))
 		}
 		wrong[n] = m
@@ -165,13 +173,13 @@ func (h *history) instances(rows map[key]*measurement.Answer, v plan.VantagePoin
 		}
 		slices.Sort(now)
 		now = slices.Compact(now)
-		before := slices.Concat(usual...)
+		before := slices.Concat(usual[:max(min(len(usual), 1), len(usual)-1)]...)
 		slices.Sort(before)
 		before = slices.Compact(before)
 		m := mark{before: strings.Join(before, " "), after: strings.Join(now, " ")}
 		m.bad = len(before) > 0 && !slices.ContainsFunc(now, func(s string) bool { return slices.Contains(before, s) })
 		marks[hour*12] = m
-		if usual = append(usual, now); len(usual) > 6 {
+		if usual = append(usual, now); len(usual) > 7 {
 			usual = usual[1:]
 		}
 	}
@@ -209,11 +217,21 @@ func (h *history) stale(rows map[key]*measurement.Answer, runs map[key]measureme
 					}
 				}
 			}
-			if m.bad, m.worst = len(m.vps) >= 2, float64((n-t)*5); any {
+			if m.bad, m.worst = len(m.vps) >= min(2, h.within(n)), float64((n-t)*5); any {
 				marks[n] = m
 			}
 		}
 		all = append(all, h.chain(measurement.EventStale, string(s.RSI), "", "", "", z.Serial, marks, 1, 30*time.Minute, 2)...)
+	}
+	return all
+}
+
+// within counts the vantage points within their dates.
+func (h *history) within(n int) (all int) {
+	for _, v := range h.plan.VantagePoints {
+		if v.Until == nil || at(n).Before(*v.Until) {
+			all++
+		}
 	}
 	return all
 }
@@ -233,7 +251,7 @@ func (h *history) published(rows map[key]*measurement.Answer, runs map[key]measu
 			}
 			for _, s := range h.plan.Servers {
 				for _, f := range measurement.Families {
-					if a, on := h.counted(rows, v, q, s, f, n); on && a.Serial != nil && *a.Serial == z.Serial {
+					if a, on := h.witnessed(rows, v, q, s, f, n); on && a.Serial != nil && *a.Serial == z.Serial {
 						first = append(first, n)
 						break labels
 					}
@@ -245,13 +263,7 @@ func (h *history) published(rows map[key]*measurement.Answer, runs map[key]measu
 		return 0, false
 	}
 	slices.Sort(first)
-	within := 0
-	for _, v := range h.plan.VantagePoints {
-		if v.Until == nil || at(first[0]).Before(*v.Until) {
-			within++
-		}
-	}
-	if within == 1 {
+	if h.within(first[0]) == 1 {
 		return first[0], true
 	}
 	archived := int((z.ArchivedAt.Sub(midnight) + 5*time.Minute - 1) / (5 * time.Minute))

@@ -21,6 +21,11 @@ import (
 
 // planned says whether the plan asks a query over a path.
 func (h *history) planned(v plan.VantagePoint, q plan.Query, s plan.Server, f measurement.Family, n int) bool {
+	return h.plannedBut(v, q, s, f, n, func(plan.Note) bool { return false })
+}
+
+// plannedBut is planned without some exclusions.
+func (h *history) plannedBut(v plan.VantagePoint, q plan.Query, s plan.Server, f measurement.Family, n int, without func(plan.Note) bool) bool {
 	if n >= h.labels || v.Until != nil && !at(n).Before(*v.Until) || v.From != nil && at(n).Before(*v.From) || !slices.Contains(q.Families, f) {
 		return false
 	}
@@ -28,7 +33,7 @@ func (h *history) planned(v plan.VantagePoint, q plan.Query, s plan.Server, f me
 		return false
 	}
 	return !slices.ContainsFunc(h.plan.Exclusions, func(e plan.Note) bool {
-		return !at(n).Before(e.From) && at(n).Before(e.Until) && (e.VantagePoints == nil || slices.Contains(e.VantagePoints, v.ID)) &&
+		return !without(e) && !at(n).Before(e.From) && at(n).Before(e.Until) && (e.VantagePoints == nil || slices.Contains(e.VantagePoints, v.ID)) &&
 			(e.RSIs == nil || slices.Contains(e.RSIs, s.RSI)) && (e.Paths == nil || slices.Contains(e.Paths, string(f)+"/udp"))
 	})
 }
@@ -54,6 +59,16 @@ func (h *history) index() map[key]*measurement.Answer {
 // counted is a row that is planned, and what it is.
 func (h *history) counted(rows map[key]*measurement.Answer, v plan.VantagePoint, q plan.Query, s plan.Server, f measurement.Family, n int) (a *measurement.Answer, on bool) {
 	if a = rows[key{v.ID, q.Label, s.RSI, f, n}]; a == nil || !h.planned(v, q, s, f, n) {
+		return nil, false
+	}
+	want, _ := s.AddressAt(f, at(n))
+	return a, a.Address == want.String()
+}
+
+// witnessed is a row that counts for T(s): exclusions of single RSIs move none.
+func (h *history) witnessed(rows map[key]*measurement.Answer, v plan.VantagePoint, q plan.Query, s plan.Server, f measurement.Family, n int) (a *measurement.Answer, on bool) {
+	a = rows[key{v.ID, q.Label, s.RSI, f, n}]
+	if a == nil || !h.plannedBut(v, q, s, f, n, func(e plan.Note) bool { return e.RSIs != nil }) {
 		return nil, false
 	}
 	want, _ := s.AddressAt(f, at(n))
@@ -124,7 +139,12 @@ func (h *history) hourOf(rows map[key]*measurement.Answer, v plan.VantagePoint, 
 			continue
 		}
 		r.Answered++
-		r.Good++
+		if *a.RCode == measurement.NoError {
+			r.Good++
+		}
+		if a.Verdict != nil && *a.Verdict == measurement.Unchecked {
+			r.Unchecked++
+		}
 		servers[*a.NSID]++
 		latencies = append(latencies, *a.LatencyUS)
 		buckets[derive.Bucket(*a.LatencyUS)]++
@@ -189,7 +209,7 @@ func (h *history) chain(kind measurement.EventKind, rsi, vp, f, transport string
 	seen := int32(0)
 	flush := func() {
 		if e != nil && int(e.LabelsBad) >= least {
-			e.Until, e.Open = lastBad.Add(step), h.last().Sub(lastBad) < gap
+			e.Until, e.Open = lastBad.Add(step), h.last().Sub(lastBad) < gap+map[measurement.EventKind]time.Duration{measurement.EventSilence: 30 * time.Minute}[kind]
 			slices.Sort(e.VantagePoints)
 			e.VantagePoints = slices.Compact(e.VantagePoints)
 			sum := sha256.Sum256([]byte(scope(kind, rsi, vp, f, transport, serial) + "|" + e.From.Format(time.RFC3339)))

@@ -36,6 +36,15 @@ func (d *Deriver) fold(ctx context.Context, day time.Time, before *digest) (*dig
 	}
 	x := &folding{Deriver: d, day: day, frame: newFrame(d.Plan, day, r.met), runs: r, digest: before}
 	r.in(x.frame)
+	if x.frame.anyVP {
+		earlier, err := readRuns(ctx, d.Lake, day.AddDate(0, 0, -1))
+		if err != nil {
+			return nil, err
+		}
+		met := slices.Concat(r.met, earlier.met)
+		slices.Sort(met)
+		x.frame.lone = len(slices.Compact(met)) == 1
+	}
 	if x.of, err = x.sources(); err != nil {
 		return nil, err
 	}
@@ -46,7 +55,7 @@ func (d *Deriver) fold(ctx context.Context, day time.Time, before *digest) (*dig
 	if err := x.makeHours(ctx); err != nil {
 		return nil, err
 	}
-	x.Segments = x.join()
+	x.Segments, x.Lone = x.join(), x.frame.lone
 	return x.digest, x.save(ctx, had)
 }
 
@@ -56,7 +65,7 @@ func (g *digest) fits(f *frame) bool {
 	for _, s := range f.servers {
 		rsis = append(rsis, s.RSI)
 	}
-	return slices.Equal(g.VantagePoints, f.vps) && slices.Equal(g.RSIs, rsis) && len(g.Serials) < 128 && len(g.Names) < 1<<15
+	return slices.Equal(g.VantagePoints, f.vps) && slices.Equal(g.RSIs, rsis) && len(g.Serials) < 1<<15 && len(g.Names) < 1<<15
 }
 
 // newDigest makes room for what a day of the frame has.
@@ -66,7 +75,7 @@ func newDigest(f *frame) *digest {
 		g.RSIs = append(g.RSIs, s.RSI)
 	}
 	pairs := len(f.vps) * len(f.servers)
-	g.Shown = make([]uint8, pairs*perDay)
+	g.Shown = make([]uint16, pairs*perDay)
 	g.Medians, g.Good = make([]int32, pairs*len(allPaths)*24), make([]uint8, pairs*len(allPaths)*24)
 	for i := range g.Medians {
 		g.Medians[i] = -1
@@ -85,7 +94,7 @@ func (x *folding) sources() (of [24]string, err error) {
 	for hour := range of {
 		start := x.start(hour)
 		h := sha256.New()
-		fmt.Fprintln(h, x.basis, x.frame.vps, x.over(hour))
+		fmt.Fprintln(h, x.basis, x.frame.vps, x.frame.lone, x.over(hour))
 		for vp := range x.frame.vps {
 			for i := range perHour {
 				h.Write([]byte{x.runs.of(vp, hour*perHour+i)})
@@ -220,8 +229,8 @@ func (g *digest) counts() (all [24]string) {
 // made again.
 func (x *folding) save(ctx context.Context, had [24]string) error {
 	path := x.Lake.Path(column.Hours, x.day)
-	there, err := size(path)
-	if err != nil || had == x.counts() && there == x.heads[x.day].Size {
+	there, err := identity(path)
+	if err != nil || had == x.counts() && there == x.heads[x.day].Rows {
 		return err
 	}
 	if slices.Contains(x.made[:], false) {
@@ -269,14 +278,29 @@ func (x *folding) keep(rows []measurement.Hour) (bool, error) {
 	return true, nil
 }
 
-// first is when vantage points first showed serials on the day.
-func (g *digest) first() (all []first) {
-	for _, p := range g.Parts {
-		for _, f := range p.First {
-			if !slices.ContainsFunc(all, func(known first) bool { return compareFirst(known, f) == 0 }) {
-				all = append(all, f)
+// sights are those of the day.
+func (g *digest) sights() (all []sights) {
+	at := map[witness]int{}
+	for hour, p := range g.Parts {
+		for _, s := range p.Sights {
+			n, known := at[witness{s.Serial, s.VantagePoint}]
+			if !known {
+				n = len(all)
+				at[witness{s.Serial, s.VantagePoint}] = n
+				all = append(all, sights{s.Serial, s.VantagePoint, make([]byte, perDay/8)})
+			}
+			for i := range perHour {
+				if s.has(i) {
+					all[n].add(hour*perHour + i)
+				}
 			}
 		}
 	}
 	return all
+}
+
+// witness is who was shown what.
+type witness struct {
+	serial uint32
+	vp     measurement.VantagePoint
 }

@@ -19,7 +19,7 @@ const renewed = 30
 // one set of columns.
 func (d *Deriver) renew() error {
 	note, was := filepath.Join(d.State, "schema"), 0
-	if err := d.remember(note, &was); err != nil || was == column.Schema() {
+	if _, err := d.remember(note, &was); err != nil || was == column.Schema() {
 		return err
 	}
 	left := -1

@@ -13,8 +13,8 @@ const mostSerials = 16
 type shown struct {
 	*frame
 	*digest
-	first []first // in no order
-	met   map[sight]bool
+	all []sights // in no order
+	at  map[sight]int
 }
 
 type sight struct {
@@ -22,7 +22,7 @@ type sight struct {
 	vp     int
 }
 
-func compareFirst(a, b first) int {
+func compareSights(a, b sights) int {
 	return cmp.Or(cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.VantagePoint, b.VantagePoint))
 }
 
@@ -36,10 +36,13 @@ func (s *shown) note(at int, l *label, r *runs) {
 			continue
 		}
 		for serial := range l.serials[vp] {
-			if !s.met[sight{serial, vp}] {
-				s.met[sight{serial, vp}] = true
-				s.first = append(s.first, first{serial, id, s.frame.label(at)})
+			n, known := s.at[sight{serial, vp}]
+			if !known {
+				n = len(s.all)
+				s.at[sight{serial, vp}] = n
+				s.all = append(s.all, sights{serial, id, make([]byte, (perHour+7)/8)})
 			}
+			s.all[n].add(at % perHour)
 		}
 		for server := range s.servers {
 			if i := l.pair(vp, server); l.shows[i] == 1 {
@@ -49,14 +52,14 @@ func (s *shown) note(at int, l *label, r *runs) {
 	}
 }
 
-// code is that of a serial; beyond 255 of a day there is none.
-func (s *shown) code(serial uint32) uint8 {
+// code is that of a serial. There are fewer than 65,535: a run that is trusted shows few.
+func (s *shown) code(serial uint32) uint16 {
 	at := slices.Index(s.Serials, serial)
 	if at < 0 {
-		if at = len(s.Serials); at == 255 {
+		if at = len(s.Serials); at == 1<<16-1 {
 			return 0
 		}
 		s.Serials = append(s.Serials, serial)
 	}
-	return uint8(at + 1)
+	return uint16(at + 1)
 }

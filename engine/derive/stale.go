@@ -23,7 +23,7 @@ type publications struct {
 	zones    []measurement.Zone // accepted, seen by somebody, by when they first were
 	initial  []uint32           // there when the data began: nobody knows when they came
 	accepted map[uint32]bool
-	firsts   map[time.Time][]first
+	days     map[time.Time]*evidence
 	known    map[uint32]int // T(s), as a number of intervals; notPublished where there is none
 }
 
@@ -34,7 +34,7 @@ func (d *Deriver) publications() (*publications, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive: %w", err)
 	}
-	p := &publications{d: d, accepted: map[uint32]bool{}, firsts: map[time.Time][]first{}, known: map[uint32]int{}}
+	p := &publications{d: d, accepted: map[uint32]bool{}, days: map[time.Time]*evidence{}, known: map[uint32]int{}}
 	for _, z := range zones {
 		if z.State != measurement.ZoneBogus && z.FirstSeen != nil {
 			p.zones = append(p.zones, z)
@@ -165,23 +165,40 @@ func (p *publications) witnessed(z measurement.Zone) (at int, known bool, err er
 func (p *publications) labels(z measurement.Zone) (map[measurement.VantagePoint]int, error) {
 	all := map[measurement.VantagePoint]int{}
 	for _, day := range datedBy(z) {
-		shown, read := p.firsts[day]
-		if !read {
-			if err := p.d.remember(p.d.firstPath(day), &shown); err != nil {
-				return nil, err
-			}
-			p.firsts[day] = shown
+		e, err := p.day(day)
+		if err != nil {
+			return nil, err
 		}
-		for _, f := range shown {
-			if f.Serial != uint32(z.Serial) || z.SignedAt != nil && f.At.Add(interval.Length).Before(z.SignedAt.Add(-interval.Length)) {
+		for _, s := range e.Sights {
+			if s.Serial != uint32(z.Serial) {
 				continue
 			}
-			if was, known := all[f.VantagePoint]; !known || number(f.At) < was {
-				all[f.VantagePoint] = number(f.At)
+			for i := range perDay {
+				label := day.Add(time.Duration(i) * interval.Length)
+				if !s.has(i) || z.SignedAt != nil && label.Before(z.SignedAt.Add(-interval.Length)) {
+					continue // who shows a zone before it was signed is no witness of it
+				}
+				if was, known := all[s.VantagePoint]; !known || number(label) < was {
+					all[s.VantagePoint] = number(label)
+				}
+				break
 			}
 		}
 	}
 	return all, nil
+}
+
+// day is what a day has to say, read once.
+func (p *publications) day(day time.Time) (*evidence, error) {
+	if e, known := p.days[day]; known {
+		return e, nil
+	}
+	e := &evidence{}
+	if _, err := p.d.remember(p.d.sightsPath(day), e); err != nil {
+		return nil, err
+	}
+	p.days[day] = e
+	return e, nil
 }
 
 // datedBy are the days whose sightings date a serial.
@@ -205,8 +222,8 @@ func datedBy(z measurement.Zone) (days []time.Time) {
 func (p *publications) alone(first int) (bool, error) {
 	at := timeOf(first)
 	if len(p.d.Plan.VantagePoints) == 0 {
-		g, err := p.d.read(interval.Day(at))
-		return g != nil && len(g.VantagePoints) == 1, err
+		e, err := p.day(interval.Day(at))
+		return err == nil && e.Lone, err
 	}
 	n := 0
 	for _, v := range p.d.Plan.VantagePoints {
@@ -264,15 +281,30 @@ func (p *publications) dated(day time.Time, shown []uint32) (d dated, err error)
 	return d, nil
 }
 
+// only says whether one vantage point only is to measure at a label.
+func (d *Deriver) only(g *digest, label time.Time) bool {
+	if len(d.Plan.VantagePoints) == 0 {
+		return g.Lone
+	}
+	n := 0
+	for _, v := range d.Plan.VantagePoints {
+		if (v.From == nil || !label.Before(*v.From)) && (v.Until == nil || label.Before(*v.Until)) {
+			n++
+		}
+	}
+	return n == 1
+}
+
 // stale marks where RSIs showed older zones of the root than were published, of a day.
-func (g *digest) stale(day time.Time, d dated) (all []Segment) {
+func (g *digest) stale(day time.Time, d dated, only func(time.Time) bool) (all []Segment) {
 	for server, rsi := range g.RSIs {
 		trackers := map[uint32]*tracker{}
 		for _, s := range d.newest {
 			trackers[s.serial] = &tracker{scope: Scope{Kind: measurement.EventStale, RSI: rsi, Serial: int64(s.serial)}, kind: kinds[measurement.EventStale]}
 		}
 		for at := range perDay {
-			g.behind(day.Add(time.Duration(at)*interval.Length), server, at, d.newest, d.accepted, trackers)
+			label := day.Add(time.Duration(at) * interval.Length)
+			g.behind(label, server, at, d, trackers, only(label))
 		}
 		for _, s := range d.newest {
 			all = append(all, trackers[s.serial].end()...)
@@ -283,7 +315,8 @@ func (g *digest) stale(day time.Time, d dated) (all []Segment) {
 
 // behind marks a label of an RSI: which of the serials it had not, as two vantage points
 // say, or the only one.
-func (g *digest) behind(label time.Time, server, at int, newest []published, accepted []bool, trackers map[uint32]*tracker) {
+func (g *digest) behind(label time.Time, server, at int, d dated, trackers map[uint32]*tracker, only bool) {
+	accepted := d.accepted
 	var seen int
 	for vp := range g.VantagePoints {
 		if code := g.Shown[(server*len(g.VantagePoints)+vp)*perDay+at]; code > 0 && accepted[code-1] {
@@ -293,7 +326,11 @@ func (g *digest) behind(label time.Time, server, at int, newest []published, acc
 	if seen == 0 {
 		return
 	}
-	for _, s := range newest {
+	need := 2
+	if only {
+		need = 1
+	}
+	for _, s := range d.newest {
 		if label.Before(s.at.Add(staleAfter)) {
 			continue
 		}
@@ -303,6 +340,6 @@ func (g *digest) behind(label time.Time, server, at int, newest []published, acc
 				vps = append(vps, id)
 			}
 		}
-		trackers[s.serial].see(label, len(vps) >= min(2, len(g.VantagePoints)) && len(vps) > 0, vps, label.Sub(s.at).Minutes())
+		trackers[s.serial].see(label, len(vps) >= need, vps, label.Sub(s.at).Minutes())
 	}
 }

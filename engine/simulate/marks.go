@@ -29,7 +29,7 @@ type labelMarks struct {
 	silent       []bool  // by everyone
 	clock        []bool  // by vantage point: known to be wrong, or shown to be
 	offPlan      []bool  // by vantage point
-	wrong        []bool  // by RSI
+	wrong        []bool  // by vantage point, RSI, family
 	latencies    map[hourly][]int64
 }
 
@@ -42,7 +42,7 @@ type median struct{ us, n int32 }
 func (w *world) newLabelMarks(p *part) *labelMarks {
 	n := len(w.vps)
 	return &labelMarks{w: w, p: p, cells: make([]state, n*len(w.rsis)*len(paths)), sent: make([]int, 2*n), failed: make([]int, 2*n),
-		silent: make([]bool, len(w.everyone)), clock: make([]bool, n), offPlan: make([]bool, n), wrong: make([]bool, len(w.rsis)), latencies: map[hourly][]int64{}}
+		silent: make([]bool, len(w.everyone)), clock: make([]bool, n), offPlan: make([]bool, n), wrong: make([]bool, n*len(w.rsis)*2), latencies: map[hourly][]int64{}}
 }
 
 // watch finds the places whose latencies and sites the truth must know by the hour.
@@ -79,17 +79,24 @@ func (m *labelMarks) take(d *dayWork, v int, q *query, o *observation) {
 		m.offPlan[v] = true
 		return
 	}
-	became := isBad
-	if o.outcome == measurement.Answered && *o.reply.rcode == measurement.NoError {
+	became, answered := isBad, o.outcome == measurement.Answered
+	wrong := o.wrong != nil && answered
+	switch {
+	case answered && *o.reply.rcode == measurement.NoError:
+		became = isGood
+	case answered && q.ask.judged && *o.reply.rcode == measurement.NXDomain && !wrong: // it may be right
+		if o.held != "" {
+			return
+		}
 		became = isGood
 	}
 	cell := m.w.at(v, x)*len(paths) + q.path
 	m.cells[cell] = max(m.cells[cell], became)
 	m.sent[2*v+family]++
-	if became == isBad {
+	if became == isBad || wrong {
 		m.failed[2*v+family]++
 	}
-	m.wrong[x] = m.wrong[x] || o.wrong != nil && o.outcome == measurement.Answered
+	m.wrong[m.w.baseOf(v, x, family)] = m.wrong[m.w.baseOf(v, x, family)] || wrong
 	if m.w.slowed[cell] && became == isGood && !q.ask.judged {
 		at := hourly{cell, d.label.Hour()}
 		m.latencies[at] = append(m.latencies[at], o.latency)
@@ -143,7 +150,7 @@ func (m *labelMarks) end(index int) {
 		}
 	}
 	for x, rsi := range w.rsis {
-		if m.wrong[x] {
+		if m.judgedWrong(x) {
 			m.mark(index, Scope{Kind: measurement.EventWrong, RSI: rsi})
 		}
 	}
@@ -161,6 +168,18 @@ func (m *labelMarks) end(index int) {
 		clear(all)
 	}
 	clear(m.cells)
+}
+
+// judgedWrong says whether an RSI gave an incorrect answer to one who was not cut off.
+func (m *labelMarks) judgedWrong(x int) bool {
+	for v := range m.w.vps {
+		for family := range measurement.Families {
+			if m.wrong[m.w.baseOf(v, x, family)] && !m.cutOff(v, family) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // cutOff says whether nothing that a vantage point sent over a family succeeded: its own
@@ -185,13 +204,22 @@ func (m *labelMarks) outage(index, x, path int) {
 		}
 	}
 	scope := w.scope(measurement.EventOutage, -1, x, path)
-	if n := len(failed); n > 1 && 3*n >= asked || n == 1 && asked == 1 {
+	// One witness is enough where the plan has no other.
+	if n := len(failed); n > 1 && 3*n >= asked || n == 1 && w.lone() {
 		m.mark(index, scope)
 		return
 	}
 	for _, v := range failed {
 		m.mark(index, w.scope(measurement.EventOutageLocal, v, x, path))
 	}
+}
+
+// lone says whether one vantage point only is to measure.
+func (w *world) lone() bool {
+	if len(w.Plan.VantagePoints) == 0 {
+		return len(w.vps) == 1
+	}
+	return len(w.everyone) == 1
 }
 
 // scope is of a kind that has an RSI and a path, or the path's family, and of a vantage

@@ -55,11 +55,11 @@ type atSite struct {
 type pair struct{ v, x, family int }
 
 // newcomerAfter is for how many labels that had an answer a site must not have answered to
-// be another than usual: those of six hours.
-const newcomerAfter = 72
+// be another than usual: those of seven hours, since the last hour before does not count.
+const newcomerAfter = 84
 
 // instances are the moves to other sites: the labels at which one answers that did not
-// for six hours.
+// for seven hours.
 func (t *tally) instances() map[Scope][]int {
 	all := map[Scope][]int{}
 	visits := map[pair][]atSite{}

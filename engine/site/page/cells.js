@@ -16,11 +16,13 @@ mtric.cells = (() => {
     { id: "failed", text: "all failed", letter: "F", color: "--failed", mark: "cross", rank: 5 },
     { id: "incorrect", text: "incorrect answer", letter: "!", color: "--incorrect", mark: "bars", rank: 6 },
     { id: "nothing", text: "not in the data", letter: " ", color: "--nothing", mark: "", rank: -1 },
+    // Not of the files: what failed and is part of no event. One lost packet is no outage.
+    { id: "quiet", text: "all failed, in no event", letter: "f", color: "--part", mark: "slash", rank: 3 },
   ];
-  const NOTHING = 7, UNPLANNED = 0, MISSING = 1, GOOD = 2, OWN = 3, PART_FAILED = 4, INCORRECT = 6;
+  const NOTHING = 7, QUIET = 8, UNPLANNED = 0, MISSING = 1, GOOD = 2, OWN = 3, PART_FAILED = 4, INCORRECT = 6;
   // An edition that withholds values says of cells whether the plan's share of answers was
   // good, and none incorrect, and no more: then the states mean less. It is no verdict.
-  const bare = { good: "good", failed: "not good", part: "not good, in no event" };
+  const bare = { good: "good", failed: "not good", part: "not good", quiet: "not good, in no event" };
   const text = (state, values) => !values && bare[state.id] || state.text;
   const known = n => Number.isInteger(n) && n >= 0 && n < NOTHING;
 
@@ -39,9 +41,9 @@ mtric.cells = (() => {
     return out;
   }
 
-  function bytes(text, n) {
+  function bytes(text, n, what) {
     const s = atob(text);
-    if (s.length !== n) throw new Error("latency has not as many cells as the block");
+    if (s.length !== n) throw new Error(`${what} has another number of values than the block`);
     return Uint8Array.from(s, c => c.charCodeAt(0));
   }
 
@@ -60,7 +62,9 @@ mtric.cells = (() => {
         if (!state.every(known)) throw new Error("a state is not known to this page");
         return { from: b.from, step: b.step, steps: b.steps, vps: b.vps, state, sent: column("sent"),
           failed: b.failed ? column("failed") : b.sent ? new Float64Array(n) : null, // absent where none failed
-          latency: b.latency ? bytes(b.latency, n) : null, serial: column("serial"), nsid: column("nsid") };
+          latency: b.latency ? bytes(b.latency, n, "latency") : null,
+          usual: b.usual ? bytes(b.usual, b.vps.length, "usual") : null, // of each vantage point
+          serial: column("serial"), nsid: column("nsid") };
       });
     } catch (e) {
       throw new Error(`The file data/${mtric.visible(key)}.js is damaged: ${e.message}.`);
@@ -71,7 +75,7 @@ mtric.cells = (() => {
   function grid(ids, from, until, step) {
     const steps = Math.round((until - from) / step), n = ids.length * steps;
     return { ids, rows: new Map(ids.map((id, i) => [id, i])), from, step, steps, state: new Uint8Array(n).fill(NOTHING),
-      failed: new Int32Array(n).fill(-1), sent: new Int32Array(n).fill(-1), latency: new Uint8Array(n),
+      failed: new Int32Array(n).fill(-1), sent: new Int32Array(n).fill(-1), latency: new Uint8Array(n), usual: new Uint8Array(n),
       serial: new Float64Array(n), nsid: new Uint16Array(n), nsids: [null], leftOff: new Set(), leftOffNow: new Set(), columns: new Set(), values: false };
   }
 
@@ -93,6 +97,7 @@ mtric.cells = (() => {
           if (b.failed) g.failed[o] = b.failed[i];
           if (b.sent) g.sent[o] = b.sent[i];
           if (b.latency) g.latency[o] = b.latency[i];
+          if (b.usual) g.usual[o] = b.usual[v];
           if (b.serial) g.serial[o] = b.serial[i] ? serials[b.serial[i] - 1] ?? 0 : 0;
           if (b.nsid) g.nsid[o] = b.nsid[i] ? nsids[b.nsid[i] - 1] ?? 0 : 0;
         }
@@ -128,25 +133,12 @@ mtric.cells = (() => {
       g.state[i] = together(g.state[i], other.state[i]);
       for (const name of ["failed", "sent"]) if (other[name][i] >= 0) g[name][i] = Math.max(0, g[name][i]) + other[name][i];
       if (other.serial[i] && (!g.serial[i] || older(other.serial[i], g.serial[i]))) g.serial[i] = other.serial[i];
-      g.latency[i] = g.nsid[i] = 0;
+      g.latency[i] = g.usual[i] = g.nsid[i] = 0;
     }
   }
 
   // older is RFC 1982.
   const older = (a, b) => a !== b && ((b - a) >>> 0) < 2 ** 31;
-
-  // usual is the lower median of a row's latencies, in µs: what is usual of that pair.
-  function usual(g, r) {
-    const counts = new Uint32Array(256);
-    let n = 0;
-    for (let c = 0; c < g.steps; c++) {
-      const b = g.latency[r * g.steps + c];
-      if (b) { counts[b]++; n++; }
-    }
-    let rank = Math.ceil(n / 2);
-    for (let b = 1; b < 256 && n; b++) if ((rank -= counts[b]) <= 0) return us(b);
-    return null;
-  }
 
   // fill loads tiles into a grid. What cannot be loaded is told, and stays unknown.
   async function fill(g, wanted) {
@@ -161,5 +153,5 @@ mtric.cells = (() => {
     return missed;
   }
 
-  return { PART, states, text, NOTHING, UNPLANNED, MISSING, GOOD, OWN, PART_FAILED, FAILED: 5, INCORRECT, us, read, grid, put, merge, together, older, usual, fill };
+  return { PART, states, text, NOTHING, QUIET, UNPLANNED, MISSING, GOOD, OWN, PART_FAILED, FAILED: 5, INCORRECT, us, read, grid, put, merge, together, older, fill };
 })();

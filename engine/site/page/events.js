@@ -5,7 +5,7 @@ mtric.events = (() => {
   const { h, visible } = mtric;
   const kinds = {
     outage: "outage", outage_local: "outage at one vantage point", slow: "slower than usual", stale: "old zone", wrong: "incorrect answers",
-    instance: "other servers", silence: "vantage point silent", clock: "wrong clock", off_plan: "off plan", local: "vantage point’s own trouble",
+    instance: "other servers", silence: "vantage point silent", clock: "clock", off_plan: "off plan", local: "vantage point’s own trouble",
   };
   // What accuses a server comes before what is seen from one place, and before our own trouble.
   const order = ["wrong", "outage", "stale", "silence", "local", "clock", "outage_local", "slow", "off_plan", "instance"];
@@ -15,26 +15,51 @@ mtric.events = (() => {
   const over = e => e.family ? ` over ${family(e.family)}${e.transport ? ` ${e.transport.toUpperCase()}` : ""}` : "";
   const path = e => e.family ? `${e.family === "ipv4" ? "v4" : "v6"}-${e.transport || "udp"}` : "all";
 
-  // where says who saw it: of how many, since a count alone tells neither.
-  function where(e, index) {
-    const n = (e.vantage_points || []).length;
-    if (!n) return "";
-    const few = n <= 3 ? ` (${e.vantage_points.map(visible).join(", ")})` : "";
-    return ` at ${mtric.number(n)} of ${mtric.plural(index.vps.length, "vantage point")}${few}`;
+  // onPath is whether an event is about a path, too.
+  const onPath = (e, path) => path === "all" || !e.family || path.startsWith(e.family === "ipv4" ? "v4" : "v6") && (!e.transport || path.endsWith(e.transport));
+
+  // failed is whether an event tells that an RSI failed at a vantage point within a time.
+  const failed = (e, rsi, vp, from, until) => ["outage", "outage_local", "wrong"].includes(e.kind) && e.rsi === rsi &&
+    (e.vantage_point ? e.vantage_point === vp : (e.vantage_points || []).includes(vp)) && mtric.seconds(e.from) < until && mtric.seconds(e.until) > from;
+
+  // seen says who saw it, at any time of it. Of how many is not said: a vantage point that was
+  // silent, or asked nothing there, could not see it.
+  function seen(e) {
+    const names = (e.vantage_points || []).map(visible), n = names.length;
+    if (n < 2) return n ? `seen by one vantage point alone, ${names[0]}` : "";
+    return e.worst === null || e.worst === undefined || n > 8 ? `seen by ${mtric.number(n)} vantage points` : `seen by ${n}: ${names.join(", ")}`;
   }
 
+  // shares is how much of its time an event was seen in.
+  function shares(e) {
+    const { labels_bad: bad, labels_seen: all } = e, unit = e.kind === "slow" ? "hour" : "interval";
+    if (!all || e.kind === "instance" || !e.rsi && bad === all) return "";
+    return bad === all ? all > 1 ? `, in all ${mtric.plural(all, unit)}` : `, in one ${unit}` : `, in ${mtric.number(bad)} of ${mtric.plural(all, unit)}`;
+  }
+
+  // measured adds who saw it to what was measured, if that is told.
+  const measured = (e, text) => {
+    const by = seen(e), told = e.worst === null || e.worst === undefined ? "" : text;
+    return told ? `${told}${by && ` (${by})`}` : by && `, ${by}`;
+  };
+  // percent is never rounded to all.
+  const percent = share => share < 1 ? Math.min(99, Math.round(100 * share)) : 100;
+
   // what is the event as a sentence without its time.
-  function what(e, index) {
+  const what = (e, index) => `${sentence(e)}${shares(e)}${e.kind === "outage_local" ? `; ${others(index)}` : ""}`;
+  // Of three vantage points one is a third, and still no outage.
+  const others = index => index.vps.length > 3 ? "fewer than a third of the vantage points saw it" : "no other saw it at the same time";
+  function sentence(e) {
     const rsi = visible(e.rsi), vp = visible(e.vantage_point), worst = e.worst;
     switch (e.kind) {
-      case "outage": return `${rsi}${over(e)} fails${where(e, index)}`;
-      case "outage_local": return `${rsi}${over(e)} fails at vantage point ${vp} alone`;
+      case "outage": return `${rsi}${over(e)} fails${measured(e, ` for up to ${percent(worst)} % of the vantage points that asked`)}`;
+      case "outage_local": return `${rsi}${over(e)} fails at vantage point ${vp}`;
       case "slow": return `${rsi}${over(e)} answers vantage point ${vp} later than usual${worst ? `, by up to ${mtric.number(Math.round(worst))} ms` : ""}`;
-      case "stale": return `${rsi} shows a zone older than ${e.serial ?? "the published one"}${where(e, index)}${worst ? `, up to ${mtric.length(worst * 60)} after it was published` : ""}`;
-      case "wrong": return `${rsi} gives incorrect answers${where(e, index)}${worst ? `, up to ${mtric.number(worst)} at a time` : ""}`;
+      case "stale": return `${rsi} shows a zone older than ${e.serial ?? "the published one"}${measured(e, `, up to ${mtric.length(worst * 60)} after it was published`)}`;
+      case "wrong": return `${rsi} gives incorrect answers${measured(e, `, up to ${mtric.number(worst)} at a time`)}`;
       case "instance": return `Other servers of ${rsi} answer vantage point ${vp}${over(e)}`;
       case "silence": return `Vantage point ${vp} sends no measurements`;
-      case "clock": return `The clock of vantage point ${vp} is wrong`;
+      case "clock": return `The clock of vantage point ${vp} is not known to be right`;
       case "off_plan": return `Vantage point ${vp} asks at other addresses than the plan’s`;
       case "local": return `All that vantage point ${vp} asks${over(e)} fails: its own trouble, counted against no RSI`;
       default: return `${visible(e.kind)}${rsi === "null" ? "" : ` of ${rsi}`}${vp === "null" ? "" : ` at ${vp}`}`;
@@ -43,7 +68,7 @@ mtric.events = (() => {
 
   // Past events are told in the past.
   const past = [[" fails", " failed"], [" answers vantage", " answered vantage"], [" shows ", " showed "], [" gives ", " gave "], [" answer vantage", " answered vantage"],
-    [" sends no", " sent no"], [" is wrong", " was wrong"], [" asks at", " asked at"]];
+    [" sends no", " sent no"], [" is not known", " was not known"], [" asks at", " asked at"]];
 
   // Below the heading of a day its date is not said again.
   function words(e, index, day) {
@@ -51,10 +76,9 @@ mtric.events = (() => {
     let text = what(e, index);
     // It may go on, and need not be so in the newest measurement.
     if (e.open && until > now) return `${text}, since ${mtric.since(from, now)} (${mtric.length(until - from)})`;
-    if (e.open) return `${text}, from ${mtric.since(from, now)} until ${mtric.since(until, now)} (${mtric.length(until - from)}) and perhaps again`;
     for (const [a, b] of past) if (text.includes(a)) { text = text.replace(a, b); break; }
     const end = mtric.day(from) === mtric.day(until) ? `${mtric.clock(until)} UTC` : mtric.stamp(until);
-    return `${text}, ${mtric.day(from) === day ? "" : `${mtric.day(from)} `}${mtric.clock(from)} to ${end} (${mtric.length(until - from)})`;
+    return `${text}, ${mtric.day(from) === day ? "" : `${mtric.day(from)} `}${mtric.clock(from)} to ${end} (${mtric.length(until - from)})${e.open ? ", and may go on" : ""}`;
   }
 
   // link leads to the explorer at the place and time of an event.
@@ -67,8 +91,8 @@ mtric.events = (() => {
       if (months.has(month) || !days.has(period)) period = month;
     }
     const metric = { slow: "latency", stale: "serial", instance: "instance" }[e.kind];
-    const row = e.rsi ? e.vantage_point || (e.vantage_points || [])[0] : "";
-    return mtric.address(["explorer", e.rsi ? "rsi" : "vp", e.rsi || e.vantage_point, path(e), period], { m: metric, at: from, row, event: e.id });
+    // Without a row the explorer chooses a cell that shows it: the data say which.
+    return mtric.address(["explorer", e.rsi ? "rsi" : "vp", e.rsi || e.vantage_point, path(e), period], { m: metric, at: from, event: e.id });
   }
 
   const badge = e => h("span", { class: `kind ${e.kind.replace(/[^a-z_]/g, "")}` }, kinds[e.kind] || visible(e.kind));
@@ -147,5 +171,5 @@ mtric.events = (() => {
   }
 
   mtric.view("events", { title: "Events", show });
-  return { words, link, item, all, keysOf, bySeverity, kinds, select };
+  return { words, link, item, badge, all, keysOf, onPath, failed, kinds, select };
 })();

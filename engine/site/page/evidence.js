@@ -6,16 +6,21 @@ mtric.evidence = (() => {
   const { h, visible } = mtric;
   const C = mtric.cells;
 
-  async function panel(v, g, chosen, index, picture) {
+  async function panel(v, g, chosen, index, picture, events) {
     if (chosen.col === null) return h("section", { id: "evidence", hidden: true });
     const { row, col } = chosen, i = row * g.steps + col, at = g.from + col * g.step;
     const rsi = v.by === "rsi" ? v.who : g.ids[row], vp = v.by === "rsi" ? g.ids[row] : v.who;
     const day = mtric.nameOf.day(at), state = C.states[g.state[i]], kind = picture.classes[picture.kind(row, col)];
+    // What is the vantage point's own does not show in answers, and a cell that is good says nothing of it.
+    const told = events.filter(e => mtric.seconds(e.from) < at + g.step && mtric.seconds(e.until) > at && (!e.rsi ? e.vantage_point === vp
+      : e.id === v.query.event && e.rsi === rsi && (e.vantage_point ? e.vantage_point === vp : (e.vantage_points || []).includes(vp))));
+    const own = state.id === "good" && told.some(e => !e.rsi);
     const span = g.step >= 86400 ? mtric.day(at) : `${mtric.stamp(at)}${g.step > 300 ? ` to ${mtric.clock(at + g.step)}` : ""}`;
     return h("section", { id: "evidence", "aria-live": "polite" },
       h("h2", {}, `${visible(vp)} asks ${visible(rsi)} over ${mtric.path(v.path)}, ${span}`),
-      h("p", {}, v.metric === "state" ? [h("span", { class: `dot s-${kind.id}` }, kind.letter), ` ${capital(kind.text)}. `]
-        : [h("span", { class: `dot s-${state.id}` }, state.letter), ` ${capital(state.text)}. `, h("b", {}, `${capital(kind.text)}. `)], picture.tell(row, col).map(t => `${capital(t)}. `)),
+      told.map(e => h("p", {}, mtric.events.badge(e), ` ${mtric.events.words(e, index)}.`)),
+      h("p", {}, v.metric === "state" ? !own && [h("span", { class: `dot s-${kind.id}` }, kind.letter), ` ${capital(kind.text)}. `]
+        : [`Availability: ${state.text}. `, h("b", {}, `${capital(kind.text)}. `)], picture.tell(row, col).map(t => `${capital(t)}. `)),
       v.period.level !== "day" && h("p", {}, h("a", { href: mtric.explorer.href(v, { period: day, at, row: g.ids[row] }) }, `See ${mtric.period(day).text} by five minutes`)),
       index.edition === "internal"
         ? await answers(v, index, { rsi, vp, at, until: at + g.step, day, state: g.state[i] })
@@ -24,24 +29,26 @@ mtric.evidence = (() => {
 
   const capital = t => `${t[0].toUpperCase()}${t.slice(1)}`;
 
-  // answers are the rows of the details of a cell; those of the path first.
+  // answers are the rows of the details of a cell, of its path.
   async function answers(v, index, cell) {
     // What is lacking matters where something went wrong; else it is a quiet remark.
     const wrong = cell.state >= C.OWN && cell.state <= C.INCORRECT, missing = wrong ? mtric.note : mtric.soft;
     const show = rows => h("p", {}, "All rows of this cell, where the lake is: ", h("code", { class: "command" }, command(v, cell, rows)));
-    if (!(index.details || []).includes(cell.day)) return h("div", {}, missing(`No single answers of ${mtric.day(cell.at)} are kept on this site.`), show([]));
+    // The files have hours that have been over for half an hour.
+    const coming = (Math.floor((cell.until - 1) / 3600) + 1) * 3600 + 1800 > (mtric.seconds(index.last) || 0) && "The single answers of this hour come when it has been over for half an hour.";
+    if (!(index.details || []).includes(cell.day)) return h("div", {}, missing(coming || `No single answers of ${mtric.day(cell.at)} are kept on this site.`), show([]));
     let file;
     try {
       file = await mtric.load(`details/${cell.day}/${cell.rsi}`);
     } catch (e) {
       return h("div", {}, mtric.note(`${e.message} The answers behind this cell cannot be shown here.`), show([]));
     }
-    const mine = (file.rows || []).filter(r => r.vp === cell.vp && inside(r, cell));
-    const path = r => v.path === "all" || r.path === v.path;
-    const rows = [...mine.filter(path), ...mine.filter(r => !path(r))];
+    const rows = (file.rows || []).filter(r => r.vp === cell.vp && inside(r, cell) && (v.path === "all" || r.path === v.path));
     const left = Object.entries(file.left_off || {}).filter(([k]) => k.startsWith(`${cell.vp} `) && (v.path === "all" || k === `${cell.vp} ${v.path}`)).reduce((n, [, m]) => n + m, 0);
     return h("div", {},
-      rows.length ? answerTable(rows.slice(0, 60), v) : h("p", {}, "No single answer of this cell is kept on this site: only those that failed, were incorrect, came with further datagrams or were the first by another server."),
+      rows.length ? answerTable(rows.slice(0, 60), v) : coming ? missing(coming)
+        : wrong ? missing("No single answer of this cell is kept on this site.")
+          : h("p", {}, "No single answer of this cell is kept on this site: only those that failed, were incorrect, came with further datagrams or were the first by another server."),
       rows.length > 60 && mtric.note(`${mtric.number(rows.length - 60)} more rows are not shown.`),
       left > 0 && mtric.note(`Of this vantage point and path ${mtric.plural(left, "row")} of the day ${left === 1 ? "is" : "are"} left off here, since a day has at most 500 for each RSI. The command shows all.`),
       show(file.rows || []));
@@ -90,17 +97,21 @@ mtric.evidence = (() => {
       if (v.path === "all" && g.values) return h("p", { class: "soft" }, "Latency is shown path by path: choose a path above.");
       return h("div", {});
     }
-    const xs = [], ys = [], usual = C.usual(g, row);
+    const xs = [], ys = [], usual = [];
     for (let c = 0; c < g.steps; c++) {
       xs.push(g.from + c * g.step);
-      const us = C.us(g.latency[row * g.steps + c]);
-      ys.push(us === null ? null : us / 1000);
+      const i = row * g.steps + c, inMs = b => b ? C.us(b) / 1000 : null;
+      ys.push(inMs(g.latency[i]));
+      usual.push(inMs(g.usual[i]));
     }
     const name = v.by === "rsi" ? `${visible(g.ids[row])} to ${visible(v.who)}` : `${visible(v.who)} to ${visible(g.ids[row])}`;
     const box = h("div", { class: "chart" });
-    const known = ys.filter(y => y !== null);
+    const known = ys.filter(y => y !== null), level = usual.filter(y => y !== null);
+    const range = list => [Math.min(...list), Math.max(...list)].map(y => mtric.ms(1000 * y));
+    const [low, high] = range(known), [from, to] = range(level);
+    const dashed = level.length ? `Dashed: what is usual, ${from === to ? from : `${from} to ${to}`}.` : "What is usual is not known.";
     const figure = h("figure", {}, h("figcaption", {}, h("h2", {}, `Latency of good answers, ${name}, ${mtric.path(v.path)}`),
-      h("p", { class: "soft" }, known.length ? `Median of each ${{ year: "day", month: "hour", day: "five minutes" }[v.period.level]}, in ms; a gap is a time without a good answer. Dashed: usual, ${mtric.ms(usual)}. Lowest ${mtric.ms(Math.min(...known) * 1000)}, highest ${mtric.ms(Math.max(...known) * 1000)}.`
+      h("p", { class: "soft" }, known.length ? `Median of each ${{ year: "day", month: "hour", day: "five minutes" }[v.period.level]}, in ms; a gap is a time without a good answer. ${dashed} Lowest ${low}, highest ${high}.`
         : "There was no good answer in this time.")), box);
     if (known.length) plot(box, xs, ys, usual);
     return figure;
@@ -118,7 +129,7 @@ mtric.evidence = (() => {
       u = new uPlot({
         width, height: 200, legend: { live: true, isolate: false }, cursor: { drag: { x: false, y: false } },
         tzDate: s => uPlot.tzDate(new Date(s * 1000), "Etc/UTC"),
-        scales: { x: { time: true, range: [xs[0], end] }, y: { range: (_, low, high) => [0, Math.max(high, (usual || 0) / 1000) * 1.1 || 1] } },
+        scales: { x: { time: true, range: [xs[0], end] }, y: { range: (_, low, high) => [0, high * 1.1 || 1] } },
         axes: [
           { ...axis, size: 34, splits: (_, i, from, until) => mtric.heatmap.ticks(from, until, width - 60, 62).map(t => t[0]),
             values: (_, splits) => { const t = new Map(mtric.heatmap.ticks(xs[0], end, width - 60, 62)); return splits.map(s => t.get(s) ?? ""); }, label: "UTC", labelSize: 14 },
@@ -126,7 +137,7 @@ mtric.evidence = (() => {
         ],
         series: [{ label: "Time", value: (_, s) => s === null ? "–" : mtric.stamp(s) }, { label: "median", value: (_, v) => v === null || v === undefined ? "–" : mtric.ms(v * 1000), stroke: mtric.heatmap.color("--series"), width: 1.5, spanGaps: false, points: { show: xs.length < 60 } },
           { label: "usual", value: (_, v) => v === null || v === undefined ? "–" : mtric.ms(v * 1000), stroke: mtric.heatmap.color("--soft"), width: 1, dash: [6, 4], points: { show: false } }],
-      }, [xs, ys, xs.map(() => usual ? usual / 1000 : null)], box);
+      }, [xs, ys, usual], box);
     };
     new ResizeObserver(() => { if (!u || Math.abs(u.width - box.clientWidth) > 1) make(); }).observe(box);
     const dark = window.matchMedia("(prefers-color-scheme: dark)");

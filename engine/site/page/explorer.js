@@ -78,9 +78,31 @@ mtric.explorer = (() => {
     }
   }
 
-  // choose is the chosen cell: that of the address; where it names a time only, the worst there;
-  // where it names nothing, a row with trouble for the chart.
-  function choose(v, g, picture) {
+  // The states that show an event of a kind, the plainest first.
+  const shows = { outage: [C.FAILED, C.PART_FAILED], outage_local: [C.FAILED, C.PART_FAILED], wrong: [C.INCORRECT, C.FAILED], local: [C.OWN], silence: [C.MISSING], off_plan: [C.MISSING], clock: [] };
+
+  // cellOf is the first cell that shows an event, else the first of its cells.
+  function cellOf(v, g, picture, e) {
+    const rows = (v.by === "vp" ? g.ids : e.vantage_point ? [e.vantage_point] : e.vantage_points || []).map(id => g.rows.get(id)).filter(r => r !== undefined);
+    const first = Math.max(0, Math.floor((mtric.seconds(e.from) - g.from) / g.step)), end = Math.min(g.steps, Math.ceil((mtric.seconds(e.until) - g.from) / g.step));
+    if (!rows.length || first >= end) return null;
+    // What has a picture of its own is shown by that, and by no other.
+    const tests = shows[e.kind] ? shows[e.kind].map(s => (r, c) => g.state[r * g.steps + c] === s)
+      : v.metric === "state" ? [] : [(r, c) => picture.classes[picture.kind(r, c)].rank > 3];
+    for (const test of tests) {
+      for (let col = first; col < end; col++) {
+        const row = rows.find(r => test(r, col));
+        if (row !== undefined) return { row, col };
+      }
+    }
+    return { row: rows[0], col: first };
+  }
+
+  // choose is the chosen cell: that of the address; where it names an event and no row, one that
+  // shows it; where it names a time only, the worst there; else a row with trouble for the chart.
+  function choose(v, g, picture, event) {
+    const shown = event && v.row === undefined && cellOf(v, g, picture, event);
+    if (shown) return shown;
     const rank = i => picture.classes[picture.kind(Math.floor(i / g.steps), i % g.steps)].rank;
     const c = v.at === null ? -1 : Math.floor((v.at - g.from) / g.step);
     const col = c >= 0 && c < g.steps ? c : null;
@@ -106,7 +128,7 @@ mtric.explorer = (() => {
     if (withheld) v.metric = "state";
     const events = await eventsOf(v, index);
     const picture = await mtric.pictures.of(v, g, index, events.missed.length ? null : events.events);
-    const chosen = choose(v, g, picture);
+    const chosen = choose(v, g, picture, events.events.find(e => e.id === v.query.event));
     const unit = { year: "a day", month: "an hour", day: mtric.length(v.period.step) }[v.period.level];
     const rowsText = v.by === "rsi" ? "vantage points" : "RSIs";
     const map = mtric.heatmap.map({
@@ -127,7 +149,7 @@ mtric.explorer = (() => {
       mtric.soft(`${picture.about} Rows are ${rowsText}; a cell is ${unit}.`),
       map,
       mtric.soft(v.period.level === "day" ? "Click a cell for what is behind it. Drag to see a span of time larger; Escape goes back to the month." : `Click a cell, or drag, to come nearer; Escape goes back.`),
-      await mtric.evidence.panel(v, g, chosen, index, picture),
+      await mtric.evidence.panel(v, g, chosen, index, picture, events.events),
       mtric.evidence.chart(v, g, chosen.row),
       eventList(v, events, index));
   }
@@ -202,8 +224,7 @@ mtric.explorer = (() => {
   async function eventsOf(v, index) {
     const { events, missed } = await mtric.events.all(mtric.events.keysOf(index, v.from, v.until));
     const mine = e => v.by === "rsi" ? e.rsi === v.who || !e.rsi && v.row && e.vantage_point === v.row : e.vantage_point === v.who || (e.vantage_points || []).includes(v.who);
-    const onPath = e => v.path === "all" || !e.family || v.path.startsWith(e.family === "ipv4" ? "v4" : "v6") && (!e.transport || v.path.endsWith(e.transport));
-    return { events: events.filter(e => mine(e) && onPath(e) && mtric.seconds(e.from) < v.until && mtric.seconds(e.until) > v.from), missed };
+    return { events: events.filter(e => mine(e) && mtric.events.onPath(e, v.path) && mtric.seconds(e.from) < v.until && mtric.seconds(e.until) > v.from), missed };
   }
 
   function eventList(v, { events, missed }, index) {

@@ -110,6 +110,7 @@ mtric.heatmap = (() => {
   //   tell(r, c)     what the cell says: lines of text
   //   when(c)        its time in words
   //   bad            numbers of the classes that the table lists with their times
+  //   bare           whether how many cells a class has is not told
   //   marks          [{from, until, text}] drawn above
   //   chosen         [r, c] or null
   //   open(r, c)     Enter, click; range(c0, c1): a drag; nearer(r, c), back(): + and − or Escape
@@ -352,7 +353,7 @@ mtric.heatmap = (() => {
     const total = counts.reduce((a, b) => a + b, 0);
     return h("ul", { class: "legend", "aria-label": "Legend" }, o.classes.map((c, k) => counts[k] > 0 || c.always
       ? h("li", { "data-class": c.id || k }, swatch(c), h("span", {}, c.letter.trim() ? `${c.letter} ` : "", c.text, " "),
-        h("b", {}, mtric.number(counts[k])), counts[k] > 0 && h("small", {}, ` (${counts[k] * 1000 < total ? "< 0.1 %" : `${(100 * counts[k] / total).toFixed(1)} %`})`))
+        !o.bare && h("b", {}, mtric.number(counts[k])), !o.bare && counts[k] > 0 && h("small", {}, ` (${counts[k] * 1000 < total ? "< 0.1 %" : `${(100 * counts[k] / total).toFixed(1)} %`})`))
       : null),
     (o.marks || []).length > 0 && h("li", {}, h("span", { class: "eventmark", "aria-hidden": "true" }), `event, listed below `, h("b", {}, mtric.number(o.marks.length))));
   }
@@ -366,10 +367,10 @@ mtric.heatmap = (() => {
     details.addEventListener("toggle", () => {
       if (made) return;
       made = true;
-      const present = o.classes.map((c, k) => k).filter(k => s.kinds.includes(k));
+      const present = o.bare ? [] : o.classes.map((c, k) => k).filter(k => s.kinds.includes(k));
       body.replaceChildren(mtric.table(["", ...present.map(k => o.classes[k].text), "When it was not as it should be"],
         o.rows.map((row, r) => [row.text, ...present.map(k => mtric.number(countRow(s, r, k))), spans(s, r)]),
-        `${o.name}: cells of each kind, a row for each row of the picture`));
+        `${o.name}: ${o.bare ? "" : "cells of each kind, "}a row for each row of the picture`));
     });
     return details;
   }
@@ -389,7 +390,7 @@ mtric.heatmap = (() => {
       if (o.bad.includes(k)) found.push(`${o.classes[k].text} ${mtric.stamp(o.from + c * o.step)} to ${mtric.stamp(o.from + end * o.step)}`);
       c = end;
     }
-    return found.length > 12 ? `${found.slice(0, 12).join("; ")}; and ${mtric.plural(found.length - 12, "more time")}` : found.join("; ") || "never";
+    return found.length > 12 ? `${found.slice(0, 12).join("; ")}; and ${o.bare ? "more" : mtric.plural(found.length - 12, "more time")}` : found.join("; ") || "never";
   }
 
   return { map, swatch, ticks, color };

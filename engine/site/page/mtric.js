@@ -108,6 +108,9 @@ const mtric = (() => {
 
   const path = p => ({ "v4-udp": "IPv4 UDP", "v4-tcp": "IPv4 TCP", "v6-udp": "IPv6 UDP", "v6-tcp": "IPv6 TCP", all: "any path" })[p] || visible(p);
 
+  // place is a word of the plan as one writes it: north_america is North America.
+  const place = word => visible(word).replace(/_/g, " ").replace(/(^|[ -])\p{Ll}/gu, c => c.toUpperCase());
+
   // period is what 2026, 202611 or 20261127 means: its level, its time, and what is around it.
   function period(name) {
     const m = /^(\d{4})(\d{2})?(\d{2})?$/.exec(name);
@@ -191,6 +194,6 @@ const mtric = (() => {
         h("tbody", {}, rows.map(r => h("tr", { class: r.class }, (r.cells || r).map((c, i) => i === 0 ? h("th", { scope: "row" }, c) : h("td", {}, c))))))));
   }
 
-  return { tile, load, forget, h, visible, link, number, share, ms, plural, clock, day, stamp, seconds, since, length, months, utc, path,
+  return { tile, load, forget, h, visible, link, number, share, ms, plural, clock, day, stamp, seconds, since, length, months, utc, path, place,
     period, nameOf, address, route, view, views, go, trouble, note, soft, table };
 })();

@@ -7,7 +7,9 @@
 
   async function show(route, index) {
     const now = await mtric.load("now");
-    const last = mtric.seconds(now.last);
+    const last = mtric.seconds(now.last) || 0;
+    const { events, missed } = await mtric.events.all(mtric.events.keysOf(index, last - 7200, last));
+    now.events = missed.length ? null : events; // not known: what failed may be part of one
     return h("div", { class: "now" },
       h("h1", {}, "Now"),
       last ? h("p", { class: "lead" }, `State of ${mtric.stamp(last)}, the newest measurement.`) : mtric.note("There are no measurements yet."),
@@ -18,8 +20,8 @@
     const open = now.open || [];
     const sent = (now.vps || []).reduce((n, v) => n + v.hour[0], 0), planned = (now.vps || []).reduce((n, v) => n + v.hour[1], 0);
     // "Nothing is wrong" may be said only of what was looked at.
-    const basis = planned === 0 ? "No runs were planned in the last hour, so nothing is known of it." :
-      `It rests on ${number(sent)} of ${mtric.plural(planned, "run")} planned in the last hour${sent * 10 < planned * 9 ? ": too few to say that all is well" : ""}.`;
+    const basis = planned === 0 ? "No runs were planned in the hour that is counted, so nothing is known of it." :
+      `It rests on ${number(sent)} of ${mtric.plural(planned, "run")} planned within an hour${sent * 10 < planned * 9 ? ": too few to say that all is well" : ""}.`;
     return h("section", { "aria-labelledby": "wrong" }, h("h2", { id: "wrong" }, open.length ? `Open events (${number(open.length)})` : "Open events"),
       open.length
         ? h("ul", { class: "events big" }, open.slice(0, 12).map(e => mtric.events.item(e, index)))
@@ -32,32 +34,34 @@
   // matrix is RSIs by paths: two hours as a strip, then the last hour and day.
   function matrix(now, index) {
     const day = mtric.nameOf.day(mtric.seconds(now.last) || 0);
-    const counts = new Map(), values = (now.rsis || []).some(r => (r.paths || []).some(p => p.hour.good !== undefined));
+    const values = (now.rsis || []).some(r => (r.paths || []).some(p => p.hour.good !== undefined));
     const rows = (now.rsis || []).map(r => h("tr", {}, h("th", { scope: "row" }, h("a", { href: mtric.address(["explorer", "rsi", r.rsi, "all", day]) }, visible(r.rsi))),
       index.paths.map(p => {
         const cell = (r.paths || []).find(x => x.path === p);
-        if (cell) counts.set(cell.hour.state, (counts.get(cell.hour.state) || 0) + 1);
         return h("td", {}, cell ? field(r.rsi, cell, now, index, day) : h("span", { class: "soft" }, "not known"));
       })));
+    const end = (mtric.seconds(now.last) || 0) + (index.step || 300);
     return h("section", { "aria-labelledby": "matrix" }, h("h2", { id: "matrix" }, "Root servers by path"),
-      mtric.soft("Each field: the last two hours in steps of five minutes (the higher a mark, the more vantage points had no good answer), then the last whole hour and the last 24 hours",
-        values ? ", with the share of good answers, and the median latency of that hour; it is red, beside what is usual, where it is later than in the week before by half and 20 ms. P is pale where at most 2 % failed." : ": good where the plan’s share of answers was good and none incorrect. That is no verdict: thresholds are for months. Shares and latencies of single RSIs are withheld in this edition (RSSAC047)."),
+      mtric.soft(`Each field: the two hours until ${mtric.clock(end)} UTC in steps of five minutes (the higher a mark, the more vantage points had no good answer; it is pale where that is in no event), then the hour ${mtric.clock(end - 3600)} to ${mtric.clock(end)} UTC (1 h) and a day that ended by then (24 h)`,
+        values ? ", with the share of good answers, and the median latency of that hour; it is red, beside what is usual, where it is later than in the week before by half and 20 ms. A small O: some failed in vantage points’ own trouble, which counts for no RSI. P is pale where at most 2 % failed." : ": good where the plan’s share of answers was good and none incorrect. That is no verdict: thresholds are for months. Shares and latencies of single RSIs are withheld in this edition (RSSAC047)."),
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Root servers by path" }, h("table", { class: "matrix" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "wide" }, "RSI")), index.paths.map(p => h("th", { scope: "col" }, mtric.path(p))))), h("tbody", {}, rows))),
-      h("ul", { class: "legend" }, states.slice(0, 7).map((s, n) => counts.has(n) || n === 2 || n === 5
-        ? h("li", {}, mtric.heatmap.swatch(s), h("span", {}, `${s.letter} ${C.text(s, values)} `), h("b", {}, number(counts.get(n) || 0)), h("small", {}, " in the last hour")) : null)));
+      h("ul", { class: "legend" }, states.filter((s, n) => s.rank >= 0 && (values || n !== C.PART_FAILED && n !== C.INCORRECT))
+        .map(s => h("li", {}, mtric.heatmap.swatch(s), h("span", {}, `${s.letter} ${C.text(s, values)}`)))));
   }
 
   function field(rsi, cell, now, index, day) {
-    const worst = mostSevere(cell.hour.state, cell.day.state);
+    const worst = mostSevere(stateOf(cell.hour), stateOf(cell.day));
     const link = mtric.address(["explorer", "rsi", rsi, cell.path, day], { at: worstTime(now, rsi, cell.path) });
-    const label = `${rsi} ${mtric.path(cell.path)}: last hour ${sum(cell.hour)}, last day ${sum(cell.day)}`;
+    const label = `${rsi} ${mtric.path(cell.path)}: an hour ${sum(cell.hour)}, a day ${sum(cell.day)}`;
     return h("a", { class: `field s-${states[worst]?.id || "missing"}${few(cell.hour) ? " few" : ""}`, href: link, "aria-label": label, title: label },
       strip(now, rsi, cell.path), line("1 h", cell.hour), line("24 h", cell.day),
       cell.hour.median_us !== undefined && h("span", { class: `line lat${late(cell.hour) ? " late" : ""}` }, mtric.ms(cell.hour.median_us),
         late(cell.hour) ? h("small", {}, ` usual ${mtric.ms(cell.hour.usual_us)}`) : null));
   }
 
+  // Own trouble is the vantage points': what is left of the RSI is good, or nothing is known of it.
+  const stateOf = s => s.state !== C.OWN ? s.state : s.good === 0 ? C.MISSING : C.GOOD;
   // A day that was not all good has its quiet look as long as the last hour is good.
   const mostSevere = (hour, day) => hour === C.GOOD && day === C.PART_FAILED ? hour : Math.max(hour, day === C.INCORRECT ? day : hour);
   // A lost packet here and there is no trouble: up to 2 % are told quietly.
@@ -67,29 +71,31 @@
   const late = s => s.usual_us && s.median_us > s.usual_us + Math.max(20000, s.usual_us / 2);
 
   function sum(s) {
-    const state = states[s.state] || states[1], text = C.text(state, s.good !== undefined);
+    const state = states[stateOf(s)] || states[1], text = `${C.text(state, s.good !== undefined)}${s.state === C.OWN ? ", beside vantage points’ own trouble" : ""}`;
     if (s.planned > 0 && s.sent === 0) return `${text}: none of ${mtric.plural(s.planned, "query", "queries")} was sent`;
-    return s.good === undefined ? `${text}, ${mtric.plural(s.sent, "query", "queries")} sent` : `${text}, ${number(s.good)} good of ${number(counted(s))} sent${s.own ? `, beside ${number(s.own)} in a vantage point’s own trouble` : ""}`;
+    return s.good === undefined ? `${text}, ${mtric.plural(s.sent, "query", "queries")} sent` : `${text}, ${number(s.good)} good of ${number(counted(s))} sent${s.own ? `, beside ${number(s.own)} that failed in vantage points’ own trouble` : ""}`;
   }
 
   function line(name, s) {
-    const state = states[s.state] || states[1];
-    const value = s.good !== undefined && counted(s) > 0 ? mtric.share(s.good, counted(s)) : { own: "own trouble", unplanned: "none" }[state.id] || C.text(state, s.good !== undefined);
-    return h("span", { class: "line" }, h("small", {}, `${name} `), h("span", { class: `dot s-${state.id}${few(s) ? " few" : ""}` }, state.letter), ` ${value}`);
+    const state = states[stateOf(s)] || states[1];
+    const value = s.good !== undefined && counted(s) > 0 ? mtric.share(s.good, counted(s)) : state.id === "unplanned" ? "none" : C.text(state, s.good !== undefined);
+    return h("span", { class: "line" }, h("small", {}, `${name} `), h("span", { class: `dot s-${state.id}${few(s) ? " few" : ""}` }, state.letter), ` ${value}`,
+      s.own > 0 || s.state === C.OWN ? h("span", { class: "dot s-own", title: "vantage points’ own trouble" }, "O") : null);
   }
 
   const parts = (now, rsi, path) => Object.entries(now.tiles || {}).filter(([k]) => k.replace(/-\d+$/, "") === `${rsi}-${path}`);
 
   // course is the two hours of an RSI and path over all vantage points: of each step how many
-  // are in which state.
+  // are in which state. What failed in no event is quiet.
   function course(now, rsi, path) {
-    const steps = new Map();
+    const steps = new Map(), events = now.events && now.events.filter(e => e.rsi === rsi && mtric.events.onPath(e, path));
     for (const [key, tile] of parts(now, rsi, path)) {
       for (const b of C.read("now", tile)) {
         b.state.forEach((s, i) => {
           const t = b.from + (i % b.steps) * b.step;
-          if (!steps.has(t)) steps.set(t, new Array(7).fill(0));
-          steps.get(t)[s]++;
+          if (!steps.has(t)) steps.set(t, new Array(states.length).fill(0));
+          const quiet = s === C.FAILED && events && !events.some(e => mtric.events.failed(e, rsi, b.vps[Math.floor(i / b.steps)], t, t + b.step));
+          steps.get(t)[quiet ? C.QUIET : s]++;
         });
       }
     }
@@ -99,7 +105,7 @@
   // worstTime is where the link leads to: the newest step with trouble, if there is any.
   function worstTime(now, rsi, path) {
     try {
-      const bad = course(now, rsi, path).filter(([, n]) => n[4] + n[5] + n[6] > 0);
+      const bad = course(now, rsi, path).filter(([, n]) => n[4] + n[5] + n[6] + n[C.QUIET] > 0);
       return bad.length ? bad[bad.length - 1][0] : undefined;
     } catch {
       return undefined;
@@ -129,8 +135,8 @@
         ctx.fillStyle = mtric.heatmap.color(n[1] === all ? "--missing" : "--good");
         ctx.fillRect(x, n[1] === all ? hgt - 4 : hgt - 3, wide, n[1] === all ? 4 : 3);
         let up = bar(n[6] / all, "--incorrect", 0);
-        up = bar(n[5] / all, n[5] * 50 < all ? "--part" : "--failed", up); // one of many is no alarm
-        up = bar(n[4] / all, "--part", up);
+        up = bar(n[5] / all, "--failed", up);
+        up = bar((n[4] + n[C.QUIET]) / all, "--part", up);
         up = bar(n[3] / all, "--own", up);
         bar(n[1] < all ? n[1] / all : 0, "--missing", up);
       });
@@ -148,12 +154,12 @@
     const lacking = vps.filter(v => thin(v.hour) || thin(v.day) || v.clock === false || (v.open || []).length);
     const row = v => ({ class: thin(v.hour) ? "bad" : "", cells: [
       h("a", { href: mtric.address(["explorer", "vp", v.name, "all", day]) }, visible(v.name)),
-      [where.get(v.name)?.metro, where.get(v.name)?.region].filter(Boolean).map(visible).join(", ") || "–",
+      [where.get(v.name)?.metro, where.get(v.name)?.region].filter(Boolean).map(mtric.place).join(", ") || "–",
       mtric.seconds(v.last) ? mtric.stamp(mtric.seconds(v.last)) : "none in the last day",
       share(v.hour), share(v.day), v.clock === true ? "synchronised" : v.clock === false ? h("b", { class: "warn" }, "not synchronised") : "not known",
       (v.open || []).map(id => open.get(id)).filter(Boolean).map(e => h("div", {}, h("a", { href: mtric.events.link(e, index) }, mtric.events.kinds[e.kind] || visible(e.kind)))),
     ] });
-    const heads = ["Vantage point", "Where", "Newest label", "Runs of the last hour", "Runs of the last day", "Clock", "Own events"];
+    const heads = ["Vantage point", "Where", "Newest label", "Runs of an hour", "Runs of a day", "Clock", "Own events"];
     return h("section", { "aria-labelledby": "vps" }, h("h2", { id: "vps" }, "Vantage points"),
       h("p", {}, vps.length === 0 ? "No vantage points are known." : lacking.length === 0
         ? `${vps.length === 1 ? "The only vantage point sends" : `All ${number(vps.length)} send`} nearly all that is planned.`

@@ -37,19 +37,20 @@ mtric.zones = (() => {
     const month = monthOf(key), what = route.parts[1] === "last" ? "last" : "first";
     const before = keys[keys.indexOf(key) - 1], after = keys[keys.indexOf(key) + 1];
     const { zones, holes, missed } = await load([key]);
-    // The publication that ends a zone may be of the month after; where it is not known, that is said.
-    const later = what === "last" && after ? await load([after]) : { zones: [], missed: [] };
+    // The publication that ends a zone may be of the month after, and the zone that an RSI kept
+    // of the month before; where it is not known, that is said.
+    const around = await load([before, what === "last" && after].filter(Boolean));
     const to = (k, w) => mtric.address(["zones", monthOf(k), w || what]);
     return h("div", {}, h("h1", {}, `Zones, ${mtric.period(month).text}`),
       h("div", { class: "controls" },
         h("nav", { class: "periods", "aria-label": "Month" }, before ? h("a", { href: to(before), "aria-label": "The month before" }, "‹") : h("span", { class: "off" }, "‹"), mtric.period(month).text,
           after ? h("a", { href: to(after), "aria-label": "The month after" }, "›") : h("span", { class: "off" }, "›")),
         h("div", { class: "tabs", role: "group", "aria-label": "What" }, [["first", "first shown"], ["last", "last shown"]].map(([w, text]) => h("a", { href: to(key, w), "aria-current": w === what ? "true" : null }, text)))),
-      [...missed, ...later.missed].map(m => mtric.note(m)),
+      [...missed, ...around.missed].map(m => mtric.note(m)),
       mtric.soft(what === "first"
         ? "How long after its publication an RSI showed a zone first, at any vantage point. Publication is when a second vantage point confirms the first sighting (RSSAC047). Labels are five minutes apart, so shorter times read 0 min."
         : "How long after the next zone’s publication an RSI still showed a zone, at any vantage point."),
-      field(zones, [...zones, ...later.zones], index, what),
+      field(zones, [...zones, ...around.zones], index, what),
       h("h2", {}, "Holes of the archive"),
       holes.length ? h("ul", {}, holes.map(s => h("li", {}, `${mtric.stamp(mtric.seconds(s.from))} to ${mtric.stamp(mtric.seconds(s.until))} (${mtric.length(mtric.seconds(s.until) - mtric.seconds(s.from))}): zones published then are not in the archive, so answers of then may not be judged.`)))
         : h("p", {}, "None is known in this month."));
@@ -59,18 +60,27 @@ mtric.zones = (() => {
     if (!zones.length) return h("p", {}, "No serial was first shown in this month.");
     // next is the publication that made a zone old.
     const next = z => Math.min(...all.filter(n => C.older(z.serial, n.serial) && mtric.seconds(n.published)).map(n => mtric.seconds(n.published)));
-    const counts = { intime: 0, late: 0, unseen: 0, undated: 0 };
+    // kept is whether an RSI still showed an older zone later than the threshold.
+    const kept = (rsi, z) => all.some(o => C.older(o.serial, z.serial) && (o.rsis || []).some(r => r.rsi === rsi && mtric.seconds(r.last) - mtric.seconds(z.published) > THRESHOLD));
+    const counts = { intime: 0, late: 0, never: 0, unseen: 0, undated: 0 };
     const rows = zones.map(z => {
       const published = mtric.seconds(z.published), base = what === "first" ? published : next(z);
       const shown = new Map((z.rsis || []).map(r => [r.rsi, r]));
       return h("tr", {}, h("th", { scope: "row" }, String(z.serial)), h("td", { class: "when" }, published ? mtric.stamp(published).replace(" UTC", "") : "not known"),
-        index.rsis.map(r => cell(shown.get(r), base, counts, what)));
+        index.rsis.map(r => !shown.has(r) && published && kept(r, z) ? never(r, published, counts) : cell(shown.get(r), base, counts, what)));
     });
-    return h("div", {}, h("ul", { class: "legend" }, [["intime", what === "first" ? "within 65 min" : "gone within 65 min"], ["late", "later than 65 min"], ["unseen", "never seen there"], ["undated", "seen, its delay is not known"]]
-      .map(([id, text]) => h("li", {}, h("span", { class: `mini z-${id}` }, { intime: "5 min", late: "L", unseen: "–", undated: "?" }[id]), ` ${text} `, h("b", {}, number(counts[id]))))),
+    return h("div", {}, h("ul", { class: "legend" }, [["intime", what === "first" ? "within 65 min" : "gone within 65 min"], ["late", "later than 65 min"], ["never", "never shown, but an older one later than 65 min after its publication"], ["unseen", "not seen there"], ["undated", "seen, its delay is not known"]]
+      .map(([id, text]) => h("li", {}, h("span", { class: `mini z-${id}` }, { intime: "5 min", late: "L", never: "N", unseen: "–", undated: "?" }[id]), ` ${text} `, h("b", {}, number(counts[id]))))),
     h("p", { class: "caption" }, `${mtric.plural(zones.length, "serial")}, the newest first. Each field leads to the explorer.`),
     h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Serials by RSI" }, h("table", { class: "zones" },
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Serial"), h("th", { scope: "col" }, "Published (UTC)"), index.rsis.map(r => h("th", { scope: "col" }, visible(r))))), h("tbody", {}, rows))));
+  }
+
+  // never is an RSI that went on with an older zone.
+  function never(rsi, published, counts) {
+    counts.never++;
+    const at = published + THRESHOLD;
+    return h("td", { class: "z-never" }, h("a", { href: mtric.address(["explorer", "rsi", rsi, "all", mtric.nameOf.day(at)], { m: "serial", at }), title: "never shown: an older zone was" }, "N"));
   }
 
   function cell(shown, base, counts, what) {
