@@ -37,6 +37,9 @@ The edition internal has everything. The public one says of a single root server
 identifier whether a field is good, and no more, unless the plan's site block opens it;
 nothing of it has addresses, routes or responses.
 
+With --lake and without --home, the site is made of the lake alone: it has no monthly reports,
+no alerts and no times of publication, and its index says so.
+
 Several may read a lake at once. A site waits up to five minutes for an ingest that changes
 the lake, and then ends in exit 5, as it does where another run writes into DIR.`,
 		Example: "  mtric site --out Site/internal\n  mtric site --out /var/www/root --edition public\n  mtric site --out Site/internal --day 20251127",

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/site"
@@ -112,5 +113,49 @@ func TestUsualIsThatOfTheWeekBefore(t *testing.T) {
 	}
 	if tried < 10 {
 		t.Errorf("%d of them: nothing is tried", tried)
+	}
+}
+
+// TestWithoutState: a site that was made of a lake alone says what it does not tell, and the
+// next run with what derive remembers mends it, within the same hour as well.
+func TestWithoutState(t *testing.T) {
+	const count = 288 + 127
+	h, home, whole := drawn(2, count), t.TempDir(), t.TempDir()
+	h.write(t, home, count)
+	out := filepath.Join(home, string(site.Internal))
+	published := func() (n int) {
+		for _, s := range read[site.Zones](t, out, "zones/202610").Serials {
+			if s.Published != nil {
+				n++
+			}
+		}
+		return n
+	}
+	bare := site.Site{Plan: h.plan, Lake: lake.Store{Dir: filepath.Join(home, "Lake")}, Out: out, Edition: site.Internal, Version: "test", Now: time.Now}
+	if _, err := bare.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if i := read[site.Index](t, out, "index"); !slices.Equal(i.Without, []string{"reports", "alerts", "publication"}) || published() != 0 {
+		t.Errorf("without %v, %d serials published", i.Without, published())
+	}
+	state := filepath.Join(home, "derived")
+	if err := os.Rename(state, state+".away"); err != nil {
+		t.Fatal(err)
+	}
+	h.make(t, home, site.Internal)
+	if i := read[site.Index](t, out, "index"); !slices.Contains(i.Without, "publication") {
+		t.Errorf("without %v, before derive", i.Without)
+	}
+	if err := os.Rename(state+".away", state); err != nil {
+		t.Fatal(err)
+	}
+	h.make(t, home, site.Internal)
+	if i := read[site.Index](t, out, "index"); slices.Contains(i.Without, "publication") || published() == 0 {
+		t.Errorf("without %v, %d serials published", i.Without, published())
+	}
+	h.write(t, whole, count)
+	want, _ := h.make(t, whole, site.Internal)
+	if d := cmp.Diff(files(t, want, false), files(t, out, false)); d != "" {
+		t.Errorf("-at once +mended:\n%.2000s", d)
 	}
 }

@@ -28,6 +28,7 @@ type made struct {
 	Days    map[string]madeDay   `json:"days"`
 	Events  map[string]madeEvent `json:"events"`  // by month
 	Reports string               `json:"reports"` // a hash of the monthly reports
+	Derived string               `json:"derived"` // a hash of the days that derive remembers: publication times rest on them
 }
 
 // madeDay is hashes of what a day was made of, and its vantage points where the plan names

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,9 +95,15 @@ func (r *job) all(ctx context.Context) error {
 		return err
 	}
 	steps := []func(context.Context) error{r.events, r.now, r.months, r.feed, r.page, r.index, r.removeEvents}
+	derived, err := r.derived()
+	if err != nil {
+		return err
+	}
 	if r.fresh = !r.made.Until.Equal(r.until) || len(r.Days) > 0; r.fresh {
 		steps = slices.Insert(steps, 1, r.usuals, r.days, r.zoneFiles)
 		steps = append(steps, r.removeOld)
+	} else if r.made.Derived != derived {
+		steps = slices.Insert(steps, 1, r.zoneFiles)
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -106,6 +113,7 @@ func (r *job) all(ctx context.Context) error {
 	if !r.lacking { // else it is looked at again in the next run
 		r.made.Until = r.until
 	}
+	r.made.Derived = derived
 	return r.writer.made(r.made)
 }
 
@@ -178,7 +186,7 @@ var linkTexts = map[string]string{"data": "Data", "method": "Method", "plan": "P
 // index writes what all else is found by.
 func (r *job) index(context.Context) error {
 	i := Index{Edition: r.Edition, Title: r.title(), Feed: r.says.URL != "", Version: r.Version, PlanSHA256: r.Plan.SHA256(), Generated: r.Now().UTC().Truncate(time.Second), Last: r.last,
-		Step: int64(interval.Length / time.Second), RSIs: r.rsis, VantagePoints: []VantagePoint{}, Paths: []string{}, Events: r.eventKeys(), Zones: []string{}, Links: []Link{}}
+		Step: int64(interval.Length / time.Second), RSIs: r.rsis, VantagePoints: []VantagePoint{}, Paths: []string{}, Events: r.eventKeys(), Zones: []string{}, Links: []Link{}, Without: r.without()}
 	for _, name := range plan.SiteLinks {
 		if url := r.says.Links[name]; url != "" {
 			i.Links = append(i.Links, Link{Text: linkTexts[name], URL: url})
@@ -224,6 +232,34 @@ func (r *job) index(context.Context) error {
 		return r.data("index", was)
 	}
 	return r.data("index", i)
+}
+
+// without is what the site lacks since nobody said where it is.
+func (r *job) without() []string {
+	all := []string{}
+	if r.Reports == "" {
+		all = append(all, "reports")
+	}
+	if r.Logs == "" && r.edition == Internal {
+		all = append(all, "alerts")
+	}
+	if entries, err := os.ReadDir(r.State); err != nil || len(entries) == 0 {
+		all = append(all, "publication")
+	}
+	return all
+}
+
+// derived is a hash of the names of what derive remembers.
+func (r *job) derived() (string, error) {
+	entries, err := os.ReadDir(r.State)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("site: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return hashOf(names)
 }
 
 // trimJS is the last part of a data file's key.

@@ -121,10 +121,11 @@ type Index struct {
 	Months        []string       `json:"months"` // 202611
 	Days          []string       `json:"days"`   // 20261127: those whose five minutes are kept
 	Details       []string       `json:"details"`
-	Events        []string       `json:"events"` // keys of event files, the oldest first
-	Zones         []string       `json:"zones"`  // keys of zone files
-	Links         []Link         `json:"links"`  // of the plan's site block: the data, the method, the plan, the reports
-	Feed          bool           `json:"feed"`   // there is a feed.atom
+	Events        []string       `json:"events"`  // keys of event files, the oldest first
+	Zones         []string       `json:"zones"`   // keys of zone files
+	Links         []Link         `json:"links"`   // of the plan's site block: the data, the method, the plan, the reports
+	Feed          bool           `json:"feed"`    // there is a feed.atom
+	Without       []string       `json:"without"` // reports, alerts, publication: what is not told, since the site was made of a lake alone or before derive
 }
 
 // VantagePoint is where a vantage point is; nothing of its addresses.

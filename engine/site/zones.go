@@ -74,6 +74,11 @@ func (r *job) published(wanted func(int64) bool) (map[int64]time.Time, error) {
 
 // zoneFiles brings the files of zones up to date.
 func (r *job) zoneFiles(ctx context.Context) error {
+	if r.seen == nil {
+		if err := r.allSeen(); err != nil {
+			return err
+		}
+	}
 	all, first := sightings{}, time.Time{}
 	for _, name := range sortedKeys(r.seen) {
 		day, err := time.Parse("20060102", name)
