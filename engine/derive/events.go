@@ -77,12 +77,12 @@ func (w *rewriting) day(day time.Time, made, first bool) error {
 	if first {
 		if before, there, err := w.readChain(day.AddDate(0, 0, -1)); err != nil {
 			return err
-		} else if there && w.head(day.AddDate(0, 0, -1)).Of != "" {
+		} else if there && w.heads[day.AddDate(0, 0, -1)].Of != "" {
 			w.before = &before
 		}
 	}
 	firm := w.before != nil && w.before.Firm || day.Equal(w.begins)
-	cut := day.Before(interval.Day(w.last)) && w.head(day.AddDate(0, 0, 1)).Of == ""
+	cut := day.Before(interval.Day(w.last)) && w.heads[day.AddDate(0, 0, 1)].Of == ""
 	if !made && !w.again && known && old.Firm == firm && old.Cut == cut {
 		dated, err := w.p.dated(day, old.Shown)
 		if err != nil {
@@ -111,7 +111,7 @@ func (w *rewriting) day(day time.Time, made, first bool) error {
 			c.Events = longer(c.Events, old.Events)
 		}
 	}
-	w.again = w.forgot || old.Sum != c.Sum || old.Firm != c.Firm
+	w.again = w.forgot || old.Sum != c.Sum || old.Firm != c.Firm || old.Cut != c.Cut
 	if w.again {
 		w.chains[day], w.now = c, append(w.now, c.Events...)
 		w.was = append(w.was, old.Events...)
@@ -210,9 +210,9 @@ func (w *rewriting) replace() error {
 
 func (w *rewriting) replaceDay(day time.Time) error {
 	path := w.Lake.Path(column.Events, day)
-	rows, _, err := column.Read[measurement.Event](path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("derive: %w", err)
+	rows, err := w.rows(day)
+	if err != nil {
+		return err
 	}
 	before, err := hashOf(rows)
 	if err != nil {
@@ -249,11 +249,17 @@ func (w *rewriting) replaceDay(day time.Time) error {
 
 // live are the events of a day's file that others have not superseded.
 func (d *Deriver) live(day time.Time) ([]measurement.Event, error) {
+	rows, err := d.rows(day)
+	return slices.DeleteFunc(rows, func(e measurement.Event) bool { return e.SupersededBy != nil }), err
+}
+
+// rows are those of a day's file; none of one that is damaged, which is made anew.
+func (d *Deriver) rows(day time.Time) ([]measurement.Event, error) {
 	rows, _, err := column.Read[measurement.Event](d.Lake.Path(column.Events, day))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, column.ErrNewer) || errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("derive: %w", err)
 	}
-	return slices.DeleteFunc(rows, func(e measurement.Event) bool { return e.SupersededBy != nil }), nil
+	return rows, nil
 }
 
 func has(all []measurement.Event, id string) bool {

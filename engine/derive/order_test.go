@@ -125,6 +125,7 @@ func TestDamaged(t *testing.T) {
 		damage func()
 	}{
 		{"events gone", func() { _ = os.Remove(store.Path(column.Events, midnight)) }},
+		{"events damaged", func() { _ = os.Truncate(store.Path(column.Events, second), 100) }},
 		{"hours gone", func() { _ = os.Remove(store.Path(column.Hours, second)) }},
 		{"hours damaged", func() { flip(store.Path(column.Hours, second)) }},
 		{"a digest", func() { flip(filepath.Join(state, "20261102")) }},
