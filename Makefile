@@ -10,7 +10,7 @@ RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 STARTING := $(shell grep -rlE --include='*.go' '^[[:space:]]*go [a-z]|[.]Go\b' engine metrics | xargs -n 1 dirname | sort -u)
 LARGE := engine/alert engine/export engine/ingest engine/lab engine/lake engine/report engine/simulate engine/survey metrics metrics/correctness
 CONCURRENT := TestABacklog|TestManyWriters|TestRelay$$|TestPublication$$|TestFilesBecome|TestPortions|TestJudgedAgain|TestMergeInAnyOrder|TestScan|TestBatches|TestSnapshotsAtOnce|TestExportGolden|TestExportEnds|TestWeek|TestSurveyIsTrue|TestWires$$|TestFaults$$|TestStopped|TestLock|TestJudgeIsShared|TestOrderDoesNotMatter|TestComputedAgain|TestTransfer|TestThirteen|TestZonesChange|TestSeveralQueries|TestTwoSystems|TestCloseWithWork|TestTLS$$|TestSameSeed|TestImpostor|TestDelays
-SLOW := TestKilled|TestZoneFetchKilled|TestDemoForPeople|TestVerify|TestEveryCommandTakesGoldenLakes/^schema_[12]$$|TestScripts/^(alerts|backtest|c-root|demo|kinds|late|plan|push|rehearse|report|rules|simulate|survey|survey-measured|usage|watch|zone|zone-fetch)$$|TestFetchGenuineZones|TestRealZones
+SLOW := TestKilled|TestZoneFetchKilled|TestDemoForPeople|TestVerify|TestEveryCommandTakesGoldenLakes/^schema_[12]$$|TestScripts/^(alerts|backtest|c-root|demo|derive|kinds|late|plan|push|rebuild|rehearse|report|rules|simulate|site|survey|survey-measured|usage|watch|zone|zone-fetch)$$|TestFetchGenuineZones|TestRealZones
 FUZZTIME ?= 20s
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run ansible/roles/collector/files/mtric-publish 2>/dev/null)
 
