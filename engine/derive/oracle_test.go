@@ -198,7 +198,10 @@ func (h *history) chain(kind measurement.EventKind, rsi, vp, f, transport string
 		}
 		return &s
 	}
-	step := time.Duration(every) * interval.Length
+	step, late := time.Duration(every)*interval.Length, time.Duration(0)
+	if kind == measurement.EventSilence {
+		late = 30 * time.Minute
+	}
 	var labels []int
 	for n := range marks {
 		labels = append(labels, n)
@@ -209,7 +212,7 @@ func (h *history) chain(kind measurement.EventKind, rsi, vp, f, transport string
 	seen := int32(0)
 	flush := func() {
 		if e != nil && int(e.LabelsBad) >= least {
-			e.Until, e.Open = lastBad.Add(step), h.last().Sub(lastBad) < gap+map[measurement.EventKind]time.Duration{measurement.EventSilence: 30 * time.Minute}[kind]
+			e.Until, e.Open = lastBad.Add(step), h.last().Sub(lastBad) < gap+late
 			slices.Sort(e.VantagePoints)
 			e.VantagePoints = slices.Compact(e.VantagePoints)
 			sum := sha256.Sum256([]byte(scope(kind, rsi, vp, f, transport, serial) + "|" + e.From.Format(time.RFC3339)))
