@@ -64,6 +64,12 @@ func siteMadeUp(t *testing.T, b *browser, s sites, _ string) {
 	says(slow, evidence, "Measured, but what is usual is not known.")
 	says(slow, `document.querySelector(".chart").parentElement.innerText`, "What is usual is not known.")
 
+	// What a site was made without is told.
+	index := readData(t, to, "index")
+	index["without"] = []string{"alerts"}
+	writeData(t, to, "index", index)
+	says("#/now", `document.getElementById("main").innerText`, "made without the alerts of a collector")
+
 	// One lost packet is no outage.
 	writeData(t, to, quiet, map[string]any{"blocks": []any{map[string]any{"from": 1794960000, "step": 300, "steps": 288, "vps": []string{"101"}, "state": []int{2, 144, 5, 1, 2, 143}}}})
 	says("#/explorer/rsi/b/v6-udp/20261118?at=1795003200&row=101", evidence, "All failed, in no event.")

@@ -7,9 +7,9 @@
   const word = v => words[v] || visible(v || "no data");
   const id = v => v === "pass" || v === "fail" ? v : "none";
 
-  async function show(route) {
+  async function show(route, index) {
     const months = (await mtric.load("months")).months || [];
-    if (!months.length) return h("div", {}, h("h1", {}, "Months"), mtric.note("There is no monthly report yet. The first is made after the end of a month."));
+    if (!months.length) return h("div", {}, h("h1", {}, "Months"), mtric.without(index, "reports", "monthly reports") || mtric.note("There is no monthly report yet. The first is made after the end of a month."));
     const m = months.find(x => x.month === route.parts[0]) || months[0];
     const metrics = [...new Set(m.verdicts.map(v => v.metric))];
     const rsis = [...new Set(m.verdicts.filter(v => v.rsi).map(v => v.rsi))];

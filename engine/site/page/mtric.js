@@ -184,6 +184,8 @@ const mtric = (() => {
   }
 
   const note = (...text) => h("p", { class: "note" }, ...text);
+  // without says what these pages were made without: that nothing is told of it says nothing.
+  const without = (index, what, text) => (index.without || []).includes(what) ? note(`These pages were made without ${text}: what is not told of them is not known here.`) : null;
   const soft = (...text) => h("p", { class: "soft" }, ...text);
 
   // table is a table that scrolls within itself where the screen is narrow.
@@ -195,5 +197,5 @@ const mtric = (() => {
   }
 
   return { tile, load, forget, h, visible, link, number, share, ms, plural, clock, day, stamp, seconds, since, length, months, utc, path, place,
-    period, nameOf, address, route, view, views, go, trouble, note, soft, table };
+    period, nameOf, address, route, view, views, go, trouble, note, without, soft, table };
 })();

@@ -13,7 +13,7 @@
     return h("div", { class: "now" },
       h("h1", {}, "Now"),
       last ? h("p", { class: "lead" }, `State of ${mtric.stamp(last)}, the newest measurement.`) : mtric.note("There are no measurements yet."),
-      wrong(now, index), matrix(now, index), vantagePoints(now, index), serials(now, index), alerts(now, index));
+      wrong(now, index), matrix(now, index), vantagePoints(now, index), serials(now, index), mtric.without(index, "alerts", "the alerts of a collector") || alerts(now, index));
   }
 
   function wrong(now, index) {

@@ -42,6 +42,7 @@ mtric.zones = (() => {
     const around = await load([before, what === "last" && after].filter(Boolean));
     const to = (k, w) => mtric.address(["zones", monthOf(k), w || what]);
     return h("div", {}, h("h1", {}, `Zones, ${mtric.period(month).text}`),
+      mtric.without(index, "publication", "the times at which zones were published"),
       h("div", { class: "controls" },
         h("nav", { class: "periods", "aria-label": "Month" }, before ? h("a", { href: to(before), "aria-label": "The month before" }, "‹") : h("span", { class: "off" }, "‹"), mtric.period(month).text,
           after ? h("a", { href: to(after), "aria-label": "The month after" }, "›") : h("span", { class: "off" }, "›")),
