@@ -134,6 +134,8 @@ func makes(f plan.Fault, e simulate.Event) bool {
 		until, step = from.Add(time.Hour), time.Hour
 	case plan.FaultSlow:
 		step = time.Hour
+	case plan.FaultServFail: // a single query that is lost within the gap makes it longer
+		step = 30*time.Minute + interval.Length
 	}
 	return e.Kind == kindOf[f.Kind] && slices.Contains(e.Faults, f.Label) && e.From.Sub(from).Abs() <= step && e.Until.Sub(until).Abs() <= step &&
 		(e.RSI == "" || len(f.RSIs) == 0 || slices.Contains(f.RSIs, e.RSI)) && (e.VantagePoint == "" || len(f.VantagePoints) == 0 || slices.Contains(f.VantagePoints, e.VantagePoint)) &&
