@@ -115,6 +115,9 @@ func (s *station) deriveRecent(ctx context.Context, p *plan.Plan, store lake.Sto
 	}
 	return s.daily("derived-all", func() (bool, error) {
 		result, err := d.Run(ctx, time.Time{}, time.Time{})
+		if err == nil {
+			s.condition("ingest", "derived-older", alert.Warning, errors.Join(result.Failed...))
+		}
 		return result.Days < d.Most, err
 	})
 }

@@ -147,7 +147,7 @@ func (a *app) logReport(p *plan.Plan, d *report.Document, folder string) error {
 // alone makes a report while no other run makes one into out, and ingest leaves the lake as
 // it is.
 func (a *app) alone(ctx context.Context, out string, store lake.Store, work func() error) (err error) {
-	unlock, err := lockReports(out)
+	unlock, err := lockFolder("report", out)
 	if err != nil {
 		return err
 	}
@@ -199,18 +199,19 @@ func (a *app) reportPlaces(p *plan.Plan, out string) (lake.Store, string, error)
 	return lake.Store{Dir: dir, Version: Version}, out, nil
 }
 
-func lockReports(out string) (func() error, error) {
+// lockFolder lets one run of a command at a time write into a folder, which it makes.
+func lockFolder(command, out string) (func() error, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, fmt.Errorf("folder %s: %w", out, err)
 	}
-	path := filepath.Join(out, ".report.lock")
+	path := filepath.Join(out, "."+command+".lock")
 	l := flock.New(path)
 	held, err := l.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	if !held {
-		return nil, busyf("report: another run holds %s", path)
+		return nil, busyf("%s: another run holds %s", command, path)
 	}
 	return l.Unlock, nil
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/diag"
@@ -116,7 +114,7 @@ func (f siteFlags) site() (*site.Site, error) {
 // runSite writes the site while nobody else does, and ingest leaves the lake as it is.
 func (a *app) runSite(ctx context.Context, s *site.Site) (result site.Result, err error) {
 	if !s.DryRun {
-		unlock, busy := lockSite(s.Out)
+		unlock, busy := lockFolder("site", s.Out)
 		if busy != nil {
 			return result, busy
 		}
@@ -133,22 +131,6 @@ func (a *app) runSite(ctx context.Context, s *site.Site) (result site.Result, er
 	result, err = s.Run(ctx)
 	bar.done()
 	return result, err
-}
-
-func lockSite(out string) (func() error, error) {
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return nil, fmt.Errorf("folder %s: %w", out, err)
-	}
-	path := filepath.Join(out, ".site.lock")
-	l := flock.New(path)
-	held, err := l.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	if !held {
-		return nil, busyf("site: another run holds %s", path)
-	}
-	return l.Unlock, nil
 }
 
 // sitePlaces are where a site is made of. Alerts, reports and what derive remembers are

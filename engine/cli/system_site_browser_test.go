@@ -27,7 +27,7 @@ type browser struct {
 	mu      sync.Mutex
 	next    int
 	waiting map[int]chan reply
-	said    []string // what the console and the log said that is no good news
+	said    []string // errors and warnings of the console and the log
 	loads   int64    // bytes of what was loaded
 }
 

@@ -424,36 +424,5 @@ func siteEvents(t *testing.T, b *browser, s sites, _ string) {
 	}
 }
 
-// writeData writes a file of data as the writer of the site does.
-// What the pages say of data that were made up for it.
-// hostileNames are what a server may call itself.
-// Whatever a server calls itself, it is shown as text: on the map, among the answers, in events.
-// The public edition says what it withholds, and has no values to show.
-func sitePublic(t *testing.T, b *browser, s sites, _ string) {
-	b.open(s.file("public"), "#/explorer/rsi/c/v4-udp/20261119?m=latency&at=1795080000&row=101")
-	text := b.text(`document.getElementById("main").innerText`)
-	for _, want := range []string{"withheld", "RSSAC047", "Not good"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("the public explorer lacks %q: %s", want, text)
-		}
-	}
-	if regexp.MustCompile(`\d ms\b|mtric\.example|mtric show`).MatchString(text) {
-		t.Errorf("the public explorer has values: %s", text)
-	}
-	// How many cells are good is the availability that is withheld.
-	b.eval(`document.querySelector(".astable").open = true`, nil)
-	b.eval(`new Promise(done => setTimeout(done, 100))`, nil)
-	if text := b.text(`[...document.querySelectorAll(".legend li[data-class], .astable thead")].map(e => e.innerText).join(" ")`); !strings.Contains(text, "good") || regexp.MustCompile(`\d|%`).MatchString(text) || strings.Count(text, "not good") > 2 {
-		t.Errorf("the public explorer counts cells: %s", text)
-	}
-	b.open(s.file("public"), "#/now")
-	if text := b.text(`document.querySelector(".matrix").innerText`); regexp.MustCompile(`\d ms|%`).MatchString(text) {
-		t.Errorf("Now has values of single RSIs: %s", text)
-	}
-	if said := b.complaints(); len(said) > 0 {
-		t.Error(strings.Join(said, "\n"))
-	}
-}
-
 // What is missing or damaged is said in words, and nothing is shown in its place.
 // The arithmetic of the page.

@@ -120,6 +120,15 @@ func TestDamaged(t *testing.T) {
 		}
 	}
 	second := midnight.AddDate(0, 0, 1)
+	early := func() { // a row of an hour that is not over
+		rows, _, err := column.Read[measurement.Hour](store.Path(column.Hours, at(4*288-1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		more := rows[len(rows)-1]
+		more.Hour = more.Hour.Add(time.Hour)
+		daily(t, store, 0, append(rows, more), func(r measurement.Hour) (time.Time, bool) { return r.Hour, true })
+	}
 	for _, d := range []struct {
 		what   string
 		damage func()
@@ -127,6 +136,7 @@ func TestDamaged(t *testing.T) {
 		{"events gone", func() { _ = os.Remove(store.Path(column.Events, midnight)) }},
 		{"events damaged", func() { _ = os.Truncate(store.Path(column.Events, second), 100) }},
 		{"hours gone", func() { _ = os.Remove(store.Path(column.Hours, second)) }},
+		{"an hour too early", early},
 		{"hours damaged", func() { flip(store.Path(column.Hours, second)) }},
 		{"a digest", func() { flip(filepath.Join(state, "20261102")) }},
 		{"a chain", func() { flip(filepath.Join(state, "20261102.events")) }},

@@ -148,7 +148,7 @@ func (x *folding) hour(a *fold) (err error) {
 	n := a.hour.first / perHour
 	p := a.marks.part()
 	p.Of = x.of[n]
-	if x.over(n) {
+	if x.rows[n] = nil; x.over(n) {
 		x.rows[n] = a.hourRows()
 	}
 	if p.Rows, err = hashOf(x.rows[n]); err != nil {
