@@ -1,7 +1,7 @@
 package report
 
 import (
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -14,8 +14,8 @@ import (
 	"mtric.net/mtric/metrics"
 )
 
-//go:embed page.gohtml
-var pageText string
+//go:embed *.gohtml
+var templates embed.FS
 
 var pages = template.Must(edition.Page().Funcs(template.FuncMap{
 	"where": Where, "verdict": func(v metrics.Verdict) string { return verdictWords[v] },
@@ -23,7 +23,7 @@ var pages = template.Must(edition.Page().Funcs(template.FuncMap{
 	"aboutVerdicts": func() string { return aboutVerdicts },
 	"aboutBroken":   func() string { return aboutBroken },
 	"fraction":      fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return edition.Join(l) }, "paths": pathNames,
-}).Parse(pageText))
+}).ParseFS(templates, "*.gohtml"))
 
 // page is what the template sees.
 type page struct {
