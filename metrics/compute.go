@@ -40,6 +40,8 @@ type Result struct {
 
 	computation *computation // until Forget
 	hours       []Hours
+	latencies   []Course
+	days        []Course
 	presence    []Presence
 }
 
