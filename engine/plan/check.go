@@ -30,6 +30,7 @@ func (l *loader) decode(t top) {
 		{l.decodeReport, []string{"report"}},
 		{l.decodeRetention, []string{"retention"}},
 		{l.decodeSite, []string{"site"}},
+		{l.decodeContact, []string{"contact"}},
 		{l.decodeZone, []string{"zone"}},
 		{l.decodeObjective, []string{"objective"}},
 	} {

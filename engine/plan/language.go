@@ -228,6 +228,14 @@ var language = []blockType{
 			may("five_minutes", "duration", `"400d"`, "for how long steps of five minutes are kept, a day at least; what is older has hours"),
 			may("open", "list of "+OpenValues+", "+OpenServers, "none", "what the public edition shows of single RSIs beside whether a field is good: counts, latencies and serials; names of servers (NSID)"),
 		}},
+	{kind: "contact", label: "name",
+		doc: "Who answers for the measurements: whom an operator writes to ([more](#the-contact)). A plan has one at most.",
+		attrs: []attribute{
+			need("name", "text", "who it is"),
+			need("email", "address of mail", "where a verdict is disputed, and an exclusion or annotation asked for"),
+			may("url", "URL", "none", "a page that says how an exclusion or annotation is asked for"),
+			may("data", "URL", "none", "below it are `lake/`, `rootzones/` and `reports/` of the collector, public: what a dossier is too small for is named by its address there"),
+		}},
 }
 
 // thresholds are the attributes of a threshold and of its changes, and further ones.

@@ -124,6 +124,10 @@ retention "sent" {
 }
 site "public" {
 }
+contact "us" {
+  name  = "us"
+  email = "us@example.net"
+}
 `
 
 // with is a plan with an attribute of the first block of a kind set to an expression; base

@@ -9,7 +9,7 @@
 // blocks, eval.go evaluates expressions, beside.go reads what they name beside
 // the plan, budget.go bounds what that may cost, decoder.go reads typed
 // attributes; a file for each family of blocks (place, server, query, zone,
-// threshold, rule, notes, site) decodes it, reserved.go and check.go look at what
+// threshold, rule, notes, site, contact) decodes it, reserved.go and check.go look at what
 // blocks must be together, fit.go at what an interval holds, json.go writes the
 // canonical form. schema.go is the list of all blocks and attributes. Derived
 // from a plan: sent.go, slots.go, crontab.go, inventory.go; bound.go says who
@@ -48,6 +48,7 @@ type Plan struct {
 	Zones         []Zone         `json:"zones,omitempty"` // absent without any: plans of before keep their hash
 	Objectives    []Objective    `json:"objectives,omitempty"`
 	Sites         []Site         `json:"sites,omitempty"` // by edition
+	Contact       *Contact       `json:"contact,omitempty"`
 
 	// What the operator may add without changing what is measured; left out of
 	// the hash.

@@ -9,6 +9,13 @@ plan "demo" {
   paths = { dropboxes = "sftp/transfer-{vantage_point}/incoming" }
 }
 
+contact "measurements" {
+  name  = "The demo, which nobody reads the mail of"
+  email = "measurements@demo.example"
+  url   = "https://demo.example/disputes.html"
+  data  = "https://demo.example/"
+}
+
 variable "port_base" {
   type        = number
   default     = 15300
