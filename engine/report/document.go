@@ -103,6 +103,7 @@ type Document struct {
 	doubts    []string                                       // why they date none
 	sighted   map[int64]witnesses                            // of the zones of Archive.Missing, in the period
 	queries   []string                                       // in the lake, where it has none that the metrics read
+	links     links                                          // what its pages lead to
 	proposals []Proposal                                     // also of a public document, which only says that there are some
 }
 

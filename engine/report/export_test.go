@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
 )
 
 // NewValue lets tests print values without a lake.
@@ -33,20 +35,30 @@ func FillAgain(ctx context.Context, d *Document, store lake.Store) error {
 // Conclude says again what stands before the numbers, as who changed these would.
 func Conclude(d *Document) { d.conclude() }
 
-// LatencyPlot draws the medians of RSIs, a list of them for each RSI from as many
+// LatencyWhere draws the medians of RSIs, a list of them for each RSI from as many
 // vantage points.
-func LatencyPlot(rsis []measurement.RSI, medians [][]float64) string {
-	var rows []latencyRow
+func LatencyWhere(rsis []measurement.RSI, medians [][]float64) string {
+	d := &Document{Internal: &Internal{}}
+	path := measurement.Paths[0]
 	for i, r := range rsis {
-		row := latencyRow{label: string(r)}
+		d.RSIs = append(d.RSIs, RSI{RSI: r})
 		for j, ms := range medians[i] {
-			n := json.Number(fmt.Sprint(ms))
-			row.places = append(row.places, Place{RSI: r, VantagePoint: measurement.VantagePoint(fmt.Sprint(901 + j)), Median: &n, P95: &n})
+			n, vp := json.Number(fmt.Sprint(ms)), measurement.VantagePoint(fmt.Sprint(901+j))
+			if j >= len(d.VantagePoints) {
+				d.VantagePoints = append(d.VantagePoints, VantagePoint{ID: vp})
+			}
+			d.Internal.Places = append(d.Internal.Places, Place{RSI: r, VantagePoint: vp, Family: path.Family, Transport: path.Transport, Median: &n, P95: &n})
 		}
-		rows = append(rows, row)
 	}
-	return string(latencyPlot("latencies", rows, 250))
+	return string(latencyWhere(d, path))
+}
+
+// Chart draws a course of medians, in µs, by day.
+func Chart(from time.Time, medians []int64, limit float64) string {
+	return string(chart{title: "latencies", from: from, hours: 24, whole: len(medians), of: metrics.Course{Median: medians, P95: medians}, limit: limit}.draw())
 }
 
 // PublicationPlot draws the waits for serials.
-func PublicationPlot(d *Document) string { return string(publicationPlot(d)) }
+func PublicationPlot(d *Document) string {
+	return string(publicationPlot(d.Internal.Publications, d.RSIs))
+}

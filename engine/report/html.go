@@ -25,26 +25,45 @@ var pages = template.Must(edition.Page().Funcs(template.FuncMap{
 	"fraction":      fractionText, "number": numberText[json.Number], "join": func(l []measurement.VantagePoint) string { return edition.Join(l) }, "paths": pathNames,
 }).ParseFS(templates, "*.gohtml"))
 
-// page is what the template sees.
+// page is what the template of a report sees.
 type page struct {
 	*Document
 	Heading   string
+	Links     links
 	Precision string
-	System    []Value
+	Matrix    matrix
 	Groups    []group
 
-	Availability, Publications, Presence template.HTML
-	PresenceField                        string // what a field of it is
-	Latencies                            []figure
-	Decisive                             []string
-	Breakdowns                           []breakdown
+	// Of the internal edition only.
+	Course, Where, Publications template.HTML
+	Courses, Medians            []figure
+	Decisive                    []string
+	Breakdowns                  []breakdown
+	Instances                   []instancesOf
+
+	Field         string // what a field of the courses is
+	SystemCourse  template.HTML
+	System        []figure
+	Presence      template.HTML
+	PresenceField string // what a field of it is
 }
+
+// Tally, Measured, Signs and Tells are for the first screen.
+func (p page) Tally() string         { return p.tally() }
+func (p page) Measured() string      { return p.subject() }
+func (p page) Signs() string         { return p.signs() }
+func (p page) Tells(v *Value) string { return p.tells(v) }
 
 // breakdown is one RSI from every vantage point.
 type breakdown struct {
-	RSI   measurement.RSI
-	Rows  []placeRow
-	Plots []figure
+	RSI  measurement.RSI
+	Rows []placeRow
+}
+
+// instancesOf are the servers of an RSI.
+type instancesOf struct {
+	RSI     measurement.RSI
+	Servers []Instance
 }
 
 // group is one RSI metric as a table: a row for each RSI.
@@ -69,30 +88,67 @@ func hoursOf(n int) time.Duration { return time.Duration(n) * time.Hour }
 // WriteHTML writes report.html, or with the internal part full.html: one file
 // that needs nothing else.
 func (d *Document) WriteHTML(w io.Writer, r *metrics.Result) error {
-	p := page{Document: d, Heading: "Root server system, " + d.PeriodTitle(), Precision: precision}
+	p := page{Document: d, Heading: "Root server system, " + d.PeriodTitle(), Precision: precision, Matrix: d.matrix(), Links: d.links, Field: fieldText(d.fieldHours())}
 	p.Presence, p.PresenceField = presencePlot(d, slices.DeleteFunc(slices.Clone(r.Presence()), func(p metrics.Presence) bool { return d.isOther(p.VantagePoint) }))
-	for _, v := range d.Values {
-		if v.RSI == "" {
-			p.System = append(p.System, v)
-		}
-	}
 	for _, metric := range measurement.RSIMetrics {
 		p.Groups = append(p.Groups, d.group(metric))
 	}
+	p.system(r)
 	if d.Internal != nil {
-		p.Decisive = decidingWaits(d.Values)
-		p.Availability, p.Publications = availabilityPlot(d, r.Hours(), ""), publicationPlot(d)
-		for _, v := range d.Values {
-			if v.Metric == measurement.RSSLatency {
-				path := measurement.Path{Family: v.Family, Transport: v.Transport}
-				p.Latencies = append(p.Latencies, figure{v.Path(), latencyPlot("median response latency by RSI, "+v.Path(), d.latencies(path), d.limit(measurement.RSILatency, path))})
-			}
-		}
-		for _, rsi := range d.RSIs {
-			p.Breakdowns = append(p.Breakdowns, d.breakdown(rsi.RSI))
-		}
+		p.Links = d.links.inside()
+		p.internal(r)
 	}
 	return pages.ExecuteTemplate(w, "report", p)
+}
+
+// system draws the system by day, which is public.
+func (p *page) system(r *metrics.Result) {
+	days := r.Days()
+	p.SystemCourse = systemCourse(p.Document, days)
+	for _, c := range days {
+		x := chart{title: "response latency of the root server system by day, " + c.Path.Title(), from: p.From, hours: 24,
+			whole: int(p.Until.Sub(p.From) / (24 * time.Hour)), of: c, limit: p.limit(measurement.RSSLatency, c.Path)}
+		p.System = append(p.System, figure{c.Path.Title(), x.draw()})
+	}
+}
+
+// internal draws what has the values of single RSIs.
+func (p *page) internal(r *metrics.Result) {
+	d, hours := p.Document, p.fieldHours()
+	p.Decisive = decidingWaits(d.Values)
+	p.Course, p.Where, p.Publications = availabilityPlot(d, r.Hours(), ""), wherePlot(d), publicationPlot(d.Internal.Publications, d.RSIs)
+	courses := r.Latencies(hours)
+	for _, path := range measurement.Paths {
+		title := fmt.Sprintf("%s, threshold %g ms", path.Title(), d.limit(measurement.RSILatency, path))
+		p.Courses = append(p.Courses, figure{title, latencyCourse(d, courses, path, hours)})
+		p.Medians = append(p.Medians, figure{title, latencyWhere(d, path)})
+	}
+	for _, rsi := range d.RSIs {
+		p.Breakdowns = append(p.Breakdowns, breakdown{rsi.RSI, d.places(rsi.RSI)})
+	}
+	p.Instances = d.instancesBy()
+}
+
+// fieldText is so many hours in words.
+func fieldText(hours int) string {
+	switch hours {
+	case 1:
+		return "an hour"
+	case 24:
+		return "a day"
+	}
+	return fmt.Sprintf("%d hours", hours)
+}
+
+// instancesBy are the servers by RSI.
+func (d *Document) instancesBy() (list []instancesOf) {
+	for _, i := range d.Internal.Instances {
+		if n := len(list); n == 0 || list[n-1].RSI != i.RSI {
+			list = append(list, instancesOf{RSI: i.RSI})
+		}
+		list[len(list)-1].Servers = append(list[len(list)-1].Servers, i)
+	}
+	return list
 }
 
 // group makes the table of a metric of the RSIs.
@@ -110,34 +166,6 @@ func (d *Document) group(metric measurement.Metric) group {
 		g.Columns = g.Rows[0].Values
 	}
 	return g
-}
-
-// latencies are all RSIs over a path, for the plot.
-func (d *Document) latencies(p measurement.Path) (rows []latencyRow) {
-	for _, r := range d.RSIs {
-		row := latencyRow{label: string(r.RSI)}
-		for _, place := range d.Internal.Places {
-			if place.RSI == r.RSI && place.Family == p.Family && place.Transport == p.Transport {
-				row.places = append(row.places, place)
-			}
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-// breakdown is an RSI from each vantage point, a plot for each path.
-func (d *Document) breakdown(rsi measurement.RSI) breakdown {
-	x := breakdown{RSI: rsi, Rows: d.places(rsi)}
-	for i, path := range measurement.Paths {
-		var rows []latencyRow
-		for _, r := range x.Rows {
-			rows = append(rows, latencyRow{string(r.VantagePoint), r.Cells[i : i+1]})
-		}
-		title := path.Title()
-		x.Plots = append(x.Plots, figure{title, latencyPlot(fmt.Sprintf("response latency of %s by vantage point, %s", rsi, title), rows, d.limit(measurement.RSILatency, path))})
-	}
-	return x
 }
 
 // places are an RSI's, a row for each vantage point with its four paths.

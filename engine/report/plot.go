@@ -1,12 +1,9 @@
 package report
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"math"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,41 +20,25 @@ import (
 // class is a step of a scale: marks of it carry the CSS class and the text.
 type class struct{ css, text string }
 
-var shareClasses = []class{{"s0", "no data"}, {"s5", "all good"}, {"s4", "99 % and more"}, {"s3", "96 % and more"}, {"s2", "50 % and more"}, {"s1", "below 50 %"}}
+// The third class ends where the threshold of an RSI's availability lies [ydw]: what is
+// lost above is noise.
+var shareClasses = []class{{"s0", "no data"}, {"s5", "99 % and more"}, {"s4", "96 % and more"}, {"s3", "80 % and more"}, {"s2", "some"}, {"s1", "none"}}
 
 // shareClass is the class of so many good of so many asked.
 func shareClass(good, asked int64) class {
 	switch {
 	case asked == 0:
 		return shareClasses[0]
-	case good == asked:
-		return shareClasses[1]
 	case 100*good >= 99*asked:
-		return shareClasses[2]
+		return shareClasses[1]
 	case 100*good >= 96*asked:
+		return shareClasses[2]
+	case 10*good >= 8*asked:
 		return shareClasses[3]
-	case 2*good >= asked:
+	case good > 0:
 		return shareClasses[4]
 	}
 	return shareClasses[5]
-}
-
-var waitClasses = []class{{"s0", "not observable"}, {"s5", "at once"}, {"s4", "within 35 min"}, {"s3", "within 65 min"}, {"s2", "within 24 h"}, {"s1", "longer, or never"}}
-
-func waitClass(w Waited) class {
-	switch {
-	case w.Values == 0:
-		return waitClasses[0]
-	case w.Censored > 0 || w.Longest > 24*60:
-		return waitClasses[5]
-	case w.Longest == 0:
-		return waitClasses[1]
-	case w.Longest <= 35:
-		return waitClasses[2]
-	case w.Longest <= 65:
-		return waitClasses[3]
-	}
-	return waitClasses[4]
 }
 
 // Geometry in px of the drawing; the page scales it.
@@ -187,9 +168,27 @@ func (x timeline) draw() template.HTML {
 		s.text(left-6, y+13, "end", r.label)
 		x.row(s, r, left, y, hour)
 	}
-	bottom := float64(len(x.rows) * rowHeight)
-	for day, days := 0, hours/24; day < days; day += max(1, days/7) {
-		at, text := left+24*hour*float64(day), x.from.AddDate(0, 0, day).Format("2 Jan")
+	s.days(x.from, hours, left, float64(len(x.rows)*rowHeight))
+	return s.done() + legend(x.classes)
+}
+
+// days writes the days of so many hours beneath a drawing.
+func (s *svg) days(from time.Time, hours int, left, bottom float64) {
+	s.daysUpTo(from, hours, left, plotWidth, bottom)
+}
+
+// daysUpTo does so for one that ends before the right margin: a tick for each day, a
+// date as often as there is room for.
+func (s *svg) daysUpTo(from time.Time, hours int, left, right, bottom float64) {
+	hour, days := (right-left)/float64(hours), hours/24
+	every := max(1, (days+9)/10)
+	for day := range days {
+		at := left + 24*hour*float64(day)
+		if day%every > 0 {
+			s.add(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="tick"/>`, at, bottom, at, bottom+4)
+			continue
+		}
+		text := from.AddDate(0, 0, day).Format("2 Jan")
 		if day == 0 {
 			text += " UTC"
 		}
@@ -200,7 +199,6 @@ func (x timeline) draw() template.HTML {
 			s.text(at+3, bottom+14, "start", text)
 		}
 	}
-	return s.done() + legend(x.classes)
 }
 
 // row draws a row's fields. Neighbours that are as good as one another share one: most
@@ -261,60 +259,6 @@ func shortPath(p measurement.Path) string {
 	return strings.TrimPrefix(string(p.Family), "ip") + " " + string(p.Transport)
 }
 
-// latencyRow is a row of a plot of latencies: an RSI from every vantage point, or
-// from one.
-type latencyRow struct {
-	label  string
-	places []Place
-}
-
-// latencyPlot shows median latencies over one path, on a logarithmic scale, with
-// the threshold. A single dot of a row has a line to its 95th percentile; of more,
-// the outermost two say which vantage points they are.
-func latencyPlot(title string, rows []latencyRow, limit float64) template.HTML {
-	const least, most = 0.1, 4000.0
-	var labels []string
-	side := 30.0 // room on both sides for the names of the outermost
-	for _, r := range rows {
-		labels = append(labels, r.label)
-		for _, p := range r.places {
-			side = max(side, 12+textWidth(string(p.VantagePoint)))
-		}
-	}
-	left := beside(labels)
-	x := func(ms float64) float64 {
-		return left + side + (plotWidth-left-2*side)*math.Log(min(max(ms, least), most)/least)/math.Log(most/least)
-	}
-	s := newSVG(len(rows)*rowHeight+24, title)
-	bottom := float64(len(rows) * rowHeight)
-	for _, ms := range []float64{0.1, 1, 10, 100, 1000} {
-		s.add(`<line x1="%.1f" y1="0" x2="%.1f" y2="%.1f" class="grid"/>`, x(ms), x(ms), bottom)
-		s.text(x(ms), bottom+14, "middle", fmt.Sprintf("%g ms", ms))
-	}
-	s.add(`<line x1="%.1f" y1="0" x2="%.1f" y2="%.1f" class="limit"><title>threshold %g ms</title></line>`, x(limit), x(limit), bottom, limit)
-	for i, r := range rows {
-		y := float64(i*rowHeight) + 9
-		s.text(left-6, y+4, "end", r.label)
-		seen := slices.DeleteFunc(slices.Clone(r.places), func(p Place) bool { return p.Median == nil })
-		slices.SortStableFunc(seen, func(a, b Place) int { return cmp.Compare(approximate(a.Median), approximate(b.Median)) })
-		for _, p := range seen {
-			ms := approximate(p.Median)
-			if len(r.places) == 1 {
-				s.add(`<path d="M%.1f %.1fH%.1fm0 -4v8" class="whisker"/>`, x(ms), y, x(approximate(p.P95)))
-			}
-			s.add(`<circle cx="%.1f" cy="%.0f" r="4" class="dot"><title>%s at VP %s: median %s ms, p95 %s ms</title></circle>`,
-				x(ms), y, escaped(string(p.RSI)), escaped(string(p.VantagePoint)), numberText(p.Median), numberText(p.P95))
-		}
-		if n := len(seen); len(r.places) > 1 && n > 0 {
-			s.text(x(approximate(seen[n-1].Median))+6, y+4, "start", string(seen[n-1].VantagePoint))
-			if n > 1 {
-				s.text(x(approximate(seen[0].Median))-6, y+4, "end", string(seen[0].VantagePoint))
-			}
-		}
-	}
-	return s.done()
-}
-
 // approximate is a number for drawing, and for nothing else.
 func approximate(n *json.Number) float64 {
 	if n == nil {
@@ -322,45 +266,4 @@ func approximate(n *json.Number) float64 {
 	}
 	f, _ := n.Float64()
 	return f
-}
-
-// publicationPlot shows for each zone how long each RSI's slowest vantage point
-// waited for it.
-func publicationPlot(d *Document) template.HTML {
-	list := d.Internal.Publications
-	if len(list) == 0 {
-		return ""
-	}
-	s := newSVG(len(d.RSIs)*rowHeight+24, "publication latency by zone")
-	var labels []string
-	for _, r := range d.RSIs {
-		labels = append(labels, string(r.RSI))
-	}
-	left := beside(labels)
-	width := (plotWidth - left) / float64(len(list))
-	for i, r := range d.RSIs {
-		s.text(left-6, float64(i*rowHeight)+13, "end", string(r.RSI))
-		for j, p := range list {
-			w := Waited{RSI: r.RSI}
-			if at := slices.IndexFunc(p.RSIs, func(w Waited) bool { return w.RSI == r.RSI }); at >= 0 {
-				w = p.RSIs[at]
-			}
-			s.field(left+float64(j)*width, float64(i*rowHeight), width, waitClass(w).css,
-				fmt.Sprintf("%s, serial %d of %s: longest %s min, %s never seen", r.RSI, p.Serial, edition.Clock(p.Published), edition.Thousands(w.Longest), edition.Thousands(w.Censored)))
-		}
-	}
-	// As many serials as there is room for, each beneath its column.
-	const room, half = 76.0, 32.0
-	bottom := float64(len(d.RSIs) * rowHeight)
-	for j, last := 0, -room; j < len(list); j++ {
-		middle := left + (float64(j)+0.5)*width
-		at := min(max(middle, half), plotWidth-half)
-		if at < last+room {
-			continue
-		}
-		last = at
-		s.add(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="tick"/>`, middle, bottom-1, middle, bottom+4)
-		s.text(at, bottom+15, "middle", fmt.Sprint(list[j].Serial))
-	}
-	return s.done() + legend(waitClasses)
 }

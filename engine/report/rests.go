@@ -205,7 +205,10 @@ const maxSentences = 30
 // MissedInWords says in a sentence each which thresholds were missed and what that rests
 // on, the system first. Paths of an RSI of which the same is said share one, and so do RSIs.
 func (d *Document) MissedInWords() []string {
-	type sentence struct{ metric, who, paths, beside string }
+	type sentence struct {
+		metric, who, paths, beside string
+		system                     bool
+	}
 	var list []sentence
 	merge := func(same func(a, b sentence) bool, into func(s *sentence) *string) {
 		var joined []sentence
@@ -223,12 +226,18 @@ func (d *Document) MissedInWords() []string {
 	for _, v := range values {
 		if v.Verdict == metrics.Fail {
 			who := cmp.Or(string(v.RSI), "the root server system")
-			list = append(list, sentence{strings.ToLower(v.Title()), who, v.Path(), phrases(d.rests(v), d.hint(v), v.Marks())})
+			paths := v.Path()
+			if told := v.missedBy(); told != "" && paths == "" {
+				who += told
+			} else if told != "" {
+				paths += told
+			}
+			list = append(list, sentence{strings.ToLower(v.Title()), who, paths, phrases(d.rests(v), d.hint(v), v.Marks()), v.RSI == ""})
 		}
 	}
 	merge(func(a, b sentence) bool { return a.metric == b.metric && a.who == b.who && a.beside == b.beside }, func(s *sentence) *string { return &s.paths })
 	merge(func(a, b sentence) bool {
-		return a.metric == b.metric && a.paths == b.paths && a.beside == b.beside && a.who != "the root server system"
+		return a.metric == b.metric && a.paths == b.paths && a.beside == b.beside && !a.system && !b.system
 	}, func(s *sentence) *string { return &s.who })
 	var lines []string
 	for i, s := range list {
@@ -245,6 +254,14 @@ func (d *Document) MissedInWords() []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// missedBy is a value that misses its threshold, beside that, where it is for the reader.
+func (v Value) missedBy() string {
+	if v.Value == nil && !v.Censored || v.withheld() {
+		return ""
+	}
+	return fmt.Sprintf(" (%s, threshold %s)", v.Shown(), v.Bound())
 }
 
 // phrases joins those that say something.

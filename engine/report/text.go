@@ -136,9 +136,11 @@ func (d *Document) WriteText(w io.Writer) error {
 	t.Line("")
 	t.Line("Period     %s to %s", edition.Clock(d.From), edition.Clock(d.Until))
 	t.Line("Report     %s, %s, revision %d; data until %s", d.Style, d.Status, d.Revision, edition.Clock(d.DataUntil))
+	t.Line("Measured   %s", d.subject())
 	t.Line("Coverage   %s", d.Coverage)
 	t.labelled("Frame", d.FramesInWords())
 	t.labelled("Note", d.Notes)
+	t.matrix(d)
 	t.labelled("FAIL", d.MissedInWords())
 	t.labelled("No data", d.UnknownInWords())
 	t.changes(d)
@@ -162,6 +164,38 @@ func (d *Document) WriteText(w io.Writer) error {
 
 // textWriter writes report.txt.
 type textWriter struct{ edition.Text }
+
+// matrix prints all verdicts at a glance.
+func (t *textWriter) matrix(d *Document) {
+	m := d.matrix()
+	t.Heading(d.tally())
+	metric, path := []string{""}, []string{"RSI"}
+	for _, h := range m.Heads {
+		for i, c := range h.Columns {
+			title := strings.ToUpper(h.Short)
+			if i > 0 || c.Short == "" {
+				metric, path = append(metric, ""), append(path, cmp.Or(c.Short, title))
+				continue
+			}
+			metric, path = append(metric, title), append(path, c.Short)
+		}
+	}
+	rows := [][]string{metric, path}
+	for _, r := range m.Rows {
+		row := []string{r.Name}
+		for _, v := range r.Cells {
+			cell := ""
+			if v != nil {
+				cell = strings.TrimSpace(map[metrics.Verdict]string{metrics.Pass: "ok", metrics.Fail: "FAIL", metrics.NoData: "-"}[v.Verdict] + " " + v.Flags())
+			}
+			row = append(row, cell)
+		}
+		rows = append(rows, row)
+	}
+	t.Table(rows)
+	t.Line("%s", strings.NewReplacer("✓ pass", "ok pass", "✗ FAIL, – no data", "- no data").Replace(d.signs()))
+	t.Line("")
+}
 
 // labelled prints lines of a kind before the numbers.
 func (t *textWriter) labelled(label string, lines []string) {

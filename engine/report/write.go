@@ -200,6 +200,10 @@ func noteChanges(kind string, old, now []plan.Note) (list []string) {
 
 // files writes the whole folder.
 func (j Job) files(ctx context.Context, d *Document, r *metrics.Result, dir string) error {
+	var err error
+	if d.links, err = j.linksOf(d); err != nil {
+		return err
+	}
 	public := d.Public()
 	publish := j.publish(d.Style)
 	for _, f := range []struct {

@@ -5,6 +5,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+
+	"mtric.net/mtric/engine/edition"
 )
 
 //go:embed page
@@ -19,6 +21,9 @@ func (r *job) page(context.Context) error {
 		text, err := pages.ReadFile(path)
 		if err != nil {
 			return err
+		}
+		if path == "page/style.css" {
+			text = append([]byte(edition.Style), text...)
 		}
 		return r.file(path[len("page/"):], text)
 	})

@@ -1,0 +1,135 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"math/big"
+
+	"mtric.net/mtric/engine/edition"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// grid is a drawing of fields in rows and columns, each with its number where it fits.
+type grid struct {
+	title         string
+	rows, columns []string
+	at            func(row, column int) (c class, number, says string)
+	classes       []class
+}
+
+func (g grid) draw() template.HTML {
+	if len(g.rows) == 0 || len(g.columns) == 0 {
+		return ""
+	}
+	left := beside(g.rows)
+	width := (plotWidth - left) / float64(len(g.columns))
+	s := newSVG(len(g.rows)*rowHeight+20, g.title)
+	for i, row := range g.rows {
+		y := float64(i * rowHeight)
+		s.text(left-6, y+13, "end", row)
+		for j := range g.columns {
+			c, number, says := g.at(i, j)
+			x := left + float64(j)*width
+			s.cell(x, y, width-1, rowHeight-2, c.css, says)
+			if inside := 5.2 * float64(len(number)); number != "" && inside < width {
+				s.add(`<text x="%.1f" y="%.1f" text-anchor="middle" class="in %s">%s</text>`, x+(width-1)/2, y+11.5, c.css, escaped(number))
+			}
+		}
+	}
+	bottom := float64(len(g.rows) * rowHeight)
+	for j, last := 0, -plotWidth*1.0; j < len(g.columns); j++ {
+		middle, half := left+(float64(j)+0.5)*width, textWidth(g.columns[j])/2
+		if middle < last+2*half+6 || middle+half > plotWidth {
+			continue
+		}
+		last = middle
+		s.text(middle, bottom+14, "middle", g.columns[j])
+	}
+	return s.done() + legend(g.classes)
+}
+
+// wherePlot shows how much of what each RSI was asked it answered well, by vantage point,
+// all paths together: where it failed.
+func wherePlot(d *Document) template.HTML {
+	type key struct {
+		rsi measurement.RSI
+		vp  measurement.VantagePoint
+	}
+	good, asked := map[key]int64{}, map[key]int64{}
+	for _, p := range d.Internal.Places {
+		k := key{p.RSI, p.VantagePoint}
+		good[k], asked[k] = good[k]+p.Good, asked[k]+p.Asked
+	}
+	return grid{title: "good answers by RSI and vantage point", rows: rsiLabels(d), columns: vantagePointLabels(d), classes: shareClasses,
+		at: func(i, j int) (class, string, string) {
+			k := key{d.RSIs[i].RSI, d.VantagePoints[j].ID}
+			c := shareClass(good[k], asked[k])
+			number := ""
+			if good[k] < asked[k] {
+				number = decimal(big.NewRat(100*good[k], asked[k]), 2, true)
+			}
+			return c, number, fmt.Sprintf("%s from %s: %s of %s good", k.rsi, d.VantagePoints[j].Label(), edition.Thousands(good[k]), edition.Thousands(asked[k]))
+		}}.draw()
+}
+
+var latencyClasses = []class{{"s0", "no answer"}, {"s5", "at most a quarter of the threshold"}, {"s4", "at most half"}, {"s3", "at most the threshold"}, {"s2", "above the threshold"}, {"s1", "above twice the threshold"}}
+
+// latencyClass is the class of a latency, both in the same unit.
+func latencyClass(value, limit float64) class {
+	switch {
+	case value < 0:
+		return latencyClasses[0]
+	case 4*value <= limit:
+		return latencyClasses[1]
+	case 2*value <= limit:
+		return latencyClasses[2]
+	case value <= limit:
+		return latencyClasses[3]
+	case value <= 2*limit:
+		return latencyClasses[4]
+	}
+	return latencyClasses[5]
+}
+
+// latencyWhere shows the median latencies of each RSI over a path by vantage point.
+func latencyWhere(d *Document, path measurement.Path) template.HTML {
+	type key struct {
+		rsi measurement.RSI
+		vp  measurement.VantagePoint
+	}
+	places := map[key]Place{}
+	for _, p := range d.Internal.Places {
+		if p.Family == path.Family && p.Transport == path.Transport {
+			places[key{p.RSI, p.VantagePoint}] = p
+		}
+	}
+	limit := d.limit(measurement.RSILatency, path)
+	return grid{title: "median response latency by RSI and vantage point, " + path.Title(), rows: rsiLabels(d), columns: vantagePointLabels(d), classes: latencyClasses,
+		at: func(i, j int) (class, string, string) {
+			p := places[key{d.RSIs[i].RSI, d.VantagePoints[j].ID}]
+			who := fmt.Sprintf("%s from %s", d.RSIs[i].RSI, d.VantagePoints[j].Label())
+			if p.Median == nil {
+				return latencyClasses[0], "", who + ": no answer"
+			}
+			ms := approximate(p.Median)
+			number := fmt.Sprintf("%.0f", ms)
+			if ms < 10 {
+				number = fmt.Sprintf("%.1f", ms)
+			}
+			return latencyClass(ms, limit), number, fmt.Sprintf("%s: median %s ms, p95 %s ms", who, numberText(p.Median), numberText(p.P95))
+		}}.draw()
+}
+
+func rsiLabels(d *Document) (labels []string) {
+	for _, r := range d.RSIs {
+		labels = append(labels, string(r.RSI))
+	}
+	return labels
+}
+
+func vantagePointLabels(d *Document) (labels []string) {
+	for _, v := range d.VantagePoints {
+		labels = append(labels, string(v.ID))
+	}
+	return labels
+}
