@@ -75,8 +75,9 @@ func TestPresentation(t *testing.T) {
 		contains(t, dir(name), hint, "over IPv4 UDP, IPv4 TCP")
 		lacks(t, dir(name), times, "an exclusion is proposed", "last asked in vain")
 	}
+	contains(t, dir("internal/full.html"), "over IPv4 UDP (")
 	for _, name := range []string{"internal/full.txt", "internal/full.html", "rsi/a/README.txt", "rsi/a/index.html"} {
-		contains(t, dir(name), times, "over IPv4 UDP (")
+		contains(t, dir(name), times)
 	}
 	// The labels that decide a publication latency, as the JSON has them.
 	k := value(t, d, "rsi_publication_latency k")
