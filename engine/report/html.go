@@ -93,7 +93,9 @@ func (d *Document) WriteHTML(w io.Writer, r *metrics.Result) error {
 	for _, metric := range measurement.RSIMetrics {
 		p.Groups = append(p.Groups, d.group(metric))
 	}
-	p.system(r)
+	if d.Coverage.Sent > 0 {
+		p.system(r)
+	}
 	if d.Internal != nil {
 		p.Links = d.links.inside()
 		p.internal(r)
@@ -115,18 +117,22 @@ func (p *page) system(r *metrics.Result) {
 // internal draws what has the values of single RSIs.
 func (p *page) internal(r *metrics.Result) {
 	d, hours := p.Document, p.fieldHours()
+	p.Instances = d.instancesBy()
+	for _, rsi := range d.RSIs {
+		p.Breakdowns = append(p.Breakdowns, breakdown{rsi.RSI, d.places(rsi.RSI)})
+	}
+	p.Publications = publicationPlot(d.Internal.Publications, d.RSIs)
+	if d.Coverage.Sent == 0 {
+		return
+	}
 	p.Decisive = decidingWaits(d.Values)
-	p.Course, p.Where, p.Publications = availabilityPlot(d, r.Hours(), ""), wherePlot(d), publicationPlot(d.Internal.Publications, d.RSIs)
+	p.Course, p.Where = availabilityPlot(d, r.Hours(), ""), wherePlot(d)
 	courses := r.Latencies(hours)
 	for _, path := range measurement.Paths {
 		title := fmt.Sprintf("%s, threshold %g ms", path.Title(), d.limit(measurement.RSILatency, path))
 		p.Courses = append(p.Courses, figure{title, latencyCourse(d, courses, path, hours)})
 		p.Medians = append(p.Medians, figure{title, latencyWhere(d, path)})
 	}
-	for _, rsi := range d.RSIs {
-		p.Breakdowns = append(p.Breakdowns, breakdown{rsi.RSI, d.places(rsi.RSI)})
-	}
-	p.Instances = d.instancesBy()
 }
 
 // fieldText is so many hours in words.

@@ -165,7 +165,7 @@ func (d *Document) tally() string {
 	fails, none := d.Count(metrics.Fail), d.Count(metrics.NoData)
 	text := fmt.Sprintf("%s of %s missed", edition.Thousands(int64(fails)), edition.Plural(int64(len(d.Values)), "threshold"))
 	if fails == 0 {
-		text = fmt.Sprintf("No threshold of %s missed", edition.Thousands(int64(len(d.Values))))
+		text = fmt.Sprintf("None of %s missed", edition.Plural(int64(len(d.Values)), "threshold"))
 	}
 	if none > 0 {
 		text += fmt.Sprintf("; %s without a verdict", edition.Thousands(int64(none)))
