@@ -118,6 +118,9 @@ func (b *Book) set(m *memory, result *Result, c Condition, so bool) bool {
 	}
 	now := b.Now()
 	state := s.step(plan.Rule{}, found, now.UTC(), b.silenced(s, now))
+	if state == Resolved && (c.Summary == "" || c.Summary == s.Summary) {
+		c.Summary = "no longer so" // what it said when it was
+	}
 	if state != "" {
 		result.Events = append(result.Events, b.event(c, state))
 	}

@@ -104,7 +104,7 @@ func TestWindowRulesAreToldOnce(t *testing.T) {
 		evaluated += evaluate(t, b, store).Evaluated
 	}
 	got := lines(t, b)
-	if len(got) != 2 || !strings.Contains(got[0], " warning FIRING rule=rsi-unavailable rsi=g transport=udp family=ipv4 ") || !strings.Contains(got[1], " RESOLVED ") {
+	if len(got) != 2 || !strings.Contains(got[0], " warning FIRING rule=rsi-unavailable rsi=g transport=udp family=ipv4 ") || !strings.Contains(got[1], ` RESOLVED rule=rsi-unavailable rsi=g transport=udp family=ipv4 "no longer: window.`) {
 		t.Errorf("lines\n%s", strings.Join(got, "\n"))
 	}
 	// The first evaluation, of 12:55, goes back by the longest hold, 30 minutes.

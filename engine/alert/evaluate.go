@@ -1,10 +1,13 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,6 +117,39 @@ func (r *rule) say(f *frame) string {
 		b.WriteString(printed(v))
 	}
 	return b.String()
+}
+
+// ended says that the condition no longer holds, and what it reads now: the summary is of
+// when it held. Thresholds and goals come last.
+func (r *rule) ended(f *frame) string {
+	goal := func(name string) int {
+		_, threshold := f.thresholds[name]
+		if _, goal := f.rules.goals[name]; goal || threshold {
+			return 1
+		}
+		return 0
+	}
+	var now []string
+	names := slices.SortedFunc(maps.Keys(r.condition.reads), func(a, b string) int { return cmp.Or(goal(a)-goal(b), strings.Compare(a, b)) })
+	for _, name := range names {
+		v, known := f.ResolveName(name)
+		if !known || f.hasLabel(name) {
+			continue
+		}
+		text := "absent"
+		if value := types.DefaultTypeAdapter.NativeToValue(v); !types.IsUnknown(value) {
+			text = cmp.Or(printed(value), "empty")
+		}
+		now = append(now, name+" is "+text)
+	}
+	if len(now) == 0 {
+		return "no longer"
+	}
+	return "no longer: " + strings.Join(now, ", ")
+}
+
+func (f *frame) hasLabel(name string) bool {
+	return slices.ContainsFunc(f.labels, func(l Label) bool { return l.Name == name })
 }
 
 // printed writes a value for people: at most three decimal places, cut off, so

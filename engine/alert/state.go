@@ -190,10 +190,15 @@ func (l ledger) apply(machine string, r *rule, f *frame, found finding, at time.
 	if s.over(at) {
 		delete(l, key)
 	}
-	if state == "" {
+	summary := s.Summary
+	switch state {
+	case "":
 		return nil
+	case Resolved:
+		summary = r.ended(f)
+	case Firing, Fatal:
 	}
-	return &Event{Time: at, Machine: machine, Severity: s.Severity, State: state, Rule: r.Label, Labels: s.Labels, Summary: s.Summary, Witnesses: s.Witnesses}
+	return &Event{Time: at, Machine: machine, Severity: s.Severity, State: state, Rule: r.Label, Labels: s.Labels, Summary: summary, Witnesses: s.Witnesses}
 }
 
 // sorted lists the alerts by key.

@@ -53,7 +53,7 @@ func TestSeverityOfWhatOneHasSeen(t *testing.T) {
 			r := &rule{Rule: plan.Rule{Label: "x", On: "window", Severity: string(c.severity)}, condition: program{reads: map[string]bool{c.read: true}}}
 			l, at := ledger{}, time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 			for i, s := range c.steps {
-				f := &frame{object: reflect.ValueOf(Window{VPsIncorrect: s.now}), previous: reflect.ValueOf(Window{VPsIncorrect: s.before})}
+				f := &frame{rules: &Rules{}, object: reflect.ValueOf(Window{VPsIncorrect: s.now}), previous: reflect.ValueOf(Window{VPsIncorrect: s.before})}
 				got := ""
 				if e := l.apply("c00", r, f, s.found, at, func(*Status) bool { return s.muted }); e != nil {
 					got = string(e.State)

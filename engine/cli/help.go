@@ -14,7 +14,7 @@ const exitHelp = `Every command ends with one of these:
   1    failed
   2    plan or usage wrong
   3    done, with findings (alert firing, threshold missed, rule test failed,
-       answer incorrect, verify differs, fmt --check differs)
+       answer incorrect, verify differs, verdict not confirmed, fmt --check differs)
   4    partly done (some unchecked)
   5    another run holds the lock, or it is done already
   130  interrupted
@@ -51,7 +51,7 @@ var commandGroups = []struct {
 	{"Start here:", []string{"demo", "plan", "query"}},
 	{"On a vantage point:", []string{"measure", "push", "watch"}},
 	{"On the collector:", []string{"zone", "ingest", "report", "rebuild"}},
-	{"With the data:", []string{"show", "export", "snapshot", "check", "verify", "backtest"}},
+	{"With the data:", []string{"show", "export", "snapshot", "check", "verify", "dispute", "backtest"}},
 	{"Without a network:", []string{"simulate", "rehearse"}},
 }
 

@@ -18,13 +18,14 @@ import (
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
+	"mtric.net/mtric/engine/simulate"
 	"mtric.net/mtric/engine/survey"
 	"mtric.net/mtric/metrics"
 )
 
 type reportOptions struct {
-	style, period, out string
-	force              bool
+	style, period, out, zones string
+	force                     bool
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -56,6 +57,7 @@ with the period's day. It writes internal/objectives.{txt,json,html} and prints 
 	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly, weekly, survey or objectives")
 	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake); of objectives the last day, 2026-11-22 (default: yesterday)")
 	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: Reports below --home)")
+	c.Flags().StringVar(&o.zones, "zones", "", "`DIR` of the archive, whose root zones go into dossiers (default: Output/RootZones below --home; with --lake, its rootzones/)")
 	c.Flags().BoolVar(&o.force, "force", false, "make a new revision of a report that is there")
 	return c
 }
@@ -96,7 +98,11 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	if err != nil {
 		return usagef("%w", err)
 	}
-	job := report.Job{Plan: p, Store: store, Out: out, Version: Version, Force: o.force}
+	zones, err := a.reportZones(p, store, o.zones)
+	if err != nil {
+		return err
+	}
+	job := report.Job{Plan: p, Store: store, Out: out, Version: Version, Force: o.force, RootZones: zones}
 	folder := filepath.Join(out, report.Folder(style, from))
 	old, err := job.Existing(filepath.Base(folder))
 	if err != nil {
@@ -197,6 +203,24 @@ func (a *app) reportPlaces(p *plan.Plan, out string) (lake.Store, string, error)
 		return lake.Store{}, "", usagef("lake %s: not a folder; --lake names the folder that holds answers/", dir)
 	}
 	return lake.Store{Dir: dir, Version: Version}, out, nil
+}
+
+// reportZones is the archive that dossiers take root zones from.
+func (a *app) reportZones(p *plan.Plan, store lake.Store, dir string) (string, error) {
+	if dir != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return "", usagef("root zones %s: not a folder; --zones names the folder that holds fetches.jsonl", dir)
+		}
+		return dir, nil
+	}
+	if a.flags.lake != "" {
+		return filepath.Join(store.Dir, simulate.RootZones), nil // of a lake that was simulated; else there is none
+	}
+	home, err := a.home()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(under(home, p.Paths.Output), "RootZones"), nil
 }
 
 // lockFolder lets one run of a command at a time write into a folder, which it makes.

@@ -2,8 +2,6 @@ package report
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,12 +29,16 @@ type dossier struct {
 
 	against criteria
 	days    []dayOf
-	failed  *csv.Writer
+	failed  *failedRows
 	counted map[failureKey]*failure
 	hours   map[measurement.Metric][][]int64 // failed rows by metric, path and hour
 
+	attributed        map[measurement.Metric]*Attribution
+	instances, routes followers
+
 	wires, incorrect int                 // files written, and rows
 	uses             []correctness.Known // of root zones
+	proof            proof
 }
 
 // maxWires bounds the evidence files; every wire is in the Parquet files too.
@@ -54,34 +56,23 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 	var all []*dossier
 	for _, rsi := range d.Failed() {
 		x := &dossier{Job: j, d: d, result: r, rsi: rsi, dir: filepath.Join(dir, string(rsi)),
-			counted: map[failureKey]*failure{}, hours: make(map[measurement.Metric][][]int64)}
+			counted: map[failureKey]*failure{}, hours: make(map[measurement.Metric][][]int64),
+			attributed: make(map[measurement.Metric]*Attribution), instances: followers{}, routes: followers{}}
 		if err := os.MkdirAll(x.dir, 0o755); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
-		f, err := os.Create(filepath.Join(x.dir, "failed.csv"))
-		if err != nil {
-			return fmt.Errorf("report: %w", err)
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		x.against, x.failed = x.criteria(), csv.NewWriter(f)
-		if err := x.failed.Write(failedHeader); err != nil {
+		x.against = x.criteria()
+		if x.failed, err = newFailedRows(filepath.Join(x.dir, failedFile)); err != nil {
 			return fmt.Errorf("dossier of %s: %w", rsi, err)
 		}
+		defer func() { err = errors.Join(err, x.failed.close()) }()
 		all = append(all, x)
 	}
 	if len(all) == 0 {
 		return nil
 	}
-	zones, err := j.Store.Zones()
-	if err != nil {
+	if err := j.useZones(all); err != nil {
 		return fmt.Errorf("report: %w", err)
-	}
-	for _, z := range zones {
-		if k, accepted := correctness.KnownOf(z); accepted && k.Archived {
-			for _, x := range all {
-				x.uses = append(x.uses, k)
-			}
-		}
 	}
 	r.Forget()
 	files, err := j.Store.Days(column.Answers, d.From, d.DataUntil)
@@ -94,6 +85,9 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 			return fmt.Errorf("dossiers of %s: %w", f.Day.Format(time.DateOnly), err)
 		}
 	}
+	if err := prove(ctx, all); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
 	for _, x := range all {
 		if err := x.write(); err != nil {
 			return fmt.Errorf("dossier of %s: %w", x.rsi, err)
@@ -102,10 +96,35 @@ func (j Job) dossiers(ctx context.Context, d *Document, r *metrics.Result, dir s
 	return nil
 }
 
+// useZones gives the dossiers the zones of the archive, and what finds those that the judge
+// needs.
+func (j Job) useZones(all []*dossier) error {
+	zones, err := j.Store.Zones()
+	if err != nil {
+		return err
+	}
+	evidence, err := j.evidence()
+	if err != nil {
+		return err
+	}
+	var uses []correctness.Known
+	for _, z := range zones {
+		if k, accepted := correctness.KnownOf(z); accepted && k.Archived {
+			uses = append(uses, k)
+		}
+	}
+	for _, x := range all {
+		x.uses, x.proof = uses, proof{Evidence: evidence, zones: map[uint32]bool{}, days: map[time.Time]bool{}}
+	}
+	return nil
+}
+
 // write makes what is read first, and packs the folder.
 func (x *dossier) write() error {
-	x.failed.Flush()
-	if err := x.failed.Error(); err != nil {
+	if err := x.failed.close(); err != nil {
+		return err
+	}
+	if err := x.writeProof(); err != nil {
 		return err
 	}
 	p := x.page()
@@ -115,18 +134,24 @@ func (x *dossier) write() error {
 	}{
 		{"README.txt", func(w io.Writer) error { return x.readme(w, p) }},
 		{"index.html", func(w io.Writer) error { return pages.ExecuteTemplate(w, "dossier", p) }},
-		{"values.json", func(w io.Writer) error {
-			e := json.NewEncoder(w)
-			e.SetIndent("", "  ")
-			return e.Encode(x.values(false))
-		}},
+		{valuesFile, func(w io.Writer) error { return edition.WriteJSON(w, x.own()) }},
 	} {
 		if err := edition.WriteFile(filepath.Join(x.dir, f.name), f.write); err != nil {
 			return err
 		}
 	}
-	return zipFolder(x.dir, filepath.Join(filepath.Dir(x.dir), fmt.Sprintf("%s-%s.zip", Folder(x.d.Style, x.d.From), x.rsi)))
+	return x.pack(filepath.Join(filepath.Dir(x.dir), fmt.Sprintf("%s-%s.zip", Folder(x.d.Style, x.d.From), x.rsi)))
 }
+
+// Own is what values.json of a dossier has: the RSI's values of the report, and what the
+// failed rows are attributed to.
+type Own struct {
+	RSI        measurement.RSI `json:"rsi"`
+	Values     []Value         `json:"values"`
+	FailedRows []*Attribution  `json:"failed_rows"` // of each missed metric
+}
+
+func (x *dossier) own() Own { return Own{x.rsi, x.values(false), x.attributions()} }
 
 // values are the RSI's own; only the missed ones where missed is set.
 func (x *dossier) values(missed bool) []Value {
@@ -153,13 +178,16 @@ func (x *dossier) add(rows []measurement.Answer) error {
 			d.VantagePoints = slices.Insert(d.VantagePoints, at, r.VantagePoint)
 		}
 		for _, c := range breaches {
-			if err := x.failed.Write(failedCells(c, r)); err != nil {
+			to := x.cause(c, r)
+			if err := x.failed.write(append(failedCells(c, r), string(to))); err != nil {
 				return err
 			}
 			x.count(c, r)
+			x.attribute(c, r, to)
 			if c.metric != measurement.RSICorrectness {
 				continue
 			}
+			x.proof.need(r)
 			if x.incorrect++; x.wires < maxWires {
 				x.wires++
 				if err := evidence(filepath.Join(x.dir, "evidence"), r, x.uses); err != nil {

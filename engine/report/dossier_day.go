@@ -27,11 +27,16 @@ func (j Job) day(ctx context.Context, f lake.DayFile, all []*dossier) error {
 		return err
 	}
 	for some := range slices.Chunk(struck, dossiersAtOnce) {
+		for _, f := range routes { // first: a row may be attributed to a change of them
+			if err := distribute(ctx, f, column.Routes, some, func(r *measurement.Route) measurement.RSI { return r.RSI }, (*dossier).traced); err != nil {
+				return err
+			}
+		}
 		if err := distribute(ctx, f, column.Answers, some, func(r *measurement.Answer) measurement.RSI { return r.RSI }, (*dossier).add); err != nil {
 			return err
 		}
-		for _, f := range routes {
-			if err := distribute(ctx, f, column.Routes, some, func(r *measurement.Route) measurement.RSI { return r.RSI }, nil); err != nil {
+		for _, x := range some {
+			if err := x.keepIncorrect(f.Day); err != nil {
 				return err
 			}
 		}
@@ -46,18 +51,34 @@ const dossiersAtOnce = 4
 // decisive are the columns that say whether a row counts against a threshold;
 // they come fifty times as fast as rows.
 var decisive = []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Address,
-	column.Outcome, column.LatencyUS, column.RCode, column.Serial, column.Verdict}
+	column.Outcome, column.LatencyUS, column.RCode, column.Serial, column.NSID, column.Verdict}
 
-// failing are the dossiers that the day has failed rows for.
+// failing are the dossiers that the day has failed rows for. On the way it follows which
+// instances answer.
 func (j Job) failing(ctx context.Context, day time.Time, all []*dossier) (struck []*dossier, err error) {
-	rest := slices.Clone(all)
+	for _, x := range all {
+		x.instances.turn()
+		x.routes.turn()
+	}
 	scan := lake.Scan{Store: j.Store, From: day, Until: day.AddDate(0, 0, 1), Workers: 1}
 	err = scan.Answers(ctx, decisive, func(b *column.AnswerBatch) error {
-		for i := 0; i < b.Rows && len(rest) > 0; i++ {
-			r := b.Answer(i)
-			at := slices.IndexFunc(rest, func(x *dossier) bool { return x.rsi == r.RSI && len(x.breaches(&r)) > 0 })
-			if at >= 0 {
-				struck, rest = append(struck, rest[at]), slices.Delete(rest, at, at+1)
+		of := make([]*dossier, len(b.RSI.Dict))
+		for i, rsi := range b.RSI.Dict {
+			if at := slices.IndexFunc(all, func(x *dossier) bool { return string(x.rsi) == rsi }); at >= 0 {
+				of[i] = all[at]
+			}
+		}
+		for i := range b.Rows {
+			x := of[b.RSI.Index[i]]
+			if x == nil {
+				continue
+			}
+			x.answered(b, i)
+			if slices.Contains(struck, x) {
+				continue
+			}
+			if r := b.Answer(i); len(x.breaches(&r)) > 0 {
+				struck = append(struck, x)
 			}
 		}
 		return nil

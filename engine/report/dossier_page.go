@@ -6,10 +6,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
 )
 
 // fileOf is a line of the dossier's table of files.
@@ -17,11 +19,18 @@ type fileOf struct{ Name, About string }
 
 var dossierFiles = []fileOf{
 	{"README.txt", "what this is"},
-	{"values.json", "the RSI's values of the report, exact"},
-	{"failed.csv", "every row that counts against a missed threshold"},
-	{"answers/", "all measurements of the RSI on days with failed rows, all transports and families: Parquet, one file a day"},
+	{scriptFile, "disputes the verdicts: the same as mtric dispute in this folder"},
+	{valuesFile, "the RSI's values of the report, exact, and what the failed rows are attributed to"},
+	{failedFile, "every row that counts against a missed threshold, and what it is attributed to: CSV, compressed"},
+	{DossierReport, "the report as it is published"},
+	{DossierAnswers + "/", "all measurements of the RSI on days with failed rows, all transports and families: Parquet, one file a day"},
 	{"routes/", "the routes to the RSI on these days: Parquet, one file a day"},
-	{"evidence/", "the wire of incorrect answers, with the rules they break and the command that judges them again"},
+	{DossierEvidence + "/", "the wire of incorrect answers, with the rules they break and the command that judges them again"},
+	{DossierZones + "/", "the root zones that incorrect answers are judged by, those before and after them, and when zones were fetched"},
+	{anchorsFile, "the trust anchors that the zones are believed by"},
+	{DossierLake + "/", "the incorrect answers, and what of others' answers shows which zones there were: the table zones, sightings and runs"},
+	{DossierPlans + "/", "the plan, by its hash"},
+	{ManifestFile, "every file with its sha256; those that are too large for the zip, with where they are public"},
 }
 
 // dossierPage is what the templates of index.html and README.txt see.
@@ -40,7 +49,14 @@ type dossierPage struct {
 	Decisive  []string
 	Broken    []brokenRow
 	Files     []fileOf
+	Sentences []string       // one for each missed metric: what failed, where, when, and what of it is not the RSI's
+	Causes    []*Attribution // of its failed rows
+	Contact   *plan.Contact  // nil: the plan names nobody
+	Incorrect int            // answers that can be judged again
 }
+
+// CausesOf are the columns of the table of attributions.
+func (p *dossierPage) CausesOf() []Cause { return Causes }
 
 type placeRow struct {
 	VantagePoint measurement.VantagePoint
@@ -57,9 +73,9 @@ func (x *dossier) page() *dossierPage {
 	p := &dossierPage{Document: x.d, Name: x.d.rsiName(x.rsi), Own: x.values(true), Days: x.days,
 		Course: availabilityPlot(x.d, x.result.Hours(), x.rsi)}
 	for _, f := range dossierFiles {
-		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || !strings.HasSuffix(f.Name, "/") {
-			if f.Name == "evidence/" && x.incorrect > x.wires {
-				f.About += fmt.Sprintf(": of the first %s of %s; the others are in answers/", edition.Thousands(int64(x.wires)), edition.Thousands(int64(x.incorrect)))
+		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || x.willBe(f.Name) {
+			if f.Name == DossierEvidence+"/" && x.incorrect > x.wires {
+				f.About += fmt.Sprintf(": of the first %s of %s; the others are in lake/", edition.Thousands(int64(x.wires)), edition.Thousands(int64(x.incorrect)))
 			}
 			p.Files = append(p.Files, f)
 		}
@@ -75,7 +91,16 @@ func (x *dossier) page() *dossierPage {
 	}
 	p.Where, p.Missed = x.d.places(x.rsi), x.missed()
 	p.Rests, p.Waits, p.Decisive = x.rests(p.Own), x.waits(), decidingWaits(p.Own)
+	p.Causes, p.Contact, p.Incorrect = x.attributions(), x.Plan.Contact, x.incorrect
+	for _, a := range p.Causes {
+		p.Sentences = append(p.Sentences, x.sentence(a))
+	}
 	return p
+}
+
+// willBe says whether a file is written after the pages are.
+func (x *dossier) willBe(name string) bool {
+	return slices.Contains([]string{"README.txt", valuesFile, ManifestFile}, name)
 }
 
 // rests says of each missed threshold what it rests on.
@@ -145,9 +170,13 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 	t := &textWriter{edition.Text{W: w}}
 	t.Line("%s", p.Heading)
 	t.Line("")
+	for _, l := range p.Sentences {
+		t.Line("%s.", l)
+	}
+	t.Line("")
 	t.Line("Period %s to %s; %s, revision %d.", edition.Clock(p.From), edition.Clock(p.Until), p.Status, p.Revision)
 	t.Line("These measurements were made by RSSAC047v2 from %d vantage points. This folder has what", len(p.VantagePoints))
-	t.Line("you need to find the cause; index.html shows the same with a plot.")
+	t.Line("you need to find the cause, and to dispute the verdict; index.html shows the same with a plot.")
 	t.Line("")
 	t.labelled("FAIL", p.Rests)
 	t.Heading("What was missed")
@@ -161,6 +190,7 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 		t.Heading("Broken rules of correctness")
 		t.broken(p.Broken)
 	}
+	t.readCauses(p)
 	t.readWhen(p)
 	t.Heading("Files")
 	rows = nil
@@ -172,10 +202,50 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 	t.Line("Times are UTC. An interval is named by its start and lasts five minutes. Latencies are in")
 	t.Line("microseconds. The Parquet files open in DuckDB, pandas and every other engine, for example")
 	t.Line("  duckdb -c \"select * from 'answers/*.parquet' where outcome <> 'answered'\"")
-	t.Line("The whole report can be recomputed from the public raw data: mtric verify report.json --lake LAKE")
-	t.Line("If there is an explanation for the outage, tell the people who run the measurement: it can be")
-	t.Line("annotated, and a problem on the way can be excluded, in public and with its times.")
+	t.readDispute(p)
 	return t.Err
+}
+
+// readDispute says how a verdict is disputed, and with whom.
+func (t *textWriter) readDispute(p *dossierPage) {
+	t.Heading("To dispute a verdict")
+	t.Line("With the program mtric, version %s or later, in this folder or with the zip:", p.Version)
+	t.Line("  sh dispute.sh ./mtric")
+	t.Line("  ./mtric dispute .")
+	if p.Incorrect > 0 {
+		t.Line("It judges each incorrect answer again by what lies here, says confirmed, not confirmed or held")
+		t.Line("with the reason, and counts the failed rows. It downloads nothing.")
+	} else {
+		t.Line("It counts the failed rows again by what lies here. It downloads nothing.")
+	}
+	t.Line("Everybody can recompute the whole report from the public data: mtric verify report.json --lake LAKE")
+	t.Line("If there is an explanation, tell the people who measure: it can be annotated, and a problem on")
+	t.Line("the way can be excluded, in public and with its times.")
+	if c := p.Contact; c != nil {
+		t.Line("")
+		t.Table([][]string{{"Write to", c.Name + " <" + c.Email + ">"}, {"How to ask", edition.Dash(c.URL)}, {"The data", edition.Dash(c.Data)}})
+	} else {
+		t.Line("The plan does not say who they are.")
+	}
+}
+
+// readCauses prints what the failed rows are attributed to.
+func (t *textWriter) readCauses(p *dossierPage) {
+	t.Heading("What the failed rows are attributed to")
+	head := []string{"METRIC", "ROWS"}
+	for _, c := range Causes {
+		head = append(head, strings.ToUpper(c.Title()))
+	}
+	rows := [][]string{head}
+	for _, a := range p.Causes {
+		row := []string{a.Title(), edition.Thousands(a.Rows)}
+		for _, c := range Causes {
+			row = append(row, edition.Thousands(a.Causes[c]))
+		}
+		rows = append(rows, row)
+	}
+	t.Table(rows)
+	t.Line("An attribution is evidence for people: every row counts against the RSI as RSSAC047 has it.")
 }
 
 // readWhen prints the failed rows by day and path, and the servers.
@@ -194,7 +264,7 @@ func (t *textWriter) readWhen(p *dossierPage) {
 		}
 	}
 	t.Table(rows)
-	t.Line("By vantage point and server: index.html. Every row: failed.csv.")
+	t.Line("By vantage point and server: index.html. Every row: %s.", failedFile)
 	t.Heading("Servers that answered, by NSID")
 	rows = nil
 	for _, i := range p.Instances {

@@ -1,7 +1,11 @@
 package report
 
 import (
+	"compress/gzip"
+	"encoding/csv"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,10 +143,44 @@ func covers(n plan.Note, r *measurement.Answer) bool {
 		(len(n.Paths) == 0 || slices.Contains(n.Paths, measurement.Path{Family: r.Family, Transport: r.Transport}.String()))
 }
 
-// failedHeader are the columns of failed.csv: a line for each row and threshold
-// that the row counts against.
+// failedFile has a line for each row and threshold that the row counts against.
+const failedFile = "failed.csv.gz"
+
+// failedRows writes it.
+type failedRows struct {
+	file *os.File // nil once it is closed
+	gzip *gzip.Writer
+	csv  *csv.Writer
+}
+
+func newFailedRows(path string) (*failedRows, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	w := &failedRows{file: f, gzip: gzip.NewWriter(f)}
+	w.csv = csv.NewWriter(w.gzip)
+	if err := w.write(failedHeader); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+func (w *failedRows) write(cells []string) error { return w.csv.Write(cells) }
+
+func (w *failedRows) close() error {
+	if w.file == nil {
+		return nil
+	}
+	w.csv.Flush()
+	err := errors.Join(w.csv.Error(), w.gzip.Close(), w.file.Close())
+	w.file = nil
+	return err
+}
+
+// failedHeader are the columns of failed.csv.
 var failedHeader = []string{"counts_against", "interval", "vantage_point", "query", "family", "transport", "address", "qname", "qtype",
-	"sent_at", "outcome", "error", "latency_us", "rcode", "serial", "awaited_serial", "nsid", "verdict", "verdict_serial", "failures"}
+	"sent_at", "outcome", "error", "latency_us", "rcode", "serial", "awaited_serial", "nsid", "verdict", "verdict_serial", "failures", "attributed_to"}
 
 func failedCells(c breach, r *measurement.Answer) []string {
 	at, verdict, awaited := "", "", ""

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"archive/zip"
+	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -89,12 +90,16 @@ func struckWeek(t *testing.T) dossiers {
 // failed are the lines of an RSI's failed.csv by their columns' names.
 func (d dossiers) failed(t *testing.T, rsi measurement.RSI) (lines []map[string]string) {
 	t.Helper()
-	f, err := os.Open(filepath.Join(d.dir, "rsi", string(rsi), "failed.csv"))
+	f, err := os.Open(filepath.Join(d.dir, "rsi", string(rsi), "failed.csv.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
+	text, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(text).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
 )
 
@@ -28,14 +29,7 @@ func evidence(dir string, r *measurement.Answer, uses []correctness.Known) error
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	sent := r.Interval
-	if r.SentAt != nil {
-		sent = *r.SentAt
-	}
-	var candidates []uint32
-	for _, k := range correctness.Candidates(uses, sent, r.Interval) {
-		candidates = append(candidates, k.Serial)
-	}
+	sent, candidates := sentAt(r), candidates(uses, r)
 	var b strings.Builder
 	fmt.Fprintf(&b, "question %s %s\nasked    %s of %s over %s/%s from VP %s\nNSID     %s\nzones    %s\njudged   by zone %s\nbroken rules\n",
 		diag.Printable(r.QName), diag.Printable(r.QType), micro(sent), diag.Printable(r.Address), r.Family, r.Transport, r.VantagePoint, edition.Dash(diag.Printable(text(r.NSID))),
@@ -44,9 +38,9 @@ func evidence(dir string, r *measurement.Answer, uses []correctness.Known) error
 		b.WriteString("  " + diag.Printable(f) + "\n")
 	}
 	if len(r.Response) > 0 && len(candidates) > 0 {
-		fmt.Fprintf(&b, "judge it again, with these root zones at hand\n  mtric check")
+		fmt.Fprintf(&b, "judge it again in this folder, by the zones that it may be of; mtric dispute .. also asks whether it may be of no other\n  mtric check --anchor ../%s", anchorsFile)
 		for _, serial := range candidates {
-			fmt.Fprintf(&b, " --zone %d.root.txt", serial)
+			fmt.Fprintf(&b, " --zone ../%s/%s", DossierZones, rootzone.FileName(serial))
 		}
 		fmt.Fprintf(&b, " --response %s --at %s --qname %s --qtype %s\n", Evidence(r), micro(sent), quoted(r.QName), quoted(r.QType))
 	}

@@ -35,7 +35,7 @@ func contains(t *testing.T, path string, wanted ...string) {
 // paths and servers, in words and beside the plot.
 func (d dossiers) testPages(t *testing.T) {
 	dir := func(name string) string { return filepath.Join(d.dir, "rsi", filepath.FromSlash(name)) }
-	contains(t, dir("m/index.html"), "Failed rows: Publication latency", "<td>older zone</td>", "<td>no serial: timeout</td>", `<a href="failed.csv">`, `<a href="answers/">`)
+	contains(t, dir("m/index.html"), "Failed rows: Publication latency", "<td>older zone</td>", "<td>no serial: timeout</td>", `<a href="failed.csv.gz">`, `<a href="answers/">`)
 	contains(t, dir("h/index.html"), "Failed rows: Correctness", "<td>incorrect</td>", ".h.mtric.example</td>", `<a href="evidence/">`,
 		"v4 udp, from 2026-11-08 23:00 UTC to 2026-11-09 00:00 UTC: ", `class="mark s`)
 	n := 0
@@ -116,6 +116,6 @@ func TestMuchEvidence(t *testing.T) {
 		t.Errorf("%d files of evidence, want 5", n)
 	}
 	for _, name := range []string{"README.txt", "index.html"} {
-		contains(t, filepath.Join(h, name), "judges them again: of the first 5 of 12; the others are in answers/")
+		contains(t, filepath.Join(h, name), "judges them again: of the first 5 of 12; the others are in lake/")
 	}
 }

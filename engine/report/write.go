@@ -1,13 +1,11 @@
 package report
 
 import (
-	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -34,6 +32,8 @@ type Job struct {
 	Version  string
 	Force    bool // also when the report in place has the same status
 	Progress func(step string)
+
+	RootZones string // the archive, whose zones go into dossiers; empty: they name the zones only
 }
 
 // Existing returns the report that is in place; nil where there is none.
@@ -244,39 +244,4 @@ func (j Job) publish(s Style) map[string]bool {
 		return map[string]bool{"text": true, "json": true, "html": true}
 	}
 	return want
-}
-
-// zipFolder packs a folder into a file beside it, without times, so that equal
-// folders make equal files.
-func zipFolder(dir, file string) error {
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	z := zip.NewWriter(f)
-	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || path == file {
-			return err
-		}
-		rel, err := filepath.Rel(filepath.Dir(dir), path)
-		if err != nil {
-			return err
-		}
-		in, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer in.Close()
-		method := zip.Deflate
-		if strings.HasSuffix(path, ".parquet") {
-			method = zip.Store // compressed already
-		}
-		out, err := z.CreateHeader(&zip.FileHeader{Name: filepath.ToSlash(rel), Method: method})
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(out, in)
-		return err
-	})
-	return errors.Join(err, z.Close(), f.Sync(), f.Close())
 }

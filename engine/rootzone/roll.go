@@ -41,6 +41,9 @@ func KeepLatest(dir string, serial uint32) error {
 	return writeRecords(RecordsFile(dir), records[len(records)-keptRecords:])
 }
 
+// WriteRecords makes the records of an archive.
+func WriteRecords(dir string, records []Record) error { return writeRecords(RecordsFile(dir), records) }
+
 func writeRecords(path string, records []Record) error {
 	var text []byte
 	for _, r := range records {

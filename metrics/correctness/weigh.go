@@ -1,7 +1,9 @@
 package correctness
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -277,4 +279,21 @@ func KeysOf(wire []byte) []rootzone.Key {
 		}
 	}
 	return keys
+}
+
+// SignaturesOf are the signatures of a response that claim to be the root's, each once.
+func SignaturesOf(wire []byte) (all []rootzone.Signature) {
+	var m dnsmsg.Message
+	if m.Parse(wire) != nil {
+		return nil
+	}
+	for _, r := range m.Records {
+		sig := rootzone.Signature(r.RData)
+		if r.Type != dns.TypeRRSIG || !sig.Whole() || !sig.ByRoot() ||
+			slices.ContainsFunc(all, func(had rootzone.Signature) bool { return bytes.Equal(had, sig) }) {
+			continue
+		}
+		all = append(all, sig)
+	}
+	return all
 }

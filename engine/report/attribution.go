@@ -1,0 +1,296 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/diag"
+	"mtric.net/mtric/engine/edition"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// Cause is what a failed row of a dossier is attributed to. It is evidence for people, and
+// changes no number of the report: every row counts against the RSI as RSSAC047 has it.
+type Cause string
+
+// The causes, in the order in which the first that fits is taken.
+const (
+	CauseOwn    Cause = "vantage_point" // no RSI answered the vantage point over the family (Proposal)
+	CauseHeld   Cause = "held_zone"     // it waits for a zone that the archive lacks
+	CauseChange Cause = "change"        // another instance began to answer then, or the route became another
+	CauseRSI    Cause = "rsi"           // nothing else explains it
+)
+
+// Causes lists them, the RSI first.
+var Causes = []Cause{CauseRSI, CauseOwn, CauseChange, CauseHeld}
+
+var causeTitles = map[Cause]string{
+	CauseRSI:    "the RSI",
+	CauseOwn:    "a vantage point's own trouble",
+	CauseChange: "a change of instance or route at that moment",
+	CauseHeld:   "a zone that the archive lacks",
+}
+
+// Title is the cause in print.
+func (c Cause) Title() string { return causeTitles[c] }
+
+const (
+	// momentary is how far apart two answers, or traces, may be for a change to lie between
+	// them that explains what failed meanwhile.
+	momentary = 15 * time.Minute
+
+	// remembered is for how long an instance, or a route, must not have been seen to be new,
+	// as the events of kind instance have it (docs/data.md).
+	remembered = 6 * time.Hour
+)
+
+// follower follows what answers, or which way, over time, to tell when it becomes another.
+type follower struct {
+	since, last time.Time
+	seen        map[string]time.Time
+	changes     []moment // of the day
+}
+
+// moment is the time from after the last of the old to the first of the new.
+type moment struct{ after, until time.Time }
+
+// note takes what was seen at a label; labels come in order.
+func (f *follower) note(at time.Time, what string) {
+	if f.last.IsZero() || at.Sub(f.last) > remembered {
+		*f = follower{since: at, seen: map[string]time.Time{}, changes: f.changes}
+	}
+	seen, known := f.seen[what]
+	fresh := !known || at.Sub(seen) > remembered
+	if fresh && at.Sub(f.since) >= remembered && at.Sub(f.last) <= momentary {
+		f.changes = append(f.changes, moment{f.last, at})
+	}
+	if fresh {
+		what = strings.Clone(what)
+	}
+	f.seen[what], f.last = at, at
+}
+
+func (f *follower) changed(at time.Time) bool {
+	return f != nil && slices.ContainsFunc(f.changes, func(m moment) bool { return m.after.Before(at) && !at.After(m.until) })
+}
+
+// place is where answers come from, or a route leads.
+type place struct {
+	vp        measurement.VantagePoint
+	family    measurement.Family
+	transport measurement.Transport // of routes empty
+}
+
+// followers are those of a dossier.
+type followers map[place]*follower
+
+func (f followers) at(p place) *follower {
+	of := f[p]
+	if of == nil {
+		p.vp = measurement.VantagePoint(strings.Clone(string(p.vp)))
+		of = &follower{}
+		f[p] = of
+	}
+	return of
+}
+
+// turn forgets the changes of the day before.
+func (f followers) turn() {
+	for _, of := range f {
+		of.changes = of.changes[:0]
+	}
+}
+
+// answered notes which instance gave the answer of a row.
+func (x *dossier) answered(b *column.AnswerBatch, i int) {
+	if nsid := b.NSID.Text(i); nsid != "" {
+		x.instances.at(place{b.VantagePoint.At(i), b.Family.At(i), b.Transport.At(i)}).note(b.Interval.At(i), nsid)
+	}
+}
+
+// traced notes which way the routes went, by the last router before the server: those on
+// the way differ from trace to trace. Where it kept silent nothing is known.
+func (x *dossier) traced(rows []measurement.Route) error {
+	for i := range rows {
+		r := &rows[i]
+		for _, h := range r.Hops {
+			if r.Reached && h.TTL == r.HopCount-1 && h.Address != nil {
+				x.routes.at(place{vp: r.VantagePoint, family: r.Family}).note(r.Interval, *h.Address)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// cause is what a failed row is attributed to.
+func (x *dossier) cause(c breach, r *measurement.Answer) Cause {
+	switch {
+	case slices.ContainsFunc(x.d.proposals, func(p Proposal) bool {
+		return p.VantagePoint == r.VantagePoint && p.Family == r.Family && !r.Interval.Before(p.From) && r.Interval.Before(p.Until)
+	}):
+		return CauseOwn
+	case c.awaited != nil && missing(x.d.Archive.Missing, int64(*c.awaited)) != nil:
+		return CauseHeld
+	case x.instances[place{r.VantagePoint, r.Family, r.Transport}].changed(r.Interval), x.routes[place{vp: r.VantagePoint, family: r.Family}].changed(r.Interval):
+		return CauseChange
+	}
+	return CauseRSI
+}
+
+// Attribution says how many failed rows of a missed metric are attributed to what.
+type Attribution struct {
+	Metric measurement.Metric                 `json:"metric"`
+	Rows   int64                              `json:"rows"`
+	Causes map[Cause]int64                    `json:"causes"`
+	Own    map[measurement.VantagePoint]int64 `json:"own"` // of vantage_point: whose trouble
+
+	vps   map[measurement.VantagePoint]bool // of the rows attributed to the RSI, and the next two
+	paths []int64
+	nsids map[string]int64
+}
+
+// Title is the metric in print.
+func (a *Attribution) Title() string { return titles[a.Metric] }
+
+// attribute counts a row.
+func (x *dossier) attribute(c breach, r *measurement.Answer, to Cause) {
+	a := x.attributed[c.metric]
+	if a == nil {
+		a = &Attribution{Metric: c.metric, Causes: make(map[Cause]int64), Own: map[measurement.VantagePoint]int64{},
+			vps: map[measurement.VantagePoint]bool{}, paths: make([]int64, len(measurement.Paths)), nsids: map[string]int64{}}
+		x.attributed[c.metric] = a
+	}
+	a.Rows++
+	a.Causes[to]++
+	switch to {
+	case CauseOwn:
+		a.Own[r.VantagePoint]++
+	case CauseRSI:
+		a.vps[r.VantagePoint] = true
+		if i := slices.Index(measurement.Paths, measurement.Path{Family: r.Family, Transport: r.Transport}); i >= 0 {
+			a.paths[i]++
+		}
+		if r.NSID != nil {
+			a.nsids[*r.NSID]++
+		}
+	case CauseChange, CauseHeld:
+	}
+}
+
+// attributions are those of the missed metrics, in the order of reports.
+func (x *dossier) attributions() []*Attribution {
+	all := []*Attribution{}
+	for _, metric := range measurement.Metrics {
+		if a := x.attributed[metric]; a != nil {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// sentence says what failed, over which paths, when, seen by whom, and what of it is not
+// the RSI's.
+func (x *dossier) sentence(a *Attribution) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: ", a.Title())
+	if own := a.Causes[CauseRSI]; own > 0 {
+		fmt.Fprintf(&b, "%s over %s, %s, seen by %d of %s", x.subject(a), a.over(), x.when(a.Metric), len(a.vps), edition.Plural(int64(len(x.d.VantagePoints)), "vantage point"))
+	} else {
+		b.WriteString("no row is attributed to the RSI")
+	}
+	of := " of " + edition.Plural(a.Rows, "row")
+	for _, part := range []struct {
+		rows int64
+		what string
+	}{
+		{a.Causes[CauseOwn], "are " + whose(a.Own) + " own outage"},
+		{a.Causes[CauseChange], "are of a change of instance or route at that moment"},
+		{a.Causes[CauseHeld], "wait for a zone that the archive lacks"},
+	} {
+		if part.rows > 0 {
+			fmt.Fprintf(&b, "; %s%s %s", edition.Thousands(part.rows), of, part.what)
+			of = ""
+		}
+	}
+	if of != "" {
+		fmt.Fprintf(&b, "; %s", edition.Plural(a.Rows, "row"))
+	}
+	return b.String()
+}
+
+// whose names vantage points, those of most rows first.
+func whose(own map[measurement.VantagePoint]int64) string {
+	var vps []measurement.VantagePoint
+	for vp := range own {
+		vps = append(vps, vp)
+	}
+	slices.SortFunc(vps, func(a, b measurement.VantagePoint) int { return cmp.Or(cmp.Compare(own[b], own[a]), cmp.Compare(a, b)) })
+	if len(vps) == 1 {
+		return "vantage point " + string(vps[0]) + "'s"
+	}
+	if len(vps) <= 3 {
+		return "the vantage points' (" + edition.Join(vps) + ")"
+	}
+	return fmt.Sprintf("the vantage points' (%s and %d more)", edition.Join(vps[:3]), len(vps)-3)
+}
+
+// subject is the server that nearly all rows name, else the RSI.
+func (x *dossier) subject(a *Attribution) string {
+	for nsid, n := range a.nsids {
+		if 10*n >= 9*a.Causes[CauseRSI] {
+			return diag.Printable(nsid)
+		}
+	}
+	return string(x.rsi)
+}
+
+// over names the paths that have a hundredth of the rows at least.
+func (a *Attribution) over() string {
+	var names []string
+	for i, n := range a.paths {
+		if 100*n >= a.Causes[CauseRSI] {
+			names = append(names, pathNames()[i])
+		}
+	}
+	if len(names) == len(measurement.Paths) {
+		return "all paths"
+	}
+	return strings.Join(names, ", ")
+}
+
+// when is from the first to the last hour that had a tenth as many failed rows as the worst
+// hour: a few that are always lost begin nothing.
+func (x *dossier) when(metric measurement.Metric) string {
+	var hours []int64
+	var total, inside int64
+	for _, of := range x.hours[metric] {
+		for i, n := range of {
+			for len(hours) <= i {
+				hours = append(hours, 0)
+			}
+			hours[i] += n
+			total += n
+		}
+	}
+	worst := slices.Max(hours)
+	much := func(n int64) bool { return 10*n >= worst }
+	first := slices.IndexFunc(hours, much)
+	last := len(hours) - 1
+	for !much(hours[last]) {
+		last--
+	}
+	for _, n := range hours[first : last+1] {
+		inside += n
+	}
+	begin, end := x.d.From.Add(time.Duration(first)*time.Hour), x.d.From.Add(time.Duration(last+1)*time.Hour)
+	said := fmt.Sprintf("from %s to %s", begin.Format("2 January 15:04"), end.Format("2 January 15:04 UTC"))
+	if inside < total {
+		said += fmt.Sprintf(" (%d %% of the rows)", 100*inside/total)
+	}
+	return said
+}
