@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -91,35 +90,6 @@ func (x *dossier) missed() (all []missed) {
 		all = append(all, m)
 	}
 	return all
-}
-
-var failureClasses = []class{{"s0", "no failed row"}, {"s3", "1 to 9"}, {"s2", "10 to 99"}, {"s1", "100 and more"}}
-
-// timeline shows when rows failed, a row for each path. Waits for zones can last
-// beyond the period.
-func (x *dossier) timeline(metric measurement.Metric) template.HTML {
-	length := int(x.d.Until.Sub(x.d.From) / time.Hour)
-	for _, h := range x.hours[metric] {
-		length = max(length, (len(h)+23)/24*24)
-	}
-	var rows []timelineRow
-	for i, path := range measurement.Paths {
-		r := timelineRow{shortPath(path), make([]int64, length), make([]int64, length)}
-		copy(r.some, x.hours[metric][i])
-		rows = append(rows, r)
-	}
-	return timeline{title: "failed rows over the period, " + titles[metric], from: x.d.From, rows: rows, classes: failureClasses, of: func(failed, _ int64) (class, string) {
-		c := failureClasses[0]
-		switch {
-		case failed >= 100:
-			c = failureClasses[3]
-		case failed >= 10:
-			c = failureClasses[2]
-		case failed > 0:
-			c = failureClasses[1]
-		}
-		return c, edition.Thousands(failed) + " failed rows"
-	}}.draw()
 }
 
 // byPath joins vantage points and servers.

@@ -39,7 +39,12 @@ type dossierPage struct {
 	Heading   string
 	Name      string
 	Own       []Value
+	Field     string // what a field of the courses is
 	Course    template.HTML
+	Latency   []figure
+	WhereGood template.HTML
+	WhereFast template.HTML
+	Waited    template.HTML
 	Days      []dayOf
 	Missed    []missed
 	Where     []placeRow
@@ -70,8 +75,8 @@ type waitRow struct {
 }
 
 func (x *dossier) page() *dossierPage {
-	p := &dossierPage{Document: x.d, Name: x.d.rsiName(x.rsi), Own: x.values(true), Days: x.days,
-		Course: availabilityPlot(x.d, x.result.Hours(), x.rsi)}
+	p := &dossierPage{Document: x.d, Name: x.d.rsiName(x.rsi), Own: x.values(true), Days: x.days}
+	p.pictures(x)
 	for _, f := range dossierFiles {
 		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || x.willBe(f.Name) {
 			if f.Name == DossierEvidence+"/" && x.incorrect > x.wires {

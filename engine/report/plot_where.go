@@ -106,17 +106,8 @@ func latencyWhere(d *Document, path measurement.Path) template.HTML {
 	limit := d.limit(measurement.RSILatency, path)
 	return grid{title: "median response latency by RSI and vantage point, " + path.Title(), rows: rsiLabels(d), columns: vantagePointLabels(d), classes: latencyClasses,
 		at: func(i, j int) (class, string, string) {
-			p := places[key{d.RSIs[i].RSI, d.VantagePoints[j].ID}]
-			who := fmt.Sprintf("%s from %s", d.RSIs[i].RSI, d.VantagePoints[j].Label())
-			if p.Median == nil {
-				return latencyClasses[0], "", who + ": no answer"
-			}
-			ms := approximate(p.Median)
-			number := fmt.Sprintf("%.0f", ms)
-			if ms < 10 {
-				number = fmt.Sprintf("%.1f", ms)
-			}
-			return latencyClass(ms, limit), number, fmt.Sprintf("%s: median %s ms, p95 %s ms", who, numberText(p.Median), numberText(p.P95))
+			c, number, says := medianCell(places[key{d.RSIs[i].RSI, d.VantagePoints[j].ID}], limit)
+			return c, number, fmt.Sprintf("%s from %s: %s", d.RSIs[i].RSI, d.VantagePoints[j].Label(), says)
 		}}.draw()
 }
 
