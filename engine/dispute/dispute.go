@@ -318,7 +318,7 @@ func (j *job) note(r *measurement.Answer, f judge.Reviewed) {
 		a.Finding, a.Reason = Confirmed, strings.Join(f.Failures, "; ")
 		j.result.Confirmed++
 	case measurement.Correct:
-		a.Finding, a.Reason = NotConfirmed, "correct"
+		a.Finding, a.Reason = NotConfirmed, string(measurement.Correct)
 		if f.Serial != nil {
 			a.Reason = fmt.Sprintf("correct by zone %d, which may answer it", *f.Serial)
 		}
