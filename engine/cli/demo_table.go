@@ -270,6 +270,7 @@ Try next:
   %[4]s export --lake %[1]s/c00/Lake --table runs --format csv
   %[4]s zone list --plan demo --home %[1]s/c00
   %[7]s
+  %[4]s dispute %[9]s/rsi/i                # judged again by its dossier alone
   %[4]s verify %[9]s/internal/full.json --lake %[1]s/c00/Lake --plan demo%[3]s
   %[4]s show %[1]s/c00/Originals/*/*.answers.parquet
   %[4]s %[10]s%[3]s

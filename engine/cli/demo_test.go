@@ -84,7 +84,7 @@ func TestDemo(t *testing.T) {
 	}
 	checkAgain(t, strings.Fields(report.Check)[1:])
 	rebuildDemo(t, report.Rebuild, report.Vars)
-	checkEvidence(t, dir, filepath.Dir(report.Report))
+	checkEvidence(t, filepath.Dir(report.Report))
 	if diff := cmp.Diff(demoAlerts(report.IPv6), withoutTimes(t, report.Alerts)); diff != "" {
 		t.Errorf("alerts (-want +got): %s", diff)
 	}
@@ -119,15 +119,15 @@ func rebuildDemo(t *testing.T, args, vars []string) {
 }
 
 // checkEvidence judges all answers of i's dossier again by the commands that stand
-// there.
-func checkEvidence(t *testing.T, dir, report string) {
+// there, and disputes those of i and of k, whose zone is out of use, by their zips alone.
+func checkEvidence(t *testing.T, report string) {
 	t.Helper()
 	evidence := filepath.Join(report, "rsi", "i", "evidence")
 	files, err := filepath.Glob(filepath.Join(evidence, "*.txt"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%v, %v", files, err)
 	}
-	t.Chdir(filepath.Join(dir, "c00", "Output", "RootZones"))
+	t.Chdir(evidence)
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err != nil {
@@ -137,8 +137,14 @@ func checkEvidence(t *testing.T, dir, report string) {
 		if !found || !strings.Contains(string(text), "asked    20") {
 			t.Fatalf("%s:\n%s", f, text)
 		}
-		args := strings.Fields(strings.Replace(command, "--response ", "--response "+evidence+"/", 1))
-		checkAgain(t, append([]string{"check", "--anchor", "anchors.ds"}, args...))
+		checkAgain(t, append([]string{"check"}, strings.Fields(command)...))
+	}
+	for _, rsi := range []string{"i", "k"} {
+		var out, errs bytes.Buffer
+		zip := filepath.Join(report, "rsi", filepath.Base(report)+"-"+rsi+".zip")
+		if code := cli.Run([]string{"dispute", zip}, strings.NewReader(""), &out, &errs); code != 0 || !strings.Contains(out.String(), " 0 not confirmed, 0 held; ") {
+			t.Errorf("dispute %s: exit code %d\n%s%s", zip, code, &out, &errs)
+		}
 	}
 }
 

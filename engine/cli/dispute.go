@@ -60,7 +60,7 @@ func (a *app) dispute(ctx context.Context, name string) error {
 	switch {
 	case r.Differs():
 		return &exitError{code: exitFindings}
-	case r.Held > 0:
+	case r.Held+r.Absent > 0:
 		return &exitError{code: exitPartly}
 	}
 	return nil
@@ -98,6 +98,9 @@ func (a *app) printDispute(r *dispute.Result) error {
 	}
 	for _, p := range r.Problems {
 		t.Line("%-13s  %s", "not as sent", diag.Printable(p))
+	}
+	if r.Absent > 0 {
+		t.Line("%-13s  %s, in files that were left out", "not judged", edition.Plural(int64(r.Absent), "incorrect answer"))
 	}
 	t.Line("%s, revision %d, %s: of %s %d confirmed, %d not confirmed, %d held; %s as the manifest has them", diag.Printable(r.Report), r.Revision,
 		diag.Printable(string(r.RSI)), edition.Plural(int64(len(r.Answers)), "incorrect answer"), r.Confirmed, r.NotConfirmed, r.Held, edition.Plural(int64(r.Files), "file"))

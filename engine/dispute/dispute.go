@@ -72,6 +72,7 @@ type Result struct {
 	Confirmed    int                `json:"confirmed"`
 	NotConfirmed int                `json:"not_confirmed"`
 	Held         int                `json:"held"`
+	Absent       int                `json:"absent"` // answers in files that were left out
 	Counts       []report.Recounted `json:"counts"`
 	NotCounted   []string           `json:"not_counted"`
 }
@@ -241,7 +242,10 @@ func (j *job) judge(ctx context.Context, version string) error {
 			return nil
 		}
 	}
+	lacking := slices.ContainsFunc(j.result.LeftOut, func(f report.File) bool { return strings.HasPrefix(f.Path, report.DossierLake+"/") })
 	switch {
+	case len(rows) < j.m.Incorrect && lacking:
+		j.result.Absent = j.m.Incorrect - len(rows)
 	case len(rows) < j.m.Incorrect:
 		j.problem("lake: %d incorrect answers are here of %d", len(rows), j.m.Incorrect)
 	case len(rows) > j.m.Incorrect:
@@ -314,7 +318,7 @@ func (j *job) note(r *measurement.Answer, f judge.Reviewed) {
 		a.Finding, a.Reason = Confirmed, strings.Join(f.Failures, "; ")
 		j.result.Confirmed++
 	case measurement.Correct:
-		a.Finding, a.Reason = NotConfirmed, "correct"
+		a.Finding, a.Reason = NotConfirmed, string(measurement.Correct)
 		if f.Serial != nil {
 			a.Reason = fmt.Sprintf("correct by zone %d, which may answer it", *f.Serial)
 		}

@@ -29,9 +29,9 @@ import (
 // DossierSchema names the form of a dossier.
 const DossierSchema = "mtric-dossier/1"
 
-// maxZip is how large a dossier's zip may be: it has to go through the mail. What does not
-// fit stays in the folder, and the manifest says where it is public.
-var maxZip = int64(50_000_000)
+// defaultMaxZip is how large a dossier's zip may be: it has to go through the mail. What does
+// not fit stays in the folder, and the manifest says where it is public.
+const defaultMaxZip = 50_000_000
 
 // perEntry is more than what a zip needs for an entry beside its data and twice its name.
 const perEntry = 200
@@ -97,7 +97,8 @@ func (x *dossier) pack(file string) error {
 	if err != nil {
 		return err
 	}
-	p := &packer{zip: zip.NewWriter(f), top: string(x.rsi), left: maxZip - manifestRoom(len(names))}
+	most := cmp.Or(x.MaxZip, defaultMaxZip)
+	p := &packer{zip: zip.NewWriter(f), top: string(x.rsi), left: most - manifestRoom(len(names))}
 	for _, name := range names {
 		entry := File{Path: name}
 		if entry.Size, entry.SHA256, entry.LeftOut, err = p.add(x.dir, name); err != nil {
@@ -109,7 +110,7 @@ func (x *dossier) pack(file string) error {
 	slices.SortFunc(m.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 	err = edition.WriteFile(filepath.Join(x.dir, ManifestFile), func(w io.Writer) error { return edition.WriteJSON(w, m) })
 	if err == nil {
-		p.left = maxZip
+		p.left = most
 		_, _, _, err = p.add(x.dir, ManifestFile)
 	}
 	return errors.Join(err, p.zip.Close(), f.Sync(), f.Close())

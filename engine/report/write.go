@@ -34,6 +34,7 @@ type Job struct {
 	Progress func(step string)
 
 	RootZones string // the archive, whose zones go into dossiers; empty: they name the zones only
+	MaxZip    int64  // bytes of a dossier's zip; 0 is 50,000,000
 }
 
 // Existing returns the report that is in place; nil where there is none.

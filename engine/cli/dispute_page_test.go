@@ -1,0 +1,96 @@
+package cli_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"mtric.net/mtric/engine/cli"
+)
+
+// TestLetterToAnswer runs the commands of docs/correctness.md as they stand there, with
+// nothing but the zip and the program.
+func TestLetterToAnswer(t *testing.T) {
+	if _, err := exec.LookPath("unzip"); err != nil {
+		t.Skip("there is no unzip")
+	}
+	smaller(t, cli.SimulatedTLDs, 100)
+	page, err := os.ReadFile("../../docs/correctness.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## From letter to answer\n")
+	section, _, _ = strings.Cut(section, "\n### ")
+	commands := regexp.MustCompile(`(?m)^    (.*)$`).FindAllStringSubmatch(section, -1)
+	if len(commands) < 8 {
+		t.Fatalf("%d commands", len(commands))
+	}
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty")
+	letter(t, dir, empty)
+	script := "set -e\n"
+	for _, c := range commands {
+		script += "echo '$ '" + shellQuoted(c[1]) + "\n"
+		if strings.HasSuffix(c[1], "| sh") {
+			c[1] += " || test $? = 3" // the answer is incorrect
+		}
+		script += c[1] + "\n"
+	}
+	self, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(self, filepath.Join(dir, "bin", "mtric")) // by that name it is the program
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh := exec.Command("sh", "-c", script)
+	sh.Dir, sh.Env = empty, []string{"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH")}
+	out, err := sh.CombinedOutput()
+	for _, want := range []string{"\nCorrectness: h over ", "\nconfirmed      2026-11-05T01:", " incorrect answers ", " 0 not confirmed, 0 held; ", "\nbroken rules\n", "\nincorrect, judged by zone ",
+		"\ncounts_against,interval,", "\nrsi_correctness,2026-11-05T01:"} {
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Fatalf("%v, no %q:\n%s", err, want, out)
+		}
+	}
+}
+
+func shellQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// letter puts the zip of h's dossier into a folder.
+func letter(t *testing.T, dir, to string) {
+	t.Helper()
+	for _, d := range []string{to, filepath.Join(dir, "bin"), filepath.Join(dir, "own")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	faults, lake := filepath.Join(dir, "faults.hcl"), filepath.Join(dir, "Lake")
+	put(t, faults, "fault \"lying\" {\n  kind = \"wrong\"\n  rsis = [\"h\"]\n  tags = [\"ujy\", \"yot\", \"xhr\", \"csz\", \"occ\", \"gpl\"]\n  from = \"2026-11-05T01:00:00Z\"\n  until = \"2026-11-05T02:00:00Z\"\n}\n")
+	call(t, 0, "simulate", "--out", lake, "--vps", "2", "--from", "2026-11-05T00:00:00Z", "--until", "2026-11-05T03:00:00Z", "--seed", "5", "--wires", "--faults", faults)
+	ds, err := os.ReadFile(filepath.Join(lake, "rootzones", "anchors.ds"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	digits := strings.Join(strings.Fields(string(ds))[4:8], " ")
+	put(t, filepath.Join(dir, "own", "anchor.hcl"), "anchor \""+strings.Fields(digits)[0]+"\" {\n  ds = \""+digits+"\"\n}\n")
+	call(t, 3, "report", "--period", "2026-11", "--lake", lake, "--out", filepath.Join(dir, "Reports"), "--now", "2026-12-09T06:00:00Z", "--plan", "rssac047", "--plan", filepath.Join(dir, "own"))
+	const name = "monthly-2026-11-h.zip"
+	text, err := os.ReadFile(filepath.Join(dir, "Reports", "monthly-2026-11", "rsi", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(to, name), string(text))
+}
+
+// call runs a command that must end with a code.
+func call(t *testing.T, code int, args ...string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if got := cli.Run(args, strings.NewReader(""), &out, &errs); got != code {
+		t.Fatalf("mtric %q: exit code %d, want %d\n%.500s%s", args, got, code, &out, &errs)
+	}
+}
