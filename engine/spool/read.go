@@ -79,7 +79,7 @@ type shape struct {
 	elements []element
 	fields   []column.Field
 	leaves   []leaf
-	numbers  int // of the flat columns
+	decoders sync.Pool // of its files
 }
 
 // leaf is a column that has values of its own.
@@ -133,9 +133,6 @@ func newShape[T Sent](number int) *shape {
 	s := &shape{schema: f.schema, elements: f.elements(), fields: column.FieldsOf(table, number)}
 	paths := schema.Columns()
 	for _, f := range s.fields {
-		if f.Kind != column.List && f.Kind != column.Text && f.Kind != column.Binary {
-			s.numbers++
-		}
 		begin := 1
 		if f.Nullable {
 			begin = 2
