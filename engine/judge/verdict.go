@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
@@ -73,8 +74,9 @@ func archivedOf(zones []correctness.Known) []uint32 {
 	return serials
 }
 
-// aboutNow is far longer than an interval, in which all of its queries are sent.
-const aboutNow = time.Hour
+// aboutNow is longer than the time about a label in which queries of its interval are sent:
+// nothing that is sent later, or before, comes in (engine/ingest).
+const aboutNow = 3 * interval.Length
 
 // stable reports whether no zone becomes a candidate, or ceases to be one, about the
 // interval.
