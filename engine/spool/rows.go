@@ -93,11 +93,11 @@ var hashSeed = maphash.MakeSeed()
 // a dictionary where it has texts or byte arrays, and then data. It lies behind the leaf
 // before it, which ends there.
 func (d *decoder) leaf(c *leafCells, l leaf, from *chunk, body []byte, end int64) error {
-	t, err := from.pages(l, body, d.rows, end)
+	pages, err := from.pages(l, body, d.rows, end)
 	if err != nil {
 		return err
 	}
-	pages, room := t.Buf, d.room
+	room := d.room
 	if len(pages) > 0 && c.values == from.values && c.plain <= room && bytes.Equal(c.pages, pages) {
 		d.room -= c.plain
 		return nil
@@ -106,7 +106,7 @@ func (d *decoder) leaf(c *leafCells, l leaf, from *chunk, body []byte, end int64
 	if l.physical != format.ByteArray {
 		c.Int = make([]int64, 0, d.rows)
 	}
-	if err := d.pages(c, l, t, from.values); err != nil {
+	if err := d.pages(c, l, pages, from.values); err != nil {
 		return err
 	}
 	if len(pages) <= mostKeptPages {
@@ -116,7 +116,8 @@ func (d *decoder) leaf(c *leafCells, l leaf, from *chunk, body []byte, end int64
 }
 
 // pages reads pages, which have so many values.
-func (d *decoder) pages(c *leafCells, l leaf, t *thrift.Reader, left int64) error {
+func (d *decoder) pages(c *leafCells, l leaf, pages []byte, left int64) error {
+	t := &thrift.Reader{Buf: pages}
 	d.dict, d.used = d.dict[:0], d.used[:0]
 	for first := true; len(t.Buf) > 0; first = false {
 		p, err := readPage(t)
