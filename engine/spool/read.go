@@ -208,9 +208,9 @@ func (f *footer) read(data []byte) (body []byte, err error) {
 	for m := (thrift.Member{}); t.Next(&m); {
 		switch {
 		case m.Is(2, thrift.List):
-			from := t.Buf
+			from := t.At
 			t.Skip(m.Kind)
-			f.schema = from[:len(from)-len(t.Buf)]
+			f.schema = t.Buf[from:t.At]
 		case m.Is(3, thrift.Int64):
 			f.rows = t.Integer()
 		case m.Is(4, thrift.List):
@@ -227,7 +227,7 @@ func (f *footer) read(data []byte) (body []byte, err error) {
 			t.Skip(m.Kind)
 		}
 	}
-	if t.Bad || len(t.Buf) > 0 {
+	if t.Bad || t.Left() > 0 {
 		return nil, errors.New("damaged Parquet: the footer does not fit together")
 	}
 	return data[:end], nil
@@ -266,9 +266,9 @@ func (c *chunk) read(t *thrift.Reader) {
 		case m.Is(1, thrift.Int32):
 			c.physical = format.Type(t.Integer())
 		case m.Is(3, thrift.List):
-			from := t.Buf
+			from := t.At
 			t.Skip(m.Kind)
-			c.path = from[:len(from)-len(t.Buf)]
+			c.path = t.Buf[from:t.At]
 		case m.Is(4, thrift.Int32):
 			c.codec = format.CompressionCodec(t.Integer())
 		case m.Is(5, thrift.Int64):

@@ -119,7 +119,7 @@ func (d *decoder) leaf(c *leafCells, l leaf, from *chunk, body []byte, end int64
 func (d *decoder) pages(c *leafCells, l leaf, pages []byte, left int64) error {
 	t := &thrift.Reader{Buf: pages}
 	d.dict, d.used = d.dict[:0], d.used[:0]
-	for first := true; len(t.Buf) > 0; first = false {
+	for first := true; t.Left() > 0; first = false {
 		p, err := readPage(t)
 		if err != nil {
 			return err
