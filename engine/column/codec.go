@@ -138,7 +138,7 @@ func pageAt(f *parquet.File, at, end int64) (size int64, p PageHead, err error) 
 		if t.Bad && int64(len(head)) < end-at && room < maxPageHead {
 			continue
 		}
-		size = int64(len(head)-len(t.Buf)) + p.Packed
+		size = int64(t.At) + p.Packed
 		if t.Bad || p.Packed < 0 || p.Plain < 0 || p.Packed > end-at || size > end-at {
 			return 0, p, ErrDamaged
 		}

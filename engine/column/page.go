@@ -27,15 +27,15 @@ type PageHead struct {
 // ReadPageHead reads what stands before a page.
 func ReadPageHead(t *thrift.Reader) (p PageHead) {
 	p.Kind = -1
-	size := len(t.Buf)
+	from := t.At
 	for m := (thrift.Member{}); t.Next(&m); {
 		switch {
 		case m.Is(1, thrift.Int32):
 			p.Kind = format.PageType(t.Integer())
 		case m.Is(2, thrift.Int32):
-			p.told[0] = size - len(t.Buf)
+			p.told[0] = t.At - from
 			p.Plain = t.Integer()
-			p.told[1] = size - len(t.Buf)
+			p.told[1] = t.At - from
 		case m.Is(3, thrift.Int32):
 			p.Packed = t.Integer()
 		case m.Is(4, thrift.Int32):

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"time"
 	"unsafe"
 )
@@ -104,6 +105,9 @@ func number[F any](t target, c *Cells, set func(field *F, row int, n *int64)) {
 func numbers[V any](t target, c *Cells, optional bool, of func(int64) V) {
 	if !optional {
 		number(t, c, func(p *V, _ int, n *int64) { *p = of(*n) })
+		return
+	}
+	if c.Null != nil && !slices.Contains(c.Null, false) {
 		return
 	}
 	values := make([]V, t.rows)

@@ -101,6 +101,7 @@ type Message struct {
 	OptionsAt     int      // where in the wire they begin
 	Records       []Record // without OPT
 	arena         []byte
+	pointers      int // that were followed
 }
 
 // HeaderOnly says whether a message is an error of twelve octets, which repeats no
@@ -163,6 +164,31 @@ func ParseRecord(wire []byte) (Record, error) {
 		return Record{}, orShort(err)
 	}
 	return m.Records[0], nil
+}
+
+// Plain says where a record ends that stands in a message, if it is of a type that root
+// servers answer with most, and every reader takes it: its data is wholly that of its type,
+// and its names are short of pointers. What it says of others is nothing. The message is only
+// lent for its memory.
+func (m *Message) Plain(wire []byte, at int) (end int, is bool) {
+	const mostPointers = 32
+	m.Records, m.arena, m.pointers = m.Records[:0], m.arena[:0], 0
+	end, err := m.record(wire, at, Answer)
+	if err != nil || len(m.Records) != 1 || m.pointers > mostPointers {
+		return 0, false
+	}
+	data := m.Records[0].RData
+	switch m.Records[0].Type {
+	case dns.TypeA:
+		is = len(data) == 4
+	case dns.TypeAAAA:
+		is = len(data) == 16
+	case dns.TypeDS, dns.TypeDNSKEY:
+		is = len(data) > 4
+	case dns.TypeNS, dns.TypeSOA, dns.TypeRRSIG: // of which there is no more than that
+		is = true
+	}
+	return end, is
 }
 
 func orShort(err error) error {
@@ -245,6 +271,7 @@ func (m *Message) name(wire []byte, at int, form nameForm) (name []byte, next in
 				next = at + 2
 			}
 			limit, at = target, target
+			m.pointers++
 			continue
 		case b&0xc0 != 0:
 			return nil, 0, errLabel

@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
@@ -105,7 +106,9 @@ func groupOf[T spool.Sent](t *taken, rows []T) *lake.Group[T] {
 	}
 	g.Interval, g.VantagePoint = t.label, t.vp
 	g.Rows = func() ([]T, error) {
-		data, err := os.ReadFile(path)
+		memory := copying.Get().(*[]byte)
+		defer copying.Put(memory)
+		data, err := readCopy(path, *memory)
 		if err != nil {
 			return nil, err
 		}
@@ -113,6 +116,20 @@ func groupOf[T spool.Sent](t *taken, rows []T) *lake.Group[T] {
 		return rows, err
 	}
 	return &g
+}
+
+// readCopy reads a copy into memory that is as large as any.
+func readCopy(path string, memory []byte) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	n, err := io.ReadFull(f, memory)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return memory[:n], err
 }
 
 // distinct refuses rows that share a key; they come in its order or not at all.

@@ -3,12 +3,14 @@ package judge
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics/correctness"
@@ -20,7 +22,12 @@ type zoneSet struct {
 	in, out    []uint32            // the archived candidates, and those that are near
 
 	mu     sync.Mutex
-	judges [4]*correctness.Judge // by ever more zones
+	judges []*correctness.Judge // by ever more of them, each made when it is asked; the last by those that are near too
+}
+
+func newZoneSet(candidates []correctness.Known, in, out []uint32) *zoneSet {
+	doublings := bits.Len(uint(max(len(in), 1) - 1)) // from one zone to all
+	return &zoneSet{candidates: candidates, in: in, out: out, judges: make([]*correctness.Judge, doublings+2)}
 }
 
 // intervalZones are the zone sets of an interval.
@@ -49,7 +56,7 @@ func (e *evaluator) zonesFor(a *answer) *zoneSet {
 	i := slices.IndexFunc(of.sets, func(s *zoneSet) bool { return slices.Equal(s.candidates, candidates) && slices.Equal(s.out, out) })
 	if i < 0 {
 		i = len(of.sets)
-		of.sets = append(of.sets, &zoneSet{candidates: candidates, in: in, out: out})
+		of.sets = append(of.sets, newZoneSet(candidates, in, out))
 	}
 	if usual {
 		of.usual = of.sets[i]
@@ -67,8 +74,9 @@ func archivedOf(zones []correctness.Known) []uint32 {
 	return serials
 }
 
-// aboutNow is far longer than an interval, in which all of its queries are sent.
-const aboutNow = time.Hour
+// aboutNow is longer than the time about a label in which queries of its interval are sent:
+// nothing that is sent later, or before, comes in (engine/ingest).
+const aboutNow = 3 * interval.Length
 
 // stable reports whether no zone becomes a candidate, or ceases to be one, about the
 // interval.
@@ -175,9 +183,9 @@ func (e *evaluator) archivedSerial(serial uint32) bool {
 	return slices.ContainsFunc(e.known, func(k correctness.Known) bool { return k.Serial == serial && k.Archived })
 }
 
-// judge tries the newest candidate alone, which nearly all answers are of, then
-// the one before it, which some RSIs still serve, then all; and those that are
-// none when nothing explains the answer. A zone that nobody needs is not loaded.
+// judge tries the newest candidate alone, which nearly all answers are of, then the two,
+// the four newest and so on, for some RSIs still serve those; and those that are none when
+// nothing explains the answer. A zone that nobody needs is not loaded.
 func (s *zoneSet) judge(e *evaluator, q correctness.Question, wire []byte) (r correctness.Result) {
 	for stage := range s.judges {
 		if stage == len(s.judges)-1 && r.Verdict != measurement.Incorrect {
@@ -194,7 +202,7 @@ func (s *zoneSet) by(e *evaluator, stage int) *correctness.Judge {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.judges[stage] == nil {
-		j := &correctness.Judge{Zones: e.open(s.in[:min(len(s.in), []int{1, 2, len(s.in), len(s.in)}[stage])])}
+		j := &correctness.Judge{Zones: e.open(s.in[:min(len(s.in), 1<<stage)])}
 		if stage == len(s.judges)-1 {
 			j.Others, j.Keys = e.open(s.out), e.heldKeys()
 		}

@@ -156,6 +156,8 @@ func (r request) parse(wire []byte) (*Reply, error) {
 // that lie. The data of OPT is its options, which make no message malformed: programs
 // before schema 2 checked them too.
 func checkRecords(wire []byte, off int, optionsToo bool) error {
+	memory := messages.Get().(*dnsmsg.Message)
+	defer messages.Put(memory)
 	for section, name := range []string{"answer", "authority", "additional"} {
 		count := binary.BigEndian.Uint16(wire[6+2*section:])
 		for range count {
@@ -163,6 +165,10 @@ func checkRecords(wire []byte, off int, optionsToo bool) error {
 				return malformedError("fewer records than the header counts")
 			}
 			if end, opt := skipOPT(wire, off); opt && !optionsToo {
+				off = end
+				continue
+			}
+			if end, plain := memory.Plain(wire, off); plain {
 				off = end
 				continue
 			}

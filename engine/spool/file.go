@@ -1,12 +1,12 @@
 package spool
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/parquet-go/parquet-go/format"
 
 	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/column/thrift"
 )
 
 // begin is where the leaf's first page lies.
@@ -18,11 +18,11 @@ func (c *chunk) begin() int64 {
 }
 
 // pages are the bytes of the leaf's pages.
-func (c *chunk) pages(l leaf, body []byte, rows int, end int64) (*thrift.Reader, error) {
+func (c *chunk) pages(l leaf, body []byte, rows int, end int64) ([]byte, error) {
 	from := c.begin()
 	switch {
-	case c.path != l.path || c.physical != l.physical || c.elsewhere:
-		return nil, fmt.Errorf("damaged Parquet: %.80s of %s is in its place", c.path, c.physical)
+	case !bytes.Equal(c.path, l.names) || c.physical != l.physical || c.elsewhere:
+		return nil, fmt.Errorf("damaged Parquet: %.80q of %s is in its place", c.path, c.physical)
 	case c.codec != format.Zstd:
 		return nil, fmt.Errorf("is compressed by %s, want zstd", c.codec)
 	case from < end || c.size < 0 || c.size > int64(len(body))-from:
@@ -30,7 +30,7 @@ func (c *chunk) pages(l leaf, body []byte, rows int, end int64) (*thrift.Reader,
 	case c.values < int64(rows) || c.values > int64(rows)+l.elements || c.values > int64(rows) && l.lists == 0:
 		return nil, fmt.Errorf("claims %d values in %d rows", c.values, rows)
 	}
-	return &thrift.Reader{Buf: body[from : from+c.size]}, nil
+	return body[from : from+c.size], nil
 }
 
 // belongs says whether a page may come here, where so many values are left.

@@ -87,7 +87,8 @@ func TestChunksThatLie(t *testing.T) {
 		"another codec":       func(all []chunk, i int) { all[i].codec = format.Uncompressed },
 	} {
 		for i := range of.leaves {
-			body, f, err := readFooter(data)
+			f := new(footer)
+			body, err := f.read(data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,8 +104,8 @@ func TestChunksThatLie(t *testing.T) {
 			}
 		}
 	}
-	_, f, err := readFooter(data)
-	if err != nil {
+	f := new(footer)
+	if _, err := f.read(data); err != nil {
 		t.Fatal(err)
 	}
 	f.group.columns = append(f.group.columns, f.group.columns[0])
@@ -170,7 +171,7 @@ func TestPagesThatLie(t *testing.T) {
 		"a page of fewer than it has": {[][]byte{two, places(2, 1, 2, 0)}, false},
 	} {
 		body := slices.Concat(c.pages...)
-		from := &chunk{path: l.path, physical: l.physical, codec: format.Zstd, values: 2, size: int64(len(body)), data: 4, dictionary: 4}
+		from := &chunk{path: l.names, physical: l.physical, codec: format.Zstd, values: 2, size: int64(len(body)), data: 4, dictionary: 4}
 		d := &decoder{rows: 2, room: maxSentBytes}
 		err := d.leaf(new(leafCells), l, from, append([]byte("PAR1"), body...), 4)
 		if (err == nil) != c.good {

@@ -24,10 +24,10 @@ type page struct {
 // readPage takes a page from the head of a column chunk.
 func readPage(t *thrift.Reader) (p page, err error) {
 	p.PageHead = column.ReadPageHead(t)
-	if t.Bad || p.Packed < 0 || p.Packed > int64(len(t.Buf)) || p.Plain < 0 || p.Values < 0 {
+	if t.Bad || p.Packed < 0 || p.Packed > int64(t.Left()) || p.Plain < 0 || p.Values < 0 {
 		return p, column.ErrDamaged
 	}
-	p.body, t.Buf = t.Buf[:p.Packed], t.Buf[p.Packed:]
+	p.body = t.Take(int(p.Packed))
 	if uint32(p.Sum) != crc32.ChecksumIEEE(p.body) {
 		return p, errors.New("damaged page: it has another checksum, or none")
 	}

@@ -46,7 +46,9 @@ func Read[T Sent](data []byte, most int) (rows []T, meta column.Metadata, err er
 			rows = nil
 		}
 	}()
-	body, f, err := readFooter(data)
+	f := footers.Get().(*footer)
+	defer f.letGo()
+	body, err := f.read(data)
 	if err == nil {
 		meta, err = f.metadata()
 	}
@@ -79,12 +81,13 @@ type shape struct {
 	elements []element
 	fields   []column.Field
 	leaves   []leaf
-	numbers  int // of the flat columns
+	decoders sync.Pool // of its files
 }
 
 // leaf is a column that has values of its own.
 type leaf struct {
 	path        string
+	names       []byte // the path as Thrift has it
 	physical    format.Type
 	kind        column.Kind
 	most, lists int   // highest levels of definition and of repetition
@@ -126,16 +129,13 @@ func newShape[T Sent](number int) *shape {
 	if err := w.Close(); err != nil {
 		panic(err)
 	}
-	_, f, err := readFooter(b.Bytes())
-	if err != nil {
+	f := new(footer)
+	if _, err := f.read(b.Bytes()); err != nil {
 		panic(err)
 	}
 	s := &shape{schema: f.schema, elements: f.elements(), fields: column.FieldsOf(table, number)}
 	paths := schema.Columns()
 	for _, f := range s.fields {
-		if f.Kind != column.List && f.Kind != column.Text && f.Kind != column.Binary {
-			s.numbers++
-		}
 		begin := 1
 		if f.Nullable {
 			begin = 2
@@ -143,12 +143,21 @@ func newShape[T Sent](number int) *shape {
 		parts := max(len(f.Elem), 1)
 		for _, path := range paths[:parts] {
 			l, _ := schema.Lookup(path...)
-			s.leaves = append(s.leaves, leaf{strings.Join(path, "."), format.Type(l.Node.Type().Kind()), column.KindOf(l.Node.Type()),
+			s.leaves = append(s.leaves, leaf{strings.Join(path, "."), thriftOf(path), format.Type(l.Node.Type().Kind()), column.KindOf(l.Node.Type()),
 				l.MaxDefinitionLevel, l.MaxRepetitionLevel, begin, maxElements[f.Name]})
 		}
 		paths = paths[parts:]
 	}
 	return s
+}
+
+// thriftOf is a list of few and short names as Thrift has it.
+func thriftOf(names []string) []byte {
+	list := []byte{byte(len(names))<<4 | thrift.Bytes}
+	for _, name := range names {
+		list = append(append(list, byte(len(name))), name...)
+	}
+	return list
 }
 
 // footer is what a file says of itself.
@@ -167,7 +176,7 @@ type rowGroupHead struct {
 
 // chunk is where a column's pages lie, dictionary and data.
 type chunk struct {
-	path             string
+	path             []byte // its names, as Thrift has them
 	physical         format.Type
 	codec            format.CompressionCodec
 	values           int64
@@ -176,26 +185,37 @@ type chunk struct {
 	elsewhere        bool  // in another file
 }
 
-// readFooter returns what lies before the footer, and the footer.
-func readFooter(data []byte) (body []byte, f *footer, err error) {
+// footers are used again: each has memory for its columns.
+var footers = sync.Pool{New: func() any { return new(footer) }}
+
+// letGo gives a footer back, without what refers to the file.
+func (f *footer) letGo() {
+	clear(f.group.columns)
+	clear(f.pairs)
+	*f = footer{group: rowGroupHead{columns: f.group.columns[:0]}, pairs: f.pairs[:0]}
+	footers.Put(f)
+}
+
+// read reads the footer of a file, and returns what lies before it.
+func (f *footer) read(data []byte) (body []byte, err error) {
 	size, err := column.FooterSize(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	end := len(data) - 8 - int(size)
 	t := &thrift.Reader{Buf: data[end : len(data)-8]}
-	f = &footer{rows: -1}
+	f.rows = -1
 	for m := (thrift.Member{}); t.Next(&m); {
 		switch {
 		case m.Is(2, thrift.List):
-			from := t.Buf
+			from := t.At
 			t.Skip(m.Kind)
-			f.schema = from[:len(from)-len(t.Buf)]
+			f.schema = t.Buf[from:t.At]
 		case m.Is(3, thrift.Int64):
 			f.rows = t.Integer()
 		case m.Is(4, thrift.List):
 			if f.groups, _ = t.List(); f.groups == 1 {
-				f.group = readGroup(t)
+				f.group.read(t)
 				continue
 			}
 			for n := f.groups; n > 0 && !t.Bad; n-- { // it is refused; the reason says how many
@@ -207,17 +227,16 @@ func readFooter(data []byte) (body []byte, f *footer, err error) {
 			t.Skip(m.Kind)
 		}
 	}
-	if t.Bad || len(t.Buf) > 0 {
-		return nil, nil, errors.New("damaged Parquet: the footer does not fit together")
+	if t.Bad || t.Left() > 0 {
+		return nil, errors.New("damaged Parquet: the footer does not fit together")
 	}
-	return data[:end], f, nil
+	return data[:end], nil
 }
 
-func readGroup(t *thrift.Reader) (g rowGroupHead) {
+func (g *rowGroupHead) read(t *thrift.Reader) {
 	for m := (thrift.Member{}); t.Next(&m); {
 		switch {
 		case m.Is(1, thrift.List):
-			g.columns = make([]chunk, 0, 64)
 			t.Each(maxSentParts, func() { g.columns = append(g.columns, readChunk(t)) })
 		case m.Is(3, thrift.Int64):
 			g.rows = t.Integer()
@@ -225,7 +244,6 @@ func readGroup(t *thrift.Reader) (g rowGroupHead) {
 			t.Skip(m.Kind)
 		}
 	}
-	return g
 }
 
 func readChunk(t *thrift.Reader) (c chunk) {
@@ -248,9 +266,9 @@ func (c *chunk) read(t *thrift.Reader) {
 		case m.Is(1, thrift.Int32):
 			c.physical = format.Type(t.Integer())
 		case m.Is(3, thrift.List):
-			var names []string
-			t.Each(thrift.Depth, func() { names = append(names, string(t.Bytes())) })
-			c.path = strings.Join(names, ".")
+			from := t.At
+			t.Skip(m.Kind)
+			c.path = t.Buf[from:t.At]
 		case m.Is(4, thrift.Int32):
 			c.codec = format.CompressionCodec(t.Integer())
 		case m.Is(5, thrift.Int64):

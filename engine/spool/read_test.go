@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,47 @@ func sameAsLibrary[T spool.Sent](t *testing.T, rt *rapid.T, rows []T) {
 			rt.Fatalf("one row too many: %v", err)
 		}
 	}
+}
+
+// A file is read by itself, however much of it stands in the one that was read before, and
+// takes nothing from the rows of that.
+func TestSentLikeTheOneBefore(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		rows := drawAnswers(rt)
+		if len(rows) == 0 {
+			return
+		}
+		_, before := written(t, rows)
+		first, _, err := read[measurement.Answer](before, len(rows))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		other := slices.Clone(rows)
+		for range rapid.IntRange(0, 3).Draw(rt, "changes") {
+			a, from := &other[rapid.IntRange(0, len(rows)-1).Draw(rt, "row")], &rows[rapid.IntRange(0, len(rows)-1).Draw(rt, "from")]
+			switch rapid.IntRange(0, 4).Draw(rt, "column") {
+			case 0:
+				a.Serial, a.LatencyUS = from.Serial, new(int64(7))
+			case 1:
+				a.Error, a.QName = from.Error, "another."
+			case 2:
+				a.Failures, a.Extra = from.Failures, nil
+			case 3:
+				a.Response, a.FirstResponse = []byte("another"), from.Response
+			default:
+				a.TLSNotAfter, a.Expected = from.SentAt, from.AA
+			}
+		}
+		sameAsLibrary(t, rt, other)
+		path, _ := written(t, rows)
+		if want, _, err := column.Read[measurement.Answer](path); err != nil || !reflect.DeepEqual(want, first) {
+			rt.Fatal("the rows of the first are no longer what they were: ", err, gocmp.Diff(want, first))
+		}
+		again, _, err := read[measurement.Answer](before, len(rows))
+		if err != nil || !reflect.DeepEqual(first, again) {
+			rt.Fatal("read again it is another file: ", err, gocmp.Diff(first, again))
+		}
+	})
 }
 
 func drawAnswers(rt *rapid.T) []measurement.Answer {

@@ -1,38 +1,41 @@
 package spool
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/maphash"
 	"slices"
-	"sync"
 
 	"github.com/parquet-go/parquet-go/format"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/column/thrift"
 )
 
-// rowsOf makes the rows of a row group, which are the caller's: their texts and responses
-// are in memory that is never used again for anything else.
+// rowsOf makes the rows of a row group, which are the caller's: what they point to nobody
+// writes to, and rows of other files may point to it too.
 func rowsOf[T Sent](body []byte, g rowGroupHead, of *shape) ([]T, error) {
 	if len(g.columns) != len(of.leaves) {
 		return nil, fmt.Errorf("damaged Parquet: %d columns of values, want %d", len(g.columns), len(of.leaves))
 	}
-	d := decoders.Get().(*decoder)
-	defer decoders.Put(d)
+	d, _ := of.decoders.Get().(*decoder)
+	if d == nil {
+		d = &decoder{last: make([]leafCells, len(of.leaves))}
+	}
 	rows := make([]T, g.rows)
-	d.rows, d.numbers, d.room = len(rows), make([]int64, 0, len(rows)*of.numbers), maxSentBytes
-	columns, leaves, end := g.columns, of.leaves, int64(len("PAR1"))
+	d.rows, d.room = len(rows), maxSentBytes
+	columns, leaves, cells, end := g.columns, of.leaves, d.last, int64(len("PAR1"))
 	for _, field := range of.fields {
 		parts := max(len(field.Elem), 1)
-		d.read = slices.Grow(d.read[:0], parts)[:parts]
+		d.read = cells[:parts]
 		for i := range parts {
 			if err := d.leaf(&d.read[i], leaves[i], &columns[i], body, end); err != nil {
 				return nil, fmt.Errorf("column %s: %w", leaves[i].path, err)
 			}
 			end = columns[i].begin() + columns[i].size
 		}
-		columns, leaves = columns[parts:], leaves[parts:]
+		columns, leaves, cells = columns[parts:], leaves[parts:], cells[parts:]
 		err := d.assemble(field)
 		if err == nil {
 			err = column.Fill(rows, field.Name, &d.cells)
@@ -41,17 +44,28 @@ func rowsOf[T Sent](body []byte, g rowGroupHead, of *shape) ([]T, error) {
 			return nil, fmt.Errorf("column %s: %w", field.Name, err)
 		}
 	}
+	if len(rows) <= mostKeptRows && maxSentBytes-d.room <= mostKeptBytes {
+		of.decoders.Put(d)
+	}
 	return rows, nil
 }
+
+// What a decoder may keep of a file: those of larger files are let go. A good file has 65
+// rows and some 40 KB.
+const (
+	mostKeptRows  = 1 << 10
+	mostKeptBytes = 1 << 18
+	mostKeptPages = 1 << 10 // bytes of a leaf's pages, as the file has them
+)
 
 // decoder makes cells of pages. Its own memory is used again, but for numbers and
 // texts, which rows refer to.
 type decoder struct {
-	rows    int
-	room    int64   // bytes that pages may still decompress to
-	numbers []int64 // memory for those of the flat columns
-	cells   column.Cells
-	read    []leafCells // of the column, one for each leaf
+	rows  int
+	room  int64 // bytes that pages may still decompress to
+	cells column.Cells
+	last  []leafCells // of each leaf, what was read of it last
+	read  []leafCells // those of the column
 
 	plain                    []byte // a page
 	levels, repeated, places []int32
@@ -60,34 +74,52 @@ type decoder struct {
 	hashes                   map[uint64]struct{} // hashes of what a dictionary says
 }
 
-// leafCells is what was read of a leaf.
+// leafCells is what was read of a leaf, and of what. More than half of the columns are byte
+// for byte those of the file before: what the plan says of an interval, and what is always null.
 type leafCells struct {
 	column.Column
-	starts []int32 // of a list: of each row its first element
+	starts []int32 // of a list: of each row its first element, and where the last one ends
 	nulls  []bool  // of a list: of each row whether it is null
+
+	pages  []byte // that they were read of; empty where these were too many to keep, or wrong
+	values int64
+	plain  int64 // bytes that the pages decompress to
 }
 
 // hashSeed is the seed of the hashes of what dictionaries say.
 var hashSeed = maphash.MakeSeed()
 
-var decoders = sync.Pool{New: func() any { return new(decoder) }}
-
-// leaf reads the pages of one leaf: a dictionary where it has texts or byte arrays, and
-// then data. It lies behind the leaf before it, which ends there.
+// leaf reads the pages of one leaf, unless they are those that its cells were read of last:
+// a dictionary where it has texts or byte arrays, and then data. It lies behind the leaf
+// before it, which ends there.
 func (d *decoder) leaf(c *leafCells, l leaf, from *chunk, body []byte, end int64) error {
-	t, err := from.pages(l, body, d.rows, end)
+	pages, err := from.pages(l, body, d.rows, end)
 	if err != nil {
 		return err
 	}
-	c.Int, c.Index, c.Bytes, c.Null, c.Dict, c.starts, c.nulls = nil, c.Index[:0], c.Bytes[:0], c.Null[:0], nil, c.starts[:0], c.nulls[:0]
-	if isNumber := l.physical != format.ByteArray; isNumber && l.lists == 0 {
-		at := len(d.numbers)
-		c.Int = d.numbers[at:at:cap(d.numbers)] // grows in place
-		defer func() { d.numbers = d.numbers[:at+len(c.Int)] }()
+	room := d.room
+	if len(pages) > 0 && c.values == from.values && c.plain <= room && bytes.Equal(c.pages, pages) {
+		d.room -= c.plain
+		return nil
 	}
+	c.Int, c.Index, c.Bytes, c.Null, c.Dict, c.starts, c.nulls, c.pages = nil, c.Index[:0], c.Bytes[:0], c.Null[:0], nil, c.starts[:0], c.nulls[:0], c.pages[:0]
+	if l.physical != format.ByteArray {
+		c.Int = make([]int64, 0, d.rows)
+	}
+	if err := d.pages(c, l, pages, from.values); err != nil {
+		return err
+	}
+	if len(pages) <= mostKeptPages {
+		c.pages, c.values, c.plain = append(c.pages, pages...), from.values, room-d.room
+	}
+	return nil
+}
+
+// pages reads pages, which have so many values.
+func (d *decoder) pages(c *leafCells, l leaf, pages []byte, left int64) error {
+	t := &thrift.Reader{Buf: pages}
 	d.dict, d.used = d.dict[:0], d.used[:0]
-	left := from.values
-	for first := true; len(t.Buf) > 0; first = false {
+	for first := true; t.Left() > 0; first = false {
 		p, err := readPage(t)
 		if err != nil {
 			return err
@@ -116,6 +148,9 @@ func (d *decoder) leaf(c *leafCells, l leaf, from *chunk, body []byte, end int64
 	}
 	if slices.Contains(d.used, false) {
 		return fmt.Errorf("%w: its dictionary has values that no row has", column.ErrDamaged)
+	}
+	if l.lists > 0 {
+		c.starts = append(c.starts, int32(len(c.Null)))
 	}
 	return nil
 }
@@ -300,7 +335,7 @@ func (d *decoder) assemble(f column.Field) error {
 	d.cells = column.Cells{Elements: make([]column.Column, len(d.read))}
 	for i := range d.read {
 		r := &d.read[i]
-		if r.starts = append(r.starts, int32(len(r.Null))); len(r.starts) != d.rows+1 {
+		if len(r.starts) != d.rows+1 {
 			return fmt.Errorf("%w: %d lists for %d rows", column.ErrDamaged, len(r.starts)-1, d.rows)
 		}
 		if !slices.Equal(r.starts, first.starts) || !slices.Equal(r.nulls, first.nulls) {

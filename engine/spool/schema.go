@@ -18,7 +18,7 @@ func (f *footer) elements() (all []element) {
 	t := &thrift.Reader{Buf: f.schema}
 	t.Each(maxSentParts, func() {
 		var e element
-		from := t.Buf
+		from := t.At
 		for m := (thrift.Member{}); t.Next(&m); {
 			switch {
 			case m.Is(4, thrift.Bytes):
@@ -29,7 +29,7 @@ func (f *footer) elements() (all []element) {
 				t.Skip(m.Kind)
 			}
 		}
-		e.is = string(from[:len(from)-len(t.Buf)])
+		e.is = string(t.Buf[from:t.At])
 		all = append(all, e)
 	})
 	return all

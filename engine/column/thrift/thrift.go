@@ -5,11 +5,15 @@ package thrift
 
 import "encoding/binary"
 
-// Reader reads from Buf. What does not fit makes it Bad, and Buf empty.
+// Reader reads Buf from At on. What does not fit makes it Bad, and At the end.
 type Reader struct {
 	Buf []byte
+	At  int
 	Bad bool
 }
+
+// Left is how many bytes are not read yet.
+func (t *Reader) Left() int { return len(t.Buf) - t.At }
 
 // The kinds of values that Parquet uses, of those the protocol has.
 const (
@@ -37,25 +41,29 @@ type Member struct {
 
 func (m Member) Is(id int16, kind byte) bool { return m.ID == id && m.Kind == kind }
 
-func (t *Reader) Fail() { t.Bad, t.Buf = true, nil }
+func (t *Reader) Fail() { t.Bad, t.At = true, len(t.Buf) }
 
 func (t *Reader) byte() byte {
-	if len(t.Buf) == 0 {
+	if t.At >= len(t.Buf) {
 		t.Fail()
 		return 0
 	}
-	b := t.Buf[0]
-	t.Buf = t.Buf[1:]
+	b := t.Buf[t.At]
+	t.At++
 	return b
 }
 
 func (t *Reader) unsigned() uint64 {
-	v, n := binary.Uvarint(t.Buf)
+	if t.At < len(t.Buf) && t.Buf[t.At] < 0x80 { // nearly all are of one byte
+		t.At++
+		return uint64(t.Buf[t.At-1])
+	}
+	v, n := binary.Uvarint(t.Buf[t.At:])
 	if n <= 0 {
 		t.Fail()
 		return 0
 	}
-	t.Buf = t.Buf[n:]
+	t.At += n
 	return v
 }
 
@@ -68,12 +76,17 @@ func (t *Reader) Integer() int64 {
 // Bytes are of the buffer's own memory.
 func (t *Reader) Bytes() []byte {
 	n := t.unsigned()
-	if n > uint64(len(t.Buf)) {
+	if n > uint64(t.Left()) {
 		t.Fail()
 		return nil
 	}
-	b := t.Buf[:n:n]
-	t.Buf = t.Buf[n:]
+	return t.Take(int(n))
+}
+
+// Take takes so many bytes, which are there, as they are.
+func (t *Reader) Take(n int) []byte {
+	b := t.Buf[t.At : t.At+n : t.At+n]
+	t.At += n
 	return b
 }
 
@@ -84,7 +97,7 @@ func (t *Reader) List() (n int, kind byte) {
 	if size == 15 {
 		size = t.unsigned()
 	}
-	if size > uint64(len(t.Buf)) {
+	if size > uint64(t.Left()) {
 		t.Fail()
 		return 0, 0
 	}
@@ -135,11 +148,11 @@ func (t *Reader) pass(kind byte, depth int) {
 	case Int16, Int32, Int64:
 		t.unsigned()
 	case Double:
-		if len(t.Buf) < 8 {
+		if t.Left() < 8 {
 			t.Fail()
 			return
 		}
-		t.Buf = t.Buf[8:]
+		t.At += 8
 	case Bytes:
 		t.Bytes()
 	case List, Set:
