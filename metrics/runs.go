@@ -97,27 +97,36 @@ func within(v VantagePoint, at int64) bool {
 // slotAt is the interval that a time in µs from the start of the window lies in.
 func slotAt(us int64) int { return int(us / interval.Length.Microseconds()) }
 
+// Runs is what is known of the runs alone: who keeps it keeps no measurements.
+type Runs struct {
+	from, until int64
+	marks       map[string][]mark
+	before      map[runKey]mark
+}
+
+// Runs is for after all runs were added.
+func (a *Accumulator) Runs() *Runs { return &Runs{a.from, a.until, a.marks, a.marksBefore} }
+
 // Late says whether a run came into the lake after Config.ReceivedUntil: then none of its
-// rows counts. Runs must have been added.
-func (a *Accumulator) Late(vp measurement.VantagePoint, label time.Time) bool {
+// rows counts.
+func (r *Runs) Late(vp measurement.VantagePoint, label time.Time) bool {
 	at := label.UnixMicro()
-	if at < a.from {
-		return a.marksBefore[runKey{string(vp), at}]&late != 0
+	if at < r.from {
+		return r.before[runKey{string(vp), at}]&late != 0
 	}
-	marks := a.marks[string(vp)]
-	return marks != nil && at < a.until && marks[slotAt(at-a.from)]&late != 0
+	marks := r.marks[string(vp)]
+	return marks != nil && at < r.until && marks[slotAt(at-r.from)]&late != 0
 }
 
 // Trusted says whether what a run shows may date serials, and accuse on grounds of time:
-// its clock was not known to be wrong, and it did not arrive before its label. Runs must
-// have been added.
-func (a *Accumulator) Trusted(vp measurement.VantagePoint, label time.Time) bool {
+// its clock was not known to be wrong, and it did not arrive before its label.
+func (r *Runs) Trusted(vp measurement.VantagePoint, label time.Time) bool {
 	at := label.UnixMicro()
-	if at < a.from {
-		return a.marksBefore[runKey{string(vp), at}]&untrusted == 0
+	if at < r.from {
+		return r.before[runKey{string(vp), at}]&untrusted == 0
 	}
-	marks := a.marks[string(vp)]
-	return marks == nil || at >= a.until || marks[slotAt(at-a.from)]&untrusted == 0
+	marks := r.marks[string(vp)]
+	return marks == nil || at >= r.until || marks[slotAt(at-r.from)]&untrusted == 0
 }
 
 // marksOf are the marks of a vantage point, by interval of the window; nil without any.

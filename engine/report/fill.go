@@ -36,7 +36,8 @@ func (d *Document) fill(ctx context.Context, store lake.Store, cfg metrics.Confi
 		return nil, err
 	}
 	r := a.Compute()
-	d.late, d.trusted = a.Late, a.Trusted
+	runs := a.Runs() // and nothing else: a dossier is made when the measurements are forgotten
+	d.late, d.trusted = runs.Late, runs.Trusted
 	d.rest(r)
 	d.cover(r)
 	if err := d.others(ctx, store); err != nil {
