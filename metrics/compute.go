@@ -176,14 +176,10 @@ func (r *Result) Presence() []Presence {
 }
 
 // Forget gives the memory of the measurements back; Hours, Presence and the courses that
-// were asked for stay. Of the Accumulator that it was computed from only Late and Trusted
-// may be asked from then on.
+// were asked for stay.
 func (r *Result) Forget() {
 	r.Hours()
 	r.Presence()
-	if c := r.computation; c != nil {
-		c.days, c.history, c.instances, c.empty = nil, nil, nil, nil
-	}
 	r.computation = nil
 }
 
