@@ -173,6 +173,9 @@ type packer struct {
 	zip  *zip.Writer
 	top  string // the folder in the zip
 	left int64
+
+	deflate *flate.Writer // used again: one takes 800 KB, and some dossiers have thousands of files
+	packed  bytes.Buffer
 }
 
 // add adds a file if there is room for it, and says what it is.
@@ -188,7 +191,6 @@ func (p *packer) add(dir, name string) (size int64, sum, leftOut string, err err
 		h.Method = zip.Store // compressed already
 	}
 	hashed, checked := sha256.New(), crc32.NewIEEE()
-	var packed bytes.Buffer
 	in, err := os.Open(file)
 	if err != nil {
 		return 0, "", "", err
@@ -196,22 +198,22 @@ func (p *packer) add(dir, name string) (size int64, sum, leftOut string, err err
 	defer in.Close()
 	to := io.MultiWriter(hashed, checked)
 	room := info.Size() <= 16*p.left // else it is not even tried: text shrinks to a quarter
-	var deflate *flate.Writer
-	if room && h.Method == zip.Deflate {
-		if deflate, err = flate.NewWriter(&packed, flate.DefaultCompression); err != nil {
+	deflated := room && h.Method == zip.Deflate
+	if deflated {
+		if err := p.begin(); err != nil {
 			return 0, "", "", err
 		}
-		to = io.MultiWriter(hashed, checked, deflate)
+		to = io.MultiWriter(hashed, checked, p.deflate)
 	}
-	if size, err = io.Copy(to, in); err == nil && deflate != nil {
-		err = deflate.Close()
+	if size, err = io.Copy(to, in); err == nil && deflated {
+		err = p.deflate.Close()
 	}
 	if err != nil {
 		return 0, "", "", err
 	}
 	h.CRC32, h.UncompressedSize64, h.CompressedSize64 = checked.Sum32(), uint64(size), uint64(size)
-	if deflate != nil {
-		h.CompressedSize64 = uint64(packed.Len())
+	if deflated {
+		h.CompressedSize64 = uint64(p.packed.Len())
 	}
 	sum = hex.EncodeToString(hashed.Sum(nil))
 	takes := int64(h.CompressedSize64) + int64(2*len(h.Name)) + perEntry
@@ -219,22 +221,34 @@ func (p *packer) add(dir, name string) (size int64, sum, leftOut string, err err
 		return size, sum, tooLarge, nil
 	}
 	p.left -= takes
-	return size, sum, "", p.write(h, in, &packed)
+	return size, sum, "", p.write(h, in)
+}
+
+// begin makes the packer ready to deflate a file.
+func (p *packer) begin() (err error) {
+	p.packed.Reset()
+	if p.deflate == nil {
+		p.deflate, err = flate.NewWriter(&p.packed, flate.DefaultCompression)
+		return err
+	}
+	p.deflate.Reset(&p.packed)
+	return nil
 }
 
 // write adds an entry whose head says what is in it.
-func (p *packer) write(h *zip.FileHeader, in io.ReadSeeker, packed io.Reader) error {
+func (p *packer) write(h *zip.FileHeader, in io.ReadSeeker) error {
 	out, err := p.zip.CreateRaw(h)
 	if err != nil {
 		return err
 	}
+	from := io.Reader(&p.packed)
 	if h.Method == zip.Store {
 		if _, err := in.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		packed = in
+		from = in
 	}
-	n, err := io.Copy(out, packed)
+	n, err := io.Copy(out, from)
 	if err == nil && n != int64(h.CompressedSize64) {
 		err = fmt.Errorf("%s: changed while it was packed", h.Name)
 	}
