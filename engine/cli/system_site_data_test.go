@@ -81,6 +81,7 @@ func siteMadeUp(t *testing.T, b *browser, s sites, _ string) {
 		z := z.(map[string]any)
 		if z["serial"].(float64) == 2026112000 {
 			z["rsis"] = slices.DeleteFunc(z["rsis"].([]any), func(r any) bool { return slices.Contains([]any{"d", "e"}, r.(map[string]any)["rsi"]) })
+			z["never"] = []string{"d"}
 		}
 	}
 	writeData(t, to, "zones/202611", zones)

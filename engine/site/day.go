@@ -57,6 +57,7 @@ type fold struct {
 
 	next    int
 	serials [][]shownSerial // of the label, by vantage point
+	soa     []int           // of the label, by vantage point and server: queries for the SOA record that were sent
 	cells   []label         // by vantage point, server, path
 	series  []series        // likewise
 }
@@ -76,6 +77,7 @@ func (f *frame) fold(ctx context.Context, store lake.Store, start time.Time, fir
 	}
 	n := len(d.vps) * len(f.servers) * len(allPaths)
 	d.cells, d.series, d.serials = make([]label, n), make([]series, n), make([][]shownSerial, len(d.vps))
+	d.soa = make([]int, len(d.vps)*len(f.servers))
 	for i := range d.cells {
 		d.cells[i].reset()
 	}
@@ -177,6 +179,9 @@ func (d *fold) row(w *words, i, query, vp, server, path int) {
 	if a := w.Address.Index[i]; a < 0 || w.address[a] != d.day.Address(d.next, server, path) {
 		return
 	}
+	if d.queries[query].Label == measurement.QuerySOA {
+		d.soa[vp*len(d.servers)+server]++
+	}
 	answered, good := w.Outcome.Index[i] == w.answered, w.good.At(i)
 	if answered && w.NSID.Has(i) {
 		c.nsids = count(c.nsids, w.NSID.Text(i), 1)
@@ -256,15 +261,16 @@ func most(all []run[string]) (text string) {
 func (d *fold) reach(at int) {
 	own := make([][2]bool, len(d.vps)) // by vantage point, family
 	for ; d.next < at; d.next++ {
-		for vp, id := range d.vps {
+		for vp := range d.vps {
 			for family := range own[vp] {
 				own[vp][family] = d.inTrouble(vp, family)
 			}
 			if d.day.Trusted(vp, d.next) {
-				d.seen.note(d.at(d.next), vp, id, d.serials[vp], d.rsis)
+				d.see(vp)
 			}
 			d.serials[vp] = d.serials[vp][:0]
 		}
+		clear(d.soa)
 		if d.details != nil {
 			d.details.labelDone(func(vp, family int) bool { return own[vp][family] })
 		}
@@ -281,6 +287,31 @@ func (d *fold) reach(at int) {
 			}
 		}
 	}
+}
+
+// see notes what a run was shown of the root's serials. An RSI that was asked all that is
+// planned, and showed none, was asked in vain [kvg].
+func (d *fold) see(vp int) {
+	l := looked{label: d.next, at: d.at(d.next), vp: vp, alone: d.day.Alone(d.next)}
+	d.seen.note(l, d.serials[vp], d.rsis)
+	for server, rsi := range d.rsis {
+		sent := d.soa[vp*len(d.servers)+server]
+		if sent > 0 && sent == d.plannedSOA(vp, server) && !slices.ContainsFunc(d.serials[vp], func(s shownSerial) bool { return s.server == server }) {
+			d.seen.unanswered(l, rsi)
+		}
+	}
+}
+
+// plannedSOA counts the queries for the SOA record that a vantage point is to send a server.
+func (d *fold) plannedSOA(vp, server int) (n int) {
+	for q := range d.queries {
+		for path := range allPaths {
+			if d.queries[q].Label == measurement.QuerySOA && d.day.Planned(q, d.next, vp, server, path) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // inTrouble says whether a failure is a vantage point's own: an event says so, or all that

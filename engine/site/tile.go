@@ -209,14 +209,29 @@ type ZoneSerial struct {
 	Serial    int64             `json:"serial"`
 	Published *time.Time        `json:"published,omitempty"` // T(s) of RSSAC047 [pub]; nil where nothing says it
 	RSIs      []ZoneSerialShown `json:"rsis"`
+	Never     []string          `json:"never,omitempty"`  // RSIs that did not show it, nor a newer one within 65 minutes of its publication; of Zones
+	Behind    []string          `json:"behind,omitempty"` // RSIs whose newest it is though a newer one is published: an open event of kind stale says so; of Now
 }
 
-// ZoneSerialShown is when an RSI showed a serial first and last, of the vantage points that saw it.
+// ZoneSerialShown is when an RSI showed a serial first and last, of the vantage points that
+// were shown it at any time.
 type ZoneSerialShown struct {
 	RSI   string    `json:"rsi"`
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
 	VPs   int       `json:"vps"`
+	Now   int       `json:"now,omitempty"`  // witnesses in the last half hour: 1, or 2 for as many as are enough; of Now, of the newest that the RSI showed then
+	Came  *Delay    `json:"came,omitempty"` // from its publication until the RSI showed it, or a newer one; of Zones
+	Gone  *Delay    `json:"gone,omitempty"` // from the next one's publication until the RSI showed it no more to two vantage points; of Zones
+}
+
+// Delay is a time after a publication, by the rule of publication latency (docs/method.md):
+// where nobody asked, it is between Minutes and Most. What one vantage point alone says makes
+// it no longer, where the plan has others.
+type Delay struct {
+	State   string `json:"state"`          // in_time, late (more than 65 minutes) or unknown
+	Minutes int64  `json:"min"`            // at least
+	Most    *int64 `json:"most,omitempty"` // at most, where that is more; absent also where it has not ended
 }
 
 // Zones is data/zones/YYYYMM.js.
