@@ -105,7 +105,28 @@ func (d *Deriver) Run(ctx context.Context, from, until time.Time) (result Result
 	if result.Events, err = d.events(first, last, made); err != nil {
 		return result, err
 	}
+	if err := d.reached(); err != nil {
+		return result, err
+	}
 	return result, d.renew()
+}
+
+// reached notes the last label of the lake where its day is up to date.
+func (d *Deriver) reached() error {
+	known, err := d.known(interval.Day(d.last))
+	if err != nil || !known {
+		return err
+	}
+	return d.keep(d.reachedPath(), d.last)
+}
+
+func (d *Deriver) reachedPath() string { return filepath.Join(d.State, "until") }
+
+// Derived is the newest label that the events were brought up to date with; false where that
+// is not known.
+func (d *Deriver) Derived() (last time.Time, known bool, err error) {
+	known, err = d.remember(d.reachedPath(), &last)
+	return last.UTC(), known, err
 }
 
 // since is the schema that has the tables.

@@ -144,8 +144,8 @@ func (m *marks) label(h *hour, at int, l *label, r *runs) {
 			m.offPlan[vp].see(label, l.offPlan[vp] > 0, nil, float64(l.offPlan[vp]))
 		}
 		for family := range measurement.Families {
-			if i := vp*len(measurement.Families) + family; l.sent[i] > 0 {
-				m.own[i].see(label, l.troubled(vp, family), nil, 0)
+			if l.trouble[vp].Sent(family) {
+				m.own[vp*len(measurement.Families)+family].see(label, l.trouble[vp].Own(family), nil, 0)
 			}
 		}
 	}

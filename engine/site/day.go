@@ -30,6 +30,7 @@ const tcColumn column.Name = "tc"
 // path.
 type label struct {
 	rows, sent, failed, incorrect int
+	own                           int // of failed, in the vantage point's own trouble; then none is incorrect
 	judged, judgedFailed          int // of sent and failed: of correctness, what is incorrect aside
 	drawn                         int // rows of queries that draw their paths and are not judged
 	latencies                     []int64
@@ -45,10 +46,9 @@ type fold struct {
 	day         *derive.Day
 	start       time.Time
 	first, last int // labels of the day [first, last) that are wanted
-	own         *own
 	seen        *seen
-	details     *details                              // nil: nobody wants them
-	note        func(at time.Time, place int, s *sum) // may be nil; place is a server and path
+	details     *details                                  // nil: nobody wants them
+	note        func(at time.Time, vp, place int, s *sum) // may be nil; place is a server and path
 	queries     []plan.Query
 	judged      []bool
 	plain       []int // queries that do not draw their paths
@@ -56,19 +56,20 @@ type fold struct {
 	least       *big.Rat
 
 	next    int
-	serials [][]shownSerial // of the label, by vantage point
-	soa     []int           // of the label, by vantage point and server: queries for the SOA record that were sent
-	cells   []label         // by vantage point, server, path
-	series  []series        // likewise
+	serials [][]shownSerial  // of the label, by vantage point
+	soa     []int            // of the label, by vantage point and server: queries for the SOA record that were sent
+	trouble []derive.Trouble // of the label, by vantage point
+	cells   []label          // by vantage point, server, path
+	series  []series         // likewise
 }
 
 // fold begins to read the labels [first, last) of a day.
-func (f *frame) fold(ctx context.Context, store lake.Store, start time.Time, first, last int, o *own) (*fold, error) {
+func (f *frame) fold(ctx context.Context, store lake.Store, start time.Time, first, last int) (*fold, error) {
 	day, err := derive.ReadDay(ctx, f.plan, store, start)
 	if err != nil {
 		return nil, ofLake(err)
 	}
-	d := &fold{frame: f, day: day, start: start, first: first, last: last, own: o, vps: day.VantagePoints(), next: first, least: f.least(start), queries: day.Queries()}
+	d := &fold{frame: f, day: day, start: start, first: first, last: last, vps: day.VantagePoints(), next: first, least: f.least(start), queries: day.Queries()}
 	for i, q := range d.queries {
 		d.judged = append(d.judged, q.Label == measurement.QueryCorrectness)
 		if q.Pick == 0 {
@@ -77,7 +78,7 @@ func (f *frame) fold(ctx context.Context, store lake.Store, start time.Time, fir
 	}
 	n := len(d.vps) * len(f.servers) * len(allPaths)
 	d.cells, d.series, d.serials = make([]label, n), make([]series, n), make([][]shownSerial, len(d.vps))
-	d.soa = make([]int, len(d.vps)*len(f.servers))
+	d.soa, d.trouble = make([]int, len(d.vps)*len(f.servers)), make([]derive.Trouble, len(d.vps))
 	for i := range d.cells {
 		d.cells[i].reset()
 	}
@@ -111,7 +112,7 @@ type words struct {
 	vp, query, server, family, transport []int32
 	address                              []netip.Addr
 	answered, local                      int32
-	incorrect, unchecked                 int32
+	correct, incorrect, unchecked        int32
 	noError, nxDomain                    int32
 	truncated                            column.Flags
 	good                                 column.Good
@@ -123,7 +124,7 @@ func (w *words) cells(name column.Name) *column.Cells { return &w.Cells[slices.I
 
 func (d *fold) words(b *column.AnswerBatch) *words {
 	w := &words{AnswerBatch: b, names: detailColumns, good: b.Good(), answered: b.Outcome.Place(measurement.Answered), local: b.Outcome.Place(measurement.LocalError),
-		incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked),
+		correct: b.Verdict.Place(measurement.Correct), incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked),
 		noError: b.RCode.Place(measurement.NoError), nxDomain: b.RCode.Place(measurement.NXDomain)}
 	w.truncated = column.Flags{Column: &w.cells(tcColumn).Column}
 	code := func(c *column.Column, find func(string) int) []int32 {
@@ -189,14 +190,18 @@ func (d *fold) row(w *words, i, query, vp, server, path int) {
 	if good {
 		d.shown(w, i, c, query, vp, server)
 	}
-	failed, incorrect, held := !good, false, false
+	failed, correct, incorrect, held := !good, false, false, false
 	if d.judged[query] {
 		verdict := w.Verdict.Index[i]
+		correct = verdict >= 0 && verdict == w.correct
 		incorrect = answered && verdict >= 0 && verdict == w.incorrect
 		held = answered && verdict >= 0 && verdict == w.unchecked // nobody knows yet
 		failed = incorrect || !held && (!answered || !w.responds(i))
 	} else if us := w.LatencyUS; good && us.Has(i) && us.Int[i] >= 0 {
 		c.latencies = append(c.latencies, us.Int[i])
+	}
+	if says, failed := derive.Says(good, correct, held && w.RCode.Index[i] == w.nxDomain); says {
+		d.trouble[vp].Take(path, failed, incorrect)
 	}
 	c.count(d.judged[query], failed, incorrect, held)
 	if d.details != nil {
@@ -259,12 +264,8 @@ func most(all []run[string]) (text string) {
 
 // reach ends the labels before at.
 func (d *fold) reach(at int) {
-	own := make([][2]bool, len(d.vps)) // by vantage point, family
 	for ; d.next < at; d.next++ {
 		for vp := range d.vps {
-			for family := range own[vp] {
-				own[vp][family] = d.inTrouble(vp, family)
-			}
 			if d.day.Trusted(vp, d.next) {
 				d.see(vp)
 			}
@@ -272,21 +273,42 @@ func (d *fold) reach(at int) {
 		}
 		clear(d.soa)
 		if d.details != nil {
-			d.details.labelDone(func(vp, family int) bool { return own[vp][family] })
+			d.details.labelDone(func(h hit) bool { return d.ownFailure(h.vp, h.path) })
 		}
 		for vp := range d.vps {
 			for server := range d.servers {
 				for path := range allPaths {
-					place := d.place(vp, server, path)
-					d.series[place].add(d.cell(&d.cells[place], vp, server, path, own[vp][path/len(measurement.Transports)]))
-					if d.note != nil {
-						d.note(d.at(d.next), server*len(allPaths)+path, d.sum(&d.cells[place], vp, server, path, own[vp][path/len(measurement.Transports)]))
-					}
-					d.cells[place].reset()
+					d.ended(vp, server, path)
 				}
 			}
 		}
+		clear(d.trouble)
 	}
+}
+
+// ended takes what became of a vantage point's queries to a server over a path.
+func (d *fold) ended(vp, server, path int) {
+	place := d.place(vp, server, path)
+	l, incorrect := &d.cells[place], 0
+	if d.ownFailure(vp, path) {
+		l.own, l.incorrect, incorrect = l.failed, 0, l.incorrect
+	}
+	d.series[place].add(d.cell(l, vp, server, path))
+	s := d.sum(l, vp, server, path)
+	if s.own > 0 {
+		d.seen.inTrouble(d.next/perHour, vp, pathKey(d.rsis[server], path), s.own, incorrect)
+	}
+	if d.note != nil {
+		d.note(d.at(d.next), vp, server*len(allPaths)+path, s)
+	}
+	l.reset()
+}
+
+// ownFailure says whether what failed over a path at the label was the vantage point's own
+// trouble, by the rule of the events: nothing but the label itself tells it, and not that an
+// event covers it.
+func (d *fold) ownFailure(vp, path int) bool {
+	return d.trouble[vp].Own(path / len(measurement.Transports))
 }
 
 // see notes what a run was shown of the root's serials. An RSI that was asked all that is
@@ -314,33 +336,13 @@ func (d *fold) plannedSOA(vp, server int) (n int) {
 	return n
 }
 
-// inTrouble says whether a failure is a vantage point's own: an event says so, or all that
-// it asked over the family failed or was incorrect, as where somebody on the way forges
-// answers; two queries at least.
-func (d *fold) inTrouble(vp, family int) bool {
-	if d.own.covers(d.vps[vp], family, d.at(d.next)) {
-		return true
-	}
-	sent, failed := 0, 0
-	for server := range d.servers {
-		for transport := range measurement.Transports {
-			c := &d.cells[d.place(vp, server, family*len(measurement.Transports)+transport)]
-			sent, failed = sent+c.sent, failed+c.failed
-		}
-	}
-	return sent >= 2 && failed == sent
-}
-
-func (d *fold) cell(l *label, vp, server, path int, own bool) cell {
-	t := tally{planned: l.rows > 0, sent: l.sent, failed: l.failed, incorrect: l.incorrect}
+func (d *fold) cell(l *label, vp, server, path int) cell {
+	t := tally{planned: l.rows > 0, sent: l.sent, failed: l.failed, own: l.own, incorrect: l.incorrect}
 	for _, q := range d.plain {
 		if t.planned {
 			break
 		}
 		t.planned = d.day.Planned(q, d.next, vp, server, path) && d.day.Expected(vp, d.next)
-	}
-	if own {
-		t.own = l.failed
 	}
 	c := cell{state: d.state(t, d.least), sent: l.sent, failed: l.failed, serial: l.serial, nsid: most(l.nsids)}
 	if n := len(l.latencies); n > 0 {
@@ -351,9 +353,9 @@ func (d *fold) cell(l *label, vp, server, path int, own bool) cell {
 }
 
 // sum is what a label comes to, as the table hours would have it.
-func (d *fold) sum(l *label, vp, server, path int, own bool) *sum {
+func (d *fold) sum(l *label, vp, server, path int) *sum {
 	s := &sum{asked: l.rows > 0, planned: l.drawn, sent: l.sent - l.judged, failed: l.failed - l.judgedFailed, incorrect: l.incorrect, serial: noSerial}
-	if own {
+	if l.own > 0 {
 		s.own = s.failed
 	}
 	for _, q := range d.plain {

@@ -14,13 +14,15 @@ import (
 	"mtric.net/mtric/metrics"
 )
 
-// seen is which RSI showed which serial of the root on a day: to which vantage points, from
-// when to when. Runs that date nothing do not count.
+// seen is what is kept of a day's answers: which RSI showed which serial of the root, to which
+// vantage points, from when to when, where runs that date nothing do not count; and what failed
+// in vantage points' own trouble.
 type seen struct {
 	Form          int                            `json:"form"`
 	VantagePoints []string                       `json:"vps"`
 	Serials       map[int64]map[string]*sighting `json:"serials"`
 	Unanswered    map[string]witnesses           `json:"unanswered"` // by RSI: who asked all that is planned, and was shown no serial
+	Trouble       map[string]map[string][]int    `json:"trouble"`    // by vantage point, RSI and path: hour, failures and incorrect answers in its own trouble, as the table hours counts them
 	news          map[string]map[int64]bool      // serials that a vantage point was the first to show
 }
 
@@ -94,7 +96,7 @@ const (
 )
 
 func newSeen(vps []measurement.VantagePoint) *seen {
-	s := &seen{Form: seenForm, Serials: map[int64]map[string]*sighting{}, Unanswered: map[string]witnesses{}, news: map[string]map[int64]bool{}}
+	s := &seen{Form: seenForm, Serials: map[int64]map[string]*sighting{}, Unanswered: map[string]witnesses{}, Trouble: map[string]map[string][]int{}, news: map[string]map[int64]bool{}}
 	for _, vp := range vps {
 		s.VantagePoints = append(s.VantagePoints, string(vp))
 	}
@@ -172,6 +174,37 @@ func (s *seen) unanswered(l looked, rsi string) {
 	w := s.Unanswered[rsi]
 	w.note(l.label, l.alone)
 	s.Unanswered[rsi] = w
+}
+
+// inTrouble adds what failed within an hour in a vantage point's own trouble.
+func (s *seen) inTrouble(hour, vp int, name string, failed, incorrect int) {
+	of := s.Trouble[s.VantagePoints[vp]]
+	if of == nil {
+		of = map[string][]int{}
+		s.Trouble[s.VantagePoints[vp]] = of
+	}
+	all := of[name]
+	if n := len(all); n == 0 || all[n-3] != hour {
+		all = append(all, hour, 0, 0)
+	}
+	n := len(all)
+	all[n-2], all[n-1] = all[n-2]+failed, all[n-1]+incorrect
+	of[name] = all
+}
+
+// troubled is what failed within an hour in a vantage point's own trouble, and how much of
+// that was incorrect.
+func (s *seen) troubled(hour int, vp, name string) (failed, incorrect int) {
+	if s == nil {
+		return 0, 0
+	}
+	all := s.Trouble[vp][name]
+	for i := 0; i+2 < len(all); i += 3 {
+		if all[i] == hour {
+			return all[i+1], all[i+2]
+		}
+	}
+	return 0, 0
 }
 
 // older is the older of two serials (RFC 1982); noSerial where they have no order.

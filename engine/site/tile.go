@@ -102,6 +102,9 @@ func LatencyByte(us int64) byte {
 	return byte(1 + min(max(math.Round(16*math.Log2(float64(max(us, 1))/100)), 0), 254))
 }
 
+// latencyOf is the latency that a LatencyByte means, in µs.
+func latencyOf(b byte) int64 { return int64(100 * math.Exp2(float64(b-1)/16)) }
+
 // latencies writes the bytes of LatencyByte.
 func latencies(cells []byte) string { return base64.StdEncoding.EncodeToString(cells) }
 
@@ -144,6 +147,8 @@ type Link struct {
 // Now is data/now.js: the last two hours, and what the last hour and day came to.
 type Now struct {
 	Last    time.Time       `json:"last"`
+	Derived *time.Time      `json:"derived,omitempty"` // until when events are known; absent where nothing is known
+	Listed  bool            `json:"listed"`            // the plan names its vantage points: what is missing is known
 	RSIs    []NowRSI        `json:"rsis"`
 	VPs     []NowVP         `json:"vps"`
 	Serials []ZoneSerial    `json:"serials"` // the newest serials: which RSI shows which
@@ -159,7 +164,8 @@ type NowRSI struct {
 }
 
 // NowPath is what one RSI came to over one path, in the twelve newest labels and the 288
-// newest, up to Now.Last: of correctness incorrect answers alone.
+// newest, up to Now.Last: of correctness incorrect answers alone. Where an hour of the day is
+// not in the table hours yet, Day is Missing.
 type NowPath struct {
 	Path string `json:"path"`
 	Hour Sum    `json:"hour"`
@@ -174,7 +180,9 @@ type Sum struct {
 	Good     *int64 `json:"good,omitempty"`
 	Own      int64  `json:"own,omitempty"` // of Sent: failed in a vantage point's own trouble, which counts for no RSI
 	MedianUS *int64 `json:"median_us,omitempty"`
-	UsualUS  *int64 `json:"usual_us,omitempty"` // the lower median of the medians of the 7 days before
+	UsualUS  *int64 `json:"usual_us,omitempty"` // of Hour: what is usual of the vantage points that measured then, the lower median
+	Late     bool   `json:"late,omitempty"`     // of Hour: a third of them, two at least, are later than each usually is, by half and 20 ms
+	Alone    string `json:"alone,omitempty"`    // the vantage point without which the plan's share was good and nothing incorrect: one witness is none
 }
 
 // NowVP is how much of what was planned a vantage point sent, in the hour and the day of NowPath.

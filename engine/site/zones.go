@@ -18,6 +18,7 @@ type sightings map[int64]map[string]*shownBy
 type shownBy struct {
 	first, last time.Time
 	vps         map[string]bool
+	now         int // witnesses in the last half hour
 }
 
 // add takes those of a day.
