@@ -90,7 +90,7 @@ func (r *job) all(ctx context.Context) error {
 		r.result.Days = len(all)
 		return err
 	}
-	if err := r.writer.begin(); err != nil {
+	if err := errors.Join(r.writer.begin(), r.withhold()); err != nil {
 		return err
 	}
 	steps := []func(context.Context) error{r.events, r.now, r.months, r.feed, r.page, r.index, r.removeEvents}

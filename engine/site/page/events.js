@@ -46,9 +46,7 @@ mtric.events = (() => {
   const percent = share => share < 1 ? Math.min(99, Math.round(100 * share)) : 100;
 
   // what is the event as a sentence without its time.
-  const what = (e, index) => `${sentence(e)}${shares(e)}${e.kind === "outage_local" ? `; ${others(index)}` : ""}`;
-  // Of three vantage points one is a third, and still no outage.
-  const others = index => index.vps.length > 3 ? "fewer than a third of the vantage points saw it" : "no other saw it at the same time";
+  const what = e => `${sentence(e)}${shares(e)}${e.kind === "outage_local" ? "; too few vantage points saw it at once to call it an outage" : ""}`;
   function sentence(e) {
     const rsi = visible(e.rsi), vp = visible(e.vantage_point), worst = e.worst;
     switch (e.kind) {
@@ -73,7 +71,7 @@ mtric.events = (() => {
   // Below the heading of a day its date is not said again.
   function words(e, index, day) {
     const from = mtric.seconds(e.from), until = mtric.seconds(e.until), now = mtric.seconds(index.last);
-    let text = what(e, index);
+    let text = what(e);
     // It may go on, and need not be so in the newest measurement.
     if (e.open && until > now) return `${text}, since ${mtric.since(from, now)} (${mtric.length(until - from)})`;
     for (const [a, b] of past) if (text.includes(a)) { text = text.replace(a, b); break; }
