@@ -223,6 +223,9 @@ func (d *fold) row(w *words, i, vp, query, server, path int) error {
 	case verdict == w.unchecked:
 		c.unchecked++
 	}
+	if w.Verdict.Index[i] >= 0 {
+		d.label.trouble[vp].Judge(server, path, wrong)
+	}
 	if became := w.became(i, q); became != unsent {
 		d.label.take(vp, server, path, became, wrong)
 	}

@@ -12,7 +12,7 @@ type label struct {
 	trouble []Trouble         // by vantage point
 	offPlan []int32           // by vantage point
 	clock   []bool            // by vantage point: an answer shows that its clock is wrong
-	wrongs  []int32           // by vantage point, server, family: incorrect answers
+	wrongs  []int32           // by vantage point, server, path: incorrect answers
 	shown   []uint32          // by vantage point, server: the oldest serial of good answers
 	shows   []uint8           // by vantage point, server: 1 where shown is one, 2 where its serials have no order
 	serials []map[uint32]bool // by vantage point: of all its good answers; nil for none
@@ -22,7 +22,7 @@ func newLabel(f *frame) *label {
 	pairs := len(f.vps) * len(f.servers)
 	return &label{frame: f, cells: make([]uint8, pairs*len(allPaths)),
 		trouble: make([]Trouble, len(f.vps)),
-		offPlan: make([]int32, len(f.vps)), clock: make([]bool, len(f.vps)), wrongs: make([]int32, pairs*len(measurement.Families)),
+		offPlan: make([]int32, len(f.vps)), clock: make([]bool, len(f.vps)), wrongs: make([]int32, pairs*len(allPaths)),
 		shown: make([]uint32, pairs), shows: make([]uint8, pairs), serials: make([]map[uint32]bool, len(f.vps))}
 }
 
@@ -40,20 +40,20 @@ func (l *label) pair(vp, server int) int { return vp*len(l.servers) + server }
 
 // take notes a query that was sent to the plan's address.
 func (l *label) take(vp, server, path int, became uint8, wrong bool) {
-	c, family := &l.cells[l.pair(vp, server)*len(allPaths)+path], path/len(measurement.Transports)
-	*c = max(*c, became)
+	at := l.pair(vp, server)*len(allPaths) + path
+	l.cells[at] = max(l.cells[at], became)
 	l.trouble[vp].Take(path, became == bad, wrong)
 	if wrong {
-		l.wrongs[l.pair(vp, server)*len(measurement.Families)+family]++
+		l.wrongs[at]++
 	}
 }
 
 // wrong counts the incorrect answers of a server, without those that vantage points got in
 // trouble of their own.
 func (l *label) wrong(vp, server int) (n int32) {
-	for family := range measurement.Families {
-		if !l.trouble[vp].Own(family) {
-			n += l.wrongs[l.pair(vp, server)*len(measurement.Families)+family]
+	for path := range allPaths {
+		if t := &l.trouble[vp]; !t.Own(path/len(measurement.Transports)) && !t.Forged(path) {
+			n += l.wrongs[l.pair(vp, server)*len(allPaths)+path]
 		}
 	}
 	return n

@@ -30,7 +30,8 @@ const tcColumn column.Name = "tc"
 // path.
 type label struct {
 	rows, sent, failed, incorrect int
-	own                           int // of failed, in the vantage point's own trouble; then none is incorrect
+	own                           int // of failed, in the vantage point's own trouble; these are not among incorrect
+	ownSum                        int // of these, as the table hours counts
 	judged, judgedFailed          int // of sent and failed: of correctness, what is incorrect aside
 	drawn                         int // rows of queries that draw their paths and are not judged
 	latencies                     []int64
@@ -203,6 +204,9 @@ func (d *fold) row(w *words, i, query, vp, server, path int) {
 	if says, failed := derive.Says(good, correct, held && w.RCode.Index[i] == w.nxDomain); says {
 		d.trouble[vp].Take(path, failed, incorrect)
 	}
+	if d.judged[query] && w.Verdict.Index[i] >= 0 {
+		d.trouble[vp].Judge(server, path, incorrect)
+	}
 	c.count(d.judged[query], failed, incorrect, held)
 	if d.details != nil {
 		d.look(w, i, query, vp, server, path, failed, incorrect)
@@ -273,7 +277,10 @@ func (d *fold) reach(at int) {
 		}
 		clear(d.soa)
 		if d.details != nil {
-			d.details.labelDone(func(h hit) bool { return d.ownFailure(h.vp, h.path) })
+			d.details.labelDone(func(h hit) bool {
+				all, incorrect := d.ownFailure(h.vp, h.path)
+				return all || incorrect && h.Why == whyIncorrect
+			})
 		}
 		for vp := range d.vps {
 			for server := range d.servers {
@@ -290,8 +297,11 @@ func (d *fold) reach(at int) {
 func (d *fold) ended(vp, server, path int) {
 	place := d.place(vp, server, path)
 	l, incorrect := &d.cells[place], 0
-	if d.ownFailure(vp, path) {
-		l.own, l.incorrect, incorrect = l.failed, 0, l.incorrect
+	switch all, forged := d.ownFailure(vp, path); {
+	case all:
+		l.own, l.ownSum, l.incorrect, incorrect = l.failed, l.failed-l.judgedFailed, 0, l.incorrect
+	case forged:
+		l.own, l.ownSum, l.incorrect, incorrect = l.incorrect, l.incorrect, 0, l.incorrect
 	}
 	d.series[place].add(d.cell(l, vp, server, path))
 	s := d.sum(l, vp, server, path)
@@ -304,11 +314,12 @@ func (d *fold) ended(vp, server, path int) {
 	l.reset()
 }
 
-// ownFailure says whether what failed over a path at the label was the vantage point's own
-// trouble, by the rule of the events: nothing but the label itself tells it, and not that an
-// event covers it.
-func (d *fold) ownFailure(vp, path int) bool {
-	return d.trouble[vp].Own(path / len(measurement.Transports))
+// ownFailure says whether all that failed over a path at the label was the vantage point's own
+// trouble, or what was incorrect, by the rule of the events: nothing but the label itself tells
+// it, and not that an event covers it.
+func (d *fold) ownFailure(vp, path int) (all, incorrect bool) {
+	t := &d.trouble[vp]
+	return t.Own(path / len(measurement.Transports)), t.Forged(path)
 }
 
 // see notes what a run was shown of the root's serials. An RSI that was asked all that is
@@ -354,10 +365,7 @@ func (d *fold) cell(l *label, vp, server, path int) cell {
 
 // sum is what a label comes to, as the table hours would have it.
 func (d *fold) sum(l *label, vp, server, path int) *sum {
-	s := &sum{asked: l.rows > 0, planned: l.drawn, sent: l.sent - l.judged, failed: l.failed - l.judgedFailed, incorrect: l.incorrect, serial: noSerial}
-	if l.own > 0 {
-		s.own = s.failed
-	}
+	s := &sum{asked: l.rows > 0, planned: l.drawn, sent: l.sent - l.judged, failed: l.failed - l.judgedFailed, incorrect: l.incorrect, own: l.ownSum, serial: noSerial}
 	for _, q := range d.plain {
 		if d.day.Planned(q, d.next, vp, server, path) && d.day.Expected(vp, d.next) {
 			if s.asked = true; !d.judged[q] {

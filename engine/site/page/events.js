@@ -59,14 +59,14 @@ mtric.events = (() => {
       case "silence": return `Vantage point ${vp} sends no measurements`;
       case "clock": return `The clock of vantage point ${vp} is not known to be right`;
       case "off_plan": return `Vantage point ${vp} asks at other addresses than the plan’s`;
-      case "local": return `All that vantage point ${vp} asks${over(e)} fails: its own trouble, counted against no RSI`;
+      case "local": return e.transport ? `Vantage point ${vp} gets none but incorrect answers${over(e)}, and good ones over another transport: its own trouble, counted against no RSI` : `All that vantage point ${vp} asks${over(e)} fails: its own trouble, counted against no RSI`;
       default: return `${visible(e.kind)}${rsi === "null" ? "" : ` of ${rsi}`}${vp === "null" ? "" : ` at ${vp}`}`;
     }
   }
 
   // Past events are told in the past.
   const past = [[" fails", " failed"], [" answers vantage", " answered vantage"], [" shows ", " showed "], [" gives ", " gave "], [" answer vantage", " answered vantage"],
-    [" sends no", " sent no"], [" is not known", " was not known"], [" asks at", " asked at"]];
+    [" sends no", " sent no"], [" is not known", " was not known"], [" gets ", " got "], [" asks at", " asked at"]];
 
   // Below the heading of a day its date is not said again.
   function words(e, index, day) {
