@@ -183,13 +183,11 @@ func (s *sum) tally() tally {
 // is none.
 func (r *job) restsOn(s *sum, by map[measurement.VantagePoint]*sum) string {
 	least := r.least(r.until)
-	if !s.tally().short(least) {
-		return ""
-	}
+	short := s.tally().short(least)
 	for _, vp := range slices.Sorted(maps.Keys(by)) {
 		v, rest := by[vp], s.tally()
 		rest.sent, rest.failed, rest.own, rest.incorrect = rest.sent-v.sent, rest.failed-v.failed, rest.own-v.own, rest.incorrect-v.incorrect
-		if !rest.short(least) {
+		if short && !rest.short(least) || !short && rest.failed == rest.own {
 			return string(vp)
 		}
 	}

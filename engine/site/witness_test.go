@@ -80,6 +80,12 @@ func TestNowNeedsTwoWitnesses(t *testing.T) {
 		want   string
 	}{
 		"one of three": {down("101"), 3, "101"},
+		"one lost packet": {func(vp, rsi string, n int) int64 {
+			if n == 280 {
+				return down("103")(vp, rsi, n)
+			}
+			return 1
+		}, 3, "103"},
 		"two of three": {down("101", "103"), 3, ""},
 		"the only one": {down("101"), 1, ""},
 		"others silent": {func(vp, rsi string, n int) int64 {
@@ -96,6 +102,12 @@ func TestNowNeedsTwoWitnesses(t *testing.T) {
 		for _, edition := range []site.Edition{site.Internal, site.Public} {
 			out, _ := h.make(t, home, edition)
 			now := read[site.Now](t, out, "now")
+			if what == "one lost packet" && edition == site.Public {
+				if b := now.RSIs[1].Paths[0].Hour; b.State != site.Good || b.Alone != "" {
+					t.Errorf("%s, %s: %+v", what, edition, b)
+				}
+				continue
+			}
 			if a, b := now.RSIs[0].Paths[0].Hour, now.RSIs[1].Paths[0].Hour; a.State != site.Good || b.State <= site.Own || b.Alone != c.want {
 				t.Errorf("%s, %s: a %+v, b %+v, want %q alone", what, edition, a, b, c.want)
 			}
