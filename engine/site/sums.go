@@ -27,20 +27,28 @@ type totals struct {
 
 func (r *job) newSums() *sums {
 	n := len(r.servers) * len(allPaths)
-	s := &sums{hour: totals{latencies: true}}
-	for _, t := range []*totals{&s.hour, &s.day} {
-		t.all, t.by = make([]sum, n), make([]map[measurement.VantagePoint]*sum, n)
-		for i := range n {
-			t.all[i].reset()
-			t.by[i] = map[measurement.VantagePoint]*sum{}
-		}
-	}
+	s := &sums{hour: newTotals(n), day: newTotals(n)}
+	s.hour.latencies = true
 	return s
+}
+
+func newTotals(n int) totals {
+	t := totals{all: make([]sum, n), by: make([]map[measurement.VantagePoint]*sum, n)}
+	for i := range n {
+		t.all[i].reset()
+		t.by[i] = map[measurement.VantagePoint]*sum{}
+	}
+	return t
 }
 
 // add adds what a vantage point got.
 func (t *totals) add(vp measurement.VantagePoint, place int, s *sum) {
 	t.all[place].join(s)
+	t.count(vp, place, s)
+}
+
+// count adds it to what is known of the vantage point.
+func (t *totals) count(vp measurement.VantagePoint, place int, s *sum) {
 	own := t.by[place][vp]
 	if own == nil {
 		own = &sum{}
@@ -64,29 +72,11 @@ func (r *job) sumDay(ctx context.Context, sums *sums, came map[time.Time]bool) (
 			return lacks, err
 		}
 	}
-	has := map[time.Time]bool{}
-	for start := interval.Day(whole); start.Before(r.until); start = start.AddDate(0, 0, 1) {
-		kept, err := r.keptOf(start)
-		if err != nil {
-			return lacks, err
-		}
-		if kept == nil {
-			continue // nobody knows who was in trouble itself
-		}
-		vps := r.vpsOf(start)
-		h := r.frame.hours(start, r.until, vps, kept)
-		h.note = func(at time.Time, vp, place int, s *sum) {
-			has[at] = true
-			if !at.Before(whole) {
-				sums.day.add(vps[vp], place, s)
-			}
-		}
-		if _, err := h.read(r.Lake); err != nil {
-			if err := r.leave(ctx, err); err != nil {
-				return lacks, err
-			}
-		}
+	hours, err := r.dayHours(ctx, whole)
+	if err != nil {
+		return lacks, err
 	}
+	has := hours.join(&sums.day)
 	for hour := whole; hour.Before(r.until); hour = hour.Add(time.Hour) {
 		if came[hour] && !has[hour] {
 			r.lacking = true

@@ -64,7 +64,7 @@ func (r *job) clear() error {
 	if !ours {
 		return nil
 	}
-	for _, name := range []string{madeFile, feedFile, usualDir, "data"} {
+	for _, name := range []string{madeFile, feedFile, usualDir, hoursFile, "data"} {
 		if err := os.RemoveAll(filepath.Join(r.Out, name)); err != nil {
 			return fmt.Errorf("site: %w", err)
 		}
