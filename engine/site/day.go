@@ -304,12 +304,11 @@ func (d *fold) ended(vp, server, path int) {
 		l.own, l.ownSum, l.incorrect, incorrect = l.incorrect, l.incorrect, 0, l.incorrect
 	}
 	d.series[place].add(d.cell(l, vp, server, path))
-	s := d.sum(l, vp, server, path)
-	if s.own > 0 {
-		d.seen.inTrouble(d.next/perHour, vp, pathKey(d.rsis[server], path), s.own, incorrect)
+	if l.ownSum > 0 {
+		d.seen.inTrouble(d.next/perHour, vp, pathKey(d.rsis[server], path), l.ownSum, incorrect)
 	}
 	if d.note != nil {
-		d.note(d.at(d.next), vp, server*len(allPaths)+path, s)
+		d.note(d.at(d.next), vp, server*len(allPaths)+path, d.sum(l, vp, server, path))
 	}
 	l.reset()
 }
