@@ -107,7 +107,7 @@ func (d *Deriver) make(ctx context.Context, first, last time.Time, w *work, resu
 			continue
 		}
 		failed := d.day(ctx, day)
-		if ctx.Err() != nil {
+		if failed != nil && ctx.Err() != nil {
 			return nil, failed
 		}
 		if err := w.tried(d, day, failed); err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"mtric.net/mtric/engine/derive"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 )
@@ -15,6 +16,9 @@ import (
 // transport has correct ones, are its own trouble; what a few RSIs answer, or all over every
 // transport, is theirs.
 func TestForgedTransport(t *testing.T) {
+	if n := len(derive.Paths()); n != 6 || len(measurement.Families) != 2 {
+		t.Fatalf("%d paths: Trouble has room for 6", n)
+	}
 	const rsis = 6
 	transports := []measurement.Transport{measurement.UDP, measurement.TCP}
 	for what, c := range map[string]struct {

@@ -156,7 +156,7 @@
     const where = new Map(index.vps.map(v => [v.name, v]));
     const day = mtric.nameOf.day(mtric.seconds(now.last) || 0), open = new Map((now.open || []).map(e => [e.id, e]));
     const thin = ([came, planned]) => planned > 0 && came * 10 < planned * 9;
-    const share = ([came, planned]) => planned ? [h("meter", { min: 0, max: planned, low: planned * 0.9, high: planned * 0.9, optimum: planned, value: came, "aria-hidden": "true" }), ` ${number(came)} of ${number(planned)}`] : "none planned";
+    const share = ([came, planned]) => !now.listed ? number(came) : planned ? [h("meter", { min: 0, max: planned, low: planned * 0.9, high: planned * 0.9, optimum: planned, value: came, "aria-hidden": "true" }), ` ${number(came)} of ${number(planned)}`] : "none planned";
     const vps = now.vps || [];
     // Where the plan names no vantage points nothing is planned that did not come: who sent nothing is told.
     const silent = v => !now.listed && v.hour[0] === 0;
