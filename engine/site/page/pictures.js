@@ -11,7 +11,7 @@ mtric.pictures = (() => {
   function facts(g, r, c) {
     const i = r * g.steps + c, out = [];
     if (g.state[i] === C.MISSING) out.push("planned, but nothing is known: no run came, nothing was sent, or it waits for a verdict");
-    if (g.state[i] === C.OWN) out.push("what failed or was incorrect, was so while nothing that the vantage point asked over the family was good: it counts for no RSI");
+    if (g.state[i] === C.OWN) out.push("what failed or was incorrect counts for no RSI: nothing that the vantage point asked over the family was good then, or answers over the transport were forged");
     if (g.sent[i] >= 0 && g.failed[i] >= 0) out.push(`${mtric.number(g.sent[i] - g.failed[i])} of ${mtric.plural(g.sent[i], "query", "queries")} had a good answer${g.state[i] === C.INCORRECT ? "; what is incorrect is not good" : ""}`);
     if (g.latency[i]) out.push(`median ${mtric.ms(C.us(g.latency[i]))}, ${g.usual[i] ? `usually ${mtric.ms(C.us(g.usual[i]))}` : "what is usual is not known"}`);
     if (g.serial[i]) out.push(`zone ${g.serial[i]}`);
