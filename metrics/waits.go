@@ -17,12 +17,21 @@ const minutes = int64(interval.Length / time.Minute)
 // where this is certain, or where the most lies on the same side. One that was not seen
 // and is longer than the threshold already sorts as never.
 func (w wait) value(bound int64) (value int64, kept bool) {
-	lo := int64(w.least()) * minutes
-	if w.seen < 0 {
-		return never, lo > bound
+	lo, hi := int64(w.least())*minutes, int64(never)
+	if w.seen >= 0 {
+		hi = int64(w.seen-w.at) * minutes
 	}
-	hi := int64(w.seen-w.at) * minutes
-	return lo, lo == hi || hi <= bound || lo > bound
+	_, kept = Late(lo, hi, bound)
+	if w.seen < 0 {
+		return never, kept
+	}
+	return lo, kept
+}
+
+// Late says whether a wait that lasted from least to most is longer than a threshold: not
+// known where these lie on different sides of it, since our silence is nobody's delay.
+func Late(least, most, bound int64) (late, known bool) {
+	return least > bound, least > bound || most <= bound
 }
 
 // delays are the waits for the serials of the period: by RSI and vantage point, in the

@@ -110,7 +110,7 @@ func (s *station) deriveRecent(ctx context.Context, p *plan.Plan, store lake.Sto
 		return err
 	}
 	s.condition("ingest", "derived", alert.Warning, errors.Join(result.Failed...))
-	if result.Days >= d.Most {
+	if result.Left > 0 {
 		return nil
 	}
 	return s.daily("derived-all", func() (bool, error) {
@@ -118,6 +118,6 @@ func (s *station) deriveRecent(ctx context.Context, p *plan.Plan, store lake.Sto
 		if err == nil {
 			s.condition("ingest", "derived-older", alert.Warning, errors.Join(result.Failed...))
 		}
-		return result.Days < d.Most, err
+		return result.Left == 0, err
 	})
 }

@@ -71,6 +71,24 @@ func siteMadeUp(t *testing.T, b *browser, s sites, _ string) {
 	writeData(t, to, "index", index)
 	says("#/now", `document.getElementById("main").innerText`, "made without the alerts of a collector")
 
+	// What is known until when, and by whose word, is told.
+	page := `document.getElementById("main").innerText`
+	hour := now["rsis"].([]any)[0].(map[string]any)["paths"].([]any)[0].(map[string]any)["hour"].(map[string]any)
+	hour["state"], hour["good"], hour["alone"] = 4, 500, "103"
+	now["open"], now["derived"] = []any{}, "2026-11-20T12:00:00Z"
+	writeData(t, to, "now", now)
+	says("#/now", page, "Events are not known since 2026-11-20 12:00 UTC")
+	says("#/now", page, "at 103 alone")
+	if text := b.text(page); strings.Contains(text, "No event is open") {
+		t.Errorf("events are not known, and none is said to be open: %s", text)
+	}
+	delete(now, "derived")
+	now["listed"] = false
+	now["vps"].([]any)[0].(map[string]any)["hour"] = []int{0, 0}
+	writeData(t, to, "now", now)
+	says("#/now", page, "Events are not known: the tables of the last day were not made")
+	says("#/now", page, "sent no runs within the hour")
+
 	// One lost packet is no outage.
 	writeData(t, to, quiet, map[string]any{"blocks": []any{map[string]any{"from": 1794960000, "step": 300, "steps": 288, "vps": []string{"101"}, "state": []int{2, 144, 5, 1, 2, 143}}}})
 	says("#/explorer/rsi/b/v6-udp/20261118?at=1795003200&row=101", evidence, "All failed, in no event.")
@@ -81,10 +99,13 @@ func siteMadeUp(t *testing.T, b *browser, s sites, _ string) {
 		z := z.(map[string]any)
 		if z["serial"].(float64) == 2026112000 {
 			z["rsis"] = slices.DeleteFunc(z["rsis"].([]any), func(r any) bool { return slices.Contains([]any{"d", "e"}, r.(map[string]any)["rsi"]) })
+			z["never"] = []string{"d"}
+			z["rsis"].([]any)[0].(map[string]any)["came"] = map[string]any{"state": "unknown", "min": 5, "most": 170}
 		}
 	}
 	writeData(t, to, "zones/202611", zones)
 	says("#/zones", `[...document.querySelectorAll(".zones td")].filter(e => e.matches(".z-never, .z-unseen")).map(e => e.textContent).join(" ")`, "N –")
+	says("#/zones", `[...document.querySelectorAll(".zones td.z-open")].map(e => e.textContent + e.querySelector("a").title).join(" ")`, "5 min+first shown")
 	if said := b.complaints(); len(said) > 0 {
 		t.Error(strings.Join(said, "\n"))
 	}

@@ -405,7 +405,7 @@ func siteEvents(t *testing.T, b *browser, s sites, _ string) {
 	// An event says no more than was seen, and the public edition not how much.
 	for edition, want := range map[string][]string{
 		"internal": {"c over IPv4 UDP failed for up to 100 % of the vantage points that asked (seen by 8: 101, 102, 103, 104, 105, 106, 107, 108), in all 30 intervals, 09:00 to 11:30 UTC",
-			"a over IPv4 UDP failed at vantage point 102, in all 6 intervals; fewer than a third of the vantage points saw it", "(seen by one vantage point alone, 103)"},
+			"a over IPv4 UDP failed at vantage point 102, in all 6 intervals; too few vantage points saw it at once to call it an outage", "(seen by one vantage point alone, 103)"},
 		"public": {"c over IPv4 UDP failed, seen by 8 vantage points, in all 30 intervals, 09:00", "g gave incorrect answers, seen by one vantage point alone, 103"},
 	} {
 		b.open(s.file(edition), "#/events")

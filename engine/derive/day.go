@@ -30,6 +30,9 @@ func ReadDay(ctx context.Context, p *plan.Plan, store lake.Store, day time.Time)
 	}
 	d := &Day{frame: newFrame(p, day, r.met), runs: r}
 	r.in(d.frame)
+	if err := d.frame.meet(ctx, store, r); err != nil {
+		return nil, err
+	}
 	for n := range d.hours {
 		d.hours[n] = d.frame.hour(n)
 	}
@@ -72,6 +75,13 @@ func (d *Day) Address(label, server, path int) netip.Addr {
 
 // Came says whether there is a run of a label.
 func (d *Day) Came(vp, label int) bool { return d.runs.of(vp, label) != 0 }
+
+// Alone says whether one vantage point only is to measure at a label: then it needs no other
+// to bear out what it saw.
+func (d *Day) Alone(label int) bool {
+	h := d.hours[label/perHour]
+	return h.alone(label - h.first)
+}
 
 // Synchronized says whether the clock was, as far as a run says it.
 func (d *Day) Synchronized(vp, label int) bool { return d.runs.of(vp, label)&unsynchronized == 0 }

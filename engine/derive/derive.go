@@ -28,7 +28,7 @@ type Deriver struct {
 	Lake  lake.Store
 	State string // folder of what was made of each day; it may be lost
 
-	Most     int  // days that are read at most, the newest first; 0 is all that are due
+	Most     int  // days that are read at most, the newest first, and last those that could not be read before; 0 is all that are due
 	DryRun   bool // count the days that are due, and write nothing
 	Progress func(done, of int)
 
@@ -45,6 +45,7 @@ type Result struct {
 	Days   int `json:"days"`   // made anew, or due
 	Hours  int `json:"hours"`  // of these days that were read, since they were not as before
 	Events int `json:"events"` // in the days looked at
+	Left   int `json:"left"`   // days that are due as well, and were too many for the run
 
 	Failed []error `json:"-"` // why days stay as they are: they cannot be read
 }
@@ -74,38 +75,73 @@ func (d *Deriver) Run(ctx context.Context, from, until time.Time) (result Result
 	for day := first.AddDate(0, 0, -usualDays); !day.After(last); day = day.AddDate(0, 0, 1) {
 		d.heads[day] = d.head(day)
 	}
-	due, err := d.due(first, last, until)
+	w, err := d.work(first, last, until)
 	if err != nil {
 		return result, err
 	}
 	if d.DryRun {
-		return Result{Days: len(due)}, nil
+		return Result{Days: len(w.due)}, nil
 	}
 	if err := os.MkdirAll(d.State, 0o755); err != nil {
 		return result, fmt.Errorf("derive: %w", err)
 	}
-	made := map[time.Time]bool{}
-	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {
-		if !due[day] && (len(made) == 0 || !d.overtaken(day)) {
-			continue
-		}
-		if err := d.day(ctx, day); err != nil {
-			if ctx.Err() != nil {
-				return result, err
-			}
-			result.Failed = append(result.Failed, err)
-			continue
-		}
-		made[day] = true
-		if d.Progress != nil {
-			d.Progress(len(made), max(len(made), len(due)))
-		}
+	made, err := d.make(ctx, first, last, &w, &result)
+	if err != nil {
+		return result, err
 	}
 	result.Days, result.Hours = len(made), d.hours
 	if result.Events, err = d.events(first, last, made); err != nil {
 		return result, err
 	}
+	if err := d.reached(); err != nil {
+		return result, err
+	}
 	return result, d.renew()
+}
+
+// make makes the days of a run, and those that were made of days as they were before it.
+func (d *Deriver) make(ctx context.Context, first, last time.Time, w *work, result *Result) (map[time.Time]bool, error) {
+	made := map[time.Time]bool{}
+	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {
+		if !w.due[day] && (len(made) == 0 || !d.overtaken(day)) {
+			continue
+		}
+		failed := d.day(ctx, day)
+		if failed != nil && ctx.Err() != nil {
+			return nil, failed
+		}
+		if err := w.tried(d, day, failed); err != nil {
+			return nil, err
+		}
+		if failed != nil {
+			result.Failed = append(result.Failed, failed)
+			continue
+		}
+		made[day] = true
+		if d.Progress != nil {
+			d.Progress(len(made), max(len(made), len(w.due)))
+		}
+	}
+	result.Failed, result.Left = append(result.Failed, w.kept...), w.left
+	return made, w.end(d)
+}
+
+// reached notes the last label of the lake where its day is up to date.
+func (d *Deriver) reached() error {
+	known, err := d.known(interval.Day(d.last))
+	if err != nil || !known {
+		return err
+	}
+	return d.keep(d.reachedPath(), d.last)
+}
+
+func (d *Deriver) reachedPath() string { return filepath.Join(d.State, "until") }
+
+// Derived is the newest label that the events were brought up to date with; false where that
+// is not known.
+func (d *Deriver) Derived() (last time.Time, known bool, err error) {
+	known, err = d.remember(d.reachedPath(), &last)
+	return last.UTC(), known, err
 }
 
 // since is the schema that has the tables.
@@ -119,27 +155,6 @@ func (d *Deriver) now(ctx context.Context, days []lake.DayFile) (err error) {
 		}
 	}
 	return err
-}
-
-// due are the days that are not up to date, the newest of them where they are too many.
-func (d *Deriver) due(first, last, until time.Time) (map[time.Time]bool, error) {
-	due := map[time.Time]bool{}
-	for day := last; !day.Before(first); day = day.AddDate(0, 0, -1) {
-		if !until.IsZero() && !day.Before(until) {
-			continue
-		}
-		known, err := d.known(day)
-		if err != nil {
-			return nil, err
-		}
-		if !known {
-			due[day] = true
-		}
-		if len(due) == d.Most && d.Most > 0 {
-			break
-		}
-	}
-	return due, nil
 }
 
 // overtaken says whether a day was made of other days as they were before those of this run.
@@ -165,6 +180,12 @@ func (d *Deriver) lastLabel(ctx context.Context, day time.Time) (last time.Time,
 // of is all that a day is made of: the plan, and the day's files in the lake, which are
 // replaced whole. The last label tells what may still come.
 func (d *Deriver) of(day time.Time) (string, error) {
+	key, err := d.rests(day)
+	return hexOf([]byte(key + " " + earlier(d.last, day.AddDate(0, 0, 1).Add(2*time.Hour)).Format(time.RFC3339))), err
+}
+
+// rests is the plan and the day's files.
+func (d *Deriver) rests(day time.Time) (string, error) {
 	key := d.basis
 	rests := []string{d.Lake.Path(column.Answers, day), d.Lake.Path(column.Runs, day)}
 	if len(d.Plan.VantagePoints) == 0 { // who else measures
@@ -177,7 +198,7 @@ func (d *Deriver) of(day time.Time) (string, error) {
 		}
 		key += " " + file
 	}
-	return hexOf([]byte(key + " " + earlier(d.last, day.AddDate(0, 0, 1).Add(2*time.Hour)).Format(time.RFC3339))), nil
+	return key, nil
 }
 
 func earlier(a, b time.Time) time.Time {

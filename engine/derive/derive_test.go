@@ -303,8 +303,12 @@ func TestDerived(t *testing.T) {
 		if diff := cmp.Diff(hours, read[measurement.Hour](t, end)); diff != "" {
 			rt.Fatalf("hours (-at once +in parts):\n%s", diff)
 		}
-		if diff := cmp.Diff(events, live(read[measurement.Event](t, end))); diff != "" {
+		rows := read[measurement.Event](t, end)
+		if diff := cmp.Diff(events, live(rows)); diff != "" {
 			rt.Fatalf("events (-at once +in parts):\n%s", diff)
+		}
+		if dangling := dangling(rows); len(dangling) > 0 {
+			rt.Fatalf("rows that name what is not there: %+v", dangling)
 		}
 	})
 }

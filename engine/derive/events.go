@@ -63,6 +63,8 @@ type rewriting struct {
 	forgot  bool   // State was lost, or part of it
 	chains  map[time.Time]chain
 	written map[time.Time]string // the files that were written, by day
+	ledger  ledger
+	damaged bool // a file of the table was not the one that was written
 
 	was, moved []measurement.Event // of all days whose chain changes: an event may pass from one to another; moved: those that late rows may have moved
 	now        []measurement.Event
@@ -149,6 +151,7 @@ func (w *rewriting) lost(first, last time.Time) error {
 	if len(lost) == 0 {
 		return nil
 	}
+	w.damaged = true
 	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {
 		c, changed := w.chains[day]
 		if !changed {
@@ -197,6 +200,10 @@ func (w *rewriting) replace() error {
 	for _, e := range slices.Concat(w.was, w.now) {
 		days[interval.Day(e.From)] = true
 	}
+	var err error
+	if w.ledger, err = w.Deriver.ledger(); err != nil {
+		return err
+	}
 	for day := range days {
 		if err := w.replaceDay(day); err != nil {
 			return err
@@ -204,6 +211,12 @@ func (w *rewriting) replace() error {
 	}
 	if len(days) == 0 {
 		return nil
+	}
+	if err := w.follow(); err != nil {
+		return err
+	}
+	if err := w.keep(w.ledgerPath(), w.ledger); err != nil {
+		return err
 	}
 	return w.keep(w.writtenPath(), w.written)
 }
@@ -243,6 +256,7 @@ func (w *rewriting) replaceDay(day time.Time) error {
 			return err
 		}
 	}
+	w.ledger.note(day, rows)
 	w.written[day], err = identity(path)
 	return err
 }

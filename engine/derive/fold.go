@@ -223,22 +223,26 @@ func (d *fold) row(w *words, i, vp, query, server, path int) error {
 	case verdict == w.unchecked:
 		c.unchecked++
 	}
+	if w.Verdict.Index[i] >= 0 {
+		d.label.trouble[vp].Judge(server, path, wrong)
+	}
 	if became := w.became(i, q); became != unsent {
 		d.label.take(vp, server, path, became, wrong)
 	}
 	return nil
 }
 
-// became says what a query that was sent became. NXDOMAIN is what a correct answer of
-// correctness may say; where nobody can judge it yet it says nothing.
+// became says what a query that was sent became.
 func (w *words) became(i int, q *query) uint8 {
-	switch verdict := w.Verdict.Index[i]; {
-	case w.good.At(i), q.correct && verdict >= 0 && verdict == w.correct:
-		return good
-	case q.correct && verdict >= 0 && verdict == w.unchecked && w.RCode.Index[i] >= 0 && w.RCode.Index[i] == w.nxdomain:
+	verdict := w.Verdict.Index[i]
+	held := q.correct && verdict >= 0 && verdict == w.unchecked && w.RCode.Index[i] >= 0 && w.RCode.Index[i] == w.nxdomain
+	switch says, failed := Says(w.good.At(i), q.correct && verdict >= 0 && verdict == w.correct, held); {
+	case !says:
 		return unsent
+	case failed:
+		return bad
 	}
-	return bad
+	return good
 }
 
 // sighted notes a serial of a row that an exclusion of single RSIs takes out: such

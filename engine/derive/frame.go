@@ -197,7 +197,7 @@ func (h *hour) any(i, vp int) bool {
 }
 
 // form changes whenever other tables are made of the same lake and plan.
-const form = 1
+const form = 2
 
 // basis is a hash of all of a plan that the tables depend on.
 func basis(p *plan.Plan) (string, error) {

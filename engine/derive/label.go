@@ -9,11 +9,10 @@ import (
 type label struct {
 	*frame
 	cells   []uint8           // by vantage point, server, path: the best that any query became
-	sent    []int32           // by vantage point, family
-	failed  []int32           // of these
+	trouble []Trouble         // by vantage point
 	offPlan []int32           // by vantage point
 	clock   []bool            // by vantage point: an answer shows that its clock is wrong
-	wrongs  []int32           // by vantage point, server, family: incorrect answers
+	wrongs  []int32           // by vantage point, server, path: incorrect answers
 	shown   []uint32          // by vantage point, server: the oldest serial of good answers
 	shows   []uint8           // by vantage point, server: 1 where shown is one, 2 where its serials have no order
 	serials []map[uint32]bool // by vantage point: of all its good answers; nil for none
@@ -22,15 +21,14 @@ type label struct {
 func newLabel(f *frame) *label {
 	pairs := len(f.vps) * len(f.servers)
 	return &label{frame: f, cells: make([]uint8, pairs*len(allPaths)),
-		sent: make([]int32, len(f.vps)*len(measurement.Families)), failed: make([]int32, len(f.vps)*len(measurement.Families)),
-		offPlan: make([]int32, len(f.vps)), clock: make([]bool, len(f.vps)), wrongs: make([]int32, pairs*len(measurement.Families)),
+		trouble: make([]Trouble, len(f.vps)),
+		offPlan: make([]int32, len(f.vps)), clock: make([]bool, len(f.vps)), wrongs: make([]int32, pairs*len(allPaths)),
 		shown: make([]uint32, pairs), shows: make([]uint8, pairs), serials: make([]map[uint32]bool, len(f.vps))}
 }
 
 func (l *label) reset() {
 	clear(l.cells)
-	clear(l.sent)
-	clear(l.failed)
+	clear(l.trouble)
 	clear(l.offPlan)
 	clear(l.clock)
 	clear(l.wrongs)
@@ -40,26 +38,22 @@ func (l *label) reset() {
 
 func (l *label) pair(vp, server int) int { return vp*len(l.servers) + server }
 
-// take notes a query that was sent to the plan's address. Who answers incorrectly is there;
-// that nothing but such answers comes, to none of the queries, is the vantage point's trouble.
+// take notes a query that was sent to the plan's address.
 func (l *label) take(vp, server, path int, became uint8, wrong bool) {
-	c, family := &l.cells[l.pair(vp, server)*len(allPaths)+path], path/len(measurement.Transports)
-	*c = max(*c, became)
-	at := vp*len(measurement.Families) + family
-	if l.sent[at]++; became == bad || wrong {
-		l.failed[at]++
-	}
+	at := l.pair(vp, server)*len(allPaths) + path
+	l.cells[at] = max(l.cells[at], became)
+	l.trouble[vp].Take(path, became == bad, wrong)
 	if wrong {
-		l.wrongs[l.pair(vp, server)*len(measurement.Families)+family]++
+		l.wrongs[at]++
 	}
 }
 
 // wrong counts the incorrect answers of a server, without those that vantage points got in
 // trouble of their own.
 func (l *label) wrong(vp, server int) (n int32) {
-	for family := range measurement.Families {
-		if !l.troubled(vp, family) {
-			n += l.wrongs[l.pair(vp, server)*len(measurement.Families)+family]
+	for path := range allPaths {
+		if t := &l.trouble[vp]; !t.Own(path/len(measurement.Transports)) && !t.Forged(path) {
+			n += l.wrongs[l.pair(vp, server)*len(allPaths)+path]
 		}
 	}
 	return n
@@ -88,17 +82,10 @@ func (l *label) show(vp, server int, s uint32) {
 	}
 }
 
-// troubled says whether all that a vantage point sent over a family failed, two queries at
-// least: that is its own trouble, and says nothing of any server.
-func (l *label) troubled(vp, family int) bool {
-	at := vp*len(measurement.Families) + family
-	return l.sent[at] >= 2 && l.failed[at] == l.sent[at]
-}
-
 // of is what became of a server's queries over a path; unsent where its vantage point is in
 // trouble itself.
 func (l *label) of(vp, server, path int) uint8 {
-	if l.troubled(vp, path/len(measurement.Transports)) {
+	if l.trouble[vp].Own(path / len(measurement.Transports)) {
 		return unsent
 	}
 	return l.cells[l.pair(vp, server)*len(allPaths)+path]

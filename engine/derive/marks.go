@@ -108,6 +108,7 @@ type marks struct {
 	clocks  []tracker // by vantage point
 	offPlan []tracker // by vantage point
 	own     []tracker // by vantage point, family
+	forged  []tracker // by vantage point, path
 	shown   shown
 }
 
@@ -125,6 +126,9 @@ func newMarks(f *frame, g *digest) *marks {
 		track(&m.offPlan, Scope{Kind: measurement.EventOffPlan, VantagePoint: vp})
 		for _, family := range measurement.Families {
 			track(&m.own, Scope{Kind: measurement.EventLocal, VantagePoint: vp, Family: family})
+		}
+		for _, p := range allPaths {
+			track(&m.forged, Scope{Kind: measurement.EventLocal, VantagePoint: vp, Family: p.Family, Transport: p.Transport})
 		}
 		for _, s := range f.servers {
 			for _, p := range allPaths {
@@ -144,8 +148,13 @@ func (m *marks) label(h *hour, at int, l *label, r *runs) {
 			m.offPlan[vp].see(label, l.offPlan[vp] > 0, nil, float64(l.offPlan[vp]))
 		}
 		for family := range measurement.Families {
-			if i := vp*len(measurement.Families) + family; l.sent[i] > 0 {
-				m.own[i].see(label, l.troubled(vp, family), nil, 0)
+			if l.trouble[vp].Sent(family) {
+				m.own[vp*len(measurement.Families)+family].see(label, l.trouble[vp].Own(family), nil, 0)
+			}
+		}
+		for path := range allPaths {
+			if t := &l.trouble[vp]; t.Judged(path) {
+				m.forged[vp*len(allPaths)+path].see(label, t.Forged(path) && !t.Own(path/len(measurement.Transports)), nil, 0)
 			}
 		}
 	}
@@ -209,7 +218,7 @@ func (m *marks) asked(label time.Time, l *label, server, path int, alone bool) {
 
 // trackers are all of them, in an order that the frame tells.
 func (m *marks) trackers() []tracker {
-	return slices.Concat(m.outages, m.locals, m.wrongs, m.clocks, m.offPlan, m.own)
+	return slices.Concat(m.outages, m.locals, m.wrongs, m.clocks, m.offPlan, m.own, m.forged)
 }
 
 // part is what the labels of an hour came to.

@@ -194,3 +194,57 @@ func TestUnreadableDay(t *testing.T) {
 		}
 	}
 }
+
+// Days that cannot be read keep no others back, however bounded the runs are, and however many
+// they are; they are named in each run, and made when they can be read again.
+func TestUnreadableDaysStarveNoOthers(t *testing.T) {
+	for _, bad := range [][]int{{3, 2, 1}, {0}, {0, 1, 2, 3}} {
+		h, dir := long(), t.TempDir()
+		store, state := h.write(t, filepath.Join(dir, "Lake"), all), filepath.Join(dir, "State")
+		whole := map[string][]byte{}
+		for _, n := range bad {
+			path := store.Path(column.Answers, midnight.AddDate(0, 0, n))
+			data, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(path, data[:1000], 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole[path] = data
+		}
+		once := func() derive.Result {
+			d := &derive.Deriver{Plan: h.plan, Lake: store, State: state, Most: 1}
+			result, err := d.Run(t.Context(), time.Time{}, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return result
+		}
+		made := 0
+		var last derive.Result
+		for range 9 { // each damaged day is tried, each other one made
+			last = once()
+			made += last.Days
+		}
+		if made < 4-len(bad) || last.Days != 0 || len(last.Failed) != len(bad) || last.Left != 0 {
+			t.Errorf("damaged %v: %d days made, then %+v", bad, made, last)
+		}
+		for path, data := range whole {
+			if err := os.WriteFile(path, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 4 {
+			last = once()
+		}
+		if len(last.Failed) != 0 {
+			t.Errorf("damaged %v, mended: %+v", bad, last)
+		}
+		want := h.write(t, filepath.Join(dir, "whole"), all)
+		run(t, h.plan, want, filepath.Join(dir, "state"))
+		if d := cmp.Diff(tables(t, want), tables(t, store)); d != "" {
+			t.Errorf("damaged %v, mended (-at once +after):\n%.500s", bad, d)
+		}
+	}
+}

@@ -36,14 +36,8 @@ func (d *Deriver) fold(ctx context.Context, day time.Time, before *digest) (*dig
 	}
 	x := &folding{Deriver: d, day: day, frame: newFrame(d.Plan, day, r.met), runs: r, digest: before}
 	r.in(x.frame)
-	if x.frame.anyVP {
-		earlier, err := readRuns(ctx, d.Lake, day.AddDate(0, 0, -1))
-		if err != nil {
-			return nil, err
-		}
-		met := slices.Concat(r.met, earlier.met)
-		slices.Sort(met)
-		x.frame.lone = len(slices.Compact(met)) == 1
+	if err := x.frame.meet(ctx, d.Lake, r); err != nil {
+		return nil, err
 	}
 	if x.of, err = x.sources(); err != nil {
 		return nil, err
@@ -57,6 +51,22 @@ func (d *Deriver) fold(ctx context.Context, day time.Time, before *digest) (*dig
 	}
 	x.Segments, x.Lone = x.join(), x.frame.lone
 	return x.digest, x.save(ctx, had)
+}
+
+// meet learns whether one vantage point only measured on the day or the one before, where
+// the plan names none.
+func (f *frame) meet(ctx context.Context, store lake.Store, r *runs) error {
+	if !f.anyVP {
+		return nil
+	}
+	earlier, err := readRuns(ctx, store, f.day.AddDate(0, 0, -1))
+	if err != nil {
+		return err
+	}
+	met := slices.Concat(r.met, earlier.met)
+	slices.Sort(met)
+	f.lone = len(slices.Compact(met)) == 1
+	return nil
 }
 
 // fits says whether a digest has room for a frame, and for more serials and servers.

@@ -245,9 +245,7 @@ func drawFaults(t *rapid.T, c *simulate.Config) {
 			fallthrough
 		default:
 			f.RSIs = rapid.SliceOfNDistinct(rapid.SampledFrom([]measurement.RSI{"a", "b"}), 0, 2, rapid.ID).Draw(t, "RSIs")
-			if family := rapid.SampledFrom([]string{"", "ipv4", "ipv6"}).Draw(t, "family"); family != "" {
-				f.Paths = []string{family + "/tcp", family + "/udp"}
-			}
+			f.Paths = rapid.SampledFrom([][]string{nil, {"ipv4/tcp", "ipv4/udp"}, {"ipv6/tcp", "ipv6/udp"}, {"ipv4/udp", "ipv6/udp"}, {"ipv6/tcp"}}).Draw(t, "paths")
 			if f.Kind != plan.FaultMoved && f.Kind != plan.FaultStale && f.Kind != plan.FaultFrozen {
 				f.Percent = rapid.SampledFrom([]int{100, 100, 60}).Draw(t, "percent")
 			}
@@ -270,7 +268,7 @@ func TestTruthOfAnyFaults(t *testing.T) {
 	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		p := world(t, rapid.IntRange(1, 4).Draw(rt, "vantage points"), 2)
+		p := world(t, rapid.IntRange(1, 4).Draw(rt, "vantage points"), rapid.IntRange(2, 6).Draw(rt, "RSIs"))
 		c := simulate.Config{Plan: p, From: midnight, Until: midnight.AddDate(0, 0, rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(rt, "days")), Seed: rapid.Uint64().Draw(rt, "seed"), Version: "1.0.0"}
 		for _, v := range p.VantagePoints {
 			c.VantagePoints = append(c.VantagePoints, v.ID)

@@ -14,7 +14,9 @@ import (
 	"mtric.net/mtric/metrics"
 )
 
-const staleAfter = 65 * time.Minute // after T(s)
+// StaleAfter is how long after T(s) a serial counts as not shown in time: the threshold of
+// publication latency [kvg] of an RSI.
+const StaleAfter = 65 * time.Minute
 
 // publications says when serials of the root were published, as far as the digests of days
 // and the table zones tell.
@@ -331,7 +333,7 @@ func (g *digest) behind(label time.Time, server, at int, d dated, trackers map[u
 		need = 1
 	}
 	for _, s := range d.newest {
-		if label.Before(s.at.Add(staleAfter)) {
+		if label.Before(s.at.Add(StaleAfter)) {
 			continue
 		}
 		var vps []measurement.VantagePoint

@@ -2,6 +2,7 @@ package lake
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -32,12 +33,47 @@ func daySchema(w *wires) *parquet.Schema {
 	return parquet.NewSchema(schema.Name(), dayRoot{schema, fields})
 }
 
+// hourByDifference are those of a day of the table hours: most of its bytes are latencies.
+var hourByDifference = []string{"latency_median_us", "latency_max_us", "latency_histogram.list.element.count"}
+
+// hourSchema is the schema of hours as a day of the lake stores them.
+func hourSchema() *parquet.Schema {
+	schema := column.SchemaOf(column.Hours, column.Schema())
+	fields := slices.Clone(schema.Fields())
+	for i, f := range fields {
+		fields[i] = differing(f, f.Name())
+	}
+	return parquet.NewSchema(schema.Name(), dayRoot{schema, fields})
+}
+
+// differing is a field whose parts of hourByDifference are stored so; path is its name.
+func differing(f parquet.Field, path string) parquet.Field {
+	if slices.Contains(hourByDifference, path) {
+		return differenceField{f}
+	}
+	if f.Leaf() || !slices.ContainsFunc(hourByDifference, func(name string) bool { return strings.HasPrefix(name, path+".") }) {
+		return f
+	}
+	fields := slices.Clone(f.Fields())
+	for i, part := range fields {
+		fields[i] = differing(part, path+"."+part.Name())
+	}
+	return groupField{f, fields}
+}
+
 type dayRoot struct {
 	parquet.Node
 	fields []parquet.Field
 }
 
 func (r dayRoot) Fields() []parquet.Field { return r.fields }
+
+type groupField struct {
+	parquet.Field
+	fields []parquet.Field
+}
+
+func (g groupField) Fields() []parquet.Field { return g.fields }
 
 type differenceField struct{ parquet.Field }
 
@@ -59,9 +95,13 @@ func CreateDay[T column.Row](s Store, day time.Time) (*Writer[T], error) {
 
 func create[T column.Row](s Store, path string) (*Writer[T], error) {
 	w, form := &Writer[T]{most: s.limits().rows}, column.Form{Group: s.limits().rows}
-	if column.TableOf[T]() == column.Answers {
+	switch column.TableOf[T]() {
+	case column.Answers:
 		w.wires = newWires()
 		form.Day = daySchema(w.wires)
+	case column.Hours:
+		form.Day = hourSchema()
+	default:
 	}
 	var err error
 	w.Writer, err = column.Create[T](path, column.Metadata{Version: s.Version}, form)

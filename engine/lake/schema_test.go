@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +98,48 @@ func TestDayStoresDifferences(t *testing.T) {
 		}
 		if slices.Contains(got, format.DeltaLengthByteArray) || slices.Contains(got, format.DeltaByteArray) {
 			t.Errorf("%s: encodings %v; texts by difference are refused by more engines than numbers", name, got)
+		}
+	}
+}
+
+// A day of hours stores its latencies and the counts of buckets so, and nothing else.
+func TestHoursStoreDifferences(t *testing.T) {
+	s, want := lake.Store{Dir: t.TempDir()}, []measurement.Hour{}
+	path := s.Path(column.Hours, midnight)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3000 {
+		v4, udp, us := measurement.IPv4, measurement.UDP, int64(n*n%100_003)
+		h := measurement.Hour{VantagePoint: "101", Hour: midnight.Add(time.Duration(n/1000) * time.Hour), Query: "soa", RSI: measurement.RSI(fmt.Sprintf("%04d", n)), Family: &v4, Transport: &udp,
+			Planned: 12, Sent: 12, Instances: []measurement.InstanceCount{}}
+		if n%7 > 0 { // some have no latencies, and some an empty histogram
+			h.LatencyMedianUS, h.LatencyMaxUS, h.LatencyHistogram = &us, &us, []measurement.LatencyBucket{}
+			for b := range n % 5 {
+				h.LatencyHistogram = append(h.LatencyHistogram, measurement.LatencyBucket{Bucket: int32(n%200 + b), Count: int32(n % 11)})
+			}
+		}
+		want = append(want, h)
+	}
+	w, err := lake.CreateDay[measurement.Hour](s, midnight)
+	if err == nil {
+		err = w.Write(want)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := column.Read[measurement.Hour](path)
+	if diff := gocmp.Diff(want, got); err != nil || diff != "" {
+		t.Fatal(err, diff)
+	}
+	for _, c := range metadataOf(t, path).RowGroups[0].Columns {
+		name := strings.Join(c.MetaData.PathInSchema, ".")
+		differs := slices.Contains([]string{"latency_median_us", "latency_max_us", "latency_histogram.list.element.count"}, name)
+		if slices.Contains(c.MetaData.Encoding, format.DeltaBinaryPacked) != differs {
+			t.Errorf("%s: encodings %v", name, c.MetaData.Encoding)
 		}
 	}
 }

@@ -44,7 +44,7 @@ var rules = map[measurement.EventKind]rule{
 	measurement.EventSilence:     {10 * time.Minute, 2, interval.Length, []plan.FaultKind{plan.FaultSilent, plan.FaultSlowClock}},
 	measurement.EventClock:       {30 * time.Minute, 2, interval.Length, clocks},
 	measurement.EventOffPlan:     {time.Hour, 1, interval.Length, []plan.FaultKind{plan.FaultOffPlan}},
-	measurement.EventLocal:       {30 * time.Minute, 2, interval.Length, failing},
+	measurement.EventLocal:       {30 * time.Minute, 2, interval.Length, append(slices.Clone(failing), plan.FaultWrong, plan.FaultStale, plan.FaultFrozen, plan.FaultFastClock)},
 }
 
 // settled is how long after its label a run may come without being missed.

@@ -29,7 +29,8 @@ type labelMarks struct {
 	silent       []bool  // by everyone
 	clock        []bool  // by vantage point: known to be wrong, or shown to be
 	offPlan      []bool  // by vantage point
-	wrong        []bool  // by vantage point, RSI, family
+	wrong        []bool  // by vantage point, RSI, path: an incorrect answer
+	right        []bool  // by vantage point, path: one that is judged, and is not
 	latencies    map[hourly][]int64
 }
 
@@ -42,7 +43,7 @@ type median struct{ us, n int32 }
 func (w *world) newLabelMarks(p *part) *labelMarks {
 	n := len(w.vps)
 	return &labelMarks{w: w, p: p, cells: make([]state, n*len(w.rsis)*len(paths)), sent: make([]int, 2*n), failed: make([]int, 2*n),
-		silent: make([]bool, len(w.everyone)), clock: make([]bool, n), offPlan: make([]bool, n), wrong: make([]bool, n*len(w.rsis)*2), latencies: map[hourly][]int64{}}
+		silent: make([]bool, len(w.everyone)), clock: make([]bool, n), offPlan: make([]bool, n), wrong: make([]bool, n*len(w.rsis)*len(paths)), right: make([]bool, n*len(paths)), latencies: map[hourly][]int64{}}
 }
 
 // watch finds the places whose latencies and sites the truth must know by the hour.
@@ -79,8 +80,10 @@ func (m *labelMarks) take(d *dayWork, v int, q *query, o *observation) {
 		m.offPlan[v] = true
 		return
 	}
+	cell := m.w.at(v, x)*len(paths) + q.path
 	became, answered := isBad, o.outcome == measurement.Answered
 	wrong := o.wrong != nil && answered
+	m.right[v*len(paths)+q.path] = m.right[v*len(paths)+q.path] || answered && (o.held != "" || o.reply.judged) && !wrong
 	switch {
 	case answered && *o.reply.rcode == measurement.NoError:
 		became = isGood
@@ -90,13 +93,12 @@ func (m *labelMarks) take(d *dayWork, v int, q *query, o *observation) {
 		}
 		became = isGood
 	}
-	cell := m.w.at(v, x)*len(paths) + q.path
 	m.cells[cell] = max(m.cells[cell], became)
 	m.sent[2*v+family]++
 	if became == isBad || wrong {
 		m.failed[2*v+family]++
 	}
-	m.wrong[m.w.baseOf(v, x, family)] = m.wrong[m.w.baseOf(v, x, family)] || wrong
+	m.wrong[cell] = m.wrong[cell] || wrong
 	if m.w.slowed[cell] && became == isGood && !q.ask.judged {
 		at := hourly{cell, d.label.Hour()}
 		m.latencies[at] = append(m.latencies[at], o.latency)
@@ -148,6 +150,11 @@ func (m *labelMarks) end(index int) {
 				m.mark(index, Scope{Kind: measurement.EventLocal, VantagePoint: w.vps[v].id, Family: family})
 			}
 		}
+		for path := range paths {
+			if m.forged(v, path) && !m.cutOff(v, familyOf(path)) {
+				m.mark(index, Scope{Kind: measurement.EventLocal, VantagePoint: w.vps[v].id, Family: paths[path].Family, Transport: paths[path].Transport})
+			}
+		}
 	}
 	for x, rsi := range w.rsis {
 		if m.judgedWrong(x) {
@@ -164,22 +171,58 @@ func (m *labelMarks) end(index int) {
 	for _, all := range [][]int{m.sent, m.failed} {
 		clear(all)
 	}
-	for _, all := range [][]bool{m.silent, m.clock, m.offPlan, m.wrong} {
+	for _, all := range [][]bool{m.silent, m.clock, m.offPlan, m.wrong, m.right} {
 		clear(all)
 	}
 	clear(m.cells)
 }
 
-// judgedWrong says whether an RSI gave an incorrect answer to one who was not cut off.
+// judgedWrong says whether an RSI gave an incorrect answer to one who was not cut off, and
+// whose answers nobody forged.
 func (m *labelMarks) judgedWrong(x int) bool {
 	for v := range m.w.vps {
-		for family := range measurement.Families {
-			if m.wrong[m.w.baseOf(v, x, family)] && !m.cutOff(v, family) {
+		for path := range paths {
+			if m.wrong[m.w.at(v, x)*len(paths)+path] && !m.cutOff(v, familyOf(path)) && !m.forged(v, path) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// forged says whether all that was judged over a transport, or over the path, is incorrect,
+// of two RSIs at least, while another transport had something that is not: a vantage point's
+// own trouble.
+func (m *labelMarks) forged(v, path int) bool {
+	elsewhere, alike := false, []int{} // paths of the transport
+	for p := range paths {
+		if paths[p].Transport == paths[path].Transport {
+			alike = append(alike, p)
+		} else {
+			elsewhere = elsewhere || m.right[v*len(paths)+p]
+		}
+	}
+	return elsewhere && len(m.wrongBy(v, path)) > 0 && (m.allWrong(v, path) || m.allWrong(v, alike...))
+}
+
+// allWrong says whether all that was judged over paths was incorrect, of two RSIs at least.
+func (m *labelMarks) allWrong(v int, over ...int) bool {
+	for _, p := range over {
+		if m.right[v*len(paths)+p] {
+			return false
+		}
+	}
+	return len(m.wrongBy(v, over...)) > 1
+}
+
+// wrongBy are the RSIs that were incorrect over any of the paths.
+func (m *labelMarks) wrongBy(v int, over ...int) (all []int) {
+	for x := range m.w.rsis {
+		if slices.ContainsFunc(over, func(p int) bool { return m.wrong[m.w.at(v, x)*len(paths)+p] }) {
+			all = append(all, x)
+		}
+	}
+	return all
 }
 
 // cutOff says whether nothing that a vantage point sent over a family succeeded: its own

@@ -30,6 +30,8 @@ const tcColumn column.Name = "tc"
 // path.
 type label struct {
 	rows, sent, failed, incorrect int
+	own                           int // of failed, in the vantage point's own trouble; these are not among incorrect
+	ownSum                        int // of these, as the table hours counts
 	judged, judgedFailed          int // of sent and failed: of correctness, what is incorrect aside
 	drawn                         int // rows of queries that draw their paths and are not judged
 	latencies                     []int64
@@ -45,10 +47,9 @@ type fold struct {
 	day         *derive.Day
 	start       time.Time
 	first, last int // labels of the day [first, last) that are wanted
-	own         *own
 	seen        *seen
-	details     *details                              // nil: nobody wants them
-	note        func(at time.Time, place int, s *sum) // may be nil; place is a server and path
+	details     *details                                  // nil: nobody wants them
+	note        func(at time.Time, vp, place int, s *sum) // may be nil; place is a server and path
 	queries     []plan.Query
 	judged      []bool
 	plain       []int // queries that do not draw their paths
@@ -56,18 +57,20 @@ type fold struct {
 	least       *big.Rat
 
 	next    int
-	serials [][]shownSerial // of the label, by vantage point
-	cells   []label         // by vantage point, server, path
-	series  []series        // likewise
+	serials [][]shownSerial  // of the label, by vantage point
+	soa     []int            // of the label, by vantage point and server: queries for the SOA record that were sent
+	trouble []derive.Trouble // of the label, by vantage point
+	cells   []label          // by vantage point, server, path
+	series  []series         // likewise
 }
 
 // fold begins to read the labels [first, last) of a day.
-func (f *frame) fold(ctx context.Context, store lake.Store, start time.Time, first, last int, o *own) (*fold, error) {
+func (f *frame) fold(ctx context.Context, store lake.Store, start time.Time, first, last int) (*fold, error) {
 	day, err := derive.ReadDay(ctx, f.plan, store, start)
 	if err != nil {
 		return nil, ofLake(err)
 	}
-	d := &fold{frame: f, day: day, start: start, first: first, last: last, own: o, vps: day.VantagePoints(), next: first, least: f.least(start), queries: day.Queries()}
+	d := &fold{frame: f, day: day, start: start, first: first, last: last, vps: day.VantagePoints(), next: first, least: f.least(start), queries: day.Queries()}
 	for i, q := range d.queries {
 		d.judged = append(d.judged, q.Label == measurement.QueryCorrectness)
 		if q.Pick == 0 {
@@ -76,6 +79,7 @@ func (f *frame) fold(ctx context.Context, store lake.Store, start time.Time, fir
 	}
 	n := len(d.vps) * len(f.servers) * len(allPaths)
 	d.cells, d.series, d.serials = make([]label, n), make([]series, n), make([][]shownSerial, len(d.vps))
+	d.soa, d.trouble = make([]int, len(d.vps)*len(f.servers)), make([]derive.Trouble, len(d.vps))
 	for i := range d.cells {
 		d.cells[i].reset()
 	}
@@ -109,7 +113,7 @@ type words struct {
 	vp, query, server, family, transport []int32
 	address                              []netip.Addr
 	answered, local                      int32
-	incorrect, unchecked                 int32
+	correct, incorrect, unchecked        int32
 	noError, nxDomain                    int32
 	truncated                            column.Flags
 	good                                 column.Good
@@ -121,7 +125,7 @@ func (w *words) cells(name column.Name) *column.Cells { return &w.Cells[slices.I
 
 func (d *fold) words(b *column.AnswerBatch) *words {
 	w := &words{AnswerBatch: b, names: detailColumns, good: b.Good(), answered: b.Outcome.Place(measurement.Answered), local: b.Outcome.Place(measurement.LocalError),
-		incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked),
+		correct: b.Verdict.Place(measurement.Correct), incorrect: b.Verdict.Place(measurement.Incorrect), unchecked: b.Verdict.Place(measurement.Unchecked),
 		noError: b.RCode.Place(measurement.NoError), nxDomain: b.RCode.Place(measurement.NXDomain)}
 	w.truncated = column.Flags{Column: &w.cells(tcColumn).Column}
 	code := func(c *column.Column, find func(string) int) []int32 {
@@ -177,6 +181,9 @@ func (d *fold) row(w *words, i, query, vp, server, path int) {
 	if a := w.Address.Index[i]; a < 0 || w.address[a] != d.day.Address(d.next, server, path) {
 		return
 	}
+	if d.queries[query].Label == measurement.QuerySOA {
+		d.soa[vp*len(d.servers)+server]++
+	}
 	answered, good := w.Outcome.Index[i] == w.answered, w.good.At(i)
 	if answered && w.NSID.Has(i) {
 		c.nsids = count(c.nsids, w.NSID.Text(i), 1)
@@ -184,14 +191,21 @@ func (d *fold) row(w *words, i, query, vp, server, path int) {
 	if good {
 		d.shown(w, i, c, query, vp, server)
 	}
-	failed, incorrect, held := !good, false, false
+	failed, correct, incorrect, held := !good, false, false, false
 	if d.judged[query] {
 		verdict := w.Verdict.Index[i]
+		correct = verdict >= 0 && verdict == w.correct
 		incorrect = answered && verdict >= 0 && verdict == w.incorrect
 		held = answered && verdict >= 0 && verdict == w.unchecked // nobody knows yet
 		failed = incorrect || !held && (!answered || !w.responds(i))
 	} else if us := w.LatencyUS; good && us.Has(i) && us.Int[i] >= 0 {
 		c.latencies = append(c.latencies, us.Int[i])
+	}
+	if says, failed := derive.Says(good, correct, held && w.RCode.Index[i] == w.nxDomain); says {
+		d.trouble[vp].Take(path, failed, incorrect)
+	}
+	if d.judged[query] && w.Verdict.Index[i] >= 0 {
+		d.trouble[vp].Judge(server, path, incorrect)
 	}
 	c.count(d.judged[query], failed, incorrect, held)
 	if d.details != nil {
@@ -254,62 +268,91 @@ func most(all []run[string]) (text string) {
 
 // reach ends the labels before at.
 func (d *fold) reach(at int) {
-	own := make([][2]bool, len(d.vps)) // by vantage point, family
 	for ; d.next < at; d.next++ {
-		for vp, id := range d.vps {
-			for family := range own[vp] {
-				own[vp][family] = d.inTrouble(vp, family)
-			}
+		for vp := range d.vps {
 			if d.day.Trusted(vp, d.next) {
-				d.seen.note(d.at(d.next), vp, id, d.serials[vp], d.rsis)
+				d.see(vp)
 			}
 			d.serials[vp] = d.serials[vp][:0]
 		}
+		clear(d.soa)
 		if d.details != nil {
-			d.details.labelDone(func(vp, family int) bool { return own[vp][family] })
+			d.details.labelDone(func(h hit) bool {
+				all, incorrect := d.ownFailure(h.vp, h.path)
+				return all || incorrect && h.Why == whyIncorrect
+			})
 		}
 		for vp := range d.vps {
 			for server := range d.servers {
 				for path := range allPaths {
-					place := d.place(vp, server, path)
-					d.series[place].add(d.cell(&d.cells[place], vp, server, path, own[vp][path/len(measurement.Transports)]))
-					if d.note != nil {
-						d.note(d.at(d.next), server*len(allPaths)+path, d.sum(&d.cells[place], vp, server, path, own[vp][path/len(measurement.Transports)]))
-					}
-					d.cells[place].reset()
+					d.ended(vp, server, path)
 				}
 			}
 		}
+		clear(d.trouble)
 	}
 }
 
-// inTrouble says whether a failure is a vantage point's own: an event says so, or all that
-// it asked over the family failed or was incorrect, as where somebody on the way forges
-// answers; two queries at least.
-func (d *fold) inTrouble(vp, family int) bool {
-	if d.own.covers(d.vps[vp], family, d.at(d.next)) {
-		return true
+// ended takes what became of a vantage point's queries to a server over a path.
+func (d *fold) ended(vp, server, path int) {
+	place := d.place(vp, server, path)
+	l, incorrect := &d.cells[place], 0
+	switch all, forged := d.ownFailure(vp, path); {
+	case all:
+		l.own, l.ownSum, l.incorrect, incorrect = l.failed, l.failed-l.judgedFailed, 0, l.incorrect
+	case forged:
+		l.own, l.ownSum, l.incorrect, incorrect = l.incorrect, l.incorrect, 0, l.incorrect
 	}
-	sent, failed := 0, 0
-	for server := range d.servers {
-		for transport := range measurement.Transports {
-			c := &d.cells[d.place(vp, server, family*len(measurement.Transports)+transport)]
-			sent, failed = sent+c.sent, failed+c.failed
+	d.series[place].add(d.cell(l, vp, server, path))
+	if l.ownSum > 0 {
+		d.seen.inTrouble(d.next/perHour, vp, pathKey(d.rsis[server], path), l.ownSum, incorrect)
+	}
+	if d.note != nil {
+		d.note(d.at(d.next), vp, server*len(allPaths)+path, d.sum(l, vp, server, path))
+	}
+	l.reset()
+}
+
+// ownFailure says whether all that failed over a path at the label was the vantage point's own
+// trouble, or what was incorrect, by the rule of the events: nothing but the label itself tells
+// it, and not that an event covers it.
+func (d *fold) ownFailure(vp, path int) (all, incorrect bool) {
+	t := &d.trouble[vp]
+	return t.Own(path / len(measurement.Transports)), t.Forged(path)
+}
+
+// see notes what a run was shown of the root's serials. An RSI that was asked all that is
+// planned, and showed none, was asked in vain [kvg].
+func (d *fold) see(vp int) {
+	l := looked{label: d.next, at: d.at(d.next), vp: vp, alone: d.day.Alone(d.next)}
+	d.seen.note(l, d.serials[vp], d.rsis)
+	for server, rsi := range d.rsis {
+		sent := d.soa[vp*len(d.servers)+server]
+		if sent > 0 && sent == d.plannedSOA(vp, server) && !slices.ContainsFunc(d.serials[vp], func(s shownSerial) bool { return s.server == server }) {
+			d.seen.unanswered(l, rsi)
 		}
 	}
-	return sent >= 2 && failed == sent
 }
 
-func (d *fold) cell(l *label, vp, server, path int, own bool) cell {
-	t := tally{planned: l.rows > 0, sent: l.sent, failed: l.failed, incorrect: l.incorrect}
+// plannedSOA counts the queries for the SOA record that a vantage point is to send a server.
+func (d *fold) plannedSOA(vp, server int) (n int) {
+	for q := range d.queries {
+		for path := range allPaths {
+			if d.queries[q].Label == measurement.QuerySOA && d.day.Planned(q, d.next, vp, server, path) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (d *fold) cell(l *label, vp, server, path int) cell {
+	t := tally{planned: l.rows > 0, sent: l.sent, failed: l.failed, own: l.own, incorrect: l.incorrect}
 	for _, q := range d.plain {
 		if t.planned {
 			break
 		}
 		t.planned = d.day.Planned(q, d.next, vp, server, path) && d.day.Expected(vp, d.next)
-	}
-	if own {
-		t.own = l.failed
 	}
 	c := cell{state: d.state(t, d.least), sent: l.sent, failed: l.failed, serial: l.serial, nsid: most(l.nsids)}
 	if n := len(l.latencies); n > 0 {
@@ -320,11 +363,8 @@ func (d *fold) cell(l *label, vp, server, path int, own bool) cell {
 }
 
 // sum is what a label comes to, as the table hours would have it.
-func (d *fold) sum(l *label, vp, server, path int, own bool) *sum {
-	s := &sum{asked: l.rows > 0, planned: l.drawn, sent: l.sent - l.judged, failed: l.failed - l.judgedFailed, incorrect: l.incorrect, serial: noSerial}
-	if own {
-		s.own = s.failed
-	}
+func (d *fold) sum(l *label, vp, server, path int) *sum {
+	s := &sum{asked: l.rows > 0, planned: l.drawn, sent: l.sent - l.judged, failed: l.failed - l.judgedFailed, incorrect: l.incorrect, own: l.ownSum, serial: noSerial}
 	for _, q := range d.plain {
 		if d.day.Planned(q, d.next, vp, server, path) && d.day.Expected(vp, d.next) {
 			if s.asked = true; !d.judged[q] {

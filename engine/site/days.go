@@ -116,15 +116,17 @@ func (r *job) of(day time.Time) (of madeDay, err error) {
 	if r.edition == Public {
 		answers = answers[:2] // events are for the details, which it has not
 	}
-	until, own := r.untilOf(day), r.own.of(day).spans
+	until := r.untilOf(day)
 	if until.Before(day.AddDate(0, 0, 1)) {
 		hours = nil // it grows; what it has at that time counts
+	} else {
+		hours = append(hours, answers[:2]...) // these tell who was in trouble itself
 	}
-	if of.Coarse, err = hashOf(hours, own, until, r.together(), r.usualHashes(day)); err != nil {
+	if of.Coarse, err = hashOf(hours, until, r.together(), r.usualHashes(day)); err != nil {
 		return of, err
 	}
 	if answers[0] != "" && r.fiveMinutes(day) {
-		of.Fine, err = hashOf(answers, own, earlier(r.until, day.AddDate(0, 0, 1)), r.together(), r.usualHashes(day))
+		of.Fine, err = hashOf(answers, earlier(r.until, day.AddDate(0, 0, 1)), r.together(), r.usualHashes(day))
 	}
 	return of, err
 }
@@ -253,7 +255,7 @@ func (r *job) make(ctx context.Context, d *due, tiles map[string][]block) (err e
 // fine makes the five minutes of a day, its details, and what RSIs showed.
 func (r *job) fine(ctx context.Context, day time.Time) error {
 	labels := int(earlier(r.until, day.AddDate(0, 0, 1)).Sub(day) / interval.Length)
-	f, err := r.fold(ctx, r.Lake, day, 0, labels, r.own)
+	f, err := r.fold(ctx, r.Lake, day, 0, labels)
 	if err != nil {
 		return err
 	}
@@ -284,7 +286,7 @@ func (r *job) fine(ctx context.Context, day time.Time) error {
 
 // onlySeen finds what RSIs showed on a day whose five minutes are kept no longer.
 func (r *job) onlySeen(ctx context.Context, day time.Time) error {
-	f, err := r.fold(ctx, r.Lake, day, 0, int(earlier(r.until, day.AddDate(0, 0, 1)).Sub(day)/interval.Length), r.own)
+	f, err := r.fold(ctx, r.Lake, day, 0, int(earlier(r.until, day.AddDate(0, 0, 1)).Sub(day)/interval.Length))
 	if err == nil {
 		err = f.read(ctx, r.Lake)
 	}
@@ -299,7 +301,7 @@ func (r *job) onlySeen(ctx context.Context, day time.Time) error {
 func (r *job) coarse(day time.Time, tiles map[string][]block) (whole bool, err error) {
 	until := r.untilOf(day)
 	over := !until.Before(day.AddDate(0, 0, 1))
-	h := r.frame.hours(day, until, r.vpsOf(day), r.own)
+	h := r.frame.hours(day, until, r.vpsOf(day), r.seen[dayKey(day)])
 	if some, err := h.read(r.Lake); err != nil || !some {
 		return over || until.Equal(day), err
 	}

@@ -168,9 +168,9 @@ func word(text string) string {
 
 // labelDone keeps what the label had, now that it is known whether it was a vantage point's
 // own trouble.
-func (d *details) labelDone(own func(vp, family int) bool) {
+func (d *details) labelDone(own func(hit) bool) {
 	for _, h := range d.label {
-		if (h.Why == whyFailed || h.Why == whyIncorrect) && own(h.vp, h.path/len(measurement.Transports)) {
+		if (h.Why == whyFailed || h.Why == whyIncorrect) && own(h) {
 			d.counts[h.server][h.rank]--
 			h.rank = len(ranks) - 1
 			d.counts[h.server][h.rank]++

@@ -15,14 +15,13 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// events brings the files of events up to date, and learns which may go on and what was the
-// vantage points' own trouble.
+// events brings the files of events up to date, and learns which may go on.
 func (r *job) events(ctx context.Context) error {
 	days, err := r.Lake.Days(column.Events, time.Time{}, time.Time{})
 	if err != nil {
 		return fmt.Errorf("site: %w", err)
 	}
-	r.own, r.open = &own{}, []Event{}
+	r.open = []Event{}
 	months := map[string]madeEvent{}
 	for len(days) > 0 {
 		n := 1
@@ -36,7 +35,6 @@ func (r *job) events(ctx context.Context) error {
 			}
 			months[month] = r.made.Events[month]
 		}
-		r.own.spans = append(r.own.spans, months[month].Own...)
 		days = days[n:]
 	}
 	r.made.Events = months
@@ -83,9 +81,6 @@ func (r *job) eventsOf(month string, days []lake.DayFile) (m madeEvent, err erro
 		}
 		if day := interval.Day(e.From); !e.Open && e.Until.After(day.AddDate(0, 0, feedDays)) {
 			m.Long = append(m.Long, Span{day, e.Until})
-		}
-		if e.Kind == measurement.EventLocal && e.SupersededBy == nil && e.VantagePoint != nil && e.Family != nil {
-			m.Own = append(m.Own, ownSpan{*e.VantagePoint, *e.Family, e.From, e.Until})
 		}
 	}
 	if of == r.made.Events[month].Of {

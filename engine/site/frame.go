@@ -88,7 +88,7 @@ func pathName(path int) string {
 // tally is what is known of the queries of a cell.
 type tally struct {
 	planned                      bool
-	sent, failed, own, incorrect int // own and incorrect of failed; own: in the vantage point's own trouble
+	sent, failed, own, incorrect int // own and incorrect of failed, and apart; own: in the vantage point's own trouble
 }
 
 // state is what a cell shows. An edition without values says of an RSI whether a cell meets
@@ -98,11 +98,17 @@ func (f *frame) state(t tally, least *big.Rat) State {
 	if f.values || s <= Own {
 		return s
 	}
-	sent, good := int64(t.sent-t.own), int64(t.sent-t.failed)
-	if s == Incorrect || big.NewRat(good, max(sent, 1)).Cmp(least) < 0 {
+	if t.short(least) {
 		return Failed
 	}
 	return Good
+}
+
+// short says whether an answer was incorrect, or fewer than the plan's share were good, of
+// what counts for the RSI.
+func (t tally) short(least *big.Rat) bool {
+	sent, good := int64(t.sent-t.own), int64(t.sent-t.failed)
+	return t.incorrect > 0 || sent > 0 && big.NewRat(good, sent).Cmp(least) < 0
 }
 
 func (t tally) state() State {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"math/big"
 	"slices"
 	"time"
@@ -22,7 +21,7 @@ import (
 type sum struct {
 	asked                            bool // the plan has something
 	planned, sent, failed, incorrect int
-	own                              int // of failed, in the vantage point's own trouble
+	own                              int // of failed, in the vantage point's own trouble; none of incorrect is
 	latencies                        []measurement.LatencyBucket
 	median                           *int64 // exact, of a single row; else latencies tell
 	serial                           int64
@@ -36,10 +35,10 @@ type hours struct {
 	*frame
 	start time.Time
 	until time.Time
-	own   *own
+	seen  *seen // who was in trouble itself
 	least *big.Rat
 	vps   []measurement.VantagePoint
-	note  func(hour time.Time, server, path int, s *sum) // may be nil
+	note  func(hour time.Time, vp, place int, s *sum) // may be nil; place is a server and path
 
 	hour   int
 	sums   []sum // of the hour: by vantage point, server, path
@@ -48,8 +47,8 @@ type hours struct {
 }
 
 // hours begins to read a day.
-func (f *frame) hours(start, until time.Time, vps []measurement.VantagePoint, o *own) *hours {
-	h := &hours{frame: f, start: start, until: until, own: o, least: f.least(start), vps: vps, hour: -1}
+func (f *frame) hours(start, until time.Time, vps []measurement.VantagePoint, s *seen) *hours {
+	h := &hours{frame: f, start: start, until: until, seen: s, least: f.least(start), vps: vps, hour: -1}
 	n := len(h.vps) * len(f.servers) * len(allPaths)
 	h.sums, h.days, h.series = make([]sum, n), make([]sum, n), make([]series, n)
 	for i := range h.sums {
@@ -155,22 +154,20 @@ func count(all []run[string], text string, n int) []run[string] {
 func (h *hours) end() {
 	start := h.start.Add(time.Duration(h.hour) * time.Hour)
 	for vp, id := range h.vps {
-		for family := range measurement.Families {
-			least := h.leastFailed(vp, family)
-			covered := h.own.labels(id, family, start, start.Add(time.Hour))
-			for server := range h.servers {
-				for transport := range measurement.Transports {
-					path := family*len(measurement.Transports) + transport
-					place := h.place(vp, server, path)
-					s := &h.sums[place]
-					s.own = min(s.failed, s.excused(max(least, s.share(covered))))
-					h.series[place].add(h.cell(s))
-					h.days[place].join(s)
-					if h.note != nil {
-						h.note(start, server, path, s)
-					}
-					s.reset()
+		for server, rsi := range h.rsis {
+			for path := range allPaths {
+				place := h.place(vp, server, path)
+				s := &h.sums[place]
+				if s.failed > 0 {
+					own, incorrect := h.seen.troubled(h.hour, string(id), pathKey(rsi, path))
+					s.own, s.incorrect = min(own, s.failed), max(s.incorrect-incorrect, 0)
 				}
+				h.series[place].add(h.cell(s))
+				h.days[place].join(s)
+				if h.note != nil {
+					h.note(start, vp, server*len(allPaths)+path, s)
+				}
+				s.reset()
 			}
 		}
 	}
@@ -178,45 +175,6 @@ func (h *hours) end() {
 
 // perHour is how many labels an hour has.
 const perHour = int(time.Hour / interval.Length)
-
-// share is how many of the queries belong to so many of the hour's labels, at most.
-func (s *sum) share(labels int) int { return (s.planned*labels + perHour - 1) / perHour }
-
-// excused adds incorrect answers to failures that were a vantage point's own: where it had
-// trouble within the hour, nobody knows whether it was then that they came.
-func (s *sum) excused(failures int) int {
-	if failures == 0 {
-		return 0
-	}
-	return failures + s.incorrect
-}
-
-// leastFailed is how many queries failed at every server that was asked over a family, two
-// at least: what failed at all of them was the vantage point's own trouble, and everything
-// where nothing was good.
-func (h *hours) leastFailed(vp, family int) int {
-	least, asked, good := 0, 0, 0
-	for server := range h.servers {
-		for transport := range measurement.Transports {
-			s := &h.sums[h.place(vp, server, family*len(measurement.Transports)+transport)]
-			if s.sent == s.incorrect {
-				continue
-			}
-			if failed := s.failed - s.incorrect; asked == 0 || failed < least {
-				least = failed
-			}
-			good += s.sent - s.failed
-			asked++
-		}
-	}
-	switch {
-	case asked < 2:
-		return 0
-	case good == 0:
-		return math.MaxInt32
-	}
-	return least
-}
 
 func (s *sum) join(o *sum) {
 	s.asked = s.asked || o.asked
@@ -230,8 +188,16 @@ func (s *sum) join(o *sum) {
 }
 
 func (h *hours) cell(s *sum) cell {
-	return cell{state: h.state(tally{planned: s.asked, sent: s.sent, failed: s.failed, own: s.own, incorrect: s.incorrect}, h.least),
+	return cell{state: h.state(s.tally(), h.least),
 		sent: s.sent, failed: s.failed, latency: s.latency(), serial: s.serial, nsid: most(s.nsids)}
+}
+
+// count is how many latencies there are.
+func (s *sum) count() (n int32) {
+	for _, l := range s.latencies {
+		n += l.Count
+	}
+	return n
 }
 
 // medianUS is the lower median; nil where there are no latencies.
@@ -239,10 +205,7 @@ func (s *sum) medianUS() *int64 {
 	if s.median != nil {
 		return s.median
 	}
-	n := int32(0)
-	for _, l := range s.latencies {
-		n += l.Count
-	}
+	n := s.count()
 	for rank, i := (n-1)/2, 0; i < len(s.latencies); i++ {
 		if rank -= s.latencies[i].Count; rank < 0 {
 			return new(derive.Midpoint(s.latencies[i].Bucket))

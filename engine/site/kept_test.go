@@ -159,3 +159,41 @@ func TestWithoutState(t *testing.T) {
 		t.Errorf("-at once +mended:\n%.2000s", d)
 	}
 }
+
+// TestHoursOfTheDayMayBeLost, or be of older tables: Now is the same.
+func TestHoursOfTheDayMayBeLost(t *testing.T) {
+	const count = 2*288 + 60
+	h, home := drawn(1, count), t.TempDir()
+	late := func(a measurement.VantagePoint, at time.Time) bool {
+		return a == "102" && at.After(midnight.Add(40*time.Hour)) && at.Before(midnight.Add(43*time.Hour))
+	}
+	answers, runs := h.answers, h.runs
+	h.answers = slices.DeleteFunc(slices.Clone(answers), func(a measurement.Answer) bool { return late(a.VantagePoint, a.Interval) })
+	h.runs = slices.DeleteFunc(slices.Clone(runs), func(r measurement.Run) bool { return late(r.VantagePoint, r.Interval) })
+	h.write(t, home, count)
+	out, _ := h.make(t, home, site.Internal)
+	kept := filepath.Join(out, ".hours.json")
+	want := files(t, out, false)
+	for what, damage := range map[string]func() error{"as it is": func() error { return nil }, "lost": func() error { return os.Remove(kept) },
+		"damaged": func() error { return os.WriteFile(kept, []byte(`{"of":`), 0o644) }} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		h.make(t, home, site.Internal)
+		if d := cmp.Diff(want, files(t, out, false)); d != "" {
+			t.Errorf("%s (-before +after):\n%.1000s", what, d)
+		}
+	}
+	h.answers, h.runs = answers, runs
+	h.write(t, home, count)
+	h.make(t, home, site.Internal, midnight.AddDate(0, 0, 2)) // looks at all, as once an hour
+	fresh := t.TempDir()
+	h.write(t, fresh, count)
+	whole, _ := h.make(t, fresh, site.Internal)
+	if d := cmp.Diff(files(t, whole, false)["data/now.js"], files(t, out, false)["data/now.js"]); d != "" {
+		t.Errorf("late rows (-at once +after):\n%.1000s", d)
+	}
+	if _, err := os.Stat(filepath.Join(func() string { out, _ := h.make(t, home, site.Public); return out }(), ".hours.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the public edition keeps values: %v", err)
+	}
+}

@@ -42,17 +42,16 @@ type madeDay struct {
 }
 
 // madeEvent is a hash of what a month's events were made of, in how many files they are,
-// whether one may go on, the vantage points' own trouble, and which were long.
+// whether one may go on, and which were long.
 type madeEvent struct {
-	Of    string    `json:"of"`
-	Files int       `json:"files"`
-	Open  bool      `json:"open,omitempty"`
-	Own   []ownSpan `json:"own,omitempty"`
-	Long  []Span    `json:"long,omitempty"` // from the day of each event that ended longer after than the feed goes back
+	Of    string `json:"of"`
+	Files int    `json:"files"`
+	Open  bool   `json:"open,omitempty"`
+	Long  []Span `json:"long,omitempty"` // from the day of each event that ended longer after than the feed goes back
 }
 
 // form changes whenever other files are made of the same lake and plan.
-const form = 2
+const form = 3
 
 func (s *Site) readMade(basis string) *made {
 	m := &made{}

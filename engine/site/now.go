@@ -26,11 +26,11 @@ const (
 
 // now writes the last two hours, and what the last hour and day came to.
 func (r *job) now(ctx context.Context) error {
-	n := Now{Last: r.last, RSIs: []NowRSI{}, VPs: []NowVP{}, Serials: []ZoneSerial{}, Open: r.openEvents(), Alerts: []AlertLine{}, Tiles: map[string]Tile{}}
+	n := Now{Last: r.last, Listed: len(r.plan.VantagePoints) > 0, RSIs: []NowRSI{}, VPs: []NowVP{}, Serials: []ZoneSerial{}, Open: r.openEvents(), Alerts: []AlertLine{}, Tiles: map[string]Tile{}}
 	if r.last.IsZero() {
 		return r.data("now", n)
 	}
-	sums := newSums(len(r.servers) * len(allPaths))
+	sums := r.newSums()
 	parts, shown, err := r.recent(ctx, sums)
 	if err != nil {
 		return err
@@ -38,13 +38,19 @@ func (r *job) now(ctx context.Context) error {
 	if n.Serials, err = r.shownNow(shown); err != nil {
 		return err
 	}
-	if n.VPs, err = r.nowVPs(ctx); err != nil {
+	came := map[time.Time]bool{}
+	if n.VPs, err = r.nowVPs(ctx, came); err != nil {
 		return err
 	}
 	if n.Alerts, err = r.alerts(); err != nil {
 		return err
 	}
-	if n.RSIs, err = r.nowRSIs(ctx, sums); err != nil {
+	lacks, err := r.sumDay(ctx, sums, came)
+	if err != nil {
+		return err
+	}
+	n.RSIs = r.nowRSIs(sums, lacks.since.IsZero())
+	if n.Derived, err = r.eventsUntil(lacks); err != nil {
 		return err
 	}
 	return r.writeNow(n, parts)
@@ -83,12 +89,12 @@ func (r *job) recent(ctx context.Context, sums *sums) (parts map[string][]block,
 	end := r.end()
 	for from := end.Add(-recent); from.Before(end); {
 		to := earlier(end, interval.Day(from).AddDate(0, 0, 1))
-		f, err := r.labels(ctx, from, to, func(at time.Time, place int, s *sum) {
+		f, err := r.labels(ctx, from, to, func(at time.Time, vp measurement.VantagePoint, place int, s *sum) {
 			if !at.Before(r.until) {
-				sums.day[place].join(s)
+				sums.day.add(vp, place, s)
 			}
 			if !at.Before(end.Add(-time.Hour)) {
-				sums.hour[place].join(s)
+				sums.hour.add(vp, place, s)
 			}
 		})
 		if err == nil {
@@ -97,6 +103,8 @@ func (r *job) recent(ctx context.Context, sums *sums) (parts map[string][]block,
 				return nil
 			})
 			shown.add(f.seen)
+			shown.addNow(f.seen, int(from.Sub(interval.Day(from))/interval.Length), int(to.Sub(interval.Day(from))/interval.Length), int(end.Sub(to)/interval.Length))
+			sums.alone = f.day.Alone(int(to.Add(-interval.Length).Sub(interval.Day(from)) / interval.Length))
 		}
 		if err := r.leave(ctx, err); err != nil {
 			return nil, nil, err
@@ -107,13 +115,13 @@ func (r *job) recent(ctx context.Context, sums *sums) (parts map[string][]block,
 }
 
 // labels reads the labels [from, to) of a day, and notes what they come to.
-func (r *job) labels(ctx context.Context, from, to time.Time, note func(at time.Time, place int, s *sum)) (*fold, error) {
+func (r *job) labels(ctx context.Context, from, to time.Time, note func(at time.Time, vp measurement.VantagePoint, place int, s *sum)) (*fold, error) {
 	day := interval.Day(from)
-	f, err := r.fold(ctx, r.Lake, day, int(from.Sub(day)/interval.Length), int(to.Sub(day)/interval.Length), r.own)
+	f, err := r.fold(ctx, r.Lake, day, int(from.Sub(day)/interval.Length), int(to.Sub(day)/interval.Length))
 	if err != nil {
 		return nil, err
 	}
-	f.note = note
+	f.note = func(at time.Time, vp, place int, s *sum) { note(at, f.vps[vp], place, s) }
 	return f, f.read(ctx, r.Lake)
 }
 
@@ -176,6 +184,7 @@ func (r *job) shownNow(shown sightings) ([]ZoneSerial, error) {
 	}
 	slices.SortFunc(all, compareSerials)
 	all = all[max(0, len(all)-mostShown):]
+	r.newestNow(all, shown)
 	published, err := r.published(func(serial int64) bool {
 		return slices.ContainsFunc(all, func(z ZoneSerial) bool { return z.Serial == serial })
 	})
@@ -187,8 +196,46 @@ func (r *job) shownNow(shown sightings) ([]ZoneSerial, error) {
 	return all, err
 }
 
-// nowVPs are how much of what was planned the vantage points sent.
-func (r *job) nowVPs(ctx context.Context) ([]NowVP, error) {
+// halfHour is how many labels the newest zone of an RSI is looked for in.
+const halfHour = int(30 * time.Minute / interval.Length)
+
+// addNow takes from a day's labels [first, last), after which so many others come, those of the
+// last half hour.
+func (all sightings) addNow(s *seen, first, last, after int) {
+	for serial, rsis := range s.Serials {
+		for rsi, sight := range rsis {
+			for n := max(first, last+after-halfHour); n < last; n++ {
+				all[serial][rsi].now = max(all[serial][rsi].now, sight.Oldest.at(n))
+			}
+		}
+	}
+}
+
+// newestNow tells of each RSI which of the serials is the newest that it showed in the last
+// half hour, to how many witnesses, and whether an event says that it should have a newer one:
+// the rule of who is behind is that of the events.
+func (r *job) newestNow(all []ZoneSerial, shown sightings) {
+	told := map[string]bool{}
+	for i := range slices.Backward(all) {
+		z := &all[i]
+		for n := range z.RSIs {
+			rsi := z.RSIs[n].RSI
+			if now := shown[z.Serial][rsi].now; now > 0 && !told[rsi] {
+				told[rsi], z.RSIs[n].Now = true, now
+				if slices.ContainsFunc(r.open, func(e Event) bool {
+					return e.Kind == measurement.EventStale && e.SupersededBy == nil && e.RSI != nil && *e.RSI == rsi && e.Serial != nil &&
+						newest(*e.Serial, z.Serial) != z.Serial && e.Until.After(r.end().Add(-time.Duration(halfHour)*interval.Length))
+				}) {
+					z.Behind = append(z.Behind, rsi)
+				}
+			}
+		}
+	}
+}
+
+// nowVPs are how much of what was planned the vantage points sent. It notes the hours that have
+// a run.
+func (r *job) nowVPs(ctx context.Context, hours map[time.Time]bool) ([]NowVP, error) {
 	all := []NowVP{}
 	for _, id := range r.vps {
 		v := NowVP{Name: string(id)}
@@ -199,7 +246,7 @@ func (r *job) nowVPs(ctx context.Context) ([]NowVP, error) {
 		}
 		all = append(all, v)
 	}
-	for at := r.last.Add(-24 * time.Hour); !interval.Day(at).After(r.last); at = at.AddDate(0, 0, 1) {
+	for at := r.end().Add(-24 * time.Hour); !interval.Day(at).After(r.last); at = at.AddDate(0, 0, 1) {
 		start := interval.Day(at)
 		day, err := derive.ReadDay(ctx, r.plan, r.Lake, start)
 		if err != nil {
@@ -211,6 +258,11 @@ func (r *job) nowVPs(ctx context.Context) ([]NowVP, error) {
 		for vp, id := range day.VantagePoints() {
 			if i := slices.Index(r.vps, id); i >= 0 {
 				r.count(&all[i], day, start, vp)
+			}
+			for n := range labels {
+				if day.Came(vp, n) {
+					hours[start.Add(time.Duration(n)*interval.Length).Truncate(time.Hour)] = true
+				}
 			}
 		}
 	}
@@ -244,76 +296,6 @@ func (r *job) count(v *NowVP, day *derive.Day, start time.Time, vp int) {
 			}
 		}
 	}
-}
-
-// sums are what an hour and a day come to, by server and path.
-type sums struct{ hour, day []sum }
-
-func newSums(n int) *sums {
-	s := &sums{make([]sum, n), make([]sum, n)}
-	for i := range n {
-		s.hour[i].reset()
-		s.day[i].reset()
-	}
-	return s
-}
-
-// nowRSIs are what the twelve newest labels came to, and the 288 newest: of these the hours
-// that are over are those of the table, the labels before and after them are read.
-func (r *job) nowRSIs(ctx context.Context, sums *sums) ([]NowRSI, error) {
-	hours, days := false, false // the table has rows of the last of them, of any
-	from := r.end().Add(-24 * time.Hour)
-	whole := from.Add(time.Hour - 1).Truncate(time.Hour)
-	if from.Before(whole) {
-		_, err := r.labels(ctx, from, whole, func(_ time.Time, place int, s *sum) { sums.day[place].join(s) })
-		if err := r.leave(ctx, err); err != nil {
-			return nil, err
-		}
-	}
-	for start := interval.Day(whole); start.Before(r.until); start = start.AddDate(0, 0, 1) {
-		h := r.frame.hours(start, r.until, r.vpsOf(start), r.own)
-		h.note = func(at time.Time, server, path int, s *sum) {
-			days = true
-			hours = hours || !at.Before(r.until.Add(-time.Hour))
-			if !at.Before(whole) {
-				sums.day[server*len(allPaths)+path].join(s)
-			}
-		}
-		_, err := h.read(r.Lake)
-		if err := r.leave(ctx, err); err != nil {
-			return nil, err
-		}
-	}
-	r.lacking = r.lacking || !hours
-	all := []NowRSI{}
-	if !days {
-		return all, nil // nothing was derived
-	}
-	for server, rsi := range r.rsis {
-		o := NowRSI{RSI: rsi, Paths: []NowPath{}}
-		for _, path := range r.paths {
-			i := server*len(allPaths) + path
-			p := NowPath{Path: pathName(path), Hour: r.sum(&sums.hour[i]), Day: r.sum(&sums.day[i])}
-			if r.values {
-				p.Hour.UsualUS = r.usual(pathKey(rsi, path))
-				p.Day.UsualUS = p.Hour.UsualUS
-			}
-			o.Paths = append(o.Paths, p)
-		}
-		all = append(all, o)
-	}
-	return all, nil
-}
-
-// sum is what an edition says of counts.
-func (r *job) sum(s *sum) Sum {
-	o := Sum{State: r.state(tally{planned: s.asked, sent: s.sent, failed: s.failed, own: s.own, incorrect: s.incorrect}, r.least(r.until)),
-		Planned: int64(s.planned), Sent: int64(s.sent)}
-	if r.values {
-		good := int64(s.sent - s.failed)
-		o.Good, o.Own, o.MedianUS = &good, int64(s.own), s.medianUS()
-	}
-	return o
 }
 
 // vpsOf are the vantage points of a day.

@@ -21,10 +21,10 @@ import (
 func TestNowIsWhatTheRowsSay(t *testing.T) {
 	const count = 288 + 100
 	h, home := drawn(9, count), t.TempDir()
-	s := h.write(t, home, count)
+	h.write(t, home, count)
 	out, _ := h.make(t, home, site.Internal)
 	now := read[site.Now](t, out, "now")
-	o, end := newOracle(t, h, s, count).byTime(), at(count)
+	o, end := newOracle(h, count).byTime(), at(count)
 	for si, server := range h.plan.Servers {
 		for pi, path := range []string{"v4-udp", "v4-tcp", "v6-udp", "v6-tcp"} {
 			got := now.RSIs[si].Paths[pi]
@@ -42,7 +42,7 @@ func TestNowIsWhatTheRowsSay(t *testing.T) {
 				if m := float64(want.latencies[(len(want.latencies)-1)/2]); float64(*sum.MedianUS) < m*0.96 || float64(*sum.MedianUS) > m*1.04 {
 					t.Errorf("%s %s, %d hours: median %d, want %.0f", server.RSI, path, hours, *sum.MedianUS, m)
 				}
-				if sum.UsualUS == nil {
+				if hours == 1 && sum.UsualUS == nil {
 					t.Errorf("%s %s: nothing is usual after a day", server.RSI, path)
 				}
 			}

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"mtric.net/mtric/engine/column"
-	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/site"
@@ -17,9 +15,8 @@ import (
 // oracle works the cells out again, row by row, as their definitions say.
 type oracle struct {
 	*history
-	until  time.Time
-	events []measurement.Event
-	rows   map[string][]measurement.Answer // by vantage point and interval
+	until time.Time
+	rows  map[string][]measurement.Answer // by vantage point and interval
 }
 
 // byTime finds rows faster.
@@ -114,13 +111,6 @@ func (o *oracle) counted(vp measurement.VantagePoint, s plan.Server, f measureme
 	return k
 }
 
-// covered says whether an event tells of a vantage point's own trouble.
-func (o *oracle) covered(vp measurement.VantagePoint, f measurement.Family, at time.Time) bool {
-	return slices.ContainsFunc(o.events, func(e measurement.Event) bool {
-		return e.Kind == measurement.EventLocal && *e.VantagePoint == string(vp) && *e.Family == string(f) && !at.Before(e.From) && at.Before(e.Until)
-	})
-}
-
 func (k *known) join(o known) {
 	k.planned, k.sent, k.failed, k.incorrect, k.own = k.planned+o.planned, k.sent+o.sent, k.failed+o.failed, k.incorrect+o.incorrect, k.own+o.own
 	k.asked = k.asked || o.asked
@@ -168,20 +158,13 @@ func (o *oracle) cells(s plan.Server, f measurement.Family, transport measuremen
 			whole := known{nsids: map[string]int{}}
 			for hour := day; hour.Before(day.AddDate(0, 0, 1)) && hour.Before(o.until); hour = hour.Add(time.Hour) {
 				sum := known{nsids: map[string]int{}}
-				covered := 0
 				for at := hour; at.Before(hour.Add(time.Hour)); at = at.Add(5 * time.Minute) {
-					k := o.label(v.ID, s, f, transport, at)
-					if o.covered(v.ID, f, at) {
-						covered++
+					k, in := o.label(v.ID, s, f, transport, at), o.hourly(v.ID, s, f, transport, at)
+					if o.troubled(v.ID, f, at) {
+						k.own, k.incorrect, in.own, in.incorrect = k.failed, 0, in.failed, 0
 					}
-					sum.join(o.hourly(v.ID, s, f, transport, at))
-					if o.covered(v.ID, f, at) || o.allFailed(v.ID, f, at) {
-						k.own = k.failed
-					}
+					sum.join(in)
 					labels[fmt.Sprint(v.ID, " ", at.Format("02T15:04"))] = k.cell()
-				}
-				if sum.own = max(o.leastFailed(v.ID, f, hour), (sum.planned*covered+11)/12); sum.own > 0 {
-					sum.own = min(sum.failed, sum.own+sum.incorrect)
 				}
 				hours[fmt.Sprint(v.ID, " ", hour.Format("02T15:04"))] = sum.cell()
 				whole.join(sum)
@@ -192,57 +175,35 @@ func (o *oracle) cells(s plan.Server, f measurement.Family, transport measuremen
 	return labels, hours, days
 }
 
-// allFailed says whether all that a vantage point asked over a family failed, two at least.
-func (o *oracle) allFailed(vp measurement.VantagePoint, f measurement.Family, at time.Time) bool {
+// troubled says whether all that a vantage point asked over a family failed or was incorrect,
+// two queries at least; NXDOMAIN that nobody can judge says nothing.
+func (o *oracle) troubled(vp measurement.VantagePoint, f measurement.Family, at time.Time) bool {
 	sent, failed := 0, 0
-	for _, s := range o.plan.Servers {
-		for _, transport := range measurement.MetricTransports {
-			k := o.label(vp, s, f, transport, at)
-			sent, failed = sent+k.sent, failed+k.failed
+	for _, a := range o.rows[fmt.Sprint(vp, at.Unix())] {
+		i := slices.IndexFunc(o.plan.Servers, func(s plan.Server) bool { return s.RSI == a.RSI })
+		address, ok := o.plan.Servers[i].AddressAt(f, at)
+		if a.Family != f || !ok || a.Address != address.String() || a.Outcome == measurement.LocalError || o.excluded(vp, a.RSI, string(f)+"/"+string(a.Transport), at) {
+			continue
 		}
+		verdict := measurement.Verdict("")
+		if a.Verdict != nil {
+			verdict = *a.Verdict
+		}
+		switch {
+		case verdict == measurement.Incorrect, !a.Good() && verdict == "":
+			failed++
+		case !a.Good() && verdict == measurement.Unchecked && *a.RCode == measurement.NXDomain:
+			continue
+		case !a.Good() && verdict == measurement.Unchecked:
+			failed++
+		}
+		sent++
 	}
 	return sent >= 2 && sent == failed
 }
 
-// leastFailed is how many failed in an hour wherever a vantage point asked over a family.
-func (o *oracle) leastFailed(vp measurement.VantagePoint, f measurement.Family, hour time.Time) int {
-	var all []int
-	good := 0
-	for _, s := range o.plan.Servers {
-		for _, transport := range measurement.MetricTransports {
-			sum := known{nsids: map[string]int{}}
-			for at := hour; at.Before(hour.Add(time.Hour)); at = at.Add(5 * time.Minute) {
-				sum.join(o.hourly(vp, s, f, transport, at))
-			}
-			if sum.sent > sum.incorrect {
-				all = append(all, sum.failed-sum.incorrect)
-				good += sum.sent - sum.failed
-			}
-		}
-	}
-	switch {
-	case len(all) < 2:
-		return 0
-	case good == 0:
-		return 1000
-	}
-	return slices.Min(all)
-}
-
-func newOracle(t *testing.T, h *history, s lake.Store, count int) *oracle {
-	t.Helper()
+func newOracle(h *history, count int) *oracle {
 	o := &oracle{history: h, until: at(count - 1).Add(-30 * time.Minute).Truncate(time.Hour)}
-	days, err := s.Days(column.Events, time.Time{}, time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range days {
-		rows, _, err := column.Read[measurement.Event](d.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.events = append(o.events, rows...)
-	}
 	return o
 }
 
@@ -252,14 +213,14 @@ func TestTilesAreWhatTheRowsSay(t *testing.T) {
 	for seed := range uint64(3) {
 		const count = 288 + 60
 		h, home := drawn(seed, count), t.TempDir()
-		s := h.write(t, home, count)
+		h.write(t, home, count)
 		out, _ := h.make(t, home, site.Internal)
 		all := h.answers
 		for _, server := range h.plan.Servers {
 			for _, f := range both {
 				h.answers = slices.DeleteFunc(slices.Clone(all), func(a measurement.Answer) bool { return a.Family != f })
 				for _, transport := range measurement.MetricTransports {
-					labels, hours, days := newOracle(t, h, s, count).byTime().cells(server, f, transport)
+					labels, hours, days := newOracle(h, count).byTime().cells(server, f, transport)
 					name := fmt.Sprintf("%s-v%s-%s-0", server.RSI, string(f)[3:], transport)
 					compare(t, name, len(labels), labels, cells(t, read[site.Tile](t, out, "day/20261031/"+name)), cells(t, read[site.Tile](t, out, "day/20261101/"+name)))
 					compare(t, name, 3*24, hours, cells(t, read[site.Tile](t, out, "month/202610/"+name)))

@@ -71,8 +71,7 @@ type job struct {
 	last    time.Time     // the newest label of the lake
 	until   time.Time     // end of the hours that are over
 	keep    time.Duration // five minutes are kept for so long
-	own     *own
-	open    []Event // that may go on
+	open    []Event       // that may go on
 	zones   []measurement.Zone
 	known   []correctness.Known // of zones
 	fresh   bool                // an hour is over since the last run
@@ -91,7 +90,7 @@ func (r *job) all(ctx context.Context) error {
 		r.result.Days = len(all)
 		return err
 	}
-	if err := r.writer.begin(); err != nil {
+	if err := errors.Join(r.writer.begin(), r.withhold()); err != nil {
 		return err
 	}
 	steps := []func(context.Context) error{r.events, r.now, r.months, r.feed, r.page, r.index, r.removeEvents}
@@ -124,10 +123,6 @@ func (r *job) begin(ctx context.Context) error {
 		return err
 	}
 	r.made, r.keep = r.readMade(basis), time.Duration(r.says.FiveMinutes)
-	r.own = &own{}
-	for _, m := range r.made.Events {
-		r.own.spans = append(r.own.spans, m.Own...)
-	}
 	days, err := r.Lake.Days(column.Runs, time.Time{}, time.Time{})
 	if err != nil {
 		return fmt.Errorf("site: %w", err)

@@ -102,6 +102,9 @@ func LatencyByte(us int64) byte {
 	return byte(1 + min(max(math.Round(16*math.Log2(float64(max(us, 1))/100)), 0), 254))
 }
 
+// latencyOf is the latency that a LatencyByte means, in µs.
+func latencyOf(b byte) int64 { return int64(100 * math.Exp2(float64(b-1)/16)) }
+
 // latencies writes the bytes of LatencyByte.
 func latencies(cells []byte) string { return base64.StdEncoding.EncodeToString(cells) }
 
@@ -144,6 +147,8 @@ type Link struct {
 // Now is data/now.js: the last two hours, and what the last hour and day came to.
 type Now struct {
 	Last    time.Time       `json:"last"`
+	Derived *time.Time      `json:"derived,omitempty"` // until when events are known; absent where nothing is known
+	Listed  bool            `json:"listed"`            // the plan names its vantage points: what is missing is known
 	RSIs    []NowRSI        `json:"rsis"`
 	VPs     []NowVP         `json:"vps"`
 	Serials []ZoneSerial    `json:"serials"` // the newest serials: which RSI shows which
@@ -159,7 +164,8 @@ type NowRSI struct {
 }
 
 // NowPath is what one RSI came to over one path, in the twelve newest labels and the 288
-// newest, up to Now.Last: of correctness incorrect answers alone.
+// newest, up to Now.Last: of correctness incorrect answers alone. Where an hour of the day is
+// not in the table hours yet, Day is Missing.
 type NowPath struct {
 	Path string `json:"path"`
 	Hour Sum    `json:"hour"`
@@ -174,7 +180,9 @@ type Sum struct {
 	Good     *int64 `json:"good,omitempty"`
 	Own      int64  `json:"own,omitempty"` // of Sent: failed in a vantage point's own trouble, which counts for no RSI
 	MedianUS *int64 `json:"median_us,omitempty"`
-	UsualUS  *int64 `json:"usual_us,omitempty"` // the lower median of the medians of the 7 days before
+	UsualUS  *int64 `json:"usual_us,omitempty"` // of Hour: what is usual of the vantage points that measured then, the lower median
+	Late     bool   `json:"late,omitempty"`     // of Hour: a third of them, two at least, are later than each usually is, by half and 20 ms
+	Alone    string `json:"alone,omitempty"`    // the vantage point without which the plan's share was good and nothing incorrect: one witness is none
 }
 
 // NowVP is how much of what was planned a vantage point sent, in the hour and the day of NowPath.
@@ -209,14 +217,29 @@ type ZoneSerial struct {
 	Serial    int64             `json:"serial"`
 	Published *time.Time        `json:"published,omitempty"` // T(s) of RSSAC047 [pub]; nil where nothing says it
 	RSIs      []ZoneSerialShown `json:"rsis"`
+	Never     []string          `json:"never,omitempty"`  // RSIs that did not show it, nor a newer one within 65 minutes of its publication; of Zones
+	Behind    []string          `json:"behind,omitempty"` // RSIs whose newest it is though a newer one is published: an open event of kind stale says so; of Now
 }
 
-// ZoneSerialShown is when an RSI showed a serial first and last, of the vantage points that saw it.
+// ZoneSerialShown is when an RSI showed a serial first and last, of the vantage points that
+// were shown it at any time.
 type ZoneSerialShown struct {
 	RSI   string    `json:"rsi"`
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
 	VPs   int       `json:"vps"`
+	Now   int       `json:"now,omitempty"`  // witnesses in the last half hour: 1, or 2 for as many as are enough; of Now, of the newest that the RSI showed then
+	Came  *Delay    `json:"came,omitempty"` // from its publication until the RSI showed it, or a newer one; of Zones
+	Gone  *Delay    `json:"gone,omitempty"` // from the next one's publication until the RSI showed it no more to two vantage points; of Zones
+}
+
+// Delay is a time after a publication, by the rule of publication latency (docs/method.md):
+// where nobody asked, it is between Minutes and Most. What one vantage point alone says makes
+// it no longer, where the plan has others.
+type Delay struct {
+	State   string `json:"state"`          // in_time, late (more than 65 minutes) or unknown
+	Minutes int64  `json:"min"`            // at least
+	Most    *int64 `json:"most,omitempty"` // at most, where that is more; absent also where it has not ended
 }
 
 // Zones is data/zones/YYYYMM.js.

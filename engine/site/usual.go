@@ -20,7 +20,6 @@ import (
 // They may be lost: then they are made anew.
 type medians struct {
 	Of            string            `json:"of"`    // a hash of the hours that they were made of
-	All           map[string]int64  `json:"all"`   // µs by RSI and path, of all vantage points together
 	VantagePoints []string          `json:"vps"`   // in order
 	Pairs         map[string][]byte `json:"pairs"` // by RSI and path: a LatencyByte for each vantage point
 
@@ -102,7 +101,7 @@ func (r *job) usuals(ctx context.Context) error {
 
 // readMedians makes those of a day from the table hours.
 func (r *job) readMedians(day time.Time) (*medians, error) {
-	pairs, all := map[string]map[string]*sum{}, map[string]*sum{}
+	pairs := map[string]map[string]*sum{}
 	vps := map[string]bool{}
 	for rows, err := range column.Rows[measurement.Hour](r.Lake.Path(column.Hours, day)) {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -122,19 +121,17 @@ func (r *job) readMedians(day time.Time) (*medians, error) {
 			}
 			name, vp := pathKey(string(row.RSI), path), string(row.VantagePoint)
 			if pairs[name] == nil {
-				pairs[name], all[name] = map[string]*sum{}, &sum{}
+				pairs[name] = map[string]*sum{}
 			}
 			if pairs[name][vp] == nil {
 				pairs[name][vp] = &sum{}
 			}
 			pairs[name][vp].answered(row.LatencyHistogram, row.LatencyMedianUS)
-			all[name].answered(row.LatencyHistogram, row.LatencyMedianUS)
 			vps[vp] = true
 		}
 	}
-	m := &medians{All: map[string]int64{}, VantagePoints: sortedKeys(vps), Pairs: map[string][]byte{}}
+	m := &medians{VantagePoints: sortedKeys(vps), Pairs: map[string][]byte{}}
 	for name, of := range pairs {
-		m.All[name] = *all[name].medianUS()
 		for _, vp := range m.VantagePoints {
 			b := byte(0)
 			if s := of[vp]; s != nil {
@@ -173,17 +170,8 @@ func (r *job) usualOf(name string, from int64, vps []string) string {
 	days := r.before(interval.Day(time.Unix(from, 0).UTC()))
 	usual, some := make([]byte, len(vps)), false
 	for i, vp := range vps {
-		var all []byte
-		for _, m := range days {
-			at, known := slices.BinarySearch(m.VantagePoints, vp)
-			if of := m.Pairs[name]; known && at < len(of) && of[at] > 0 {
-				all = append(all, of[at])
-			}
-		}
-		if len(all) > 0 {
-			slices.Sort(all)
-			usual[i], some = all[(len(all)-1)/2], true
-		}
+		usual[i] = usualByte(days, name, vp)
+		some = some || usual[i] > 0
 	}
 	if !some {
 		return ""
@@ -191,18 +179,19 @@ func (r *job) usualOf(name string, from int64, vps []string) string {
 	return latencies(usual)
 }
 
-// usual is the lower median of the medians of the seven days before, of all vantage points
-// together; nil without any.
-func (r *job) usual(name string) *int64 {
-	var all []int64
-	for _, m := range r.before(r.until) {
-		if median, known := m.All[name]; known {
-			all = append(all, median)
+// usualByte is what is usual of an RSI and path at a vantage point: the lower median of the
+// medians of days; 0 where nothing is known.
+func usualByte(days []*medians, name, vp string) byte {
+	var all []byte
+	for _, m := range days {
+		at, known := slices.BinarySearch(m.VantagePoints, vp)
+		if of := m.Pairs[name]; known && at < len(of) && of[at] > 0 {
+			all = append(all, of[at])
 		}
 	}
 	if len(all) == 0 {
-		return nil
+		return 0
 	}
 	slices.Sort(all)
-	return &all[(len(all)-1)/2]
+	return all[(len(all)-1)/2]
 }

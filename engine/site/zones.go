@@ -18,6 +18,7 @@ type sightings map[int64]map[string]*shownBy
 type shownBy struct {
 	first, last time.Time
 	vps         map[string]bool
+	now         int // witnesses in the last half hour
 }
 
 // add takes those of a day.
@@ -45,7 +46,7 @@ func (all sightings) of(serial int64, rsis []string) (z ZoneSerial, first time.T
 	z = ZoneSerial{Serial: serial, RSIs: []ZoneSerialShown{}}
 	for _, rsi := range rsis {
 		if by := all[serial][rsi]; by != nil {
-			z.RSIs = append(z.RSIs, ZoneSerialShown{rsi, by.first, by.last, len(by.vps)})
+			z.RSIs = append(z.RSIs, ZoneSerialShown{RSI: rsi, First: by.first, Last: by.last, VPs: len(by.vps)})
 			if first.IsZero() || by.first.Before(first) {
 				first = by.first
 			}
@@ -129,7 +130,7 @@ func (r *job) writeZones(months map[string]*Zones, first time.Time) error {
 	if err != nil {
 		return err
 	}
-	for month, z := range months {
+	for _, z := range months {
 		for i := range z.Serials {
 			s := &z.Serials[i]
 			if at, ok := published[s.Serial]; ok {
@@ -138,8 +139,12 @@ func (r *job) writeZones(months map[string]*Zones, first time.Time) error {
 				s.Published = known[s.Serial]
 			}
 		}
+	}
+	delays := r.delays(months)
+	for month, z := range months {
 		slices.SortFunc(z.Serials, compareSerials)
 		z.Holes = r.holes(month)
+		delays.tell(z.Serials)
 		start, err := time.Parse("200601", month)
 		if err != nil {
 			return fmt.Errorf("site: %w", err)

@@ -46,9 +46,7 @@ mtric.events = (() => {
   const percent = share => share < 1 ? Math.min(99, Math.round(100 * share)) : 100;
 
   // what is the event as a sentence without its time.
-  const what = (e, index) => `${sentence(e)}${shares(e)}${e.kind === "outage_local" ? `; ${others(index)}` : ""}`;
-  // Of three vantage points one is a third, and still no outage.
-  const others = index => index.vps.length > 3 ? "fewer than a third of the vantage points saw it" : "no other saw it at the same time";
+  const what = e => `${sentence(e)}${shares(e)}${e.kind === "outage_local" ? "; too few vantage points saw it at once to call it an outage" : ""}`;
   function sentence(e) {
     const rsi = visible(e.rsi), vp = visible(e.vantage_point), worst = e.worst;
     switch (e.kind) {
@@ -61,19 +59,19 @@ mtric.events = (() => {
       case "silence": return `Vantage point ${vp} sends no measurements`;
       case "clock": return `The clock of vantage point ${vp} is not known to be right`;
       case "off_plan": return `Vantage point ${vp} asks at other addresses than the plan’s`;
-      case "local": return `All that vantage point ${vp} asks${over(e)} fails: its own trouble, counted against no RSI`;
+      case "local": return e.transport ? `Vantage point ${vp} gets none but incorrect answers${over(e)}, and good ones over another transport: its own trouble, counted against no RSI` : `All that vantage point ${vp} asks${over(e)} fails: its own trouble, counted against no RSI`;
       default: return `${visible(e.kind)}${rsi === "null" ? "" : ` of ${rsi}`}${vp === "null" ? "" : ` at ${vp}`}`;
     }
   }
 
   // Past events are told in the past.
   const past = [[" fails", " failed"], [" answers vantage", " answered vantage"], [" shows ", " showed "], [" gives ", " gave "], [" answer vantage", " answered vantage"],
-    [" sends no", " sent no"], [" is not known", " was not known"], [" asks at", " asked at"]];
+    [" sends no", " sent no"], [" is not known", " was not known"], [" gets ", " got "], [" asks at", " asked at"]];
 
   // Below the heading of a day its date is not said again.
   function words(e, index, day) {
     const from = mtric.seconds(e.from), until = mtric.seconds(e.until), now = mtric.seconds(index.last);
-    let text = what(e, index);
+    let text = what(e);
     // It may go on, and need not be so in the newest measurement.
     if (e.open && until > now) return `${text}, since ${mtric.since(from, now)} (${mtric.length(until - from)})`;
     for (const [a, b] of past) if (text.includes(a)) { text = text.replace(a, b); break; }

@@ -18,16 +18,20 @@
 
   function wrong(now, index) {
     const open = now.open || [];
-    const sent = (now.vps || []).reduce((n, v) => n + v.hour[0], 0), planned = (now.vps || []).reduce((n, v) => n + v.hour[1], 0);
-    // "Nothing is wrong" may be said only of what was looked at.
+    const vps = now.vps || [], sent = vps.reduce((n, v) => n + v.hour[0], 0), planned = vps.reduce((n, v) => n + v.hour[1], 0);
+    // "Nothing is wrong" may be said only of what was looked at, and of what was made of it.
+    const derived = mtric.seconds(now.derived), late = mtric.seconds(now.last) && (!derived || derived < mtric.seconds(now.last) + (index.step || 300));
+    const lacking = late && mtric.note(derived ? `Events are not known since ${mtric.stamp(derived)}: the tables were not brought up to date with what came after (mtric derive).` : "Events are not known: the tables of the last day were not made (mtric derive).");
     const basis = planned === 0 ? "No runs were planned in the hour that is counted, so nothing is known of it." :
+      !now.listed ? `It rests on ${mtric.plural(sent, "run")} of ${mtric.plural(vps.filter(v => v.hour[0] > 0).length, "vantage point")} within an hour; the plan names none, so what is missing is not known.` :
       `It rests on ${number(sent)} of ${mtric.plural(planned, "run")} planned within an hour${sent * 10 < planned * 9 ? ": too few to say that all is well" : ""}.`;
     return h("section", { "aria-labelledby": "wrong" }, h("h2", { id: "wrong" }, open.length ? `Open events (${number(open.length)})` : "Open events"),
       open.length
         ? h("ul", { class: "events big" }, open.slice(0, 12).map(e => mtric.events.item(e, index)))
-        : h("p", {}, sent > 0 ? "No event is open. " : "", basis),
+        : !late && h("p", {}, sent > 0 ? "No event is open. " : "", basis),
+      lacking,
       open.length > 12 && h("details", {}, h("summary", {}, `${number(open.length - 12)} more`), h("ul", { class: "events" }, open.slice(12).map(e => mtric.events.item(e, index)))),
-      open.length > 0 && mtric.soft(basis),
+      open.length > 0 && !late && mtric.soft(basis),
       h("p", {}, h("a", { href: mtric.address(["events"]) }, "All events")));
   }
 
@@ -43,7 +47,7 @@
     const end = (mtric.seconds(now.last) || 0) + (index.step || 300);
     return h("section", { "aria-labelledby": "matrix" }, h("h2", { id: "matrix" }, "Root servers by path"),
       mtric.soft(`Each field: the two hours until ${mtric.clock(end)} UTC in steps of five minutes (the higher a mark, the more vantage points had no good answer; it is pale where that is in no event), then the hour ${mtric.clock(end - 3600)} to ${mtric.clock(end)} UTC (1 h) and a day that ended by then (24 h)`,
-        values ? ", with the share of good answers, and the median latency of that hour; it is red, beside what is usual, where it is later than in the week before by half and 20 ms. A small O: some failed in vantage points’ own trouble, which counts for no RSI. P is pale where at most 2 % failed." : ": good where the plan’s share of answers was good and none incorrect. That is no verdict: thresholds are for months. Shares and latencies of single RSIs are withheld in this edition (RSSAC047)."),
+        values ? ", with the share of good answers, and the median latency of that hour; it is red, beside what is usual of those who measured, where a third of the vantage points, two at least, are later than each was in the week before, by half and 20 ms. A small O: some failed in vantage points’ own trouble, which counts for no RSI. P is pale where at most 2 % failed, or one vantage point alone saw it. Of correctness queries only incorrect answers count: SERVFAIL to them shows in the explorer’s days by five minutes." : ": good where the plan’s share of answers was good and none incorrect; it is pale where one vantage point alone saw otherwise. Of correctness queries only incorrect answers count, and SERVFAIL to them does not. That is no verdict: thresholds are for months. Shares and latencies of single RSIs are withheld in this edition (RSSAC047)."),
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Root servers by path" }, h("table", { class: "matrix" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "wide" }, "RSI")), index.paths.map(p => h("th", { scope: "col" }, mtric.path(p))))), h("tbody", {}, rows))),
       h("ul", { class: "legend" }, states.filter((s, n) => s.rank >= 0 && (values || n !== C.PART_FAILED && n !== C.INCORRECT))
@@ -51,7 +55,7 @@
   }
 
   function field(rsi, cell, now, index, day) {
-    const worst = mostSevere(stateOf(cell.hour), stateOf(cell.day));
+    const worst = mostSevere(grave(cell.hour), grave(cell.day));
     const link = mtric.address(["explorer", "rsi", rsi, cell.path, day], { at: worstTime(now, rsi, cell.path) });
     const label = `${rsi} ${mtric.path(cell.path)}: an hour ${sum(cell.hour)}, a day ${sum(cell.day)}`;
     return h("a", { class: `field s-${states[worst]?.id || "missing"}${few(cell.hour) ? " few" : ""}`, href: link, "aria-label": label, title: label },
@@ -64,22 +68,25 @@
   const stateOf = s => s.state !== C.OWN ? s.state : s.good === 0 ? C.MISSING : C.GOOD;
   // A day that was not all good has its quiet look as long as the last hour is good.
   const mostSevere = (hour, day) => hour === C.GOOD && day === C.PART_FAILED ? hour : Math.max(hour, day === C.INCORRECT ? day : hour);
-  // A lost packet here and there is no trouble: up to 2 % are told quietly.
-  const few = s => s.state === C.PART_FAILED && s.good !== undefined && (counted(s) - s.good) * 50 <= counted(s);
+  // A lost packet here and there is no trouble: up to 2 % are told quietly, and so is what one
+  // vantage point alone saw.
+  const few = s => Boolean(s.alone) || s.state === C.PART_FAILED && s.good !== undefined && (counted(s) - s.good) * 50 <= counted(s);
   // What failed in a vantage point's own trouble counts for no RSI.
   const counted = s => s.sent - (s.own || 0);
-  const late = s => s.usual_us && s.median_us > s.usual_us + Math.max(20000, s.usual_us / 2);
+  const grave = s => few(s) ? C.PART_FAILED : stateOf(s);
+  const late = s => s.late === true;
+  const alone = s => s.alone ? `, at vantage point ${visible(s.alone)} alone` : "";
 
   function sum(s) {
     const state = states[stateOf(s)] || states[1], text = `${C.text(state, s.good !== undefined)}${s.state === C.OWN ? ", beside vantage points’ own trouble" : ""}`;
     if (s.planned > 0 && s.sent === 0) return `${text}: none of ${mtric.plural(s.planned, "query", "queries")} was sent`;
-    return s.good === undefined ? `${text}, ${mtric.plural(s.sent, "query", "queries")} sent` : `${text}, ${number(s.good)} good of ${number(counted(s))} sent${s.own ? `, beside ${number(s.own)} that failed in vantage points’ own trouble` : ""}`;
+    return s.good === undefined ? `${text}, ${mtric.plural(s.sent, "query", "queries")} sent${alone(s)}` : `${text}, ${number(s.good)} good of ${number(counted(s))} sent${s.own ? `, beside ${number(s.own)} that failed in vantage points’ own trouble` : ""}${alone(s)}`;
   }
 
   function line(name, s) {
     const state = states[stateOf(s)] || states[1];
     const value = s.good !== undefined && counted(s) > 0 ? mtric.share(s.good, counted(s)) : state.id === "unplanned" ? "none" : C.text(state, s.good !== undefined);
-    return h("span", { class: "line" }, h("small", {}, `${name} `), h("span", { class: `dot s-${state.id}${few(s) ? " few" : ""}` }, state.letter), ` ${value}`,
+    return h("span", { class: "line" }, h("small", {}, `${name} `), h("span", { class: `dot s-${state.id}${few(s) ? " few" : ""}` }, state.letter), ` ${value}`, s.alone ? h("small", {}, ` at ${visible(s.alone)} alone`) : null,
       s.own > 0 || s.state === C.OWN ? h("span", { class: "dot s-own", title: "vantage points’ own trouble" }, "O") : null);
   }
 
@@ -149,10 +156,12 @@
     const where = new Map(index.vps.map(v => [v.name, v]));
     const day = mtric.nameOf.day(mtric.seconds(now.last) || 0), open = new Map((now.open || []).map(e => [e.id, e]));
     const thin = ([came, planned]) => planned > 0 && came * 10 < planned * 9;
-    const share = ([came, planned]) => planned ? [h("meter", { min: 0, max: planned, low: planned * 0.9, high: planned * 0.9, optimum: planned, value: came, "aria-hidden": "true" }), ` ${number(came)} of ${number(planned)}`] : "none planned";
+    const share = ([came, planned]) => !now.listed ? number(came) : planned ? [h("meter", { min: 0, max: planned, low: planned * 0.9, high: planned * 0.9, optimum: planned, value: came, "aria-hidden": "true" }), ` ${number(came)} of ${number(planned)}`] : "none planned";
     const vps = now.vps || [];
-    const lacking = vps.filter(v => thin(v.hour) || thin(v.day) || v.clock === false || (v.open || []).length);
-    const row = v => ({ class: thin(v.hour) ? "bad" : "", cells: [
+    // Where the plan names no vantage points nothing is planned that did not come: who sent nothing is told.
+    const silent = v => !now.listed && v.hour[0] === 0;
+    const lacking = vps.filter(v => thin(v.hour) || thin(v.day) || silent(v) || v.clock === false || (v.open || []).length);
+    const row = v => ({ class: thin(v.hour) || silent(v) ? "bad" : "", cells: [
       h("a", { href: mtric.address(["explorer", "vp", v.name, "all", day]) }, visible(v.name)),
       [where.get(v.name)?.metro, where.get(v.name)?.region].filter(Boolean).map(mtric.place).join(", ") || "–",
       mtric.seconds(v.last) ? mtric.stamp(mtric.seconds(v.last)) : "none in the last day",
@@ -162,25 +171,24 @@
     const heads = ["Vantage point", "Where", "Newest label", "Runs of an hour", "Runs of a day", "Clock", "Own events"];
     return h("section", { "aria-labelledby": "vps" }, h("h2", { id: "vps" }, "Vantage points"),
       h("p", {}, vps.length === 0 ? "No vantage points are known." : lacking.length === 0
-        ? `${vps.length === 1 ? "The only vantage point sends" : `All ${number(vps.length)} send`} nearly all that is planned.`
-        : `${mtric.plural(lacking.length, "vantage point")} of ${number(vps.length)} ${lacking.length === 1 ? "lacks" : "lack"} runs or ${lacking.length === 1 ? "has" : "have"} trouble of ${lacking.length === 1 ? "its" : "their"} own.`),
+        ? `${vps.length === 1 ? "The only vantage point sends" : `All ${number(vps.length)} send`} ${now.listed ? "nearly all that is planned" : "runs; the plan names none, so how many are missing is not known"}.`
+        : `${mtric.plural(lacking.length, "vantage point")} of ${number(vps.length)} ${!now.listed ? "sent no" : lacking.length === 1 ? "lacks" : "lack"} runs${now.listed ? "" : " within the hour"} or ${lacking.length === 1 ? "has" : "have"} trouble of ${lacking.length === 1 ? "its" : "their"} own.`),
       lacking.length > 0 && mtric.table(heads, lacking.map(row), "Vantage points with runs lacking or trouble of their own"),
       vps.length > lacking.length && h("details", { open: vps.length <= 30 && lacking.length === 0 }, h("summary", {}, lacking.length ? `The other ${number(vps.length - lacking.length)}` : "Each of them"),
         mtric.table(heads, vps.filter(v => !lacking.includes(v)).map(row), "Vantage points and what came of what was planned")));
   }
 
   function serials(now, index) {
-    const last = mtric.seconds(now.last), list = [...(now.serials || [])].sort((a, b) => C.older(a.serial, b.serial) ? 1 : -1);
-    // An RSI "shows" a serial whose last sighting is of the last half hour.
-    const shows = z => (z.rsis || []).filter(r => last - mtric.seconds(r.last) <= 1800).map(r => r.rsi);
+    const list = [...(now.serials || [])].sort((a, b) => C.older(a.serial, b.serial) ? 1 : -1);
+    // Which is the newest of an RSI, and whether it is behind, is in the file, by the rule of the events.
     const newer = new Set();
-    const overtaken = z => list.map(n => C.older(z.serial, n.serial) && mtric.seconds(n.published)).filter(Boolean).sort((a, b) => a - b)[0];
     const rows = list.map(z => {
-      const who = shows(z).filter(r => !newer.has(r)), since = overtaken(z);
+      const shown = (z.rsis || []).filter(r => r.now > 0), who = shown.map(r => r.rsi), behind = z.behind || [];
       who.forEach(r => newer.add(r));
-      const behind = who.length > 0 && since && last - since >= 65 * 60;
-      return { class: behind ? "bad" : "", cells: [String(z.serial), mtric.seconds(z.published) ? mtric.stamp(mtric.seconds(z.published)) : "not known", `${number((z.rsis || []).length)} of ${number(index.rsis.length)}`,
-        who.length === 0 ? "–" : [who.length === index.rsis.length ? `all ${number(who.length)}` : who.map(visible).join(" "), behind && h("b", { class: "warn" }, ` behind: a newer zone has been out for ${mtric.length(last - since)}`)]] };
+      const names = list => list.length === index.rsis.length ? `all ${number(list.length)}` : list.map(visible).join(" ");
+      const one = shown.length > 0 && shown.every(r => r.now === 1);
+      return { class: behind.length ? "bad" : "", cells: [String(z.serial), mtric.seconds(z.published) ? mtric.stamp(mtric.seconds(z.published)) : "not known", `${number((z.rsis || []).length)} of ${number(index.rsis.length)}`,
+        who.length === 0 ? "–" : [names(who), one && h("small", {}, " (seen by no two vantage points at once)"), behind.length > 0 && h("b", { class: "warn" }, ` behind by an open event: ${names(behind)}`)]] };
     });
     const unseen = index.rsis.filter(r => !newer.has(r));
     return h("section", { "aria-labelledby": "serials" }, h("h2", { id: "serials" }, "Which zone is where"),

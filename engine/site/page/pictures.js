@@ -11,7 +11,7 @@ mtric.pictures = (() => {
   function facts(g, r, c) {
     const i = r * g.steps + c, out = [];
     if (g.state[i] === C.MISSING) out.push("planned, but nothing is known: no run came, nothing was sent, or it waits for a verdict");
-    if (g.state[i] === C.OWN) out.push("what failed, failed at all servers: it counts for no RSI");
+    if (g.state[i] === C.OWN) out.push("what failed or was incorrect counts for no RSI: nothing that the vantage point asked over the family was good then, or answers over the transport were forged");
     if (g.sent[i] >= 0 && g.failed[i] >= 0) out.push(`${mtric.number(g.sent[i] - g.failed[i])} of ${mtric.plural(g.sent[i], "query", "queries")} had a good answer${g.state[i] === C.INCORRECT ? "; what is incorrect is not good" : ""}`);
     if (g.latency[i]) out.push(`median ${mtric.ms(C.us(g.latency[i]))}, ${g.usual[i] ? `usually ${mtric.ms(C.us(g.usual[i]))}` : "what is usual is not known"}`);
     if (g.serial[i]) out.push(`zone ${g.serial[i]}`);
@@ -36,6 +36,8 @@ mtric.pictures = (() => {
     const bare = index.edition !== "internal" && !g.values && g.leftOff.size === 0;
     const classes = C.states.map((s, k) => ({ ...s, text: C.text(s, !bare), always: k === C.GOOD || k === C.MISSING || k === C.FAILED,
       ...(k === C.PART_FAILED && g.values ? { fill: "--part-fill", color: "--part-base", mark: "" } : {}) })).concat(little);
+    // The table hours does not tell SERVFAIL from NXDOMAIN, which may be right.
+    const counted = v.period.level === "day" ? "" : " Of correctness queries only incorrect answers count here, and SERVFAIL to them does not: days by five minutes have it.";
     return { classes, bare, bad: [C.MISSING, C.OWN, C.PART_FAILED, C.FAILED, C.INCORRECT, C.QUIET, C.states.length],
       kind: (r, c) => {
         const k = g.state[r * g.steps + c];
@@ -44,8 +46,8 @@ mtric.pictures = (() => {
         return bare || k === C.FAILED ? C.QUIET : C.states.length;
       },
       level: (r, c) => { const i = r * g.steps + c; return g.sent[i] > 0 ? Math.max(0, g.failed[i]) / g.sent[i] : 0.25; }, // not known: to be seen, too
-      about: bare ? "Good where the plan’s share of answers was good, and none incorrect; no more is told of single RSIs in this edition (RSSAC047). That is no verdict, since thresholds are for months, and one lost packet makes a small cell not good: strong is what is part of an event."
-        : `Whether there were good answers.${g.values ? " Where some failed, the mark is the higher the more did." : ""} What failed is strong as part of an event, and pale else: one lost packet is no outage.` };
+      about: bare ? `Good where the plan’s share of answers was good, and none incorrect; no more is told of single RSIs in this edition (RSSAC047). That is no verdict, since thresholds are for months, and one lost packet makes a small cell not good: strong is what is part of an event.${counted}`
+        : `Whether there were good answers.${g.values ? " Where some failed, the mark is the higher the more did." : ""} What failed is strong as part of an event, and pale else: one lost packet is no outage.${counted}` };
   }
 
   // within is whether a cell that failed is part of an event. Where events are not known (null) it may be.
