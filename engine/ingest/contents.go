@@ -52,7 +52,7 @@ func (r *run) read(t *taken, data []byte) (c contents, reason string, aside erro
 const hopContent = 64
 
 func answersOf(t *taken, data []byte, check checker) (c contents, err error) {
-	rows, meta, err := spool.Read[measurement.Answer](data, MaxRows)
+	rows, meta, file, err := spool.Read[measurement.Answer](data, MaxRows)
 	if err != nil {
 		return c, err
 	}
@@ -73,11 +73,11 @@ func answersOf(t *taken, data []byte, check checker) (c contents, err error) {
 		return c, err
 	}
 	seen, err := sightingsOf(rows)
-	return contents{answers: groupOf(t, rows), run: meta.Run, sightings: seen, keys: judge.KeysShown(rows)}, err
+	return contents{answers: groupOf(t, rows, file), run: meta.Run, sightings: seen, keys: judge.KeysShown(rows)}, err
 }
 
 func routesOf(t *taken, data []byte, check checker) (*lake.Group[measurement.Route], error) {
-	rows, meta, err := spool.Read[measurement.Route](data, MaxRows)
+	rows, meta, file, err := spool.Read[measurement.Route](data, MaxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +94,12 @@ func routesOf(t *taken, data []byte, check checker) (*lake.Group[measurement.Rou
 		}
 	}
 	labels := func(i int) (string, measurement.RSI) { return "", rows[i].RSI }
-	return groupOf(t, rows), errors.Join(check.foreign(len(rows), labels), distinct(rows))
+	return groupOf(t, rows, file), errors.Join(check.foreign(len(rows), labels), distinct(rows))
 }
 
 // groupOf is the rows of a file as a group. A day of rows is more than we hold: they are
 // read again, from the copy, when it is their turn.
-func groupOf[T spool.Sent](t *taken, rows []T) *lake.Group[T] {
+func groupOf[T spool.Sent](t *taken, rows []T, file spool.File[T]) *lake.Group[T] {
 	g, path := lake.Group[T]{}, t.copy
 	if len(rows) > 0 {
 		g = lake.GroupOf(rows)
@@ -112,8 +112,7 @@ func groupOf[T spool.Sent](t *taken, rows []T) *lake.Group[T] {
 		if err != nil {
 			return nil, err
 		}
-		rows, _, err := spool.Read[T](data, MaxRows)
-		return rows, err
+		return file.Rows(data)
 	}
 	return &g
 }

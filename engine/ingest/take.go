@@ -84,10 +84,10 @@ func (r *run) takeAll(ctx context.Context, files []waiting) (all []*taken, n int
 // with little in them.
 func (t *taken) weight() (bytes int64) {
 	const (
-		row    = 1 << 10 // of its run, its names
-		serial = 96      // with its share of texts
-		keys   = 1 << 8  // a set
-		wire   = 1 << 5  // where one lies
+		row    = 3 << 9 // of its run, its names, where its columns lie
+		serial = 96     // with its share of texts
+		keys   = 1 << 8 // a set
+		wire   = 1 << 5 // where one lies
 	)
 	if t == nil || t.answers == nil {
 		return row

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ type Sent interface {
 
 const (
 	maxSentBytes = 8 << 20 // all pages of a file, uncompressed
+	maxSentFile  = math.MaxInt32
 	maxSentParts = 100     // columns, nodes of the schema, entries of metadata
 	maxSentText  = 4 << 10 // of an entry of metadata: a runs row has some 400 bytes
 )
@@ -36,43 +38,89 @@ const (
 // Read reads a file that a vantage point sent: its rows, and what it says of itself. It
 // has at most so many rows. Its columns must be exactly those of the type in the schema
 // that it says it has, by name, type, order and whether they may be null. All of it was
-// seen to be whole when Read returns. Read keeps no reference to data.
-func Read[T Sent](data []byte, most int) (rows []T, meta column.Metadata, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("damaged Parquet: %v", r)
-		}
-		if err != nil {
-			rows = nil
-		}
-	}()
+// seen to be whole when Read returns. Read keeps no reference to data. File reads it again.
+func Read[T Sent](data []byte, most int) (rows []T, meta column.Metadata, file File[T], err error) {
+	defer orNone(&rows, &err)
 	f := footers.Get().(*footer)
 	defer f.letGo()
 	body, err := f.read(data)
+	if err == nil && int64(len(data)) > maxSentFile {
+		err = fmt.Errorf("%d bytes, more than %d", len(data), int64(maxSentFile))
+	}
 	if err == nil {
 		meta, err = f.metadata()
 	}
 	if err != nil {
-		return nil, meta, err
+		return nil, meta, file, err
 	}
 	table, shape := column.TableOf[T](), shapeOf(column.TableOf[T](), meta.Schema)
 	if shape == nil {
-		return nil, meta, fmt.Errorf("metadata %s is missing", column.KeySchema)
+		return nil, meta, file, fmt.Errorf("metadata %s is missing", column.KeySchema)
 	}
 	if err := f.sameSchema(shape); err != nil {
-		return nil, meta, fmt.Errorf("not a file of %s of schema %d: %w", table, meta.Schema, err)
+		return nil, meta, file, fmt.Errorf("not a file of %s of schema %d: %w", table, meta.Schema, err)
 	}
 	switch {
 	case f.rows < 0 || f.rows > int64(most):
-		return nil, meta, fmt.Errorf("claims %d rows, more than %d", f.rows, most)
+		return nil, meta, file, fmt.Errorf("claims %d rows, more than %d", f.rows, most)
 	case f.groups > 1:
-		return nil, meta, fmt.Errorf("%d rows in %d row groups, want one", f.rows, f.groups)
+		return nil, meta, file, fmt.Errorf("%d rows in %d row groups, want one", f.rows, f.groups)
 	case f.group.rows != f.rows:
-		return nil, meta, fmt.Errorf("damaged Parquet: %d rows, and %d in its row group", f.rows, f.group.rows)
+		return nil, meta, file, fmt.Errorf("damaged Parquet: %d rows, and %d in its row group", f.rows, f.group.rows)
 	case f.rows > 0:
-		rows, err = rowsOf[T](body, f.group, shape)
+		if rows, err = rowsOf[T](body, f.group, shape); err == nil {
+			file = fileOf[T](f.group, shape)
+		}
 	}
-	return rows, meta, err
+	return rows, meta, file, err
+}
+
+// orNone leaves no rows where there is an error, or what was read broke the reader.
+func orNone[T Sent](rows *[]T, err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("damaged Parquet: %v", r)
+	}
+	if *err != nil {
+		*rows = nil
+	}
+}
+
+// File is where the columns of a file lie that was read, in little memory. The zero value
+// is of a file without rows.
+type File[T Sent] struct {
+	of      *shape
+	rows    int64
+	columns []place
+}
+
+// place is where the pages of a leaf lie, of a file that was found to be in order.
+type place struct{ begin, size, values int32 }
+
+func fileOf[T Sent](g rowGroupHead, of *shape) File[T] {
+	f := File[T]{of, g.rows, make([]place, len(g.columns))}
+	for i := range g.columns {
+		c := &g.columns[i]
+		f.columns[i] = place{int32(c.begin()), int32(c.size), int32(c.values)}
+	}
+	return f
+}
+
+// Rows reads the rows again, of the same bytes, with the checks of Read but for those of
+// the footer, which takes a quarter of the time.
+func (f File[T]) Rows(data []byte) (rows []T, err error) {
+	if f.rows == 0 {
+		return nil, nil
+	}
+	defer orNone(&rows, &err)
+	head := footers.Get().(*footer)
+	defer head.letGo()
+	head.group.rows = f.rows
+	for i, p := range f.columns {
+		l := &f.of.leaves[i]
+		head.group.columns = append(head.group.columns, chunk{path: l.names, physical: l.physical, codec: format.Zstd,
+			data: int64(p.begin), size: int64(p.size), values: int64(p.values)})
+	}
+	return rowsOf[T](data, head.group, f.of)
 }
 
 // shape is what the files of a table look like.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -40,9 +41,15 @@ func written[T column.Row](t testing.TB, rows []T) (path string, data []byte) {
 	return path, data
 }
 
-// read returns the rows of a file that was sent.
+// read returns the rows of a file that was sent; read again they are the same.
 func read[T spool.Sent](data []byte, most int) ([]T, column.Metadata, error) {
-	return spool.Read[T](data, most)
+	rows, meta, file, err := spool.Read[T](data, most)
+	if err == nil {
+		if again, err := file.Rows(data); err != nil || !reflect.DeepEqual(rows, again) {
+			return nil, meta, fmt.Errorf("read again: %w, other rows: %s", err, gocmp.Diff(rows, again))
+		}
+	}
+	return rows, meta, err
 }
 
 // The law: whatever mtric writes of what a vantage point measures, the reader for
@@ -190,7 +197,7 @@ func drawRoutes(rt *rapid.T) []measurement.Route {
 func TestEveryFlippedBitOfAFileThatWasSent(t *testing.T) {
 	rows := group("101", 1, 5, 7)
 	_, data := written(t, rows)
-	want, _, err := read[measurement.Answer](data, 100)
+	want, _, file, err := spool.Read[measurement.Answer](data, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,6 +207,9 @@ func TestEveryFlippedBitOfAFileThatWasSent(t *testing.T) {
 			flips++
 			bad := bytes.Clone(data)
 			bad[i] ^= 1 << bit
+			if again, err := file.Rows(bad); err == nil && !reflect.DeepEqual(want, again) {
+				t.Errorf("byte %d, bit %d: read again, other rows, no error", i, bit)
+			}
 			got, _, err := read[measurement.Answer](bad, 100)
 			if err != nil {
 				continue
@@ -208,6 +218,9 @@ func TestEveryFlippedBitOfAFileThatWasSent(t *testing.T) {
 				t.Errorf("byte %d, bit %d: other rows, no error", i, bit)
 			}
 		}
+	}
+	if again, err := file.Rows(data[:len(data)/8]); err == nil {
+		t.Errorf("an eighth of it, read again: %d rows", len(again))
 	}
 	t.Logf("%d of %d flips are not seen", unseen, flips)
 	if most := flips * 6 / 10; unseen > most { // the footer's statistics, sizes that nobody needs, texts of metadata
