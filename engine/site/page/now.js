@@ -21,7 +21,10 @@
     const vps = now.vps || [], sent = vps.reduce((n, v) => n + v.hour[0], 0), planned = vps.reduce((n, v) => n + v.hour[1], 0);
     // "Nothing is wrong" may be said only of what was looked at, and of what was made of it.
     const derived = mtric.seconds(now.derived), late = mtric.seconds(now.last) && (!derived || derived < mtric.seconds(now.last) + (index.step || 300));
-    const lacking = late && mtric.note(derived ? `Events are not known since ${mtric.stamp(derived)}: the tables were not brought up to date with what came after (mtric derive).` : "Events are not known: the tables of the last day were not made (mtric derive).");
+    const untold = (index.without || []).includes("publication"); // a lake alone does not tell how far its tables go
+    const lacking = late && mtric.note(!derived ? "Events are not known: the tables of the last day were not made (mtric derive)." :
+      untold ? `These pages were made of a lake alone, which tells that events were looked for until ${mtric.stamp(derived)}, and not whether any were after.` :
+        `Events are not known since ${mtric.stamp(derived)}: the tables were not brought up to date with what came after (mtric derive).`);
     const basis = planned === 0 ? "No runs were planned in the hour that is counted, so nothing is known of it." :
       !now.listed ? `It rests on ${mtric.plural(sent, "run")} of ${mtric.plural(vps.filter(v => v.hour[0] > 0).length, "vantage point")} within an hour; the plan names none, so what is missing is not known.` :
       `It rests on ${number(sent)} of ${mtric.plural(planned, "run")} planned within an hour${sent * 10 < planned * 9 ? ": too few to say that all is well" : ""}.`;
