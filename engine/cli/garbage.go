@@ -22,8 +22,7 @@ const (
 	// dayGarbage is the same of commands that make days of the lake, as long as dayMemory
 	// is far, from where on garbage is collected more eagerly. A day of twenty vantage points
 	// that comes at once lives in some 140 MB; what the process has beside dayMemory is 20.
-	// It took a twelfth less by 75 than by 50, and 4 MiB more.
-	dayGarbage = 75
+	dayGarbage = 50
 	dayMemory  = 216 << 20
 )
 
