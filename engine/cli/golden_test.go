@@ -203,11 +203,11 @@ var goldenUse = map[string]func(g *golden){
 			g.t.Errorf("%s", text)
 		}
 	},
-	"export":    exportGolden,
-	"ingest":    ingestGolden,
-	"show":      showGolden,
-	"report":    reportGolden,
-	"verify":    reportGolden,
+	"export": exportGolden,
+	"ingest": ingestGolden,
+	"show":   showGolden,
+	"report": reportGolden,
+	"verify": reportGolden,
 	"dispute": func(g *golden) { // of a report of such a lake
 		g.run([]int{0, 3}, "report", "--style", "monthly", "--period", "2026-11", "--now", goldenReport)
 		dossiers, err := filepath.Glob(filepath.Join(g.home, "Reports", "monthly-2026-11", "rsi", "*.zip"))
