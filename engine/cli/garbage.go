@@ -9,7 +9,7 @@ import (
 // while it does what needs it.
 const (
 	// reportGarbage is the growth of memory, in percent, at which garbage is collected
-	// while a report is made or verified. The cubes hold no pointers and stay to the end:
+	// while a report is made or verified. The cubes hold no pointers and stay until dossiers are made:
 	// collecting often costs little, and keeps what the reader drops from doubling the
 	// memory. Of a month of 20 vantage points 20 took 11 % more time, 50 12 % more memory.
 	reportGarbage = 30

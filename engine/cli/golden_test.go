@@ -203,11 +203,20 @@ var goldenUse = map[string]func(g *golden){
 			g.t.Errorf("%s", text)
 		}
 	},
-	"export":    exportGolden,
-	"ingest":    ingestGolden,
-	"show":      showGolden,
-	"report":    reportGolden,
-	"verify":    reportGolden,
+	"export": exportGolden,
+	"ingest": ingestGolden,
+	"show":   showGolden,
+	"report": reportGolden,
+	"verify": reportGolden,
+	"dispute": func(g *golden) { // of a report of such a lake
+		g.run([]int{0, 3}, "report", "--style", "monthly", "--period", "2026-11", "--now", goldenReport)
+		dossiers, err := filepath.Glob(filepath.Join(g.home, "Reports", "monthly-2026-11", "rsi", "*.zip"))
+		must(g.t, err)
+		for _, d := range dossiers {
+			g.run([]int{0, 4}, "dispute", d)
+		}
+		g.t.Logf("%d dossiers", len(dossiers))
+	},
 	"zone list": func(g *golden) { g.run([]int{0}, "zone", "list") },
 	"watch": func(g *golden) { // its rules read the lake
 		out := g.run([]int{0, 3}, "watch", "--json", "--vp", "c00", "--now", g.now())

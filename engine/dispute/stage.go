@@ -3,6 +3,7 @@ package dispute
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -113,7 +114,8 @@ func (s *source) manifest() (*report.Manifest, error) {
 		return nil, none("%s names %d files, more than %d", report.ManifestFile, len(m.Files), mostFiles)
 	}
 	var all int64
-	for i, f := range m.Files {
+	seen := map[string]bool{}
+	for _, f := range m.Files {
 		if !fs.ValidPath(f.Path) || strings.ContainsAny(f.Path, "\\:\x00") || f.Path == "." {
 			return nil, none("%s names a file %.80q, which leads elsewhere", report.ManifestFile, f.Path)
 		}
@@ -123,9 +125,10 @@ func (s *source) manifest() (*report.Manifest, error) {
 		if all += f.Size; all > mostBytes {
 			return nil, none("%s names more than %d bytes", report.ManifestFile, int64(mostBytes))
 		}
-		if slices.ContainsFunc(m.Files[:i], func(o report.File) bool { return o.Path == f.Path }) {
+		if seen[f.Path] {
 			return nil, none("%s names %s twice", report.ManifestFile, f.Path)
 		}
+		seen[f.Path] = true
 	}
 	return &m, nil
 }
@@ -220,7 +223,7 @@ func (s *source) unlisted(m *report.Manifest) (names []string, err error) {
 	seen := 0
 	err = fs.WalkDir(s.files, ".", func(name string, e fs.DirEntry, err error) error {
 		if seen++; err != nil || seen > 2*mostFiles || len(names) == 20 {
-			return cmpErr(err, fs.SkipAll)
+			return cmp.Or(err, fs.SkipAll)
 		}
 		if !e.IsDir() && !listed[name] {
 			names = append(names, name)
@@ -228,11 +231,4 @@ func (s *source) unlisted(m *report.Manifest) (names []string, err error) {
 		return nil
 	})
 	return names, err
-}
-
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }
