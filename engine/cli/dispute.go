@@ -33,7 +33,7 @@ against the fractions of the report. What the dossier cannot show is said.
 Whoever disputes a verdict of an older or newer program judges by the rules of this one.
 --json prints all of it as one object.
 
-It ends with 0 if all is confirmed; with 3 if something is not, or if a file is missing or
+It ends with 0 if nothing contradicts the dossier; with 3 if something does, or if a file is missing or
 not what the manifest says; else with 4 if something is held; with 2 if there is no dossier.`,
 		Example: "  mtric dispute monthly-2026-11-c.zip\n  mtric dispute Reports/monthly-2026-11/rsi/c --json",
 		Args:    cobra.ExactArgs(1),

@@ -10,6 +10,7 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/edition"
+	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -152,6 +153,30 @@ type Attribution struct {
 	vps   map[measurement.VantagePoint]bool // of the rows attributed to the RSI, and the next two
 	paths []int64
 	nsids map[string]int64
+	hours []span // of the period, of the rows attributed to the RSI
+	own   span   // of those that are vantage points' own trouble
+}
+
+// span is the time of some rows, by their labels.
+type span struct {
+	first, last time.Time
+	rows        int64
+}
+
+// add takes a row in; rows come in their order, but for those of other vantage points.
+func (s *span) add(at time.Time) {
+	if s.rows == 0 || at.Before(s.first) {
+		s.first = at
+	}
+	if s.rows == 0 || at.After(s.last) {
+		s.last = at
+	}
+	s.rows++
+}
+
+// String is from the first label to the end of the last interval.
+func (s span) String() string {
+	return fmt.Sprintf("from %s to %s", s.first.UTC().Format("2 January 15:04"), s.last.Add(interval.Length).UTC().Format("2 January 15:04 UTC"))
 }
 
 // Title is the metric in print.
@@ -170,8 +195,13 @@ func (x *dossier) attribute(c breach, r *measurement.Answer, to Cause) {
 	switch to {
 	case CauseOwn:
 		a.Own[r.VantagePoint]++
+		a.own.add(r.Interval)
 	case CauseRSI:
 		a.vps[r.VantagePoint] = true
+		for at := int(r.Interval.Sub(x.d.From) / time.Hour); len(a.hours) <= at; {
+			a.hours = append(a.hours, span{})
+		}
+		a.hours[int(r.Interval.Sub(x.d.From)/time.Hour)].add(r.Interval)
 		if i := slices.Index(measurement.Paths, measurement.Path{Family: r.Family, Transport: r.Transport}); i >= 0 {
 			a.paths[i]++
 		}
@@ -199,7 +229,7 @@ func (x *dossier) sentence(a *Attribution) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: ", a.Title())
 	if own := a.Causes[CauseRSI]; own > 0 {
-		fmt.Fprintf(&b, "%s over %s, %s, seen by %d of %s", x.subject(a), a.over(), x.when(a.Metric), len(a.vps), edition.Plural(int64(len(x.d.VantagePoints)), "vantage point"))
+		fmt.Fprintf(&b, "%s over %s, %s, seen by %d of %s", x.subject(a), a.over(), a.when(), len(a.vps), edition.Plural(int64(len(x.d.VantagePoints)), "vantage point"))
 	} else {
 		b.WriteString("no row is attributed to the RSI")
 	}
@@ -208,7 +238,7 @@ func (x *dossier) sentence(a *Attribution) string {
 		rows int64
 		what string
 	}{
-		{a.Causes[CauseOwn], "are " + whose(a.Own) + " own outage"},
+		{a.Causes[CauseOwn], "are " + whose(a.Own) + " own outage, " + a.own.String()},
 		{a.Causes[CauseChange], "are of a change of instance or route at that moment"},
 		{a.Causes[CauseHeld], "wait for a zone that the archive lacks"},
 	} {
@@ -263,34 +293,29 @@ func (a *Attribution) over() string {
 	return strings.Join(names, ", ")
 }
 
-// when is from the first to the last hour that had a tenth as many failed rows as the worst
-// hour: a few that are always lost begin nothing.
-func (x *dossier) when(metric measurement.Metric) string {
-	var hours []int64
-	var total, inside int64
-	for _, of := range x.hours[metric] {
-		for i, n := range of {
-			for len(hours) <= i {
-				hours = append(hours, 0)
-			}
-			hours[i] += n
-			total += n
+// when is from the first to the last of the rows attributed to the RSI, in the hours that
+// had a tenth as many as the worst: a few that are always lost begin nothing.
+func (a *Attribution) when() string {
+	var worst, total int64
+	for _, h := range a.hours {
+		worst, total = max(worst, h.rows), total+h.rows
+	}
+	var all span
+	var inside, between int64
+	for _, h := range a.hours {
+		if between += h.rows; h.rows == 0 || 10*h.rows < worst {
+			continue
 		}
+		if all.rows == 0 {
+			all.first, between = h.first, h.rows
+		}
+		all.last, all.rows = h.last, all.rows+h.rows
+		inside += between
+		between = 0
 	}
-	worst := slices.Max(hours)
-	much := func(n int64) bool { return 10*n >= worst }
-	first := slices.IndexFunc(hours, much)
-	last := len(hours) - 1
-	for !much(hours[last]) {
-		last--
-	}
-	for _, n := range hours[first : last+1] {
-		inside += n
-	}
-	begin, end := x.d.From.Add(time.Duration(first)*time.Hour), x.d.From.Add(time.Duration(last+1)*time.Hour)
-	said := fmt.Sprintf("from %s to %s", begin.Format("2 January 15:04"), end.Format("2 January 15:04 UTC"))
+	said := all.String()
 	if inside < total {
-		said += fmt.Sprintf(" (%d %% of the rows)", 100*inside/total)
+		said += fmt.Sprintf(" (%d %% of its rows)", 100*inside/total)
 	}
 	return said
 }

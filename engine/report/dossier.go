@@ -140,7 +140,7 @@ func (x *dossier) write() error {
 			return err
 		}
 	}
-	return x.pack(filepath.Join(filepath.Dir(x.dir), fmt.Sprintf("%s-%s.zip", Folder(x.d.Style, x.d.From), x.rsi)))
+	return x.pack(x.zipFile())
 }
 
 // Own is what values.json of a dossier has: the RSI's values of the report, and what the
@@ -152,6 +152,11 @@ type Own struct {
 }
 
 func (x *dossier) own() Own { return Own{x.rsi, x.values(false), x.attributions()} }
+
+// zipFile is the path of the zip.
+func (x *dossier) zipFile() string {
+	return filepath.Join(filepath.Dir(x.dir), fmt.Sprintf("%s-%s.zip", Folder(x.d.Style, x.d.From), x.rsi))
+}
 
 // values are the RSI's own; only the missed ones where missed is set.
 func (x *dossier) values(missed bool) []Value {

@@ -36,28 +36,31 @@ var dossierFiles = []fileOf{
 // dossierPage is what the templates of index.html and README.txt see.
 type dossierPage struct {
 	*Document
-	Heading   string
-	Name      string
-	Own       []Value
-	Field     string // what a field of the courses is
-	Course    template.HTML
-	Latency   []figure
-	WhereGood template.HTML
-	WhereFast template.HTML
-	Waited    template.HTML
-	Days      []dayOf
-	Missed    []missed
-	Where     []placeRow
-	Instances []Instance
-	Rests     []string // a sentence for each missed threshold
-	Waits     []waitRow
-	Decisive  []string
-	Broken    []brokenRow
-	Files     []fileOf
-	Sentences []string       // one for each missed metric: what failed, where, when, and what of it is not the RSI's
-	Causes    []*Attribution // of its failed rows
-	Contact   *plan.Contact  // nil: the plan names nobody
-	Incorrect int            // answers that can be judged again
+	Heading     string
+	Name        string
+	Own         []Value
+	Field       string // what a field of the courses is
+	Course      template.HTML
+	Latency     []figure
+	Caveats     []string // what the report says before its numbers, of these too
+	Proposed    []string // exclusions of the times that are vantage points' own trouble
+	FailedWhere []figure
+	WhereGood   template.HTML
+	WhereFast   template.HTML
+	Waited      template.HTML
+	Days        []dayOf
+	Missed      []missed
+	Where       []placeRow
+	Instances   []Instance
+	Rests       []string // a sentence for each missed threshold
+	Waits       []waitRow
+	Decisive    []string
+	Broken      []brokenRow
+	Files       []fileOf
+	Sentences   []string       // one for each missed metric: what failed, where, when, and what of it is not the RSI's
+	Causes      []*Attribution // of its failed rows
+	Contact     *plan.Contact  // nil: the plan names nobody
+	Incorrect   int            // answers that can be judged again
 }
 
 // CausesOf are the columns of the table of attributions.
@@ -77,6 +80,7 @@ type waitRow struct {
 func (x *dossier) page() *dossierPage {
 	p := &dossierPage{Document: x.d, Name: x.d.rsiName(x.rsi), Own: x.values(true), Days: x.days}
 	p.pictures(x)
+	p.Caveats, p.Proposed = x.caveats(), x.proposed()
 	for _, f := range dossierFiles {
 		if _, err := os.Stat(filepath.Join(x.dir, f.Name)); err == nil || x.willBe(f.Name) {
 			if f.Name == DossierEvidence+"/" && x.incorrect > x.wires {
@@ -101,6 +105,30 @@ func (x *dossier) page() *dossierPage {
 		p.Sentences = append(p.Sentences, x.sentence(a))
 	}
 	return p
+}
+
+// AboutVerdicts explains the words that stand beside verdicts.
+func (p *dossierPage) AboutVerdicts() string { return aboutVerdicts }
+
+// caveats are what the report says before its numbers: of a dossier's they hold as well.
+func (x *dossier) caveats() []string {
+	list := slices.Clone(x.d.Notes)
+	if n := len(x.d.Excluded()); n > 0 {
+		list = append(list, fmt.Sprintf("%s leave rows out of these numbers: report.json has them.", edition.Plural(int64(n), "exclusion")))
+	}
+	return list
+}
+
+// proposed are the exclusions that the report proposes for times to which failed rows are
+// attributed.
+func (x *dossier) proposed() (list []string) {
+	for _, p := range x.d.proposals {
+		if slices.ContainsFunc(x.attributions(), func(a *Attribution) bool { return a.Own[p.VantagePoint] > 0 }) {
+			list = append(list, fmt.Sprintf("The report proposes an exclusion: vantage point %s over %s from %s to %s, when no RSI answered it. It takes effect when people write it into the plan.",
+				p.VantagePoint, familyTitles[p.Family], edition.Clock(p.From), edition.Clock(p.Until)))
+		}
+	}
+	return list[:min(len(list), maxNoted)]
 }
 
 // willBe says whether a file is written after the pages are.
@@ -184,6 +212,7 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 	t.Line("you need to find the cause, and to dispute the verdict; index.html shows the same with a plot.")
 	t.Line("")
 	t.labelled("FAIL", p.Rests)
+	t.labelled("Note", p.Caveats)
 	t.Heading("What was missed")
 	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "COUNT", "BESIDE", "NOTES"}}
 	for _, v := range p.Own {
@@ -197,6 +226,9 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 	}
 	t.readCauses(p)
 	t.readWhen(p)
+	t.places(x.d)
+	t.Line("")
+	t.Line("%s", aboutVerdicts)
 	t.Heading("Files")
 	rows = nil
 	for _, f := range p.Files {
@@ -207,30 +239,31 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 	t.Line("Times are UTC. An interval is named by its start and lasts five minutes. Latencies are in")
 	t.Line("microseconds. The Parquet files open in DuckDB, pandas and every other engine, for example")
 	t.Line("  duckdb -c \"select * from 'answers/*.parquet' where outcome <> 'answered'\"")
-	t.readDispute(p)
+	t.readDispute(x, p)
 	return t.Err
 }
 
 // readDispute says how a verdict is disputed, and with whom.
-func (t *textWriter) readDispute(p *dossierPage) {
+func (t *textWriter) readDispute(x *dossier, p *dossierPage) {
 	t.Heading("To dispute a verdict")
-	t.Line("With the program mtric, version %s or later, in this folder or with the zip:", p.Version)
+	t.Line("With the program mtric, version %s or later, in this folder, or with the zip:", p.Version)
 	t.Line("  sh dispute.sh ./mtric")
 	t.Line("  ./mtric dispute .")
+	t.Line("  ./mtric dispute %s", filepath.Base(x.zipFile()))
 	if p.Incorrect > 0 {
 		t.Line("It judges each incorrect answer again by what lies here, says confirmed, not confirmed or held")
 		t.Line("with the reason, and counts the failed rows. It downloads nothing.")
 	} else {
 		t.Line("It counts the failed rows again by what lies here. It downloads nothing.")
 	}
-	t.Line("Everybody can recompute the whole report from the public data: mtric verify report.json --lake LAKE")
+	t.Line("Everybody can recompute the whole report from the public data: ./mtric verify report.json --lake LAKE")
 	t.Line("If there is an explanation, tell the people who measure: it can be annotated, and a problem on")
 	t.Line("the way can be excluded, in public and with its times.")
 	if c := p.Contact; c != nil {
 		t.Line("")
 		t.Table([][]string{{"Write to", c.Name + " <" + c.Email + ">"}, {"How to ask", edition.Dash(c.URL)}, {"The data", edition.Dash(c.Data)}})
 	} else {
-		t.Line("The plan does not say who they are.")
+		t.Line("The plan names no contact: ask whoever sent you this.")
 	}
 }
 
@@ -251,6 +284,9 @@ func (t *textWriter) readCauses(p *dossierPage) {
 	}
 	t.Table(rows)
 	t.Line("An attribution is evidence for people: every row counts against the RSI as RSSAC047 has it.")
+	for _, l := range p.Proposed {
+		t.Line("%s", l)
+	}
 }
 
 // readWhen prints the failed rows by day and path, and the servers.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/edition"
-	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -106,34 +105,69 @@ func failureClass(failed, rest int64) class {
 	return failureClasses[4]
 }
 
-// timeline shows when rows failed, a row for each path, of about as many queries as all
-// vantage points send. Waits for zones can last beyond the period.
+// timeline shows when rows failed, a row for each path, as a share of what was asked. Waits
+// for zones can last beyond the period.
 func (x *dossier) timeline(metric measurement.Metric) template.HTML {
 	length := int(x.d.Until.Sub(x.d.From) / time.Hour)
 	for _, h := range x.hours[metric] {
 		length = max(length, (len(h)+23)/24*24)
 	}
-	asked := int64(len(x.d.VantagePoints)) * int64(time.Hour/interval.Length)
-	if metric == measurement.RSICorrectness {
-		asked = max(1, asked/int64(len(measurement.Paths))) // the path is drawn
+	asked := map[measurement.Path][]int32{}
+	for _, h := range x.result.Hours() {
+		if h.RSI == x.rsi {
+			asked[h.Path] = h.Asked
+		}
 	}
 	var rows []timelineRow
 	for i, path := range measurement.Paths {
 		r := timelineRow{shortPath(path), make([]int64, length), make([]int64, length)}
 		copy(r.some, x.hours[metric][i])
-		for h := range r.rest {
-			r.rest[h] = max(0, asked-r.some[h])
+		for h := range min(length, len(asked[path])) {
+			r.rest[h] = max(0, queriesOf(metric, int64(asked[path][h]))-r.some[h])
 		}
 		rows = append(rows, r)
 	}
 	return timeline{title: "failed rows over the period, " + titles[metric], from: x.d.From, rows: rows, classes: failureClasses, of: func(failed, rest int64) (class, string) {
-		return failureClass(failed, rest), edition.Thousands(failed) + " failed rows"
+		return failureClass(failed, rest), edition.Plural(failed, "failed row")
 	}}.draw()
+}
+
+// queriesOf is about how many queries of a metric were asked over a path, where so many SOA
+// queries were: the path of a correctness query is drawn.
+func queriesOf(metric measurement.Metric, soa int64) int64 {
+	if metric == measurement.RSICorrectness {
+		return soa / int64(len(measurement.Paths))
+	}
+	return soa
+}
+
+// failedByPlace shows from where the failed rows of a metric are.
+func (x *dossier) failedByPlace(metric measurement.Metric) template.HTML {
+	type key struct {
+		vp   measurement.VantagePoint
+		path measurement.Path
+	}
+	failed := map[key]int64{}
+	for k, f := range x.counted {
+		if k.metric == metric {
+			failed[key{k.vp, measurement.Paths[k.path]}] += f.Rows
+		}
+	}
+	return x.byPlace("failed rows by path and vantage point, "+titles[metric], failureClasses, func(p Place, path measurement.Path) (class, string, string) {
+		n, number := failed[key{p.VantagePoint, path}], ""
+		if n > 0 {
+			number = edition.Thousands(n)
+		}
+		return failureClass(n, max(0, queriesOf(metric, p.Asked)-n)), number, edition.Plural(n, "failed row")
+	})
 }
 
 // pictures fills in what is drawn, in the order of the questions: when, where, how bad.
 func (p *dossierPage) pictures(x *dossier) {
 	p.Field = fieldText(x.d.fieldHours())
 	p.Course, p.Latency = availabilityPlot(x.d, x.result.Hours(), x.rsi), x.latency()
+	for _, a := range x.attributions() {
+		p.FailedWhere = append(p.FailedWhere, figure{a.Title(), x.failedByPlace(a.Metric)})
+	}
 	p.WhereGood, p.WhereFast, p.Waited = x.goodByPlace(), x.medianByPlace(), x.waited()
 }

@@ -186,7 +186,7 @@ func (w Wait) Asked() string {
 // Seen is when the serial was first seen.
 func (w Wait) Seen() string {
 	if w.FirstSeen == nil {
-		return "never"
+		return "not before the data end"
 	}
 	return edition.Clock(*w.FirstSeen)
 }
@@ -194,7 +194,7 @@ func (w Wait) Seen() string {
 // Length is how long the wait was at least.
 func (w Wait) Length() string {
 	if w.Censored {
-		return "longer than " + edition.Thousands(w.Minutes) + " min"
+		return "at least " + edition.Thousands(w.Minutes) + " min"
 	}
 	return edition.Thousands(w.Minutes) + " min"
 }

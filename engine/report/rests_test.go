@@ -86,7 +86,7 @@ func TestPresentation(t *testing.T) {
 			t.Fatalf("%+v", w)
 		}
 		for _, name := range []string{"internal/full.txt", "internal/full.html", "rsi/k/README.txt", "rsi/k/index.html"} {
-			contains(t, dir(name), w.String(), "last asked in vain "+w.LastAsked.UTC().Format("2006-01-02 15:04 UTC")+", first seen never")
+			contains(t, dir(name), w.String(), "last asked in vain "+w.LastAsked.UTC().Format("2006-01-02 15:04 UTC")+", first seen not before the data end")
 		}
 	}
 	contains(t, dir("rsi/k/README.txt"), "SERIAL      PUBLISHED")
