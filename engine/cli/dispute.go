@@ -90,7 +90,11 @@ func (a *app) printDispute(r *dispute.Result) error {
 			t.Line("%-13s  %s", "not counted", diag.Printable(n))
 		}
 		for _, f := range r.LeftOut {
-			t.Line("%-13s  %s, %s bytes, sha256 %s %s", "not here", diag.Printable(f.Path), edition.Thousands(f.Size), f.SHA256, diag.Printable(f.Address+f.RowsOf))
+			said := f.LeftOut
+			if f.Size > 0 {
+				said += ", " + edition.Thousands(f.Size) + " bytes"
+			}
+			t.Line("%-13s  %s, %s, sha256 %s %s", "not here", diag.Printable(f.Path), diag.Printable(said), diag.Printable(f.SHA256), diag.Printable(edition.Dash(f.Address+f.RowsOf)))
 		}
 		for _, n := range r.Unlisted {
 			t.Line("%-13s  %s, which the manifest does not name", "unknown", diag.Printable(n))

@@ -285,6 +285,11 @@ func TestHeldByEvidence(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
+		"no zone fetch": func(t *testing.T) { // the log is damaged, and no report may wait for it
+			if err := os.WriteFile(rootzone.RecordsFile(c.zones), []byte("damaged\nmore\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		},
 		"is not archived": func(t *testing.T) { // a zone between was seen, and is not there
 			c.fetch(t)
 			zones, err := c.lake.Zones()

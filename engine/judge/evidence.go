@@ -27,11 +27,11 @@ type Evidence struct {
 // Evidence reads the table zones and the archive's records.
 func (j *Judge) Evidence() (*Evidence, error) {
 	zones, err := j.Lake.Zones()
-	if err == nil {
-		j.fetches, err = rootzone.Records(j.RootZones)
-	}
 	if err != nil {
 		return nil, err
+	}
+	if j.fetches, err = rootzone.Records(j.RootZones); err != nil {
+		j.Left(rootzone.RecordsFile(j.RootZones), err.Error()) // a report must not wait for it
 	}
 	v := &Evidence{j.newEvaluator(zones, nil), map[uint32]bool{}, map[uint32][]rootzone.Key{}, nil, map[int64][]uint32{}}
 	v.archived = archivedOf(v.known)

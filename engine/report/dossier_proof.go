@@ -234,8 +234,8 @@ func (x *dossier) keepZones() error {
 	}
 	for serial := range x.proof.zones {
 		name := rootzone.FileName(serial)
-		if err := linkOrCopy(filepath.Join(x.RootZones, name), filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("zone %d: %w", serial, err)
+		if err := linkOrCopy(filepath.Join(x.RootZones, name), filepath.Join(dir, name)); err != nil {
+			x.say(fmt.Sprintf("zone %d: %v", serial, err)) // the manifest names it; a report must not wait for it
 		}
 	}
 	return rootzone.WriteRecords(dir, x.proof.Fetches(x.proof.first, x.proof.last))
@@ -257,7 +257,10 @@ func linkOrCopy(from, to string) error {
 		return err
 	}
 	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close())
+	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return errors.Join(err, os.Remove(to)) // half a zone is none
+	}
+	return nil
 }
 
 // candidates are the serials of the zones that an answer may be of, the newest first.
