@@ -134,6 +134,11 @@ func Run(ctx context.Context, dir string, c Config) (*Truth, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.wires != nil {
+		if err := w.wires.writeFetches(); err != nil {
+			return nil, fmt.Errorf("simulate: %w", err)
+		}
+	}
 	total.settle()
 	zones := total.zones()
 	if err := store.SaveZones(zones); err != nil {
