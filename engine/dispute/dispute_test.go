@@ -279,18 +279,21 @@ func TestDisputeRightly(t *testing.T) {
 // zone out of use, as ingest would accuse nobody.
 func TestHeldByEvidence(t *testing.T) {
 	c := newCollector(t)
-	for name, change := range map[string]func(t *testing.T){
-		"no zone fetch since": func(t *testing.T) {
+	for _, lacking := range []struct { // each is left as it is
+		reason string
+		change func(t *testing.T)
+	}{
+		{"no zone fetch since", func(t *testing.T) {
 			if err := rootzone.WriteRecords(c.zones, nil); err != nil {
 				t.Fatal(err)
 			}
-		},
-		"no zone fetch": func(t *testing.T) { // the log is damaged, and no report may wait for it
+		}},
+		{"no zone fetch", func(t *testing.T) { // the log is damaged, and no report may wait for it
 			if err := os.WriteFile(rootzone.RecordsFile(c.zones), []byte("damaged\nmore\n"), 0o644); err != nil {
 				t.Fatal(err)
 			}
-		},
-		"is not archived": func(t *testing.T) { // a zone between was seen, and is not there
+		}},
+		{"is not archived", func(t *testing.T) { // a zone between was seen, and is not there
 			c.fetch(t)
 			zones, err := c.lake.Zones()
 			if err != nil {
@@ -301,13 +304,13 @@ func TestHeldByEvidence(t *testing.T) {
 			if err := errors.Join(c.lake.SaveZones(zones), os.Rename(filepath.Join(c.zones, rootzone.FileName(uint32(z.Serial))), filepath.Join(t.TempDir(), "away"))); err != nil {
 				t.Fatal(err)
 			}
-		},
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			change(t)
+		t.Run(lacking.reason, func(t *testing.T) {
+			lacking.change(t)
 			r := run(t, c.zip(c.report(t), "k"))
 			if r.Held == 0 || r.NotConfirmed > 0 || !slices.ContainsFunc(r.Answers, func(a dispute.Answer) bool {
-				return a.Finding == dispute.Held && strings.Contains(a.Reason, name)
+				return a.Finding == dispute.Held && strings.Contains(a.Reason, lacking.reason)
 			}) {
 				t.Errorf("%v: %+v", found(r), r.Answers[0])
 			}
