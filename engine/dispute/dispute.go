@@ -146,6 +146,11 @@ func (j *job) stage(ctx context.Context) error {
 			return fmt.Errorf("dispute: %w", err)
 		}
 	}
+	for _, name := range j.m.Needed() {
+		if !slices.ContainsFunc(j.m.Files, func(f report.File) bool { return f.Path == name }) {
+			j.problem("%s: the manifest does not name it", name)
+		}
+	}
 	unlisted, err := j.source.unlisted(j.m)
 	j.result.Unlisted = append(j.result.Unlisted, unlisted...)
 	return err
@@ -236,11 +241,23 @@ func (j *job) judge(ctx context.Context, version string) error {
 		return none("%s", plainly(err, j.dir))
 	}
 	rows := map[place]measurement.Answer{} // without responses
+	twice := map[string]bool{}
 	for _, d := range days {
 		if err := j.incorrect(d, rows); err != nil {
 			j.problem("lake of %s: %s", d.Day.Format(time.DateOnly), plainly(err, j.dir))
 			return nil
 		}
+	}
+	for _, r := range rows {
+		name := fmt.Sprint(r.Interval.UnixMicro(), r.VantagePoint, r.Family, r.Transport, r.Address, r.QName, r.QType, r.SentAt)
+		if r.SentAt != nil {
+			name = fmt.Sprint(r.VantagePoint, r.Family, r.Transport, r.Address, r.QName, r.QType, r.SentAt.UnixMicro())
+		}
+		if twice[name] {
+			j.problem("lake: an answer of %s to VP %s stands twice", r.Interval.UTC().Format(time.RFC3339), r.VantagePoint)
+			break
+		}
+		twice[name] = true
 	}
 	lacking := slices.ContainsFunc(j.result.LeftOut, func(f report.File) bool { return strings.HasPrefix(f.Path, report.DossierLake+"/") })
 	switch {

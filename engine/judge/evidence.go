@@ -108,10 +108,18 @@ func (v *Evidence) Fetches(from, until time.Time) []rootzone.Record {
 		records = slices.Concat(v.oldRecords(), records)
 	}
 	var all []rootzone.Record
-	for _, r := range records {
-		if !r.At.Before(begin) && !r.At.After(end) || v.needed[r.Serial] && !r.Unchanged {
+	var newest uint32 // that any record has so far
+	counted := false  // a fetch that counts came after the last answer's time
+	for i, r := range records {
+		if i == 0 || rootzone.Compare(r.Serial, newest) > 0 {
+			newest = r.Serial
+		}
+		counts := !r.ByHand && r.Serial == newest && r.At.After(until.Add(interval.Length+time.Hour))
+		late := r.At.After(end) && !counted && !r.ByHand // however late it comes, one has to
+		if !r.At.Before(begin) && !r.At.After(end) || late || v.needed[r.Serial] && !r.Unchanged {
 			all = append(all, r)
 		}
+		counted = counted || counts
 	}
 	return all
 }

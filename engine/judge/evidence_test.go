@@ -13,6 +13,7 @@ import (
 	"mtric.net/mtric/engine/lab"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
 )
 
 // TestEvidenceZones: who is to judge an answer again needs the candidates and those about
@@ -79,5 +80,36 @@ func TestEvidenceZones(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %s, want %s", name, fmt.Sprint(got), fmt.Sprint(want))
 		}
+	}
+}
+
+// TestEvidenceFetches: the fetch by which the archive covers the last answer is there, however
+// late it came, and none after it.
+func TestEvidenceFetches(t *testing.T) {
+	dir := t.TempDir()
+	store := lake.Store{Dir: dir, Version: "test"}
+	var records []rootzone.Record
+	at := func(days int, serial uint32, byHand bool) {
+		records = append(records, rootzone.Record{At: day.AddDate(0, 0, days), Serial: serial, Source: "a", ByHand: byHand, Unchanged: true})
+	}
+	at(-30, 2026110100, false)
+	at(0, 2026112200, false)
+	at(9, 2026112300, true)   // counts for nothing
+	at(10, 2026110100, false) // a stale mirror
+	at(11, 2026112300, false)
+	at(12, 2026112300, false)
+	if err := rootzone.WriteRecords(dir, records); err != nil {
+		t.Fatal(err)
+	}
+	e, err := (&judge.Judge{Lake: store, RootZones: dir}).Evidence()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int
+	for _, r := range e.Fetches(day, day.Add(time.Hour)) {
+		got = append(got, int(r.At.Sub(day)/(24*time.Hour)))
+	}
+	if want := []int{0, 10, 11}; !slices.Equal(got, want) {
+		t.Errorf("fetches of days %v, want %v", got, want)
 	}
 }

@@ -21,19 +21,17 @@ type Cause string
 // The causes, in the order in which the first that fits is taken.
 const (
 	CauseOwn    Cause = "vantage_point" // no RSI answered the vantage point over the family (Proposal)
-	CauseHeld   Cause = "held_zone"     // it waits for a zone that the archive lacks
 	CauseChange Cause = "change"        // another instance began to answer then, or the route became another
 	CauseRSI    Cause = "rsi"           // nothing else explains it
 )
 
 // Causes lists them, the RSI first.
-var Causes = []Cause{CauseRSI, CauseOwn, CauseChange, CauseHeld}
+var Causes = []Cause{CauseRSI, CauseOwn, CauseChange}
 
 var causeTitles = map[Cause]string{
 	CauseRSI:    "the RSI",
 	CauseOwn:    "a vantage point's own trouble",
 	CauseChange: "a change of instance or route at that moment",
-	CauseHeld:   "a zone that the archive lacks",
 }
 
 // Title is the cause in print.
@@ -128,19 +126,29 @@ func (x *dossier) traced(rows []measurement.Route) error {
 	return nil
 }
 
-// cause is what a failed row is attributed to.
+// cause is what a failed row is attributed to. An answer that came is no vantage point's own
+// outage; nor is one of the vantage point that all others had at the same time.
 func (x *dossier) cause(c breach, r *measurement.Answer) Cause {
+	came := r.Outcome == measurement.Answered && (c.metric == measurement.RSICorrectness || c.metric == measurement.RSILatency)
 	switch {
-	case slices.ContainsFunc(x.d.proposals, func(p Proposal) bool {
-		return p.VantagePoint == r.VantagePoint && p.Family == r.Family && !r.Interval.Before(p.From) && r.Interval.Before(p.Until)
-	}):
+	case !came && x.alone(r.VantagePoint, r.Family, r.Interval):
 		return CauseOwn
-	case c.awaited != nil && missing(x.d.Archive.Missing, int64(*c.awaited)) != nil:
-		return CauseHeld
 	case x.instances[place{r.VantagePoint, r.Family, r.Transport}].changed(r.Interval), x.routes[place{vp: r.VantagePoint, family: r.Family}].changed(r.Interval):
 		return CauseChange
 	}
 	return CauseRSI
+}
+
+// alone says whether no RSI answered a vantage point over a family, while another vantage
+// point was answered.
+func (x *dossier) alone(vp measurement.VantagePoint, family measurement.Family, at time.Time) bool {
+	struck := map[measurement.VantagePoint]bool{}
+	for _, p := range x.d.proposals {
+		if p.Family == family && !at.Before(p.From) && at.Before(p.Until) {
+			struck[p.VantagePoint] = true
+		}
+	}
+	return struck[vp] && (len(struck) < len(x.d.VantagePoints) || len(x.d.VantagePoints) == 1)
 }
 
 // Attribution says how many failed rows of a missed metric are attributed to what.
@@ -150,7 +158,7 @@ type Attribution struct {
 	Causes map[Cause]int64                    `json:"causes"`
 	Own    map[measurement.VantagePoint]int64 `json:"own"` // of vantage_point: whose trouble
 
-	vps   map[measurement.VantagePoint]bool // of the rows attributed to the RSI, and the next two
+	vps   map[measurement.VantagePoint]int64 // of the rows attributed to the RSI, and the next two
 	paths []int64
 	nsids map[string]int64
 	hours []span // of the period, of the rows attributed to the RSI
@@ -187,7 +195,7 @@ func (x *dossier) attribute(c breach, r *measurement.Answer, to Cause) {
 	a := x.attributed[c.metric]
 	if a == nil {
 		a = &Attribution{Metric: c.metric, Causes: make(map[Cause]int64), Own: map[measurement.VantagePoint]int64{},
-			vps: map[measurement.VantagePoint]bool{}, paths: make([]int64, len(measurement.Paths)), nsids: map[string]int64{}}
+			vps: map[measurement.VantagePoint]int64{}, paths: make([]int64, len(measurement.Paths)), nsids: map[string]int64{}}
 		x.attributed[c.metric] = a
 	}
 	a.Rows++
@@ -197,7 +205,7 @@ func (x *dossier) attribute(c breach, r *measurement.Answer, to Cause) {
 		a.Own[r.VantagePoint]++
 		a.own.add(r.Interval)
 	case CauseRSI:
-		a.vps[r.VantagePoint] = true
+		a.vps[r.VantagePoint]++
 		for at := int(r.Interval.Sub(x.d.From) / time.Hour); len(a.hours) <= at; {
 			a.hours = append(a.hours, span{})
 		}
@@ -208,7 +216,7 @@ func (x *dossier) attribute(c breach, r *measurement.Answer, to Cause) {
 		if r.NSID != nil {
 			a.nsids[*r.NSID]++
 		}
-	case CauseChange, CauseHeld:
+	case CauseChange:
 	}
 }
 
@@ -229,7 +237,7 @@ func (x *dossier) sentence(a *Attribution) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: ", a.Title())
 	if own := a.Causes[CauseRSI]; own > 0 {
-		fmt.Fprintf(&b, "%s over %s, %s, seen by %d of %s", x.subject(a), a.over(), a.when(), len(a.vps), edition.Plural(int64(len(x.d.VantagePoints)), "vantage point"))
+		fmt.Fprintf(&b, "%s over %s, %s, seen by %d of %s", x.subject(a), a.over(), a.when(), a.witnesses(), edition.Plural(int64(len(x.d.VantagePoints)), "vantage point"))
 	} else {
 		b.WriteString("no row is attributed to the RSI")
 	}
@@ -238,12 +246,15 @@ func (x *dossier) sentence(a *Attribution) string {
 		rows int64
 		what string
 	}{
-		{a.Causes[CauseOwn], "are " + whose(a.Own) + " own outage, " + a.own.String()},
-		{a.Causes[CauseChange], "are of a change of instance or route at that moment"},
-		{a.Causes[CauseHeld], "wait for a zone that the archive lacks"},
+		{a.Causes[CauseOwn], "%s " + whose(a.Own) + " own outage, " + a.own.String()},
+		{a.Causes[CauseChange], "%s of a change of instance or route at that moment"},
 	} {
 		if part.rows > 0 {
-			fmt.Fprintf(&b, "; %s%s %s", edition.Thousands(part.rows), of, part.what)
+			is := "are"
+			if part.rows == 1 {
+				is = "is"
+			}
+			fmt.Fprintf(&b, "; %s%s "+part.what, edition.Thousands(part.rows), of, is)
 			of = ""
 		}
 	}
@@ -251,6 +262,21 @@ func (x *dossier) sentence(a *Attribution) string {
 		fmt.Fprintf(&b, "; %s", edition.Plural(a.Rows, "row"))
 	}
 	return b.String()
+}
+
+// witnesses counts the vantage points that have a tenth as many of the RSI's rows as the one
+// with most: of a few that are always lost nobody says that it saw what happened.
+func (a *Attribution) witnesses() (n int) {
+	var most int64
+	for _, rows := range a.vps {
+		most = max(most, rows)
+	}
+	for _, rows := range a.vps {
+		if 10*rows >= most {
+			n++
+		}
+	}
+	return n
 }
 
 // whose names vantage points, those of most rows first.

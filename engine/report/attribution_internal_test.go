@@ -70,7 +70,7 @@ func TestCause(t *testing.T) {
 		"the RSI's":                 {measurement.Answer{VantagePoint: "903", Family: measurement.IPv4, Transport: measurement.UDP}, nil, CauseRSI},
 		"its own trouble":           {measurement.Answer{VantagePoint: "902", Family: measurement.IPv4, Transport: measurement.TCP}, &serial, CauseOwn},
 		"of the other family":       {measurement.Answer{VantagePoint: "902", Family: measurement.IPv6, Transport: measurement.TCP}, nil, CauseRSI},
-		"a zone that is lacking":    {measurement.Answer{VantagePoint: "901", Family: measurement.IPv4, Transport: measurement.UDP}, &serial, CauseHeld},
+		"a zone that is lacking":    {measurement.Answer{VantagePoint: "903", Family: measurement.IPv4, Transport: measurement.UDP}, &serial, CauseRSI},
 		"a zone that is there":      {measurement.Answer{VantagePoint: "903", Family: measurement.IPv4, Transport: measurement.UDP}, &other, CauseRSI},
 		"another instance":          {measurement.Answer{VantagePoint: "901", Family: measurement.IPv4, Transport: measurement.UDP}, nil, CauseChange},
 		"another path's":            {measurement.Answer{VantagePoint: "901", Family: measurement.IPv4, Transport: measurement.TCP}, nil, CauseRSI},

@@ -13,6 +13,7 @@ import (
 	"mtric.net/mtric/engine/column"
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/rootzone"
 	"mtric.net/mtric/metrics"
 	"mtric.net/mtric/metrics/correctness"
 )
@@ -114,7 +115,7 @@ func (j Job) useZones(all []*dossier) error {
 		}
 	}
 	for _, x := range all {
-		x.uses, x.proof = uses, proof{Evidence: evidence, zones: map[uint32]bool{}, days: map[time.Time]bool{}}
+		x.uses, x.proof = uses, proof{Evidence: evidence, zones: map[uint32]bool{}, days: map[time.Time]bool{}, candidates: map[string]bool{}}
 	}
 	return nil
 }
@@ -193,6 +194,9 @@ func (x *dossier) add(rows []measurement.Answer) error {
 				continue
 			}
 			x.proof.need(r)
+			for _, serial := range candidates(x.uses, r) {
+				x.proof.candidates[rootzone.FileName(serial)] = true
+			}
 			if x.incorrect++; x.wires < maxWires {
 				x.wires++
 				if err := evidence(filepath.Join(x.dir, "evidence"), r, x.uses); err != nil {

@@ -53,6 +53,7 @@ type proof struct {
 	*judge.Evidence
 	rows        []measurement.Answer // incorrect, of the day that is being read
 	zones       map[uint32]bool
+	candidates  map[string]bool    // files of zones that an answer may be of
 	days        map[time.Time]bool // of the lake
 	first, last time.Time          // queries
 }

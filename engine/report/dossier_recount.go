@@ -107,12 +107,55 @@ func readDossier(dir string, m *Manifest) (*dossier, *Own, error) {
 	if slices.Contains(own.FailedRows, nil) || own.RSI != m.RSI {
 		return nil, nil, fmt.Errorf("%s: is not of %s", valuesFile, m.RSI)
 	}
+	if err := tied(d, &own, m); err != nil {
+		return nil, nil, err
+	}
 	d.Values = slices.DeleteFunc(d.Values, func(v Value) bool { return v.RSI == m.RSI })
 	d.Values = append(d.Values, own.Values...)
 	d.trusted = func(measurement.VantagePoint, time.Time) bool { return true } // of no matter: no waits are counted
 	x := &dossier{d: d, rsi: m.RSI, result: &metrics.Result{}}
 	x.against = x.criteria()
 	return x, &own, nil
+}
+
+// tied holds the parts of a dossier to each other: the manifest to the report, the RSI's
+// values to the report's verdicts, and the incorrect answers to the value. Nobody signed them.
+func tied(d *Document, own *Own, m *Manifest) error {
+	if Folder(d.Style, d.From) != m.Report || d.Revision != m.Revision || d.PlanSHA256 != m.PlanSHA256 {
+		return fmt.Errorf("%s: is %s, revision %d, of plan %.12s: not what %s names", DossierReport, Folder(d.Style, d.From), d.Revision, d.PlanSHA256, ManifestFile)
+	}
+	published := map[string]Value{}
+	for _, v := range d.Values {
+		if v.RSI == m.RSI {
+			published[v.Name()] = v
+		}
+	}
+	incorrect := int64(0)
+	for _, v := range own.Values {
+		p, there := published[v.Name()]
+		if delete(published, v.Name()); !there || p.Verdict != v.Verdict || p.Count != v.Count {
+			return fmt.Errorf("%s: says of %s what %s does not", valuesFile, v.Name(), DossierReport)
+		}
+		if v.Metric == measurement.RSICorrectness && v.Verdict == metrics.Fail {
+			incorrect = fraction(v)
+		}
+	}
+	if len(published) > 0 {
+		return fmt.Errorf("%s: lacks values of %s", valuesFile, DossierReport)
+	}
+	if incorrect != int64(m.Incorrect) {
+		return fmt.Errorf("%s: names %d incorrect answers, %s has %d", ManifestFile, m.Incorrect, valuesFile, incorrect)
+	}
+	return nil
+}
+
+// Needed are the files that no dossier goes without; more where answers were incorrect.
+func (m *Manifest) Needed() []string {
+	needed := []string{DossierReport, valuesFile, failedFile}
+	if m.Incorrect > 0 {
+		needed = append(needed, anchorsFile)
+	}
+	return needed
 }
 
 // mostRows bounds the rows of a file: a day of a thousand vantage points.

@@ -65,7 +65,7 @@ const (
 )
 
 // rank orders files by how much somebody needs them who disputes a verdict.
-func rank(name string) int {
+func (x *dossier) rank(name string) int {
 	first, _, inside := strings.Cut(name, "/")
 	switch {
 	case name == failedFile:
@@ -76,12 +76,14 @@ func rank(name string) int {
 		return 1
 	case first == DossierEvidence:
 		return 2
-	case first == DossierZones:
+	case first == DossierZones && x.proof.candidates[path.Base(name)]:
 		return 4
-	case first == DossierAnswers:
+	case first == DossierZones:
 		return 5
+	case first == DossierAnswers:
+		return 6
 	}
-	return 6
+	return 7
 }
 
 // pack writes the manifest and packs the folder into a file beside it, without times, so
@@ -131,7 +133,7 @@ func (x *dossier) files() (names []string, err error) {
 		}
 		return err
 	})
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b)) })
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(x.rank(a)-x.rank(b), cmp.Compare(a, b)) })
 	return names, err
 }
 

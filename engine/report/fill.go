@@ -197,7 +197,20 @@ func (d *Document) notes() []string {
 		add("The serials that some runs show are not used for publication latency, because %s: %s.", strings.Join(d.doubts, ", or "), d.distrusted())
 	}
 	if len(d.Unexpected) > 0 {
-		add("Measurements of vantage points that the plan does not expect were left out: %s.", edition.Join(d.Unexpected))
+		var unknown, dated []measurement.VantagePoint
+		for _, vp := range d.Unexpected {
+			if slices.ContainsFunc(d.VantagePoints, func(v VantagePoint) bool { return v.ID == vp }) || d.isOther(vp) {
+				dated = append(dated, vp)
+			} else {
+				unknown = append(unknown, vp)
+			}
+		}
+		if len(unknown) > 0 {
+			add("Measurements of vantage points that the plan does not expect were left out: %s.", edition.Join(unknown))
+		}
+		if len(dated) > 0 {
+			add("Measurements that vantage points made outside their dates were left out: %s.", edition.Join(dated))
+		}
 	}
 	if len(d.UnexpectedRSIs) > 0 {
 		add("Answers of servers that are not root server identifiers of the plan were left out: %s.", edition.Join(d.UnexpectedRSIs))

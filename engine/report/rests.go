@@ -10,6 +10,7 @@ import (
 
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/metrics"
 )
 
@@ -96,6 +97,9 @@ func (d *Document) why(v Value) string {
 	if d.Coverage.Sent == 0 && v.Count == 0 {
 		return "nothing was asked"
 	}
+	if v.RSI != "" && v.Family != "" && v.Count == 0 && !d.addressed(v.RSI, v.Family) {
+		return "it has no " + familyTitles[v.Family] + " address"
+	}
 	none := map[measurement.Metric]string{
 		measurement.RSIAvailability: "nothing was sent", measurement.RSSAvailability: "in no interval is it known how many RSIs answered",
 		measurement.RSILatency: "nothing was answered in time", measurement.RSSLatency: "nothing was answered in time",
@@ -111,6 +115,15 @@ func (d *Document) why(v Value) string {
 		return couldChange
 	}
 	return none
+}
+
+// addressed says whether an RSI has an address of a family in the period.
+func (d *Document) addressed(rsi measurement.RSI, family measurement.Family) bool {
+	return slices.ContainsFunc(d.RSIs, func(r RSI) bool {
+		return r.RSI == rsi && slices.ContainsFunc(r.Addresses, func(a plan.Address) bool {
+			return a.Family == family && (a.From == nil || a.From.Before(d.Until)) && (a.Until == nil || a.Until.After(d.From))
+		})
+	})
 }
 
 // Beside is all that stands beside a value in print.
