@@ -61,12 +61,3 @@ func (c *Counts) add(o *Counts) {
 		c.Unknown[key] += n - min(n, 1)
 	}
 }
-
-// Rows is how many answers became rows, those that the lake had already included.
-func (c *Counts) Rows() int64 {
-	rows := c.Results
-	for _, reason := range []string{IdentityLeft, UnknownQuestion, NotRoot, Contradiction, Retried, BadTime, BadProbe, NoResponse, BadResponse, NoTiming} {
-		rows -= c.Left[reason]
-	}
-	return rows
-}

@@ -47,7 +47,7 @@ func TestGenuineResults(t *testing.T) {
 		// Three copies of one answer of a resolver in a's place, and K's header alone.
 		{builtIn(), "atlas-4232 a version_bind answered NOERROR aa=false kept\natlas-11180 k hostname_bind answered NOTIMP aa=false kept\n"},
 		{all, "atlas-14184 k soa answered NOERROR aa=true\natlas-4232 a version_bind answered NOERROR aa=false kept\natlas-6036 k hostname_bind answered NOERROR aa=true\n" +
-			"atlas-11939 k atlas_2815340 answered NXDOMAIN aa=true kept\natlas-11180 k hostname_bind answered NOTIMP aa=false kept\n"},
+			"atlas-11180 k hostname_bind answered NOTIMP aa=false kept\natlas-11939 k atlas_2815340 answered NXDOMAIN aa=true kept\n"},
 	} {
 		dir := filepath.Join(t.TempDir(), "lake")
 		counts := importLines(t, dir, atlas.Importer{Set: c.set, Identity: true}, lines...)
@@ -81,11 +81,8 @@ func accounted(t *testing.T, c atlas.Counts) {
 		left += n
 	}
 	// Of a resultset each element is looked at; what is passed over before is a line.
-	if before := left - (c.Results - c.Added); before < 0 || before > c.Lines {
+	if before := left + c.Added - c.Results; before < 0 || before > c.Lines {
 		t.Errorf("%d answers, %d rows, %d left out: %+v", c.Results, c.Added, left, c)
-	}
-	if rows := c.Rows() - c.Left[atlas.Known] - c.Left[atlas.SecondInInterval] - c.Left[atlas.SecondInHour]; rows != c.Added {
-		t.Errorf("%d rows, %d added: %+v", rows, c.Added, c)
 	}
 }
 

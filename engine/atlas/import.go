@@ -190,6 +190,8 @@ func (m *Importer) sift(line []byte) (int64, []byte, error) {
 		m.counts.left(OtherType)
 	case !ours:
 		m.counts.left(OtherSet)
+	case asked.Identity() && !m.Identity:
+		m.counts.left(IdentityLeft)
 	case !asked.known():
 		m.learned.look(id, line)
 		return 0, nil, m.pending.add(id, line)

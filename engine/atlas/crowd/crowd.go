@@ -84,7 +84,7 @@ func Run(dir string, c Config) (*Truth, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	w := &world{Config: c, truth: &Truth{Outcomes: map[measurement.Outcome]int64{}, Left: map[string]int64{}, Unknown: map[string]int64{}, Intercepted: []uint32{}, NoIPv6: []uint32{}, BadClock: []uint32{}},
+	w := &world{Config: c, truth: &Truth{Outcomes: make(map[measurement.Outcome]int64), Left: map[string]int64{}, Unknown: map[string]int64{}, Intercepted: []uint32{}, NoIPv6: []uint32{}, BadClock: []uint32{}},
 		random: rand.New(rand.NewPCG(c.Seed, 0)), wires: map[wireKey][]byte{}}
 	w.people()
 	if err := os.MkdirAll(filepath.Join(dir, "probes"), 0o755); err != nil {

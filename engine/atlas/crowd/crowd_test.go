@@ -57,7 +57,7 @@ func TestImportFindsTheTruth(t *testing.T) {
 		if err != nil || len(days) != 2 {
 			t.Fatal(days, err)
 		}
-		outcomes := map[measurement.Outcome]int64{}
+		outcomes := make(map[measurement.Outcome]int64)
 		var identities int64
 		for _, d := range days {
 			rows, _, err := column.Read[measurement.Answer](d.Path)

@@ -161,7 +161,7 @@ func (w *world) soa(q query) error {
 	case draw < 50:
 		outcome, text = measurement.Timeout, `"error":{"timeout":5000}`
 	case draw < 60:
-		outcome, text = measurement.Timeout, w.reply(q, "soa", 4000.5+999*w.random.Float64())
+		outcome, text = measurement.Timeout, w.reply(q, measurement.QuerySOA, 4000.5+999*w.random.Float64())
 		w.truth.Late++
 	case draw < 70:
 		outcome, text = measurement.LocalError, `"error":{"TUDNS":"1"}`
@@ -178,11 +178,11 @@ func (w *world) soa(q query) error {
 		outcome, text = measurement.Reset, `"error":{"TU_READ_ERR":"Connection reset by peer"}`
 	case draw < 105:
 		w.truth.Left["retry"]++
-		return w.put(w.main, w.line(q, `"retry":1,`+w.reply(q, "soa", q.probe.base)))
+		return w.put(w.main, w.line(q, `"retry":1,`+w.reply(q, measurement.QuerySOA, q.probe.base)))
 	case q.probe.intercepted && !q.tcp:
 		text = w.reply(q, "intercepted", 2+5*w.random.Float64())
 	default:
-		text = w.reply(q, "soa", q.probe.base*(1+0.2*w.random.Float64()))
+		text = w.reply(q, measurement.QuerySOA, q.probe.base*(1+0.2*w.random.Float64()))
 	}
 	line := w.line(q, text)
 	twice := w.truth.Left["known"]
@@ -308,7 +308,7 @@ func (w *world) wire(k wireKey) []byte {
 		Serial: k.serial, Refresh: 1800, Retry: 900, Expire: 604800, Minttl: 86400}
 	m.Answer = []dns.RR{soa}
 	switch k.kind {
-	case "soa":
+	case measurement.QuerySOA:
 		w.authority(m)
 	case "intercepted":
 		m.Authoritative, m.RecursionAvailable = false, true
