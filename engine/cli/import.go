@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -315,4 +316,14 @@ func byCount(counts map[string]int64) (all []counted) {
 	}
 	slices.SortFunc(all, func(a, b counted) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.name, b.name)) })
 	return all
+}
+
+// ownLake refuses a lake of RIPE Atlas' results where ours is meant: no plan's thresholds
+// are for its probes, and none of our rows belong there.
+func ownLake(dir string) error {
+	there, err := exists(filepath.Join(dir, atlas.Marker))
+	if err != nil || !there {
+		return err
+	}
+	return usagef("lake %s holds results of RIPE Atlas: no thresholds are for them, and nothing else goes in; give another lake", dir)
 }
