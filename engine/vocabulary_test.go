@@ -17,6 +17,7 @@ import (
 // elsewhere are words of the vocabularies that mean something else in a package.
 var elsewhere = map[string][]string{
 	"engine/alert":        {"answered", "correct", "incorrect", "unchecked"},                  // fields of windows
+	"engine/atlas":        {"timeout"},                                                        // an error's key
 	"engine/column":       {"answered"},                                                       // a column of runs
 	"engine/lake":         {"answered"},                                                       // a column of runs
 	"engine/dnsmsg":       {"BADVERS"},                                                        // the mnemonic that the library lacks

@@ -46,12 +46,14 @@ FROM (SELECT * FROM read_parquet('Lake/r*/*/r*.parquet', union_by_name = true, h
 WHERE rsi IS NOT NULL;
 
 CREATE OR REPLACE VIEW vantage_points AS
-SELECT vantage_point, "from", "until", region, metro, provider, host, latitude, longitude, asn
+SELECT vantage_point, "from", "until", region, metro, provider, host, latitude, longitude, asn, country, asn_ipv4, asn_ipv6,
+       prefix_ipv4, prefix_ipv6, tags
 FROM (SELECT * FROM read_parquet('Lake/[vz]*/[vz]*.parquet', union_by_name = true)
       UNION ALL BY NAME
       SELECT NULL::VARCHAR AS vantage_point, NULL::TIMESTAMPTZ AS "from", NULL::TIMESTAMPTZ AS "until", NULL::VARCHAR AS region,
              NULL::VARCHAR AS metro, NULL::VARCHAR AS provider, NULL::VARCHAR AS host, NULL::DOUBLE AS latitude, NULL::DOUBLE AS longitude,
-             NULL::BIGINT AS asn WHERE false)
+             NULL::BIGINT AS asn, NULL::VARCHAR AS country, NULL::BIGINT AS asn_ipv4, NULL::BIGINT AS asn_ipv6,
+             NULL::VARCHAR AS prefix_ipv4, NULL::VARCHAR AS prefix_ipv6, NULL::VARCHAR[] AS tags WHERE false)
 WHERE vantage_point IS NOT NULL;
 
 CREATE OR REPLACE VIEW zone_serials AS

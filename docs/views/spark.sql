@@ -44,7 +44,8 @@ CREATE OR REPLACE TEMPORARY VIEW routes AS
 SELECT *, CAST(date_format(`interval`, 'yyyyMM') AS INT) AS yyyymm FROM lake_routes WHERE rsi IS NOT NULL;
 
 CREATE OR REPLACE TEMPORARY VIEW lake_vantage_points (vantage_point STRING, `from` TIMESTAMP, `until` TIMESTAMP, region STRING,
-  metro STRING, provider STRING, host STRING, latitude DOUBLE, longitude DOUBLE, asn BIGINT)
+  metro STRING, provider STRING, host STRING, latitude DOUBLE, longitude DOUBLE, asn BIGINT, country STRING, asn_ipv4 BIGINT,
+  asn_ipv6 BIGINT, prefix_ipv4 STRING, prefix_ipv6 STRING, tags ARRAY<STRING>)
 USING parquet OPTIONS (path 'Lake', recursiveFileLookup 'true', pathGlobFilter '{vantage_points,zones}.parquet');
 
 CREATE OR REPLACE TEMPORARY VIEW vantage_points AS

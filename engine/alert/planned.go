@@ -26,7 +26,7 @@ func plannedBy(p *plan.Plan) planned {
 
 func (p planned) has(t tuple) bool {
 	if p.anybody {
-		if !measurement.VantagePoint(t.vantagePoint).Valid() {
+		if !measurement.VantagePoint(t.vantagePoint).Machine() {
 			return false
 		}
 		t.vantagePoint = ""

@@ -203,7 +203,7 @@ func (g *gatherer) meet(ctx context.Context, from, until time.Time) error {
 		mu.Lock()
 		defer mu.Unlock()
 		news := slices.ContainsFunc(b.VantagePoint.Dict, func(vp string) bool {
-			return measurement.VantagePoint(vp).Valid() && seen[vp] < len(g.planned.tuples)
+			return measurement.VantagePoint(vp).Machine() && seen[vp] < len(g.planned.tuples)
 		})
 		known := map[[5]int32]bool{}
 		for i := 0; news && i < b.Rows; i++ {

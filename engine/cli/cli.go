@@ -174,7 +174,7 @@ shows the whole system on this machine.`,
 	})
 	a.flags.add(root.PersistentFlags())
 	root.AddCommand(a.measureCommand(), a.pushCommand(), a.queryCommand(), a.showCommand(), a.checkCommand(),
-		a.planCommand(), a.zoneCommand(), a.simulateCommand(), a.ingestCommand(), a.deriveCommand(), a.siteCommand(), a.reportCommand(), a.verifyCommand(), a.disputeCommand(), a.exportCommand(), a.rebuildCommand(), a.snapshotCommand(), a.backtestCommand(), a.watchCommand(), a.demoCommand(), a.rehearseCommand(), a.manCommand(), a.versionCommand())
+		a.planCommand(), a.zoneCommand(), a.simulateCommand(), a.ingestCommand(), a.deriveCommand(), a.siteCommand(), a.reportCommand(), a.verifyCommand(), a.disputeCommand(), a.exportCommand(), a.rebuildCommand(), a.importCommand(), a.snapshotCommand(), a.backtestCommand(), a.watchCommand(), a.demoCommand(), a.rehearseCommand(), a.manCommand(), a.versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -241,7 +241,7 @@ var goldenUse = map[string]func(g *golden){
 	"snapshot": func(g *golden) { g.run([]int{0}, "snapshot", filepath.Join(g.t.TempDir(), "copy")) },
 
 	"check": nil, "completion": nil, "completion bash": nil, "completion fish": nil, "completion powershell": nil, "completion zsh": nil,
-	"demo": nil, "exit-codes": nil, "flags": nil, "help": nil, "man": nil, "measure": nil, "plan": nil, "plan check": nil, "plan crontab": nil, "plan fmt": nil, "plan inventory": nil, "plan new": nil,
+	"demo": nil, "exit-codes": nil, "flags": nil, "help": nil, "import": nil, "import atlas": nil, "man": nil, "measure": nil, "plan": nil, "plan check": nil, "plan crontab": nil, "plan fmt": nil, "plan inventory": nil, "plan new": nil,
 	"plan reference": nil, "plan show": nil, "plan test": nil, "query": nil, "rehearse": nil, "simulate": nil, "version": nil, "zone": nil, "zone add": nil,
 	"zone fetch": nil, "zone verify": nil,
 }

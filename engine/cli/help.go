@@ -51,7 +51,7 @@ var commandGroups = []struct {
 	{"Start here:", []string{"demo", "plan", "query"}},
 	{"On a vantage point:", []string{"measure", "push", "watch"}},
 	{"On the collector:", []string{"zone", "ingest", "report", "rebuild"}},
-	{"With the data:", []string{"show", "export", "snapshot", "check", "verify", "dispute", "backtest"}},
+	{"With the data:", []string{"show", "export", "import", "snapshot", "check", "verify", "dispute", "backtest"}},
 	{"Without a network:", []string{"simulate", "rehearse"}},
 }
 

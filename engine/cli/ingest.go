@@ -143,6 +143,9 @@ func (a *app) ingest(ctx context.Context, spans []judge.Span) (err error) {
 // changeLake keeps reports from being made of the lake while ingest changes it; one that
 // is being made is waited for.
 func (s *station) changeLake(ctx context.Context, store lake.Store) (release func() error, err error) {
+	if err := ownLake(store.Dir); err != nil {
+		return nil, err
+	}
 	release, err = store.LockExclusive(ctx, 0)
 	if errors.Is(err, lake.ErrLocked) {
 		s.log.Info("waiting for a report that is being made", "lake", store.Dir)

@@ -202,7 +202,7 @@ func (a *app) reportPlaces(p *plan.Plan, out string) (lake.Store, string, error)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return lake.Store{}, "", usagef("lake %s: not a folder; --lake names the folder that holds answers/", dir)
 	}
-	return lake.Store{Dir: dir, Version: Version}, out, nil
+	return lake.Store{Dir: dir, Version: Version}, out, ownLake(dir)
 }
 
 // reportZones is the archive that dossiers take root zones from.

@@ -16,6 +16,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"mtric.net/mtric/engine/atlas/crowd"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/simulate"
@@ -26,18 +27,20 @@ import (
 const (
 	simulateMarker = "_simulate.lock" // the folder is ours: it may be made anew
 	simulateTruth  = "_truth.json"    // what was printed; written last, so that it says the lake is whole
+
+	simulateArchive = "probes" // folder of the archive of probes of a crowd
 )
 
 // simulateParts is all that a simulation makes in its folder, and the plans of the reports
 // that were made of it.
-var simulateParts = []string{simulateMarker, simulateTruth, "answers", "plans", "routes", "runs", "zones", simulate.RootZones}
+var simulateParts = []string{simulateMarker, simulateTruth, crowd.Results, crowd.Late, simulateArchive, "answers", "plans", "routes", "runs", "zones", simulate.RootZones}
 
 // simulateFlags are the command's own flags, as they were written.
 type simulateFlags struct {
 	out, from, until, faults string
 	vps, events              int
 	seed                     uint64
-	wires, routes            bool
+	wires, routes, atlas     bool
 }
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -54,7 +57,12 @@ DIR must be empty, new, or the output of an earlier simulation, which is replace
 
 What goes wrong is what a faults file says, and what --events draws: so many outages,
 moves to other sites, stale zones and whatever else the table events knows, one after
-the other, at most one a day. The truth lists every event that is in the lake.`,
+the other, at most one a day. The truth lists every event that is in the lake.
+
+With --atlas no lake is made but results of so many probes of RIPE Atlas, as its dumps
+have them, for mtric import atlas: DIR/results.jsonl, what comes late in
+DIR/results-late.jsonl, and the archive of probes below DIR/probes. The truth is what an
+import has to come to.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.simulate(c, f) },
 	}
@@ -66,6 +74,7 @@ the other, at most one a day. The truth lists every event that is in the lake.`,
 	c.Flags().StringVar(&f.faults, "faults", "", "`FILE` of fault blocks, see docs/simulate.md")
 	c.Flags().IntVar(&f.events, "events", 0, "draw `N` faults too, so that the kinds of events come in turn")
 	c.Flags().BoolVar(&f.wires, "wires", false, "correctness answers carry wire responses of generated zones, kept in DIR/rootzones")
+	c.Flags().BoolVar(&f.atlas, "atlas", false, "results of RIPE Atlas' probes in place of a lake")
 	c.Flags().BoolVar(&f.routes, "routes", false, "also the table routes, of what the plan's traceroute blocks would see")
 	return c
 }
@@ -77,6 +86,9 @@ func (a *app) simulate(c *cobra.Command, f simulateFlags) error {
 		if c.Flag(name).Value.String() == "" {
 			return usagef("simulate: --%s is missing\nTry \"%s --help\".", name, c.CommandPath())
 		}
+	}
+	if f.atlas {
+		return a.simulateAtlas(f)
 	}
 	config, err := a.simulation(f)
 	if err != nil {
@@ -251,14 +263,9 @@ func checkReplaceable(dir string) (ours bool, err error) {
 // nothing is no mistake, since a file may serve simulations of any length, but
 // whoever waits for its effect should know.
 func (a *app) printTruth(dir string, truth *simulate.Truth) error {
-	text, err := json.Marshal(truth)
+	text, err := writeTruth(dir, truth)
 	if err != nil {
-		return fmt.Errorf("truth: %w", err)
-	}
-	text = append(text, '\n')
-	path := filepath.Join(dir, simulateTruth)
-	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(dir)); err != nil {
-		return fmt.Errorf("truth: %w", err)
+		return err
 	}
 	for _, f := range truth.Faults {
 		if f.Queries == 0 && !a.flags.quiet {
@@ -267,4 +274,17 @@ func (a *app) printTruth(dir string, truth *simulate.Truth) error {
 	}
 	_, err = a.out.Write(text)
 	return err
+}
+
+// writeTruth writes the truth, whatever it is of, and returns its text.
+func writeTruth(dir string, truth any) ([]byte, error) {
+	text, err := json.Marshal(truth)
+	if err != nil {
+		return nil, fmt.Errorf("truth: %w", err)
+	}
+	text = append(text, '\n')
+	if err := renameio.WriteFile(filepath.Join(dir, simulateTruth), text, 0o644, renameio.WithTempDir(dir)); err != nil {
+		return nil, fmt.Errorf("truth: %w", err)
+	}
+	return text, nil
 }

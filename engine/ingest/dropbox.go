@@ -258,7 +258,7 @@ func parse(b *dropbox, name string) (w waiting, ours bool) {
 		w.table = plans
 	}
 	w.label, err = interval.Parse(stamp)
-	return w, kind == string(w.table)+".json" && err == nil && w.vp.Valid()
+	return w, kind == string(w.table)+".json" && err == nil && w.vp.Machine()
 }
 
 // orphan deals with a sidecar without its file: a run that was killed after it

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -23,14 +24,26 @@ import (
 // server system; a plan may watch further servers under labels of its own.
 type RSI string
 
-// VantagePoint is the three-digit number of a vantage point, the first label
-// of its host name nnn.mtric.net.
+// VantagePoint names a vantage point: one of our machines by three digits, the first label
+// of its host name nnn.mtric.net, or a probe of RIPE Atlas by its id, "atlas-6042".
 type VantagePoint string
 
-var vantagePoint = regexp.MustCompile(`^[0-9]{3}$`)
+var (
+	machine = regexp.MustCompile(`^[0-9]{3}$`)
+	probe   = regexp.MustCompile(`^atlas-[1-9][0-9]{0,9}$`)
+)
 
-// Valid reports whether v is three digits.
-func (v VantagePoint) Valid() bool { return vantagePoint.MatchString(string(v)) }
+// AtlasProbe is the vantage point that a probe of RIPE Atlas is.
+func AtlasProbe(id uint32) VantagePoint {
+	return VantagePoint("atlas-" + strconv.FormatUint(uint64(id), 10))
+}
+
+// Valid reports whether v is a vantage point's name, of a machine or of a probe.
+func (v VantagePoint) Valid() bool { return v.Machine() || probe.MatchString(string(v)) }
+
+// Machine reports whether v names one of our machines: only these are planned, run
+// mtric measure, and send files.
+func (v VantagePoint) Machine() bool { return machine.MatchString(string(v)) }
 
 // Family is an address family.
 type Family string
@@ -383,7 +396,7 @@ type ZoneSerial struct {
 }
 
 // Site is a row of the table vantage_points: where a vantage point stands within a time,
-// as the plan has it.
+// as the plan has it or, of a probe of RIPE Atlas, an archive of probes.
 type Site struct {
 	VantagePoint VantagePoint `parquet:"vantage_point,dict" json:"vantage_point" since:"2"`
 	From         *time.Time   `parquet:"from,optional,timestamp(microsecond)" json:"from" since:"2"`   // null is open
@@ -395,4 +408,11 @@ type Site struct {
 	Latitude     *float64     `parquet:"latitude,optional" json:"latitude" since:"2"`   // degrees, north positive
 	Longitude    *float64     `parquet:"longitude,optional" json:"longitude" since:"2"` // degrees, east positive
 	ASN          *int64       `parquet:"asn,optional" json:"asn" since:"2"`
+
+	Country    *string  `parquet:"country,optional,dict" json:"country" since:"3"` // ISO 3166-1, two capital letters; this and the rest are of probes of RIPE Atlas only
+	ASNIPv4    *int64   `parquet:"asn_ipv4,optional" json:"asn_ipv4" since:"3"`
+	ASNIPv6    *int64   `parquet:"asn_ipv6,optional" json:"asn_ipv6" since:"3"`
+	PrefixIPv4 *string  `parquet:"prefix_ipv4,optional,dict" json:"prefix_ipv4" since:"3"`
+	PrefixIPv6 *string  `parquet:"prefix_ipv6,optional,dict" json:"prefix_ipv6" since:"3"`
+	Tags       []string `parquet:"tags,optional,list,dict" json:"tags" since:"3"` // nil: not recorded
 }

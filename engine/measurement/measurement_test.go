@@ -24,11 +24,19 @@ func TestPathsReadBack(t *testing.T) {
 	}
 }
 
-func TestVantagePointValid(t *testing.T) {
-	for s, want := range map[string]bool{"101": true, "000": true, "c00": false, "1010": false, "10": false, "": false, "１０１": false, "10a": false} {
-		if got := measurement.VantagePoint(s).Valid(); got != want {
-			t.Errorf("%q: valid %v", s, got)
+func TestVantagePointNames(t *testing.T) {
+	for s, want := range map[string]struct{ valid, machine bool }{
+		"101": {true, true}, "000": {true, true}, "c00": {}, "1010": {}, "10": {}, "": {}, "１０１": {}, "10a": {},
+		"atlas-1": {true, false}, "atlas-1000042": {true, false}, "atlas-4294967295": {true, false},
+		"atlas-0": {}, "atlas-": {}, "atlas-007": {}, "atlas-12345678901": {}, "Atlas-1": {}, "atlas-1 ": {}, "atlas--1": {},
+	} {
+		v := measurement.VantagePoint(s)
+		if v.Valid() != want.valid || v.Machine() != want.machine {
+			t.Errorf("%q: valid %v, machine %v", s, v.Valid(), v.Machine())
 		}
+	}
+	if v := measurement.AtlasProbe(6042); v != "atlas-6042" || !v.Valid() {
+		t.Errorf("a probe is %s", v)
 	}
 }
 

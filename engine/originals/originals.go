@@ -61,7 +61,7 @@ func ParseName(name string) (n Name, ours bool) {
 	label, err := interval.Parse(stamp)
 	n = Name{label, measurement.VantagePoint(vp), Kind(kind)}
 	_, known := packs[n.Kind]
-	return n, err == nil && known && n.VantagePoint.Valid()
+	return n, err == nil && known && n.VantagePoint.Machine()
 }
 
 // Store is a folder of originals. It may be used by several goroutines; while it is in

@@ -36,7 +36,7 @@ func Crontab(p *Plan, role string, o CronOptions) (string, error) {
 	}
 	switch role {
 	case RoleVantagePoint:
-		if o.VP != "" && !measurement.VantagePoint(o.VP).Valid() {
+		if o.VP != "" && !measurement.VantagePoint(o.VP).Machine() {
 			return "", fmt.Errorf("crontab: vantage point %q: want three digits", o.VP)
 		}
 		asked := p

@@ -68,7 +68,7 @@ func (d *decoder) knownVantagePoint(it item, v measurement.VantagePoint) bool {
 	for _, p := range d.l.plan.VantagePoints {
 		known = append(known, string(p.ID))
 	}
-	if !v.Valid() {
+	if !v.Machine() {
 		d.l.errorf(it.at, `Write its number, three digits: "101".`, "no vantage point %q", v)
 		return false
 	}

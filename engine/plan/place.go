@@ -45,7 +45,7 @@ func (l *loader) decodeVantagePoint(b *block) {
 		v.ASN = &asn
 	}
 	d.order("from", "until", v.From, v.Until)
-	if !v.ID.Valid() {
+	if !v.ID.Machine() {
 		l.errorf(b.LabelRanges[0], `The label is the number of the vantage point, three digits: "101".`, "%q is no vantage point", b.label)
 	}
 	for i, other := range l.plan.VantagePoints {

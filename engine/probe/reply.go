@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/dnsmsg"
+	"mtric.net/mtric/engine/measurement"
 )
 
 // Reply is what a row tells of a response, read from its wire alone: the prober fills
@@ -69,6 +70,31 @@ func (r Reply) serialOf(zone string) *int64 {
 		return nil
 	}
 	return new(int64(r.soa))
+}
+
+// Received says what the prober would make of a message that came with the right id: stray
+// names why it is no reply to the question (over UDP the prober drops it and goes on
+// waiting, over TCP it is malformed), err what is malformed in a reply. The letter case of
+// the question is not compared, for whoever asked may not have said it.
+func Received(name, qtype, qclass string, wire []byte) (r Reply, stray string, err error) {
+	asked := request{wire: wire, question: questionOf(wire)}
+	if why := asked.mismatch(wire); why != "" {
+		return Reply{}, why, nil
+	}
+	if !dnsmsg.HeaderOnly(wire) && (asked.question == nil || !(Reply{question: asked.question}).Asks(name, qtype, qclass)) {
+		return Reply{}, "wrong question", nil
+	}
+	reply, err := asked.parse(wire)
+	if err != nil {
+		return Reply{}, "", err
+	}
+	return *reply, "", nil
+}
+
+// Odd says whether the wire of an answer is kept that plainly good ones are not; it did not
+// ask to recurse.
+func Odd(a *measurement.Answer) bool {
+	return odd(measurement.Query{Type: a.QType, Class: class(a)}, a)
 }
 
 // malformed says in the words of the column error what cannot be read.

@@ -25,7 +25,7 @@ func ParseName(name string) (label time.Time, vp measurement.VantagePoint, table
 	kind, ending, _ := strings.Cut(rest, ".")
 	label, err = interval.Parse(stamp)
 	vp, table = measurement.VantagePoint(number), column.Table(kind)
-	if err != nil || !vp.Valid() || ending != "parquet" || (table != column.Answers && table != column.Routes) {
+	if err != nil || !vp.Machine() || ending != "parquet" || (table != column.Answers && table != column.Routes) {
 		return time.Time{}, "", "", fmt.Errorf("file name %q: want YYYYMMDDhhmm-nnn.answers.parquet or .routes.parquet", name)
 	}
 	return label, vp, table, nil

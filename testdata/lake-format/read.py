@@ -47,7 +47,7 @@ COLUMNS = {
     "zones": columns("""serial l 1, first_seen T? 1, first_seen_rsi S? 1, archived_at T? 1, source S? 1, sha256 S? 1, state S 1,
         signed_at T? 2, first_used T? 2, proof S? 2""", TYPES),
     "vantage_points": columns("""vantage_point S 2, from T? 2, until T? 2, region S 2, metro S 2, provider S? 2, host S 2, latitude d? 2,
-        longitude d? 2, asn l? 2""", TYPES),
+        longitude d? 2, asn l? 2, country S? 3, asn_ipv4 l? 3, asn_ipv6 l? 3, prefix_ipv4 S? 3, prefix_ipv6 S? 3, tags texts? 3""", TYPES),
     "zone_serials": columns("""zone S 3, serial l 3, source S 3, first_seen T 3, last_seen T 3""", TYPES),
     "hours": columns("""vantage_point S 3, hour T 3, query S 3, rsi S 3, family S? 3, transport S? 3, planned i 3, sent i 3, answered i 3, good i 3,
         latency_median_us l? 3, latency_max_us l? 3, latency_histogram buckets? 3, serial_oldest l? 3, serial_newest l? 3,

@@ -1,0 +1,329 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mtric.net/mtric/engine/atlas"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+)
+
+type importFlags struct {
+	out, set, measurements string
+	probes                 []string
+	identity               bool
+}
+
+func (a *app) importCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "import",
+		Short: "Make a lake of what others measured",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.importAtlasCommand())
+	return c
+}
+
+func (a *app) importAtlasCommand() *cobra.Command {
+	var f importFlags
+	c := &cobra.Command{
+		Use:   "atlas FILE... --out LAKE",
+		Short: "Make a lake of results of RIPE Atlas",
+		Long: `Atlas brings DNS results of RIPE Atlas into LAKE, each probe as a vantage point of its
+own, atlas-6042. FILE has a result a line, or one array; it may be compressed by gzip,
+bzip2 or zstd. - is the standard input.
+
+LAKE is new, empty, or one of the same set: an anchor is in two sets, whose rows would
+share their keys. What is imported again changes nothing; what comes late amends the days
+that it is of. The sets:
+
+  builtin   the built-in measurements of the root servers; their ids are known
+  dnsmon    DNSMON's, whose ids and questions are those of --measurements
+  FILE      the ids in it, one a line; what they ask is in --measurements, or learned from
+            the answers
+
+Of each result that becomes no row the reason is counted. Whom the measurements ask is told
+by the servers of the plan, by their present and former addresses. Results that cannot be read, and
+errors of probes that nobody knows, are findings. Where a file breaks off nothing is changed.
+
+Addresses of probes are not kept. --probes takes archives of probes, whose day is in their
+name: country, AS, prefix and tags come from all of them that are given, each time anew.`,
+		Example: "  mtric import atlas dns-2026-11-20T0000.bz2 --probes 20261120.json.bz2 --out Atlas",
+		Args:    cobra.MinimumNArgs(1),
+		RunE:    func(c *cobra.Command, files []string) error { return a.importAtlas(c, files, f) },
+	}
+	c.Flags().StringVar(&f.out, "out", "", "the `LAKE` to make, or to add to")
+	c.Flags().StringVar(&f.set, "set", setBuiltIn, "which measurements: builtin, dnsmon, or a `FILE` of ids")
+	c.Flags().StringVar(&f.measurements, "measurements", "", "what measurements ask: a `FILE` of Atlas' metadata, JSON")
+	c.Flags().StringArrayVar(&f.probes, "probes", nil, "an archive of probes, a `FILE`; may be given again")
+	c.Flags().BoolVar(&f.identity, "identity", false, "take identities and versions of servers too, one an hour of each")
+	return c
+}
+
+// The names of sets.
+const (
+	setBuiltIn = "builtin"
+	setDNSMON  = "dnsmon"
+)
+
+func (a *app) importAtlas(c *cobra.Command, files []string, f importFlags) (err error) {
+	if f.out == "" {
+		return usagef("import atlas: --out is missing\nTry \"%s --help\".", c.CommandPath())
+	}
+	if f.set == setDNSMON && f.measurements == "" {
+		return usagef("import atlas: --set dnsmon needs --measurements: the ids of DNSMON's measurements are not fixed")
+	}
+	sources, err := a.atlasSources(files)
+	if err != nil {
+		return err
+	}
+	p, err := a.loadPlan()
+	if err != nil {
+		return err
+	}
+	now, err := a.now()
+	if err != nil {
+		return err
+	}
+	m := &atlas.Importer{Lake: lake.Store{Dir: f.out, Version: Version}, Servers: addressesOf(p), Identity: f.identity, Now: now()}
+	if m.Set, err = f.questions(m.Servers); err != nil {
+		return usagef("import atlas: %w", err)
+	}
+	archives, err := f.archives()
+	if err != nil {
+		return usagef("import atlas: --probes: %w", err)
+	}
+	if held, err := atlas.HeldSet(f.out); err != nil {
+		return usagef("import atlas: --out: %w", err)
+	} else if held != "" && held != m.Set.Name {
+		return usagef("import atlas: --out %s holds the set %s: give %s a lake of its own", f.out, held, m.Set.Name)
+	}
+	if a.flags.dryRun {
+		_, err := fmt.Fprintf(a.out, "would import %d files into %s: %d measurements of set %s\n", len(files), f.out, len(m.Set.Questions), m.Set.Name)
+		return err
+	}
+	defer collectForDays()()
+	counts, err := a.importInto(c.Context(), m, sources, archives)
+	if errors.Is(err, lake.ErrLocked) {
+		return busyf("import atlas: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("import atlas: %w", err)
+	}
+	return a.printImported(f.out, counts)
+}
+
+// importInto brings files and archives into the lake, which it locks.
+func (a *app) importInto(ctx context.Context, m *atlas.Importer, sources []atlas.Source, archives []atlas.Archive) (counts atlas.Counts, err error) {
+	if err := atlas.Prepare(m.Lake.Dir, m.Set.Name); err != nil {
+		return counts, err
+	}
+	release, err := m.Lake.LockExclusive(ctx, 0)
+	if err != nil {
+		return counts, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	bar := a.progress(-1, "importing, in 65,536 results")
+	m.Progress = func(int64) { bar.step() }
+	counts, err = m.Run(ctx, sources)
+	bar.done()
+	if err == nil && len(archives) > 0 {
+		counts.Places, err = atlas.SaveProbes(m.Lake, archives)
+	}
+	return counts, err
+}
+
+// atlasSources looks whether the files are there before anything is read.
+func (a *app) atlasSources(files []string) ([]atlas.Source, error) {
+	var all []atlas.Source
+	for i, name := range files {
+		if name == "-" {
+			if slices.Contains(files[:i], "-") {
+				return nil, usagef("import atlas: the standard input is given twice")
+			}
+			all = append(all, atlas.Source{Name: "standard input", Open: func() (io.ReadCloser, error) { return io.NopCloser(a.in), nil }})
+			continue
+		}
+		if info, err := os.Stat(name); err != nil {
+			return nil, usagef("import atlas: %w", err)
+		} else if info.IsDir() {
+			return nil, usagef("import atlas: %s is a folder, want files", name)
+		}
+		all = append(all, atlas.Source{Name: name, Open: func() (io.ReadCloser, error) { return os.Open(name) }})
+	}
+	return all, nil
+}
+
+// addressesOf are all addresses of the RSIs in a plan, former ones too.
+func addressesOf(p *plan.Plan) map[netip.Addr]measurement.RSI {
+	all := map[netip.Addr]measurement.RSI{}
+	for _, s := range p.Servers {
+		for _, address := range s.Addresses {
+			all[address.Address] = s.RSI
+		}
+	}
+	return all
+}
+
+// questions is the set that the flags choose.
+func (f importFlags) questions(servers map[netip.Addr]measurement.RSI) (atlas.Set, error) {
+	builtIn := atlas.BuiltIn()
+	described := map[int64]atlas.Question{}
+	if f.measurements != "" {
+		if err := readFile(f.measurements, func(r io.Reader) (err error) {
+			described, err = atlas.Measurements(r, servers)
+			return err
+		}); err != nil {
+			return atlas.Set{}, fmt.Errorf("--measurements: %w", err)
+		}
+	}
+	switch f.set {
+	case setBuiltIn:
+		return atlas.Set{Name: setBuiltIn, Questions: builtIn}, nil
+	case setDNSMON:
+		set := atlas.Set{Name: setDNSMON, Questions: map[int64]atlas.Question{}}
+		for id, q := range described {
+			if _, other := builtIn[id]; !other && q.RSI != "" {
+				set.Questions[id] = q
+			}
+		}
+		if len(set.Questions) == 0 {
+			return set, fmt.Errorf("--measurements: %s describes no measurement of a root server", f.measurements)
+		}
+		return set, nil
+	}
+	set := atlas.Set{Questions: map[int64]atlas.Question{}}
+	var ids map[int64]bool
+	if err := readFile(f.set, func(r io.Reader) (err error) {
+		ids, err = atlas.Numbers(r)
+		return err
+	}); err != nil {
+		return set, fmt.Errorf("--set: %w", err)
+	}
+	h := sha256.New()
+	for _, id := range sortedIDs(ids) {
+		fmt.Fprintln(h, id)
+		set.Questions[id] = described[id]
+		if q, known := builtIn[id]; known {
+			set.Questions[id] = q
+		}
+	}
+	set.Name = fmt.Sprintf("file-%.12x", h.Sum(nil))
+	return set, nil
+}
+
+func sortedIDs(ids map[int64]bool) (all []int64) {
+	for id := range ids {
+		all = append(all, id)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (f importFlags) archives() (all []atlas.Archive, err error) {
+	for _, name := range f.probes {
+		err := readFile(name, func(r io.Reader) error {
+			archive, err := atlas.ReadProbes(r, name)
+			all = append(all, archive)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	_, err = atlas.Sites(all) // whether they fit together
+	return all, err
+}
+
+func readFile(name string, use func(io.Reader) error) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := use(f); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// printImported tells what became of all results.
+func (a *app) printImported(out string, counts atlas.Counts) error {
+	if a.flags.json {
+		if err := a.printJSON(counts); err != nil {
+			return err
+		}
+	} else if !a.flags.quiet {
+		if _, err := io.WriteString(a.out, importedText(out, counts)); err != nil {
+			return err
+		}
+	}
+	var findings []string
+	for _, reason := range []string{atlas.NoResult, atlas.TooLong} {
+		if n := counts.Left[reason]; n > 0 {
+			findings = append(findings, fmt.Sprintf("%s: %d", reason, n))
+		}
+	}
+	for _, u := range byCount(counts.Unknown) {
+		findings = append(findings, fmt.Sprintf("unknown error %q: %d", u.name, u.n))
+	}
+	if len(findings) > 0 {
+		return findingsf("import atlas: %s", strings.Join(findings, "\nimport atlas: "))
+	}
+	return nil
+}
+
+func importedText(out string, counts atlas.Counts) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d results of %d files: %d new rows in %d days of %s\n", counts.Lines, counts.Files, counts.Added, counts.Days, out)
+	if counts.Places > 0 {
+		fmt.Fprintf(&b, "%d rows of vantage_points\n", counts.Places)
+	}
+	for _, r := range byCount(counts.Left) {
+		fmt.Fprintf(&b, "  %-24s %12d  %5.2f %%\n", r.name, r.n, 100*float64(r.n)/float64(max(counts.Lines, counts.Results, 1)))
+	}
+	for _, r := range []counted{{"answers after 4 s", counts.Late}, {"no reply to the question", counts.Strays}, {"clock not to be trusted", counts.ClockWrong}, {"of another size", counts.SizeDiffers}} {
+		if r.n > 0 {
+			fmt.Fprintf(&b, "of the rows, %s: %d\n", r.name, r.n)
+		}
+	}
+	return b.String()
+}
+
+type counted struct {
+	name string
+	n    int64
+}
+
+// byCount lists counts, the greatest first.
+func byCount(counts map[string]int64) (all []counted) {
+	for name, n := range counts {
+		all = append(all, counted{name, n})
+	}
+	slices.SortFunc(all, func(a, b counted) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.name, b.name)) })
+	return all
+}
+
+// ownLake refuses a lake of RIPE Atlas' results where ours is meant: no plan's thresholds
+// are for its probes, and none of our rows belong there.
+func ownLake(dir string) error {
+	there, err := exists(filepath.Join(dir, atlas.Marker))
+	if err != nil || !there {
+		return err
+	}
+	return usagef("lake %s holds results of RIPE Atlas: no thresholds are for them, and nothing else goes in; give another lake", dir)
+}
