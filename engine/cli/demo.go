@@ -233,7 +233,7 @@ func (w *demoWorld) makeFolder() error {
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		return err
 	}
-	w.present = interval.Of(w.app.clock())
+	w.setPresent(w.app.clock())
 	return nil
 }
 

@@ -33,6 +33,15 @@ func (w *demoWorld) adjtimex(machine string) func(*unix.Timex) (int, error) {
 	}
 }
 
+// setPresent takes the interval of now for the present or, where the demo would begin in the
+// month before, the last of that month: its report is of one month.
+func (w *demoWorld) setPresent(now time.Time) {
+	w.present = interval.Of(now)
+	if month := interval.Month(w.present); w.label(0).Before(month) {
+		w.present = month.Add(-interval.Length)
+	}
+}
+
 // label is the n-th interval of the demo; the last one is the present. The last with
 // faults comes an hour after those before it, and an hour before those without.
 func (w *demoWorld) label(n int) time.Time {

@@ -60,7 +60,7 @@ func TestCause(t *testing.T) {
 	moved.at(place{"901", measurement.IPv4, measurement.UDP}).changes = []moment{{at.Add(-5 * time.Minute), at}}
 	rerouted := followers{}
 	rerouted.at(place{vp: "901", family: measurement.IPv6}).changes = []moment{{at.Add(-5 * time.Minute), at}}
-	x := &dossier{d: &Document{Archive: Archive{Missing: []MissingZone{{Serial: int64(serial)}}},
+	x := &dossier{d: &Document{VantagePoints: []VantagePoint{{ID: "901"}, {ID: "902"}, {ID: "903"}}, Archive: Archive{Missing: []MissingZone{{Serial: int64(serial)}}},
 		proposals: []Proposal{{VantagePoint: "902", Family: measurement.IPv4, From: at, Until: at.Add(5 * time.Minute)}}}, instances: moved, routes: rerouted}
 	for name, c := range map[string]struct {
 		row     measurement.Answer
