@@ -319,29 +319,41 @@ func (a *Attribution) over() string {
 	return strings.Join(names, ", ")
 }
 
-// when is from the first to the last of the rows attributed to the RSI, in the hours that
-// had a tenth as many as the worst: a few that are always lost begin nothing.
+// when tells the times of the rows attributed to the RSI, by the hours that had a tenth as
+// many as the worst: a few that are always lost begin nothing.
 func (a *Attribution) when() string {
-	var worst, total int64
+	var worst, total, inside int64
 	for _, h := range a.hours {
 		worst, total = max(worst, h.rows), total+h.rows
 	}
-	var all span
-	var inside, between int64
+	var times []span
 	for _, h := range a.hours {
-		if between += h.rows; h.rows == 0 || 10*h.rows < worst {
+		n := len(times)
+		switch {
+		case h.rows == 0 || 10*h.rows < worst:
 			continue
+		case n == 0 || h.first.Sub(times[n-1].last) > remembered:
+			times = append(times, h)
+		default:
+			times[n-1].last = h.last
 		}
-		if all.rows == 0 {
-			all.first, between = h.first, h.rows
-		}
-		all.last, all.rows = h.last, all.rows+h.rows
-		inside += between
-		between = 0
 	}
-	said := all.String()
+	var said []string
+	for _, t := range times {
+		said = append(said, t.String())
+		for _, h := range a.hours {
+			if h.rows > 0 && !h.first.Before(t.first) && !h.last.After(t.last) {
+				inside += h.rows
+			}
+		}
+	}
+	const most = 3
+	text := strings.Join(said[:min(len(said), most)], ", ")
+	if len(said) > most {
+		text += fmt.Sprintf(" and %s more", edition.Plural(int64(len(said)-most), "time"))
+	}
 	if inside < total {
-		said += fmt.Sprintf(" (%d %% of its rows)", 100*inside/total)
+		text += fmt.Sprintf(" (%d %% of its rows)", 100*inside/total)
 	}
-	return said
+	return text
 }
