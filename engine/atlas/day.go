@@ -18,7 +18,7 @@ import (
 
 // dayWriter brings entries of one day into its files of answers and runs: the old files'
 // rows and the entries are merged by their keys. Of one key the row that was sent first
-// stays, so that the order of imports is no matter. Files in which nothing changes are
+// stays, so that the order of imports does not matter. Files in which nothing changes are
 // left alone.
 type dayWriter struct {
 	store  lake.Store

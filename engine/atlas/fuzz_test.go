@@ -32,7 +32,7 @@ func contradicted(t *testing.T, a *measurement.Answer) {
 	}
 }
 
-// FuzzImport holds that whatever a file says there is no panic, and that every result is a
+// FuzzImport: no file makes the import panic, and every result is a
 // row that can be believed, or is counted.
 func FuzzImport(f *testing.F) {
 	soa := wire(f, ".", "SOA", nil)

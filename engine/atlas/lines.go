@@ -139,7 +139,7 @@ func (s *splitter) element() ([]byte, error) {
 			case ',', ' ', '\t', '\r', '\n':
 				continue
 			}
-			return nil, fmt.Errorf("the array has an element that is no object: %q", b)
+			return nil, fmt.Errorf("the array has an element that is not an object: %q", b)
 		}
 		if len(s.line) < MaxLine {
 			s.line = append(s.line, b)

@@ -91,7 +91,7 @@ func (l *limited) members(d *json.Decoder, use func([]byte) error) error {
 			continue
 		}
 		if token, err := d.Token(); err != nil || token != json.Delim('[') {
-			return errors.Join(fmt.Errorf("%q is no array", name), err)
+			return errors.Join(fmt.Errorf("%q is not an array", name), err)
 		}
 		held = true
 		if err := l.elements(d, use); err != nil {

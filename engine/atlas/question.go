@@ -184,7 +184,7 @@ func Numbers(r io.Reader) (map[int64]bool, error) {
 		}
 		id, err := strconv.ParseInt(line, 10, 64)
 		if err != nil || id <= 0 {
-			return nil, fmt.Errorf("line %d: %.40q is no number of a measurement", i+1, line)
+			return nil, fmt.Errorf("line %d: %.40q is not the number of a measurement", i+1, line)
 		}
 		if all[id] = true; len(all) > maxMeasurements {
 			return nil, fmt.Errorf("more than %d measurements", maxMeasurements)

@@ -26,7 +26,7 @@ const (
 	BadTime         = "bad_time"                // before 2010, or in the future
 	BadProbe        = "bad_probe"               // no number of a probe
 	NoResponse      = "no_response"             // neither a response nor an error
-	BadResponse     = "bad_response"            // a response that is no base64, or longer than 64 KiB
+	BadResponse     = "bad_response"            // a response that is not base64, or longer than 64 KiB
 	NoTiming        = "no_rt"                   // an answer without its time
 )
 

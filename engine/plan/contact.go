@@ -19,7 +19,7 @@ func (l *loader) decodeContact(b *block) {
 	d := l.open(b)
 	c := Contact{Label: b.label, Name: d.line("name", ""), Email: d.line("email", ""), URL: d.webURL("url"), Data: d.webURL("data")}
 	if c.Email != "" && !isEmail(c.Email) {
-		d.errorf("email", `Write an address alone, such as "measurements@root.example.net".`, "%q is no address of mail", c.Email)
+		d.errorf("email", `Write an address alone, such as "measurements@root.example.net".`, "%q is not an email address", c.Email)
 	}
 	if c.Data != "" {
 		c.Data = siteURL(c.Data).JoinPath("/").String()
@@ -37,11 +37,11 @@ func (d *decoder) webURL(name string) string {
 	if text == "" || siteURL(text) != nil {
 		return text
 	}
-	d.errorf(name, `Write it whole, such as "https://root.example.net/".`, "%s is no URL", name)
+	d.errorf(name, `Write it whole, such as "https://root.example.net/".`, "%s is not a URL", name)
 	return ""
 }
 
-// isEmail says whether a text is an address of mail and nothing else. It becomes part of
+// isEmail says whether a text is an email address and nothing else. It becomes part of
 // pages and of links.
 func isEmail(s string) bool {
 	a, err := mail.ParseAddress(s)

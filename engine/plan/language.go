@@ -232,7 +232,7 @@ var language = []blockType{
 		doc: "Who answers for the measurements: whom an operator writes to ([more](#the-contact)). A plan has one at most.",
 		attrs: []attribute{
 			need("name", "text", "who it is"),
-			need("email", "address of mail", "where a verdict is disputed, and an exclusion or annotation asked for"),
+			need("email", "email address", "where a verdict is disputed, and an exclusion or annotation asked for"),
 			may("url", "URL", "none", "a page that says how an exclusion or annotation is asked for"),
 			may("data", "URL", "none", "below it are `lake/`, `rootzones/` and `reports/` of the collector, public: what a dossier is too small for is named by its address there"),
 		}},

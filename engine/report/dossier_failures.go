@@ -39,9 +39,6 @@ type missed struct {
 // Title is the metric in print.
 func (m missed) Title() string { return titles[m.Metric] }
 
-// Long says that the table is better folded.
-func (m missed) Long() bool { return len(m.Failures) > 40 }
-
 // count takes a failed row into the tables and timelines.
 func (x *dossier) count(c breach, r *measurement.Answer) {
 	path := slices.Index(measurement.Paths, measurement.Path{Family: r.Family, Transport: r.Transport})

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"html/template"
-	"math/big"
 	"slices"
 	"time"
 
@@ -20,7 +19,7 @@ func (x *dossier) latency() (list []figure) {
 		}
 		limit := x.d.limit(measurement.RSILatency, c.Path)
 		plot := chart{title: fmt.Sprintf("response latency of %s over time, %s", x.rsi, c.Path.Title()), from: x.d.From, hours: hours,
-			whole: int(x.d.Until.Sub(x.d.From)/time.Hour) / hours, of: c, limit: limit}.draw()
+			whole: x.d.fields(hours), of: c, limit: limit}.draw()
 		if plot != "" {
 			list = append(list, figure{fmt.Sprintf("%s, threshold %g ms", c.Path.Title(), limit), plot})
 		}
@@ -52,11 +51,7 @@ func (x *dossier) byPlace(title string, classes []class, at func(Place, measurem
 // goodByPlace shows from where it was available.
 func (x *dossier) goodByPlace() template.HTML {
 	return x.byPlace("good answers by path and vantage point", shareClasses, func(p Place, _ measurement.Path) (class, string, string) {
-		number := ""
-		if p.Good < p.Asked {
-			number = decimal(big.NewRat(100*p.Good, p.Asked), 2, true)
-		}
-		return shareClass(p.Good, p.Asked), number, edition.Thousands(p.Good) + " of " + edition.Thousands(p.Asked) + " good"
+		return shareCell(p.Good, p.Asked)
 	})
 }
 

@@ -109,7 +109,7 @@ func (p *page) system(r *metrics.Result) {
 	p.SystemCourse = systemCourse(p.Document, days)
 	for _, c := range days {
 		x := chart{title: "response latency of the root server system by day, " + c.Path.Title(), from: p.From, hours: 24,
-			whole: int(p.Until.Sub(p.From) / (24 * time.Hour)), of: c, limit: p.limit(measurement.RSSLatency, c.Path)}
+			whole: p.fields(24), of: c, limit: p.limit(measurement.RSSLatency, c.Path)}
 		p.System = append(p.System, figure{c.Path.Title(), x.draw()})
 	}
 }

@@ -16,10 +16,13 @@ import (
 // fieldHours is how many hours a field of the courses of latency has, in a whole period.
 func (d *Document) fieldHours() int { return perField(int(d.Until.Sub(d.From) / time.Hour)) }
 
+// fields is how many fields of so many hours the period has.
+func (d *Document) fields(hours int) int { return int(d.Until.Sub(d.From)/time.Hour) / hours }
+
 // latencyCourse shows the medians over time of each RSI over a path, against the threshold.
 func latencyCourse(d *Document, courses []metrics.Course, path measurement.Path, hours int) template.HTML {
 	limit := d.limit(measurement.RSILatency, path)
-	whole := int(d.Until.Sub(d.From)/time.Hour) / hours
+	whole := d.fields(hours)
 	var rows []string
 	var own []metrics.Course
 	for _, c := range courses {
@@ -36,6 +39,11 @@ func latencyCourse(d *Document, courses []metrics.Course, path measurement.Path,
 			}
 			return latencyClass(float64(own[i].Median[j]), 1000*limit), "", who + "median " + millis(own[i].Median[j])
 		}}
+	g.joined = func(i, from, until int) string {
+		least, most := slices.Min(own[i].Median[from:until]), slices.Max(own[i].Median[from:until])
+		return fmt.Sprintf("%s, from %s to %s: medians of %s, %s to %s", own[i].RSI, edition.Clock(d.From.Add(hoursOf(from*hours))),
+			edition.Clock(d.From.Add(hoursOf(until*hours))), fieldText(hours), millis(least), millis(most))
+	}
 	return g.overTime(d, hours)
 }
 
@@ -53,10 +61,13 @@ func (g grid) overTime(d *Document, hours int) template.HTML {
 		for j := 0; j < len(g.columns); {
 			c, _, says := g.at(i, j)
 			n := 1
-			for ; marks[c.css] == 0 && j+n < len(g.columns) && n < 24/hours; n++ { // fields of a day that are as good share one
+			for ; g.joined != nil && marks[c.css] == 0 && c != g.classes[0] && j+n < len(g.columns) && n < 24/hours; n++ { // fields of a day that are as good share one
 				if other, _, _ := g.at(i, j+n); other != c {
 					break
 				}
+			}
+			if n > 1 {
+				says = g.joined(i, j, j+n)
 			}
 			s.field(left+float64(j)*width, y, float64(n)*width, c.css, says)
 			j += n
@@ -150,7 +161,7 @@ func (x chart) scale() (least, most float64) {
 // systemCourse is the availability of the system over the days of the period, a row for
 // each path.
 func systemCourse(d *Document, days []metrics.Course) template.HTML {
-	whole := int(d.Until.Sub(d.From) / (24 * time.Hour))
+	whole := d.fields(24)
 	var rows []string
 	for _, c := range days {
 		rows = append(rows, shortPath(c.Path))

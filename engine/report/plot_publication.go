@@ -32,11 +32,7 @@ func publicationPlot(list []Followed, rsis []RSI) template.HTML {
 	if len(list) == 0 {
 		return ""
 	}
-	var labels []string
-	for _, r := range rsis {
-		labels = append(labels, string(r.RSI))
-	}
-	left, foot := beside(labels), 76
+	left, foot := beside(rsiLabels(rsis)), 76
 	width := (plotWidth - left) / float64(len(list))
 	level := width >= serialWidth
 	if level {

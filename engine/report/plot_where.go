@@ -14,6 +14,7 @@ type grid struct {
 	title         string
 	rows, columns []string
 	at            func(row, column int) (c class, number, says string)
+	joined        func(row, from, until int) string // says of neighbours of one class, which overTime may join
 	classes       []class
 }
 
@@ -48,28 +49,34 @@ func (g grid) draw() template.HTML {
 	return s.done() + legend(g.classes)
 }
 
+// placeKey is an RSI from a vantage point.
+type placeKey struct {
+	rsi measurement.RSI
+	vp  measurement.VantagePoint
+}
+
 // wherePlot shows how much of what each RSI was asked it answered well, by vantage point,
 // all paths together: where it failed.
 func wherePlot(d *Document) template.HTML {
-	type key struct {
-		rsi measurement.RSI
-		vp  measurement.VantagePoint
-	}
-	good, asked := map[key]int64{}, map[key]int64{}
+	good, asked := map[placeKey]int64{}, map[placeKey]int64{}
 	for _, p := range d.Internal.Places {
-		k := key{p.RSI, p.VantagePoint}
+		k := placeKey{p.RSI, p.VantagePoint}
 		good[k], asked[k] = good[k]+p.Good, asked[k]+p.Asked
 	}
-	return grid{title: "good answers by RSI and vantage point", rows: rsiLabels(d), columns: vantagePointLabels(d), classes: shareClasses,
+	return grid{title: "good answers by RSI and vantage point", rows: rsiLabels(d.RSIs), columns: vantagePointLabels(d), classes: shareClasses,
 		at: func(i, j int) (class, string, string) {
-			k := key{d.RSIs[i].RSI, d.VantagePoints[j].ID}
-			c := shareClass(good[k], asked[k])
-			number := ""
-			if good[k] < asked[k] {
-				number = decimal(big.NewRat(100*good[k], asked[k]), 2, true)
-			}
-			return c, number, fmt.Sprintf("%s from %s: %s of %s good", k.rsi, d.VantagePoints[j].Label(), edition.Thousands(good[k]), edition.Thousands(asked[k]))
+			k := placeKey{d.RSIs[i].RSI, d.VantagePoints[j].ID}
+			c, number, says := shareCell(good[k], asked[k])
+			return c, number, fmt.Sprintf("%s from %s: %s", k.rsi, d.VantagePoints[j].Label(), says)
 		}}.draw()
+}
+
+// shareCell is a place in a drawing of so many good answers of so many queries.
+func shareCell(good, asked int64) (c class, number, says string) {
+	if good < asked {
+		number = decimal(big.NewRat(100*good, asked), 2, true)
+	}
+	return shareClass(good, asked), number, edition.Thousands(good) + " of " + edition.Thousands(asked) + " good"
 }
 
 var latencyClasses = []class{{"s0", "no answer"}, {"s5", "at most a quarter of the threshold"}, {"s4", "at most half"}, {"s3", "at most the threshold"}, {"s2", "above the threshold"}, {"s1", "above twice the threshold"}}
@@ -93,26 +100,22 @@ func latencyClass(value, limit float64) class {
 
 // latencyWhere shows the median latencies of each RSI over a path by vantage point.
 func latencyWhere(d *Document, path measurement.Path) template.HTML {
-	type key struct {
-		rsi measurement.RSI
-		vp  measurement.VantagePoint
-	}
-	places := map[key]Place{}
+	places := map[placeKey]Place{}
 	for _, p := range d.Internal.Places {
 		if p.Family == path.Family && p.Transport == path.Transport {
-			places[key{p.RSI, p.VantagePoint}] = p
+			places[placeKey{p.RSI, p.VantagePoint}] = p
 		}
 	}
 	limit := d.limit(measurement.RSILatency, path)
-	return grid{title: "median response latency by RSI and vantage point, " + path.Title(), rows: rsiLabels(d), columns: vantagePointLabels(d), classes: latencyClasses,
+	return grid{title: "median response latency by RSI and vantage point, " + path.Title(), rows: rsiLabels(d.RSIs), columns: vantagePointLabels(d), classes: latencyClasses,
 		at: func(i, j int) (class, string, string) {
-			c, number, says := medianCell(places[key{d.RSIs[i].RSI, d.VantagePoints[j].ID}], limit)
+			c, number, says := medianCell(places[placeKey{d.RSIs[i].RSI, d.VantagePoints[j].ID}], limit)
 			return c, number, fmt.Sprintf("%s from %s: %s", d.RSIs[i].RSI, d.VantagePoints[j].Label(), says)
 		}}.draw()
 }
 
-func rsiLabels(d *Document) (labels []string) {
-	for _, r := range d.RSIs {
+func rsiLabels(rsis []RSI) (labels []string) {
+	for _, r := range rsis {
 		labels = append(labels, string(r.RSI))
 	}
 	return labels
