@@ -386,7 +386,7 @@ func TestFormsOfFiles(t *testing.T) {
 		"gzip":            {text: zipped.String(), rows: 2},
 		"zstd":            {text: zst.String(), rows: 2},
 		"array cut":       {text: "[" + one + "," + two[:40], wrong: "unexpected EOF"},
-		"array of what":   {text: "[1]", wrong: "no object"},
+		"array of what":   {text: "[1]", wrong: "not an object"},
 		"gzip cut":        {text: zipped.String()[:zipped.Len()-12], wrong: "unexpected EOF"},
 	} {
 		dir := filepath.Join(t.TempDir(), "lake")
