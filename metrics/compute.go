@@ -41,6 +41,7 @@ type Result struct {
 	computation *computation // until Forget
 	hours       []Hours
 	latencies   []Course
+	courseHours int // of their fields
 	days        []Course
 	presence    []Presence
 }

@@ -13,10 +13,14 @@ type Course struct {
 
 // Latencies is the course of response latency of each RSI and path, all vantage points
 // together, in fields of so many hours, a divisor of 24, with the exclusions of the RSI's
-// metrics taken out. What is asked for first stays.
+// metrics taken out. After Forget there are those of the hours that were asked for last, and
+// no others.
 func (r *Result) Latencies(hours int) []Course {
-	if r.latencies == nil && r.computation != nil {
-		r.latencies = r.computation.latencies(hours * perDay / 24)
+	if r.courseHours != hours {
+		if r.computation == nil {
+			return nil
+		}
+		r.latencies, r.courseHours = r.computation.latencies(hours*perDay/24), hours
 	}
 	return r.latencies
 }

@@ -16,7 +16,11 @@ func TestCourse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg, rows, _ := world(t)
 		r := computed(t, cfg, rows)
+		r.Latencies(6)
 		whole, days := r.Latencies(24), r.Days()
+		if r.Forget(); len(r.Latencies(24)) != len(whole) || r.Latencies(6) != nil {
+			t.Error("what was not asked for is told after the measurements are forgotten")
+		}
 		for _, v := range r.Values {
 			path := measurement.Path{Family: v.Family, Transport: v.Transport}
 			of := func(list []metrics.Course) metrics.Course {

@@ -142,13 +142,17 @@ func (x *dossier) cause(c breach, r *measurement.Answer) Cause {
 // alone says whether no RSI answered a vantage point over a family, while another vantage
 // point was answered.
 func (x *dossier) alone(vp measurement.VantagePoint, family measurement.Family, at time.Time) bool {
+	covers := func(p Proposal) bool { return p.Family == family && !at.Before(p.From) && at.Before(p.Until) }
+	if !slices.ContainsFunc(x.d.proposals, func(p Proposal) bool { return p.VantagePoint == vp && covers(p) }) {
+		return false
+	}
 	struck := map[measurement.VantagePoint]bool{}
 	for _, p := range x.d.proposals {
-		if p.Family == family && !at.Before(p.From) && at.Before(p.Until) {
+		if covers(p) {
 			struck[p.VantagePoint] = true
 		}
 	}
-	return struck[vp] && (len(struck) < len(x.d.VantagePoints) || len(x.d.VantagePoints) == 1)
+	return len(struck) < len(x.d.VantagePoints) || len(x.d.VantagePoints) == 1
 }
 
 // Attribution says how many failed rows of a missed metric are attributed to what.
