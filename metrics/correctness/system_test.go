@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -77,6 +78,9 @@ zone "ORIGIN" { type primary; file "ZONE"; };
 `, "named -g -c DIR/config"},
 }
 
+// servers counts the servers of this process.
+var servers atomic.Uint32
+
 // serve runs a server of the root zone until the test ends and returns its address once it
 // answers.
 func serve(t *testing.T, name, zone string) string {
@@ -92,19 +96,14 @@ func serveZone(t *testing.T, name, origin, zone string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := free.Addr().String()
-	_, port, _ := net.SplitHostPort(addr)
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	// An address of its own: a port that was just free may be another server's by now.
+	n := servers.Add(1)
+	host, port := fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()%250, n>>8&255, n&255), "5300"
+	addr := net.JoinHostPort(host, port)
 	if err := os.WriteFile(filepath.Join(dir, "zone"), []byte(zone), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	fill := strings.NewReplacer("ADDR", "127.0.0.1", "PORT", port, "DIR", dir, "ORIGIN", origin, "ZONE", filepath.Join(dir, "zone"))
+	fill := strings.NewReplacer("ADDR", host, "PORT", port, "DIR", dir, "ORIGIN", origin, "ZONE", filepath.Join(dir, "zone"))
 	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(fill.Replace(software[name].config)), 0o644); err != nil {
 		t.Fatal(err)
 	}
