@@ -25,6 +25,7 @@ const (
 	Outcome       Name = "outcome"
 	LatencyUS     Name = "latency_us"
 	RCode         Name = "rcode"
+	AA            Name = "aa"
 	TC            Name = "tc"
 	Serial        Name = "serial"
 	NSID          Name = "nsid"
@@ -59,7 +60,7 @@ type AnswerBatch struct {
 	Outcome                      Words[measurement.Outcome]
 	LatencyUS, Serial            Numbers
 	RCode, NSID                  Words[string]
-	TC                           Flags
+	AA, TC                       Flags
 	Strays                       Numbers
 	Response                     Wires
 	Verdict                      Words[measurement.Verdict]

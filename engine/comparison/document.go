@@ -60,14 +60,13 @@ type Region struct {
 	Networks      int    `json:"networks"`
 }
 
-// Apart is what is set apart, each kind on its own: a query may be of several.
+// Apart is what is set apart of the queries of the period. Each is of one kind, the first
+// that fits.
 type Apart struct {
-	Asked       int64      `json:"asked"`       // queries that were set apart, for whatever reason
-	Good        int64      `json:"good"`        // of them
-	Intercepted ApartCount `json:"intercepted"` // somebody else answers in the server's place: by vantage point, family, transport and day
-	NoNetwork   ApartCount `json:"no_network"`  // no RSI of the family answered within half an hour
-	NoRoute     ApartCount `json:"no_route"`    // of these, where every query ended in unreachable all day
-	NotWorking  ApartCount `json:"not_working"` // probes without the tag system-ipvN-works
+	NoRoute     ApartCount `json:"no_route"`    // half hours in which every query over the family ended in unreachable
+	NoNetwork   ApartCount `json:"no_network"`  // half hours in which no RSI answered over the family
+	NotWorking  ApartCount `json:"not_working"` // days on which the probe lacked the tag system-ipvN-works
+	Intercepted ApartCount `json:"intercepted"` // days on which somebody else answered in a server's place, by family and transport
 	Signs       []Sign     `json:"signs"`       // of interception
 }
 
@@ -224,7 +223,8 @@ type Outage struct {
 	From      time.Time             `json:"from"`
 	Until     time.Time             `json:"until"`
 	SeenBy    string                `json:"seen_by"` // ours, theirs, both
-	Regions   []string              `json:"regions"` // of the crowd, where the struck networks are
+	Opinion   Verdict               `json:"opinion"` // of the crowd on what ours saw: confirmed where both did; no_data where only the crowd did
+	Regions   []string              `json:"regions"` // of the crowd, in which at least a tenth of the networks was struck
 	Strongest
 }
 

@@ -1,0 +1,350 @@
+package comparison
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+)
+
+// read fills the side from its lake.
+func (s *side) read(ctx context.Context) error {
+	store := s.Theirs
+	if s.own {
+		store = s.Ours
+	}
+	scan := lake.Scan{Store: store, From: time.UnixMicro(s.start).UTC(), Until: s.Until, Workers: s.Workers}
+	if err := s.readClocks(ctx, scan); err != nil {
+		return err
+	}
+	columns := []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Outcome, column.LatencyUS, column.RCode, column.Serial}
+	if !s.own {
+		columns = append(columns, column.AA, column.NSID, column.Strays, column.Response, column.Verdict)
+	}
+	readers := newReaders(s)
+	if err := scan.Answers(ctx, columns, func(b *column.AnswerBatch) error { return readers.of(b.Worker).add(b) }); err != nil {
+		return err
+	}
+	readers.end()
+	return s.readSites(store)
+}
+
+// readClocks notes the runs whose clock is known to be wrong: what they show dates no serial.
+func (s *side) readClocks(ctx context.Context, scan lake.Scan) error {
+	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized}, func(b *column.RunBatch) error {
+		for i := range b.Rows {
+			if !b.ClockSynchronized.No(i) {
+				continue
+			}
+			n, err := s.vp(b.VantagePoint.Text(i))
+			if err != nil {
+				return err
+			}
+			at := b.Interval.Int[i] - s.start
+			if n < 0 || at < 0 {
+				continue
+			}
+			block, bit := s.block(n), at/interval.Length.Microseconds()
+			block.mu.Lock()
+			if block.clock == nil {
+				block.clock = make([]uint64, (s.hours*perHour+63)/64)
+			}
+			if bit/64 < int64(len(block.clock)) {
+				block.clock[bit/64] |= 1 << (bit % 64)
+			}
+			block.mu.Unlock()
+		}
+		return nil
+	})
+}
+
+func (s *side) block(n int32) *block {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.vps[n]
+}
+
+// readSites says where vantage points are.
+func (s *side) readSites(store lake.Store) error {
+	if s.own {
+		s.placed = true
+		return nil
+	}
+	sites, err := store.Sites()
+	if err != nil {
+		return err
+	}
+	s.placed = len(sites) > 0
+	for _, site := range sites {
+		if i, met := s.index[string(site.VantagePoint)]; met && i >= 0 {
+			s.vps[i].sites = append(s.vps[i].sites, site)
+		}
+	}
+	return nil
+}
+
+// readers are those of the workers.
+type readers struct {
+	side *side
+	all  []*reader
+}
+
+func newReaders(s *side) *readers { return &readers{side: s} }
+
+func (r *readers) of(worker int) *reader {
+	r.side.mu.Lock()
+	defer r.side.mu.Unlock()
+	for len(r.all) <= worker {
+		r.all = append(r.all, &reader{side: r.side, hour: -1, lost: make([]int64, len(r.side.apart))})
+	}
+	return r.all[worker]
+}
+
+func (r *readers) end() {
+	for _, x := range r.all {
+		x.fold()
+		for cell, n := range x.lost {
+			r.side.apart[cell].Asked += n
+		}
+	}
+}
+
+// reader takes the rows of a worker, whose files have them in order of time, and folds each
+// hour when it is over.
+type reader struct {
+	*side
+	hour    int
+	open    []*openHour // by vantage point
+	touched []int32
+	lost    []int64 // by cell: queries of the period that were set apart
+
+	// Of the batch, by place plus one.
+	vp, query, rsi, family, transport, outcome, foreign []int32
+	noError                                             int32
+}
+
+// openHour is an hour of a vantage point that is being read.
+type openHour struct {
+	block       *block
+	asked, good [2][]uint8 // by half and cell
+	unreachable [2][2]int  // by half and family: of asked
+	latencies   [][perHour]uint32
+	shown       []int32 // by cell: the last serial that was noted, plus one
+}
+
+// What a row's texts are to the reader.
+const (
+	other    = -1
+	isSOA    = 1
+	isName   = 2
+	answered = 1
+	notSent  = 2
+	noWay    = 3
+)
+
+func (r *reader) decode(b *column.AnswerBatch) error {
+	var failed error
+	r.vp = b.VantagePoint.Codes(other, func(id string) int32 {
+		n, err := r.side.vp(id)
+		if err != nil {
+			failed = err
+		}
+		return n
+	})
+	lookup := func(list map[string]int32) func(string) int32 {
+		return func(text string) int32 {
+			if n, known := list[text]; known {
+				return n
+			}
+			return other
+		}
+	}
+	r.query = b.Query.Codes(other, lookup(map[string]int32{measurement.QuerySOA: isSOA, "hostname_bind": isName, "id_server": isName}))
+	r.rsi = b.RSI.Codes(other, lookup(r.rsiAt))
+	r.family = b.Family.Codes(other, lookup(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 1}))
+	r.transport = b.Transport.Codes(other, lookup(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}))
+	r.outcome = b.Outcome.Codes(other, lookup(map[string]int32{string(measurement.Answered): answered, string(measurement.LocalError): notSent, string(measurement.Unreachable): noWay}))
+	r.noError = b.RCode.Place(measurement.NoError)
+	return failed
+}
+
+// add takes a batch.
+func (r *reader) add(b *column.AnswerBatch) error {
+	if err := r.decode(b); err != nil {
+		return err
+	}
+	for i := range b.Rows {
+		vp, rsi, family, transport := r.vp[b.VantagePoint.Index[i]+1], r.rsi[b.RSI.Index[i]+1], r.family[b.Family.Index[i]+1], r.transport[b.Transport.Index[i]+1]
+		query, outcome := r.query[b.Query.Index[i]+1], r.outcome[b.Outcome.Index[i]+1]
+		if vp < 0 || rsi < 0 || family < 0 || transport < 0 || query < 0 || outcome == notSent {
+			continue
+		}
+		h := r.hourOf(b.Interval.Int[i])
+		if h < 0 || h >= r.hours {
+			continue
+		}
+		if h != r.hour {
+			r.fold()
+			r.hour = h
+		}
+		path := int(2*family + transport)
+		if r.own && !r.Counts(b.VantagePoint.At(i), b.Interval.At(i), r.RSIs[rsi], pathOf(path)) {
+			continue
+		}
+		o, cell := r.opened(vp), int(rsi)*pathCount+path
+		if query == isSOA {
+			if err := r.soa(o, b, i, cell, outcome); err != nil {
+				return err
+			}
+		}
+		if !r.own && outcome == answered || !r.own && b.Strays.Int[i] > 0 {
+			r.look(o, b, i, cell, query)
+		}
+	}
+	return nil
+}
+
+// opened is the open hour of a vantage point.
+func (r *reader) opened(vp int32) *openHour {
+	for int(vp) >= len(r.open) {
+		r.open = append(r.open, nil)
+	}
+	o, n := r.open[vp], len(r.RSIs)*pathCount
+	if o == nil {
+		o = &openHour{latencies: make([][perHour]uint32, n), shown: make([]int32, n)}
+		for half := range 2 {
+			o.asked[half], o.good[half] = make([]uint8, n), make([]uint8, n)
+		}
+		r.open[vp] = o
+	}
+	if o.block == nil {
+		o.block = r.side.block(vp)
+		r.touched = append(r.touched, vp)
+	}
+	return o
+}
+
+// soa counts a query for the SOA.
+func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome int32) error {
+	at := int(b.Interval.Int[i]-r.start) / int(interval.Length.Microseconds())
+	half := at % perHour / perHalf
+	if o.asked[half][cell] == math8 {
+		return fmt.Errorf("answers, interval %s, vantage point %s, %s: a row stands there too often", b.Interval.At(i).Format(time.RFC3339), b.VantagePoint.Text(i), b.RSI.Text(i))
+	}
+	o.asked[half][cell]++
+	if outcome == noWay {
+		o.unreachable[half][cell%pathCount/2]++
+	}
+	if us := b.LatencyUS.Int[i]; outcome == answered && b.RCode.Index[i] == r.noError && b.LatencyUS.Has(i) && us <= deadline {
+		o.good[half][cell]++
+		o.latencies[cell][at%perHour] = uint32(max(us, 1))
+	}
+	if b.Serial.Has(i) && outcome == answered {
+		r.serial(o, b, i, cell, at)
+	}
+	return nil
+}
+
+const (
+	math8    = 255
+	deadline = 4_000_000 // µs [RSSAC047, 5.1]; Atlas' probes wait for five seconds
+)
+
+// serial notes which zone an answer is of.
+func (r *reader) serial(o *openHour, b *column.AnswerBatch, i, cell, at int) {
+	if clock := o.block.clock; clock != nil && clock[at/64]&(1<<(at%64)) != 0 {
+		return
+	}
+	serial := uint32(b.Serial.Int[i])
+	n, known := r.side.serial[serial]
+	if !known && (len(r.Publications) == 0 || int32(r.Publications[0].Serial-serial) <= 0) {
+		return // of no zone that was published; nobody is accused of it
+	}
+	if !known {
+		n = -1 // older than all of the period
+	}
+	if o.shown[cell] == int32(n)+2 {
+		return // noted in this hour
+	}
+	o.shown[cell] = int32(n) + 2
+	o.block.mu.Lock()
+	defer o.block.mu.Unlock()
+	if n >= 0 {
+		first := &o.block.first[n*len(r.RSIs)*pathCount+cell]
+		*first = min(*first, uint16(at))
+	}
+	rsi := cell / pathCount
+	if n+1 < len(r.Publications) && b.Interval.Int[i] >= r.Publications[n+1].At.Add(longReplaced).UnixMicro() {
+		o.block.old[rsi*r.hours+r.hour] |= 1 << (cell % pathCount)
+		if worst := o.block.worst[rsi]; worst == 0 || int32(serial-worst) < 0 {
+			o.block.worst[rsi] = serial
+		}
+	}
+}
+
+// longReplaced is for how long a zone must have been replaced to be called old: four rounds of
+// the built-in measurements.
+const longReplaced = 2 * time.Hour
+
+// look notes the signs of interception, and what a verdict says of the SOA RRset.
+func (r *reader) look(o *openHour, b *column.AnswerBatch, i, cell int, query int32) {
+	rsi, path := cell/pathCount, cell%pathCount
+	note := func(sign string) {
+		o.block.mu.Lock()
+		defer o.block.mu.Unlock()
+		o.block.signs[slices.Index(signNames, sign)*len(r.RSIs)+rsi]++
+		o.block.day[r.dayOf(r.hour)] |= 1 << path
+	}
+	if b.Strays.Int[i] > 0 {
+		note(SignQuestion)
+	}
+	wire := b.Response.Bytes[i]
+	if len(wire) > 3 && wire[3]&0x80 != 0 {
+		note(SignRecursion)
+	}
+	if query == isSOA && b.Serial.Has(i) && b.AA.No(i) {
+		note(SignAuthority)
+	}
+	at := b.Interval.At(i)
+	if nsid := b.NSID.Text(i); nsid != "" && r.Foreign != nil {
+		if sign := r.Foreign(r.RSIs[rsi], nsid, at); sign != "" {
+			note(sign)
+		}
+	}
+	if query == isName && wire != nil && r.Foreign != nil {
+		if text, ok := r.Identity(wire); ok {
+			if sign := r.Foreign(r.RSIs[rsi], text, at); sign != "" {
+				note(sign)
+			}
+		}
+	}
+	if query == isSOA && b.Verdict.Has(i) {
+		r.verdict(o.block, b.Verdict.At(i), cell)
+	}
+}
+
+// verdict counts what an SOA RRset was when it was held against the archive; only of the
+// period.
+func (r *reader) verdict(o *block, v measurement.Verdict, cell int) {
+	if r.hour < r.before {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch v {
+	case measurement.Correct:
+		o.soa[cell/pathCount].correct++
+	case measurement.Unchecked:
+		o.soa[cell/pathCount].unchecked++
+	case measurement.Incorrect:
+		if o.wrong == nil {
+			o.wrong = map[wrongKey]int64{}
+		}
+		o.wrong[wrongKey{cell, r.hour}]++
+	}
+}
