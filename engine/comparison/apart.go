@@ -29,12 +29,25 @@ func (s *side) setApart() {
 				switch {
 				case !working[path/2]:
 					s.takeOut(b, h, path, notWorking)
-				case b.day[s.dayOf(h)]&(1<<path) != 0:
+				case b.isIntercepted(s.dayOf(h), path):
 					s.takeOut(b, h, path, intercepted)
 				}
 			}
 		}
 	}
+}
+
+// isIntercepted says whether somebody answers in a server's place on a day of a path: at least two of
+// the messages to queries of a kind, and a twentieth of them, show a sign. So one stray message
+// is none, and one RSI of thirteen is enough.
+func (b *block) isIntercepted(day, path int) bool {
+	for kind := range 2 {
+		at := (day*pathCount+path)*2 + kind
+		if b.odd[at] > 1 && 20*int(b.odd[at]) >= int(b.heard[at]) {
+			return true
+		}
+	}
+	return false
 }
 
 // takeOut moves an hour of a path, over all RSIs, to a kind of what is set apart.

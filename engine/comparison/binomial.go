@@ -1,6 +1,9 @@
 package comparison
 
-import "math"
+import (
+	"math"
+	"strconv"
+)
 
 // sums is the distribution of how many of independent events happen, each at its own
 // rate (Poisson binomial): of 0 to most, and in the last place of more.
@@ -67,9 +70,9 @@ func power(rates []float64, share float64, c int) float64 {
 // rounded has three significant digits, so that machines that round sums in another way
 // write the same.
 func rounded(x float64) float64 {
-	if x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
+	short, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 3, 64), 64)
+	if err != nil {
 		return 0
 	}
-	scale := math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-2)
-	return math.Round(x/scale) * scale
+	return short
 }

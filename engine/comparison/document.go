@@ -175,7 +175,8 @@ type Opinion struct {
 	Verdict   Verdict               `json:"opinion"`
 	Reason    string                `json:"reason"` // in a sentence
 	Windows   []Window              `json:"windows"`
-	// How many of what failed for us lies in hours of each opinion.
+	// How much of what failed for us lies in hours of each opinion: queries, or of latency
+	// hours of vantage points that were slow.
 	Failed    int64 `json:"failed"`
 	Confirmed int64 `json:"failed_confirmed"`
 	NotSeen   int64 `json:"failed_not_seen"`
@@ -203,7 +204,7 @@ type Window struct {
 
 // Strongest is the hour of a window that speaks most clearly.
 type Strongest struct {
-	OursStruck     int     `json:"ours_struck"` // vantage points with a failure
+	OursStruck     int     `json:"ours_struck"` // vantage points of which a quarter of the queries failed, or that were slow
 	Ours           int     `json:"ours"`
 	ProbesStruck   int     `json:"probes_struck"`
 	Probes         int     `json:"probes"`

@@ -75,9 +75,11 @@ func (c *comparer) opinion(f Fail, tests int) Opinion {
 	}
 	ours := c.ours.table(cell, judge)
 	theirs := c.theirs.table(cell, judge).test(leastNetworks, chance/float64(tests), func(h int) bool { return slices.Contains(hours, h) })
-	for _, h := range hours {
-		w := c.window(cell, h, ours, theirs[h], tests)
-		o.Failed += w.Failed
+	for h := c.ours.before; h < c.ours.hours; h++ {
+		w := c.window(f.Metric, cell, h, ours, theirs[h], tests)
+		if o.Failed += w.Failed; w.OursStruck == 0 {
+			continue
+		}
 		switch w.Opinion {
 		case Confirmed:
 			o.Confirmed += w.Failed
@@ -106,22 +108,24 @@ func whyNot(f Fail, set string) string {
 	return "The crowd can say nothing of this metric."
 }
 
-// window is the opinion on one hour. Failed counts queries of ours, or, where none failed, the
-// vantage points that were struck.
-func (c *comparer) window(cell, h int, ours *table, theirs hourTest, tests int) Window {
+// window is the opinion on one hour.
+func (c *comparer) window(metric measurement.Metric, cell, h int, ours *table, theirs hourTest, tests int) Window {
 	w := Window{From: c.ours.timeOf(h), Until: c.ours.timeOf(h + 1), Opinion: NoData, Strongest: theirs.Strongest}
 	for i := range ours.numbers {
 		w.Ours += int(ours.asked[i][h])
 		w.OursStruck += int(ours.struck[i][h])
 	}
-	for _, b := range c.ours.vps {
-		w.Asked += int64(b.asked[cell*c.ours.hours+h])
-		w.Failed += int64(b.failed[cell*c.ours.hours+h])
+	w.Failed, w.Asked = int64(w.OursStruck), int64(w.Ours)
+	if metric == measurement.RSIAvailability {
+		w.Failed, w.Asked = 0, 0
+		for _, b := range c.ours.vps {
+			w.Asked += int64(b.asked[cell*c.ours.hours+h])
+			w.Failed += int64(b.failed[cell*c.ours.hours+h])
+		}
 	}
-	if w.Failed == 0 {
-		w.Failed, w.Asked = int64(w.OursStruck), int64(w.Ours)
+	if w.OursStruck > 0 {
+		theirs.conclude(&w, tests)
 	}
-	theirs.conclude(&w, tests)
 	return w
 }
 

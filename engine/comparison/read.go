@@ -291,36 +291,21 @@ func (r *reader) serial(o *openHour, b *column.AnswerBatch, i, cell, at int) {
 // the built-in measurements.
 const longReplaced = 2 * time.Hour
 
-// look notes the signs of interception, and what a verdict says of the SOA RRset.
+// look notes the signs of interception in a message, and what a verdict says of the SOA RRset.
 func (r *reader) look(o *openHour, b *column.AnswerBatch, i, cell int, query int32) {
-	rsi, path := cell/pathCount, cell%pathCount
-	note := func(sign string) {
-		o.block.mu.Lock()
-		defer o.block.mu.Unlock()
-		o.block.signs[slices.Index(signNames, sign)*len(r.RSIs)+rsi]++
-		o.block.day[r.dayOf(r.hour)] |= 1 << path
-	}
-	if b.Strays.Int[i] > 0 {
-		note(SignQuestion)
-	}
-	wire := b.Response.Bytes[i]
-	if len(wire) > 3 && wire[3]&0x80 != 0 {
-		note(SignRecursion)
-	}
-	if query == isSOA && b.Serial.Has(i) && b.AA.No(i) {
-		note(SignAuthority)
-	}
-	at := b.Interval.At(i)
-	if nsid := b.NSID.Text(i); nsid != "" && r.Foreign != nil {
-		if sign := r.Foreign(r.RSIs[rsi], nsid, at); sign != "" {
-			note(sign)
+	signs := r.signsOf(b, i, cell, query)
+	at := ((r.dayOf(r.hour)*pathCount)+cell%pathCount)*2 + int(query) - isSOA
+	o.block.mu.Lock()
+	defer o.block.mu.Unlock()
+	if o.block.heard[at] < unseen {
+		o.block.heard[at]++
+		if signs != 0 {
+			o.block.odd[at]++
 		}
 	}
-	if query == isName && wire != nil && r.Foreign != nil {
-		if text, ok := r.Identity(wire); ok {
-			if sign := r.Foreign(r.RSIs[rsi], text, at); sign != "" {
-				note(sign)
-			}
+	for k := range signNames {
+		if signs&(1<<k) != 0 {
+			o.block.signs[k*len(r.RSIs)+cell/pathCount]++
 		}
 	}
 	if query == isSOA && b.Verdict.Has(i) {
@@ -328,14 +313,40 @@ func (r *reader) look(o *openHour, b *column.AnswerBatch, i, cell int, query int
 	}
 }
 
+// signsOf a message, a bit for each of signNames.
+func (r *reader) signsOf(b *column.AnswerBatch, i, cell int, query int32) (signs uint8) {
+	note := func(sign string) {
+		if k := slices.Index(signNames, sign); k >= 0 {
+			signs |= 1 << k
+		}
+	}
+	rsi, at, wire := r.RSIs[cell/pathCount], b.Interval.At(i), b.Response.Bytes[i]
+	if b.Strays.Int[i] > 0 {
+		note(SignQuestion)
+	}
+	if len(wire) > 3 && wire[3]&0x80 != 0 {
+		note(SignRecursion)
+	}
+	if query == isSOA && b.Serial.Has(i) && b.AA.No(i) {
+		note(SignAuthority)
+	}
+	if nsid := b.NSID.Text(i); nsid != "" && r.Foreign != nil {
+		note(r.Foreign(rsi, nsid, at))
+	}
+	if query == isName && wire != nil && r.Foreign != nil {
+		if text, ok := r.Identity(wire); ok {
+			note(r.Foreign(rsi, text, at))
+		}
+	}
+	return signs
+}
+
 // verdict counts what an SOA RRset was when it was held against the archive; only of the
-// period.
+// period. The block is locked.
 func (r *reader) verdict(o *block, v measurement.Verdict, cell int) {
 	if r.hour < r.before {
 		return
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	switch v {
 	case measurement.Correct:
 		o.soa[cell/pathCount].correct++

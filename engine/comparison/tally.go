@@ -56,7 +56,8 @@ type block struct {
 	worst []uint32   // by RSI: the oldest serial of these; 0: none
 	first []uint16   // by serial and path of an RSI: the first interval, counted from start
 	signs []uint32   // by sign and RSI: answers
-	day   []uint8    // by day, a bit for each path: intercepted
+	heard []uint16   // by day, path and kind of query: messages that came
+	odd   []uint16   // of these, with a sign of interception
 	soa   []verdicts // by RSI
 	wrong map[wrongKey]int64
 	clock []uint64 // a bit for each interval of a run whose clock is wrong; nil: none
@@ -120,7 +121,7 @@ func (s *side) vp(id string) (int32, error) {
 	}
 	b := &block{id: measurement.VantagePoint(id), asked: make([]uint8, n*s.hours), failed: make([]uint8, n*s.hours), took: make([]uint8, n*s.hours),
 		old: make([]uint8, len(s.RSIs)*s.hours), worst: make([]uint32, len(s.RSIs)), first: make([]uint16, len(s.Publications)*n), signs: make([]uint32, len(signNames)*len(s.RSIs)),
-		day: make([]uint8, days), soa: make([]verdicts, len(s.RSIs))}
+		heard: make([]uint16, days*pathCount*2), odd: make([]uint16, days*pathCount*2), soa: make([]verdicts, len(s.RSIs))}
 	for i := range b.first {
 		b.first[i] = unseen
 	}

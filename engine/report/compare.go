@@ -20,7 +20,7 @@ func compare(a, b *Document, says string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := comparison{says: says}
+	c := differences{says: says}
 	c.any("", left, right)
 	return c.found, nil
 }
@@ -36,12 +36,12 @@ func generic(d *Document) (any, error) {
 	return v, decoder.Decode(&v)
 }
 
-type comparison struct {
+type differences struct {
 	says  string
 	found []string
 }
 
-func (c *comparison) any(place string, a, b any) {
+func (c *differences) any(place string, a, b any) {
 	if reflect.DeepEqual(a, b) {
 		return
 	}
@@ -74,7 +74,7 @@ func (c *comparison) any(place string, a, b any) {
 
 // lists compares entries by their names, so that one that is missing does not
 // make all that follow differ.
-func (c *comparison) lists(place string, a, b []any) {
+func (c *differences) lists(place string, a, b []any) {
 	right := map[string]any{}
 	var was, is []string
 	for i, x := range b {
@@ -103,7 +103,7 @@ func (c *comparison) lists(place string, a, b []any) {
 
 // order names the first entry that stands elsewhere, where both lists have the
 // same entries: the digest is made of values in their order.
-func (c *comparison) order(place string, was, is []string) {
+func (c *differences) order(place string, was, is []string) {
 	if slices.Equal(was, is) || !slices.Equal(slices.Sorted(slices.Values(was)), slices.Sorted(slices.Values(is))) {
 		return
 	}

@@ -1,0 +1,52 @@
+package report
+
+import (
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/comparison"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/metrics"
+)
+
+// Comparison is the job that compares what the document rests on with what a crowd saw; both
+// lakes, the crowd's set and what tells identities are the caller's. The document is filled.
+func (d *Document) Comparison() (comparison.Job, error) {
+	j := comparison.Job{Version: d.Version, Plan: d.Plan, From: d.From, Until: d.end().Truncate(time.Hour), Regions: map[measurement.VantagePoint]string{}}
+	cfg, err := d.config()
+	if err != nil {
+		return j, err
+	}
+	for _, r := range d.RSIs {
+		j.RSIs = append(j.RSIs, r.RSI)
+	}
+	dates := map[measurement.VantagePoint]VantagePoint{}
+	for _, v := range d.VantagePoints {
+		j.Regions[v.ID], dates[v.ID] = v.Region, v
+	}
+	for _, v := range d.Others { // in the week before, they may have counted
+		j.Regions[v.ID], dates[v.ID] = "", VantagePoint{ID: v.ID, From: v.From, Until: v.Until}
+	}
+	for _, p := range d.Publications {
+		j.Publications = append(j.Publications, comparison.Published{Serial: uint32(p.Serial), At: p.T})
+	}
+	for _, v := range d.Values {
+		if v.Verdict == metrics.Fail {
+			j.Fails = append(j.Fails, comparison.Fail{Metric: v.Metric, RSI: v.RSI, Family: v.Family, Transport: v.Transport})
+		}
+	}
+	j.Counts = func(vp measurement.VantagePoint, label time.Time, rsi measurement.RSI, path measurement.Path) bool {
+		v := dates[vp]
+		if v.From != nil && label.Before(*v.From) || v.Until != nil && !label.Before(*v.Until) || d.late(vp, label) {
+			return false
+		}
+		return !slices.ContainsFunc(cfg.Exclusions, func(e metrics.Exclusion) bool { return excludes(e, vp, label, rsi, path) })
+	}
+	return j, nil
+}
+
+// excludes says whether an exclusion takes a query out of the RSIs' metrics; empty lists are all.
+func excludes(e metrics.Exclusion, vp measurement.VantagePoint, label time.Time, rsi measurement.RSI, path measurement.Path) bool {
+	return !label.Before(e.From) && label.Before(e.Until) && (len(e.VantagePoints) == 0 || slices.Contains(e.VantagePoints, vp)) &&
+		(len(e.RSIs) == 0 || slices.Contains(e.RSIs, rsi)) && (len(e.Paths) == 0 || slices.Contains(e.Paths, path))
+}
