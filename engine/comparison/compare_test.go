@@ -349,7 +349,7 @@ func TestStrayMessages(t *testing.T) {
 	t.Parallel()
 	w := calm(60)
 	w.rules = append(w.rules, func(p person, a *measurement.Answer) {
-		if !machine(p) && hash("stray", p.id, a.Interval, a.RSI, a.Family, a.Transport)%100 == 0 {
+		if !machine(p) && hash("stray", p.id, a.Interval, a.RSI, a.Family, a.Transport)%400 == 0 {
 			fail(a)
 			a.Strays = 1
 		}
