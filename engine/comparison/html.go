@@ -17,14 +17,14 @@ var page = template.Must(edition.Page().Parse(pageText))
 // view is what the template sees.
 type view struct {
 	*Document
-	Title, About, Nothing, Who, Internal, Credit, CreditURL string
-	Failures                                                []failure
-	OneSided, Stale                                         []line
-	Pictures                                                []picture
-	Values, Regions, ApartByPath                            []table
-	Lags, Content, Apart, Signs, Sides                      table
-	Whole                                                   []table // what the first screen shortens
-	Method                                                  []string
+	Title, About, Who, Internal, Credit, CreditURL string
+	Failures                                       []failure
+	OneSided, Stale                                []line
+	Pictures                                       []picture
+	Values, Regions, ApartByPath                   []sheet
+	Lags, Content, Apart, Signs, Sides             sheet
+	Whole                                          []sheet // what the first screen shortens
+	Method                                         []string
 }
 
 // WriteHTML writes comparison.html: one file that needs nothing else.
@@ -33,10 +33,7 @@ func (d *Document) WriteHTML(w io.Writer) error {
 		Failures: d.failures(), OneSided: d.oneSided(), Stale: d.staleSites(), Pictures: d.pictures(),
 		Values: eachPath(d.values), Regions: eachPath(d.regions), ApartByPath: eachPath(d.apartByPath),
 		Lags: d.lags(), Content: d.content(), Apart: d.apart(), Signs: d.signs(), Sides: d.sides(), Method: d.method()}
-	if !d.comparable() {
-		v.Nothing = nothing
-	}
-	for _, t := range []table{d.windows(), d.outages(), d.stale()} {
+	for _, t := range []sheet{d.windows(), d.outages(), d.stale()} {
 		if !t.Empty() {
 			v.Whole = append(v.Whole, t)
 		}
@@ -45,7 +42,7 @@ func (d *Document) WriteHTML(w io.Writer) error {
 }
 
 // eachPath are the tables of paths that have rows.
-func eachPath(of func(measurement.Path) table) (list []table) {
+func eachPath(of func(measurement.Path) sheet) (list []sheet) {
 	for _, path := range measurement.Paths {
 		if t := of(path); !t.Empty() {
 			list = append(list, t)

@@ -93,6 +93,9 @@ func (d *Document) Summary() string {
 func (o Outage) by() string {
 	switch o.SeenBy {
 	case SeenByOurs:
+		if o.Opinion != NotSeen {
+			return "ours; of the crowd there is no data"
+		}
 		return "ours alone"
 	case SeenByTheirs:
 		return "the crowd alone"
@@ -183,14 +186,6 @@ func (d *Document) ofPath(path measurement.Path) (list []Path) {
 	}
 	return list
 }
-
-// comparable says whether there is an hour that both sides covered.
-func (d *Document) comparable() bool {
-	return slices.ContainsFunc(d.Paths, func(p Path) bool { return p.Hours > 0 })
-}
-
-// nothing is said where nothing can be compared.
-const nothing = "Nothing can be compared: there is no hour that both sides covered."
 
 // who says of whom the crowd is made.
 func (d *Document) who() string {

@@ -24,7 +24,7 @@ func latency(p10, median, p90 int64) *comparison.Latency {
 // empty is a comparison without an hour that both sides covered.
 func empty() *comparison.Document {
 	return &comparison.Document{Schema: comparison.Schema, Version: "test", Revision: 1, From: november, Until: november.AddDate(0, 1, 0), Plan: "rssac047", Set: "builtin",
-		Ours: comparison.Side{VantagePoints: 20}, Draws: 1000, Seed: 20261101, Notes: []string{"The crowd's lake ends on 2026-10-31."}}
+		Ours: comparison.Side{VantagePoints: 20}, Draws: 1000, Seed: 20261101, Notes: []string{"There is no hour in which both sides asked."}}
 }
 
 // rich is a comparison that has everything a page shows.
@@ -33,7 +33,7 @@ func rich() *comparison.Document {
 	d.Notes = []string{"Of 720 hours 700 were covered by both sides."}
 	d.Ours = comparison.Side{VantagePoints: 20, Networks: 20, Asked: 8_985_600, Good: 8_983_000, Regions: regions(4, 4, 4, 4, 4)}
 	d.Theirs = comparison.Side{VantagePoints: 9812, Networks: 1400, Asked: 24_102_331, Good: 23_800_112, Regions: regions(310, 1204, 6104, 420, 1774),
-		Apart: comparison.Apart{Asked: 1_204_300, Good: 804_112, Intercepted: comparison.ApartCount{VantagePoints: 491, Asked: 790_000, Good: 786_331},
+		Apart: comparison.Apart{Intercepted: comparison.ApartCount{VantagePoints: 491, Asked: 790_000, Good: 786_331},
 			NoNetwork: comparison.ApartCount{VantagePoints: 1204, Asked: 310_220}, NoRoute: comparison.ApartCount{VantagePoints: 812, Asked: 290_000},
 			NotWorking: comparison.ApartCount{VantagePoints: 930, Asked: 302_110, Good: 12_004},
 			Signs: []comparison.Sign{{Sign: "recursion is available", RSI: "a", VantagePoints: 402, Networks: 311, Answers: 290_110},
@@ -110,10 +110,12 @@ func opinions() []comparison.Opinion {
 func outages() (list []comparison.Outage) {
 	for i, by := range []string{comparison.SeenByOurs, comparison.SeenByTheirs, comparison.SeenByBoth} {
 		o := comparison.Outage{RSI: measurement.RSI(rune('b' + i)), Family: measurement.IPv6, Transport: measurement.TCP, From: hour(3+i, 22), Until: hour(4+i, 2), SeenBy: by, Strongest: strongest(13 + 200*i)}
+		o.Opinion = []comparison.Verdict{comparison.NotSeen, comparison.NoData, comparison.Confirmed}[i]
 		if i > 0 {
 			o.Regions = []string{"latin_america", "europe"}
 		}
 		list = append(list, o)
 	}
-	return list
+	return append(list, comparison.Outage{RSI: "g", Family: measurement.IPv4, Transport: measurement.UDP, From: hour(20, 1), Until: hour(20, 2),
+		SeenBy: comparison.SeenByOurs, Opinion: comparison.NoData, Strongest: comparison.Strongest{OursStruck: 7, Ours: 20}})
 }

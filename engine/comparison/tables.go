@@ -7,18 +7,18 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// table has its heads in the first row.
-type table struct {
+// sheet is a table for people. It has its heads in the first row.
+type sheet struct {
 	Title, About string
 	Rows         [][]string
 }
 
 // Empty says that there are heads alone.
-func (t table) Empty() bool { return len(t.Rows) < 2 }
+func (t sheet) Empty() bool { return len(t.Rows) < 2 }
 
 // values are availability and latency over a path, ours beside theirs.
-func (d *Document) values(path measurement.Path) table {
-	t := table{Title: path.Title(), About: "Availability in %, latency in ms as P10 · median · P90; in brackets what holds with 95 %.",
+func (d *Document) values(path measurement.Path) sheet {
+	t := sheet{Title: path.Title(), About: "Availability in %, latency in ms as P10 · median · P90; in brackets what holds with 95 %.",
 		Rows: [][]string{{"RSI", "Hours", "Networks", "Availability, ours", "the crowd's", "Latency, ours", "the crowd's", "Ours faster than % of networks"}}}
 	for _, p := range d.ofPath(path) {
 		t.Rows = append(t.Rows, []string{string(p.RSI), edition.Thousands(int64(p.Hours)), edition.Thousands(int64(p.Theirs.Networks)),
@@ -28,7 +28,7 @@ func (d *Document) values(path measurement.Path) table {
 }
 
 // regions are the crowd's availability and median latency by region over a path.
-func (d *Document) regions(path measurement.Path) table {
+func (d *Document) regions(path measurement.Path) sheet {
 	list := d.ofPath(path)
 	heads, at := []string{"RSI"}, map[string]int{}
 	for _, p := range list {
@@ -39,7 +39,7 @@ func (d *Document) regions(path measurement.Path) table {
 			}
 		}
 	}
-	t := table{Title: path.Title(), About: "Of the crowd: availability in %, median latency in ms, and the number of networks.", Rows: [][]string{heads}}
+	t := sheet{Title: path.Title(), About: "Of the crowd: availability in %, median latency in ms, and the number of networks.", Rows: [][]string{heads}}
 	if len(heads) == 1 {
 		return t
 	}
@@ -70,8 +70,8 @@ func (m Measured) short() string {
 }
 
 // apartByPath are the crowd's queries with and without what is set apart.
-func (d *Document) apartByPath(path measurement.Path) table {
-	t := table{Title: path.Title(), About: "Queries of the crowd that were answered well, of all that were sent.",
+func (d *Document) apartByPath(path measurement.Path) sheet {
+	t := sheet{Title: path.Title(), About: "Queries of the crowd that were answered well, of all that were sent.",
 		Rows: [][]string{{"RSI", "Compared", "in %", "Set apart", "in %", "Both together, in %"}}}
 	for _, p := range d.ofPath(path) {
 		own, both := p.Theirs.Counts, Counts{p.Theirs.Asked + p.Apart.Asked, p.Theirs.Good + p.Apart.Good}
@@ -86,8 +86,8 @@ func (c Counts) String() string {
 }
 
 // apart are the kinds of what is set apart, on both sides.
-func (d *Document) apart() table {
-	t := table{Title: "Kinds", About: "A query may be of several kinds.", Rows: [][]string{{"Why", "Whose", "Vantage points", "Queries", "of these answered well"}}}
+func (d *Document) apart() sheet {
+	t := sheet{Title: "Kinds", About: "Each query is of one kind, the first that fits.", Rows: [][]string{{"Why", "Whose", "Vantage points", "Queries", "of these answered well"}}}
 	for _, side := range []struct {
 		whose string
 		Apart
@@ -95,21 +95,18 @@ func (d *Document) apart() table {
 		for _, k := range []struct {
 			why string
 			ApartCount
-		}{{"somebody else answers", side.Intercepted}, {"no RSI of the family answered", side.NoNetwork}, {"of these, no route all day", side.NoRoute}, {"its family does not work, by its tag", side.NotWorking}} {
+		}{{"no route to the family", side.NoRoute}, {"no RSI of the family answered", side.NoNetwork}, {"its family does not work, by its tag", side.NotWorking}, {"somebody else answers", side.Intercepted}} {
 			if k.Asked > 0 || k.VantagePoints > 0 {
 				t.Rows = append(t.Rows, []string{k.why, side.whose, edition.Thousands(int64(k.VantagePoints)), edition.Thousands(k.Asked), edition.Thousands(k.Good)})
 			}
-		}
-		if side.Asked > 0 {
-			t.Rows = append(t.Rows, []string{"all together", side.whose, "", edition.Thousands(side.Asked), edition.Thousands(side.Good)})
 		}
 	}
 	return t
 }
 
 // signs are the signs of interception.
-func (d *Document) signs() table {
-	t := table{Title: "Signs that somebody else answers", About: "A sign that many networks show at one RSI alone may be that server's.",
+func (d *Document) signs() sheet {
+	t := sheet{Title: "Signs that somebody else answers", About: "A sign that many networks show at one RSI alone may be that server's.",
 		Rows: [][]string{{"Sign", "RSI", "Vantage points", "Networks", "Answers"}}}
 	for _, s := range append(append([]Sign{}, d.Ours.Apart.Signs...), d.Theirs.Apart.Signs...) {
 		t.Rows = append(t.Rows, []string{s.Sign, string(s.RSI), edition.Thousands(int64(s.VantagePoints)), edition.Thousands(int64(s.Networks)), edition.Thousands(s.Answers)})
@@ -118,8 +115,8 @@ func (d *Document) signs() table {
 }
 
 // lags are publication lags.
-func (d *Document) lags() table {
-	t := table{Title: "Publication lag", About: "How long after our first sighting new serials were seen: the median over serials of the networks' median and P90, ± how far apart the queries are.",
+func (d *Document) lags() sheet {
+	t := sheet{Title: "Publication lag", About: "How long after our first sighting new serials were seen: the median over serials of the networks' median and P90, ± how far apart the queries are.",
 		Rows: [][]string{{"RSI", "Serials", "Median, ours", "the crowd's", "P90, ours", "the crowd's", "Networks of the crowd"}}}
 	for _, p := range d.Publication {
 		networks := "-"
@@ -155,8 +152,8 @@ func (l *Lag) in(s int64) string {
 }
 
 // content is what the crowd's SOA RRsets were.
-func (d *Document) content() table {
-	t := table{Title: "SOA content", About: "Answers of the crowd whose SOA RRset was held against the archive of zones.",
+func (d *Document) content() sheet {
+	t := sheet{Title: "SOA content", About: "Answers of the crowd whose SOA RRset was held against the archive of zones.",
 		Rows: [][]string{{"RSI", "As archived", "Otherwise", "from probes", "in networks", "Not held against it", "Otherwise, of what is set apart"}}}
 	for _, c := range d.Content {
 		t.Rows = append(t.Rows, []string{string(c.RSI), edition.Thousands(c.Correct), edition.Thousands(c.Incorrect), edition.Thousands(int64(c.Probes)), edition.Thousands(int64(c.Networks)),
@@ -166,8 +163,8 @@ func (d *Document) content() table {
 }
 
 // sides are who is on either side, by region.
-func (d *Document) sides() table {
-	t := table{Title: "By region", Rows: [][]string{{"Region", "Our vantage points", "Probes", "Networks of the crowd"}}}
+func (d *Document) sides() sheet {
+	t := sheet{Title: "By region", Rows: [][]string{{"Region", "Our vantage points", "Probes", "Networks of the crowd"}}}
 	own := map[string]int{}
 	for _, r := range d.Ours.Regions {
 		own[r.Region] = r.VantagePoints
@@ -185,21 +182,21 @@ func (d *Document) sides() table {
 }
 
 // windows are all windows of the FAILs.
-func (d *Document) windows() table {
-	t := table{Title: "Windows of our FAILs", About: "Of the crowd the hour that speaks most clearly; p is multiplied by the hours tested.",
+func (d *Document) windows() sheet {
+	t := sheet{Title: "Windows of our FAILs", About: "Of the crowd the hour that speaks most clearly; p is multiplied by the hours tested.",
 		Rows: [][]string{{"Of", "When", "Opinion", "Ours, not answered well", "Ours", "Crowd", "p", "Power"}}}
 	for _, o := range d.Opinions {
 		for _, w := range o.Windows {
 			t.Rows = append(t.Rows, []string{o.Of(), span(w.From, w.Until), w.Opinion.Word(), edition.Thousands(w.Failed) + " of " + edition.Thousands(w.Asked),
-				w.ours(), w.theirs(), chance(w.P), fmt.Sprintf("%d %%", int(100*min(max(w.Power, 0), 1)))})
+				w.ours(), w.theirs(), chanceText(w.P), fmt.Sprintf("%d %%", int(100*min(max(w.Power, 0), 1)))})
 		}
 	}
 	return t
 }
 
 // outages are all outages.
-func (d *Document) outages() table {
-	t := table{Title: "Outages", About: "Hours in which one side, or both, saw more trouble than its own rate of the week before explains.",
+func (d *Document) outages() sheet {
+	t := sheet{Title: "Outages", About: "Hours in which one side, or both, saw more trouble than its own rate of the week before explains.",
 		Rows: [][]string{{"Of", "When", "Seen by", "Ours", "Crowd", "Where"}}}
 	for _, o := range d.Outages {
 		t.Rows = append(t.Rows, []string{over(o.RSI, o.Family, o.Transport), span(o.From, o.Until), o.by(), o.Strongest.ours(), o.Strongest.theirs(), edition.Dash(regionNames(o.Regions))})
@@ -208,8 +205,8 @@ func (d *Document) outages() table {
 }
 
 // stale are all sites that served old zones.
-func (d *Document) stale() table {
-	t := table{Title: "Old zones", About: "A zone is old when a successor had been seen for two hours or more.",
+func (d *Document) stale() sheet {
+	t := sheet{Title: "Old zones", About: "A zone is old when a successor had been seen for two hours or more.",
 		Rows: [][]string{{"RSI", "When", "Oldest serial", "Probes", "Networks", "Where", "Our vantage points"}}}
 	for _, s := range d.Stale {
 		t.Rows = append(t.Rows, []string{string(s.RSI), span(s.From, s.Until), fmt.Sprint(s.Oldest), edition.Thousands(int64(s.Probes)), edition.Thousands(int64(s.Networks)) + " of " + edition.Thousands(int64(s.Of)),

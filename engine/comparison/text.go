@@ -21,9 +21,6 @@ func (d *Document) WriteText(w io.Writer) error {
 	for _, n := range d.Notes {
 		t.Line("Note       %s", n)
 	}
-	if !d.comparable() {
-		t.Line("Note       %s", nothing)
-	}
 	t.failures(d)
 	t.list("Outages that one side alone saw", d.oneSided())
 	t.list("Old zones", d.staleSites())
@@ -35,7 +32,7 @@ func (d *Document) WriteText(w io.Writer) error {
 			}
 		}
 	}
-	for _, x := range []table{d.lags(), d.content()} {
+	for _, x := range []sheet{d.lags(), d.content()} {
 		t.table(x.Title, x)
 	}
 	t.byPath("By region", d.regions)
@@ -43,7 +40,7 @@ func (d *Document) WriteText(w io.Writer) error {
 	t.table("Signs that somebody else answers", d.signs())
 	t.byPath("With and without what is set apart", d.apartByPath)
 	t.table("Who is in it", d.sides())
-	for _, x := range []table{d.windows(), d.outages(), d.stale()} {
+	for _, x := range []sheet{d.windows(), d.outages(), d.stale()} {
 		t.table(x.Title+", all", x)
 	}
 	t.Heading("How it is made")
@@ -93,7 +90,7 @@ func (t *textWriter) list(title string, lines []line) {
 }
 
 // table prints a table that has rows.
-func (t *textWriter) table(title string, x table) {
+func (t *textWriter) table(title string, x sheet) {
 	if x.Empty() {
 		return
 	}
@@ -105,7 +102,7 @@ func (t *textWriter) table(title string, x table) {
 }
 
 // byPath prints a table for each path.
-func (t *textWriter) byPath(title string, of func(measurement.Path) table) {
+func (t *textWriter) byPath(title string, of func(measurement.Path) sheet) {
 	for _, path := range measurement.Paths {
 		t.table(title+", "+path.Title(), of(path))
 	}

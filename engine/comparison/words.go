@@ -26,9 +26,6 @@ func (v Verdict) Word() string {
 	}
 }
 
-// million is the whole, of parts per million.
-const million = 1_000_000
-
 // percent is a share in parts per million in print, cut off to hundredths of a percent.
 func percent(ppm int64) string {
 	ppm = min(max(ppm, 0), million)
@@ -180,8 +177,8 @@ func (s Strongest) ours() string {
 	return count(s.OursStruck, s.Ours, "vantage point") + " struck"
 }
 
-// chance is a p value in print; times the hours that were tested it can exceed 1.
-func chance(p float64) string {
+// chanceText is a p value in print; times the hours that were tested it can exceed 1.
+func chanceText(p float64) string {
 	switch {
 	case p < 0.0001:
 		return "< 0.0001"
