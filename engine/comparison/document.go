@@ -45,8 +45,6 @@ type Document struct {
 	Outages     []Outage      `json:"outages"`  // that one side saw, or both
 	Stale       []Stale       `json:"stale"`
 	Notes       []string      `json:"notes"` // what a reader must know before the numbers
-
-	Manual string `json:"-"` // where docs/second-opinion.md is published; empty: not known
 }
 
 // Side is what one side is.

@@ -177,12 +177,16 @@ func extremes(paths []Path) (list []string) {
 	return list
 }
 
-// ofPath are the RSIs over one path.
+// ofPath are the RSIs over one path; none where nothing of the path can be compared.
 func (d *Document) ofPath(path measurement.Path) (list []Path) {
+	hours := 0
 	for _, p := range d.Paths {
 		if p.Family == path.Family && p.Transport == path.Transport {
-			list = append(list, p)
+			list, hours = append(list, p), hours+p.Hours
 		}
+	}
+	if hours == 0 {
+		return nil
 	}
 	return list
 }
@@ -216,7 +220,7 @@ func (d *Document) method() []string {
 	return []string{
 		fmt.Sprintf("A value of the crowd is one of each probe, then the median of each network (AS), then quantiles over networks. Intervals hold 95 %%: networks, of ours vantage points, are drawn %s times, seed %d.", edition.Thousands(int64(d.Draws)), d.Seed),
 		"Only hours that both sides covered are compared. What somebody else answers in a server's place, and what has no network, is set apart and counted.",
-		"A FAIL of ours is confirmed where more networks were struck in the same hours than their own rate of the week before explains: at least 5, with p < 0.001 after correction for the hours tested. " +
+		"A FAIL of ours is confirmed where more networks were struck in the same hours than their own rate of the week before explains, by at least 5, with p < 0.001 after correction for the hours tested. " +
 			"It is not seen where the same test would have found a tenth of our failing share with a power of 90 %. Else there is no data.",
 		"The thresholds of RSSAC047 are not applied to the crowd. Of what it answers, the SOA RRset alone is held against the archive of zones.",
 		"A lag is known to its cadence, how far apart the queries are: it may be shorter by so much.",

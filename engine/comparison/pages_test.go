@@ -38,7 +38,6 @@ func poisoned() *comparison.Document {
 		d.Theirs.Regions[i].Region = hostile.Text
 	}
 	d.Opinions[0].Verdict = hostile.Text
-	d.Manual = "javascript:alert(1)"
 	return d
 }
 
@@ -62,13 +61,10 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestHostile: what others wrote is printed as text, and leads nowhere.
+// TestHostile: what others wrote is printed as text.
 func TestHostile(t *testing.T) {
 	for ending, printed := range editions(t, poisoned()) {
 		hostile.Tame(t, ending, printed)
-		if strings.Contains(printed, "javascript:") {
-			t.Errorf("%s leads to a script", ending)
-		}
 		if !strings.Contains(printed, "FORGED") {
 			t.Errorf("%s has no hostile text", ending)
 		}

@@ -23,13 +23,20 @@ func latency(p10, median, p90 int64) *comparison.Latency {
 
 // empty is a comparison without an hour that both sides covered.
 func empty() *comparison.Document {
+	d := blank()
+	d.Paths = []comparison.Path{{RSI: "a", Family: measurement.IPv4, Transport: measurement.UDP}}
+	d.Publication = []comparison.Publication{{RSI: "a"}}
+	return d
+}
+
+func blank() *comparison.Document {
 	return &comparison.Document{Schema: comparison.Schema, Version: "test", Revision: 1, From: november, Until: november.AddDate(0, 1, 0), Plan: "rssac047", Set: "builtin",
 		Ours: comparison.Side{VantagePoints: 20}, Draws: 1000, Seed: 20261101, Notes: []string{"There is no hour in which both sides asked."}}
 }
 
 // rich is a comparison that has everything a page shows.
 func rich() *comparison.Document {
-	d := empty()
+	d := blank()
 	d.Notes = []string{"Of 720 hours 700 were covered by both sides."}
 	d.Ours = comparison.Side{VantagePoints: 20, Networks: 20, Asked: 8_985_600, Good: 8_983_000, Regions: regions(4, 4, 4, 4, 4)}
 	d.Theirs = comparison.Side{VantagePoints: 9812, Networks: 1400, Asked: 24_102_331, Good: 23_800_112, Regions: regions(310, 1204, 6104, 420, 1774),

@@ -119,6 +119,9 @@ func (d *Document) lags() sheet {
 	t := sheet{Title: "Publication lag", About: "How long after our first sighting new serials were seen: the median over serials of the networks' median and P90, ± how far apart the queries are.",
 		Rows: [][]string{{"RSI", "Serials", "Median, ours", "the crowd's", "P90, ours", "the crowd's", "Networks of the crowd"}}}
 	for _, p := range d.Publication {
+		if p.Ours == nil && p.Theirs == nil {
+			continue
+		}
 		networks := "-"
 		if p.Theirs != nil {
 			networks = edition.Thousands(int64(p.Theirs.Networks))
