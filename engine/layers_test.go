@@ -26,7 +26,7 @@ const module = "mtric.net/mtric"
 // be read, tested or replaced alone.
 var level = map[string]int{
 	"engine/measurement": 0, "engine/interval": 0, "engine/clock": 0, "engine/dnsmsg": 0, "engine/diag": 0, "engine/files": 0, "engine/column/thrift": 0, "plans": 0,
-	"engine/column": 1, "engine/edition": 1, "engine/expr": 1, "engine/plan": 1, "engine/rootzone": 1, "engine/scamper": 1, "engine/transfer": 1,
+	"engine/atlas/identity": 1, "engine/column": 1, "engine/edition": 1, "engine/expr": 1, "engine/plan": 1, "engine/rootzone": 1, "engine/scamper": 1, "engine/transfer": 1,
 	"engine/expect": 2, "engine/spool": 2, "engine/lake": 2, "engine/lab": 2, "metrics/correctness": 2,
 	"engine/comparison": 3, "engine/judge": 3, "engine/originals": 3, "engine/probe": 3, "engine/export": 3, "engine/simulate": 3, "engine/lab/kinds": 3, "metrics": 3,
 	"engine/serials": 3, "engine/atlas": 4, "engine/atlas/crowd": 3, "engine/derive": 4, "engine/ingest": 4, "engine/alert": 4, "engine/report": 4, "engine/survey": 4, "metrics/objectives": 4,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/column"
@@ -71,10 +72,13 @@ func fromMap[T ~string](m map[T]int32, missing int32) func(string) int32 {
 	}
 }
 
-// decode looks the batch's texts up.
-func (a *Accumulator) decode(b *column.AnswerBatch) *decoded {
+// decode looks the batch's texts up. An error says that the data have too many vantage points.
+func (a *Accumulator) decode(b *column.AnswerBatch) (*decoded, error) {
 	d := &decoded{AnswerBatch: *b, accumulator: a}
 	d.vp = b.VantagePoint.Codes(unknown, a.place)
+	if err := a.crowded(); err != nil {
+		return nil, err
+	}
 	d.query = b.Query.Codes(0, fromMap(map[string]int32{measurement.QuerySOA: querySOA, measurement.QueryCorrectness: queryCorrectness}, 0))
 	d.rsi = b.RSI.Codes(unknown, fromMap(a.rsis, unknown))
 	d.family = b.Family.Codes(noPath, fromMap(familyPaths, noPath))
@@ -86,10 +90,10 @@ func (a *Accumulator) decode(b *column.AnswerBatch) *decoded {
 	d.verdict = b.Verdict.Codes(0, fromMap(verdictChecks, unknown))
 	d.seenVP, d.seenRSI = make([]bool, len(d.vp)), make([]bool, len(d.rsi))
 	if !a.cfg.Instances {
-		return d
+		return d, nil
 	}
 	d.names, d.met = make([]instanceCount, len(d.vp)*a.n*len(paths)), map[[3]int32]int64{}
-	return d
+	return d, nil
 }
 
 // addressOf is the place of an address, however it is written, among the plan's;
@@ -149,11 +153,16 @@ func (d *decoded) early(serial uint32, i int, day *day) bool {
 	return signed != nil && d.SentAt.Has(i) && d.SentAt.Int[i] < signed.Add(-clockAllowance).UnixMicro()
 }
 
-// place is the index of a vantage point; of one not expected, unknown.
+// place is the index of a vantage point; of one not expected, unknown. Of those of the data
+// no more count than a plan may have.
 func (a *Accumulator) place(id string) int32 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i, known := a.index[id]
+	if !known && a.anyVP && len(a.vps) == maxVPs {
+		a.tooMany = cmp.Or(a.tooMany, strings.Clone(id))
+		return unknown
+	}
 	if !known && a.anyVP {
 		i, known = int32(len(a.vps)), true
 		a.vps = append(a.vps, VantagePoint{ID: measurement.VantagePoint(id)})
@@ -163,6 +172,25 @@ func (a *Accumulator) place(id string) int32 {
 		return unknown
 	}
 	return i
+}
+
+// crowded says that the data have more vantage points than are held in memory.
+func (a *Accumulator) crowded() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return tooManyVPs(a.tooMany)
+}
+
+// tooManyVPs is the mistake of data whose vantage points are too many, one of which is named.
+func tooManyVPs(one string) error {
+	switch vp := measurement.VantagePoint(one); {
+	case one == "":
+		return nil
+	case vp.Valid() && !vp.Machine():
+		return fmt.Errorf("the lake holds rows of more than %d vantage points, such as %s, a probe of RIPE Atlas: no report is made of those; choose a lake of our own", maxVPs, one)
+	default:
+		return fmt.Errorf("the lake holds rows of more than %d vantage points, such as %q, and the plan names none: name those that count in vantage_point blocks of the plan", maxVPs, one)
+	}
 }
 
 // cell reads what became of a query; cellDamaged where the row contradicts itself.

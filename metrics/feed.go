@@ -47,7 +47,8 @@ type Accumulator struct {
 	mu             sync.Mutex // guards what follows
 	vps            []VantagePoint
 	index          map[string]int32
-	anyVP          bool // vantage points are those of the data
+	anyVP          bool   // vantage points are those of the data
+	tooMany        string // the first of them that was too many
 	unexpected     map[measurement.VantagePoint]bool
 	unexpectedRSIs map[measurement.RSI]bool
 	instances      map[instance]int64
@@ -121,7 +122,10 @@ func (a *Accumulator) bounds() (from, until []int64) {
 // other queries, of RSIs and vantage points not expected count nowhere. An error
 // says which row contradicts itself: such data is not fit for verdicts.
 func (a *Accumulator) Add(b *column.AnswerBatch) error {
-	d := a.decode(b)
+	d, err := a.decode(b)
+	if err != nil {
+		return err
+	}
 	vpFrom, vpUntil := a.bounds()
 	var locked *day
 	defer func() {

@@ -1,8 +1,10 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	"mtric.net/mtric/engine/column"
@@ -50,6 +52,7 @@ func received(r *measurement.Run) int64 {
 	return r.ReceivedAt.UnixMicro()
 }
 
+// addRun notes what is odd about a run.
 func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested *time.Time) {
 	if at >= a.until || at != interval.Of(time.UnixMicro(at)).UnixMicro() {
 		return
@@ -82,6 +85,9 @@ func (a *Accumulator) addRun(vp string, at, received int64, wrong bool, ingested
 		return
 	case at < a.from:
 		a.marksBefore[runKey{vp, at}] = m
+		return
+	case a.marks[vp] == nil && a.anyVP && len(a.marks) == maxVPs:
+		a.tooMany = cmp.Or(a.tooMany, strings.Clone(vp))
 		return
 	case a.marks[vp] == nil:
 		a.marks[vp] = make([]mark, len(a.days)*perDay)
@@ -140,6 +146,6 @@ func (a *Accumulator) scanRuns(ctx context.Context, store lake.Store, from, unti
 		for i := range b.Rows {
 			a.addRun(b.VantagePoint.Text(i), b.Interval.Int[i], b.ReceivedAt.Int[i], b.ClockSynchronized.No(i), b.IngestedAt.Ptr(i))
 		}
-		return nil
+		return a.crowded()
 	})
 }

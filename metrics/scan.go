@@ -55,7 +55,10 @@ func (a *Accumulator) forgetEarly(ctx context.Context, scan lake.Scan) error {
 
 // rescan notes the sightings of a batch of a day whose sightings were forgotten.
 func (a *Accumulator) rescan(b *column.AnswerBatch) error {
-	d := a.decode(b)
+	d, err := a.decode(b)
+	if err != nil {
+		return err
+	}
 	vpFrom, vpUntil := a.bounds()
 	for i := range b.Rows {
 		vp, rsi, label := d.vp[b.VantagePoint.Index[i]+1], d.rsi[b.RSI.Index[i]+1], b.Interval.Int[i]
@@ -95,7 +98,10 @@ func (a *Accumulator) columns(more ...column.Name) []column.Name {
 
 // close settles answers without a verdict, now that their flags are there.
 func (a *Accumulator) close(b *column.AnswerBatch) error {
-	d := a.decode(b)
+	d, err := a.decode(b)
+	if err != nil {
+		return err
+	}
 	for i := range b.Rows {
 		vp, rsi := d.vp[b.VantagePoint.Index[i]+1], d.rsi[b.RSI.Index[i]+1]
 		if d.query[b.Query.Index[i]+1] != queryCorrectness || vp < 0 || rsi < 0 || !d.TC.Yes(i) {

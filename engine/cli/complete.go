@@ -5,6 +5,7 @@ import (
 
 	"mtric.net/mtric/engine/attainment"
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/comparison"
 	"mtric.net/mtric/engine/export"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/rehearse"
@@ -53,7 +54,7 @@ func (a *app) completeValues(root *cobra.Command) {
 		{[]string{"export"}, "table", fixed(texts(column.Tables))},
 		{[]string{"plan", "crontab"}, "role", fixed([]string{plan.RoleVantagePoint, plan.RoleCollector})},
 		{[]string{"plan", "test"}, "rule", rules},
-		{[]string{"report"}, "style", fixed([]string{string(report.Monthly), string(report.Weekly), survey.Style, attainment.Style})},
+		{[]string{"report"}, "style", fixed([]string{string(report.Monthly), string(report.Weekly), survey.Style, attainment.Style, comparison.Style})},
 		{[]string{"snapshot"}, "table", fixed(texts(column.Tables))},
 		{[]string{"verify"}, "without", vps},
 	} {

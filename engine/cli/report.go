@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/attainment"
+	"mtric.net/mtric/engine/comparison"
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
@@ -24,8 +25,8 @@ import (
 )
 
 type reportOptions struct {
-	style, period, out, zones string
-	force                     bool
+	style, period, out, zones, with string
+	force                           bool
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -49,15 +50,20 @@ The style survey compares candidates for vantage points: hops, round trips, serv
 and ways that each saw. It writes internal/survey.{txt,json,html} and prints the text.
 
 The style objectives says whether servers met the plan's objectives in windows that end
-with the period's day. It writes internal/objectives.{txt,json,html} and prints the text.`,
-		Example: "  mtric report --style monthly\n  mtric report --style weekly --period 2026-11-16 --lake Lake --out Reports\n  mtric report --style survey --plan survey --plan local/survey --lake Lake --out Reports\n  mtric report --style objectives --plan my-plan",
+with the period's day. It writes internal/objectives.{txt,json,html} and prints the text.
+
+The style comparison lays what probes of RIPE Atlas saw, in the lake of --with, beside what
+our vantage points saw. It changes no verdict. It writes internal/comparison.{txt,json,html}
+and prints the text.`,
+		Example: "  mtric report --style monthly\n  mtric report --style weekly --period 2026-11-16 --lake Lake --out Reports\n  mtric report --style survey --plan survey --plan local/survey --lake Lake --out Reports\n  mtric report --style objectives --plan my-plan\n  mtric report --style comparison --period 2026-11 --with Atlas",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.report(c.Context(), o) },
 	}
-	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly, weekly, survey or objectives")
-	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake); of objectives the last day, 2026-11-22 (default: yesterday)")
+	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly, weekly, survey, objectives or comparison")
+	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake); of objectives the last day, 2026-11-22 (default: yesterday); of a comparison a month, a week or days")
 	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: Reports below --home)")
 	c.Flags().StringVar(&o.zones, "zones", "", "`DIR` of the archive, whose root zones go into dossiers (default: Output/RootZones below --home; with --lake, its rootzones/)")
+	c.Flags().StringVar(&o.with, "with", "", "`LAKE` of results of RIPE Atlas, which a comparison is with")
 	c.Flags().BoolVar(&o.force, "force", false, "make a new revision of a report that is there")
 	return c
 }
@@ -79,7 +85,12 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.with != "" && o.style != comparison.Style {
+		return usagef("--with: a report of the style %s compares nothing; give --style comparison", o.style)
+	}
 	switch o.style {
+	case comparison.Style:
+		return a.comparison(ctx, p, o, atHome, now)
 	case survey.Style:
 		return a.survey(ctx, p, o, atHome, now)
 	case attainment.Style:

@@ -6,6 +6,9 @@
 // after which what is intercepted or has no network is set apart (apart.go). What is said
 // of a path is one value a probe, the median of each network, then quantiles of networks
 // (value.go). Whether the crowd confirms a failure is asked hour by hour (opinion.go).
+//
+// Put writes the files (write.go). What both editions say is made in lines.go and tables.go;
+// text.go, html.go and picture.go print it.
 package comparison
 
 import (
@@ -21,12 +24,13 @@ const Schema = "mtric-comparison/1"
 // at the full hour, UTC. A network is an AS of the address family; probes whose AS is not
 // known are one network together. Of ours each vantage point is one.
 type Document struct {
-	Schema  string    `json:"schema"`
-	Version string    `json:"version"`
-	From    time.Time `json:"from"`
-	Until   time.Time `json:"until"`
-	Plan    string    `json:"plan"`
-	Set     string    `json:"set"` // of measurements, that the crowd's lake holds
+	Schema   string    `json:"schema"`
+	Version  string    `json:"version"`
+	Revision int       `json:"revision"` // set by Put
+	From     time.Time `json:"from"`
+	Until    time.Time `json:"until"`
+	Plan     string    `json:"plan"`
+	Set      string    `json:"set"` // of measurements, that the crowd's lake holds
 
 	Ours   Side `json:"ours"`
 	Theirs Side `json:"theirs"`

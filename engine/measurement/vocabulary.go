@@ -77,6 +77,22 @@ var (
 	Metrics    = slices.Concat(RSIMetrics, RSSMetrics)
 )
 
+// Title is the metric as texts for people name it; the system's and an RSI's have the same.
+// Empty where it is none.
+func (m Metric) Title() string {
+	switch m {
+	case RSIAvailability, RSSAvailability:
+		return "Availability"
+	case RSILatency, RSSLatency:
+		return "Response latency"
+	case RSICorrectness, RSSCorrectness:
+		return "Correctness"
+	case RSIPublication, RSSPublication:
+		return "Publication latency"
+	}
+	return ""
+}
+
 // Strings writes the words of a vocabulary as text.
 func Strings[T ~string](words []T) []string {
 	all := make([]string, len(words))

@@ -192,7 +192,7 @@ func (s span) String() string {
 }
 
 // Title is the metric in print.
-func (a *Attribution) Title() string { return titles[a.Metric] }
+func (a *Attribution) Title() string { return a.Metric.Title() }
 
 // attribute counts a row.
 func (x *dossier) attribute(c breach, r *measurement.Answer, to Cause) {

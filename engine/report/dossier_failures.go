@@ -37,7 +37,7 @@ type missed struct {
 }
 
 // Title is the metric in print.
-func (m missed) Title() string { return titles[m.Metric] }
+func (m missed) Title() string { return m.Metric.Title() }
 
 // count takes a failed row into the tables and timelines.
 func (x *dossier) count(c breach, r *measurement.Answer) {

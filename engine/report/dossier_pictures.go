@@ -122,7 +122,7 @@ func (x *dossier) timeline(metric measurement.Metric) template.HTML {
 		}
 		rows = append(rows, r)
 	}
-	return timeline{title: "failed rows over the period, " + titles[metric], from: x.d.From, rows: rows, classes: failureClasses, of: func(failed, rest int64) (class, string) {
+	return timeline{title: "failed rows over the period, " + metric.Title(), from: x.d.From, rows: rows, classes: failureClasses, of: func(failed, rest int64) (class, string) {
 		return failureClass(failed, rest), edition.Plural(failed, "failed row")
 	}}.draw()
 }
@@ -148,7 +148,7 @@ func (x *dossier) failedByPlace(metric measurement.Metric) template.HTML {
 			failed[key{k.vp, measurement.Paths[k.path]}] += f.Rows
 		}
 	}
-	return x.byPlace("failed rows by path and vantage point, "+titles[metric], failureClasses, func(p Place, path measurement.Path) (class, string, string) {
+	return x.byPlace("failed rows by path and vantage point, "+metric.Title(), failureClasses, func(p Place, path measurement.Path) (class, string, string) {
 		n, number := failed[key{p.VantagePoint, path}], ""
 		if n > 0 {
 			number = edition.Thousands(n)

@@ -34,7 +34,7 @@ func Period(style Style, period string, now time.Time) (from, until time.Time, e
 		}
 		return from, from.AddDate(0, 0, 7), nil
 	}
-	return from, until, fmt.Errorf("style %q: want monthly, weekly, survey or objectives", style)
+	return from, until, fmt.Errorf("style %q: want monthly, weekly, survey, objectives or comparison", style)
 }
 
 // Folder is the name of a report's folder: monthly-2026-11, weekly-2026-11-16.

@@ -159,7 +159,7 @@ func (d *Document) instancesBy() (list []instancesOf) {
 
 // group makes the table of a metric of the RSIs.
 func (d *Document) group(metric measurement.Metric) group {
-	g := group{Title: titles[metric], Counted: counted[metric]}
+	g := group{Title: metric.Title(), Counted: counted[metric]}
 	values := slices.DeleteFunc(slices.Clone(d.Values), func(v Value) bool { return v.Metric != metric })
 	for _, v := range values {
 		if n := len(g.Rows); n == 0 || g.Rows[n-1].RSI != v.RSI {

@@ -68,7 +68,7 @@ func (d *Document) matrix() (m matrix) {
 		if c.rsi == measurement.RSIAvailability || c.rsi == measurement.RSILatency {
 			paths = measurement.Paths
 		}
-		h := head{Title: titles[c.rsi], Short: c.short}
+		h := head{Title: c.rsi.Title(), Short: c.short}
 		for _, p := range paths {
 			col := pathColumn{Path: p.Title()}
 			if col.Path != "" {

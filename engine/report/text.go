@@ -15,14 +15,6 @@ import (
 	"mtric.net/mtric/metrics"
 )
 
-// titles are the metrics as people read them.
-var titles = map[measurement.Metric]string{
-	measurement.RSIAvailability: "Availability", measurement.RSILatency: "Response latency",
-	measurement.RSICorrectness: "Correctness", measurement.RSIPublication: "Publication latency",
-	measurement.RSSAvailability: "Availability", measurement.RSSLatency: "Response latency",
-	measurement.RSSCorrectness: "Correctness", measurement.RSSPublication: "Publication latency",
-}
-
 // counted says what a metric's count counts (reading A24).
 var counted = map[measurement.Metric]string{
 	measurement.RSIAvailability: "queries sent", measurement.RSILatency: "latencies",
@@ -40,7 +32,7 @@ func (v Value) Path() string {
 }
 
 // Title is the metric in print.
-func (v Value) Title() string { return titles[v.Metric] }
+func (v Value) Title() string { return v.Metric.Title() }
 
 // Word is the verdict in print.
 func (v Value) Word() string { return verdictWords[v.Verdict] }
@@ -270,7 +262,7 @@ func (t *textWriter) servers(d *Document) {
 		if len(values) == 0 {
 			continue
 		}
-		t.Heading("Root server identifiers: " + strings.ToLower(titles[metric]))
+		t.Heading("Root server identifiers: " + strings.ToLower(metric.Title()))
 		header, bound := []string{"RSI"}, []string{""}
 		per := len(values) / max(1, len(d.RSIs))
 		for _, v := range values[:per] {

@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"mtric.net/mtric/engine/atlas"
+	"mtric.net/mtric/engine/comparison"
+	"mtric.net/mtric/engine/edition"
+	"mtric.net/mtric/engine/interval"
+	"mtric.net/mtric/engine/lake"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/report"
+	"mtric.net/mtric/metrics"
+)
+
+// comparing makes a comparison; comparison.Run is one.
+type comparing func(context.Context, comparison.Job) (*comparison.Document, error)
+
+// crowdLake is a lake of RIPE Atlas' results, and the set of measurements that it holds.
+type crowdLake struct {
+	lake.Store
+	set string
+}
+
+// crowdOf opens the lake of --with.
+func crowdOf(dir string) (*crowdLake, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, usagef("--with %s: not a folder; it names a lake of RIPE Atlas' results, which mtric import atlas makes", dir)
+	}
+	if there, err := exists(filepath.Join(dir, atlas.Marker)); err != nil {
+		return nil, err
+	} else if !there {
+		return nil, usagef("--with %s: not a lake of RIPE Atlas' results (it lacks %s); mtric import atlas makes one", dir, atlas.Marker)
+	}
+	set, err := atlas.HeldSet(dir)
+	if err != nil {
+		return nil, usagef("--with %s: %w", dir, err)
+	}
+	return &crowdLake{lake.Store{Dir: dir, Version: Version}, set}, nil
+}
+
+// comparison lays what the crowd saw beside what ours saw, and prints it. Its files are
+// internal, all of them.
+func (a *app) comparison(ctx context.Context, p *plan.Plan, o reportOptions, atHome bool, now func() time.Time) error {
+	store, out, err := a.reportPlaces(p, o.out)
+	if err != nil {
+		return err
+	}
+	if o.with == "" {
+		return usagef("--with is missing: it names the lake to compare ours with, which mtric import atlas makes")
+	}
+	with, err := crowdOf(o.with)
+	if err != nil {
+		return err
+	}
+	from, until, err := comparison.Period(o.period, now())
+	if err != nil {
+		return usagef("%w", err)
+	}
+	folder := filepath.Join(out, comparison.Folder(from, until))
+	if !from.Before(now().Truncate(time.Hour)) {
+		return usagef("comparison: the period begins at %s, there can be no data yet", from.Format(time.RFC3339))
+	}
+	d, err := report.Frame(p, framed(from, until), from, until, report.DataUntil(until, now()), Version)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	if end := now().UTC().Truncate(time.Hour); until.After(end) {
+		until = end
+	}
+	if a.flags.dryRun {
+		_, err := fmt.Fprintf(a.out, "would write %s: %s beside %s (set %s), %s to %s\n", folder, store.Dir, with.Dir, with.set, from.Format(time.RFC3339), until.Format(time.RFC3339))
+		return err
+	}
+	c, err := a.runComparison(ctx, p, d, store, with, until, folder, o.force)
+	if err != nil {
+		return err
+	}
+	if atHome {
+		if err := a.logOnCollector(p, "comparison written", "folder", folder, "revision", c.Revision, "fails", len(c.Opinions), "with", with.set); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.flags.json:
+		return c.WriteJSON(a.out)
+	case !a.flags.quiet:
+		if err := c.WriteText(a.out); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(a.out, "\n%s\n", filepath.Join(folder, "internal", "comparison.html"))
+		return err
+	}
+	return nil
+}
+
+// framed is the style of report whose FAILs a comparison asks about. Thresholds are of months:
+// those of a week or of days are a diagnostic, as in a weekly report.
+func framed(from, until time.Time) report.Style {
+	if from.Equal(interval.Month(from)) && until.Equal(interval.NextMonth(from)) {
+		return report.Monthly
+	}
+	return report.Weekly
+}
+
+// runComparison makes the files while no other run does. A comparison of a period that is not
+// over grows: a later end makes a new revision by itself.
+func (a *app) runComparison(ctx context.Context, p *plan.Plan, d *report.Document, store lake.Store, with *crowdLake, until time.Time, folder string, force bool) (c *comparison.Document, err error) {
+	out := filepath.Dir(folder)
+	err = a.alone(ctx, out, store, func() error {
+		old, err := comparison.Existing(folder)
+		if err != nil {
+			return err
+		}
+		if old != nil && !force && old.Until.Equal(until) {
+			return busyf("%s: comparison until %s, revision %d, %w", folder, old.Until.Format(time.RFC3339), old.Revision, edition.ErrThere)
+		}
+		if err := report.HalfMerged(ctx, store, d.From, d.DataUntil); err != nil {
+			return fmt.Errorf("comparison: %w", err)
+		}
+		restore := collectAt(reportGarbage)
+		_, err = d.Fill(ctx, store)
+		restore()
+		if err != nil {
+			return err
+		}
+		if c, err = a.compareWith(ctx, p, d, store, with, until); err != nil {
+			return err
+		}
+		return c.Put(out, filepath.Base(folder), old)
+	})
+	return c, err
+}
+
+// compareWith asks the crowd about a report that is filled: its FAILs, and what both sides saw in
+// its period up to until.
+func (a *app) compareWith(ctx context.Context, p *plan.Plan, d *report.Document, store lake.Store, with *crowdLake, until time.Time) (c *comparison.Document, err error) {
+	release, err := with.LockShared(ctx, 0)
+	if errors.Is(err, lake.ErrLocked) {
+		return nil, busyf("lake %s: mtric import atlas is at work there; try again later", with.Dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	job := comparisonJob(p, d)
+	job.Set, job.Ours, job.Theirs, job.Until = with.set, store, with.Store, until
+	bar := a.progress(-1, "comparing, in hours of both lakes")
+	job.Progress = bar.step
+	c, err = a.compare(ctx, job)
+	bar.done()
+	return c, err
+}
+
+// comparisonJob is what a comparison takes from the plan and the report: who counts when, and
+// what it is asked about. The seed is of the period, so that the same lakes give the same numbers.
+func comparisonJob(p *plan.Plan, d *report.Document) comparison.Job {
+	year, month, day := d.From.Date()
+	j := comparison.Job{Version: Version, Plan: p.Name, From: d.From, Seed: uint64(year*10_000 + int(month)*100 + day), Regions: map[measurement.VantagePoint]string{}}
+	for _, r := range d.RSIs {
+		j.RSIs = append(j.RSIs, r.RSI)
+	}
+	dates := map[measurement.VantagePoint]report.VantagePoint{}
+	for _, v := range d.VantagePoints {
+		j.Regions[v.ID], dates[v.ID] = v.Region, v
+	}
+	j.Counts = func(vp measurement.VantagePoint, at time.Time, rsi measurement.RSI, path measurement.Path) bool {
+		v, ours := dates[vp]
+		if !ours || v.From != nil && at.Before(*v.From) || v.Until != nil && !at.Before(*v.Until) {
+			return false
+		}
+		return !slices.ContainsFunc(p.Exclusions, func(n plan.Note) bool { return excludes(n, vp, at, rsi, path) })
+	}
+	for _, s := range d.Publications {
+		j.Publications = append(j.Publications, comparison.Published{Serial: uint32(s.Serial), At: s.T})
+	}
+	for _, v := range d.Values {
+		if v.Verdict == metrics.Fail {
+			j.Fails = append(j.Fails, comparison.Fail{Metric: v.Metric, RSI: v.RSI, Family: v.Family, Transport: v.Transport})
+		}
+	}
+	return j
+}
+
+// excludes says whether an exclusion takes a query out.
+func excludes(n plan.Note, vp measurement.VantagePoint, at time.Time, rsi measurement.RSI, path measurement.Path) bool {
+	return !at.Before(n.From) && at.Before(n.Until) &&
+		(len(n.VantagePoints) == 0 || slices.Contains(n.VantagePoints, vp)) &&
+		(len(n.RSIs) == 0 || slices.Contains(n.RSIs, rsi)) &&
+		(len(n.Paths) == 0 || slices.Contains(n.Paths, path.String()))
+}
