@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/atlas"
@@ -14,10 +13,8 @@ import (
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/interval"
 	"mtric.net/mtric/engine/lake"
-	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/report"
-	"mtric.net/mtric/metrics"
 )
 
 // comparing makes a comparison; comparison.Run is one.
@@ -150,49 +147,14 @@ func (a *app) compareWith(ctx context.Context, p *plan.Plan, d *report.Document,
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	job := comparisonJob(p, d)
+	job, err := d.Comparison()
+	if err != nil {
+		return nil, err
+	}
 	job.Set, job.Ours, job.Theirs, job.Until = with.set, store, with.Store, until
 	bar := a.progress(-1, "comparing, in hours of both lakes")
 	job.Progress = bar.step
 	c, err = a.compare(ctx, job)
 	bar.done()
 	return c, err
-}
-
-// comparisonJob is what a comparison takes from the plan and the report: who counts when, and
-// what it is asked about. The seed is of the period, so that the same lakes give the same numbers.
-func comparisonJob(p *plan.Plan, d *report.Document) comparison.Job {
-	year, month, day := d.From.Date()
-	j := comparison.Job{Version: Version, Plan: p.Name, From: d.From, Seed: uint64(year*10_000 + int(month)*100 + day), Regions: map[measurement.VantagePoint]string{}}
-	for _, r := range d.RSIs {
-		j.RSIs = append(j.RSIs, r.RSI)
-	}
-	dates := map[measurement.VantagePoint]report.VantagePoint{}
-	for _, v := range d.VantagePoints {
-		j.Regions[v.ID], dates[v.ID] = v.Region, v
-	}
-	j.Counts = func(vp measurement.VantagePoint, at time.Time, rsi measurement.RSI, path measurement.Path) bool {
-		v, ours := dates[vp]
-		if !ours || v.From != nil && at.Before(*v.From) || v.Until != nil && !at.Before(*v.Until) {
-			return false
-		}
-		return !slices.ContainsFunc(p.Exclusions, func(n plan.Note) bool { return excludes(n, vp, at, rsi, path) })
-	}
-	for _, s := range d.Publications {
-		j.Publications = append(j.Publications, comparison.Published{Serial: uint32(s.Serial), At: s.T})
-	}
-	for _, v := range d.Values {
-		if v.Verdict == metrics.Fail {
-			j.Fails = append(j.Fails, comparison.Fail{Metric: v.Metric, RSI: v.RSI, Family: v.Family, Transport: v.Transport})
-		}
-	}
-	return j
-}
-
-// excludes says whether an exclusion takes a query out.
-func excludes(n plan.Note, vp measurement.VantagePoint, at time.Time, rsi measurement.RSI, path measurement.Path) bool {
-	return !at.Before(n.From) && at.Before(n.Until) &&
-		(len(n.VantagePoints) == 0 || slices.Contains(n.VantagePoints, vp)) &&
-		(len(n.RSIs) == 0 || slices.Contains(n.RSIs, rsi)) &&
-		(len(n.Paths) == 0 || slices.Contains(n.Paths, path.String()))
 }

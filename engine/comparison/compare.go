@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/atlas/identity"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -28,11 +29,7 @@ type Job struct {
 	// Publications are the serials of the period and from when each counts as published.
 	Publications []Published
 	Fails        []Fail
-	// Foreign names the sign of interception that an identity is when a server of the RSI is
-	// said to have given it; empty where it is none.
-	Foreign func(rsi measurement.RSI, identity string, at time.Time) string
-	// Identity is the identity that a response to hostname.bind or id.server gives.
-	Identity func(wire []byte) (string, bool)
+	Identities   *identity.Set // that tell who answers; nil: those that come with the program
 
 	Draws    int    // of the bootstrap; 0: DefaultDraws
 	Seed     uint64 // of the bootstrap
@@ -90,6 +87,9 @@ func Run(ctx context.Context, j Job) (*Document, error) {
 	if j.Draws == 0 {
 		j.Draws = DefaultDraws
 	}
+	if j.Identities == nil {
+		j.Identities = identity.BuiltIn()
+	}
 	slices.SortFunc(j.Publications, func(a, b Published) int { return a.At.Compare(b.At) })
 	ours, theirs := newSide(&j, true), newSide(&j, false)
 	for _, s := range []*side{ours, theirs} {
@@ -100,7 +100,7 @@ func Run(ctx context.Context, j Job) (*Document, error) {
 	}
 	c := &comparer{Job: &j, ours: ours, theirs: theirs}
 	d := &Document{Schema: Schema, Version: j.Version, From: j.From, Until: j.Until, Plan: j.Plan, Set: j.Set, Draws: j.Draws, Seed: j.Seed,
-		Ours: ours.describe(), Theirs: theirs.describe(), Notes: []string{}}
+		Identities: j.Identities.Date(), Ours: ours.describe(), Theirs: theirs.describe(), Notes: []string{}}
 	d.Paths = c.paths()
 	d.Publication = c.publication()
 	d.Content = c.content()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/dns/dnsmessage"
 
 	"mtric.net/mtric/engine/comparison"
 	"mtric.net/mtric/engine/measurement"
@@ -160,7 +161,7 @@ func TestNoneAccuses(t *testing.T) {
 		{"a resolver names itself", func(a *measurement.Answer) {
 			if a.Transport == measurement.UDP {
 				answer(a, 1500)
-				a.NSID, a.Serial = new("resolver 7"), new(int64(2026110100))
+				a.NSID, a.Serial = new("res100.fra.rrdns.pch.net"), new(int64(2026110100))
 			}
 		}, func(a comparison.Apart) comparison.ApartCount { return a.Intercepted }},
 		{"another question comes back", func(a *measurement.Answer) {
@@ -373,13 +374,11 @@ func TestIdentities(t *testing.T) {
 		}
 		text := "site of an unknown pattern"
 		if p.n < 7 {
-			text = "resolver 1"
+			text = "b1-lax"
 		}
-		a.Query, a.QName, a.QType, a.QClass, a.Serial, a.Response = "hostname_bind", "hostname.bind.", "TXT", new("CH"), nil, []byte(text)
+		a.Query, a.QName, a.QType, a.QClass, a.Serial, a.Response = "hostname_bind", "hostname.bind.", "TXT", new("CH"), nil, named(t, text)
 	})
-	j := w.job(t)
-	j.Identity = func(wire []byte) (string, bool) { return string(wire), true }
-	d := run(t, j)
+	d := w.compare(t)
 	if n := d.Theirs.Apart.Intercepted.VantagePoints; n != 7 {
 		t.Errorf("%d count as intercepted, want 7", n)
 	}
@@ -395,4 +394,19 @@ func TestIdentities(t *testing.T) {
 			t.Errorf("%s %s %s: nothing was set apart", p.RSI, p.Family, p.Transport)
 		}
 	}
+}
+
+// named is a response to hostname.bind.
+func named(t *testing.T, text string) []byte {
+	t.Helper()
+	var m dnsmessage.Message
+	name := dnsmessage.MustNewName("hostname.bind.")
+	m.Response, m.Authoritative = true, true
+	m.Questions = []dnsmessage.Question{{Name: name, Type: dnsmessage.TypeTXT, Class: dnsmessage.ClassCHAOS}}
+	m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: name, Class: dnsmessage.ClassCHAOS}, Body: &dnsmessage.TXTResource{TXT: []string{text}}}}
+	wire, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wire
 }

@@ -32,6 +32,8 @@ type Document struct {
 	Plan     string    `json:"plan"`
 	Set      string    `json:"set"` // of measurements, that the crowd's lake holds
 
+	Identities string `json:"identities"` // date of the patterns of identities
+
 	Ours   Side `json:"ours"`
 	Theirs Side `json:"theirs"`
 

@@ -3,7 +3,6 @@ package comparison
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/column"
@@ -100,7 +99,7 @@ func (r *readers) of(worker int) *reader {
 	r.side.mu.Lock()
 	defer r.side.mu.Unlock()
 	for len(r.all) <= worker {
-		r.all = append(r.all, &reader{side: r.side, hour: -1, lost: make([]int64, len(r.side.apart))})
+		r.all = append(r.all, &reader{side: r.side, hour: -1, named: map[namedKey]string{}, lost: make([]int64, len(r.side.apart))})
 	}
 	return r.all[worker]
 }
@@ -121,11 +120,12 @@ type reader struct {
 	hour    int
 	open    []*openHour // by vantage point
 	touched []int32
-	lost    []int64 // by cell: queries of the period that were set apart
+	named   map[namedKey]string // signs
+	lost    []int64             // by cell: queries of the period that were set apart
 
 	// Of the batch, by place plus one.
-	vp, query, rsi, family, transport, outcome, foreign []int32
-	noError                                             int32
+	vp, query, rsi, family, transport, outcome []int32
+	noError                                    int32
 }
 
 // openHour is an hour of a vantage point that is being read.
@@ -290,72 +290,3 @@ func (r *reader) serial(o *openHour, b *column.AnswerBatch, i, cell, at int) {
 // longReplaced is for how long a zone must have been replaced to be called old: four rounds of
 // the built-in measurements.
 const longReplaced = 2 * time.Hour
-
-// look notes the signs of interception in a message, and what a verdict says of the SOA RRset.
-func (r *reader) look(o *openHour, b *column.AnswerBatch, i, cell int, query int32) {
-	signs := r.signsOf(b, i, cell, query)
-	at := ((r.dayOf(r.hour)*pathCount)+cell%pathCount)*2 + int(query) - isSOA
-	o.block.mu.Lock()
-	defer o.block.mu.Unlock()
-	if o.block.heard[at] < unseen {
-		o.block.heard[at]++
-		if signs != 0 {
-			o.block.odd[at]++
-		}
-	}
-	for k := range signNames {
-		if signs&(1<<k) != 0 {
-			o.block.signs[k*len(r.RSIs)+cell/pathCount]++
-		}
-	}
-	if query == isSOA && b.Verdict.Has(i) {
-		r.verdict(o.block, b.Verdict.At(i), cell)
-	}
-}
-
-// signsOf a message, a bit for each of signNames.
-func (r *reader) signsOf(b *column.AnswerBatch, i, cell int, query int32) (signs uint8) {
-	note := func(sign string) {
-		if k := slices.Index(signNames, sign); k >= 0 {
-			signs |= 1 << k
-		}
-	}
-	rsi, at, wire := r.RSIs[cell/pathCount], b.Interval.At(i), b.Response.Bytes[i]
-	if b.Strays.Int[i] > 0 {
-		note(SignQuestion)
-	}
-	if len(wire) > 3 && wire[3]&0x80 != 0 {
-		note(SignRecursion)
-	}
-	if query == isSOA && b.Serial.Has(i) && b.AA.No(i) {
-		note(SignAuthority)
-	}
-	if nsid := b.NSID.Text(i); nsid != "" && r.Foreign != nil {
-		note(r.Foreign(rsi, nsid, at))
-	}
-	if query == isName && wire != nil && r.Foreign != nil {
-		if text, ok := r.Identity(wire); ok {
-			note(r.Foreign(rsi, text, at))
-		}
-	}
-	return signs
-}
-
-// verdict counts what an SOA RRset was when it was held against the archive; only of the
-// period. The block is locked.
-func (r *reader) verdict(o *block, v measurement.Verdict, cell int) {
-	if r.hour < r.before {
-		return
-	}
-	switch v {
-	case measurement.Correct:
-		o.soa[cell/pathCount].correct++
-	case measurement.Unchecked:
-		o.soa[cell/pathCount].unchecked++
-	case measurement.Incorrect:
-		if o.wrong == nil {
-			o.wrong = map[wrongKey]int64{}
-		}
-		o.wrong[wrongKey{cell, r.hour}]++
-	}
-}

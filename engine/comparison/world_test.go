@@ -49,7 +49,7 @@ type world struct {
 	clocks      []func(p person, r *measurement.Run)
 }
 
-var regions = []string{"europe", "europe", "europe", "north_america", "asia_pacific"}
+var places = []string{"europe", "europe", "europe", "north_america", "asia_pacific"}
 
 // calm is a world without events: of so many probes, two or three of a network, and twenty of
 // ours. One query in 400 is lost.
@@ -57,11 +57,11 @@ func calm(probes int) *world {
 	w := &world{}
 	for i := range probes {
 		as := i * 2 / 5
-		w.crowd = append(w.crowd, person{id: measurement.AtlasProbe(uint32(1000 + i)), asn: int64(64512 + as), region: regions[as%len(regions)], n: i,
+		w.crowd = append(w.crowd, person{id: measurement.AtlasProbe(uint32(1000 + i)), asn: int64(64512 + as), region: places[as%len(places)], n: i,
 			tags: []string{"system-ipv4-works", "system-ipv6-works"}, every: 30 * time.Minute, latency: 2000 + int64(hash("latency", i)%60_000)})
 	}
 	for i := range 20 {
-		w.ours = append(w.ours, person{id: measurement.VantagePoint(fmt.Sprintf("%03d", 301+i)), asn: int64(i), region: regions[i%len(regions)], n: i, every: 10 * time.Minute, latency: 5000 + int64(i)*2000})
+		w.ours = append(w.ours, person{id: measurement.VantagePoint(fmt.Sprintf("%03d", 301+i)), asn: int64(i), region: places[i%len(places)], n: i, every: 10 * time.Minute, latency: 5000 + int64(i)*2000})
 	}
 	return w
 }
@@ -183,12 +183,6 @@ func (w *world) job(t testing.TB) comparison.Job {
 		j.Regions[p.id] = p.region
 	}
 	j.Counts = func(measurement.VantagePoint, time.Time, measurement.RSI, measurement.Path) bool { return true }
-	j.Foreign = func(_ measurement.RSI, text string, _ time.Time) string {
-		if strings.HasPrefix(text, "resolver") {
-			return comparison.SignResolver
-		}
-		return ""
-	}
 	var sites []measurement.Site
 	for _, p := range w.crowd {
 		sites = append(sites, measurement.Site{VantagePoint: p.id, Region: p.region, Host: string(p.id), ASNIPv4: new(p.asn), ASNIPv6: new(p.asn), Tags: p.tags})

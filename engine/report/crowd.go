@@ -10,9 +10,11 @@ import (
 )
 
 // Comparison is the job that compares what the document rests on with what a crowd saw; both
-// lakes, the crowd's set and what tells identities are the caller's. The document is filled.
+// lakes, the crowd's set and the end are the caller's. The document is filled. The seed is of the
+// period, so that the same lakes give the same numbers.
 func (d *Document) Comparison() (comparison.Job, error) {
-	j := comparison.Job{Version: d.Version, Plan: d.Plan, From: d.From, Until: d.end().Truncate(time.Hour), Regions: map[measurement.VantagePoint]string{}}
+	year, month, day := d.From.Date()
+	j := comparison.Job{Version: d.Version, Seed: uint64(year*10_000 + int(month)*100 + day), Plan: d.Plan, From: d.From, Until: d.end().Truncate(time.Hour), Regions: map[measurement.VantagePoint]string{}}
 	cfg, err := d.config()
 	if err != nil {
 		return j, err
