@@ -85,7 +85,8 @@ func (w *world) wire(k wireKey) []byte {
 	switch {
 	case isError:
 		m.Rcode, m.Truncated, m.Answer = dns.StringToRcode[rcode], rcode == measurement.NoError, nil
-		if m.Rcode > 0xf {
+		if rcode == measurement.BadVers { // the library has another name for its number
+			m.Rcode = dns.RcodeBadVers
 			m.SetEdns0(1232, false)
 		}
 	case k.kind == kindWrong:
