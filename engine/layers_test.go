@@ -29,7 +29,7 @@ var level = map[string]int{
 	"engine/atlas/identity": 1, "engine/column": 1, "engine/edition": 1, "engine/expr": 1, "engine/plan": 1, "engine/rootzone": 1, "engine/scamper": 1, "engine/transfer": 1,
 	"engine/expect": 2, "engine/spool": 2, "engine/lake": 2, "engine/lab": 2, "metrics/correctness": 2,
 	"engine/comparison": 3, "engine/judge": 3, "engine/originals": 3, "engine/probe": 3, "engine/export": 3, "engine/simulate": 3, "engine/lab/kinds": 3, "metrics": 3,
-	"engine/serials": 3, "engine/atlas": 4, "engine/atlas/crowd": 3, "engine/derive": 4, "engine/ingest": 4, "engine/alert": 4, "engine/report": 4, "engine/survey": 4, "metrics/objectives": 4,
+	"engine/serials": 3, "engine/atlas": 4, "engine/atlas/crowd": 4, "engine/derive": 4, "engine/ingest": 4, "engine/alert": 4, "engine/report": 4, "engine/survey": 4, "metrics/objectives": 4,
 	"engine/rebuild": 5, "engine/attainment": 5, "engine/site": 5, "engine/dispute": 5,
 	"engine/rehearse":      6,
 	"engine/cli":           7,

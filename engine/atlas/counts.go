@@ -1,5 +1,7 @@
 package atlas
 
+import "mtric.net/mtric/engine/measurement"
+
 // Counts says what became of all results. It is of one goroutine.
 type Counts struct {
 	Files       int              `json:"files"`
@@ -15,6 +17,9 @@ type Counts struct {
 	Strays      int64            `json:"strays"`         // of rows: no reply to the question
 	ClockWrong  int64            `json:"clock_wrong"`    // of rows: out of all that rests on the probe's clock
 	Places      int              `json:"vantage_points"` // rows of that table
+
+	Judged   map[measurement.Verdict]int64 `json:"judged"`    // of rows: those added, or judged by more zones than before
+	BadZones []string                      `json:"bad_zones"` // of the archive: what is wrong with them
 }
 
 // mostKeys bounds the keys that are counted by name.
@@ -39,6 +44,16 @@ func (c *Counts) unknown(key string) {
 		key = "others"
 	}
 	c.Unknown[key]++
+}
+
+func (c *Counts) verdict(v *measurement.Verdict) {
+	if v == nil {
+		return
+	}
+	if c.Judged == nil {
+		c.Judged = map[measurement.Verdict]int64{}
+	}
+	c.Judged[*v]++
 }
 
 // add adds what another goroutine counted.

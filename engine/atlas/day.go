@@ -146,7 +146,7 @@ func (w *dayWriter) merge(day time.Time, entries *entryCursor) error {
 
 // keep writes the old file's next row.
 func (w *dayWriter) keep(old *cursor[measurement.Answer]) error {
-	if err := w.put(old.head, true); err != nil {
+	if err := w.put(old.head, kept); err != nil {
 		return err
 	}
 	return old.next()
@@ -159,12 +159,14 @@ func (w *dayWriter) take(a *measurement.Answer, e *entry, entries *entryCursor, 
 		return err
 	}
 	w.group.meet(e)
-	stays, had := a, false
+	stays, as := a, added
 	if met {
-		order := preferred(old.head, a)
-		w.passed(order)
-		if order <= 0 {
-			stays, had = old.head, true
+		w.passed(observed(old.head, a))
+		switch same := observed(old.head, a) == 0; {
+		case preferred(old.head, a) <= 0:
+			stays, as = old.head, kept
+		case same:
+			as = amended
 		}
 	}
 	for {
@@ -177,9 +179,9 @@ func (w *dayWriter) take(a *measurement.Answer, e *entry, entries *entryCursor, 
 		}
 		row := next.answer()
 		w.group.meet(next)
-		w.passed(preferred(stays, &row))
+		w.passed(observed(stays, &row))
 	}
-	if err := w.put(stays, had); err != nil || !met {
+	if err := w.put(stays, as); err != nil || !met {
 		return err
 	}
 	return old.next()
@@ -210,19 +212,31 @@ func (w *dayWriter) begin(a *measurement.Answer) error {
 	return nil
 }
 
+// manner is how a row comes into the new file.
+type manner uint8
+
+const (
+	kept    manner = iota // as it was in the old one
+	added                 // there was no such result
+	amended               // of a result that was there more is known
+)
+
 // put writes a row.
-func (w *dayWriter) put(a *measurement.Answer, had bool) error {
+func (w *dayWriter) put(a *measurement.Answer, as manner) error {
 	if err := w.begin(a); err != nil {
 		return err
 	}
 	if a.QClass != nil && *a.QClass == "CH" && !w.hours.first(a) {
 		w.counts.left(SecondInHour)
-		w.changed = w.changed || had
+		w.changed = w.changed || as == kept
 		return nil
 	}
-	if !had {
+	if as == added {
 		w.counts.Added++
+	}
+	if as != kept {
 		w.changed = true
+		w.counts.verdict(a.Verdict)
 	}
 	w.group.count(a)
 	w.rows = append(w.rows, *a)

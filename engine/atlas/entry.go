@@ -43,6 +43,8 @@ type entry struct {
 	Strays     int64
 	Size       int64
 	TTL        int64
+	Verdict    measurement.Verdict // empty: not judged
+	Failure    string
 	Response   []byte
 	Extra      string // kind
 	ExtraAfter int64
@@ -73,22 +75,44 @@ func textOrder(a, b uint32) int {
 }
 
 // compareEntries is the order of the lake, and of several of one key the order in which they
-// are preferred: what was sent before what was not, then the earlier.
+// are preferred: what was sent before what was not, then the earlier; of two that are the
+// same, that of which more is known.
 func compareEntries(a, b *entry) int {
 	if c := cmp.Or(cmp.Compare(a.interval(), b.interval()), textOrder(a.Probe, b.Probe), cmp.Compare(a.Query, b.Query), cmp.Compare(a.RSI, b.RSI),
 		cmp.Compare(a.Family, b.Family), cmp.Compare(a.Transport, b.Transport)); c != 0 {
 		return c
 	}
 	return cmp.Or(cmp.Compare(local(a.Outcome), local(b.Outcome)), cmp.Compare(a.At, b.At), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Latency, b.Latency),
-		cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.Size, b.Size), bytes.Compare(a.Response, b.Response), bytes.Compare(a.ExtraWire, b.ExtraWire))
+		cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.Size, b.Size), bytes.Compare(a.ExtraWire, b.ExtraWire),
+		cmp.Compare(rank(a.Verdict), rank(b.Verdict)), cmp.Compare(a.Failure, b.Failure), compareKept(a.Response, b.Response))
 }
 
-func local(o measurement.Outcome) int {
-	if o == measurement.LocalError {
+// rank orders verdicts: what is known before what is not, and what accuses nobody first.
+func rank(v measurement.Verdict) int {
+	switch v {
+	case measurement.Correct:
+		return 0
+	case measurement.Incorrect:
+		return 1
+	case measurement.Unchecked:
+		return 2
+	}
+	return 3
+}
+
+// compareKept orders responses: one that was kept before none.
+func compareKept(a, b []byte) int {
+	return cmp.Or(cmp.Compare(bit(a == nil), bit(b == nil)), bytes.Compare(a, b))
+}
+
+func bit(b bool) int {
+	if b {
 		return 1
 	}
 	return 0
 }
+
+func local(o measurement.Outcome) int { return bit(o == measurement.LocalError) }
 
 // answer is the row.
 func (e *entry) answer() measurement.Answer {
@@ -107,6 +131,15 @@ func (e *entry) answer() measurement.Answer {
 	}
 	if e.Outcome == measurement.Answered {
 		a.RCode, a.AA, a.TC = new(e.RCode), new(e.AA), new(e.TC)
+	}
+	if e.Verdict != "" {
+		a.Verdict = new(e.Verdict)
+		if e.Verdict != measurement.Unchecked {
+			a.VerdictSerial = number(e.Serial)
+		}
+	}
+	if e.Failure != "" {
+		a.Failures = []string{e.Failure}
 	}
 	if e.Extra != "" {
 		a.Extra = []measurement.Extra{{Kind: e.Extra, AfterUS: e.ExtraAfter, Wire: e.ExtraWire}}
@@ -130,9 +163,21 @@ func number32(n int64) *int32 {
 
 // preferred orders rows of one key as compareEntries does; 0 where nothing tells them apart.
 func preferred(a, b *measurement.Answer) int {
+	return cmp.Or(observed(a, b), cmp.Compare(rank(word0(a.Verdict)), rank(word0(b.Verdict))), slices.Compare(a.Failures, b.Failures), compareKept(a.Response, b.Response))
+}
+
+// observed orders rows of one key by what a probe saw; 0 where they are the same result.
+func observed(a, b *measurement.Answer) int {
 	return cmp.Or(cmp.Compare(local(a.Outcome), local(b.Outcome)), cmp.Compare(unix(a.SentAt), unix(b.SentAt)), cmp.Compare(a.Outcome, b.Outcome),
 		cmp.Compare(value(a.LatencyUS), value(b.LatencyUS)), cmp.Compare(value(a.Serial), value(b.Serial)), cmp.Compare(value(a.ResponseSize), value(b.ResponseSize)),
-		bytes.Compare(a.Response, b.Response), bytes.Compare(extraWire(a), extraWire(b)))
+		bytes.Compare(extraWire(a), extraWire(b)))
+}
+
+func word0[T ~string](s *T) T {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 func unix(t *time.Time) int64 {

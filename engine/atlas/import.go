@@ -49,6 +49,7 @@ type Importer struct {
 	Servers  map[netip.Addr]measurement.RSI // addresses of the RSIs, former ones too
 	Identity bool                           // take identities and versions too, one an hour
 	Now      time.Time
+	Zones    *Zones       // by which SOA records are judged; nil judges none
 	Workers  int          // that parse; 0 is two
 	Progress func(int64)  // gets the lines so far, now and then; nil tells nobody
 	counts   Counts       // of the reader
@@ -119,6 +120,9 @@ func (m *Importer) Run(ctx context.Context, files []Source) (Counts, error) {
 	}
 	if err == nil {
 		err = m.run(ctx, dir, files)
+	}
+	if m.Zones != nil {
+		m.counts.BadZones = m.Zones.Bad()
 	}
 	return m.counts, errors.Join(err, os.RemoveAll(dir))
 }
@@ -224,7 +228,7 @@ func (m *Importer) convertAll(ctx context.Context, next func() (int64, []byte, e
 	parsing, _ := errgroup.WithContext(ctx)
 	for w := range workers {
 		parsing.Go(func() error {
-			c := &converter{servers: m.Servers, identity: m.Identity, now: m.Now.Unix(), counts: &counts[w]}
+			c := &converter{servers: m.Servers, identity: m.Identity, now: m.Now.Unix(), counts: &counts[w], contents: contents{zones: m.Zones}}
 			for b := range blocks {
 				select {
 				case rows <- m.parse(c, b):

@@ -318,8 +318,8 @@ func TestOrderAndRepetitionChangeNothing(t *testing.T) {
 	if counts.Added == 0 || counts.Days != 2 || counts.Added+counts.Left[atlas.SecondInInterval] != int64(len(lines)) {
 		t.Fatalf("%+v", counts)
 	}
-	before := files(t, whole)
-	if again := importLines(t, whole, atlas.Importer{}, lines...); again.Added != 0 || again.Days != 0 || !cmp.Equal(before, files(t, whole)) {
+	before := lakeFiles(t, whole)
+	if again := importLines(t, whole, atlas.Importer{}, lines...); again.Added != 0 || again.Days != 0 || !cmp.Equal(before, lakeFiles(t, whole)) {
 		t.Errorf("again: %+v", again)
 	}
 	backwards := slices.Clone(lines)
@@ -336,8 +336,8 @@ func TestOrderAndRepetitionChangeNothing(t *testing.T) {
 	}
 }
 
-// files are the lake's, by name.
-func files(t *testing.T, dir string) map[string]time.Time {
+// lakeFiles are the lake's, by name.
+func lakeFiles(t *testing.T, dir string) map[string]time.Time {
 	t.Helper()
 	all := map[string]time.Time{}
 	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
@@ -474,7 +474,7 @@ func TestOneSetALake(t *testing.T) {
 func TestNoAddressOfAProbe(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lake")
 	importLines(t, dir, atlas.Importer{}, line(t, answer(wire(t, ".", "SOA", nil), nil)), line(t, map[string]any{"error": map[string]any{"socket": "bind 192.0.2.77 10.0.0.77 failed"}, "prb_id": 3}))
-	for name := range files(t, dir) {
+	for name := range lakeFiles(t, dir) {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -2,12 +2,14 @@ package atlas
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"net/netip"
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/dnsmsg"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/probe"
 )
@@ -93,6 +95,7 @@ type converter struct {
 	now       int64 // Unix
 	counts    *Counts
 	addresses map[string]string // canonical addresses, each once
+	contents  contents
 }
 
 // convert makes the rows of a result of a measurement that asks so; what is none is counted.
@@ -266,7 +269,7 @@ func (c *converter) outcome(e *entry, r *result, p part) (reason string) {
 	if e.Transport == measurement.UDP && p.TTL != nil && *p.TTL >= 0 && *p.TTL <= 255 {
 		e.TTL = *p.TTL
 	}
-	e.receive(wire, latency)
+	c.receive(e, wire, latency)
 	switch e.Extra {
 	case measurement.ExtraLate:
 		c.counts.Late++
@@ -283,7 +286,7 @@ func micros(ms float64) int64 { return int64(ms*1000 + 0.5) }
 const timeout = 4_000_000 // µs
 
 // receive fills in what our prober would have made of a message that came so late.
-func (e *entry) receive(wire []byte, latency int64) {
+func (c *converter) receive(e *entry, wire []byte, latency int64) {
 	if latency > timeout {
 		e.drop("answer after the timeout", measurement.ExtraLate, wire, latency)
 		return
@@ -307,11 +310,26 @@ func (e *entry) receive(wire []byte, latency int64) {
 	if r.Serial != nil {
 		e.Serial = *r.Serial
 	}
-	if e.chosen() {
+	if c.contents.zones != nil && e.judged() {
+		said := c.contents.judge(wire)
+		e.Verdict, e.Failure = said.verdict, said.failure
+	}
+	if recurses(wire) || e.Verdict == measurement.Incorrect || e.chosen() {
 		e.Response = wire
 	} else if a := e.answer(); probe.Odd(&a) {
 		e.Response = wire
 	}
+}
+
+// judged says whether the SOA record of an answer is to be judged, as correctness answers
+// of ours are.
+func (e *entry) judged() bool {
+	return e.Query == measurement.QuerySOA && !e.TC && (e.RCode == measurement.NoError || e.RCode == measurement.NXDomain)
+}
+
+// recurses says whether RA is set: no root server does that, so who answers is another.
+func recurses(wire []byte) bool {
+	return len(wire) >= dnsmsg.HeaderSize && binary.BigEndian.Uint16(wire[2:])&dnsmsg.FlagRA != 0
 }
 
 // drop makes the row a timeout in spite of a message, which is kept as evidence.

@@ -10,8 +10,6 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-
-	"mtric.net/mtric/engine/measurement"
 )
 
 // Bounds of what is in memory, and of files that are open at a time.
@@ -26,6 +24,7 @@ type spill struct {
 	dir       string
 	questions []Question
 	numbers   map[Question]uint64
+	words     map[string]string // of entries that are read
 	chunk     []entry
 	bytes     int
 	runs      []string
@@ -36,18 +35,11 @@ func newSpill(dir string) *spill { return &spill{dir: dir, numbers: map[Question
 
 func (s *spill) add(e entry) error {
 	s.chunk = append(s.chunk, e)
-	s.bytes += len(e.Response) + len(e.ExtraWire) + len(value0(e.NSID))
+	s.bytes += len(e.Response) + len(e.ExtraWire) + len(word0(e.NSID))
 	if len(s.chunk) < chunkEntries && s.bytes < chunkBytes {
 		return nil
 	}
 	return s.flush()
-}
-
-func value0(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 // flush writes the chunk as a run.
@@ -196,7 +188,7 @@ func (e *entry) numbers() []*int64 {
 
 // texts of an entry, likewise.
 func (e *entry) texts() []*string {
-	return []*string{&e.Address, (*string)(&e.Outcome), &e.Error, &e.RCode, &e.Extra}
+	return []*string{&e.Address, (*string)(&e.Outcome), &e.Error, &e.RCode, &e.Extra, (*string)(&e.Verdict), &e.Failure}
 }
 
 // wires of an entry, likewise.
@@ -258,7 +250,7 @@ func (s *spill) decode(from []byte) (e entry, err error) {
 		*n = d.int()
 	}
 	for _, text := range e.texts() {
-		*text = word(d.bytes(d.uint()))
+		*text = s.word(d.bytes(d.uint()))
 	}
 	if flags[0]&16 != 0 {
 		e.NSID = new(string(d.bytes(d.uint())))
@@ -274,18 +266,18 @@ func (s *spill) decode(from []byte) (e entry, err error) {
 	return e, nil
 }
 
-// word is a text that most entries share, without memory of its own where it is an outcome
-// or rcode that is frequent.
-func word(b []byte) string {
-	switch string(b) {
-	case "":
-		return ""
-	case string(measurement.Answered):
-		return string(measurement.Answered)
-	case measurement.NoError:
-		return measurement.NoError
+// word is a text that most entries share: each is in memory once, as far as they are few.
+func (s *spill) word(b []byte) string {
+	const most = 4096
+	if w, met := s.words[string(b)]; met {
+		return w
 	}
-	return string(b)
+	if s.words == nil || len(s.words) >= most {
+		s.words = map[string]string{}
+	}
+	w := string(b)
+	s.words[w] = w
+	return w
 }
 
 type decoder struct {

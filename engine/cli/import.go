@@ -23,6 +23,7 @@ import (
 
 type importFlags struct {
 	out, set, measurements string
+	zones                  string
 	probes                 []string
 	identity               bool
 }
@@ -60,6 +61,10 @@ Of each result that becomes no row the reason is counted. Whom the measurements 
 by the servers of the plan, by their present and former addresses. Results that cannot be read, and
 errors of probes that nobody knows, are findings. Where a file breaks off nothing is changed.
 
+With --zones, the archive that holds fetches.jsonl, each answer for the SOA gets a verdict:
+correct or incorrect where the archive has the zone of its serial, else unchecked. Given
+again with more zones, the same files complete what was unchecked.
+
 Addresses of probes are not kept. --probes takes archives of probes, whose day is in their
 name: country, AS, prefix and tags come from all of them that are given, each time anew.`,
 		Example: "  mtric import atlas dns-2026-11-20T0000.bz2 --probes 20261120.json.bz2 --out Atlas",
@@ -70,6 +75,7 @@ name: country, AS, prefix and tags come from all of them that are given, each ti
 	c.Flags().StringVar(&f.set, "set", setBuiltIn, "which measurements: builtin, dnsmon, or a `FILE` of ids")
 	c.Flags().StringVar(&f.measurements, "measurements", "", "what measurements ask: a `FILE` of Atlas' metadata, JSON")
 	c.Flags().StringArrayVar(&f.probes, "probes", nil, "an archive of probes, a `FILE`; may be given again")
+	c.Flags().StringVar(&f.zones, "zones", "", "`DIR` of an archive of root zones, which SOA records are held against")
 	c.Flags().BoolVar(&f.identity, "identity", false, "take identities and versions of servers too, one an hour of each")
 	return c
 }
@@ -102,6 +108,9 @@ func (a *app) importAtlas(c *cobra.Command, files []string, f importFlags) (err 
 	m := &atlas.Importer{Lake: lake.Store{Dir: f.out, Version: Version}, Servers: addressesOf(p), Identity: f.identity, Now: now()}
 	if m.Set, err = f.questions(m.Servers); err != nil {
 		return usagef("import atlas: %w", err)
+	}
+	if m.Zones, err = f.rootZones(p); err != nil {
+		return usagef("import atlas: --zones: %w", err)
 	}
 	archives, err := f.archives()
 	if err != nil {
@@ -234,6 +243,17 @@ func sortedIDs(ids map[int64]bool) (all []int64) {
 	return all
 }
 
+// rootZones is the archive that SOA records are held against; nil where none is given.
+func (f importFlags) rootZones(p *plan.Plan) (*atlas.Zones, error) {
+	if f.zones == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(f.zones); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("%s: not a folder; want the one that holds fetches.jsonl", f.zones)
+	}
+	return atlas.OpenZones(f.zones, anchors(p))
+}
+
 func (f importFlags) archives() (all []atlas.Archive, err error) {
 	for _, name := range f.probes {
 		err := readFile(name, func(r io.Reader) error {
@@ -278,6 +298,7 @@ func (a *app) printImported(out string, counts atlas.Counts) error {
 			findings = append(findings, fmt.Sprintf("%s: %d", reason, n))
 		}
 	}
+	findings = append(findings, counts.BadZones...)
 	for _, u := range byCount(counts.Unknown) {
 		findings = append(findings, fmt.Sprintf("unknown error %q: %d", u.name, u.n))
 	}
@@ -299,6 +320,11 @@ func importedText(out string, counts atlas.Counts) string {
 	for _, r := range []counted{{"answers after 4 s", counts.Late}, {"no reply to the question", counts.Strays}, {"clock not to be trusted", counts.ClockWrong}, {"of another size", counts.SizeDiffers}} {
 		if r.n > 0 {
 			fmt.Fprintf(&b, "of the rows, %s: %d\n", r.name, r.n)
+		}
+	}
+	for _, v := range measurement.Verdicts {
+		if n := counts.Judged[v]; n > 0 {
+			fmt.Fprintf(&b, "SOA records %s: %d\n", v, n)
 		}
 	}
 	return b.String()

@@ -33,7 +33,7 @@ const (
 
 // simulateParts is all that a simulation makes in its folder, and the plans of the reports
 // that were made of it.
-var simulateParts = []string{simulateMarker, simulateTruth, crowd.Results, crowd.Late, simulateArchive, "answers", "plans", "routes", "runs", "zones", simulate.RootZones}
+var simulateParts = []string{simulateMarker, simulateTruth, crowd.Results, crowd.Late, crowd.DNSMON, crowd.Measurements, simulateArchive, "answers", "plans", "routes", "runs", "zones", simulate.RootZones}
 
 // simulateFlags are the command's own flags, as they were written.
 type simulateFlags struct {
@@ -41,6 +41,7 @@ type simulateFlags struct {
 	vps, events              int
 	seed                     uint64
 	wires, routes, atlas     bool
+	dnsmon                   bool
 }
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -61,8 +62,10 @@ the other, at most one a day. The truth lists every event that is in the lake.
 
 With --atlas no lake is made but results of so many probes of RIPE Atlas, as its dumps
 have them, for mtric import atlas: DIR/results.jsonl, what comes late in
-DIR/results-late.jsonl, and the archive of probes below DIR/probes. The truth is what an
-import has to come to.`,
+DIR/results-late.jsonl, and the archive of probes below DIR/probes. With --dnsmon also those
+of anchors for DNSMON, DIR/dnsmon.jsonl, and DIR/measurements.json. The truth is what an
+import has to come to. By the same seed and faults file it is the world of a lake that is
+simulated without --atlas: zones come at the same time, and the same servers fail.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.simulate(c, f) },
 	}
@@ -75,6 +78,7 @@ import has to come to.`,
 	c.Flags().IntVar(&f.events, "events", 0, "draw `N` faults too, so that the kinds of events come in turn")
 	c.Flags().BoolVar(&f.wires, "wires", false, "correctness answers carry wire responses of generated zones, kept in DIR/rootzones")
 	c.Flags().BoolVar(&f.atlas, "atlas", false, "results of RIPE Atlas' probes in place of a lake")
+	c.Flags().BoolVar(&f.dnsmon, "dnsmon", false, "with --atlas: results of DNSMON too")
 	c.Flags().BoolVar(&f.routes, "routes", false, "also the table routes, of what the plan's traceroute blocks would see")
 	return c
 }
@@ -89,6 +93,9 @@ func (a *app) simulate(c *cobra.Command, f simulateFlags) error {
 	}
 	if f.atlas {
 		return a.simulateAtlas(f)
+	}
+	if f.dnsmon {
+		return usagef("simulate: --dnsmon is for --atlas")
 	}
 	config, err := a.simulation(f)
 	if err != nil {

@@ -9,14 +9,15 @@ import (
 	"mtric.net/mtric/engine/atlas/crowd"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/simulate"
 )
 
 // simulateAtlas writes results of a crowd of probes.
 func (a *app) simulateAtlas(f simulateFlags) error {
-	if f.wires || f.routes || f.faults != "" || f.events != 0 {
-		return usagef("simulate: --atlas makes no lake: leave --wires, --routes, --faults and --events out")
+	if f.wires || f.routes || f.events != 0 {
+		return usagef("simulate: --atlas makes no lake: leave --wires, --routes and --events out")
 	}
-	config := crowd.Config{Seed: f.seed, Probes: f.vps}
+	config := crowd.Config{Seed: f.seed, Probes: f.vps, DNSMON: f.dnsmon}
 	var err error
 	if config.From, err = parseLabel(f.from); err != nil {
 		return err
@@ -29,6 +30,11 @@ func (a *app) simulateAtlas(f simulateFlags) error {
 		return err
 	}
 	config.Servers = serversAt(p, config.From)
+	if f.faults != "" {
+		if config.Faults, err = a.crowdFaults(f.faults, p); err != nil {
+			return err
+		}
+	}
 	if err := config.Check(); err != nil {
 		return usagef("simulate: %w", err)
 	}
@@ -48,12 +54,41 @@ func (a *app) simulateAtlas(f simulateFlags) error {
 	truth, err := crowd.Run(f.out, config)
 	bar.done()
 	if err == nil {
-		var text []byte
-		if text, err = writeTruth(f.out, truth); err == nil {
-			_, err = a.out.Write(text)
-		}
+		err = a.printCrowd(f.out, truth)
 	}
 	return errors.Join(err, unlock())
+}
+
+// crowdFaults reads a faults file, in which vantage points may stand that a simulation of
+// ours has.
+func (a *app) crowdFaults(path string, p *plan.Plan) ([]plan.Fault, error) {
+	const all = 899 // where the plan has none
+	config := &simulate.Config{Plan: p}
+	for _, v := range p.VantagePoints {
+		config.VantagePoints = append(config.VantagePoints, v.ID)
+	}
+	if len(p.VantagePoints) == 0 {
+		var err error
+		if config.VantagePoints, err = simulate.VantagePoints(p, all); err != nil {
+			return nil, err
+		}
+	}
+	return a.faults(path, config)
+}
+
+// printCrowd writes the truth beside the results and prints it.
+func (a *app) printCrowd(dir string, truth *crowd.Truth) error {
+	text, err := writeTruth(dir, truth)
+	if err != nil {
+		return err
+	}
+	for _, f := range truth.Faults {
+		if f.Queries == 0 && len(f.VantagePoints) == 0 && !a.flags.quiet {
+			fmt.Fprintf(a.err, "mtric: fault %q struck no query; look at its times and places\n", f.Label)
+		}
+	}
+	_, err = a.out.Write(text)
+	return err
 }
 
 // serversAt are the addresses of the servers of a plan at that time.

@@ -26,6 +26,11 @@ type Fault struct {
 	RSIs          []measurement.RSI          `json:"rsis"`
 	Paths         []string                   `json:"paths"` // "ipv6/tcp"
 
+	// Where in the world. Of a crowd the share is that of networks, each struck wholly or
+	// not; each vantage point of ours is one. Nil and 0 are all.
+	Regions []string `json:"regions,omitempty"`
+	Share   int      `json:"share,omitempty"` // percent
+
 	From  time.Time `json:"from"`           // interval labels in [From, Until)
 	Until time.Time `json:"until,omitzero"` // zero is for good
 
@@ -33,6 +38,8 @@ type Fault struct {
 	Percent int      `json:"percent"` // of the queries it strikes; 100 by default
 	RCode   string   `json:"rcode"`   // rcode
 	Tags    []string `json:"tags"`    // wrong: rules of RSSAC047 to be broken; empty is one for each kind of question
+
+	Identity string `json:"identity,omitempty"` // moved: what the site calls itself; empty is a name of the simulator's
 }
 
 // FaultKind is what goes wrong: a closed vocabulary.
@@ -86,6 +93,7 @@ var faultType = []blockType{{kind: "fault", label: "name", attrs: []attribute{
 	need("from", "time", ""), may("until", "time", "for good", ""),
 	may("by", "duration", "none", ""), may("percent", "number", "100", ""), may("rcode", "rcode", "none", ""),
 	may("tags", "list of tags", "one for each kind of question", ""),
+	may("regions", "list of regions", "all", ""), may("share", "number", "100", ""), may("identity", "text", "the simulator's", ""),
 }}}
 
 // LoadFaults reads the text of a faults file: fault blocks, in the language of
@@ -195,6 +203,12 @@ func (d *decoder) fault(label string) Fault {
 			f.Paths = append(f.Paths, p.String())
 		}
 	}
+	if d.has("regions") {
+		f.Regions = d.enums("regions", nil, regions...)
+	}
+	if share := int(d.number("share", 100, 1, 100)); share < 100 {
+		f.Share = share
+	}
 	if f.Kind != "" {
 		d.faultDetails(&f)
 	}
@@ -220,13 +234,18 @@ func (d *decoder) faultDetails(f *Fault) {
 	}
 	f.Percent = int(d.number("percent", 100, 1, 100))
 	f.RCode = d.enum("rcode", "", FaultRCodes...)
+	const longest = 63 // a label, as servers' names are made of
+	if f.Identity = d.line("identity", ""); len(f.Identity) > longest {
+		d.errorf("identity", "At most 63 bytes.", "identity of %d bytes", len(f.Identity))
+	}
 	if d.has("tags") {
 		f.Tags = d.enums("tags", f.Tags, faultTagNames()...)
 	}
 	kinds := map[string][]FaultKind{
-		"by":    timed,
-		"rcode": {FaultRCode},
-		"tags":  {FaultWrong},
+		"by":       timed,
+		"rcode":    {FaultRCode},
+		"tags":     {FaultWrong},
+		"identity": {FaultMoved},
 		"percent": {FaultDown, FaultRefused, FaultUnreachable, FaultReset, FaultMalformed, FaultLocalError, FaultServFail, FaultRCode,
 			FaultTruncated, FaultSlow, FaultWrong, FaultOffPlan, FaultFuture},
 		"rsis":  slices.DeleteFunc(slices.Clone(FaultKinds), ofRuns),

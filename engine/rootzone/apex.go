@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -133,6 +134,30 @@ func ApexSignedAt(path string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("zone %s: %w", path, err)
 	}
 	return at, nil
+}
+
+// ApexSOA reads the SOA record of a zone of the archive, without the rest of it. The file is
+// believed as it is.
+func ApexSOA(path string) (*dns.SOA, error) {
+	records, err := readApex(path, func(line string) bool { return strings.Contains(line, "SOA") && !strings.Contains(line, "RRSIG") })
+	if err != nil {
+		return nil, err
+	}
+	return soaOf(records, path)
+}
+
+// SOA is the zone's SOA record; the zone was read whole.
+func (z *Zone) SOA() (*dns.SOA, error) {
+	return soaOf(z.records, strconv.FormatUint(uint64(z.Serial), 10))
+}
+
+func soaOf(records []dns.RR, name string) (*dns.SOA, error) {
+	for _, rr := range records {
+		if soa, is := rr.(*dns.SOA); is && soa.Hdr.Name == "." {
+			return soa, nil
+		}
+	}
+	return nil, fmt.Errorf("zone %s: no SOA record at its beginning", name)
 }
 
 // readApex reads those records at the beginning of a file that are of the apex and wanted.

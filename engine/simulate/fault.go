@@ -36,7 +36,7 @@ func (w *world) newFault(f plan.Fault) fault {
 		made.until = w.Until // for good
 	}
 	for _, v := range w.vps {
-		made.vps = append(made.vps, len(f.VantagePoints) == 0 || slices.Contains(f.VantagePoints, v.id))
+		made.vps = append(made.vps, (len(f.VantagePoints) == 0 || slices.Contains(f.VantagePoints, v.id)) && Strikes(w.Seed, &f, v.region, v.word))
 	}
 	for _, x := range w.rsis {
 		made.rsis = append(made.rsis, len(f.RSIs) == 0 || slices.Contains(f.RSIs, x))
@@ -46,6 +46,19 @@ func (w *world) newFault(f plan.Fault) fault {
 			(f.Kind != plan.FaultReset || p.Transport == measurement.TCP) && (f.Kind != plan.FaultTruncated || p.Transport == measurement.UDP)
 	}
 	return made
+}
+
+// Strikes says whether a fault strikes a network, which lies in that region, as far as its
+// regions and its share go. Which networks a share is of is drawn from the seed and the
+// fault's label; network is any number that stays the same.
+func Strikes(seed uint64, f *plan.Fault, region string, network uint64) bool {
+	return (len(f.Regions) == 0 || slices.Contains(f.Regions, region)) &&
+		(f.Share == 0 || mix(seed, streamFault, text(f.Label), streamPlace, network)%100 < uint64(f.Share))
+}
+
+// Drawn says whether a query, which these words name, is of the share that a fault strikes.
+func Drawn(seed uint64, f *plan.Fault, words ...uint64) bool {
+	return f.Percent >= 100 || mix(append([]uint64{seed, streamFault, text(f.Label)}, words...)...)%100 < uint64(f.Percent)
 }
 
 // active are the faults of an interval.

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -36,7 +37,7 @@ func (w *world) newSites(f *fault) {
 			if siteName(n, string(rsi)) == w.nsids[w.at(v, x)] {
 				n = (n + 1) % 100
 			}
-			f.nsids = append(f.nsids, siteName(n, string(rsi)))
+			f.nsids = append(f.nsids, cmp.Or(f.Identity, siteName(n, string(rsi))))
 		}
 	}
 }

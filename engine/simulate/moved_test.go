@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/column"
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
 	"mtric.net/mtric/engine/simulate"
@@ -170,5 +171,80 @@ func TestPlant(t *testing.T) {
 	c.VantagePoints = c.VantagePoints[:1]
 	if _, err := simulate.Plant(c, 1); err == nil || !strings.Contains(err.Error(), "one vantage point") {
 		t.Errorf("one vantage point: %v", err)
+	}
+}
+
+// A fault of a region strikes the vantage points there, a share so many of them, and a site
+// that is moved to has the name that the fault gives it.
+func TestFaultsOfAPlace(t *testing.T) {
+	c := config(t, 30, time.Hour)
+	p := *c.Plan
+	for i, id := range c.VantagePoints {
+		region := "europe"
+		if i < 3 {
+			region = "africa"
+		}
+		p.VantagePoints = append(p.VantagePoints, plan.VantagePoint{ID: id, Region: region})
+	}
+	c.Plan = &p
+	faults, l := plan.LoadFaults([]byte(`
+fault "dead" {
+  kind    = "down"
+  rsis    = ["k"]
+  regions = ["africa"]
+  from    = "2026-11-01"
+}
+fault "some" {
+  kind  = "down"
+  rsis  = ["a"]
+  share = 40
+  from  = "2026-11-01"
+}
+fault "new" {
+  kind     = "moved"
+  rsis     = ["c"]
+  by       = "1ms"
+  identity = "pop7.example"
+  from     = "2026-11-01"
+}`), "faults.hcl", &p)
+	if l.HasErrors() {
+		t.Fatal(l.Error())
+	}
+	c.Faults = faults
+	dir := t.TempDir()
+	if _, err := simulate.Run(t.Context(), dir, c); err != nil {
+		t.Fatal(err)
+	}
+	store := lake.Store{Dir: dir}
+	rows, _, err := column.Read[measurement.Answer](store.Path(column.Answers, c.From))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, lost := map[string]int{}, map[string]int{}
+	struck := map[measurement.VantagePoint]bool{}
+	for _, r := range rows {
+		if r.Query != measurement.QuerySOA {
+			continue
+		}
+		where := string(r.RSI)
+		if slices.Contains(c.VantagePoints[:3], r.VantagePoint) {
+			where += " africa"
+		}
+		asked[where]++
+		if r.Outcome == measurement.Timeout {
+			lost[where]++
+			if r.RSI == "a" {
+				struck[r.VantagePoint] = true
+			}
+		}
+		if r.RSI == "c" && r.NSID != nil && *r.NSID != "pop7.example" {
+			t.Fatalf("moved to %s", *r.NSID)
+		}
+	}
+	if lost["k africa"] != asked["k africa"] || lost["k"] > asked["k"]/100 {
+		t.Errorf("lost %v of %v", lost, asked)
+	}
+	if n := len(struck); n < 5 || n > 20 || lost["a"] < asked["a"]/6 {
+		t.Errorf("%d of 30 struck, lost %v of %v", n, lost, asked)
 	}
 }

@@ -55,6 +55,7 @@ type world struct {
 type place struct {
 	id          measurement.VantagePoint
 	word        uint64    // of mix
+	region      string    // empty where the plan does not say it
 	from, until time.Time // zero is open
 }
 
@@ -116,6 +117,9 @@ func newWorld(c Config) (*world, error) {
 func placeOf(p *plan.Plan, id measurement.VantagePoint) place {
 	made := place{id: id, word: text(string(id))}
 	for _, v := range p.VantagePoints {
+		if v.ID == id {
+			made.region = v.Region
+		}
 		if v.ID == id && v.From != nil {
 			made.from = *v.From
 		}
@@ -160,8 +164,7 @@ func (w *world) places() {
 		w.jitter[i] = int64(1024 * math.Exp(0.1*quantile((float64(i)+0.5)/float64(len(w.jitter)))))
 	}
 	for _, rsi := range w.rsis {
-		h := mix(w.Seed, streamRSI, text(string(rsi)))
-		w.delay = append(w.delay, firstSite+int64(h%240)*second)
+		w.delay = append(w.delay, w.calendar().delay(rsi))
 	}
 	for _, v := range w.vps {
 		for _, rsi := range w.rsis {

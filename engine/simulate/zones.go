@@ -9,10 +9,6 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// Zones are numbered: two for each day since 1970, published about 05:00 and
-// 17:00 UTC. Serials are YYYYMMDD00 and YYYYMMDD01 and rise with the numbers, so
-// that numbers compare as serials do (RFC 1982).
-
 // The times of a new zone, in µs after its publication. The archive has it
 // before any server, so that "first seen in use" (A15) is the time of archiving.
 const (
@@ -22,39 +18,21 @@ const (
 )
 
 // zoneAt is the newest zone published at t (µs since 1970).
-func (w *world) zoneAt(t int64) int {
-	z := int(t/(86400*second))*2 + 1
-	for w.published(z) > t {
-		z--
-	}
-	return z
-}
+func (w *world) zoneAt(t int64) int { return w.calendar().Newest(t) }
 
 // published is the time of a zone's publication in µs.
-func (w *world) published(z int) int64 {
-	return (int64(z/2)*86400+int64(5+z%2*12)*3600)*second + int64(mix(w.Seed, streamZone, uint64(z))%(900*second))
-}
+func (w *world) published(z int) int64 { return w.calendar().Published(z) }
+
+func (w *world) calendar() Calendar { return Calendar{w.Seed} }
 
 // archived is when the collector has it.
 func (w *world) archived(z int) int64 {
 	return w.published(z) + int64(mix(w.Seed, streamZone, uint64(z), 1)%archivedBy)
 }
 
-// serial is a zone's serial number.
-func serial(z int) int64 {
-	d := time.Unix(int64(z/2)*86400, 0).UTC()
-	return (int64(d.Year())*10000+int64(d.Month())*100+int64(d.Day()))*100 + int64(z%2)
-}
-
-// reaches is when the site that answers a vantage point gets a zone, in µs: most
-// are two minutes late at most, one in fifty takes up to forty.
+// reaches is when the site that answers a vantage point gets a zone, in µs.
 func (w *world) reaches(z, v, x, f int) int64 {
-	h := mix(w.Seed, streamSite, uint64(z), w.vps[v].word, text(string(w.rsis[x])), uint64(f))
-	late := int64(h % (120 * second))
-	if h>>32%50 == 0 {
-		late += int64(h >> 8 % (2400 * second))
-	}
-	return w.published(z) + w.delay[x] + late
+	return w.calendar().reaches(z, w.vps[v].word, w.rsis[x], w.delay[x], f)
 }
 
 // arrivals are the times at which the zones of a day reach every site.

@@ -32,7 +32,46 @@ func config(probes int) crowd.Config {
 // What an import comes to is what is true.
 func TestImportFindsTheTruth(t *testing.T) {
 	dir := t.TempDir()
-	truth, err := crowd.Run(dir, config(300))
+	c := config(300)
+	c.Faults = faults(t, `
+fault "wrong" {
+  kind    = "wrong"
+  rsis    = ["k"]
+  percent = 3
+  from    = "2026-11-20"
+}
+fault "cut" {
+  kind    = "truncated"
+  rsis    = ["k"]
+  percent = 3
+  from    = "2026-11-20"
+}
+fault "broken" {
+  kind    = "malformed"
+  rsis    = ["a"]
+  percent = 3
+  from    = "2026-11-20"
+}
+fault "bad" {
+  kind    = "rcode"
+  rcode   = "BADVERS"
+  rsis    = ["a"]
+  percent = 3
+  from    = "2026-11-20"
+}
+fault "slow" {
+  kind    = "slow"
+  by      = "4500ms"
+  rsis    = ["a"]
+  percent = 3
+  from    = "2026-11-20"
+}
+fault "gone" {
+  kind  = "silent"
+  share = 5
+  from  = "2026-11-21"
+}`)
+	truth, err := crowd.Run(dir, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +80,7 @@ func TestImportFindsTheTruth(t *testing.T) {
 		if err := atlas.Prepare(store.Dir, "builtin"); err != nil {
 			t.Fatal(err)
 		}
-		m := atlas.Importer{Lake: store, Set: atlas.Set{Name: "builtin", Questions: atlas.BuiltIn()}, Servers: map[netip.Addr]measurement.RSI{}, Identity: identity, Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
+		m := atlas.Importer{Lake: store, Set: atlas.Set{Name: "builtin", Questions: atlas.BuiltIn()}, Servers: map[netip.Addr]measurement.RSI{}, Identity: identity, Zones: archived(t), Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
 		for rsi, both := range servers {
 			m.Servers[both[0]], m.Servers[both[1]] = rsi, rsi
 		}
@@ -58,6 +97,8 @@ func TestImportFindsTheTruth(t *testing.T) {
 			t.Fatal(days, err)
 		}
 		outcomes := make(map[measurement.Outcome]int64)
+		var correct int64
+		incorrect := make(map[measurement.RSI]int64)
 		var identities int64
 		for _, d := range days {
 			rows, _, err := column.Read[measurement.Answer](d.Path)
@@ -67,6 +108,11 @@ func TestImportFindsTheTruth(t *testing.T) {
 			for _, a := range rows {
 				if a.Query == measurement.QuerySOA {
 					outcomes[a.Outcome]++
+					if a.Verdict != nil && *a.Verdict == measurement.Correct {
+						correct++
+					} else if a.Verdict != nil {
+						incorrect[a.RSI]++
+					}
 				} else {
 					identities++
 				}
@@ -74,6 +120,9 @@ func TestImportFindsTheTruth(t *testing.T) {
 		}
 		if diff := cmp.Diff(truth.Outcomes, outcomes); diff != "" {
 			t.Error(diff)
+		}
+		if diff := cmp.Diff(truth.Incorrect, incorrect); diff != "" || correct != truth.Correct || incorrect["k"] == 0 {
+			t.Errorf("%d correct, want %d; incorrect %s", correct, truth.Correct, diff)
 		}
 		if counts.Lines != truth.Results {
 			t.Errorf("%d results, want %d", counts.Lines, truth.Results)

@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/simulate"
 )
 
 // world is a crowd that is being written.
@@ -18,19 +17,19 @@ type world struct {
 	Config
 	truth      *Truth
 	random     *rand.Rand
+	calendar   simulate.Calendar
+	rsis       []measurement.RSI // that are asked
+	faults     []*fault
+	label      time.Time // of the interval that now is of
+	now        []int     // faults that are active
 	probes     []probe
 	wires      map[wireKey][]byte
 	main, late *output
 	buf        []byte
 	hours      map[hourKey]bool
 	hour       int64
-}
-
-// wireKey is what a response depends on.
-type wireKey struct {
-	kind   string
-	rsi    measurement.RSI
-	serial uint32
+	newest     int // zone
+	replaced   int64
 }
 
 type hourKey struct {
@@ -42,6 +41,23 @@ type hourKey struct {
 // number is the end of a built-in measurement's id.
 var number = map[measurement.RSI]int{"k": 1, "f": 4, "i": 5, "m": 6, "l": 8, "a": 9, "b": 10, "c": 11, "d": 12, "e": 13, "g": 14, "h": 15, "j": 16}
 
+func newWorld(c Config) *world {
+	w := &world{Config: c, random: rand.New(rand.NewPCG(c.Seed, 0)), wires: map[wireKey][]byte{}, calendar: simulate.Calendar{Seed: c.Seed},
+		truth: &Truth{Outcomes: make(map[measurement.Outcome]int64), Left: map[string]int64{}, Unknown: map[string]int64{}, Incorrect: make(map[measurement.RSI]int64),
+			Intercepted: []uint32{}, NoIPv6: []uint32{}, BadClock: []uint32{}, Anchors: []Anchor{}, Faults: []FaultTruth{}}}
+	for rsi := range c.Servers {
+		if number[rsi] > 0 {
+			w.rsis = append(w.rsis, rsi)
+		}
+	}
+	slices.Sort(w.rsis)
+	for _, f := range c.Faults {
+		w.faults = append(w.faults, newFault(c.Seed, f))
+	}
+	w.people()
+	return w
+}
+
 // query is one query of a probe.
 type query struct {
 	probe  *probe
@@ -49,9 +65,33 @@ type query struct {
 	sent   int64 // by a right clock
 	rsi    measurement.RSI
 	family measurement.Family
+	f      int // number of the family
 	tcp    bool
 	addr   netip.Addr
 	id     int
+	nsid   bool // asked for
+
+	// What faults do to it.
+	faults []*fault
+	fate   *fault    // decides what becomes of it
+	moved  *fault    // to another site
+	slower float64   // ms
+	stale  int64     // µs
+	frozen time.Time // zero: not
+	wrong  bool
+}
+
+// fate is what becomes of a query.
+type fate struct {
+	outcome measurement.Outcome
+	text    string // of the line
+	nowhere bool   // no address is said
+	retry   bool
+	late    bool
+	stray   bool
+	unknown string // key of an error
+	judged  bool   // the answer has an SOA record
+	silent  bool   // there is no line
 }
 
 // results writes all, half an hour after the other.
@@ -77,20 +117,13 @@ func (w *world) results() error {
 }
 
 func (w *world) ofProbe(p *probe, at int64) error {
-	rsis := make([]measurement.RSI, 0, len(w.Servers))
-	for rsi := range w.Servers {
-		if number[rsi] > 0 {
-			rsis = append(rsis, rsi)
-		}
-	}
-	slices.Sort(rsis)
-	for _, rsi := range rsis {
+	for _, rsi := range w.rsis {
 		for f, family := range measurement.Families {
 			addr := w.Servers[rsi][f]
 			if !addr.IsValid() {
 				continue
 			}
-			q := query{probe: p, sent: at, at: at + p.ahead, rsi: rsi, family: family, addr: addr, id: 10000 + 1000*f + number[rsi]}
+			q := query{probe: p, sent: at, at: at + p.ahead, rsi: rsi, family: family, f: f, addr: addr, id: 10000 + 1000*f + number[rsi]}
 			if err := w.soa(q); err != nil {
 				return err
 			}
@@ -123,104 +156,150 @@ func (w *world) put(to *output, line []byte) error {
 	return to.WriteByte('\n')
 }
 
-// send writes a result: one in 500 comes twice, one in 100 two days later.
-func (w *world) send(line []byte, counts bool) error {
-	to := w.main
+// where draws where a result goes: one in 100 comes two days later, one in 500 twice.
+func (w *world) where() (to *output, twice bool) {
+	to = w.main
 	if w.random.IntN(100) == 0 {
 		to = w.late
 	}
-	if err := w.put(to, line); err != nil || w.random.IntN(500) > 0 {
+	return to, w.random.IntN(500) == 0
+}
+
+// soa writes what becomes of a query for the SOA.
+func (w *world) soa(q query) error {
+	w.strike(&q)
+	f := w.drawn(q)
+	if f.retry {
+		w.truth.Left["retry"]++
+		return w.put(w.main, w.line(q, f.text))
+	}
+	if q.fate != nil && !q.dead() {
+		f = w.overruled(q, f)
+	}
+	to, twice := w.where()
+	for _, struck := range q.faults {
+		struck.queries++
+	}
+	if f.silent {
+		return nil
+	}
+	if f.nowhere {
+		q.addr = netip.Addr{}
+	}
+	line := w.line(q, f.text)
+	w.truth.Rows++
+	w.truth.Outcomes[f.outcome]++
+	if f.judged && q.wrong {
+		w.truth.Incorrect[q.rsi]++
+	} else if f.judged {
+		w.truth.Correct++
+	}
+	w.said(q, f)
+	if err := w.put(to, line); err != nil || !twice {
 		return err
 	}
-	if counts {
-		w.truth.Left["known"]++
-	} else {
-		w.truth.Left["identity_not_asked"]++
-	}
+	w.truth.Left["known"]++
+	w.said(q, f)
 	return w.put(w.main, line)
 }
 
-// row counts what a result comes to.
-func (w *world) row(q query, o measurement.Outcome) {
-	w.truth.Rows++
-	w.truth.Outcomes[o]++
+// said counts what the import counts of each line, before it knows that one is a copy.
+func (w *world) said(q query, f fate) {
 	if q.probe.neverSet || q.probe.ahead > 0 {
 		w.truth.ClockWrong++
 	}
+	if f.late {
+		w.truth.Late++
+	}
+	if f.stray {
+		w.truth.Strays++
+	}
+	if f.unknown != "" {
+		w.truth.Unknown[f.unknown]++
+	}
 }
 
-// soa draws what becomes of a query for the SOA.
-func (w *world) soa(q query) error {
+// dead says whether the probe has no network of the family, whatever it may think.
+func (q *query) dead() bool { return q.probe.noIPv6 && q.family == measurement.IPv6 }
+
+// drawn draws what becomes of a query for the SOA.
+func (w *world) drawn(q query) fate {
 	draw := w.random.IntN(10_000)
-	outcome, text := measurement.Answered, ""
 	switch {
-	case q.probe.noIPv6 && q.family == measurement.IPv6 && q.tcp:
-		outcome, text = measurement.Unreachable, `"error":{"TUCONNECT":"Network is unreachable"}`
-	case q.probe.noIPv6 && q.family == measurement.IPv6:
-		outcome, text = measurement.Unreachable, `"error":{"socket":"connect failed Network is unreachable"}`
+	case q.dead():
+		return unreachable(q)
 	case draw < 50:
-		outcome, text = measurement.Timeout, `"error":{"timeout":5000}`
+		return fate{outcome: measurement.Timeout, text: `"error":{"timeout":5000}`}
 	case draw < 60:
-		outcome, text = measurement.Timeout, w.reply(q, measurement.QuerySOA, 4000.5+999*w.random.Float64())
-		w.truth.Late++
+		return fate{outcome: measurement.Timeout, text: w.reply(q, kindSOA, 4000.5+999*w.random.Float64(), w.messageID()), late: true}
 	case draw < 70:
-		outcome, text = measurement.LocalError, `"error":{"TUDNS":"1"}`
-		q.addr = netip.Addr{}
+		return fate{outcome: measurement.LocalError, text: `"error":{"TUDNS":"1"}`, nowhere: true}
 	case draw < 75:
-		outcome, text = measurement.LocalError, `"error":{"gremlin":"1"}`
-		w.truth.Unknown["gremlin"]++
+		return fate{outcome: measurement.LocalError, text: `"error":{"gremlin":"1"}`, unknown: "gremlin"}
 	case draw < 85 && !q.tcp:
-		outcome, text = measurement.Timeout, w.reply(q, "other", q.probe.base)
-		w.truth.Strays++
+		return fate{outcome: measurement.Timeout, text: w.reply(q, kindOther, q.probe.base, w.messageID()), stray: true}
 	case draw < 85:
-		outcome, text = measurement.Refused, `"error":{"TUCONNECT":"Connection refused"}`
+		return fate{outcome: measurement.Refused, text: `"error":{"TUCONNECT":"Connection refused"}`}
 	case draw < 95 && q.tcp:
-		outcome, text = measurement.Reset, `"error":{"TU_READ_ERR":"Connection reset by peer"}`
+		return fate{outcome: measurement.Reset, text: `"error":{"TU_READ_ERR":"Connection reset by peer"}`}
 	case draw < 105:
-		w.truth.Left["retry"]++
-		return w.put(w.main, w.line(q, `"retry":1,`+w.reply(q, measurement.QuerySOA, q.probe.base)))
+		return fate{retry: true, text: `"retry":1,` + w.reply(q, kindSOA, q.probe.base, w.messageID())}
 	case q.probe.intercepted && !q.tcp:
-		text = w.reply(q, "intercepted", 2+5*w.random.Float64())
-	default:
-		text = w.reply(q, measurement.QuerySOA, q.probe.base*(1+0.2*w.random.Float64()))
+		return w.answered(q, kindIntercepted, 2+5*w.random.Float64())
 	}
-	line := w.line(q, text)
-	twice := w.truth.Left["known"]
-	w.row(q, outcome)
-	err := w.send(line, true)
-	if w.truth.Left["known"] > twice { // what a row is said of is said of each copy
-		w.again(q, draw)
-	}
-	return err
+	return w.answered(q, kindSOA, q.roundTrip()*(1+0.2*w.random.Float64()))
 }
 
-// again counts for a copy what the import counts before it knows that it is one.
-func (w *world) again(q query, draw int) {
-	dead := q.probe.noIPv6 && q.family == measurement.IPv6
-	if q.probe.neverSet || q.probe.ahead > 0 {
-		w.truth.ClockWrong++
+// answered is an answer after so many ms, or one that came too late.
+func (w *world) answered(q query, kind string, rt float64) fate {
+	id := w.messageID()
+	switch rt += q.slower; {
+	case rt > 5000:
+		return fate{outcome: measurement.Timeout, text: `"error":{"timeout":5000}`}
+	case rt > 4000:
+		return fate{outcome: measurement.Timeout, text: w.reply(q, kind, rt, id), late: true}
 	}
-	switch {
-	case dead:
-	case draw >= 50 && draw < 60:
-		w.truth.Late++
-	case draw >= 70 && draw < 75:
-		w.truth.Unknown["gremlin"]++
-	case draw >= 75 && draw < 85 && !q.tcp:
-		w.truth.Strays++
+	return fate{outcome: measurement.Answered, text: w.reply(q, kind, rt, id), judged: true}
+}
+
+// roundTrip is that of a query in ms.
+func (q *query) roundTrip() float64 {
+	if q.rsi == q.probe.near && q.moved == nil {
+		return 0.3
 	}
+	return q.probe.base
+}
+
+func (w *world) messageID() uint16 { return uint16(w.random.Uint32()) }
+
+func unreachable(q query) fate {
+	if q.tcp {
+		return fate{outcome: measurement.Unreachable, text: `"error":{"TUCONNECT":"Network is unreachable"}`}
+	}
+	return fate{outcome: measurement.Unreachable, text: `"error":{"socket":"connect failed Network is unreachable"}`}
 }
 
 // identity writes the answer to a query for a server's identity.
 func (w *world) identity(q query) error {
+	w.strike(&q)
 	text := `"error":{"timeout":5000}`
 	switch {
-	case q.probe.noIPv6 && q.family == measurement.IPv6:
+	case q.dead():
 		text = `"error":{"socket":"connect failed Network is unreachable"}`
 	case q.probe.intercepted:
-		text = w.reply(q, "resolver", 2)
+		text = w.reply(q, kindResolver, 2, w.messageID())
 	case w.random.IntN(200) > 0:
-		text = w.reply(q, "identity", q.probe.base)
+		text = w.reply(q, kindIdentity, q.roundTrip()+q.slower, w.messageID())
+	}
+	if q.fate != nil && !q.dead() {
+		f := w.overruled(q, fate{text: text})
+		if f.silent {
+			w.where()
+			return nil
+		}
+		if text = f.text; f.nowhere {
+			q.addr = netip.Addr{}
+		}
 	}
 	if hour := q.sent / 3600; hour != w.hour || w.hours == nil {
 		w.hours, w.hour = map[hourKey]bool{}, hour
@@ -230,7 +309,13 @@ func (w *world) identity(q query) error {
 		w.hours[key] = true
 		w.truth.Identities++
 	}
-	return w.send(w.line(q, text), false)
+	to, twice := w.where()
+	line := w.line(q, text)
+	if err := w.put(to, line); err != nil || !twice {
+		return err
+	}
+	w.truth.Left["identity_not_asked"]++
+	return w.put(w.main, line)
 }
 
 // line is a result with what is said of its outcome.
@@ -247,8 +332,8 @@ func (w *world) line(q query, text string) []byte {
 	}
 	b = strconv.AppendInt(append(b, `,"lts":`...), lts, 10)
 	if q.addr.IsValid() {
-		b = append(append(append(b, `,"dst_addr":"`...), q.addr.String()...), `","dst_port":"53","af":`...)
-		b = append(b, map[measurement.Family]string{measurement.IPv4: "4", measurement.IPv6: "6"}[q.family]...)
+		b = append(q.addr.AppendTo(append(b, `,"dst_addr":"`...)), `","dst_port":"53","af":`...)
+		b = append(b, "46"[q.f])
 	}
 	proto := "UDP"
 	if q.tcp {
@@ -265,13 +350,14 @@ func (w *world) line(q query, text string) []byte {
 }
 
 // reply is the part of a result that is its response.
-func (w *world) reply(q query, kind string, rt float64) string {
-	wire := w.wire(wireKey{kind, q.rsi, serialAt(q.sent)})
-	id := uint16(w.random.Uint32())
+func (w *world) reply(q query, kind string, rt float64, id uint16) string {
+	wire := w.wire(w.keyOf(q, kind))
 	wire[0], wire[1] = byte(id>>8), byte(id)
-	b := append([]byte(`"result":{"rt":`), strconv.FormatFloat(rt, 'f', 3, 64)...)
+	b := append(make([]byte, 0, 128+len(wire)*4/3), `"result":{"rt":`...)
+	b = strconv.AppendFloat(b, rt, 'f', 3, 64)
 	if q.tcp && q.probe.firmware >= 5010 {
-		b = append(append(b, `,"qt":`...), strconv.FormatFloat(rt/2, 'f', 3, 64)...)
+		b = append(b, `,"qt":`...)
+		b = strconv.AppendFloat(b, rt/2, 'f', 3, 64)
 	}
 	b = strconv.AppendInt(append(b, `,"size":`...), int64(len(wire)), 10)
 	b = strconv.AppendUint(append(b, `,"ID":`...), uint64(id), 10)
@@ -282,65 +368,4 @@ func (w *world) reply(q query, kind string, rt float64) string {
 		b = append(b, `,"ttl":55`...)
 	}
 	return string(b)
-}
-
-// serialAt is the serial of the root zone, of which there are two a day.
-func serialAt(at int64) uint32 {
-	t := time.Unix(at, 0).UTC()
-	half := uint32(0)
-	if t.Hour() >= 17 {
-		half = 1
-	} else if t.Hour() < 5 {
-		t, half = t.AddDate(0, 0, -1), 1
-	}
-	return uint32(t.Year()*10000+int(t.Month())*100+t.Day())*100 + half
-}
-
-// wire is a response but for its id.
-func (w *world) wire(k wireKey) []byte {
-	if made, met := w.wires[k]; met {
-		return made
-	}
-	m := new(dns.Msg)
-	m.SetQuestion(".", dns.TypeSOA)
-	m.Response, m.Authoritative, m.RecursionDesired, m.Compress = true, true, false, true
-	soa := &dns.SOA{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 86400}, Ns: "a.root-servers.net.", Mbox: "nstld.verisign-grs.com.",
-		Serial: k.serial, Refresh: 1800, Retry: 900, Expire: 604800, Minttl: 86400}
-	m.Answer = []dns.RR{soa}
-	switch k.kind {
-	case measurement.QuerySOA:
-		w.authority(m)
-	case "intercepted":
-		m.Authoritative, m.RecursionAvailable = false, true
-	case "other":
-		m.Question[0].Name, m.Answer = "example.", nil
-	case "identity", "resolver":
-		text := "nnn1-fra" + string(k.rsi)
-		if k.kind == "resolver" {
-			m.Authoritative, m.RecursionAvailable, text = false, true, "dnsmasq-2.90"
-		}
-		m.Question[0] = dns.Question{Name: "hostname.bind.", Qtype: dns.TypeTXT, Qclass: dns.ClassCHAOS}
-		m.Answer = []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: "hostname.bind.", Rrtype: dns.TypeTXT, Class: dns.ClassCHAOS}, Txt: []string{text}}}
-	}
-	packed, err := m.Pack()
-	if err != nil {
-		panic(err) // of texts of our own
-	}
-	w.wires[k] = packed
-	return packed
-}
-
-// authority adds the root's NS records and addresses, which most of the servers send.
-func (w *world) authority(m *dns.Msg) {
-	for letter := 'a'; letter <= 'm'; letter++ {
-		rsi := measurement.RSI(letter)
-		name := string(letter) + ".root-servers.net."
-		m.Ns = append(m.Ns, &dns.NS{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 518400}, Ns: name})
-		if a := w.Servers[rsi][0]; a.IsValid() {
-			m.Extra = append(m.Extra, &dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 518400}, A: a.AsSlice()})
-		}
-		if a := w.Servers[rsi][1]; a.IsValid() {
-			m.Extra = append(m.Extra, &dns.AAAA{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeAAAA, Class: dns.ClassINET, Ttl: 518400}, AAAA: a.AsSlice()})
-		}
-	}
 }
