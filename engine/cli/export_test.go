@@ -1,13 +1,19 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/clock"
+	"mtric.net/mtric/engine/comparison"
+	"mtric.net/mtric/engine/measurement"
+	"mtric.net/mtric/engine/plan"
+	"mtric.net/mtric/engine/report"
 )
 
 // LakePatience lets tests wait less.
@@ -23,6 +29,22 @@ func RunInTime(args []string, in io.Reader, out, errw io.Writer) int {
 		t.Maxerror = 1000
 		return unix.TIME_OK, nil
 	}})
+}
+
+// RunComparing is RunInTime with another way to compare; nil is the program's own.
+func RunComparing(compare func(context.Context, comparison.Job) (*comparison.Document, error), args []string, out, errw io.Writer) int {
+	if compare != nil {
+		was := compareLakes
+		compareLakes = compare
+		defer func() { compareLakes = was }()
+	}
+	return RunInTime(args, strings.NewReader(""), out, errw)
+}
+
+// CountsOf says when queries of a plan's vantage point count in a comparison.
+func CountsOf(v plan.VantagePoint) func(measurement.VantagePoint, time.Time, measurement.RSI, measurement.Path) bool {
+	d := &report.Document{VantagePoints: []report.VantagePoint{{ID: v.ID, Region: v.Region, From: v.From, Until: v.Until}}}
+	return comparisonJob(&plan.Plan{VantagePoints: []plan.VantagePoint{v}}, d).Counts
 }
 
 // Commands are the names of all commands that do something, "plan check".

@@ -72,9 +72,6 @@ func (t *textWriter) failures(d *Document) {
 		for _, s := range f.Seen {
 			t.Line("      %s", s)
 		}
-		if f.More != "" {
-			t.Line("      %s", f.More)
-		}
 	}
 }
 
