@@ -4,16 +4,12 @@ import (
 	"context"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/clock"
 	"mtric.net/mtric/engine/comparison"
-	"mtric.net/mtric/engine/measurement"
-	"mtric.net/mtric/engine/plan"
-	"mtric.net/mtric/engine/report"
 )
 
 // LakePatience lets tests wait less.
@@ -39,12 +35,6 @@ func RunComparing(compare func(context.Context, comparison.Job) (*comparison.Doc
 		defer func() { compareLakes = was }()
 	}
 	return RunInTime(args, strings.NewReader(""), out, errw)
-}
-
-// CountsOf says when queries of a plan's vantage point count in a comparison.
-func CountsOf(v plan.VantagePoint) func(measurement.VantagePoint, time.Time, measurement.RSI, measurement.Path) bool {
-	d := &report.Document{VantagePoints: []report.VantagePoint{{ID: v.ID, Region: v.Region, From: v.From, Until: v.Until}}}
-	return comparisonJob(&plan.Plan{VantagePoints: []plan.VantagePoint{v}}, d).Counts
 }
 
 // Commands are the names of all commands that do something, "plan check".

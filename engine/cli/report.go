@@ -123,7 +123,7 @@ func (a *app) regular(ctx context.Context, p *plan.Plan, o reportOptions, atHome
 	}
 	job := report.Job{Plan: p, Store: store, Out: out, Version: Version, Force: o.force, RootZones: zones}
 	if o.with != "" {
-		if job.Second, err = a.secondOpinion(p, store, o.with, from, covered(until, now())); err != nil {
+		if job.Second, err = a.secondOpinion(store, o.with, from, covered(until, now())); err != nil {
 			return err
 		}
 	}
