@@ -18,7 +18,6 @@ import (
 
 	"mtric.net/mtric/engine/alert"
 	"mtric.net/mtric/engine/clock"
-	"mtric.net/mtric/engine/comparison"
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/expect"
 )
@@ -81,7 +80,6 @@ type app struct {
 	hostname func() (string, error)
 	clock    func() time.Time // the true clock; commands use now, which --now may replace
 	adjtimex clock.Kernel     // how far the clock can be trusted
-	compare  comparing        // two lakes
 }
 
 // Run is the program: it never exits and never touches the process's own
@@ -99,7 +97,7 @@ func run(args []string, in io.Reader, out, errw io.Writer, kernel clock.Kernel) 
 	signal.Notify(closed, syscall.SIGPIPE) // who wants no more of our output (head) must not kill us
 	defer signal.Stop(closed)
 	pipe := &output{Writer: out}
-	a := &app{in: in, out: pipe, err: errw, self: os.Args[0], hostname: os.Hostname, clock: time.Now, adjtimex: kernel, compare: comparison.Run}
+	a := &app{in: in, out: pipe, err: errw, self: os.Args[0], hostname: os.Hostname, clock: time.Now, adjtimex: kernel}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mtric.net/mtric/engine/clock"
+	"mtric.net/mtric/engine/comparison"
 )
 
 // LakePatience lets tests wait less.
@@ -23,6 +25,16 @@ func RunInTime(args []string, in io.Reader, out, errw io.Writer) int {
 		t.Maxerror = 1000
 		return unix.TIME_OK, nil
 	}})
+}
+
+// RunComparing is RunInTime with another way to compare; nil is the program's own.
+func RunComparing(compare func(context.Context, comparison.Job) (*comparison.Document, error), args []string, out, errw io.Writer) int {
+	if compare != nil {
+		was := compareLakes
+		compareLakes = compare
+		defer func() { compareLakes = was }()
+	}
+	return RunInTime(args, strings.NewReader(""), out, errw)
 }
 
 // Commands are the names of all commands that do something, "plan check".

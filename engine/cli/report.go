@@ -52,6 +52,9 @@ and ways that each saw. It writes internal/survey.{txt,json,html} and prints the
 The style objectives says whether servers met the plan's objectives in windows that end
 with the period's day. It writes internal/objectives.{txt,json,html} and prints the text.
 
+With --with a monthly or weekly report says of each FAIL whether probes of RIPE Atlas saw
+it too. No value, verdict, digest or exit code depends on what they saw.
+
 The style comparison lays what probes of RIPE Atlas saw, in the lake of --with, beside what
 our vantage points saw. It changes no verdict. It writes internal/comparison.{txt,json,html}
 and prints the text.`,
@@ -63,7 +66,7 @@ and prints the text.`,
 	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake); of objectives the last day, 2026-11-22 (default: yesterday); of a comparison a month, a week or days")
 	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: Reports below --home)")
 	c.Flags().StringVar(&o.zones, "zones", "", "`DIR` of the archive, whose root zones go into dossiers (default: Output/RootZones below --home; with --lake, its rootzones/)")
-	c.Flags().StringVar(&o.with, "with", "", "`LAKE` of results of RIPE Atlas, which a comparison is with")
+	c.Flags().StringVar(&o.with, "with", "", "`LAKE` of results of RIPE Atlas: what a comparison is with, and a second opinion on each FAIL of a monthly or weekly report")
 	c.Flags().BoolVar(&o.force, "force", false, "make a new revision of a report that is there")
 	return c
 }
@@ -85,8 +88,8 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.with != "" && o.style != comparison.Style {
-		return usagef("--with: a report of the style %s compares nothing; give --style comparison", o.style)
+	if o.with != "" && (o.style == survey.Style || o.style == attainment.Style) {
+		return usagef("--with: a report of the style %s compares nothing; give --style comparison, monthly or weekly", o.style)
 	}
 	switch o.style {
 	case comparison.Style:
@@ -96,6 +99,11 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	case attainment.Style:
 		return a.objectives(ctx, p, o, atHome, now)
 	}
+	return a.regular(ctx, p, o, atHome, now)
+}
+
+// regular makes the monthly or the weekly report.
+func (a *app) regular(ctx context.Context, p *plan.Plan, o reportOptions, atHome bool, now func() time.Time) error {
 	style := report.Style(o.style)
 	store, out, err := a.reportPlaces(p, o.out)
 	if err != nil {
@@ -114,6 +122,11 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 		return err
 	}
 	job := report.Job{Plan: p, Store: store, Out: out, Version: Version, Force: o.force, RootZones: zones}
+	if o.with != "" {
+		if job.Second, err = a.secondOpinion(store, o.with, from, covered(until, now())); err != nil {
+			return err
+		}
+	}
 	folder := filepath.Join(out, report.Folder(style, from))
 	old, err := job.Existing(filepath.Base(folder))
 	if err != nil {
@@ -275,9 +288,12 @@ func (a *app) reportDone(d *report.Document, folder string) error {
 	misses := d.Misses()
 	switch {
 	case a.flags.json:
-		err := a.printJSON(map[string]any{"folder": folder, "html": filepath.Join(folder, "report.html"), "status": d.Status, "revision": d.Revision,
-			"missed": misses, "no_data": d.Count(metrics.NoData), "failed_rsis": d.Failed(), "unchecked": d.Unchecked, "digest": d.Digest})
-		if err != nil {
+		result := map[string]any{"folder": folder, "html": filepath.Join(folder, "report.html"), "status": d.Status, "revision": d.Revision,
+			"missed": misses, "no_data": d.Count(metrics.NoData), "failed_rsis": d.Failed(), "unchecked": d.Unchecked, "digest": d.Digest}
+		if s := d.SecondOpinion; s != nil {
+			result["second_opinion"] = s.Summary
+		}
+		if err := a.printJSON(result); err != nil {
 			return err
 		}
 	case !a.flags.quiet:
@@ -294,6 +310,9 @@ func (a *app) reportDone(d *report.Document, folder string) error {
 		}
 		for _, u := range d.UnknownInWords() {
 			fmt.Fprintf(a.out, "no data: %s\n", u)
+		}
+		if s := d.SecondOpinion; s != nil {
+			fmt.Fprintf(a.out, "second opinion: %s\n", s.Summary)
 		}
 		fmt.Fprintf(a.out, "thresholds missed: %d", misses)
 		if n := d.Count(metrics.NoData); n > 0 {

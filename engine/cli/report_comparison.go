@@ -17,8 +17,8 @@ import (
 	"mtric.net/mtric/engine/report"
 )
 
-// comparing makes a comparison; comparison.Run is one.
-type comparing func(context.Context, comparison.Job) (*comparison.Document, error)
+// compareLakes makes a comparison.
+var compareLakes = comparison.Run
 
 // crowdLake is a lake of RIPE Atlas' results, and the set of measurements that it holds.
 type crowdLake struct {
@@ -69,14 +69,12 @@ func (a *app) comparison(ctx context.Context, p *plan.Plan, o reportOptions, atH
 	if err != nil {
 		return usagef("%w", err)
 	}
-	if end := now().UTC().Truncate(time.Hour); until.After(end) {
-		until = end
-	}
+	until = covered(until, now())
 	if a.flags.dryRun {
 		_, err := fmt.Fprintf(a.out, "would write %s: %s beside %s (set %s), %s to %s\n", folder, store.Dir, with.Dir, with.set, from.Format(time.RFC3339), until.Format(time.RFC3339))
 		return err
 	}
-	c, err := a.runComparison(ctx, p, d, store, with, until, folder, o.force)
+	c, err := a.runComparison(ctx, d, store, with, until, folder, o.force)
 	if err != nil {
 		return err
 	}
@@ -98,6 +96,28 @@ func (a *app) comparison(ctx context.Context, p *plan.Plan, o reportOptions, atH
 	return nil
 }
 
+// secondOpinion asks the crowd about a report, once that is filled.
+func (a *app) secondOpinion(store lake.Store, dir string, from, until time.Time) (func(context.Context, *report.Document) (*comparison.Document, error), error) {
+	with, err := crowdOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !from.Before(until) {
+		return nil, usagef("--with: the period begins at %s, there is no full hour to compare yet", from.Format(time.RFC3339))
+	}
+	return func(ctx context.Context, d *report.Document) (*comparison.Document, error) {
+		return a.compareWith(ctx, d, store, with, until)
+	}, nil
+}
+
+// covered is the end of what can be compared of a period: the last full hour.
+func covered(until, now time.Time) time.Time {
+	if end := now.UTC().Truncate(time.Hour); end.Before(until) {
+		return end
+	}
+	return until
+}
+
 // framed is the style of report whose FAILs a comparison asks about. Thresholds are of months:
 // those of a week or of days are a diagnostic, as in a weekly report.
 func framed(from, until time.Time) report.Style {
@@ -109,7 +129,7 @@ func framed(from, until time.Time) report.Style {
 
 // runComparison makes the files while no other run does. A comparison of a period that is not
 // over grows: a later end makes a new revision by itself.
-func (a *app) runComparison(ctx context.Context, p *plan.Plan, d *report.Document, store lake.Store, with *crowdLake, until time.Time, folder string, force bool) (c *comparison.Document, err error) {
+func (a *app) runComparison(ctx context.Context, d *report.Document, store lake.Store, with *crowdLake, until time.Time, folder string, force bool) (c *comparison.Document, err error) {
 	out := filepath.Dir(folder)
 	err = a.alone(ctx, out, store, func() error {
 		old, err := comparison.Existing(folder)
@@ -128,7 +148,7 @@ func (a *app) runComparison(ctx context.Context, p *plan.Plan, d *report.Documen
 		if err != nil {
 			return err
 		}
-		if c, err = a.compareWith(ctx, p, d, store, with, until); err != nil {
+		if c, err = a.compareWith(ctx, d, store, with, until); err != nil {
 			return err
 		}
 		return c.Put(out, filepath.Base(folder), old)
@@ -138,7 +158,7 @@ func (a *app) runComparison(ctx context.Context, p *plan.Plan, d *report.Documen
 
 // compareWith asks the crowd about a report that is filled: its FAILs, and what both sides saw in
 // its period up to until.
-func (a *app) compareWith(ctx context.Context, p *plan.Plan, d *report.Document, store lake.Store, with *crowdLake, until time.Time) (c *comparison.Document, err error) {
+func (a *app) compareWith(ctx context.Context, d *report.Document, store lake.Store, with *crowdLake, until time.Time) (c *comparison.Document, err error) {
 	release, err := with.LockShared(ctx, 0)
 	if errors.Is(err, lake.ErrLocked) {
 		return nil, busyf("lake %s: mtric import atlas is at work there; try again later", with.Dir)
@@ -154,7 +174,7 @@ func (a *app) compareWith(ctx context.Context, p *plan.Plan, d *report.Document,
 	job.Set, job.Ours, job.Theirs, job.Until = with.set, store, with.Store, until
 	bar := a.progress(-1, "comparing, in hours of both lakes")
 	job.Progress = bar.step
-	c, err = a.compare(ctx, job)
+	c, err = compareLakes(ctx, job)
 	bar.done()
 	return c, err
 }

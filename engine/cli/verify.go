@@ -174,8 +174,12 @@ func (a *app) verifyWithout(ctx context.Context, d *report.Document, store lake.
 
 func (a *app) printVerified(d *report.Document, v *report.Verified) error {
 	if a.flags.json {
-		if err := a.printJSON(map[string]any{"digest": d.Digest, "verified": len(v.Differences) == 0, "plan": v.Plan,
-			"differences": append([]string{}, v.Differences...), "late": append([]string{}, v.Late...)}); err != nil {
+		result := map[string]any{"digest": d.Digest, "verified": len(v.Differences) == 0, "plan": v.Plan,
+			"differences": append([]string{}, v.Differences...), "late": append([]string{}, v.Late...)}
+		if d.SecondOpinion != nil {
+			result["second_opinion"] = "not recomputed"
+		}
+		if err := a.printJSON(result); err != nil {
 			return err
 		}
 	} else {
@@ -191,6 +195,9 @@ func (a *app) printVerified(d *report.Document, v *report.Verified) error {
 			}
 			if line := onTrust(d, v.Plan); line != "" {
 				fmt.Fprintln(a.out, diag.Printable(line))
+			}
+			if d.SecondOpinion != nil {
+				fmt.Fprintln(a.out, "the second opinion was not recomputed: it rests on another lake, and no value of the report on it")
 			}
 		}
 	}

@@ -23,7 +23,6 @@ const (
 type failure struct {
 	Opinion
 	Seen []string // its first windows
-	More string   // how many more there are; empty: none
 }
 
 // failures are the FAILs, those that the crowd has something to say of first.
@@ -42,20 +41,24 @@ func (d *Document) failures() (list []failure) {
 		return cmp.Compare(x, y)
 	})
 	for _, o := range opinions {
-		f := failure{Opinion: o}
-		for _, w := range o.Windows[:min(len(o.Windows), firstWindows)] {
-			when := span(w.From, w.Until)
-			if w.Opinion != o.Verdict {
-				when += ", " + w.Opinion.Word()
-			}
-			f.Seen = append(f.Seen, fmt.Sprintf("%s. Ours: %s. Crowd: %s.", when, w.ours(), w.theirs()))
-		}
-		if n := len(o.Windows) - firstWindows; n > 0 {
-			f.More = "and " + edition.Plural(int64(n), "more window")
-		}
-		list = append(list, f)
+		list = append(list, failure{o, o.Lines(firstWindows)})
 	}
 	return list
+}
+
+// Lines say of the first windows what both sides saw in them, and how many more there are.
+func (o Opinion) Lines(most int) (lines []string) {
+	for _, w := range o.Windows[:min(len(o.Windows), most)] {
+		when := span(w.From, w.Until)
+		if w.Opinion != o.Verdict {
+			when += ", " + w.Opinion.Word()
+		}
+		lines = append(lines, fmt.Sprintf("%s. Ours: %s. Crowd: %s.", when, w.ours(), w.theirs()))
+	}
+	if n := len(o.Windows) - most; n > 0 {
+		lines = append(lines, "And "+edition.Plural(int64(n), "more window")+".")
+	}
+	return lines
 }
 
 // Class is how a page shows the opinion.

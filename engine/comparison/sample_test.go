@@ -30,7 +30,7 @@ func empty() *comparison.Document {
 }
 
 func blank() *comparison.Document {
-	return &comparison.Document{Schema: comparison.Schema, Version: "test", Revision: 1, From: november, Until: november.AddDate(0, 1, 0), Plan: "rssac047", Set: "builtin",
+	return &comparison.Document{Schema: comparison.Schema, Version: "test", Revision: 1, From: november, Until: november.AddDate(0, 1, 0), Plan: "rssac047", Set: "builtin", Identities: "2026-11-01",
 		Ours: comparison.Side{VantagePoints: 20}, Draws: 1000, Seed: 20261101, Notes: []string{"There is no hour in which both sides asked."}}
 }
 

@@ -16,7 +16,7 @@ func (d *Document) WriteText(w io.Writer) error {
 	t.Line("%s", about)
 	t.Line("")
 	t.Line("Period     %s to %s", edition.Clock(d.From), edition.Clock(d.Until))
-	t.Line("Made       plan %s, mtric %s, revision %d; measurements of the crowd: %s", d.Plan, d.Version, d.Revision, d.Set)
+	t.Line("Made       plan %s, mtric %s, revision %d; measurements of the crowd: %s; identities of servers as of %s", d.Plan, d.Version, d.Revision, d.Set, edition.Dash(d.Identities))
 	t.Line("Who        %s", d.who())
 	for _, n := range d.Notes {
 		t.Line("Note       %s", n)
@@ -71,9 +71,6 @@ func (t *textWriter) failures(d *Document) {
 		t.Line("      %s", f.Reason)
 		for _, s := range f.Seen {
 			t.Line("      %s", s)
-		}
-		if f.More != "" {
-			t.Line("      %s", f.More)
 		}
 	}
 }

@@ -95,6 +95,8 @@ type Document struct {
 	Values []Value `json:"values"`
 	Digest string  `json:"digest"`
 
+	SecondOpinion *SecondOpinion `json:"second_opinion,omitempty"` // nil: nobody was asked
+
 	Internal *Internal `json:"internal,omitempty"` // nil in report.json
 
 	late      func(measurement.VantagePoint, time.Time) bool // runs that do not count; nil before Fill
@@ -309,7 +311,7 @@ func readOld(text []byte) (*Document, error) {
 // only [ntt] [cpm] [gkr] (reading A19), the system with its values [nuc].
 func (d *Document) Public() *Document {
 	p := *d
-	p.Internal = nil
+	p.Internal, p.SecondOpinion = nil, d.SecondOpinion.published()
 	p.Values = make([]Value, len(d.Values))
 	for i, v := range d.Values {
 		p.Values[i] = v.published()

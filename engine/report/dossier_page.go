@@ -52,7 +52,8 @@ type dossierPage struct {
 	Missed      []missed
 	Where       []placeRow
 	Instances   []Instance
-	Rests       []string // a sentence for each missed threshold
+	Rests       []string  // a sentence for each missed threshold
+	Opinions    []Opinion // second ones, with the numbers
 	Waits       []waitRow
 	Decisive    []string
 	Broken      []brokenRow
@@ -100,6 +101,7 @@ func (x *dossier) page() *dossierPage {
 	}
 	p.Where, p.Missed = x.d.places(x.rsi), x.missed()
 	p.Rests, p.Waits, p.Decisive = x.rests(p.Own), x.waits(), decidingWaits(p.Own)
+	p.Opinions = x.d.SecondOpinion.own(x.rsi)
 	p.Causes, p.Contact, p.Incorrect = x.attributions(), x.Plan.Contact, x.incorrect
 	for _, a := range p.Causes {
 		p.Sentences = append(p.Sentences, x.sentence(a))
@@ -213,6 +215,9 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 	t.Line("")
 	t.labelled("FAIL", p.Rests)
 	t.labelled("Note", p.Caveats)
+	if len(p.Opinions) > 0 {
+		t.opinions("What probes of RIPE Atlas saw of it. It changes no verdict.", p.Opinions)
+	}
 	t.Heading("What was missed")
 	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "COUNT", "BESIDE", "NOTES"}}
 	for _, v := range p.Own {

@@ -62,3 +62,10 @@ func Chart(from time.Time, medians []int64, limit float64) string {
 func PublicationPlot(d *Document) string {
 	return string(publicationPlot(d.Internal.Publications, d.RSIs))
 }
+
+// CheckOpinions names what of the second opinion does not fit the report.
+func CheckOpinions(d *Document) []string {
+	v := &Verified{}
+	v.opinions(d)
+	return v.Differences
+}

@@ -135,6 +135,9 @@ func (d *Document) WriteText(w io.Writer) error {
 	t.matrix(d)
 	t.labelled("FAIL", d.MissedInWords())
 	t.labelled("No data", d.UnknownInWords())
+	if s := d.SecondOpinion; s != nil {
+		t.opinions(s.Summary, s.Opinions)
+	}
 	t.changes(d)
 	t.system(d)
 	t.servers(d)

@@ -98,7 +98,10 @@ func (v *Verified) values(ctx context.Context, d, again *Document, store lake.St
 	} else if own := digest(d.Values); own != d.Digest {
 		v.differ("digest: the report says %.100s, but that of its values is %s", d.Digest, own)
 	}
-	differences, err := compare(d, computed, "the lake gives")
+	v.opinions(d)
+	said := *computed
+	said.SecondOpinion = d.SecondOpinion // not computed again
+	differences, err := compare(d, &said, "the lake gives")
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (d *Document) compareFrame(f *Document) ([]string, error) {
 	says.Revision, says.Status, says.N, says.K, says.Frames, says.Unexpected, says.UnexpectedRSIs = d.Revision, d.Status, d.N, d.K, d.Frames, d.Unexpected, d.UnexpectedRSIs
 	says.Coverage, says.Thin, says.ReceivedUntil, says.ArchivedUntil, says.Publications, says.Accepted = d.Coverage, d.Thin, d.ReceivedUntil, d.ArchivedUntil, d.Publications, d.Accepted
 	says.Unchecked, says.Held, says.Archive, says.Notes, says.Changes = d.Unchecked, d.Held, d.Archive, d.Notes, d.Changes
-	says.Values, says.Digest, says.Internal = d.Values, d.Digest, d.Internal
+	says.Values, says.Digest, says.Internal, says.SecondOpinion = d.Values, d.Digest, d.Internal, d.SecondOpinion
 	own.VantagePoints = slices.Clone(d.VantagePoints)
 	for i := range own.VantagePoints {
 		v := &own.VantagePoints[i]

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mtric.net/mtric/engine/comparison"
 	"mtric.net/mtric/engine/diag"
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
@@ -32,6 +33,9 @@ type Job struct {
 	Version  string
 	Force    bool // also when the report in place has the same status
 	Progress func(step string)
+
+	// Second compares what a crowd saw with a report that is filled; nil asks nobody.
+	Second func(ctx context.Context, d *Document) (*comparison.Document, error)
 
 	RootZones string // the archive, whose zones go into dossiers; empty: they name the zones only
 	MaxZip    int64  // bytes of a dossier's zip; 0 is 50,000,000
@@ -74,6 +78,11 @@ func (j Job) Run(ctx context.Context, d *Document, old *Document) error {
 			}
 			return fmt.Errorf("%s report, revision %d, %w", old.Status, old.Revision, edition.ErrThere)
 		}
+	}
+	if err := j.secondly(ctx, d); err != nil {
+		return err
+	}
+	if old != nil {
 		d.succeed(old)
 	}
 	replaced := 0
@@ -139,6 +148,9 @@ func (d *Document) succeed(old *Document) {
 	}
 	if old.Unchecked != d.Unchecked {
 		say("%s without a verdict, %s before", edition.Plural(d.Unchecked, "correctness answer"), edition.Thousands(old.Unchecked))
+	}
+	if what := opinionChange(old.SecondOpinion, d.SecondOpinion); what != "" {
+		say("%s", what)
 	}
 	verdicts, numbers := 0, 0
 	before := map[string]Value{}
