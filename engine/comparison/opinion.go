@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"mtric.net/mtric/engine/measurement"
 )
@@ -18,65 +19,85 @@ const (
 	mostWindows   = 100   // that an opinion lists
 )
 
-// judgements are what is asked of an hour, by the metric that it can say something about.
-var judgements = map[measurement.Metric]judgement{measurement.RSIAvailability: failing, measurement.RSILatency: slow}
+// question is a fail as the crowd is asked about it.
+type question struct {
+	Fail
+	ours, theirs *table
+	hours        []int                               // of the period, in which any vantage point of ours was struck
+	failed       func(h int) (failed, asked int64)   // of ours; nil: how many vantage points were struck
+	span         func(h int) (from, until time.Time) // what an hour is
+}
 
-// cell of a fail; false where it is not of one RSI and path.
-func (c *comparer) cell(f Fail) (int, bool) {
+// ask puts a fail as a question; why says why the crowd can say nothing.
+func (c *comparer) ask(f Fail) (q *question, why string) {
 	rsi := slices.Index(c.RSIs, f.RSI)
-	for p := range pathCount {
-		if at := pathOf(p); rsi >= 0 && at.Family == f.Family && at.Transport == f.Transport {
-			return rsi*pathCount + p, true
+	q = &question{Fail: f, span: func(h int) (from, until time.Time) { return c.ours.timeOf(h), c.ours.timeOf(h + 1) }}
+	switch {
+	case f.Metric == measurement.RSICorrectness || f.Metric == measurement.RSSCorrectness:
+		return nil, "Probes do not ask for DNSSEC: beyond the content of the SOA record, nothing that they got can be judged."
+	case rsi < 0:
+		return nil, "The crowd is asked about one root server at a time; see those of the metrics of RSIs."
+	case f.Metric == measurement.RSIPublication && c.Set == "builtin":
+		return nil, "The built-in measurements ask every half hour, which is too seldom to date a publication."
+	case f.Metric == measurement.RSIPublication:
+		q.ours, q.theirs = c.ours.serialTable(rsi), c.theirs.serialTable(rsi)
+		q.span = func(i int) (from, until time.Time) {
+			at := c.Publications[i].At
+			return at.Truncate(time.Hour), at.Truncate(time.Hour).Add(time.Hour)
+		}
+	default:
+		cell := rsi*pathCount + pathNumber(f.Family, f.Transport)
+		judge := failing
+		if f.Metric == measurement.RSILatency {
+			judge = slow
+		} else {
+			q.failed = func(h int) (failed, asked int64) { return c.ours.sumAt(cell, h) }
+		}
+		q.ours, q.theirs = c.ours.table(cell, judge), c.theirs.table(cell, judge)
+	}
+	for h := q.ours.from; h < q.ours.hours; h++ {
+		if slices.ContainsFunc(q.ours.struck, func(n []uint16) bool { return n[h] > 0 }) {
+			q.hours = append(q.hours, h)
 		}
 	}
-	return 0, false
+	if len(q.hours) == 0 {
+		return nil, "No hour of ours stands out, so there is none to ask the crowd about."
+	}
+	return q, ""
+}
+
+// sumAt is how many queries of an hour failed and were sent.
+func (s *side) sumAt(cell, h int) (failed, asked int64) {
+	for _, b := range s.vps {
+		failed, asked = failed+int64(b.failed[cell*s.hours+h]), asked+int64(b.asked[cell*s.hours+h])
+	}
+	return failed, asked
 }
 
 // opinions are what the crowd says of each fail.
 func (c *comparer) opinions() []Opinion {
 	list := []Opinion{}
-	tests := 0
-	for _, f := range c.Fails {
-		if cell, one := c.cell(f); one && judgements[f.Metric] != nil {
-			tests += len(c.oursStruck(cell, judgements[f.Metric]))
+	asked, tests := make([]*question, len(c.Fails)), 0
+	for i, f := range c.Fails {
+		q, why := c.ask(f)
+		list = append(list, Opinion{Metric: f.Metric, RSI: f.RSI, Family: f.Family, Transport: f.Transport, Verdict: NoData, Reason: why, Windows: []Window{}})
+		if asked[i] = q; q != nil {
+			tests += len(q.hours)
 		}
 	}
-	for _, f := range c.Fails {
-		list = append(list, c.opinion(f, tests))
+	for i, q := range asked {
+		if q != nil {
+			q.answer(&list[i], tests)
+		}
 	}
 	return list
 }
 
-// oursStruck lists the hours of the period in which any vantage point of ours was struck.
-func (c *comparer) oursStruck(cell int, judge judgement) []int {
-	var hours []int
-	t := c.ours.table(cell, judge)
-	for h := c.ours.before; h < c.ours.hours; h++ {
-		if slices.ContainsFunc(t.struck, func(n []uint16) bool { return n[h] > 0 }) {
-			hours = append(hours, h)
-		}
-	}
-	return hours
-}
-
-// opinion on one fail; tests is how many hours are tested of all fails together.
-func (c *comparer) opinion(f Fail, tests int) Opinion {
-	o := Opinion{Metric: f.Metric, RSI: f.RSI, Family: f.Family, Transport: f.Transport, Verdict: NoData, Windows: []Window{}}
-	cell, one := c.cell(f)
-	judge := judgements[f.Metric]
-	if !one || judge == nil {
-		o.Reason = whyNot(f, c.Set)
-		return o
-	}
-	hours := c.oursStruck(cell, judge)
-	if len(hours) == 0 {
-		o.Reason = "No hour of ours stands out, so there is none to ask the crowd about."
-		return o
-	}
-	ours := c.ours.table(cell, judge)
-	theirs := c.theirs.table(cell, judge).test(leastNetworks, chance/float64(tests), func(h int) bool { return slices.Contains(hours, h) })
-	for h := c.ours.before; h < c.ours.hours; h++ {
-		w := c.window(f.Metric, cell, h, ours, theirs[h], tests)
+// answer asks the crowd; tests is how many hours are tested of all fails together.
+func (q *question) answer(o *Opinion, tests int) {
+	theirs := q.theirs.test(leastNetworks, chance/float64(tests), func(h int) bool { return slices.Contains(q.hours, h) })
+	for h := q.ours.from; h < q.ours.hours; h++ {
+		w := q.window(h, theirs[h], tests)
 		if o.Failed += w.Failed; w.OursStruck == 0 {
 			continue
 		}
@@ -85,43 +106,24 @@ func (c *comparer) opinion(f Fail, tests int) Opinion {
 			o.Confirmed += w.Failed
 		case NotSeen:
 			o.NotSeen += w.Failed
+		case NoData:
 		}
 		o.Windows = joined(o.Windows, w)
 	}
 	o.conclude()
-	return o
-}
-
-// whyNot says why the crowd can say nothing of a fail.
-func whyNot(f Fail, set string) string {
-	switch f.Metric {
-	case measurement.RSIPublication, measurement.RSSPublication:
-		if set == "builtin" {
-			return "The built-in measurements ask every half hour, which is too seldom to date a publication."
-		}
-		return "Lags of publication are compared below; no test of them is made."
-	case measurement.RSICorrectness, measurement.RSSCorrectness:
-		return "Probes do not ask for DNSSEC: beyond the content of the SOA record, nothing that they got can be judged."
-	case measurement.RSSAvailability, measurement.RSSLatency:
-		return "The crowd is asked about one root server at a time; see those of the metrics of RSIs."
-	}
-	return "The crowd can say nothing of this metric."
 }
 
 // window is the opinion on one hour.
-func (c *comparer) window(metric measurement.Metric, cell, h int, ours *table, theirs hourTest, tests int) Window {
-	w := Window{From: c.ours.timeOf(h), Until: c.ours.timeOf(h + 1), Opinion: NoData, Strongest: theirs.Strongest}
-	for i := range ours.numbers {
-		w.Ours += int(ours.asked[i][h])
-		w.OursStruck += int(ours.struck[i][h])
+func (q *question) window(h int, theirs hourTest, tests int) Window {
+	w := Window{Opinion: NoData, Strongest: theirs.Strongest}
+	w.From, w.Until = q.span(h)
+	for i := range q.ours.numbers {
+		w.Ours += int(q.ours.asked[i][h])
+		w.OursStruck += int(q.ours.struck[i][h])
 	}
 	w.Failed, w.Asked = int64(w.OursStruck), int64(w.Ours)
-	if metric == measurement.RSIAvailability {
-		w.Failed, w.Asked = 0, 0
-		for _, b := range c.ours.vps {
-			w.Asked += int64(b.asked[cell*c.ours.hours+h])
-			w.Failed += int64(b.failed[cell*c.ours.hours+h])
-		}
+	if q.failed != nil {
+		w.Failed, w.Asked = q.failed(h)
 	}
 	if w.OursStruck > 0 {
 		theirs.conclude(&w, tests)

@@ -71,7 +71,7 @@ func (s *side) lagOf(vp, rsi, serial int) (seconds int64, known bool) {
 	return max(at-s.Publications[serial].At.UnixMicro(), 0) / 1_000_000, true
 }
 
-// cadence is how many seconds lie between two queries of a path, on average.
+// cadence is how many seconds lie between two queries of a path, on average, to the minute.
 func (s *side) cadence(rsi int) int64 {
 	var asked, hours int64
 	for _, b := range s.vps {
@@ -86,9 +86,43 @@ func (s *side) cadence(rsi int) int64 {
 	if asked == 0 {
 		return 0
 	}
-	return hours * 3600 / asked
+	return (hours*3600/asked + 30) / 60 * 60
 }
 
 // settle is how long before the end of the period a serial must be published to be compared: who
 // has not seen it by then is not counted.
 const settle = 6 * time.Hour
+
+// serialTable is a table whose hours are the serials of publications: who was struck saw a serial at
+// the RSI more than one and a half times as late as in the middle of all RSIs, and a quarter of an
+// hour. The first of all serials nobody can date.
+func (s *side) serialTable(rsi int) *table {
+	t := &table{side: s, hours: len(s.Publications), from: 0, back: len(s.Publications)}
+	t.fill(func(vp int) int64 { return s.network(vp, 0) }, func(vp int) []uint8 {
+		all := make([]uint8, t.hours)
+		for i := range all {
+			all[i] = s.late(vp, rsi, i)
+		}
+		return all
+	})
+	return t
+}
+
+// late says what a serial was for a vantage point at an RSI.
+func (s *side) late(vp, rsi, serial int) uint8 {
+	const clearly = 900 // seconds
+	own, known := s.lagOf(vp, rsi, serial)
+	if !known {
+		return noHour
+	}
+	var all []int64
+	for r := range s.RSIs {
+		if lag, known := s.lagOf(vp, r, serial); known {
+			all = append(all, lag)
+		}
+	}
+	if own > median(all)*3/2+clearly {
+		return struck
+	}
+	return fine
+}

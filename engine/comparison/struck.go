@@ -66,6 +66,9 @@ const enoughHours = 12
 // table says of networks how many of their vantage points were struck, hour by hour.
 type table struct {
 	side    *side
+	hours   int     // columns
+	from    int     // the first that is tested
+	back    int     // so many before one say what is normal for it
 	numbers []int64 // of the networks, ascending
 	region  []string
 	asked   [][]uint16 // vantage points, by network and hour
@@ -74,26 +77,37 @@ type table struct {
 
 // table of an RSI's path.
 func (s *side) table(cell int, judge judgement) *table {
-	t := &table{side: s}
-	place := map[int64]int{}
-	for i, b := range s.vps {
+	t := &table{side: s, hours: s.hours, from: s.before, back: weekHours}
+	t.fill(func(vp int) int64 { return s.network(vp, cell%pathCount/2) }, func(vp int) []uint8 {
+		b := s.vps[vp]
 		if !slices.ContainsFunc(s.span(b.asked, cell), func(n uint8) bool { return n > 0 }) {
-			continue
+			return nil
 		}
-		place[s.network(i, cell%pathCount/2)] = 0
+		return judge(s, b, cell)
+	})
+	return t
+}
+
+// fill takes in what each hour was for each vantage point; nil where it did not ask.
+func (t *table) fill(network func(vp int) int64, judged func(vp int) []uint8) {
+	all, place := make([][]uint8, len(t.side.vps)), map[int64]int{}
+	for vp := range all {
+		if all[vp] = judged(vp); all[vp] != nil {
+			place[network(vp)] = 0
+		}
 	}
 	t.numbers = slices.Sorted(maps.Keys(place))
 	for i, n := range t.numbers {
 		place[n] = i
-		t.asked, t.struck, t.region = append(t.asked, make([]uint16, s.hours)), append(t.struck, make([]uint16, s.hours)), append(t.region, "")
+		t.asked, t.struck, t.region = append(t.asked, make([]uint16, t.hours)), append(t.struck, make([]uint16, t.hours)), append(t.region, "")
 	}
-	for i, b := range s.vps {
-		at, known := place[s.network(i, cell%pathCount/2)]
-		if !known {
+	for vp, hours := range all {
+		if hours == nil {
 			continue
 		}
-		t.region[at] = s.region(i)
-		for h, what := range judge(s, b, cell) {
+		at := place[network(vp)]
+		t.region[at] = t.side.region(vp)
+		for h, what := range hours {
 			if what != noHour {
 				t.asked[at][h]++
 			}
@@ -102,7 +116,6 @@ func (s *side) table(cell int, judge judgement) *table {
 			}
 		}
 	}
-	return t
 }
 
 // hourTest is what a test of an hour found.
@@ -120,8 +133,7 @@ type hourTest struct {
 // Hours that were found do not count as normal for those after them. A network is struck where
 // at least half of its vantage points are. Of hours that keep names, the rates are kept.
 func (t *table) test(least, level float64, keep func(h int) bool) []hourTest {
-	s := t.side
-	found := make([]hourTest, s.hours)
+	found := make([]hourTest, t.hours)
 	n, x := make([]int, len(t.numbers)), make([]int, len(t.numbers))
 	count := func(h, by int) {
 		if h < 0 || found[h].excess {
@@ -136,12 +148,12 @@ func (t *table) test(least, level float64, keep func(h int) bool) []hourTest {
 			}
 		}
 	}
-	for h := range s.hours {
-		if h >= s.before {
+	for h := range t.hours {
+		if h >= t.from {
 			found[h] = t.hour(h, n, x, least, level, keep(h))
 		}
 		count(h, 1)
-		count(h-weekHours+1, -1)
+		count(h-t.back+1, -1)
 	}
 	return found
 }

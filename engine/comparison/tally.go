@@ -3,6 +3,7 @@ package comparison
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,14 @@ const (
 	perHalf = perHour / 2
 	unseen  = math.MaxUint16 // of a serial
 )
+
+func pathNumber(f measurement.Family, t measurement.Transport) int {
+	n := 2 * slices.Index(measurement.Families, f)
+	if t == measurement.TCP {
+		n++
+	}
+	return n
+}
 
 // side is what one side saw, from the week before the period to its end. The cell of path
 // p of RSI r at hour h is (r*pathCount+p)*hours+h.

@@ -47,6 +47,7 @@ type world struct {
 	crowd, ours []person
 	rules       []func(p person, a *measurement.Answer)
 	clocks      []func(p person, r *measurement.Run)
+	zones       []comparison.Published
 }
 
 var places = []string{"europe", "europe", "europe", "north_america", "asia_pacific"}
@@ -54,7 +55,7 @@ var places = []string{"europe", "europe", "europe", "north_america", "asia_pacif
 // calm is a world without events: of so many probes, two or three of a network, and twenty of
 // ours. One query in 400 is lost.
 func calm(probes int) *world {
-	w := &world{}
+	w := &world{zones: publications}
 	for i := range probes {
 		as := i * 2 / 5
 		w.crowd = append(w.crowd, person{id: measurement.AtlasProbe(uint32(1000 + i)), asn: int64(64512 + as), region: places[as%len(places)], n: i,
@@ -105,10 +106,7 @@ func (w *world) asks(p person, at time.Time) (all []measurement.Answer) {
 	for _, rsi := range rsis {
 		for _, family := range measurement.Families {
 			for _, transport := range []measurement.Transport{measurement.TCP, measurement.UDP} {
-				serial := int64(publications[0].Serial)
-				if !at.Before(publications[1].At) {
-					serial = int64(publications[1].Serial)
-				}
+				serial := w.serialAt(at)
 				us := p.latency + int64(hash("us", p.id, at, rsi, family, transport)%1000)
 				a := measurement.Answer{VantagePoint: p.id, Interval: at, SentAt: &at, Query: measurement.QuerySOA, RSI: rsi, Family: family, Transport: transport, QName: ".", QType: "SOA",
 					Outcome: measurement.Answered, LatencyUS: &us, RCode: new(measurement.NoError), AA: new(true), TC: new(false), Serial: &serial, Attempts: 1}
@@ -123,6 +121,16 @@ func (w *world) asks(p person, at time.Time) (all []measurement.Answer) {
 		}
 	}
 	return all
+}
+
+// serialAt is that of the newest zone.
+func (w *world) serialAt(at time.Time) (serial int64) {
+	for _, z := range w.zones {
+		if !at.Before(z.At) {
+			serial = int64(z.Serial)
+		}
+	}
+	return serial
 }
 
 func fail(a *measurement.Answer) {
@@ -178,7 +186,7 @@ func (w *world) job(t testing.TB) comparison.Job {
 	ours, oursRuns := w.rows(w.ours)
 	theirs, theirRuns := w.rows(w.crowd)
 	j := comparison.Job{Version: "test", Plan: "world", Set: "builtin", Ours: write(t, ours, oursRuns), Theirs: write(t, theirs, theirRuns), From: from, Until: until, RSIs: rsis,
-		Regions: map[measurement.VantagePoint]string{}, Publications: slices.Clone(publications), Draws: 100, Seed: 1, Workers: 2}
+		Regions: map[measurement.VantagePoint]string{}, Publications: slices.Clone(w.zones), Draws: 100, Seed: 1, Workers: 2}
 	for _, p := range w.ours {
 		j.Regions[p.id] = p.region
 	}
