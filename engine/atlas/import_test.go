@@ -196,6 +196,10 @@ func TestOneResult(t *testing.T) {
 		"no base64":                {line: answer("%%%", nil), want: "-bad_response"},
 		"no time":                  {line: answer(soa, fields{"rt": -1}), want: "-no_rt"},
 		"another type":             {line: with(answer(soa, nil), fields{"type": "traceroute"}), want: "-other_type"},
+		"a traceroute":             {line: fields{"type": "traceroute", "result": []any{map[string]any{"hop": 1}}}, want: "-other_type"},
+		"retry beside parts":       {line: fields{"retry": 2, "resultset": []any{answer(soa, nil)}}, want: "-retry"},
+		"of a local address":       {line: with(answer(soa, nil), fields{"dst_addr": "192.168.1.1"}), want: "-not_a_root_server"},
+		"of this host":             {line: with(answer(soa, nil), fields{"dst_addr": "::1", "af": 6, "msm_id": 11001}), want: "-not_a_root_server"},
 		"another measurement":      {line: with(answer(soa, nil), fields{"msm_id": 30001}), want: "-other_measurement"},
 		"a traceroute, not ours":   {line: fields{"msm_id": 5001, "type": "traceroute"}, want: "-other_type"},
 		"measurement of no number": {line: with(answer(soa, nil), fields{"msm_id": "10001"}), want: "-no_result"},
@@ -282,11 +286,16 @@ func TestClocks(t *testing.T) {
 	}{
 		"fresh": {map[string]any{"lts": 60}, new(true)}, "old": {map[string]any{"lts": 61}, new(false)}, "never": {map[string]any{"lts": -1}, new(false)},
 		"not said":          {map[string]any{"lts": nil}, nil},
+		"kept in no time":   {map[string]any{"stored_timestamp": int64(1) << 60}, new(true)},
+		"kept before time":  {map[string]any{"stored_timestamp": -5}, new(false)},
 		"after it was kept": {map[string]any{"stored_timestamp": noon + 6}, new(false)},
 	} {
 		dir := filepath.Join(t.TempDir(), "lake")
 		counts := importLines(t, dir, atlas.Importer{}, line(t, with(soa, c.fields)))
 		runs := rows[measurement.Run](t, dir)
+		if len(runs) == 1 && (runs[0].ReceivedAt.Before(runs[0].Interval) || runs[0].ReceivedAt.After(now)) {
+			t.Errorf("%s: received at %s", name, runs[0].ReceivedAt)
+		}
 		if len(runs) != 1 || !cmp.Equal(runs[0].ClockSynchronized, c.want) || (counts.ClockWrong == 1) != (c.want != nil && !*c.want) {
 			t.Errorf("%s: %+v, %d wrong", name, runs, counts.ClockWrong)
 		}
@@ -484,5 +493,16 @@ func TestNoAddressOfAProbe(t *testing.T) {
 				t.Errorf("%s has %s", name, address)
 			}
 		}
+	}
+}
+
+// What is cut off would name another measurement.
+func TestNumbersAreNotCutOff(t *testing.T) {
+	text := "10001\n#" + strings.Repeat("x", 3_200_000-9) + "\n10109\n"
+	if all, err := atlas.Numbers(strings.NewReader(text)); err == nil {
+		t.Errorf("%d numbers of %d bytes", len(all), len(text))
+	}
+	if all, err := atlas.Numbers(strings.NewReader("10001\n# x\n10109")); err != nil || len(all) != 2 {
+		t.Error(all, err)
 	}
 }

@@ -173,7 +173,11 @@ func transportOf(proto string) measurement.Transport {
 // Numbers reads the measurements of a set, an id a line; what follows # is a remark.
 func Numbers(r io.Reader) (map[int64]bool, error) {
 	all := map[int64]bool{}
-	text, err := io.ReadAll(io.LimitReader(r, maxMeasurements*32))
+	const longest = maxMeasurements * 32 // bytes
+	text, err := io.ReadAll(io.LimitReader(r, longest+1))
+	if err == nil && len(text) > longest {
+		err = fmt.Errorf("more than %d bytes", longest)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package atlas
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -101,12 +102,13 @@ type converter struct {
 // convert makes the rows of a result of a measurement that asks so; what is none is counted.
 func (c *converter) convert(line []byte, asked Question, id int64) []entry {
 	var r result
-	if json.Unmarshal(line, &r) != nil || r.MsmID != id || len(r.Resultset) > maxParts {
-		c.counts.left(NoResult)
-		return nil
-	}
-	if r.Type != "dns" {
+	err := json.Unmarshal(line, &r)
+	switch {
+	case err != nil && otherType(line), err == nil && r.MsmID == id && r.Type != "dns":
 		c.counts.left(OtherType)
+		return nil
+	case err != nil || r.MsmID != id || len(r.Resultset) > maxParts:
+		c.counts.left(NoResult)
 		return nil
 	}
 	if len(r.Resultset) == 0 {
@@ -120,9 +122,19 @@ func (c *converter) convert(line []byte, asked Question, id int64) []entry {
 		if p.Time != nil {
 			r.Timestamp = *p.Time
 		}
+		p.Retry = cmp.Or(p.Retry, r.Retry)
 		rows = c.add(rows, &r, p, asked)
 	}
 	return rows
+}
+
+// otherType says whether a line that has other fields than a DNS result is a result of
+// another type.
+func otherType(line []byte) bool {
+	var r struct {
+		Type string `json:"type"`
+	}
+	return json.Unmarshal(line, &r) == nil && r.Type != "" && r.Type != "dns"
 }
 
 func (c *converter) add(rows []entry, r *result, p part, asked Question) []entry {
@@ -151,8 +163,8 @@ func (c *converter) row(r *result, p part, asked Question) (e entry, reason stri
 		return e, BadTime
 	}
 	e = entry{At: r.Timestamp, Probe: uint32(r.PrbID), Question: q, Address: address, Latency: none, Connect: none, Serial: none, Size: none, TTL: none, Clock: clockOf(r, p)}
-	if r.Stored != nil {
-		e.Stored = max(*r.Stored, 0)
+	if r.Stored != nil && *r.Stored >= earliest && *r.Stored <= c.now+ahead {
+		e.Stored = *r.Stored
 	}
 	if reason = c.outcome(&e, r, p); reason == "" && e.Clock == clockWrong {
 		c.counts.ClockWrong++
@@ -190,7 +202,8 @@ func (c *converter) asked(p part, q Question) (_ Question, address, reason strin
 		rsi, family = c.servers[addr], measurement.FamilyOf(addr)
 		address = c.text(addr)
 	}
-	if q.RSI == "" && err == nil && rsi == "" {
+	// A local address is that of a resolver or of a proxy, whatever the measurement asks.
+	if err == nil && rsi == "" && (q.RSI == "" || !addr.IsGlobalUnicast() || addr.IsPrivate()) {
 		return q, "", NotRoot
 	}
 	for _, differ := range []bool{

@@ -63,6 +63,9 @@ func (a *app) backtest(ctx context.Context, f backtestFlags) error {
 		return err
 	}
 	store := lake.Store{Dir: a.lakeDir(home, p), Version: Version}
+	if err := ownLake(store.Dir); err != nil {
+		return err
+	}
 	days, err := store.Days(column.Answers, from, until)
 	if err != nil {
 		return err

@@ -76,6 +76,9 @@ func (a *app) rebuild(c *cobra.Command, f rebuildFlags) (err error) {
 			return usagef("rebuild: %s is no folder", dir)
 		}
 	}
+	if err := ownLake(f.check); f.check != "" && err != nil {
+		return err
+	}
 	p, err := a.loadPlan()
 	if err != nil {
 		return err

@@ -138,7 +138,7 @@ func (a *app) verifyLake(given *plan.Plan) (string, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return "", usagef("lake %s: not a folder; --lake names the folder that holds answers/", dir)
 	}
-	return dir, nil
+	return dir, ownLake(dir)
 }
 
 // verifyWithout lists the verdicts that change when vantage points are left out, all of them together.

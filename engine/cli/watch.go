@@ -56,7 +56,10 @@ func (a *app) watch(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	l := a.inspector(s.home, p, machine, before, s.now())
+	l, err := a.inspector(s.home, p, machine, before, s.now())
+	if err != nil {
+		return err
+	}
 	facts, err := l.Inspect(ctx)
 	if err != nil {
 		return err

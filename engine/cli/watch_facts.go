@@ -10,16 +10,20 @@ import (
 )
 
 // inspector looks at this machine for watch.
-func (a *app) inspector(home string, p *plan.Plan, machine string, before map[string]string, now time.Time) *alert.Inspector {
+func (a *app) inspector(home string, p *plan.Plan, machine string, before map[string]string, now time.Time) (*alert.Inspector, error) {
+	dir := a.lakeDir(home, p)
+	if err := ownLake(dir); err != nil {
+		return nil, err
+	}
 	return &alert.Inspector{
 		Plan: p, Machine: machine, Now: now, Before: before, Clock: a.adjtimex,
-		Store:     lake.Store{Dir: a.lakeDir(home, p), Version: Version},
+		Store:     lake.Store{Dir: dir, Version: Version},
 		Home:      home,
 		Output:    under(home, p.Paths.Output),
 		Logs:      under(home, p.Paths.Logs),
 		State:     under(home, p.Paths.State),
 		Originals: under(home, p.Paths.Originals), Quarantine: under(home, p.Paths.Quarantine),
-	}
+	}, nil
 }
 
 // printFacts is the dry run: what rules would see.
@@ -37,7 +41,11 @@ func (a *app) printFacts(ctx context.Context, p *plan.Plan, machine string) erro
 	if err != nil {
 		return err
 	}
-	facts, err := a.inspector(home, p, machine, before, now()).Inspect(ctx)
+	in, err := a.inspector(home, p, machine, before, now())
+	if err != nil {
+		return err
+	}
+	facts, err := in.Inspect(ctx)
 	if err != nil {
 		return err
 	}

@@ -164,7 +164,7 @@ func TestCrowdAndLakeSeeOneWorld(t *testing.T) {
 	}
 	published := time.UnixMicro(simulate.Calendar{Seed: c.Seed}.Published(simulate.Calendar{Seed: c.Seed}.Newest(c.Until.UnixMicro()))).UTC()
 	for who, all := range map[string]map[int64]seen{"ours": oursSaw, "theirs": theirsSaw} {
-		if all[newer].first.Before(published) || all[older].last.After(published.Add(time.Hour)) {
+		if all[newer].first.Before(published.Add(90*time.Second)) || all[older].last.After(published.Add(time.Hour)) {
 			t.Errorf("%s: %v, published %s", who, all, published)
 		}
 	}
@@ -228,14 +228,18 @@ fault "ours" {
 			bad[id] = true
 		}
 	}
-	var good, dead, wrong, moved int
+	var good, dead, spared, wrong, moved int
 	for _, s := range results(t, filepath.Join(dir, crowd.Results)) {
 		if bad[s.Probe] {
 			continue
 		}
 		hour := time.Unix(s.At, 0).UTC().Hour()
 		soa := s.soa()
-		inOutage := s.rsi() == "k" && region[s.Probe] == "US" && hour == 23 || s.rsi() == "k" && region[s.Probe] == "CA" && hour == 23
+		inAmerica := region[s.Probe] == "US" || region[s.Probe] == "CA"
+		inOutage := s.rsi() == "k" && inAmerica && hour == 23
+		if s.rsi() == "k" && !inAmerica && hour == 23 && s.answer != nil {
+			spared++
+		}
 		switch {
 		case inOutage:
 			dead++
@@ -258,8 +262,8 @@ fault "ours" {
 			}
 		}
 	}
-	if good < 1000 || dead < 50 || wrong < 20 || moved < 50 {
-		t.Errorf("%d good, %d dead, %d wrong, %d moved", good, dead, wrong, moved)
+	if good < 1000 || dead < 50 || spared < 3*dead || wrong < 20 || moved < 50 {
+		t.Errorf("%d good, %d dead, %d spared, %d wrong, %d moved", good, dead, spared, wrong, moved)
 	}
 	if truth.Incorrect["k"] < int64(wrong) || len(truth.Incorrect) != 1 || struck["ours"].Probes > 0 || struck["ours"].Queries > 0 {
 		t.Errorf("%v, %+v", truth.Incorrect, struck["ours"])
@@ -309,51 +313,6 @@ fault "y" {
 	}
 	if differ < 100 {
 		t.Errorf("%d results differ", differ)
-	}
-}
-
-func TestAnchorsOfDNSMON(t *testing.T) {
-	c := config(300)
-	c.DNSMON = true
-	dir := t.TempDir()
-	truth, err := crowd.Run(dir, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	near := map[uint32]measurement.RSI{}
-	for _, a := range truth.Anchors {
-		near[a.Probe] = a.Near
-	}
-	both := map[uint32]bool{}
-	beside := 0
-	for _, s := range results(t, filepath.Join(dir, crowd.Results)) {
-		if _, is := near[s.Probe]; is {
-			both[s.Probe] = true
-		}
-		if s.Result != nil && near[s.Probe] == s.rsi() && s.Result.RT < 1 {
-			beside++
-		}
-	}
-	if len(truth.Anchors) < 10 || len(both) != len(truth.Anchors) || beside == 0 {
-		t.Errorf("%d anchors, %d among the built-in ones, %d answers from beside", len(truth.Anchors), len(both), beside)
-	}
-	all := results(t, filepath.Join(dir, crowd.DNSMON))
-	named := 0
-	for _, s := range all {
-		if _, is := near[s.Probe]; !is || s.ID < 1_000_000 {
-			t.Fatalf("%+v", s)
-		}
-		if s.answer == nil {
-			continue
-		}
-		for _, o := range s.answer.IsEdns0().Option {
-			if id, is := o.(*dns.EDNS0_NSID); is && id.Nsid != "" {
-				named++
-			}
-		}
-	}
-	if int64(len(all)) != truth.DNSMON.Rows || truth.DNSMON.Rows == 0 || int64(named) != truth.DNSMON.Outcomes[measurement.Answered] {
-		t.Errorf("%d results, %d with NSID: %+v", len(all), named, truth.DNSMON)
 	}
 }
 
