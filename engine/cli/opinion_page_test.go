@@ -49,7 +49,7 @@ func TestTryASecondOpinion(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "Reports", "comparison-2026-11-20-until-2026-11-21", "internal", "comparison.txt"))
-	if err != nil || !strings.Contains(string(text), "Ours: 20 vantage points. The crowd: 200 probes in ") || !strings.Contains(string(text), "SOA content") && !strings.Contains(string(text), "Publication lag") {
+	if err != nil || !strings.Contains(string(text), "Ours: 20 vantage points. The crowd: 100 probes in ") || !strings.Contains(string(text), "SOA content") && !strings.Contains(string(text), "Publication lag") {
 		t.Errorf("%v, %s", err, text)
 	}
 }
