@@ -84,10 +84,13 @@ def drawn(r, folder):
                 rows[tuple(row[key] for key in ["interval", "vantage_point", "query", "rsi", "family", "transport"])] = row
         noon = START + datetime.timedelta(days=1)
         for begin, end in r.choice([[(None, None)], [(None, noon), (noon, None)], [(noon, None)], []]):
-            tags = r.choice([None, [], ["system-ipv4-works"], ["home", "system-ipv4-works", "system-ipv6-works"], ["system-ipv4-works", "system-ipv6-works"]])
-            sites.append({"vantage_point": probe, "from": begin, "until": end, "region": r.choice(["", "africa", "europe"]), "asn_ipv4": r.choice([None, 1, 2]),
-                          "asn_ipv6": r.choice([None, 1, 2]), "tags": tags})
-    for name, table, schema in [("answers/yyyymm=202611/answers-20261120.parquet", list(rows.values()), ANSWERS), ("vantage_points/vantage_points.parquet", sites, SITES)]:
+            both = ["system-ipv4-works", "system-ipv6-works"]
+            tags = r.choice([None, [], both[:1], ["home", *both], both])
+            sites.append({
+                "vantage_point": probe, "from": begin, "until": end, "region": r.choice(["", "africa", "europe"]),
+                "asn_ipv4": r.choice([None, 1, 2]), "asn_ipv6": r.choice([None, 1, 2]), "tags": tags})
+    for name, table, schema in [("answers/yyyymm=202611/answers-20261120.parquet", list(rows.values()), ANSWERS),
+                                ("vantage_points/vantage_points.parquet", sites, SITES)]:
         file = pathlib.Path(folder) / name
         file.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(table, schema), file)
@@ -182,18 +185,24 @@ def expected(rows, sites, patterns):
     for sign, row in signs:
         by_sign[sign, row["rsi"]].append(row)
     return {
-        "crowd_apart": [{"kind": kind, "probes": len({row["vantage_point"] for row in of}), "asked": len(of), "good": sum(row["good"] for row in of)} for kind, of in apart.items()],
-        "crowd_signs": [{"sign": sign, "rsi": rsi, "probes": len({row["vantage_point"] for row in of}), "networks": len({row["place"][0] for row in of}), "answers": len(of)}
+        "crowd_apart": [{"kind": kind, "probes": probes_of(of), "asked": len(of), "good": sum(row["good"] for row in of)}
+                        for kind, of in apart.items()],
+        "crowd_signs": [{"sign": sign, "rsi": rsi, "probes": probes_of(of), "networks": len({row["place"][0] for row in of}), "answers": len(of)}
                         for (sign, rsi), of in by_sign.items()],
         "crowd_paths": paths(kept),
         "crowd_hours": hours(kept),
     }
 
 
+def probes_of(rows):
+    return len({row["vantage_point"] for row in rows})
+
+
 def hours(kept):
     found = collections.defaultdict(list)
     for row in kept:
-        found[row["vantage_point"], *row["place"][:2], row["rsi"], row["family"], row["transport"], second(row, HOUR) * HOUR * 1_000_000].append(row)
+        at = second(row, HOUR) * HOUR * 1_000_000
+        found[row["vantage_point"], *row["place"][:2], row["rsi"], row["family"], row["transport"], at].append(row)
     for key, of in found.items():
         good = [row["latency_us"] for row in of if row["good"]]
         yield dict(zip(["vantage_point", "network", "region", "rsi", "family", "transport", "hour_us"], key)) | {
@@ -217,14 +226,16 @@ def path(region, rsi, family, transport, of):
         for row in (row for row in rows if row["good"]):
             hours[second(row, HOUR)].append(row["latency_us"])
         good = sum(row["good"] for row in rows)
-        networks[network].append((good * 1_000_000 // len(rows), middle([middle(hour) for hour in hours.values()]) if hours else None))
+        latency = middle([middle(hour) for hour in hours.values()]) if hours else None
+        networks[network].append((good * 1_000_000 // len(rows), latency))
     ppm = [middle([ppm for ppm, _ in values]) for values in networks.values()]
-    latencies = sorted(middle([latency for _, latency in values if latency is not None]) for values in networks.values() if any(latency is not None for _, latency in values))
+    told = [[latency for _, latency in values if latency is not None] for values in networks.values()]
+    latencies = sorted(middle(values) for values in told if values)
 
     def rank(tenths):
         return int(latencies[-(-tenths * len(latencies) // 10) - 1])
 
-    return {"region": region, "rsi": rsi, "family": family, "transport": transport, "probes": len({row["vantage_point"] for row in of}), "networks": len(networks),
+    return {"region": region, "rsi": rsi, "family": family, "transport": transport, "probes": probes_of(of), "networks": len(networks),
             "asked": len(of), "good": sum(row["good"] for row in of), "availability_ppm": int(sum(ppm) / len(ppm)),
             "p10_us": rank(1) if latencies else None, "median_us": int(middle(latencies)) if latencies else None, "p90_us": rank(9) if latencies else None}
 
@@ -242,7 +253,8 @@ def whole(rows):
 
 def check(engine, lake, title):
     lake = pathlib.Path(lake)
-    rows = [row for file in sorted(lake.glob("answers/*/*.parquet")) for row in pq.ParquetFile(file).read(columns=ANSWERS.names).to_pylist()]
+    files = sorted(lake.glob("answers/*/*.parquet"))
+    rows = [row for file in files for row in pq.ParquetFile(file).read(columns=ANSWERS.names).to_pylist()]
     sites = pq.ParquetFile(lake / "vantage_points/vantage_points.parquet").read(columns=SITES.names).to_pylist()
     days = [row["interval"].date() for row in rows]
     begin, until = min(days), max(days) + datetime.timedelta(days=1)
@@ -253,7 +265,8 @@ def check(engine, lake, title):
         told += differences(name, whole(got[name]), want[name])
     for line in told[:10]:
         print(f"{title}: {line}")
-    print(f"{title}: {len(rows)} rows, {len(want['crowd_paths'])} paths, {len(want['crowd_signs'])} signs, {len(want['crowd_apart'])} kinds set apart, {len(told)} differences", flush=True)
+    print(f"{title}: {len(rows)} rows, {len(want['crowd_paths'])} paths, {len(want['crowd_signs'])} signs, "
+          f"{len(want['crowd_apart'])} kinds set apart, {len(told)} differences", flush=True)
     return told
 
 

@@ -8,7 +8,8 @@ JOIN (SELECT scope, rsi, family, transport, COUNT(DISTINCT vantage_point) AS pro
   ON p.scope = c.scope AND p.rsi = c.rsi AND p.family = c.family AND p.transport = c.transport
 LEFT JOIN (SELECT scope, rsi, family, transport,
                   CAST(FLOOR(CAST(MIN(CASE WHEN 10 * r >= n THEN latency_8 END) AS DECIMAL(18,0)) / 8) AS BIGINT) AS p10_us,
-                  CAST(FLOOR(CAST(SUM(CASE WHEN 2 * r = n + 1 THEN 2 * latency_8 WHEN 2 * r IN (n, n + 2) THEN latency_8 ELSE 0 END) AS DECIMAL(18,0)) / 16) AS BIGINT) AS median_us,
+                  CAST(FLOOR(CAST(SUM(CASE WHEN 2 * r = n + 1 THEN 2 * latency_8 WHEN 2 * r IN (n, n + 2) THEN latency_8 ELSE 0 END)
+                                  AS DECIMAL(18,0)) / 16) AS BIGINT) AS median_us,
                   CAST(FLOOR(CAST(MIN(CASE WHEN 10 * r >= 9 * n THEN latency_8 END) AS DECIMAL(18,0)) / 8) AS BIGINT) AS p90_us
            FROM (SELECT scope, rsi, family, transport, latency_8,
                         ROW_NUMBER() OVER (PARTITION BY scope, rsi, family, transport ORDER BY latency_8) AS r,
