@@ -36,7 +36,7 @@ class DuckDB:
     def run(self, sql):
         self.connection.execute(sql)
 
-    def store(self, name, select):
+    def store(self, name, select, large=None):
         self.connection.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} AS {select}")
 
     def another(self):
@@ -52,7 +52,7 @@ class Script(DuckDB):
     def run(self, sql):
         print(sql.strip() + ";\n")
 
-    def store(self, name, select):
+    def store(self, name, select, large=None):
         self.run(f"CREATE OR REPLACE TEMPORARY TABLE {name} AS {select.strip()}")
 
     def metric(self, name, select):
@@ -93,9 +93,10 @@ class Spark:
     def run(self, sql):
         self.session.sql(sql)
 
-    def store(self, name, select):
+    def store(self, name, select, large=None):
+        """Keeps what a statement selects; large is whether it stays where it is computed, by default for those of LARGE."""
         frame = self.session.sql(select)
-        if name not in LARGE:
+        if not (name in LARGE if large is None else large):
             frame = self.session.createDataFrame(frame.toArrow(), frame.schema)  # a table whose size the planner knows
         else:
             frame = (frame.coalesce(1) if self.small_lake else frame).localCheckpoint()
