@@ -181,7 +181,7 @@ func TestOneResult(t *testing.T) {
 		"cut off":                  {line: answer("AAeEAAABAAEAAAAAAAAGAAEA", nil), want: "malformed: bad record in answer, kept"},
 		"empty":                    {line: answer("", nil), want: "timeout: no answer in time, stray after 12345"},
 		"identity not wanted":      {line: with(answer(wire(t, "hostname.bind.", "TXT", nil), nil), fields{"msm_id": 10301}), want: "-identity_not_asked"},
-		"identity":                 {line: with(answer(wire(t, "hostname.bind.", "TXT", nil), nil), fields{"msm_id": 10301}), identity: true, want: "answered 12345"},
+		"identity":                 {line: with(answer(wire(t, "hostname.bind.", "TXT", nil), nil), fields{"msm_id": 10301}), identity: true, want: "answered 12345, kept"},
 		"identity, another class":  {line: with(answer(wire(t, "hostname.bind.", "SOA", func(m *dns.Msg) { m.Answer = nil }), nil), fields{"msm_id": 10301}), identity: true, want: "timeout: no answer in time, stray after 12345"},
 		"retry":                    {line: with(answer(soa, nil), fields{"retry": 1}), want: "-retry"},
 		"of another family":        {line: with(answer(soa, nil), fields{"af": 6, "dst_addr": "2001:7fd::1"}), want: "-contradicts_measurement"},

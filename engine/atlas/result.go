@@ -327,7 +327,8 @@ func (c *converter) receive(e *entry, wire []byte, latency int64) {
 		said := c.contents.judge(wire)
 		e.Verdict, e.Failure = said.verdict, said.failure
 	}
-	if recurses(wire) || e.Verdict == measurement.Incorrect || e.chosen() {
+	// The text of an identity is nowhere else in the row.
+	if recurses(wire) || q.Identity() || e.Verdict == measurement.Incorrect || e.chosen() {
 		e.Response = wire
 	} else if a := e.answer(); probe.Odd(&a) {
 		e.Response = wire
