@@ -1,6 +1,7 @@
 package atlas
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -41,6 +42,8 @@ var errorKeys = map[string]meaning{
 	"query busy":        neverSent,
 	"querybusy":         neverSent,
 	"evdns_getaddrinfo": neverSent,
+	"TUSOCKET":          neverSent,
+	"nameserver":        neverSent,
 }
 
 // systemErrors are the texts of system errors, and what they mean after a connect.
@@ -63,14 +66,17 @@ var systemErrors = []struct {
 }
 
 // outcomeOf maps the error of a result. Of several keys the first in order that is known
-// counts; unknown is the key that nobody knows, or that with a text that nobody knows: the row
+// counts, but one of a query that was sent before one that says it never was: a probe goes
+// on after some errors of calls, and may then wait in vain. unknown is the key that nobody knows, or that with a text that nobody knows: the row
 // is local_error then, for it must be charged to no server.
 func outcomeOf(fields map[string]json.RawMessage) (outcome measurement.Outcome, text, unknown string) {
 	keys := make([]string, 0, len(fields))
 	for key := range fields {
 		keys = append(keys, key)
 	}
-	slices.Sort(keys)
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(cmp.Compare(bit(errorKeys[a] == neverSent), bit(errorKeys[b] == neverSent)), cmp.Compare(a, b))
+	})
 	for _, key := range keys {
 		m, known := errorKeys[key]
 		if !known {

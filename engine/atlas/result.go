@@ -241,9 +241,8 @@ func (c *converter) text(a netip.Addr) string {
 	return s
 }
 
-// outcome fills in what became of the query.
-func (c *converter) outcome(e *entry, r *result, p part) (reason string) {
-	var fault string
+// errorsOf are the errors of a part by their keys.
+func errorsOf(r *result, p part) map[string]json.RawMessage {
 	fields := map[string]json.RawMessage{}
 	switch {
 	case len(p.ErrorText) > 0 && string(p.ErrorText) != "null":
@@ -253,14 +252,23 @@ func (c *converter) outcome(e *entry, r *result, p part) (reason string) {
 	case len(r.DNSErr) > 0, len(r.Err) > 0: // very old firmware
 		fields["err"] = append(slices.Clone(r.DNSErr), r.Err...)
 	}
-	if len(fields) > 0 {
+	return fields
+}
+
+// outcome fills in what became of the query. A response decides: a probe ends a query with
+// one or with an error, and errors beside a response are of what it did before (a call that
+// failed, another address of the server), so they must not hide what was seen.
+func (c *converter) outcome(e *entry, r *result, p part) (reason string) {
+	heard := p.Result != nil && p.Result.Abuf != nil
+	if fields := errorsOf(r, p); len(fields) > 0 && !heard {
+		var fault string
 		e.Outcome, e.Error, fault = outcomeOf(fields)
 		if fault != "" {
 			c.counts.unknown(fault)
 		}
 		return ""
 	}
-	if p.Result == nil || p.Result.Abuf == nil {
+	if !heard {
 		return NoResponse
 	}
 	wire, err := base64.StdEncoding.DecodeString(*p.Result.Abuf)
