@@ -27,7 +27,7 @@ var errorKeys = map[string]meaning{
 	"timeout":           {measurement.Timeout, "no answer in time"},
 	"TUCONNECT":         {},
 	"socket":            {},
-	"senderror":         unreachable,
+	"senderror":         {},
 	"TU_READ_ERR":       closedEarly,
 	"TCPREAD":           closedEarly,
 	"TCPREADSIZE":       closedEarly,
@@ -46,7 +46,8 @@ var errorKeys = map[string]meaning{
 	"nameserver":        neverSent,
 }
 
-// systemErrors are the texts of system errors, and what they mean after a connect.
+// systemErrors are the texts of system errors, and what they mean: the same as to our own
+// prober (package probe, meanings).
 var systemErrors = []struct {
 	part string
 	meaning
@@ -63,6 +64,16 @@ var systemErrors = []struct {
 	{"cannot assign requested address", meaning{measurement.Unreachable, "no local address of that family"}},
 	{"address family not supported", meaning{measurement.Unreachable, "no local address of that family"}},
 	{"address not available", meaning{measurement.Unreachable, "no local address of that family"}},
+	{"connection abort", meaning{measurement.Reset, "connection reset"}},
+	{"network is down", meaning{measurement.Unreachable, "network down"}},
+	{"not on the network", meaning{measurement.Unreachable, "host unreachable"}},
+	{"protocol not available", meaning{measurement.Unreachable, "protocol unreachable"}},
+	{"permission denied", meaning{measurement.Unreachable, "prohibited"}},
+	{"operation not permitted", meaning{measurement.LocalError, "not permitted here"}},
+	{"too many open files", meaning{measurement.LocalError, "no file descriptor"}},
+	{"no buffer space available", meaning{measurement.LocalError, "no buffer"}},
+	{"cannot allocate memory", meaning{measurement.LocalError, "no memory"}},
+	{"resource temporarily unavailable", meaning{measurement.LocalError, "no local port"}},
 }
 
 // outcomeOf maps the error of a result. Of several keys the first in order that is known
@@ -104,6 +115,9 @@ func systemError(key, text string) meaning {
 		if strings.Contains(text, e.part) {
 			return e.meaning
 		}
+	}
+	if key == "senderror" { // of this machine: no buffers, or a firewall of its own
+		return neverSent
 	}
 	return meaning{}
 }
