@@ -62,8 +62,10 @@ type part struct {
 	LTS       *float64 `json:"lts"`
 	Time      *int64   `json:"time"` // of an element
 	DstAddr   string   `json:"dst_addr"`
-	Addr      string   `json:"addr"`    // before firmware 4460
-	Address   string   `json:"address"` // likewise
+	DstPort   rawText  `json:"dst_port"` // a text, or a number
+	SSL       string   `json:"sslvers"`  // of DNS over TLS or HTTPS, which says TCP otherwise
+	Addr      string   `json:"addr"`     // before firmware 4460
+	Address   string   `json:"address"`  // likewise
 	AF        int      `json:"af"`
 	PF        int      `json:"pf"` // before firmware 4460
 	Proto     string   `json:"proto"`
@@ -183,62 +185,6 @@ func clockOf(r *result, p part) clock {
 		return clockUnknown
 	}
 	return clockRight
-}
-
-// asked completes the question by what the line says of its path, and refuses a line that
-// contradicts it.
-func (c *converter) asked(p part, q Question) (_ Question, address, reason string) {
-	text := p.DstAddr
-	for _, other := range []string{p.Address, p.Addr} {
-		if text == "" {
-			text = other
-		}
-	}
-	var rsi measurement.RSI
-	family, transport := familyOf(max(p.AF, p.PF)), transportOf(p.Proto)
-	addr, err := netip.ParseAddr(text)
-	if err == nil {
-		addr = addr.Unmap().WithZone("")
-		rsi, family = c.servers[addr], measurement.FamilyOf(addr)
-		address = c.text(addr)
-	}
-	// A local address is that of a resolver or of a proxy, whatever the measurement asks.
-	if err == nil && rsi == "" && (q.RSI == "" || !addr.IsGlobalUnicast() || addr.IsPrivate()) {
-		return q, "", NotRoot
-	}
-	for _, differ := range []bool{
-		complete(&q.RSI, rsi), complete(&q.Family, family), complete(&q.Transport, transport),
-	} {
-		if differ {
-			return q, "", Contradiction
-		}
-	}
-	if !q.known() || q.RSI == "" || q.Family == "" || q.Transport == "" {
-		return q, "", UnknownQuestion
-	}
-	return q, address, ""
-}
-
-// complete fills in what is not known, and says whether two that are known differ.
-func complete[T ~string](known *T, said T) (differ bool) {
-	if *known == "" {
-		*known = said
-	}
-	return said != "" && *known != said
-}
-
-// text is an address in canonical form, the same text each time.
-func (c *converter) text(a netip.Addr) string {
-	const most = 4096
-	s := a.String()
-	if one, met := c.addresses[s]; met {
-		return one
-	}
-	if c.addresses == nil || len(c.addresses) >= most {
-		c.addresses = map[string]string{}
-	}
-	c.addresses[s] = s
-	return s
 }
 
 // errorsOf are the errors of a part by their keys.
