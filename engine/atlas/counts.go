@@ -16,6 +16,7 @@ type Counts struct {
 	Late        int64            `json:"late"`           // of rows: answers after 4 s
 	Strays      int64            `json:"strays"`         // of rows: no reply to the question
 	ClockWrong  int64            `json:"clock_wrong"`    // of rows: out of all that rests on the probe's clock
+	Hidden      int64            `json:"hidden"`         // of rows: what told the probe its address, which is left out
 	Places      int              `json:"vantage_points"` // rows of that table
 
 	Judged   map[measurement.Verdict]int64 `json:"judged"`    // of rows: those added, or judged by more zones than before
@@ -63,6 +64,7 @@ func (c *Counts) add(o *Counts) {
 	c.Late += o.Late
 	c.Strays += o.Strays
 	c.ClockWrong += o.ClockWrong
+	c.Hidden += o.Hidden
 	for reason, n := range o.Left {
 		c.many(reason, n)
 	}

@@ -1,8 +1,13 @@
 package atlas_test
 
 import (
+	"bytes"
+	"fmt"
+	"net"
 	"path/filepath"
 	"testing"
+
+	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/atlas"
 	"mtric.net/mtric/engine/atlas/identity"
@@ -20,5 +25,58 @@ func TestIdentitiesAreKept(t *testing.T) {
 	}
 	if text, ok := identity.Text(all[0].Response); !ok || text != "nnn1-fra6" {
 		t.Errorf("identity %q, response %x", text, all[0].Response)
+	}
+}
+
+// A resolver or a proxy may tell a probe its own address; it does not enter the lake with
+// the wire that is kept.
+func TestWiresThatTellTheAddressOfAProbe(t *testing.T) {
+	says := func(text string) func(*dns.Msg) {
+		return func(m *dns.Msg) {
+			m.RecursionAvailable = true
+			m.SetEdns0(1232, false)
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: fmt.Sprintf("%x", text)}}
+		}
+	}
+	subnet := func(m *dns.Msg) {
+		m.RecursionAvailable = true
+		m.SetEdns0(1232, false)
+		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 32, Address: net.IPv4(192, 0, 2, 77).To4()}}
+	}
+	for name, c := range map[string]struct {
+		change func(*dns.Msg)
+		fields map[string]any
+		hidden int64
+	}{
+		"public, NSID":   {says("for 192.0.2.77"), nil, 1},
+		"private, NSID":  {says("10.0.0.77"), nil, 1},
+		"IPv6, NSID":     {says("to 2001:DB8::77"), map[string]any{"from": "2001:db8::77"}, 1},
+		"bytes, NSID":    {says("\xff\xc0\x00\x02\x4d"), nil, 1},
+		"client subnet":  {subnet, nil, 1},
+		"late":           {subnet, map[string]any{"rt": 4500.0}, 1},
+		"of somebody":    {says("198.51.100.1"), nil, 0},
+		"nothing is odd": {nil, nil, 0},
+	} {
+		dir := filepath.Join(t.TempDir(), "lake")
+		counts := importLines(t, dir, atlas.Importer{}, line(t, with(answer(wire(t, ".", "SOA", c.change), only(c.fields, "rt")), only(c.fields, "from"))))
+		all := rows[measurement.Answer](t, dir)
+		if len(all) != 1 || counts.Hidden != c.hidden {
+			t.Fatalf("%s: %d rows, %d hidden", name, len(all), counts.Hidden)
+		}
+		row := fmt.Appendf(nil, "%s", all[0].Response)
+		if all[0].NSID != nil {
+			row = append(row, *all[0].NSID...)
+		}
+		for _, e := range all[0].Extra {
+			row = append(row, e.Wire...)
+		}
+		for _, address := range []string{"192.0.2.77", "10.0.0.77", "2001:DB8::77", "\xc0\x00\x02\x4d", "c000024d"} {
+			if bytes.Contains(row, []byte(address)) {
+				t.Errorf("%s: %q is there: %q", name, address, row)
+			}
+		}
+		if c.hidden == 0 && c.change != nil && all[0].Response == nil {
+			t.Errorf("%s: the response is not kept", name)
+		}
 	}
 }

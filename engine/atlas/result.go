@@ -48,6 +48,7 @@ type result struct {
 	PrbID     int64   `json:"prb_id"`
 	Timestamp int64   `json:"timestamp"`
 	Type      string  `json:"type"`
+	From      string  `json:"from"` // the probe's address, for hide alone
 	Stored    *int64  `json:"stored_timestamp"`
 	Resultset []part  `json:"resultset"`
 	DNSErr    rawText `json:"dnserr"`
@@ -66,6 +67,7 @@ type part struct {
 	SSL       string   `json:"sslvers"`  // of DNS over TLS or HTTPS, which says TCP otherwise
 	Addr      string   `json:"addr"`     // before firmware 4460
 	Address   string   `json:"address"`  // likewise
+	SrcAddr   string   `json:"src_addr"` // as From
 	AF        int      `json:"af"`
 	PF        int      `json:"pf"` // before firmware 4460
 	Proto     string   `json:"proto"`
@@ -171,6 +173,7 @@ func (c *converter) row(r *result, p part, asked Question) (e entry, reason stri
 	if reason = c.outcome(&e, r, p); reason == "" && e.Clock == clockWrong {
 		c.counts.ClockWrong++
 	}
+	c.hide(&e, r, p)
 	return e, reason
 }
 

@@ -317,7 +317,7 @@ func importedText(out string, counts atlas.Counts) string {
 	for _, r := range byCount(counts.Left) {
 		fmt.Fprintf(&b, "  %-24s %12d  %5.2f %%\n", r.name, r.n, 100*float64(r.n)/float64(max(counts.Lines, counts.Results, 1)))
 	}
-	for _, r := range []counted{{"answers after 4 s", counts.Late}, {"no reply to the question", counts.Strays}, {"clock not to be trusted", counts.ClockWrong}, {"of another size", counts.SizeDiffers}} {
+	for _, r := range []counted{{"answers after 4 s", counts.Late}, {"no reply to the question", counts.Strays}, {"clock not to be trusted", counts.ClockWrong}, {"of another size", counts.SizeDiffers}, {"with the address of the probe, which is left out", counts.Hidden}} {
 		if r.n > 0 {
 			fmt.Fprintf(&b, "of the rows, %s: %d\n", r.name, r.n)
 		}
