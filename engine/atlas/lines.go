@@ -21,7 +21,7 @@ const maxWindow = 64 << 20
 // Decompress reads a stream as its first bytes say: gzip, bzip2, zstd, or plain.
 func Decompress(r io.Reader) (io.ReadCloser, error) {
 	in := bufio.NewReaderSize(r, 1<<18)
-	head, err := in.Peek(4)
+	head, err := in.Peek(6)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
@@ -30,15 +30,30 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 		return gzip.NewReader(in)
 	case bytes.HasPrefix(head, []byte("BZh")):
 		return io.NopCloser(bzip2.NewReader(in)), nil
-	case bytes.Equal(head, []byte("\x28\xb5\x2f\xfd")):
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")), skippable(head):
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
 		return z.IOReadCloser(), nil
 	}
+	for _, other := range otherForms {
+		if bytes.HasPrefix(head, []byte(other.head)) {
+			return nil, fmt.Errorf("it is of the form %s: give it plain, or compressed by gzip, bzip2 or zstd", other.name)
+		}
+	}
 	return io.NopCloser(in), nil
 }
+
+// skippable says whether a frame of zstd begins that holds no data; what compresses in
+// several threads writes them.
+func skippable(head []byte) bool {
+	return len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], []byte("\x2a\x4d\x18"))
+}
+
+// otherForms are known, and not read: their lines would each be no result.
+var otherForms = []struct{ head, name string }{{"\xfd7zXZ\x00", "xz"}, {"PK\x03\x04", "zip"}, {"7z\xbc\xaf", "7-Zip"}, {"\x04\x22\x4d\x18", "lz4"},
+	{"PAR1", "Parquet"}, {"Obj\x01", "Avro"}, {"\xff\xfe", "UTF-16"}, {"\xfe\xff", "UTF-16"}}
 
 // splitter hands out the results of a stream one by one: lines, or the elements of one
 // array. A result that is too long is passed over and counted.

@@ -2,15 +2,19 @@ package atlas_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/miekg/dns"
 
 	"mtric.net/mtric/engine/atlas"
 	"mtric.net/mtric/engine/atlas/identity"
+	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -77,6 +81,58 @@ func TestWiresThatTellTheAddressOfAProbe(t *testing.T) {
 		}
 		if c.hidden == 0 && c.change != nil && all[0].Response == nil {
 			t.Errorf("%s: the response is not kept", name)
+		}
+	}
+}
+
+// What is cut off is no other type of result, and the first such one has its place.
+func TestResultsThatCannotBeRead(t *testing.T) {
+	one := line(t, answer(wire(t, ".", "SOA", nil), nil))
+	other := line(t, map[string]any{"msm_id": 5001, "type": "traceroute"})
+	for name, c := range map[string]struct {
+		lines  []string
+		bad    int64
+		reason string
+		first  string
+	}{
+		"cut before the measurement": {[]string{one, one[:30]}, 1, atlas.NoResult, "result 2 of lines"},
+		"cut, of another type":       {[]string{other, other[:len(other)-1]}, 1, atlas.NoResult, "result 2 of lines"},
+		"an object of what":          {[]string{`{"a":1}`, one}, 1, atlas.NoResult, "result 1 of lines"},
+		"no number":                  {[]string{one, other, strings.Replace(one, `"prb_id":42`, `"prb_id":"x"`, 1), "{"}, 2, atlas.NoResult, "result 3 of lines"},
+		"too long":                   {[]string{one, `{"msm_id":10001,"x":"` + strings.Repeat("x", atlas.MaxLine) + `"}`, "x"}, 1, atlas.TooLong, "result 2 of lines"},
+		"all can":                    {[]string{one, other}, 0, atlas.NoResult, ""},
+	} {
+		counts := importLines(t, filepath.Join(t.TempDir(), "lake"), atlas.Importer{}, c.lines...)
+		if counts.Left[c.reason] != c.bad || counts.FirstBad != c.first || counts.Lines != int64(len(c.lines)) {
+			t.Errorf("%s: %+v", name, counts)
+		}
+	}
+}
+
+// A file that cannot be read is told with what to do; frames of zstd without data are none.
+func TestFormsThatAreNotRead(t *testing.T) {
+	one := line(t, answer(wire(t, ".", "SOA", nil), nil))
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	framed := "\x50\x2a\x4d\x18\x04\x00\x00\x00size" + string(z.EncodeAll([]byte(one), nil))
+	for name, c := range map[string]struct{ text, want string }{
+		"pzstd":     {framed, ""},
+		"pzstd cut": {framed[:len(framed)-3], "lines: it is cut off or damaged after 0 results, and nothing was changed; get it again: unexpected EOF"},
+		"array cut": {"[" + one + ",", "lines: it is cut off or damaged after 1 results, and nothing was changed; get it again: the array has no end"},
+		"xz":        {"\xfd7zXZ\x00\x00", "lines: it is of the form xz: give it plain, or compressed by gzip, bzip2 or zstd"},
+		"zip":       {"PK\x03\x04\x14", "lines: it is of the form zip: give it plain, or compressed by gzip, bzip2 or zstd"},
+		"UTF-16":    {"\xff\xfe{\x00", "lines: it is of the form UTF-16: give it plain, or compressed by gzip, bzip2 or zstd"},
+	} {
+		dir := filepath.Join(t.TempDir(), "lake")
+		if err := atlas.Prepare(dir, "builtin"); err != nil {
+			t.Fatal(err)
+		}
+		m := atlas.Importer{Lake: lake.Store{Dir: dir}, Set: builtIn(), Servers: servers, Now: now}
+		counts, err := m.Run(context.Background(), []atlas.Source{source([]byte(c.text))})
+		if got := fmt.Sprint(err); (err != nil || c.want != "") && got != c.want || c.want == "" && counts.Added != 1 {
+			t.Errorf("%s: %s; %+v", name, got, counts)
 		}
 	}
 }

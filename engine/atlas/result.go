@@ -99,6 +99,7 @@ type converter struct {
 	identity  bool
 	now       int64 // Unix
 	counts    *Counts
+	number    int64             // of the result, among all
 	addresses map[string]string // canonical addresses, each once
 	contents  contents
 }
@@ -112,7 +113,7 @@ func (c *converter) convert(line []byte, asked Question, id int64) []entry {
 		c.counts.left(OtherType)
 		return nil
 	case err != nil || r.MsmID != id || len(r.Resultset) > maxParts:
-		c.counts.left(NoResult)
+		c.counts.bad(NoResult, c.number)
 		return nil
 	}
 	if len(r.Resultset) == 0 {

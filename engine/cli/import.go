@@ -298,6 +298,9 @@ func (a *app) printImported(out string, counts atlas.Counts) error {
 			findings = append(findings, fmt.Sprintf("%s: %d", reason, n))
 		}
 	}
+	if len(findings) > 0 && counts.FirstBad != "" {
+		findings = append(findings, "the first that cannot be read is "+counts.FirstBad+": want one result a line, or one array of results")
+	}
 	findings = append(findings, counts.BadZones...)
 	for _, u := range byCount(counts.Unknown) {
 		findings = append(findings, fmt.Sprintf("unknown error %q: %d", u.name, u.n))
