@@ -56,6 +56,7 @@ type Importer struct {
 	begins   []int64      // how many results were before each file
 	number   int64        // of the result that is read, among all; 0 is not known
 	learned  *learned     // questions that only answers tell
+	repeats  repeats      // what answers repeat
 	pending  *pendingFile // results whose question is not known yet
 	spill    *spill
 }
@@ -123,6 +124,7 @@ func (m *Importer) Run(ctx context.Context, files []Source) (Counts, error) {
 	if err == nil {
 		err = m.run(ctx, dir, files)
 	}
+	m.counts.Contradicted = m.repeats.told()
 	if m.counts.firstBad > 0 {
 		m.counts.FirstBad = m.placeOf(m.counts.firstBad, files)
 	}
@@ -133,7 +135,7 @@ func (m *Importer) Run(ctx context.Context, files []Source) (Counts, error) {
 }
 
 func (m *Importer) run(ctx context.Context, dir string, files []Source) error {
-	m.counts, m.begins, m.learned, m.spill = Counts{}, nil, newLearned(), newSpill(dir)
+	m.counts, m.begins, m.learned, m.repeats, m.spill = Counts{}, nil, newLearned(), repeats{}, newSpill(dir)
 	m.pending = &pendingFile{path: filepath.Join(dir, "pending")}
 	for _, f := range files {
 		if err := m.read(ctx, f); err != nil {
@@ -247,7 +249,7 @@ func (m *Importer) convertAll(ctx context.Context, next func() (int64, []byte, e
 		workers = 2
 	}
 	blocks, rows := make(chan block, workers), make(chan []entry, workers)
-	counts := make([]Counts, workers)
+	counts, said := make([]Counts, workers), make([]repeats, workers)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(blocks)
@@ -255,8 +257,9 @@ func (m *Importer) convertAll(ctx context.Context, next func() (int64, []byte, e
 	})
 	parsing, _ := errgroup.WithContext(ctx)
 	for w := range workers {
+		said[w] = repeats{}
 		parsing.Go(func() error {
-			c := &converter{servers: m.Servers, identity: m.Identity, now: m.Now.Unix(), counts: &counts[w], contents: contents{zones: m.Zones}}
+			c := &converter{repeats: said[w], servers: m.Servers, identity: m.Identity, now: m.Now.Unix(), counts: &counts[w], contents: contents{zones: m.Zones}}
 			for b := range blocks {
 				select {
 				case rows <- m.parse(c, b):
@@ -284,6 +287,7 @@ func (m *Importer) convertAll(ctx context.Context, next func() (int64, []byte, e
 	err := group.Wait()
 	for i := range counts {
 		m.counts.add(&counts[i])
+		m.repeats.add(said[i])
 	}
 	return err
 }
@@ -364,7 +368,7 @@ func (m *Importer) second(ctx context.Context) (err error) {
 
 // write merges all rows into the lake, a day at a time.
 func (m *Importer) write(ctx context.Context) error {
-	entries, err := newEntryCursor(m.spill.sorted())
+	entries, err := newEntryCursor(m.repeats.without(m.spill.sorted(), &m.counts))
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type Question struct {
 	RSI       measurement.RSI
 	Family    measurement.Family
 	Transport measurement.Transport
+	id        int64 // of the measurement, in rows
 }
 
 // known says whether name, type and class are.

@@ -102,6 +102,7 @@ type converter struct {
 	number    int64             // of the result, among all
 	addresses map[string]string // canonical addresses, each once
 	contents  contents
+	repeats   repeats
 }
 
 // convert makes the rows of a result of a measurement that asks so; what is none is counted.
@@ -116,6 +117,7 @@ func (c *converter) convert(line []byte, asked Question, id int64) []entry {
 		c.counts.bad(NoResult, c.number)
 		return nil
 	}
+	asked.id = id
 	if len(r.Resultset) == 0 {
 		return c.add(nil, &r, r.part, asked)
 	}
@@ -264,6 +266,12 @@ func (c *converter) receive(e *entry, wire []byte, latency int64) {
 	}
 	q := e.Question
 	r, stray, err := probe.Received(q.Name, q.Type, q.Class, wire)
+	switch {
+	case stray == "":
+		c.repeats.right(q)
+	case stray == probe.WrongQuestion && c.contents.message.Parse(wire) == nil && c.contents.message.QName != nil:
+		c.repeats.other(q, e.Probe)
+	}
 	switch {
 	case stray != "" && e.Transport == measurement.UDP:
 		e.Strays = 1
