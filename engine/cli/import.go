@@ -138,14 +138,15 @@ func (a *app) importAtlas(c *cobra.Command, files []string, f importFlags) (err 
 
 // importInto brings files and archives into the lake, which it locks.
 func (a *app) importInto(ctx context.Context, m *atlas.Importer, sources []atlas.Source, archives []atlas.Archive) (counts atlas.Counts, err error) {
-	if err := atlas.Prepare(m.Lake.Dir, m.Set.Name); err != nil {
-		return counts, err
-	}
+	// Locked first: of two imports of different sets into a new folder one makes it its lake.
 	release, err := m.Lake.LockExclusive(ctx, 0)
 	if err != nil {
 		return counts, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if err := atlas.Prepare(m.Lake.Dir, m.Set.Name); err != nil {
+		return counts, err
+	}
 	bar := a.progress(-1, "importing, in 65,536 results")
 	m.Progress = func(int64) { bar.step() }
 	counts, err = m.Run(ctx, sources)
