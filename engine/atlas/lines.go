@@ -66,13 +66,23 @@ type splitter struct {
 
 func newSplitter(r io.Reader) (*splitter, error) {
 	s := &splitter{in: bufio.NewReaderSize(r, 1<<18)}
-	if bom, err := s.in.Peek(3); err == nil && string(bom) == "\ufeff" {
-		_, _ = s.in.Discard(3) // they were peeked at
-	}
+	_ = passMark(s.in) // an error comes again
 	if err := s.begin(); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// passMark passes over the byte order mark that a text may begin with.
+func passMark(in *bufio.Reader) error {
+	mark, err := in.Peek(3)
+	if string(mark) == "\ufeff" {
+		_, err = in.Discard(len(mark))
+	}
+	if errors.Is(err, io.EOF) { // it is shorter
+		return nil
+	}
+	return err
 }
 
 // begin looks whether lines follow or an array.

@@ -136,3 +136,15 @@ func TestFormsThatAreNotRead(t *testing.T) {
 		}
 	}
 }
+
+// People tag their probes as they like, with addresses too. A byte order mark is none of
+// the archive's text.
+func TestTagsThatAreAddresses(t *testing.T) {
+	a, err := atlas.ReadProbes(strings.NewReader("\ufeff"+`[{"id":42,"tags":["192.0.2.77","ip-192-0-2-77","2001-db8-0-1-77","2001_db8__77_1_5","home","system-ipv4-stable-1d","system-resolves-a-correctly","2026-11-20"]}]`), "x")
+	if err != nil || len(a.Sites) != 1 {
+		t.Fatal(a, err)
+	}
+	if got, want := strings.Join(a.Sites[0].Tags, " "), "2026-11-20 home system-ipv4-stable-1d system-resolves-a-correctly"; got != want {
+		t.Errorf("tags %s\nwant %s", got, want)
+	}
+}
