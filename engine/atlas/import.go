@@ -167,7 +167,7 @@ func (m *Importer) read(ctx context.Context, f Source) (err error) {
 	defer plain.Close()
 	s, err := newSplitter(plain)
 	if err != nil {
-		return err
+		return cutOff(err, 0)
 	}
 	begin, long := m.counts.Lines, int64(0)
 	m.begins = append(m.begins, begin)

@@ -27,7 +27,11 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		return gzip.NewReader(in)
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, cutOff(err, 0)
+		}
+		return z, nil
 	case bytes.HasPrefix(head, []byte("BZh")):
 		return io.NopCloser(bzip2.NewReader(in)), nil
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")), skippable(head):
