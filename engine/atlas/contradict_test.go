@@ -54,3 +54,20 @@ func TestMeasurementsThatAskSomethingElse(t *testing.T) {
 		}
 	}
 }
+
+// Of a measurement that tries again only what was answered at once does not say so: it
+// would look as if nothing ever failed.
+func TestMeasurementsThatTryAgain(t *testing.T) {
+	described, err := atlas.Measurements(strings.NewReader(`[{"id":900001,"type":"dns","af":4,"target":"k.root-servers.net","protocol":"UDP","query_type":"SOA","query_argument":".","retry":1},
+ {"id":900002,"type":"dns","af":4,"target":"a.root-servers.net","protocol":"UDP","query_type":"SOA","query_argument":".","retry":0}]`), servers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	soa := answer(wire(t, ".", "SOA", nil), nil)
+	dir := filepath.Join(t.TempDir(), "lake")
+	counts := importLines(t, dir, atlas.Importer{Set: atlas.Set{Name: "file-1", Questions: described}},
+		line(t, with(soa, map[string]any{"msm_id": 900001})), line(t, with(soa, map[string]any{"msm_id": 900002, "dst_addr": "198.41.0.4"})))
+	if all := rows[measurement.Answer](t, dir); len(all) != 1 || all[0].RSI != "a" || counts.Left[atlas.Retried] != 1 {
+		t.Errorf("%+v; %+v", all, counts)
+	}
+}

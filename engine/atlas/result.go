@@ -162,7 +162,7 @@ func (c *converter) row(r *result, p part, asked Question) (e entry, reason stri
 		return e, reason
 	case q.Identity() && !c.identity:
 		return e, IdentityLeft
-	case p.Retry != 0:
+	case p.Retry != 0 || q.Retries: // what came at once would be all that is left
 		return e, Retried
 	case r.PrbID <= 0 || r.PrbID > 1<<32-1:
 		return e, BadProbe
