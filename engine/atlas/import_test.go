@@ -205,6 +205,7 @@ func TestOneResult(t *testing.T) {
 		"a traceroute":             {line: fields{"type": "traceroute", "result": []any{map[string]any{"hop": 1}}}, want: "-other_type"},
 		"retry beside parts":       {line: fields{"retry": 2, "resultset": []any{answer(soa, nil)}}, want: "-retry"},
 		"of a local address":       {line: with(answer(soa, nil), fields{"dst_addr": "192.168.1.1"}), want: "-not_a_root_server"},
+		"of the probe itself":      {line: with(answer(soa, nil), fields{"dst_addr": "192.0.2.77"}), want: "-not_a_root_server"},
 		"of a provider's router":   {line: with(answer(soa, nil), fields{"dst_addr": "100.64.0.1"}), want: "-not_a_root_server"},
 		"over TLS":                 {line: with(answer(soa, nil), tcp, fields{"sslvers": "TLSv1.3", "dst_port": "853"}), want: "-contradicts_measurement"},
 		"another port":             {line: with(fault("timeout", 5000), tcp, fields{"dst_port": 443}), want: "-contradicts_measurement"},

@@ -10,7 +10,7 @@ import (
 
 // asked completes the question by what the line says of its path, and refuses a line that
 // contradicts it.
-func (c *converter) asked(p part, q Question) (_ Question, address, reason string) {
+func (c *converter) asked(r *result, p part, q Question) (_ Question, address, reason string) {
 	text := p.DstAddr
 	for _, other := range []string{p.Address, p.Addr} {
 		if text == "" {
@@ -28,8 +28,9 @@ func (c *converter) asked(p part, q Question) (_ Question, address, reason strin
 		rsi, family = c.servers[addr], measurement.FamilyOf(addr)
 		address = c.text(addr)
 	}
-	// A local address is that of a resolver or of a proxy, whatever the measurement asks.
-	if err == nil && rsi == "" && (q.RSI == "" || isLocal(addr)) {
+	// A local address is that of a resolver or of a proxy, whatever the measurement asks; the
+	// probe's own must not enter the lake.
+	if err == nil && rsi == "" && (q.RSI == "" || isLocal(addr) || isAny(addr, r.From, r.SrcAddr, p.SrcAddr)) {
 		return q, "", NotRoot
 	}
 	for _, differ := range []bool{
@@ -59,6 +60,14 @@ var shared = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParseP
 // isLocal says whether an address is of the probe's surroundings.
 func isLocal(addr netip.Addr) bool {
 	return !addr.IsGlobalUnicast() || addr.IsPrivate() || slices.ContainsFunc(shared, func(n netip.Prefix) bool { return n.Contains(addr) })
+}
+
+// isAny says whether an address is one of these.
+func isAny(addr netip.Addr, texts ...string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool {
+		other, err := netip.ParseAddr(text)
+		return err == nil && other.Unmap().WithZone("") == addr
+	})
 }
 
 // complete fills in what is not known, and says whether two that are known differ.

@@ -156,7 +156,7 @@ func (c *converter) add(rows []entry, r *result, p part, asked Question) []entry
 
 // row makes the row of one answer, or says why there is none.
 func (c *converter) row(r *result, p part, asked Question) (e entry, reason string) {
-	q, address, reason := c.asked(p, asked)
+	q, address, reason := c.asked(r, p, asked)
 	switch {
 	case reason != "":
 		return e, reason
