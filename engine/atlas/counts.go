@@ -23,6 +23,7 @@ type Counts struct {
 	Judged   map[measurement.Verdict]int64 `json:"judged"`    // of rows: those added, or judged by more zones than before
 	BadZones []string                      `json:"bad_zones"` // of the archive: what is wrong with them
 
+	Empty        []string `json:"empty,omitempty"`        // files in which nothing is, not even an array of nothing
 	Contradicted []string `json:"contradicted,omitempty"` // measurements that ask something else than they are said to
 
 	firstBad int64 // its number among all; 0 is none

@@ -169,6 +169,9 @@ func (m *Importer) read(ctx context.Context, f Source) (err error) {
 	if err != nil {
 		return cutOff(err, 0)
 	}
+	if s.empty {
+		m.counts.Empty = append(m.counts.Empty, f.Name)
+	}
 	begin, long := m.counts.Lines, int64(0)
 	m.begins = append(m.begins, begin)
 	return m.convertAll(ctx, func() (int64, []byte, error) {

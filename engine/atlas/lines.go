@@ -64,6 +64,7 @@ var otherForms = []struct{ head, name string }{{"\xfd7zXZ\x00", "xz"}, {"PK\x03\
 type splitter struct {
 	in    *bufio.Reader
 	array bool
+	empty bool  // nothing is in it, not even an array of nothing
 	long  int64 // results that were longer than MaxLine
 	line  []byte
 }
@@ -71,10 +72,11 @@ type splitter struct {
 func newSplitter(r io.Reader) (*splitter, error) {
 	s := &splitter{in: bufio.NewReaderSize(r, 1<<18)}
 	_ = passMark(s.in) // an error comes again
-	if err := s.begin(); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+	err := s.begin()
+	if s.empty = errors.Is(err, io.EOF); s.empty {
+		err = nil
 	}
-	return s, nil
+	return s, err
 }
 
 // passMark passes over the byte order mark that a text may begin with.

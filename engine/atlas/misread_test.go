@@ -148,3 +148,12 @@ func TestTagsThatAreAddresses(t *testing.T) {
 		t.Errorf("tags %s\nwant %s", got, want)
 	}
 }
+
+// A download that came to nothing is told; an answer of no results is one.
+func TestEmptyFiles(t *testing.T) {
+	for text, want := range map[string]int{"": 1, "\n \n": 1, "[]": 0, "[ ]\n": 0} {
+		if counts := importLines(t, filepath.Join(t.TempDir(), "lake"), atlas.Importer{}, text); len(counts.Empty) != want {
+			t.Errorf("%q: %+v", text, counts)
+		}
+	}
+}

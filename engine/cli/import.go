@@ -302,6 +302,9 @@ func (a *app) printImported(out string, counts atlas.Counts) error {
 	if len(findings) > 0 && counts.FirstBad != "" {
 		findings = append(findings, "the first that cannot be read is "+counts.FirstBad+": want one result a line, or one array of results")
 	}
+	for _, name := range counts.Empty {
+		findings = append(findings, name+" is empty: get it again")
+	}
 	findings = append(append(findings, counts.BadZones...), counts.Contradicted...)
 	for _, u := range byCount(counts.Unknown) {
 		findings = append(findings, fmt.Sprintf("unknown error %q: %d", u.name, u.n))
