@@ -145,7 +145,9 @@ func (f *hourTest) conclude(w *Window, tests int) {
 	switch {
 	case float64(f.NetworksStruck)-f.Expected >= leastNetworks && f.raw < level:
 		w.Opinion = Confirmed
-	case w.Power >= wantPower:
+	case w.Power >= wantPower && f.Expected < share*float64(f.Networks):
+		// Where as much is struck as normal, a fault may have begun before the week before: it is
+		// seen all the time.
 		w.Opinion = NotSeen
 	}
 }
@@ -180,7 +182,7 @@ func (o *Opinion) conclude() {
 	case 2*o.NotSeen > o.Failed:
 		o.Verdict, o.Reason = NotSeen, share(o.NotSeen)+" lie in hours in which the crowd would have seen a tenth of our share, and did not."
 	case o.Confirmed+o.NotSeen == 0:
-		o.Reason = "In the hours in which ours failed the crowd was too small, or what is normal for it is not known, or ours were too few."
+		o.Reason = "In the hours in which ours failed the crowd was too small, or what is normal for it is not known or is as bad, or ours were too few."
 	default:
 		o.Reason = fmt.Sprintf("%s lie in hours that the crowd confirms, %d in hours in which it saw nothing: neither is most of them.", share(o.Confirmed), o.NotSeen)
 	}
