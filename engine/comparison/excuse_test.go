@@ -2,6 +2,7 @@ package comparison_test
 
 import (
 	"testing"
+	"time"
 
 	"mtric.net/mtric/engine/comparison"
 	"mtric.net/mtric/engine/measurement"
@@ -28,5 +29,42 @@ func TestFaultOfTheWeekBefore(t *testing.T) {
 		if o.Opinion != comparison.NoData {
 			t.Errorf("outage %+v", o)
 		}
+	}
+}
+
+// A crowd whose lake ends or begins in the middle of an hour did not look for the rest of it, a few
+// probes with wrong clocks aside.
+func TestHalfAnHourOfTheCrowd(t *testing.T) {
+	t.Parallel()
+	at := from.Add(4 * time.Hour)
+	for name, gone := range map[string]func(time.Time) bool{
+		"ends":   func(label time.Time) bool { return !label.Before(at.Add(10 * time.Minute)) },
+		"begins": func(label time.Time) bool { return !label.Before(at) && label.Before(at.Add(50*time.Minute)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := calm(1200)
+			w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+				switch {
+				case machine(p) && a.RSI == "k" && a.Family == measurement.IPv4 && a.Transport == measurement.UDP && !a.Interval.Before(at.Add(20*time.Minute)) && a.Interval.Before(at.Add(40*time.Minute)):
+					fail(a)
+				case !machine(p) && p.n%50 != 0 && gone(a.Interval):
+					a.Query = "none"
+				}
+			})
+			d := w.compare(t, kUDP)
+			if o := d.Opinions[0]; o.NotSeen > 0 || o.Verdict != comparison.NoData || len(o.Windows) == 0 {
+				t.Errorf("opinion %+v", o)
+			}
+			for _, o := range d.Outages {
+				if o.Opinion != comparison.NoData {
+					t.Errorf("outage %+v", o)
+				}
+			}
+			hours := map[string]int{"ends": 4, "begins": 9}[name]
+			if p := path(t, d, kUDP); p.Hours != hours {
+				t.Errorf("%d hours, want %d", p.Hours, hours)
+			}
+		})
 	}
 }

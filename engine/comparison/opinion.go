@@ -26,12 +26,13 @@ type question struct {
 	hours        []int                               // of the period, in which any vantage point of ours was struck
 	failed       func(h int) (failed, asked int64)   // of ours; nil: how many vantage points were struck
 	span         func(h int) (from, until time.Time) // what an hour is
+	seen         func(h int) bool                    // whether the crowd asked whenever ours did
 }
 
 // ask puts a fail as a question; why says why the crowd can say nothing.
 func (c *comparer) ask(f Fail) (q *question, why string) {
 	rsi := slices.Index(c.RSIs, f.RSI)
-	q = &question{Fail: f, span: func(h int) (from, until time.Time) { return c.ours.timeOf(h), c.ours.timeOf(h + 1) }}
+	q = &question{Fail: f, span: func(h int) (from, until time.Time) { return c.ours.timeOf(h), c.ours.timeOf(h + 1) }, seen: func(int) bool { return true }}
 	switch {
 	case f.Metric == measurement.RSICorrectness || f.Metric == measurement.RSSCorrectness:
 		return nil, "Probes do not ask for DNSSEC: beyond the content of the SOA record, nothing that they got can be judged."
@@ -47,6 +48,7 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 		}
 	default:
 		cell := rsi*pathCount + pathNumber(f.Family, f.Transport)
+		q.seen = func(h int) bool { return c.looked(cell, h) }
 		judge := failing
 		if f.Metric == measurement.RSILatency {
 			judge = slow
@@ -126,13 +128,19 @@ func (q *question) window(h int, theirs hourTest, tests int) Window {
 		w.Failed, w.Asked = q.failed(h)
 	}
 	if w.OursStruck > 0 {
-		theirs.conclude(&w, tests)
+		theirs.conclude(&w, tests, q.seen(h))
 	}
 	return w
 }
 
-// conclude fills in what the test says of ours.
-func (f *hourTest) conclude(w *Window, tests int) {
+// looked says whether the crowd asked in all intervals of an hour in which ours did.
+func (c *comparer) looked(cell, h int) bool {
+	return c.ours.asked(cell, h)&^c.theirs.asked(cell, h) == 0
+}
+
+// conclude fills in what the test says of ours. Who looked for a part of the hour alone can
+// confirm a failure, but cannot say that there was none.
+func (f *hourTest) conclude(w *Window, tests int, looked bool) {
 	level := chance / float64(tests)
 	w.P = rounded(min(1, f.raw*float64(tests)))
 	if !f.reachedAny || w.Ours == 0 {
@@ -145,7 +153,7 @@ func (f *hourTest) conclude(w *Window, tests int) {
 	switch {
 	case float64(f.NetworksStruck)-f.Expected >= leastNetworks && f.raw < level:
 		w.Opinion = Confirmed
-	case w.Power >= wantPower && f.Expected < share*float64(f.Networks):
+	case looked && w.Power >= wantPower && f.Expected < share*float64(f.Networks):
 		// Where as much is struck as normal, a fault may have begun before the week before: it is
 		// seen all the time.
 		w.Opinion = NotSeen

@@ -66,7 +66,7 @@ func (c *comparer) outage(cell int, hours []int, ours, crowd *table, our, their 
 		w.P, w.Expected = rounded(min(1, their[h].raw*float64(tests))), math.Round(their[h].Expected*100)/100
 		if our[h].excess {
 			byOurs++
-			their[h].conclude(&w, tests)
+			their[h].conclude(&w, tests, c.looked(cell, h))
 		}
 		if their[h].excess {
 			byTheirs++

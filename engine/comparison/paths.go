@@ -1,6 +1,7 @@
 package comparison
 
 import (
+	"math/bits"
 	"runtime"
 	"slices"
 
@@ -26,10 +27,9 @@ func (c *comparer) paths() []Path {
 func (c *comparer) path(cell int) Path {
 	at := pathOf(cell % pathCount)
 	p := Path{RSI: c.RSIs[cell/pathCount], Family: at.Family, Transport: at.Transport, Apart: c.theirs.apart[cell], Regions: []Regional{}}
-	both := c.ours.covered(cell)
-	for h, theirs := range c.theirs.covered(cell) {
-		both[h] = both[h] && theirs
-		if both[h] {
+	both := make([]bool, c.ours.hours)
+	for h := c.ours.before; h < c.ours.hours; h++ {
+		if both[h] = alike(c.ours.asked(cell, h), c.theirs.asked(cell, h)); both[h] {
 			p.Hours++
 		}
 	}
@@ -47,17 +47,32 @@ func (c *comparer) path(cell int) Path {
 	return p
 }
 
-// covered says of each hour of the period whether anything was asked.
-func (s *side) covered(cell int) []bool {
-	hours := make([]bool, s.hours)
-	for _, b := range s.vps {
-		for h, n := range s.span(b.asked, cell) {
-			if h >= s.before && n > 0 {
-				hours[h] = true
-			}
+// intervals are those of an hour, a bit for each.
+type intervals uint16
+
+func (i intervals) count() int { return bits.OnesCount16(uint16(i)) }
+
+// asked are the intervals of an hour in which the side asked: at least a quarter of what it
+// does in the middle, so that a few probes whose clocks are wrong do not stand for the crowd.
+func (s *side) asked(cell, h int) (set intervals) {
+	times := s.times[(cell*s.hours+h)*perHour:][:perHour]
+	var sum uint64
+	for _, n := range times {
+		sum += uint64(n)
+	}
+	for i, n := range times {
+		if n > 0 && uint64(n)*4*uint64(perHour) >= sum {
+			set |= 1 << i
 		}
 	}
-	return hours
+	return set
+}
+
+// alike says whether both sides covered an hour: three quarters of the intervals of either are
+// those of the other too. A lake can begin and end in the middle of an hour.
+func alike(a, b intervals) bool {
+	most := max(a.count(), b.count())
+	return most > 0 && 4*(a&b).count() >= 3*most
 }
 
 // regions of the side, by name.

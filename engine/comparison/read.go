@@ -99,7 +99,7 @@ func (r *readers) of(worker int) *reader {
 	r.side.mu.Lock()
 	defer r.side.mu.Unlock()
 	for len(r.all) <= worker {
-		r.all = append(r.all, &reader{side: r.side, hour: -1, named: map[namedKey]string{}, lost: make([]int64, len(r.side.apart))})
+		r.all = append(r.all, &reader{side: r.side, hour: -1, named: map[namedKey]string{}, lost: make([]int64, len(r.side.apart)), times: make([]uint32, len(r.side.times))})
 	}
 	return r.all[worker]
 }
@@ -109,6 +109,9 @@ func (r *readers) end() {
 		x.fold()
 		for cell, n := range x.lost {
 			r.side.apart[cell].Asked += n
+		}
+		for at, n := range x.times {
+			r.side.times[at] += n
 		}
 	}
 }
@@ -122,6 +125,7 @@ type reader struct {
 	touched []int32
 	named   map[namedKey]string // signs
 	lost    []int64             // by cell: queries of the period that were set apart
+	times   []uint32            // queries, as of the side
 
 	// Of the batch, by place plus one.
 	vp, query, rsi, family, transport, outcome []int32
@@ -237,6 +241,7 @@ func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome in
 		return fmt.Errorf("answers, interval %s, vantage point %s, %s: a row stands there too often", b.Interval.At(i).Format(time.RFC3339), b.VantagePoint.Text(i), b.RSI.Text(i))
 	}
 	o.asked[half][cell]++
+	r.times[(cell*r.hours+r.hour)*perHour+at%perHour]++
 	if outcome == noWay {
 		o.unreachable[half][cell%pathCount/2]++
 	}

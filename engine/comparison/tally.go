@@ -45,6 +45,7 @@ type side struct {
 	placed bool // it has a table vantage_points
 
 	apart []Counts // of the period, by RSI and path: what was set apart, for whatever reason
+	times []uint32 // queries by cell and interval of the hour, of all vantage points
 
 	mu     sync.Mutex // guards names, and the slice of all
 	vps    []*block
@@ -95,6 +96,7 @@ func newSide(j *Job, own bool) *side {
 	s := &side{Job: j, own: own, start: j.From.Add(-week).UnixMicro(), before: int(week / time.Hour), rsiAt: map[string]int32{}, index: map[string]int32{}, serial: map[uint32]int{}}
 	s.hours = s.before + int(j.Until.Sub(j.From)/time.Hour)
 	s.apart = make([]Counts, len(j.RSIs)*pathCount)
+	s.times = make([]uint32, len(j.RSIs)*pathCount*s.hours*perHour)
 	for i, r := range j.RSIs {
 		s.rsiAt[string(r)] = int32(i)
 	}
