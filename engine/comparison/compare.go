@@ -53,6 +53,7 @@ type Fail struct {
 	RSI       measurement.RSI
 	Family    measurement.Family
 	Transport measurement.Transport
+	Above     int64 // what is too long by the threshold: µs of a latency, seconds of a publication; 0: not known
 }
 
 // week is how far back the normal rate of failures is looked for.

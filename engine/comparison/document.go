@@ -182,7 +182,7 @@ type Opinion struct {
 	Reason    string                `json:"reason"` // in a sentence
 	Windows   []Window              `json:"windows"`
 	// How much of what failed for us lies in hours of each opinion: queries, or of latency
-	// hours of vantage points that were slow.
+	// hours of vantage points that were above the threshold; of publication serials likewise.
 	Failed    int64 `json:"failed"`
 	Confirmed int64 `json:"failed_confirmed"`
 	NotSeen   int64 `json:"failed_not_seen"`

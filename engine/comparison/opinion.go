@@ -25,6 +25,7 @@ type question struct {
 	ours, theirs *table
 	hours        []int                               // of the period, in which any vantage point of ours was struck
 	failed       func(h int) (failed, asked int64)   // of ours; nil: how many vantage points were struck
+	apart        int64                               // failures of ours that are set apart, but count in the metric
 	span         func(h int) (from, until time.Time) // what an hour is
 	seen         func(h int) bool                    // whether the crowd asked whenever ours did
 }
@@ -42,6 +43,7 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 		return nil, "The built-in measurements ask every half hour, which is too seldom to date a publication."
 	case f.Metric == measurement.RSIPublication:
 		q.ours, q.theirs = c.ours.serialTable(rsi), c.theirs.serialTable(rsi)
+		q.failed = above(f.Above, len(c.ours.vps), func(vp, i int) (int64, bool) { return c.ours.lagOf(vp, rsi, i) })
 		q.span = func(i int) (from, until time.Time) {
 			at := c.Publications[i].At
 			return at.Truncate(time.Hour), at.Truncate(time.Hour).Add(time.Hour)
@@ -52,7 +54,12 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 		judge := failing
 		if f.Metric == measurement.RSILatency {
 			judge = slow
+			q.failed = above(f.Above, len(c.ours.vps), func(vp, h int) (int64, bool) {
+				took := c.ours.vps[vp].took[cell*c.ours.hours+h]
+				return stepUS(took), took > 0
+			})
 		} else {
+			q.apart = c.ours.apart[cell].Asked - c.ours.apart[cell].Good
 			q.failed = func(h int) (failed, asked int64) { return c.ours.sumAt(cell, h) }
 		}
 		q.ours, q.theirs = c.ours.table(cell, judge), c.theirs.table(cell, judge)
@@ -66,6 +73,25 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 		return nil, "No hour of ours stands out, so there is none to ask the crowd about."
 	}
 	return q, ""
+}
+
+// above counts our vantage points of which a value of an hour is too long by the threshold, and
+// those that have one. What is so all the time fails for us as well, but stands out in no hour.
+func above(threshold int64, vps int, value func(vp, h int) (int64, bool)) func(h int) (failed, asked int64) {
+	if threshold <= 0 {
+		return nil
+	}
+	return func(h int) (failed, asked int64) {
+		for vp := range vps {
+			if x, known := value(vp, h); known {
+				asked++
+				if x > threshold {
+					failed++
+				}
+			}
+		}
+		return failed, asked
+	}
 }
 
 // sumAt is how many queries of an hour failed and were sent.
@@ -98,6 +124,7 @@ func (c *comparer) opinions() []Opinion {
 // answer asks the crowd; tests is how many hours are tested of all fails together.
 func (q *question) answer(o *Opinion, tests int) {
 	theirs := q.theirs.test(leastNetworks, chance/float64(tests), func(h int) bool { return slices.Contains(q.hours, h) })
+	o.Failed = q.apart
 	for h := q.ours.from; h < q.ours.hours; h++ {
 		w := q.window(h, theirs[h], tests)
 		if o.Failed += w.Failed; w.OursStruck == 0 {
