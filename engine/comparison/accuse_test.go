@@ -1,6 +1,9 @@
 package comparison_test
 
 import (
+	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,5 +48,39 @@ func TestOurOwnNetwork(t *testing.T) {
 	d := w.compare(t, kUDP)
 	if o := d.Opinions[0]; o.Verdict != comparison.NoData || o.Confirmed < 48 || o.Failed < 48+180 {
 		t.Errorf("opinion %+v", o)
+	}
+}
+
+// A server that was renumbered is not asked by who asks at its former address, be it ours or the
+// crowd's. Before that it was.
+func TestFormerAddress(t *testing.T) {
+	t.Parallel()
+	w := calm(200)
+	former, present, moved := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), from.Add(2*time.Hour)
+	w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+		if a.RSI != "k" || a.Family != measurement.IPv4 {
+			return
+		}
+		a.Address = former.String()
+		switch asks := !a.Interval.Before(moved); {
+		case asks && p.n%2 == 0:
+			a.Address = "::ffff:" + present.String()
+		case asks && !a.Interval.Before(moved.Add(3*time.Hour)):
+			fail(a)
+		}
+	})
+	j := w.job(t)
+	j.Addresses = append(j.Addresses, comparison.Address{RSI: "k", Address: former, Until: &moved}, comparison.Address{RSI: "k", Address: present, From: &moved})
+	j.Fails = []comparison.Fail{kUDP}
+	d := run(t, j)
+	if o := d.Opinions[0]; o.Confirmed > 0 || o.Failed > 20 || len(d.Outages) > 0 {
+		t.Errorf("opinion %+v, outages %+v", o, d.Outages)
+	}
+	p := path(t, d, kUDP)
+	if p.Hours != 10 || p.Theirs.VantagePoints != 200 || p.Theirs.Asked != 200*2*2+100*2*8 || p.Ours.Asked != 20*6*2+10*6*8 {
+		t.Errorf("%+v", p)
+	}
+	if !slices.ContainsFunc(d.Notes, func(n string) bool { return strings.HasPrefix(n, "The crowd's queries: 3,200 went to another address") }) {
+		t.Errorf("notes %q", d.Notes)
 	}
 }

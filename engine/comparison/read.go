@@ -3,6 +3,8 @@ package comparison
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/column"
@@ -21,7 +23,7 @@ func (s *side) read(ctx context.Context) error {
 	if err := s.readClocks(ctx, scan); err != nil {
 		return err
 	}
-	columns := []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Outcome, column.LatencyUS, column.RCode, column.Serial}
+	columns := []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Address, column.Outcome, column.LatencyUS, column.RCode, column.Serial}
 	if !s.own {
 		columns = append(columns, column.AA, column.NSID, column.Strays, column.Response, column.Verdict)
 	}
@@ -113,6 +115,7 @@ func (r *readers) end() {
 		for at, n := range x.times {
 			r.side.times[at] += n
 		}
+		r.side.offPlan += x.offPlan
 	}
 }
 
@@ -130,6 +133,9 @@ type reader struct {
 	// Of the batch, by place plus one.
 	vp, query, rsi, family, transport, outcome []int32
 	noError                                    int32
+	address                                    []int32 // place in addresses
+	addresses                                  [][]Address
+	offPlan                                    int64
 }
 
 // openHour is an hour of a vantage point that is being read.
@@ -173,8 +179,36 @@ func (r *reader) decode(b *column.AnswerBatch) error {
 	r.family = b.Family.Codes(other, lookup(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 1}))
 	r.transport = b.Transport.Codes(other, lookup(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}))
 	r.outcome = b.Outcome.Codes(other, lookup(map[string]int32{string(measurement.Answered): answered, string(measurement.LocalError): notSent, string(measurement.Unreachable): noWay}))
+	r.addresses = r.addresses[:0]
+	r.address = b.Address.Codes(other, r.addressOf)
 	r.noError = b.RCode.Place(measurement.NoError)
 	return failed
+}
+
+// addressOf is the place of an address, however it is written. A result that does not name one went
+// where its measurement asks.
+func (r *reader) addressOf(text string) int32 {
+	if text == "" && !r.own {
+		return other
+	}
+	var all []Address
+	if a, err := netip.ParseAddr(text); err == nil {
+		all = r.valid[a.Unmap()]
+	}
+	r.addresses = append(r.addresses, all)
+	return int32(len(r.addresses) - 1)
+}
+
+// onPlan says whether a row was asked at an address that was the RSI's at the time.
+func (r *reader) onPlan(b *column.AnswerBatch, i int, rsi measurement.RSI) bool {
+	place := r.address[b.Address.Index[i]+1]
+	if len(r.valid) == 0 || place < 0 {
+		return true
+	}
+	at := b.Interval.At(i)
+	return slices.ContainsFunc(r.addresses[place], func(a Address) bool {
+		return a.RSI == rsi && (a.From == nil || !at.Before(*a.From)) && (a.Until == nil || at.Before(*a.Until))
+	})
 }
 
 // add takes a batch.
@@ -198,6 +232,12 @@ func (r *reader) add(b *column.AnswerBatch) error {
 		}
 		path := int(2*family + transport)
 		if r.own && !r.Counts(b.VantagePoint.At(i), b.Interval.At(i), r.RSIs[rsi], pathOf(path)) {
+			continue
+		}
+		if !r.onPlan(b, i, r.RSIs[rsi]) {
+			if h >= r.before {
+				r.offPlan++
+			}
 			continue
 		}
 		o, cell := r.opened(vp), int(rsi)*pathCount+path

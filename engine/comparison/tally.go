@@ -3,6 +3,7 @@ package comparison
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -43,6 +44,9 @@ type side struct {
 	before int // hours before the period
 	rsiAt  map[string]int32
 	placed bool // it has a table vantage_points
+	valid  map[netip.Addr][]Address
+
+	offPlan int64 // queries of the period at an address that was not the server's
 
 	apart []Counts // of the period, by RSI and path: what was set apart, for whatever reason
 	times []uint32 // queries by cell and interval of the hour, of all vantage points
@@ -93,12 +97,15 @@ const (
 )
 
 func newSide(j *Job, own bool) *side {
-	s := &side{Job: j, own: own, start: j.From.Add(-week).UnixMicro(), before: int(week / time.Hour), rsiAt: map[string]int32{}, index: map[string]int32{}, serial: map[uint32]int{}}
+	s := &side{Job: j, own: own, start: j.From.Add(-week).UnixMicro(), before: int(week / time.Hour), rsiAt: map[string]int32{}, index: map[string]int32{}, serial: map[uint32]int{}, valid: map[netip.Addr][]Address{}}
 	s.hours = s.before + int(j.Until.Sub(j.From)/time.Hour)
 	s.apart = make([]Counts, len(j.RSIs)*pathCount)
 	s.times = make([]uint32, len(j.RSIs)*pathCount*s.hours*perHour)
 	for i, r := range j.RSIs {
 		s.rsiAt[string(r)] = int32(i)
+	}
+	for _, a := range j.Addresses {
+		s.valid[a.Address.Unmap()] = append(s.valid[a.Address.Unmap()], a)
 	}
 	for i, p := range j.Publications {
 		s.serial[p.Serial] = i

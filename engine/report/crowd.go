@@ -22,6 +22,9 @@ func (d *Document) Comparison() (comparison.Job, error) {
 	}
 	for _, r := range d.RSIs {
 		j.RSIs = append(j.RSIs, r.RSI)
+		for _, a := range r.Addresses {
+			j.Addresses = append(j.Addresses, comparison.Address{RSI: r.RSI, Address: a.Address, From: a.From, Until: a.Until})
+		}
 	}
 	dates := map[measurement.VantagePoint]VantagePoint{}
 	for _, v := range d.VantagePoints {
