@@ -68,3 +68,54 @@ func TestHalfAnHourOfTheCrowd(t *testing.T) {
 		})
 	}
 }
+
+// lateForOurs lets b show zones an hour late to ours.
+func lateForOurs(w *world) {
+	w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+		if machine(p) && a.RSI == "b" && a.Serial != nil && !a.Interval.Before(from.Add(6*time.Hour)) {
+			*a.Serial = max(w.serialAt(a.Interval.Add(-time.Hour)), w.serialAt(from.Add(6*time.Hour)))
+		}
+	})
+}
+
+// A crowd that is asked of one RSI alone has nothing to compare its lag with, so it did not see that
+// it is usual.
+func TestLagOfOneRSI(t *testing.T) {
+	t.Parallel()
+	w := oftenPublished()
+	lateForOurs(w)
+	w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+		if !machine(p) && a.RSI != "b" {
+			a.Query = "none"
+		}
+	})
+	j := w.job(t)
+	j.Set, j.Fails = "dnsmon", []comparison.Fail{{Metric: measurement.RSIPublication, RSI: "b"}}
+	if o := run(t, j).Opinions[0]; o.Verdict != comparison.NoData || o.NotSeen > 0 || len(o.Windows) == 0 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// A server that stands still for a part of the crowd is later than late there, and does not leave the
+// lags of the others alone.
+func TestStandsStill(t *testing.T) {
+	t.Parallel()
+	w := oftenPublished()
+	lateForOurs(w)
+	w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+		if !machine(p) && p.n%5 < 3 && a.RSI == "b" && a.Serial != nil && !a.Interval.Before(from) {
+			*a.Serial = w.serialAt(from)
+		}
+	})
+	j := w.job(t)
+	j.Set, j.Fails = "dnsmon", []comparison.Fail{{Metric: measurement.RSIPublication, RSI: "b"}}
+	d := run(t, j)
+	if o := d.Opinions[0]; o.NotSeen > 0 {
+		t.Errorf("%+v", o)
+	}
+	for _, p := range d.Publication {
+		if late := p.Theirs.Median >= 2*3600; late != (p.RSI == "b") {
+			t.Errorf("%s: %+v", p.RSI, p.Theirs)
+		}
+	}
+}

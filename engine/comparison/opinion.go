@@ -39,11 +39,11 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 		return nil, "Probes do not ask for DNSSEC: beyond the content of the SOA record, nothing that they got can be judged."
 	case rsi < 0:
 		return nil, "The crowd is asked about one root server at a time; see those of the metrics of RSIs."
-	case f.Metric == measurement.RSIPublication && c.Set == "builtin":
-		return nil, "The built-in measurements ask every half hour, which is too seldom to date a publication."
+	case f.Metric == measurement.RSIPublication && c.Set != "dnsmon":
+		return nil, "Only the measurements of DNSMON ask often enough to date a publication."
 	case f.Metric == measurement.RSIPublication:
 		q.ours, q.theirs = c.ours.serialTable(rsi), c.theirs.serialTable(rsi)
-		q.failed = above(f.Above, len(c.ours.vps), func(vp, i int) (int64, bool) { return c.ours.lagOf(vp, rsi, i) })
+		q.failed = above(f.Above, len(c.ours.vps), func(vp, i int) (int64, bool) { return c.ours.lagOrLeast(vp, rsi, i) })
 		q.span = func(i int) (from, until time.Time) {
 			at := c.Publications[i].At
 			return at.Truncate(time.Hour), at.Truncate(time.Hour).Add(time.Hour)
