@@ -84,3 +84,42 @@ func TestFormerAddress(t *testing.T) {
 		t.Errorf("notes %q", d.Notes)
 	}
 }
+
+// What the crowd saw after ours is no outage that both saw.
+func TestOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	w := calm(600)
+	w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+		at := from.Add(4 * time.Hour)
+		if !machine(p) {
+			at = at.Add(time.Hour)
+		}
+		if a.RSI == "k" && a.Family == measurement.IPv4 && a.Transport == measurement.UDP && !a.Interval.Before(at) && a.Interval.Before(at.Add(time.Hour)) {
+			fail(a)
+		}
+	})
+	d := w.compare(t)
+	if len(d.Outages) != 2 || d.Outages[0].SeenBy != comparison.SeenByOurs || d.Outages[0].Opinion != comparison.NotSeen || d.Outages[1].SeenBy != comparison.SeenByTheirs {
+		t.Errorf("%+v", d.Outages)
+	}
+}
+
+// Where ours did not ask, the crowd is not said to be alone with what it saw.
+func TestOursDidNotAsk(t *testing.T) {
+	t.Parallel()
+	w := calm(200)
+	w.rules = append(w.rules, down(everybody), func(p person, a *measurement.Answer) {
+		if machine(p) && !a.Interval.Before(from.Add(3*time.Hour)) {
+			a.Query = "none"
+		}
+	})
+	d := w.compare(t)
+	if o := only(t, d); o.SeenBy != comparison.SeenByTheirs || o.Ours != 0 {
+		t.Errorf("outage %+v", o)
+	}
+	for ending, printed := range editions(t, d) {
+		if strings.Contains(printed, "the crowd alone") || !strings.Contains(printed, "the crowd; of ours there is no data") {
+			t.Errorf("%s says that the crowd alone saw it", ending)
+		}
+	}
+}

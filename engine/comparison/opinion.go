@@ -213,9 +213,9 @@ func (o *Opinion) conclude() {
 	share := func(n int64) string { return fmt.Sprintf("%d of %d failures of ours", n, o.Failed) }
 	switch {
 	case 2*o.Confirmed > o.Failed:
-		o.Verdict, o.Reason = Confirmed, share(o.Confirmed)+" lie in hours in which the crowd saw more failures than it normally does."
+		o.Verdict, o.Reason = Confirmed, share(o.Confirmed)+" lie in hours in which more networks of the crowd were struck than normally are."
 	case 2*o.NotSeen > o.Failed:
-		o.Verdict, o.Reason = NotSeen, share(o.NotSeen)+" lie in hours in which the crowd would have seen a tenth of our share, and did not."
+		o.Verdict, o.Reason = NotSeen, share(o.NotSeen)+" lie in hours in which a tenth of our share would have been seen in the crowd, and was not."
 	case o.Confirmed+o.NotSeen == 0:
 		o.Reason = "In the hours in which ours failed the crowd was too small, or what is normal for it is not known or is as bad, or ours were too few."
 	default:

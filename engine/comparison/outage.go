@@ -43,12 +43,28 @@ func (c *comparer) outagesOf(cell, tests int) []Outage {
 			hours = append(hours, h)
 			continue
 		}
-		if len(hours) > 0 {
-			list = append(list, c.outage(cell, hours, ours, crowd, our, their, tests))
-			hours = nil
+		for _, part := range oneOutage(hours, our, their) {
+			list = append(list, c.outage(cell, part, ours, crowd, our, their, tests))
 		}
+		hours = nil
 	}
 	return list
+}
+
+// oneOutage are the hours on end that are one outage: all of them where both sides saw one in the same
+// hour, else those of each side. What one saw after the other confirms nothing.
+func oneOutage(hours []int, our, their []hourTest) (parts [][]int) {
+	if slices.ContainsFunc(hours, func(h int) bool { return our[h].excess && their[h].excess }) {
+		return [][]int{hours}
+	}
+	for i, h := range hours {
+		if i > 0 && our[h].excess == our[h-1].excess {
+			parts[len(parts)-1] = append(parts[len(parts)-1], h)
+			continue
+		}
+		parts = append(parts, []int{h})
+	}
+	return parts
 }
 
 // outage sums hours on end up.
@@ -56,7 +72,9 @@ func (c *comparer) outage(cell int, hours []int, ours, crowd *table, our, their 
 	p := pathOf(cell % pathCount)
 	o := Outage{RSI: c.RSIs[cell/pathCount], Family: p.Family, Transport: p.Transport, From: c.ours.timeOf(hours[0]), Until: c.ours.timeOf(hours[len(hours)-1] + 1), Opinion: NoData}
 	var byOurs, byTheirs, notSeen int
-	for i, h := range hours {
+	both := func(h int) bool { return our[h].excess && their[h].excess }
+	any, told := slices.ContainsFunc(hours, both), false
+	for _, h := range hours {
 		var w Window
 		w.Strongest = their[h].Strongest
 		for n := range ours.numbers {
@@ -74,8 +92,8 @@ func (c *comparer) outage(cell int, hours []int, ours, crowd *table, our, their 
 		if w.Opinion == NotSeen {
 			notSeen++
 		}
-		if i == 0 || w.clearer(o.Strongest) {
-			o.Strongest = w.Strongest
+		if (both(h) || !any) && (!told || w.clearer(o.Strongest)) { // of what both saw an hour in which they did
+			o.Strongest, told = w.Strongest, true
 		}
 	}
 	o.Regions = crowd.regionsOf(hours)
