@@ -123,3 +123,35 @@ func TestOursDidNotAsk(t *testing.T) {
 		}
 	}
 }
+
+// Who answers in a server's place too seldom to set the path apart accuses nobody of old zones or of
+// other content.
+func TestSeldomIntercepted(t *testing.T) {
+	t.Parallel()
+	w := calm(200)
+	w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+		if a.Serial == nil || machine(p) {
+			return
+		}
+		a.Verdict = new(measurement.Correct)
+		if p.n%5 == 0 && a.RSI != "k" && a.Family == measurement.IPv4 && a.Transport == measurement.UDP && !a.Interval.Before(until.Add(-time.Hour)) && a.Interval.Before(until.Add(-30*time.Minute)) {
+			a.AA, a.Serial, a.Verdict = new(false), new(int64(2026110100)), new(measurement.Incorrect)
+		}
+	})
+	d := w.compare(t)
+	if n := d.Theirs.Apart.Intercepted.VantagePoints; n != 0 {
+		t.Errorf("%d are set apart; the test is of who is not", n)
+	}
+	if len(d.Stale) > 0 {
+		t.Errorf("stale: %+v", d.Stale)
+	}
+	for _, c := range d.Content {
+		want := int64(40)
+		if c.RSI == "k" {
+			want = 0
+		}
+		if c.Incorrect > 0 || c.Apart < want*9/10 || c.Apart > want {
+			t.Errorf("%+v", c)
+		}
+	}
+}

@@ -155,6 +155,7 @@ func (c *comparer) content() []Content {
 		for i, b := range c.theirs.vps {
 			one.Correct += b.soa[r].correct
 			one.Unchecked += b.soa[r].unchecked
+			one.Apart += b.soa[r].apart
 			n := int64(0)
 			for at, count := range b.wrong {
 				switch {

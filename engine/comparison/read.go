@@ -241,13 +241,14 @@ func (r *reader) add(b *column.AnswerBatch) error {
 			continue
 		}
 		o, cell := r.opened(vp), int(rsi)*pathCount+path
+		other := false
+		if !r.own && outcome == answered || !r.own && b.Strays.Int[i] > 0 {
+			other = r.look(o, b, i, cell, query)
+		}
 		if query == isSOA {
-			if err := r.soa(o, b, i, cell, outcome); err != nil {
+			if err := r.soa(o, b, i, cell, outcome, other); err != nil {
 				return err
 			}
-		}
-		if !r.own && outcome == answered || !r.own && b.Strays.Int[i] > 0 {
-			r.look(o, b, i, cell, query)
 		}
 	}
 	return nil
@@ -273,8 +274,9 @@ func (r *reader) opened(vp int32) *openHour {
 	return o
 }
 
-// soa counts a query for the SOA.
-func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome int32) error {
+// soa counts a query for the SOA. What an answer that somebody else seems to have given shows is
+// not the server's zone, also where that is too rare to set the path apart.
+func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome int32, other bool) error {
 	at := int(b.Interval.Int[i]-r.start) / int(interval.Length.Microseconds())
 	half := at % perHour / perHalf
 	if o.asked[half][cell] == math8 {
@@ -289,7 +291,7 @@ func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome in
 		o.good[half][cell]++
 		o.latencies[cell][at%perHour] = uint32(max(us, 1))
 	}
-	if b.Serial.Has(i) && outcome == answered {
+	if b.Serial.Has(i) && outcome == answered && !other {
 		r.serial(o, b, i, cell, at)
 	}
 	return nil

@@ -79,7 +79,7 @@ type block struct {
 }
 
 // verdicts counts SOA RRsets that were held against the archive.
-type verdicts struct{ correct, unchecked int64 }
+type verdicts struct{ correct, unchecked, apart int64 } // apart: incorrect, of somebody else
 
 // wrongKey is where an incorrect one was seen.
 type wrongKey struct {
