@@ -27,7 +27,7 @@ type question struct {
 	failed       func(h int) (failed, asked int64)   // of ours; nil: how many vantage points were struck
 	apart        int64                               // failures of ours that are set apart, but count in the metric
 	span         func(h int) (from, until time.Time) // what an hour is
-	seen         func(h int) bool                    // whether the crowd asked whenever ours did
+	seen         func(h int) bool                    // whether the crowd asked when ours failed
 }
 
 // ask puts a fail as a question; why says why the crowd can say nothing.
@@ -54,6 +54,7 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 		judge := failing
 		if f.Metric == measurement.RSILatency {
 			judge = slow
+			q.seen = func(h int) bool { return c.theirs.whole(cell, h) }
 			q.failed = above(f.Above, len(c.ours.vps), func(vp, h int) (int64, bool) {
 				took := c.ours.vps[vp].took[cell*c.ours.hours+h]
 				return stepUS(took), took > 0
@@ -158,11 +159,6 @@ func (q *question) window(h int, theirs hourTest, tests int) Window {
 		theirs.conclude(&w, tests, q.seen(h))
 	}
 	return w
-}
-
-// looked says whether the crowd asked in all intervals of an hour in which ours did.
-func (c *comparer) looked(cell, h int) bool {
-	return c.ours.asked(cell, h)&^c.theirs.asked(cell, h) == 0
 }
 
 // conclude fills in what the test says of ours. Who looked for a part of the hour alone can

@@ -1,7 +1,6 @@
 package comparison
 
 import (
-	"math/bits"
 	"runtime"
 	"slices"
 
@@ -29,7 +28,7 @@ func (c *comparer) path(cell int) Path {
 	p := Path{RSI: c.RSIs[cell/pathCount], Family: at.Family, Transport: at.Transport, Apart: c.theirs.apart[cell], Regions: []Regional{}}
 	both := make([]bool, c.ours.hours)
 	for h := c.ours.before; h < c.ours.hours; h++ {
-		if both[h] = alike(c.ours.asked(cell, h), c.theirs.asked(cell, h)); both[h] {
+		if both[h] = c.ours.whole(cell, h) && c.theirs.whole(cell, h); both[h] {
 			p.Hours++
 		}
 	}
@@ -45,34 +44,6 @@ func (c *comparer) path(cell int) Path {
 		}
 	}
 	return p
-}
-
-// intervals are those of an hour, a bit for each.
-type intervals uint16
-
-func (i intervals) count() int { return bits.OnesCount16(uint16(i)) }
-
-// asked are the intervals of an hour in which the side asked: at least a quarter of what it
-// does in the middle, so that a few probes whose clocks are wrong do not stand for the crowd.
-func (s *side) asked(cell, h int) (set intervals) {
-	times := s.times[(cell*s.hours+h)*perHour:][:perHour]
-	var sum uint64
-	for _, n := range times {
-		sum += uint64(n)
-	}
-	for i, n := range times {
-		if n > 0 && uint64(n)*4*uint64(perHour) >= sum {
-			set |= 1 << i
-		}
-	}
-	return set
-}
-
-// alike says whether both sides covered an hour: three quarters of the intervals of either are
-// those of the other too. A lake can begin and end in the middle of an hour.
-func alike(a, b intervals) bool {
-	most := max(a.count(), b.count())
-	return most > 0 && 4*(a&b).count() >= 3*most
 }
 
 // regions of the side, by name.

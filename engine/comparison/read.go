@@ -32,6 +32,7 @@ func (s *side) read(ctx context.Context) error {
 		return err
 	}
 	readers.end()
+	s.settleUsual()
 	return s.readSites(store)
 }
 
@@ -101,7 +102,7 @@ func (r *readers) of(worker int) *reader {
 	r.side.mu.Lock()
 	defer r.side.mu.Unlock()
 	for len(r.all) <= worker {
-		r.all = append(r.all, &reader{side: r.side, hour: -1, named: map[namedKey]string{}, lost: make([]int64, len(r.side.apart)), times: make([]uint32, len(r.side.times))})
+		r.all = append(r.all, &reader{side: r.side, hour: -1, named: map[namedKey]string{}, lost: make([]int64, len(r.side.apart)), times: newTimes(len(r.side.apart), r.side.hours)})
 	}
 	return r.all[worker]
 }
@@ -112,9 +113,7 @@ func (r *readers) end() {
 		for cell, n := range x.lost {
 			r.side.apart[cell].Asked += n
 		}
-		for at, n := range x.times {
-			r.side.times[at] += n
-		}
+		r.side.times.add(x.times)
 		r.side.offPlan += x.offPlan
 	}
 }
@@ -128,7 +127,7 @@ type reader struct {
 	touched []int32
 	named   map[namedKey]string // signs
 	lost    []int64             // by cell: queries of the period that were set apart
-	times   []uint32            // queries, as of the side
+	times   times               // as of the side
 
 	// Of the batch, by place plus one.
 	vp, query, rsi, family, transport, outcome []int32
@@ -283,13 +282,15 @@ func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome in
 		return fmt.Errorf("answers, interval %s, vantage point %s, %s: a row stands there too often", b.Interval.At(i).Format(time.RFC3339), b.VantagePoint.Text(i), b.RSI.Text(i))
 	}
 	o.asked[half][cell]++
-	r.times[(cell*r.hours+r.hour)*perHour+at%perHour]++
+	r.times.asked[(cell*r.hours+r.hour)*perHour+at%perHour]++
 	if outcome == noWay {
 		o.unreachable[half][cell%pathCount/2]++
 	}
 	if us := b.LatencyUS.Int[i]; outcome == answered && b.RCode.Index[i] == r.noError && b.LatencyUS.Has(i) && us <= deadline {
 		o.good[half][cell]++
 		o.latencies[cell][at%perHour] = uint32(max(us, 1))
+	} else {
+		r.times.failed[(cell*r.hours+r.hour)*perHour+at%perHour]++
 	}
 	if b.Serial.Has(i) && outcome == answered && !other {
 		r.serial(o, b, i, cell, at)

@@ -49,7 +49,8 @@ type side struct {
 	offPlan int64 // queries of the period at an address that was not the server's
 
 	apart []Counts // of the period, by RSI and path: what was set apart, for whatever reason
-	times []uint32 // queries by cell and interval of the hour, of all vantage points
+	times times
+	usual [][2]uint64 // queries by cell and half of the hour
 
 	mu     sync.Mutex // guards names, and the slice of all
 	vps    []*block
@@ -100,7 +101,7 @@ func newSide(j *Job, own bool) *side {
 	s := &side{Job: j, own: own, start: j.From.Add(-week).UnixMicro(), before: int(week / time.Hour), rsiAt: map[string]int32{}, index: map[string]int32{}, serial: map[uint32]int{}, valid: map[netip.Addr][]Address{}}
 	s.hours = s.before + int(j.Until.Sub(j.From)/time.Hour)
 	s.apart = make([]Counts, len(j.RSIs)*pathCount)
-	s.times = make([]uint32, len(j.RSIs)*pathCount*s.hours*perHour)
+	s.times = newTimes(len(s.apart), s.hours)
 	for i, r := range j.RSIs {
 		s.rsiAt[string(r)] = int32(i)
 	}
