@@ -155,3 +155,29 @@ func TestSeldomIntercepted(t *testing.T) {
 		}
 	}
 }
+
+// The oldest serial of a stale site is one that was seen while it was stale, and not by who heard
+// somebody else.
+func TestOldestSerial(t *testing.T) {
+	t.Parallel()
+	w := calm(200)
+	w.rules = append(w.rules, staleFor("b", func(p person) bool { return !machine(p) && p.n%4 == 0 }), func(p person, a *measurement.Answer) {
+		switch {
+		case machine(p) || a.Serial == nil || a.RSI != "b":
+		case p.n%8 == 0 && a.Family == measurement.IPv4 && a.Transport == measurement.UDP:
+			a.Serial = new(int64(2020010100))
+			if a.Interval.Minute() < 30 { // so that the path is set apart, but this message has no sign
+				a.AA = new(false)
+			}
+		case p.n%8 == 0 && a.Interval.Before(from):
+			a.Serial = new(int64(2026110100)) // and it was worse in the week before
+		}
+	})
+	d := w.compare(t)
+	if n := d.Theirs.Apart.Intercepted.VantagePoints; n != 25 {
+		t.Errorf("%d are set apart, want 25", n)
+	}
+	if len(d.Stale) != 1 || d.Stale[0].Oldest != int64(publications[0].Serial) || d.Stale[0].Networks != 50 {
+		t.Errorf("%+v", d.Stale)
+	}
+}

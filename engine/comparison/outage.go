@@ -176,8 +176,15 @@ func (c *comparer) describeStale(rsi int, s *Stale) {
 		s.Probes++
 		networks[c.theirs.network(i, familyOf(bits))] = true
 		hit[region]++
-		if worst := b.worst[rsi]; s.Oldest == 0 || int32(worst-uint32(s.Oldest)) < 0 {
-			s.Oldest = int64(worst)
+		for h := from; h < until; h++ {
+			for path := range pathCount {
+				if b.old[rsi*c.theirs.hours+h]>>path&1 == 0 {
+					continue // or it is set apart
+				}
+				if worst := b.worst[c.theirs.dayOf(h)*len(c.RSIs)*pathCount+rsi*pathCount+path]; s.Oldest == 0 || int32(worst-uint32(s.Oldest)) < 0 {
+					s.Oldest = int64(worst)
+				}
+			}
 		}
 	}
 	for _, b := range c.ours.vps {

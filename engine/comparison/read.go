@@ -329,8 +329,12 @@ func (r *reader) serial(o *openHour, b *column.AnswerBatch, i, cell, at int) {
 	rsi := cell / pathCount
 	if n+1 < len(r.Publications) && b.Interval.Int[i] >= r.Publications[n+1].At.Add(longReplaced).UnixMicro() {
 		o.block.old[rsi*r.hours+r.hour] |= 1 << (cell % pathCount)
-		if worst := o.block.worst[rsi]; worst == 0 || int32(serial-worst) < 0 {
-			o.block.worst[rsi] = serial
+		if o.block.worst == nil {
+			o.block.worst = make([]uint32, (r.dayOf(r.hours-1)+1)*len(r.RSIs)*pathCount)
+		}
+		worst := &o.block.worst[r.dayOf(r.hour)*len(r.RSIs)*pathCount+cell]
+		if *worst == 0 || int32(serial-*worst) < 0 {
+			*worst = serial
 		}
 	}
 }

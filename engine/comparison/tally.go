@@ -68,7 +68,7 @@ type block struct {
 
 	mu    sync.Mutex // guards what follows while days are read side by side
 	old   []uint8    // by RSI and hour, a bit for each path: a zone was served that was long replaced
-	worst []uint32   // by RSI: the oldest serial of these; 0: none
+	worst []uint32   // by day and path of an RSI: the oldest serial of these; 0: none; nil: nowhere
 	first []uint16   // by serial and path of an RSI: the first interval, counted from start
 	signs []uint32   // by sign and RSI: answers
 	heard []uint16   // by day, path and kind of query: messages that came
@@ -139,7 +139,7 @@ func (s *side) vp(id string) (int32, error) {
 		return -1, s.errTooMuch()
 	}
 	b := &block{id: measurement.VantagePoint(id), asked: make([]uint8, n*s.hours), failed: make([]uint8, n*s.hours), took: make([]uint8, n*s.hours),
-		old: make([]uint8, len(s.RSIs)*s.hours), worst: make([]uint32, len(s.RSIs)), first: make([]uint16, len(s.Publications)*n), signs: make([]uint32, len(signNames)*len(s.RSIs)),
+		old: make([]uint8, len(s.RSIs)*s.hours), first: make([]uint16, len(s.Publications)*n), signs: make([]uint32, len(signNames)*len(s.RSIs)),
 		heard: make([]uint16, days*pathCount*2), odd: make([]uint16, days*pathCount*2), soa: make([]verdicts, len(s.RSIs))}
 	for i := range b.first {
 		b.first[i] = unseen
