@@ -181,3 +181,30 @@ func TestOldestSerial(t *testing.T) {
 		t.Errorf("%+v", d.Stale)
 	}
 }
+
+// Where a lake ends, a probe may have asked one RSI and no other. Whether it had a network then
+// nobody can tell, so one whose IPv6 is dead accuses nobody.
+func TestOneRSIOfAHalfHour(t *testing.T) {
+	t.Parallel()
+	for name, others := range map[string]bool{"of several": true, "always": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := calm(1200)
+			at := from.Add(4 * time.Hour)
+			w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+				switch {
+				case machine(p):
+				case a.RSI != "k" && (!others || !a.Interval.Before(at)), !a.Interval.Before(at.Add(10 * time.Minute)):
+					a.Query = "none"
+				case p.n%10 == 0 && a.Family == measurement.IPv6 && a.Outcome == measurement.Answered && (others || !a.Interval.Before(at)):
+					fail(a)
+				}
+			})
+			d := w.compare(t)
+			// Who is asked about k alone cannot be told from a network that is dead, and is not silent.
+			if n := len(d.Outages); others && n > 0 || !others && n == 0 {
+				t.Errorf("%+v", d.Outages)
+			}
+		})
+	}
+}

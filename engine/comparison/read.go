@@ -32,6 +32,7 @@ func (s *side) read(ctx context.Context) error {
 		return err
 	}
 	readers.end()
+	s.settleAlone()
 	s.settleUsual()
 	return s.readSites(store)
 }

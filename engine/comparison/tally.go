@@ -66,17 +66,19 @@ type block struct {
 	failed []uint8
 	took   []uint8 // median of the latencies of the hour, as a step of the scale; 0: none
 
-	mu    sync.Mutex // guards what follows while days are read side by side
-	old   []uint8    // by RSI and hour, a bit for each path: a zone was served that was long replaced
-	worst []uint32   // by day and path of an RSI: the oldest serial of these; 0: none; nil: nowhere
-	first []uint16   // by serial and path of an RSI: the first interval, counted from start
-	signs []uint32   // by sign and RSI: answers
-	heard []uint16   // by day, path and kind of query: messages that came
-	odd   []uint16   // of these, with a sign of interception
-	soa   []verdicts // by RSI
-	wrong map[wrongKey]int64
-	clock []uint64 // a bit for each interval of a run whose clock is wrong; nil: none
-	apart [kinds]Counts
+	mu      sync.Mutex // guards what follows while days are read side by side
+	old     []uint8    // by RSI and hour, a bit for each path: a zone was served that was long replaced
+	worst   []uint32   // by day and path of an RSI: the oldest serial of these; 0: none; nil: nowhere
+	first   []uint16   // by serial and path of an RSI: the first interval, counted from start
+	signs   []uint32   // by sign and RSI: answers
+	heard   []uint16   // by day, path and kind of query: messages that came
+	odd     []uint16   // of these, with a sign of interception
+	soa     []verdicts // by RSI
+	wrong   map[wrongKey]int64
+	several bool     // more than one RSI was asked in a half hour
+	alone   []alone  // what was asked in half hours in which it was not so
+	clock   []uint64 // a bit for each interval of a run whose clock is wrong; nil: none
+	apart   [kinds]Counts
 }
 
 // verdicts counts SOA RRsets that were held against the archive.
