@@ -72,3 +72,12 @@ func (c *comparer) looked(cell, h int) bool {
 	}
 	return theirAll > 0 && 2*wouldLose*all >= lost*theirAll
 }
+
+// covered are the hours that both sides covered, those of the week before too.
+func (c *comparer) covered(cell int) []bool {
+	both := make([]bool, c.ours.hours)
+	for h := range both {
+		both[h] = c.ours.whole(cell, h) && c.theirs.whole(cell, h)
+	}
+	return both
+}

@@ -118,3 +118,22 @@ func TestStandsStill(t *testing.T) {
 		}
 	}
 }
+
+// Of a fault that began before the crowd's lake does, the crowd does not know what was normal before it.
+func TestSlowSinceBeforeTheLake(t *testing.T) {
+	t.Parallel()
+	w := calm(300)
+	w.since = from.Add(-40 * time.Hour)
+	w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+		switch {
+		case !machine(p) && a.Interval.Before(began), a.RSI != "a" || a.Family == measurement.IPv4 || a.Transport == measurement.UDP:
+			a.Query = "none"
+		case a.LatencyUS != nil && !a.Interval.Before(began):
+			*a.LatencyUS = *a.LatencyUS*2 + 30_000
+		}
+	})
+	d := w.compare(t, comparison.Fail{Metric: measurement.RSILatency, RSI: "a", Family: measurement.IPv6, Transport: measurement.TCP})
+	if o := d.Opinions[0]; o.Verdict != comparison.NoData || o.NotSeen > 0 {
+		t.Errorf("%+v", o)
+	}
+}

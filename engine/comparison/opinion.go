@@ -53,7 +53,8 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 		q.seen = func(h int) bool { return c.looked(cell, h) }
 		judge := failing
 		if f.Metric == measurement.RSILatency {
-			judge = slow
+			both := c.covered(cell)
+			judge = func(s *side, b *block, cell int) []uint8 { return slow(s, b, cell, both) }
 			q.seen = func(h int) bool { return c.theirs.whole(cell, h) }
 			q.failed = above(f.Above, len(c.ours.vps), func(vp, h int) (int64, bool) {
 				took := c.ours.vps[vp].took[cell*c.ours.hours+h]

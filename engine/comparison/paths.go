@@ -26,9 +26,9 @@ func (c *comparer) paths() []Path {
 func (c *comparer) path(cell int) Path {
 	at := pathOf(cell % pathCount)
 	p := Path{RSI: c.RSIs[cell/pathCount], Family: at.Family, Transport: at.Transport, Apart: c.theirs.apart[cell], Regions: []Regional{}}
-	both := make([]bool, c.ours.hours)
-	for h := c.ours.before; h < c.ours.hours; h++ {
-		if both[h] = c.ours.whole(cell, h) && c.theirs.whole(cell, h); both[h] {
+	both := c.covered(cell)
+	for _, yes := range both[c.ours.before:] {
+		if yes {
 			p.Hours++
 		}
 	}
