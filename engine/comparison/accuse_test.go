@@ -208,3 +208,25 @@ func TestOneRSIOfAHalfHour(t *testing.T) {
 		})
 	}
 }
+
+// Who heard others for a day does not see the zones of that day late: when it could have seen them first
+// is not known.
+func TestLagOfADaySetApart(t *testing.T) {
+	t.Parallel()
+	w := calm(100)
+	w.since = from.Add(-40 * time.Hour)
+	yesterday := from.Add(-24 * time.Hour)
+	w.zones = []comparison.Published{{Serial: 2026111800, At: w.since}, {Serial: 2026111900, At: yesterday.Add(5 * time.Hour)}, {Serial: 2026112000, At: from.Add(5 * time.Hour)}}
+	w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+		if !machine(p) && p.n%5 < 3 && !a.Interval.Before(yesterday) && a.Interval.Before(from) && a.Interval.Sub(yesterday)%time.Hour >= 30*time.Minute && a.AA != nil {
+			a.AA = new(false)
+		}
+	})
+	j := w.job(t)
+	j.From = yesterday
+	for _, p := range run(t, j).Publication {
+		if p.Serials != 1 || p.Theirs.Median > 1800 || p.Theirs.P90 > 1800 {
+			t.Errorf("%s: %+v", p.RSI, p.Theirs)
+		}
+	}
+}

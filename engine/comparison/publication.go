@@ -66,20 +66,29 @@ func (s *side) lagsOf(rsi, serial int) sample {
 // one, at an RSI: over any path. It must have seen an older one before, or it may only have
 // begun to ask.
 func (s *side) lagOf(vp, rsi, serial int) (seconds int64, known bool) {
-	first, older := int(unseen), int(unseen)
+	first, older, apart := int(unseen), int(unseen), int(unseen)
 	b, n := s.vps[vp], len(s.RSIs)*pathCount
 	for i := range s.Publications {
 		for path := range pathCount {
 			at := int(b.first[i*n+rsi*pathCount+path])
-			if i < serial {
+			switch {
+			case at == unseen:
+			case at >= hidden:
+				if i >= serial {
+					apart = min(apart, at-hidden)
+				}
+			case i < serial:
 				older = min(older, at)
-			} else {
+			default:
 				first = min(first, at)
 			}
 		}
 	}
 	if first == unseen || older >= first {
 		return 0, false
+	}
+	if s.dayOf(first/perHour) > s.dayOf(apart/perHour) {
+		return 0, false // of the path that was set apart for a day only the first sighting is known
 	}
 	at := s.start + int64(first)*interval.Length.Microseconds()
 	return max(at-s.Publications[serial].At.UnixMicro(), 0) / 1_000_000, true

@@ -24,6 +24,7 @@ const (
 	perHour = int(time.Hour / interval.Length)
 	perHalf = perHour / 2
 	unseen  = math.MaxUint16 // of a serial
+	hidden  = 1 << 15        // of a sighting of a serial that is set apart, beside its interval
 )
 
 func pathNumber(f measurement.Family, t measurement.Transport) int {
