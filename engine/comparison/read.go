@@ -37,11 +37,12 @@ func (s *side) read(ctx context.Context) error {
 	return s.readSites(store)
 }
 
-// readClocks notes the runs whose clock is known to be wrong: what they show dates no serial.
+// readClocks notes the runs whose clock is known to be wrong, or which came before their own label:
+// what they show dates no serial.
 func (s *side) readClocks(ctx context.Context, scan lake.Scan) error {
-	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized}, func(b *column.RunBatch) error {
+	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized, column.ReceivedAt}, func(b *column.RunBatch) error {
 		for i := range b.Rows {
-			if !b.ClockSynchronized.No(i) {
+			if !b.ClockSynchronized.No(i) && b.ReceivedAt.Int[i] >= b.Interval.Int[i] {
 				continue
 			}
 			n, err := s.vp(b.VantagePoint.Text(i))
