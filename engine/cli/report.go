@@ -25,8 +25,8 @@ import (
 )
 
 type reportOptions struct {
-	style, period, out, zones, with string
-	force                           bool
+	style, period, out, zones, with, identities string
+	force                                       bool
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -67,6 +67,7 @@ and prints the text.`,
 	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: Reports below --home)")
 	c.Flags().StringVar(&o.zones, "zones", "", "`DIR` of the archive, whose root zones go into dossiers (default: Output/RootZones below --home; with --lake, its rootzones/)")
 	c.Flags().StringVar(&o.with, "with", "", "`LAKE` of results of RIPE Atlas: what a comparison is with, and a second opinion on each FAIL of a monthly or weekly report")
+	c.Flags().StringVar(&o.identities, "identities", "", "`FILE` of patterns of identities, added to those of the program: by them --with tells who answers in a root server's place")
 	c.Flags().BoolVar(&o.force, "force", false, "make a new revision of a report that is there")
 	return c
 }
@@ -90,6 +91,9 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	}
 	if o.with != "" && (o.style == survey.Style || o.style == attainment.Style) {
 		return usagef("--with: a report of the style %s compares nothing; give --style comparison, monthly or weekly", o.style)
+	}
+	if o.identities != "" && o.with == "" {
+		return usagef("--identities: nothing asks who answers without --with")
 	}
 	switch o.style {
 	case comparison.Style:
@@ -123,7 +127,7 @@ func (a *app) regular(ctx context.Context, p *plan.Plan, o reportOptions, atHome
 	}
 	job := report.Job{Plan: p, Store: store, Out: out, Version: Version, Force: o.force, RootZones: zones}
 	if o.with != "" {
-		if job.Second, err = a.secondOpinion(store, o.with, from, covered(until, now())); err != nil {
+		if job.Second, err = a.secondOpinion(store, o, from, covered(until, now())); err != nil {
 			return err
 		}
 	}
