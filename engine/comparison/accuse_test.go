@@ -189,7 +189,7 @@ func TestOneRSIOfAHalfHour(t *testing.T) {
 	for name, others := range map[string]bool{"of several": true, "always": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := calm(1200)
+			w := calm(600)
 			at := from.Add(4 * time.Hour)
 			w.rules = append(w.rules, func(p person, a *measurement.Answer) {
 				switch {

@@ -43,7 +43,7 @@ func TestHalfAnHourOfTheCrowd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := calm(1200)
+			w := calm(600)
 			w.rules = append(w.rules, func(p person, a *measurement.Answer) {
 				switch {
 				case machine(p) && a.RSI == "k" && a.Family == measurement.IPv4 && a.Transport == measurement.UDP && !a.Interval.Before(at.Add(20*time.Minute)) && a.Interval.Before(at.Add(40*time.Minute)):
