@@ -95,7 +95,7 @@ func (d *Document) apart() sheet {
 		for _, k := range []struct {
 			why string
 			ApartCount
-		}{{"no route to the family", side.NoRoute}, {"no RSI of the family answered", side.NoNetwork}, {"its family does not work, by its tag", side.NotWorking}, {"somebody else answers", side.Intercepted}} {
+		}{{"no route to the family", side.NoRoute}, {"no RSI of the family answered, or one alone was asked", side.NoNetwork}, {"its family does not work, by its tag", side.NotWorking}, {"somebody else answers", side.Intercepted}} {
 			if k.Asked > 0 || k.VantagePoints > 0 {
 				t.Rows = append(t.Rows, []string{k.why, side.whose, edition.Thousands(int64(k.VantagePoints)), edition.Thousands(k.Asked), edition.Thousands(k.Good)})
 			}
