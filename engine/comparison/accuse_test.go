@@ -230,3 +230,35 @@ func TestLagOfADaySetApart(t *testing.T) {
 		}
 	}
 }
+
+// A region that is cut off from all servers but one that has a site there confirms nothing of what
+// ours saw elsewhere in the same hours, and its outages are said to be at most servers at once. With
+// the same number of networks at that server alone it does.
+func TestCutOff(t *testing.T) {
+	t.Parallel()
+	for cutOff, want := range map[bool]comparison.Verdict{true: comparison.NoData, false: comparison.Confirmed} {
+		w := calm(300)
+		w.rules = append(w.rules, func(p person, a *measurement.Answer) {
+			if a.Interval.Before(from.Add(5*time.Hour)) || !a.Interval.Before(from.Add(7*time.Hour)) {
+				return
+			}
+			kUDP := a.RSI == "k" && a.Family == measurement.IPv4 && a.Transport == measurement.UDP
+			if machine(p) && kUDP && p.n < 4 || !machine(p) && p.region == "asia_pacific" && a.RSI != "a" && (cutOff || kUDP) {
+				fail(a)
+			}
+		})
+		d := w.compare(t, kUDP)
+		o := d.Opinions[0]
+		if o.Verdict != want || len(o.Windows) == 0 || (o.Windows[0].Widely > 10) != cutOff || o.Windows[0].NetworksStruck < 10 {
+			t.Errorf("cut off %t: opinion %+v", cutOff, o)
+		}
+		for _, o := range d.Outages {
+			if o.Opinion != want && o.SeenBy == comparison.SeenByBoth || (o.Widely > 10) != cutOff {
+				t.Errorf("cut off %t: outage %+v", cutOff, o)
+			}
+		}
+		if len(d.Outages) == 0 {
+			t.Errorf("cut off %t: no outage", cutOff)
+		}
+	}
+}

@@ -51,10 +51,9 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 	default:
 		cell := rsi*pathCount + pathNumber(f.Family, f.Transport)
 		q.seen = func(h int) bool { return c.looked(cell, h) }
-		judge := failing
+		judge := func(int) judgement { return failing }
 		if f.Metric == measurement.RSILatency {
-			both := c.covered(cell)
-			judge = func(s *side, b *block, cell int) []uint8 { return slow(s, b, cell, both) }
+			judge = c.slow
 			q.seen = func(h int) bool { return c.theirs.whole(cell, h) }
 			q.failed = above(f.Above, len(c.ours.vps), func(vp, h int) (int64, bool) {
 				took := c.ours.vps[vp].took[cell*c.ours.hours+h]
@@ -64,7 +63,8 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 			q.apart = c.ours.apart[cell].Asked - c.ours.apart[cell].Good
 			q.failed = func(h int) (failed, asked int64) { return c.ours.sumAt(cell, h) }
 		}
-		q.ours, q.theirs = c.ours.table(cell, judge), c.theirs.table(cell, judge)
+		q.ours, q.theirs = c.ours.table(cell, judge(cell)), c.theirs.table(cell, judge(cell))
+		q.theirs.widely = c.widely(cell%pathCount, judge)
 	}
 	for h := q.ours.from; h < q.ours.hours; h++ {
 		if slices.ContainsFunc(q.ours.struck, func(n []uint16) bool { return n[h] > 0 }) {
@@ -175,8 +175,9 @@ func (f *hourTest) conclude(w *Window, tests int, looked bool) {
 	w.Power = rounded(power(f.rates, share, critical(f.rates, leastNetworks, level)))
 	w.Expected = math.Round(f.Expected*100) / 100
 	switch {
-	case float64(f.NetworksStruck)-f.Expected >= leastNetworks && f.raw < level:
+	case f.confirms(level):
 		w.Opinion = Confirmed
+	case f.excess: // by networks to which most RSIs were lost
 	case looked && w.Power >= wantPower && f.Expected < share*float64(f.Networks):
 		// Where as much is struck as normal, a fault may have begun before the week before: it is
 		// seen all the time.
@@ -214,7 +215,7 @@ func (o *Opinion) conclude() {
 	case 2*o.NotSeen > o.Failed:
 		o.Verdict, o.Reason = NotSeen, share(o.NotSeen)+" lie in hours in which a tenth of our share would have been seen in the crowd, and was not."
 	case o.Confirmed+o.NotSeen == 0:
-		o.Reason = "In the hours in which ours failed the crowd was too small, or what is normal for it is not known or is as bad, or ours were too few."
+		o.Reason = "In the hours in which ours failed the crowd was too small, or what is normal for it is not known or is as bad, or it failed at most root servers at once, or ours were too few."
 	default:
 		o.Reason = fmt.Sprintf("%s lie in hours that the crowd confirms, %d in hours in which it saw nothing: neither is most of them.", share(o.Confirmed), o.NotSeen)
 	}

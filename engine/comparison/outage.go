@@ -13,11 +13,15 @@ import (
 func (c *comparer) outages() []Outage {
 	cells := len(c.RSIs) * pathCount
 	each := make([][]Outage, cells)
+	var widely [pathCount]map[int64][]bool
+	for path := range widely {
+		widely[path] = c.widely(path, func(int) judgement { return failing })
+	}
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for cell := range cells {
 		group.Go(func() error {
-			each[cell] = c.outagesOf(cell, cells*(c.ours.hours-c.ours.before))
+			each[cell] = c.outagesOf(cell, cells*(c.ours.hours-c.ours.before), widely[cell%pathCount])
 			return nil
 		})
 	}
@@ -29,11 +33,13 @@ func (c *comparer) outages() []Outage {
 	return list
 }
 
-// outagesOf a path of an RSI; tests is how many hours are tested in all.
-func (c *comparer) outagesOf(cell, tests int) []Outage {
+// outagesOf a path of an RSI; tests is how many hours are tested in all, and widely the hours of
+// networks that were struck at most RSIs.
+func (c *comparer) outagesOf(cell, tests int, widely map[int64][]bool) []Outage {
 	level := chance / float64(tests)
 	no := func(int) bool { return false }
 	ours, crowd := c.ours.table(cell, failing), c.theirs.table(cell, failing)
+	crowd.widely = widely
 	our := ours.test(leastOurs, level, no)
 	their := crowd.test(leastNetworks, level, func(h int) bool { return our[h].excess })
 	var list []Outage
@@ -71,7 +77,7 @@ func oneOutage(hours []int, our, their []hourTest) (parts [][]int) {
 func (c *comparer) outage(cell int, hours []int, ours, crowd *table, our, their []hourTest, tests int) Outage {
 	p := pathOf(cell % pathCount)
 	o := Outage{RSI: c.RSIs[cell/pathCount], Family: p.Family, Transport: p.Transport, From: c.ours.timeOf(hours[0]), Until: c.ours.timeOf(hours[len(hours)-1] + 1), Opinion: NoData}
-	var byOurs, byTheirs, notSeen int
+	var byOurs, byTheirs, notSeen, confirmed int
 	both := func(h int) bool { return our[h].excess && their[h].excess }
 	any, told := slices.ContainsFunc(hours, both), false
 	for _, h := range hours {
@@ -89,8 +95,12 @@ func (c *comparer) outage(cell int, hours []int, ours, crowd *table, our, their 
 		if their[h].excess {
 			byTheirs++
 		}
-		if w.Opinion == NotSeen {
+		switch w.Opinion {
+		case NotSeen:
 			notSeen++
+		case Confirmed:
+			confirmed++
+		case NoData:
 		}
 		if (both(h) || !any) && (!told || w.clearer(o.Strongest)) { // of what both saw an hour in which they did
 			o.Strongest, told = w.Strongest, true
@@ -99,7 +109,10 @@ func (c *comparer) outage(cell int, hours []int, ours, crowd *table, our, their 
 	o.Regions = crowd.regionsOf(hours)
 	switch {
 	case byOurs > 0 && byTheirs > 0:
-		o.SeenBy, o.Opinion = SeenByBoth, Confirmed
+		o.SeenBy = SeenByBoth
+		if confirmed > 0 {
+			o.Opinion = Confirmed
+		}
 	case byTheirs > 0:
 		o.SeenBy = SeenByTheirs
 	default:

@@ -61,6 +61,12 @@ func slow(s *side, b *block, cell int, both []bool) []uint8 {
 	return hours
 }
 
+// slow is the judgement of a cell by what is normal there.
+func (c *comparer) slow(cell int) judgement {
+	both := c.covered(cell)
+	return func(s *side, b *block, cell int) []uint8 { return slow(s, b, cell, both) }
+}
+
 // enoughHours are how many hours there must be to say what is normal.
 const enoughHours = 12
 
@@ -74,6 +80,7 @@ type table struct {
 	region  []string
 	asked   [][]uint16 // vantage points, by network and hour
 	struck  [][]uint16
+	widely  map[int64][]bool // of the networks, hours that struck them at most RSIs
 }
 
 // table of an RSI's path.
@@ -181,6 +188,9 @@ func (t *table) hour(h int, n, x []int, least, level float64, keep bool) hourTes
 		rates = append(rates, (float64(x[i])+common)/float64(n[i]+1))
 		if t.isStruck(i, h) {
 			f.networks = append(f.networks, i)
+			if hit := t.widely[t.numbers[i]]; hit != nil && hit[h] {
+				f.Widely++
+			}
 		}
 	}
 	f.Networks, f.NetworksStruck, f.reachedAny = len(rates), len(f.networks), len(rates) > 0

@@ -166,7 +166,11 @@ func (s Strongest) theirs() string {
 	if s.Probes == 0 {
 		return "no probe asked"
 	}
-	return fmt.Sprintf("%s struck, %.1f expected (%s)", count(s.NetworksStruck, s.Networks, "network"), s.Expected, count(s.ProbesStruck, s.Probes, "probe"))
+	about := count(s.ProbesStruck, s.Probes, "probe")
+	if s.Widely > 0 {
+		about += "; " + edition.Thousands(int64(s.Widely)) + " of the networks at most root servers at once"
+	}
+	return fmt.Sprintf("%s struck, %.1f expected (%s)", count(s.NetworksStruck, s.Networks, "network"), s.Expected, about)
 }
 
 // ours says what our vantage points saw in that hour.
