@@ -217,9 +217,9 @@ type Strongest struct {
 	NetworksStruck int     `json:"networks_struck"`
 	Networks       int     `json:"networks"`
 	Widely         int     `json:"networks_struck_widely"` // of these, at more than half of the RSIs over the path in the same hour
-	Expected       float64 `json:"networks_expected"` // by their own rate of the week before
-	P              float64 `json:"p"`                 // that so many are struck by chance, times the hours that were tested
-	Power          float64 `json:"power"`             // to find a tenth of our share
+	Expected       float64 `json:"networks_expected"`      // by their own rate of the week before
+	P              float64 `json:"p"`                      // that so many are struck by chance, times the hours that were tested
+	Power          float64 `json:"power"`                  // to find a tenth of our share
 }
 
 // Outage is hours on end in which one side, or both, saw more failures than its own rate of the
