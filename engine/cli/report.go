@@ -25,8 +25,8 @@ import (
 )
 
 type reportOptions struct {
-	style, period, out, zones, with string
-	force                           bool
+	style, period, out, zones, with, identities string
+	force                                       bool
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -64,10 +64,11 @@ is replaced by one with a later end, and by --force.`,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.report(c.Context(), o) },
 	}
 	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly, weekly, survey, objectives or comparison")
-	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake); of objectives the last day, 2026-11-22 (default: yesterday); of a comparison a month, a week or days")
+	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake); of objectives the last day, 2026-11-22 (default: yesterday); of a comparison a month, a week, or days of which the end is exclusive")
 	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: Reports below --home)")
 	c.Flags().StringVar(&o.zones, "zones", "", "`DIR` of the archive, whose root zones go into dossiers (default: Output/RootZones below --home; with --lake, its rootzones/)")
 	c.Flags().StringVar(&o.with, "with", "", "`LAKE` of results of RIPE Atlas, made by mtric import atlas: to compare with, or for a second opinion on each FAIL of a monthly or weekly report")
+	c.Flags().StringVar(&o.identities, "identities", "", "`FILE` of patterns of identities, added to those of the program, by which --with finds who answers in place of a root server")
 	c.Flags().BoolVar(&o.force, "force", false, "make a new revision of a report that is there")
 	return c
 }
@@ -91,6 +92,9 @@ func (a *app) report(ctx context.Context, o reportOptions) (err error) {
 	}
 	if o.with != "" && (o.style == survey.Style || o.style == attainment.Style) {
 		return usagef("--with: a report of the style %s compares nothing; give --style comparison, monthly or weekly", o.style)
+	}
+	if o.identities != "" && o.with == "" {
+		return usagef("--identities: nothing asks who answers without --with")
 	}
 	switch o.style {
 	case comparison.Style:
@@ -124,7 +128,7 @@ func (a *app) regular(ctx context.Context, p *plan.Plan, o reportOptions, atHome
 	}
 	job := report.Job{Plan: p, Store: store, Out: out, Version: Version, Force: o.force, RootZones: zones}
 	if o.with != "" {
-		if job.Second, err = a.secondOpinion(store, o.with, from, covered(until, now())); err != nil {
+		if job.Second, err = a.secondOpinion(store, o, from, covered(until, now())); err != nil {
 			return err
 		}
 	}

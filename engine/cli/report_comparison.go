@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/atlas"
+	"mtric.net/mtric/engine/atlas/identity"
 	"mtric.net/mtric/engine/comparison"
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/interval"
@@ -20,14 +21,17 @@ import (
 // compareLakes makes a comparison.
 var compareLakes = comparison.Run
 
-// crowdLake is a lake of RIPE Atlas' results, and the set of measurements that it holds.
+// crowdLake is a lake of RIPE Atlas' results, the set of measurements that it holds, and the
+// patterns that tell who answers there.
 type crowdLake struct {
 	lake.Store
-	set string
+	set        string
+	identities *identity.Set
 }
 
-// crowdOf opens the lake of --with.
-func crowdOf(dir string) (*crowdLake, error) {
+// crowdOf opens the lake of --with, and the file of --identities.
+func crowdOf(o reportOptions) (*crowdLake, error) {
+	dir := o.with
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, usagef("--with %s: not a folder; it names a lake of RIPE Atlas' results, which mtric import atlas makes", dir)
 	}
@@ -40,7 +44,28 @@ func crowdOf(dir string) (*crowdLake, error) {
 	if err != nil {
 		return nil, usagef("--with %s: %w", dir, err)
 	}
-	return &crowdLake{lake.Store{Dir: dir, Version: Version}, set}, nil
+	identities, err := identitiesOf(o.identities)
+	if err != nil {
+		return nil, err
+	}
+	return &crowdLake{lake.Store{Dir: dir, Version: Version}, set, identities}, nil
+}
+
+// identitiesOf are the patterns of the program, and those of a file if one is named.
+func identitiesOf(name string) (*identity.Set, error) {
+	if name == "" {
+		return identity.BuiltIn(), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, usagef("--identities: %w", err)
+	}
+	defer f.Close()
+	own, err := identity.Parse(f, name)
+	if err != nil {
+		return nil, usagef("--identities: %w", err)
+	}
+	return identity.BuiltIn().With(own), nil
 }
 
 // comparison lays what the crowd saw beside what ours saw, and prints it. Its files are
@@ -53,7 +78,7 @@ func (a *app) comparison(ctx context.Context, p *plan.Plan, o reportOptions, atH
 	if o.with == "" {
 		return usagef("--with is missing: it names the lake to compare ours with, which mtric import atlas makes")
 	}
-	with, err := crowdOf(o.with)
+	with, err := crowdOf(o)
 	if err != nil {
 		return err
 	}
@@ -97,8 +122,8 @@ func (a *app) comparison(ctx context.Context, p *plan.Plan, o reportOptions, atH
 }
 
 // secondOpinion asks the crowd about a report, once that is filled.
-func (a *app) secondOpinion(store lake.Store, dir string, from, until time.Time) (func(context.Context, *report.Document) (*comparison.Document, error), error) {
-	with, err := crowdOf(dir)
+func (a *app) secondOpinion(store lake.Store, o reportOptions, from, until time.Time) (func(context.Context, *report.Document) (*comparison.Document, error), error) {
+	with, err := crowdOf(o)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +196,7 @@ func (a *app) compareWith(ctx context.Context, d *report.Document, store lake.St
 	if err != nil {
 		return nil, err
 	}
-	job.Set, job.Ours, job.Theirs, job.Until = with.set, store, with.Store, until
+	job.Set, job.Identities, job.Ours, job.Theirs, job.Until = with.set, with.identities, store, with.Store, until
 	bar := a.progress(-1, "comparing, in hours of both lakes")
 	job.Progress = bar.step
 	c, err = compareLakes(ctx, job)

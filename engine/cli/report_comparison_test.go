@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mtric.net/mtric/engine/atlas"
+	"mtric.net/mtric/engine/atlas/identity"
 	"mtric.net/mtric/engine/cli"
 	"mtric.net/mtric/engine/comparison"
 	"mtric.net/mtric/engine/lake"
@@ -55,13 +56,22 @@ func TestComparing(t *testing.T) {
 `), 0o644)); err != nil {
 		t.Fatal(err)
 	}
+	own := filepath.Join(t.TempDir(), "own.json")
+	if err := os.WriteFile(own, []byte(`{"schema": "mtric-identities/1", "date": "2026-11-15", "patterns": [{"operator": "Our ISP", "kind": "resolver", "pattern": "cache[0-9]+"}]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	var job comparison.Job
 	code, said := comparing(func(_ context.Context, j comparison.Job) (*comparison.Document, error) {
 		job = j
 		return &comparison.Document{Schema: comparison.Schema, Until: j.Until}, j.Check()
-	}, "report", "--style", "comparison", "--plan", "rssac047", "--plan", excluded, "--lake", ours, "--out", t.TempDir(), "--with", crowd, "--period", "2026-11-20/2026-11-21")
+	}, "report", "--style", "comparison", "--plan", "rssac047", "--plan", excluded, "--lake", ours, "--out", t.TempDir(), "--with", crowd, "--identities", own, "--period", "2026-11-20/2026-11-21")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, said)
+	}
+	for text, want := range map[string]identity.Sign{"cache1": identity.Recursor, "001.nrt.h.root-servers.org": identity.Other} {
+		if got := job.Identities.Says("k", text, from); got != want {
+			t.Errorf("%s is %q, want %q", text, got, want)
+		}
 	}
 	if job.Set != "builtin" || job.Plan != "rssac047" || job.Ours.Dir != ours || job.Theirs.Dir != crowd || !job.From.Equal(from) || !job.Until.Equal(from.AddDate(0, 0, 1)) || job.Seed != 20261120 ||
 		len(job.RSIs) != 13 || len(job.Regions) != 2 {

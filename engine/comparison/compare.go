@@ -100,7 +100,7 @@ func Run(ctx context.Context, j Job) (*Document, error) {
 	}
 	c := &comparer{Job: &j, ours: ours, theirs: theirs}
 	d := &Document{Schema: Schema, Version: j.Version, From: j.From, Until: j.Until, Plan: j.Plan, Set: j.Set, Draws: j.Draws, Seed: j.Seed,
-		Identities: j.Identities.Date(), Ours: ours.describe(), Theirs: theirs.describe(), Notes: []string{}}
+		Identities: j.Identities.Name(), Ours: ours.describe(), Theirs: theirs.describe(), Notes: []string{}}
 	d.Paths = c.paths()
 	d.Publication = c.publication()
 	d.Content = c.content()

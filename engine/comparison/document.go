@@ -32,7 +32,7 @@ type Document struct {
 	Plan     string    `json:"plan"`
 	Set      string    `json:"set"` // of measurements, that the crowd's lake holds
 
-	Identities string `json:"identities"` // date of the patterns of identities
+	Identities string `json:"identities"` // date of the patterns of identities, and what names a file that was added
 
 	Ours   Side `json:"ours"`
 	Theirs Side `json:"theirs"`

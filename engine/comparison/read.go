@@ -134,7 +134,7 @@ type openHour struct {
 	asked, good [2][]uint8 // by half and cell
 	unreachable [2][2]int  // by half and family: of asked
 	latencies   [][perHour]uint32
-	shown       []int32 // by cell: the last serial that was noted, plus one
+	shown       []int32 // by cell: the serial that was noted last, and whether it was an old one
 }
 
 // What a row's texts are to the reader.
@@ -233,7 +233,7 @@ func (r *reader) opened(vp int32) *openHour {
 func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome int32) error {
 	at := int(b.Interval.Int[i]-r.start) / int(interval.Length.Microseconds())
 	half := at % perHour / perHalf
-	if o.asked[half][cell] == math8 {
+	if o.asked[half][cell] == mostHalf {
 		return fmt.Errorf("answers, interval %s, vantage point %s, %s: a row stands there too often", b.Interval.At(i).Format(time.RFC3339), b.VantagePoint.Text(i), b.RSI.Text(i))
 	}
 	o.asked[half][cell]++
@@ -251,7 +251,7 @@ func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome in
 }
 
 const (
-	math8    = 255
+	mostHalf = 255       // queries of a probe, path and half hour that are counted
 	deadline = 4_000_000 // µs [RSSAC047, 5.1]; Atlas' probes wait for five seconds
 )
 
@@ -268,10 +268,15 @@ func (r *reader) serial(o *openHour, b *column.AnswerBatch, i, cell, at int) {
 	if !known {
 		n = -1 // older than all of the period
 	}
-	if o.shown[cell] == int32(n)+2 {
+	replaced := n+1 < len(r.Publications) && b.Interval.Int[i] >= r.Publications[n+1].At.Add(longReplaced).UnixMicro()
+	shown := 2 * (int32(n) + 2)
+	if replaced {
+		shown++
+	}
+	if o.shown[cell] == shown {
 		return // noted in this hour
 	}
-	o.shown[cell] = int32(n) + 2
+	o.shown[cell] = shown
 	o.block.mu.Lock()
 	defer o.block.mu.Unlock()
 	if n >= 0 {
@@ -279,7 +284,7 @@ func (r *reader) serial(o *openHour, b *column.AnswerBatch, i, cell, at int) {
 		*first = min(*first, uint16(at))
 	}
 	rsi := cell / pathCount
-	if n+1 < len(r.Publications) && b.Interval.Int[i] >= r.Publications[n+1].At.Add(longReplaced).UnixMicro() {
+	if replaced {
 		o.block.old[rsi*r.hours+r.hour] |= 1 << (cell % pathCount)
 		if worst := o.block.worst[rsi]; worst == 0 || int32(serial-worst) < 0 {
 			o.block.worst[rsi] = serial

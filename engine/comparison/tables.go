@@ -149,7 +149,7 @@ func (d *Document) signs() sheet {
 
 // lags are publication lags.
 func (d *Document) lags() sheet {
-	t := sheet{Title: "Publication lag", About: "From our first sighting of a new serial: the median and P90 over networks, then the median over serials, ± the interval between queries.",
+	t := sheet{Title: "Publication lag", About: "From when a new serial counts as published: the median and P90 over networks, then the median over serials, ± the interval between queries.",
 		Rows: [][]string{{"RSI", "Serials", "Median, ours", "crowd", "P90, ours", "crowd", "Networks of the crowd"}}}
 	for _, p := range d.Publication {
 		if p.Ours == nil && p.Theirs == nil {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -55,18 +56,25 @@ func (p *Pattern) match(text string) bool { return p.re.MatchString(text) }
 // Set is patterns that are known.
 type Set struct {
 	date     string // of the file, YYYY-MM-DD
+	sha256   string // of the file, in hexadecimal
+	more     string // names the file whose patterns were added
 	patterns []Pattern
 }
 
 // Date is the day of the file that the set was read from, YYYY-MM-DD.
 func (s *Set) Date() string { return s.date }
 
+// Name tells sets apart: the date and, where patterns of another file were added, the date and
+// the sha256 of that.
+func (s *Set) Name() string { return s.date + s.more }
+
 // Patterns are the patterns of the set, in the order of the file.
 func (s *Set) Patterns() []Pattern { return slices.Clone(s.patterns) }
 
 // With is the set and the patterns of another, whose date it keeps.
 func (s *Set) With(more *Set) *Set {
-	return &Set{s.date, slices.Concat(s.patterns, more.patterns)}
+	named := fmt.Sprintf(" and a file of %s (sha256 %s)", more.date, more.sha256)
+	return &Set{date: s.date, sha256: s.sha256, more: s.more + named, patterns: slices.Concat(s.patterns, more.patterns)}
 }
 
 //go:embed identities.json
@@ -95,6 +103,7 @@ func Parse(r io.Reader, name string) (*Set, error) {
 	if err := f.read(); err != nil {
 		return nil, fmt.Errorf("%s:%d: %w", name, f.line(), err)
 	}
+	f.set.sha256 = fmt.Sprintf("%x", sha256.Sum256(text))
 	return &f.set, nil
 }
 
