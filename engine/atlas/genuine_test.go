@@ -46,7 +46,7 @@ func TestGenuineResults(t *testing.T) {
 	}{
 		// Three copies of one answer of a resolver in a's place, and K's header alone.
 		{builtIn(), "atlas-4232 a version_bind answered NOERROR aa=false kept\natlas-11180 k hostname_bind answered NOTIMP aa=false kept\n"},
-		{all, "atlas-14184 k soa answered NOERROR aa=true\natlas-4232 a version_bind answered NOERROR aa=false kept\natlas-6036 k hostname_bind answered NOERROR aa=true\n" +
+		{all, "atlas-14184 k soa answered NOERROR aa=true\natlas-4232 a version_bind answered NOERROR aa=false kept\natlas-6036 k hostname_bind answered NOERROR aa=true kept\n" +
 			"atlas-11180 k hostname_bind answered NOTIMP aa=false kept\natlas-11939 k atlas_2815340 answered NXDOMAIN aa=true kept\n"},
 	} {
 		dir := filepath.Join(t.TempDir(), "lake")
@@ -98,15 +98,18 @@ func TestGenuineTraceroutes(t *testing.T) {
 // says is what ingest would believe.
 func TestGenuineResponses(t *testing.T) {
 	var lines []string
+	set := atlas.Set{Name: "file-1", Questions: map[int64]atlas.Question{}} // a measurement each, for most answer something else
 	for i, abuf := range genuine(t, "abufs.txt") {
 		id := 10001
 		if wire, err := base64.StdEncoding.DecodeString(abuf); err == nil && bytes.Contains(bytes.ToLower(wire), []byte("hostname")) {
 			id = 10301
 		}
-		lines = append(lines, line(t, with(answer(abuf, nil), map[string]any{"msm_id": id, "prb_id": i + 1})))
+		of := int64(1_000_000 + i)
+		set.Questions[of] = builtIn().Questions[int64(id)]
+		lines = append(lines, line(t, with(answer(abuf, nil), map[string]any{"msm_id": of, "prb_id": i + 1})))
 	}
 	dir := filepath.Join(t.TempDir(), "lake")
-	counts := importLines(t, dir, atlas.Importer{Identity: true}, lines...)
+	counts := importLines(t, dir, atlas.Importer{Set: set, Identity: true}, lines...)
 	accounted(t, counts)
 	outcomes := map[string]int{}
 	for _, a := range rows[measurement.Answer](t, dir) {

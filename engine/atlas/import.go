@@ -53,7 +53,10 @@ type Importer struct {
 	Workers  int          // that parse; 0 is two
 	Progress func(int64)  // gets the lines so far, now and then; nil tells nobody
 	counts   Counts       // of the reader
+	begins   []int64      // how many results were before each file
+	number   int64        // of the result that is read, among all; 0 is not known
 	learned  *learned     // questions that only answers tell
+	repeats  repeats      // what answers repeat
 	pending  *pendingFile // results whose question is not known yet
 	spill    *spill
 }
@@ -121,6 +124,10 @@ func (m *Importer) Run(ctx context.Context, files []Source) (Counts, error) {
 	if err == nil {
 		err = m.run(ctx, dir, files)
 	}
+	m.counts.Contradicted = m.repeats.told()
+	if m.counts.firstBad > 0 {
+		m.counts.FirstBad = m.placeOf(m.counts.firstBad, files)
+	}
 	if m.Zones != nil {
 		m.counts.BadZones = m.Zones.Bad()
 	}
@@ -128,7 +135,7 @@ func (m *Importer) Run(ctx context.Context, files []Source) (Counts, error) {
 }
 
 func (m *Importer) run(ctx context.Context, dir string, files []Source) error {
-	m.counts, m.learned, m.spill = Counts{}, newLearned(), newSpill(dir)
+	m.counts, m.begins, m.learned, m.repeats, m.spill = Counts{}, nil, newLearned(), repeats{}, newSpill(dir)
 	m.pending = &pendingFile{path: filepath.Join(dir, "pending")}
 	for _, f := range files {
 		if err := m.read(ctx, f); err != nil {
@@ -160,18 +167,43 @@ func (m *Importer) read(ctx context.Context, f Source) (err error) {
 	defer plain.Close()
 	s, err := newSplitter(plain)
 	if err != nil {
-		return err
+		return cutOff(err, 0)
 	}
-	err = m.convertAll(ctx, func() (int64, []byte, error) {
+	if s.empty {
+		m.counts.Empty = append(m.counts.Empty, f.Name)
+	}
+	begin, long := m.counts.Lines, int64(0)
+	m.begins = append(m.begins, begin)
+	return m.convertAll(ctx, func() (int64, []byte, error) {
 		line, err := s.next()
-		if err != nil {
-			return 0, nil, err
+		for ; long < s.long; long++ {
+			m.counts.Lines++
+			m.counts.bad(TooLong, m.counts.Lines)
 		}
+		if err != nil {
+			return 0, nil, cutOff(err, m.counts.Lines-begin)
+		}
+		m.number = m.counts.Lines + 1
 		return m.sift(line)
 	})
-	m.counts.Lines += s.long
-	m.counts.many(TooLong, s.long)
-	return err
+}
+
+// cutOff says what to do with a file that ends in an error.
+func cutOff(err error, results int64) error {
+	if errors.Is(err, io.EOF) {
+		return err
+	}
+	return fmt.Errorf("it is cut off or damaged after %d results, and nothing was changed; get it again: %w", results, err)
+}
+
+// placeOf says where a result is, by its number among all.
+func (m *Importer) placeOf(number int64, files []Source) string {
+	for i := len(m.begins) - 1; i >= 0; i-- {
+		if number > m.begins[i] {
+			return fmt.Sprintf("result %d of %s", number-m.begins[i], files[i].Name)
+		}
+	}
+	return ""
 }
 
 // sift looks at a result before its JSON is read: its measurement, where it is one of the
@@ -186,8 +218,8 @@ func (m *Importer) sift(line []byte) (int64, []byte, error) {
 	id, found := measurementID(line)
 	asked, ours := m.Set.Questions[id]
 	switch {
-	case !found && isDNS(line), !found && (len(line) == 0 || line[0] != '{'):
-		m.counts.left(NoResult)
+	case line[0] != '{', line[len(line)-1] != '}', !found && !otherType(line): // cut off
+		m.counts.bad(NoResult, m.number)
 	case !found, !ours && !isDNS(line):
 		m.counts.left(OtherType)
 	case !ours:
@@ -205,9 +237,10 @@ func (m *Importer) sift(line []byte) (int64, []byte, error) {
 
 // block is some results and where each ends in the text.
 type block struct {
-	text []byte
-	ids  []int64
-	ends []int
+	text    []byte
+	ids     []int64
+	numbers []int64 // among all results
+	ends    []int
 }
 
 const blockBytes = 1 << 18
@@ -219,7 +252,7 @@ func (m *Importer) convertAll(ctx context.Context, next func() (int64, []byte, e
 		workers = 2
 	}
 	blocks, rows := make(chan block, workers), make(chan []entry, workers)
-	counts := make([]Counts, workers)
+	counts, said := make([]Counts, workers), make([]repeats, workers)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(blocks)
@@ -227,8 +260,9 @@ func (m *Importer) convertAll(ctx context.Context, next func() (int64, []byte, e
 	})
 	parsing, _ := errgroup.WithContext(ctx)
 	for w := range workers {
+		said[w] = repeats{}
 		parsing.Go(func() error {
-			c := &converter{servers: m.Servers, identity: m.Identity, now: m.Now.Unix(), counts: &counts[w], contents: contents{zones: m.Zones}}
+			c := &converter{repeats: said[w], servers: m.Servers, identity: m.Identity, now: m.Now.Unix(), counts: &counts[w], contents: contents{zones: m.Zones}}
 			for b := range blocks {
 				select {
 				case rows <- m.parse(c, b):
@@ -256,6 +290,7 @@ func (m *Importer) convertAll(ctx context.Context, next func() (int64, []byte, e
 	err := group.Wait()
 	for i := range counts {
 		m.counts.add(&counts[i])
+		m.repeats.add(said[i])
 	}
 	return err
 }
@@ -290,6 +325,7 @@ func (m *Importer) feed(ctx context.Context, next func() (int64, []byte, error),
 		}
 		b.text = append(b.text, line...)
 		b.ids, b.ends = append(b.ids, id), append(b.ends, len(b.text))
+		b.numbers = append(b.numbers, m.number)
 		if len(b.text) >= blockBytes {
 			if err := send(); err != nil {
 				return err
@@ -301,6 +337,7 @@ func (m *Importer) feed(ctx context.Context, next func() (int64, []byte, error),
 func (m *Importer) parse(c *converter, b block) (rows []entry) {
 	from := 0
 	for i, id := range b.ids {
+		c.number = b.numbers[i]
 		rows = append(rows, c.convert(b.text[from:b.ends[i]], m.question(id), id)...)
 		from = b.ends[i]
 	}
@@ -324,6 +361,7 @@ func (m *Importer) second(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.pending.close()) }()
+	m.number = 0
 	var line []byte
 	return m.convertAll(ctx, func() (id int64, _ []byte, err error) {
 		id, line, err = again(line)
@@ -333,7 +371,7 @@ func (m *Importer) second(ctx context.Context) (err error) {
 
 // write merges all rows into the lake, a day at a time.
 func (m *Importer) write(ctx context.Context) error {
-	entries, err := newEntryCursor(m.spill.sorted())
+	entries, err := newEntryCursor(m.repeats.without(m.spill.sorted(), &m.counts))
 	if err != nil {
 		return err
 	}

@@ -21,43 +21,74 @@ const maxWindow = 64 << 20
 // Decompress reads a stream as its first bytes say: gzip, bzip2, zstd, or plain.
 func Decompress(r io.Reader) (io.ReadCloser, error) {
 	in := bufio.NewReaderSize(r, 1<<18)
-	head, err := in.Peek(4)
+	head, err := in.Peek(6)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		return gzip.NewReader(in)
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, cutOff(err, 0)
+		}
+		return z, nil
 	case bytes.HasPrefix(head, []byte("BZh")):
 		return io.NopCloser(bzip2.NewReader(in)), nil
-	case bytes.Equal(head, []byte("\x28\xb5\x2f\xfd")):
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")), skippable(head):
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
 		return z.IOReadCloser(), nil
 	}
+	for _, other := range otherForms {
+		if bytes.HasPrefix(head, []byte(other.head)) {
+			return nil, fmt.Errorf("it is of the form %s: give it plain, or compressed by gzip, bzip2 or zstd", other.name)
+		}
+	}
 	return io.NopCloser(in), nil
 }
+
+// skippable says whether a frame of zstd begins that holds no data; what compresses in
+// several threads writes them.
+func skippable(head []byte) bool {
+	return len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], []byte("\x2a\x4d\x18"))
+}
+
+// otherForms are known, and not read: their lines would each be no result.
+var otherForms = []struct{ head, name string }{{"\xfd7zXZ\x00", "xz"}, {"PK\x03\x04", "zip"}, {"7z\xbc\xaf", "7-Zip"}, {"\x04\x22\x4d\x18", "lz4"},
+	{"PAR1", "Parquet"}, {"Obj\x01", "Avro"}, {"\xff\xfe", "UTF-16"}, {"\xfe\xff", "UTF-16"}}
 
 // splitter hands out the results of a stream one by one: lines, or the elements of one
 // array. A result that is too long is passed over and counted.
 type splitter struct {
 	in    *bufio.Reader
 	array bool
+	empty bool  // nothing is in it, not even an array of nothing
 	long  int64 // results that were longer than MaxLine
 	line  []byte
 }
 
 func newSplitter(r io.Reader) (*splitter, error) {
 	s := &splitter{in: bufio.NewReaderSize(r, 1<<18)}
-	if bom, err := s.in.Peek(3); err == nil && string(bom) == "\ufeff" {
-		_, _ = s.in.Discard(3) // they were peeked at
+	_ = passMark(s.in) // an error comes again
+	err := s.begin()
+	if s.empty = errors.Is(err, io.EOF); s.empty {
+		err = nil
 	}
-	if err := s.begin(); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+	return s, err
+}
+
+// passMark passes over the byte order mark that a text may begin with.
+func passMark(in *bufio.Reader) error {
+	mark, err := in.Peek(3)
+	if string(mark) == "\ufeff" {
+		_, err = in.Discard(len(mark))
 	}
-	return s, nil
+	if errors.Is(err, io.EOF) { // it is shorter
+		return nil
+	}
+	return err
 }
 
 // begin looks whether lines follow or an array.

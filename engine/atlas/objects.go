@@ -1,6 +1,7 @@
 package atlas
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,11 @@ import (
 // objects hands out the objects of a file of Atlas: an array, an object with the array
 // "objects" or "results", or objects one after the other. Each is bounded by MaxLine.
 func objects(r io.Reader, use func([]byte) error) error {
-	in := &limited{r: r}
+	text := bufio.NewReader(r)
+	if err := passMark(text); err != nil {
+		return err
+	}
+	in := &limited{r: text}
 	d := json.NewDecoder(in)
 	for {
 		in.left = MaxLine

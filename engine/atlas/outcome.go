@@ -1,6 +1,7 @@
 package atlas
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ var errorKeys = map[string]meaning{
 	"timeout":           {measurement.Timeout, "no answer in time"},
 	"TUCONNECT":         {},
 	"socket":            {},
-	"senderror":         unreachable,
+	"senderror":         {},
 	"TU_READ_ERR":       closedEarly,
 	"TCPREAD":           closedEarly,
 	"TCPREADSIZE":       closedEarly,
@@ -41,9 +42,12 @@ var errorKeys = map[string]meaning{
 	"query busy":        neverSent,
 	"querybusy":         neverSent,
 	"evdns_getaddrinfo": neverSent,
+	"TUSOCKET":          neverSent,
+	"nameserver":        neverSent,
 }
 
-// systemErrors are the texts of system errors, and what they mean after a connect.
+// systemErrors are the texts of system errors, and what they mean: the same as to our own
+// prober (package probe, meanings).
 var systemErrors = []struct {
 	part string
 	meaning
@@ -60,17 +64,30 @@ var systemErrors = []struct {
 	{"cannot assign requested address", meaning{measurement.Unreachable, "no local address of that family"}},
 	{"address family not supported", meaning{measurement.Unreachable, "no local address of that family"}},
 	{"address not available", meaning{measurement.Unreachable, "no local address of that family"}},
+	{"connection abort", meaning{measurement.Reset, "connection reset"}},
+	{"network is down", meaning{measurement.Unreachable, "network down"}},
+	{"not on the network", meaning{measurement.Unreachable, "host unreachable"}},
+	{"protocol not available", meaning{measurement.Unreachable, "protocol unreachable"}},
+	{"permission denied", meaning{measurement.Unreachable, "prohibited"}},
+	{"operation not permitted", meaning{measurement.LocalError, "not permitted here"}},
+	{"too many open files", meaning{measurement.LocalError, "no file descriptor"}},
+	{"no buffer space available", meaning{measurement.LocalError, "no buffer"}},
+	{"cannot allocate memory", meaning{measurement.LocalError, "no memory"}},
+	{"resource temporarily unavailable", meaning{measurement.LocalError, "no local port"}},
 }
 
 // outcomeOf maps the error of a result. Of several keys the first in order that is known
-// counts; unknown is the key that nobody knows, or that with a text that nobody knows: the row
+// counts, but one of a query that was sent before one that says it never was: a probe goes
+// on after some errors of calls, and may then wait in vain. unknown is the key that nobody knows, or that with a text that nobody knows: the row
 // is local_error then, for it must be charged to no server.
 func outcomeOf(fields map[string]json.RawMessage) (outcome measurement.Outcome, text, unknown string) {
 	keys := make([]string, 0, len(fields))
 	for key := range fields {
 		keys = append(keys, key)
 	}
-	slices.Sort(keys)
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(cmp.Compare(bit(errorKeys[a] == neverSent), bit(errorKeys[b] == neverSent)), cmp.Compare(a, b))
+	})
 	for _, key := range keys {
 		m, known := errorKeys[key]
 		if !known {
@@ -98,6 +115,9 @@ func systemError(key, text string) meaning {
 		if strings.Contains(text, e.part) {
 			return e.meaning
 		}
+	}
+	if key == "senderror" { // of this machine: no buffers, or a firewall of its own
+		return neverSent
 	}
 	return meaning{}
 }

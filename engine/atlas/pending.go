@@ -20,6 +20,11 @@ func (p *pendingFile) add(id int64, line []byte) (err error) {
 		if p.file, err = os.Create(p.path); err != nil {
 			return err
 		}
+		// Results have the addresses of probes: nothing of them stays in the lake's folder,
+		// however the program ends.
+		if err = os.Remove(p.path); err != nil {
+			return errors.Join(err, p.close())
+		}
 		p.out = bufio.NewWriterSize(p.file, 1<<18)
 	}
 	head := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(id)), uint64(len(line)))

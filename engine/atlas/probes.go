@@ -121,6 +121,7 @@ func (p archived) site() measurement.Site {
 var (
 	countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
 	tagForm     = regexp.MustCompile(`^[a-z0-9_.-]+$`)
+	addressForm = regexp.MustCompile(`(?:[0-9]{1,3}[_.-]){3}[0-9]{1,3}|(?:[0-9a-f]{1,4}[_.-]+){4}`) // people tag what they like
 )
 
 func slug(text json.RawMessage) string {
@@ -133,7 +134,7 @@ func slug(text json.RawMessage) string {
 			tag = object.Slug
 		}
 	}
-	if len(tag) > longestTag || !tagForm.MatchString(tag) {
+	if len(tag) > longestTag || !tagForm.MatchString(tag) || addressForm.MatchString(tag) {
 		return ""
 	}
 	return tag

@@ -91,10 +91,10 @@ func TestMeasurements(t *testing.T) {
 	for _, id := range []int64{900001, 900002, 900003, 900004} {
 		got += fmt.Sprintf("%+v\n", all[id])
 	}
-	want := `{Query:soa Name:. Type:SOA Class: RSI:k Family:ipv6 Transport:tcp}
-{Query:hostname_bind Name:hostname.bind. Type:TXT Class:CH RSI:a Family:ipv4 Transport:udp}
-{Query: Name: Type: Class: RSI:a Family:ipv4 Transport:}
-{Query: Name: Type: Class: RSI: Family: Transport:}
+	want := `{Query:soa Name:. Type:SOA Class: RSI:k Family:ipv6 Transport:tcp Retries:false id:0}
+{Query:hostname_bind Name:hostname.bind. Type:TXT Class:CH RSI:a Family:ipv4 Transport:udp Retries:false id:0}
+{Query: Name: Type: Class: RSI:a Family:ipv4 Transport: Retries:false id:0}
+{Query: Name: Type: Class: RSI: Family: Transport: Retries:false id:0}
 `
 	if err != nil || got != want || len(all) != 3 {
 		t.Errorf("%v\n%s", err, got)

@@ -22,6 +22,8 @@ type Question struct {
 	RSI       measurement.RSI
 	Family    measurement.Family
 	Transport measurement.Transport
+	Retries   bool  // probes try again, and earlier timeouts are lost
+	id        int64 // of the measurement, in rows
 }
 
 // known says whether name, type and class are.
@@ -88,6 +90,7 @@ type metadata struct {
 	Argument string          `json:"query_argument"`
 	Prepend  bool            `json:"prepend_probe_id"`
 	Macros   bool            `json:"use_macros"`
+	Retry    int             `json:"retry"`
 }
 
 // Measurements reads Atlas' metadata: an array, objects one after the other, or what the
@@ -129,7 +132,7 @@ func (m metadata) isDNS() bool {
 }
 
 func (m metadata) question(servers map[netip.Addr]measurement.RSI) Question {
-	q := Question{Family: familyOf(m.AF), Transport: transportOf(m.Protocol)}
+	q := Question{Family: familyOf(m.AF), Transport: transportOf(m.Protocol), Retries: m.Retry != 0}
 	if addr, err := netip.ParseAddr(m.TargetIP); err == nil {
 		q.RSI = servers[addr]
 	}

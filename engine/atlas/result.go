@@ -48,6 +48,7 @@ type result struct {
 	PrbID     int64   `json:"prb_id"`
 	Timestamp int64   `json:"timestamp"`
 	Type      string  `json:"type"`
+	From      string  `json:"from"` // the probe's address, for hide alone
 	Stored    *int64  `json:"stored_timestamp"`
 	Resultset []part  `json:"resultset"`
 	DNSErr    rawText `json:"dnserr"`
@@ -62,8 +63,11 @@ type part struct {
 	LTS       *float64 `json:"lts"`
 	Time      *int64   `json:"time"` // of an element
 	DstAddr   string   `json:"dst_addr"`
-	Addr      string   `json:"addr"`    // before firmware 4460
-	Address   string   `json:"address"` // likewise
+	DstPort   rawText  `json:"dst_port"` // a text, or a number
+	SSL       string   `json:"sslvers"`  // of DNS over TLS or HTTPS, which says TCP otherwise
+	Addr      string   `json:"addr"`     // before firmware 4460
+	Address   string   `json:"address"`  // likewise
+	SrcAddr   string   `json:"src_addr"` // as From
 	AF        int      `json:"af"`
 	PF        int      `json:"pf"` // before firmware 4460
 	Proto     string   `json:"proto"`
@@ -95,8 +99,10 @@ type converter struct {
 	identity  bool
 	now       int64 // Unix
 	counts    *Counts
+	number    int64             // of the result, among all
 	addresses map[string]string // canonical addresses, each once
 	contents  contents
+	repeats   repeats
 }
 
 // convert makes the rows of a result of a measurement that asks so; what is none is counted.
@@ -108,9 +114,10 @@ func (c *converter) convert(line []byte, asked Question, id int64) []entry {
 		c.counts.left(OtherType)
 		return nil
 	case err != nil || r.MsmID != id || len(r.Resultset) > maxParts:
-		c.counts.left(NoResult)
+		c.counts.bad(NoResult, c.number)
 		return nil
 	}
+	asked.id = id
 	if len(r.Resultset) == 0 {
 		return c.add(nil, &r, r.part, asked)
 	}
@@ -149,13 +156,13 @@ func (c *converter) add(rows []entry, r *result, p part, asked Question) []entry
 
 // row makes the row of one answer, or says why there is none.
 func (c *converter) row(r *result, p part, asked Question) (e entry, reason string) {
-	q, address, reason := c.asked(p, asked)
+	q, address, reason := c.asked(r, p, asked)
 	switch {
 	case reason != "":
 		return e, reason
 	case q.Identity() && !c.identity:
 		return e, IdentityLeft
-	case p.Retry != 0:
+	case p.Retry != 0 || q.Retries: // what came at once would be all that is left
 		return e, Retried
 	case r.PrbID <= 0 || r.PrbID > 1<<32-1:
 		return e, BadProbe
@@ -169,6 +176,7 @@ func (c *converter) row(r *result, p part, asked Question) (e entry, reason stri
 	if reason = c.outcome(&e, r, p); reason == "" && e.Clock == clockWrong {
 		c.counts.ClockWrong++
 	}
+	c.hide(&e, r, p)
 	return e, reason
 }
 
@@ -185,65 +193,8 @@ func clockOf(r *result, p part) clock {
 	return clockRight
 }
 
-// asked completes the question by what the line says of its path, and refuses a line that
-// contradicts it.
-func (c *converter) asked(p part, q Question) (_ Question, address, reason string) {
-	text := p.DstAddr
-	for _, other := range []string{p.Address, p.Addr} {
-		if text == "" {
-			text = other
-		}
-	}
-	var rsi measurement.RSI
-	family, transport := familyOf(max(p.AF, p.PF)), transportOf(p.Proto)
-	addr, err := netip.ParseAddr(text)
-	if err == nil {
-		addr = addr.Unmap().WithZone("")
-		rsi, family = c.servers[addr], measurement.FamilyOf(addr)
-		address = c.text(addr)
-	}
-	// A local address is that of a resolver or of a proxy, whatever the measurement asks.
-	if err == nil && rsi == "" && (q.RSI == "" || !addr.IsGlobalUnicast() || addr.IsPrivate()) {
-		return q, "", NotRoot
-	}
-	for _, differ := range []bool{
-		complete(&q.RSI, rsi), complete(&q.Family, family), complete(&q.Transport, transport),
-	} {
-		if differ {
-			return q, "", Contradiction
-		}
-	}
-	if !q.known() || q.RSI == "" || q.Family == "" || q.Transport == "" {
-		return q, "", UnknownQuestion
-	}
-	return q, address, ""
-}
-
-// complete fills in what is not known, and says whether two that are known differ.
-func complete[T ~string](known *T, said T) (differ bool) {
-	if *known == "" {
-		*known = said
-	}
-	return said != "" && *known != said
-}
-
-// text is an address in canonical form, the same text each time.
-func (c *converter) text(a netip.Addr) string {
-	const most = 4096
-	s := a.String()
-	if one, met := c.addresses[s]; met {
-		return one
-	}
-	if c.addresses == nil || len(c.addresses) >= most {
-		c.addresses = map[string]string{}
-	}
-	c.addresses[s] = s
-	return s
-}
-
-// outcome fills in what became of the query.
-func (c *converter) outcome(e *entry, r *result, p part) (reason string) {
-	var fault string
+// errorsOf are the errors of a part by their keys.
+func errorsOf(r *result, p part) map[string]json.RawMessage {
 	fields := map[string]json.RawMessage{}
 	switch {
 	case len(p.ErrorText) > 0 && string(p.ErrorText) != "null":
@@ -253,14 +204,23 @@ func (c *converter) outcome(e *entry, r *result, p part) (reason string) {
 	case len(r.DNSErr) > 0, len(r.Err) > 0: // very old firmware
 		fields["err"] = append(slices.Clone(r.DNSErr), r.Err...)
 	}
-	if len(fields) > 0 {
+	return fields
+}
+
+// outcome fills in what became of the query. A response decides: a probe ends a query with
+// one or with an error, and errors beside a response are of what it did before (a call that
+// failed, another address of the server), so they must not hide what was seen.
+func (c *converter) outcome(e *entry, r *result, p part) (reason string) {
+	heard := p.Result != nil && p.Result.Abuf != nil
+	if fields := errorsOf(r, p); len(fields) > 0 && !heard {
+		var fault string
 		e.Outcome, e.Error, fault = outcomeOf(fields)
 		if fault != "" {
 			c.counts.unknown(fault)
 		}
 		return ""
 	}
-	if p.Result == nil || p.Result.Abuf == nil {
+	if !heard {
 		return NoResponse
 	}
 	wire, err := base64.StdEncoding.DecodeString(*p.Result.Abuf)
@@ -307,6 +267,12 @@ func (c *converter) receive(e *entry, wire []byte, latency int64) {
 	q := e.Question
 	r, stray, err := probe.Received(q.Name, q.Type, q.Class, wire)
 	switch {
+	case stray == "":
+		c.repeats.right(q)
+	case stray == probe.WrongQuestion && c.contents.message.Parse(wire) == nil && c.contents.message.QName != nil:
+		c.repeats.other(q, e.Probe)
+	}
+	switch {
 	case stray != "" && e.Transport == measurement.UDP:
 		e.Strays = 1
 		e.drop("no answer in time", measurement.ExtraStray, wire, latency)
@@ -327,7 +293,8 @@ func (c *converter) receive(e *entry, wire []byte, latency int64) {
 		said := c.contents.judge(wire)
 		e.Verdict, e.Failure = said.verdict, said.failure
 	}
-	if recurses(wire) || e.Verdict == measurement.Incorrect || e.chosen() {
+	// The text of an identity is nowhere else in the row.
+	if recurses(wire) || q.Identity() || e.Verdict == measurement.Incorrect || e.chosen() {
 		e.Response = wire
 	} else if a := e.answer(); probe.Odd(&a) {
 		e.Response = wire

@@ -139,14 +139,15 @@ func (a *app) importAtlas(c *cobra.Command, files []string, f importFlags) (err 
 
 // importInto brings files and archives into the lake, which it locks.
 func (a *app) importInto(ctx context.Context, m *atlas.Importer, sources []atlas.Source, archives []atlas.Archive) (counts atlas.Counts, err error) {
-	if err := atlas.Prepare(m.Lake.Dir, m.Set.Name); err != nil {
-		return counts, err
-	}
+	// Locked first: of two imports of different sets into a new folder one makes it its lake.
 	release, err := m.Lake.LockExclusive(ctx, 0)
 	if err != nil {
 		return counts, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if err := atlas.Prepare(m.Lake.Dir, m.Set.Name); err != nil {
+		return counts, err
+	}
 	bar := a.progress(-1, "importing, in 65,536 results")
 	m.Progress = func(int64) { bar.step() }
 	counts, err = m.Run(ctx, sources)
@@ -299,7 +300,13 @@ func (a *app) printImported(out string, counts atlas.Counts) error {
 			findings = append(findings, fmt.Sprintf("%s: %d", reason, n))
 		}
 	}
-	findings = append(findings, counts.BadZones...)
+	if len(findings) > 0 && counts.FirstBad != "" {
+		findings = append(findings, "the first that cannot be read is "+counts.FirstBad+": want one result a line, or one array of results")
+	}
+	for _, name := range counts.Empty {
+		findings = append(findings, name+" is empty: get it again")
+	}
+	findings = append(append(findings, counts.BadZones...), counts.Contradicted...)
 	for _, u := range byCount(counts.Unknown) {
 		findings = append(findings, fmt.Sprintf("unknown error %q: %d", u.name, u.n))
 	}
@@ -318,7 +325,7 @@ func importedText(out string, counts atlas.Counts) string {
 	for _, r := range byCount(counts.Left) {
 		fmt.Fprintf(&b, "  %-24s %12d  %5.2f %%\n", r.name, r.n, 100*float64(r.n)/float64(max(counts.Lines, counts.Results, 1)))
 	}
-	for _, r := range []counted{{"answers after 4 s", counts.Late}, {"no reply to the question", counts.Strays}, {"clock not to be trusted", counts.ClockWrong}, {"of another size", counts.SizeDiffers}} {
+	for _, r := range []counted{{"answers after 4 s", counts.Late}, {"no reply to the question", counts.Strays}, {"clock not to be trusted", counts.ClockWrong}, {"of another size", counts.SizeDiffers}, {"with the address of the probe, which is left out", counts.Hidden}} {
 		if r.n > 0 {
 			fmt.Fprintf(&b, "of the rows, %s: %d\n", r.name, r.n)
 		}

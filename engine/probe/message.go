@@ -129,7 +129,7 @@ func (r request) mismatch(wire []byte) string {
 	case binary.BigEndian.Uint16(wire[4:]) != 1:
 		return "wrong number of questions"
 	case len(wire) < headerSize+len(r.question) || !bytes.Equal(wire[headerSize:headerSize+len(r.question)], r.question):
-		return "wrong question"
+		return WrongQuestion
 	}
 	return ""
 }

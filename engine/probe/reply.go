@@ -72,6 +72,9 @@ func (r Reply) serialOf(zone string) *int64 {
 	return new(int64(r.soa))
 }
 
+// WrongQuestion is why a message is a stray that repeats another question.
+const WrongQuestion = "wrong question"
+
 // Received says what the prober would make of a message that came with the right id: stray
 // names why it is no reply to the question (over UDP the prober drops it and goes on
 // waiting, over TCP it is malformed), err what is malformed in a reply. The letter case of
@@ -82,7 +85,7 @@ func Received(name, qtype, qclass string, wire []byte) (r Reply, stray string, e
 		return Reply{}, why, nil
 	}
 	if !dnsmsg.HeaderOnly(wire) && (asked.question == nil || !(Reply{question: asked.question}).Asks(name, qtype, qclass)) {
-		return Reply{}, "wrong question", nil
+		return Reply{}, WrongQuestion, nil
 	}
 	reply, err := asked.parse(wire)
 	if err != nil {
