@@ -212,13 +212,15 @@ func errorsOf(r *result, p part) map[string]json.RawMessage {
 // failed, another address of the server), so they must not hide what was seen.
 func (c *converter) outcome(e *entry, r *result, p part) (reason string) {
 	heard := p.Result != nil && p.Result.Abuf != nil
-	if fields := errorsOf(r, p); len(fields) > 0 && !heard {
-		var fault string
-		e.Outcome, e.Error, fault = outcomeOf(fields)
+	if fields := errorsOf(r, p); len(fields) > 0 {
+		outcome, text, fault := outcomeOf(fields)
 		if fault != "" {
 			c.counts.unknown(fault)
 		}
-		return ""
+		if !heard {
+			e.Outcome, e.Error = outcome, text
+			return ""
+		}
 	}
 	if !heard {
 		return NoResponse

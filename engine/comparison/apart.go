@@ -66,7 +66,7 @@ func (s *side) takeOut(b *block, h, path, kind int) {
 	}
 	for i, at := range b.first {
 		if i%pathCount == path && at != unseen && int(at)/perHour == h {
-			b.first[i] = unseen
+			b.first[i] |= hidden
 		}
 	}
 }

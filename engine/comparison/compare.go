@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/atlas/identity"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 )
@@ -21,6 +23,7 @@ type Job struct {
 	Ours, Theirs lake.Store
 	From, Until  time.Time // full hours
 	RSIs         []measurement.RSI
+	Addresses    []Address                           // of the RSIs; none: at whatever address a server is asked, it is that
 	Regions      map[measurement.VantagePoint]string // of ours: those that count
 
 	// Counts says whether a query of ours counts: that of a vantage point, interval, RSI and
@@ -46,6 +49,13 @@ type Published struct {
 	At     time.Time
 }
 
+// Address is one of an RSI, nil dates are open. Who asks at another one asks another server.
+type Address struct {
+	RSI         measurement.RSI
+	Address     netip.Addr
+	From, Until *time.Time
+}
+
 // Fail is a verdict of ours that missed its threshold. RSI is empty of one of the root
 // server system, family and transport where the metric has none.
 type Fail struct {
@@ -53,6 +63,7 @@ type Fail struct {
 	RSI       measurement.RSI
 	Family    measurement.Family
 	Transport measurement.Transport
+	Above     int64 // what is too long by the threshold: µs of a latency, seconds of a publication; 0: not known
 }
 
 // week is how far back the normal rate of failures is looked for.
@@ -130,6 +141,12 @@ func (c *comparer) notes(d *Document) []string {
 	if !c.theirs.placed {
 		notes = append(notes, "The crowd's lake has no table vantage_points: all probes count as one network, and no FAIL can be confirmed. Import it again with --probes.")
 	}
+	for side, n := range map[string]int64{"Our": c.ours.offPlan, "The crowd's": c.theirs.offPlan} {
+		if n > 0 {
+			notes = append(notes, fmt.Sprintf("%s queries: %s went to another address than the server's at that time, and are left out.", side, edition.Thousands(n)))
+		}
+	}
+	slices.Sort(notes)
 	if !slices.ContainsFunc(d.Paths, func(p Path) bool { return p.Hours > 0 }) {
 		notes = append(notes, "There is no hour in which both sides asked.")
 	}

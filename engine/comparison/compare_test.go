@@ -253,15 +253,26 @@ func TestStale(t *testing.T) {
 // A clock that is known to be wrong dates no serial.
 func TestWrongClocks(t *testing.T) {
 	t.Parallel()
-	w := calm(200)
-	w.rules = append(w.rules, staleFor("b", func(p person) bool { return !machine(p) && p.n%10 == 0 }))
-	w.clocks = append(w.clocks, func(p person, r *measurement.Run) {
-		if p.n%10 == 0 && !machine(p) {
-			r.ClockSynchronized = new(false)
+	for name, wrong := range map[string]func(r *measurement.Run){
+		"not synchronized": func(r *measurement.Run) { r.ClockSynchronized = new(false) },
+		"came before":      func(r *measurement.Run) { r.ReceivedAt = r.Interval.Add(-time.Second) },
+	} {
+		w := calm(100)
+		w.rules = append(w.rules, staleFor("b", func(p person) bool { return p.n%10 == 0 }))
+		w.clocks = append(w.clocks, func(p person, r *measurement.Run) {
+			if p.n%10 == 0 {
+				wrong(r)
+			}
+		})
+		d := w.compare(t)
+		if len(d.Stale) > 0 {
+			t.Errorf("%s: stale: %+v", name, d.Stale)
 		}
-	})
-	if d := w.compare(t); len(d.Stale) > 0 {
-		t.Errorf("stale: %+v", d.Stale)
+		for _, p := range d.Publication {
+			if p.Ours.Networks != 18 {
+				t.Errorf("%s: %s: %+v", name, p.RSI, p.Ours)
+			}
+		}
 	}
 }
 

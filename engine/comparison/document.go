@@ -70,7 +70,7 @@ type Region struct {
 // that fits.
 type Apart struct {
 	NoRoute     ApartCount `json:"no_route"`    // half hours in which every query over the family ended in unreachable
-	NoNetwork   ApartCount `json:"no_network"`  // half hours in which no RSI answered over the family
+	NoNetwork   ApartCount `json:"no_network"`  // half hours in which no RSI answered over the family, or one alone was asked
 	NotWorking  ApartCount `json:"not_working"` // days on which the probe lacked the tag system-ipvN-works
 	Intercepted ApartCount `json:"intercepted"` // days on which somebody else answered in a server's place, by family and transport
 	Signs       []Sign     `json:"signs"`       // of interception
@@ -182,7 +182,7 @@ type Opinion struct {
 	Reason    string                `json:"reason"` // in a sentence
 	Windows   []Window              `json:"windows"`
 	// How much of what failed for us lies in hours of each opinion: queries, or of latency
-	// hours of vantage points that were slow.
+	// hours of vantage points that were above the threshold; of publication serials likewise.
 	Failed    int64 `json:"failed"`
 	Confirmed int64 `json:"failed_confirmed"`
 	NotSeen   int64 `json:"failed_not_seen"`

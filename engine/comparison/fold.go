@@ -27,16 +27,24 @@ func (r *reader) fold() {
 func (r *reader) foldOne(o *openHour) {
 	for half := range 2 {
 		for family := range 2 {
-			if r.foldHalf(o, half, family) {
+			rsis, apart := r.foldHalf(o, half, family)
+			if apart {
 				continue
 			}
-			for cell := range o.asked[half] {
-				if cell%pathCount/2 != family || o.asked[half][cell] == 0 {
+			for cell, asked := range o.asked[half] {
+				if cell%pathCount/2 != family || asked == 0 {
 					continue
 				}
-				at := cell*r.hours + r.hour
-				o.block.asked[at] += o.asked[half][cell]
-				o.block.failed[at] += o.asked[half][cell] - o.good[half][cell]
+				if failed := asked - o.good[half][cell]; rsis == 1 {
+					o.block.noteAlone(alone{uint16(r.hour), uint8(cell), asked, failed})
+				} else {
+					o.block.count(r.side, cell, r.hour, asked, failed)
+				}
+			}
+			if rsis > 1 {
+				o.block.mu.Lock()
+				o.block.several = true
+				o.block.mu.Unlock()
 			}
 		}
 	}
@@ -47,16 +55,54 @@ func (r *reader) foldOne(o *openHour) {
 	}
 }
 
-// foldHalf says whether a half hour of a family is set apart: at least two RSIs were asked
-// and none answered.
-func (r *reader) foldHalf(o *openHour, half, family int) (apart bool) {
-	rsis, asked := 0, 0
+// alone is what a vantage point asked of one RSI in a half hour in which it asked no other over the
+// family: whether it had a network then nobody can tell.
+type alone struct {
+	hour          uint16
+	cell          uint8
+	asked, failed uint8
+}
+
+func (b *block) count(s *side, cell, h int, asked, failed uint8) {
+	b.asked[cell*s.hours+h] += asked
+	b.failed[cell*s.hours+h] += failed
+}
+
+func (b *block) noteAlone(a alone) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.alone = append(b.alone, a)
+}
+
+// settleAlone sets half hours apart in which one RSI was asked, as at the beginning, the end and the
+// gaps of a lake, unless the side never asks more than one.
+func (s *side) settleAlone() {
+	several := slices.ContainsFunc(s.vps, func(b *block) bool { return b.several })
+	for _, b := range s.vps {
+		for _, a := range b.alone {
+			if h, cell := int(a.hour), int(a.cell); !several {
+				b.count(s, cell, h, a.asked, a.failed)
+			} else if h >= s.before {
+				for _, to := range []*Counts{&b.apart[noNetwork], &s.apart[cell]} {
+					to.Asked += int64(a.asked)
+					to.Good += int64(a.asked - a.failed)
+				}
+			}
+		}
+		b.alone = nil
+	}
+}
+
+// foldHalf says how many RSIs were asked in a half hour of a family, and whether it is set apart: at
+// least two were, and none answered.
+func (r *reader) foldHalf(o *openHour, half, family int) (rsis int, apart bool) {
+	good, asked := false, 0
 	for rsi := range r.RSIs {
 		n := 0
 		for transport := range 2 {
 			cell := rsi*pathCount + 2*family + transport
 			if o.good[half][cell] > 0 {
-				return false
+				good = true
 			}
 			n += int(o.asked[half][cell])
 		}
@@ -65,8 +111,8 @@ func (r *reader) foldHalf(o *openHour, half, family int) (apart bool) {
 		}
 		asked += n
 	}
-	if rsis < 2 {
-		return false
+	if good || rsis < 2 {
+		return rsis, false
 	}
 	if r.hour >= r.before {
 		kind := noNetwork
@@ -82,7 +128,7 @@ func (r *reader) foldHalf(o *openHour, half, family int) (apart bool) {
 			}
 		}
 	}
-	return true
+	return rsis, true
 }
 
 // lowerMedian is the lower median of those that are not 0.

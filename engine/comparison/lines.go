@@ -104,6 +104,9 @@ func (o Outage) by() string {
 		}
 		return "ours alone"
 	case SeenByTheirs:
+		if o.Ours == 0 {
+			return "the crowd; of ours there is no data"
+		}
 		return "the crowd alone"
 	case SeenByBoth:
 		return "both"

@@ -9,8 +9,9 @@ import (
 	"mtric.net/mtric/engine/measurement"
 )
 
-// look notes the signs of interception in a message, and what a verdict says of the SOA RRset.
-func (r *reader) look(o *openHour, b *column.AnswerBatch, i, cell int, query int32) {
+// look notes the signs of interception in a message, and what a verdict says of the SOA RRset. It says
+// whether there are such signs.
+func (r *reader) look(o *openHour, b *column.AnswerBatch, i, cell int, query int32) bool {
 	signs := r.signsOf(b, i, cell, query)
 	at := ((r.dayOf(r.hour)*pathCount)+cell%pathCount)*2 + int(query) - isSOA
 	o.block.mu.Lock()
@@ -27,8 +28,9 @@ func (r *reader) look(o *openHour, b *column.AnswerBatch, i, cell int, query int
 		}
 	}
 	if query == isSOA && b.Verdict.Has(i) {
-		r.verdict(o.block, b.Verdict.At(i), cell)
+		r.verdict(o.block, b.Verdict.At(i), cell, signs != 0)
 	}
+	return signs != 0
 }
 
 // signsOf a message, a bit for each of signNames.
@@ -82,8 +84,8 @@ type namedKey struct {
 }
 
 // verdict counts what an SOA RRset was when it was held against the archive; only of the
-// period. The block is locked.
-func (r *reader) verdict(o *block, v measurement.Verdict, cell int) {
+// period. Somebody else's is set apart. The block is locked.
+func (r *reader) verdict(o *block, v measurement.Verdict, cell int, other bool) {
 	if r.hour < r.before {
 		return
 	}
@@ -93,6 +95,10 @@ func (r *reader) verdict(o *block, v measurement.Verdict, cell int) {
 	case measurement.Unchecked:
 		o.soa[cell/pathCount].unchecked++
 	case measurement.Incorrect:
+		if other {
+			o.soa[cell/pathCount].apart++
+			return
+		}
 		if o.wrong == nil {
 			o.wrong = map[wrongKey]int64{}
 		}

@@ -26,32 +26,43 @@ type question struct {
 	ours, theirs *table
 	hours        []int                               // of the period, in which any vantage point of ours was struck
 	failed       func(h int) (failed, asked int64)   // of ours; nil: how many vantage points were struck
+	apart        int64                               // failures of ours that are set apart, but count in the metric
 	span         func(h int) (from, until time.Time) // what an hour is
+	seen         func(h int) bool                    // whether the crowd asked when ours failed
 }
 
 // ask puts a fail as a question; why says why the crowd can say nothing.
 func (c *comparer) ask(f Fail) (q *question, why string) {
 	rsi := slices.Index(c.RSIs, f.RSI)
-	q = &question{Fail: f, span: func(h int) (from, until time.Time) { return c.ours.timeOf(h), c.ours.timeOf(h + 1) }}
+	q = &question{Fail: f, span: func(h int) (from, until time.Time) { return c.ours.timeOf(h), c.ours.timeOf(h + 1) }, seen: func(int) bool { return true }}
 	switch {
 	case f.Metric == measurement.RSICorrectness || f.Metric == measurement.RSSCorrectness:
 		return nil, "Probes do not set DO: beyond the content of the SOA record, none of their answers can be judged."
 	case rsi < 0:
-		return nil, "The crowd is compared one RSI at a time; see the FAILs of RSIs."
-	case f.Metric == measurement.RSIPublication && c.Set == "builtin":
-		return nil, "The built-in measurements ask every half hour, which is too seldom to date a publication."
+		return nil, "The crowd is compared one RSI at a time; see the metrics of RSIs."
+	case f.Metric == measurement.RSIPublication && c.Set != "dnsmon":
+		return nil, "Only the measurements of DNSMON ask often enough to date a publication."
 	case f.Metric == measurement.RSIPublication:
 		q.ours, q.theirs = c.ours.serialTable(rsi), c.theirs.serialTable(rsi)
+		q.failed = above(f.Above, len(c.ours.vps), func(vp, i int) (int64, bool) { return c.ours.lagOrLeast(vp, rsi, i) })
 		q.span = func(i int) (from, until time.Time) {
 			at := c.Publications[i].At
 			return at.Truncate(time.Hour), at.Truncate(time.Hour).Add(time.Hour)
 		}
 	default:
 		cell := rsi*pathCount + pathNumber(f.Family, f.Transport)
+		q.seen = func(h int) bool { return c.looked(cell, h) }
 		judge := failing
 		if f.Metric == measurement.RSILatency {
-			judge = slow
+			both := c.covered(cell)
+			judge = func(s *side, b *block, cell int) []uint8 { return slow(s, b, cell, both) }
+			q.seen = func(h int) bool { return c.theirs.whole(cell, h) }
+			q.failed = above(f.Above, len(c.ours.vps), func(vp, h int) (int64, bool) {
+				took := c.ours.vps[vp].took[cell*c.ours.hours+h]
+				return stepUS(took), took > 0
+			})
 		} else {
+			q.apart = c.ours.apart[cell].Asked - c.ours.apart[cell].Good
 			q.failed = func(h int) (failed, asked int64) { return c.ours.sumAt(cell, h) }
 		}
 		q.ours, q.theirs = c.ours.table(cell, judge), c.theirs.table(cell, judge)
@@ -65,6 +76,25 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 		return nil, "In no hour was any of our vantage points affected, so there is no hour to compare."
 	}
 	return q, ""
+}
+
+// above counts our vantage points of which a value of an hour is too long by the threshold, and
+// those that have one. What is so all the time fails for us as well, but stands out in no hour.
+func above(threshold int64, vps int, value func(vp, h int) (int64, bool)) func(h int) (failed, asked int64) {
+	if threshold <= 0 {
+		return nil
+	}
+	return func(h int) (failed, asked int64) {
+		for vp := range vps {
+			if x, known := value(vp, h); known {
+				asked++
+				if x > threshold {
+					failed++
+				}
+			}
+		}
+		return failed, asked
+	}
 }
 
 // sumAt is how many queries of an hour failed and were sent.
@@ -97,6 +127,7 @@ func (c *comparer) opinions() []Opinion {
 // answer asks the crowd; tests is how many hours are tested of all fails together.
 func (q *question) answer(o *Opinion, tests int) {
 	theirs := q.theirs.test(leastNetworks, chance/float64(tests), func(h int) bool { return slices.Contains(q.hours, h) })
+	o.Failed = q.apart
 	for h := q.ours.from; h < q.ours.hours; h++ {
 		w := q.window(h, theirs[h], tests)
 		if o.Failed += w.Failed; w.OursStruck == 0 {
@@ -127,13 +158,14 @@ func (q *question) window(h int, theirs hourTest, tests int) Window {
 		w.Failed, w.Asked = q.failed(h)
 	}
 	if w.OursStruck > 0 {
-		theirs.conclude(&w, tests)
+		theirs.conclude(&w, tests, q.seen(h))
 	}
 	return w
 }
 
-// conclude fills in what the test says of ours.
-func (f *hourTest) conclude(w *Window, tests int) {
+// conclude fills in what the test says of ours. Who looked for a part of the hour alone can
+// confirm a failure, but cannot say that there was none.
+func (f *hourTest) conclude(w *Window, tests int, looked bool) {
 	level := chance / float64(tests)
 	w.P = rounded(min(1, f.raw*float64(tests)))
 	if !f.reachedAny || w.Ours == 0 {
@@ -146,7 +178,9 @@ func (f *hourTest) conclude(w *Window, tests int) {
 	switch {
 	case float64(f.NetworksStruck)-f.Expected >= leastNetworks && f.raw < level:
 		w.Opinion = Confirmed
-	case w.Power >= wantPower:
+	case looked && w.Power >= wantPower && f.Expected < share*float64(f.Networks):
+		// Where as much is struck as normal, a fault may have begun before the week before: it is
+		// seen all the time.
 		w.Opinion = NotSeen
 	}
 }
@@ -179,11 +213,11 @@ func (o *Opinion) conclude() {
 	}
 	switch {
 	case 2*o.Confirmed > o.Failed:
-		o.Verdict, o.Reason = Confirmed, share(o.Confirmed)+" lie in hours in which the crowd saw more failures than it normally does."
+		o.Verdict, o.Reason = Confirmed, share(o.Confirmed)+" lie in hours in which more networks of the crowd were affected than normally are."
 	case 2*o.NotSeen > o.Failed:
-		o.Verdict, o.Reason = NotSeen, share(o.NotSeen)+" lie in hours in which the crowd would have seen as little as a tenth of our share, and did not."
+		o.Verdict, o.Reason = NotSeen, share(o.NotSeen)+" lie in hours in which a tenth of our share would have been seen in the crowd, and was not."
 	case o.Confirmed+o.NotSeen == 0:
-		o.Reason = "In the hours of our failures the crowd was too small, its normal rate is not known, or too few of ours were affected."
+		o.Reason = "In the hours of our failures the crowd was too small, its normal rate is not known or is as bad, or too few of ours were affected."
 	default:
 		o.Reason = fmt.Sprintf("%s lie in hours that the crowd confirms, %s in hours in which it saw nothing: neither is a majority.", share(o.Confirmed), edition.Thousands(o.NotSeen))
 	}

@@ -114,6 +114,19 @@ func TestSlow(t *testing.T) {
 	}
 }
 
+// oftenPublished is a world of forty zones, one in twenty minutes, and of a crowd that asks often.
+func oftenPublished() *world {
+	w := calm(130)
+	w.zones = nil
+	for i := range 40 {
+		w.zones = append(w.zones, comparison.Published{Serial: uint32(2026112000 + i), At: from.Add(time.Duration(i-10) * 20 * time.Minute)})
+	}
+	for i := range w.crowd {
+		w.crowd[i].every, w.crowd[i].asn = 10*time.Minute, int64(64512+i)
+	}
+	return w
+}
+
 // Whether zones come late for the crowd too can be said of DNSMON, which asks every five minutes.
 func TestLateZones(t *testing.T) {
 	t.Parallel()
@@ -125,17 +138,11 @@ func TestLateZones(t *testing.T) {
 	}{
 		{"everybody", "dnsmon", everybody, comparison.Confirmed}, {"ours", "dnsmon", machine, comparison.NotSeen}, {"nobody", "dnsmon", func(person) bool { return false }, comparison.NoData},
 		{"everybody, but too seldom", "builtin", everybody, comparison.NoData},
+		{"everybody, of measurements that nobody knows", "file-0123456789ab", everybody, comparison.NoData},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := calm(130)
-			w.zones = nil
-			for i := range 40 {
-				w.zones = append(w.zones, comparison.Published{Serial: uint32(2026112000 + i), At: from.Add(time.Duration(i-10) * 20 * time.Minute)})
-			}
-			for i := range w.crowd {
-				w.crowd[i].every, w.crowd[i].asn = 10*time.Minute, int64(64512+i)
-			}
+			w := oftenPublished()
 			w.rules = append(w.rules, func(p person, a *measurement.Answer) {
 				if a.RSI == "b" && a.Serial != nil && c.struck(p) && !a.Interval.Before(from.Add(6*time.Hour)) {
 					*a.Serial = max(w.serialAt(a.Interval.Add(-time.Hour)), w.serialAt(from.Add(6*time.Hour)))

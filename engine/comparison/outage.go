@@ -43,12 +43,28 @@ func (c *comparer) outagesOf(cell, tests int) []Outage {
 			hours = append(hours, h)
 			continue
 		}
-		if len(hours) > 0 {
-			list = append(list, c.outage(cell, hours, ours, crowd, our, their, tests))
-			hours = nil
+		for _, part := range oneOutage(hours, our, their) {
+			list = append(list, c.outage(cell, part, ours, crowd, our, their, tests))
 		}
+		hours = nil
 	}
 	return list
+}
+
+// oneOutage are the hours on end that are one outage: all of them where both sides saw one in the same
+// hour, else those of each side. What one saw after the other confirms nothing.
+func oneOutage(hours []int, our, their []hourTest) (parts [][]int) {
+	if slices.ContainsFunc(hours, func(h int) bool { return our[h].excess && their[h].excess }) {
+		return [][]int{hours}
+	}
+	for i, h := range hours {
+		if i > 0 && our[h].excess == our[h-1].excess {
+			parts[len(parts)-1] = append(parts[len(parts)-1], h)
+			continue
+		}
+		parts = append(parts, []int{h})
+	}
+	return parts
 }
 
 // outage sums hours on end up.
@@ -56,7 +72,9 @@ func (c *comparer) outage(cell int, hours []int, ours, crowd *table, our, their 
 	p := pathOf(cell % pathCount)
 	o := Outage{RSI: c.RSIs[cell/pathCount], Family: p.Family, Transport: p.Transport, From: c.ours.timeOf(hours[0]), Until: c.ours.timeOf(hours[len(hours)-1] + 1), Opinion: NoData}
 	var byOurs, byTheirs, notSeen int
-	for i, h := range hours {
+	both := func(h int) bool { return our[h].excess && their[h].excess }
+	any, told := slices.ContainsFunc(hours, both), false
+	for _, h := range hours {
 		var w Window
 		w.Strongest = their[h].Strongest
 		for n := range ours.numbers {
@@ -66,7 +84,7 @@ func (c *comparer) outage(cell int, hours []int, ours, crowd *table, our, their 
 		w.P, w.Expected = rounded(min(1, their[h].raw*float64(tests))), math.Round(their[h].Expected*100)/100
 		if our[h].excess {
 			byOurs++
-			their[h].conclude(&w, tests)
+			their[h].conclude(&w, tests, c.looked(cell, h))
 		}
 		if their[h].excess {
 			byTheirs++
@@ -74,8 +92,8 @@ func (c *comparer) outage(cell int, hours []int, ours, crowd *table, our, their 
 		if w.Opinion == NotSeen {
 			notSeen++
 		}
-		if i == 0 || w.clearer(o.Strongest) {
-			o.Strongest = w.Strongest
+		if (both(h) || !any) && (!told || w.clearer(o.Strongest)) { // of what both saw an hour in which they did
+			o.Strongest, told = w.Strongest, true
 		}
 	}
 	o.Regions = crowd.regionsOf(hours)
@@ -158,8 +176,15 @@ func (c *comparer) describeStale(rsi int, s *Stale) {
 		s.Probes++
 		networks[c.theirs.network(i, familyOf(bits))] = true
 		hit[region]++
-		if worst := b.worst[rsi]; s.Oldest == 0 || int32(worst-uint32(s.Oldest)) < 0 {
-			s.Oldest = int64(worst)
+		for h := from; h < until; h++ {
+			for path := range pathCount {
+				if b.old[rsi*c.theirs.hours+h]>>path&1 == 0 {
+					continue // or it is set apart
+				}
+				if worst := b.worst[c.theirs.dayOf(h)*len(c.RSIs)*pathCount+rsi*pathCount+path]; s.Oldest == 0 || int32(worst-uint32(s.Oldest)) < 0 {
+					s.Oldest = int64(worst)
+				}
+			}
 		}
 	}
 	for _, b := range c.ours.vps {

@@ -26,10 +26,9 @@ func (c *comparer) paths() []Path {
 func (c *comparer) path(cell int) Path {
 	at := pathOf(cell % pathCount)
 	p := Path{RSI: c.RSIs[cell/pathCount], Family: at.Family, Transport: at.Transport, Apart: c.theirs.apart[cell], Regions: []Regional{}}
-	both := c.ours.covered(cell)
-	for h, theirs := range c.theirs.covered(cell) {
-		both[h] = both[h] && theirs
-		if both[h] {
+	both := c.covered(cell)
+	for _, yes := range both[c.ours.before:] {
+		if yes {
 			p.Hours++
 		}
 	}
@@ -45,19 +44,6 @@ func (c *comparer) path(cell int) Path {
 		}
 	}
 	return p
-}
-
-// covered says of each hour of the period whether anything was asked.
-func (s *side) covered(cell int) []bool {
-	hours := make([]bool, s.hours)
-	for _, b := range s.vps {
-		for h, n := range s.span(b.asked, cell) {
-			if h >= s.before && n > 0 {
-				hours[h] = true
-			}
-		}
-	}
-	return hours
 }
 
 // regions of the side, by name.
@@ -140,6 +126,7 @@ func (c *comparer) content() []Content {
 		for i, b := range c.theirs.vps {
 			one.Correct += b.soa[r].correct
 			one.Unchecked += b.soa[r].unchecked
+			one.Apart += b.soa[r].apart
 			n := int64(0)
 			for at, count := range b.wrong {
 				switch {

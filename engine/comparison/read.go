@@ -3,6 +3,8 @@ package comparison
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"mtric.net/mtric/engine/column"
@@ -21,7 +23,7 @@ func (s *side) read(ctx context.Context) error {
 	if err := s.readClocks(ctx, scan); err != nil {
 		return err
 	}
-	columns := []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Outcome, column.LatencyUS, column.RCode, column.Serial}
+	columns := []column.Name{column.VantagePoint, column.Query, column.RSI, column.Family, column.Transport, column.Address, column.Outcome, column.LatencyUS, column.RCode, column.Serial}
 	if !s.own {
 		columns = append(columns, column.AA, column.NSID, column.Strays, column.Response, column.Verdict)
 	}
@@ -30,14 +32,17 @@ func (s *side) read(ctx context.Context) error {
 		return err
 	}
 	readers.end()
+	s.settleAlone()
+	s.settleUsual()
 	return s.readSites(store)
 }
 
-// readClocks notes the runs whose clock is known to be wrong: what they show dates no serial.
+// readClocks notes the runs whose clock is known to be wrong, or which came before their own label:
+// what they show dates no serial.
 func (s *side) readClocks(ctx context.Context, scan lake.Scan) error {
-	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized}, func(b *column.RunBatch) error {
+	return scan.Runs(ctx, []column.Name{column.VantagePoint, column.ClockSynchronized, column.ReceivedAt}, func(b *column.RunBatch) error {
 		for i := range b.Rows {
-			if !b.ClockSynchronized.No(i) {
+			if !b.ClockSynchronized.No(i) && b.ReceivedAt.Int[i] >= b.Interval.Int[i] {
 				continue
 			}
 			n, err := s.vp(b.VantagePoint.Text(i))
@@ -99,7 +104,7 @@ func (r *readers) of(worker int) *reader {
 	r.side.mu.Lock()
 	defer r.side.mu.Unlock()
 	for len(r.all) <= worker {
-		r.all = append(r.all, &reader{side: r.side, hour: -1, named: map[namedKey]string{}, lost: make([]int64, len(r.side.apart))})
+		r.all = append(r.all, &reader{side: r.side, hour: -1, named: map[namedKey]string{}, lost: make([]int64, len(r.side.apart)), times: newTimes(len(r.side.apart), r.side.hours)})
 	}
 	return r.all[worker]
 }
@@ -110,6 +115,8 @@ func (r *readers) end() {
 		for cell, n := range x.lost {
 			r.side.apart[cell].Asked += n
 		}
+		r.side.times.add(x.times)
+		r.side.offPlan += x.offPlan
 	}
 }
 
@@ -122,10 +129,14 @@ type reader struct {
 	touched []int32
 	named   map[namedKey]string // signs
 	lost    []int64             // by cell: queries of the period that were set apart
+	times   times               // as of the side
 
 	// Of the batch, by place plus one.
 	vp, query, rsi, family, transport, outcome []int32
 	noError                                    int32
+	address                                    []int32 // place in addresses
+	addresses                                  [][]Address
+	offPlan                                    int64
 }
 
 // openHour is an hour of a vantage point that is being read.
@@ -169,8 +180,36 @@ func (r *reader) decode(b *column.AnswerBatch) error {
 	r.family = b.Family.Codes(other, lookup(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 1}))
 	r.transport = b.Transport.Codes(other, lookup(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}))
 	r.outcome = b.Outcome.Codes(other, lookup(map[string]int32{string(measurement.Answered): answered, string(measurement.LocalError): notSent, string(measurement.Unreachable): noWay}))
+	r.addresses = r.addresses[:0]
+	r.address = b.Address.Codes(other, r.addressOf)
 	r.noError = b.RCode.Place(measurement.NoError)
 	return failed
+}
+
+// addressOf is the place of an address, however it is written. A result that does not name one went
+// where its measurement asks.
+func (r *reader) addressOf(text string) int32 {
+	if text == "" && !r.own {
+		return other
+	}
+	var all []Address
+	if a, err := netip.ParseAddr(text); err == nil {
+		all = r.valid[a.Unmap()]
+	}
+	r.addresses = append(r.addresses, all)
+	return int32(len(r.addresses) - 1)
+}
+
+// onPlan says whether a row was asked at an address that was the RSI's at the time.
+func (r *reader) onPlan(b *column.AnswerBatch, i int, rsi measurement.RSI) bool {
+	place := r.address[b.Address.Index[i]+1]
+	if len(r.valid) == 0 || place < 0 {
+		return true
+	}
+	at := b.Interval.At(i)
+	return slices.ContainsFunc(r.addresses[place], func(a Address) bool {
+		return a.RSI == rsi && (a.From == nil || !at.Before(*a.From)) && (a.Until == nil || at.Before(*a.Until))
+	})
 }
 
 // add takes a batch.
@@ -196,14 +235,21 @@ func (r *reader) add(b *column.AnswerBatch) error {
 		if r.own && !r.Counts(b.VantagePoint.At(i), b.Interval.At(i), r.RSIs[rsi], pathOf(path)) {
 			continue
 		}
+		if !r.onPlan(b, i, r.RSIs[rsi]) {
+			if h >= r.before {
+				r.offPlan++
+			}
+			continue
+		}
 		o, cell := r.opened(vp), int(rsi)*pathCount+path
+		other := false
+		if !r.own && outcome == answered || !r.own && b.Strays.Int[i] > 0 {
+			other = r.look(o, b, i, cell, query)
+		}
 		if query == isSOA {
-			if err := r.soa(o, b, i, cell, outcome); err != nil {
+			if err := r.soa(o, b, i, cell, outcome, other); err != nil {
 				return err
 			}
-		}
-		if !r.own && outcome == answered || !r.own && b.Strays.Int[i] > 0 {
-			r.look(o, b, i, cell, query)
 		}
 	}
 	return nil
@@ -229,22 +275,26 @@ func (r *reader) opened(vp int32) *openHour {
 	return o
 }
 
-// soa counts a query for the SOA.
-func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome int32) error {
+// soa counts a query for the SOA. What an answer that somebody else seems to have given shows is
+// not the server's zone, also where that is too rare to set the path apart.
+func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome int32, other bool) error {
 	at := int(b.Interval.Int[i]-r.start) / int(interval.Length.Microseconds())
 	half := at % perHour / perHalf
 	if o.asked[half][cell] == mostHalf {
 		return fmt.Errorf("answers, interval %s, vantage point %s, %s: a row stands there too often", b.Interval.At(i).Format(time.RFC3339), b.VantagePoint.Text(i), b.RSI.Text(i))
 	}
 	o.asked[half][cell]++
+	r.times.asked[(cell*r.hours+r.hour)*perHour+at%perHour]++
 	if outcome == noWay {
 		o.unreachable[half][cell%pathCount/2]++
 	}
 	if us := b.LatencyUS.Int[i]; outcome == answered && b.RCode.Index[i] == r.noError && b.LatencyUS.Has(i) && us <= deadline {
 		o.good[half][cell]++
 		o.latencies[cell][at%perHour] = uint32(max(us, 1))
+	} else {
+		r.times.failed[(cell*r.hours+r.hour)*perHour+at%perHour]++
 	}
-	if b.Serial.Has(i) && outcome == answered {
+	if b.Serial.Has(i) && outcome == answered && !other {
 		r.serial(o, b, i, cell, at)
 	}
 	return nil
@@ -286,8 +336,12 @@ func (r *reader) serial(o *openHour, b *column.AnswerBatch, i, cell, at int) {
 	rsi := cell / pathCount
 	if replaced {
 		o.block.old[rsi*r.hours+r.hour] |= 1 << (cell % pathCount)
-		if worst := o.block.worst[rsi]; worst == 0 || int32(serial-worst) < 0 {
-			o.block.worst[rsi] = serial
+		if o.block.worst == nil {
+			o.block.worst = make([]uint32, (r.dayOf(r.hours-1)+1)*len(r.RSIs)*pathCount)
+		}
+		worst := &o.block.worst[r.dayOf(r.hour)*len(r.RSIs)*pathCount+cell]
+		if *worst == 0 || int32(serial-*worst) < 0 {
+			*worst = serial
 		}
 	}
 }

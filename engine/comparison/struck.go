@@ -33,13 +33,14 @@ func failing(s *side, b *block, cell int) []uint8 {
 }
 
 // slow strikes hours whose latency is more than one and a half times that of the week before
-// the period, and 10 ms. Without half a day of that week nobody can say.
-func slow(s *side, b *block, cell int) []uint8 {
+// the period, and 10 ms, by the hours of that week that both sides covered: if a fault fills what one of
+// them has of the week, it is not normal for that one alone. Without half a day nobody can say.
+func slow(s *side, b *block, cell int, both []bool) []uint8 {
 	hours, took := make([]uint8, s.hours), s.span(b.took, cell)
 	var steps [scaleSteps]int
 	n := 0
-	for _, i := range took[:s.before] {
-		if i > 0 {
+	for h, i := range took[:s.before] {
+		if i > 0 && both[h] {
 			steps[i]++
 			n++
 		}

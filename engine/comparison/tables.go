@@ -107,7 +107,7 @@ func (d *Document) apart() sheet {
 		for _, k := range []struct {
 			why string
 			ApartCount
-		}{{"no route over the address family", side.NoRoute}, {"no RSI answered over the address family", side.NoNetwork}, {"the probe lacks the tag system-ipvN-works", side.NotWorking}, {"somebody else answers (interception)", side.Intercepted}} {
+		}{{"no route over the address family", side.NoRoute}, {"no RSI answered over the address family, or only one was asked", side.NoNetwork}, {"the probe lacks the tag system-ipvN-works", side.NotWorking}, {"somebody else answers (interception)", side.Intercepted}} {
 			if k.Asked > 0 || k.VantagePoints > 0 {
 				t.Rows = append(t.Rows, []string{k.why, side.whose, edition.Thousands(int64(k.VantagePoints)), edition.Thousands(k.Asked), edition.Thousands(k.Good)})
 			}

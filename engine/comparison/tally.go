@@ -3,6 +3,7 @@ package comparison
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ const (
 	perHour = int(time.Hour / interval.Length)
 	perHalf = perHour / 2
 	unseen  = math.MaxUint16 // of a serial
+	hidden  = 1 << 15        // of a sighting of a serial that is set apart, beside its interval
 )
 
 func pathNumber(f measurement.Family, t measurement.Transport) int {
@@ -43,8 +45,13 @@ type side struct {
 	before int // hours before the period
 	rsiAt  map[string]int32
 	placed bool // it has a table vantage_points
+	valid  map[netip.Addr][]Address
+
+	offPlan int64 // queries of the period at an address that was not the server's
 
 	apart []Counts // of the period, by RSI and path: what was set apart, for whatever reason
+	times times
+	usual [][2]uint64 // queries by cell and half of the hour
 
 	mu     sync.Mutex // guards names, and the slice of all
 	vps    []*block
@@ -60,21 +67,23 @@ type block struct {
 	failed []uint8
 	took   []uint8 // median of the latencies of the hour, as a step of the scale; 0: none
 
-	mu    sync.Mutex // guards what follows while days are read side by side
-	old   []uint8    // by RSI and hour, a bit for each path: a zone was served that was long replaced
-	worst []uint32   // by RSI: the oldest serial of these; 0: none
-	first []uint16   // by serial and path of an RSI: the first interval, counted from start
-	signs []uint32   // by sign and RSI: answers
-	heard []uint16   // by day, path and kind of query: messages that came
-	odd   []uint16   // of these, with a sign of interception
-	soa   []verdicts // by RSI
-	wrong map[wrongKey]int64
-	clock []uint64 // a bit for each interval of a run whose clock is wrong; nil: none
-	apart [kinds]Counts
+	mu      sync.Mutex // guards what follows while days are read side by side
+	old     []uint8    // by RSI and hour, a bit for each path: a zone was served that was long replaced
+	worst   []uint32   // by day and path of an RSI: the oldest serial of these; 0: none; nil: nowhere
+	first   []uint16   // by serial and path of an RSI: the first interval, counted from start
+	signs   []uint32   // by sign and RSI: answers
+	heard   []uint16   // by day, path and kind of query: messages that came
+	odd     []uint16   // of these, with a sign of interception
+	soa     []verdicts // by RSI
+	wrong   map[wrongKey]int64
+	several bool     // more than one RSI was asked in a half hour
+	alone   []alone  // what was asked in half hours in which it was not so
+	clock   []uint64 // a bit for each interval of a run whose clock is wrong; nil: none
+	apart   [kinds]Counts
 }
 
 // verdicts counts SOA RRsets that were held against the archive.
-type verdicts struct{ correct, unchecked int64 }
+type verdicts struct{ correct, unchecked, apart int64 } // apart: incorrect, of somebody else
 
 // wrongKey is where an incorrect one was seen.
 type wrongKey struct {
@@ -92,11 +101,15 @@ const (
 )
 
 func newSide(j *Job, own bool) *side {
-	s := &side{Job: j, own: own, start: j.From.Add(-week).UnixMicro(), before: int(week / time.Hour), rsiAt: map[string]int32{}, index: map[string]int32{}, serial: map[uint32]int{}}
+	s := &side{Job: j, own: own, start: j.From.Add(-week).UnixMicro(), before: int(week / time.Hour), rsiAt: map[string]int32{}, index: map[string]int32{}, serial: map[uint32]int{}, valid: map[netip.Addr][]Address{}}
 	s.hours = s.before + int(j.Until.Sub(j.From)/time.Hour)
 	s.apart = make([]Counts, len(j.RSIs)*pathCount)
+	s.times = newTimes(len(s.apart), s.hours)
 	for i, r := range j.RSIs {
 		s.rsiAt[string(r)] = int32(i)
+	}
+	for _, a := range j.Addresses {
+		s.valid[a.Address.Unmap()] = append(s.valid[a.Address.Unmap()], a)
 	}
 	for i, p := range j.Publications {
 		s.serial[p.Serial] = i
@@ -129,7 +142,7 @@ func (s *side) vp(id string) (int32, error) {
 		return -1, s.errTooMuch()
 	}
 	b := &block{id: measurement.VantagePoint(id), asked: make([]uint8, n*s.hours), failed: make([]uint8, n*s.hours), took: make([]uint8, n*s.hours),
-		old: make([]uint8, len(s.RSIs)*s.hours), worst: make([]uint32, len(s.RSIs)), first: make([]uint16, len(s.Publications)*n), signs: make([]uint32, len(signNames)*len(s.RSIs)),
+		old: make([]uint8, len(s.RSIs)*s.hours), first: make([]uint16, len(s.Publications)*n), signs: make([]uint32, len(signNames)*len(s.RSIs)),
 		heard: make([]uint16, days*pathCount*2), odd: make([]uint16, days*pathCount*2), soa: make([]verdicts, len(s.RSIs))}
 	for i := range b.first {
 		b.first[i] = unseen

@@ -48,6 +48,7 @@ type world struct {
 	rules       []func(p person, a *measurement.Answer)
 	clocks      []func(p person, r *measurement.Run)
 	zones       []comparison.Published
+	since       time.Time
 }
 
 var places = []string{"europe", "europe", "europe", "north_america", "asia_pacific"}
@@ -55,7 +56,7 @@ var places = []string{"europe", "europe", "europe", "north_america", "asia_pacif
 // calm is a world without events: of so many probes, two or three of a network, and twenty of
 // ours. One query in 400 is lost.
 func calm(probes int) *world {
-	w := &world{zones: publications}
+	w := &world{zones: publications, since: began}
 	for i := range probes {
 		as := i * 2 / 5
 		w.crowd = append(w.crowd, person{id: measurement.AtlasProbe(uint32(1000 + i)), asn: int64(64512 + as), region: places[as%len(places)], n: i,
@@ -85,9 +86,9 @@ func hash(parts ...any) uint64 {
 // rows of one side.
 func (w *world) rows(people []person) (answers []measurement.Answer, runs []measurement.Run) {
 	answers = make([]measurement.Answer, 0, len(people)*12*int(until.Sub(began)/people[0].every))
-	for at := began; at.Before(until); at = at.Add(interval.Length) {
+	for at := w.since; at.Before(until); at = at.Add(interval.Length) {
 		for _, p := range people {
-			if at.Sub(began)%p.every != time.Duration(p.n)*interval.Length%p.every {
+			if at.Sub(w.since)%p.every != time.Duration(p.n)*interval.Length%p.every {
 				continue
 			}
 			answers = append(answers, w.asks(p, at)...)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math/big"
 	"slices"
 	"time"
 
@@ -21,6 +22,9 @@ func (d *Document) Comparison() (comparison.Job, error) {
 	}
 	for _, r := range d.RSIs {
 		j.RSIs = append(j.RSIs, r.RSI)
+		for _, a := range r.Addresses {
+			j.Addresses = append(j.Addresses, comparison.Address{RSI: r.RSI, Address: a.Address, From: a.From, Until: a.Until})
+		}
 	}
 	dates := map[measurement.VantagePoint]VantagePoint{}
 	for _, v := range d.VantagePoints {
@@ -34,7 +38,9 @@ func (d *Document) Comparison() (comparison.Job, error) {
 	}
 	for _, v := range d.Values {
 		if v.Verdict == metrics.Fail {
-			j.Fails = append(j.Fails, comparison.Fail{Metric: v.Metric, RSI: v.RSI, Family: v.Family, Transport: v.Transport})
+			f := comparison.Fail{Metric: v.Metric, RSI: v.RSI, Family: v.Family, Transport: v.Transport}
+			f.Above = aboveOf(v.Metric, cfg.Limits[metrics.LimitKey(v.Metric, v.Transport)])
+			j.Fails = append(j.Fails, f)
 		}
 	}
 	j.Counts = func(vp measurement.VantagePoint, label time.Time, rsi measurement.RSI, path measurement.Path) bool {
@@ -45,6 +51,17 @@ func (d *Document) Comparison() (comparison.Job, error) {
 		return !slices.ContainsFunc(cfg.Exclusions, func(e metrics.Exclusion) bool { return excludes(e, vp, label, rsi, path) })
 	}
 	return j, nil
+}
+
+// aboveOf is the threshold of what takes too long, in the units of a comparison: µs of a latency,
+// seconds of a publication; 0 of other metrics.
+func aboveOf(m measurement.Metric, limit metrics.Limit) int64 {
+	unit := map[measurement.Metric]int64{measurement.RSILatency: 1000, measurement.RSIPublication: 60}[m]
+	if limit.Bound == nil || unit == 0 {
+		return 0
+	}
+	x := new(big.Rat).Mul(limit.Bound, big.NewRat(unit, 1))
+	return new(big.Int).Quo(x.Num(), x.Denom()).Int64()
 }
 
 // excludes says whether an exclusion takes a query out of the RSIs' metrics; empty lists are all.
