@@ -60,7 +60,7 @@ func TestDocsHaveTheReasons(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(page), "## What becomes no row")
+	_, table, _ := strings.Cut(string(page), "## Results that become no row")
 	table, _, _ = strings.Cut(table, "\n## ")
 	var got []string
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(table, -1) {

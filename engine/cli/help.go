@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -101,9 +102,31 @@ func (a *app) man(root *cobra.Command, dir string) error {
 	}
 	root.DisableAutoGenTag = true // the header has the date
 	root.Long += "\n\n" + exitHelp
+	keepTables(root)
 	header := &doc.GenManHeader{Section: "1", Source: "mtric " + Version, Manual: "mtric"}
 	if err := doc.GenManTree(root, header, dir); err != nil {
 		return fmt.Errorf("man pages: %w", err)
 	}
 	return nil
+}
+
+// keepTables makes what is indented in help texts blocks of code in Markdown, of which man pages are
+// made: else the lines of a table run together.
+func keepTables(c *cobra.Command) {
+	var text strings.Builder
+	before := ""
+	for line := range strings.Lines(c.Long) {
+		if strings.HasPrefix(line, "  ") {
+			if before != "\n" && !strings.HasPrefix(before, "  ") {
+				text.WriteString("\n")
+			}
+			text.WriteString("  ")
+		}
+		text.WriteString(line)
+		before = line
+	}
+	c.Long = text.String()
+	for _, sub := range c.Commands() {
+		keepTables(sub)
+	}
 }

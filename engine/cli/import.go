@@ -44,39 +44,40 @@ func (a *app) importAtlasCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "atlas FILE... --out LAKE",
 		Short: "Make a lake of results of RIPE Atlas",
-		Long: `Atlas brings DNS results of RIPE Atlas into LAKE, each probe as a vantage point of its
-own, atlas-6042. FILE has a result a line, or one array; it may be compressed by gzip,
-bzip2 or zstd. - is the standard input.
+		Long: `Atlas imports DNS results of RIPE Atlas into LAKE. Each probe becomes a vantage point,
+atlas-6042. FILE has one result a line, or a single array, plain or compressed with gzip,
+bzip2 or zstd. Use - for the standard input.
 
-LAKE is new, empty, or one of the same set: an anchor is in two sets, whose rows would
-share their keys. What is imported again changes nothing; what comes late amends the days
-that it is of. The sets:
+LAKE is new, empty, or has the same set of measurements: an anchor is in both builtin and
+dnsmon, and the keys of its rows would collide. A result that is imported again changes
+nothing; one that comes late is added to the day it belongs to. The sets:
 
   builtin   the built-in measurements of the root servers; their ids are known
-  dnsmon    DNSMON's, whose ids and questions are those of --measurements
-  FILE      the ids in it, one a line; what they ask is in --measurements, or learned from
-            the answers
+  dnsmon    those of DNSMON; --measurements says which they are and what they ask
+  FILE      the ids in FILE, one a line; what they ask is in --measurements, or is learned
+            from the answers
 
-Of each result that becomes no row the reason is counted. Whom the measurements ask is told
-by the servers of the plan, by their present and former addresses. Results that cannot be read, and
-errors of probes that nobody knows, are findings. Where a file breaks off nothing is changed.
+Results that become no row are counted by reason. The addresses in the plan, present and
+former, tell which root server a measurement asks. Exit code 3 reports results that cannot
+be read and errors of probes that are not known. If a file breaks off, nothing is changed.
 
-With --zones, the archive that holds fetches.jsonl, each answer for the SOA gets a verdict:
-correct or incorrect where the archive has the zone of its serial, else unchecked. Given
-again with more zones, the same files complete what was unchecked.
+With --zones, the folder that has fetches.jsonl, each answer for the SOA gets a verdict:
+correct or incorrect if the archive has the zone of its serial, else unchecked. Import the
+same files again with a more complete archive to complete what was unchecked.
 
-Addresses of probes are not kept. --probes takes archives of probes, whose day is in their
-name: country, AS, prefix and tags come from all of them that are given, each time anew.`,
+--probes gives the country, AS, prefix and tags of each probe, from the archive of the day in
+its name. Without it a comparison takes all probes for one network, and confirms nothing.
+Give all archives each time. Addresses of probes are not kept.`,
 		Example: "  mtric import atlas dns-2026-11-20T0000.bz2 --probes 20261120.json.bz2 --out Atlas",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(c *cobra.Command, files []string) error { return a.importAtlas(c, files, f) },
 	}
-	c.Flags().StringVar(&f.out, "out", "", "the `LAKE` to make, or to add to")
+	c.Flags().StringVar(&f.out, "out", "", "the `LAKE` to make or to add to")
 	c.Flags().StringVar(&f.set, "set", setBuiltIn, "which measurements: builtin, dnsmon, or a `FILE` of ids")
-	c.Flags().StringVar(&f.measurements, "measurements", "", "what measurements ask: a `FILE` of Atlas' metadata, JSON")
-	c.Flags().StringArrayVar(&f.probes, "probes", nil, "an archive of probes, a `FILE`; may be given again")
-	c.Flags().StringVar(&f.zones, "zones", "", "`DIR` of an archive of root zones, which SOA records are held against")
-	c.Flags().BoolVar(&f.identity, "identity", false, "take identities and versions of servers too, one an hour of each")
+	c.Flags().StringVar(&f.measurements, "measurements", "", "what measurements ask: a `FILE` of RIPE Atlas' metadata, JSON")
+	c.Flags().StringArrayVar(&f.probes, "probes", nil, "an archive of probes, a `FILE`; repeatable")
+	c.Flags().StringVar(&f.zones, "zones", "", "`DIR` of the archive of root zones to compare SOA records with")
+	c.Flags().BoolVar(&f.identity, "identity", false, "import identities and versions of servers too, one an hour of each probe, RSI and family")
 	return c
 }
 

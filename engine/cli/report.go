@@ -52,22 +52,23 @@ and ways that each saw. It writes internal/survey.{txt,json,html} and prints the
 The style objectives says whether servers met the plan's objectives in windows that end
 with the period's day. It writes internal/objectives.{txt,json,html} and prints the text.
 
-With --with a monthly or weekly report says of each FAIL whether probes of RIPE Atlas saw
+With --with, a monthly or weekly report says of each FAIL whether probes of RIPE Atlas saw
 it too. No value, verdict, digest or exit code depends on what they saw.
 
-The style comparison lays what probes of RIPE Atlas saw, in the lake of --with, beside what
-our vantage points saw. It changes no verdict. It writes internal/comparison.{txt,json,html}
-and prints the text.`,
+The style comparison compares our vantage points with the probes of RIPE Atlas whose results
+are in the lake of --with. It changes no verdict. It writes
+internal/comparison.{txt,json,html} and prints the text. A comparison that is there already
+is replaced by one with a later end, and by --force.`,
 		Example: "  mtric report --style monthly\n  mtric report --style weekly --period 2026-11-16 --lake Lake --out Reports\n  mtric report --style survey --plan survey --plan local/survey --lake Lake --out Reports\n  mtric report --style objectives --plan my-plan\n  mtric report --style comparison --period 2026-11 --with Atlas",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.report(c.Context(), o) },
 	}
 	c.Flags().StringVar(&o.style, "style", string(report.Monthly), "`STYLE` of the report: monthly, weekly, survey, objectives or comparison")
-	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake); of objectives the last day, 2026-11-22 (default: yesterday); of a comparison a month, a week or days")
+	c.Flags().StringVar(&o.period, "period", "", "`PERIOD`: a month, 2026-11, or a week by its Monday, 2026-11-16 (default: the last complete one); of a survey days, 2026-11-22/2026-11-25 (default: all in the lake); of objectives the last day, 2026-11-22 (default: yesterday); of a comparison a month, a week, or days of which the end is exclusive")
 	c.Flags().StringVar(&o.out, "out", "", "`DIR` that holds the reports' folders (default: Reports below --home)")
 	c.Flags().StringVar(&o.zones, "zones", "", "`DIR` of the archive, whose root zones go into dossiers (default: Output/RootZones below --home; with --lake, its rootzones/)")
-	c.Flags().StringVar(&o.with, "with", "", "`LAKE` of results of RIPE Atlas: what a comparison is with, and a second opinion on each FAIL of a monthly or weekly report")
-	c.Flags().StringVar(&o.identities, "identities", "", "`FILE` of patterns of identities, added to those of the program: by them --with tells who answers in a root server's place")
+	c.Flags().StringVar(&o.with, "with", "", "`LAKE` of results of RIPE Atlas, made by mtric import atlas: to compare with, or for a second opinion on each FAIL of a monthly or weekly report")
+	c.Flags().StringVar(&o.identities, "identities", "", "`FILE` of patterns of identities, added to those of the program, by which --with finds who answers in place of a root server")
 	c.Flags().BoolVar(&o.force, "force", false, "make a new revision of a report that is there")
 	return c
 }

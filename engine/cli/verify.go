@@ -197,7 +197,7 @@ func (a *app) printVerified(d *report.Document, v *report.Verified) error {
 				fmt.Fprintln(a.out, diag.Printable(line))
 			}
 			if d.SecondOpinion != nil {
-				fmt.Fprintln(a.out, "the second opinion was not recomputed: it rests on another lake, and no value of the report on it")
+				fmt.Fprintln(a.out, "the second opinion was not recomputed: it rests on another lake, and no value of the report depends on it")
 			}
 		}
 	}

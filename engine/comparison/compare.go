@@ -132,14 +132,14 @@ type comparer struct {
 func (c *comparer) notes(d *Document) []string {
 	notes := []string{}
 	if d.Theirs.VantagePoints == 0 {
-		notes = append(notes, "The other lake has no rows of this period: nothing is compared.")
+		notes = append(notes, "The crowd's lake has no rows of this period: nothing is compared.")
 		return notes
 	}
 	if d.Ours.VantagePoints == 0 {
 		notes = append(notes, "Our lake has no rows of this period: nothing is compared.")
 	}
 	if !c.theirs.placed {
-		notes = append(notes, "The other lake has no table vantage_points: all probes count as one network. Import it again with --probes.")
+		notes = append(notes, "The crowd's lake has no table vantage_points: all probes count as one network, and no FAIL can be confirmed. Import it again with --probes.")
 	}
 	for side, n := range map[string]int64{"Our": c.ours.offPlan, "The crowd's": c.theirs.offPlan} {
 		if n > 0 {
@@ -151,7 +151,7 @@ func (c *comparer) notes(d *Document) []string {
 		notes = append(notes, "There is no hour in which both sides asked.")
 	}
 	if first := c.theirs.firstHour(); first > c.theirs.hourOf(c.From.Add(-week).UnixMicro()) && first >= 0 {
-		notes = append(notes, fmt.Sprintf("The other lake begins at %s: there is less than the week before the period to say what is normal.", c.theirs.timeOf(first).Format("2006-01-02 15:04")))
+		notes = append(notes, fmt.Sprintf("The crowd's lake begins at %s UTC, less than a week before the period, so what is normal is less certain.", c.theirs.timeOf(first).Format("2006-01-02 15:04")))
 	}
 	return notes
 }

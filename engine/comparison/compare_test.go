@@ -375,9 +375,19 @@ func TestStrayMessages(t *testing.T) {
 	}
 }
 
-// What answers hostname.bind with another's identity answers the rest over that path, too.
+// What answers for an identity or version with another's answers the rest over that path, too.
 func TestIdentities(t *testing.T) {
 	t.Parallel()
+	for query, text := range map[string]string{"hostname_bind": "b1-lax", "id_server": "b1-lax", "version_bind": "dnsmasq-2.90"} {
+		t.Run(query, func(t *testing.T) {
+			t.Parallel()
+			testIdentities(t, query, text)
+		})
+	}
+}
+
+func testIdentities(t *testing.T, query, foreign string) {
+	t.Helper()
 	w := calm(60)
 	w.rules = append(w.rules, func(p person, a *measurement.Answer) {
 		if machine(p) || a.RSI != "k" || a.Transport != measurement.UDP || a.Interval.Minute() > 29 {
@@ -385,9 +395,9 @@ func TestIdentities(t *testing.T) {
 		}
 		text := "site of an unknown pattern"
 		if p.n < 7 {
-			text = "b1-lax"
+			text = foreign
 		}
-		a.Query, a.QName, a.QType, a.QClass, a.Serial, a.Response = "hostname_bind", "hostname.bind.", "TXT", new("CH"), nil, named(t, text)
+		a.Query, a.QName, a.QType, a.QClass, a.Serial, a.Response = query, "hostname.bind.", "TXT", new("CH"), nil, named(t, text)
 	})
 	d := w.compare(t)
 	if n := d.Theirs.Apart.Intercepted.VantagePoints; n != 7 {

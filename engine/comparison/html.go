@@ -19,7 +19,8 @@ type view struct {
 	*Document
 	Title, About, Who, Internal, Credit, CreditURL string
 	Failures                                       []failure
-	OneSided, Stale                                []line
+	OneSided, Stale, Differing                     []line
+	DifferingTitle, NoneDiffering                  string
 	Pictures                                       []picture
 	Values, Regions, ApartByPath                   []sheet
 	Lags, Content, Apart, Signs, Sides             sheet
@@ -30,7 +31,7 @@ type view struct {
 // WriteHTML writes comparison.html: one file that needs nothing else.
 func (d *Document) WriteHTML(w io.Writer) error {
 	v := view{Document: d, Title: d.title(), About: about, Who: d.who(), Internal: internal, Credit: credit, CreditURL: creditURL,
-		Failures: d.failures(), OneSided: d.oneSided(), Stale: d.staleSites(), Pictures: d.pictures(),
+		Failures: d.failures(), OneSided: d.oneSided(), Stale: d.staleSites(), Differing: d.differing(), DifferingTitle: differingTitle, NoneDiffering: d.noneDiffering(), Pictures: d.pictures(),
 		Values: eachPath(d.values), Regions: eachPath(d.regions), ApartByPath: eachPath(d.apartByPath),
 		Lags: d.lags(), Content: d.content(), Apart: d.apart(), Signs: d.signs(), Sides: d.sides(), Method: d.method()}
 	for _, t := range []sheet{d.windows(), d.outages(), d.stale()} {

@@ -53,7 +53,11 @@ func (o Opinion) Lines(most int) (lines []string) {
 		if w.Opinion != o.Verdict {
 			when += ", " + w.Opinion.Word()
 		}
-		lines = append(lines, fmt.Sprintf("%s. Ours: %s. Crowd: %s.", when, w.ours(), w.theirs()))
+		text := fmt.Sprintf("%s. Ours: %s. Crowd: %s.", when, w.ours(), w.theirs())
+		if w.Opinion == NoData && w.Networks > 0 && w.Power < wantPower {
+			text += fmt.Sprintf(" The power to find a tenth of our share is %s, less than %d %%.", wholeShare(w.Power), int(100*wantPower))
+		}
+		lines = append(lines, text)
 	}
 	if n := len(o.Windows) - most; n > 0 {
 		lines = append(lines, "And "+edition.Plural(int64(n), "more window")+".")
@@ -73,11 +77,10 @@ func (f failure) Class() string {
 	}
 }
 
-// Summary counts the opinions: "Of 3 FAILs of ours the crowd confirms 1 and did not see 1; of 1
-// it has no data."
+// Summary counts the opinions: "3 FAILs: 1 confirmed, 1 not seen, 1 no data."
 func (d *Document) Summary() string {
 	if len(d.Opinions) == 0 {
-		return "Nothing of ours is a FAIL."
+		return "No FAIL in this period."
 	}
 	counts := map[string]int64{}
 	for _, o := range d.Opinions {
@@ -89,7 +92,7 @@ func (d *Document) Summary() string {
 			parts = append(parts, edition.Thousands(n)+" "+v.Word())
 		}
 	}
-	return "Of " + edition.Plural(int64(len(d.Opinions)), "FAIL") + " of ours: " + strings.Join(parts, ", ") + "."
+	return edition.Plural(int64(len(d.Opinions)), "FAIL") + ": " + strings.Join(parts, ", ") + "."
 }
 
 // by says in print which side saw an outage.
@@ -97,7 +100,7 @@ func (o Outage) by() string {
 	switch o.SeenBy {
 	case SeenByOurs:
 		if o.Opinion != NotSeen {
-			return "ours; of the crowd there is no data"
+			return "ours; the crowd has no data"
 		}
 		return "ours alone"
 	case SeenByTheirs:
@@ -130,11 +133,35 @@ func (d *Document) oneSided() []line {
 	return first(list)
 }
 
+// differing are the RSIs of which SOA records were not those of the archive.
+func (d *Document) differing() []line {
+	var list []line
+	for _, c := range d.Content {
+		if c.Incorrect > 0 {
+			list = append(list, line{string(c.RSI), fmt.Sprintf("%s of %s from %s in %s", edition.Thousands(c.Incorrect), edition.Plural(c.Correct+c.Incorrect, "SOA record"),
+				edition.Plural(int64(c.Probes), "probe"), edition.Plural(int64(c.Networks), "network")) + "."})
+		}
+	}
+	return first(list)
+}
+
+// noneDiffering says that there are none, or that nobody looked.
+func (d *Document) noneDiffering() string {
+	judged := int64(0)
+	for _, c := range d.Content {
+		judged += c.Correct + c.Incorrect
+	}
+	if judged == 0 {
+		return "None was compared; mtric import atlas --zones does."
+	}
+	return "None of " + edition.Thousands(judged) + "."
+}
+
 // staleSites are where old zones were served, the first of them.
 func (d *Document) staleSites() []line {
 	var list []line
 	for _, s := range d.Stale {
-		text := fmt.Sprintf("%s. The oldest is %d. Ours: %s. Crowd: %s in %s", span(s.From, s.Until), s.Oldest, edition.Plural(int64(s.Ours), "vantage point"),
+		text := fmt.Sprintf("%s. Oldest serial: %d. Ours: %s. Crowd: %s in %s", span(s.From, s.Until), s.Oldest, edition.Plural(int64(s.Ours), "vantage point"),
 			edition.Plural(int64(s.Probes), "probe"), count(s.Networks, s.Of, "network"))
 		if len(s.Regions) > 0 {
 			text += ", in " + regionNames(s.Regions)
@@ -224,12 +251,13 @@ func counted(n int64, one, more string) string {
 // method says in short how a comparison is made.
 func (d *Document) method() []string {
 	return []string{
-		fmt.Sprintf("A value of the crowd is one of each probe, then the median of each network (AS), then quantiles over networks. Intervals hold 95 %%: networks, of ours vantage points, are drawn %s times, seed %d.", edition.Thousands(int64(d.Draws)), d.Seed),
-		"Only hours that both sides covered are compared. What somebody else answers in a server's place, and what has no network, is set apart and counted.",
-		"A FAIL of ours is confirmed where more networks were struck in the same hours than their own rate of the week before explains, by at least 5, with p < 0.001 after correction for the hours tested. " +
-			"It is not seen where the same test would have found a tenth of our failing share with a power of 90 %. Else there is no data.",
-		"The thresholds of RSSAC047 are not applied to the crowd. Of what it answers, the SOA RRset alone is held against the archive of zones.",
-		"A lag is known to its cadence, how far apart the queries are: it may be shorter by so much.",
+		fmt.Sprintf("For the crowd, each probe counts as one value, each network (AS) as the median of its probes, and quantiles are taken over networks. Confidence intervals are of 95 %%: the bootstrap draws networks (ours: vantage points) %s times, with seed %d.", edition.Thousands(int64(d.Draws)), d.Seed),
+		"Only hours that both sides covered are compared. Where somebody else answers in place of a server, or a probe has no network, its queries are set apart and counted.",
+		"A FAIL is confirmed if more networks were affected in the same hours than their own rate of the week before explains: at least 5 more, with p < 0.001 after correction for the number of hours tested. " +
+			"It is not seen if the same test would have found a tenth of our share with a power of 90 %, and did not. Otherwise there is no data.",
+		"A vantage point is affected in an hour in which a quarter of its queries fail, or, for a latency, in which it is half as slow again as in the week before; a network, when half of its probes are.",
+		"The thresholds of RSSAC047 are not applied to the crowd. Of its answers, only the SOA RRset is compared with the archive of zones.",
+		"After ± stands the interval between queries: a lag may be shorter by that much.",
 		"Latencies of the crowd are exact to 3 %. Hours are UTC.",
 	}
 }

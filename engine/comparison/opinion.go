@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
 )
 
@@ -36,9 +37,9 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 	q = &question{Fail: f, span: func(h int) (from, until time.Time) { return c.ours.timeOf(h), c.ours.timeOf(h + 1) }, seen: func(int) bool { return true }}
 	switch {
 	case f.Metric == measurement.RSICorrectness || f.Metric == measurement.RSSCorrectness:
-		return nil, "Probes do not ask for DNSSEC: beyond the content of the SOA record, nothing that they got can be judged."
+		return nil, "Probes do not set DO: beyond the content of the SOA record, none of their answers can be judged."
 	case rsi < 0:
-		return nil, "The crowd is asked about one root server at a time; see those of the metrics of RSIs."
+		return nil, "The crowd is compared one RSI at a time; see the metrics of RSIs."
 	case f.Metric == measurement.RSIPublication && c.Set != "dnsmon":
 		return nil, "Only the measurements of DNSMON ask often enough to date a publication."
 	case f.Metric == measurement.RSIPublication:
@@ -72,7 +73,7 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 		}
 	}
 	if len(q.hours) == 0 {
-		return nil, "No hour of ours stands out, so there is none to ask the crowd about."
+		return nil, "In no hour was any of our vantage points affected, so there is no hour to compare."
 	}
 	return q, ""
 }
@@ -208,16 +209,18 @@ func (s Strongest) clearer(than Strongest) bool {
 
 // conclude says what most of what failed lies in.
 func (o *Opinion) conclude() {
-	share := func(n int64) string { return fmt.Sprintf("%d of %d failures of ours", n, o.Failed) }
+	share := func(n int64) string {
+		return edition.Thousands(n) + " of our " + edition.Thousands(o.Failed) + " failures"
+	}
 	switch {
 	case 2*o.Confirmed > o.Failed:
-		o.Verdict, o.Reason = Confirmed, share(o.Confirmed)+" lie in hours in which more networks of the crowd were struck than normally are."
+		o.Verdict, o.Reason = Confirmed, share(o.Confirmed)+" lie in hours in which more networks of the crowd were affected than normally are."
 	case 2*o.NotSeen > o.Failed:
 		o.Verdict, o.Reason = NotSeen, share(o.NotSeen)+" lie in hours in which a tenth of our share would have been seen in the crowd, and was not."
 	case o.Confirmed+o.NotSeen == 0:
-		o.Reason = "In the hours in which ours failed the crowd was too small, or what is normal for it is not known or is as bad, or it failed at most root servers at once, or ours were too few."
+		o.Reason = "In the hours of our failures the crowd was too small, its normal rate is not known or is as bad, it failed at most root servers at once, or too few of ours were affected."
 	default:
-		o.Reason = fmt.Sprintf("%s lie in hours that the crowd confirms, %d in hours in which it saw nothing: neither is most of them.", share(o.Confirmed), o.NotSeen)
+		o.Reason = fmt.Sprintf("%s lie in hours that the crowd confirms, %s in hours in which it saw nothing: neither is a majority.", share(o.Confirmed), edition.Thousands(o.NotSeen))
 	}
 	if len(o.Windows) > mostWindows {
 		slices.SortStableFunc(o.Windows, func(a, b Window) int { return cmp.Compare(b.Failed, a.Failed) })

@@ -175,7 +175,7 @@ func (r *reader) decode(b *column.AnswerBatch) error {
 			return other
 		}
 	}
-	r.query = b.Query.Codes(other, lookup(map[string]int32{measurement.QuerySOA: isSOA, "hostname_bind": isName, "id_server": isName}))
+	r.query = b.Query.Codes(other, lookup(map[string]int32{measurement.QuerySOA: isSOA, "hostname_bind": isName, "id_server": isName, "version_bind": isName}))
 	r.rsi = b.RSI.Codes(other, lookup(r.rsiAt))
 	r.family = b.Family.Codes(other, lookup(map[string]int32{string(measurement.IPv4): 0, string(measurement.IPv6): 1}))
 	r.transport = b.Transport.Codes(other, lookup(map[string]int32{string(measurement.UDP): 0, string(measurement.TCP): 1}))

@@ -43,8 +43,8 @@ func rich() *comparison.Document {
 		Apart: comparison.Apart{Intercepted: comparison.ApartCount{VantagePoints: 491, Asked: 790_000, Good: 786_331},
 			NoNetwork: comparison.ApartCount{VantagePoints: 1204, Asked: 310_220}, NoRoute: comparison.ApartCount{VantagePoints: 812, Asked: 290_000},
 			NotWorking: comparison.ApartCount{VantagePoints: 930, Asked: 302_110, Good: 12_004},
-			Signs: []comparison.Sign{{Sign: "recursion is available", RSI: "a", VantagePoints: 402, Networks: 311, Answers: 290_110},
-				{Sign: "the identity is another operator's", RSI: "k", VantagePoints: 12, Networks: 4, Answers: 8_100}}}}
+			Signs: []comparison.Sign{{Sign: comparison.SignRecursion, RSI: "a", VantagePoints: 402, Networks: 311, Answers: 290_110},
+				{Sign: comparison.SignOperator, RSI: "k", VantagePoints: 12, Networks: 4, Answers: 8_100}}}}
 	for _, path := range measurement.Paths {
 		for i := range 13 {
 			d.Paths = append(d.Paths, pathOf(measurement.RSI(rune('a'+i)), path, int64(i)))
@@ -106,9 +106,9 @@ func opinions() []comparison.Opinion {
 	return []comparison.Opinion{
 		{Metric: measurement.RSIPublication, RSI: "d", Verdict: comparison.NoData, Reason: "The crowd asks every 30 minutes: a publication latency cannot be told from it."},
 		{Metric: measurement.RSIAvailability, RSI: "b", Family: measurement.IPv6, Transport: measurement.TCP, Verdict: comparison.NotSeen,
-			Reason: "In none of 20 hours were more networks struck than usual.", Windows: many, Failed: 11_550, NotSeen: 11_550},
+			Reason: "In none of 20 hours were more networks affected than usual.", Windows: many, Failed: 11_550, NotSeen: 11_550},
 		{Metric: measurement.RSIAvailability, RSI: "c", Family: measurement.IPv4, Transport: measurement.UDP, Verdict: comparison.Confirmed,
-			Reason: "In 2 of 2 hours more networks were struck than usual.", Failed: 8_204, Confirmed: 8_204,
+			Reason: "In 2 of 2 hours more networks were affected than usual.", Failed: 8_204, Confirmed: 8_204,
 			Windows: []comparison.Window{{From: hour(8, 4), Until: hour(8, 6), Opinion: comparison.Confirmed, Failed: 8_204, Asked: 9_600, Strongest: strongest(340)}}},
 		{Metric: measurement.RSSCorrectness, Verdict: comparison.NoData, Reason: "Beyond the SOA the crowd's answers cannot be judged."},
 	}

@@ -2,6 +2,8 @@ package comparison
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/measurement"
@@ -13,13 +15,23 @@ type sheet struct {
 	Rows         [][]string
 }
 
+// Wide says that a cell is a sentence, which may have to wrap.
+func (t sheet) Wide() bool {
+	return slices.ContainsFunc(t.Rows[1:], func(row []string) bool {
+		return slices.ContainsFunc(row, func(cell string) bool { return len(cell) > longCell })
+	})
+}
+
+// longCell is from how many bytes on a cell may wrap.
+const longCell = 48
+
 // Empty says that there are heads alone.
 func (t sheet) Empty() bool { return len(t.Rows) < 2 }
 
 // values are availability and latency over a path, ours beside theirs.
 func (d *Document) values(path measurement.Path) sheet {
-	t := sheet{Title: path.Title(), About: "Availability in %, latency in ms as P10 · median · P90; in brackets what holds with 95 %.",
-		Rows: [][]string{{"RSI", "Hours", "Networks", "Availability, ours", "the crowd's", "Latency, ours", "the crowd's", "Ours faster than % of networks"}}}
+	t := sheet{Title: path.Title(), About: "Availability in %, latency in ms as P10 · median · P90; 95 % confidence intervals in brackets.",
+		Rows: [][]string{{"RSI", "Hours", "Networks", "Availability, ours", "crowd", "Latency, ours", "crowd", "Ours faster than % of networks"}}}
 	for _, p := range d.ofPath(path) {
 		t.Rows = append(t.Rows, []string{string(p.RSI), edition.Thousands(int64(p.Hours)), edition.Thousands(int64(p.Theirs.Networks)),
 			p.Ours.Availability.in(percent), p.Theirs.Availability.in(percent), p.Ours.Latency.in(), p.Theirs.Latency.in(), p.Slower.in(wholePercent)})
@@ -39,7 +51,7 @@ func (d *Document) regions(path measurement.Path) sheet {
 			}
 		}
 	}
-	t := sheet{Title: path.Title(), About: "Of the crowd: availability in %, median latency in ms, and the number of networks.", Rows: [][]string{heads}}
+	t := sheet{Title: path.Title(), About: "The crowd only: availability in % / median latency in ms / number of networks.", Rows: [][]string{heads}}
 	if len(heads) == 1 {
 		return t
 	}
@@ -71,7 +83,7 @@ func (m Measured) short() string {
 
 // apartByPath are the crowd's queries with and without what is set apart.
 func (d *Document) apartByPath(path measurement.Path) sheet {
-	t := sheet{Title: path.Title(), About: "Queries of the crowd that were answered well, of all that were sent.",
+	t := sheet{Title: path.Title(), About: "The crowd's queries with a good answer, of all that were sent.",
 		Rows: [][]string{{"RSI", "Compared", "in %", "Set apart", "in %", "Both together, in %"}}}
 	for _, p := range d.ofPath(path) {
 		own, both := p.Theirs.Counts, Counts{p.Theirs.Asked + p.Apart.Asked, p.Theirs.Good + p.Apart.Good}
@@ -87,15 +99,15 @@ func (c Counts) String() string {
 
 // apart are the kinds of what is set apart, on both sides.
 func (d *Document) apart() sheet {
-	t := sheet{Title: "Kinds", About: "Each query is of one kind, the first that fits.", Rows: [][]string{{"Why", "Whose", "Vantage points", "Queries", "of these answered well"}}}
+	t := sheet{Title: "Kinds", About: "Each query counts under the first reason that fits.", Rows: [][]string{{"Reason", "Side", "Vantage points", "Queries", "Good answers"}}}
 	for _, side := range []struct {
 		whose string
 		Apart
-	}{{"ours", d.Ours.Apart}, {"the crowd's", d.Theirs.Apart}} {
+	}{{"ours", d.Ours.Apart}, {"crowd", d.Theirs.Apart}} {
 		for _, k := range []struct {
 			why string
 			ApartCount
-		}{{"no route to the family", side.NoRoute}, {"no RSI of the family answered, or one alone was asked", side.NoNetwork}, {"its family does not work, by its tag", side.NotWorking}, {"somebody else answers", side.Intercepted}} {
+		}{{"no route over the address family", side.NoRoute}, {"no RSI answered over the address family, or only one was asked", side.NoNetwork}, {"the probe lacks the tag system-ipvN-works", side.NotWorking}, {"somebody else answers (interception)", side.Intercepted}} {
 			if k.Asked > 0 || k.VantagePoints > 0 {
 				t.Rows = append(t.Rows, []string{k.why, side.whose, edition.Thousands(int64(k.VantagePoints)), edition.Thousands(k.Asked), edition.Thousands(k.Good)})
 			}
@@ -104,20 +116,41 @@ func (d *Document) apart() sheet {
 	return t
 }
 
-// signs are the signs of interception.
+// signs are the signs of interception: a row for each RSI, a column for each sign that was seen.
 func (d *Document) signs() sheet {
-	t := sheet{Title: "Signs that somebody else answers", About: "A sign that many networks show at one RSI alone may be that server's.",
-		Rows: [][]string{{"Sign", "RSI", "Vantage points", "Networks", "Answers"}}}
-	for _, s := range append(append([]Sign{}, d.Ours.Apart.Signs...), d.Theirs.Apart.Signs...) {
-		t.Rows = append(t.Rows, []string{s.Sign, string(s.RSI), edition.Thousands(int64(s.VantagePoints)), edition.Thousands(int64(s.Networks)), edition.Thousands(s.Answers)})
+	t := sheet{Title: "Signs that somebody else answers", About: "Vantage points / networks / answers that showed a sign. A sign that many networks show at a single RSI may come from that RSI itself."}
+	seen := slices.Concat(d.Ours.Apart.Signs, d.Theirs.Apart.Signs)
+	heads, at := []string{"RSI", "Side"}, map[string]int{}
+	for _, s := range seen {
+		if at[s.Sign] == 0 {
+			at[s.Sign] = len(heads)
+			heads = append(heads, signTitle(s.Sign))
+		}
+	}
+	t.Rows = [][]string{heads}
+	for _, side := range []struct {
+		whose string
+		signs []Sign
+	}{{"ours", d.Ours.Apart.Signs}, {"crowd", d.Theirs.Apart.Signs}} {
+		row := map[measurement.RSI][]string{}
+		for _, s := range side.signs {
+			if row[s.RSI] == nil {
+				row[s.RSI] = slices.Repeat([]string{"-"}, len(heads))
+				row[s.RSI][0], row[s.RSI][1] = string(s.RSI), side.whose
+			}
+			row[s.RSI][at[s.Sign]] = edition.Thousands(int64(s.VantagePoints)) + " / " + edition.Thousands(int64(s.Networks)) + " / " + edition.Thousands(s.Answers)
+		}
+		for _, rsi := range slices.Sorted(maps.Keys(row)) {
+			t.Rows = append(t.Rows, row[rsi])
+		}
 	}
 	return t
 }
 
 // lags are publication lags.
 func (d *Document) lags() sheet {
-	t := sheet{Title: "Publication lag", About: "How long after our first sighting new serials were seen: the median over serials of the networks' median and P90, ± how far apart the queries are.",
-		Rows: [][]string{{"RSI", "Serials", "Median, ours", "the crowd's", "P90, ours", "the crowd's", "Networks of the crowd"}}}
+	t := sheet{Title: "Publication lag", About: "From when a new serial counts as published: the median and P90 over networks, then the median over serials, ± the interval between queries.",
+		Rows: [][]string{{"RSI", "Serials", "Median, ours", "crowd", "P90, ours", "crowd", "Networks of the crowd"}}}
 	for _, p := range d.Publication {
 		if p.Ours == nil && p.Theirs == nil {
 			continue
@@ -156,8 +189,8 @@ func (l *Lag) in(s int64) string {
 
 // content is what the crowd's SOA RRsets were.
 func (d *Document) content() sheet {
-	t := sheet{Title: "SOA content", About: "Answers of the crowd whose SOA RRset was held against the archive of zones.",
-		Rows: [][]string{{"RSI", "As archived", "Otherwise", "from probes", "in networks", "Not held against it", "Otherwise, of what is set apart"}}}
+	t := sheet{Title: "SOA content", About: "The crowd's answers, their SOA RRset compared with the zone of the same serial in the archive.",
+		Rows: [][]string{{"RSI", "As archived", "Different", "from probes", "in networks", "Not compared", "Different, set apart"}}}
 	for _, c := range d.Content {
 		t.Rows = append(t.Rows, []string{string(c.RSI), edition.Thousands(c.Correct), edition.Thousands(c.Incorrect), edition.Thousands(int64(c.Probes)), edition.Thousands(int64(c.Networks)),
 			edition.Thousands(c.Unchecked), edition.Thousands(c.Apart)})
@@ -186,12 +219,16 @@ func (d *Document) sides() sheet {
 
 // windows are all windows of the FAILs.
 func (d *Document) windows() sheet {
-	t := sheet{Title: "Windows of our FAILs", About: "Of the crowd the hour that speaks most clearly; p is multiplied by the hours tested.",
-		Rows: [][]string{{"Of", "When", "Opinion", "Ours, not answered well", "Ours", "Crowd", "p", "Power"}}}
+	t := sheet{Title: "Windows of our FAILs", About: "The counts of both sides are those of the clearest hour of the window. p is corrected for the number of hours tested; power is that of finding a tenth of our share.",
+		Rows: [][]string{{"Of", "When", "Opinion", "Ours, not good", "Ours", "Crowd", "p", "Power"}}}
 	for _, o := range d.Opinions {
 		for _, w := range o.Windows {
+			power := wholeShare(w.Power)
+			if w.Opinion == Confirmed {
+				power = "-" // it only says whether silence means something
+			}
 			t.Rows = append(t.Rows, []string{o.Of(), span(w.From, w.Until), w.Opinion.Word(), edition.Thousands(w.Failed) + " of " + edition.Thousands(w.Asked),
-				w.ours(), w.theirs(), chanceText(w.P), fmt.Sprintf("%d %%", int(100*min(max(w.Power, 0), 1)))})
+				w.ours(), w.theirs(), chanceText(w.P), power})
 		}
 	}
 	return t
@@ -199,7 +236,7 @@ func (d *Document) windows() sheet {
 
 // outages are all outages.
 func (d *Document) outages() sheet {
-	t := sheet{Title: "Outages", About: "Hours in which one side, or both, saw more trouble than its own rate of the week before explains.",
+	t := sheet{Title: "Outages", About: "Hours in which more of one side, or of both, was affected than its own rate of the week before explains.",
 		Rows: [][]string{{"Of", "When", "Seen by", "Ours", "Crowd", "Where"}}}
 	for _, o := range d.Outages {
 		t.Rows = append(t.Rows, []string{over(o.RSI, o.Family, o.Transport), span(o.From, o.Until), o.by(), o.Strongest.ours(), o.Strongest.theirs(), edition.Dash(regionNames(o.Regions))})
@@ -209,7 +246,7 @@ func (d *Document) outages() sheet {
 
 // stale are all sites that served old zones.
 func (d *Document) stale() sheet {
-	t := sheet{Title: "Old zones", About: "A zone is old when a successor had been seen for two hours or more.",
+	t := sheet{Title: "Stale zones", About: "A zone is stale when its successor had been seen for two hours or more.",
 		Rows: [][]string{{"RSI", "When", "Oldest serial", "Probes", "Networks", "Where", "Our vantage points"}}}
 	for _, s := range d.Stale {
 		t.Rows = append(t.Rows, []string{string(s.RSI), span(s.From, s.Until), fmt.Sprint(s.Oldest), edition.Thousands(int64(s.Probes)), edition.Thousands(int64(s.Networks)) + " of " + edition.Thousands(int64(s.Of)),

@@ -22,8 +22,9 @@ func (d *Document) WriteText(w io.Writer) error {
 		t.Line("Note       %s", n)
 	}
 	t.failures(d)
-	t.list("Outages that one side alone saw", d.oneSided())
-	t.list("Old zones", d.staleSites())
+	t.list("Outages that only one side saw", d.oneSided(), "None.")
+	t.list("Stale zones", d.staleSites(), "None.")
+	t.list(differingTitle, d.differing(), d.noneDiffering())
 	for _, path := range measurement.Paths {
 		if values := d.values(path); !values.Empty() {
 			t.table("Availability and latency, "+path.Title(), values)
@@ -39,7 +40,7 @@ func (d *Document) WriteText(w io.Writer) error {
 	t.table("Set apart", d.apart())
 	t.table("Signs that somebody else answers", d.signs())
 	t.byPath("With and without what is set apart", d.apartByPath)
-	t.table("Who is in it", d.sides())
+	t.table("Vantage points and probes by region", d.sides())
 	for _, x := range []sheet{d.windows(), d.outages(), d.stale()} {
 		t.table(x.Title+", all", x)
 	}
@@ -59,12 +60,15 @@ const (
 	creditURL = "https://atlas.ripe.net/"
 )
 
+// differingTitle heads the RSIs of which SOA records were others.
+const differingTitle = "SOA records that differ from the archive"
+
 // textWriter writes comparison.txt.
 type textWriter struct{ edition.Text }
 
 // failures prints our FAILs with the opinions.
 func (t *textWriter) failures(d *Document) {
-	t.Heading("FAILs of ours")
+	t.Heading("Our FAILs")
 	t.Line("%s", d.Summary())
 	for _, f := range d.failures() {
 		t.Line("FAIL  %s: %s", f.Of(), f.Verdict.Word())
@@ -76,13 +80,13 @@ func (t *textWriter) failures(d *Document) {
 }
 
 // list prints lines below a heading, or that there are none.
-func (t *textWriter) list(title string, lines []line) {
+func (t *textWriter) list(title string, lines []line, none string) {
 	t.Heading(title)
 	for _, l := range lines {
 		t.Line("%s: %s", l.Of, l.Seen)
 	}
 	if len(lines) == 0 {
-		t.Line("None.")
+		t.Line("%s", none)
 	}
 }
 

@@ -75,6 +75,9 @@ func (l *Latency) in() string {
 	return millis(l.P10) + " · " + l.Median.in(millis) + " · " + millis(l.P90)
 }
 
+// wholeShare is a probability in whole percents, cut off.
+func wholeShare(p float64) string { return fmt.Sprintf("%d %%", int(100*min(max(p, 0), 1))) }
+
 // seconds is a time in whole seconds in print, to the minute from an hour on.
 func seconds(s int64) string {
 	switch {
@@ -170,7 +173,7 @@ func (s Strongest) theirs() string {
 	if s.Widely > 0 {
 		about += "; " + edition.Thousands(int64(s.Widely)) + " of the networks at most root servers at once"
 	}
-	return fmt.Sprintf("%s struck, %.1f expected (%s)", count(s.NetworksStruck, s.Networks, "network"), s.Expected, about)
+	return fmt.Sprintf("%s affected, %.1f expected (%s)", count(s.NetworksStruck, s.Networks, "network"), s.Expected, about)
 }
 
 // ours says what our vantage points saw in that hour.
@@ -178,7 +181,7 @@ func (s Strongest) ours() string {
 	if s.Ours == 0 {
 		return "no vantage point asked"
 	}
-	return count(s.OursStruck, s.Ours, "vantage point") + " struck"
+	return count(s.OursStruck, s.Ours, "vantage point") + " affected"
 }
 
 // chanceText is a p value in print; times the hours that were tested it can exceed 1.
@@ -190,4 +193,21 @@ func chanceText(p float64) string {
 		return "1"
 	}
 	return fmt.Sprintf("%.4f", p)
+}
+
+// signTitle is a sign of interception in print.
+func signTitle(sign string) string {
+	switch sign {
+	case SignRecursion:
+		return "RA is set"
+	case SignAuthority:
+		return "AA is missing"
+	case SignQuestion:
+		return "other question"
+	case SignOperator:
+		return "another operator's identity"
+	case SignResolver:
+		return "a resolver's identity"
+	}
+	return sign
 }

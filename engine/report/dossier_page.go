@@ -109,6 +109,15 @@ func (x *dossier) page() *dossierPage {
 	return p
 }
 
+// Said are the second opinions in print.
+func (p *dossierPage) Said() []said { return inPrint(p.Opinions) }
+
+// AboutOpinions stands before them.
+func (p *dossierPage) AboutOpinions() string { return aboutOpinions }
+
+// OpinionMeaning explains their words.
+func (p *dossierPage) OpinionMeaning() string { return opinionMeaning }
+
 // AboutVerdicts explains the words that stand beside verdicts.
 func (p *dossierPage) AboutVerdicts() string { return aboutVerdicts }
 
@@ -216,7 +225,7 @@ func (x *dossier) readme(w io.Writer, p *dossierPage) error {
 	t.labelled("FAIL", p.Rests)
 	t.labelled("Note", p.Caveats)
 	if len(p.Opinions) > 0 {
-		t.opinions("What probes of RIPE Atlas saw of it. It changes no verdict.", p.Opinions)
+		t.opinions(aboutOpinions, p.Opinions)
 	}
 	t.Heading("What was missed")
 	rows := [][]string{{"METRIC", "PATH", "VALUE", "EXACTLY", "THRESHOLD", "COUNT", "BESIDE", "NOTES"}}

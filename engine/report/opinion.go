@@ -119,7 +119,7 @@ func (s *SecondOpinion) summary() string {
 			parts = append(parts, edition.Thousands(n)+" "+word.Word())
 		}
 	}
-	return fmt.Sprintf("Of %s the probes of RIPE Atlas say: %s. It changes no verdict.", edition.Plural(int64(len(s.Opinions)), "FAIL"), strings.Join(parts, ", "))
+	return fmt.Sprintf("What probes of RIPE Atlas say of %s: %s. It changes no verdict.", edition.Plural(int64(len(s.Opinions)), "FAIL"), strings.Join(parts, ", "))
 }
 
 // published is the opinion as everyone may see it: a word on each FAIL, and no number of an
@@ -149,6 +149,42 @@ func (s *SecondOpinion) own(r measurement.RSI) (list []Opinion) {
 	return list
 }
 
+// said is an opinion in print, on the FAILs of one metric and RSI of which the same is said.
+type said struct {
+	Of, Word, Reason string
+	Lines            []string
+}
+
+// inPrint are opinions in print. Without reasons those on the paths of an RSI are one.
+func inPrint(list []Opinion) (lines []said) {
+	for i, o := range list {
+		if n := len(lines) - 1; n >= 0 && o.Transport != "" && o.sameWord(list[i-1]) {
+			lines[n].Of += ", " + measurement.Path{Family: o.Family, Transport: o.Transport}.Title()
+			continue
+		}
+		lines = append(lines, said{o.Of(), o.Opinion.Word(), o.Reason(), o.Lines()})
+	}
+	return lines
+}
+
+func (o Opinion) sameWord(as Opinion) bool {
+	return o.Metric == as.Metric && o.RSI == as.RSI && o.Opinion == as.Opinion && o.Seen == nil && as.Seen == nil
+}
+
+// Said are the opinions in print.
+func (s *SecondOpinion) Said() []said { return inPrint(s.Opinions) }
+
+// Words says what the opinions mean.
+func (s *SecondOpinion) Words() string { return opinionMeaning }
+
+// What a dossier says before the opinions, and what the words mean.
+const (
+	aboutOpinions  = "What the probes of RIPE Atlas (the crowd) saw of it. It changes no verdict."
+	opinionMeaning = "Confirmed: most of our failures lie in hours in which probes in more networks than usual were affected too. " +
+		"Not seen: most lie in hours in which a tenth of our share would have been noticed among the probes, and was not; the cause may still be at a site that few of them reach. " +
+		"No data: neither can be said."
+)
+
 // opinions prints the second opinion; nothing where there is none.
 func (t *textWriter) opinions(summary string, list []Opinion) {
 	if summary == "" {
@@ -156,11 +192,14 @@ func (t *textWriter) opinions(summary string, list []Opinion) {
 	}
 	t.Heading("Second opinion")
 	t.Line("%s", summary)
-	for _, o := range list {
-		t.Line("%s", strings.TrimSuffix(o.Of()+": "+o.Opinion.Word()+". "+o.Reason(), ". "))
-		for _, l := range o.Lines() {
+	for _, o := range inPrint(list) {
+		t.Line("%s", strings.TrimSuffix(o.Of+": "+o.Word+". "+o.Reason, ". "))
+		for _, l := range o.Lines {
 			t.Line("  %s", l)
 		}
+	}
+	if len(list) > 0 {
+		t.Line("%s", opinionMeaning)
 	}
 }
 

@@ -91,7 +91,7 @@ func TestSecondOpinion(t *testing.T) {
 // testReaders: the numbers are in internal editions and in the RSI's dossier, and nowhere else.
 func testReaders(t *testing.T, dirs map[bool]string) {
 	t.Helper()
-	const numbers = "340 of 1,398 networks struck, 12.4 expected (1,361 of 9,321 probes)"
+	const numbers = "340 of 1,398 networks affected, 12.4 expected (1,361 of 9,321 probes)"
 	first := read(t, filepath.Join(dirs[true], "report.json")).SecondOpinion.Opinions[0]
 	summary := read(t, filepath.Join(dirs[true], "report.json")).SecondOpinion.Summary
 	if first.RSI != "b" || !strings.Contains(summary, ": 1 confirmed, 1 not seen, ") {
@@ -189,7 +189,7 @@ func TestForgedOpinion(t *testing.T) {
 		"left out":  {func(s *report.SecondOpinion) { s.Opinions = s.Opinions[1:] }, "second opinion: none on rsi_availability b"},
 		"no word":   {func(s *report.SecondOpinion) { s.Opinions[0].Opinion = "guilty" }, `second opinion: "guilty" on rsi_availability b`},
 		"a summary": {func(s *report.SecondOpinion) { s.Summary = "b is down." }, `second opinion: the report says "b is down."`},
-		"changed":   {func(s *report.SecondOpinion) { s.Opinions[2].Opinion = comparison.Confirmed }, `second opinion: the report says "Of `},
+		"changed":   {func(s *report.SecondOpinion) { s.Opinions[2].Opinion = comparison.Confirmed }, `second opinion: the report says "What probes of RIPE Atlas say of `},
 	} {
 		t.Run(name, func(t *testing.T) {
 			own := *d
@@ -259,7 +259,7 @@ func TestOpinionRevised(t *testing.T) {
 		if i > 0 {
 			said = strings.Join(full.Changes[i-1].What, "\n")
 		}
-		want := []string{"", "with a second opinion", "", "second opinion: Of ", "without a second opinion"}[i]
+		want := []string{"", "with a second opinion", "", "second opinion: What probes of RIPE Atlas say of ", "without a second opinion"}[i]
 		if !strings.Contains(said, want) || want == "" && strings.Contains(said, "opinion") {
 			t.Errorf("revision %d says %q, want %q", i+1, said, want)
 		}

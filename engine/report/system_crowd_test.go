@@ -3,6 +3,7 @@
 package report_test
 
 import (
+	"errors"
 	"io"
 	"net/netip"
 	"os"
@@ -43,6 +44,30 @@ func TestSystemSQLCrowd(t *testing.T) {
 	want, err := os.ReadFile(filepath.Join(out, "apart.csv"))
 	if err != nil || string(got) != string(want) || strings.Count(string(got), "\n") != 5 {
 		t.Errorf("the script has\n%s\nwant\n%s (%v)", got, want, err)
+	}
+}
+
+// TestSystemSQLCrowdMistakes: what is no crowd's lake is told in a line, not in a traceback.
+func TestSystemSQLCrowdMistakes(t *testing.T) {
+	dir := t.TempDir()
+	for _, step := range []struct {
+		makes, until, want string
+	}{
+		{"", "2026-11-20", "--until 2026-11-20 is not after --from 2026-11-20"},
+		{"", "2026-11-21", "not a lake of RIPE Atlas' results (it lacks _atlas.json); mtric import atlas makes one"},
+		{"_atlas.json", "2026-11-21", "has no answers"},
+		{"answers/yyyymm=202611/answers-20261120.parquet", "2026-11-21", "has no table vantage_points; import it again with --probes"},
+	} {
+		if step.makes != "" {
+			path := filepath.Join(dir, filepath.FromSlash(step.makes))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := exec.Command("python3", "../../metrics/sql/crowd.py", "--from", "2026-11-20", "--until", step.until, dir, filepath.Join(dir, "out")).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "crowd.py: error: ") || !strings.Contains(string(out), step.want) {
+			t.Errorf("%v, %s, want %q", err, out, step.want)
+		}
 	}
 }
 

@@ -88,8 +88,26 @@ def parser():
     return p
 
 
+def wrong(args):
+    """What is wrong with the arguments, and what to do; None for nothing. A lake that is not on this machine is not looked at."""
+    if args.begin >= args.until:
+        return f"--until {args.until} is not after --from {args.begin}"
+    if "://" in args.lake:
+        return None
+    lake = pathlib.Path(args.lake)
+    if not (lake / "_atlas.json").is_file():
+        return f"{lake} is not a lake of RIPE Atlas' results (it lacks _atlas.json); mtric import atlas makes one"
+    if not any(lake.glob("answers/*/*.parquet")):
+        return f"{lake} has no answers"
+    if not (lake / "vantage_points" / "vantage_points.parquet").is_file():
+        return f"{lake} has no table vantage_points; import it again with --probes"
+    return None
+
+
 def main():
     args = parser().parse_args()
+    if mistake := wrong(args):
+        parser().error(mistake)
     if args.sql:
         Crowd(engines.Script(), args.lake, args.begin, args.until, args.identities).script()
         return

@@ -49,6 +49,16 @@ def wire(text, flags=0x8400, strings=1):
             + b"\xc0\x0c\x00\x10\x00\x03\x00\x00\x00\x00" + len(data).to_bytes(2, "big") + data)
 
 
+def busy(r, rows):
+    """A probe that hears much over one path: a few strays among many answers are no interception, more are."""
+    strange = r.randint(0, 8)
+    heard = [("soa", rsi, 5 * n) for rsi in "abekl" for n in range(16)] + [("hostname_bind", "a", 5 * n) for n in range(12)]
+    for n, (query, rsi, minute) in enumerate(heard):
+        key = {"interval": START + datetime.timedelta(minutes=minute), "vantage_point": "atlas-99", "query": query, "rsi": rsi, "family": "ipv4", "transport": "udp"}
+        rows[tuple(key.values())] = key | {"outcome": "answered", "rcode": "NOERROR", "aa": True, "latency_us": 1000, "strays": int(n < strange),
+                                           "serial": 2026112000 if query == "soa" else None}
+
+
 def drawn_row(r, probe, at, rsi):
     row = {"interval": at, "vantage_point": probe, "query": "soa", "rsi": rsi, "family": r.choice(["ipv4", "ipv6"]), "transport": r.choice(["udp", "tcp"]),
            "strays": r.choice([None] + [0] * 60 + [1])}
@@ -89,6 +99,7 @@ def drawn(r, folder):
             sites.append({
                 "vantage_point": probe, "from": begin, "until": end, "region": r.choice(["", "africa", "europe"]),
                 "asn_ipv4": r.choice([None, 1, 2]), "asn_ipv6": r.choice([None, 1, 2]), "tags": tags})
+    busy(r, rows)
     for name, table, schema in [("answers/yyyymm=202611/answers-20261120.parquet", list(rows.values()), ANSWERS),
                                 ("vantage_points/vantage_points.parquet", sites, SITES)]:
         file = pathlib.Path(folder) / name
@@ -143,7 +154,13 @@ def second(row, length):
     return int(row["interval"].timestamp()) // length
 
 
+def heard(row):
+    return row["outcome"] == "answered" or bool(row["strays"])
+
+
 def signs_of(row, patterns):
+    if not heard(row):
+        return
     if row["query"] == "soa" and row["outcome"] == "answered" and row["aa"] is False and row["serial"] is not None:
         yield "answer without AA"
     response = row["response"] or b""
@@ -161,16 +178,18 @@ def signs_of(row, patterns):
 
 
 def expected(rows, sites, patterns):
-    signs, intercepted, halves = [], set(), collections.defaultdict(list)
+    signs, paths_of_days, halves = [], collections.defaultdict(list), collections.defaultdict(list)
     for row in rows:
         row["place"] = place(sites, row)
         row["sent"] = row["query"] == "soa" and row["outcome"] != "local_error"
         row["good"] = row["outcome"] == "answered" and row["rcode"] == "NOERROR"
-        for sign in signs_of(row, patterns):
-            signs.append((sign, row))
-            intercepted.add((row["vantage_point"], row["family"], row["transport"], second(row, DAY)))
+        shown = list(signs_of(row, patterns))
+        signs += [(sign, row) for sign in shown]
+        if heard(row):
+            paths_of_days[row["vantage_point"], row["family"], row["transport"], second(row, DAY), row["query"] == "soa"].append(bool(shown))
         if row["sent"]:
             halves[row["vantage_point"], row["family"], second(row, HALF)].append(row)
+    intercepted = {key[:4] for key, of in paths_of_days.items() if sum(of) > 1 and 20 * sum(of) >= len(of)}
     dead = {key for key, of in halves.items() if len({row["rsi"] for row in of}) > 1 and not any(row["good"] for row in of)}
     apart, kept = collections.defaultdict(list), []
     for row in (row for row in rows if row["sent"]):

@@ -20,23 +20,27 @@ CREATE OR REPLACE TEMPORARY VIEW dead AS
 SELECT vantage_point, family, half_us, MAX(day_us) AS day_us FROM sent
 GROUP BY vantage_point, family, half_us HAVING COUNT(DISTINCT rsi) > 1 AND SUM(good) = 0;
 
+-- What was heard: answers, and replies to another question.
+CREATE OR REPLACE TEMPORARY VIEW messages AS
+SELECT * FROM lake_answers WHERE outcome = 'answered' OR strays > 0;
+
 -- What may be an identity: NSID, and the text of a response to a question in class CH. Its record follows a pointer to
 -- the question (C00C), TXT (0010), CH (0003); then come a TTL, the length of the data (two octets) and that of the
 -- first string. Of several strings none is looked at.
 CREATE OR REPLACE TEMPORARY VIEW records AS
-SELECT day_us, vantage_point, rsi, family, transport, record,
+SELECT at_us, day_us, vantage_point, query, rsi, family, transport, record,
        16 * instr('123456789ABCDEF', substr(record, 23, 1)) + instr('123456789ABCDEF', substr(record, 24, 1)) AS data_length,
        16 * instr('123456789ABCDEF', substr(record, 25, 1)) + instr('123456789ABCDEF', substr(record, 26, 1)) AS text_length
-FROM (SELECT at_us - MOD(at_us, 86400000000) AS day_us, vantage_point, rsi, family, transport, substr(response, instr(response, 'C00C00100003')) AS record
+FROM (SELECT at_us, at_us - MOD(at_us, 86400000000) AS day_us, vantage_point, query, rsi, family, transport, substr(response, instr(response, 'C00C00100003')) AS record
       FROM lake_answers WHERE query IN ('hostname_bind', 'id_server', 'version_bind') AND outcome = 'answered'
        AND instr(response, 'C00C00100003') > 24 AND MOD(instr(response, 'C00C00100003'), 2) = 1) q;
 
 CREATE OR REPLACE TEMPORARY VIEW told AS
-SELECT at_us - MOD(at_us, 86400000000) AS day_us, vantage_point, rsi, family, transport,
+SELECT at_us, at_us - MOD(at_us, 86400000000) AS day_us, vantage_point, query, rsi, family, transport,
        trim(CASE WHEN nsid LIKE '0x%' THEN text_of(regexp_replace(substr(nsid, 3), '(00)+$', '')) ELSE nsid END) AS text
-FROM lake_answers WHERE nsid IS NOT NULL
+FROM messages WHERE nsid IS NOT NULL
 UNION ALL
-SELECT day_us, vantage_point, rsi, family, transport, trim(text_of(substr(record, 27, 2 * text_length)))
+SELECT at_us, day_us, vantage_point, query, rsi, family, transport, trim(text_of(substr(record, 27, 2 * text_length)))
 FROM records WHERE data_length = text_length + 1;
 
 -- Whom each text names: few texts are told, and often.
@@ -53,19 +57,34 @@ GROUP BY t.rsi, t.day_us, t.text;
 
 -- Signs of interception. RA is the highest bit of the fourth octet; the highest of the third says that it is a response.
 CREATE OR REPLACE TEMPORARY VIEW signs AS
-SELECT 'answer without AA' AS sign, vantage_point, rsi, family, transport, at_us - MOD(at_us, 86400000000) AS day_us
-FROM lake_answers WHERE query = 'soa' AND outcome = 'answered' AND NOT aa AND serial IS NOT NULL
+SELECT 'answer without AA' AS sign, at_us, vantage_point, query, rsi, family, transport, at_us - MOD(at_us, 86400000000) AS day_us
+FROM messages WHERE query = 'soa' AND outcome = 'answered' AND NOT aa AND serial IS NOT NULL
 UNION ALL
-SELECT 'RA set', vantage_point, rsi, family, transport, at_us - MOD(at_us, 86400000000)
-FROM lake_answers WHERE length(response) >= 24 AND substr(response, 5, 1) >= '8' AND substr(response, 7, 1) >= '8'
+SELECT 'RA set', at_us, vantage_point, query, rsi, family, transport, at_us - MOD(at_us, 86400000000)
+FROM messages WHERE length(response) >= 24 AND substr(response, 5, 1) >= '8' AND substr(response, 7, 1) >= '8'
 UNION ALL
-SELECT 'another question', vantage_point, rsi, family, transport, at_us - MOD(at_us, 86400000000) FROM lake_answers WHERE strays > 0
+SELECT 'another question', at_us, vantage_point, query, rsi, family, transport, at_us - MOD(at_us, 86400000000) FROM messages WHERE strays > 0
 UNION ALL
-SELECT CASE WHEN n.root = 1 THEN 'identity of another root server' ELSE 'identity of a resolver' END, t.vantage_point, t.rsi, t.family, t.transport, t.day_us
+SELECT CASE WHEN n.root = 1 THEN 'identity of another root server' ELSE 'identity of a resolver' END,
+       t.at_us, t.vantage_point, t.query, t.rsi, t.family, t.transport, t.day_us
 FROM told t JOIN named n ON n.rsi = t.rsi AND n.day_us = t.day_us AND n.text = t.text;
 
+-- Days of a path on which somebody else answers: at least two of the messages, and a twentieth of them, show a sign, of those to
+-- queries for the SOA or of those to others. One stray message in a thousand is enough for one a day, and is nobody's interception.
+CREATE OR REPLACE TEMPORARY VIEW heard AS
+SELECT vantage_point, family, transport, at_us - MOD(at_us, 86400000000) AS day_us, CASE WHEN query = 'soa' THEN 1 ELSE 0 END AS soa, COUNT(*) AS heard
+FROM messages
+GROUP BY vantage_point, family, transport, at_us - MOD(at_us, 86400000000), CASE WHEN query = 'soa' THEN 1 ELSE 0 END;
+
+CREATE OR REPLACE TEMPORARY VIEW odd AS
+SELECT vantage_point, family, transport, day_us, CASE WHEN query = 'soa' THEN 1 ELSE 0 END AS soa, COUNT(*) AS odd
+FROM (SELECT DISTINCT at_us, vantage_point, query, rsi, family, transport, day_us FROM signs) s
+GROUP BY vantage_point, family, transport, day_us, CASE WHEN query = 'soa' THEN 1 ELSE 0 END;
+
 CREATE OR REPLACE TEMPORARY VIEW intercepted AS
-SELECT DISTINCT vantage_point, family, transport, day_us FROM signs;
+SELECT DISTINCT o.vantage_point, o.family, o.transport, o.day_us
+FROM odd o JOIN heard h ON h.vantage_point = o.vantage_point AND h.family = o.family AND h.transport = o.transport AND h.day_us = o.day_us AND h.soa = o.soa
+WHERE o.odd > 1 AND 20 * o.odd >= h.heard;
 
 -- Each query with its place, and by what it is set apart.
 CREATE OR REPLACE TEMPORARY VIEW queries AS
