@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mtric.net/mtric/engine/atlas"
+	"mtric.net/mtric/engine/edition"
 	"mtric.net/mtric/engine/lake"
 	"mtric.net/mtric/engine/measurement"
 	"mtric.net/mtric/engine/plan"
@@ -123,7 +124,7 @@ func (a *app) importAtlas(c *cobra.Command, files []string, f importFlags) (err 
 		return usagef("import atlas: --out %s holds the set %s: give %s a lake of its own", f.out, held, m.Set.Name)
 	}
 	if a.flags.dryRun {
-		_, err := fmt.Fprintf(a.out, "would import %d files into %s: %d measurements of set %s\n", len(files), f.out, len(m.Set.Questions), m.Set.Name)
+		_, err := fmt.Fprintf(a.out, "would import %s into %s: %d measurements of set %s\n", edition.Plural(int64(len(files)), "file"), f.out, len(m.Set.Questions), m.Set.Name)
 		return err
 	}
 	defer collectForDays()()
@@ -318,7 +319,7 @@ func (a *app) printImported(out string, counts atlas.Counts) error {
 
 func importedText(out string, counts atlas.Counts) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d results of %d files: %d new rows in %d days of %s\n", counts.Lines, counts.Files, counts.Added, counts.Days, out)
+	fmt.Fprintf(&b, "%s of %s: %s in %s of %s\n", edition.Plural(counts.Lines, "result"), edition.Plural(int64(counts.Files), "file"), edition.Plural(counts.Added, "new row"), edition.Plural(int64(counts.Days), "day"), out)
 	if counts.Places > 0 {
 		fmt.Fprintf(&b, "%d rows of vantage_points\n", counts.Places)
 	}

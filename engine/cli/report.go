@@ -33,7 +33,7 @@ func (a *app) reportCommand() *cobra.Command {
 	var o reportOptions
 	c := &cobra.Command{
 		Use:   "report",
-		Short: "Write the monthly or weekly report, or compare candidates",
+		Short: "Write a report, or compare candidates or lakes",
 		Long: `Report computes the eight metrics of RSSAC047 for a period out of the lake and
 writes text, JSON and HTML: public in the report's folder, with every value below
 internal/, and below rsi/ a dossier for each root server identifier that missed a
