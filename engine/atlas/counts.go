@@ -71,7 +71,7 @@ func (c *Counts) verdict(v *measurement.Verdict) {
 		return
 	}
 	if c.Judged == nil {
-		c.Judged = map[measurement.Verdict]int64{}
+		c.Judged = make(map[measurement.Verdict]int64)
 	}
 	c.Judged[*v]++
 }

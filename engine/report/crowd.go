@@ -56,9 +56,12 @@ func (d *Document) Comparison() (comparison.Job, error) {
 // aboveOf is the threshold of what takes too long, in the units of a comparison: µs of a latency,
 // seconds of a publication; 0 of other metrics.
 func aboveOf(m measurement.Metric, limit metrics.Limit) int64 {
-	unit := map[measurement.Metric]int64{measurement.RSILatency: 1000, measurement.RSIPublication: 60}[m]
-	if limit.Bound == nil || unit == 0 {
+	if limit.Bound == nil || m != measurement.RSILatency && m != measurement.RSIPublication {
 		return 0
+	}
+	unit := int64(1000) // µs in a ms
+	if m == measurement.RSIPublication {
+		unit = 60 // s in a min
 	}
 	x := new(big.Rat).Mul(limit.Bound, big.NewRat(unit, 1))
 	return new(big.Int).Quo(x.Num(), x.Denom()).Int64()
