@@ -301,7 +301,7 @@ func (r *reader) soa(o *openHour, b *column.AnswerBatch, i, cell int, outcome in
 }
 
 const (
-	mostHalf = 255       // queries of a probe, path and half hour that are counted
+	mostHalf = 127       // queries of a probe, path and half hour that are counted: an hour of them fits a byte
 	deadline = 4_000_000 // µs [RSSAC047, 5.1]; Atlas' probes wait for five seconds
 )
 
