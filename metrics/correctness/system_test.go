@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -78,8 +79,35 @@ zone "ORIGIN" { type primary; file "ZONE"; };
 `, "named -g -c DIR/config"},
 }
 
-// servers counts the servers of this process.
-var servers atomic.Uint32
+// ports counts the ports that were given to servers of this process.
+var ports atomic.Uint32
+
+// ownPort is a port of the loopback interface that nobody has and that no other server of this
+// process gets, before or after: one that is merely free may be given to two. It lies below those
+// that the system gives to clients.
+func ownPort(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		port := strconv.Itoa(10_000 + (os.Getpid()*64+int(ports.Add(1)))%20_000)
+		tcp, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			continue
+		}
+		udp, err := net.ListenPacket("udp", "127.0.0.1:"+port)
+		if err := tcp.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err != nil {
+			continue
+		}
+		if err := udp.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
+	}
+	t.Fatal("no port is free")
+	return ""
+}
 
 // serve runs a server of the root zone until the test ends and returns its address once it
 // answers.
@@ -96,9 +124,7 @@ func serveZone(t *testing.T, name, origin, zone string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	// An address of its own: a port that was just free may be another server's by now.
-	n := servers.Add(1)
-	host, port := fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()%250, n>>8&255, n&255), "5300"
+	host, port := "127.0.0.1", ownPort(t)
 	addr := net.JoinHostPort(host, port)
 	if err := os.WriteFile(filepath.Join(dir, "zone"), []byte(zone), 0o644); err != nil {
 		t.Fatal(err)
