@@ -197,6 +197,7 @@ func (a *app) compareWith(ctx context.Context, d *report.Document, store lake.St
 		return nil, err
 	}
 	job.Set, job.Identities, job.Ours, job.Theirs, job.Until = with.set, with.identities, store, with.Store, until
+	defer collectAt(reportGarbage)() // what is held of vantage points stays until the end
 	bar := a.progress(-1, "comparing, in hours of both lakes")
 	job.Progress = bar.step
 	c, err = compareLakes(ctx, job)
