@@ -218,7 +218,7 @@ func (m *Importer) sift(line []byte) (int64, []byte, error) {
 	id, found := measurementID(line)
 	asked, ours := m.Set.Questions[id]
 	switch {
-	case line[0] != '{', line[len(line)-1] != '}', !found && !otherType(line): // cut off
+	case len(line) == 0, line[0] != '{', line[len(line)-1] != '}', !found && !otherType(line): // cut off
 		m.counts.bad(NoResult, m.number)
 	case !found, !ours && !isDNS(line):
 		m.counts.left(OtherType)

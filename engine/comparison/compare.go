@@ -126,6 +126,7 @@ func Run(ctx context.Context, j Job) (*Document, error) {
 type comparer struct {
 	*Job
 	ours, theirs *side
+	hit          map[trouble]map[int64][]bool // what struckWidely found
 }
 
 // notes are what a reader must know before the numbers.

@@ -65,7 +65,7 @@ func (c *comparer) ask(f Fail) (q *question, why string) {
 			q.failed = func(h int) (failed, asked int64) { return c.ours.sumAt(cell, h) }
 		}
 		q.ours, q.theirs = c.ours.table(cell, judge(cell)), c.theirs.table(cell, judge(cell))
-		q.theirs.widely = c.widely(cell%pathCount, judge)
+		q.theirs.widely = c.struckWidely(trouble{cell % pathCount, f.Metric == measurement.RSILatency})
 	}
 	for h := q.ours.from; h < q.ours.hours; h++ {
 		if slices.ContainsFunc(q.ours.struck, func(n []uint16) bool { return n[h] > 0 }) {

@@ -15,7 +15,7 @@ func (c *comparer) outages() []Outage {
 	each := make([][]Outage, cells)
 	var widely [pathCount]map[int64][]bool
 	for path := range widely {
-		widely[path] = c.widely(path, func(int) judgement { return failing })
+		widely[path] = c.struckWidely(trouble{path: path})
 	}
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))

@@ -9,6 +9,30 @@ import (
 // leastRSIs must have been asked, before trouble at more than half of them says something.
 const leastRSIs = 3
 
+// trouble is a path, and whether it is about latency.
+type trouble struct {
+	path int
+	slow bool
+}
+
+// struckWidely is widely, once for each trouble: FAILs and outages ask for the same.
+func (c *comparer) struckWidely(t trouble) map[int64][]bool {
+	hit, known := c.hit[t]
+	if known {
+		return hit
+	}
+	judge := func(int) judgement { return failing }
+	if t.slow {
+		judge = c.slow
+	}
+	hit = c.widely(t.path, judge)
+	if c.hit == nil {
+		c.hit = map[trouble]map[int64][]bool{}
+	}
+	c.hit[t] = hit
+	return hit
+}
+
 // widely says of networks in which hours of the period they were struck at more than half of the
 // RSIs over a path: a country that is cut off fails at all servers that lie elsewhere. It may be
 // an attack on them too; but who fails everywhere cannot say that one server failed.
